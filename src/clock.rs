@@ -1,0 +1,144 @@
+//! One clock for the bot and for the sandbox.
+//!
+//! Everything that the desk means by time (limits, windows, auto-close, the platforms' time stamps) is read here, so
+//! that a test or a replay can stop it, scale it or jump it. Network time-outs are not: a request hangs in real time.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// A clock that can be scaled and moved forward. Clones show the same time.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    state: Arc<Mutex<State>>,
+    moved: Arc<watch::Sender<u64>>,
+}
+
+#[derive(Debug)]
+struct State {
+    real: Instant,
+    shown: Timestamp,
+    scale: f64,
+}
+
+impl Clock {
+    /// The machine's time, at its own pace. What production uses.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::starting_at(Timestamp::now(), 1.0)
+    }
+
+    /// A clock that shows `start` now and runs `scale` times as fast as the machine's; with `0.0` it stands still until
+    /// it is moved by [`Clock::advance`].
+    #[must_use]
+    pub fn starting_at(start: Timestamp, scale: f64) -> Self {
+        let state = State { real: Instant::now(), shown: start, scale };
+        Self { state: Arc::new(Mutex::new(state)), moved: Arc::new(watch::channel(0).0) }
+    }
+
+    /// The time it shows.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).now()
+    }
+
+    /// The time it shows, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.now().as_millisecond()
+    }
+
+    /// Moves it forward by `by`, at once, and wakes whoever sleeps past that moment.
+    pub fn advance(&self, by: Duration) {
+        self.change(|state| state.shown += SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX));
+    }
+
+    /// Moves it forward to `to`; does nothing if that has passed.
+    pub fn advance_to(&self, to: Timestamp) {
+        self.change(|state| state.shown = state.shown.max(to));
+    }
+
+    /// Lets it run `scale` times as fast as the machine's from now on.
+    pub fn set_scale(&self, scale: f64) {
+        self.change(|state| state.scale = scale);
+    }
+
+    /// Waits until `duration` of this clock's time has passed.
+    pub async fn sleep(&self, duration: Duration) {
+        let until = self.now() + SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+        self.sleep_until(until).await;
+    }
+
+    /// Waits until this clock shows `until` or later.
+    pub async fn sleep_until(&self, until: Timestamp) {
+        let mut moved = self.moved.subscribe();
+        loop {
+            let (now, scale) = {
+                let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                (state.now(), state.scale)
+            };
+            if now >= until {
+                return;
+            }
+            let left = until.duration_since(now).as_secs_f64();
+            if scale > 0.0 {
+                // One millisecond more than computed: the wheel of the runtime counts whole ones.
+                let real = Duration::try_from_secs_f64(left / scale).unwrap_or(Duration::from_secs(3600));
+                let nap = real.min(Duration::from_secs(3600)) + Duration::from_millis(1);
+                tokio::select! {
+                    () = tokio::time::sleep(nap) => {}
+                    _ = moved.changed() => {}
+                }
+            } else {
+                let _ = moved.changed().await;
+            }
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.shown = state.now();
+        state.real = Instant::now();
+        change(&mut state);
+        drop(state);
+        self.moved.send_modify(|count| *count += 1);
+    }
+}
+
+impl State {
+    fn now(&self) -> Timestamp {
+        let passed = self.real.elapsed().as_secs_f64() * self.scale;
+        self.shown + SignedDuration::try_from_secs_f64(passed).unwrap_or(SignedDuration::ZERO)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stopped_clock_moves_only_when_told_and_wakes_sleepers() {
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 0.0);
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep(Duration::from_secs(60)).await }
+        });
+        tokio::task::yield_now().await;
+        assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
+        assert!(!sleeper.is_finished());
+        clock.advance(Duration::from_secs(60));
+        sleeper.await.expect("the sleeper ends");
+        assert_eq!(clock.now_ms(), 60_000);
+    }
+
+    #[test]
+    fn it_never_goes_back() {
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 0.0);
+        clock.advance(Duration::from_secs(5));
+        clock.advance_to(Timestamp::UNIX_EPOCH);
+        assert_eq!(clock.now_ms(), 5_000);
+    }
+}

@@ -1,0 +1,295 @@
+//! What happened, as the core is told of it: the same for every platform.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::action::TicketAction;
+use super::form::{FormRef, Values};
+use super::ids::{EffectId, MessageRef, Person, Place, PlatformName, Tenant, TicketId};
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Names the fact (not its delivery): what carries a key that was handled before is not handled again.
+    pub key: DedupeKey,
+    /// When it happened, by the platform's time.
+    pub at: Timestamp,
+    /// What happened.
+    pub what: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// Somebody wrote something that the bot can see.
+    MessagePosted(Said),
+    /// Somebody changed the words of a message; it is given as it stands now.
+    MessageEdited(Said),
+    /// A message was deleted.
+    MessageDeleted {
+        /// Which.
+        message: MessageRef,
+    },
+    /// Somebody pressed a button or chose from a menu.
+    ActionTaken(ActionTaken),
+    /// Somebody sent a form.
+    FormSubmitted(FormSubmitted),
+    /// Somebody gave the `/desk` command.
+    CommandGiven(CommandGiven),
+    /// A read-back of a thread has come (the result of an effect).
+    ThreadRead {
+        /// For which ticket.
+        ticket: TicketId,
+        /// What was said there, oldest first.
+        messages: Vec<Said>,
+        /// Whether older messages were left unread.
+        truncated: bool,
+    },
+    /// A reply of an agent, or another post that somebody waits for, has or has not been delivered.
+    DeliverySettled(DeliverySettled),
+    /// A moment has come that was waited for.
+    TimerFired {
+        /// For which ticket.
+        ticket: TicketId,
+        /// Which moment.
+        timer: TimerKind,
+    },
+}
+
+impl EventKind {
+    /// Its name in logs and metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::MessagePosted(_) => "message_posted",
+            Self::MessageEdited(_) => "message_edited",
+            Self::MessageDeleted { .. } => "message_deleted",
+            Self::ActionTaken(_) => "action_taken",
+            Self::FormSubmitted(_) => "form_submitted",
+            Self::CommandGiven(_) => "command_given",
+            Self::ThreadRead { .. } => "thread_read",
+            Self::DeliverySettled(_) => "delivery_settled",
+            Self::TimerFired { .. } => "timer_fired",
+        }
+    }
+}
+
+/// A message of a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// Who wrote it.
+    pub author: Person,
+    /// Where.
+    pub place: Place,
+    /// Which message.
+    pub message: MessageRef,
+    /// When it was written.
+    pub at: Timestamp,
+    /// Its words: the bot's own mention taken out, mentions of others as `@Name`, the platform's escapes undone, trimmed.
+    pub text: String,
+    /// The people mentioned, in order, the bot not among them.
+    #[serde(default)]
+    pub mentions: Vec<Person>,
+    /// Whether the bot was mentioned. (What is said directly to the bot is meant for it without a mention.)
+    pub mentions_bot: bool,
+    /// The message that it answers (Discord's reply; in a direct conversation on Slack the root of its thread).
+    #[serde(default)]
+    pub reply_to: Option<MessageRef>,
+    /// Files that came with it.
+    #[serde(default)]
+    pub files: Vec<File>,
+}
+
+impl Said {
+    /// Whether it is meant for the desk: the bot was mentioned, or it was said to it directly.
+    #[must_use]
+    pub const fn addresses_desk(&self) -> bool {
+        self.mentions_bot || self.place.is_direct()
+    }
+}
+
+/// A file, by name and link (links of the platforms need a login, and Discord's expire).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Its name.
+    pub name: String,
+    /// Where it can be seen.
+    pub url: String,
+    /// Its size in bytes, 0 if unknown.
+    pub bytes: u64,
+}
+
+/// A button or menu was used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionTaken {
+    /// By whom.
+    pub actor: Person,
+    /// Where the message with the button stands.
+    pub place: Place,
+    /// What it does; `None` if the button is of no kind that is known (any more).
+    pub does: Option<TicketAction>,
+    /// What was chosen from the menu.
+    pub choice: Option<Choice>,
+    /// How to answer this person.
+    pub reply: ReplyHandle,
+}
+
+/// What was chosen from a menu.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// A person.
+    Person(Person),
+    /// One of the offered values.
+    Value(String),
+}
+
+/// A form was sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FormSubmitted {
+    /// By whom.
+    pub actor: Person,
+    /// From where, if known.
+    pub place: Option<Place>,
+    /// Which form; `None` if it is of no kind that is known.
+    pub form: Option<FormRef>,
+    /// What was filled in.
+    pub values: Values,
+    /// How to answer this person.
+    pub reply: ReplyHandle,
+}
+
+/// `/desk words`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommandGiven {
+    /// By whom.
+    pub actor: Person,
+    /// Where.
+    pub place: Place,
+    /// The words after `/desk`, mentions as `@Name`; Discord's options are laid out as such words.
+    pub words: String,
+    /// The people mentioned, in order.
+    pub mentions: Vec<Person>,
+    /// How to answer this person.
+    pub reply: ReplyHandle,
+}
+
+/// How to answer the person who used a button, form or command: opaque to the core, worthless after minutes, a secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReplyHandle(pub String);
+
+impl fmt::Debug for ReplyHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReplyHandle(…)")
+    }
+}
+
+/// The end of an effect that somebody waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeliverySettled {
+    /// Which effect.
+    pub effect: EffectId,
+    /// For which ticket.
+    pub ticket: TicketId,
+    /// What was to be delivered.
+    pub awaited: super::effect::Awaited,
+    /// The message that now stands there, or why none does.
+    pub result: Result<MessageRef, super::effect::Undeliverable>,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimerKind {
+    /// A resolved ticket is closed.
+    AutoClose,
+}
+
+impl TimerKind {
+    /// Its name in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AutoClose => "auto_close",
+        }
+    }
+}
+
+/// The name of a fact. Every kind of key is made here, and nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DedupeKey(String);
+
+impl DedupeKey {
+    /// A message was posted.
+    #[must_use]
+    pub fn message(message: &MessageRef) -> Self {
+        Self(format!("m:{}", Self::of(message)))
+    }
+
+    /// It was edited; `edited` is the platform's time stamp of the edit.
+    #[must_use]
+    pub fn edit(message: &MessageRef, edited: &str) -> Self {
+        Self(format!("e:{}:{edited}", Self::of(message)))
+    }
+
+    /// It was deleted.
+    #[must_use]
+    pub fn deletion(message: &MessageRef) -> Self {
+        Self(format!("d:{}", Self::of(message)))
+    }
+
+    /// A Discord interaction (button, menu, form or command).
+    #[must_use]
+    pub fn interaction(platform: PlatformName, id: &str) -> Self {
+        Self(format!("i:{platform}:{id}"))
+    }
+
+    /// A Slack button or menu.
+    #[must_use]
+    pub fn slack_click(tenant: &Tenant, user: &str, message_ts: &str, action_id: &str, action_ts: &str) -> Self {
+        Self(format!("c:{}:{user}:{message_ts}:{action_id}:{action_ts}", tenant.id))
+    }
+
+    /// A Slack form.
+    #[must_use]
+    pub fn slack_form(tenant: &Tenant, view_id: &str, hash: &str) -> Self {
+        Self(format!("f:{}:{view_id}:{hash}", tenant.id))
+    }
+
+    /// A Slack command; `trigger_id` names the one act.
+    #[must_use]
+    pub fn slack_command(tenant: &Tenant, trigger_id: &str) -> Self {
+        Self(format!("s:{}:{trigger_id}", tenant.id))
+    }
+
+    /// The result of an effect.
+    #[must_use]
+    pub fn effect(effect: &EffectId) -> Self {
+        Self(format!("x:{effect}"))
+    }
+
+    /// A timer that was set for `due`.
+    #[must_use]
+    pub fn timer(ticket: TicketId, timer: TimerKind, due: Timestamp) -> Self {
+        Self(format!("t:{}:{}:{}", ticket.0, timer.as_str(), due.as_millisecond()))
+    }
+
+    /// The key as it is stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn of(message: &MessageRef) -> String {
+        // Tenant ids are left out on Discord: a guild's message and its snowflake are the same fact through any door.
+        match message.tenant.platform {
+            PlatformName::Slack => format!("slack:{}:{}:{}", message.tenant.id, message.channel, message.id),
+            PlatformName::Discord => format!("discord:{}", message.id),
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Names of things: where, who, which message, which ticket.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A chat platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlatformName {
+    /// Slack.
+    Slack,
+    /// Discord.
+    Discord,
+}
+
+impl PlatformName {
+    /// Every platform, in the order in which they are listed to people.
+    pub const ALL: [Self; 2] = [Self::Slack, Self::Discord];
+
+    /// `slack` or `discord`, as in settings and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Slack => "slack",
+            Self::Discord => "discord",
+        }
+    }
+}
+
+impl fmt::Display for PlatformName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for PlatformName {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or(UnknownName)
+    }
+}
+
+/// A text that names nothing known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a known name")]
+pub struct UnknownName;
+
+/// A Slack workspace or a Discord guild (or Discord's direct messages, whose id is `@me`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Tenant {
+    /// On which platform.
+    pub platform: PlatformName,
+    /// The platform's id of it.
+    pub id: String,
+}
+
+/// One account on one platform.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct PersonRef {
+    /// On which platform.
+    pub platform: PlatformName,
+    /// The platform's id of the account.
+    pub id: String,
+}
+
+impl PersonRef {
+    /// The account `id` on `platform`.
+    #[must_use]
+    pub fn new(platform: PlatformName, id: impl Into<String>) -> Self {
+        Self { platform, id: id.into() }
+    }
+}
+
+impl fmt::Display for PersonRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.platform, self.id)
+    }
+}
+
+impl From<PersonRef> for String {
+    fn from(person: PersonRef) -> Self {
+        person.to_string()
+    }
+}
+
+impl FromStr for PersonRef {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let (platform, id) = text.split_once(':').ok_or(UnknownName)?;
+        if id.is_empty() {
+            return Err(UnknownName);
+        }
+        Ok(Self::new(platform.parse()?, id))
+    }
+}
+
+impl TryFrom<String> for PersonRef {
+    type Error = UnknownName;
+
+    fn try_from(text: String) -> Result<Self, UnknownName> {
+        text.parse()
+    }
+}
+
+/// A person as an event tells of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The account.
+    pub who: PersonRef,
+    /// Display name, as the platform shows it.
+    pub name: String,
+    /// Groups (Slack user groups, Discord roles) that the event itself proves; empty where it says nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+}
+
+impl Person {
+    /// A person of whom the event says no groups.
+    #[must_use]
+    pub fn new(who: PersonRef, name: impl Into<String>) -> Self {
+        Self { who, name: name.into(), groups: Vec::new() }
+    }
+}
+
+/// Where something is said.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// In which workspace or guild.
+    pub tenant: Tenant,
+    /// Where in it.
+    pub at: Conversation,
+}
+
+/// Channel, thread or direct conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conversation {
+    /// The top level of a channel.
+    Channel {
+        /// The platform's id.
+        channel: String,
+    },
+    /// A thread. On Discord a thread that was started from a message has that message's id, so `root` is both.
+    Thread {
+        /// The channel that it hangs in (Discord: the parent).
+        channel: String,
+        /// Id of the message that it hangs under.
+        root: String,
+    },
+    /// The direct conversation of one person with the bot.
+    Direct {
+        /// The platform's id of the conversation.
+        channel: String,
+    },
+}
+
+impl Place {
+    /// Id of the channel, a thread's parent, or the direct conversation.
+    #[must_use]
+    pub fn channel(&self) -> &str {
+        match &self.at {
+            Conversation::Channel { channel }
+            | Conversation::Thread { channel, .. }
+            | Conversation::Direct { channel } => channel,
+        }
+    }
+
+    /// Id of the message that the thread hangs under, if it is a thread.
+    #[must_use]
+    pub fn root(&self) -> Option<&str> {
+        match &self.at {
+            Conversation::Thread { root, .. } => Some(root),
+            Conversation::Channel { .. } | Conversation::Direct { .. } => None,
+        }
+    }
+
+    /// Whether only one person and the bot are there.
+    #[must_use]
+    pub const fn is_direct(&self) -> bool {
+        matches!(self.at, Conversation::Direct { .. })
+    }
+
+    /// The thread under `root` in the same channel; a direct conversation stays itself.
+    #[must_use]
+    pub fn thread(&self, root: &str) -> Self {
+        let at = match &self.at {
+            Conversation::Channel { channel } | Conversation::Thread { channel, .. } => {
+                Conversation::Thread { channel: channel.clone(), root: root.to_owned() }
+            }
+            direct @ Conversation::Direct { .. } => direct.clone(),
+        };
+        Self { tenant: self.tenant.clone(), at }
+    }
+
+    /// The platform that it is on.
+    #[must_use]
+    pub const fn platform(&self) -> PlatformName {
+        self.tenant.platform
+    }
+}
+
+/// One message on a platform.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MessageRef {
+    /// In which workspace or guild.
+    pub tenant: Tenant,
+    /// The platform's id of the channel that it stands in (on Discord a thread's messages stand in the thread itself).
+    pub channel: String,
+    /// Slack's `ts`, Discord's snowflake.
+    pub id: String,
+}
+
+/// The number that people quote: `IT-1042`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct TicketKey {
+    prefix: String,
+    number: i64,
+}
+
+impl TicketKey {
+    /// The key with this prefix (capital letters) and number.
+    #[must_use]
+    pub fn new(prefix: &str, number: i64) -> Self {
+        Self { prefix: prefix.to_ascii_uppercase(), number }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(&self) -> i64 {
+        self.number
+    }
+}
+
+impl fmt::Display for TicketKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.prefix, self.number)
+    }
+}
+
+impl From<TicketKey> for String {
+    fn from(key: TicketKey) -> Self {
+        key.to_string()
+    }
+}
+
+impl FromStr for TicketKey {
+    type Err = UnknownName;
+
+    /// Reads `IT-1042` and `it-1042`: two to ten letters, a hyphen, up to twelve digits.
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let (prefix, digits) = text.split_once('-').ok_or(UnknownName)?;
+        let letters = (2..=10).contains(&prefix.len()) && prefix.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let number = (1..=12).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if !letters || !number {
+            return Err(UnknownName);
+        }
+        Ok(Self::new(prefix, digits.parse().map_err(|_| UnknownName)?))
+    }
+}
+
+impl TryFrom<String> for TicketKey {
+    type Error = UnknownName;
+
+    fn try_from(text: String) -> Result<Self, UnknownName> {
+        text.parse()
+    }
+}
+
+/// The database's number of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TicketId(pub i64);
+
+/// One effect in the outbox: a ULID, so that ids sort by the order in which they were decided.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EffectId(pub String);
+
+impl fmt::Display for EffectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,119 @@
+//! The platforms' limits, once: the dispatcher keeps them, the sandbox enforces them, benchmarks compute bounds from them.
+//!
+//! Sources: <https://docs.slack.dev/apis/web-api/rate-limits/>, <https://docs.slack.dev/reference/block-kit/blocks/>,
+//! <https://docs.discord.com/developers/topics/rate-limits>, <https://docs.discord.com/developers/resources/message>.
+
+use std::time::Duration;
+
+/// At most `count` calls in any window of `per`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Calls in one window.
+    pub count: u32,
+    /// Length of the window.
+    pub per: Duration,
+}
+
+const fn rate(count: u32, secs: u64) -> Rate {
+    Rate { count, per: Duration::from_secs(secs) }
+}
+
+/// Slack's limits.
+pub mod slack {
+    use super::{Duration, Rate, rate};
+
+    /// `chat.postMessage`, per channel.
+    pub const POST_PER_CHANNEL: Rate = rate(1, 1);
+    /// Posts of the whole workspace ("several hundred" is documented).
+    pub const POST_PER_WORKSPACE: Rate = rate(300, 60);
+    /// `chat.update`, per workspace (tier 3).
+    pub const UPDATE: Rate = rate(50, 60);
+    /// `chat.delete`, per workspace (tier 3).
+    pub const DELETE: Rate = rate(50, 60);
+    /// `chat.postEphemeral`, per workspace (tier 4).
+    pub const EPHEMERAL: Rate = rate(100, 60);
+    /// `conversations.history` and `conversations.replies`, each (tier 3, internal apps).
+    pub const HISTORY: Rate = rate(50, 60);
+    /// Everything else that the bot calls (tier 4; `conversations.open` is tier 3 and called rarely).
+    pub const OTHER: Rate = rate(100, 60);
+    /// Events that Slack delivers to one app per workspace.
+    pub const EVENTS: Rate = rate(30_000, 3600);
+    /// Characters of `text` in one message before Slack advises against it.
+    pub const TEXT_CHARS: usize = 4_000;
+    /// Characters of `text` above which Slack truncates.
+    pub const TEXT_CHARS_MAX: usize = 40_000;
+    /// Characters of the text in one section block.
+    pub const BLOCK_TEXT_CHARS: usize = 3_000;
+    /// Blocks in one message.
+    pub const BLOCKS: usize = 50;
+    /// Blocks in one modal.
+    pub const MODAL_BLOCKS: usize = 100;
+    /// Characters of a modal's title, submit and close labels.
+    pub const MODAL_TITLE_CHARS: usize = 24;
+    /// Characters of a button's label.
+    pub const BUTTON_CHARS: usize = 75;
+    /// Characters of an `action_id` or `block_id`.
+    pub const ACTION_ID_CHARS: usize = 255;
+    /// Characters of a modal's `private_metadata`.
+    pub const PRIVATE_METADATA_CHARS: usize = 3_000;
+    /// Elements in one actions block.
+    pub const ACTIONS: usize = 25;
+    /// Time within which Slack wants an acknowledgement.
+    pub const ACK: Duration = Duration::from_secs(3);
+    /// How long a `trigger_id` opens a modal.
+    pub const TRIGGER: Duration = Duration::from_secs(3);
+    /// How long a `response_url` works.
+    pub const RESPONSE_URL: Duration = Duration::from_secs(30 * 60);
+    /// How often a `response_url` works.
+    pub const RESPONSE_URL_USES: u32 = 5;
+    /// How far a request's time stamp may lie from now.
+    pub const SIGNATURE_WINDOW: Duration = Duration::from_secs(5 * 60);
+}
+
+/// Discord's limits.
+pub mod discord {
+    use super::{Duration, Rate, rate};
+
+    /// Messages, per channel (as its headers have it).
+    pub const POST_PER_CHANNEL: Rate = rate(5, 5);
+    /// Requests of the whole bot, interactions' answers excepted.
+    pub const REQUESTS: Rate = rate(50, 1);
+    /// Edits of messages older than an hour, per channel.
+    pub const EDIT_OLD_PER_CHANNEL: Rate = rate(3, 6);
+    /// Age from which [`EDIT_OLD_PER_CHANNEL`] holds.
+    pub const EDIT_OLD_AGE: Duration = Duration::from_secs(3600);
+    /// Refusals (401, 403, 429) after which Discord bans the address.
+    pub const REFUSALS: Rate = rate(10_000, 600);
+    /// Characters of one message.
+    pub const TEXT_CHARS: usize = 2_000;
+    /// Characters of a thread's name.
+    pub const THREAD_NAME_CHARS: usize = 100;
+    /// Characters of a `custom_id`.
+    pub const CUSTOM_ID_CHARS: usize = 100;
+    /// Characters of a button's label.
+    pub const BUTTON_CHARS: usize = 80;
+    /// Rows of components in one message.
+    pub const ROWS: usize = 5;
+    /// Buttons in one row.
+    pub const BUTTONS_PER_ROW: usize = 5;
+    /// Options of one select menu.
+    pub const OPTIONS: usize = 25;
+    /// Text inputs of one modal.
+    pub const MODAL_INPUTS: usize = 5;
+    /// Characters of a modal's title and of an input's label.
+    pub const MODAL_TITLE_CHARS: usize = 45;
+    /// Characters of a text input's value.
+    pub const INPUT_CHARS: usize = 4_000;
+    /// Characters of a message's nonce.
+    pub const NONCE_CHARS: usize = 25;
+    /// How long `enforce_nonce` recognises a nonce ("past few minutes" is documented).
+    pub const NONCE_WINDOW: Duration = Duration::from_secs(120);
+    /// Active threads of one guild.
+    pub const ACTIVE_THREADS: usize = 1_000;
+    /// Channels of one guild.
+    pub const CHANNELS: usize = 500;
+    /// Time within which an interaction wants its first answer.
+    pub const INTERACTION_ACK: Duration = Duration::from_secs(3);
+    /// How long an interaction's token works.
+    pub const INTERACTION_TOKEN: Duration = Duration::from_secs(15 * 60);
+}

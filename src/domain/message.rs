@@ -1,0 +1,151 @@
+//! What the bot says, before it is rendered for a platform.
+//!
+//! A message knows which words are the bot's own and which are people's, so that a renderer can neutralise the latter;
+//! it knows nothing of blocks, embeds or limits.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::action::{Action, TicketAction};
+use super::ids::{MessageRef, PersonRef, Place, TicketKey};
+
+/// A message: lines of text, then buttons and menus.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its lines, each on a line of its own.
+    pub lines: Vec<Line>,
+    /// Its buttons and menus, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<Control>,
+}
+
+/// One line (a quotation in it may itself run over several).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Line(pub Vec<Span>);
+
+/// A piece of a line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Span {
+    /// The bot's own words.
+    Said(String),
+    /// The bot's own words, emphasised.
+    Strong(String),
+    /// Words of people, names included: whatever they hold, nobody is pinged, and nothing is dressed as something else.
+    Quoted(String),
+    /// A person, pinged.
+    Ping(PersonRef),
+    /// A link to a message.
+    Link {
+        /// The message.
+        to: MessageRef,
+        /// What the link says (the bot's own words).
+        label: String,
+    },
+    /// A channel or direct conversation by its name, as the platform shows it; on another platform only `label`.
+    In {
+        /// The place.
+        place: Place,
+        /// What is said where the platform cannot show it.
+        label: String,
+    },
+    /// The time that has passed since, counting by itself where the platform can.
+    Ago(Timestamp),
+}
+
+/// A button or a menu.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Control {
+    /// A button.
+    Button {
+        /// What it says.
+        label: String,
+        /// What it does.
+        does: TicketAction,
+        /// How it looks.
+        #[serde(default)]
+        style: Style,
+    },
+    /// A menu of choices: (label, value).
+    Choice {
+        /// What it says before a choice.
+        label: String,
+        /// What it does.
+        does: TicketAction,
+        /// Its choices.
+        options: Vec<(String, String)>,
+    },
+    /// A menu of people.
+    People {
+        /// What it says before a choice.
+        label: String,
+        /// What it does.
+        does: TicketAction,
+    },
+}
+
+/// How a button looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Style {
+    /// Like any other.
+    #[default]
+    Plain,
+    /// The one that is most likely wanted.
+    Primary,
+    /// Takes something away.
+    Danger,
+}
+
+impl Message {
+    /// A message of these lines.
+    #[must_use]
+    pub fn new(lines: impl IntoIterator<Item = Line>) -> Self {
+        Self { lines: lines.into_iter().collect(), controls: Vec::new() }
+    }
+
+    /// A message of one line of the bot's own words.
+    #[must_use]
+    pub fn said(text: impl Into<String>) -> Self {
+        Self::new([Line::said(text)])
+    }
+
+    /// The same with these controls.
+    #[must_use]
+    pub fn with(mut self, controls: impl IntoIterator<Item = Control>) -> Self {
+        self.controls.extend(controls);
+        self
+    }
+}
+
+impl Line {
+    /// A line of the bot's own words.
+    #[must_use]
+    pub fn said(text: impl Into<String>) -> Self {
+        Self(vec![Span::Said(text.into())])
+    }
+}
+
+impl Control {
+    /// A plain button.
+    #[must_use]
+    pub fn button(label: &str, action: Action, ticket: &TicketKey) -> Self {
+        Self::styled(label, action, ticket, Style::Plain)
+    }
+
+    /// A button that looks like `style`.
+    #[must_use]
+    pub fn styled(label: &str, action: Action, ticket: &TicketKey, style: Style) -> Self {
+        Self::Button { label: label.to_owned(), does: TicketAction { action, ticket: ticket.clone() }, style }
+    }
+
+    /// What it does.
+    #[must_use]
+    pub const fn does(&self) -> &TicketAction {
+        match self {
+            Self::Button { does, .. } | Self::Choice { does, .. } | Self::People { does, .. } => does,
+        }
+    }
+}

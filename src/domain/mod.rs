@@ -1,0 +1,14 @@
+//! The desk itself: pure. No async, no IO, no SDK, no clock.
+
+pub mod action;
+pub mod decision;
+pub mod effect;
+pub mod event;
+pub mod form;
+pub mod ids;
+pub mod limits;
+pub mod message;
+pub mod permission;
+pub mod priority;
+pub mod record;
+pub mod ticket;

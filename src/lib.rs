@@ -1,0 +1,8 @@
+//! Deskbell.
+
+pub mod clock;
+pub mod domain;
+pub mod intake;
+pub mod platform;
+pub mod sandbox;
+pub mod store;

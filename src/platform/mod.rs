@@ -1,0 +1,214 @@
+//! The port to a chat platform: what the dispatcher asks of an adapter, and what an adapter can do.
+//!
+//! An adapter's other half, inbound, translates each payload into one [`crate::domain::event::Event`], hands it to
+//! [`crate::intake::Intake`], and acknowledges the platform only after that returned. Adapters do not know what a ticket is.
+
+pub mod discord;
+pub mod slack;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::effect::Undeliverable;
+use crate::domain::event::{ReplyHandle, Said};
+use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName};
+use crate::domain::message::Message;
+use crate::intake::Intake;
+
+/// A chat platform, connected.
+#[async_trait]
+pub trait Platform: Send + Sync {
+    /// Which one.
+    fn name(&self) -> PlatformName;
+
+    /// What it can do; the table in ARCHITECTURE.md says the same.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Receives events and hands them to `intake` until `stop`. Returns only when stopped or when going on is senseless
+    /// (a revoked token); connections that break are made again inside.
+    ///
+    /// # Errors
+    /// What an operator must mend.
+    async fn run(&self, intake: Intake, stop: CancellationToken) -> anyhow::Result<()>;
+
+    /// Whether events are being received now.
+    fn is_connected(&self) -> bool;
+
+    /// Carries out one delivery, within a time-out.
+    ///
+    /// # Errors
+    /// See [`DeliveryError`].
+    async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError>;
+
+    /// Looks whether an earlier try of this delivery was carried out after all. `None`: it certainly was not, or it is
+    /// idempotent. Unfindable ones (whispers) answer with [`Receipt::Whispered`], so that they are sent at most once.
+    ///
+    /// # Errors
+    /// See [`DeliveryError`].
+    async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError>;
+
+    /// The accounts in a user group or with a role.
+    ///
+    /// # Errors
+    /// See [`DeliveryError`].
+    async fn members(&self, group: &str) -> Result<Vec<PersonRef>, DeliveryError>;
+
+    /// Tests tokens, scopes, intents and that the bot can use these channels and groups; tells what to mend.
+    async fn check(&self, wanted: &Wanted) -> Vec<Finding>;
+}
+
+/// What a platform can do that another cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// A message that one person alone sees, without an act of theirs to answer.
+    pub ephemeral_unasked: bool,
+    /// Words can be given as a slash command inside a thread.
+    pub commands_in_threads: bool,
+    /// A form can be opened after the act was acknowledged.
+    pub late_forms: bool,
+}
+
+/// One thing to be delivered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// Names the effect; the same for every try. Part of what makes a post findable.
+    pub effect: EffectId,
+    /// When the effect was decided: nothing of it can stand from before.
+    pub since: jiff::Timestamp,
+    /// What to do.
+    pub act: Act,
+}
+
+/// What to do, with every address known.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// Post a message; start the thread if there is none yet.
+    Post {
+        /// Where.
+        to: Place,
+        /// What.
+        message: Message,
+        /// The name of the thread, if one must be started (people's words, neutralised by the adapter).
+        thread_title: Option<String>,
+    },
+    /// Make a message of the bot look like this.
+    Update {
+        /// Where it stands.
+        place: Place,
+        /// Which.
+        message: MessageRef,
+        /// How it is to look.
+        to: Message,
+    },
+    /// Delete a message of the bot; that it is gone already is a success.
+    Remove {
+        /// Which.
+        message: MessageRef,
+    },
+    /// Tell one person privately; never in public.
+    Whisper {
+        /// Whom.
+        to: PersonRef,
+        /// Near which place it is best seen.
+        near: Option<Place>,
+        /// How to answer an act of theirs.
+        via: Option<ReplyHandle>,
+        /// What.
+        message: Message,
+    },
+    /// Answer a message that was no request: privately where possible, else by a public reply that is to be removed.
+    Hint {
+        /// Whom.
+        to: PersonRef,
+        /// Where.
+        place: Place,
+        /// Which message.
+        reply_to: MessageRef,
+        /// What.
+        message: Message,
+    },
+    /// Read the last hundred messages of a thread that stand before one.
+    ReadThread {
+        /// Which thread.
+        place: Place,
+        /// Before which message.
+        before: MessageRef,
+    },
+}
+
+/// What came of a delivery.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Receipt {
+    /// The message stands there.
+    Posted(MessageRef),
+    /// The message stands there, and is to be removed after this time.
+    PostedBriefly(MessageRef, Duration),
+    /// It looks as wanted, or is gone as wanted.
+    Changed,
+    /// It was told privately.
+    Whispered,
+    /// What was said in the thread, oldest first, and whether older messages were left unread.
+    Read(Vec<Said>, bool),
+}
+
+/// Why a delivery did not succeed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum DeliveryError {
+    /// The platform asks to wait. Nothing was done.
+    #[error("rate limited for {retry_after:?}")]
+    RateLimited {
+        /// How long, in the clock's time.
+        retry_after: Duration,
+        /// Whether every call is concerned, not just ones like this.
+        global: bool,
+    },
+    /// Nothing was done; it may work later.
+    #[error("temporary: {0}")]
+    Temporary(String),
+    /// It may have been done: look before repeating.
+    #[error("outcome unknown: {0}")]
+    Unknown(String),
+    /// It will never work.
+    #[error("{reason}: {detail}")]
+    Permanent {
+        /// Why, for the core.
+        reason: Undeliverable,
+        /// The platform's own word, for operators.
+        detail: String,
+    },
+}
+
+/// What `check` wants to know.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Channels that the bot must be able to read and write, with what they are for.
+    pub channels: Vec<(String, &'static str)>,
+    /// User groups or roles that must exist.
+    pub groups: Vec<String>,
+    /// Accounts that must exist, with what they are for.
+    pub people: Vec<(String, &'static str)>,
+}
+
+/// One result of `check`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether it is as it should be.
+    pub verdict: Verdict,
+    /// What was looked at, and what was found.
+    pub what: String,
+    /// What to do about it; empty where nothing is.
+    pub mend: String,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// Works, with less.
+    Degraded,
+    /// Does not work.
+    Bad,
+}

@@ -1,0 +1,15 @@
+//! A Slack workspace and a Discord guild in this process, which speak the real protocols over loopback.
+//!
+//! The production adapters connect to them; tests, the replay and the page act as *people* through [`World`] and read
+//! what each person sees. Nothing here knows what a ticket is, and nothing here runs in a production start.
+
+pub mod discord;
+pub mod journal;
+pub mod slack;
+pub mod world;
+
+pub use journal::{Entry, Journal};
+pub use world::{
+    ChannelInfo, ChannelView, ControlKind, ControlView, Fault, FormField, FormView, MessageAt, MessageView, OptionView,
+    PersonInfo, Spot, View, World, WorldError,
+};

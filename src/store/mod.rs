@@ -1,0 +1,248 @@
+//! The port to the database: what the core may ask of it, and nothing of SQL.
+//!
+//! One event is one call of [`Store::transact`]: the work loads facts and writes a decision through [`Tx`], inside one
+//! transaction. A store may run several works in one transaction (each in a savepoint) and may run a work again from the
+//! start if a commit fails, so a work must have no effect but through its [`Tx`].
+
+pub mod sqlite;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+use crate::domain::decision::{Change, Outcome};
+use crate::domain::effect::{Effect, Lane, Undeliverable};
+use crate::domain::event::{DedupeKey, TimerKind};
+use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, TicketId, TicketKey};
+use crate::domain::record::{AuditEntry, Opening, Record, Side, Standing};
+use crate::domain::ticket::Ticket;
+
+/// What is done inside one transaction. It may be run again from the start.
+pub type Work = Arc<dyn for<'t> Fn(&'t mut dyn Tx) -> BoxFuture<'t, Result<Outcome, StoreError>> + Send + Sync>;
+
+/// The record of the desk.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Runs `work` in a transaction and commits it. When this returns `Ok`, everything that it wrote is on the disk.
+    ///
+    /// # Errors
+    /// If the work failed (nothing of it is kept) or the database is away.
+    async fn transact(&self, work: Work) -> Result<Outcome, StoreError>;
+
+    /// Effects of `platform` that may be delivered now, most urgent first, at most one for each order key (the oldest
+    /// that is not settled), none that is leased, none whose order key has an older one waiting for a later moment.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn due(&self, platform: PlatformName, now: Timestamp, limit: u32) -> Result<Vec<Queued>, StoreError>;
+
+    /// When the next waiting effect of `platform` becomes due, if any waits for a later moment than `now`.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn next_due(&self, platform: PlatformName, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Marks effects as being delivered, in one transaction.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn lease(&self, effects: &[EffectId], now: Timestamp) -> Result<(), StoreError>;
+
+    /// Stores how a delivery ended; what is delivered or failed loses its texts.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn settle(&self, effect: &EffectId, end: Settlement, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The messages of the bot that stand for a ticket.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn standing(&self, ticket: TicketId) -> Result<Vec<Standing>, StoreError>;
+
+    /// A ticket by its number.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn ticket(&self, id: TicketId) -> Result<Option<Ticket>, StoreError>;
+
+    /// A ticket by its key.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn ticket_by_key(&self, key: &TicketKey) -> Result<Option<Ticket>, StoreError>;
+
+    /// Tickets, newest first, from below `before` (if given), at most `limit`.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn tickets(&self, before: Option<TicketId>, limit: u32) -> Result<Vec<Ticket>, StoreError>;
+
+    /// Everything said on a ticket, oldest first.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn records(&self, ticket: TicketId) -> Result<Vec<Record>, StoreError>;
+
+    /// Everything done on a ticket, oldest first.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn audit(&self, ticket: TicketId) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// Timers that are due, oldest first.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn due_timers(&self, now: Timestamp, limit: u32)
+    -> Result<Vec<(TicketId, TimerKind, Timestamp)>, StoreError>;
+
+    /// Stores an event whose handling failed by a fault of ours, whole (as JSON), with what went wrong.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn bury(&self, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Forgets dedupe keys, openings and settled effects from before `then`.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn tidy(&self, then: Timestamp) -> Result<(), StoreError>;
+
+    /// Numbers for operators.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// Answers if the database can be written to.
+    ///
+    /// # Errors
+    /// If it cannot.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Finishes what was begun and lets go of the database.
+    async fn close(&self);
+}
+
+/// What a decision may ask for and write, inside a transaction.
+#[async_trait]
+pub trait Tx: Send {
+    /// Whether the fact was handled before.
+    async fn knows(&mut self, key: &DedupeKey) -> Result<bool, StoreError>;
+    /// Remembers that the fact was handled.
+    async fn remember(&mut self, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError>;
+    /// The number that the next ticket gets.
+    async fn next_number(&mut self) -> Result<i64, StoreError>;
+    /// The id that the next ticket gets.
+    async fn next_id(&mut self) -> Result<TicketId, StoreError>;
+    /// A ticket by its key.
+    async fn ticket_by_key(&mut self, key: &TicketKey) -> Result<Option<Ticket>, StoreError>;
+    /// A ticket by its number.
+    async fn ticket(&mut self, id: TicketId) -> Result<Option<Ticket>, StoreError>;
+    /// The ticket that a place (a thread) belongs to, and on which side.
+    async fn ticket_at(&mut self, place: &Place) -> Result<Option<(Ticket, Side)>, StoreError>;
+    /// The ticket that a message belongs to: one on record, or one of the bot's own.
+    async fn ticket_of_message(&mut self, message: &MessageRef) -> Result<Option<(Ticket, Side)>, StoreError>;
+    /// The newest open ticket that one of these accounts opened in this channel (or a thread of it, or this direct
+    /// conversation) after `since` (exclusive) and at or before `until`, that no agent has answered.
+    async fn burst(
+        &mut self,
+        by: &[PersonRef],
+        channel: &Place,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Ticket>, StoreError>;
+    /// The open (or resolved) ticket of this direct conversation that was last active, if that was after `since`.
+    async fn latest_direct(&mut self, direct: &Place, since: Timestamp) -> Result<Option<Ticket>, StoreError>;
+    /// Open tickets of these accounts, last active first.
+    async fn open_of(&mut self, by: &[PersonRef], limit: u32) -> Result<Vec<Ticket>, StoreError>;
+    /// The kept mention that is this message.
+    async fn opening(&mut self, message: &MessageRef) -> Result<Option<Opening>, StoreError>;
+    /// What was recorded of this message.
+    async fn record(&mut self, message: &MessageRef) -> Result<Option<Record>, StoreError>;
+    /// The last `limit` things said on a ticket, oldest first.
+    async fn records(&mut self, ticket: TicketId, limit: u32) -> Result<Vec<Record>, StoreError>;
+    /// The last `limit` acts on a ticket, oldest first.
+    async fn audit(&mut self, ticket: TicketId, limit: u32) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// Writes a change.
+    async fn apply(&mut self, change: &Change) -> Result<(), StoreError>;
+    /// Writes an audit entry.
+    async fn note(&mut self, entry: &AuditEntry) -> Result<(), StoreError>;
+    /// Puts an effect into the outbox. A card that already waits to be shown in the same channel is not queued twice.
+    async fn enqueue(&mut self, effect: &Effect, now: Timestamp) -> Result<(), StoreError>;
+}
+
+/// An effect in the outbox.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Queued {
+    /// Its id.
+    pub id: EffectId,
+    /// What to do.
+    pub effect: Effect,
+    /// How urgent.
+    pub lane: Lane,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Whether an earlier try may have been carried out without our knowing: look before repeating.
+    pub unsure: bool,
+    /// When it was decided.
+    pub created_at: Timestamp,
+}
+
+/// How a delivery ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settlement {
+    /// It was delivered; the bot's message that stands there now, if one does.
+    Done(Option<Standing>),
+    /// It can never be delivered.
+    Failed(Undeliverable),
+    /// It is to be tried again.
+    Retry {
+        /// Not before.
+        at: Timestamp,
+        /// Whether this try may have been carried out.
+        unsure: bool,
+        /// Whether it counts as a try (waiting for a limit does not).
+        counts: bool,
+        /// What went wrong, for operators; no texts, no secrets.
+        error: String,
+    },
+    /// A message that was removed: it stands no more.
+    Removed(MessageRef),
+}
+
+/// Numbers for operators.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Tickets.
+    pub tickets: u64,
+    /// Tickets that are open.
+    pub open: u64,
+    /// Effects that wait or are being delivered.
+    pub waiting: u64,
+    /// Effects that failed for good.
+    pub failed: u64,
+    /// Dead events.
+    pub dead: u64,
+}
+
+/// What can go wrong with the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It is away, full or busy: try again later.
+    #[error("the database is away: {0}")]
+    Away(String),
+    /// Somebody else changed the same ticket meanwhile: decide again.
+    #[error("the ticket was changed meanwhile")]
+    Conflict,
+    /// What stands in it cannot be read: a fault of ours, or another version's.
+    #[error("the database holds something unexpected: {0}")]
+    Corrupt(String),
+    /// The work itself failed by a fault of ours.
+    #[error("deciding failed: {0}")]
+    Work(String),
+}
