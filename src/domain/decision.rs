@@ -40,6 +40,8 @@ pub enum Outcome {
     Ignored,
     /// It had been handled before.
     Repeated,
+    /// Handling it failed by a fault of ours: it is kept whole, for an operator to look at.
+    Dead,
 }
 
 impl Outcome {
@@ -55,6 +57,7 @@ impl Outcome {
             Self::Refused => "refused",
             Self::Ignored => "ignored",
             Self::Repeated => "repeated",
+            Self::Dead => "dead",
         }
     }
 
@@ -64,7 +67,7 @@ impl Outcome {
         match self {
             Self::Opened(key) | Self::Recorded(key) | Self::Merged(key) => Some(key),
             Self::Done(key) => key.as_ref(),
-            Self::Skipped | Self::Refused | Self::Ignored | Self::Repeated => None,
+            Self::Skipped | Self::Refused | Self::Ignored | Self::Repeated | Self::Dead => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The desk itself: pure. No async, no IO, no SDK, no clock.
 
 pub mod action;
+pub mod command;
 pub mod decision;
 pub mod effect;
 pub mod event;
@@ -11,4 +12,7 @@ pub mod message;
 pub mod permission;
 pub mod priority;
 pub mod record;
+pub mod rules;
+pub mod small_talk;
+pub mod text;
 pub mod ticket;

@@ -3,16 +3,31 @@
 //! Every event of every platform, and every timer, comes through [`Intake::handle`]. When it returns `Ok`, whatever
 //! follows from the event is on the disk, and the platform may be told that it was received.
 
+pub mod decide;
+pub mod facts;
+
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tracing::Instrument as _;
 
 use crate::clock::Clock;
-use crate::domain::decision::Outcome;
+use crate::domain::decision::{Decision, Outcome};
 use crate::domain::event::Event;
-use crate::domain::form::{Form, FormRef};
+use crate::domain::form::{Form, FormKind, FormRef};
 use crate::domain::ids::{Person, PersonRef, PlatformName};
 use crate::domain::permission::{GroupRef, Roster};
-use crate::store::{Store, StoreError};
+use crate::domain::record::Voice;
+use crate::domain::rules::Rules;
+use crate::domain::text;
+use crate::store::{Store, StoreError, Tx, Work};
+use facts::Facts;
+
+/// How often an event is decided again because somebody else changed the same ticket meanwhile.
+const TRIES: usize = 5;
+/// How long a form may wait for what it is prefilled with.
+const PREFILL: Duration = Duration::from_millis(500);
 
 /// The door. Clones are the same one.
 #[derive(Clone)]
@@ -23,25 +38,63 @@ pub struct Intake {
 struct Inner {
     store: Arc<dyn Store>,
     clock: Clock,
+    rules: Arc<Rules>,
     roster: RwLock<Arc<Roster>>,
 }
 
 impl Intake {
+    /// A door to this record, by these settings.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, clock: Clock, rules: Rules, roster: Roster) -> Self {
+        let roster = RwLock::new(Arc::new(roster));
+        Self { inner: Arc::new(Inner { store, clock, rules: Arc::new(rules), roster }) }
+    }
+
     /// Handles one event. `Ok` means that it is committed (or was handled before, or is none of the desk's business).
     ///
     /// # Errors
     /// If the database is away: then the platform must not be told that the event was received. A fault of ours is not
     /// an error here: the event is stored as a dead one and answered with `Ok`.
     pub async fn handle(&self, event: Event) -> Result<Outcome, StoreError> {
-        let _ = event;
-        Ok(Outcome::Ignored)
+        let span = tracing::info_span!("event", kind = event.what.name(), key = event.key.as_str());
+        self.handle_in_span(Arc::new(event)).instrument(span).await
+    }
+
+    async fn handle_in_span(&self, event: Arc<Event>) -> Result<Outcome, StoreError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.inner.store.transact(self.work(Arc::clone(&event))).await {
+                Ok(outcome) => {
+                    let ticket = outcome.ticket().map(ToString::to_string);
+                    if outcome == Outcome::Ignored {
+                        tracing::trace!("none of the desk's business");
+                    } else {
+                        tracing::info!(outcome = outcome.name(), ticket, "event handled");
+                    }
+                    return Ok(outcome);
+                }
+                Err(StoreError::Conflict) if tries < TRIES => {}
+                Err(StoreError::Away(why)) => {
+                    tracing::warn!(why, "the database is away; the event is not acknowledged");
+                    return Err(StoreError::Away(why));
+                }
+                Err(fault) => return self.bury(&event, &fault).await,
+            }
+        }
     }
 
     /// The form to open for a button, prefilled from what is on record if that can be read within half a second.
     /// It never writes; rights are decided when it is submitted.
     pub async fn form(&self, form: &FormRef, actor: &Person) -> Form {
-        let _ = actor;
-        Form { form: form.clone(), title: String::new(), submit: String::new(), fields: Vec::new() }
+        let value = match form.kind {
+            FormKind::NewRequest => {
+                let last = tokio::time::timeout(PREFILL, self.last_words(form, actor)).await;
+                last.unwrap_or_default().unwrap_or_default()
+            }
+            FormKind::Details | FormKind::Reply | FormKind::Pending | FormKind::Resolve => String::new(),
+        };
+        text::form(form, &value)
     }
 
     /// The roster as of now.
@@ -62,4 +115,56 @@ impl Intake {
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
     }
+
+    fn work(&self, event: Arc<Event>) -> Work {
+        let this = self.clone();
+        Arc::new(move |tx| {
+            let (this, event) = (this.clone(), Arc::clone(&event));
+            Box::pin(async move {
+                if tx.knows(&event.key).await? {
+                    return Ok(Outcome::Repeated);
+                }
+                let now = this.inner.clock.now();
+                let rules = Arc::clone(&this.inner.rules);
+                let facts = Facts::load(tx, &event, rules, this.roster(), now).await?;
+                let decision = decide::decide(&facts, &event);
+                if decision.outcome != Outcome::Ignored {
+                    tx.remember(&event.key, now).await?;
+                    write(tx, &decision, &facts).await?;
+                }
+                Ok(decision.outcome)
+            })
+        })
+    }
+
+    /// The last words of the requester on a ticket, if this person may see them.
+    async fn last_words(&self, form: &FormRef, actor: &Person) -> Option<String> {
+        let ticket = self.inner.store.ticket_by_key(&form.ticket).await.ok()??;
+        if !self.roster().same(&ticket.requester.who, &actor.who) {
+            return None;
+        }
+        let records = self.inner.store.records(ticket.id).await.ok()?;
+        let last = records.into_iter().rfind(|record| record.voice == Voice::Requester && record.deleted_at.is_none());
+        last.map(|record| record.text)
+    }
+
+    async fn bury(&self, event: &Event, fault: &StoreError) -> Result<Outcome, StoreError> {
+        tracing::error!(%fault, "the event could not be handled; it is kept as a dead event");
+        let whole = serde_json::to_string(event).map_err(|error| StoreError::Work(error.to_string()))?;
+        self.inner.store.bury(&event.key, &whole, &fault.to_string(), self.inner.clock.now()).await?;
+        Ok(Outcome::Dead)
+    }
+}
+
+async fn write(tx: &mut dyn Tx, decision: &Decision, facts: &Facts) -> Result<(), StoreError> {
+    for change in &decision.changes {
+        tx.apply(change).await?;
+    }
+    for entry in &decision.audit {
+        tx.note(entry).await?;
+    }
+    for effect in &decision.effects {
+        tx.enqueue(effect, facts.now).await?;
+    }
+    Ok(())
 }

@@ -1,0 +1,257 @@
+//! A decision in the making: the few ways in which a ticket changes, each with its audit and its cards.
+
+use jiff::Timestamp;
+
+use crate::domain::decision::{Change, Decision, Outcome};
+use crate::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane};
+use crate::domain::event::{ReplyHandle, Said};
+use crate::domain::ids::{MessageRef, Person, PersonRef, Place, TicketId};
+use crate::domain::message::Message;
+use crate::domain::permission::Rights;
+use crate::domain::priority::{Level, Priority};
+use crate::domain::record::{AuditEntry, FieldChange, Record, Side, TicketRef, Voice};
+use crate::domain::text;
+use crate::domain::ticket::{Ticket, TicketKind};
+use crate::intake::facts::Facts;
+
+/// A decision in the making, by one actor from one place.
+pub(super) struct Draft<'f> {
+    pub(super) facts: &'f Facts,
+    actor: Option<&'f Person>,
+    from: Option<&'f Place>,
+    decision: Decision,
+}
+
+impl<'f> Draft<'f> {
+    pub(super) const fn new(facts: &'f Facts, actor: Option<&'f Person>, from: Option<&'f Place>) -> Self {
+        let decision =
+            Decision { outcome: Outcome::Ignored, changes: Vec::new(), audit: Vec::new(), effects: Vec::new() };
+        Self { facts, actor, from, decision }
+    }
+
+    pub(super) fn end(mut self, outcome: Outcome) -> Decision {
+        self.decision.outcome = outcome;
+        self.decision
+    }
+
+    pub(super) fn rights(&self, person: &Person) -> Rights {
+        self.facts.roster.rights(person)
+    }
+
+    pub(super) fn same(&self, one: &Person, other: &Person) -> bool {
+        self.facts.roster.same(&one.who, &other.who)
+    }
+
+    pub(super) fn change(&mut self, change: Change) {
+        self.decision.changes.push(change);
+    }
+
+    pub(super) fn effect(&mut self, ticket: Option<TicketId>, what: EffectKind) {
+        self.decision.effects.push(Effect { ticket, not_before: None, what });
+    }
+
+    /// Opens a ticket for `author` with these words (message, when, text), the first of which opened it.
+    pub(super) fn open(&mut self, author: &Person, origin: Place, words: &[Words], follows: Option<&Ticket>) -> Ticket {
+        let (id, key) = self.facts.next.clone();
+        let first = &words[0];
+        let said: Vec<&str> = words.iter().map(|words| words.text.as_str()).filter(|text| !text.is_empty()).collect();
+        let (impact, urgency) = (Level::Low, Level::High);
+        let author = Person::new(author.who.clone(), author.name.clone());
+        // Greetings are on the record, but the words that say what is wrong make the title.
+        let title = text::title(said.last().copied().unwrap_or_default());
+        let ticket = Ticket {
+            id,
+            key,
+            kind: TicketKind::Incident,
+            title,
+            requester: author.clone(),
+            opened_by: author.clone(),
+            origin: origin.clone(),
+            origin_message: first.message.clone(),
+            opened_at: first.at,
+            status: crate::domain::ticket::Status::New,
+            assignee: None,
+            impact,
+            urgency,
+            priority: Priority::of(impact, urgency),
+            answered_at: None,
+            active_at: words.last().map_or(first.at, |words| words.at),
+            follows: follows.map(|ticket| ticket.key.clone()),
+            merged_into: None,
+            version: 1,
+        };
+        self.change(Change::Open(Box::new(ticket.clone())));
+        if !origin.is_direct() {
+            self.change(Change::Bind { place: origin.clone(), ticket: id, side: Side::Request });
+        }
+        for words in words.iter().filter(|words| !words.text.is_empty()) {
+            self.record(&ticket, &author, Voice::Requester, words);
+        }
+        let fields = changes(None, &ticket);
+        self.audit(&ticket, "opened", fields);
+        let others = self.facts.others.iter().filter(|other| other.is_private() == ticket.is_private());
+        let others: Vec<TicketRef> =
+            others.map(|other| TicketRef { key: other.key.clone(), title: other.title.clone() }).collect();
+        self.tell_requester(&ticket, text::confirmation(&ticket, &others), Some(Awaited::Notice), true);
+        self.show_cards(&ticket);
+        ticket
+    }
+
+    /// Writes a changed ticket, with what was done by whom, and brings its cards up to date.
+    pub(super) fn put(&mut self, before: &Ticket, mut after: Ticket, act: &str) -> Ticket {
+        after.version = before.version + 1;
+        after.active_at = after.active_at.max(self.facts.now);
+        let fields = changes(Some(before), &after);
+        self.change(Change::Put(Box::new(after.clone())));
+        self.audit(&after, act, fields);
+        self.show_cards(&after);
+        after
+    }
+
+    /// Writes that something was said, without an act worth auditing.
+    pub(super) fn touch(&mut self, before: &Ticket, mut after: Ticket, at: Timestamp) -> Ticket {
+        after.version = before.version + 1;
+        after.active_at = before.active_at.max(at);
+        self.change(Change::Put(Box::new(after.clone())));
+        after
+    }
+
+    pub(super) fn audit(&mut self, ticket: &Ticket, act: &str, fields: Vec<FieldChange>) {
+        self.decision.audit.push(AuditEntry {
+            ticket: ticket.id,
+            at: self.facts.now,
+            actor: self.actor.map(|actor| Person::new(actor.who.clone(), actor.name.clone())),
+            act: act.to_owned(),
+            from: self.from.cloned(),
+            fields,
+        });
+    }
+
+    pub(super) fn record(&mut self, ticket: &Ticket, author: &Person, voice: Voice, words: &Words) {
+        self.change(Change::Record(Record {
+            ticket: ticket.id,
+            message: words.on_record.then(|| words.message.clone()),
+            author: Person::new(author.who.clone(), author.name.clone()),
+            voice,
+            at: words.at,
+            text: words.text.clone(),
+            edited_at: None,
+            deleted_at: None,
+        }));
+    }
+
+    /// Says something where the requester is answered.
+    pub(super) fn tell_requester(
+        &mut self,
+        ticket: &Ticket,
+        message: Message,
+        awaited: Option<Awaited>,
+        may_start_thread: bool,
+    ) {
+        let thread_title = (may_start_thread && ticket.origin.root().is_some()).then(|| ticket.title.clone());
+        self.effect(
+            Some(ticket.id),
+            EffectKind::Post {
+                to: Destination::Place(ticket.origin.clone()),
+                message,
+                awaited,
+                thread_title,
+                urgency: if may_start_thread { Lane::Answer } else { Lane::Act },
+            },
+        );
+    }
+
+    /// Brings every copy of the card up to date.
+    pub(super) fn show_cards(&mut self, ticket: &Ticket) {
+        for channel in &self.facts.rules.triage {
+            let card = EffectKind::ShowCard { channel: channel.clone() };
+            let effect = Effect::about(ticket.id, card);
+            if !self.decision.effects.contains(&effect) {
+                self.decision.effects.push(effect);
+            }
+        }
+    }
+
+    /// Says something under every card, or under all but those in `except`'s channel.
+    pub(super) fn under_cards(&mut self, ticket: &Ticket, except: Option<&Place>, message: impl Fn(&Place) -> Message) {
+        let facts = self.facts;
+        let is_except = |channel: &Place| {
+            except.is_some_and(|place| place.tenant == channel.tenant && place.channel() == channel.channel())
+        };
+        for channel in facts.rules.triage.iter().filter(|channel| !is_except(channel)) {
+            let post = EffectKind::Post {
+                to: Destination::UnderCard(channel.clone()),
+                message: message(channel),
+                awaited: None,
+                thread_title: Some(format!("{} {}", ticket.key, ticket.title)),
+                urgency: Lane::Note,
+            };
+            self.effect(Some(ticket.id), post);
+        }
+    }
+
+    /// Shows under the cards what somebody said on the requester's side. The requester's words ping the assignee.
+    pub(super) fn mirror(&mut self, ticket: &Ticket, author: &Person, words: &str, voice: Voice) {
+        let facts = self.facts;
+        self.under_cards(ticket, None, |channel| {
+            let assignee = ticket.assignee.as_ref().filter(|_| voice == Voice::Requester);
+            let ping = assignee.and_then(|agent| facts.roster.account_on(&agent.who, channel.platform()));
+            text::mirrored(ticket, author, words, voice, ping.as_ref())
+        });
+    }
+
+    pub(super) fn whisper(
+        &mut self,
+        to: &PersonRef,
+        near: Option<&Place>,
+        via: Option<&ReplyHandle>,
+        message: Message,
+    ) {
+        let whisper = EffectKind::Whisper { to: to.clone(), near: near.cloned(), via: via.cloned(), message };
+        self.effect(None, whisper);
+    }
+}
+
+/// Words for the record.
+pub(super) struct Words {
+    pub(super) message: MessageRef,
+    pub(super) at: Timestamp,
+    pub(super) text: String,
+    /// Whether `message` holds just these words (those of a form stand in no message).
+    pub(super) on_record: bool,
+}
+
+impl Words {
+    pub(super) fn of(said: &Said) -> Self {
+        Self { message: said.message.clone(), at: said.at, text: full_text(said), on_record: true }
+    }
+}
+
+/// What was said, files included.
+pub(super) fn full_text(said: &Said) -> String {
+    let files = said.files.iter().map(|file| text::file(&file.name, &file.url));
+    let words = (!said.text.trim().is_empty()).then(|| said.text.clone());
+    words.into_iter().chain(files).collect::<Vec<_>>().join("\n")
+}
+
+/// Where the answer to a message goes: its own thread, or the thread or direct conversation that it stands in.
+pub(super) fn origin_of(place: &Place, message: &MessageRef) -> Place {
+    if place.root().is_some() { place.clone() } else { place.thread(&message.id) }
+}
+
+/// The audited fields that differ.
+fn changes(before: Option<&Ticket>, after: &Ticket) -> Vec<FieldChange> {
+    type Read = fn(&Ticket) -> Option<String>;
+    const FIELDS: [(&str, Read); 5] = [
+        ("status", |ticket| Some(ticket.status.name().to_owned())),
+        ("assignee", |ticket| ticket.assignee.as_ref().map(|agent| agent.who.to_string())),
+        ("priority", |ticket| Some(ticket.priority.to_string())),
+        ("follows", |ticket| ticket.follows.as_ref().map(ToString::to_string)),
+        ("merged_into", |ticket| ticket.merged_into.as_ref().map(ToString::to_string)),
+    ];
+    let change = |(field, read): &(&str, Read)| {
+        let (from, to) = (before.and_then(read), read(after));
+        (from != to).then(|| FieldChange { field: (*field).to_owned(), from, to })
+    };
+    FIELDS.iter().filter_map(change).collect()
+}

@@ -1,0 +1,240 @@
+//! What a decision may see, and how it is loaded: only what the event at hand needs.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::domain::action::Action;
+use crate::domain::command::{self, Parsed, Verb, Where};
+use crate::domain::event::{Choice, DedupeKey, Event, EventKind, Said};
+use crate::domain::ids::{MessageRef, PersonRef, Place, TicketId, TicketKey};
+use crate::domain::permission::Roster;
+use crate::domain::record::{AuditEntry, Opening, Record, Side};
+use crate::domain::rules::Rules;
+use crate::domain::ticket::Ticket;
+use crate::store::{StoreError, Tx};
+
+/// How much of a ticket's story is shown.
+const STORY: u32 = 50;
+/// How many other open tickets of a requester are offered.
+const OTHERS: u32 = 20;
+
+/// Everything that a decision may see.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The time of deciding.
+    pub now: Timestamp,
+    /// The settings.
+    pub rules: Arc<Rules>,
+    /// Who is on the desk.
+    pub roster: Arc<Roster>,
+    /// What the next ticket is called.
+    pub next: (TicketId, TicketKey),
+    /// The ticket that the place, or the answered message, belongs to.
+    pub home: Option<(Ticket, Side)>,
+    /// The ticket that a key, a button, a form, a timer or a delivery names.
+    pub named: Option<Ticket>,
+    /// The ticket that was chosen from a menu.
+    pub chosen: Option<Ticket>,
+    /// The ticket that the author opened here a moment ago.
+    pub burst: Option<Ticket>,
+    /// The ticket that this direct conversation is about.
+    pub direct: Option<Ticket>,
+    /// The mention that opened nothing, and that this message answers (or changes).
+    pub opening: Option<Opening>,
+    /// What is on record of the message.
+    pub record: Option<Record>,
+    /// Whether the message was handled when it was posted.
+    pub known_as_posted: bool,
+    /// Other open tickets of the author.
+    pub others: Vec<Ticket>,
+    /// What was said on the ticket that is to be shown.
+    pub records: Vec<Record>,
+    /// What was done on it.
+    pub audit: Vec<AuditEntry>,
+}
+
+impl Facts {
+    /// Loads what `event` needs.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn load(
+        tx: &mut dyn Tx,
+        event: &Event,
+        rules: Arc<Rules>,
+        roster: Arc<Roster>,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let next = (TicketId(0), rules.key(0));
+        let mut facts = Self {
+            now,
+            rules,
+            roster,
+            next,
+            home: None,
+            named: None,
+            chosen: None,
+            burst: None,
+            direct: None,
+            opening: None,
+            record: None,
+            known_as_posted: false,
+            others: Vec::new(),
+            records: Vec::new(),
+            audit: Vec::new(),
+        };
+        match &event.what {
+            EventKind::MessagePosted(said) => facts.load_message(tx, said).await?,
+            EventKind::MessageEdited(said) => {
+                facts.record = tx.record(&said.message).await?;
+                match &facts.record {
+                    Some(record) => facts.named = tx.ticket(record.ticket).await?,
+                    None => {
+                        facts.known_as_posted = tx.knows(&DedupeKey::message(&said.message)).await?;
+                        let kept = tx.opening(&said.message).await?;
+                        facts.load_message(tx, said).await?;
+                        facts.opening = kept;
+                    }
+                }
+            }
+            EventKind::MessageDeleted { message } => {
+                facts.record = tx.record(message).await?;
+                facts.opening = tx.opening(message).await?;
+                if let Some(record) = &facts.record {
+                    facts.named = tx.ticket(record.ticket).await?;
+                }
+            }
+            EventKind::ActionTaken(taken) => {
+                if let Some(does) = &taken.does {
+                    facts.named = tx.ticket_by_key(&does.ticket).await?;
+                    if does.action == Action::Show {
+                        facts.load_story(tx).await?;
+                    }
+                    if let (Action::BelongsTo, Some(Choice::Value(key))) = (does.action, &taken.choice)
+                        && let Ok(key) = key.parse()
+                    {
+                        facts.chosen = tx.ticket_by_key(&key).await?;
+                    }
+                }
+            }
+            EventKind::FormSubmitted(sent) => {
+                if let Some(form) = &sent.form {
+                    facts.named = tx.ticket_by_key(&form.ticket).await?;
+                    facts.load_next(tx).await?;
+                }
+            }
+            EventKind::CommandGiven(given) => {
+                facts.load_home(tx, &given.place, None).await?;
+                if let Parsed::Command(parsed) = command::parse(&given.words, &given.mentions, Where::Slash) {
+                    facts.load_command(tx, &parsed).await?;
+                }
+            }
+            EventKind::ThreadRead { ticket, .. } | EventKind::TimerFired { ticket, .. } => {
+                facts.named = tx.ticket(*ticket).await?;
+            }
+            EventKind::DeliverySettled(settled) => facts.named = tx.ticket(settled.ticket).await?,
+        }
+        Ok(facts)
+    }
+
+    /// Every account of the person whose account this is.
+    #[must_use]
+    pub fn accounts(&self, who: &PersonRef) -> Vec<PersonRef> {
+        self.roster.accounts(who)
+    }
+
+    /// Where words in a mention stand, for the grammar of commands.
+    #[must_use]
+    pub fn where_said(&self, said: &Said) -> Where {
+        match (&self.home, said.place.is_direct()) {
+            (Some((_, Side::Card)), _) => Where::CardThread,
+            (Some((_, Side::Request)), false) if said.place.root().is_some() => Where::TicketThread,
+            _ => Where::Elsewhere,
+        }
+    }
+
+    async fn load_message(&mut self, tx: &mut dyn Tx, said: &Said) -> Result<(), StoreError> {
+        self.load_home(tx, &said.place, said.reply_to.as_ref()).await?;
+        if self.home.is_none() {
+            self.load_opening(tx, said).await?;
+        }
+        if self.home.is_none() && self.opening.is_none() && !said.addresses_desk() {
+            return Ok(());
+        }
+        if said.addresses_desk()
+            && let Parsed::Command(parsed) = command::parse(&said.text, &said.mentions, self.where_said(said))
+        {
+            self.load_command(tx, &parsed).await?;
+        }
+        if self.home.is_none() {
+            let by = self.accounts(&said.author.who);
+            self.burst = tx.burst(&by, &said.place, self.rules.burst_since(said.at), said.at).await?;
+        }
+        if said.place.is_direct() {
+            self.direct = tx.latest_direct(&said.place, self.rules.direct_since(said.at)).await?;
+            self.others = tx.open_of(&self.accounts(&said.author.who), OTHERS).await?;
+        }
+        self.load_next(tx).await
+    }
+
+    async fn load_home(
+        &mut self,
+        tx: &mut dyn Tx,
+        place: &Place,
+        reply_to: Option<&MessageRef>,
+    ) -> Result<(), StoreError> {
+        if place.root().is_some() {
+            self.home = tx.ticket_at(place).await?;
+        }
+        if let (None, Some(answered)) = (&self.home, reply_to) {
+            if !place.is_direct() {
+                self.home = tx.ticket_at(&place.thread(&answered.id)).await?;
+            }
+            if self.home.is_none() {
+                self.home = tx.ticket_of_message(answered).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn load_opening(&mut self, tx: &mut dyn Tx, said: &Said) -> Result<(), StoreError> {
+        let above = said.place.root().map(|root| MessageRef {
+            tenant: said.place.tenant.clone(),
+            channel: said.place.channel().to_owned(),
+            id: root.to_owned(),
+        });
+        for message in above.iter().chain(said.reply_to.as_ref()) {
+            let kept = tx.opening(message).await?;
+            self.opening = kept.filter(|opening| self.roster.same(&opening.author.who, &said.author.who));
+            if self.opening.is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn load_command(&mut self, tx: &mut dyn Tx, parsed: &command::Command) -> Result<(), StoreError> {
+        self.named = match &parsed.ticket {
+            Some(key) => tx.ticket_by_key(key).await?,
+            None => self.home.as_ref().map(|(ticket, _)| ticket.clone()),
+        };
+        if parsed.verb == Verb::Show {
+            self.load_story(tx).await?;
+        }
+        Ok(())
+    }
+
+    async fn load_story(&mut self, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        if let Some(ticket) = &self.named {
+            self.records = tx.records(ticket.id, STORY).await?;
+            self.audit = tx.audit(ticket.id, STORY).await?;
+        }
+        Ok(())
+    }
+
+    async fn load_next(&mut self, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        self.next = (tx.next_id().await?, self.rules.key(tx.next_number().await?));
+        Ok(())
+    }
+}
