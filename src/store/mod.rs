@@ -123,6 +123,9 @@ pub trait Store: Send + Sync {
     /// If it cannot.
     async fn ping(&self) -> Result<(), StoreError>;
 
+    /// Changes with every commit that touched the outbox or the timers.
+    fn changed(&self) -> tokio::sync::watch::Receiver<u64>;
+
     /// Finishes what was begun and lets go of the database.
     async fn close(&self);
 }

@@ -1,0 +1,27 @@
+//! How long to wait before a try is repeated: pure.
+
+use std::time::Duration;
+
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// The wait after the try number `tries` (from 1): doubling from a second to a minute, of which `chance` (0 to 1) picks a
+/// point in the upper half, so that replicas do not come back together.
+#[must_use]
+pub fn wait(tries: u32, chance: f64) -> Duration {
+    let doubled = FIRST.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1).min(16)));
+    doubled.min(LONGEST).mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_and_stay_within_bounds() {
+        assert_eq!(wait(1, 1.0), Duration::from_secs(1));
+        assert_eq!(wait(3, 1.0), Duration::from_secs(4));
+        assert_eq!(wait(3, 0.0), Duration::from_secs(2));
+        assert_eq!(wait(u32::MAX, 1.0), LONGEST);
+    }
+}
