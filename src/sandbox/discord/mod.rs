@@ -1,1 +1,256 @@
-//! A Discord guild.
+//! A Discord guild in this process.
+//!
+//! REST v10 and the Gateway are served over loopback, so that the production adapter and the unmodified SDK connect to
+//! it as they would to Discord. It is a strict, stateful model: what Discord refuses is refused here, with Discord's
+//! own codes. Everything happens under one lock, which gives one order to ids, events and journal.
+//!
+//! Sources: <https://docs.discord.com/developers/reference>, <https://docs.discord.com/developers/events/gateway>,
+//! <https://docs.discord.com/developers/interactions/receiving-and-responding>.
+
+mod acts;
+mod command;
+mod components;
+mod errors;
+mod faults;
+mod gateway;
+mod ids;
+mod interactions;
+mod journaling;
+mod json;
+mod limits;
+mod mentions;
+mod people;
+mod posting;
+mod rest;
+mod state;
+#[cfg(test)]
+mod tests;
+mod text;
+mod validate;
+mod view;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::Journal;
+use crate::clock::Clock;
+use crate::domain::limits::discord as platform;
+use state::State;
+
+/// What a new guild looks like.
+pub struct DiscordSetup {
+    /// Everybody but the bot.
+    pub people: Vec<Member>,
+    /// Its text channels.
+    pub channels: Vec<ChannelSetup>,
+    /// Its roles, besides `@everyone` and the bot's own.
+    pub roles: Vec<RoleSetup>,
+    /// Gives ids, time stamps and limits their time.
+    pub clock: Clock,
+    /// Where everything is written down.
+    pub journal: Journal,
+    /// Whether exceeded rate limits are refused.
+    pub limits: bool,
+    /// Whether the developer portal grants the bot the message content.
+    pub message_content_intent: bool,
+    /// How long a person waits for the first answer to a press, a command or a form, in real time.
+    pub interaction_deadline: Duration,
+    /// Varies the ids.
+    pub seed: u64,
+}
+
+impl Default for DiscordSetup {
+    fn default() -> Self {
+        Self {
+            people: Vec::new(),
+            channels: Vec::new(),
+            roles: Vec::new(),
+            clock: Clock::system(),
+            journal: Journal::in_memory(),
+            limits: true,
+            message_content_intent: true,
+            interaction_deadline: platform::INTERACTION_ACK,
+            seed: 0,
+        }
+    }
+}
+
+/// A person of the guild.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Short name.
+    pub handle: String,
+    /// Display name.
+    pub name: String,
+    /// What the page shows beside the name.
+    pub part: String,
+}
+
+/// A text channel of the guild.
+#[derive(Clone, Debug)]
+pub struct ChannelSetup {
+    /// Name without `#`.
+    pub name: String,
+    /// Only members see it.
+    pub private: bool,
+    /// Handles of those who see it, if it is private.
+    pub members: Vec<String>,
+    /// Whether the bot sees it.
+    pub bot: bool,
+}
+
+/// A role of the guild.
+#[derive(Clone, Debug)]
+pub struct RoleSetup {
+    /// Its name.
+    pub name: String,
+    /// Handles of those who have it.
+    pub members: Vec<String>,
+}
+
+/// A running guild. It ends when it is shut down or dropped.
+pub struct DiscordSandbox {
+    shared: Arc<Shared>,
+    server: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the server's tasks and the people share.
+struct Shared {
+    state: Mutex<State>,
+    address: SocketAddr,
+    interaction_deadline: Duration,
+    changed: watch::Sender<u64>,
+    links: watch::Sender<usize>,
+    stop: CancellationToken,
+}
+
+impl Shared {
+    /// Runs `act` alone, then tells those who watch if anything changed.
+    fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.archive_idle_threads();
+        let result = act(&mut state);
+        let dirty = state.take_dirty();
+        let links = state.gateway.links();
+        drop(state);
+        if dirty {
+            self.changed.send_modify(|count| *count += 1);
+        }
+        self.links.send_if_modified(|known| std::mem::replace(known, links) != links);
+        result
+    }
+}
+
+impl DiscordSandbox {
+    /// Builds the guild and serves it on a free port of the loopback interface.
+    ///
+    /// # Errors
+    /// If no port can be bound.
+    pub async fn start(setup: DiscordSetup) -> anyhow::Result<Arc<Self>> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no free loopback port")?;
+        let address = listener.local_addr().context("the listener has no address")?;
+        let interaction_deadline = setup.interaction_deadline;
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State::new(setup, format!("ws://{address}"))),
+            address,
+            interaction_deadline,
+            changed: watch::channel(0).0,
+            links: watch::channel(0).0,
+            stop: CancellationToken::new(),
+        });
+        let routes =
+            Router::new().route("/", get(gateway::upgrade)).fallback(rest::handle).with_state(Arc::clone(&shared));
+        let stop = shared.stop.clone();
+        let server = tokio::spawn(async move {
+            let serving = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the Discord sandbox has stopped serving");
+            }
+        });
+        Ok(Arc::new(Self { shared, server: Mutex::new(Some(server)) }))
+    }
+
+    /// What stands in the place of `https://discord.com`.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("http://{}", self.shared.address)
+    }
+
+    /// The bot's token.
+    #[must_use]
+    pub fn token(&self) -> String {
+        self.shared.with(|state| state.token.clone())
+    }
+
+    /// The application's id, which is the bot user's too, as on Discord.
+    #[must_use]
+    pub fn application_id(&self) -> u64 {
+        self.shared.with(|state| state.bot)
+    }
+
+    /// The guild's id.
+    #[must_use]
+    pub fn guild_id(&self) -> String {
+        self.shared.with(|state| state.guild.to_string())
+    }
+
+    /// The bot user's id.
+    #[must_use]
+    pub fn bot_user_id(&self) -> String {
+        self.application_id().to_string()
+    }
+
+    /// A person's user id.
+    #[must_use]
+    pub fn person_id(&self, handle: &str) -> Option<String> {
+        self.shared.with(|state| state.person(handle).ok().map(|id| id.to_string()))
+    }
+
+    /// A channel's id, by its name without `#`.
+    #[must_use]
+    pub fn channel_id(&self, name: &str) -> Option<String> {
+        self.shared.with(|state| state.channel_named(name).map(|id| id.to_string()))
+    }
+
+    /// A role's id.
+    #[must_use]
+    pub fn role_id(&self, name: &str) -> Option<String> {
+        self.shared.with(|state| state.roles.iter().find(|role| role.name == name).map(|role| role.id.to_string()))
+    }
+
+    /// Gives the role to exactly these people; makes the role if there is none of that name.
+    pub fn set_role(&self, name: &str, members: &[String]) {
+        self.shared.with(|state| state.set_role(name, members));
+    }
+
+    /// Grants the bot the privileged intent for members in the developer portal, or takes it back (it begins without).
+    pub fn grant_members_intent(&self, granted: bool) {
+        self.shared.with(|state| state.members_intent = granted);
+    }
+
+    /// Stops serving and waits until every task has ended.
+    pub async fn shut_down(&self) {
+        self.shared.stop.cancel();
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(server) = server
+            && let Err(error) = server.await
+        {
+            tracing::error!(%error, "the Discord sandbox did not end well");
+        }
+    }
+}
+
+impl Drop for DiscordSandbox {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}

@@ -1,0 +1,325 @@
+//! What people do, as their client would send it.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::components::{chars, flat, input_bounds};
+use super::errors::ApiError;
+use super::gateway::{Happening, intents};
+use super::interactions::{Act, Stand};
+use super::mentions::Allowed;
+use super::state::{Message, State};
+use crate::domain::limits::discord as platform;
+use crate::sandbox::{MessageAt, Spot, WorldError};
+
+/// Characters that a person with a subscription may send; the others have the bot's limit.
+const PERSON_TEXT_CHARS: usize = 4_000;
+
+/// An act that the bot has to answer: the interaction, and what resolves at the answer.
+pub type Awaited = (u64, oneshot::Receiver<()>);
+
+impl State {
+    /// The channel where something is said; a thread that is missing is started by this person.
+    fn place_for(&mut self, person: u64, spot: &Spot) -> Result<u64, WorldError> {
+        match spot {
+            Spot::Channel { channel } => self.visible_channel(person, channel),
+            Spot::Direct { .. } => {
+                self.directs.get(&person).copied().ok_or_else(|| WorldError::Unknown("direct messages".to_owned()))
+            }
+            Spot::Thread { channel, root } => {
+                let parent = self.visible_channel(person, channel)?;
+                let root = number(root, "message")?;
+                if self.thread(root).is_some_and(|thread| thread.parent == parent) {
+                    return Ok(root);
+                }
+                let message = self.message(parent, root).map_err(unknown)?;
+                let name = self.thread_name(message);
+                self.start_thread(parent, root, person, &name, 1_440).map_err(refused)?;
+                Ok(root)
+            }
+        }
+    }
+
+    fn visible_channel(&self, person: u64, name: &str) -> Result<u64, WorldError> {
+        let channel = self.channel_named(name).filter(|channel| self.sees(person, *channel));
+        channel.ok_or_else(|| WorldError::Unknown(format!("channel {name}")))
+    }
+
+    /// A thread started by hand is named after its message.
+    fn thread_name(&self, message: &Message) -> String {
+        let text = self.rendered(&message.content);
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("thread");
+        line.chars().take(platform::THREAD_NAME_CHARS).collect()
+    }
+
+    /// A message that this person can see, with whether it is for this person only.
+    fn visible_message(&self, person: u64, at: &MessageAt) -> Result<(&Message, Stand), WorldError> {
+        let (channel, id) = (number(&at.channel, "channel")?, number(&at.id, "message")?);
+        if let Some(message) = self.private.get(&person).and_then(|messages| messages.get(&id)) {
+            return Ok((message, Stand { channel: message.channel, id, private: true }));
+        }
+        if !self.sees(person, channel) {
+            return Err(WorldError::Unknown(format!("channel {channel}")));
+        }
+        let message = self.message(channel, id).map_err(unknown)?;
+        Ok((message, Stand { channel, id, private: false }))
+    }
+
+    pub fn person_says(
+        &mut self,
+        who: &str,
+        spot: &Spot,
+        text: &str,
+        reply_to: Option<&str>,
+    ) -> Result<MessageAt, WorldError> {
+        let person = self.person(who)?;
+        let content = self.checked_text(text)?;
+        let channel = self.place_for(person, spot)?;
+        if self.thread(channel).is_some_and(|thread| thread.locked) {
+            return Err(WorldError::NotAllowed("the thread is locked".to_owned()));
+        }
+        let reply_to = match reply_to {
+            None => None,
+            Some(id) => Some(self.message(channel, number(id, "message")?).map_err(unknown)?.id),
+        };
+        let mut message = Message::new(self.next_id(), channel, person, self.now_ms());
+        message.content = content;
+        message.reply_to = reply_to;
+        message.kind = if reply_to.is_some() { 19 } else { 0 };
+        self.set_mentions(&mut message, &Allowed::of_people(), true);
+        let id = message.id;
+        self.put(message).map_err(refused)?;
+        if let Ok(message) = self.message(channel, id) {
+            self.log_message("said", message, json!({}));
+        }
+        self.announce_new(channel, id);
+        Ok(MessageAt { channel: channel.to_string(), id: id.to_string() })
+    }
+
+    /// What the client sends for a text that somebody typed.
+    fn checked_text(&self, typed: &str) -> Result<String, WorldError> {
+        let content = self.as_typed(typed).trim().to_owned();
+        if content.is_empty() {
+            return Err(WorldError::NotAllowed("an empty message cannot be sent".to_owned()));
+        }
+        if chars(&content) > PERSON_TEXT_CHARS {
+            return Err(WorldError::NotAllowed(format!("a message has at most {PERSON_TEXT_CHARS} characters")));
+        }
+        Ok(content)
+    }
+
+    pub fn person_edits(&mut self, who: &str, at: &MessageAt, text: &str) -> Result<(), WorldError> {
+        let person = self.person(who)?;
+        let content = self.checked_text(text)?;
+        let mut message = self.own_message(person, at)?.clone();
+        let (channel, id) = (message.channel, message.id);
+        if self.thread(channel).is_some_and(|thread| thread.archived) {
+            return Err(WorldError::NotAllowed("the thread is archived".to_owned()));
+        }
+        message.content = content;
+        message.edited_ms = Some(self.now_ms());
+        self.set_mentions(&mut message, &Allowed::of_people(), false);
+        self.log_message("edited", &message, json!({}));
+        self.replace(message);
+        self.announce_update(channel, id);
+        Ok(())
+    }
+
+    pub fn person_deletes(&mut self, who: &str, at: &MessageAt) -> Result<(), WorldError> {
+        let person = self.person(who)?;
+        let message = self.own_message(person, at)?;
+        let (channel, id) = (message.channel, message.id);
+        self.log_message("deleted", message, json!({}));
+        self.remove(channel, id);
+        Ok(())
+    }
+
+    fn own_message(&self, person: u64, at: &MessageAt) -> Result<&Message, WorldError> {
+        let (message, _) = self.visible_message(person, at)?;
+        if message.author == person {
+            Ok(message)
+        } else {
+            Err(WorldError::NotAllowed("somebody else wrote it".to_owned()))
+        }
+    }
+
+    pub fn person_reacts(&mut self, who: &str, at: &MessageAt, emoji: &str, add: bool) -> Result<(), WorldError> {
+        let person = self.person(who)?;
+        let (message, stand) = self.visible_message(person, at)?;
+        let author = message.author;
+        if stand.private {
+            return Err(WorldError::NotAllowed("nobody can react to what only one person sees".to_owned()));
+        }
+        if self.thread(stand.channel).is_some_and(|thread| thread.archived) {
+            return Err(WorldError::NotAllowed("the thread is archived".to_owned()));
+        }
+        let channel = self.channels.get_mut(&stand.channel);
+        let Some(message) = channel.and_then(|channel| channel.messages.get_mut(&stand.id)) else {
+            return Err(WorldError::Unknown(format!("message {}", stand.id)));
+        };
+        if !change_reaction(&mut message.reactions, emoji, person, add) {
+            return Ok(());
+        }
+        let mut fields = self.place_fields(stand.channel);
+        fields["who"] = json!(who);
+        fields["visible_to"] = json!(self.audience(stand.channel));
+        fields["message"] = json!(stand.id.to_string());
+        fields["text"] = json!(emoji);
+        fields["added"] = json!(add);
+        self.log("reacted", fields);
+        let direct = self.is_direct(stand.channel);
+        let mut data = json!({
+            "user_id": person.to_string(), "channel_id": stand.channel.to_string(), "message_id": stand.id.to_string(),
+            "emoji": { "id": null, "name": emoji }, "burst": false, "type": 0,
+        });
+        if !direct {
+            data["guild_id"] = json!(self.guild.to_string());
+        }
+        if add {
+            data["message_author_id"] = json!(author.to_string());
+            if !direct {
+                data["member"] = self.member_json(person, true);
+            }
+        }
+        let name = if add { "MESSAGE_REACTION_ADD" } else { "MESSAGE_REACTION_REMOVE" };
+        let need = if direct { intents::DIRECT_REACTIONS } else { intents::GUILD_REACTIONS };
+        let note = json!({ "message": stand.id.to_string(), "who": who });
+        self.dispatch_in(stand.channel, Happening::new(name, need, data).note(note));
+        self.touch();
+        Ok(())
+    }
+
+    /// Presses a button or chooses in a menu; a link leads away, and the bot hears nothing.
+    pub fn person_presses(
+        &mut self,
+        who: &str,
+        at: &MessageAt,
+        control: &str,
+        value: Option<&str>,
+    ) -> Result<Option<Awaited>, WorldError> {
+        let person = self.person(who)?;
+        let (message, stand) = self.visible_message(person, at)?;
+        let component =
+            flat(&message.components).find(|found| found["custom_id"] == control || found["url"] == control);
+        let component = component.ok_or_else(|| WorldError::Unknown(format!("control {control}")))?.clone();
+        if component["disabled"] == true {
+            return Err(WorldError::NotAllowed("it is switched off".to_owned()));
+        }
+        if component["url"].is_string() {
+            return Ok(None);
+        }
+        let kind = component["type"].as_u64().unwrap_or(0);
+        let mut data = json!({ "custom_id": control, "component_type": kind, "id": 1 });
+        match (kind, value) {
+            (2, _) => {}
+            (3, Some(value)) => {
+                let mut options = component["options"].as_array().into_iter().flatten();
+                if !options.any(|option| option["value"] == value) {
+                    return Err(WorldError::NotAllowed(format!("{value} is not one of the choices")));
+                }
+                data["values"] = json!([value]);
+            }
+            (5, Some(handle)) => {
+                let chosen = if handle == "desk" { self.bot } else { self.person(handle)? };
+                data["values"] = json!([chosen.to_string()]);
+                data["resolved"] = self.resolved_json(&[chosen], self.is_direct(stand.channel));
+            }
+            (_, Some(_)) => return Err(WorldError::NotAllowed("this kind of menu is not modelled".to_owned())),
+            (_, None) => return Err(WorldError::NotAllowed("nothing was chosen".to_owned())),
+        }
+        let note = json!({ "message": stand.id.to_string(), "control": control, "value": value });
+        let channel = stand.channel;
+        Ok(Some(self.act(Act::Component, person, channel, Some(stand), data, ("pressed", note))))
+    }
+
+    /// Sends the open form; what is wrong with a field is said by the client, which does not send it then.
+    pub fn person_submits(
+        &mut self,
+        who: &str,
+        form: &str,
+        values: &BTreeMap<String, String>,
+    ) -> Result<Awaited, WorldError> {
+        let person = self.person(who)?;
+        let open = self.users.get(&person).and_then(|user| user.form.clone()).filter(|open| open.id == form);
+        let open = open.ok_or_else(|| WorldError::Unknown(format!("form {form}")))?;
+        let rows = open.modal["components"].as_array().map_or(&[][..], Vec::as_slice);
+        if let Some(stranger) = values.keys().find(|name| !flat(rows).any(|input| input["custom_id"] == name.as_str()))
+        {
+            return Err(WorldError::Unknown(format!("field {stranger}")));
+        }
+        let mut sent = Vec::new();
+        for input in flat(rows) {
+            let id = input["custom_id"].as_str().unwrap_or_default();
+            let value = values.get(id).map(String::as_str).or(input["value"].as_str()).unwrap_or_default();
+            let (least, most) = input_bounds(input);
+            let length = chars(value);
+            if value.trim().is_empty() && input["required"] != false {
+                return Err(WorldError::NotAllowed(format!("the field {id} is required")));
+            }
+            if length > most || (length > 0 && length < least) {
+                return Err(WorldError::NotAllowed(format!("the field {id} takes {least} to {most} characters")));
+            }
+            sent.push(json!({
+                "type": 1, "id": 1, "components": [{ "type": 4, "id": 2, "custom_id": id, "value": value }],
+            }));
+        }
+        let data = json!({ "custom_id": open.modal["custom_id"], "components": sent });
+        let note = json!({ "form": form, "control": open.modal["custom_id"], "values": values });
+        let source = open.source.filter(|source| self.still_stands(person, *source));
+        Ok(self.act(Act::Modal, person, open.channel, source, data, ("submitted", note)))
+    }
+
+    fn still_stands(&self, person: u64, stand: Stand) -> bool {
+        if stand.private {
+            self.private.get(&person).is_some_and(|messages| messages.contains_key(&stand.id))
+        } else {
+            self.message(stand.channel, stand.id).is_ok()
+        }
+    }
+
+    /// Closes the open form, if it is this one.
+    pub fn close_form(&mut self, who: &str, form: &str) -> Result<(), WorldError> {
+        let person = self.person(who)?;
+        let user = self.users.get_mut(&person).filter(|user| user.form.as_ref().is_some_and(|open| open.id == form));
+        user.ok_or_else(|| WorldError::Unknown(format!("form {form}")))?.form = None;
+        self.touch();
+        Ok(())
+    }
+
+    pub fn person_commands(&mut self, who: &str, spot: &Spot, text: &str) -> Result<Awaited, WorldError> {
+        let person = self.person(who)?;
+        let channel = self.place_for(person, spot)?;
+        let data = self.fill_command(text, self.is_direct(channel))?;
+        let note = json!({ "text": format!("/desk {text}") });
+        Ok(self.act(Act::Command, person, channel, None, data, ("commanded", note)))
+    }
+}
+
+/// Adds or takes back one person's reaction; false if nothing changed.
+fn change_reaction(reactions: &mut Vec<(String, Vec<u64>)>, emoji: &str, person: u64, add: bool) -> bool {
+    let known = reactions.iter().position(|(known, _)| known == emoji);
+    match (known, add) {
+        (Some(at), true) if !reactions[at].1.contains(&person) => reactions[at].1.push(person),
+        (None, true) => reactions.push((emoji.to_owned(), vec![person])),
+        (Some(at), false) if reactions[at].1.contains(&person) => {
+            reactions[at].1.retain(|user| *user != person);
+            reactions.retain(|(_, users)| !users.is_empty());
+        }
+        _ => return false,
+    }
+    true
+}
+
+fn number(id: &str, what: &str) -> Result<u64, WorldError> {
+    id.parse().map_err(|_| WorldError::Unknown(format!("{what} {id}")))
+}
+
+fn unknown(error: ApiError) -> WorldError {
+    WorldError::Unknown(error.message)
+}
+
+fn refused(error: ApiError) -> WorldError {
+    WorldError::NotAllowed(error.message)
+}

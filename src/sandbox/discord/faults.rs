@@ -1,0 +1,70 @@
+//! Misbehaviour on demand: which of the next calls fail, and how.
+
+use std::time::Duration;
+
+/// What is done with one call instead of answering it as usual.
+#[derive(Clone, Debug)]
+pub enum Trouble {
+    /// It fails with this status, undone.
+    Fail(u16),
+    /// 429 with this time to wait, undone.
+    RateLimit(Duration),
+    /// It is done, but the connection is cut instead of answering.
+    LoseAnswer,
+    /// Nothing is done, and nothing is answered.
+    Hang,
+}
+
+/// The troubles ahead.
+#[derive(Debug, Default)]
+pub struct Troubles {
+    ahead: Vec<Ahead>,
+    /// How many further events are delivered twice.
+    pub twice: u32,
+}
+
+#[derive(Debug)]
+struct Ahead {
+    method: String,
+    trouble: Trouble,
+    times: u32,
+}
+
+impl Troubles {
+    /// The next `times` calls of `method` meet this trouble.
+    pub fn add(&mut self, method: &str, trouble: Trouble, times: u32) {
+        if times > 0 {
+            self.ahead.push(Ahead { method: shape(method), trouble, times });
+        }
+    }
+
+    /// The trouble of this call, which is then over for one time.
+    pub fn take(&mut self, template: &str) -> Option<Trouble> {
+        let called = shape(template);
+        let ahead = self.ahead.iter_mut().find(|ahead| ahead.method == "*" || ahead.method == called)?;
+        ahead.times = ahead.times.saturating_sub(1);
+        let trouble = ahead.trouble.clone();
+        self.ahead.retain(|ahead| ahead.times > 0);
+        Some(trouble)
+    }
+}
+
+/// A method without the names of its variable parts.
+fn shape(method: &str) -> String {
+    let parts = method.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_variable_parts_do_not_matter() {
+        let mut troubles = Troubles::default();
+        troubles.add("POST /channels/{channel}/messages", Trouble::Hang, 1);
+        assert!(troubles.take("POST /channels/{id}/messages/{mid}/threads").is_none());
+        assert!(troubles.take("POST /channels/{id}/messages").is_some());
+        assert!(troubles.take("POST /channels/{id}/messages").is_none());
+    }
+}

@@ -1,0 +1,195 @@
+//! Discord's rate limits, on the sandbox's clock.
+//!
+//! Source: <https://docs.discord.com/developers/topics/rate-limits>. Windows are fixed: one begins with its first call.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::domain::limits::Rate;
+use crate::domain::limits::discord as platform;
+
+/// What calls other than posts and late edits may do in their bucket.
+const OTHERS: Rate = Rate { count: 50, per: Duration::from_secs(1) };
+
+/// Which bucket a call falls into.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Bucket {
+    /// Messages posted in a channel.
+    Post(u64),
+    /// Edits of old messages in a channel.
+    EditOld(u64),
+    /// Another route, for one channel, guild or application.
+    Other(&'static str, u64),
+    /// Answers to interactions, which the overall limit leaves out.
+    Interaction(&'static str, u64),
+}
+
+impl Bucket {
+    fn rate(&self) -> Rate {
+        match self {
+            Self::Post(_) => platform::POST_PER_CHANNEL,
+            Self::EditOld(_) => platform::EDIT_OLD_PER_CHANNEL,
+            Self::Other(..) | Self::Interaction(..) => OTHERS,
+        }
+    }
+
+    /// The opaque name that Discord gives a bucket; it is the same for every channel.
+    fn name(&self) -> String {
+        let route = match self {
+            Self::Post(_) => "post",
+            Self::EditOld(_) => "edit-old",
+            Self::Other(route, _) | Self::Interaction(route, _) => route,
+        };
+        format!("{:016x}", super::ids::fixed(0, "bucket", route))
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    ends_ms: i64,
+    used: u32,
+}
+
+/// The counters.
+#[derive(Debug)]
+pub struct Limits {
+    enforced: bool,
+    windows: HashMap<Bucket, Window>,
+    overall: Window,
+}
+
+/// What the headers of an answer say about its bucket.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    limit: u32,
+    remaining: u32,
+    reset_ms: i64,
+    reset_after_ms: i64,
+    bucket: String,
+}
+
+/// A call too many.
+#[derive(Clone, Debug)]
+pub struct TooMany {
+    /// How long to wait, in the clock's milliseconds.
+    pub retry_after_ms: i64,
+    /// Whether the overall limit was hit.
+    pub global: bool,
+}
+
+impl Limits {
+    pub fn new(enforced: bool) -> Self {
+        Self { enforced, windows: HashMap::new(), overall: Window { ends_ms: i64::MIN, used: 0 } }
+    }
+
+    /// Counts a call, or refuses it uncounted. The standing is for the headers either way.
+    pub fn count(&mut self, bucket: &Bucket, now_ms: i64) -> (Standing, Option<TooMany>) {
+        if self.windows.len() > 10_000 {
+            self.windows.retain(|_, window| window.ends_ms > now_ms);
+        }
+        let rate = bucket.rate();
+        let window = open(self.windows.entry(bucket.clone()).or_insert(CLOSED), rate, now_ms);
+        let overall = open(&mut self.overall, platform::REQUESTS, now_ms);
+        let counts_overall = !matches!(bucket, Bucket::Interaction(..));
+        let refusal = if !self.enforced {
+            None
+        } else if window.used >= rate.count {
+            Some(TooMany { retry_after_ms: window.ends_ms - now_ms, global: false })
+        } else if counts_overall && overall.used >= platform::REQUESTS.count {
+            Some(TooMany { retry_after_ms: overall.ends_ms - now_ms, global: true })
+        } else {
+            None
+        };
+        if refusal.is_none() && self.enforced {
+            window.used += 1;
+            overall.used += u32::from(counts_overall);
+        }
+        let standing = Standing {
+            limit: rate.count,
+            remaining: rate.count.saturating_sub(window.used),
+            reset_ms: window.ends_ms,
+            reset_after_ms: window.ends_ms - now_ms,
+            bucket: bucket.name(),
+        };
+        (standing, refusal)
+    }
+}
+
+impl Standing {
+    /// The headers that every answer carries.
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("X-RateLimit-Limit", self.limit.to_string()),
+            ("X-RateLimit-Remaining", self.remaining.to_string()),
+            ("X-RateLimit-Reset", seconds(self.reset_ms)),
+            ("X-RateLimit-Reset-After", seconds(self.reset_after_ms)),
+            ("X-RateLimit-Bucket", self.bucket.clone()),
+        ]
+    }
+}
+
+impl TooMany {
+    /// The further headers of a 429.
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let whole = (self.retry_after_ms + 999) / 1000;
+        let mut headers = vec![
+            ("X-RateLimit-Scope", if self.global { "global" } else { "user" }.to_owned()),
+            ("Retry-After", whole.to_string()),
+        ];
+        if self.global {
+            headers.push(("X-RateLimit-Global", "true".to_owned()));
+        }
+        headers
+    }
+
+    /// The JSON of a 429; the time to wait is in seconds.
+    pub fn body(&self) -> Value {
+        #[expect(clippy::cast_precision_loss, reason = "a time to wait is far below the limit")]
+        let retry_after = self.retry_after_ms as f64 / 1000.0;
+        json!({ "message": "You are being rate limited.", "retry_after": retry_after, "global": self.global })
+    }
+}
+
+const CLOSED: Window = Window { ends_ms: i64::MIN, used: 0 };
+
+fn open(window: &mut Window, rate: Rate, now_ms: i64) -> &mut Window {
+    if now_ms >= window.ends_ms {
+        let per_ms = i64::try_from(rate.per.as_millis()).unwrap_or(i64::MAX);
+        *window = Window { ends_ms: now_ms.saturating_add(per_ms), used: 0 };
+    }
+    window
+}
+
+fn seconds(ms: i64) -> String {
+    format!("{}.{:03}", ms / 1000, ms % 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sixth_post_in_five_seconds_is_refused_and_uncounted() {
+        let mut limits = Limits::new(true);
+        for _ in 0..5 {
+            assert!(limits.count(&Bucket::Post(1), 1_000).1.is_none());
+        }
+        let (standing, refusal) = limits.count(&Bucket::Post(1), 2_500);
+        assert_eq!(refusal.expect("refused").retry_after_ms, 3_500);
+        assert_eq!(standing.remaining, 0);
+        assert!(limits.count(&Bucket::Post(2), 2_500).1.is_none());
+        assert!(limits.count(&Bucket::Post(1), 6_000).1.is_none());
+    }
+
+    #[test]
+    fn the_overall_limit_leaves_interactions_out() {
+        let mut limits = Limits::new(true);
+        for channel in 0..50 {
+            assert!(limits.count(&Bucket::Post(channel), 0).1.is_none());
+        }
+        assert!(limits.count(&Bucket::Post(99), 0).1.expect("refused").global);
+        assert!(limits.count(&Bucket::Interaction("x", 1), 0).1.is_none());
+    }
+}

@@ -1,0 +1,171 @@
+//! The guild as its people use it.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde_json::json;
+use tokio::sync::{oneshot, watch};
+
+use super::faults::Trouble;
+use super::gateway::{Happening, intents};
+use super::state::Place;
+use super::{DiscordSandbox, Member};
+use crate::sandbox::{ChannelInfo, Fault, MessageAt, PersonInfo, Spot, View, World, WorldError};
+
+const FAILED: &str = "This interaction failed";
+const NO_RESPONSE: &str = "The application did not respond";
+
+#[async_trait]
+impl World for DiscordSandbox {
+    fn platform(&self) -> &'static str {
+        "discord"
+    }
+
+    fn people(&self) -> Vec<PersonInfo> {
+        self.shared.with(|state| {
+            let people = state.people.iter().filter_map(|id| state.users.get(id)).map(|user| PersonInfo {
+                handle: user.handle.clone(),
+                name: user.name.clone(),
+                id: user.id.to_string(),
+                part: user.part.clone(),
+            });
+            people.collect()
+        })
+    }
+
+    fn channels(&self) -> Vec<ChannelInfo> {
+        self.shared.with(|state| {
+            let channels = state.channel_order.iter().filter_map(|id| state.channels.get(id));
+            let info = channels.map(|channel| ChannelInfo {
+                name: channel.name.clone(),
+                id: channel.id.to_string(),
+                private: matches!(channel.place, Place::Text { private: true, .. }),
+            });
+            info.collect()
+        })
+    }
+
+    fn add_person(&self, handle: &str, name: &str) -> String {
+        let member = Member { handle: handle.to_owned(), name: name.to_owned(), part: "employee".to_owned() };
+        self.shared.with(|state| {
+            let known = state.handles.contains_key(handle);
+            let id = state.add_person(&member);
+            if !known {
+                let mut data = state.member_json(id, true);
+                data["guild_id"] = json!(state.guild.to_string());
+                state.dispatch(&Happening::new("GUILD_MEMBER_ADD", intents::GUILD_MEMBERS, data));
+            }
+            id.to_string()
+        })
+    }
+
+    async fn say(&self, who: &str, spot: &Spot, text: &str, reply_to: Option<&str>) -> Result<MessageAt, WorldError> {
+        self.shared.with(|state| state.person_says(who, spot, text, reply_to))
+    }
+
+    async fn edit(&self, who: &str, message: &MessageAt, text: &str) -> Result<(), WorldError> {
+        self.shared.with(|state| state.person_edits(who, message, text))
+    }
+
+    async fn delete(&self, who: &str, message: &MessageAt) -> Result<(), WorldError> {
+        self.shared.with(|state| state.person_deletes(who, message))
+    }
+
+    async fn react(&self, who: &str, message: &MessageAt, emoji: &str, add: bool) -> Result<(), WorldError> {
+        self.shared.with(|state| state.person_reacts(who, message, emoji, add))
+    }
+
+    async fn press(
+        &self,
+        who: &str,
+        message: &MessageAt,
+        control: &str,
+        value: Option<&str>,
+    ) -> Result<(), WorldError> {
+        match self.shared.with(|state| state.person_presses(who, message, control, value))? {
+            Some((interaction, answered)) => self.first_answer(interaction, answered, FAILED).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn submit(&self, who: &str, form: &str, values: &BTreeMap<String, String>) -> Result<(), WorldError> {
+        let (interaction, answered) = self.shared.with(|state| state.person_submits(who, form, values))?;
+        self.first_answer(interaction, answered, FAILED).await?;
+        // The bot may have opened another form meanwhile, which stays.
+        let _ = self.shared.with(|state| state.close_form(who, form));
+        Ok(())
+    }
+
+    async fn dismiss(&self, who: &str, form: &str) -> Result<(), WorldError> {
+        self.shared.with(|state| state.close_form(who, form))
+    }
+
+    async fn command(&self, who: &str, spot: &Spot, text: &str) -> Result<(), WorldError> {
+        let (interaction, answered) = self.shared.with(|state| state.person_commands(who, spot, text))?;
+        self.first_answer(interaction, answered, NO_RESPONSE).await
+    }
+
+    fn close_direct(&self, who: &str, closed: bool) {
+        self.shared.with(|state| {
+            if let Ok(person) = state.person(who)
+                && let Some(user) = state.users.get_mut(&person)
+            {
+                user.closed = closed;
+            }
+        });
+    }
+
+    fn inject(&self, fault: Fault) {
+        self.shared.with(|state| match fault {
+            Fault::Fail { method, status, times } => state.troubles.add(&method, Trouble::Fail(status), times),
+            Fault::RateLimit { method, retry_after, times } => {
+                state.troubles.add(&method, Trouble::RateLimit(retry_after), times);
+            }
+            Fault::LoseAnswer { method, times } => state.troubles.add(&method, Trouble::LoseAnswer, times),
+            Fault::Hang { method, times } => state.troubles.add(&method, Trouble::Hang, times),
+            Fault::DeliverTwice { times } => state.troubles.twice += times,
+            Fault::DropSockets => state.gateway.cut_all(),
+            Fault::AskReconnect => state.gateway.ask_reconnect(),
+            Fault::CloseChannel { channel } => state.shut_bot_out(&channel),
+            // Discord has intents and permissions instead of scopes.
+            Fault::RevokeScope { .. } => {}
+        });
+    }
+
+    fn view(&self, who: &str) -> Result<View, WorldError> {
+        self.shared.with(|state| state.view_of(who))
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.changed.subscribe()
+    }
+
+    fn undelivered(&self) -> usize {
+        self.shared.with(|state| state.gateway.waiting())
+    }
+
+    fn faults_seen(&self) -> Vec<String> {
+        self.shared.with(|state| state.faults_seen.clone())
+    }
+
+    async fn connected(&self) {
+        let mut links = self.shared.links.subscribe();
+        // The sender lives as long as this guild does.
+        let _ = links.wait_for(|links| *links > 0).await;
+    }
+}
+
+impl DiscordSandbox {
+    /// Waits for the bot's first answer, in real time as the client does.
+    async fn first_answer(
+        &self,
+        interaction: u64,
+        answered: oneshot::Receiver<()>,
+        notice: &str,
+    ) -> Result<(), WorldError> {
+        if let Ok(Ok(())) = tokio::time::timeout(self.shared.interaction_deadline, answered).await {
+            return Ok(());
+        }
+        if self.shared.with(|state| state.give_up(interaction, notice)) { Err(WorldError::NoAnswer) } else { Ok(()) }
+    }
+}

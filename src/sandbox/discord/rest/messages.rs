@@ -1,0 +1,80 @@
+//! Messages of a channel. Source: <https://docs.discord.com/developers/resources/message>.
+
+use std::ops::Bound;
+
+use serde_json::{Value, json};
+
+use super::{Call, Done};
+use crate::sandbox::discord::errors::ApiError;
+use crate::sandbox::discord::state::{Message, State};
+use crate::sandbox::discord::validate::MessageBody;
+
+impl State {
+    pub(super) fn create_message(&mut self, channel: u64, call: &Call) -> Result<Done, ApiError> {
+        self.open_to_bot(channel)?;
+        let body = MessageBody::read(&call.body, "")?;
+        self.note_unknown(&body.unknown, call.template);
+        self.bot_posts(channel, &body, call.template).map(Done::Json)
+    }
+
+    pub(super) fn get_message(&self, channel: u64, message: u64) -> Result<Done, ApiError> {
+        self.open_to_bot(channel)?;
+        let message = self.message(channel, message)?;
+        Ok(Done::Json(self.message_json(message, self.message_content)))
+    }
+
+    pub(super) fn edit_message(&mut self, channel: u64, message: u64, call: &Call) -> Result<Done, ApiError> {
+        self.open_to_bot(channel)?;
+        let body = MessageBody::read(&call.body, "")?;
+        self.note_unknown(&body.unknown, call.template);
+        self.bot_edits(channel, message, &body, call.template).map(Done::Json)
+    }
+
+    pub(super) fn delete_message(&mut self, channel: u64, id: u64, call: &Call) -> Result<Done, ApiError> {
+        self.open_to_bot(channel)?;
+        let message = self.message(channel, id)?;
+        if message.author != self.bot {
+            return Err(if self.is_direct(channel) {
+                ApiError::new(403, 50003, "Cannot execute action on a DM channel")
+            } else {
+                ApiError::missing_permissions()
+            });
+        }
+        self.log_message("removed", message, json!({ "method": call.template }));
+        self.remove(channel, id);
+        Ok(Done::Empty)
+    }
+
+    /// The newest first, as Discord has it.
+    pub(super) fn list_messages(&self, channel: u64, call: &Call) -> Result<Done, ApiError> {
+        let limit = call.limit(50, 100)?;
+        let (before, after, around) = (call.number("before")?, call.number("after")?, call.number("around")?);
+        if [before, after, around].iter().flatten().count() > 1 {
+            let message = "before, after and around are mutually exclusive.";
+            return Err(ApiError::field("", "MESSAGE_LIST_EXCLUSIVE", message));
+        }
+        let messages = &self.open_to_bot(channel)?.messages;
+        let there = |message: &&Message| !message.gone;
+        let older = |than: u64, limit: usize| {
+            messages.range(..than).rev().map(|(_, message)| message).filter(there).take(limit).collect::<Vec<_>>()
+        };
+        let newer = |than: Bound<u64>, limit: usize| {
+            let range = messages.range((than, Bound::Unbounded)).map(|(_, message)| message);
+            let mut found = range.filter(there).take(limit).collect::<Vec<_>>();
+            found.reverse();
+            found
+        };
+        let found = match (after, around) {
+            (Some(after), _) => newer(Bound::Excluded(after), limit),
+            (None, Some(around)) => {
+                let mut found = newer(Bound::Included(around), limit.div_ceil(2));
+                found.extend(older(around, limit - found.len()));
+                found
+            }
+            (None, None) => older(before.unwrap_or(u64::MAX), limit),
+        };
+        let found: Vec<Value> =
+            found.into_iter().map(|message| self.message_json(message, self.message_content)).collect();
+        Ok(Done::Json(Value::Array(found)))
+    }
+}

@@ -1,0 +1,545 @@
+//! The guild: people, roles, channels, threads, messages.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde_json::{Value, json};
+
+use super::errors::ApiError;
+use super::faults::Troubles;
+use super::gateway::{Gateway, Happening, intents};
+use super::ids::{Snowflakes, fixed, token};
+use super::interactions::{Form, Interaction};
+use super::limits::Limits;
+use super::{DiscordSetup, Member};
+use crate::clock::Clock;
+use crate::domain::limits::discord as platform;
+use crate::sandbox::{Journal, WorldError};
+
+/// Everything that the guild knows.
+pub struct State {
+    pub clock: Clock,
+    pub journal: Journal,
+    pub seed: u64,
+    pub token: String,
+    /// Where the Gateway is.
+    pub gateway_url: String,
+    pub guild: u64,
+    pub bot: u64,
+    pub bot_role: u64,
+    pub message_content: bool,
+    pub members_intent: bool,
+    pub users: HashMap<u64, User>,
+    /// Everybody but the bot, in the order of the cast.
+    pub people: Vec<u64>,
+    pub handles: HashMap<String, u64>,
+    pub roles: Vec<Role>,
+    pub channels: HashMap<u64, Channel>,
+    /// Text channels in their order.
+    pub channel_order: Vec<u64>,
+    /// The conversation of each person with the bot.
+    pub directs: HashMap<u64, u64>,
+    /// Ephemeral messages, by person and id.
+    pub private: HashMap<u64, BTreeMap<u64, Message>>,
+    /// Message and time of the nonces lately used, by channel.
+    pub nonces: HashMap<(u64, String), (u64, i64)>,
+    pub commands: Vec<RegisteredCommand>,
+    pub interactions: HashMap<u64, Interaction>,
+    pub interaction_tokens: HashMap<String, u64>,
+    pub gateway: Gateway,
+    pub limits: Limits,
+    pub troubles: Troubles,
+    pub faults_seen: Vec<String>,
+    pub ids: Snowflakes,
+    /// When which active thread is archived for want of activity.
+    expiries: BTreeSet<(i64, u64)>,
+    dirty: bool,
+}
+
+/// A person, or the bot.
+#[derive(Debug)]
+pub struct User {
+    pub id: u64,
+    pub handle: String,
+    pub name: String,
+    pub part: String,
+    pub bot: bool,
+    /// Takes no direct messages.
+    pub closed: bool,
+    pub notices: Vec<String>,
+    pub form: Option<Form>,
+}
+
+/// A role.
+#[derive(Debug)]
+pub struct Role {
+    pub id: u64,
+    pub name: String,
+    pub members: HashSet<u64>,
+}
+
+/// A command as registered.
+#[derive(Debug)]
+pub struct RegisteredCommand {
+    /// Whether it is the guild's, not global.
+    pub in_guild: bool,
+    pub json: Value,
+}
+
+/// A text channel, a thread, or a conversation with the bot.
+#[derive(Debug)]
+pub struct Channel {
+    pub id: u64,
+    pub name: String,
+    pub place: Place,
+    pub messages: BTreeMap<u64, Message>,
+    pub last_message: Option<u64>,
+    /// Messages ever sent here.
+    pub sent: u64,
+    pub created_ms: i64,
+}
+
+/// What kind of channel.
+#[derive(Debug)]
+pub enum Place {
+    /// A text channel of the guild.
+    Text {
+        private: bool,
+        members: HashSet<u64>,
+        /// Whether the bot sees it.
+        bot: bool,
+    },
+    /// A public thread; its id is that of the message that it hangs under.
+    Thread(Thread),
+    /// A person's conversation with the bot.
+    Direct { person: u64 },
+}
+
+/// What only threads have.
+#[derive(Debug)]
+pub struct Thread {
+    pub parent: u64,
+    pub owner: u64,
+    pub archived: bool,
+    pub locked: bool,
+    pub auto_archive_minutes: i64,
+    /// When it was last archived or unarchived.
+    pub turned_ms: i64,
+    /// When it will be archived, while it is not.
+    pub expires_ms: i64,
+    /// Whether the bot has joined it.
+    pub joined: bool,
+}
+
+/// A message.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub id: u64,
+    pub channel: u64,
+    pub author: u64,
+    pub content: String,
+    pub at_ms: i64,
+    pub edited_ms: Option<i64>,
+    pub nonce: Option<Value>,
+    pub components: Vec<Value>,
+    pub embeds: Vec<Value>,
+    /// Discord's flags, but for the thread's, which is derived.
+    pub flags: u64,
+    /// Discord's type: 0, 19 (reply) or 20 (answer to a command).
+    pub kind: u8,
+    pub reply_to: Option<u64>,
+    pub mentions: Vec<u64>,
+    pub mention_roles: Vec<u64>,
+    pub mention_everyone: bool,
+    /// Whom it pinged when it was posted.
+    pub pings: Vec<u64>,
+    pub reactions: Vec<(String, Vec<u64>)>,
+    pub position: Option<u64>,
+    /// Whether it answers an interaction.
+    pub by_webhook: bool,
+    /// Deleted, but its thread lives on.
+    pub gone: bool,
+}
+
+/// The flag of a message that only one person sees.
+pub const EPHEMERAL: u64 = 1 << 6;
+/// The flag of an answer that is still being prepared.
+pub const LOADING: u64 = 1 << 7;
+/// The flag of a message that has a thread.
+pub const HAS_THREAD: u64 = 1 << 5;
+/// The flag of a message that notifies nobody.
+pub const SILENT: u64 = 1 << 12;
+
+impl State {
+    pub fn new(setup: DiscordSetup, gateway_url: String) -> Self {
+        let seed = setup.seed;
+        let (guild, bot) = (fixed(seed, "guild", "guild"), fixed(seed, "user", "\u{0}desk"));
+        let mut state = Self {
+            clock: setup.clock,
+            journal: setup.journal,
+            seed,
+            token: token(seed, bot),
+            gateway_url,
+            guild,
+            bot,
+            bot_role: fixed(seed, "role", "\u{0}desk"),
+            message_content: setup.message_content_intent,
+            members_intent: false,
+            users: HashMap::new(),
+            people: Vec::new(),
+            handles: HashMap::new(),
+            roles: Vec::new(),
+            channels: HashMap::new(),
+            channel_order: Vec::new(),
+            directs: HashMap::new(),
+            private: HashMap::new(),
+            nonces: HashMap::new(),
+            commands: Vec::new(),
+            interactions: HashMap::new(),
+            interaction_tokens: HashMap::new(),
+            gateway: Gateway::default(),
+            limits: Limits::new(setup.limits),
+            troubles: Troubles::default(),
+            faults_seen: Vec::new(),
+            ids: Snowflakes::default(),
+            expiries: BTreeSet::new(),
+            dirty: false,
+        };
+        state.users.insert(bot, User::new(bot, "desk", "Desk", "bot", true));
+        for member in &setup.people {
+            state.add_person(member);
+        }
+        for channel in setup.channels {
+            let members = channel.members.iter().filter_map(|handle| state.person(handle).ok()).collect();
+            let place = Place::Text { private: channel.private, members, bot: channel.bot };
+            let id = fixed(seed, "channel", &channel.name);
+            state.channel_order.push(id);
+            state.add_channel(id, channel.name, place);
+        }
+        for role in setup.roles {
+            let members = role.members.iter().filter_map(|handle| state.person(handle).ok()).collect();
+            state.roles.push(Role { id: fixed(seed, "role", &role.name), name: role.name, members });
+        }
+        state
+    }
+
+    /// Adds a person and the conversation with the bot; the id is the same in every run.
+    pub fn add_person(&mut self, member: &Member) -> u64 {
+        if let Some(known) = self.handles.get(&member.handle) {
+            return *known;
+        }
+        let mut id = fixed(self.seed, "user", &member.handle);
+        while self.users.contains_key(&id) {
+            id += 1;
+        }
+        self.users.insert(id, User::new(id, &member.handle, &member.name, &member.part, false));
+        self.people.push(id);
+        self.handles.insert(member.handle.clone(), id);
+        let direct = fixed(self.seed, "direct", &member.handle);
+        self.directs.insert(id, direct);
+        self.add_channel(direct, String::new(), Place::Direct { person: id });
+        self.touch();
+        id
+    }
+
+    pub fn add_channel(&mut self, id: u64, name: String, place: Place) {
+        let created_ms = self.now_ms();
+        let channel = Channel { id, name, place, messages: BTreeMap::new(), last_message: None, sent: 0, created_ms };
+        self.channels.insert(id, channel);
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    pub fn next_id(&mut self) -> u64 {
+        let now_ms = self.now_ms();
+        self.ids.next(now_ms)
+    }
+
+    /// Somebody's view may have changed.
+    pub fn touch(&mut self) {
+        self.dirty = true;
+    }
+
+    pub fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Notes something that the real platform would not know or would refuse; each thing once.
+    pub fn fault(&mut self, what: String) {
+        tracing::warn!(fault = %what, "the bot called Discord wrongly");
+        if !self.faults_seen.contains(&what) {
+            self.faults_seen.push(what);
+        }
+    }
+
+    pub fn person(&self, handle: &str) -> Result<u64, WorldError> {
+        self.handles.get(handle).copied().ok_or_else(|| WorldError::Unknown(format!("person {handle}")))
+    }
+
+    pub fn channel_named(&self, name: &str) -> Option<u64> {
+        self.channel_order.iter().copied().find(|id| self.channels[id].name == name)
+    }
+
+    /// A user's handle; the bot's is `desk`.
+    pub fn handle(&self, user: u64) -> &str {
+        self.users.get(&user).map_or("", |user| user.handle.as_str())
+    }
+
+    pub fn channel(&self, id: u64) -> Result<&Channel, ApiError> {
+        self.channels.get(&id).ok_or_else(ApiError::unknown_channel)
+    }
+
+    /// The channel, if the bot may see it.
+    pub fn open_to_bot(&self, id: u64) -> Result<&Channel, ApiError> {
+        let channel = self.channel(id)?;
+        if self.sees(self.bot, id) { Ok(channel) } else { Err(ApiError::missing_access()) }
+    }
+
+    pub fn thread(&self, id: u64) -> Option<&Thread> {
+        match &self.channels.get(&id)?.place {
+            Place::Thread(thread) => Some(thread),
+            Place::Text { .. } | Place::Direct { .. } => None,
+        }
+    }
+
+    fn thread_mut(&mut self, id: u64) -> Option<&mut Thread> {
+        match &mut self.channels.get_mut(&id)?.place {
+            Place::Thread(thread) => Some(thread),
+            Place::Text { .. } | Place::Direct { .. } => None,
+        }
+    }
+
+    /// The text channel of a thread; any other channel itself.
+    pub fn parent(&self, channel: u64) -> u64 {
+        self.thread(channel).map_or(channel, |thread| thread.parent)
+    }
+
+    pub fn is_direct(&self, channel: u64) -> bool {
+        matches!(self.channels.get(&channel).map(|channel| &channel.place), Some(Place::Direct { .. }))
+    }
+
+    /// Whether this user can see the channel.
+    pub fn sees(&self, user: u64, channel: u64) -> bool {
+        match self.channels.get(&self.parent(channel)).map(|channel| &channel.place) {
+            Some(Place::Text { private, members, bot }) => {
+                if user == self.bot {
+                    *bot
+                } else {
+                    !private || members.contains(&user)
+                }
+            }
+            Some(Place::Direct { person }) => user == self.bot || user == *person,
+            Some(Place::Thread(_)) | None => false,
+        }
+    }
+
+    /// The message, ephemeral ones and deleted ones not.
+    pub fn message(&self, channel: u64, id: u64) -> Result<&Message, ApiError> {
+        let message = self.channel(channel)?.messages.get(&id).ok_or_else(ApiError::unknown_message)?;
+        if message.gone { Err(ApiError::unknown_message()) } else { Ok(message) }
+    }
+
+    /// The roles of a user, the bot's own among them.
+    pub fn roles_of(&self, user: u64) -> Vec<u64> {
+        if user == self.bot {
+            return vec![self.bot_role];
+        }
+        self.roles.iter().filter(|role| role.members.contains(&user)).map(|role| role.id).collect()
+    }
+
+    /// Takes the bot's right to see a channel.
+    pub fn shut_bot_out(&mut self, name: &str) {
+        let Some(id) = self.channel_named(name) else { return };
+        if let Some(Place::Text { bot, .. }) = self.channels.get_mut(&id).map(|channel| &mut channel.place) {
+            *bot = false;
+        }
+        let data = self.channel_json(id);
+        let note = self.place_fields(id);
+        self.dispatch(&Happening::new("CHANNEL_UPDATE", intents::GUILDS, data).note(note));
+    }
+
+    /// Gives the role to exactly these people.
+    pub fn set_role(&mut self, name: &str, members: &[String]) {
+        let members: HashSet<u64> = members.iter().filter_map(|handle| self.person(handle).ok()).collect();
+        let touched: Vec<u64> = match self.roles.iter_mut().find(|role| role.name == name) {
+            Some(role) => {
+                let before = std::mem::replace(&mut role.members, members.clone());
+                before.symmetric_difference(&members).copied().collect()
+            }
+            None => {
+                let id = fixed(self.seed, "role", name);
+                self.roles.push(Role { id, name: name.to_owned(), members: members.clone() });
+                let data = json!({ "guild_id": self.guild.to_string(), "role": self.role_json(id, name) });
+                self.dispatch(&Happening::new("GUILD_ROLE_CREATE", intents::GUILDS, data));
+                members.into_iter().collect()
+            }
+        };
+        for user in touched {
+            let mut data = self.member_json(user, true);
+            data["guild_id"] = json!(self.guild.to_string());
+            self.dispatch(&Happening::new("GUILD_MEMBER_UPDATE", intents::GUILD_MEMBERS, data));
+        }
+        self.touch();
+    }
+
+    /// Number of threads that are not archived.
+    pub fn active_threads(&self) -> impl Iterator<Item = u64> + '_ {
+        self.expiries.iter().map(|(_, id)| *id)
+    }
+
+    /// Starts the thread under a message.
+    pub fn start_thread(
+        &mut self,
+        parent: u64,
+        root: u64,
+        owner: u64,
+        name: &str,
+        auto_archive_minutes: i64,
+    ) -> Result<(), ApiError> {
+        if !matches!(self.channel(parent)?.place, Place::Text { .. }) {
+            return Err(ApiError::wrong_channel_type());
+        }
+        self.message(parent, root)?;
+        if self.channels.contains_key(&root) {
+            return Err(ApiError::thread_exists());
+        }
+        if self.expiries.len() >= platform::ACTIVE_THREADS {
+            return Err(ApiError::too_many_threads());
+        }
+        let now_ms = self.now_ms();
+        let thread = Thread {
+            parent,
+            owner,
+            archived: false,
+            locked: false,
+            auto_archive_minutes,
+            turned_ms: now_ms,
+            expires_ms: 0,
+            joined: owner == self.bot,
+        };
+        self.add_channel(root, name.to_owned(), Place::Thread(thread));
+        self.keep_alive(root);
+        let mut data = self.channel_json(root);
+        data["newly_created"] = json!(true);
+        self.dispatch_in(root, Happening::new("THREAD_CREATE", intents::GUILDS, data));
+        self.announce_update(parent, root);
+        self.touch();
+        Ok(())
+    }
+
+    /// Puts off the archiving of an active thread.
+    pub fn keep_alive(&mut self, id: u64) {
+        let now_ms = self.now_ms();
+        let Some(thread) = self.thread_mut(id) else { return };
+        let before = (thread.expires_ms, id);
+        thread.expires_ms = now_ms.saturating_add(thread.auto_archive_minutes * 60_000);
+        let after = (thread.expires_ms, id);
+        self.expiries.remove(&before);
+        self.expiries.insert(after);
+    }
+
+    /// Archives or unarchives a thread; the caller tells about it.
+    pub fn set_archived(&mut self, id: u64, archived: bool) -> Result<(), ApiError> {
+        let now_ms = self.now_ms();
+        let active = self.expiries.len();
+        let Some(thread) = self.thread_mut(id) else { return Err(ApiError::wrong_channel_type()) };
+        if thread.archived == archived {
+            return Ok(());
+        }
+        if !archived && active >= platform::ACTIVE_THREADS {
+            return Err(ApiError::too_many_threads());
+        }
+        thread.archived = archived;
+        thread.turned_ms = now_ms;
+        if archived {
+            let expiry = (thread.expires_ms, id);
+            self.expiries.remove(&expiry);
+        } else {
+            self.keep_alive(id);
+        }
+        self.touch();
+        Ok(())
+    }
+
+    pub fn change_thread(&mut self, id: u64, change: impl FnOnce(&mut Thread)) {
+        if let Some(thread) = self.thread_mut(id) {
+            change(thread);
+        }
+    }
+
+    pub fn announce_thread(&mut self, id: u64) {
+        let data = self.channel_json(id);
+        self.dispatch_in(id, Happening::new("THREAD_UPDATE", intents::GUILDS, data));
+    }
+
+    /// Archives the threads whose time without activity has run out.
+    pub fn archive_idle_threads(&mut self) {
+        let now_ms = self.now_ms();
+        while let Some((expires_ms, id)) = self.expiries.first().copied()
+            && expires_ms <= now_ms
+        {
+            self.expiries.pop_first();
+            self.change_thread(id, |thread| {
+                thread.archived = true;
+                thread.turned_ms = expires_ms;
+            });
+            self.announce_thread(id);
+        }
+    }
+}
+
+impl User {
+    fn new(id: u64, handle: &str, name: &str, part: &str, bot: bool) -> Self {
+        Self {
+            id,
+            handle: handle.to_owned(),
+            name: name.to_owned(),
+            part: part.to_owned(),
+            bot,
+            closed: false,
+            notices: Vec::new(),
+            form: None,
+        }
+    }
+
+    /// The platform tells this person something; the last twenty are kept.
+    pub fn notice(&mut self, text: &str) {
+        self.notices.push(text.to_owned());
+        if self.notices.len() > 20 {
+            self.notices.remove(0);
+        }
+    }
+}
+
+impl Message {
+    /// A message with nothing in it yet.
+    pub fn new(id: u64, channel: u64, author: u64, at_ms: i64) -> Self {
+        Self {
+            id,
+            channel,
+            author,
+            content: String::new(),
+            at_ms,
+            edited_ms: None,
+            nonce: None,
+            components: Vec::new(),
+            embeds: Vec::new(),
+            flags: 0,
+            kind: 0,
+            reply_to: None,
+            mentions: Vec::new(),
+            mention_roles: Vec::new(),
+            mention_everyone: false,
+            pings: Vec::new(),
+            reactions: Vec::new(),
+            position: None,
+            by_webhook: false,
+            gone: false,
+        }
+    }
+
+    pub fn is_ephemeral(&self) -> bool {
+        self.flags & EPHEMERAL != 0
+    }
+}
