@@ -3,7 +3,8 @@
 //! Everything that the desk means by time (limits, windows, auto-close, the platforms' time stamps) is read here, so
 //! that a test or a replay can stop it, scale it or jump it. Network time-outs are not: a request hangs in real time.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -22,6 +23,8 @@ struct State {
     real: Instant,
     shown: Timestamp,
     scale: f64,
+    /// Until when somebody sleeps, and how many.
+    sleepers: BTreeMap<Timestamp, usize>,
 }
 
 impl Clock {
@@ -35,14 +38,14 @@ impl Clock {
     /// it is moved by [`Clock::advance`].
     #[must_use]
     pub fn starting_at(start: Timestamp, scale: f64) -> Self {
-        let state = State { real: Instant::now(), shown: start, scale };
+        let state = State { real: Instant::now(), shown: start, scale, sleepers: BTreeMap::new() };
         Self { state: Arc::new(Mutex::new(state)), moved: Arc::new(watch::channel(0).0) }
     }
 
     /// The time it shows.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).now()
+        self.lock().now()
     }
 
     /// The time it shows, in milliseconds since the Unix epoch.
@@ -72,12 +75,19 @@ impl Clock {
         self.sleep_until(until).await;
     }
 
+    /// The earliest moment that somebody sleeps until: whoever moves the clock by hand need not stop before it.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.lock().sleepers.first_key_value().map(|(until, _)| *until)
+    }
+
     /// Waits until this clock shows `until` or later.
     pub async fn sleep_until(&self, until: Timestamp) {
+        let _sleeper = Sleeper::new(self, until);
         let mut moved = self.moved.subscribe();
         loop {
             let (now, scale) = {
-                let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let state = self.lock();
                 (state.now(), state.scale)
             };
             if now >= until {
@@ -98,13 +108,42 @@ impl Clock {
         }
     }
 
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         state.shown = state.now();
         state.real = Instant::now();
         change(&mut state);
         drop(state);
         self.moved.send_modify(|count| *count += 1);
+    }
+}
+
+/// Somebody who sleeps; gone when dropped.
+struct Sleeper<'c> {
+    clock: &'c Clock,
+    until: Timestamp,
+}
+
+impl<'c> Sleeper<'c> {
+    fn new(clock: &'c Clock, until: Timestamp) -> Self {
+        *clock.lock().sleepers.entry(until).or_default() += 1;
+        Self { clock, until }
+    }
+}
+
+impl Drop for Sleeper<'_> {
+    fn drop(&mut self) {
+        let mut state = self.clock.lock();
+        if let Some(count) = state.sleepers.get_mut(&self.until) {
+            *count -= 1;
+            if *count == 0 {
+                state.sleepers.remove(&self.until);
+            }
+        }
     }
 }
 

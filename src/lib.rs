@@ -1,8 +1,29 @@
-//! Deskbell.
+//! Deskbell: Slack and Discord as a front door to the IT service desk.
+//!
+//! # The way of a message
+//!
+//! 1. An inbound adapter ([`platform::slack`], [`platform::discord`]) verifies a payload, translates it into one
+//!    [`domain::event::Event`] and hands it to [`intake::Intake::handle`]. It decides nothing.
+//! 2. The intake loads the facts ([`intake::facts`]), calls the pure [`intake::decide::decide`], and commits what follows:
+//!    dedupe key, changes, audit and effects, in one transaction of the [`store::Store`].
+//! 3. Only then is the platform told that the event was received.
+//! 4. The dispatcher ([`outbox`]) leases effects, keeps each platform's limits, delivers through the outbound adapter
+//!    ([`platform::Platform`]), stores the receipt, and retries what is temporary.
+//! 5. What comes back by itself (a delivery that somebody waits for, a read-back, a timer) is an event through the same
+//!    door.
+//!
+//! [`domain`] knows nobody; [`intake`] knows `domain` and the port to the store; adapters know `domain` and call `intake`;
+//! only [`app`] knows everyone. [`sandbox`] is a Slack and a Discord of its own, to try and to test it all against.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod commands;
+pub mod config;
 pub mod domain;
+pub mod http;
 pub mod intake;
+pub mod logging;
 pub mod outbox;
 pub mod platform;
 pub mod sandbox;

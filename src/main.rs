@@ -1,1 +1,27 @@
-fn main() {}
+//! Command line → settings → app.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use deskbell::cli::Cli;
+use deskbell::commands;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Two crates of the tree could each bring a TLS provider: one is chosen, first thing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("deskbell: no threads to run on: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(commands::run(cli)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("deskbell: {}", deskbell::logging::redact(&format!("{error:#}")));
+            ExitCode::FAILURE
+        }
+    }
+}

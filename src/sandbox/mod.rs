@@ -5,7 +5,11 @@
 
 pub mod discord;
 pub mod journal;
+pub mod page;
+pub mod replay;
+pub mod run;
 pub mod slack;
+pub mod stage;
 pub mod world;
 
 pub use journal::{Entry, Journal};

@@ -1,0 +1,400 @@
+//! The composition root: starts the parts, supervises them, drains and stops them. The only room that knows everyone.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use jiff::SignedDuration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::{Config, DISCORD_API_URL, DiscordConfig, SLACK_API_URL, SlackConfig, SlackConnection};
+use crate::domain::event::{DedupeKey, Event, EventKind};
+use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
+use crate::domain::rules::Rules;
+use crate::http::{self, Readiness};
+use crate::intake::Intake;
+use crate::outbox::Dispatcher;
+use crate::platform::discord::{DiscordPlatform, DiscordSettings};
+use crate::platform::slack::{SlackMode, SlackPlatform, SlackSettings};
+use crate::platform::{Finding, Platform, Verdict, Wanted};
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+/// How long what is under way may take when the program is asked to stop.
+const DRAIN: Duration = Duration::from_secs(20);
+/// How often timers are looked at, in the clock's time.
+const TIMERS_EVERY: Duration = Duration::from_secs(60);
+/// How often the database is asked whether it answers.
+const PING_EVERY: Duration = Duration::from_secs(5);
+/// How long to wait before a platform that gave up is started again.
+const RESTART_AFTER: Duration = Duration::from_secs(30);
+
+/// The running program.
+pub struct App {
+    store: Arc<dyn Store>,
+    intake: Intake,
+    readiness: Readiness,
+    address: SocketAddr,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl App {
+    /// Starts everything that the settings ask for, by this clock.
+    ///
+    /// # Errors
+    /// What an operator must mend before it can run.
+    pub async fn start(config: &Config, clock: Clock) -> anyhow::Result<Self> {
+        if let Some(missing) = config.platforms_missing() {
+            bail!("{missing}");
+        }
+        // The port first: it is what fails most often, and nothing has been touched yet.
+        let listener = TcpListener::bind(config.http.listen)
+            .await
+            .with_context(|| format!("cannot listen on {} (http.listen)", config.http.listen))?;
+        let address = listener.local_addr()?;
+        let store: Arc<dyn Store> = SqliteStore::open(&database_path(config)?, clock.clone()).await?;
+        let Connected { slack, discord } = connect(config, &clock).await?;
+        let rules = rules(config, slack.as_deref())?;
+        let intake = Intake::new(Arc::clone(&store), clock.clone(), rules, config.roster());
+
+        let mut platforms: Vec<Arc<dyn Platform>> = Vec::new();
+        let mut routes = axum::Router::new();
+        if let Some(slack) = &slack {
+            platforms.push(Arc::clone(slack) as Arc<dyn Platform>);
+            let is_http = config.slack.as_ref().is_some_and(|slack| slack.connection.is_http());
+            if is_http {
+                routes = routes.merge(slack.http_routes(intake.clone()));
+            }
+        }
+        if let Some(discord) = discord {
+            platforms.push(discord);
+        }
+        let names = platforms.iter().map(|platform| platform.name().as_str()).chain(["database"]);
+        let readiness = Readiness::new(names);
+        readiness.set("database", true, "answers");
+
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        for platform in &platforms {
+            // Who is on the desk must be known before the first event is decided.
+            refresh_roster(platform.as_ref(), &intake).await;
+            let dispatcher =
+                Dispatcher::new(Arc::clone(platform), Arc::clone(&store), intake.clone(), config.timing.retry_limit);
+            tasks.spawn(dispatcher.run(stop.clone()));
+            tasks.spawn(receive(Arc::clone(platform), intake.clone(), readiness.clone(), stop.clone()));
+            tasks.spawn(watch_roster(Arc::clone(platform), intake.clone(), config.desk.roster_refresh, stop.clone()));
+        }
+        tasks.spawn(fire_timers(Arc::clone(&store), intake.clone(), stop.clone()));
+        tasks.spawn(tidy(Arc::clone(&store), clock, config.privacy.keep_keys_days, stop.clone()));
+        tasks.spawn(ping(Arc::clone(&store), readiness.clone(), stop.clone()));
+        let router = http::router(readiness.clone(), routes);
+        let http_stop = stop.clone();
+        tasks.spawn(async move {
+            if let Err(error) = http::serve(listener, router, http_stop).await {
+                tracing::error!(%error, "the HTTP port has failed");
+            }
+        });
+        tracing::info!(%address, "started");
+        Ok(Self { store, intake, readiness, address, stop, tasks })
+    }
+
+    /// The record, for whoever wants to look at it.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The door.
+    #[must_use]
+    pub const fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// Where health checks and Slack's HTTP events are answered.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether everything is connected.
+    #[must_use]
+    pub const fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    /// Takes nothing new in, finishes what is under way, and stops.
+    pub async fn stop(mut self) {
+        tracing::info!("stopping");
+        self.stop.cancel();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, all).await.is_err() {
+            tracing::warn!("something did not finish in time; it is taken up again at the next start");
+            self.tasks.abort_all();
+        }
+        self.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Tests what the settings say against the platforms and the database.
+///
+/// # Errors
+/// Only if testing itself fails.
+pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let bad = |what: String, mend: &str| Finding { verdict: Verdict::Bad, what, mend: mend.to_owned() };
+    findings.extend(config.warnings().into_iter().map(|what| Finding {
+        verdict: Verdict::Degraded,
+        what,
+        mend: String::new(),
+    }));
+    match SqliteStore::open(&database_path(config)?, Clock::system()).await {
+        Ok(store) => {
+            let counts = store.counts().await?;
+            let what = format!("database {}: {} tickets", config.database.url, counts.tickets);
+            findings.push(Finding { verdict: Verdict::Good, what, mend: String::new() });
+            store.close().await;
+        }
+        Err(error) => findings.push(bad(format!("database {}: {error}", config.database.url), "")),
+    }
+    if let Some(missing) = config.platforms_missing() {
+        findings.push(bad("no platform is configured".to_owned(), missing));
+    }
+    let roster = config.roster();
+    let groups = |name| roster.groups_on(name).into_iter().map(|group| group.id).collect();
+    if let Some(slack) = &config.slack {
+        match SlackPlatform::connect(slack_settings(slack, config)?, Clock::system()).await {
+            Ok(platform) => {
+                let channels = slack.triage_channel.iter().map(|id| (id.clone(), TRIAGE)).collect();
+                let wanted = Wanted {
+                    channels,
+                    groups: groups(PlatformName::Slack),
+                    people: people(config, PlatformName::Slack),
+                };
+                findings.extend(platform.check(&wanted).await);
+            }
+            Err(error) => findings.push(bad(format!("Slack: {error:#}"), "Check slack.bot_token and the network.")),
+        }
+    }
+    if let Some(discord) = &config.discord {
+        match DiscordPlatform::connect(discord_settings(discord, config)?, Clock::system()).await {
+            Ok(platform) => {
+                let channels = discord.triage.iter().map(|triage| (triage.channel.clone(), TRIAGE)).collect();
+                let wanted = Wanted {
+                    channels,
+                    groups: groups(PlatformName::Discord),
+                    people: people(config, PlatformName::Discord),
+                };
+                findings.extend(platform.check(&wanted).await);
+            }
+            Err(error) => findings.push(bad(format!("Discord: {error:#}"), "Check discord.token and the network.")),
+        }
+    }
+    Ok(findings)
+}
+
+/// Where the database file is.
+///
+/// # Errors
+/// If the address is of another kind.
+pub fn database_path(config: &Config) -> anyhow::Result<PathBuf> {
+    let url = config.database.url.as_str();
+    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
+    path.map(|path| Path::new(path).to_owned())
+        .with_context(|| "database.url must begin with sqlite:// (other databases come later)".to_owned())
+}
+
+const TRIAGE: &str = "the desk's channel";
+
+struct Connected {
+    slack: Option<Arc<SlackPlatform>>,
+    discord: Option<Arc<DiscordPlatform>>,
+}
+
+async fn connect(config: &Config, clock: &Clock) -> anyhow::Result<Connected> {
+    let slack = async {
+        let Some(slack) = &config.slack else { return anyhow::Ok(None) };
+        let settings = slack_settings(slack, config)?;
+        Ok(Some(SlackPlatform::connect(settings, clock.clone()).await.context("Slack")?))
+    };
+    let discord = async {
+        let Some(discord) = &config.discord else { return anyhow::Ok(None) };
+        let settings = discord_settings(discord, config)?;
+        Ok(Some(DiscordPlatform::connect(settings, clock.clone()).await.context("Discord")?))
+    };
+    let (slack, discord) = tokio::try_join!(slack, discord)?;
+    Ok(Connected { slack, discord })
+}
+
+fn slack_settings(slack: &SlackConfig, config: &Config) -> anyhow::Result<SlackSettings> {
+    let (mode, app_token, signing_secret) = match &slack.connection {
+        SlackConnection::Socket { app_token } => (SlackMode::Socket, Some(app_token.clone()), None),
+        SlackConnection::Http { signing_secret } => (SlackMode::Http, None, Some(signing_secret.clone())),
+    };
+    Ok(SlackSettings {
+        bot_token: slack.bot_token.clone(),
+        app_token,
+        signing_secret,
+        api_url: other_base(&slack.api_url, SLACK_API_URL)?,
+        mode,
+        timeout: config.timing.call_timeout,
+        listen_to_bots: slack.listen_to_bots.clone(),
+        reconnect_wait: Duration::from_secs(1),
+    })
+}
+
+fn discord_settings(discord: &DiscordConfig, config: &Config) -> anyhow::Result<DiscordSettings> {
+    Ok(DiscordSettings {
+        token: discord.token.clone(),
+        api_url: other_base(&discord.api_url, DISCORD_API_URL)?,
+        timeout: config.timing.call_timeout,
+        guilds: discord.guilds.clone(),
+        listen_to_bots: discord.listen_to_bots.clone(),
+    })
+}
+
+fn other_base(url: &str, usual: &str) -> anyhow::Result<Option<url::Url>> {
+    Ok(if url == usual { None } else { Some(url.parse()?) })
+}
+
+fn people(config: &Config, platform: PlatformName) -> Vec<(String, &'static str)> {
+    use crate::domain::permission::Principal;
+    let on_desk = config.desk.agents.iter().chain(&config.desk.admins).filter_map(|principal| match principal {
+        Principal::Person(person) => Some((person, "on the desk")),
+        Principal::Group(_) => None,
+    });
+    let linked = config.people.iter().flat_map(|person| &person.accounts).map(|account| (account, "in [[people]]"));
+    let all = on_desk.chain(linked).filter(|(person, _)| person.platform == platform);
+    all.map(|(person, what)| (person.id.clone(), what)).collect()
+}
+
+fn rules(config: &Config, slack: Option<&SlackPlatform>) -> anyhow::Result<Rules> {
+    let mut triage = Vec::new();
+    if let (Some(slack), Some(channel)) = (slack, config.slack.as_ref().and_then(|slack| slack.triage_channel.clone()))
+    {
+        triage.push(Place { tenant: slack.tenant(), at: Conversation::Channel { channel } });
+    }
+    if let Some(there) = config.discord.as_ref().and_then(|discord| discord.triage.as_ref()) {
+        let tenant = Tenant { platform: PlatformName::Discord, id: there.guild.clone() };
+        triage.push(Place { tenant, at: Conversation::Channel { channel: there.channel.clone() } });
+    }
+    let days = i64::from(config.desk.auto_close_days);
+    Ok(Rules {
+        key_prefix: config.desk.key_prefix.clone(),
+        burst_window: SignedDuration::try_from(config.intake.burst_window)?,
+        greeting_filter: config.intake.greeting_filter,
+        direct_window: SignedDuration::try_from(config.intake.direct_window)?,
+        auto_close: (days > 0).then(|| SignedDuration::from_hours(24 * days)),
+        triage,
+    })
+}
+
+/// Receives until stopped. A platform that gives up (a revoked token) is started again, so that the other goes on.
+async fn receive(platform: Arc<dyn Platform>, intake: Intake, readiness: Readiness, stop: CancellationToken) {
+    let name = platform.name().as_str();
+    let show = async {
+        loop {
+            let connected = platform.is_connected();
+            readiness.set(name, connected, if connected { "connected" } else { "not connected" });
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let run = async {
+        while !stop.is_cancelled() {
+            if let Err(error) = platform.run(intake.clone(), stop.clone()).await {
+                tracing::error!(
+                    platform = name,
+                    error = format!("{error:#}"),
+                    "no more events come in; trying again soon"
+                );
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(RESTART_AFTER) => {}
+            }
+        }
+    };
+    tokio::select! {
+        () = show => {}
+        () = run => {}
+    }
+}
+
+async fn watch_roster(platform: Arc<dyn Platform>, intake: Intake, every: Duration, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = intake.clock().sleep(every) => refresh_roster(platform.as_ref(), &intake).await,
+        }
+    }
+}
+
+async fn refresh_roster(platform: &dyn Platform, intake: &Intake) {
+    for group in intake.roster().groups_on(platform.name()) {
+        match platform.members(&group.id).await {
+            Ok(members) => intake.set_members(platform.name(), &group.id, members),
+            Err(error) => tracing::warn!(
+                platform = %platform.name(), group = group.id, %error,
+                "who is in this group cannot be read; what was last known stays"
+            ),
+        }
+    }
+}
+
+async fn fire_timers(store: Arc<dyn Store>, intake: Intake, stop: CancellationToken) {
+    loop {
+        match store.due_timers(intake.clock().now(), 100).await {
+            Ok(due) => {
+                for (ticket, timer, at) in due {
+                    let event = Event {
+                        key: DedupeKey::timer(ticket, timer, at),
+                        at,
+                        what: EventKind::TimerFired { ticket, timer },
+                    };
+                    if let Err(error) = intake.handle(event).await {
+                        tracing::warn!(%error, "a timer has to wait");
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "timers cannot be read"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = intake.clock().sleep(TIMERS_EVERY) => {}
+        }
+    }
+}
+
+async fn tidy(store: Arc<dyn Store>, clock: Clock, keep_days: u32, stop: CancellationToken) {
+    let keep = SignedDuration::from_hours(24 * i64::from(keep_days));
+    loop {
+        if let Ok(then) = clock.now().checked_sub(keep)
+            && let Err(error) = store.tidy(then).await
+        {
+            tracing::warn!(%error, "old keys cannot be forgotten");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = clock.sleep(Duration::from_secs(24 * 3600)) => {}
+        }
+    }
+}
+
+async fn ping(store: Arc<dyn Store>, readiness: Readiness, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PING_EVERY) => {}
+        }
+        match store.ping().await {
+            Ok(()) => readiness.set("database", true, "answers"),
+            Err(error) => readiness.set("database", false, error.to_string()),
+        }
+    }
+}

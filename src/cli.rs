@@ -1,0 +1,233 @@
+//! The command line. It only says what there is; what it does is elsewhere.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::parse_duration;
+
+/// `deskbell …`.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "deskbell",
+    version,
+    about = "Slack and Discord as a front door to the IT service desk",
+    long_about = "Deskbell makes Slack and Discord a front door to the IT service desk. Somebody mentions it or writes \
+                  to it, and the request becomes one ticket at the desk; agents claim, answer and resolve it without \
+                  leaving their thread.",
+    after_help = "New here? `deskbell sandbox` needs no account: it prints the address of a page to try it on.",
+    after_long_help = AFTER_HELP,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// The settings file [default: ./deskbell.toml, if there is one]
+    ///
+    /// A TOML file; deskbell.sample.toml shows every setting. The environment (DESKBELL__SECTION__KEY) wins over it.
+    #[arg(long, global = true, value_name = "FILE", env = "DESKBELL_CONFIG")]
+    pub config: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+First steps:
+  deskbell sandbox                   try it: a Slack and a Discord of its own, no account, no token
+  deskbell manifest slack            what to create the Slack app from
+  deskbell manifest discord          which permissions and intents the Discord bot needs
+  deskbell check                     is everything right? What is to be mended?
+  deskbell serve                     run it
+
+Settings come from ./deskbell.toml (or --config FILE) and from the environment, which wins:
+  DESKBELL__SLACK__BOT_TOKEN=xoxb-…  is bot_token in the section [slack]
+  DESKBELL__DESK__AGENTS=slack:U1,discord:42
+Secrets can be files: bot_token_file = \"/run/secrets/slack_bot_token\".
+deskbell.sample.toml documents every setting with its default.";
+
+/// What `deskbell` can do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Run the bot, on every platform that is configured
+    ///
+    /// Runs until it gets SIGTERM or Ctrl-C, then finishes what it has begun and ends. The database is migrated at the
+    /// start. /healthz and /readyz answer on http.listen (127.0.0.1:8080). Without any platform it does not start, and
+    /// says how to configure one.
+    #[command(after_long_help = "\
+Examples:
+  deskbell serve
+  deskbell --config /etc/deskbell.toml serve
+  DESKBELL__LOG__FORMAT=text DESKBELL__LOG__LEVEL=debug deskbell serve")]
+    Serve,
+
+    /// Try it: a Slack workspace and a Discord guild of its own, and a page to use them
+    ///
+    /// Starts a Slack workspace and a Discord guild inside this process, which speak the real protocols, connects the
+    /// bot to them as it would be connected to the real ones, and prints the address of a page where you can be any of
+    /// several people. Nothing leaves this machine; tokens from your settings are not used.
+    #[command(after_long_help = SANDBOX_HELP)]
+    Sandbox(SandboxArgs),
+
+    /// Test the settings, tokens, permissions, channels, roster and database; say what to mend
+    ///
+    /// Asks the platforms themselves, writes nothing to them, and ends with an error if something must be mended.
+    Check,
+
+    /// Bring the database up to date (`serve` does that too)
+    Migrate,
+
+    /// Print what a platform needs to know about the bot
+    ///
+    /// For Slack the app manifest (paste it at api.slack.com/apps, under "From a manifest"); for Discord its
+    /// commands, intents and permissions.
+    #[command(after_long_help = "\
+Examples:
+  deskbell manifest slack > slack-manifest.json
+  deskbell manifest discord")]
+    Manifest {
+        /// For which platform
+        #[arg(value_enum)]
+        platform: ManifestPlatform,
+    },
+
+    /// List the tickets, newest first
+    #[command(after_long_help = "\
+Examples:
+  deskbell tickets
+  deskbell tickets --json --limit 1000")]
+    Tickets {
+        /// One JSON object a line, instead of a table
+        #[arg(long)]
+        json: bool,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: u32,
+    },
+
+    /// Ask a running bot whether it is alive (for a container's health check)
+    #[command(hide = true)]
+    Health {
+        /// What to ask [default: /healthz on http.listen]
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
+}
+
+const SANDBOX_HELP: &str = "\
+Examples:
+  deskbell sandbox                                 then open the address that it prints
+  deskbell sandbox --listen 127.0.0.1:0            any free port
+  deskbell sandbox --database try.db               keep the tickets for the next time
+  deskbell sandbox --journal journal.jsonl         write down what everybody said and saw
+  deskbell sandbox --replay FILE --json            play a transcript, print figures, end
+  deskbell sandbox --replay FILE --platform slack --burst-window 0s --no-greeting-filter --list what.jsonl";
+
+/// How the sandbox is to be.
+#[derive(Args, Clone, Debug)]
+pub struct SandboxArgs {
+    /// Where the page is served; port 0 is any free one
+    #[arg(long, value_name = "ADDRESS", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 7070)))]
+    pub listen: SocketAddr,
+
+    /// SQLite file for the tickets [default: a temporary one]
+    #[arg(long, value_name = "PATH")]
+    pub database: Option<PathBuf>,
+
+    /// Play this transcript (JSON Lines) through the platforms, print figures, and end
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+
+    /// Which platforms there are
+    #[arg(long, value_enum, default_value_t = SandboxPlatforms::Both)]
+    pub platform: SandboxPlatforms,
+
+    /// With --replay: the figures as one JSON object in the last line, too
+    #[arg(long, requires = "replay")]
+    pub json: bool,
+
+    /// With --replay: write what became of each message to this file (JSON Lines)
+    #[arg(long, value_name = "FILE", requires = "replay")]
+    pub list: Option<PathBuf>,
+
+    /// Write what people said, the bot did and each person could see to this file (JSON Lines)
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+
+    /// With --replay: seed for what the agents do; the same seed, the same day
+    #[arg(long, value_name = "N", default_value_t = 1042)]
+    pub seed: u64,
+
+    /// Greetings, thanks and bare emoji open tickets, too (intake.greeting_filter = false)
+    #[arg(long)]
+    pub no_greeting_filter: bool,
+
+    /// What one author says within this time is one ticket, as in 2m; 0s for never (intake.burst_window)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub burst_window: Option<Duration>,
+
+    /// Slack calls the bot by signed HTTP requests, instead of Socket Mode
+    #[arg(long)]
+    pub http: bool,
+}
+
+/// The platforms of a sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SandboxPlatforms {
+    /// Slack only.
+    Slack,
+    /// Discord only.
+    Discord,
+    /// Both, side by side.
+    Both,
+}
+
+impl SandboxPlatforms {
+    /// Whether there is a Slack workspace.
+    #[must_use]
+    pub const fn has_slack(self) -> bool {
+        matches!(self, Self::Slack | Self::Both)
+    }
+
+    /// Whether there is a Discord guild.
+    #[must_use]
+    pub const fn has_discord(self) -> bool {
+        matches!(self, Self::Discord | Self::Both)
+    }
+}
+
+/// A platform with a manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ManifestPlatform {
+    /// Slack's app manifest.
+    Slack,
+    /// Discord's commands, intents and permissions.
+    Discord,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_sandbox_takes_its_options() {
+        let line =
+            "deskbell sandbox --listen 127.0.0.1:0 --replay f --platform slack --json --burst-window 0s --config c";
+        let cli = Cli::try_parse_from(line.split(' ')).expect("a good line");
+        let Command::Sandbox(sandbox) = cli.command else { panic!("the sandbox was asked for") };
+        assert_eq!(sandbox.burst_window, Some(Duration::ZERO));
+        assert!(sandbox.platform.has_slack() && !sandbox.platform.has_discord());
+        assert_eq!(cli.config, Some(PathBuf::from("c")));
+        assert!(Cli::try_parse_from(["deskbell", "sandbox", "--json"]).is_err(), "figures are of a replay");
+        assert!(Cli::try_parse_from(["deskbell", "sandbox", "--burst-window", "2"]).is_err(), "a unit is needed");
+    }
+}

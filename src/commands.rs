@@ -1,0 +1,138 @@
+//! What each command of the program does.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use crate::app::{self, App};
+use crate::cli::{Cli, Command, ManifestPlatform};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::text;
+use crate::platform::{Verdict, discord, slack};
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+use crate::{http, logging, sandbox};
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What went wrong, for the person who typed it.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = || Config::load(cli.config.as_deref());
+    match cli.command {
+        Command::Serve => serve(&config()?).await,
+        Command::Sandbox(args) => sandbox::run::run(args).await,
+        Command::Check => check(&config()?).await,
+        Command::Migrate => migrate(&config()?).await,
+        Command::Manifest { platform } => {
+            let manifest = match platform {
+                ManifestPlatform::Slack => slack::manifest(),
+                ManifestPlatform::Discord => discord::manifest(),
+            };
+            println!("{}", serde_json::to_string_pretty(&manifest)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Tickets { json, limit } => tickets(&config()?, json, limit).await,
+        Command::Health { url } => {
+            let url = match url {
+                Some(url) => url,
+                None => http::health_url(config()?.http.listen),
+            };
+            tokio::task::spawn_blocking(move || http::probe(&url)).await??;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+    logging::init(config.log.format, &config.log.level, config.secrets())?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let app = App::start(config, Clock::system()).await?;
+    asked_to_stop().await?;
+    app.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn check(config: &Config) -> anyhow::Result<ExitCode> {
+    let findings = app::check(config).await?;
+    let mut code = ExitCode::SUCCESS;
+    for finding in findings {
+        let mark = match finding.verdict {
+            Verdict::Good => "ok  ",
+            Verdict::Degraded => "note",
+            Verdict::Bad => {
+                code = ExitCode::FAILURE;
+                "BAD "
+            }
+        };
+        println!("{mark}  {}", logging::redact(&finding.what));
+        for line in finding.mend.lines() {
+            println!("      {line}");
+        }
+    }
+    Ok(code)
+}
+
+async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
+    let path = app::database_path(config)?;
+    let store = SqliteStore::open(&path, Clock::system()).await?;
+    store.close().await;
+    println!("The database {} is up to date.", path.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn tickets(config: &Config, as_json: bool, limit: u32) -> anyhow::Result<ExitCode> {
+    let path = app::database_path(config)?;
+    let store: Arc<dyn Store> = SqliteStore::open_read_only(&path)
+        .await
+        .with_context(|| format!("the tickets in {} cannot be read", path.display()))?;
+    for ticket in store.tickets(None, limit).await? {
+        if as_json {
+            let line = json!({
+                "key": ticket.key, "status": ticket.status.name(), "priority": ticket.priority, "title": ticket.title,
+                "requester": ticket.requester.name, "requester_account": ticket.requester.who,
+                "assignee": ticket.assignee.as_ref().map(|agent| &agent.name),
+                "private": ticket.is_private(), "platform": ticket.origin.platform(),
+                "opened_at": ticket.opened_at, "answered_at": ticket.answered_at, "active_at": ticket.active_at,
+                "follows": ticket.follows, "merged_into": ticket.merged_into,
+            });
+            println!("{line}");
+        } else {
+            let assignee = ticket.assignee.as_ref().map_or("nobody yet", text::first_name);
+            println!(
+                "{:<10} {:<12} {:<3} {:<12} {:<12} {}",
+                ticket.key.to_string(),
+                text::status(&ticket.status),
+                ticket.priority,
+                text::first_name(&ticket.requester),
+                assignee,
+                ticket.title
+            );
+        }
+    }
+    store.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// If signals cannot be heard.
+pub async fn asked_to_stop() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminated = signal(SignalKind::terminate())?;
+        tokio::select! {
+            _ = terminated.recv() => Ok(()),
+            interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        }
+    }
+    #[cfg(not(unix))]
+    Ok(tokio::signal::ctrl_c().await?)
+}

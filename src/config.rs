@@ -1,0 +1,419 @@
+//! The settings: read once, checked once, typed from then on.
+//!
+//! They come from a TOML file and from the environment (`DESKBELL__SECTION__KEY`), which wins. Everything that is wrong
+//! is collected and said at once, in plain words, because an operator who mends one line per start gives up. Values are
+//! never repeated where they might be a secret: nothing in here prints what was read.
+
+mod check;
+mod raw;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use config::{Environment, File, FileFormat};
+use jiff::SignedDuration;
+use secrecy::SecretString;
+
+use crate::domain::ids::PlatformName;
+use crate::domain::permission::{LinkedPerson, Principal, Roster};
+use crate::logging;
+
+/// The file that is read when none is named and it is there.
+pub const DEFAULT_FILE: &str = "deskbell.toml";
+
+/// Slack's Web API.
+pub const SLACK_API_URL: &str = "https://slack.com/api";
+
+/// Discord, without `/api/v10`.
+pub const DISCORD_API_URL: &str = "https://discord.com";
+
+/// Everything that an operator can set. [`Config::default`] is what a file without any line means.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// `[slack]`, if Slack is to be served.
+    pub slack: Option<SlackConfig>,
+    /// `[discord]`, if Discord is to be served.
+    pub discord: Option<DiscordConfig>,
+    /// `[database]`.
+    pub database: DatabaseConfig,
+    /// `[http]`.
+    pub http: HttpConfig,
+    /// `[desk]`.
+    pub desk: DeskConfig,
+    /// `[intake]`.
+    pub intake: IntakeConfig,
+    /// `[timing]`.
+    pub timing: TimingConfig,
+    /// `[log]`.
+    pub log: LogConfig,
+    /// `[privacy]`.
+    pub privacy: PrivacyConfig,
+    /// `[[people]]`: accounts that are one person.
+    pub people: Vec<LinkedPerson>,
+}
+
+/// `[slack]`: one workspace.
+#[derive(Clone, Debug)]
+pub struct SlackConfig {
+    /// `bot_token` (`xoxb-…`).
+    pub bot_token: SecretString,
+    /// `mode`, with the secret that it needs.
+    pub connection: SlackConnection,
+    /// `api_url`: where the Web API is, without a slash at the end.
+    pub api_url: String,
+    /// `triage_channel`: id of the private channel where the agents' cards go.
+    pub triage_channel: Option<String>,
+    /// `listen_to_bots`: ids of bots and apps whose messages count as a person's.
+    pub listen_to_bots: Vec<String>,
+}
+
+/// How events come from Slack.
+#[derive(Clone, Debug)]
+pub enum SlackConnection {
+    /// `mode = "socket"`: the bot calls Slack; no public address is needed.
+    Socket {
+        /// `app_token` (`xapp-…`).
+        app_token: SecretString,
+    },
+    /// `mode = "http"`: Slack calls the bot, on the port of `[http]`.
+    Http {
+        /// `signing_secret`, which proves that a call is from Slack.
+        signing_secret: SecretString,
+    },
+}
+
+impl SlackConnection {
+    /// Whether Slack calls the bot.
+    #[must_use]
+    pub const fn is_http(&self) -> bool {
+        matches!(self, Self::Http { .. })
+    }
+}
+
+/// `[discord]`: any number of guilds.
+#[derive(Clone, Debug)]
+pub struct DiscordConfig {
+    /// `token` of the bot.
+    pub token: SecretString,
+    /// `api_url`: what stands in the place of `https://discord.com`, without a slash at the end.
+    pub api_url: String,
+    /// `guilds`: ids of the guilds to serve; empty for every guild that the bot is in.
+    pub guilds: Vec<String>,
+    /// `triage_channel` and `guild`: where the agents' cards go.
+    pub triage: Option<DiscordTriage>,
+    /// `listen_to_bots`: ids of bots and webhooks whose messages count as a person's.
+    pub listen_to_bots: Vec<String>,
+}
+
+/// The private channel for the agents' cards on Discord.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiscordTriage {
+    /// Id of the guild that it is in.
+    pub guild: String,
+    /// Id of the channel.
+    pub channel: String,
+}
+
+/// `[database]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseConfig {
+    /// `url`: `sqlite://` and a path.
+    pub url: String,
+}
+
+/// `[http]`: the port for health checks and, in Slack's HTTP mode, for Slack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// `listen`: address and port.
+    pub listen: SocketAddr,
+}
+
+/// `[desk]`: who is on the desk, and its habits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeskConfig {
+    /// `key_prefix`: the letters of `IT-1042`.
+    pub key_prefix: String,
+    /// `agents`: who works tickets.
+    pub agents: Vec<Principal>,
+    /// `admins`: who may do everything that an agent may, and more.
+    pub admins: Vec<Principal>,
+    /// `auto_close_days`: a resolved ticket is closed after so many days; 0 for never.
+    pub auto_close_days: u32,
+    /// `roster_refresh`: how often the members of groups and roles are asked for.
+    pub roster_refresh: Duration,
+}
+
+/// `[intake]`: what becomes a ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntakeConfig {
+    /// `burst_window`: what one author says within it belongs to one ticket; zero for never.
+    pub burst_window: Duration,
+    /// `greeting_filter`: greetings, thanks and bare emoji open nothing.
+    pub greeting_filter: bool,
+    /// `direct_window`: a direct message continues the latest open ticket with activity within it.
+    pub direct_window: Duration,
+}
+
+/// `[timing]`: patience, in real time. Made smaller by tests only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimingConfig {
+    /// `call_timeout`: how long one call to a platform may take.
+    pub call_timeout: Duration,
+    /// `lease`: how long a worker owns an effect; longer than `call_timeout`.
+    pub lease: Duration,
+    /// `retry_limit`: how long a temporary failure holds what comes after it.
+    pub retry_limit: Duration,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// `format`: `json` or `text`.
+    pub format: logging::Format,
+    /// `level`: `info`, or finer: `info,deskbell::outbox=debug`.
+    pub level: String,
+}
+
+/// `[privacy]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivacyConfig {
+    /// `keep_deleted_days`: how long deleted words stay on record; 0 for not at all.
+    pub keep_deleted_days: u32,
+    /// `keep_keys_days`: how long is remembered which events were handled.
+    pub keep_keys_days: u32,
+}
+
+impl Config {
+    /// Reads and checks the settings: from `path` (which must be there), else from [`DEFAULT_FILE`] if it is there, and
+    /// from the environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in plain words.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigErrors> {
+        let mut environment = Vec::new();
+        for (key, value) in std::env::vars_os() {
+            let Some(key) = key.to_str().filter(|key| key.to_ascii_uppercase().starts_with("DESKBELL__")) else {
+                continue;
+            };
+            match value.into_string() {
+                Ok(value) => environment.push((key.to_owned(), value)),
+                Err(_) => return Err(ConfigErrors::one(format!("{key} in the environment is not valid UTF-8."))),
+            }
+        }
+        Self::load_with(path, environment)
+    }
+
+    /// The same with another environment than the process's.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in plain words.
+    pub fn load_with(
+        path: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigErrors> {
+        let text = match std::fs::read_to_string(path.unwrap_or(Path::new(DEFAULT_FILE))) {
+            Ok(text) => text,
+            Err(error) if path.is_none() && error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                let path = path.unwrap_or(Path::new(DEFAULT_FILE)).display();
+                return Err(ConfigErrors::one(format!("The settings file {path} cannot be read: {error}.")));
+            }
+        };
+        Self::from_text(&text, environment)
+    }
+
+    /// The same from the text of a settings file.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in plain words.
+    pub fn from_text(
+        text: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigErrors> {
+        let environment = Environment::with_prefix("DESKBELL")
+            .prefix_separator("__")
+            .separator("__")
+            .ignore_empty(true)
+            .source(Some(environment.into_iter().collect::<HashMap<_, _>>()));
+        let sources = config::Config::builder().add_source(File::from_str(text, FileFormat::Toml));
+        let table = sources
+            .add_source(environment)
+            .build()
+            .and_then(config::Config::try_deserialize)
+            .map_err(|error| ConfigErrors::one(raw::without_excerpt(&error)))?;
+        check::settings(table)
+    }
+
+    /// The roster that the settings describe; who is in which group is not known yet.
+    #[must_use]
+    pub fn roster(&self) -> Roster {
+        Roster {
+            agents: self.desk.agents.clone(),
+            admins: self.desk.admins.clone(),
+            people: self.people.clone(),
+            members: HashMap::new(),
+        }
+    }
+
+    /// What `serve` says, and stops, if neither Slack nor Discord is configured.
+    #[must_use]
+    pub fn platforms_missing(&self) -> Option<&'static str> {
+        (self.slack.is_none() && self.discord.is_none()).then_some(PLATFORMS_MISSING)
+    }
+
+    /// What is allowed but hardly meant, in plain words: for `check`, and for the log at start.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.desk.agents.is_empty() && self.desk.admins.is_empty() {
+            warnings.push("Nobody is on the desk: list agents in desk.agents, or no ticket can be claimed.".to_owned());
+        }
+        for principal in self.desk.agents.iter().chain(&self.desk.admins) {
+            let platform = match principal {
+                Principal::Person(person) => person.platform,
+                Principal::Group(group) => group.platform,
+            };
+            let served = match platform {
+                PlatformName::Slack => self.slack.is_some(),
+                PlatformName::Discord => self.discord.is_some(),
+            };
+            if !served {
+                warnings.push(format!("{principal} is on the desk, but {platform} is not configured."));
+            }
+        }
+        warnings
+    }
+
+    /// Every secret, so that the log can strike them out.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&SecretString> {
+        let slack = self.slack.iter().flat_map(|slack| {
+            let further = match &slack.connection {
+                SlackConnection::Socket { app_token } => app_token,
+                SlackConnection::Http { signing_secret } => signing_secret,
+            };
+            [&slack.bot_token, further]
+        });
+        slack.chain(self.discord.iter().map(|discord| &discord.token)).collect()
+    }
+}
+
+const PLATFORMS_MISSING: &str = "\
+No platform is configured: there is nobody to serve. Configure Slack, Discord or both.
+
+  Slack:    DESKBELL__SLACK__BOT_TOKEN=xoxb-…   (\"Bot User OAuth Token\" of your app at https://api.slack.com/apps)
+            DESKBELL__SLACK__APP_TOKEN=xapp-…   (an app-level token with connections:write, for Socket Mode)
+            DESKBELL__SLACK__TRIAGE_CHANNEL=C…  (id of the agents' private channel)
+            `deskbell manifest slack` prints the app manifest to create the app from.
+
+  Discord:  DESKBELL__DISCORD__TOKEN=…          (the bot's token from https://discord.com/developers/applications)
+            DESKBELL__DISCORD__GUILD=…          (id of your guild)
+            DESKBELL__DISCORD__TRIAGE_CHANNEL=… (id of the agents' private channel)
+            `deskbell manifest discord` prints the permissions and intents that it needs.
+
+The same can stand in ./deskbell.toml: deskbell.sample.toml shows every setting. `deskbell check` tells what is missing.
+To try Deskbell without any account, run `deskbell sandbox`.";
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self { url: "sqlite://deskbell.db".to_owned() }
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+    }
+}
+
+impl Default for DeskConfig {
+    fn default() -> Self {
+        Self {
+            key_prefix: "IT".to_owned(),
+            agents: Vec::new(),
+            admins: Vec::new(),
+            auto_close_days: 7,
+            roster_refresh: Duration::from_secs(15 * 60),
+        }
+    }
+}
+
+impl Default for IntakeConfig {
+    fn default() -> Self {
+        Self {
+            burst_window: Duration::from_secs(2 * 60),
+            greeting_filter: true,
+            direct_window: Duration::from_secs(12 * 60 * 60),
+        }
+    }
+}
+
+impl Default for TimingConfig {
+    fn default() -> Self {
+        Self {
+            call_timeout: Duration::from_secs(10),
+            lease: Duration::from_secs(15),
+            retry_limit: Duration::from_secs(15 * 60),
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: logging::Format::Json, level: "info".to_owned() }
+    }
+}
+
+impl Default for PrivacyConfig {
+    fn default() -> Self {
+        Self { keep_deleted_days: 0, keep_keys_days: 30 }
+    }
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors {
+    problems: Vec<String>,
+}
+
+impl ConfigErrors {
+    fn one(problem: String) -> Self {
+        Self { problems: vec![problem] }
+    }
+
+    /// One sentence for each, with what to do.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("The settings cannot be used:")?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  - {}", logging::redact(problem)))
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// Reads a duration as it is written in settings and on the command line: `2m`, `0s`, `12h`, `500ms`, `1h 30m`.
+///
+/// # Errors
+/// If it has no unit, is negative, or is no duration at all.
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+    let signed = SignedDuration::from_str(text.trim()).map_err(|_| DurationError)?;
+    Duration::try_from(signed).map_err(|_| DurationError)
+}
+
+/// A text that is no duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a duration is a number and its unit, such as 500ms, 30s, 2m or 12h")]
+pub struct DurationError;

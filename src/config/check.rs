@@ -1,0 +1,410 @@
+//! From what is written to what is meant: every rule about a setting, each with the sentence that says how to keep it.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use url::{Host, Url};
+
+use super::raw::{self, Raw, Table, Words};
+use super::{
+    Config, ConfigErrors, DISCORD_API_URL, DatabaseConfig, DeskConfig, DiscordConfig, DiscordTriage, HttpConfig,
+    IntakeConfig, LogConfig, PrivacyConfig, SLACK_API_URL, SlackConfig, SlackConnection, TimingConfig, parse_duration,
+};
+use crate::domain::ids::{PersonRef, PlatformName};
+use crate::domain::permission::{GroupRef, LinkedPerson, Principal};
+use crate::logging;
+
+/// Catch-up reads this far back, so handled events must be remembered longer.
+const CATCH_UP_DAYS: u32 = 14;
+
+/// Checks everything and gives the settings, or all that is wrong with them.
+pub(super) fn settings(table: Table) -> Result<Config, ConfigErrors> {
+    let mut problems = Vec::new();
+    let raw = Raw::read(table, &mut problems);
+    let mut check = Check { problems };
+    check.triage(&raw);
+    let config = Config {
+        slack: check.slack(raw.slack),
+        discord: check.discord(raw.discord),
+        database: check.database(raw.database),
+        http: check.http(raw.http),
+        desk: check.desk(raw.desk),
+        intake: check.intake(&raw.intake),
+        timing: check.timing(&raw.timing),
+        log: check.log(raw.log),
+        privacy: check.privacy(&raw.privacy),
+        people: check.people(raw.people),
+    };
+    if check.problems.is_empty() { Ok(config) } else { Err(ConfigErrors { problems: check.problems }) }
+}
+
+struct Check {
+    problems: Vec<String>,
+}
+
+impl Check {
+    fn say(&mut self, problem: impl Into<String>) {
+        self.problems.push(problem.into());
+    }
+
+    fn triage(&mut self, raw: &Raw) {
+        let is_served = wants_slack(&raw.slack) || wants_discord(&raw.discord);
+        if is_served && raw.slack.triage_channel.is_none() && raw.discord.triage_channel.is_none() {
+            self.say(
+                "No triage channel: the agents need a private channel for their cards. Make one, invite the bot, and \
+                 give its id in slack.triage_channel or discord.triage_channel (one for both is enough).",
+            );
+        }
+    }
+
+    fn slack(&mut self, raw: raw::Slack) -> Option<SlackConfig> {
+        let is_wanted = wants_slack(&raw);
+        let bot_token = self.token(
+            "slack.bot_token",
+            (raw.bot_token, raw.bot_token_file),
+            &["xoxb-", "xoxe.xoxb-"],
+            is_wanted.then_some("the \"Bot User OAuth Token\" under OAuth & Permissions of your app"),
+        );
+        let is_http = match raw.mode.as_deref() {
+            None | Some("socket") => false,
+            Some("http") => true,
+            Some(_) => {
+                self.say("slack.mode is \"socket\" (the bot calls Slack) or \"http\" (Slack calls the bot).");
+                false
+            }
+        };
+        let app_token = self.token(
+            "slack.app_token",
+            (raw.app_token, raw.app_token_file),
+            &["xapp-"],
+            (is_wanted && !is_http)
+                .then_some("an app-level token with connections:write, under Basic Information of your app"),
+        );
+        let signing_secret = self.token(
+            "slack.signing_secret",
+            (raw.signing_secret, raw.signing_secret_file),
+            &[],
+            (is_wanted && is_http).then_some("the \"Signing Secret\" under Basic Information of your app"),
+        );
+        let connection = if is_http {
+            signing_secret.map(|signing_secret| SlackConnection::Http { signing_secret })
+        } else {
+            app_token.map(|app_token| SlackConnection::Socket { app_token })
+        };
+        let api_url = self.api_url("slack.api_url", raw.api_url, SLACK_API_URL);
+        let triage_channel = raw.triage_channel.and_then(|id| self.slack_channel("slack.triage_channel", id));
+        let listen_to_bots = self.ids("slack.listen_to_bots", raw.listen_to_bots, PlatformName::Slack);
+        Some(SlackConfig { bot_token: bot_token?, connection: connection?, api_url, triage_channel, listen_to_bots })
+    }
+
+    fn discord(&mut self, raw: raw::Discord) -> Option<DiscordConfig> {
+        let is_wanted = wants_discord(&raw);
+        let token = self.token(
+            "discord.token",
+            (raw.token, raw.token_file),
+            &[],
+            is_wanted.then_some("the token under Bot of your application"),
+        );
+        let api_url = self.api_url("discord.api_url", raw.api_url, DISCORD_API_URL);
+        // Discord's documentation writes the address with its version; ours is without.
+        let api_url = api_url.trim_end_matches("/v10").trim_end_matches("/api").to_owned();
+        let guilds = self.ids("discord.guilds", raw.guilds, PlatformName::Discord);
+        let listen_to_bots = self.ids("discord.listen_to_bots", raw.listen_to_bots, PlatformName::Discord);
+        let channel = raw.triage_channel.and_then(|id| self.snowflake("discord.triage_channel", id));
+        let guild = match (raw.guild, guilds.as_slice()) {
+            (Some(id), _) => self.snowflake("discord.guild", id),
+            (None, [only]) => Some(only.clone()),
+            (None, _) if channel.is_some() => {
+                self.say("discord.guild is missing: give the id of the guild that discord.triage_channel is in.");
+                None
+            }
+            (None, _) => None,
+        };
+        if guild.as_ref().is_some_and(|guild| !guilds.is_empty() && !guilds.contains(guild)) {
+            self.say("discord.guild is not among discord.guilds: add it there, or leave discord.guilds empty.");
+        }
+        let triage = guild.zip(channel).map(|(guild, channel)| DiscordTriage { guild, channel });
+        Some(DiscordConfig { token: token?, api_url, guilds, triage, listen_to_bots })
+    }
+
+    fn database(&mut self, raw: raw::Database) -> DatabaseConfig {
+        let Some(url) = raw.url else { return DatabaseConfig::default() };
+        if !url.starts_with("sqlite:") || url.len() == "sqlite:".len() {
+            self.say("database.url must be sqlite:// and a path, like sqlite://deskbell.db: there is only SQLite yet.");
+        }
+        DatabaseConfig { url }
+    }
+
+    fn http(&mut self, raw: raw::Http) -> HttpConfig {
+        let Some(listen) = raw.listen else { return HttpConfig::default() };
+        listen.parse::<SocketAddr>().map_or_else(
+            |_| {
+                self.say("http.listen must be an address and a port, like 127.0.0.1:8080 or 0.0.0.0:8080.");
+                HttpConfig::default()
+            },
+            |listen| HttpConfig { listen },
+        )
+    }
+
+    fn desk(&mut self, raw: raw::Desk) -> DeskConfig {
+        let default = DeskConfig::default();
+        let key_prefix = raw.key_prefix.map_or(default.key_prefix, |prefix| prefix.to_ascii_uppercase());
+        if !(2..=10).contains(&key_prefix.len()) || !key_prefix.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            self.say("desk.key_prefix must be two to ten letters, like IT (for keys like IT-1042).");
+        }
+        DeskConfig {
+            key_prefix,
+            agents: self.principals("desk.agents", raw.agents),
+            admins: self.principals("desk.admins", raw.admins),
+            auto_close_days: raw.auto_close_days.unwrap_or(default.auto_close_days),
+            roster_refresh: self.positive("desk.roster_refresh", raw.roster_refresh.as_deref(), default.roster_refresh),
+        }
+    }
+
+    fn intake(&mut self, raw: &raw::Intake) -> IntakeConfig {
+        let default = IntakeConfig::default();
+        IntakeConfig {
+            burst_window: self.duration("intake.burst_window", raw.burst_window.as_deref(), default.burst_window),
+            greeting_filter: raw.greeting_filter.unwrap_or(default.greeting_filter),
+            direct_window: self.duration("intake.direct_window", raw.direct_window.as_deref(), default.direct_window),
+        }
+    }
+
+    fn timing(&mut self, raw: &raw::Timing) -> TimingConfig {
+        let default = TimingConfig::default();
+        let timing = TimingConfig {
+            call_timeout: self.positive("timing.call_timeout", raw.call_timeout.as_deref(), default.call_timeout),
+            lease: self.positive("timing.lease", raw.lease.as_deref(), default.lease),
+            retry_limit: self.duration("timing.retry_limit", raw.retry_limit.as_deref(), default.retry_limit),
+        };
+        if timing.lease <= timing.call_timeout {
+            self.say("timing.lease must be longer than timing.call_timeout: a call must end while its worker owns it.");
+        }
+        timing
+    }
+
+    fn log(&mut self, raw: raw::Log) -> LogConfig {
+        let default = LogConfig::default();
+        let format = match raw.format.as_deref() {
+            None => default.format,
+            Some("json") => logging::Format::Json,
+            Some("text") => logging::Format::Text,
+            Some(_) => {
+                self.say("log.format is \"json\" or \"text\".");
+                default.format
+            }
+        };
+        let level = raw.level.unwrap_or(default.level);
+        if logging::check_level(&level).is_err() {
+            self.say("log.level is error, warn, info, debug or trace, or finer: \"info,deskbell::outbox=debug\".");
+        }
+        LogConfig { format, level }
+    }
+
+    fn privacy(&mut self, raw: &raw::Privacy) -> PrivacyConfig {
+        let default = PrivacyConfig::default();
+        let keep_keys_days = raw.keep_keys_days.unwrap_or(default.keep_keys_days);
+        if keep_keys_days <= CATCH_UP_DAYS {
+            self.say(format!(
+                "privacy.keep_keys_days must be more than {CATCH_UP_DAYS}: catch-up reads that far back, and what was \
+                 forgotten would be handled twice."
+            ));
+        }
+        PrivacyConfig { keep_deleted_days: raw.keep_deleted_days.unwrap_or(default.keep_deleted_days), keep_keys_days }
+    }
+
+    fn people(&mut self, raw: Vec<raw::LinkedPeople>) -> Vec<LinkedPerson> {
+        let mut seen = HashSet::new();
+        let mut people = Vec::new();
+        for (number, person) in (1..).zip(raw) {
+            let key = format!("people (number {number}).accounts");
+            let mut accounts = Vec::new();
+            for principal in self.principals(&key, person.accounts) {
+                match principal {
+                    Principal::Person(account) if seen.insert(account.clone()) => accounts.push(account),
+                    Principal::Person(account) => self.say(format!("{key}: {account} is listed twice in [[people]].")),
+                    Principal::Group(_) => self.say(format!("{key}: a group is not a person.")),
+                }
+            }
+            if accounts.len() < 2 {
+                self.say(format!("{key} must join two accounts or more, like [\"slack:U0123\", \"discord:42\"]."));
+            }
+            people.push(LinkedPerson { name: person.name.unwrap_or_default(), accounts });
+        }
+        people
+    }
+
+    /// A secret, given itself or as a file; `needed` says where to find it if it must be there.
+    fn token(
+        &mut self,
+        key: &str,
+        (itself, file): (Option<SecretString>, Option<PathBuf>),
+        prefixes: &[&str],
+        needed: Option<&str>,
+    ) -> Option<SecretString> {
+        let secret = match (itself, file) {
+            (Some(_), Some(_)) => {
+                self.say(format!("{key} and {key}_file are both given: keep one of them."));
+                return None;
+            }
+            (Some(secret), None) => secret,
+            (None, Some(path)) => self.secret_file(key, &path)?,
+            (None, None) => {
+                if let Some(place) = needed {
+                    let variable = format!("DESKBELL__{}", key.to_ascii_uppercase().replace('.', "__"));
+                    self.say(format!("{key} is missing ({place}): set {variable}, or {key}_file to a file with it."));
+                }
+                return None;
+            }
+        };
+        let text = secret.expose_secret();
+        if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            self.say(format!("{key} is empty or has blanks in it: copy it again."));
+            return None;
+        }
+        let is_slack_token = text.starts_with("xox") || text.starts_with("xapp-");
+        if is_slack_token && !prefixes.iter().any(|prefix| text.starts_with(prefix)) {
+            let expected = prefixes.first().map_or_else(String::new, |prefix| format!(" (it begins with {prefix})"));
+            self.say(format!("{key} holds another kind of token{expected}: were two of them swapped?"));
+            return None;
+        }
+        Some(secret)
+    }
+
+    fn secret_file(&mut self, key: &str, path: &Path) -> Option<SecretString> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Some(SecretString::from(text.trim_end_matches(['\r', '\n']))),
+            Err(error) => {
+                self.say(format!("{key}_file: {} cannot be read: {error}.", path.display()));
+                None
+            }
+        }
+    }
+
+    /// The address of an API. Without TLS only this machine is talked to: the token goes with every request.
+    fn api_url(&mut self, key: &str, given: Option<String>, default: &str) -> String {
+        let Some(given) = given else { return default.to_owned() };
+        let Ok(url) = Url::parse(given.trim()) else {
+            self.say(format!("{key} is not an address: leave it out, or write it like {default}."));
+            return default.to_owned();
+        };
+        let is_loopback = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        match url.scheme() {
+            "https" => {}
+            "http" if is_loopback => {}
+            "http" => self.say(format!(
+                "{key} begins with http://: the token would travel in the open. Write https://; http:// is only for \
+                 addresses of this machine, like http://127.0.0.1:7070."
+            )),
+            _ => self.say(format!("{key} must begin with https://.")),
+        }
+        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+            self.say(format!("{key} must have no user name, password, query or fragment."));
+        }
+        url.as_str().trim_end_matches('/').to_owned()
+    }
+
+    fn duration(&mut self, key: &str, given: Option<&str>, default: Duration) -> Duration {
+        let Some(given) = given else { return default };
+        parse_duration(given).unwrap_or_else(|error| {
+            self.say(format!("{key}: {error}."));
+            default
+        })
+    }
+
+    fn positive(&mut self, key: &str, given: Option<&str>, default: Duration) -> Duration {
+        let duration = self.duration(key, given, default);
+        if duration.is_zero() {
+            self.say(format!("{key} must be more than zero."));
+        }
+        duration
+    }
+
+    fn slack_channel(&mut self, key: &str, id: String) -> Option<String> {
+        let is_id = id.starts_with(['C', 'G']) && is_slack_id(&id);
+        if !is_id {
+            self.say(format!(
+                "{key} must be a channel's id, like C0123456789: it stands at the end of \"View channel details\"."
+            ));
+        }
+        is_id.then_some(id)
+    }
+
+    fn snowflake(&mut self, key: &str, id: String) -> Option<String> {
+        let is_id = is_snowflake(&id);
+        if !is_id {
+            self.say(format!("{key} must be an id, which is a number: turn on Developer Mode, then \"Copy ID\"."));
+        }
+        is_id.then_some(id)
+    }
+
+    fn ids(&mut self, key: &str, given: Option<Words>, platform: PlatformName) -> Vec<String> {
+        let ids = given.unwrap_or_default().0;
+        let is_id = |id: &String| match platform {
+            PlatformName::Slack => is_slack_id(id),
+            PlatformName::Discord => is_snowflake(id),
+        };
+        if !ids.iter().all(is_id) {
+            self.say(match platform {
+                PlatformName::Slack => format!("{key} must hold ids, like B0123456789, not names."),
+                PlatformName::Discord => format!("{key} must hold ids, which are numbers, not names."),
+            });
+        }
+        ids
+    }
+
+    fn principals(&mut self, key: &str, given: Option<Words>) -> Vec<Principal> {
+        let mut principals = Vec::new();
+        for text in given.unwrap_or_default().0 {
+            match text.parse() {
+                Ok(principal) if is_plausible(&principal) => principals.push(principal),
+                Ok(_) | Err(_) => self.say(format!(
+                    "{key}: {text:?} names nobody. Write slack:U0123 (a member's id), slack:group:S0123 (a user \
+                     group's id), discord:42 (a user's id) or discord:role:42 (a role's id)."
+                )),
+            }
+        }
+        principals
+    }
+}
+
+fn wants_slack(raw: &raw::Slack) -> bool {
+    raw.bot_token.is_some()
+        || raw.bot_token_file.is_some()
+        || raw.app_token.is_some()
+        || raw.app_token_file.is_some()
+        || raw.signing_secret.is_some()
+        || raw.signing_secret_file.is_some()
+        || raw.triage_channel.is_some()
+}
+
+fn wants_discord(raw: &raw::Discord) -> bool {
+    raw.token.is_some() || raw.token_file.is_some() || raw.triage_channel.is_some() || raw.guild.is_some()
+}
+
+fn is_plausible(principal: &Principal) -> bool {
+    match principal {
+        Principal::Person(PersonRef { platform: PlatformName::Slack, id }) => {
+            id.starts_with(['U', 'W']) && is_slack_id(id)
+        }
+        Principal::Group(GroupRef { platform: PlatformName::Slack, id }) => id.starts_with('S') && is_slack_id(id),
+        Principal::Person(PersonRef { platform: PlatformName::Discord, id })
+        | Principal::Group(GroupRef { platform: PlatformName::Discord, id }) => is_snowflake(id),
+    }
+}
+
+fn is_slack_id(id: &str) -> bool {
+    id.len() > 1 && id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+fn is_snowflake(id: &str) -> bool {
+    id.bytes().all(|byte| byte.is_ascii_digit()) && id.parse::<u64>().is_ok_and(|id| id > 0)
+}

@@ -1,0 +1,234 @@
+//! The settings as they are written: every key optional, nothing judged yet but its type.
+//!
+//! Each key is read on its own, so that ten wrong keys are ten sentences and not one.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use config::{ConfigError, Value};
+use secrecy::SecretString;
+use serde::de::{DeserializeOwned, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// A table of the settings file.
+pub(super) type Table = HashMap<String, Value>;
+
+/// The sections, and with them every key that there is.
+#[derive(Debug, Default)]
+pub(super) struct Raw {
+    pub(super) slack: Slack,
+    pub(super) discord: Discord,
+    pub(super) database: Database,
+    pub(super) http: Http,
+    pub(super) desk: Desk,
+    pub(super) intake: Intake,
+    pub(super) timing: Timing,
+    pub(super) log: Log,
+    pub(super) privacy: Privacy,
+    pub(super) people: Vec<LinkedPeople>,
+}
+
+impl Raw {
+    /// Names of the sections with their keys.
+    pub(super) const SECTIONS: [(&'static str, &'static [&'static str]); 10] = [
+        ("slack", Slack::KEYS),
+        ("discord", Discord::KEYS),
+        ("database", Database::KEYS),
+        ("http", Http::KEYS),
+        ("desk", Desk::KEYS),
+        ("intake", Intake::KEYS),
+        ("timing", Timing::KEYS),
+        ("log", Log::KEYS),
+        ("privacy", Privacy::KEYS),
+        ("people", LinkedPeople::KEYS),
+    ];
+
+    /// Takes the settings apart; what is unknown or of the wrong type is a problem.
+    pub(super) fn read(mut table: Table, problems: &mut Vec<String>) -> Self {
+        let mut section = |name: &str, problems: &mut Vec<String>| match table.remove(name).map(Value::into_table) {
+            None => Table::new(),
+            Some(Ok(section)) => section,
+            Some(Err(_)) => {
+                problems.push(format!("{name} is a section: write its settings under [{name}]."));
+                Table::new()
+            }
+        };
+        let mut raw = Self {
+            slack: Slack::read("slack", section("slack", problems), problems),
+            discord: Discord::read("discord", section("discord", problems), problems),
+            database: Database::read("database", section("database", problems), problems),
+            http: Http::read("http", section("http", problems), problems),
+            desk: Desk::read("desk", section("desk", problems), problems),
+            intake: Intake::read("intake", section("intake", problems), problems),
+            timing: Timing::read("timing", section("timing", problems), problems),
+            log: Log::read("log", section("log", problems), problems),
+            privacy: Privacy::read("privacy", section("privacy", problems), problems),
+            people: Vec::new(),
+        };
+        if let Some(people) = table.remove("people") {
+            match people.try_deserialize::<Vec<Table>>() {
+                Ok(people) => {
+                    let numbered = people.into_iter().enumerate();
+                    raw.people = numbered
+                        .map(|(index, person)| {
+                            LinkedPeople::read(&format!("people (number {})", index + 1), person, problems)
+                        })
+                        .collect();
+                }
+                Err(_) => problems.push(
+                    "people is a list of sections: write [[people]] for each person, in the settings file.".to_owned(),
+                ),
+            }
+        }
+        let mut unknown: Vec<_> = table.into_keys().collect();
+        unknown.sort();
+        let known = Self::SECTIONS.map(|(name, _)| name).join(", ");
+        problems.extend(unknown.iter().map(|name| format!("There is no section [{name}]; there are {known}.")));
+        raw
+    }
+}
+
+macro_rules! sections {
+    ($($name:ident { $($key:ident: $kind:ty),* $(,)? })*) => {$(
+        #[derive(Debug, Default)]
+        pub(super) struct $name {
+            $(pub(super) $key: Option<$kind>,)*
+        }
+
+        impl $name {
+            pub(super) const KEYS: &'static [&'static str] = &[$(stringify!($key)),*];
+
+            fn read(section: &str, mut table: Table, problems: &mut Vec<String>) -> Self {
+                let read = Self { $($key: take(section, stringify!($key), &mut table, problems),)* };
+                report_unknown(section, Self::KEYS, table, problems);
+                read
+            }
+        }
+    )*};
+}
+
+sections! {
+    Slack {
+        bot_token: SecretString,
+        bot_token_file: PathBuf,
+        app_token: SecretString,
+        app_token_file: PathBuf,
+        signing_secret: SecretString,
+        signing_secret_file: PathBuf,
+        mode: String,
+        triage_channel: String,
+        listen_to_bots: Words,
+        api_url: String,
+    }
+    Discord {
+        token: SecretString,
+        token_file: PathBuf,
+        guilds: Words,
+        guild: String,
+        triage_channel: String,
+        listen_to_bots: Words,
+        api_url: String,
+    }
+    Database { url: String }
+    Http { listen: String }
+    Desk { key_prefix: String, agents: Words, admins: Words, auto_close_days: u32, roster_refresh: String }
+    Intake { burst_window: String, greeting_filter: bool, direct_window: String }
+    Timing { call_timeout: String, lease: String, retry_limit: String }
+    Log { format: String, level: String }
+    Privacy { keep_deleted_days: u32, keep_keys_days: u32 }
+    LinkedPeople { name: String, accounts: Words }
+}
+
+/// A list of texts; in the environment separated by commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Words(pub(super) Vec<String>);
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListOrText;
+
+        impl<'de> Visitor<'de> for ListOrText {
+            type Value = Words;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(<Words as Kind>::NAME)
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Words, E> {
+                let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+                Ok(Words(words.map(str::to_owned).collect()))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Words, E> {
+                Ok(Words(vec![number.to_string()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Words, A::Error> {
+                let mut words = Vec::new();
+                while let Some(word) = list.next_element::<String>()? {
+                    words.push(word.trim().to_owned());
+                }
+                Ok(Words(words))
+            }
+        }
+
+        deserializer.deserialize_any(ListOrText)
+    }
+}
+
+/// What a key can hold, and how that is called in front of people.
+trait Kind: DeserializeOwned {
+    const NAME: &'static str;
+}
+
+impl Kind for String {
+    const NAME: &'static str = "text in quotes";
+}
+
+impl Kind for SecretString {
+    const NAME: &'static str = "text in quotes";
+}
+
+impl Kind for PathBuf {
+    const NAME: &'static str = "the path of a file, in quotes";
+}
+
+impl Kind for Words {
+    const NAME: &'static str = "a list of texts, like [\"a\", \"b\"] (in the environment: a,b)";
+}
+
+impl Kind for u32 {
+    const NAME: &'static str = "a whole number, 0 or more";
+}
+
+impl Kind for bool {
+    const NAME: &'static str = "true or false";
+}
+
+fn take<T: Kind>(section: &str, key: &str, table: &mut Table, problems: &mut Vec<String>) -> Option<T> {
+    let read = table.remove(key)?.try_deserialize();
+    if read.is_err() {
+        // The error itself repeats the value, which may be a secret in the wrong place.
+        problems.push(format!("{section}.{key} must be {}.", T::NAME));
+    }
+    read.ok()
+}
+
+fn report_unknown(section: &str, known: &[&str], rest: Table, problems: &mut Vec<String>) {
+    let mut unknown: Vec<_> = rest.into_keys().collect();
+    unknown.sort();
+    let known = known.join(", ");
+    problems.extend(unknown.iter().map(|key| format!("{section}.{key} is not a setting; there are {known}.")));
+}
+
+/// What is wrong with the file, without the line that the parser quotes: it may hold a secret.
+pub(super) fn without_excerpt(error: &ConfigError) -> String {
+    let text = error.to_string();
+    let is_excerpt = |line: &&str| {
+        line.trim_start().trim_start_matches(|digit: char| digit.is_ascii_digit()).trim_start().starts_with('|')
+    };
+    let lines: Vec<_> =
+        text.lines().filter(|line| !is_excerpt(line)).map(str::trim).filter(|line| !line.is_empty()).collect();
+    format!("The settings are not readable: {}.", lines.join(": "))
+}

@@ -1,0 +1,518 @@
+//! Plays a transcript of a real help channel through both platforms, and counts what became of it.
+//!
+//! Every conversation starter mentions the bot in an ordinary channel, its replies go into its thread, the rest is
+//! chatter. The driver acts as people only, and reads the journal; what stands on record is read from the bot's database.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use jiff::{SignedDuration, Timestamp};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::PlatformName;
+use crate::sandbox::stage::Stage;
+use crate::sandbox::world::{Spot, World};
+use crate::store::Store;
+
+/// The channel in which everything is said.
+const CHANNEL: &str = "general";
+/// Which share of the tickets an agent takes up.
+const WORKED: f64 = 0.3;
+
+/// One message of a transcript.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Line {
+    /// Its number, from 0, in order.
+    pub n: usize,
+    /// The day, from 0.
+    pub day: i64,
+    /// The minute of that day.
+    pub minute: i64,
+    /// Who wrote it.
+    pub who: String,
+    /// Its words; mentions are `<@p001>`.
+    pub text: String,
+    /// The messages that it answers.
+    pub replies_to: Vec<usize>,
+    /// Whether it starts a conversation.
+    pub starts: bool,
+}
+
+/// What a message is to the replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// It starts a conversation: it mentions the bot.
+    Start,
+    /// It answers, in the end, this start: it goes into its thread.
+    Reply(usize),
+    /// Anything else.
+    Chatter,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It opened a ticket.
+    Ticket,
+    /// It is on record of the ticket of its conversation.
+    Recorded,
+    /// It started a conversation, and is part of a ticket that its author opened a moment before.
+    Merged,
+    /// It started a conversation with small talk.
+    Skipped,
+    /// It was a command.
+    Command,
+    /// It is on no record.
+    Unrecorded,
+}
+
+/// What became of one message on one platform, as `--list` writes it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listed<'a> {
+    /// The platform.
+    pub platform: &'static str,
+    /// Number of the message.
+    pub n: usize,
+    /// What became of it.
+    pub fate: Fate,
+    /// The ticket that it is on.
+    pub ticket: Option<String>,
+    /// Its words.
+    pub text: &'a str,
+}
+
+/// What came of a replay on one platform.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// Messages said.
+    pub messages: usize,
+    /// Tickets opened.
+    pub tickets: usize,
+    /// Starts that became part of another ticket.
+    pub merged: usize,
+    /// Starts that were small talk.
+    pub skipped: usize,
+    /// Starts that were commands.
+    pub commands: usize,
+    /// Messages on record, those that opened tickets included.
+    pub recorded: usize,
+    /// Messages on the record of a ticket that is not their conversation's, refused calls, events that failed, protocol faults.
+    pub errors: usize,
+    /// From the sending of an event to its acknowledgement, wall-clock milliseconds. Discord's gateway has none.
+    pub ack_ms: Option<Spread>,
+    /// From the sending of a start to the answer in its thread, wall-clock milliseconds.
+    pub answer_ms: Option<Spread>,
+}
+
+/// A spread of times.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// Half are below.
+    pub p50: f64,
+    /// All but one in a hundred are below.
+    pub p99: f64,
+}
+
+/// What is replayed, and how.
+pub struct Replay<'a> {
+    /// The transcript.
+    pub lines: &'a [Line],
+    /// Slack, Discord, or both.
+    pub platforms: Vec<PlatformName>,
+    /// What chance depends on.
+    pub seed: u64,
+    /// Called with the number of messages said so far.
+    pub progress: &'a (dyn Fn(usize) + Sync),
+}
+
+/// Reads a transcript.
+///
+/// # Errors
+/// If the file cannot be read, or a line of it not understood.
+pub fn read(path: &Path) -> anyhow::Result<Vec<Line>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut lines = Vec::new();
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let line: Line = serde_json::from_str(line)
+            .with_context(|| format!("{}, line {}: not a message of a transcript", path.display(), number + 1))?;
+        if line.n != lines.len() {
+            bail!("{}, line {}: messages must be numbered from 0, in order", path.display(), number + 1);
+        }
+        if line.replies_to.iter().any(|answered| *answered >= line.n) {
+            bail!("{}, line {}: a message can only answer earlier ones", path.display(), number + 1);
+        }
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+/// What each message is.
+#[must_use]
+pub fn parts(lines: &[Line]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::with_capacity(lines.len());
+    for line in lines {
+        parts.push(match (line.starts, line.replies_to.first()) {
+            (true, _) => Part::Start,
+            (false, None) => Part::Chatter,
+            (false, Some(answered)) => match parts[*answered] {
+                Part::Start => Part::Reply(*answered),
+                part @ (Part::Reply(_) | Part::Chatter) => part,
+            },
+        });
+    }
+    parts
+}
+
+/// When each message is said: the messages of one minute are spread evenly over it.
+#[must_use]
+pub fn times(lines: &[Line], first_day: Timestamp) -> Vec<Timestamp> {
+    let mut in_minute: HashMap<(i64, i64), i64> = HashMap::new();
+    for line in lines {
+        *in_minute.entry((line.day, line.minute)).or_default() += 1;
+    }
+    let mut so_far: HashMap<(i64, i64), i64> = HashMap::new();
+    let time = |line: &Line| {
+        let minute = (line.day, line.minute);
+        let index = so_far.entry(minute).or_default();
+        let ms = *index * 60_000 / in_minute[&minute];
+        *index += 1;
+        first_day + SignedDuration::from_millis((line.day * 1440 + line.minute) * 60_000 + ms)
+    };
+    lines.iter().map(time).collect()
+}
+
+/// Plays the transcript to the bot whose record is `store`, and reports each platform.
+///
+/// # Errors
+/// If a person of the transcript could not act.
+pub async fn play<'a>(
+    stage: &Stage,
+    store: &Arc<dyn Store>,
+    replay: &Replay<'a>,
+) -> anyhow::Result<(BTreeMap<&'static str, Report>, Vec<Listed<'a>>)> {
+    let lines = replay.lines;
+    let parts = parts(lines);
+    let start = stage.clock.now() + SignedDuration::from_secs(60);
+    let times = times(lines, start);
+    let worlds: Vec<Arc<dyn World>> = stage
+        .worlds()
+        .into_iter()
+        .filter(|world| replay.platforms.iter().any(|name| name.as_str() == world.platform()))
+        .collect();
+    for world in &worlds {
+        let mut known = HashMap::new();
+        for line in lines {
+            known.entry(line.who.as_str()).or_insert_with(|| world.add_person(&line.who, &line.who));
+        }
+        world.connected().await;
+    }
+    let mut runs: Vec<Run> = worlds.iter().map(|world| Run::new(Arc::clone(world), replay.seed)).collect();
+    for (line, at) in lines.iter().zip(&times) {
+        pass_time(stage, store, &worlds, &mut runs, *at).await?;
+        for run in &mut runs {
+            run.say(line, parts[line.n], *at).await.with_context(|| format!("message {}", line.n))?;
+        }
+        (replay.progress)(line.n + 1);
+    }
+    let end = stage.clock.now() + SignedDuration::from_hours(2);
+    pass_time(stage, store, &worlds, &mut runs, end).await?;
+    let mut reports = BTreeMap::new();
+    let mut listed = Vec::new();
+    for run in &runs {
+        let (report, mut list) = run.report(stage, store, lines, &parts).await?;
+        reports.insert(run.world.platform(), report);
+        listed.append(&mut list);
+    }
+    Ok((reports, listed))
+}
+
+/// Lets the time pass to `until`, at the pace at which the bot gets done what is waiting; agents act in between.
+async fn pass_time(
+    stage: &Stage,
+    store: &Arc<dyn Store>,
+    worlds: &[Arc<dyn World>],
+    runs: &mut [Run],
+    until: Timestamp,
+) -> anyhow::Result<()> {
+    loop {
+        let next_act = runs.iter().filter_map(|run| run.acts.first_key_value().map(|((at, _), _)| *at)).min();
+        let stop_at = next_act.map_or(until, |at| at.min(until)).max(stage.clock.now());
+        quiet(stage, store, worlds, stop_at).await?;
+        stage.clock.advance_to(stop_at);
+        for run in runs.iter_mut() {
+            run.act(stage.clock.now()).await?;
+        }
+        if stop_at >= until {
+            return Ok(());
+        }
+    }
+}
+
+/// Moves the clock towards `until` in steps while anything waits for it, so that limits are kept as they would be.
+async fn quiet(
+    stage: &Stage,
+    store: &Arc<dyn Store>,
+    worlds: &[Arc<dyn World>],
+    until: Timestamp,
+) -> anyhow::Result<()> {
+    const STEP: Duration = Duration::from_millis(500);
+    /// After so long without any progress in real time, the clock moves on even though something is under way.
+    const PATIENCE: Duration = Duration::from_millis(4);
+    let mut changed = store.changed();
+    let mut grown = stage.journal.grown();
+    loop {
+        let now = stage.clock.now();
+        if now >= until {
+            return Ok(());
+        }
+        let undelivered: usize = worlds.iter().map(|world| world.undelivered()).sum();
+        let mut waiting = undelivered > 0;
+        for world in worlds {
+            let platform = if world.platform() == "slack" { PlatformName::Slack } else { PlatformName::Discord };
+            let due = store.due(platform, now, 1).await?;
+            let next = store.next_due(platform, now).await?;
+            waiting |= !due.is_empty() || next.is_some_and(|at| at <= until);
+        }
+        if !waiting && store.counts().await?.waiting == 0 {
+            return Ok(());
+        }
+        let began = Instant::now();
+        tokio::select! {
+            _ = changed.changed() => {}
+            _ = grown.changed() => {}
+            () = tokio::time::sleep(PATIENCE) => {}
+        }
+        if began.elapsed() >= PATIENCE {
+            stage.clock.advance(STEP.min(until.duration_since(now).try_into().unwrap_or(STEP)));
+        }
+    }
+}
+
+/// The replay on one platform.
+struct Run {
+    world: Arc<dyn World>,
+    /// The message of each line.
+    said: Vec<(String, String)>,
+    /// What agents are going to do, in order of time.
+    acts: BTreeMap<(Timestamp, usize), Act>,
+    chance: StdRng,
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Claim { agent: &'static str, root: String },
+    Answer { agent: &'static str, root: String },
+}
+
+impl Run {
+    fn new(world: Arc<dyn World>, seed: u64) -> Self {
+        Self { world, said: Vec::new(), acts: BTreeMap::new(), chance: StdRng::seed_from_u64(seed) }
+    }
+
+    async fn say(&mut self, line: &Line, part: Part, at: Timestamp) -> anyhow::Result<()> {
+        let words = handles(&line.text);
+        let (spot, text) = match part {
+            Part::Start => (Spot::channel(CHANNEL), format!("@desk {words}")),
+            Part::Reply(start) => (Spot::thread(CHANNEL, &self.said[start].1), words),
+            Part::Chatter => (Spot::channel(CHANNEL), words),
+        };
+        let message = self.world.say(&line.who, &spot, &text, None).await?;
+        if part == Part::Start && self.chance.random_bool(WORKED) {
+            // Later than any burst: what belongs together does not depend on how fast the desk is.
+            let agent = if self.chance.random_bool(0.5) { "mia" } else { "omar" };
+            let claim = at + SignedDuration::from_secs(self.chance.random_range(180..480));
+            let answer = claim + SignedDuration::from_secs(self.chance.random_range(60..300));
+            let root = message.id.clone();
+            self.acts.insert((claim, line.n * 2), Act::Claim { agent, root: root.clone() });
+            self.acts.insert((answer, line.n * 2 + 1), Act::Answer { agent, root });
+        }
+        self.said.push((message.channel, message.id));
+        Ok(())
+    }
+
+    /// Lets the agents do what they meant to have done by now.
+    async fn act(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        while let Some(((at, _), _)) = self.acts.first_key_value() {
+            if *at > now {
+                break;
+            }
+            match self.acts.pop_first() {
+                Some((_, Act::Claim { agent, root })) => self.claim(agent, &root).await?,
+                Some((_, Act::Answer { agent, root })) => {
+                    let spot = Spot::thread(CHANNEL, &root);
+                    self.world.say(agent, &spot, "I have had a look: please try that again now.", None).await?;
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the newest ticket that nobody has by its card, or this one by words in its thread.
+    async fn claim(&mut self, agent: &'static str, root: &str) -> anyhow::Result<()> {
+        if self.chance.random_bool(0.5) {
+            let view = self.world.view(agent)?;
+            let triage = view.channels.iter().find(|channel| channel.name == super::stage::TRIAGE);
+            let card = triage.into_iter().flat_map(|channel| channel.messages.iter().rev()).find_map(|message| {
+                let take = message.controls.iter().find(|control| control.label == "Take it")?;
+                Some((super::MessageAt { channel: message.channel.clone(), id: message.id.clone() }, take.id.clone()))
+            });
+            if let Some((at, take)) = card {
+                self.world.press(agent, &at, &take, None).await?;
+                return Ok(());
+            }
+        }
+        self.world.say(agent, &Spot::thread(CHANNEL, root), "@desk claim", None).await?;
+        Ok(())
+    }
+
+    async fn report<'a>(
+        &self,
+        stage: &Stage,
+        store: &Arc<dyn Store>,
+        lines: &'a [Line],
+        parts: &[Part],
+    ) -> anyhow::Result<(Report, Vec<Listed<'a>>)> {
+        let platform = self.world.platform();
+        let numbers: HashMap<&str, usize> = self.said.iter().enumerate().map(|(n, (_, id))| (id.as_str(), n)).collect();
+        // What stands on record: which ticket each message is on, and which message opened each ticket.
+        let mut on: Vec<Option<String>> = vec![None; lines.len()];
+        let mut opened_by: HashMap<String, usize> = HashMap::new();
+        let mut twice = 0;
+        let mut before = None;
+        loop {
+            let tickets = store.tickets(before, 500).await?;
+            let Some(last) = tickets.last() else { break };
+            before = Some(last.id);
+            for ticket in tickets.iter().filter(|ticket| ticket.origin.platform().as_str() == platform) {
+                let key = ticket.key.to_string();
+                if let Some(n) = numbers.get(ticket.origin_message.id.as_str()) {
+                    opened_by.insert(key.clone(), *n);
+                }
+                for record in store.records(ticket.id).await? {
+                    let n = record.message.as_ref().and_then(|message| numbers.get(message.id.as_str()));
+                    if let Some(n) = n
+                        && on[*n].replace(key.clone()).is_some()
+                    {
+                        twice += 1;
+                    }
+                }
+            }
+        }
+        let mut report = Report { messages: lines.len(), tickets: opened_by.len(), errors: twice, ..Report::default() };
+        let mut list = Vec::with_capacity(lines.len());
+        for line in lines {
+            let ticket = on[line.n].clone();
+            let opens = ticket.as_ref().is_some_and(|key| opened_by.get(key) == Some(&line.n));
+            let fate = match (&ticket, parts[line.n]) {
+                (Some(_), Part::Start) if opens => Fate::Ticket,
+                (Some(_), Part::Start) => Fate::Merged,
+                (Some(_), _) => Fate::Recorded,
+                (None, Part::Start) if line.text.trim().eq_ignore_ascii_case("help") => Fate::Command,
+                (None, Part::Start) => Fate::Skipped,
+                (None, _) => Fate::Unrecorded,
+            };
+            match fate {
+                Fate::Ticket | Fate::Recorded => report.recorded += 1,
+                Fate::Merged => {
+                    report.merged += 1;
+                    report.recorded += 1;
+                }
+                Fate::Skipped => report.skipped += 1,
+                Fate::Command => report.commands += 1,
+                Fate::Unrecorded => {}
+            }
+            // A reply belongs to the ticket of the message that its thread hangs under, and chatter to none.
+            report.errors += match parts[line.n] {
+                Part::Reply(start) => usize::from(ticket.is_some() && on[start] != ticket),
+                Part::Chatter => usize::from(ticket.is_some()),
+                Part::Start => 0,
+            };
+            list.push(Listed { platform, n: line.n, fate, ticket, text: &line.text });
+        }
+        let entries = stage.journal.since(0);
+        let mine: Vec<_> = entries.iter().filter(|entry| entry.platform == platform).collect();
+        report.errors += mine.iter().filter(|entry| entry.kind == "refused").count();
+        report.errors += self.world.faults_seen().len();
+        report.errors += usize::try_from(store.counts().await?.dead).unwrap_or(usize::MAX);
+        let mut sent: HashMap<&str, u64> = HashMap::new();
+        let (mut acks, mut answers) = (Vec::new(), Vec::new());
+        let mut answered: HashMap<&str, ()> = HashMap::new();
+        let mut by_event: HashMap<&str, u64> = HashMap::new();
+        for entry in mine {
+            match entry.kind {
+                "delivered" if !entry.text("message").is_empty() => {
+                    sent.entry(entry.text("message")).or_insert(entry.wall_us);
+                    by_event.entry(entry.text("event")).or_insert(entry.wall_us);
+                }
+                "acked" => {
+                    if let Some(at) = by_event.get(entry.text("event")) {
+                        acks.push(entry.wall_us - at);
+                    }
+                }
+                "posted" => {
+                    let root = entry.text("thread");
+                    if let Some(at) = sent.get(root)
+                        && numbers.contains_key(root)
+                        && answered.insert(root, ()).is_none()
+                    {
+                        answers.push(entry.wall_us - at);
+                    }
+                }
+                _ => {}
+            }
+        }
+        report.ack_ms = spread(acks);
+        report.answer_ms = spread(answers);
+        Ok((report, list))
+    }
+}
+
+fn spread(mut times_us: Vec<u64>) -> Option<Spread> {
+    times_us.sort_unstable();
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of minutes fit a double")]
+    let at = |share: usize| {
+        times_us.get((times_us.len() * share / 100).min(times_us.len() - 1)).map(|us| *us as f64 / 1000.0)
+    };
+    if times_us.is_empty() { None } else { Some(Spread { p50: at(50)?, p99: at(99)? }) }
+}
+
+/// `<@p001>` as a person would type it.
+fn handles(text: &str) -> String {
+    let mut typed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("<@") {
+        let (before, after) = rest.split_at(start);
+        let Some(end) = after.find('>') else { break };
+        let handle = &after[2..end];
+        if handle.is_empty() || !handle.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            break;
+        }
+        typed.push_str(before);
+        typed.push('@');
+        typed.push_str(handle);
+        rest = &after[end + 1..];
+    }
+    typed.push_str(rest);
+    typed
+}
+
+/// Writes what became of each message, one JSON object a line.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_list(path: &Path, listed: &[Listed<'_>]) -> anyhow::Result<()> {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    for line in listed {
+        serde_json::to_writer(&mut file, line)?;
+        file.write_all(b"\n")?;
+    }
+    Ok(file.flush()?)
+}

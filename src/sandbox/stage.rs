@@ -1,0 +1,247 @@
+//! The stage: one Slack workspace and one Discord guild with the same cast, and the settings with which a bot serves both.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::sandbox::discord::{self, DiscordSandbox, DiscordSetup};
+use crate::sandbox::journal::Journal;
+use crate::sandbox::slack::{self, SlackSandbox, SlackSetup};
+use crate::sandbox::world::World;
+
+/// Who is there: handle, name, part.
+pub const CAST: [(&str, &str, &str); 6] = [
+    ("jeff", "Jeff Park", "employee"),
+    ("ana", "Ana Lima", "employee"),
+    ("mia", "Mia Wong", "agent"),
+    ("omar", "Omar Haddad", "agent"),
+    ("ada", "Ada Berg", "admin"),
+    ("sam", "Sam Reyes", "engineer"),
+];
+/// Channels that everybody sees.
+pub const CHANNELS: [&str; 3] = ["sales", "general", "random"];
+/// The desk's own channel.
+pub const TRIAGE: &str = "desk-triage";
+const DESK: [&str; 3] = ["mia", "omar", "ada"];
+const AGENTS: [&str; 2] = ["mia", "omar"];
+const GROUP: &str = "it-desk";
+
+/// How the stage is set.
+pub struct StageOptions {
+    /// The time that everything goes by.
+    pub clock: Clock,
+    /// Where everything is written down.
+    pub journal: Journal,
+    /// Whether the platforms enforce their rate limits.
+    pub limits: bool,
+    /// The three seconds that platforms wait for an answer, in real time.
+    pub patience: Duration,
+    /// Whether the cast's accounts on both platforms are one person each.
+    pub linked: bool,
+    /// Whether Discord grants the bot the words of messages that do not concern it.
+    pub message_content: bool,
+    /// What chance depends on.
+    pub seed: u64,
+}
+
+impl StageOptions {
+    /// By this clock, everything else as on the real platforms.
+    #[must_use]
+    pub fn by(clock: Clock) -> Self {
+        Self {
+            clock,
+            journal: Journal::in_memory(),
+            limits: true,
+            patience: Duration::from_secs(3),
+            linked: true,
+            message_content: true,
+            seed: 1,
+        }
+    }
+}
+
+/// What a bot on the stage is connected to.
+#[derive(Clone, Copy, Debug)]
+pub struct Platforms {
+    /// The Slack workspace.
+    pub slack: bool,
+    /// The Discord guild.
+    pub discord: bool,
+    /// Slack calls the bot by signed HTTP requests.
+    pub slack_http: bool,
+}
+
+impl Platforms {
+    /// Both, Slack by Socket Mode.
+    pub const BOTH: Self = Self { slack: true, discord: true, slack_http: false };
+
+    /// Whether the bot is connected to the platform of this name.
+    #[must_use]
+    pub fn has(self, name: &str) -> bool {
+        (self.slack && name == "slack") || (self.discord && name == "discord")
+    }
+}
+
+/// Both workspaces.
+#[derive(Clone)]
+pub struct Stage {
+    /// The Slack workspace.
+    pub slack: Arc<SlackSandbox>,
+    /// The Discord guild.
+    pub discord: Arc<DiscordSandbox>,
+    /// The time that everything goes by.
+    pub clock: Clock,
+    /// What happened.
+    pub journal: Journal,
+    linked: bool,
+}
+
+impl Stage {
+    /// Opens both workspaces.
+    ///
+    /// # Errors
+    /// If no loopback port is free.
+    pub async fn open(options: StageOptions) -> anyhow::Result<Self> {
+        let names = |handles: &[&str]| handles.iter().map(|handle| (*handle).to_owned()).collect::<Vec<_>>();
+        let slack = SlackSandbox::start(SlackSetup {
+            people: CAST
+                .map(|(handle, name, part)| slack::Member {
+                    handle: handle.to_owned(),
+                    name: name.to_owned(),
+                    part: part.to_owned(),
+                })
+                .to_vec(),
+            channels: CHANNELS
+                .map(|name| slack::ChannelSetup {
+                    name: name.to_owned(),
+                    private: false,
+                    members: Vec::new(),
+                    bot: true,
+                })
+                .into_iter()
+                .chain([slack::ChannelSetup {
+                    name: TRIAGE.to_owned(),
+                    private: true,
+                    members: names(&DESK),
+                    bot: true,
+                }])
+                .collect(),
+            groups: vec![slack::GroupSetup {
+                handle: GROUP.to_owned(),
+                name: "IT Desk".to_owned(),
+                members: names(&AGENTS),
+            }],
+            clock: options.clock.clone(),
+            journal: options.journal.clone(),
+            limits: options.limits,
+            ack_deadline: options.patience,
+            seed: options.seed,
+            ..SlackSetup::default()
+        })
+        .await?;
+        let discord = DiscordSandbox::start(DiscordSetup {
+            people: CAST
+                .map(|(handle, name, part)| discord::Member {
+                    handle: handle.to_owned(),
+                    name: name.to_owned(),
+                    part: part.to_owned(),
+                })
+                .to_vec(),
+            channels: CHANNELS
+                .map(|name| discord::ChannelSetup {
+                    name: name.to_owned(),
+                    private: false,
+                    members: Vec::new(),
+                    bot: true,
+                })
+                .into_iter()
+                .chain([discord::ChannelSetup {
+                    name: TRIAGE.to_owned(),
+                    private: true,
+                    members: names(&DESK),
+                    bot: true,
+                }])
+                .collect(),
+            roles: vec![discord::RoleSetup { name: GROUP.to_owned(), members: names(&AGENTS) }],
+            clock: options.clock.clone(),
+            journal: options.journal.clone(),
+            limits: options.limits,
+            message_content_intent: options.message_content,
+            interaction_deadline: options.patience,
+            seed: options.seed,
+        })
+        .await?;
+        Ok(Self { slack, discord, clock: options.clock, journal: options.journal, linked: options.linked })
+    }
+
+    /// Both workspaces as their people use them, Slack first.
+    #[must_use]
+    pub fn worlds(&self) -> [Arc<dyn World>; 2] {
+        [Arc::clone(&self.slack) as Arc<dyn World>, Arc::clone(&self.discord) as Arc<dyn World>]
+    }
+
+    /// The settings of a bot that is connected to these platforms, with its record at `database`. `more` is TOML that is
+    /// added to them (sections other than `[slack]`, `[discord]`, `[database]`, `[http]` and `[desk]`).
+    ///
+    /// # Errors
+    /// If `more` does not fit.
+    pub fn config(&self, database: &Path, more: &str, platforms: Platforms) -> anyhow::Result<Config> {
+        Ok(Config::from_text(&self.settings(database, more, platforms), [])?)
+    }
+
+    /// The same as the text of a settings file.
+    #[must_use]
+    pub fn settings(&self, database: &Path, more: &str, platforms: Platforms) -> String {
+        let mut text = String::new();
+        let mut agents = Vec::new();
+        let mut admins = Vec::new();
+        if platforms.slack {
+            let slack = &self.slack;
+            text += &format!(
+                "[slack]\nbot_token = \"{}\"\napi_url = \"{}\"\ntriage_channel = \"{}\"\n",
+                slack.bot_token(),
+                slack.api_url(),
+                slack.channel_id(TRIAGE).unwrap_or_default()
+            );
+            text += &if platforms.slack_http {
+                format!("mode = \"http\"\nsigning_secret = \"{}\"\n", slack.signing_secret())
+            } else {
+                format!("app_token = \"{}\"\n", slack.app_token())
+            };
+            agents.push(format!("slack:group:{}", slack.group_id(GROUP).unwrap_or_default()));
+            admins.push(format!("slack:{}", slack.person_id("ada").unwrap_or_default()));
+        }
+        if platforms.discord {
+            let discord = &self.discord;
+            text += &format!(
+                "[discord]\ntoken = \"{}\"\napi_url = \"{}\"\nguild = \"{}\"\ntriage_channel = \"{}\"\n",
+                discord.token(),
+                discord.api_url(),
+                discord.guild_id(),
+                discord.channel_id(TRIAGE).unwrap_or_default()
+            );
+            agents.push(format!("discord:role:{}", discord.role_id(GROUP).unwrap_or_default()));
+            admins.push(format!("discord:{}", discord.person_id("ada").unwrap_or_default()));
+        }
+        text += &format!("[database]\nurl = \"sqlite://{}\"\n[http]\nlisten = \"127.0.0.1:0\"\n", database.display());
+        text += &format!("[desk]\nagents = {agents:?}\nadmins = {admins:?}\n{more}\n");
+        if self.linked && platforms.slack && platforms.discord {
+            for (handle, name, _) in CAST {
+                let on_slack = self.slack.person_id(handle).unwrap_or_default();
+                let on_discord = self.discord.person_id(handle).unwrap_or_default();
+                text += &format!(
+                    "[[people]]\nname = \"{name}\"\naccounts = [\"slack:{on_slack}\", \"discord:{on_discord}\"]\n"
+                );
+            }
+        }
+        text
+    }
+
+    /// Closes both workspaces.
+    pub async fn close(&self) {
+        self.slack.shut_down().await;
+        self.discord.shut_down().await;
+    }
+}
