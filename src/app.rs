@@ -38,6 +38,7 @@ const RESTART_AFTER: Duration = Duration::from_secs(30);
 pub struct App {
     store: Arc<dyn Store>,
     intake: Intake,
+    platforms: Vec<Arc<dyn Platform>>,
     readiness: Readiness,
     address: SocketAddr,
     stop: CancellationToken,
@@ -101,7 +102,7 @@ impl App {
             }
         });
         tracing::info!(%address, "started");
-        Ok(Self { store, intake, readiness, address, stop, tasks })
+        Ok(Self { store, intake, platforms, readiness, address, stop, tasks })
     }
 
     /// The record, for whoever wants to look at it.
@@ -126,6 +127,12 @@ impl App {
     #[must_use]
     pub const fn readiness(&self) -> &Readiness {
         &self.readiness
+    }
+
+    /// How many events of a platform have been received and dealt with, since the start.
+    #[must_use]
+    pub fn received(&self, platform: PlatformName) -> u64 {
+        self.platforms.iter().filter(|known| known.name() == platform).map(|known| known.received()).sum()
     }
 
     /// Takes nothing new in, finishes what is under way, and stops.

@@ -36,6 +36,9 @@ pub trait Platform: Send + Sync {
     /// Whether events are being received now.
     fn is_connected(&self) -> bool;
 
+    /// How many events have been received and dealt with (dropped, or committed) since the start.
+    fn received(&self) -> u64;
+
     /// Carries out one delivery, within a time-out.
     ///
     /// # Errors

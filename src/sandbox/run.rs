@@ -18,9 +18,9 @@ use crate::commands::asked_to_stop;
 use crate::domain::ids::PlatformName;
 use crate::logging;
 use crate::sandbox::journal::Journal;
+use crate::sandbox::page;
 use crate::sandbox::replay::{self, Replay, Report};
 use crate::sandbox::stage::{Platforms, Stage, StageOptions};
-use crate::sandbox::{page, world::World as _};
 
 /// What a newcomer tries first.
 const TIPS: [&str; 4] = [

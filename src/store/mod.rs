@@ -227,6 +227,8 @@ pub struct Counts {
     pub open: u64,
     /// Effects that wait or are being delivered.
     pub waiting: u64,
+    /// Effects that are being delivered.
+    pub leased: u64,
     /// Effects that failed for good.
     pub failed: u64,
     /// Dead events.

@@ -1,1 +1,18 @@
+//! One binary, one file a capability. Each test reads as a conversation and ends by asserting silence.
 
+mod harness;
+
+mod browser;
+mod commands;
+mod desk;
+mod layers;
+mod permissions;
+mod privacy;
+mod program;
+mod redelivery;
+mod replay;
+mod rules;
+mod specs;
+mod store_contract;
+mod tickets;
+mod words;

@@ -1,1 +1,251 @@
-//! The Discord adapter.
+//! The Discord adapter: [`DiscordPlatform`].
+//!
+//! Inbound, the unmodified serenity keeps the gateway connection ([`gateway`]), payloads are translated ([`inbound`]) and
+//! interactions answered within their three seconds ([`interact`]). Outbound, messages are rendered ([`render`]) and
+//! delivered ([`outbound`]) by REST ([`rest`]). Nothing here knows what a ticket is.
+//!
+//! **Logs.** Serenity writes payloads it cannot read, and events as fields of its spans, into the log: words of people and
+//! tokens of interactions among them. Whatever subscriber is installed must apply [`LOG_FILTER`].
+//!
+//! **Roles.** Without the privileged members intent Discord does not list who has a role. What counts at an act is the
+//! roles that the act itself proves; [`Platform::members`] then answers from what events have shown, checked again.
+
+mod check;
+mod directory;
+mod gateway;
+mod inbound;
+mod interact;
+mod manifest;
+mod outbound;
+mod render;
+mod rest;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serenity::http::{LightMethod, Route};
+use serenity::model::id::{ApplicationId, GuildId, UserId};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use self::directory::Directory;
+use self::rest::{Rest, RestError};
+use super::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Wanted};
+use crate::clock::Clock;
+use crate::domain::ids::{PersonRef, PlatformName};
+use crate::intake::Intake;
+
+pub use self::manifest::manifest;
+
+/// What a log filter must hold, so that serenity writes no payload into the log.
+pub const LOG_FILTER: &str = "serenity=warn,serenity::gateway::ws=off,serenity::gateway::shard=error";
+
+/// How to reach Discord.
+#[derive(Clone, Debug)]
+pub struct DiscordSettings {
+    /// The bot's token.
+    pub token: SecretString,
+    /// In place of `https://discord.com`; then nothing at all goes to the real Discord.
+    pub api_url: Option<Url>,
+    /// Time-out of one request, in real time.
+    pub timeout: Duration,
+    /// Ids of the guilds that are served; empty means all that the bot is in.
+    pub guilds: Vec<String>,
+    /// Ids of bots that are listened to as if they were people.
+    pub listen_to_bots: Vec<String>,
+}
+
+/// Discord, connected. Clones of the inner state are shared with the tasks of [`Platform::run`].
+pub struct DiscordPlatform {
+    shared: Arc<Shared>,
+}
+
+/// What inbound and outbound share.
+struct Shared {
+    rest: Rest,
+    token: SecretString,
+    clock: Clock,
+    timeout: Duration,
+    /// Whether another base URL stands in for the real Discord.
+    is_elsewhere: bool,
+    guilds: HashSet<GuildId>,
+    listen_to_bots: HashSet<String>,
+    me: UserId,
+    application: ApplicationId,
+    gateway_url: String,
+    shards: u32,
+    directory: Directory,
+    links: Mutex<HashMap<u32, gateway::Runners>>,
+    /// Set once Discord has refused the message content.
+    without_content: AtomicBool,
+    unreadable: AtomicU64,
+    /// Events of the gateway that were dealt with.
+    received: AtomicU64,
+    /// Whether Discord lists members to the bot.
+    lists_members: bool,
+    progress: Mutex<outbound::Progress>,
+}
+
+impl DiscordPlatform {
+    /// Asks Discord who the bot is and where the gateway is, before anything else is sent anywhere.
+    ///
+    /// # Errors
+    /// If Discord cannot be reached, refuses the token, or names a gateway elsewhere than it should be.
+    pub async fn connect(settings: DiscordSettings, clock: Clock) -> anyhow::Result<Arc<Self>> {
+        let DiscordSettings { token, api_url, timeout, guilds, listen_to_bots } = settings;
+        let rest = Rest::new(&token, api_url.as_ref(), timeout, clock.clone())?;
+        let me = rest.call(LightMethod::Get, Route::UserMe, &[], None).await.map_err(|error| unreachable(&error))?;
+        let application = rest.get_path("/api/v10/applications/@me").await.map_err(|error| unreachable(&error))?;
+        let gateway =
+            rest.call(LightMethod::Get, Route::GatewayBot, &[], None).await.map_err(|error| unreachable(&error))?;
+        let gateway_url = gateway["url"].as_str().unwrap_or_default().to_owned();
+        check_gateway(&gateway_url, api_url.as_ref())?;
+        let lists_members = application["flags"].as_u64().unwrap_or_default() & check::MEMBERS_GRANTED != 0;
+        let me = id(me["id"].as_str().unwrap_or_default()).context("Discord did not say who the bot is")?;
+        let application = id(application["id"].as_str().unwrap_or_default())
+            .context("Discord did not say which application the bot is of")?;
+        let guilds = guilds
+            .iter()
+            .map(|guild| id(guild).with_context(|| format!("discord.guilds: {guild:?} is no id of a guild")))
+            .collect::<anyhow::Result<_>>()?;
+        let shards = gateway["shards"].as_u64().and_then(|shards| u32::try_from(shards).ok()).unwrap_or(1).max(1);
+        let shared = Shared {
+            rest,
+            token,
+            clock,
+            timeout,
+            is_elsewhere: api_url.is_some(),
+            guilds,
+            listen_to_bots: listen_to_bots.into_iter().collect(),
+            me,
+            application,
+            gateway_url,
+            shards,
+            directory: Directory::new(me),
+            links: Mutex::default(),
+            without_content: AtomicBool::new(false),
+            unreadable: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            lists_members,
+            progress: Mutex::default(),
+        };
+        Ok(Arc::new(Self { shared: Arc::new(shared) }))
+    }
+}
+
+#[async_trait]
+impl Platform for DiscordPlatform {
+    fn name(&self) -> PlatformName {
+        PlatformName::Discord
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { ephemeral_unasked: false, commands_in_threads: true, late_forms: false }
+    }
+
+    async fn run(&self, intake: Intake, stop: CancellationToken) -> anyhow::Result<()> {
+        gateway::run(Arc::clone(&self.shared), intake, stop).await
+    }
+
+    fn is_connected(&self) -> bool {
+        gateway::is_connected(&self.shared)
+    }
+
+    /// Counts every event of the gateway, whatever its kind, once everything that follows from it has been done: at once
+    /// where that is nothing, after the commit, or (for a guild) once the commands are registered.
+    fn received(&self) -> u64 {
+        self.shared.received.load(Ordering::Acquire)
+    }
+
+    async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+        self.shared.deliver(delivery).await
+    }
+
+    async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
+        self.shared.find(delivery).await
+    }
+
+    async fn members(&self, group: &str) -> Result<Vec<PersonRef>, DeliveryError> {
+        self.shared.members(group).await
+    }
+
+    async fn check(&self, wanted: &Wanted) -> Vec<Finding> {
+        self.shared.check(wanted).await
+    }
+}
+
+impl Shared {
+    /// Whether the desk serves this guild (direct messages are always served).
+    fn serves(&self, guild: Option<GuildId>) -> bool {
+        guild.is_none_or(|guild| self.guilds.is_empty() || self.guilds.contains(&guild))
+    }
+
+    /// Counts an event of the gateway that has been dealt with.
+    fn count_received(&self) {
+        self.received.fetch_add(1, Ordering::Release);
+    }
+
+    fn reader(&self) -> inbound::Reader<'_> {
+        inbound::Reader { directory: &self.directory, me: self.me, listen_to_bots: &self.listen_to_bots }
+    }
+}
+
+/// Reads an id of Discord.
+fn id<T: From<std::num::NonZeroU64>>(text: &str) -> Option<T> {
+    text.parse::<std::num::NonZeroU64>().ok().map(T::from)
+}
+
+fn unreachable(error: &RestError) -> anyhow::Error {
+    anyhow::anyhow!("Discord: {error}. Check discord.token, and that this machine reaches Discord")
+}
+
+/// The library sends the token to whatever gateway it is given, so it is given none that is not Discord's, or, with
+/// another base URL, none on another host.
+fn check_gateway(gateway: &str, api_url: Option<&Url>) -> anyhow::Result<()> {
+    let url = Url::parse(gateway).ok().context("Discord named no gateway")?;
+    let host = url.host_str().unwrap_or_default();
+    match api_url {
+        Some(api_url) if api_url.host_str() != Some(host) || !matches!(url.scheme(), "ws" | "wss") => {
+            bail!("the gateway at {host:?} is not on the host of discord.api_url: the token is not sent there")
+        }
+        None if url.scheme() != "wss" || !(host == "discord.gg" || host.ends_with(".discord.gg")) => {
+            bail!("the gateway at {host:?} is not Discord's: the token is not sent there")
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_goes_to_no_other_host() {
+        let here = Url::parse("http://127.0.0.1:4000").expect("is an address");
+        assert!(check_gateway("ws://127.0.0.1:4001/", Some(&here)).is_ok());
+        for elsewhere in ["wss://gateway.discord.gg", "ws://127.0.0.2:4000", "http://127.0.0.1:4000", ""] {
+            assert!(check_gateway(elsewhere, Some(&here)).is_err(), "{elsewhere}");
+        }
+        assert!(check_gateway("wss://gateway.discord.gg", None).is_ok());
+        for elsewhere in ["ws://gateway.discord.gg", "wss://discord.gg.evil.example", "wss://evildiscord.gg"] {
+            assert!(check_gateway(elsewhere, None).is_err(), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn the_token_is_in_no_debug_output() {
+        let settings = DiscordSettings {
+            token: SecretString::from("very-secret".to_owned()),
+            api_url: None,
+            timeout: Duration::from_secs(10),
+            guilds: Vec::new(),
+            listen_to_bots: Vec::new(),
+        };
+        assert!(!format!("{settings:?}").contains("very-secret"));
+    }
+}

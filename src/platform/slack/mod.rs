@@ -1,1 +1,213 @@
-//! The Slack adapter.
+//! Slack, by the unmodified SDK (slack-morphism).
+//!
+//! Inbound ([`inbound`], [`interact`]) turns a payload into one event, whether it came by [`socket`] or [`http`];
+//! outbound carries out deliveries. Nothing here knows what a ticket is.
+//!
+//! The SDK writes addresses that are secrets (a socket's ticket) into its log: whoever sets up logging must leave out
+//! the target `slack_morphism` altogether.
+
+mod api;
+mod check;
+mod directory;
+mod http;
+mod inbound;
+mod interact;
+mod manifest;
+mod outbound;
+mod render;
+mod socket;
+mod words;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+pub use self::manifest::{EVENTS, SCOPES, manifest};
+pub use self::render::{RenderContext, Rendered, render};
+
+use self::api::{Api, Repeat};
+use self::directory::Directory;
+use self::inbound::Me;
+use crate::clock::Clock;
+use crate::domain::ids::{PersonRef, PlatformName, Tenant};
+use crate::intake::Intake;
+use crate::platform::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Wanted};
+
+/// How to reach Slack.
+#[derive(Clone, Debug)]
+pub struct SlackSettings {
+    /// The bot's token, `xoxb-…`.
+    pub bot_token: SecretString,
+    /// The app-level token, `xapp-…`; needed for Socket Mode.
+    pub app_token: Option<SecretString>,
+    /// Proves requests by HTTP; needed for these.
+    pub signing_secret: Option<SecretString>,
+    /// In place of `https://slack.com/api`: then nothing is sent to Slack itself.
+    pub api_url: Option<Url>,
+    /// How events come.
+    pub mode: SlackMode,
+    /// The longest that a delivery may take (T), in real time.
+    pub timeout: Duration,
+    /// Ids of the bots whose messages count as people's.
+    pub listen_to_bots: Vec<String>,
+    /// How long to wait before connecting again after a connection could not be made.
+    pub reconnect_wait: Duration,
+}
+
+/// How events come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlackMode {
+    /// By a WebSocket that the bot opens: no public address is needed.
+    #[default]
+    Socket,
+    /// By signed HTTP requests to [`SlackPlatform::http_routes`].
+    Http,
+}
+
+/// A Slack workspace, connected.
+pub struct SlackPlatform {
+    desk: Arc<Workspace>,
+}
+
+impl SlackPlatform {
+    /// Asks Slack who the bot is.
+    ///
+    /// # Errors
+    /// If the settings do not suffice, Slack cannot be reached or refuses the token, or the workspace is part of an
+    /// Enterprise Grid.
+    pub async fn connect(settings: SlackSettings, clock: Clock) -> anyhow::Result<Arc<Self>> {
+        match settings.mode {
+            SlackMode::Socket => {
+                settings.app_token.as_ref().context("Socket Mode needs an app-level token: set slack.app_token")?;
+            }
+            SlackMode::Http => {
+                let secret = settings.signing_secret.as_ref();
+                secret.context("events by HTTP need the signing secret: set slack.signing_secret")?;
+            }
+        }
+        let api = Arc::new(Api::new(&settings.bot_token, settings.api_url.as_ref(), settings.timeout)?);
+        let answer = api.post("auth.test", &json!({}), api.deadline()).await;
+        let answer = answer.map_err(|error| anyhow::anyhow!("Slack does not accept the bot's token: {error}"))?;
+        let is_grid = answer["is_enterprise_install"] == true || inbound::text_of(&answer["enterprise_id"]).is_some();
+        anyhow::ensure!(!is_grid, "this workspace is part of an Enterprise Grid, which is not supported");
+        let field = |name: &str| inbound::text_of(&answer[name]).map(str::to_owned);
+        let me = Me {
+            tenant: Tenant {
+                platform: PlatformName::Slack,
+                id: field("team_id").context("Slack does not say which workspace the token is for")?,
+            },
+            team_url: field("url").unwrap_or_else(|| "https://slack.com/".to_owned()),
+            user: field("user_id").context("Slack does not say who the bot is")?,
+            bot: field("bot_id").context("this token is no bot's: take the one that begins with xoxb-")?,
+            heeded: settings.listen_to_bots.into_iter().collect(),
+        };
+        let desk = Workspace {
+            directory: Directory::new(api.clone()),
+            api,
+            me,
+            clock,
+            mode: settings.mode,
+            bot_token: settings.bot_token,
+            app_token: settings.app_token,
+            signing_secret: settings.signing_secret,
+            timeout: settings.timeout,
+            reconnect_wait: settings.reconnect_wait,
+            connected: AtomicBool::new(false),
+            told_about_token: AtomicBool::new(false),
+            received: AtomicU64::new(0),
+        };
+        Ok(Arc::new(Self { desk: Arc::new(desk) }))
+    }
+
+    /// `/slack/events`, `/slack/interactions` and `/slack/commands`.
+    pub fn http_routes(self: &Arc<Self>, intake: Intake) -> axum::Router {
+        http::routes(self.desk.clone(), intake)
+    }
+
+    /// The workspace.
+    #[must_use]
+    pub fn tenant(&self) -> Tenant {
+        self.desk.me.tenant.clone()
+    }
+}
+
+#[async_trait]
+impl Platform for SlackPlatform {
+    fn name(&self) -> PlatformName {
+        PlatformName::Slack
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { ephemeral_unasked: true, commands_in_threads: false, late_forms: true }
+    }
+
+    async fn run(&self, intake: Intake, stop: CancellationToken) -> anyhow::Result<()> {
+        let desk = &self.desk;
+        let warm_up = tokio::spawn({
+            let desk = desk.clone();
+            async move { desk.directory.warm_up().await }
+        });
+        let end = match (&desk.mode, &desk.app_token) {
+            (SlackMode::Socket, Some(token)) => socket::run(desk, &api::token(token), &intake, &stop).await,
+            (SlackMode::Socket | SlackMode::Http, _) => {
+                desk.connected.store(true, Ordering::Relaxed);
+                stop.cancelled().await;
+                desk.connected.store(false, Ordering::Relaxed);
+                Ok(())
+            }
+        };
+        warm_up.abort();
+        end
+    }
+
+    fn is_connected(&self) -> bool {
+        self.desk.connected.load(Ordering::Relaxed)
+    }
+
+    fn received(&self) -> u64 {
+        self.desk.received.load(Ordering::Acquire)
+    }
+
+    async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+        self.desk.deliver(delivery).await
+    }
+
+    async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
+        self.desk.find(delivery).await
+    }
+
+    async fn members(&self, group: &str) -> Result<Vec<PersonRef>, DeliveryError> {
+        let members = outbound::group_members(&self.desk.api, group).await;
+        members.map_err(|error| self.desk.failed(error, Repeat::Harmless))
+    }
+
+    async fn check(&self, wanted: &Wanted) -> Vec<Finding> {
+        self.desk.check(wanted).await
+    }
+}
+
+/// Everything that the halves share.
+struct Workspace {
+    api: Arc<Api>,
+    me: Me,
+    directory: Directory,
+    clock: Clock,
+    mode: SlackMode,
+    bot_token: SecretString,
+    app_token: Option<SecretString>,
+    signing_secret: Option<SecretString>,
+    timeout: Duration,
+    reconnect_wait: Duration,
+    connected: AtomicBool,
+    told_about_token: AtomicBool,
+    received: AtomicU64,
+}

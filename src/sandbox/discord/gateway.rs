@@ -129,6 +129,11 @@ impl Gateway {
         }
     }
 
+    /// Events sent, or to be sent, to the connections that there are.
+    pub fn sent(&self) -> u64 {
+        self.sessions.iter().filter(|session| session.link.is_some()).map(|session| session.seq).sum()
+    }
+
     /// Drops every connection without a word.
     pub fn cut_all(&mut self) {
         self.tell_all(|| Out::Cut);

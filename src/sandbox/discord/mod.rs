@@ -237,6 +237,11 @@ impl DiscordSandbox {
         self.shared.with(|state| state.members_intent = granted);
     }
 
+    /// How many events were sent to the connections that there are: a bot that has dealt with as many knows everything.
+    pub fn sent(&self) -> u64 {
+        self.shared.with(|state| state.gateway.sent())
+    }
+
     /// Stops serving and waits until every task has ended.
     pub async fn shut_down(&self) {
         self.shared.stop.cancel();

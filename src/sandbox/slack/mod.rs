@@ -1,1 +1,400 @@
-//! A Slack workspace.
+//! A Slack workspace in this process: a stateful, strict model that speaks Slack's real protocols over loopback.
+//!
+//! Web API, Socket Mode, signed HTTP events and `response_url`s are served at 127.0.0.1, so that an unmodified SDK
+//! connects to it; people act through [`crate::sandbox::World`]. Whatever Slack would refuse is refused with Slack's own error.
+//!
+//! Three locks, always taken in this order: the state, the hub (what is on its way to the bot), the journal.
+
+mod api;
+mod args;
+mod blocks;
+mod delivery;
+mod events;
+mod faults;
+mod hooks;
+mod http;
+mod ids;
+mod interact;
+mod limits;
+mod message;
+mod people;
+mod posting;
+mod server;
+mod socket;
+mod state;
+#[cfg(test)]
+mod tests;
+mod text;
+mod view;
+mod world;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use self::delivery::Hub;
+use self::faults::Faults;
+use self::ids::Mint;
+use self::state::{Group, Ids, Kind, State};
+use super::Journal;
+use crate::clock::Clock;
+use crate::domain::limits::slack;
+
+/// What the workspace is made of.
+pub struct SlackSetup {
+    /// The people, in the order of the cast.
+    pub people: Vec<Member>,
+    /// The channels, in the order in which they are listed.
+    pub channels: Vec<ChannelSetup>,
+    /// The user groups.
+    pub groups: Vec<GroupSetup>,
+    /// Gives the time stamps, limits and expiries.
+    pub clock: Clock,
+    /// Where everything is written down.
+    pub journal: Journal,
+    /// Scopes granted to the bot.
+    pub scopes: Vec<String>,
+    /// Event types that the app subscribed to (`message.channels`, `channel_archive` …).
+    pub subscriptions: Vec<String>,
+    /// Whether rate limits are enforced.
+    pub limits: bool,
+    /// Slack's three seconds, in real time: for an acknowledgement, and for the use of a `trigger_id`.
+    pub ack_deadline: Duration,
+    /// How events reach the bot.
+    pub delivery: Delivery,
+    /// For the ids that are drawn by lot.
+    pub seed: u64,
+}
+
+impl SlackSetup {
+    /// The scopes that Deskbell asks for.
+    #[must_use]
+    pub fn default_scopes() -> Vec<String> {
+        const SCOPES: &[&str] = &[
+            "app_mentions:read",
+            "channels:history",
+            "channels:read",
+            "chat:write",
+            "commands",
+            "groups:history",
+            "groups:read",
+            "im:history",
+            "im:read",
+            "im:write",
+            "reactions:read",
+            "users:read",
+            "usergroups:read",
+        ];
+        SCOPES.iter().map(|scope| (*scope).to_owned()).collect()
+    }
+
+    /// The event types that Deskbell subscribes to.
+    #[must_use]
+    pub fn default_subscriptions() -> Vec<String> {
+        const TYPES: &[&str] = &[
+            "message.channels",
+            "message.groups",
+            "message.im",
+            "subteam_updated",
+            "subteam_members_changed",
+            "member_joined_channel",
+            "channel_archive",
+            "user_change",
+        ];
+        TYPES.iter().map(|kind| (*kind).to_owned()).collect()
+    }
+}
+
+impl Default for SlackSetup {
+    fn default() -> Self {
+        Self {
+            people: Vec::new(),
+            channels: Vec::new(),
+            groups: Vec::new(),
+            clock: Clock::system(),
+            journal: Journal::in_memory(),
+            scopes: Self::default_scopes(),
+            subscriptions: Self::default_subscriptions(),
+            limits: true,
+            ack_deadline: slack::ACK,
+            delivery: Delivery::Socket,
+            seed: 0,
+        }
+    }
+}
+
+/// How events, clicks and commands reach the bot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Over the sockets that the bot opens.
+    Socket,
+    /// By signed requests to `{base_url}/slack/events`, `…/interactions` and `…/commands`.
+    Http {
+        /// Without a trailing slash.
+        base_url: String,
+    },
+}
+
+/// A person.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Short name (`jeff`).
+    pub handle: String,
+    /// Display name (`Jeff`).
+    pub name: String,
+    /// What the page shows beside the name.
+    pub part: String,
+}
+
+/// A channel.
+#[derive(Clone, Debug)]
+pub struct ChannelSetup {
+    /// Name without `#`.
+    pub name: String,
+    /// Only members see it.
+    pub private: bool,
+    /// Handles of the members of a private channel; everybody is in a public one.
+    pub members: Vec<String>,
+    /// Whether the bot is in it.
+    pub bot: bool,
+}
+
+/// A user group.
+#[derive(Clone, Debug)]
+pub struct GroupSetup {
+    /// Handle without `@`.
+    pub handle: String,
+    /// Its name.
+    pub name: String,
+    /// Handles of the members.
+    pub members: Vec<String>,
+}
+
+/// The workspace. Its server stops when it is shut down or dropped.
+pub struct SlackSandbox {
+    core: Arc<Core>,
+}
+
+impl SlackSandbox {
+    /// Starts the workspace and its server on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// If no port can be had, or the HTTP client cannot be built.
+    pub async fn start(setup: SlackSetup) -> anyhow::Result<Arc<Self>> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let base = format!("127.0.0.1:{}", listener.local_addr()?.port());
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+        let state = build(&setup);
+        let core = Arc::new(Core {
+            base,
+            clock: setup.clock.clone(),
+            journal: setup.journal.clone(),
+            limits: setup.limits,
+            ack_deadline: setup.ack_deadline,
+            secrets: Secrets::new(setup.seed),
+            hub: Hub::new(setup.seed, state.ids.app.clone()),
+            faults: Mutex::new(Faults::default()),
+            faults_seen: Mutex::new(Vec::new()),
+            changed: watch::channel(0).0,
+            stop: CancellationToken::new(),
+            client,
+            state: Mutex::new(state),
+        });
+        server::serve(&core, listener);
+        if let Delivery::Http { base_url } = setup.delivery {
+            core.set_http_target(base_url);
+        }
+        Ok(Arc::new(Self { core }))
+    }
+
+    /// Where the Web API is: `http://127.0.0.1:PORT/api`.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("http://{}/api", self.core.base)
+    }
+
+    /// The bot's token.
+    #[must_use]
+    pub fn bot_token(&self) -> String {
+        self.core.secrets.bot_token.clone()
+    }
+
+    /// The app's token, for Socket Mode.
+    #[must_use]
+    pub fn app_token(&self) -> String {
+        self.core.secrets.app_token.clone()
+    }
+
+    /// What signed requests are signed with.
+    #[must_use]
+    pub fn signing_secret(&self) -> String {
+        self.core.secrets.signing.clone()
+    }
+
+    /// Id of the workspace.
+    #[must_use]
+    pub fn team_id(&self) -> String {
+        self.core.lock().ids.team.clone()
+    }
+
+    /// Id of the bot's user.
+    #[must_use]
+    pub fn bot_user_id(&self) -> String {
+        self.core.lock().ids.bot_user.clone()
+    }
+
+    /// Id of the person with this handle.
+    #[must_use]
+    pub fn person_id(&self, handle: &str) -> Option<String> {
+        let state = self.core.lock();
+        state.person(handle).map(|at| state.people[at].id.clone())
+    }
+
+    /// Id of the channel with this name.
+    #[must_use]
+    pub fn channel_id(&self, name: &str) -> Option<String> {
+        let state = self.core.lock();
+        state.channel(name).map(|at| state.channels[at].id.clone())
+    }
+
+    /// Id of the user group with this handle.
+    #[must_use]
+    pub fn group_id(&self, handle: &str) -> Option<String> {
+        let state = self.core.lock();
+        state.groups.iter().find(|group| group.handle == handle).map(|group| group.id.clone())
+    }
+
+    /// Delivers by signed HTTP from now on, to `{base_url}/slack/events`, `…/interactions` and `…/commands`.
+    pub fn set_http_target(&self, base_url: String) {
+        self.core.set_http_target(base_url);
+    }
+
+    /// Gives a user group these members (handles); the bot hears of it.
+    pub fn set_group(&self, handle: &str, members: &[&str]) {
+        self.core.set_group(handle, members);
+    }
+
+    /// Gives a person another display name; the bot hears of it.
+    pub fn rename_person(&self, handle: &str, name: &str) {
+        self.core.rename_person(handle, name);
+    }
+
+    /// Invites the bot to a channel; it hears of it.
+    pub fn invite_bot(&self, channel: &str) {
+        self.core.invite_bot(channel);
+    }
+
+    /// Closes the server and every connection.
+    pub async fn shut_down(&self) {
+        self.core.stop.cancel();
+        self.core.hub.all_closed().await;
+    }
+}
+
+impl Drop for SlackSandbox {
+    fn drop(&mut self) {
+        self.core.stop.cancel();
+    }
+}
+
+/// What the server, the connections and the people share.
+struct Core {
+    /// `127.0.0.1:PORT`.
+    base: String,
+    clock: Clock,
+    journal: Journal,
+    limits: bool,
+    ack_deadline: Duration,
+    secrets: Secrets,
+    hub: Hub,
+    faults: Mutex<Faults>,
+    faults_seen: Mutex<Vec<String>>,
+    changed: watch::Sender<u64>,
+    stop: CancellationToken,
+    client: reqwest::Client,
+    state: Mutex<State>,
+}
+
+impl Core {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes into the journal.
+    fn note(&self, kind: &'static str, fields: Value) {
+        self.journal.write(self.clock.now_ms(), "slack", kind, fields);
+    }
+
+    /// Remembers that the bot did what Slack would not understand.
+    fn fault(&self, what: impl Into<String>) {
+        self.faults_seen.lock().unwrap_or_else(PoisonError::into_inner).push(what.into());
+    }
+
+    /// Tells whoever looks that something changed.
+    fn touch(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+}
+
+/// Tokens of the app.
+struct Secrets {
+    bot_token: String,
+    app_token: String,
+    signing: String,
+}
+
+impl Secrets {
+    fn new(seed: u64) -> Self {
+        let mut mint = Mint::new(seed ^ 0x5ec2e7);
+        Self {
+            bot_token: format!("xoxb-1000-2000-{}", mint.random("", 24)),
+            app_token: format!("xapp-1-A000DESKB-3000-{}", mint.random("", 48).to_lowercase()),
+            signing: mint.uuid().replace('-', ""),
+        }
+    }
+}
+
+fn build(setup: &SlackSetup) -> State {
+    let mut mint = Mint::new(setup.seed);
+    let ids = Ids {
+        team: mint.named('T', "sandbox"),
+        app: mint.named('A', "deskbell"),
+        bot: mint.named('B', "deskbell"),
+        bot_user: mint.named('U', "deskbell"),
+    };
+    let mut state = State::new(setup.clock.clone(), ids, mint);
+    state.scopes = setup.scopes.iter().cloned().collect();
+    state.subscriptions = setup.subscriptions.iter().cloned().collect();
+    for member in &setup.people {
+        state.add_person(&member.handle, &member.name, &member.part);
+    }
+    for channel in &setup.channels {
+        let kind = if channel.private { Kind::Private } else { Kind::Public };
+        let at = state.add_channel(&channel.name, kind);
+        let members: HashSet<String> = ids_of(&state, channel.members.iter().map(String::as_str)).into_iter().collect();
+        state.channels[at].members = members;
+        state.channels[at].bot = channel.bot;
+    }
+    for group in &setup.groups {
+        let id = state.mint.named('S', &group.handle);
+        let members = ids_of(&state, group.members.iter().map(String::as_str));
+        let updated_s = state.clock.now().as_second();
+        state.groups.push(Group { id, handle: group.handle.clone(), name: group.name.clone(), members, updated_s });
+    }
+    state
+}
+
+/// Ids of the people with these handles; unknown ones are left out.
+fn ids_of<'a>(state: &State, handles: impl Iterator<Item = &'a str>) -> Vec<String> {
+    handles.filter_map(|handle| state.person(handle)).map(|at| state.people[at].id.clone()).collect()
+}
+
+/// Journal fields of a channel.
+fn place(state: &State, channel: usize) -> Value {
+    json!({"channel": state.label(channel), "channel_id": state.channels[channel].id})
+}

@@ -1,1 +1,216 @@
-//! The record in SQLite.
+//! The record of the desk in one SQLite file.
+//!
+//! One process owns the file, by a lock beside it, so that an owner's death is certain and its leases need not run out.
+//! One task writes, many works to a commit; reads go by a few connections of their own, and see what was committed. Moments are
+//! kept to the millisecond.
+
+mod open;
+mod outbox;
+mod record;
+mod rows;
+mod sql;
+#[cfg(test)]
+mod tests;
+mod tx;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use sqlx::{ConnectOptions, Sqlite};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+pub use self::open::OpenError;
+use self::open::Owner;
+use self::outbox::Ids;
+use self::writer::{Job, Task, Writer};
+use super::{Counts, Queued, Settlement, Store, StoreError, Work};
+use crate::clock::Clock;
+use crate::domain::decision::Outcome;
+use crate::domain::event::{DedupeKey, TimerKind};
+use crate::domain::ids::{EffectId, PlatformName, TicketId, TicketKey};
+use crate::domain::record::{AuditEntry, Record, Standing};
+use crate::domain::ticket::Ticket;
+
+const READERS: u32 = 4;
+const READER_WAIT: Duration = Duration::from_secs(5);
+/// How many jobs may wait for the writer before those who ask have to wait to ask.
+const WAITING_JOBS: usize = 1_024;
+
+/// The record of the desk in a SQLite file.
+///
+/// Dropping it without [`Store::close`] loses nothing that was answered; the file is let go of soon after.
+#[derive(Debug)]
+pub struct SqliteStore {
+    readers: SqlitePool,
+    jobs: Option<mpsc::Sender<Job>>,
+    // Kept here too, so that who waits for a change is not told of a closed channel without end.
+    changed: watch::Sender<u64>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SqliteStore {
+    /// Opens the file, which is made if there is none, becomes its owner and brings its schema up to date. What a former
+    /// owner was delivering when it died waits again, marked as unsure. Ids of effects follow `clock`.
+    ///
+    /// # Errors
+    /// If the file is another process's or cannot be used; then nothing in it was changed.
+    pub async fn open(path: &Path, clock: Clock) -> Result<Arc<Self>, OpenError> {
+        Self::open_as(path, clock, open::writing(path)).await
+    }
+
+    /// Opens the file to read it only, beside its owner. Whatever writes fails with [`StoreError::Away`].
+    ///
+    /// # Errors
+    /// If there is no such file, its schema is not this program's, or it cannot be read.
+    pub async fn open_read_only(path: &Path) -> Result<Arc<Self>, OpenError> {
+        if open::examine(path).await? != Some(open::known()) {
+            return Err(OpenError::Older(path.to_owned()));
+        }
+        let changed = watch::Sender::new(0);
+        Ok(Arc::new(Self { readers: readers(path), jobs: None, changed, writer: Mutex::new(None) }))
+    }
+
+    async fn open_as(path: &Path, clock: Clock, options: SqliteConnectOptions) -> Result<Arc<Self>, OpenError> {
+        if path.is_dir() {
+            return Err(OpenError::Io { path: path.to_owned(), what: "it is a folder".to_owned() });
+        }
+        open::create_folder(path)?;
+        let owner = Owner::of(path)?;
+        open::create(path)?;
+        open::examine(path).await?;
+        let failed = |error| OpenError::database(path, error);
+        let mut conn = options.connect().await.map_err(rows::fault).map_err(failed)?;
+        open::migrate(path, &mut conn).await?;
+        let unsure = outbox::recover(&mut conn).await.map_err(failed)?;
+        if unsure > 0 {
+            tracing::info!(effects = unsure, "a former owner left deliveries whose end is not known");
+        }
+        let ids = Ids::above_known(&mut conn, clock).await.map_err(failed)?;
+        let changed = watch::Sender::new(0);
+        let (jobs, asked) = mpsc::channel(WAITING_JOBS);
+        let writer = tokio::spawn(Writer::new(conn, options, ids, changed.clone(), owner).run(asked));
+        let writer = Mutex::new(Some(writer));
+        Ok(Arc::new(Self { readers: readers(path), jobs: Some(jobs), changed, writer }))
+    }
+
+    async fn ask(&self, task: Task) -> Result<Option<Outcome>, StoreError> {
+        let Some(jobs) = &self.jobs else {
+            return Err(StoreError::Away("it was opened to be read only".to_owned()));
+        };
+        let closed = || StoreError::Away("it was closed".to_owned());
+        let (answer, end) = oneshot::channel();
+        jobs.send(Job { task, answer }).await.map_err(|_| closed())?;
+        end.await.map_err(|_| closed())?
+    }
+
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.readers.acquire().await.map_err(rows::fault)
+    }
+}
+
+fn readers(path: &Path) -> SqlitePool {
+    SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(READER_WAIT)
+        .test_before_acquire(false)
+        .connect_lazy_with(open::reading(path))
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn transact(&self, work: Work) -> Result<Outcome, StoreError> {
+        let outcome = self.ask(Task::Work(work)).await?;
+        outcome.ok_or_else(|| StoreError::Work("it had no outcome".to_owned()))
+    }
+
+    async fn due(&self, platform: PlatformName, now: Timestamp, limit: u32) -> Result<Vec<Queued>, StoreError> {
+        outbox::due(&mut *self.reader().await?, platform, now, limit).await
+    }
+
+    async fn next_due(&self, platform: PlatformName, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        outbox::next_due(&mut *self.reader().await?, platform, now).await
+    }
+
+    async fn lease(&self, effects: &[EffectId], now: Timestamp) -> Result<(), StoreError> {
+        if effects.is_empty() {
+            return Ok(());
+        }
+        self.ask(Task::Lease { effects: effects.to_vec(), now }).await.map(drop)
+    }
+
+    async fn settle(&self, effect: &EffectId, end: Settlement, now: Timestamp) -> Result<(), StoreError> {
+        self.ask(Task::Settle { effect: effect.clone(), end: Box::new(end), now }).await.map(drop)
+    }
+
+    async fn standing(&self, ticket: TicketId) -> Result<Vec<Standing>, StoreError> {
+        record::standing(&mut *self.reader().await?, ticket).await
+    }
+
+    async fn ticket(&self, id: TicketId) -> Result<Option<Ticket>, StoreError> {
+        record::ticket(&mut *self.reader().await?, id).await
+    }
+
+    async fn ticket_by_key(&self, key: &TicketKey) -> Result<Option<Ticket>, StoreError> {
+        record::ticket_by_key(&mut *self.reader().await?, key).await
+    }
+
+    async fn tickets(&self, before: Option<TicketId>, limit: u32) -> Result<Vec<Ticket>, StoreError> {
+        record::tickets(&mut *self.reader().await?, before, limit).await
+    }
+
+    async fn records(&self, ticket: TicketId) -> Result<Vec<Record>, StoreError> {
+        record::records(&mut *self.reader().await?, ticket).await
+    }
+
+    async fn audit(&self, ticket: TicketId) -> Result<Vec<AuditEntry>, StoreError> {
+        record::audit(&mut *self.reader().await?, ticket).await
+    }
+
+    async fn due_timers(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(TicketId, TimerKind, Timestamp)>, StoreError> {
+        record::due_timers(&mut *self.reader().await?, now, limit).await
+    }
+
+    async fn bury(&self, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Result<(), StoreError> {
+        let (event_json, fault) = (event_json.to_owned(), fault.to_owned());
+        self.ask(Task::Bury { key: key.clone(), event_json, fault, now }).await.map(drop)
+    }
+
+    async fn tidy(&self, then: Timestamp) -> Result<(), StoreError> {
+        self.ask(Task::Tidy { then }).await.map(drop)
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        record::counts(&mut *self.reader().await?).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.ask(Task::Ping).await.map(drop)
+    }
+
+    fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    async fn close(&self) {
+        // The readers go first, so that the writer is the last one and tidies the log of SQLite away.
+        self.readers.close().await;
+        // Closed before, by us or another caller: then there is nothing to finish.
+        let _ = self.ask(Task::Close).await;
+        if let Some(writer) = self.writer.lock().await.take()
+            && let Err(error) = writer.await
+        {
+            tracing::error!(%error, "the database's writer did not end well");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Looks whether Discord lets the bot do what it is to do, and says what to mend.
+
+use serde_json::Value;
+use serenity::http::{LightMethod, Route};
+use serenity::model::Permissions;
+use serenity::model::id::{ChannelId, GuildId, RoleId, UserId};
+
+use super::{Shared, id, manifest};
+use crate::platform::{Finding, Verdict, Wanted};
+
+/// Flags of the application: the intents that the developer portal grants (and their forms for small bots).
+pub(super) const MEMBERS_GRANTED: u64 = 1 << 14 | 1 << 15;
+const CONTENT_GRANTED: u64 = 1 << 18 | 1 << 19;
+/// Types of channels that one can write in: text, announcements.
+const TEXT_CHANNELS: [u64; 2] = [0, 5];
+
+impl Shared {
+    /// Tests everything that `wanted` names.
+    pub(super) async fn check(&self, wanted: &Wanted) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        match self.get(Route::UserMe).await {
+            Ok(me) => findings.push(good(format!("Discord knows the bot as {}", me["username"]))),
+            Err(error) => {
+                findings.push(bad(
+                    format!("Discord does not know the bot: {error}"),
+                    "Make a new token in the developer portal (Bot) and set discord.token.",
+                ));
+                return findings;
+            }
+        }
+        self.check_intents(wanted, &mut findings).await;
+        let guilds = self.check_guilds(&mut findings).await;
+        for (channel, what_for) in &wanted.channels {
+            findings.push(self.check_channel(channel, what_for).await);
+        }
+        self.check_roles(&guilds, wanted, &mut findings).await;
+        for (person, what_for) in &wanted.people {
+            findings.push(self.check_person(&guilds, person, what_for).await);
+        }
+        findings
+    }
+
+    async fn check_intents(&self, wanted: &Wanted, findings: &mut Vec<Finding>) {
+        let flags = match self.rest.get_path("/api/v10/applications/@me").await {
+            Ok(application) => application["flags"].as_u64().unwrap_or_default(),
+            Err(error) => {
+                findings.push(bad(format!("the application cannot be read: {error}"), "Try again."));
+                return;
+            }
+        };
+        findings.push(if flags & CONTENT_GRANTED != 0 {
+            good("the content of messages may be read".to_owned())
+        } else {
+            degraded(
+                "the content of messages may not be read: the bot misses what is said in threads".to_owned(),
+                "Switch on the Message Content Intent in the developer portal (Bot).",
+            )
+        });
+        if !wanted.groups.is_empty() && flags & MEMBERS_GRANTED == 0 {
+            findings.push(degraded(
+                "who has a role cannot be listed: agents are known by what they do".to_owned(),
+                "Switch on the Server Members Intent in the developer portal (Bot), or list agents one by one.",
+            ));
+        }
+    }
+
+    async fn check_guilds(&self, findings: &mut Vec<Finding>) -> Vec<GuildId> {
+        let invite = || {
+            let address = manifest::invite_url(&self.application.to_string());
+            format!("Let an administrator open {address}")
+        };
+        let guilds = self.served_guilds().await.unwrap_or_default();
+        if guilds.is_empty() {
+            findings.push(bad("the bot is in no guild".to_owned(), &invite()));
+        }
+        for guild in &guilds {
+            findings.push(match self.get(Route::Guild { guild_id: *guild }).await {
+                Ok(found) => good(format!("the bot is in the guild {}", found["name"])),
+                Err(error) => bad(format!("the bot is not in the guild {guild}: {error}"), &invite()),
+            });
+        }
+        guilds
+    }
+
+    async fn check_channel(&self, channel: &str, what_for: &str) -> Finding {
+        let what = format!("channel {channel} ({what_for})");
+        let Some(channel_id) = id::<ChannelId>(channel) else {
+            return bad(
+                format!("{what}: this is no id of a channel"),
+                "Switch on the developer mode in Discord, then right-click the channel: Copy Channel ID.",
+            );
+        };
+        let found = match self.get(Route::Channel { channel_id }).await {
+            Ok(found) => found,
+            Err(error) => {
+                return bad(format!("{what} cannot be seen: {error}"), "Let the bot's role view the channel.");
+            }
+        };
+        let name = format!("#{} ({what_for})", found["name"].as_str().unwrap_or(channel));
+        if !found["type"].as_u64().is_some_and(|kind| TEXT_CHANNELS.contains(&kind)) {
+            return bad(format!("{name} is no text channel"), "Choose a text channel.");
+        }
+        let Some(guild) = found["guild_id"].as_str().and_then(id::<GuildId>) else {
+            return bad(format!("{name} is in no guild"), "Choose a text channel of a guild.");
+        };
+        if !self.serves(Some(guild)) {
+            return bad(format!("{name} is in a guild that is not served"), "Add its guild to discord.guilds.");
+        }
+        let roles = self.get(Route::GuildRoles { guild_id: guild }).await;
+        let member = self.get(Route::GuildMember { guild_id: guild, user_id: self.me }).await;
+        let (Ok(roles), Ok(member)) = (roles, member) else {
+            return degraded(format!("{name}: the bot's rights cannot be read"), "Try again.");
+        };
+        let mine: Vec<RoleId> = ids(&member["roles"]);
+        let missing = manifest::permissions() - permissions(&found, &roles, guild, Some((self.me, &mine)));
+        if !missing.is_empty() {
+            let names: Vec<&str> = missing.iter_names().map(|(name, _)| name).collect();
+            let what = format!("{name}: the bot may not {}", names.join(", "));
+            let blocks = missing
+                .intersects(Permissions::VIEW_CHANNEL | Permissions::SEND_MESSAGES | Permissions::READ_MESSAGE_HISTORY);
+            let mend = "Allow it in the channel's permissions for the bot's role.";
+            return if blocks { bad(what, mend) } else { degraded(what, mend) };
+        }
+        let is_public = permissions(&found, &roles, guild, None).contains(Permissions::VIEW_CHANNEL);
+        if is_public {
+            return bad(
+                format!("{name} can be seen by everybody: requests of all would be, too"),
+                "Make the channel private, and let in the agents and the bot.",
+            );
+        }
+        good(format!("{name} can be read and written"))
+    }
+
+    async fn check_roles(&self, guilds: &[GuildId], wanted: &Wanted, findings: &mut Vec<Finding>) {
+        if wanted.groups.is_empty() {
+            return;
+        }
+        let mut known = Vec::new();
+        for guild in guilds {
+            if let Ok(Value::Array(roles)) = self.get(Route::GuildRoles { guild_id: *guild }).await {
+                known.extend(roles);
+            }
+        }
+        for group in &wanted.groups {
+            findings.push(match known.iter().find(|role| role["id"] == group.as_str()) {
+                Some(role) => good(format!("the role {} exists", role["name"])),
+                None => bad(
+                    format!("there is no role {group}"),
+                    "Switch on the developer mode in Discord, then right-click the role: Copy Role ID.",
+                ),
+            });
+        }
+    }
+
+    async fn check_person(&self, guilds: &[GuildId], person: &str, what_for: &str) -> Finding {
+        let mend = "Switch on the developer mode in Discord, then right-click the person: Copy User ID.";
+        let Some(user_id) = id::<UserId>(person) else {
+            return bad(format!("{person} ({what_for}) is no id of a person"), mend);
+        };
+        for guild in guilds {
+            if let Ok(member) = self.get(Route::GuildMember { guild_id: *guild, user_id }).await {
+                return good(format!("{} ({what_for}) is a member", member["user"]["username"]));
+            }
+        }
+        bad(format!("{person} ({what_for}) is a member of no guild that is served"), mend)
+    }
+
+    async fn get(&self, route: Route<'_>) -> Result<Value, super::RestError> {
+        self.rest.call_patiently(LightMethod::Get, route, &[], None).await
+    }
+}
+
+/// What somebody may do in a channel: a member with these roles, or (`None`) anybody.
+///
+/// Source: <https://docs.discord.com/developers/topics/permissions#permission-overwrites>.
+fn permissions(channel: &Value, roles: &Value, guild: GuildId, who: Option<(UserId, &[RoleId])>) -> Permissions {
+    let everyone = RoleId::new(guild.get());
+    let (user, mine) = who.map_or((None, &[][..]), |(user, roles)| (Some(user), roles));
+    let roles = roles.as_array().map_or(&[][..], Vec::as_slice);
+    let mut allowed = Permissions::empty();
+    for role in roles {
+        let role_id: Option<RoleId> = role["id"].as_str().and_then(id);
+        if role_id.is_some_and(|role| role == everyone || mine.contains(&role)) {
+            allowed |= bits(&role["permissions"]);
+        }
+    }
+    if allowed.contains(Permissions::ADMINISTRATOR) {
+        return Permissions::all();
+    }
+    let overwrites = channel["permission_overwrites"].as_array().map_or(&[][..], Vec::as_slice);
+    let of = |is_of: &dyn Fn(u64, bool) -> bool| {
+        let matching = overwrites.iter().filter(|overwrite| {
+            let id = overwrite["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+            is_of(id, overwrite["type"] == 0)
+        });
+        matching.fold((Permissions::empty(), Permissions::empty()), |(allow, deny), overwrite| {
+            (allow | bits(&overwrite["allow"]), deny | bits(&overwrite["deny"]))
+        })
+    };
+    let layers = [
+        of(&|id, is_role| is_role && id == everyone.get()),
+        of(&|id, is_role| is_role && id != everyone.get() && mine.iter().any(|role| role.get() == id)),
+        of(&|id, is_role| !is_role && user.is_some_and(|user| user.get() == id)),
+    ];
+    for (allow, deny) in layers {
+        allowed = (allowed - deny) | allow;
+    }
+    allowed
+}
+
+fn bits(value: &Value) -> Permissions {
+    let bits = value.as_str().and_then(|bits| bits.parse().ok()).unwrap_or_default();
+    Permissions::from_bits_truncate(bits)
+}
+
+fn ids<T: From<std::num::NonZeroU64>>(list: &Value) -> Vec<T> {
+    let list = list.as_array().map_or(&[][..], Vec::as_slice);
+    list.iter().filter_map(|text| id(text.as_str()?)).collect()
+}
+
+fn good(what: String) -> Finding {
+    Finding { verdict: Verdict::Good, what, mend: String::new() }
+}
+
+fn degraded(what: String, mend: &str) -> Finding {
+    Finding { verdict: Verdict::Degraded, what, mend: mend.to_owned() }
+}
+
+fn bad(what: String, mend: &str) -> Finding {
+    Finding { verdict: Verdict::Bad, what, mend: mend.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn overwrites_apply_from_everybody_to_the_person() {
+        let guild = GuildId::new(10);
+        let view = Permissions::VIEW_CHANNEL.bits().to_string();
+        let roles = json!([{ "id": "10", "permissions": view }, { "id": "20", "permissions": "0" }]);
+        let private = json!({ "permission_overwrites": [
+            { "id": "10", "type": 0, "allow": "0", "deny": view },
+            { "id": "20", "type": 0, "allow": view, "deny": "0" },
+            { "id": "5", "type": 1, "allow": "0", "deny": view },
+        ] });
+        let sees = |who| permissions(&private, &roles, guild, who).contains(Permissions::VIEW_CHANNEL);
+        let desk = [RoleId::new(20)];
+        assert!(!sees(None));
+        assert!(sees(Some((UserId::new(4), &desk[..]))));
+        assert!(!sees(Some((UserId::new(5), &desk[..]))));
+        assert!(permissions(&json!({}), &roles, guild, None).contains(Permissions::VIEW_CHANNEL));
+    }
+}

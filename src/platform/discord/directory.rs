@@ -1,0 +1,284 @@
+//! What the gateway has told of guilds: names, roles, which thread hangs where, who was seen with which roles.
+//!
+//! A small memory of our own instead of the library's cache: it is read by translation, which needs little, and it knows
+//! up to which message each channel was seen, which a new session needs to read what it missed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use serenity::model::channel::{ChannelType, GuildChannel, PartialChannel};
+use serenity::model::guild::{Guild, Role};
+use serenity::model::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
+
+use crate::domain::ids::{Conversation, Person, PersonRef, Place, PlatformName, Tenant};
+
+/// Id of the tenant that direct messages belong to.
+pub(super) const DIRECT: &str = "@me";
+
+/// The memory.
+pub(super) struct Directory {
+    me: UserId,
+    known: RwLock<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    guilds: HashMap<GuildId, HashMap<RoleId, KnownRole>>,
+    channels: HashMap<ChannelId, KnownChannel>,
+    people: HashMap<UserId, KnownPerson>,
+    directs: HashMap<UserId, ChannelId>,
+}
+
+struct KnownRole {
+    name: String,
+    /// The role that Discord made for the bot itself.
+    own: bool,
+}
+
+struct KnownChannel {
+    guild: Option<GuildId>,
+    name: String,
+    /// Of a thread, the channel that it hangs in.
+    parent: Option<ChannelId>,
+    /// The newest message that was seen, or had been posted when it was first heard of.
+    last: Option<MessageId>,
+}
+
+#[derive(Default)]
+struct KnownPerson {
+    name: String,
+    roles: HashMap<GuildId, Vec<RoleId>>,
+}
+
+/// Messages of a channel that were posted after this one and have not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// The channel or thread.
+    pub(super) channel: ChannelId,
+    /// Its guild.
+    pub(super) guild: Option<GuildId>,
+    /// The last message that came.
+    pub(super) after: MessageId,
+}
+
+impl Directory {
+    /// A memory that knows nothing but who the bot is.
+    pub(super) fn new(me: UserId) -> Self {
+        Self { me, known: RwLock::default() }
+    }
+
+    /// Takes in a guild as it is now. If it was known before, tells where messages may have been missed.
+    pub(super) fn take_guild(&self, guild: &Guild) -> Vec<Gap> {
+        let mut known = self.write();
+        let roles = guild.roles.values().map(|role| (role.id, self.role(role))).collect();
+        let was_known = known.guilds.insert(guild.id, roles).is_some();
+        let mut gaps = Vec::new();
+        for channel in guild.channels.values().chain(&guild.threads) {
+            let seen = known.channels.get(&channel.id).map_or(Some(MessageId::new(channel.id.get())), |it| it.last);
+            if was_known
+                && let (Some(after), Some(last)) = (seen, channel.last_message_id)
+                && last > after
+            {
+                gaps.push(Gap { channel: channel.id, guild: Some(guild.id), after });
+            }
+            known.take(channel, guild.id);
+        }
+        // A thread's parent comes first: what opened it must not be overtaken.
+        gaps.sort_by_key(|gap| gap.after);
+        gaps
+    }
+
+    /// Direct conversations that were seen; a new session does not tell whether something was said in them.
+    pub(super) fn directs(&self) -> Vec<Gap> {
+        let known = self.read();
+        let directs = known.channels.iter().filter(|(_, channel)| channel.guild.is_none());
+        directs.filter_map(|(id, it)| it.last.map(|after| Gap { channel: *id, guild: None, after })).collect()
+    }
+
+    /// Forgets a guild that the bot has left.
+    pub(super) fn forget_guild(&self, guild: GuildId) {
+        let mut known = self.write();
+        known.guilds.remove(&guild);
+        known.channels.retain(|_, channel| channel.guild != Some(guild));
+    }
+
+    /// Takes in a role.
+    pub(super) fn take_role(&self, role: &Role) {
+        let own = self.role(role);
+        self.write().guilds.entry(role.guild_id).or_default().insert(role.id, own);
+    }
+
+    /// Forgets a role.
+    pub(super) fn forget_role(&self, guild: GuildId, role: RoleId) {
+        if let Some(roles) = self.write().guilds.get_mut(&guild) {
+            roles.remove(&role);
+        }
+    }
+
+    /// Takes in a channel or thread.
+    pub(super) fn take_channel(&self, channel: &GuildChannel) {
+        self.write().take(channel, channel.guild_id);
+    }
+
+    /// Takes in a channel as an interaction tells of it.
+    pub(super) fn take_partial(&self, channel: &PartialChannel, guild: Option<GuildId>) {
+        let parent = if is_thread(channel.kind) { channel.parent_id } else { None };
+        let name = channel.name.clone().unwrap_or_default();
+        let fresh = KnownChannel { guild, name, parent, last: None };
+        self.write().channels.entry(channel.id).or_insert(fresh);
+    }
+
+    /// Remembers that a thread exists, or a direct conversation.
+    pub(super) fn learn(&self, channel: ChannelId, guild: Option<GuildId>, parent: Option<ChannelId>) {
+        let fresh = KnownChannel { guild, name: String::new(), parent, last: None };
+        self.write().channels.entry(channel).or_insert(fresh);
+    }
+
+    /// Forgets a channel or thread that is gone.
+    pub(super) fn forget_channel(&self, channel: ChannelId) {
+        self.write().channels.remove(&channel);
+    }
+
+    /// Whether the channel, thread or direct conversation is known to exist.
+    pub(super) fn knows(&self, channel: ChannelId) -> bool {
+        self.read().channels.contains_key(&channel)
+    }
+
+    /// Notes that a message was seen.
+    pub(super) fn saw(&self, channel: ChannelId, guild: Option<GuildId>, message: MessageId) {
+        let mut known = self.write();
+        match known.channels.get_mut(&channel) {
+            Some(channel) => channel.last = channel.last.max(Some(message)),
+            None if guild.is_none() => {
+                let direct = KnownChannel { guild, name: String::new(), parent: None, last: Some(message) };
+                known.channels.insert(channel, direct);
+            }
+            // An unknown thread: where it hangs is asked for when its message is read.
+            None => {}
+        }
+    }
+
+    /// The channel that orders what happens in this one: a thread's parent, else itself.
+    pub(super) fn lane(&self, channel: ChannelId) -> ChannelId {
+        self.read().channels.get(&channel).and_then(|known| known.parent).unwrap_or(channel)
+    }
+
+    /// Where this channel, thread or direct conversation is; `None` if it has not been heard of.
+    pub(super) fn place(&self, guild: Option<GuildId>, channel: ChannelId) -> Option<Place> {
+        let Some(guild) = guild else {
+            let at = Conversation::Direct { channel: channel.to_string() };
+            return Some(Place { tenant: tenant(None), at });
+        };
+        let at = match self.read().channels.get(&channel)?.parent {
+            Some(parent) => Conversation::Thread { channel: parent.to_string(), root: channel.to_string() },
+            None => Conversation::Channel { channel: channel.to_string() },
+        };
+        Some(Place { tenant: tenant(Some(guild)), at })
+    }
+
+    /// The guilds that the bot is in.
+    pub(super) fn guilds(&self) -> Vec<GuildId> {
+        self.read().guilds.keys().copied().collect()
+    }
+
+    /// The name of a channel.
+    pub(super) fn channel_name(&self, channel: ChannelId) -> Option<String> {
+        let known = self.read();
+        known.channels.get(&channel).map(|channel| channel.name.clone()).filter(|name| !name.is_empty())
+    }
+
+    /// The name of a role of the guild, and whether it is the bot's own.
+    pub(super) fn role_name(&self, guild: GuildId, role: RoleId) -> Option<(String, bool)> {
+        self.read().guilds.get(&guild)?.get(&role).map(|role| (role.name.clone(), role.own))
+    }
+
+    /// Remembers a person as an event shows them.
+    pub(super) fn saw_person(&self, guild: Option<GuildId>, user: UserId, name: &str, roles: Option<&[RoleId]>) {
+        let mut known = self.write();
+        let person = known.people.entry(user).or_default();
+        if person.name != name {
+            name.clone_into(&mut person.name);
+        }
+        if let (Some(guild), Some(roles)) = (guild, roles)
+            && person.roles.get(&guild).is_none_or(|known| known != roles)
+        {
+            person.roles.insert(guild, roles.to_vec());
+        }
+    }
+
+    /// A person by what was seen of them. Rights are never read from the roles remembered here.
+    pub(super) fn person_name(&self, user: UserId) -> Option<String> {
+        self.read().people.get(&user).map(|person| person.name.clone())
+    }
+
+    /// People who were last seen with a role, by guild.
+    pub(super) fn seen_with(&self, role: RoleId) -> HashSet<(GuildId, UserId)> {
+        let known = self.read();
+        let mut found = HashSet::new();
+        for (user, person) in &known.people {
+            let guilds = person.roles.iter().filter(|(_, roles)| roles.contains(&role));
+            found.extend(guilds.map(|(guild, _)| (*guild, *user)));
+        }
+        found
+    }
+
+    /// The direct conversation with a person.
+    pub(super) fn direct_with(&self, user: UserId) -> Option<ChannelId> {
+        self.read().directs.get(&user).copied()
+    }
+
+    /// Remembers the direct conversation with a person.
+    pub(super) fn learn_direct(&self, user: UserId, channel: ChannelId) {
+        self.write().directs.insert(user, channel);
+    }
+
+    fn role(&self, role: &Role) -> KnownRole {
+        KnownRole { name: role.name.clone(), own: role.tags.bot_id == Some(self.me) }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn take(&mut self, channel: &GuildChannel, guild: GuildId) {
+        let parent = if is_thread(channel.kind) { channel.parent_id } else { None };
+        let last = self.channels.get(&channel.id).and_then(|known| known.last).max(channel.last_message_id);
+        // What has no message yet was seen to its end, which is where its own id stands.
+        let last = last.or(Some(MessageId::new(channel.id.get())));
+        let known = KnownChannel { guild: Some(guild), name: channel.name.clone(), parent, last };
+        self.channels.insert(channel.id, known);
+    }
+}
+
+/// A guild, or the direct messages, as a tenant.
+pub(super) fn tenant(guild: Option<GuildId>) -> Tenant {
+    let id = guild.map_or_else(|| DIRECT.to_owned(), |guild| guild.to_string());
+    Tenant { platform: PlatformName::Discord, id }
+}
+
+/// The account of a user.
+pub(super) fn account(user: UserId) -> PersonRef {
+    PersonRef::new(PlatformName::Discord, user.to_string())
+}
+
+/// A person with the roles that an event proves: where it tells them, everybody's role (whose id is the guild's) is among
+/// them, so that a person without any other is not taken for one of whom nothing is known.
+pub(super) fn person(user: UserId, name: &str, guild: Option<GuildId>, roles: Option<&[RoleId]>) -> Person {
+    let groups = match (guild, roles) {
+        (Some(guild), Some(roles)) => {
+            roles.iter().map(ToString::to_string).chain(std::iter::once(guild.to_string())).collect()
+        }
+        _ => Vec::new(),
+    };
+    Person { who: account(user), name: name.to_owned(), groups }
+}
+
+fn is_thread(kind: ChannelType) -> bool {
+    matches!(kind, ChannelType::PublicThread | ChannelType::PrivateThread | ChannelType::NewsThread)
+}

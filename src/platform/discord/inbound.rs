@@ -1,0 +1,377 @@
+//! Translates what Discord sends into what the core is told. It decides nothing.
+//!
+//! Sources: <https://docs.discord.com/developers/resources/message>, `…/events/gateway-events#message-create`.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use regex::{Captures, Regex};
+use serde_json::Value;
+use serenity::model::channel::{Message, MessageReferenceKind, MessageType};
+use serenity::model::guild::{Member, PartialMember};
+use serenity::model::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
+use serenity::model::user::User;
+
+use super::directory::{self, Directory};
+use crate::domain::event::{DedupeKey, Event, EventKind, File, Said};
+use crate::domain::ids::{MessageRef, Person, Place};
+
+/// Milliseconds of the Unix epoch at which snowflakes begin.
+const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
+
+/// Reads messages with what is known of names and roles.
+pub(super) struct Reader<'d> {
+    /// The memory of names and roles.
+    pub(super) directory: &'d Directory,
+    /// The bot.
+    pub(super) me: UserId,
+    /// Bots that are listened to as if they were people.
+    pub(super) listen_to_bots: &'d HashSet<String>,
+}
+
+impl Reader<'_> {
+    /// A new message as an event; `None` if it is none of a person's.
+    pub(super) fn posted(&self, message: &Message, place: Place) -> Option<Event> {
+        let said = self.said(message, place)?;
+        Some(Event { key: DedupeKey::message(&said.message), at: said.at, what: EventKind::MessagePosted(said) })
+    }
+
+    /// An edited message, as it is now, as an event.
+    pub(super) fn edited(&self, message: &Message, place: Place) -> Option<Event> {
+        let edited = message.edited_timestamp?.to_rfc3339()?;
+        let said = self.said(message, place)?;
+        let at = edited.parse().unwrap_or(said.at);
+        Some(Event { key: DedupeKey::edit(&said.message, &edited), at, what: EventKind::MessageEdited(said) })
+    }
+
+    /// What a person said; `None` for messages of the system, of bots that are not listed, and of Deskbell itself.
+    pub(super) fn said(&self, message: &Message, place: Place) -> Option<Said> {
+        if !matches!(message.kind, MessageType::Regular | MessageType::InlineReply) || message.author.system {
+            return None;
+        }
+        let author = &message.author;
+        let is_bot = author.bot || message.webhook_id.is_some();
+        if author.id == self.me || (is_bot && !self.listen_to_bots.contains(&author.id.to_string())) {
+            return None;
+        }
+        let guild = message.guild_id;
+        let (text, mentions_bot) = self.text(message);
+        let files: Vec<File> = message
+            .attachments
+            .iter()
+            .map(|file| File { name: file.filename.clone(), url: file.url.clone(), bytes: u64::from(file.size) })
+            .collect();
+        if text.is_empty() && files.is_empty() && !mentions_bot && guild.is_some() {
+            // Nothing to read: a poll, or the bot may not read the content of messages.
+            return None;
+        }
+        let here = MessageRef {
+            tenant: place.tenant.clone(),
+            channel: message.channel_id.to_string(),
+            id: message.id.to_string(),
+        };
+        let reply_to = message
+            .message_reference
+            .as_ref()
+            .filter(|reference| reference.kind == MessageReferenceKind::Default)
+            .and_then(|reference| {
+                let id = reference.message_id?.to_string();
+                Some(MessageRef { tenant: place.tenant.clone(), channel: reference.channel_id.to_string(), id })
+            });
+        let mentions = self.mentions(message);
+        let author = self.remembered(author, guild, message.member.as_deref());
+        let at = time_of(message.id.get());
+        Some(Said { author, place, message: here, at, text, mentions, mentions_bot, reply_to, files })
+    }
+
+    /// A member of a guild, or a person in a direct conversation, who acts.
+    pub(super) fn actor(&self, user: &User, guild: Option<GuildId>, member: Option<&Member>) -> Person {
+        let name = name(user, member.and_then(|member| member.nick.as_deref()));
+        self.remember(user, name, guild, member.map(|member| member.roles.as_slice()))
+    }
+
+    /// A person as a payload shows them, remembered.
+    pub(super) fn remembered(&self, user: &User, guild: Option<GuildId>, member: Option<&PartialMember>) -> Person {
+        let name = name(user, member.and_then(|member| member.nick.as_deref()));
+        self.remember(user, name, guild, member.map(|member| member.roles.as_slice()))
+    }
+
+    fn remember(&self, user: &User, name: &str, guild: Option<GuildId>, roles: Option<&[RoleId]>) -> Person {
+        self.directory.saw_person(guild, user.id, name, roles);
+        directory::person(user.id, name, guild, roles)
+    }
+
+    fn mentions(&self, message: &Message) -> Vec<Person> {
+        // Discord lists them in no order that is promised: the text's own order counts.
+        let place = |user: &User| {
+            let id = user.id;
+            [format!("<@{id}>"), format!("<@!{id}>")].iter().filter_map(|token| message.content.find(token)).min()
+        };
+        let mut users: Vec<(usize, &User)> = message
+            .mentions
+            .iter()
+            .filter(|user| user.id != self.me)
+            .filter_map(|user| place(user).map(|at| (at, user)))
+            .collect();
+        users.sort_by_key(|(at, _)| *at);
+        users.into_iter().map(|(_, user)| self.remembered(user, message.guild_id, user.member.as_deref())).collect()
+    }
+
+    /// The words as people read them, and whether the bot was mentioned by them.
+    fn text(&self, message: &Message) -> (String, bool) {
+        let mut content = message.content.clone();
+        if content.is_empty()
+            && let Some(forwarded) = message.message_snapshots.first()
+        {
+            content.clone_from(&forwarded.content);
+        }
+        if content.is_empty() && !message.sticker_items.is_empty() {
+            let names: Vec<String> = message.sticker_items.iter().map(|it| format!(":{}:", it.name)).collect();
+            content = names.join(" ");
+        }
+        let mut plain = String::with_capacity(content.len());
+        let mut mentions_bot = false;
+        let mut read_to = 0;
+        for found in TOKENS.captures_iter(&content) {
+            let Some(token) = found.get(0) else { continue };
+            plain.push_str(&content[read_to..token.start()]);
+            read_to = token.end();
+            if self.is_own_mention(&found, message) {
+                mentions_bot = true;
+                read_to += after_mention(&plain, &content[read_to..]);
+            } else {
+                plain.push_str(&self.readable(&found, message));
+            }
+        }
+        plain.push_str(&content[read_to..]);
+        (plain.trim().to_owned(), mentions_bot)
+    }
+
+    /// A token in a code block names nobody: what Discord lists as mentioned decides.
+    fn is_own_mention(&self, token: &Captures<'_>, message: &Message) -> bool {
+        if let Some(user) = id_of::<UserId>(token, "user") {
+            return user == self.me && message.mentions.iter().any(|user| user.id == self.me);
+        }
+        if let (Some(role), Some(guild)) = (id_of::<RoleId>(token, "role"), message.guild_id) {
+            let is_own = self.directory.role_name(guild, role).is_some_and(|(_, own)| own);
+            return is_own && message.mention_roles.contains(&role);
+        }
+        false
+    }
+
+    fn readable(&self, token: &Captures<'_>, message: &Message) -> String {
+        if let Some(user) = id_of::<UserId>(token, "user") {
+            let mentioned = message.mentions.iter().find(|mentioned| mentioned.id == user);
+            let shown = mentioned
+                .map(|user| name(user, user.member.as_deref().and_then(|member| member.nick.as_deref())).to_owned());
+            let shown = shown.or_else(|| self.directory.person_name(user));
+            return format!("@{}", shown.as_deref().unwrap_or("somebody"));
+        }
+        if let Some(role) = id_of::<RoleId>(token, "role") {
+            let known = message.guild_id.and_then(|guild| self.directory.role_name(guild, role));
+            return format!("@{}", known.map_or_else(|| "role".to_owned(), |(name, _)| name));
+        }
+        if let Some(channel) = id_of::<ChannelId>(token, "channel") {
+            let known = self.directory.channel_name(channel);
+            return format!("#{}", known.as_deref().unwrap_or("channel"));
+        }
+        if let Some(emoji) = token.name("emoji") {
+            return format!(":{}:", emoji.as_str());
+        }
+        token.name("command").map_or_else(|| token[0].to_owned(), |command| format!("/{}", command.as_str()))
+    }
+}
+
+/// A deletion as an event. Discord does not say when; `now` is close.
+pub(super) fn deleted(place: &Place, channel: ChannelId, message: MessageId, now: Timestamp) -> Event {
+    let message = MessageRef { tenant: place.tenant.clone(), channel: channel.to_string(), id: message.to_string() };
+    Event { key: DedupeKey::deletion(&message), at: now, what: EventKind::MessageDeleted { message } }
+}
+
+/// Reads a message of the REST API. Whatever the library may not know of and translation does not need is left out
+/// first, since one unknown component would make the whole message unreadable.
+pub(super) fn lenient(mut message: Value, guild: Option<GuildId>) -> Option<Message> {
+    const NOT_NEEDED: [&str; 10] = [
+        "components",
+        "embeds",
+        "referenced_message",
+        "interaction",
+        "interaction_metadata",
+        "message_snapshots",
+        "reactions",
+        "thread",
+        "poll",
+        "activity",
+    ];
+    let fields = message.as_object_mut()?;
+    for field in NOT_NEEDED {
+        fields.remove(field);
+    }
+    fields.insert("embeds".to_owned(), Value::Array(Vec::new()));
+    let mut message: Message = serde_json::from_value(message).ok()?;
+    message.guild_id = guild;
+    Some(message)
+}
+
+/// When a snowflake was made.
+pub(super) fn time_of(snowflake: u64) -> Timestamp {
+    let since = i64::try_from(snowflake >> 22).unwrap_or_default();
+    Timestamp::from_millisecond(DISCORD_EPOCH_MS + since).unwrap_or_default()
+}
+
+/// A snowflake below all that are made from `time` on.
+pub(super) fn snowflake_at(time: Timestamp) -> u64 {
+    let since = time.as_millisecond() - DISCORD_EPOCH_MS;
+    u64::try_from(since).unwrap_or_default() << 22
+}
+
+/// The name that a guild's members see.
+pub(super) fn name<'n>(user: &'n User, nick: Option<&'n str>) -> &'n str {
+    let shown = [nick, user.global_name.as_deref()].into_iter().flatten().find(|name| !name.trim().is_empty());
+    shown.unwrap_or(&user.name)
+}
+
+static TOKENS: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"<@!?(?<user>\d{1,20})>|<@&(?<role>\d{1,20})>|<#(?<channel>\d{1,20})>|<a?:(?<emoji>\w{1,64}):\d{1,20}>|</(?<command>[^:<>\n]{1,100}):\d{1,20}>";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+
+fn id_of<T: From<std::num::NonZeroU64>>(token: &Captures<'_>, group: &str) -> Option<T> {
+    token.name(group)?.as_str().parse().ok().map(T::from)
+}
+
+/// How much of what follows the bot's mention goes with it: a colon or comma, and a gap that would stand doubled.
+fn after_mention(before: &str, rest: &str) -> usize {
+    let mark = usize::from(rest.starts_with([':', ',']));
+    let gap = if before.is_empty() || before.ends_with(char::is_whitespace) {
+        let after = &rest[mark..];
+        after.len() - after.trim_start_matches([' ', '\t']).len()
+    } else {
+        0
+    };
+    mark + gap
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::ids::Conversation;
+
+    const ME: u64 = 99;
+
+    fn message(content: &str) -> Value {
+        let user = |id: u64, name: &str| {
+            json!({ "id": id.to_string(), "username": name.to_lowercase(), "global_name": name, "discriminator": "0",
+                "avatar": null, "bot": id == ME })
+        };
+        let mut mia = user(5, "Mia");
+        mia["member"] = json!({ "nick": "Mia (IT)", "roles": ["70"], "joined_at": null, "deaf": false, "mute": false });
+        json!({
+            "id": "1443036000000000001", "channel_id": "20", "guild_id": "10", "type": 0, "content": content,
+            "author": user(4, "Jeff"), "timestamp": "2026-11-21T10:00:00.000000+00:00", "edited_timestamp": null,
+            "member": { "nick": null, "roles": ["71"], "joined_at": null, "deaf": false, "mute": false },
+            "tts": false, "mention_everyone": false, "mentions": [user(ME, "Desk"), mia], "mention_roles": ["80"],
+            "attachments": [], "embeds": [], "pinned": false, "components": [],
+        })
+    }
+
+    fn directory() -> Directory {
+        let directory = Directory::new(UserId::new(ME));
+        for (id, name, bot) in [("80", "Desk", true), ("81", "Ops", false)] {
+            let mut role = json!({
+                "id": id, "guild_id": "10", "name": name, "color": 0, "colors": { "primary_color": 0 },
+                "hoist": false, "managed": bot, "mentionable": true, "permissions": "0", "position": 1,
+                "icon": null, "unicode_emoji": null,
+            });
+            if bot {
+                role["tags"] = json!({ "bot_id": ME.to_string() });
+            }
+            directory.take_role(&serde_json::from_value(role).expect("is a role"));
+        }
+        directory
+    }
+
+    fn read(payload: Value) -> Option<Said> {
+        let directory = directory();
+        let listen_to_bots = HashSet::from(["6".to_owned()]);
+        let reader = Reader { directory: &directory, me: UserId::new(ME), listen_to_bots: &listen_to_bots };
+        let message: Message = serde_json::from_value(payload).expect("is a message");
+        let at = Conversation::Channel { channel: "20".to_owned() };
+        reader.said(&message, Place { tenant: directory::tenant(message.guild_id), at })
+    }
+
+    fn words(content: &str) -> (String, bool) {
+        let said = read(message(content)).expect("is said by a person");
+        (said.text, said.mentions_bot)
+    }
+
+    #[test]
+    fn the_bots_mention_is_taken_out_and_others_become_names() {
+        let yes = |text: &str| (text.to_owned(), true);
+        assert_eq!(words("<@99> printer"), yes("printer"));
+        assert_eq!(words("<@!99>: printer"), yes("printer"));
+        assert_eq!(words("hey <@99>, it's <@5> again"), yes("hey it's @Mia (IT) again"));
+        assert_eq!(words("<@&80> vpn"), yes("vpn"));
+        assert_eq!(words("<@99>"), yes(""));
+        assert_eq!(words("look, <@99>"), yes("look,"));
+        assert_eq!(words("a\n<@99>\nb"), yes("a\n\nb"));
+    }
+
+    #[test]
+    fn other_tokens_are_readable() {
+        let no = |text: &str| (text.to_owned(), false);
+        assert_eq!(
+            words("<@&81> in <#20> <:ricoh:12> </desk:9> <t:1:R>"),
+            no("@Ops in #channel :ricoh: /desk <t:1:R>")
+        );
+        assert_eq!(words("<@12345> is away"), no("@somebody is away"));
+    }
+
+    #[test]
+    fn a_reply_to_the_bot_is_no_mention() {
+        let mut payload = message("it still blinks");
+        payload["type"] = json!(19);
+        payload["message_reference"] = json!({ "type": 0, "message_id": "7", "channel_id": "20", "guild_id": "10" });
+        let said = read(payload).expect("is said by a person");
+        assert!(!said.mentions_bot);
+        assert_eq!(said.reply_to.map(|reply_to| reply_to.id), Some("7".to_owned()));
+    }
+
+    #[test]
+    fn people_come_with_names_and_proven_roles() {
+        let said = read(message("<@99> <@5> knows")).expect("is said by a person");
+        assert_eq!((said.author.name.as_str(), &said.author.groups), ("Jeff", &vec!["71".to_owned(), "10".to_owned()]));
+        assert_eq!(said.mentions.len(), 1);
+        assert_eq!(said.mentions[0].groups, ["70", "10"]);
+        assert_eq!(said.at, "2025-11-26T00:29:52.712Z".parse().expect("is a time"));
+    }
+
+    #[test]
+    fn bots_and_the_system_say_nothing() {
+        let mut bot = message("beep");
+        bot["author"] = json!({ "id": "5", "username": "beep", "discriminator": "0", "avatar": null, "bot": true });
+        assert_eq!(read(bot.clone()), None);
+        bot["author"]["id"] = json!("6");
+        assert!(read(bot).is_some());
+        let mut starter = message("");
+        starter["type"] = json!(21);
+        assert_eq!(read(starter), None);
+    }
+
+    #[test]
+    fn what_the_library_cannot_read_is_left_out() {
+        let mut payload = message("hello");
+        payload["components"] = json!([{ "type": 17, "components": [{ "type": 10, "content": "new" }] }]);
+        let message = lenient(payload, None).expect("is readable");
+        assert_eq!(message.content, "hello");
+    }
+
+    #[test]
+    fn snowflakes_hold_their_time() {
+        let time = "2026-11-21T10:00:00.123Z".parse().expect("is a time");
+        assert_eq!(time_of(snowflake_at(time)), time);
+    }
+}

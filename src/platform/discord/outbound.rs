@@ -1,0 +1,708 @@
+//! Carries out deliveries by REST.
+//!
+//! Posts carry a nonce that Discord recognises for some minutes, and their controls the effect's mark, so that a post whose
+//! answer was lost can be found again. A long text is several messages; which of them stand is remembered, so that a
+//! delivery that is tried again goes on where it stopped.
+//!
+//! Sources: <https://docs.discord.com/developers/resources/message#create-message>, `…/topics/threads`,
+//! `…/interactions/receiving-and-responding`, `…/topics/opcodes-and-status-codes#json`.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use serenity::http::{LightMethod, Route};
+use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId};
+
+use super::inbound::{lenient, snowflake_at, time_of};
+use super::render::{self, Rendered};
+use super::rest::RestError;
+use super::{Shared, directory, id};
+use crate::domain::effect::Undeliverable;
+use crate::domain::event::{ReplyHandle, Said};
+use crate::domain::ids::{Conversation, EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant};
+use crate::domain::limits::discord as limits;
+use crate::domain::message::Message;
+use crate::platform::{Act, Delivery, DeliveryError, Receipt};
+
+/// How long a public hint stands.
+const HINT_STANDS: Duration = Duration::from_secs(60);
+/// How far our clock may run ahead of Discord's.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(2);
+/// Messages that one page of a channel holds, and pages that are looked through for one of ours.
+const PAGE: usize = 100;
+const PAGES: usize = 10;
+/// Minutes after which Discord archives an idle thread.
+const ARCHIVE_MINUTES: u32 = 60;
+/// Shown to one person alone.
+const EPHEMERAL: u32 = 1 << 6;
+/// Entries of memories that are dropped when they have grown this long.
+const REMEMBERED: usize = 4_096;
+
+/// Discord's codes that mean something here.
+mod code {
+    pub(super) const UNKNOWN_CHANNEL: u64 = 10_003;
+    pub(super) const UNKNOWN_MESSAGE: u64 = 10_008;
+    pub(super) const UNKNOWN_USER: u64 = 10_013;
+    pub(super) const UNKNOWN_WEBHOOK: u64 = 10_015;
+    pub(super) const UNKNOWN_INTERACTION: u64 = 10_062;
+    pub(super) const MISSING_ACCESS: u64 = 50_001;
+    pub(super) const CANNOT_MESSAGE_USER: u64 = 50_007;
+    pub(super) const MISSING_PERMISSIONS: u64 = 50_013;
+    pub(super) const INVALID_WEBHOOK_TOKEN: u64 = 50_027;
+    pub(super) const ARCHIVED: u64 = 50_083;
+    pub(super) const NO_MUTUAL_GUILDS: u64 = 50_278;
+    pub(super) const THREAD_EXISTS: u64 = 160_004;
+    pub(super) const THREAD_LOCKED: u64 = 160_005;
+    pub(super) const TOO_MANY_THREADS: u64 = 160_006;
+}
+
+/// What was done of deliveries that have not ended, and which interactions have had their first answer.
+#[derive(Default)]
+pub(super) struct Progress {
+    parts: HashMap<EffectId, usize>,
+    answered: HashSet<InteractionId>,
+}
+
+/// How to answer an interaction, as it is kept with a whisper: a secret.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Handle {
+    /// The application.
+    #[serde(rename = "app")]
+    pub(super) application: ApplicationId,
+    /// The interaction.
+    pub(super) id: InteractionId,
+    /// What it is answered with.
+    pub(super) token: String,
+    /// What it was deferred as.
+    pub(super) deferred: Deferred,
+    /// Who acted.
+    pub(super) user: UserId,
+    /// Where.
+    pub(super) channel: ChannelId,
+}
+
+/// What an interaction was deferred as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Deferred {
+    /// As a message that is being thought about.
+    Message,
+    /// As a change of the message with the button.
+    Update,
+}
+
+/// What is being done, which decides what an error means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    Posting,
+    Repeatable,
+}
+
+impl Shared {
+    /// Carries out one delivery.
+    pub(super) async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+        let effect = &delivery.effect;
+        match &delivery.act {
+            Act::Post { to, message, thread_title } => {
+                let rendered = render::message(message, effect);
+                let posted = self.post(to, &rendered, thread_title.as_deref(), effect).await;
+                posted.map(Receipt::Posted).map_err(|error| failed(error, Doing::Posting))
+            }
+            Act::Update { message, to, .. } => {
+                let rendered = render::message(to, effect);
+                self.update(message, &rendered).await.map_err(|error| failed(error, Doing::Repeatable))?;
+                Ok(Receipt::Changed)
+            }
+            Act::Remove { message } => {
+                self.remove(message).await.map_err(|error| failed(error, Doing::Repeatable))?;
+                Ok(Receipt::Changed)
+            }
+            Act::Whisper { to, near, via, message } => {
+                self.whisper(to, near.as_ref(), via.as_ref(), message, effect)
+                    .await
+                    .map_err(|error| failed(error, Doing::Posting))?;
+                Ok(Receipt::Whispered)
+            }
+            Act::Hint { place, reply_to, message, .. } => {
+                let rendered = render::message(message, effect);
+                self.hint(place, reply_to, &rendered, effect).await.map_err(|error| failed(error, Doing::Posting))
+            }
+            Act::ReadThread { place, before } => {
+                self.read_thread(place, before).await.map_err(|error| failed(error, Doing::Repeatable))
+            }
+        }
+    }
+
+    /// Looks whether a delivery was carried out after all.
+    pub(super) async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
+        let effect = &delivery.effect;
+        let found = match &delivery.act {
+            Act::Whisper { .. } => return Ok(Some(Receipt::Whispered)),
+            Act::Update { .. } | Act::Remove { .. } | Act::ReadThread { .. } => return Ok(None),
+            Act::Post { to, message, .. } => {
+                let channel = to.root().unwrap_or_else(|| to.channel());
+                let rendered = render::message(message, effect);
+                let found = self.find_message(channel, &to.tenant, &rendered, delivery).await;
+                found.map(|found| found.map(Receipt::Posted))
+            }
+            Act::Hint { place, reply_to, message, .. } => {
+                let rendered = render::message(message, effect);
+                let found = self.find_message(&reply_to.channel, &place.tenant, &rendered, delivery).await;
+                found.map(|found| found.map(|message| stands(place, message)))
+            }
+        };
+        found.map_err(|error| failed(error, Doing::Repeatable))
+    }
+
+    async fn post(
+        &self,
+        to: &Place,
+        rendered: &Rendered,
+        title: Option<&str>,
+        effect: &EffectId,
+    ) -> Result<MessageRef, RestError> {
+        let Conversation::Thread { channel, root } = &to.at else {
+            let sent = self.send(channel_id(to.channel())?, rendered, effect, None).await?;
+            return reference(&to.tenant, &sent);
+        };
+        let (parent, thread) = (channel_id(channel)?, channel_id(root)?);
+        let likely_missing = title.is_some() && !self.directory.knows(thread);
+        let first = if likely_missing { None } else { Some(self.send(thread, rendered, effect, None).await) };
+        let sent = match first {
+            Some(Err(error)) if error.is(code::UNKNOWN_CHANNEL) => {
+                self.directory.forget_channel(thread);
+                None
+            }
+            Some(sent) => Some(sent?),
+            None => None,
+        };
+        let sent = match sent {
+            Some(sent) => sent,
+            None if self.start_thread(&to.tenant, parent, thread, title).await? => {
+                self.send(thread, rendered, effect, None).await?
+            }
+            None => {
+                tracing::error!(guild = to.tenant.id, "no room for another thread: answering in the channel");
+                self.send(parent, rendered, effect, Some(root)).await?
+            }
+        };
+        reference(&to.tenant, &sent)
+    }
+
+    /// Starts the thread under a message. `false`: the guild has no room for another, even after making some.
+    async fn start_thread(
+        &self,
+        tenant: &Tenant,
+        parent: ChannelId,
+        thread: ChannelId,
+        title: Option<&str>,
+    ) -> Result<bool, RestError> {
+        let root = MessageId::new(thread.get());
+        let route = Route::ChannelMessageThreads { channel_id: parent, message_id: root };
+        let name = render::thread_name(title.unwrap_or_default());
+        let body = json!({ "name": name, "auto_archive_duration": ARCHIVE_MINUTES });
+        let guild: Option<GuildId> = id(&tenant.id);
+        let mut made_room = false;
+        loop {
+            match self.rest.call(LightMethod::Post, route, &[], Some(&body)).await {
+                Err(error) if error.is(code::TOO_MANY_THREADS) => {
+                    if made_room || !self.archive_idlest(guild).await {
+                        return Ok(false);
+                    }
+                    made_room = true;
+                }
+                Err(error) if !error.is(code::THREAD_EXISTS) => return Err(error),
+                Ok(_) | Err(_) => {
+                    self.directory.learn(thread, guild, Some(parent));
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    /// Archives the thread of ours in which nothing was said for the longest time.
+    async fn archive_idlest(&self, guild: Option<GuildId>) -> bool {
+        let Some(guild) = guild else { return false };
+        let route = Route::GuildThreadsActive { guild_id: guild };
+        let Ok(active) = self.rest.call(LightMethod::Get, route, &[], None).await else { return false };
+        let me = self.me.to_string();
+        let threads = active["threads"].as_array().map_or(&[][..], Vec::as_slice);
+        let last = |thread: &&Value| {
+            let of = |field: &str| thread[field].as_str().and_then(|id| id.parse::<u64>().ok());
+            of("last_message_id").or_else(|| of("id"))
+        };
+        let idlest = threads.iter().filter(|thread| thread["owner_id"] == me).min_by_key(last);
+        let Some(thread) = idlest.and_then(|thread| id(thread["id"].as_str()?)) else { return false };
+        self.set_archived(thread, true).await.is_ok()
+    }
+
+    async fn set_archived(&self, thread: ChannelId, archived: bool) -> Result<(), RestError> {
+        let route = Route::Channel { channel_id: thread };
+        self.rest.call(LightMethod::Patch, route, &[], Some(&json!({ "archived": archived }))).await.map(drop)
+    }
+
+    /// Posts the parts of a message that do not stand yet; the last one is the answer.
+    async fn send(
+        &self,
+        channel: ChannelId,
+        rendered: &Rendered,
+        effect: &EffectId,
+        reply_to: Option<&str>,
+    ) -> Result<Value, RestError> {
+        let last = rendered.parts.len() - 1;
+        let mut sent = Value::Null;
+        for (at, text) in rendered.parts.iter().enumerate().skip(self.parts_done(effect).min(last)) {
+            let mut body = json!({
+                "content": text, "allowed_mentions": rendered.allowed_mentions(),
+                "nonce": nonce(effect, at), "enforce_nonce": true,
+            });
+            if at == last && !rendered.components.is_empty() {
+                body["components"] = Value::from(rendered.components.clone());
+            }
+            if let Some(message) = reply_to {
+                body["message_reference"] = json!({ "message_id": message, "fail_if_not_exists": false });
+            }
+            sent = self.create(channel, &body).await?;
+            if at < last {
+                self.note_part(effect, at + 1);
+            }
+        }
+        self.forget_parts(effect);
+        Ok(sent)
+    }
+
+    /// Posting wakes an archived thread, but for a locked one, which is woken first.
+    async fn create(&self, channel: ChannelId, body: &Value) -> Result<Value, RestError> {
+        let route = Route::ChannelMessages { channel_id: channel };
+        match self.rest.call(LightMethod::Post, route, &[], Some(body)).await {
+            Err(error) if error.is(code::ARCHIVED) => {
+                self.set_archived(channel, false).await?;
+                self.rest.call(LightMethod::Post, route, &[], Some(body)).await
+            }
+            other => other,
+        }
+    }
+
+    async fn update(&self, message: &MessageRef, rendered: &Rendered) -> Result<(), RestError> {
+        let (channel_id, message_id) = address(message)?;
+        let body = json!({
+            "content": rendered.cut_to_one(), "components": rendered.components,
+            "allowed_mentions": rendered.allowed_mentions(),
+        });
+        let route = Route::ChannelMessage { channel_id, message_id };
+        self.in_archive_too(channel_id, LightMethod::Patch, route, Some(&body)).await
+    }
+
+    async fn remove(&self, message: &MessageRef) -> Result<(), RestError> {
+        let (channel_id, message_id) = address(message)?;
+        let route = Route::ChannelMessage { channel_id, message_id };
+        match self.in_archive_too(channel_id, LightMethod::Delete, route, None).await {
+            Err(error) if error.is(code::UNKNOWN_MESSAGE) || error.is(code::UNKNOWN_CHANNEL) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Changes something in a thread that may be archived: then it is woken for the moment.
+    async fn in_archive_too(
+        &self,
+        channel: ChannelId,
+        method: LightMethod,
+        route: Route<'_>,
+        body: Option<&Value>,
+    ) -> Result<(), RestError> {
+        match self.rest.call(method, route, &[], body).await {
+            Err(error) if error.is(code::ARCHIVED) => {
+                self.set_archived(channel, false).await?;
+                let changed = self.rest.call(method, route, &[], body).await;
+                if let Err(error) = self.set_archived(channel, true).await {
+                    // Discord archives it by itself after a while.
+                    tracing::debug!(%error, "a thread stays awake");
+                }
+                changed.map(drop)
+            }
+            other => other.map(drop),
+        }
+    }
+
+    async fn whisper(
+        &self,
+        to: &PersonRef,
+        near: Option<&Place>,
+        via: Option<&ReplyHandle>,
+        message: &Message,
+        effect: &EffectId,
+    ) -> Result<(), RestError> {
+        let rendered = render::message(message, effect);
+        if let Some(handle) = via.and_then(|via| serde_json::from_str::<Handle>(&via.0).ok()) {
+            match self.answer(&handle, &rendered, effect).await {
+                Err(error) if is_expired(&error) => {}
+                other => return other,
+            }
+        }
+        let direct = near.filter(|near| near.is_direct()).map(|near| channel_id(near.channel())).transpose()?;
+        let direct = match direct {
+            Some(direct) => direct,
+            None => self.open_direct(to).await?,
+        };
+        self.send(direct, &rendered, effect, None).await.map(drop)
+    }
+
+    /// Answers an interaction, seen by the person who acted alone.
+    pub(super) async fn answer(
+        &self,
+        handle: &Handle,
+        rendered: &Rendered,
+        effect: &EffectId,
+    ) -> Result<(), RestError> {
+        let age = self.clock.now().duration_since(time_of(handle.id.get()));
+        if age > SignedDuration::try_from(limits::INTERACTION_TOKEN).unwrap_or(SignedDuration::MAX) {
+            return Err(RestError::Refused {
+                status: 404,
+                code: code::UNKNOWN_WEBHOOK,
+                message: "the interaction has expired".to_owned(),
+            });
+        }
+        let last = rendered.parts.len() - 1;
+        let token = handle.token.as_str();
+        for (at, text) in rendered.parts.iter().enumerate().skip(self.parts_done(effect).min(last)) {
+            let mut body = json!({ "content": text, "allowed_mentions": rendered.allowed_mentions() });
+            if at == last && !rendered.components.is_empty() {
+                body["components"] = Value::from(rendered.components.clone());
+            }
+            if handle.deferred == Deferred::Message && !self.is_answered(handle.id) {
+                let route = Route::WebhookOriginalInteractionResponse { application_id: handle.application, token };
+                self.rest.call(LightMethod::Patch, route, &[], Some(&body)).await?;
+                self.note_answered(handle.id);
+            } else {
+                body["flags"] = json!(EPHEMERAL);
+                let route = Route::WebhookFollowupMessages { application_id: handle.application, token };
+                self.rest.call(LightMethod::Post, route, &[], Some(&body)).await?;
+            }
+            if at < last {
+                self.note_part(effect, at + 1);
+            }
+        }
+        self.forget_parts(effect);
+        Ok(())
+    }
+
+    async fn open_direct(&self, to: &PersonRef) -> Result<ChannelId, RestError> {
+        let user: UserId = id(&to.id).filter(|_| to.platform == PlatformName::Discord).ok_or_else(no_id)?;
+        if let Some(direct) = self.directory.direct_with(user) {
+            return Ok(direct);
+        }
+        let body = json!({ "recipient_id": to.id });
+        let opened = self.rest.call(LightMethod::Post, Route::UserMeDmChannels, &[], Some(&body)).await;
+        // Nothing was said yet, whatever became of it.
+        let opened = opened.map_err(|error| match error {
+            RestError::Unknown(why) => RestError::Temporary(why),
+            other => other,
+        })?;
+        let direct = channel_id(opened["id"].as_str().unwrap_or_default())?;
+        self.directory.learn_direct(user, direct);
+        self.directory.learn(direct, None, None);
+        Ok(direct)
+    }
+
+    async fn hint(
+        &self,
+        place: &Place,
+        reply_to: &MessageRef,
+        rendered: &Rendered,
+        effect: &EffectId,
+    ) -> Result<Receipt, RestError> {
+        let reply = (!place.is_direct()).then_some(reply_to.id.as_str());
+        let sent = self.send(channel_id(&reply_to.channel)?, rendered, effect, reply).await?;
+        Ok(stands(place, reference(&place.tenant, &sent)?))
+    }
+
+    async fn read_thread(&self, place: &Place, before: &MessageRef) -> Result<Receipt, RestError> {
+        let channel = channel_id(place.root().unwrap_or_else(|| place.channel()))?;
+        let query = [("before", before.id.clone()), ("limit", PAGE.to_string())];
+        let route = Route::ChannelMessages { channel_id: channel };
+        let page = match self.rest.call(LightMethod::Get, route, &query, None).await {
+            Err(error) if error.is(code::UNKNOWN_CHANNEL) => Value::Null,
+            other => other?,
+        };
+        let Value::Array(mut page) = page else { return Ok(Receipt::Read(Vec::new(), false)) };
+        let truncated = page.len() >= PAGE;
+        if let Some(root) = place.root()
+            && !truncated
+        {
+            let route = Route::ChannelMessage {
+                channel_id: channel_id(place.channel())?,
+                message_id: MessageId::new(channel_id(root)?.get()),
+            };
+            match self.rest.call(LightMethod::Get, route, &[], None).await {
+                Ok(starter) => page.push(starter),
+                // The thread was started without a message, or its message is gone.
+                Err(error) if error.is_status(404) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let guild: Option<GuildId> = id(&place.tenant.id);
+        let reader = self.reader();
+        let said = |message: Value| -> Option<Said> {
+            let Some(message) = lenient(message, guild) else {
+                self.count_unreadable("a message of a thread");
+                return None;
+            };
+            let parent = Place {
+                tenant: place.tenant.clone(),
+                at: Conversation::Channel { channel: place.channel().to_owned() },
+            };
+            let is_in_thread = message.channel_id.to_string() != place.channel() || place.root().is_none();
+            reader.said(&message, if is_in_thread { place.clone() } else { parent })
+        };
+        Ok(Receipt::Read(page.into_iter().rev().filter_map(said).collect(), truncated))
+    }
+
+    /// Looks through what was posted since the effect was decided, and notes which parts stand.
+    async fn find_message(
+        &self,
+        channel: &str,
+        tenant: &Tenant,
+        rendered: &Rendered,
+        delivery: &Delivery,
+    ) -> Result<Option<MessageRef>, RestError> {
+        let route = Route::ChannelMessages { channel_id: channel_id(channel)? };
+        let since = delivery.since.checked_sub(CLOCK_SKEW).unwrap_or(delivery.since);
+        let mut after = snowflake_at(since);
+        let last = rendered.parts.len() - 1;
+        let mut done = 0;
+        for _ in 0..PAGES {
+            let query = [("after", after.to_string()), ("limit", PAGE.to_string())];
+            let page = match self.rest.call(LightMethod::Get, route, &query, None).await {
+                // A thread that was not even started.
+                Err(error) if error.is(code::UNKNOWN_CHANNEL) => return Ok(None),
+                other => other?,
+            };
+            let page = page.as_array().map_or(&[][..], Vec::as_slice);
+            for message in page.iter().rev().filter(|message| message["author"]["id"] == self.me.to_string()) {
+                let content = message["content"].as_str().unwrap_or_default().trim();
+                let is_marked = custom_ids(message).any(|id| render::is_marked(id, &delivery.effect));
+                if is_marked || (rendered.components.is_empty() && content == rendered.parts[last].trim()) {
+                    self.forget_parts(&delivery.effect);
+                    return reference(tenant, message).map(Some);
+                }
+                if done < last && content == rendered.parts[done].trim() {
+                    done += 1;
+                }
+            }
+            let newest = page.iter().filter_map(|message| message["id"].as_str()?.parse::<u64>().ok()).max();
+            match newest {
+                Some(newest) if page.len() >= PAGE => after = newest,
+                Some(_) | None => break,
+            }
+        }
+        if done > 0 {
+            self.note_part(&delivery.effect, done);
+        }
+        Ok(None)
+    }
+
+    /// Counts something that cannot be read, and says so.
+    pub(super) fn count_unreadable(&self, what: &str) {
+        let count = self.unreadable.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+        tracing::error!(what, count, "Discord sent something that cannot be read");
+    }
+
+    fn parts_done(&self, effect: &EffectId) -> usize {
+        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.parts.get(effect).copied().unwrap_or(0)
+    }
+
+    fn note_part(&self, effect: &EffectId, done: usize) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if progress.parts.len() >= REMEMBERED {
+            progress.parts.clear();
+        }
+        progress.parts.insert(effect.clone(), done);
+    }
+
+    fn forget_parts(&self, effect: &EffectId) {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).parts.remove(effect);
+    }
+
+    fn is_answered(&self, interaction: InteractionId) -> bool {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).answered.contains(&interaction)
+    }
+
+    fn note_answered(&self, interaction: InteractionId) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if progress.answered.len() >= REMEMBERED {
+            progress.answered.clear();
+        }
+        progress.answered.insert(interaction);
+    }
+
+    /// The accounts with a role. Where Discord does not list them, those that events have shown with it and that still
+    /// have it.
+    pub(super) async fn members(&self, group: &str) -> Result<Vec<PersonRef>, DeliveryError> {
+        let Some(role) = id(group) else {
+            return Err(DeliveryError::Permanent {
+                reason: Undeliverable::Gone,
+                detail: format!("{group:?} is no id of a role"),
+            });
+        };
+        let mut members = HashSet::new();
+        if self.lists_members {
+            for guild in self.served_guilds().await.map_err(|error| failed(error, Doing::Repeatable))? {
+                let listed = self.list_members(guild, group).await;
+                members.extend(listed.map_err(|error| failed(error, Doing::Repeatable))?);
+            }
+        } else {
+            for (guild, user) in self.directory.seen_with(role) {
+                if self.serves(Some(guild)) && self.still_has(guild, user, group).await {
+                    members.insert(user);
+                }
+            }
+        }
+        Ok(members.into_iter().map(directory::account).collect())
+    }
+
+    /// The guilds that are served, even before the gateway has told of them.
+    pub(super) async fn served_guilds(&self) -> Result<Vec<GuildId>, RestError> {
+        if !self.guilds.is_empty() {
+            return Ok(self.guilds.iter().copied().collect());
+        }
+        let known = self.directory.guilds();
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        let listed = self.rest.call_patiently(LightMethod::Get, Route::UserMeGuilds, &[], None).await?;
+        let listed = listed.as_array().map_or(&[][..], Vec::as_slice);
+        Ok(listed.iter().filter_map(|guild| id(guild["id"].as_str()?)).collect())
+    }
+
+    async fn list_members(&self, guild: GuildId, role: &str) -> Result<Vec<UserId>, RestError> {
+        const MEMBERS: usize = 1_000;
+        let mut found = Vec::new();
+        let mut after = "0".to_owned();
+        loop {
+            let query = [("limit", MEMBERS.to_string()), ("after", after)];
+            let route = Route::GuildMembers { guild_id: guild };
+            let page = self.rest.call_patiently(LightMethod::Get, route, &query, None).await?;
+            let page = page.as_array().map_or(&[][..], Vec::as_slice);
+            for member in page.iter().filter(|member| has_role(member, role)) {
+                found.extend(member["user"]["id"].as_str().and_then(id::<UserId>));
+            }
+            let last = page.last().and_then(|member| member["user"]["id"].as_str());
+            match last {
+                Some(last) if page.len() >= MEMBERS => after = last.to_owned(),
+                Some(_) | None => return Ok(found),
+            }
+        }
+    }
+
+    async fn still_has(&self, guild: GuildId, user: UserId, role: &str) -> bool {
+        let route = Route::GuildMember { guild_id: guild, user_id: user };
+        match self.rest.call_patiently(LightMethod::Get, route, &[], None).await {
+            Ok(member) => has_role(&member, role),
+            Err(error) => !error.is_status(404),
+        }
+    }
+}
+
+fn has_role(member: &Value, role: &str) -> bool {
+    member["roles"].as_array().is_some_and(|roles| roles.iter().any(|it| it == role))
+}
+
+/// Where a hint stands, and for how long.
+fn stands(place: &Place, message: MessageRef) -> Receipt {
+    if place.is_direct() { Receipt::Posted(message) } else { Receipt::PostedBriefly(message, HINT_STANDS) }
+}
+
+/// At most 25 characters, the same for every try: the part, then the end of the effect's id (whose beginning is the same
+/// for years).
+fn nonce(effect: &EffectId, part: usize) -> String {
+    let part = char::from_digit(u32::try_from(part % 36).unwrap_or(0), 36).unwrap_or('0');
+    let tail: Vec<char> = effect.0.chars().rev().take(limits::NONCE_CHARS - 1).collect();
+    std::iter::once(part).chain(tail.into_iter().rev()).collect()
+}
+
+fn custom_ids(message: &Value) -> impl Iterator<Item = &str> {
+    let rows = message["components"].as_array().map_or(&[][..], Vec::as_slice);
+    let inner = rows.iter().flat_map(|row| row["components"].as_array().map_or(&[][..], Vec::as_slice));
+    inner.filter_map(|component| component["custom_id"].as_str())
+}
+
+fn reference(tenant: &Tenant, sent: &Value) -> Result<MessageRef, RestError> {
+    let of = |field: &str| sent[field].as_str().map(str::to_owned);
+    match (of("channel_id"), of("id")) {
+        (Some(channel), Some(id)) => Ok(MessageRef { tenant: tenant.clone(), channel, id }),
+        _ => Err(RestError::Unknown("the answer names no message".to_owned())),
+    }
+}
+
+fn address(message: &MessageRef) -> Result<(ChannelId, MessageId), RestError> {
+    Ok((channel_id(&message.channel)?, id(&message.id).ok_or_else(no_id)?))
+}
+
+fn channel_id(text: &str) -> Result<ChannelId, RestError> {
+    id(text).ok_or_else(no_id)
+}
+
+fn no_id() -> RestError {
+    RestError::Refused { status: 404, code: 0, message: "this is no id of Discord's".to_owned() }
+}
+
+fn is_expired(error: &RestError) -> bool {
+    [code::UNKNOWN_WEBHOOK, code::UNKNOWN_INTERACTION, code::INVALID_WEBHOOK_TOKEN]
+        .into_iter()
+        .any(|expired| error.is(expired))
+}
+
+fn failed(error: RestError, doing: Doing) -> DeliveryError {
+    let detail = error.to_string();
+    let reason = match error {
+        RestError::RateLimited { retry_after, global } => return DeliveryError::RateLimited { retry_after, global },
+        RestError::Temporary(why) => return DeliveryError::Temporary(why),
+        RestError::Unknown(why) if doing == Doing::Posting => return DeliveryError::Unknown(why),
+        RestError::Unknown(why) => return DeliveryError::Temporary(why),
+        RestError::Refused { status, code, .. } => match (code, status) {
+            (code::CANNOT_MESSAGE_USER | code::NO_MUTUAL_GUILDS, _) => Undeliverable::DirectClosed,
+            (code::MISSING_ACCESS | code::THREAD_LOCKED | code::ARCHIVED, _) => Undeliverable::ChannelClosed,
+            (code::MISSING_PERMISSIONS, _) if doing == Doing::Posting => Undeliverable::ChannelClosed,
+            (code::UNKNOWN_CHANNEL | code::UNKNOWN_MESSAGE | code::UNKNOWN_USER, _) | (_, 404) => Undeliverable::Gone,
+            (_, 403) => Undeliverable::NotPermitted,
+            (_, 400 | 405 | 413) => Undeliverable::Invalid,
+            _ => return DeliveryError::Temporary(detail),
+        },
+    };
+    DeliveryError::Permanent { reason, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonces_are_short_and_differ_by_part_and_effect() {
+        let effect = EffectId("01JD9GJ2V4M8Q3B7Z5T6W1X0CY".to_owned());
+        assert_eq!(nonce(&effect, 0), "0JD9GJ2V4M8Q3B7Z5T6W1X0CY");
+        assert_eq!(nonce(&effect, 0).len(), limits::NONCE_CHARS);
+        assert_ne!(nonce(&effect, 0), nonce(&effect, 1));
+    }
+
+    #[test]
+    fn refusals_tell_the_core_why() {
+        let refused = |status, code| RestError::Refused { status, code, message: "no".to_owned() };
+        let reason = |status, code, doing| match failed(refused(status, code), doing) {
+            DeliveryError::Permanent { reason, .. } => Some(reason),
+            _ => None,
+        };
+        assert_eq!(reason(403, 50_007, Doing::Posting), Some(Undeliverable::DirectClosed));
+        assert_eq!(reason(403, 50_001, Doing::Posting), Some(Undeliverable::ChannelClosed));
+        assert_eq!(reason(403, 50_013, Doing::Repeatable), Some(Undeliverable::NotPermitted));
+        assert_eq!(reason(404, 10_008, Doing::Repeatable), Some(Undeliverable::Gone));
+        assert_eq!(reason(400, 50_035, Doing::Posting), Some(Undeliverable::Invalid));
+        let unknown = || RestError::Unknown("cut".to_owned());
+        assert!(matches!(failed(unknown(), Doing::Posting), DeliveryError::Unknown(_)));
+        assert!(matches!(failed(unknown(), Doing::Repeatable), DeliveryError::Temporary(_)));
+    }
+}

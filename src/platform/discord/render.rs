@@ -1,0 +1,460 @@
+//! What the bot says, as Discord's markdown and components.
+//!
+//! People's words are neutralised by zero-width spaces alone, so that they read and copy as they were written: nobody is
+//! pinged, nothing is dressed as a link, and nothing of theirs reaches into the bot's own words.
+//!
+//! Sources: <https://docs.discord.com/developers/reference#message-formatting>,
+//! <https://docs.discord.com/developers/components/reference>.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::{Value, json};
+
+use crate::domain::ids::{EffectId, PlatformName};
+use crate::domain::limits::discord as limits;
+use crate::domain::message::{Control, Message, Span, Style};
+
+/// Breaks what Discord would read as more than text.
+const ZERO_WIDTH: char = '\u{200b}';
+const FENCE: &str = "```";
+/// People that one message may ping (Discord's limit of `allowed_mentions.users`).
+const PINGS: usize = 100;
+const OPTION_CHARS: usize = 100;
+const PLACEHOLDER_CHARS: usize = 150;
+
+/// A message, ready to be sent: in several parts if it is long, the controls under the last one.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Rendered {
+    /// Texts, each short enough, none empty.
+    pub(super) parts: Vec<String>,
+    /// Rows of buttons and menus.
+    pub(super) components: Vec<Value>,
+    pings: Vec<String>,
+}
+
+impl Rendered {
+    /// Whom the message pings, and nobody else.
+    pub(super) fn allowed_mentions(&self) -> Value {
+        json!({ "parse": [], "users": self.pings, "replied_user": false })
+    }
+
+    /// The whole in one text, cut if it is too long: for messages that stand already.
+    pub(super) fn cut_to_one(&self) -> String {
+        match self.parts.as_slice() {
+            [only] => only.clone(),
+            parts => {
+                let mut text = parts.concat();
+                cut(&mut text, limits::TEXT_CHARS - FENCE.len() - 2);
+                text.push('…');
+                if text.matches(FENCE).count() % 2 == 1 {
+                    text.push_str("\n```");
+                }
+                text
+            }
+        }
+    }
+}
+
+/// Renders a message; its controls carry the effect's mark.
+pub(super) fn message(message: &Message, effect: &EffectId) -> Rendered {
+    let mut text = String::new();
+    let mut pings = Vec::new();
+    for (at, line) in message.lines.iter().enumerate() {
+        if at > 0 {
+            text.push('\n');
+        }
+        for span in &line.0 {
+            push_span(&mut text, span, &mut pings);
+        }
+    }
+    let mut parts = split(text.trim());
+    if parts.is_empty() {
+        // Discord takes no message without text.
+        parts.push(ZERO_WIDTH.to_string());
+    }
+    Rendered { parts, components: rows(&message.controls, effect), pings }
+}
+
+/// The mark in the `custom_id`s of the effect's message.
+pub(super) fn is_marked(custom_id: &str, effect: &EffectId) -> bool {
+    custom_id.split_once('~').is_some_and(|(_, mark)| mark.ends_with(&effect.0))
+}
+
+/// The name of a thread, from people's words.
+pub(super) fn thread_name(title: &str) -> String {
+    let plain: String = title.chars().map(|c| if c.is_control() || is_bidi_control(c) { ' ' } else { c }).collect();
+    let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut name = MASS_MENTION.replace_all(&plain, format!("@{ZERO_WIDTH}$1")).into_owned();
+    cut(&mut name, limits::THREAD_NAME_CHARS);
+    if name.trim().is_empty() { "request".to_owned() } else { name }
+}
+
+/// People's words, neutralised: without its zero-width spaces it begins with the words as they are; behind them stands
+/// only what closes a code block or a change of direction that they left open.
+pub(super) fn quoted(words: &str) -> String {
+    let mut text = String::with_capacity(words.len() + 16);
+    let mut line_start = true;
+    for (at, c) in words.char_indices() {
+        text.push(c);
+        if wakes(c, &words[at + c.len_utf8()..], line_start) {
+            text.push(ZERO_WIDTH);
+        }
+        line_start = c == '\n';
+    }
+    if text.matches(FENCE).count() % 2 == 1 {
+        text.push_str("\n```");
+    }
+    text.extend(missing_closers(words));
+    if text.ends_with(['@', '<', ']']) {
+        text.push(ZERO_WIDTH);
+    }
+    text
+}
+
+static MASS_MENTION: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("(?i)@(everyone|here)").expect("the pattern is valid"));
+
+/// Whether Discord would read a character together with what follows as more than text. (`>>>` would take everything up
+/// to the end of the message into the quotation.)
+fn wakes(c: char, rest: &str, line_start: bool) -> bool {
+    let goes_on = |word: &str| rest.get(..word.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(word));
+    match c {
+        '@' => goes_on("everyone") || goes_on("here"),
+        '<' => rest.starts_with(['@', '#', ':', '/']) || ["a:", "t:", "id:", "sound:"].into_iter().any(goes_on),
+        ']' => rest.starts_with('('),
+        '>' => line_start && rest.starts_with(">>"),
+        _ => false,
+    }
+}
+
+fn push_span(text: &mut String, span: &Span, pings: &mut Vec<String>) {
+    match span {
+        Span::Said(words) => push_own(text, words),
+        Span::Strong(words) if words.trim().is_empty() => {}
+        Span::Strong(words) => {
+            text.push_str("**");
+            push_own(text, words);
+            text.push_str("**");
+        }
+        Span::Quoted(words) => {
+            if text.ends_with(['@', '<', ']']) {
+                text.push(ZERO_WIDTH);
+            }
+            text.push_str(&quoted(words));
+        }
+        Span::Ping(person) => {
+            let is_id = !person.id.is_empty() && person.id.bytes().all(|byte| byte.is_ascii_digit());
+            if person.platform == PlatformName::Discord && is_id {
+                text.push_str(&format!("<@{}>", person.id));
+                if pings.len() < PINGS && !pings.contains(&person.id) {
+                    pings.push(person.id.clone());
+                }
+            }
+        }
+        Span::Link { to, label } if to.tenant.platform == PlatformName::Discord => {
+            let label = label.replace(['[', ']'], "");
+            let address = format!("https://discord.com/channels/{}/{}/{}", to.tenant.id, to.channel, to.id);
+            text.push_str(&format!("[{}]({address})", label.trim()));
+        }
+        Span::Link { label, .. } => push_own(text, label),
+        Span::In { place, .. } if place.platform() == PlatformName::Discord && !place.is_direct() => {
+            text.push_str(&format!("<#{}>", place.channel()));
+        }
+        // A label may be the name that people gave to a channel.
+        Span::In { label, .. } => text.push_str(&quoted(label)),
+        Span::Ago(then) => text.push_str(&format!("<t:{}:R>", then.as_second())),
+    }
+}
+
+fn push_own(text: &mut String, words: &str) {
+    text.push_str(&MASS_MENTION.replace_all(words, format!("@{ZERO_WIDTH}$1")));
+}
+
+fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}')
+}
+
+/// What ends the embeddings, overrides and isolates that are left open, innermost first.
+fn missing_closers(words: &str) -> impl Iterator<Item = char> {
+    const POP_EMBEDDING: char = '\u{202c}';
+    const POP_ISOLATE: char = '\u{2069}';
+    let mut open = Vec::new();
+    for c in words.chars() {
+        match c {
+            '\u{202a}' | '\u{202b}' | '\u{202d}' | '\u{202e}' => open.push(POP_EMBEDDING),
+            '\u{2066}'..='\u{2068}' => open.push(POP_ISOLATE),
+            POP_EMBEDDING if open.last() == Some(&POP_EMBEDDING) => {
+                open.pop();
+            }
+            POP_ISOLATE => {
+                // Ending an isolate ends what was opened within it.
+                if let Some(at) = open.iter().rposition(|closer| *closer == POP_ISOLATE) {
+                    open.truncate(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    open.into_iter().rev()
+}
+
+/// Cuts a text into parts that Discord takes, at the ends of lines or words where there are some. A code block that is
+/// cut is closed and opened again; but for that, the parts together are the text. Blank parts are left out.
+fn split(text: &str) -> Vec<String> {
+    const REPAIR: usize = 4;
+    let mut parts = Vec::new();
+    let mut rest = text;
+    let mut in_code = false;
+    while !rest.is_empty() {
+        let opening = if in_code { "```\n" } else { "" };
+        let room = limits::TEXT_CHARS - opening.len();
+        let taken = if length(rest) <= room { rest.len() } else { cut_at(rest, room - REPAIR) };
+        let (head, tail) = rest.split_at(taken);
+        rest = tail;
+        let mut part = format!("{opening}{head}");
+        in_code = part.matches(FENCE).count() % 2 == 1;
+        if in_code && !rest.is_empty() {
+            part.push_str("\n```");
+        }
+        if !head.trim().is_empty() {
+            parts.push(part);
+        }
+    }
+    parts
+}
+
+/// Where to cut a text that is longer than `most`: after a line, a word, or anywhere.
+fn cut_at(text: &str, most: usize) -> usize {
+    let hard = prefix(text, most);
+    let head = &text[..hard];
+    let good = |at: Option<usize>| at.map(|at| at + 1).filter(|at| *at > hard / 2);
+    let cut = good(head.rfind('\n')).or_else(|| good(head.rfind(' '))).unwrap_or(hard);
+    // A cut between backticks or behind a backslash would change what they mean.
+    let before = head[..cut].trim_end_matches(['`', '\\', ZERO_WIDTH]).len();
+    if before > hard / 2 { before } else { cut }
+}
+
+fn cut(text: &mut String, most: usize) {
+    let at = prefix(text, most);
+    text.truncate(at);
+}
+
+/// Bytes of the longest beginning of at most `most` characters, as Discord may count them: code points of UTF-16.
+fn prefix(text: &str, most: usize) -> usize {
+    let mut used = 0;
+    for (at, c) in text.char_indices() {
+        used += c.len_utf16();
+        if used > most {
+            return at;
+        }
+    }
+    text.len()
+}
+
+fn length(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+fn rows(controls: &[Control], effect: &EffectId) -> Vec<Value> {
+    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let mut open_row = false;
+    for (index, control) in controls.iter().enumerate() {
+        let Some(component) = component(control, index, effect) else { continue };
+        let is_button = matches!(control, Control::Button { .. });
+        match rows.last_mut() {
+            Some(row) if is_button && open_row && row.len() < limits::BUTTONS_PER_ROW => row.push(component),
+            _ => rows.push(vec![component]),
+        }
+        open_row = is_button;
+    }
+    if rows.len() > limits::ROWS {
+        tracing::error!(rows = rows.len(), "a message has more rows of controls than Discord shows");
+        rows.truncate(limits::ROWS);
+    }
+    rows.into_iter().map(|row| json!({ "type": 1, "components": row })).collect()
+}
+
+fn component(control: &Control, index: usize, effect: &EffectId) -> Option<Value> {
+    let custom_id = format!("{}~{index}{effect}", control.does());
+    match control {
+        Control::Button { label, style, .. } => {
+            let style = match style {
+                Style::Primary => 1,
+                Style::Plain => 2,
+                Style::Danger => 4,
+            };
+            let label = shortened(label, limits::BUTTON_CHARS);
+            Some(json!({ "type": 2, "style": style, "label": label, "custom_id": custom_id }))
+        }
+        Control::Choice { options, .. } if options.is_empty() => None,
+        Control::Choice { label, options, .. } => {
+            let options: Vec<Value> = options
+                .iter()
+                .take(limits::OPTIONS)
+                .map(|(label, value)| {
+                    json!({ "label": shortened(label, OPTION_CHARS), "value": shortened(value, OPTION_CHARS) })
+                })
+                .collect();
+            let placeholder = shortened(label, PLACEHOLDER_CHARS);
+            Some(json!({ "type": 3, "custom_id": custom_id, "placeholder": placeholder, "options": options }))
+        }
+        Control::People { label, .. } => {
+            let placeholder = shortened(label, PLACEHOLDER_CHARS);
+            Some(json!({ "type": 5, "custom_id": custom_id, "placeholder": placeholder }))
+        }
+    }
+}
+
+/// At most so many characters, the last an ellipsis where something was cut.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    let mut short = text.to_owned();
+    if length(text) > most {
+        cut(&mut short, most.saturating_sub(1));
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::action::Action;
+    use crate::domain::ids::{PersonRef, TicketKey};
+    use crate::domain::message::Line;
+
+    /// What Discord would act on: mentions, tokens, masked links.
+    static LIVE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"@everyone|@here|<@[!&]?\d|<#\d|<a?:\w+:\d|<t:-?\d|</\w|<id:\w|\]\(").expect("the pattern is valid")
+    });
+
+    fn effect() -> EffectId {
+        EffectId("01JD9GJ2V4M8Q3B7Z5T6W1X0CY".to_owned())
+    }
+
+    fn bare(text: &str) -> String {
+        text.replace(ZERO_WIDTH, "")
+    }
+
+    fn nasty() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            Just("@everyone".to_owned()),
+            Just("@".to_owned()),
+            Just("here".to_owned()),
+            Just("<".to_owned()),
+            Just("<@123>".to_owned()),
+            Just("<@&5>".to_owned()),
+            Just("<#9>".to_owned()),
+            Just("<a:x:1>".to_owned()),
+            Just("<t:1:R>".to_owned()),
+            Just("</desk:1>".to_owned()),
+            Just("<id:browse>".to_owned()),
+            Just("[bank](https://evil.example)".to_owned()),
+            Just("]".to_owned()),
+            Just("(x)".to_owned()),
+            Just("```".to_owned()),
+            Just("\n>>> ".to_owned()),
+            Just("\u{202e}".to_owned()),
+            Just("\u{2066}".to_owned()),
+            Just("\u{2069}".to_owned()),
+            Just("👩‍💻".to_owned()),
+            Just("مرحبا".to_owned()),
+            "[ -~\n]{0,12}",
+            "\\PC{0,6}",
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| bare(&pieces.concat()))
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_of_peoples_words_is_live(one in nasty(), other in nasty()) {
+            let line = Line(vec![
+                Span::Said("by @".to_owned()),
+                Span::Quoted(one),
+                Span::Quoted(other),
+                Span::Said("(so they said)".to_owned()),
+            ]);
+            let rendered = message(&Message::new([line]), &effect());
+            for part in &rendered.parts {
+                prop_assert!(!LIVE.is_match(part), "{part}");
+            }
+            prop_assert_eq!(&rendered.allowed_mentions()["users"], &json!([]));
+        }
+
+        #[test]
+        fn the_words_are_all_there(words in nasty()) {
+            let text = quoted(&words);
+            prop_assert!(bare(&text).starts_with(&words));
+            let behind = bare(&text)[words.len()..].replace("\n```", "");
+            prop_assert!(behind.chars().all(is_bidi_control), "{behind:?}");
+            prop_assert_eq!(text.matches(FENCE).count() % 2, 0);
+        }
+
+        #[test]
+        fn long_texts_come_whole_in_parts_that_discord_takes(words in nasty(), times in 1_usize..60) {
+            let words = words.replace('`', "'").repeat(times);
+            let whole = quoted(&words);
+            let parts = split(whole.trim());
+            prop_assert!(parts.iter().all(|part| length(part) <= limits::TEXT_CHARS && !part.trim().is_empty()));
+            let squeezed = |text: &str| text.split_whitespace().collect::<String>();
+            prop_assert_eq!(squeezed(&parts.concat()), squeezed(&whole));
+        }
+    }
+
+    #[test]
+    fn a_cut_code_block_goes_on_in_the_next_part() {
+        let code = format!("look:\n```\n{}```\ndone", "let x = 1;\n".repeat(360));
+        let parts = split(&code);
+        assert!(parts.len() > 1);
+        for part in &parts {
+            assert!(length(part) <= limits::TEXT_CHARS);
+            assert_eq!(part.matches(FENCE).count() % 2, 0, "{part}");
+        }
+        let whole = parts.concat().replace("\n``````\n", "");
+        assert_eq!(whole.matches("let x = 1;").count(), 360);
+        assert!(whole.ends_with("```\ndone"));
+    }
+
+    #[test]
+    fn spans_become_markdown() {
+        let tenant = crate::domain::ids::Tenant { platform: PlatformName::Discord, id: "7".to_owned() };
+        let to = crate::domain::ids::MessageRef { tenant, channel: "8".to_owned(), id: "9".to_owned() };
+        let line = Line(vec![
+            Span::Strong("IT-1".to_owned()),
+            Span::Said(" @everyone ".to_owned()),
+            Span::Ping(PersonRef::new(PlatformName::Discord, "42")),
+            Span::Ping(PersonRef::new(PlatformName::Slack, "U1")),
+            Span::Said(" ".to_owned()),
+            Span::Link { to, label: "there".to_owned() },
+        ]);
+        let rendered = message(&Message::new([line]), &effect());
+        let text = "**IT-1** @\u{200b}everyone <@42> [there](https://discord.com/channels/7/8/9)";
+        assert_eq!(rendered.parts, [text]);
+        assert_eq!(rendered.allowed_mentions(), json!({ "parse": [], "users": ["42"], "replied_user": false }));
+    }
+
+    #[test]
+    fn controls_become_rows_and_carry_the_mark() {
+        let key = TicketKey::new("IT", 1);
+        let does = Control::button("x", Action::Assign, &key).does().clone();
+        let mut controls: Vec<Control> = (0..6).map(|_| Control::button("Take it", Action::Take, &key)).collect();
+        controls.insert(1, Control::People { label: "Whom?".to_owned(), does });
+        let rendered = message(&Message::said("x").with(controls), &effect());
+        let sizes: Vec<usize> =
+            rendered.components.iter().filter_map(|row| row["components"].as_array().map(Vec::len)).collect();
+        assert_eq!(sizes, [1, 1, 5]);
+        let id = rendered.components[0]["components"][0]["custom_id"].as_str().unwrap_or_default();
+        assert_eq!(id, "take:IT-1~001JD9GJ2V4M8Q3B7Z5T6W1X0CY");
+        assert!(is_marked(id, &effect()));
+        assert!(!is_marked(id, &EffectId("01JD9GJ2V4M8Q3B7Z5T6W1X0CZ".to_owned())));
+    }
+
+    #[test]
+    fn thread_names_are_plain_and_short() {
+        assert_eq!(thread_name("  printer\non 3\u{202e} "), "printer on 3");
+        assert_eq!(thread_name("\n"), "request");
+        assert_eq!(length(&thread_name(&"ab ".repeat(100))), 100);
+    }
+}

@@ -1,0 +1,179 @@
+//! What an operator must mend, in plain words.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+
+use super::api::{CallError, token};
+use super::directory::display_name;
+use super::manifest::SCOPES;
+use super::{SlackMode, Workspace};
+use crate::platform::{Finding, Verdict, Wanted};
+
+const REINSTALL: &str = "add what is missing under OAuth & Permissions (or take the manifest of `deskbell manifest slack`), \
+                         then install the app into the workspace again";
+
+impl Workspace {
+    pub(super) async fn check(&self, wanted: &Wanted) -> Vec<Finding> {
+        let mut findings = vec![self.check_token().await, self.check_scopes().await];
+        findings.push(match self.mode {
+            SlackMode::Socket => self.check_app_token().await,
+            SlackMode::Http => good("the signing secret is set; Slack's requests come by HTTP"),
+        });
+        for (channel, purpose) in &wanted.channels {
+            findings.push(self.check_channel(channel, purpose).await);
+        }
+        if !wanted.groups.is_empty() {
+            findings.extend(self.check_groups(&wanted.groups).await);
+        }
+        for (user, purpose) in &wanted.people {
+            findings.push(self.check_person(user, purpose).await);
+        }
+        findings
+    }
+
+    async fn check_token(&self) -> Finding {
+        match self.api.post("auth.test", &json!({}), self.api.deadline()).await {
+            Ok(answer) => {
+                let team = answer["team"].as_str().unwrap_or(&self.me.tenant.id);
+                let user = answer["user"].as_str().unwrap_or(&self.me.user);
+                good(format!("the bot's token works: {user} in {team}"))
+            }
+            Err(error) => bad(
+                format!("the bot's token does not work ({error})"),
+                "copy the Bot User OAuth Token (xoxb-…) from the app's page OAuth & Permissions",
+            ),
+        }
+    }
+
+    async fn check_scopes(&self) -> Finding {
+        match self.scopes().await {
+            Ok(scopes) => {
+                let missing: Vec<&str> = SCOPES.iter().copied().filter(|scope| !scopes.contains(*scope)).collect();
+                let mut beyond: Vec<&str> =
+                    scopes.iter().map(String::as_str).filter(|scope| !SCOPES.contains(scope)).collect();
+                beyond.sort_unstable();
+                if !missing.is_empty() {
+                    bad(format!("the bot's token lacks the scopes {}", missing.join(", ")), REINSTALL)
+                } else if !beyond.is_empty() {
+                    let what = format!("the bot's token has scopes that are not needed: {}", beyond.join(", "));
+                    degraded(what, "take them away under OAuth & Permissions")
+                } else {
+                    good("the bot's token has the scopes that it needs")
+                }
+            }
+            Err(error) => {
+                degraded(format!("the scopes could not be read ({error})"), "see whether Slack can be reached")
+            }
+        }
+    }
+
+    /// Scopes stand in a header, which the SDK does not show.
+    async fn scopes(&self) -> anyhow::Result<HashSet<String>> {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(10).min(self.timeout))
+            .build()
+            .map_err(reqwest::Error::without_url)?;
+        let request = client.post(self.api.method_url("auth.test")).bearer_auth(self.bot_token.expose_secret());
+        let answer = request.send().await.map_err(reqwest::Error::without_url)?;
+        let scopes = answer.headers().get("x-oauth-scopes").context("Slack does not say them")?.to_str()?;
+        Ok(scopes.split(',').map(|scope| scope.trim().to_owned()).filter(|scope| !scope.is_empty()).collect())
+    }
+
+    async fn check_app_token(&self) -> Finding {
+        let mend = "make an app-level token (xapp-…) with the scope connections:write on the app's page Basic Information, \
+                    and switch Socket Mode on";
+        let Some(secret) = &self.app_token else { return bad("there is no app-level token", mend) };
+        match self.api.post_as(&token(secret), "apps.connections.open", &json!({}), self.api.deadline()).await {
+            Ok(_) => good("the app-level token works: Socket Mode can be used"),
+            Err(error) => bad(format!("Socket Mode cannot be used ({error})"), mend),
+        }
+    }
+
+    async fn check_channel(&self, channel: &str, purpose: &str) -> Finding {
+        let params = [("channel", channel.to_owned())];
+        let answer = match self.api.get("conversations.info", &params, self.api.deadline()).await {
+            Ok(answer) => answer,
+            Err(CallError::Refused(code)) if code == "channel_not_found" => {
+                return bad(
+                    format!("{purpose}: the channel {channel} is not there, or the bot cannot see it"),
+                    "check the id (in the channel's details, at the bottom); into a private channel invite the bot: /invite @desk",
+                );
+            }
+            Err(error) => return bad(format!("{purpose}: the channel {channel} cannot be read ({error})"), REINSTALL),
+        };
+        let info = &answer["channel"];
+        let name = format!("{purpose}: #{}", info["name"].as_str().unwrap_or(channel));
+        if info["is_archived"] == true {
+            bad(format!("{name} is archived"), "unarchive it, or name another channel in the settings")
+        } else if info["is_member"] != true {
+            bad(format!("the bot is not in {name}"), "invite it there: /invite @desk")
+        } else if purpose.contains("triage") && info["is_private"] != true {
+            let mend = "make it private, or name another one: cards show what people told the desk";
+            bad(format!("{name} is public"), mend)
+        } else if info["is_ext_shared"] == true {
+            degraded(format!("{name} is shared with another organisation"), "use a channel of your own people")
+        } else {
+            good(format!("{name} can be used"))
+        }
+    }
+
+    async fn check_groups(&self, groups: &[String]) -> Vec<Finding> {
+        let answer = match self.api.get("usergroups.list", &[], self.api.deadline()).await {
+            Ok(answer) => answer,
+            Err(error) => return vec![bad(format!("the user groups cannot be read ({error})"), REINSTALL)],
+        };
+        let known = answer["usergroups"].as_array().map(Vec::as_slice).unwrap_or_default();
+        groups
+            .iter()
+            .map(|id| match known.iter().find(|group| group["id"] == id.as_str()) {
+                Some(group) => good(format!("the user group @{} is there", group["handle"].as_str().unwrap_or(id))),
+                None => bad(
+                    format!("there is no user group {id}"),
+                    "check the id (S…, in the group's menu: Copy group ID), and that the group is not disabled",
+                ),
+            })
+            .collect()
+    }
+
+    async fn check_person(&self, user: &str, purpose: &str) -> Finding {
+        match self.api.get("users.info", &[("user", user.to_owned())], self.api.deadline()).await {
+            Ok(answer) if answer["user"]["deleted"] == true => {
+                bad(format!("{purpose}: the account {user} is deactivated"), "take it out of the settings")
+            }
+            Ok(answer) => {
+                let name = display_name(&answer["user"]).unwrap_or_else(|| user.to_owned());
+                if is_outsider(&answer["user"], &self.me.tenant.id) {
+                    degraded(format!("{purpose}: {name} is of another organisation"), "name people of your own")
+                } else {
+                    good(format!("{purpose}: {name}"))
+                }
+            }
+            Err(error) => bad(
+                format!("{purpose}: the account {user} cannot be found ({error})"),
+                "check the id (U…, in the person's profile: Copy member ID)",
+            ),
+        }
+    }
+}
+
+fn is_outsider(user: &Value, team: &str) -> bool {
+    user["is_stranger"] == true || user["team_id"].as_str().is_some_and(|other| other != team)
+}
+
+fn good(what: impl Into<String>) -> Finding {
+    Finding { verdict: Verdict::Good, what: what.into(), mend: String::new() }
+}
+
+fn degraded(what: impl Into<String>, mend: &str) -> Finding {
+    Finding { verdict: Verdict::Degraded, what: what.into(), mend: mend.to_owned() }
+}
+
+fn bad(what: impl Into<String>, mend: &str) -> Finding {
+    Finding { verdict: Verdict::Bad, what: what.into(), mend: mend.to_owned() }
+}

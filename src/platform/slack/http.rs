@@ -1,0 +1,165 @@
+//! Slack over HTTP: events, interactions and commands, each signed.
+//!
+//! Nothing of a request is looked at before its signature is found right
+//! (<https://docs.slack.dev/authentication/verifying-requests-from-slack>).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use hmac::{Hmac, Mac as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value, json};
+use sha2::Sha256;
+
+use super::Workspace;
+use crate::clock::Clock;
+use crate::domain::limits::slack as limits;
+use crate::intake::Intake;
+use crate::store::StoreError;
+
+/// More than Slack ever sends.
+const BODY_BYTES: usize = 1024 * 1024;
+
+/// The routes that Slack calls.
+pub(super) fn routes(desk: Arc<Workspace>, intake: Intake) -> axum::Router {
+    axum::Router::new()
+        .route("/slack/events", post(events))
+        .route("/slack/interactions", post(interactions))
+        .route("/slack/commands", post(commands))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .with_state(Door { desk, intake })
+}
+
+#[derive(Clone)]
+struct Door {
+    desk: Arc<Workspace>,
+    intake: Intake,
+}
+
+async fn events(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
+    if !door.is_signed(&headers, &body) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let Ok(payload) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST.into_response() };
+    if payload["type"] == "url_verification" {
+        return Json(json!({"challenge": payload["challenge"]})).into_response();
+    }
+    let end = door.desk.hear(&payload, &door.intake).await.map(|()| None);
+    door.desk.received.fetch_add(1, Ordering::Release);
+    answer(end)
+}
+
+async fn interactions(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
+    if !door.is_signed(&headers, &body) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let payload = form(&body).get("payload").and_then(Value::as_str).map(serde_json::from_str::<Value>);
+    let Some(Ok(payload)) = payload else { return StatusCode::BAD_REQUEST.into_response() };
+    let end = door.desk.act(&payload, &door.intake).await;
+    door.desk.received.fetch_add(1, Ordering::Release);
+    answer(end)
+}
+
+async fn commands(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
+    if !door.is_signed(&headers, &body) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let end = door.desk.obey(&Value::Object(form(&body)), &door.intake).await.map(|()| None);
+    door.desk.received.fetch_add(1, Ordering::Release);
+    answer(end)
+}
+
+impl Door {
+    fn is_signed(&self, headers: &HeaderMap, body: &[u8]) -> bool {
+        self.desk.signing_secret.as_ref().is_some_and(|secret| is_signed(secret, headers, body, &self.desk.clock))
+    }
+}
+
+/// Whether the request is from Slack and from now.
+fn is_signed(secret: &SecretString, headers: &HeaderMap, body: &[u8], clock: &Clock) -> bool {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let (Some(stamp), Some(signature)) = (header("x-slack-request-timestamp"), header("x-slack-signature")) else {
+        return false;
+    };
+    let secret = secret.expose_secret().as_bytes();
+    let (Some(Ok(signature)), Ok(sent), false) =
+        (signature.strip_prefix("v0=").map(hex::decode), stamp.parse::<i64>(), secret.is_empty())
+    else {
+        return false;
+    };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return false };
+    for part in [b"v0:", stamp.as_bytes(), b":", body] {
+        mac.update(part);
+    }
+    // `verify_slice` takes the same time wherever the difference is.
+    mac.verify_slice(&signature).is_ok() && clock.now().as_second().abs_diff(sent) <= limits::SIGNATURE_WINDOW.as_secs()
+}
+
+fn form(body: &[u8]) -> Map<String, Value> {
+    url::form_urlencoded::parse(body)
+        .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
+        .collect()
+}
+
+/// What was not committed is not acknowledged: Slack sends events again, and tells people that their click failed.
+fn answer(handled: Result<Option<Value>, StoreError>) -> Response {
+    match handled {
+        Ok(Some(body)) => Json(body).into_response(),
+        Ok(None) => StatusCode::OK.into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not acknowledged");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+
+    const BODY: &[u8] = b"test-body";
+
+    fn headers(stamp: &str, signature: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-slack-request-timestamp", stamp.parse().expect("a header"));
+        headers.insert("x-slack-signature", signature.parse().expect("a header"));
+        headers
+    }
+
+    /// The example that the SDK tests itself with.
+    fn right() -> HeaderMap {
+        headers("1531420618", "v0=baa91ef62d346e56607bbdd278a8acd570b91226854f15a382f43d33be42f666")
+    }
+
+    #[test]
+    fn only_what_slack_signed_lately_is_taken() {
+        let secret = SecretString::from("fa2c05deeef5a4077494e89f54394de0");
+        let at = |secs: i64| Clock::starting_at(Timestamp::from_second(1_531_420_618 + secs).expect("a time"), 0.0);
+        let clock = at(2);
+        assert!(is_signed(&secret, &right(), BODY, &clock));
+        assert!(is_signed(&secret, &right(), BODY, &at(300)));
+        assert!(is_signed(&secret, &right(), BODY, &at(-300)));
+        clock.advance(Duration::from_secs(299));
+        assert!(!is_signed(&secret, &right(), BODY, &clock), "stale");
+        assert!(!is_signed(&secret, &right(), BODY, &at(-301)), "from the future");
+        assert!(!is_signed(&secret, &right(), b"test-bodY", &at(0)), "another body");
+        assert!(!is_signed(&SecretString::from("other"), &right(), BODY, &at(0)), "another secret");
+        assert!(!is_signed(&SecretString::from(""), &right(), BODY, &at(0)), "no secret");
+        assert!(!is_signed(&secret, &HeaderMap::new(), BODY, &at(0)), "unsigned");
+        for signature in ["v0=", "v0=00", "v1=baa91ef62d346e56607bbdd278a8acd570b91226854f15a382f43d33be42f666", "junk"]
+        {
+            assert!(!is_signed(&secret, &headers("1531420618", signature), BODY, &at(0)), "{signature}");
+        }
+        assert!(!is_signed(&secret, &headers("-9223372036854775808", "v0=00"), BODY, &at(0)));
+    }
+}

@@ -1,0 +1,429 @@
+//! What Slack tells of messages and groups, translated: one payload becomes one event, or none.
+//!
+//! Payloads are read as raw JSON, from the socket and over HTTP alike, so that a field which the SDK's types do not
+//! expect cannot make a text disappear. `app_mention` is not listened to: the same post comes as a `message`.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::Workspace;
+use super::words::{self, SOMEONE};
+use crate::domain::event::{DedupeKey, Event, EventKind, File, Said};
+use crate::domain::ids::{Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant};
+use crate::domain::permission::GroupRef;
+use crate::intake::Intake;
+use crate::store::StoreError;
+
+/// Slack's own voice.
+const SLACKBOT: &str = "USLACKBOT";
+
+/// Who the bot is, and whom it listens to.
+#[derive(Clone, Debug)]
+pub(super) struct Me {
+    pub tenant: Tenant,
+    pub team_url: String,
+    pub user: String,
+    pub bot: String,
+    /// Bots whose messages count, by their user or bot ids.
+    pub heeded: HashSet<String>,
+}
+
+/// A message as it stands in a payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub author: String,
+    /// The author's name, if the payload says it.
+    pub author_name: Option<String>,
+    pub channel: String,
+    pub is_direct: bool,
+    pub ts: String,
+    pub thread: Option<String>,
+    /// The text in Slack's syntax.
+    pub raw: String,
+    pub files: Vec<File>,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    Posted(Heard),
+    /// With the time stamp of the edit.
+    Edited(Heard, String),
+    /// With the time stamp of the deletion.
+    Deleted {
+        channel: String,
+        ts: String,
+        at: String,
+    },
+}
+
+impl Workspace {
+    /// Handles one payload of the Events API. `Ok` means that Slack may be told that it was received.
+    pub(super) async fn hear(&self, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
+        if payload["type"] == "app_rate_limited" {
+            tracing::warn!("Slack holds back events: more than 30,000 came within an hour");
+            return Ok(());
+        }
+        let event = &payload["event"];
+        match event["type"].as_str().unwrap_or_default() {
+            "message" => {
+                if let Some(news) = news(event, &self.me) {
+                    let event = self.tell(news).await;
+                    if let Some(event) = event {
+                        intake.handle(event).await?;
+                    }
+                }
+            }
+            "subteam_updated" => {
+                let group = &event["subteam"];
+                let gone = group["date_delete"].as_i64().unwrap_or_default() != 0;
+                match (group["id"].as_str(), group["users"].as_array()) {
+                    (Some(id), _) if gone => self.set_group(id, Vec::new(), intake),
+                    (Some(id), Some(users)) => self.set_group(id, ids(users), intake),
+                    (Some(id), None) => self.reread_group(id, intake),
+                    (None, _) => {}
+                }
+            }
+            "subteam_members_changed" => {
+                if let Some(id) = event["subteam_id"].as_str() {
+                    self.change_group(id, &event["added_users"], &event["removed_users"], intake);
+                }
+            }
+            other => tracing::debug!(kind = other, "an event that is not listened to"),
+        }
+        Ok(())
+    }
+
+    /// A message in plain words, with names.
+    pub(super) async fn said(&self, heard: &Heard) -> Option<Said> {
+        let mut asked = words::asked(&heard.raw, &self.me.user);
+        asked.people.push(heard.author.clone());
+        let names = self.directory.names(&asked).await;
+        let words = words::read(&heard.raw, &self.me.user, &names);
+        let name = names.people.get(&heard.author).cloned().or_else(|| heard.author_name.clone());
+        let message = self.message_ref(&heard.channel, &heard.ts);
+        let reply_to = match &heard.thread {
+            Some(root) if heard.is_direct => Some(self.message_ref(&heard.channel, root)),
+            _ => None,
+        };
+        Some(Said {
+            author: person(&heard.author, name),
+            place: self.place(&heard.channel, heard.thread.as_deref(), heard.is_direct),
+            message,
+            at: time(&heard.ts)?,
+            text: words.text,
+            mentions: words.mentions,
+            mentions_bot: words.mentions_bot,
+            reply_to,
+            files: heard.files.clone(),
+        })
+    }
+
+    /// The message `ts` in `channel`.
+    pub(super) fn message_ref(&self, channel: &str, ts: &str) -> MessageRef {
+        MessageRef { tenant: self.me.tenant.clone(), channel: channel.to_owned(), id: ts.to_owned() }
+    }
+
+    /// A place by Slack's ids.
+    pub(super) fn place(&self, channel: &str, thread: Option<&str>, is_direct: bool) -> Place {
+        let channel = channel.to_owned();
+        let at = match thread {
+            _ if is_direct => Conversation::Direct { channel },
+            Some(root) => Conversation::Thread { channel, root: root.to_owned() },
+            None => Conversation::Channel { channel },
+        };
+        Place { tenant: self.me.tenant.clone(), at }
+    }
+
+    async fn tell(&self, news: News) -> Option<Event> {
+        match news {
+            News::Posted(heard) => {
+                if heard.is_direct {
+                    self.directory.learn_direct(&heard.author, &heard.channel);
+                } else if let Some(root) = &heard.thread {
+                    self.directory.learn_thread(&heard.channel, root);
+                }
+                let said = self.said(&heard).await?;
+                Some(Event {
+                    key: DedupeKey::message(&said.message),
+                    at: said.at,
+                    what: EventKind::MessagePosted(said),
+                })
+            }
+            News::Edited(heard, edited) => {
+                let said = self.said(&heard).await?;
+                let at = time(&edited).unwrap_or(said.at);
+                Some(Event { key: DedupeKey::edit(&said.message, &edited), at, what: EventKind::MessageEdited(said) })
+            }
+            News::Deleted { channel, ts, at } => {
+                let message = self.message_ref(&channel, &ts);
+                let at = time(&at).or_else(|| time(&ts))?;
+                Some(Event { key: DedupeKey::deletion(&message), at, what: EventKind::MessageDeleted { message } })
+            }
+        }
+    }
+
+    fn set_group(&self, id: &str, users: Vec<String>, intake: &Intake) {
+        if is_wanted(id, intake) {
+            intake.set_members(PlatformName::Slack, id, users.into_iter().map(slack_person));
+        }
+    }
+
+    /// Applies what changed to what is known; a group of which nothing is known is read.
+    fn change_group(&self, id: &str, added: &Value, removed: &Value, intake: &Intake) {
+        let group = GroupRef { platform: PlatformName::Slack, id: id.to_owned() };
+        let Some(mut members) = intake.roster().members.get(&group).cloned() else {
+            return self.reread_group(id, intake);
+        };
+        members.extend(added.as_array().map(|users| ids(users)).unwrap_or_default().into_iter().map(slack_person));
+        for user in removed.as_array().map(|users| ids(users)).unwrap_or_default() {
+            members.remove(&slack_person(user));
+        }
+        intake.set_members(PlatformName::Slack, id, members);
+    }
+
+    fn reread_group(&self, id: &str, intake: &Intake) {
+        if !is_wanted(id, intake) {
+            return;
+        }
+        let (api, id, intake) = (self.api.clone(), id.to_owned(), intake.clone());
+        tokio::spawn(async move {
+            match super::outbound::group_members(&api, &id).await {
+                Ok(members) => intake.set_members(PlatformName::Slack, &id, members),
+                Err(error) => tracing::warn!(group = id, %error, "the members of a group could not be read"),
+            }
+        });
+    }
+}
+
+/// What a `message` event tells; `None` for what is no message of a person.
+pub(super) fn news(event: &Value, me: &Me) -> Option<News> {
+    let channel = event["channel"].as_str()?;
+    let is_direct = is_direct(channel, &event["channel_type"]);
+    let stamp = event["event_ts"].as_str().or_else(|| event["ts"].as_str())?;
+    let deleted = |ts: &str| News::Deleted { channel: channel.to_owned(), ts: ts.to_owned(), at: stamp.to_owned() };
+    match event["subtype"].as_str() {
+        Some("message_changed") => {
+            let (now, before) = (&event["message"], &event["previous_message"]);
+            if now["subtype"] == "tombstone" {
+                // The first message of a thread leaves a stone behind when it is deleted.
+                return is_heeded(before, me).then(|| deleted(now["ts"].as_str().unwrap_or_default()));
+            }
+            if !before.is_null() && now["text"] == before["text"] {
+                return None;
+            }
+            let edited = now["edited"]["ts"].as_str().unwrap_or(stamp).to_owned();
+            Some(News::Edited(heard(now, channel, is_direct, me)?, edited))
+        }
+        Some("message_deleted") => {
+            let before = &event["previous_message"];
+            let ts = event["deleted_ts"].as_str().or_else(|| before["ts"].as_str())?;
+            (before.is_null() || is_heeded(before, me)).then(|| deleted(ts))
+        }
+        _ => heard(event, channel, is_direct, me).map(News::Posted),
+    }
+}
+
+/// A message of somebody whom the bot listens to.
+pub(super) fn heard(message: &Value, channel: &str, is_direct: bool, me: &Me) -> Option<Heard> {
+    if !is_heeded(message, me) {
+        return None;
+    }
+    match message["subtype"].as_str() {
+        None | Some("" | "thread_broadcast" | "file_share" | "me_message" | "bot_message") => {}
+        Some(_) => return None,
+    }
+    let ts = message["ts"].as_str()?;
+    let author = text_of(&message["user"]).or_else(|| text_of(&message["bot_id"]))?;
+    let profile = &message["user_profile"];
+    let author_name = [&profile["display_name"], &profile["real_name"], &message["username"]];
+    Some(Heard {
+        author: author.to_owned(),
+        author_name: author_name.into_iter().find_map(text_of).map(str::to_owned),
+        channel: channel.to_owned(),
+        is_direct,
+        ts: ts.to_owned(),
+        thread: text_of(&message["thread_ts"]).filter(|root| *root != ts).map(str::to_owned),
+        raw: raw_text(message),
+        files: files(&message["files"]),
+    })
+}
+
+/// Slack writes time as seconds, a point and microseconds.
+pub(super) fn time(ts: &str) -> Option<Timestamp> {
+    let (secs, micros) = ts.split_once('.').unwrap_or((ts, "0"));
+    let micros = format!("{micros:0<6}");
+    let micros: i64 = micros.get(..6)?.parse().ok()?;
+    Timestamp::from_microsecond(secs.parse::<i64>().ok()?.checked_mul(1_000_000)?.checked_add(micros)?).ok()
+}
+
+/// A person by id, and by name as far as it is known.
+pub(super) fn person(id: &str, name: Option<String>) -> Person {
+    Person::new(slack_person(id.to_owned()), name.unwrap_or_else(|| SOMEONE.to_owned()))
+}
+
+/// Whether a conversation is a direct one.
+pub(super) fn is_direct(channel: &str, channel_type: &Value) -> bool {
+    channel_type == "im" || channel.starts_with('D')
+}
+
+/// The string that a field holds, if it holds one that is not empty.
+pub(super) fn text_of(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| !text.is_empty())
+}
+
+fn slack_person(id: String) -> PersonRef {
+    PersonRef::new(PlatformName::Slack, id)
+}
+
+fn is_heeded(message: &Value, me: &Me) -> bool {
+    let user = text_of(&message["user"]);
+    let bot = text_of(&message["bot_id"]);
+    if user == Some(&me.user) || bot == Some(&me.bot) || user == Some(SLACKBOT) {
+        return false;
+    }
+    let is_bot = bot.is_some() || message["subtype"] == "bot_message";
+    !is_bot || [user, bot].into_iter().flatten().any(|id| me.heeded.contains(id))
+}
+
+/// The text; of a message that was passed on without a word, the words that were passed on.
+fn raw_text(message: &Value) -> String {
+    if let Some(text) = text_of(&message["text"]) {
+        return text.to_owned();
+    }
+    let attachments = message["attachments"].as_array().into_iter().flatten();
+    let shared = attachments.filter(|attachment| attachment["is_share"] == true || attachment["is_msg_unfurl"] == true);
+    let texts =
+        shared.filter_map(|attachment| text_of(&attachment["text"]).or_else(|| text_of(&attachment["fallback"])));
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+fn files(files: &Value) -> Vec<File> {
+    let files = files.as_array().into_iter().flatten();
+    files
+        .filter_map(|file| {
+            let name = [&file["name"], &file["title"], &file["id"]].into_iter().find_map(text_of)?;
+            let url = [&file["permalink"], &file["url_private"]].into_iter().find_map(text_of).unwrap_or_default();
+            Some(File { name: name.to_owned(), url: url.to_owned(), bytes: file["size"].as_u64().unwrap_or_default() })
+        })
+        .collect()
+}
+
+fn ids(users: &[Value]) -> Vec<String> {
+    users.iter().filter_map(text_of).map(str::to_owned).collect()
+}
+
+fn is_wanted(group: &str, intake: &Intake) -> bool {
+    intake.roster().groups_on(PlatformName::Slack).iter().any(|wanted| wanted.id == group)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn me() -> Me {
+        Me {
+            tenant: Tenant { platform: PlatformName::Slack, id: "T111".to_owned() },
+            team_url: "https://acme.slack.com/".to_owned(),
+            user: "UBOT".to_owned(),
+            bot: "BBOT".to_owned(),
+            heeded: ["UALERTS".to_owned()].into(),
+        }
+    }
+
+    fn message() -> Value {
+        json!({
+            "client_msg_id": "f0582a78", "type": "message", "text": "<@UBOT> printer", "user": "U222",
+            "ts": "1610241741.000200", "team": "T111", "channel": "C111", "channel_type": "channel",
+            "event_ts": "1610241741.000200", "blocks": [{"type": "rich_text", "block_id": "Sesm", "elements": []}],
+            "metadata": {"event_type": "x", "event_payload": {"n": 1}},
+        })
+    }
+
+    fn with(mut event: Value, fields: Value) -> Value {
+        for (key, value) in fields.as_object().expect("an object") {
+            event[key] = value.clone();
+        }
+        event
+    }
+
+    #[test]
+    fn messages_of_people_are_heard() {
+        let Some(News::Posted(heard)) = news(&message(), &me()) else { panic!("not heard") };
+        assert_eq!((heard.author.as_str(), heard.raw.as_str(), heard.thread), ("U222", "<@UBOT> printer", None));
+
+        let reply = with(message(), json!({"thread_ts": "1610241000.000100", "subtype": "thread_broadcast"}));
+        let Some(News::Posted(heard)) = news(&reply, &me()) else { panic!("not heard") };
+        assert_eq!(heard.thread.as_deref(), Some("1610241000.000100"));
+
+        let root = with(message(), json!({"thread_ts": "1610241741.000200"}));
+        let Some(News::Posted(heard)) = news(&root, &me()) else { panic!("not heard") };
+        assert_eq!(heard.thread, None);
+
+        let files = json!([{"id": "F1", "name": "log.txt", "permalink": "https://acme.slack.com/f/1", "size": 12, "url_static_preview": ""}]);
+        let file = with(
+            message(),
+            json!({"subtype": "file_share", "text": "", "channel": "D1", "channel_type": "im", "files": files}),
+        );
+        let Some(News::Posted(heard)) = news(&file, &me()) else { panic!("not heard") };
+        assert!(heard.is_direct);
+        assert_eq!(heard.files, [File { name: "log.txt".into(), url: "https://acme.slack.com/f/1".into(), bytes: 12 }]);
+    }
+
+    #[test]
+    fn bots_and_notices_are_not_heard() {
+        for fields in [
+            json!({"user": "UBOT"}),
+            json!({"bot_id": "B999"}),
+            json!({"bot_id": "BBOT", "user": "UALERTS"}),
+            json!({"subtype": "bot_message"}),
+            json!({"subtype": "channel_join"}),
+            json!({"subtype": "something_new"}),
+            json!({"user": "USLACKBOT"}),
+        ] {
+            assert_eq!(news(&with(message(), fields.clone()), &me()), None, "{fields}");
+        }
+        assert!(news(&with(message(), json!({"bot_id": "B2", "user": "UALERTS"})), &me()).is_some());
+    }
+
+    #[test]
+    fn edits_are_told_only_if_the_words_changed() {
+        let now = json!({"type": "message", "user": "U222", "text": "new", "ts": "5.000001", "edited": {"user": "U222", "ts": "9.000000"}});
+        let changed = |now: &Value, before: &str| {
+            json!({
+                "type": "message", "subtype": "message_changed", "hidden": true, "channel": "C111", "channel_type": "channel",
+                "ts": "9.000100", "event_ts": "9.000100", "message": now,
+                "previous_message": {"type": "message", "user": "U222", "text": before, "ts": "5.000001"},
+            })
+        };
+        let Some(News::Edited(heard, edited)) = news(&changed(&now, "old"), &me()) else { panic!("not told") };
+        assert_eq!((heard.ts.as_str(), heard.raw.as_str(), edited.as_str()), ("5.000001", "new", "9.000000"));
+        assert_eq!(news(&changed(&now, "new"), &me()), None);
+        assert_eq!(news(&changed(&with(now.clone(), json!({"bot_id": "BBOT"})), "old"), &me()), None);
+        let stone = json!({"type": "message", "subtype": "tombstone", "user": "USLACKBOT", "text": "This message was deleted.", "ts": "5.000001"});
+        assert!(matches!(news(&changed(&stone, "old"), &me()), Some(News::Deleted { ts, .. }) if ts == "5.000001"));
+    }
+
+    #[test]
+    fn deletions_are_told() {
+        let gone = json!({
+            "type": "message", "subtype": "message_deleted", "channel": "C111", "channel_type": "group", "ts": "9.000100",
+            "deleted_ts": "5.000001", "event_ts": "9.000100", "previous_message": {"user": "U222", "text": "old", "ts": "5.000001"},
+        });
+        let told = News::Deleted { channel: "C111".into(), ts: "5.000001".into(), at: "9.000100".into() };
+        assert_eq!(news(&gone, &me()), Some(told));
+        assert_eq!(news(&with(gone, json!({"previous_message": {"user": "UBOT", "bot_id": "BBOT"}})), &me()), None);
+    }
+
+    #[test]
+    fn time_stamps_are_read_to_the_microsecond() {
+        assert_eq!(time("1610241741.000200").map(Timestamp::as_microsecond), Some(1_610_241_741_000_200));
+        assert_eq!(time("5").map(Timestamp::as_microsecond), Some(5_000_000));
+        assert_eq!(time("soon"), None);
+        assert_eq!(time("1.é"), None);
+    }
+}

@@ -1,0 +1,392 @@
+//! Buttons, menus, forms and the command.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::Workspace;
+use super::inbound::{is_direct, person, text_of, time};
+use super::render::{cut, plain, plain_text};
+use super::words;
+use crate::domain::action::TicketAction;
+use crate::domain::event::{
+    ActionTaken, Choice, CommandGiven, DedupeKey, Event, EventKind, FormSubmitted, ReplyHandle,
+};
+use crate::domain::form::{Form, FormRef, Values};
+use crate::domain::ids::{Person, Place};
+use crate::domain::limits::slack as limits;
+use crate::domain::text;
+use crate::intake::Intake;
+use crate::store::StoreError;
+
+/// Marks the forms that are ours.
+const CALLBACK_ID: &str = "deskbell";
+/// Within this time a form must have been opened: a `trigger_id` lives three seconds.
+const OPENING: Duration = Duration::from_millis(2_500);
+/// Characters of a field's label and of its hint.
+const LABEL_CHARS: usize = 2_000;
+const HINT_CHARS: usize = 150;
+
+/// How to answer somebody who used a button, form or command. Holds a secret: never to be printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Handle {
+    /// The `response_url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+    pub user: String,
+    /// Whether it was a command: these can be answered by the `response_url` alone.
+    #[serde(default)]
+    pub command: bool,
+}
+
+impl Handle {
+    /// Reads what [`Handle::pack`] wrote.
+    pub(super) fn unpack(reply: &ReplyHandle) -> Option<Self> {
+        serde_json::from_str(&reply.0).ok()
+    }
+
+    fn pack(&self) -> ReplyHandle {
+        ReplyHandle(serde_json::to_string(self).unwrap_or_default())
+    }
+}
+
+/// Where a form was opened; travels with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Origin {
+    form: String,
+    #[serde(default)]
+    channel: Option<String>,
+    #[serde(default)]
+    thread: Option<String>,
+    #[serde(default)]
+    direct: bool,
+}
+
+impl Workspace {
+    /// Handles one interaction. What is returned is to be the answer's body, if anything.
+    pub(super) async fn act(self: &Arc<Self>, payload: &Value, intake: &Intake) -> Result<Option<Value>, StoreError> {
+        match payload["type"].as_str().unwrap_or_default() {
+            "block_actions" => {
+                if let Some(click) = click(payload) {
+                    self.take_action(&click, payload, intake).await?;
+                }
+                Ok(None)
+            }
+            "view_submission" => self.take_form(payload, intake).await,
+            other => {
+                tracing::debug!(kind = other, "an interaction that is not listened to");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Handles one slash command.
+    pub(super) async fn obey(&self, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
+        let field = |name: &str| text_of(&payload[name]);
+        let (Some(user), Some(channel), Some(trigger)) = (field("user_id"), field("channel_id"), field("trigger_id"))
+        else {
+            tracing::warn!("a command without user, channel or trigger");
+            return Ok(());
+        };
+        let raw = payload["text"].as_str().unwrap_or_default();
+        let names = self.directory.names(&words::asked(raw, &self.me.user)).await;
+        let name = self.directory.name(user).await.or_else(|| field("user_name").map(str::to_owned));
+        let words = words::read(raw, &self.me.user, &names);
+        let reply = Handle {
+            url: field("response_url").map(str::to_owned),
+            channel: Some(channel.to_owned()),
+            thread: None,
+            user: user.to_owned(),
+            command: true,
+        };
+        let command = CommandGiven {
+            actor: person(user, name),
+            place: self.place(channel, None, is_direct(channel, &Value::Null)),
+            words: words.text,
+            mentions: words.mentions,
+            reply: reply.pack(),
+        };
+        let event = Event {
+            key: DedupeKey::slack_command(&self.me.tenant, trigger),
+            at: self.clock.now(),
+            what: EventKind::CommandGiven(command),
+        };
+        intake.handle(event).await.map(drop)
+    }
+
+    async fn take_action(self: &Arc<Self>, click: &Click, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
+        let actor = self.actor(&payload["user"]).await;
+        let place = self.place(&click.channel, click.thread.as_deref(), is_direct(&click.channel, &Value::Null));
+        if let Some(root) = &click.thread {
+            self.directory.learn_thread(&click.channel, root);
+        }
+        let reply = Handle {
+            url: text_of(&payload["response_url"]).map(str::to_owned),
+            channel: Some(click.channel.clone()),
+            thread: click.thread.clone(),
+            user: click.user.clone(),
+            command: false,
+        };
+        let does: Option<TicketAction> = click.action_id.parse().ok();
+        if let Some(does) = &does
+            && let Some(kind) = does.action.opens()
+        {
+            let form = FormRef { kind, ticket: does.ticket.clone() };
+            let trigger = payload["trigger_id"].as_str().unwrap_or_default().to_owned();
+            let (desk, intake) = (self.clone(), intake.clone());
+            // The form is opened beside the acknowledgement, not before it.
+            tokio::spawn(async move { desk.open_form(&form, &actor, &place, &trigger, &reply, &intake).await });
+            return Ok(());
+        }
+        let choice = match (&click.chosen_user, &click.chosen_value) {
+            (Some(user), _) => Some(Choice::Person(person(user, self.directory.name(user).await))),
+            (None, Some(value)) => Some(Choice::Value(value.clone())),
+            (None, None) => None,
+        };
+        let tenant = &self.me.tenant;
+        let event = Event {
+            key: DedupeKey::slack_click(tenant, &click.user, &click.message, &click.action_id, &click.action_ts),
+            at: time(&click.action_ts).unwrap_or_else(|| self.clock.now()),
+            what: EventKind::ActionTaken(ActionTaken { actor, place, does, choice, reply: reply.pack() }),
+        };
+        intake.handle(event).await.map(drop)
+    }
+
+    async fn open_form(
+        &self,
+        form: &FormRef,
+        actor: &Person,
+        place: &Place,
+        trigger: &str,
+        reply: &Handle,
+        intake: &Intake,
+    ) {
+        let deadline = Instant::now() + OPENING;
+        let form = intake.form(form, actor).await;
+        let body = json!({"trigger_id": trigger, "view": view(&form, place)});
+        if let Err(error) = self.api.post("views.open", &body, deadline).await {
+            tracing::warn!(form = %form.form, %error, "a form could not be opened");
+            let said = text::try_again();
+            let answer = json!({"response_type": "ephemeral", "replace_original": false, "text": plain(&said)});
+            if let Some(url) = &reply.url
+                && let Err(error) = self.api.respond(url, &answer, self.api.deadline()).await
+            {
+                tracing::warn!(%error, "nor could that be said");
+            }
+        }
+    }
+
+    async fn take_form(&self, payload: &Value, intake: &Intake) -> Result<Option<Value>, StoreError> {
+        let view = &payload["view"];
+        let Some(view_id) = text_of(&view["id"]) else {
+            tracing::warn!("a form without an id");
+            return Ok(None);
+        };
+        let errors = empty_fields(view);
+        if !errors.is_empty() {
+            return Ok(Some(json!({"response_action": "errors", "errors": errors})));
+        }
+        let origin: Origin = match text_of(&view["private_metadata"]).map(serde_json::from_str) {
+            Some(Ok(origin)) if view["callback_id"] == CALLBACK_ID => origin,
+            _ => Origin::default(),
+        };
+        let actor = self.actor(&payload["user"]).await;
+        let reply = Handle {
+            url: None,
+            channel: origin.channel.clone(),
+            thread: origin.thread.clone(),
+            user: actor.who.id.clone(),
+            command: false,
+        };
+        let place = origin.channel.as_deref();
+        let submitted = FormSubmitted {
+            place: place.map(|channel| self.place(channel, origin.thread.as_deref(), origin.direct)),
+            form: origin.form.parse().ok(),
+            values: values(view),
+            reply: reply.pack(),
+            actor,
+        };
+        let hash = view["hash"].as_str().unwrap_or_default();
+        let event = Event {
+            key: DedupeKey::slack_form(&self.me.tenant, view_id, hash),
+            at: self.clock.now(),
+            what: EventKind::FormSubmitted(submitted),
+        };
+        intake.handle(event).await?;
+        Ok(None)
+    }
+
+    async fn actor(&self, user: &Value) -> Person {
+        let id = user["id"].as_str().unwrap_or_default();
+        let said = [&user["name"], &user["username"]].into_iter().find_map(text_of).map(str::to_owned);
+        person(id, self.directory.name(id).await.or(said))
+    }
+}
+
+/// One use of a button or menu.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Click {
+    user: String,
+    channel: String,
+    message: String,
+    thread: Option<String>,
+    action_id: String,
+    action_ts: String,
+    chosen_value: Option<String>,
+    chosen_user: Option<String>,
+}
+
+/// What was used; `None` for a link, and for what stands in no message.
+fn click(payload: &Value) -> Option<Click> {
+    let action = payload["actions"].as_array()?.first()?;
+    if text_of(&action["url"]).is_some() {
+        return None;
+    }
+    let container = &payload["container"];
+    let channel = text_of(&payload["channel"]["id"]).or_else(|| text_of(&container["channel_id"]))?;
+    let message = text_of(&container["message_ts"]).or_else(|| text_of(&payload["message"]["ts"])).unwrap_or_default();
+    let thread = text_of(&payload["message"]["thread_ts"]).or_else(|| text_of(&container["thread_ts"]));
+    let owned = |value: &Value| text_of(value).map(str::to_owned);
+    Some(Click {
+        user: owned(&payload["user"]["id"])?,
+        channel: channel.to_owned(),
+        message: message.to_owned(),
+        thread: thread.filter(|root| *root != message).map(str::to_owned),
+        action_id: owned(&action["action_id"])?,
+        action_ts: owned(&action["action_ts"]).unwrap_or_default(),
+        chosen_value: owned(&action["selected_option"]["value"]),
+        chosen_user: owned(&action["selected_user"]),
+    })
+}
+
+fn view(form: &Form, place: &Place) -> Value {
+    let origin = Origin {
+        form: form.form.to_string(),
+        channel: Some(place.channel().to_owned()),
+        thread: place.root().map(str::to_owned),
+        direct: place.is_direct(),
+    };
+    let blocks: Vec<Value> = form
+        .fields
+        .iter()
+        .map(|field| {
+            let most = field.max_chars.clamp(1, limits::BLOCK_TEXT_CHARS);
+            let mut element = json!({
+                "type": "plain_text_input", "action_id": field.id, "multiline": field.multiline, "max_length": most,
+            });
+            if !field.hint.trim().is_empty() {
+                element["placeholder"] = plain_text(&field.hint, HINT_CHARS);
+            }
+            if !field.value.is_empty() {
+                element["initial_value"] = json!(cut(&field.value, most));
+            }
+            json!({
+                "type": "input", "block_id": field.id, "optional": !field.required,
+                "label": plain_text(&field.label, LABEL_CHARS), "element": element,
+            })
+        })
+        .collect();
+    json!({
+        "type": "modal", "callback_id": CALLBACK_ID,
+        "private_metadata": serde_json::to_string(&origin).unwrap_or_default(),
+        "title": plain_text(&form.title, limits::MODAL_TITLE_CHARS),
+        "submit": plain_text(&form.submit, limits::MODAL_TITLE_CHARS),
+        "blocks": blocks,
+    })
+}
+
+/// What was filled in, by field.
+fn values(view: &Value) -> Values {
+    let mut values = Values::new();
+    for block in view["state"]["values"].as_object().into_iter().flat_map(Map::values) {
+        for (field, entered) in block.as_object().into_iter().flatten() {
+            values.insert(field.clone(), entered["value"].as_str().unwrap_or_default().to_owned());
+        }
+    }
+    values
+}
+
+/// Required fields that hold nothing but white space: Slack itself asks only for a character.
+fn empty_fields(view: &Value) -> Map<String, Value> {
+    let filled = values(view);
+    let blocks = view["blocks"].as_array().into_iter().flatten();
+    let required = blocks.filter(|block| block["type"] == "input" && block["optional"] != true);
+    required
+        .filter_map(|block| {
+            let field = block["element"]["action_id"].as_str()?;
+            let is_empty = filled.get(field).is_none_or(|value| value.trim().is_empty());
+            is_empty.then(|| Some((block["block_id"].as_str()?.to_owned(), json!(plain(&text::empty_field())))))?
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::form::FormKind;
+    use crate::domain::ids::{Conversation, PlatformName, Tenant, TicketKey};
+
+    #[test]
+    fn clicks_are_read() {
+        let payload = json!({
+            "type": "block_actions", "team": {"id": "T1", "domain": "acme"}, "user": {"id": "U1", "username": "mia", "team_id": "T1"},
+            "api_app_id": "A1", "container": {"type": "message", "message_ts": "5.000001", "channel_id": "C1", "is_ephemeral": false},
+            "trigger_id": "1.2.x", "channel": {"id": "C1", "name": "privategroup"},
+            "message": {"ts": "5.000001", "thread_ts": "4.000001", "text": "…"},
+            "response_url": "https://hooks.slack.com/actions/T1/2/x",
+            "actions": [{"action_id": "assign:IT-1~2", "block_id": "b", "type": "users_select", "selected_user": "U9", "action_ts": "6.000001"}],
+        });
+        let read = click(&payload).expect("a click");
+        assert_eq!(
+            (read.channel.as_str(), read.thread.as_deref(), read.message.as_str()),
+            ("C1", Some("4.000001"), "5.000001")
+        );
+        assert_eq!(read.chosen_user.as_deref(), Some("U9"));
+        assert_eq!(read.action_id.parse::<TicketAction>().map(|does| does.to_string()), Ok("assign:IT-1".to_owned()));
+        let mut link = payload;
+        link["actions"][0]["url"] = json!("https://a.example");
+        assert_eq!(click(&link), None);
+    }
+
+    #[test]
+    fn a_form_comes_back_to_where_it_was_opened() {
+        let ticket = TicketKey::new("IT", 7);
+        let form = text::form(&FormRef { kind: FormKind::Resolve, ticket }, "it <was> the fuser");
+        let place = Place {
+            tenant: Tenant { platform: PlatformName::Slack, id: "T1".to_owned() },
+            at: Conversation::Thread { channel: "C1".to_owned(), root: "5.000001".to_owned() },
+        };
+        let mut view = view(&form, &place);
+        let origin: Origin = serde_json::from_str(view["private_metadata"].as_str().expect("text")).expect("an origin");
+        assert_eq!(origin.form.parse(), Ok(form.form.clone()));
+        assert_eq!((origin.channel.as_deref(), origin.thread.as_deref()), (Some("C1"), Some("5.000001")));
+
+        let field = form.fields[0].id;
+        view["state"] = json!({"values": {field: {field: {"type": "plain_text_input", "value": " \n "}}}});
+        assert!(empty_fields(&view).contains_key(field));
+        view["state"]["values"][field][field]["value"] = json!(" done ");
+        assert!(empty_fields(&view).is_empty());
+        assert_eq!(values(&view).get(field).map(String::as_str), Some(" done "));
+    }
+
+    #[test]
+    fn handles_keep_their_secret() {
+        let handle = Handle {
+            url: Some("https://hooks.slack.com/x".into()),
+            channel: None,
+            thread: None,
+            user: "U1".into(),
+            command: true,
+        };
+        let packed = handle.pack();
+        assert!(!format!("{packed:?}").contains("hooks"));
+        assert!(Handle::unpack(&packed) == Some(handle));
+    }
+}

@@ -1,0 +1,76 @@
+//! The Slack app, as its manifest describes it (<https://docs.slack.dev/reference/app-manifest>).
+
+use serde_json::{Value, json};
+
+/// The scopes that the bot's token needs, and nothing beyond.
+pub const SCOPES: &[&str] = &[
+    "channels:history",
+    "channels:read",
+    "chat:write",
+    "commands",
+    "groups:history",
+    "groups:read",
+    "im:history",
+    "im:read",
+    "im:write",
+    "usergroups:read",
+    "users:read",
+];
+
+/// The events that Slack is to send.
+pub const EVENTS: &[&str] =
+    &["message.channels", "message.groups", "message.im", "subteam_members_changed", "subteam_updated"];
+
+/// The app manifest, as it stands in `bot-manifests/slack.json`.
+#[must_use]
+pub fn manifest() -> Value {
+    json!({
+        "_metadata": {"major_version": 2, "minor_version": 0},
+        "display_information": {
+            "name": "Desk",
+            "description": "Ring the desk, not the engineer: mention or message it, and the IT desk has your request.",
+            "background_color": "#1f3a4d",
+        },
+        "features": {
+            "app_home": {
+                "home_tab_enabled": false,
+                "messages_tab_enabled": true,
+                "messages_tab_read_only_enabled": false,
+            },
+            "bot_user": {"display_name": "desk", "always_online": true},
+            "slash_commands": [{
+                "command": "/desk",
+                "description": "Show or work a request, such as: /desk show IT-1042",
+                "usage_hint": "show IT-1042 | claim IT-1042 | resolve IT-1042 how | help",
+                "should_escape": true,
+            }],
+        },
+        "oauth_config": {"scopes": {"bot": SCOPES}},
+        "settings": {
+            "event_subscriptions": {"bot_events": EVENTS},
+            "interactivity": {"is_enabled": true},
+            "org_deploy_enabled": false,
+            "socket_mode_enabled": true,
+            "token_rotation_enabled": false,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_valid_by_the_official_schema() {
+        let path =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/specs/slack_manifest.schema.2.0.0.json");
+        let Ok(schema) = std::fs::read_to_string(&path) else {
+            eprintln!("NOT CHECKED: the official schema is not at ../shared/specs");
+            return;
+        };
+        let schema: Value = serde_json::from_str(&schema).expect("the schema is JSON");
+        let schema = jsonschema::validator_for(&schema).expect("the schema is one");
+        let problems: Vec<String> = schema.iter_errors(&manifest()).map(|problem| problem.to_string()).collect();
+        assert!(problems.is_empty(), "{problems:#?}");
+    }
+}

@@ -1,0 +1,346 @@
+//! What the bot does on Slack.
+//!
+//! Posts carry the effect's id in their metadata, so that they can be found again; what is told to one person cannot be
+//! found, and is sent at most once. What is private goes out as an ephemeral message or a direct one, and nowhere else.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::Workspace;
+use super::api::{Api, CallError, Repeat};
+use super::inbound::{heard, is_direct, time};
+use super::interact::Handle;
+use super::render::{RenderContext, Rendered, render};
+use crate::domain::effect::Undeliverable;
+use crate::domain::event::ReplyHandle;
+use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName};
+use crate::domain::message::Message;
+use crate::platform::{Act, Delivery, DeliveryError, Receipt};
+
+/// Names our metadata.
+const EVENT_TYPE: &str = "deskbell";
+/// How many messages a read-back has.
+const READ_BACK: usize = 100;
+/// Messages of one page of history.
+const PAGE: usize = 200;
+/// Pages of history that are looked through.
+const PAGES: usize = 15;
+/// How far Slack's clock and ours may lie apart.
+const CLOCK_SKEW: Duration = Duration::from_secs(300);
+
+impl Workspace {
+    pub(super) async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+        let deadline = self.api.deadline();
+        match &delivery.act {
+            Act::Post { to, message, .. } => {
+                let message = self.post(to.channel(), to.root(), message, &delivery.effect, deadline).await;
+                message.map(Receipt::Posted).map_err(|error| {
+                    let error = self.failed(error, Repeat::Doubles);
+                    if to.is_direct() { closed_to_us(error) } else { error }
+                })
+            }
+            Act::Update { message, to, .. } => {
+                let Rendered { text, blocks } = render(to, &self.rendering());
+                let body = json!({"channel": message.channel, "ts": message.id, "text": text, "blocks": blocks});
+                let answer = self.api.post("chat.update", &body, deadline).await;
+                answer.map(|_| Receipt::Changed).map_err(|error| self.failed(error, Repeat::Harmless))
+            }
+            Act::Remove { message } => {
+                let body = json!({"channel": message.channel, "ts": message.id});
+                match self.api.post("chat.delete", &body, deadline).await {
+                    Err(error) if error.code() != Some("message_not_found") => {
+                        Err(self.failed(error, Repeat::Harmless))
+                    }
+                    _ => Ok(Receipt::Changed),
+                }
+            }
+            Act::Whisper { to, near, via, message } => {
+                self.whisper(to, near.as_ref(), via.as_ref(), message, &delivery.effect, deadline).await
+            }
+            Act::Hint { to, place, message, .. } => {
+                self.whisper(to, Some(place), None, message, &delivery.effect, deadline).await
+            }
+            Act::ReadThread { place, before } => self.read_thread(place, before).await,
+        }
+    }
+
+    pub(super) async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
+        match &delivery.act {
+            Act::Post { to, .. } => {
+                let found = self.look_for(to, &delivery.effect, delivery.since).await;
+                found.map(|message| message.map(Receipt::Posted)).or_else(|error| match error.code() {
+                    Some("thread_not_found" | "message_not_found") => Ok(None),
+                    _ => Err(self.failed(error, Repeat::Harmless)),
+                })
+            }
+            Act::Whisper { .. } | Act::Hint { .. } => Ok(Some(Receipt::Whispered)),
+            Act::Update { .. } | Act::Remove { .. } | Act::ReadThread { .. } => Ok(None),
+        }
+    }
+
+    /// The dispatcher's view of a failure; what an operator must mend is said loudly, once.
+    pub(super) fn failed(&self, error: CallError, repeat: Repeat) -> DeliveryError {
+        if error.is_about_the_token() && !self.told_about_token.swap(true, Ordering::Relaxed) {
+            tracing::error!(%error, "Slack does not accept the bot's token: renew it in the app's settings (OAuth & Permissions)");
+        } else if error.code() == Some("missing_scope") {
+            tracing::error!("the bot's token lacks a scope: `deskbell check` tells which");
+        }
+        error.into_delivery(repeat)
+    }
+
+    fn rendering(&self) -> RenderContext {
+        RenderContext { tenant: self.me.tenant.clone(), team_url: self.me.team_url.clone() }
+    }
+
+    async fn post(
+        &self,
+        channel: &str,
+        thread: Option<&str>,
+        message: &Message,
+        effect: &EffectId,
+        deadline: Instant,
+    ) -> Result<MessageRef, CallError> {
+        let Rendered { text, blocks } = render(message, &self.rendering());
+        let mut body = json!({
+            "channel": channel, "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false,
+            "metadata": {"event_type": EVENT_TYPE, "event_payload": {"effect": effect.0}},
+        });
+        if let Some(root) = thread {
+            body["thread_ts"] = json!(root);
+        }
+        let answer = self.api.post("chat.postMessage", &body, deadline).await?;
+        let ts = answer["ts"].as_str().ok_or(CallError::Lost)?;
+        if let Some(root) = thread {
+            self.directory.learn_thread(channel, root);
+        }
+        Ok(self.message_ref(answer["channel"].as_str().unwrap_or(channel), ts))
+    }
+
+    /// Tells one person: by the `response_url` of their act, else near the place, else in their direct conversation.
+    async fn whisper(
+        &self,
+        to: &PersonRef,
+        near: Option<&Place>,
+        via: Option<&ReplyHandle>,
+        message: &Message,
+        effect: &EffectId,
+        deadline: Instant,
+    ) -> Result<Receipt, DeliveryError> {
+        if to.platform != PlatformName::Slack {
+            let detail = "not a person on Slack".to_owned();
+            return Err(DeliveryError::Permanent { reason: Undeliverable::Invalid, detail });
+        }
+        // What answers somebody else's act would be seen by somebody else.
+        let handle = via.and_then(Handle::unpack).filter(|handle| handle.user == to.id);
+        if let Some(handle) = &handle
+            && (near.is_none() || handle.command)
+            && let Some(url) = &handle.url
+        {
+            match self.respond(url, handle.thread.as_deref(), message, deadline).await {
+                Ok(()) => return Ok(Receipt::Whispered),
+                // Used up, expired or not Slack's: there are other ways.
+                Err(CallError::Refused(_) | CallError::Status(..500)) => {}
+                Err(error) => return Err(self.failed(error, Repeat::Doubles)),
+            }
+        }
+        let acted_at = handle.as_ref().and_then(|handle| {
+            let channel = handle.channel.as_deref()?;
+            Some(self.place(channel, handle.thread.as_deref(), is_direct(channel, &Value::Null)))
+        });
+        if let Some(place) = near.or(acted_at.as_ref())
+            && !place.is_direct()
+            && place.tenant == self.me.tenant
+        {
+            match self.show_to_one(to, place, message, deadline).await {
+                Ok(()) => return Ok(Receipt::Whispered),
+                Err(error) if not_there(&error) => {}
+                Err(error) => return Err(self.failed(error, Repeat::Doubles)),
+            }
+        }
+        // Always the person's own conversation, whatever place was given.
+        let direct = self.directory.direct(&to.id, deadline).await;
+        let direct = direct.map_err(|error| closed_to_us(self.failed(error, Repeat::Harmless)))?;
+        let posted = self.post(&direct, None, message, effect, deadline).await;
+        posted.map(|_| Receipt::Whispered).map_err(|error| closed_to_us(self.failed(error, Repeat::Doubles)))
+    }
+
+    async fn respond(
+        &self,
+        url: &str,
+        thread: Option<&str>,
+        message: &Message,
+        deadline: Instant,
+    ) -> Result<(), CallError> {
+        let Rendered { text, blocks } = render(message, &self.rendering());
+        let mut body = json!({"response_type": "ephemeral", "replace_original": false, "text": text, "blocks": blocks});
+        if let Some(root) = thread {
+            body["thread_ts"] = json!(root);
+        }
+        self.api.respond(url, &body, deadline).await
+    }
+
+    async fn show_to_one(
+        &self,
+        to: &PersonRef,
+        place: &Place,
+        message: &Message,
+        deadline: Instant,
+    ) -> Result<(), CallError> {
+        let Rendered { text, blocks } = render(message, &self.rendering());
+        let mut body = json!({"channel": place.channel(), "user": to.id, "text": text, "blocks": blocks});
+        if let Some(root) = place.root()
+            && self.directory.has_replies(place.channel(), root, deadline).await
+        {
+            body["thread_ts"] = json!(root);
+        }
+        self.api.post("chat.postEphemeral", &body, deadline).await.map(drop)
+    }
+
+    async fn read_thread(&self, place: &Place, before: &MessageRef) -> Result<Receipt, DeliveryError> {
+        let (Some(root), Some(until)) = (place.root(), time(&before.id)) else {
+            return Ok(Receipt::Read(Vec::new(), false));
+        };
+        let params = [("ts", root.to_owned()), ("latest", before.id.clone()), ("inclusive", "false".to_owned())];
+        let mut last = VecDeque::with_capacity(READ_BACK);
+        let mut left_out = false;
+        let mut root_read = false;
+        let unread = self
+            .pages("conversations.replies", place.channel(), &params, |message| {
+                // Every page begins with the first message of the thread.
+                if message["ts"] == root && std::mem::replace(&mut root_read, true) {
+                    return None::<()>;
+                }
+                if time(message["ts"].as_str().unwrap_or_default()).is_some_and(|at| at < until)
+                    && let Some(heard) = heard(message, place.channel(), false, &self.me)
+                {
+                    last.push_back(heard);
+                    if last.len() > READ_BACK {
+                        last.pop_front();
+                        left_out = true;
+                    }
+                }
+                None
+            })
+            .await
+            .map_err(|error| self.failed(error, Repeat::Harmless))?;
+        let mut said = Vec::with_capacity(last.len());
+        for heard in &last {
+            said.extend(self.said(heard).await);
+        }
+        said.sort_by_key(|said| said.at);
+        Ok(Receipt::Read(said, left_out || unread == Pages::Unread))
+    }
+
+    async fn look_for(&self, to: &Place, effect: &EffectId, since: Timestamp) -> Result<Option<MessageRef>, CallError> {
+        let oldest = since - SignedDuration::try_from(CLOCK_SKEW).unwrap_or_default();
+        let mut params = vec![("oldest", slack_time(oldest)), ("include_all_metadata", "true".to_owned())];
+        let method = match to.root() {
+            Some(root) => {
+                params.push(("ts", root.to_owned()));
+                "conversations.replies"
+            }
+            None => "conversations.history",
+        };
+        let found = self.pages(method, to.channel(), &params, |message| {
+            let metadata = &message["metadata"];
+            let ours = metadata["event_type"] == EVENT_TYPE && metadata["event_payload"]["effect"] == effect.0.as_str();
+            if ours { message["ts"].as_str().map(|ts| self.message_ref(to.channel(), ts)) } else { None }
+        });
+        match found.await? {
+            Pages::Found(message) => Ok(Some(message)),
+            Pages::Read | Pages::Unread => Ok(None),
+        }
+    }
+
+    /// Reads a history page by page until `wanted` gives something.
+    async fn pages<T>(
+        &self,
+        method: &str,
+        channel: &str,
+        params: &[(&str, String)],
+        mut wanted: impl FnMut(&Value) -> Option<T>,
+    ) -> Result<Pages<T>, CallError> {
+        let mut cursor = String::new();
+        for _ in 0..PAGES {
+            let mut params = params.to_vec();
+            params.extend([("channel", channel.to_owned()), ("limit", PAGE.to_string())]);
+            if !cursor.is_empty() {
+                params.push(("cursor", cursor));
+            }
+            let page = self.api.get(method, &params, self.api.deadline()).await?;
+            if let Some(found) = page["messages"].as_array().into_iter().flatten().find_map(&mut wanted) {
+                return Ok(Pages::Found(found));
+            }
+            cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
+            if cursor.is_empty() {
+                return Ok(Pages::Read);
+            }
+        }
+        Ok(Pages::Unread)
+    }
+}
+
+/// What a look through a history came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pages<T> {
+    Found(T),
+    /// All of it was read.
+    Read,
+    /// There is more than is ever read.
+    Unread,
+}
+
+/// The accounts in a user group.
+pub(super) async fn group_members(api: &Api, group: &str) -> Result<Vec<PersonRef>, CallError> {
+    let answer = api.get("usergroups.users.list", &[("usergroup", group.to_owned())], api.deadline()).await?;
+    let users = answer["users"].as_array().ok_or(CallError::Lost)?;
+    Ok(users.iter().filter_map(Value::as_str).map(|user| PersonRef::new(PlatformName::Slack, user)).collect())
+}
+
+/// Whether somebody cannot be shown something in a place because one of us is not there.
+fn not_there(error: &CallError) -> bool {
+    const CODES: &[&str] = &[
+        "user_not_in_channel",
+        "not_in_channel",
+        "channel_not_found",
+        "is_archived",
+        "thread_not_found",
+        "channel_type_not_supported",
+        "restricted_action",
+    ];
+    error.code().is_some_and(|code| CODES.contains(&code))
+}
+
+/// In a direct conversation, a channel that cannot be written to is a person who does not want it.
+fn closed_to_us(error: DeliveryError) -> DeliveryError {
+    match error {
+        DeliveryError::Permanent { reason, detail }
+            if reason == Undeliverable::ChannelClosed || detail == "restricted_action" =>
+        {
+            DeliveryError::Permanent { reason: Undeliverable::DirectClosed, detail }
+        }
+        other => other,
+    }
+}
+
+fn slack_time(at: Timestamp) -> String {
+    let micros = at.as_microsecond().max(0);
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_written_as_slack_reads_it() {
+        let at = Timestamp::from_microsecond(1_610_241_741_000_200).expect("a time");
+        assert_eq!(slack_time(at), "1610241741.000200");
+        assert_eq!(time(&slack_time(at)), Some(at));
+    }
+}

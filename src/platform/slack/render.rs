@@ -1,0 +1,526 @@
+//! What the bot says, as Slack shows it: pure.
+//!
+//! Slack's text has a syntax of its own (`<@U…>`, `<!channel>`, `<https://…|label>`), which nobody's words may enter:
+//! `&`, `<` and `>` are escaped in all text, so that only tokens made here are tokens. Sections are `verbatim`: Slack
+//! does not look for mentions or addresses in them.
+//!
+//! Sources: <https://docs.slack.dev/messaging/formatting-message-text>, <https://docs.slack.dev/reference/block-kit/blocks>.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use unicode_segmentation::UnicodeSegmentation as _;
+
+use crate::domain::ids::{MessageRef, PlatformName, Tenant};
+use crate::domain::limits::slack as limits;
+use crate::domain::message::{Control, Message, Span, Style};
+
+/// Stands where text was cut off.
+const SHORTENED: &str = "… (shortened)";
+/// Begins and ends a block of code.
+const FENCE: &str = "```";
+/// Takes the meaning from what follows, and shows as nothing.
+const ZERO_WIDTH_SPACE: char = '\u{200b}';
+/// Characters of all texts in one message's blocks: not documented, but refused beyond about 13,200.
+const ALL_BLOCKS_CHARS: usize = 13_000;
+/// Choices of one menu.
+const OPTIONS: usize = 100;
+/// Characters of an option's label.
+const OPTION_CHARS: usize = 75;
+/// Characters of an option's value and of a placeholder.
+const VALUE_CHARS: usize = 150;
+
+/// What a rendering depends on beside the message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderContext {
+    /// The workspace that it is rendered for.
+    pub tenant: Tenant,
+    /// Its address, such as `https://acme.slack.com/`.
+    pub team_url: String,
+}
+
+/// A message as Slack takes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rendered {
+    /// What notifications show.
+    pub text: String,
+    /// What the message shows.
+    pub blocks: Value,
+}
+
+/// Renders a message within Slack's limits.
+#[must_use]
+pub fn render(message: &Message, ctx: &RenderContext) -> Rendered {
+    let mut atoms = Vec::new();
+    for (i, line) in message.lines.iter().enumerate() {
+        if i > 0 {
+            atoms.push("\n".to_owned());
+        }
+        for span in &line.0 {
+            push_span(&mut atoms, span, ctx);
+        }
+    }
+    let controls = controls(&message.controls);
+    let mut sections = split(&atoms, limits::BLOCK_TEXT_CHARS);
+    shorten(&mut sections, limits::BLOCKS - controls.len(), ALL_BLOCKS_CHARS.saturating_sub(chars(&controls)));
+    let text = match shortened(&atoms, limits::TEXT_CHARS) {
+        text if text.trim().is_empty() => labels(&message.controls),
+        text => text,
+    };
+    if sections.is_empty() && controls.is_empty() {
+        sections.push(text.clone());
+    }
+    let sections = sections
+        .into_iter()
+        .map(|text| json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}}));
+    Rendered { text, blocks: sections.chain(controls).collect() }
+}
+
+/// The words alone, for where Slack takes nothing else.
+#[must_use]
+pub fn plain(message: &Message) -> String {
+    let line = |spans: &[Span]| -> String {
+        spans
+            .iter()
+            .map(|span| match span {
+                Span::Said(text) | Span::Strong(text) | Span::Quoted(text) => text.as_str(),
+                Span::Link { label, .. } | Span::In { label, .. } => label,
+                Span::Ping(_) | Span::Ago(_) => "",
+            })
+            .collect()
+    };
+    message.lines.iter().map(|spans| line(&spans.0)).collect::<Vec<_>>().join("\n")
+}
+
+/// At most `most` characters of `text`, an ellipsis at the end where it was cut.
+#[must_use]
+pub fn cut(text: &str, most: usize) -> String {
+    if width(text) <= most {
+        return text.to_owned();
+    }
+    let mut left = most.saturating_sub(1);
+    let kept = text.graphemes(true).take_while(|grapheme| {
+        let fits = width(grapheme) <= left;
+        left = left.saturating_sub(width(grapheme));
+        fits
+    });
+    kept.chain(std::iter::once("…")).collect()
+}
+
+/// Keeps as many sections as there may be; if it cannot keep all, the last one says so.
+fn shorten(sections: &mut Vec<String>, most: usize, most_chars: usize) {
+    let total: usize = sections.iter().map(|section| width(section)).sum();
+    if sections.len() <= most && total <= most_chars {
+        return;
+    }
+    let mut left = most_chars.saturating_sub(width(SHORTENED));
+    let fitting = sections.iter().take_while(|section| {
+        let fits = width(section) <= left;
+        left = left.saturating_sub(width(section));
+        fits
+    });
+    sections.truncate(fitting.count().min(most.saturating_sub(1)));
+    sections.push(SHORTENED.to_owned());
+}
+
+/// Characters of every text in these blocks.
+fn chars(blocks: &[Value]) -> usize {
+    fn of(value: &Value) -> usize {
+        match value {
+            Value::Array(items) => items.iter().map(of).sum(),
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(key, value)| match value {
+                    Value::String(text) if key == "text" => width(text),
+                    value => of(value),
+                })
+                .sum(),
+            _ => 0,
+        }
+    }
+    blocks.iter().map(of).sum()
+}
+
+/// Text is kept as atoms: pieces that must not be torn when it is split.
+fn push_span(atoms: &mut Vec<String>, span: &Span, ctx: &RenderContext) {
+    match span {
+        Span::Said(text) => push_text(atoms, text),
+        Span::Strong(text) if text.trim().is_empty() || text.contains(['*', '\n']) || width(text) > 200 => {
+            push_text(atoms, text);
+        }
+        Span::Strong(text) => atoms.push(format!("*{}*", escape(text.trim()))),
+        Span::Quoted(text) => push_text(atoms, &inert(text)),
+        Span::Ping(person) if person.platform == PlatformName::Slack => atoms.push(format!("<@{}>", id(&person.id))),
+        Span::Ping(_) => {}
+        Span::Link { to, label } => atoms.push(format!("<{}|{}>", permalink(to, ctx), link_label(label))),
+        Span::In { place, .. } if place.tenant == ctx.tenant && !place.is_direct() => {
+            atoms.push(format!("<#{}>", id(place.channel())));
+        }
+        Span::In { label, .. } => push_text(atoms, label),
+        Span::Ago(then) => atoms.push(ago(*then)),
+    }
+}
+
+/// Escapes, grapheme by grapheme; fences and line ends are atoms of their own.
+fn push_text(atoms: &mut Vec<String>, text: &str) {
+    for (i, part) in text.split(FENCE).enumerate() {
+        if i > 0 {
+            atoms.push(FENCE.to_owned());
+        }
+        for grapheme in part.graphemes(true) {
+            if width(grapheme) > 64 || grapheme == "\r\n" {
+                atoms.extend(grapheme.chars().map(|c| escape(c.encode_utf8(&mut [0; 4]))));
+            } else {
+                atoms.push(escape(grapheme));
+            }
+        }
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// People's words with nothing in them that reaches beyond them: no `@channel`, no code left open, no change of
+/// direction left open. (Tokens are taken care of by escaping.)
+fn inert(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for (i, c) in text.char_indices() {
+        out.push(c);
+        let after = &text[i + c.len_utf8()..];
+        if c == '@' && ["channel", "here", "everyone"].iter().any(|word| begins_with(after, word)) {
+            out.push(ZERO_WIDTH_SPACE);
+        }
+    }
+    if out.matches(FENCE).count() % 2 == 1
+        && let Some(last) = out.rfind(FENCE)
+    {
+        out.insert(last + 1, ZERO_WIDTH_SPACE);
+    }
+    out.push_str(&missing_bidi_ends(text));
+    out
+}
+
+fn begins_with(text: &str, word: &str) -> bool {
+    text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+}
+
+/// What closes the embeddings, overrides and isolates that a text leaves open
+/// (<https://www.unicode.org/reports/tr9/#Explicit_Directional_Embeddings>).
+fn missing_bidi_ends(text: &str) -> String {
+    const PDF: char = '\u{202c}';
+    const PDI: char = '\u{2069}';
+    let mut open = Vec::new();
+    for c in text.chars() {
+        match c {
+            '\u{202a}' | '\u{202b}' | '\u{202d}' | '\u{202e}' => open.push(PDF),
+            '\u{2066}' | '\u{2067}' | '\u{2068}' => open.push(PDI),
+            PDF if open.last() == Some(&PDF) => {
+                open.pop();
+            }
+            PDI => {
+                // The end of an isolate ends every embedding inside it too.
+                if let Some(at) = open.iter().rposition(|end| *end == PDI) {
+                    open.truncate(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    open.into_iter().rev().collect()
+}
+
+fn permalink(to: &MessageRef, ctx: &RenderContext) -> String {
+    match to.tenant.platform {
+        PlatformName::Slack => {
+            let digits: String = to.id.chars().filter(char::is_ascii_digit).collect();
+            format!("{}/archives/{}/p{digits}", ctx.team_url.trim_end_matches('/'), id(&to.channel))
+        }
+        PlatformName::Discord => {
+            format!("https://discord.com/channels/{}/{}/{}", id(&to.tenant.id), id(&to.channel), id(&to.id))
+        }
+    }
+}
+
+/// Ids stand inside tokens: whatever could end one is left out.
+fn id(id: &str) -> String {
+    id.chars().filter(|c| c.is_ascii_alphanumeric() || "@_-.".contains(*c)).collect()
+}
+
+fn link_label(label: &str) -> String {
+    let label: String = label.chars().map(|c| if c == '|' || c == '\n' { ' ' } else { c }).collect();
+    escape(&cut(if label.trim().is_empty() { "link" } else { label.trim() }, 200))
+}
+
+fn ago(then: Timestamp) -> String {
+    format!("<!date^{}^{{ago}}|{} UTC>", then.as_second(), then.strftime("%Y-%m-%d %H:%M"))
+}
+
+/// Cuts text into pieces of at most `most` characters, at line ends or spaces where possible, never inside an atom; a
+/// block of code that is cut is closed and opened again.
+fn split(atoms: &[String], most: usize) -> Vec<String> {
+    let most = most - 2 * (FENCE.len() + 1);
+    let mut pieces = Vec::new();
+    let mut in_code = false;
+    let mut from = 0;
+    while from < atoms.len() {
+        let mut end = from;
+        let mut len = 0;
+        while end < atoms.len() && len + width(&atoms[end]) <= most {
+            len += width(&atoms[end]);
+            end += 1;
+        }
+        if end == from {
+            // Longer than a whole piece: no token or grapheme is, so that nothing is lost by leaving it out.
+            from += 1;
+            continue;
+        }
+        if end < atoms.len() {
+            let later_half = from + (end - from) / 2;
+            let last = |what: &str| (later_half..end).rev().find(|i| atoms[*i] == what).map(|i| i + 1);
+            end = last("\n").or_else(|| last(" ")).unwrap_or(end);
+        }
+        let piece = &atoms[from..end];
+        let opens = in_code;
+        in_code ^= piece.iter().filter(|atom| *atom == FENCE).count() % 2 == 1;
+        let body: String = piece.concat();
+        if !body.trim().is_empty() {
+            let start = if opens { "```\n" } else { "" };
+            let close = if in_code { "\n```" } else { "" };
+            pieces.push(format!("{start}{}{close}", body.trim_matches('\n')));
+        }
+        from = end;
+    }
+    pieces
+}
+
+/// The beginning of a text, at most `most` characters.
+fn shortened(atoms: &[String], most: usize) -> String {
+    if atoms.iter().map(|atom| width(atom)).sum::<usize>() <= most {
+        return atoms.concat();
+    }
+    split(atoms, most - width(SHORTENED)).into_iter().next().unwrap_or_default() + SHORTENED
+}
+
+/// Slack counts as JavaScript does.
+fn width(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+fn controls(controls: &[Control]) -> Vec<Value> {
+    let elements: Vec<Value> = controls.iter().enumerate().filter_map(|(i, control)| element(i, control)).collect();
+    elements.chunks(limits::ACTIONS).map(|elements| json!({"type": "actions", "elements": elements})).collect()
+}
+
+fn element(index: usize, control: &Control) -> Option<Value> {
+    // An action id must be unique in its message.
+    let action_id = format!("{}~{index}", control.does());
+    let element = match control {
+        Control::Button { label, style, .. } => {
+            let mut button = json!({
+                "type": "button", "action_id": action_id, "text": plain_text(label, limits::BUTTON_CHARS),
+            });
+            match style {
+                Style::Plain => {}
+                Style::Primary => button["style"] = json!("primary"),
+                Style::Danger => button["style"] = json!("danger"),
+            }
+            button
+        }
+        Control::Choice { options, .. } if options.is_empty() => return None,
+        Control::Choice { label, options, .. } => {
+            let options: Vec<Value> = options
+                .iter()
+                .take(OPTIONS)
+                .map(
+                    |(label, value)| json!({"text": plain_text(label, OPTION_CHARS), "value": cut(value, VALUE_CHARS)}),
+                )
+                .collect();
+            json!({
+                "type": "static_select", "action_id": action_id, "placeholder": plain_text(label, VALUE_CHARS),
+                "options": options,
+            })
+        }
+        Control::People { label, .. } => {
+            json!({"type": "users_select", "action_id": action_id, "placeholder": plain_text(label, VALUE_CHARS)})
+        }
+    };
+    Some(element)
+}
+
+/// A text object without any syntax.
+pub(super) fn plain_text(text: &str, most: usize) -> Value {
+    let text = if text.trim().is_empty() { "…" } else { text };
+    json!({"type": "plain_text", "text": cut(text, most), "emoji": false})
+}
+
+fn labels(controls: &[Control]) -> String {
+    let labels: Vec<String> = controls
+        .iter()
+        .map(|control| match control {
+            Control::Button { label, .. } | Control::Choice { label, .. } | Control::People { label, .. } => {
+                escape(label)
+            }
+        })
+        .collect();
+    if labels.is_empty() { "…".to_owned() } else { cut(&labels.join(" · "), limits::TEXT_CHARS) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::action::Action;
+    use crate::domain::ids::{PersonRef, Place, TicketKey};
+    use crate::domain::message::Line;
+
+    fn ctx() -> RenderContext {
+        RenderContext {
+            tenant: Tenant { platform: PlatformName::Slack, id: "T1".to_owned() },
+            team_url: "https://acme.slack.com/".to_owned(),
+        }
+    }
+
+    fn sections(rendered: &Rendered) -> Vec<&str> {
+        rendered.blocks.as_array().into_iter().flatten().filter_map(|block| block["text"]["text"].as_str()).collect()
+    }
+
+    fn quoted(text: &str) -> Rendered {
+        render(&Message::new([Line(vec![Span::Quoted(text.to_owned())])]), &ctx())
+    }
+
+    /// What is rendered, as a reader reads it.
+    fn unescaped(text: &str) -> String {
+        text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    }
+
+    /// A text without what shows as nothing, and without white space.
+    fn bare(text: &str) -> String {
+        const INVISIBLE: &[char] = &[ZERO_WIDTH_SPACE, '\u{202c}', '\u{2069}', '`'];
+        text.chars().filter(|c| !INVISIBLE.contains(c) && !c.is_whitespace()).collect()
+    }
+
+    fn people() -> impl Strategy<Value = String> {
+        let part = prop_oneof![
+            Just("<!channel>".to_owned()),
+            Just("<@U0123>".to_owned()),
+            Just("<#C0123|x>".to_owned()),
+            Just("<http://evil.example|bank>".to_owned()),
+            Just("@here @Channel @everyone".to_owned()),
+            Just("&lt;!here&gt; &amp;".to_owned()),
+            Just("```\nfn main() {}\n```".to_owned()),
+            Just("```".to_owned()),
+            Just("\u{202e}olleh \u{2067}".to_owned()),
+            Just("שלום מדפסת".to_owned()),
+            Just("👩‍💻🏳️‍🌈".to_owned()),
+            Just("&".repeat(700)),
+            "\\PC{0,300}",
+            "[ \n<>&@!|a-z]{0,200}",
+        ];
+        proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn peoples_words_stay_words(text in people()) {
+            let rendered = quoted(&text);
+            let all = sections(&rendered);
+            for shown in all.iter().copied().chain([rendered.text.as_str()]) {
+                prop_assert!(!shown.contains('<') && !shown.contains('>'));
+                for word in ["@channel", "@here", "@everyone"] {
+                    prop_assert!(!shown.to_ascii_lowercase().contains(word));
+                }
+                prop_assert_eq!(shown.matches(FENCE).count() % 2, 0);
+            }
+            let shown = bare(&unescaped(&all.concat()));
+            if let Some(begun) = shown.strip_suffix(&bare(SHORTENED)) {
+                prop_assert!(bare(&text).starts_with(begun) && chars(rendered.blocks.as_array().expect("an array")) > 9_000);
+            } else if !bare(&text).is_empty() {
+                prop_assert_eq!(shown, bare(&text));
+            }
+        }
+
+        #[test]
+        fn everything_keeps_within_the_limits(texts in proptest::collection::vec(people(), 0..6), labels in proptest::collection::vec(people(), 0..40)) {
+            let key = TicketKey::new("IT", 7);
+            let message = Message::new(texts.iter().map(|text| Line(vec![Span::Strong(text.clone()), Span::Quoted(text.repeat(3))])))
+                .with(labels.iter().map(|label| Control::button(label, Action::Take, &key)));
+            let rendered = render(&message, &ctx());
+            let blocks = rendered.blocks.as_array().expect("an array");
+            prop_assert!((1..=limits::BLOCKS).contains(&blocks.len()));
+            prop_assert!(chars(blocks) <= ALL_BLOCKS_CHARS + width(SHORTENED));
+            prop_assert!((1..=limits::TEXT_CHARS).contains(&width(&rendered.text)));
+            for section in sections(&rendered) {
+                prop_assert!((1..=limits::BLOCK_TEXT_CHARS).contains(&width(section)) && !section.trim().is_empty());
+            }
+            let mut ids = std::collections::HashSet::new();
+            for block in blocks.iter().filter(|block| block["type"] == "actions") {
+                let elements = block["elements"].as_array().expect("elements");
+                prop_assert!((1..=limits::ACTIONS).contains(&elements.len()));
+                for element in elements {
+                    prop_assert!((1..=limits::BUTTON_CHARS).contains(&width(element["text"]["text"].as_str().unwrap_or_default())));
+                    prop_assert!(ids.insert(element["action_id"].as_str().unwrap_or_default().to_owned()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn spans_become_tokens() {
+        let slack = ctx().tenant;
+        let discord = Tenant { platform: PlatformName::Discord, id: "42".to_owned() };
+        let at = |tenant: &Tenant| MessageRef {
+            tenant: tenant.clone(),
+            channel: "C1".to_owned(),
+            id: "1610241741.000200".to_owned(),
+        };
+        let channel = |tenant: &Tenant| Place {
+            tenant: tenant.clone(),
+            at: crate::domain::ids::Conversation::Channel { channel: "C1".to_owned() },
+        };
+        let message = Message::new([Line(vec![
+            Span::Strong("IT-1 & co".to_owned()),
+            Span::Said(" <b> ".to_owned()),
+            Span::Ping(PersonRef::new(PlatformName::Slack, "U1")),
+            Span::Ping(PersonRef::new(PlatformName::Discord, "5")),
+            Span::In { place: channel(&slack), label: "#sales".to_owned() },
+            Span::In { place: channel(&discord), label: "#help".to_owned() },
+            Span::Link { to: at(&slack), label: "the | message".to_owned() },
+            Span::Link { to: at(&discord), label: "there".to_owned() },
+            Span::Ago(Timestamp::UNIX_EPOCH),
+        ])]);
+        assert_eq!(
+            render(&message, &ctx()).text,
+            "*IT-1 &amp; co* &lt;b&gt; <@U1><#C1>#help<https://acme.slack.com/archives/C1/p1610241741000200|the   message>\
+             <https://discord.com/channels/42/C1/1610241741.000200|there><!date^0^{ago}|1970-01-01 00:00 UTC>"
+        );
+    }
+
+    #[test]
+    fn long_code_stays_code_in_every_section() {
+        let code = format!("```\n{}```", "let x = a < b && c;\n".repeat(210));
+        let rendered = quoted(&code);
+        let all = sections(&rendered);
+        assert!(all.len() > 1);
+        assert!(all.iter().all(|section| section.starts_with("```\n") && section.ends_with("```")), "{all:?}");
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_and_says_so() {
+        let rendered = quoted(&"word ".repeat(40_000));
+        let all = sections(&rendered);
+        assert_eq!((all.len(), all.last()), (5, Some(&SHORTENED)));
+        let four_thousand = quoted(&"& <b> ".repeat(667));
+        assert!(sections(&four_thousand).iter().all(|section| *section != SHORTENED));
+        assert!(rendered.text.ends_with(SHORTENED));
+    }
+
+    #[test]
+    fn what_is_left_open_is_closed() {
+        assert_eq!(inert("a\u{202e}b\u{2067}c"), "a\u{202e}b\u{2067}c\u{2069}\u{202c}");
+        assert_eq!(inert("x ``` y"), "x `\u{200b}`` y");
+        assert_eq!(inert("mail me@here.example"), "mail me@\u{200b}here.example");
+    }
+}

@@ -1,0 +1,268 @@
+//! Socket Mode: the SDK's connections, our listener.
+//!
+//! The SDK opens the WebSocket, pings it and writes what we answer; it hands us each frame as text. What is answered is
+//! the acknowledgement, so it goes out only after the event is committed, and not at all if it could not be: then
+//! Slack sends it again. One connection serves at a time, which keeps the order; when Slack announces that it will close
+//! it, the next is opened first (<https://docs.slack.dev/apis/events-api/using-socket-mode>).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use slack_morphism::clients_manager::{SlackSocketModeClientsManager, SlackSocketModeClientsManagerFactory as _};
+use slack_morphism::listener::SlackClientEventsListenerEnvironment;
+use slack_morphism::{
+    SlackApiToken, SlackClientSocketModeConfig, SlackSocketModeClientListener, SlackSocketModeWssClientId,
+};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Workspace;
+use crate::intake::Intake;
+use crate::store::StoreError;
+
+/// How often the SDK pings, and how many pongs may stay away.
+const PING_SECS: u64 = 10;
+const PONGS_MISSED: u64 = 3;
+
+/// Receives until `stop`.
+///
+/// # Errors
+/// If Slack does not accept the app-level token.
+pub(super) async fn run(
+    desk: &Arc<Workspace>,
+    token: &SlackApiToken,
+    intake: &Intake,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let (tell, mut told) = unbounded_channel();
+    let mut lines: Vec<Line> = Vec::new();
+    let mut next_id = 0;
+    let mut not_before = Instant::now();
+    loop {
+        let serving = lines.iter().any(|line| line.state != State::Leaving);
+        if !serving && Instant::now() >= not_before {
+            next_id += 1;
+            let ear =
+                Ear { id: next_id, desk: desk.clone(), intake: intake.clone(), tell: tell.clone(), stop: stop.clone() };
+            lines.push(Line::open(desk, token, ear).await?);
+        }
+        desk.connected.store(lines.iter().any(|line| line.state != State::Opening), Ordering::Relaxed);
+        let opening = lines.iter().find(|line| line.state == State::Opening).map(|line| line.since + desk.opening());
+        let wake = opening.or_else(|| (!serving).then_some(not_before));
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some((id, news)) = told.recv() => {
+                let Some(at) = lines.iter().position(|line| line.id == id) else { continue };
+                match news {
+                    News::Hello => {
+                        lines[at].state = State::Open;
+                        tracing::info!("connected to Slack");
+                        for line in lines.extract_if(.., |line| line.state == State::Leaving) {
+                            line.manager.shutdown().await;
+                        }
+                    }
+                    News::Leaving(reason) => {
+                        tracing::debug!(reason, "Slack will close the connection");
+                        lines[at].state = State::Leaving;
+                    }
+                    News::Closed => {
+                        let line = lines.remove(at);
+                        line.manager.shutdown().await;
+                        // At once if it has served for a while.
+                        let since = if line.state == State::Opening { Instant::now() } else { line.since };
+                        not_before = since + desk.reconnect_wait;
+                        if line.state != State::Leaving {
+                            tracing::warn!("the connection to Slack broke; it is made again");
+                        }
+                    }
+                }
+            }
+            () = sleep_until(wake), if wake.is_some() => {
+                let late = |line: &mut Line| line.state == State::Opening && line.since + desk.opening() <= Instant::now();
+                for line in lines.extract_if(.., late) {
+                    line.manager.shutdown().await;
+                    not_before = Instant::now() + desk.reconnect_wait;
+                    say_why(desk, token).await?;
+                }
+            }
+        }
+    }
+    desk.connected.store(false, Ordering::Relaxed);
+    for line in lines {
+        line.manager.shutdown().await;
+    }
+    Ok(())
+}
+
+impl Workspace {
+    /// How long a connection may take until Slack says hello.
+    fn opening(&self) -> Duration {
+        self.reconnect_wait + self.timeout * 2
+    }
+}
+
+/// One connection.
+struct Line {
+    id: u64,
+    manager: Arc<dyn SlackSocketModeClientsManager + Send + Sync>,
+    state: State,
+    since: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Slack has not said hello.
+    Opening,
+    Open,
+    /// Slack said that it will close it; until then it may still bring events.
+    Leaving,
+}
+
+/// What an ear tells of its connection.
+enum News {
+    Hello,
+    Leaving(String),
+    Closed,
+}
+
+impl Line {
+    async fn open(desk: &Arc<Workspace>, token: &SlackApiToken, ear: Ear) -> anyhow::Result<Self> {
+        let client = desk.api.client();
+        let environment = Arc::new(SlackClientEventsListenerEnvironment::new(client.clone()));
+        let manager = client.http_api.connector.new_clients_manager(environment);
+        let config = SlackClientSocketModeConfig::new()
+            .with_max_connections_count(1)
+            .with_initial_backoff_in_seconds(0)
+            .with_reconnect_timeout_in_seconds(desk.reconnect_wait.as_secs().max(1))
+            .with_ping_interval_in_seconds(PING_SECS)
+            .with_ping_failure_threshold_times(PONGS_MISSED);
+        let id = ear.id;
+        manager.register_new_token(&config, token.clone(), Arc::new(ear)).await.map_err(|_| {
+            // The SDK's error may hold addresses, and there is only one way to fail.
+            anyhow::anyhow!("the Socket Mode client did not take the app-level token")
+        })?;
+        manager.start().await;
+        Ok(Self { id, manager, state: State::Opening, since: Instant::now() })
+    }
+}
+
+/// Listens to one connection.
+struct Ear {
+    id: u64,
+    desk: Arc<Workspace>,
+    intake: Intake,
+    tell: UnboundedSender<(u64, News)>,
+    stop: CancellationToken,
+}
+
+#[async_trait]
+impl SlackSocketModeClientListener for Ear {
+    async fn on_message(&self, _client: &SlackSocketModeWssClientId, body: String) -> Option<String> {
+        let Ok(frame) = serde_json::from_str::<Value>(&body) else {
+            tracing::warn!("Slack sent a frame that is no JSON");
+            return None;
+        };
+        match frame["type"].as_str().unwrap_or_default() {
+            "hello" => {
+                self.tell(News::Hello);
+                None
+            }
+            "disconnect" => {
+                let reason = frame["reason"].as_str().unwrap_or_default().to_owned();
+                if reason == "link_disabled" {
+                    tracing::error!("Socket Mode is switched off in the app's settings");
+                }
+                self.tell(News::Leaving(reason));
+                None
+            }
+            // What comes while stopping is left to whoever connects next.
+            _ if self.stop.is_cancelled() => None,
+            _ => self.take(frame).await,
+        }
+    }
+
+    async fn on_error(&self, _error: Box<dyn std::error::Error + Send + Sync + 'static>) {
+        tracing::debug!("the connection to Slack failed");
+    }
+
+    async fn on_disconnect(&self, _client: &SlackSocketModeWssClientId) {
+        self.tell(News::Closed);
+    }
+}
+
+impl Ear {
+    fn tell(&self, news: News) {
+        // Nobody listens any more once the program is stopping.
+        let _ = self.tell.send((self.id, news));
+    }
+
+    /// Handles an envelope; the acknowledgement, unless it must come again.
+    async fn take(&self, mut frame: Value) -> Option<String> {
+        let envelope_id = frame["envelope_id"].as_str()?.to_owned();
+        let accepts_payload = frame["accepts_response_payload"] == true;
+        let kind = frame["type"].as_str().unwrap_or_default().to_owned();
+        let payload = frame["payload"].take();
+        let (desk, intake) = (self.desk.clone(), self.intake.clone());
+        // In a task of its own, so that a fault in it ends neither the connection nor what comes behind.
+        let handled = tokio::spawn(async move { handle(&desk, &intake, &kind, &payload).await }).await;
+        let answer = match handled {
+            Ok(Ok(answer)) => answer.filter(|_| accepts_payload),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "not acknowledged: Slack will send it again");
+                return None;
+            }
+            Err(_) => {
+                tracing::error!("handling an envelope failed by a fault of ours; it is left behind");
+                None
+            }
+        };
+        let acknowledgement = match answer {
+            Some(payload) => json!({"envelope_id": envelope_id, "payload": payload}),
+            None => json!({"envelope_id": envelope_id}),
+        };
+        Some(acknowledgement.to_string())
+    }
+}
+
+async fn handle(
+    desk: &Arc<Workspace>,
+    intake: &Intake,
+    kind: &str,
+    payload: &Value,
+) -> Result<Option<Value>, StoreError> {
+    let end = match kind {
+        "events_api" => desk.hear(payload, intake).await.map(|()| None),
+        "interactive" => desk.act(payload, intake).await,
+        "slash_commands" => desk.obey(payload, intake).await.map(|()| None),
+        other => {
+            tracing::debug!(kind = other, "an envelope that is not listened to");
+            Ok(None)
+        }
+    };
+    desk.received.fetch_add(1, Ordering::Release);
+    end
+}
+
+async fn sleep_until(wake: Option<Instant>) {
+    if let Some(wake) = wake {
+        tokio::time::sleep_until(wake).await;
+    }
+}
+
+/// The SDK keeps to itself why it cannot connect, so it is asked for once more.
+async fn say_why(desk: &Workspace, token: &SlackApiToken) -> anyhow::Result<()> {
+    match desk.api.post_as(token, "apps.connections.open", &json!({}), desk.api.deadline()).await {
+        Ok(_) => tracing::warn!("Slack gives an address for Socket Mode, but there is no connection to it yet"),
+        Err(error) if error.is_about_the_token() => {
+            anyhow::bail!(
+                "Slack does not accept the app-level token ({error}): make a new one with the scope connections:write"
+            );
+        }
+        Err(error) => tracing::warn!(%error, "Slack cannot be reached"),
+    }
+    Ok(())
+}

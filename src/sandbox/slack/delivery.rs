@@ -1,0 +1,470 @@
+//! What is on its way to the bot: given out once, given out again until it is acknowledged, kept while nobody listens.
+//!
+//! Events are retried up to three times like Slack's; clicks, forms and commands are given once, and the person sees
+//! the failure. A connection that dies does not use up a retry: what it had not acknowledged goes to the next one.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::Core;
+use super::ids::Mint;
+
+/// Times that an event without an acknowledgement is sent again.
+const RETRIES: u32 = 3;
+/// How long a socket that was asked to reconnect stays open if nothing replaces it, in real time.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// What the bot is to get.
+pub(super) struct Parcel {
+    pub kind: ParcelKind,
+    /// Names it in the journal.
+    pub event: String,
+    pub payload: Value,
+    /// More for the journal.
+    pub about: Map<String, Value>,
+    /// Whether the acknowledgement may carry an answer.
+    pub takes_answer: bool,
+}
+
+impl Parcel {
+    pub(super) fn event(event: String, payload: Value, about: Map<String, Value>) -> Self {
+        Self { kind: ParcelKind::Event, event, payload, about, takes_answer: false }
+    }
+}
+
+/// What kind of parcel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ParcelKind {
+    Event,
+    Interactive,
+    Command,
+}
+
+impl ParcelKind {
+    fn envelope_type(self) -> &'static str {
+        match self {
+            Self::Event => "events_api",
+            Self::Interactive => "interactive",
+            Self::Command => "slash_commands",
+        }
+    }
+}
+
+/// What a socket's task is told to do.
+#[derive(Debug)]
+pub(super) enum Out {
+    /// Send this frame.
+    Frame(String),
+    /// Close in good order.
+    Close,
+    /// Cut the line.
+    Cut,
+}
+
+/// The parcels and the connections.
+pub(super) struct Hub {
+    app: String,
+    inner: Mutex<Inner>,
+    connected: watch::Sender<bool>,
+    open_count: watch::Sender<usize>,
+    /// Whoever holds it finds out whether the bot's HTTP endpoint takes connections.
+    pub(super) door: tokio::sync::Mutex<()>,
+}
+
+struct Inner {
+    mint: Mint,
+    sockets: BTreeMap<u64, Socket>,
+    next_id: u64,
+    turn: usize,
+    tickets: HashSet<String>,
+    flights: BTreeMap<u64, Flight>,
+    envelopes: HashMap<String, u64>,
+    waiting: VecDeque<u64>,
+    target: Option<String>,
+    doubles: u32,
+}
+
+struct Socket {
+    out: mpsc::UnboundedSender<Out>,
+    leaving: bool,
+}
+
+struct Flight {
+    parcel: Arc<Parcel>,
+    /// How often it was sent.
+    sent: u32,
+    /// How often the acknowledgement did not come in time.
+    late: u32,
+    socket: Option<u64>,
+    envelopes: Vec<String>,
+    doubled: bool,
+    answer: Option<oneshot::Sender<Option<Value>>>,
+}
+
+impl Hub {
+    pub(super) fn new(seed: u64, app: String) -> Self {
+        let inner = Inner {
+            mint: Mint::new(seed ^ 0xe9e10e),
+            sockets: BTreeMap::new(),
+            next_id: 0,
+            turn: 0,
+            tickets: HashSet::new(),
+            flights: BTreeMap::new(),
+            envelopes: HashMap::new(),
+            waiting: VecDeque::new(),
+            target: None,
+            doubles: 0,
+        };
+        Self {
+            app,
+            inner: Mutex::new(inner),
+            connected: watch::channel(false).0,
+            open_count: watch::channel(0).0,
+            door: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A ticket for one socket.
+    pub(super) fn ticket(&self) -> String {
+        let mut inner = self.lock();
+        let ticket = inner.mint.uuid();
+        inner.tickets.insert(ticket.clone());
+        ticket
+    }
+
+    /// Takes a ticket; false if it was never given or already used.
+    pub(super) fn admit(&self, ticket: &str) -> bool {
+        self.lock().tickets.remove(ticket)
+    }
+
+    /// Delivers the next events twice.
+    pub(super) fn double(&self, times: u32) {
+        self.lock().doubles += times;
+    }
+
+    /// Events that were not acknowledged, or not even sent.
+    pub(super) fn undelivered(&self) -> usize {
+        self.lock().flights.values().filter(|flight| flight.parcel.kind == ParcelKind::Event).count()
+    }
+
+    /// Whether the bot can be reached.
+    pub(super) fn connected(&self) -> watch::Receiver<bool> {
+        self.connected.subscribe()
+    }
+
+    /// Says whether the bot can be reached.
+    pub(super) fn set_connected(&self, connected: bool) {
+        self.connected.send_replace(connected);
+    }
+
+    /// Waits until no socket is open.
+    pub(super) async fn all_closed(&self) {
+        let mut open = self.open_count.subscribe();
+        let _ = open.wait_for(|count| *count == 0).await;
+    }
+
+    /// Counts the tasks that serve a socket.
+    pub(super) fn count_tasks(&self, change: impl FnOnce(&mut usize)) {
+        self.open_count.send_modify(change);
+    }
+
+    /// Address of the bot's HTTP endpoints, if it is reached that way.
+    pub(super) fn target(&self) -> Option<String> {
+        self.lock().target.clone()
+    }
+}
+
+impl Core {
+    /// Sends an event.
+    pub(super) fn dispatch(self: &Arc<Self>, parcel: Parcel) {
+        let mut inner = self.hub.lock();
+        let doubled = inner.doubles > 0;
+        inner.doubles = inner.doubles.saturating_sub(1);
+        let id = inner.board(parcel, doubled, None);
+        self.launch(&mut inner, id, "");
+    }
+
+    /// Sends a click, a form or a command, and waits for its acknowledgement and the answer in it.
+    ///
+    /// # Errors
+    /// If nobody is connected, or no acknowledgement comes in time.
+    pub(super) async fn ask(self: &Arc<Self>, parcel: Parcel) -> Result<Option<Value>, ()> {
+        let (sender, receiver) = oneshot::channel();
+        let id = {
+            let mut inner = self.hub.lock();
+            if inner.target.is_none() && inner.sockets.is_empty() {
+                return Err(());
+            }
+            let id = inner.board(parcel, false, Some(sender));
+            self.launch(&mut inner, id, "");
+            id
+        };
+        let answer = tokio::time::timeout(self.ack_deadline, receiver).await;
+        self.hub.lock().land(id);
+        answer.map_err(|_| ())?.map_err(|_| ())
+    }
+
+    /// A socket was opened.
+    pub(super) fn socket_opened(self: &Arc<Self>, out: mpsc::UnboundedSender<Out>) -> u64 {
+        let mut inner = self.hub.lock();
+        inner.next_id += 1;
+        let id = inner.next_id;
+        let leaving: Vec<u64> = inner.sockets.iter().filter(|(_, s)| s.leaving).map(|(id, _)| *id).collect();
+        inner.sockets.insert(id, Socket { out: out.clone(), leaving: false });
+        let hello = json!({"type": "hello", "num_connections": inner.sockets.len(), "connection_info": {"app_id": self.hub.app},
+            "debug_info": {"host": "applink-sandbox", "build_number": 10, "approximate_connection_time": 18060}});
+        let _ = out.send(Out::Frame(hello.to_string()));
+        self.note("connected", json!({"socket": id, "sockets": inner.sockets.len()}));
+        for old in leaving {
+            self.close_later(old, self.ack_deadline);
+        }
+        let waiting: Vec<u64> = inner.waiting.drain(..).collect();
+        for flight in waiting {
+            self.launch(&mut inner, flight, "");
+        }
+        drop(inner);
+        self.hub.set_connected(true);
+        id
+    }
+
+    /// A socket is gone: what it did not acknowledge goes elsewhere.
+    pub(super) fn socket_closed(self: &Arc<Self>, id: u64) {
+        let mut inner = self.hub.lock();
+        if inner.sockets.remove(&id).is_none() {
+            return;
+        }
+        self.note("disconnected", json!({"socket": id, "sockets": inner.sockets.len()}));
+        self.hub.set_connected(!inner.sockets.is_empty() || inner.target.is_some());
+        let orphans: Vec<u64> = inner.flights.iter().filter(|(_, f)| f.socket == Some(id)).map(|(id, _)| *id).collect();
+        for flight in orphans {
+            match inner.flights.get(&flight).map(|flight| flight.parcel.kind) {
+                Some(ParcelKind::Event) => self.launch(&mut inner, flight, "connection_failed"),
+                _ => inner.land(flight),
+            }
+        }
+    }
+
+    /// The bot acknowledged an envelope.
+    pub(super) fn acknowledged(&self, envelope: &str, answer: Option<Value>) {
+        let mut inner = self.hub.lock();
+        let Some(id) = inner.envelopes.get(envelope).copied() else { return };
+        self.settle(&mut inner, id, answer);
+    }
+
+    /// Cuts every connection without a word.
+    pub(super) fn drop_sockets(self: &Arc<Self>) {
+        let ids: Vec<u64> = {
+            let inner = self.hub.lock();
+            inner.sockets.values().for_each(|socket| drop(socket.out.send(Out::Cut)));
+            inner.sockets.keys().copied().collect()
+        };
+        ids.into_iter().for_each(|id| self.socket_closed(id));
+    }
+
+    /// Asks the bot to open new sockets for its present ones.
+    pub(super) fn ask_reconnect(self: &Arc<Self>) {
+        let mut inner = self.hub.lock();
+        let count = inner.sockets.len();
+        let frame = json!({"type": "disconnect", "reason": "refresh_requested", "num_connections": count,
+            "debug_info": {"host": "applink-sandbox"}, "connection_info": {"app_id": self.hub.app}});
+        for (id, socket) in &mut inner.sockets {
+            socket.leaving = true;
+            let _ = socket.out.send(Out::Frame(frame.to_string()));
+            self.close_later(*id, FAREWELL);
+        }
+    }
+
+    /// Delivers by HTTP from now on.
+    pub(super) fn set_http_target(self: &Arc<Self>, base_url: String) {
+        self.hub.lock().target = Some(base_url.trim_end_matches('/').to_owned());
+        tokio::spawn(Arc::clone(self).verify_target());
+    }
+
+    /// Sends what waited for the bot's HTTP endpoints.
+    pub(super) fn flush_waiting(self: &Arc<Self>) {
+        let mut inner = self.hub.lock();
+        let waiting: Vec<u64> = inner.waiting.drain(..).collect();
+        for flight in waiting {
+            self.launch(&mut inner, flight, "");
+        }
+    }
+
+    /// Gives a parcel to a connection, or lets it wait for one.
+    fn launch(self: &Arc<Self>, inner: &mut Inner, id: u64, reason: &str) {
+        if inner.target.is_some() {
+            tokio::spawn(Arc::clone(self).deliver_by_http(id));
+            return;
+        }
+        let Some(socket) = inner.next_socket() else {
+            if let Some(flight) = inner.flights.get_mut(&id) {
+                flight.socket = None;
+                inner.waiting.push_back(id);
+            }
+            return;
+        };
+        let copies =
+            if inner.flights.get(&id).is_some_and(|flight| flight.doubled && flight.sent == 0) { 2 } else { 1 };
+        for _ in 0..copies {
+            let envelope = inner.mint.uuid();
+            let Some(flight) = inner.flights.get_mut(&id) else { return };
+            let attempt = flight.sent;
+            let reason = match (attempt, reason) {
+                (0, _) => "",
+                (_, "") => "timeout",
+                (_, reason) => reason,
+            };
+            flight.sent += 1;
+            flight.socket = Some(socket);
+            flight.envelopes.push(envelope.clone());
+            let parcel = Arc::clone(&flight.parcel);
+            inner.envelopes.insert(envelope.clone(), id);
+            let mut frame = json!({"envelope_id": envelope, "payload": parcel.payload, "type": parcel.kind.envelope_type(),
+                "accepts_response_payload": parcel.takes_answer});
+            if parcel.kind == ParcelKind::Event {
+                frame["retry_attempt"] = json!(attempt);
+                frame["retry_reason"] = json!(reason);
+            }
+            self.note_delivered(&parcel, attempt);
+            if let Some(socket) = inner.sockets.get(&socket) {
+                let _ = socket.out.send(Out::Frame(frame.to_string()));
+            }
+        }
+        let sent = inner.flights.get(&id).map_or(0, |flight| flight.sent);
+        let core = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(core.ack_deadline) => core.overdue(id, sent),
+                () = core.stop.cancelled() => {}
+            }
+        });
+    }
+
+    /// No acknowledgement came in time for what was sent `sent` times.
+    fn overdue(self: &Arc<Self>, id: u64, sent: u32) {
+        let mut inner = self.hub.lock();
+        let Some(flight) = inner.flights.get_mut(&id) else { return };
+        if flight.sent != sent || flight.socket.is_none() || flight.parcel.kind != ParcelKind::Event {
+            return;
+        }
+        flight.late += 1;
+        if flight.late > RETRIES {
+            self.give_up(&mut inner, id);
+        } else {
+            self.launch(&mut inner, id, "timeout");
+        }
+    }
+
+    fn give_up(&self, inner: &mut Inner, id: u64) {
+        if let Some(flight) = inner.flights.get(&id) {
+            self.note("dropped", json!({"event": flight.parcel.event, "attempt": flight.sent.saturating_sub(1)}));
+        }
+        inner.land(id);
+    }
+
+    fn settle(&self, inner: &mut Inner, id: u64, answer: Option<Value>) {
+        let Some(flight) = inner.flights.get_mut(&id) else { return };
+        let parcel = Arc::clone(&flight.parcel);
+        let mut entry = parcel.about.clone();
+        entry.insert("event".into(), json!(parcel.event));
+        entry.insert("attempt".into(), json!(flight.sent.saturating_sub(1)));
+        self.note("acked", Value::Object(entry));
+        if !parcel.takes_answer && answer.as_ref().is_some_and(|answer| !answer.is_null()) {
+            self.fault(format!("an acknowledgement of {} carries an answer", parcel.event));
+        }
+        if let Some(sender) = flight.answer.take() {
+            let _ = sender.send(answer.filter(|answer| !answer.is_null()));
+        }
+        inner.land(id);
+    }
+
+    /// Writes down that a parcel is handed over.
+    fn note_delivered(&self, parcel: &Parcel, attempt: u32) {
+        let mut entry = parcel.about.clone();
+        entry.insert("event".into(), json!(parcel.event));
+        entry.insert("attempt".into(), json!(attempt));
+        entry.insert("envelope".into(), json!(parcel.kind.envelope_type()));
+        self.note("delivered", Value::Object(entry));
+    }
+
+    fn close_later(self: &Arc<Self>, id: u64, after: Duration) {
+        let core = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(after) => {
+                    if let Some(socket) = core.hub.lock().sockets.get(&id) {
+                        let _ = socket.out.send(Out::Close);
+                    }
+                }
+                () = core.stop.cancelled() => {}
+            }
+        });
+    }
+
+    /// One more try over HTTP begins: the parcel, how often it was sent before, how many copies to send.
+    pub(super) fn http_try(&self, id: u64) -> Option<(Arc<Parcel>, u32, u32)> {
+        let mut inner = self.hub.lock();
+        let flight = inner.flights.get_mut(&id)?;
+        let (parcel, attempt) = (Arc::clone(&flight.parcel), flight.sent);
+        let copies = if flight.doubled && attempt == 0 { 2 } else { 1 };
+        flight.sent += copies;
+        drop(inner);
+        (0..copies).for_each(|copy| self.note_delivered(&parcel, attempt + copy));
+        Some((parcel, attempt, copies))
+    }
+
+    /// The parcel of a flight that is still under way.
+    pub(super) fn http_parcel(&self, id: u64) -> Option<Arc<Parcel>> {
+        self.hub.lock().flights.get(&id).map(|flight| Arc::clone(&flight.parcel))
+    }
+
+    /// The bot answered 2xx.
+    pub(super) fn http_accepted(&self, id: u64, answer: Option<Value>) {
+        self.settle(&mut self.hub.lock(), id, answer);
+    }
+
+    /// The bot refused or was late; whether to try again.
+    pub(super) fn http_refused(&self, id: u64, no_retry: bool) -> bool {
+        let mut inner = self.hub.lock();
+        let Some(flight) = inner.flights.get_mut(&id) else { return false };
+        flight.late += 1;
+        let again = flight.parcel.kind == ParcelKind::Event && flight.late <= RETRIES && !no_retry;
+        if !again {
+            self.give_up(&mut inner, id);
+        }
+        again
+    }
+}
+
+impl Inner {
+    fn board(&mut self, parcel: Parcel, doubled: bool, answer: Option<oneshot::Sender<Option<Value>>>) -> u64 {
+        self.next_id += 1;
+        let parcel = Arc::new(parcel);
+        let flight = Flight { parcel, sent: 0, late: 0, socket: None, envelopes: Vec::new(), doubled, answer };
+        self.flights.insert(self.next_id, flight);
+        self.next_id
+    }
+
+    fn land(&mut self, id: u64) {
+        if let Some(flight) = self.flights.remove(&id) {
+            for envelope in &flight.envelopes {
+                self.envelopes.remove(envelope);
+            }
+        }
+    }
+
+    /// The sockets take turns; those that are about to close only serve if there is no other.
+    fn next_socket(&mut self) -> Option<u64> {
+        let staying: Vec<u64> = self.sockets.iter().filter(|(_, s)| !s.leaving).map(|(id, _)| *id).collect();
+        let open = if staying.is_empty() { self.sockets.keys().copied().collect() } else { staying };
+        self.turn = self.turn.wrapping_add(1);
+        if open.is_empty() { None } else { Some(open[self.turn % open.len()]) }
+    }
+}

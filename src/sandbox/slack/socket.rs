@@ -1,0 +1,80 @@
+//! Socket Mode: one task a connection (<https://docs.slack.dev/apis/events-api/using-socket-mode/>).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::Core;
+use super::delivery::Out;
+
+/// How often the server pings, in real time.
+const PING: Duration = Duration::from_secs(10);
+
+/// Answers the request for a socket; the ticket from `apps.connections.open` is good for one.
+pub(super) async fn link(
+    State(core): State<Arc<Core>>,
+    Query(query): Query<HashMap<String, String>>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if !query.get("ticket").is_some_and(|ticket| core.hub.admit(ticket)) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    upgrade.on_upgrade(move |socket| async move {
+        core.hub.count_tasks(|count| *count += 1);
+        serve(&core, socket).await;
+        core.hub.count_tasks(|count| *count -= 1);
+    })
+}
+
+async fn serve(core: &Arc<Core>, mut socket: WebSocket) {
+    let (sender, mut orders) = mpsc::unbounded_channel();
+    let id = core.socket_opened(sender);
+    let mut ping = tokio::time::interval(PING);
+    ping.tick().await;
+    loop {
+        let sent = tokio::select! {
+            () = core.stop.cancelled() => break,
+            order = orders.recv() => match order {
+                Some(Out::Frame(frame)) => socket.send(Message::Text(frame.into())).await,
+                Some(Out::Close) => {
+                    let bye = CloseFrame { code: 1000, reason: "".into() };
+                    let _ = socket.send(Message::Close(Some(bye))).await;
+                    break;
+                }
+                Some(Out::Cut) | None => break,
+            },
+            _ = ping.tick() => socket.send(Message::Ping("sandbox".into())).await,
+            frame = socket.recv() => match frame {
+                Some(Ok(Message::Text(text))) => {
+                    heard(core, &text);
+                    Ok(())
+                }
+                Some(Ok(Message::Binary(_))) => {
+                    core.fault("socket: a binary frame");
+                    Ok(())
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+            },
+        };
+        if sent.is_err() {
+            break;
+        }
+    }
+    core.socket_closed(id);
+}
+
+fn heard(core: &Core, text: &str) {
+    let frame: Value = serde_json::from_str(text).unwrap_or_default();
+    match frame["envelope_id"].as_str() {
+        Some(envelope) => core.acknowledged(envelope, frame.get("payload").cloned()),
+        None => core.fault("socket: a frame that is no acknowledgement"),
+    }
+}

@@ -1,0 +1,192 @@
+//! Opening a database file: whose it is, whether it is ours, and bringing it up to date.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+
+use super::rows::fault;
+use crate::store::StoreError;
+
+/// The schema, step by step.
+pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
+
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// What every SQLite file begins with: <https://www.sqlite.org/fileformat.html>.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+
+/// Why a database file cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process owns the file.
+    #[error("{} is in use by another process: stop that one first, or choose another file for this one", .0.display())]
+    Locked(PathBuf),
+    /// It was written by a later version of this program.
+    #[error(
+        "{} was written by a newer version of this program (schema {found}, while this one knows {known}): \
+         run that version, or restore a copy from before the update", path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The newest step of its schema.
+        found: i64,
+        /// The newest step that this program knows.
+        known: i64,
+    },
+    /// It was written by an earlier version and may only be read.
+    #[error("{} was written by an older version of this program: start the bot, or migrate it, first", .0.display())]
+    Older(PathBuf),
+    /// It is no database, another program's, or damaged.
+    #[error("{} is no database of this program, or damaged: {what}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
+    /// It cannot be reached: a missing folder, a missing permission, a full disk.
+    #[error("{} cannot be opened: {what}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        what: String,
+    },
+}
+
+impl OpenError {
+    fn io(path: &Path, error: &io::Error) -> Self {
+        Self::Io { path: path.to_owned(), what: error.to_string() }
+    }
+
+    /// What a fault of the database means while it is being opened.
+    pub(super) fn database(path: &Path, error: StoreError) -> Self {
+        match error {
+            StoreError::Away(what) => Self::Io { path: path.to_owned(), what },
+            other => Self::Corrupt { path: path.to_owned(), what: other.to_string() },
+        }
+    }
+}
+
+/// Holds the lock that says whose the file is; the system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Owner {
+    _lock: File,
+}
+
+impl Owner {
+    /// Becomes the owner of the database at `path`.
+    pub fn of(path: &Path) -> Result<Self, OpenError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let file = private_file(Path::new(&name)).map_err(|error| OpenError::io(path, &error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _lock: file }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Locked(path.to_owned())),
+            Err(TryLockError::Error(error)) => Err(OpenError::io(path, &error)),
+        }
+    }
+}
+
+/// How the writing connection is opened.
+pub fn writing(path: &Path) -> SqliteConnectOptions {
+    // Overwrites what is deleted, so that deleted words do not stay behind in the file.
+    reading(path).read_only(false).journal_mode(SqliteJournalMode::Wal).pragma("secure_delete", "ON")
+}
+
+/// How a connection that only reads is opened.
+pub fn reading(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .read_only(true)
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .disable_statement_logging()
+}
+
+/// Makes the folder that the file is to stand in.
+pub fn create_folder(path: &Path) -> Result<(), OpenError> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => {
+            std::fs::create_dir_all(folder).map_err(|error| OpenError::io(path, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes the file if there is none, readable by its owner only (it will hold what people said).
+pub fn create(path: &Path) -> Result<(), OpenError> {
+    private_file(path).map(drop).map_err(|error| OpenError::io(path, &error))
+}
+
+/// Looks at the file without writing to it; the newest step of its schema, if it has one.
+pub async fn examine(path: &Path) -> Result<Option<i64>, OpenError> {
+    let corrupt = |what: &str| OpenError::Corrupt { path: path.to_owned(), what: what.to_owned() };
+    let mut head = Vec::new();
+    let opened = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut head));
+    opened.map_err(|error| OpenError::io(path, &error))?;
+    if head.is_empty() {
+        return Ok(None);
+    }
+    if head != MAGIC {
+        return Err(corrupt("it does not begin as a SQLite file does"));
+    }
+    let failed = |error| OpenError::database(path, fault(error));
+    let mut conn = reading(path).connect().await.map_err(failed)?;
+    let looked = look(&mut conn).await;
+    // Nothing was written, so that nothing can be lost by a failure to close.
+    let _ = conn.close().await;
+    let (ours, tables, found) = looked.map_err(failed)?;
+    if !ours && tables > 0 {
+        return Err(corrupt("it belongs to another program"));
+    }
+    let known = known();
+    match found {
+        Some(found) if found > known => Err(OpenError::Newer { path: path.to_owned(), found, known }),
+        other => Ok(other),
+    }
+}
+
+/// Brings the schema up to date.
+pub async fn migrate(path: &Path, conn: &mut SqliteConnection) -> Result<(), OpenError> {
+    MIGRATOR.run(conn).await.map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            OpenError::database(path, fault(error))
+        }
+        MigrateError::VersionMissing(found) => OpenError::Newer { path: path.to_owned(), found, known: known() },
+        other => OpenError::Corrupt { path: path.to_owned(), what: other.to_string() },
+    })
+}
+
+/// The newest step of the schema that this program knows.
+pub fn known() -> i64 {
+    MIGRATOR.iter().map(|step| step.version).max().unwrap_or_default()
+}
+
+/// Whether the file has our list of steps, how many tables it has, and its newest step.
+async fn look(conn: &mut SqliteConnection) -> Result<(bool, i64, Option<i64>), sqlx::Error> {
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master").fetch_one(&mut *conn).await?;
+    let ours: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'")
+        .fetch_one(&mut *conn)
+        .await?;
+    if ours == 0 {
+        return Ok((false, tables, None));
+    }
+    let found: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(conn).await?;
+    Ok((true, tables, found))
+}
+
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}

@@ -1,0 +1,349 @@
+//! Reading and writing the record: tickets, places, what was said, what was done.
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use super::rows::{self, Query, bind_message, bind_place, fault, fault_or_conflict, json, ms, name};
+use super::sql;
+use crate::domain::decision::Change;
+use crate::domain::event::{DedupeKey, TimerKind};
+use crate::domain::ids::{Conversation, MessageRef, PersonRef, Place, TicketId, TicketKey};
+use crate::domain::record::{AuditEntry, Opening, Record, Side, Standing, Voice};
+use crate::domain::ticket::Ticket;
+use crate::store::{Counts, StoreError};
+
+type Conn = SqliteConnection;
+
+/// The counter of ticket ids.
+pub const IDS: &str = "ticket_id";
+/// The counter of the numbers that people quote.
+pub const NUMBERS: &str = "ticket_number";
+
+pub async fn knows(conn: &mut Conn, key: &DedupeKey) -> Result<bool, StoreError> {
+    Ok(one(conn, sqlx::query(sql::KNOWS).bind(key.as_str())).await?.is_some())
+}
+
+pub async fn remember(conn: &mut Conn, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError> {
+    run(conn, sqlx::query(sql::REMEMBER).bind(key.as_str()).bind(ms(now))).await.map(drop)
+}
+
+pub async fn counter(conn: &mut Conn, counter: &'static str) -> Result<i64, StoreError> {
+    let row = one(conn, sqlx::query(sql::COUNTER).bind(counter)).await?;
+    rows::get(&row.ok_or_else(|| StoreError::Corrupt(format!("the counter {counter} is missing")))?, "value")
+}
+
+pub async fn ticket(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>, StoreError> {
+    one_ticket(conn, sqlx::query(sql::TICKET).bind(id.0)).await
+}
+
+pub async fn ticket_by_key(conn: &mut Conn, key: &TicketKey) -> Result<Option<Ticket>, StoreError> {
+    one_ticket(conn, sqlx::query(sql::TICKET_BY_KEY).bind(key.to_string())).await
+}
+
+pub async fn tickets(conn: &mut Conn, before: Option<TicketId>, limit: u32) -> Result<Vec<Ticket>, StoreError> {
+    let before = before.map_or(i64::MAX, |id| id.0);
+    all(conn, sqlx::query(sql::TICKETS).bind(before).bind(i64::from(limit)), rows::ticket).await
+}
+
+pub async fn ticket_at(conn: &mut Conn, place: &Place) -> Result<Option<(Ticket, Side)>, StoreError> {
+    match bound(conn, place).await? {
+        Some((id, side)) => with_side(conn, id, side).await,
+        None => Ok(None),
+    }
+}
+
+/// The first of: the ticket on whose record the message is; the one that it stands for as a message of the bot; the one
+/// whose thread hangs under it.
+pub async fn ticket_of_message(conn: &mut Conn, message: &MessageRef) -> Result<Option<(Ticket, Side)>, StoreError> {
+    if let Some(known) = record(conn, message).await? {
+        let side = if known.voice == Voice::Note { Side::Card } else { Side::Request };
+        return with_side(conn, known.ticket, side).await;
+    }
+    let row = one(conn, bind_message(sqlx::query(sql::STANDING_MESSAGE), message)).await?;
+    if let Some(stands) = row.as_ref().map(rows::standing).transpose()? {
+        let side = match bound(conn, &stands.place).await? {
+            _ if stands.card => Side::Card,
+            Some((_, side)) => side,
+            None => Side::Request,
+        };
+        return with_side(conn, stands.ticket, side).await;
+    }
+    let at = Conversation::Thread { channel: message.channel.clone(), root: message.id.clone() };
+    ticket_at(conn, &Place { tenant: message.tenant.clone(), at }).await
+}
+
+pub async fn burst(
+    conn: &mut Conn,
+    by: &[PersonRef],
+    channel: &Place,
+    since: Timestamp,
+    until: Timestamp,
+) -> Result<Option<Ticket>, StoreError> {
+    let mut newest: Option<Ticket> = None;
+    for account in by {
+        let query = sqlx::query(sql::BURST)
+            .bind(account.to_string())
+            .bind(channel.platform().as_str())
+            .bind(&channel.tenant.id)
+            .bind(channel.channel())
+            .bind(ms(since))
+            .bind(ms(until));
+        let found = one_ticket(conn, query).await?;
+        newest = newest.into_iter().chain(found).max_by_key(|ticket| (ticket.opened_at, ticket.id));
+    }
+    Ok(newest)
+}
+
+pub async fn latest_direct(conn: &mut Conn, direct: &Place, since: Timestamp) -> Result<Option<Ticket>, StoreError> {
+    let query = sqlx::query(sql::LATEST_DIRECT)
+        .bind(direct.platform().as_str())
+        .bind(&direct.tenant.id)
+        .bind(direct.channel())
+        .bind(ms(since));
+    one_ticket(conn, query).await
+}
+
+pub async fn open_of(conn: &mut Conn, by: &[PersonRef], limit: u32) -> Result<Vec<Ticket>, StoreError> {
+    let mut found: Vec<Ticket> = Vec::new();
+    for account in by {
+        let query = sqlx::query(sql::OPEN_OF).bind(account.to_string()).bind(i64::from(limit));
+        let of_account = all(conn, query, rows::ticket).await?;
+        found.extend(of_account);
+    }
+    found.sort_by_key(|ticket| std::cmp::Reverse((ticket.active_at, ticket.id)));
+    found.dedup_by_key(|ticket| ticket.id);
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+pub async fn opening(conn: &mut Conn, message: &MessageRef) -> Result<Option<Opening>, StoreError> {
+    let row = one(conn, bind_message(sqlx::query(sql::OPENING), message)).await?;
+    row.as_ref().map(rows::opening).transpose()
+}
+
+pub async fn record(conn: &mut Conn, message: &MessageRef) -> Result<Option<Record>, StoreError> {
+    let row = one(conn, bind_message(sqlx::query(sql::RECORD), message)).await?;
+    row.as_ref().map(rows::record).transpose()
+}
+
+pub async fn records(conn: &mut Conn, ticket: TicketId) -> Result<Vec<Record>, StoreError> {
+    all(conn, sqlx::query(sql::RECORDS).bind(ticket.0), rows::record).await
+}
+
+pub async fn last_records(conn: &mut Conn, ticket: TicketId, limit: u32) -> Result<Vec<Record>, StoreError> {
+    let query = sqlx::query(sql::LAST_RECORDS).bind(ticket.0).bind(i64::from(limit));
+    let mut last = all(conn, query, rows::record).await?;
+    last.reverse();
+    Ok(last)
+}
+
+pub async fn audit(conn: &mut Conn, ticket: TicketId) -> Result<Vec<AuditEntry>, StoreError> {
+    all(conn, sqlx::query(sql::AUDIT).bind(ticket.0), rows::audit_entry).await
+}
+
+pub async fn last_audit(conn: &mut Conn, ticket: TicketId, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+    let query = sqlx::query(sql::LAST_AUDIT).bind(ticket.0).bind(i64::from(limit));
+    let mut last = all(conn, query, rows::audit_entry).await?;
+    last.reverse();
+    Ok(last)
+}
+
+pub async fn note(conn: &mut Conn, entry: &AuditEntry) -> Result<(), StoreError> {
+    let query = sqlx::query(sql::NOTE)
+        .bind(entry.ticket.0)
+        .bind(ms(entry.at))
+        .bind(entry.actor.as_ref().map(json).transpose()?)
+        .bind(&entry.act)
+        .bind(entry.from.as_ref().map(json).transpose()?)
+        .bind(json(&entry.fields)?);
+    run(conn, query).await.map(drop)
+}
+
+pub async fn apply(conn: &mut Conn, change: &Change) -> Result<(), StoreError> {
+    match change {
+        Change::Open(ticket) => return open(conn, ticket).await,
+        Change::Put(ticket) => return put(conn, ticket).await,
+        Change::Bind { place, ticket, side } => run(conn, bind(sql::BIND, place, *ticket, *side)?).await?,
+        Change::Record(said) => run(conn, insert_record(said)?).await?,
+        Change::Rewrite { message, text, at } => {
+            run(conn, bind_message(sqlx::query(sql::REWRITE), message).bind(text).bind(ms(*at))).await?
+        }
+        Change::Erase { message, at } => {
+            run(conn, bind_message(sqlx::query(sql::ERASE), message).bind(ms(*at))).await?
+        }
+        Change::Move { from, to } => {
+            for text in [sql::MOVE_RECORDS, sql::MOVE_CONVERSATIONS, sql::MOVE_STANDING] {
+                run(conn, sqlx::query(text).bind(from.0).bind(to.0)).await?;
+            }
+            0
+        }
+        Change::Keep(opening) => {
+            let query = bind_message(sqlx::query(sql::KEEP), &opening.message)
+                .bind(json(&opening.place)?)
+                .bind(json(&opening.author)?)
+                .bind(ms(opening.at))
+                .bind(&opening.text);
+            run(conn, query).await?
+        }
+        Change::Forget { message } => run(conn, bind_message(sqlx::query(sql::FORGET), message)).await?,
+        Change::SetTimer { ticket, timer, due } => {
+            run(conn, sqlx::query(sql::SET_TIMER).bind(ticket.0).bind(timer.as_str()).bind(ms(*due))).await?
+        }
+        Change::ClearTimer { ticket, timer } => {
+            run(conn, sqlx::query(sql::CLEAR_TIMER).bind(ticket.0).bind(timer.as_str())).await?
+        }
+    };
+    Ok(())
+}
+
+pub async fn standing(conn: &mut Conn, ticket: TicketId) -> Result<Vec<Standing>, StoreError> {
+    all(conn, sqlx::query(sql::STANDING).bind(ticket.0), rows::standing).await
+}
+
+/// A message of the bot stands. A card takes the place of the one that stood in its channel, and the thread under it
+/// belongs to its ticket (or stays with the ticket that it was moved to).
+pub async fn stand(conn: &mut Conn, stands: &Standing) -> Result<(), StoreError> {
+    let message = &stands.message;
+    if stands.card {
+        let query = sqlx::query(sql::REPLACE_CARD)
+            .bind(message.tenant.platform.as_str())
+            .bind(&message.tenant.id)
+            .bind(stands.ticket.0)
+            .bind(stands.place.channel())
+            .bind(&message.channel)
+            .bind(&message.id);
+        run(conn, query).await?;
+        let thread = stands.place.thread(&message.id);
+        if thread.root().is_some() {
+            run(conn, bind(sql::BIND_IF_FREE, &thread, stands.ticket, Side::Card)?).await?;
+        }
+    }
+    let query = bind_message(sqlx::query(sql::STAND), message)
+        .bind(stands.ticket.0)
+        .bind(i64::from(stands.card))
+        .bind(stands.place.channel())
+        .bind(json(&stands.place)?);
+    run(conn, query).await.map(drop)
+}
+
+/// A message of the bot stands no more.
+pub async fn unstand(conn: &mut Conn, message: &MessageRef) -> Result<(), StoreError> {
+    run(conn, bind_message(sqlx::query(sql::UNSTAND), message)).await.map(drop)
+}
+
+pub async fn due_timers(
+    conn: &mut Conn,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<(TicketId, TimerKind, Timestamp)>, StoreError> {
+    let query = sqlx::query(sql::DUE_TIMERS).bind(ms(now)).bind(i64::from(limit));
+    all(conn, query, |row| {
+        let due = rows::moment(rows::get(row, "due_at_ms")?)?;
+        Ok((TicketId(rows::get(row, "ticket_id")?), rows::named(row, "kind")?, due))
+    })
+    .await
+}
+
+pub async fn bury(
+    conn: &mut Conn,
+    key: &DedupeKey,
+    event_json: &str,
+    fault: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    run(conn, sqlx::query(sql::BURY).bind(key.as_str()).bind(event_json).bind(fault).bind(ms(now))).await.map(drop)
+}
+
+pub async fn tidy(conn: &mut Conn, then: Timestamp) -> Result<(), StoreError> {
+    for text in [sql::TIDY_SEEN, sql::TIDY_OPENINGS, sql::TIDY_EFFECTS] {
+        run(conn, sqlx::query(text).bind(ms(then))).await?;
+    }
+    Ok(())
+}
+
+pub async fn counts(conn: &mut Conn) -> Result<Counts, StoreError> {
+    let row = sqlx::query(sql::COUNTS).fetch_one(conn).await.map_err(fault)?;
+    let count = |column| rows::get::<i64>(&row, column).map(|count| u64::try_from(count).unwrap_or_default());
+    Ok(Counts {
+        tickets: count("tickets")?,
+        open: count("open")?,
+        waiting: count("waiting")?,
+        leased: count("leased")?,
+        failed: count("failed")?,
+        dead: count("dead")?,
+    })
+}
+
+pub async fn ping(conn: &mut Conn) -> Result<(), StoreError> {
+    run(conn, sqlx::query(sql::PING)).await.map(drop)
+}
+
+/// Runs a statement; how many rows it touched.
+pub async fn run(conn: &mut Conn, query: Query) -> Result<u64, StoreError> {
+    Ok(query.execute(conn).await.map_err(fault)?.rows_affected())
+}
+
+/// The one row of a query, if there is one.
+pub async fn one(conn: &mut Conn, query: Query) -> Result<Option<SqliteRow>, StoreError> {
+    query.fetch_optional(conn).await.map_err(fault)
+}
+
+/// Every row of a query.
+pub async fn all<T>(
+    conn: &mut Conn,
+    query: Query,
+    read: impl Fn(&SqliteRow) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    query.fetch_all(conn).await.map_err(fault)?.iter().map(read).collect()
+}
+
+async fn open(conn: &mut Conn, ticket: &Ticket) -> Result<(), StoreError> {
+    let query = rows::bind_ticket(sqlx::query(sql::INSERT_TICKET), ticket)?;
+    query.execute(&mut *conn).await.map_err(fault_or_conflict)?;
+    for (counter, taken) in [(IDS, ticket.id.0), (NUMBERS, ticket.key.number())] {
+        run(conn, sqlx::query(sql::TAKE_COUNTER).bind(counter).bind(taken)).await?;
+    }
+    Ok(())
+}
+
+async fn put(conn: &mut Conn, ticket: &Ticket) -> Result<(), StoreError> {
+    let query = rows::bind_ticket(sqlx::query(sql::UPDATE_TICKET), ticket)?;
+    match query.execute(conn).await.map_err(fault_or_conflict)?.rows_affected() {
+        0 => Err(StoreError::Conflict),
+        _ => Ok(()),
+    }
+}
+
+fn insert_record(said: &Record) -> Result<Query, StoreError> {
+    let query = sqlx::query(sql::INSERT_RECORD);
+    let query = match &said.message {
+        Some(message) => bind_message(query, message),
+        None => (0..4).fold(query, |query, _| query.bind(None::<String>)),
+    };
+    Ok(query
+        .bind(said.ticket.0)
+        .bind(json(&said.author)?)
+        .bind(said.voice.as_str())
+        .bind(ms(said.at))
+        .bind(if said.deleted_at.is_some() { "" } else { &said.text })
+        .bind(said.edited_at.map(ms))
+        .bind(said.deleted_at.map(ms)))
+}
+
+fn bind(text: &'static str, place: &Place, ticket: TicketId, side: Side) -> Result<Query, StoreError> {
+    Ok(bind_place(sqlx::query(text), place).bind(ticket.0).bind(name(&side)?))
+}
+
+async fn bound(conn: &mut Conn, place: &Place) -> Result<Option<(TicketId, Side)>, StoreError> {
+    let row = one(conn, bind_place(sqlx::query(sql::CONVERSATION), place)).await?;
+    row.map(|row| Ok((TicketId(rows::get(&row, "ticket_id")?), rows::named(&row, "side")?))).transpose()
+}
+
+async fn one_ticket(conn: &mut Conn, query: Query) -> Result<Option<Ticket>, StoreError> {
+    one(conn, query).await?.as_ref().map(rows::ticket).transpose()
+}
+
+async fn with_side(conn: &mut Conn, id: TicketId, side: Side) -> Result<Option<(Ticket, Side)>, StoreError> {
+    Ok(ticket(conn, id).await?.map(|ticket| (ticket, side)))
+}

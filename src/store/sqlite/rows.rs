@@ -1,0 +1,295 @@
+//! Between rows and the domain's values, and from the database's faults to the port's.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sqlx::error::ErrorKind;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Decode, Row, Sqlite, Type};
+
+use crate::domain::ids::{Conversation, MessageRef, Place, PlatformName, Tenant, TicketId, TicketKey};
+use crate::domain::record::{AuditEntry, Opening, Record, Standing};
+use crate::domain::ticket::Ticket;
+use crate::store::StoreError;
+
+/// A query of this store.
+pub type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
+
+/// What a fault of the database means to the core.
+#[must_use]
+pub fn fault(error: sqlx::Error) -> StoreError {
+    use sqlx::Error;
+    match &error {
+        Error::Database(refused) => {
+            // The lowest byte of the extended code: https://www.sqlite.org/rescode.html
+            let code = refused.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default() & 0xff;
+            match code {
+                // PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL
+                3 | 5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 | 15 => StoreError::Away(error.to_string()),
+                // CORRUPT, NOTADB
+                11 | 26 => StoreError::Corrupt(error.to_string()),
+                _ => StoreError::Work(error.to_string()),
+            }
+        }
+        Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed | Error::BeginFailed => {
+            StoreError::Away(error.to_string())
+        }
+        Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnNotFound(_) | Error::TypeNotFound { .. } => {
+            StoreError::Corrupt(error.to_string())
+        }
+        _ => StoreError::Work(error.to_string()),
+    }
+}
+
+/// The same, where a value that must be unique and is taken means that somebody else was faster.
+#[must_use]
+pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
+    match &error {
+        sqlx::Error::Database(refused) if refused.kind() == ErrorKind::UniqueViolation => StoreError::Conflict,
+        _ => fault(error),
+    }
+}
+
+/// A moment as it is stored.
+#[must_use]
+pub fn ms(moment: Timestamp) -> i64 {
+    moment.as_millisecond()
+}
+
+/// A value as JSON.
+///
+/// # Errors
+/// If it cannot be written as JSON: a fault of ours.
+pub fn json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Work(error.to_string()))
+}
+
+/// The name of a value of an enum without fields.
+///
+/// # Errors
+/// If it has fields: a fault of ours.
+pub fn name(value: &impl Serialize) -> Result<String, StoreError> {
+    match serde_json::to_value(value) {
+        Ok(Value::String(name)) => Ok(name),
+        Ok(other) => Err(StoreError::Work(format!("{other} is no name"))),
+        Err(error) => Err(StoreError::Work(error.to_string())),
+    }
+}
+
+/// Binds the four columns that name a message.
+pub fn bind_message(query: Query, message: &MessageRef) -> Query {
+    query.bind(message.tenant.platform.as_str()).bind(&message.tenant.id).bind(&message.channel).bind(&message.id)
+}
+
+/// Binds the four columns that name a place.
+pub fn bind_place(query: Query, place: &Place) -> Query {
+    query
+        .bind(place.platform().as_str())
+        .bind(&place.tenant.id)
+        .bind(place.channel())
+        .bind(place.root().unwrap_or_default())
+}
+
+/// Binds everything of a ticket, its id first and its version last.
+///
+/// # Errors
+/// If a part cannot be written as JSON: a fault of ours.
+pub fn bind_ticket(query: Query, ticket: &Ticket) -> Result<Query, StoreError> {
+    let assignee = ticket.assignee.as_ref();
+    let query = query
+        .bind(ticket.id.0)
+        .bind(ticket.key.to_string())
+        .bind(ticket.key.number())
+        .bind(name(&ticket.kind)?)
+        .bind(&ticket.title)
+        .bind(ticket.requester.who.to_string())
+        .bind(json(&ticket.requester)?)
+        .bind(json(&ticket.opened_by)?);
+    Ok(bind_place(query, &ticket.origin)
+        .bind(i64::from(ticket.is_private()))
+        .bind(json(&ticket.origin_message)?)
+        .bind(ms(ticket.opened_at))
+        .bind(ticket.status.name())
+        .bind(json(&ticket.status)?)
+        .bind(assignee.map(|person| person.who.to_string()))
+        .bind(assignee.map(json).transpose()?)
+        .bind(name(&ticket.impact)?)
+        .bind(name(&ticket.urgency)?)
+        .bind(ticket.priority.as_str())
+        .bind(ticket.answered_at.map(ms))
+        .bind(ms(ticket.active_at))
+        .bind(ticket.follows.as_ref().map(TicketKey::to_string))
+        .bind(ticket.merged_into.as_ref().map(TicketKey::to_string))
+        .bind(ticket.version))
+}
+
+/// A ticket.
+///
+/// # Errors
+/// If the row holds something unexpected.
+pub fn ticket(row: &SqliteRow) -> Result<Ticket, StoreError> {
+    let tenant = Tenant { platform: named(row, "origin_platform")?, id: get(row, "origin_tenant")? };
+    let channel = get(row, "origin_channel")?;
+    let root: String = get(row, "origin_root")?;
+    let at = match (flag(row, "private")?, root.is_empty()) {
+        (true, _) => Conversation::Direct { channel },
+        (false, true) => Conversation::Channel { channel },
+        (false, false) => Conversation::Thread { channel, root },
+    };
+    Ok(Ticket {
+        id: TicketId(get(row, "id")?),
+        key: named(row, "key")?,
+        kind: named(row, "kind")?,
+        title: get(row, "title")?,
+        requester: read(row, "requester_json")?,
+        opened_by: read(row, "opened_by_json")?,
+        origin: Place { tenant, at },
+        origin_message: read(row, "origin_message_json")?,
+        opened_at: moment(get(row, "opened_at_ms")?)?,
+        status: read(row, "status_json")?,
+        assignee: read_some(row, "assignee_json")?,
+        impact: named(row, "impact")?,
+        urgency: named(row, "urgency")?,
+        priority: named(row, "priority")?,
+        answered_at: moment_if(row, "answered_at_ms")?,
+        active_at: moment(get(row, "active_at_ms")?)?,
+        follows: named_if(row, "follows")?,
+        merged_into: named_if(row, "merged_into")?,
+        version: get(row, "version")?,
+    })
+}
+
+/// Something that was said.
+///
+/// # Errors
+/// If the row holds something unexpected.
+pub fn record(row: &SqliteRow) -> Result<Record, StoreError> {
+    let message = get::<Option<String>>(row, "message")?.map(|_| message(row)).transpose()?;
+    Ok(Record {
+        ticket: TicketId(get(row, "ticket_id")?),
+        message,
+        author: read(row, "author_json")?,
+        voice: named(row, "voice")?,
+        at: moment(get(row, "at_ms")?)?,
+        text: get(row, "text")?,
+        edited_at: moment_if(row, "edited_at_ms")?,
+        deleted_at: moment_if(row, "deleted_at_ms")?,
+    })
+}
+
+/// Something that was done.
+///
+/// # Errors
+/// If the row holds something unexpected.
+pub fn audit_entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
+    Ok(AuditEntry {
+        ticket: TicketId(get(row, "ticket_id")?),
+        at: moment(get(row, "at_ms")?)?,
+        actor: read_some(row, "actor_json")?,
+        act: get(row, "act")?,
+        from: read_some(row, "from_json")?,
+        fields: read(row, "fields_json")?,
+    })
+}
+
+/// A kept mention.
+///
+/// # Errors
+/// If the row holds something unexpected.
+pub fn opening(row: &SqliteRow) -> Result<Opening, StoreError> {
+    Ok(Opening {
+        message: message(row)?,
+        place: read(row, "place_json")?,
+        author: read(row, "author_json")?,
+        at: moment(get(row, "at_ms")?)?,
+        text: get(row, "text")?,
+    })
+}
+
+/// A message of the bot.
+///
+/// # Errors
+/// If the row holds something unexpected.
+pub fn standing(row: &SqliteRow) -> Result<Standing, StoreError> {
+    Ok(Standing {
+        ticket: TicketId(get(row, "ticket_id")?),
+        card: flag(row, "card")?,
+        place: read(row, "place_json")?,
+        message: message(row)?,
+    })
+}
+
+/// A column.
+///
+/// # Errors
+/// If it holds something unexpected.
+pub fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(row: &'r SqliteRow, column: &str) -> Result<T, StoreError> {
+    row.try_get(column).map_err(fault)
+}
+
+/// A column of 0 or 1.
+///
+/// # Errors
+/// If it holds something unexpected.
+pub fn flag(row: &SqliteRow, column: &str) -> Result<bool, StoreError> {
+    Ok(get::<i64>(row, column)? != 0)
+}
+
+/// A column of JSON.
+///
+/// # Errors
+/// If it holds something unexpected.
+pub fn read<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<T, StoreError> {
+    parse(column, get(row, column)?)
+}
+
+/// A column that holds the name of something.
+///
+/// # Errors
+/// If it holds something unexpected.
+pub fn named<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<T, StoreError> {
+    called(column, get(row, column)?)
+}
+
+/// A stored moment.
+///
+/// # Errors
+/// If it lies outside of time.
+pub fn moment(ms: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(ms).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// A column of a moment, if there is one.
+///
+/// # Errors
+/// If it holds something unexpected.
+pub fn moment_if(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    get::<Option<i64>>(row, column)?.map(moment).transpose()
+}
+
+fn message(row: &SqliteRow) -> Result<MessageRef, StoreError> {
+    let platform: PlatformName = named(row, "platform")?;
+    let tenant = Tenant { platform, id: get(row, "tenant")? };
+    Ok(MessageRef { tenant, channel: get(row, "channel")?, id: get(row, "message")? })
+}
+
+fn read_some<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<Option<T>, StoreError> {
+    get::<Option<&str>>(row, column)?.map(|text| parse(column, text)).transpose()
+}
+
+fn named_if<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<Option<T>, StoreError> {
+    get::<Option<String>>(row, column)?.map(|text| called(column, text)).transpose()
+}
+
+/// The fault names the place in the text, never the text: it may be people's.
+fn parse<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| {
+        StoreError::Corrupt(format!("{column} is not readable (line {}, column {})", error.line(), error.column()))
+    })
+}
+
+fn called<T: DeserializeOwned>(column: &str, text: String) -> Result<T, StoreError> {
+    serde_json::from_value(Value::String(text))
+        .map_err(|_| StoreError::Corrupt(format!("{column} holds a name that is not known")))
+}

@@ -1,0 +1,252 @@
+//! Every SQL text, in one place: a test asks the database for the plan of each.
+
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident = $text:expr;)+) => {
+        $($(#[$doc])* pub const $name: &str = $text;)+
+
+        /// Every text with its name, for tests.
+        #[cfg(test)]
+        pub const ALL: &[(&str, &str)] = &[$((stringify!($name), $name),)+];
+    };
+}
+
+macro_rules! tickets {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, key, kind, title, requester_json, opened_by_json, origin_platform, origin_tenant, origin_channel, \
+             origin_root, private, origin_message_json, opened_at_ms, status, status_json, assignee_json, impact, urgency, \
+             priority, answered_at_ms, active_at_ms, follows, merged_into, version FROM tickets ",
+            $rest
+        )
+    };
+}
+
+macro_rules! records {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ticket_id, platform, tenant, channel, message, author_json, voice, at_ms, text, edited_at_ms, \
+             deleted_at_ms FROM messages ",
+            $rest
+        )
+    };
+}
+
+macro_rules! audit {
+    ($rest:literal) => {
+        concat!("SELECT ticket_id, at_ms, actor_json, act, from_json, fields_json FROM audit ", $rest)
+    };
+}
+
+texts! {
+    /// Begins a transaction that will write.
+    BEGIN = "BEGIN IMMEDIATE";
+    /// Ends it.
+    COMMIT = "COMMIT";
+    /// Gives it up.
+    ROLLBACK = "ROLLBACK";
+    /// Begins one work inside it.
+    SAVEPOINT = "SAVEPOINT work";
+    /// Keeps the work.
+    RELEASE = "RELEASE SAVEPOINT work";
+    /// Gives the work up.
+    ROLLBACK_TO = "ROLLBACK TO SAVEPOINT work";
+
+    /// A write that changes nothing of meaning.
+    PING = "UPDATE counters SET value = value + 1 WHERE name = 'pings'";
+    /// What a counter shows: the next value to be taken.
+    COUNTER = "SELECT value FROM counters WHERE name = $1";
+    /// A value was taken.
+    TAKE_COUNTER = "UPDATE counters SET value = $2 + 1 WHERE name = $1 AND value <= $2";
+
+    /// Whether a fact was handled.
+    KNOWS = "SELECT 1 FROM seen WHERE key = $1";
+    /// A fact was handled.
+    REMEMBER = "INSERT INTO seen (key, at_ms) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
+
+    /// A ticket by its id.
+    TICKET = tickets!("WHERE id = $1");
+    /// A ticket by its key.
+    TICKET_BY_KEY = tickets!("WHERE key = $1");
+    /// Tickets, newest first.
+    TICKETS = tickets!("WHERE id < $1 ORDER BY id DESC LIMIT $2");
+    /// The newest unanswered ticket of an account in a channel.
+    BURST = tickets!(
+        "WHERE requester = $1 AND opened_at_ms > $5 AND opened_at_ms <= $6 AND origin_platform = $2 \
+         AND origin_tenant = $3 AND origin_channel = $4 AND status IN ('new', 'in_progress', 'pending') \
+         AND answered_at_ms IS NULL AND merged_into IS NULL ORDER BY opened_at_ms DESC, id DESC LIMIT 1"
+    );
+    /// The last active ticket of a direct conversation.
+    LATEST_DIRECT = tickets!(
+        "WHERE private = 1 AND origin_platform = $1 AND origin_tenant = $2 AND origin_channel = $3 \
+         AND active_at_ms > $4 AND status IN ('new', 'in_progress', 'pending', 'resolved') AND merged_into IS NULL \
+         ORDER BY active_at_ms DESC, id DESC LIMIT 1"
+    );
+    /// Open tickets of an account.
+    OPEN_OF = tickets!(
+        "WHERE requester = $1 AND status IN ('new', 'in_progress', 'pending') \
+         ORDER BY active_at_ms DESC, id DESC LIMIT $2"
+    );
+    /// A new ticket.
+    INSERT_TICKET =
+        "INSERT INTO tickets (id, key, number, kind, title, requester, requester_json, opened_by_json, origin_platform, \
+         origin_tenant, origin_channel, origin_root, private, origin_message_json, opened_at_ms, status, status_json, \
+         assignee, assignee_json, impact, urgency, priority, answered_at_ms, active_at_ms, follows, merged_into, version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
+         $23, $24, $25, $26, $27)";
+    /// A ticket as it is now.
+    UPDATE_TICKET =
+        "UPDATE tickets SET key = $2, number = $3, kind = $4, title = $5, requester = $6, requester_json = $7, \
+         opened_by_json = $8, origin_platform = $9, origin_tenant = $10, origin_channel = $11, origin_root = $12, \
+         private = $13, origin_message_json = $14, opened_at_ms = $15, status = $16, status_json = $17, assignee = $18, \
+         assignee_json = $19, impact = $20, urgency = $21, priority = $22, answered_at_ms = $23, active_at_ms = $24, \
+         follows = $25, merged_into = $26, version = $27 WHERE id = $1 AND version = $27 - 1";
+
+    /// The ticket of a place.
+    CONVERSATION =
+        "SELECT ticket_id, side FROM conversations WHERE platform = $1 AND tenant = $2 AND channel = $3 AND root = $4";
+    /// A place belongs to a ticket from now on.
+    BIND =
+        "INSERT INTO conversations (platform, tenant, channel, root, ticket_id, side) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (platform, tenant, channel, root) DO UPDATE SET ticket_id = excluded.ticket_id, side = excluded.side";
+    /// A place belongs to a ticket unless it has one.
+    BIND_IF_FREE =
+        "INSERT INTO conversations (platform, tenant, channel, root, ticket_id, side) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (platform, tenant, channel, root) DO NOTHING";
+    /// Every place of a ticket belongs to another.
+    MOVE_CONVERSATIONS = "UPDATE conversations SET ticket_id = $2 WHERE ticket_id = $1";
+
+    /// What was recorded of a message.
+    RECORD = records!("WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4");
+    /// Everything said on a ticket.
+    RECORDS = records!("WHERE ticket_id = $1 ORDER BY at_ms, id");
+    /// The last things said on a ticket, newest first.
+    LAST_RECORDS = records!("WHERE ticket_id = $1 ORDER BY at_ms DESC, id DESC LIMIT $2");
+    /// Something was said.
+    INSERT_RECORD =
+        "INSERT INTO messages (platform, tenant, channel, message, ticket_id, author_json, voice, at_ms, text, \
+         edited_at_ms, deleted_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+         ON CONFLICT (platform, tenant, channel, message) DO NOTHING";
+    /// The words are these now, unless they were deleted or a later edit is known.
+    REWRITE =
+        "UPDATE messages SET text = $5, edited_at_ms = $6 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
+         AND message = $4 AND deleted_at_ms IS NULL AND (edited_at_ms IS NULL OR edited_at_ms <= $6)";
+    /// The words are gone.
+    ERASE =
+        "UPDATE messages SET text = '', deleted_at_ms = $5 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
+         AND message = $4 AND deleted_at_ms IS NULL";
+    /// Everything said on a ticket belongs to another.
+    MOVE_RECORDS = "UPDATE messages SET ticket_id = $2 WHERE ticket_id = $1";
+
+    /// The bot's messages that stand for a ticket.
+    STANDING =
+        "SELECT ticket_id, card, place_json, platform, tenant, channel, message FROM standing WHERE ticket_id = $1 \
+         ORDER BY id";
+    /// The bot's message.
+    STANDING_MESSAGE =
+        "SELECT ticket_id, card, place_json, platform, tenant, channel, message FROM standing \
+         WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4";
+    /// A message of the bot stands.
+    STAND =
+        "INSERT INTO standing (platform, tenant, channel, message, ticket_id, card, place_channel, place_json) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (platform, tenant, channel, message) DO UPDATE SET \
+         ticket_id = excluded.ticket_id, card = excluded.card, place_channel = excluded.place_channel, \
+         place_json = excluded.place_json";
+    /// The card that stood in this channel gives way to another message.
+    REPLACE_CARD =
+        "DELETE FROM standing WHERE card = 1 AND platform = $1 AND tenant = $2 AND ticket_id = $3 \
+         AND place_channel = $4 AND NOT (channel = $5 AND message = $6)";
+    /// A message of the bot stands no more.
+    UNSTAND = "DELETE FROM standing WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4";
+    /// What stands for a ticket, but for cards, stands for another.
+    MOVE_STANDING = "UPDATE standing SET ticket_id = $2 WHERE ticket_id = $1 AND card = 0";
+
+    /// Everything done on a ticket.
+    AUDIT = audit!("WHERE ticket_id = $1 ORDER BY id");
+    /// The last acts on a ticket, newest first.
+    LAST_AUDIT = audit!("WHERE ticket_id = $1 ORDER BY id DESC LIMIT $2");
+    /// Somebody did something.
+    NOTE =
+        "INSERT INTO audit (ticket_id, at_ms, actor_json, act, from_json, fields_json) VALUES ($1, $2, $3, $4, $5, $6)";
+
+    /// A kept mention.
+    OPENING =
+        "SELECT platform, tenant, channel, message, place_json, author_json, at_ms, text FROM openings \
+         WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4";
+    /// A mention is kept.
+    KEEP =
+        "INSERT INTO openings (platform, tenant, channel, message, place_json, author_json, at_ms, text) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (platform, tenant, channel, message) DO UPDATE SET \
+         place_json = excluded.place_json, author_json = excluded.author_json, at_ms = excluded.at_ms, \
+         text = excluded.text";
+    /// A kept mention has served.
+    FORGET = "DELETE FROM openings WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4";
+
+    /// Timers that are due.
+    DUE_TIMERS =
+        "SELECT ticket_id, kind, due_at_ms FROM timers WHERE due_at_ms <= $1 ORDER BY due_at_ms, ticket_id LIMIT $2";
+    /// A moment is waited for.
+    SET_TIMER =
+        "INSERT INTO timers (ticket_id, kind, due_at_ms) VALUES ($1, $2, $3) \
+         ON CONFLICT (ticket_id, kind) DO UPDATE SET due_at_ms = excluded.due_at_ms";
+    /// It is not waited for any more.
+    CLEAR_TIMER = "DELETE FROM timers WHERE ticket_id = $1 AND kind = $2";
+
+    /// The greatest id in the outbox.
+    LAST_EFFECT = "SELECT max(id) AS id FROM effects";
+    /// An effect is to be delivered.
+    ENQUEUE =
+        "INSERT INTO effects (id, ticket_id, platform, lane, order_key, kind, what_json, state, not_before_ms, \
+         due_at_ms, created_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10)";
+    /// A card waits already: it is shown no later than now wanted, unless a failed try holds it back.
+    HASTEN_CARD =
+        "UPDATE effects SET not_before_ms = $2, due_at_ms = $2 WHERE order_key = $1 AND kind = 'show_card' \
+         AND state IN ('pending', 'leased') AND state = 'pending' AND due_at_ms = not_before_ms AND due_at_ms > $2";
+    /// Whether a card waits to be shown.
+    WAITING_CARD =
+        "SELECT 1 FROM effects WHERE order_key = $1 AND kind = 'show_card' AND state IN ('pending', 'leased') \
+         AND state = 'pending' LIMIT 1";
+    /// Effects that may be delivered now.
+    DUE =
+        "SELECT id, ticket_id, lane, what_json, attempts, unsure, not_before_ms, created_at_ms FROM effects AS e \
+         WHERE platform = $1 AND state = 'pending' AND due_at_ms <= $2 AND NOT EXISTS (SELECT 1 FROM effects AS older \
+         WHERE older.order_key = e.order_key AND older.id < e.id AND older.state IN ('pending', 'leased')) \
+         ORDER BY lane, id LIMIT $3";
+    /// The moment at which the next effect becomes due.
+    NEXT_DUE =
+        "SELECT min(due_at_ms) AS due_at_ms FROM effects AS e WHERE platform = $1 AND state = 'pending' AND due_at_ms > $2 \
+         AND NOT EXISTS (SELECT 1 FROM effects AS older WHERE older.order_key = e.order_key AND older.id < e.id \
+         AND older.state IN ('pending', 'leased'))";
+    /// An effect is being delivered.
+    LEASE = "UPDATE effects SET state = 'leased', leased_at_ms = $2 WHERE id = $1 AND state = 'pending'";
+    /// An effect ended; of what it was only the kind is kept.
+    SETTLE =
+        "UPDATE effects SET state = $2, what_json = '\"' || kind || '\"', last_error = $3, settled_at_ms = $4, \
+         leased_at_ms = NULL WHERE id = $1 AND state IN ('pending', 'leased')";
+    /// An effect is to be tried again.
+    RETRY =
+        "UPDATE effects SET state = 'pending', leased_at_ms = NULL, due_at_ms = $2, attempts = attempts + $3, \
+         unsure = CASE WHEN $4 = 1 THEN 1 ELSE unsure END, last_error = $5 WHERE id = $1 AND state IN ('pending', 'leased')";
+    /// What a former owner was delivering may have been delivered.
+    RECOVER = "UPDATE effects SET state = 'pending', leased_at_ms = NULL, unsure = 1 WHERE state = 'leased'";
+
+    /// An event could not be handled.
+    BURY =
+        "INSERT INTO dead_events (key, event_json, fault, buried_at_ms) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (key) DO UPDATE SET event_json = excluded.event_json, fault = excluded.fault, \
+         buried_at_ms = excluded.buried_at_ms, times = dead_events.times + 1";
+    /// Old facts are forgotten.
+    TIDY_SEEN = "DELETE FROM seen WHERE at_ms < $1";
+    /// Old mentions are forgotten.
+    TIDY_OPENINGS = "DELETE FROM openings WHERE at_ms < $1";
+    /// Old effects are forgotten.
+    TIDY_EFFECTS = "DELETE FROM effects WHERE settled_at_ms < $1";
+
+    /// Numbers for operators.
+    COUNTS =
+        "SELECT (SELECT count(*) FROM tickets) AS tickets, \
+         (SELECT count(*) FROM tickets WHERE status IN ('new', 'in_progress', 'pending')) AS open, \
+         (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased')) AS waiting, \
+         (SELECT count(*) FROM effects WHERE state = 'leased') AS leased, \
+         (SELECT count(*) FROM effects WHERE state = 'failed') AS failed, \
+         (SELECT count(*) FROM dead_events) AS dead";
+}

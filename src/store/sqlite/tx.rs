@@ -1,0 +1,158 @@
+//! What one work sees: a savepoint inside the writer's transaction.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::outbox::{self, Ids};
+use super::record;
+use crate::domain::decision::Change;
+use crate::domain::effect::Effect;
+use crate::domain::event::DedupeKey;
+use crate::domain::ids::{MessageRef, PersonRef, Place, TicketId, TicketKey};
+use crate::domain::record::{AuditEntry, Opening, Record, Side};
+use crate::domain::ticket::Ticket;
+use crate::store::{StoreError, Tx};
+
+/// A work's view of the database. Once the database has failed it, it fails in everything: SQLite may have given the
+/// whole transaction up, and what is written after that would stand alone.
+#[derive(Debug)]
+pub struct SqliteTx<'c> {
+    conn: &'c mut SqliteConnection,
+    ids: &'c mut Ids,
+    away: Option<String>,
+    touched: bool,
+}
+
+impl<'c> SqliteTx<'c> {
+    pub fn new(conn: &'c mut SqliteConnection, ids: &'c mut Ids) -> Self {
+        Self { conn, ids, away: None, touched: false }
+    }
+
+    /// Whether the outbox or the timers were changed.
+    pub const fn touched(&self) -> bool {
+        self.touched
+    }
+
+    /// That the outbox or the timers are changed.
+    pub const fn touch(&mut self) {
+        self.touched = true;
+    }
+
+    /// The connection.
+    ///
+    /// # Errors
+    /// If the database has failed this work before.
+    pub fn conn(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        match &self.away {
+            None => Ok(self.conn),
+            Some(why) => Err(StoreError::Away(why.clone())),
+        }
+    }
+
+    /// Passes a result on, keeping in mind whether the database has failed.
+    ///
+    /// # Errors
+    /// The result's.
+    pub fn kept<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(StoreError::Away(why)) = &result {
+            self.away.get_or_insert_with(|| why.clone());
+        }
+        result
+    }
+}
+
+macro_rules! asks {
+    ($tx:ident, $($call:tt)::+ ($($argument:expr),*)) => {{
+        let answer = $($call)::+($tx.conn()?, $($argument),*).await;
+        $tx.kept(answer)
+    }};
+}
+
+#[async_trait]
+impl Tx for SqliteTx<'_> {
+    async fn knows(&mut self, key: &DedupeKey) -> Result<bool, StoreError> {
+        asks!(self, record::knows(key))
+    }
+
+    async fn remember(&mut self, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError> {
+        asks!(self, record::remember(key, now))
+    }
+
+    async fn next_number(&mut self) -> Result<i64, StoreError> {
+        asks!(self, record::counter(record::NUMBERS))
+    }
+
+    async fn next_id(&mut self) -> Result<TicketId, StoreError> {
+        let next = asks!(self, record::counter(record::IDS));
+        next.map(TicketId)
+    }
+
+    async fn ticket_by_key(&mut self, key: &TicketKey) -> Result<Option<Ticket>, StoreError> {
+        asks!(self, record::ticket_by_key(key))
+    }
+
+    async fn ticket(&mut self, id: TicketId) -> Result<Option<Ticket>, StoreError> {
+        asks!(self, record::ticket(id))
+    }
+
+    async fn ticket_at(&mut self, place: &Place) -> Result<Option<(Ticket, Side)>, StoreError> {
+        asks!(self, record::ticket_at(place))
+    }
+
+    async fn ticket_of_message(&mut self, message: &MessageRef) -> Result<Option<(Ticket, Side)>, StoreError> {
+        asks!(self, record::ticket_of_message(message))
+    }
+
+    async fn burst(
+        &mut self,
+        by: &[PersonRef],
+        channel: &Place,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Ticket>, StoreError> {
+        asks!(self, record::burst(by, channel, since, until))
+    }
+
+    async fn latest_direct(&mut self, direct: &Place, since: Timestamp) -> Result<Option<Ticket>, StoreError> {
+        asks!(self, record::latest_direct(direct, since))
+    }
+
+    async fn open_of(&mut self, by: &[PersonRef], limit: u32) -> Result<Vec<Ticket>, StoreError> {
+        asks!(self, record::open_of(by, limit))
+    }
+
+    async fn opening(&mut self, message: &MessageRef) -> Result<Option<Opening>, StoreError> {
+        asks!(self, record::opening(message))
+    }
+
+    async fn record(&mut self, message: &MessageRef) -> Result<Option<Record>, StoreError> {
+        asks!(self, record::record(message))
+    }
+
+    async fn records(&mut self, ticket: TicketId, limit: u32) -> Result<Vec<Record>, StoreError> {
+        asks!(self, record::last_records(ticket, limit))
+    }
+
+    async fn audit(&mut self, ticket: TicketId, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        asks!(self, record::last_audit(ticket, limit))
+    }
+
+    async fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
+        if matches!(change, Change::SetTimer { .. } | Change::ClearTimer { .. }) {
+            self.touch();
+        }
+        asks!(self, record::apply(change))
+    }
+
+    async fn note(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
+        asks!(self, record::note(entry))
+    }
+
+    async fn enqueue(&mut self, effect: &Effect, now: Timestamp) -> Result<(), StoreError> {
+        self.touch();
+        self.conn()?;
+        let answer = outbox::enqueue(self.conn, self.ids, effect, now).await;
+        self.kept(answer)
+    }
+}

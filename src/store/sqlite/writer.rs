@@ -1,0 +1,222 @@
+//! The one writer: it takes what waits, does it in one transaction, and answers when that is on the disk.
+//!
+//! Each work stands in a savepoint of its own and sees what its predecessors wrote; a fault rolls back one. A commit
+//! costs a wait for the disk whether it holds one work or many, so that works that come together share it.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::open::Owner;
+use super::outbox::{self, Ids};
+use super::rows::fault;
+use super::tx::SqliteTx;
+use super::{record, sql};
+use crate::domain::decision::Outcome;
+use crate::domain::event::DedupeKey;
+use crate::domain::ids::EffectId;
+use crate::store::{Settlement, StoreError, Work};
+
+/// How many works share a commit at most.
+pub const WORKS_PER_COMMIT: usize = 64;
+const COMMIT_TRIES: u32 = 3;
+
+/// Something to be written.
+pub enum Task {
+    Work(Work),
+    Lease {
+        effects: Vec<EffectId>,
+        now: Timestamp,
+    },
+    Settle {
+        effect: EffectId,
+        end: Box<Settlement>,
+        now: Timestamp,
+    },
+    Bury {
+        key: DedupeKey,
+        event_json: String,
+        fault: String,
+        now: Timestamp,
+    },
+    Tidy {
+        then: Timestamp,
+    },
+    Ping,
+    /// Nothing: nobody may ask any more, and what was asked before is finished.
+    Close,
+}
+
+/// A task's end; only a work has an outcome.
+pub type Answer = Result<Option<Outcome>, StoreError>;
+
+/// A task, and who waits for its end.
+pub struct Job {
+    pub task: Task,
+    pub answer: oneshot::Sender<Answer>,
+}
+
+impl Job {
+    /// Answers. Who asked may have gone meanwhile; what was done stays done.
+    fn end(self, answer: Answer) {
+        let _ = self.answer.send(answer);
+    }
+}
+
+/// Why a transaction left nothing.
+enum Failure {
+    /// It could not be begun or committed.
+    Whole(StoreError),
+    /// This work of it brought it down.
+    Of(usize, StoreError),
+}
+
+/// The owner of the write connection and of the file's lock.
+pub struct Writer {
+    conn: SqliteConnection,
+    options: SqliteConnectOptions,
+    ids: Ids,
+    changed: watch::Sender<u64>,
+    // Let go of last: as long as it is held, nobody else opens the file.
+    owner: Owner,
+}
+
+impl Writer {
+    pub fn new(
+        conn: SqliteConnection,
+        options: SqliteConnectOptions,
+        ids: Ids,
+        changed: watch::Sender<u64>,
+        owner: Owner,
+    ) -> Self {
+        Self { conn, options, ids, changed, owner }
+    }
+
+    /// Writes until nobody can ask any more.
+    pub async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut batch = Vec::with_capacity(WORKS_PER_COMMIT);
+        while jobs.recv_many(&mut batch, WORKS_PER_COMMIT).await > 0 {
+            if batch.iter().any(|job| matches!(job.task, Task::Close)) {
+                jobs.close();
+            }
+            self.group(&mut batch).await;
+        }
+        let Self { conn, owner, .. } = self;
+        if let Err(error) = conn.close().await {
+            tracing::warn!(%error, "the database was not closed cleanly");
+        }
+        drop(owner);
+    }
+
+    /// Does all of it and answers. A commit that fails leaves nothing, so that everything is decided again; a work that
+    /// brings the whole transaction down is left out of it.
+    async fn group(&mut self, batch: &mut Vec<Job>) {
+        let mut tries = 0;
+        while !batch.is_empty() {
+            match self.attempt(batch).await {
+                Ok((answers, touched)) => {
+                    if touched {
+                        self.changed.send_modify(|count| *count += 1);
+                    }
+                    for (job, answer) in batch.drain(..).zip(answers) {
+                        job.end(answer);
+                    }
+                }
+                Err(Failure::Of(index, error)) => {
+                    tracing::warn!(%error, "a transaction was brought down by one work");
+                    self.give_up().await;
+                    batch.remove(index).end(Err(StoreError::Away(error.to_string())));
+                }
+                Err(Failure::Whole(error)) => {
+                    tracing::warn!(%error, works = batch.len(), "a transaction failed and is given up");
+                    self.give_up().await;
+                    tries += 1;
+                    if tries == COMMIT_TRIES {
+                        for job in batch.drain(..) {
+                            job.end(Err(StoreError::Away(error.to_string())));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// One transaction. Fails only as a whole.
+    async fn attempt(&mut self, batch: &[Job]) -> Result<(Vec<Answer>, bool), Failure> {
+        self.execute(sql::BEGIN).await.map_err(Failure::Whole)?;
+        let mut answers = Vec::with_capacity(batch.len());
+        let mut any_touched = false;
+        for (index, job) in batch.iter().enumerate() {
+            self.execute(sql::SAVEPOINT).await.map_err(Failure::Whole)?;
+            let (answer, touched) = self.perform(&job.task).await;
+            // The savepoint is gone where SQLite gave the whole transaction up, whatever the work made of that.
+            let gone = match &answer {
+                Ok(_) => self.execute(sql::RELEASE).await.err(),
+                Err(_) => match self.execute(sql::ROLLBACK_TO).await {
+                    Ok(()) => self.execute(sql::RELEASE).await.err(),
+                    Err(error) => Some(error),
+                },
+            };
+            if let Some(gone) = gone {
+                return Err(Failure::Of(index, answer.err().unwrap_or(gone)));
+            }
+            any_touched |= touched && answer.is_ok();
+            answers.push(answer);
+        }
+        self.execute(sql::COMMIT).await.map_err(Failure::Whole)?;
+        Ok((answers, any_touched))
+    }
+
+    async fn perform(&mut self, task: &Task) -> (Answer, bool) {
+        let mut tx = SqliteTx::new(&mut self.conn, &mut self.ids);
+        let done = AssertUnwindSafe(perform(&mut tx, task)).catch_unwind().await;
+        let answer = done.unwrap_or_else(|panic| Err(StoreError::Work(words_of(panic.as_ref()))));
+        let answer = answer.and_then(|outcome| tx.conn().map(|_| outcome));
+        (answer, tx.touched())
+    }
+
+    async fn execute(&mut self, text: &'static str) -> Result<(), StoreError> {
+        sqlx::query(text).execute(&mut self.conn).await.map(drop).map_err(fault)
+    }
+
+    /// Ends the transaction, if one is open; a connection that does not answer is replaced.
+    async fn give_up(&mut self) {
+        // That no transaction is open is a fault of the statement: SQLite has ended it by itself.
+        if let Ok(()) | Err(StoreError::Work(_)) = self.execute(sql::ROLLBACK).await {
+            return;
+        }
+        match self.options.connect().await {
+            Ok(conn) => self.conn = conn,
+            Err(error) => tracing::error!(%error, "the database cannot be opened again"),
+        }
+    }
+}
+
+async fn perform(tx: &mut SqliteTx<'_>, task: &Task) -> Answer {
+    if let Task::Work(work) = task {
+        return work(tx).await.map(Some);
+    }
+    let conn = tx.conn()?;
+    let done = match task {
+        Task::Lease { effects, now } => outbox::lease(conn, effects, *now).await,
+        Task::Settle { effect, end, now } => outbox::settle(conn, effect, end, *now).await,
+        Task::Bury { key, event_json, fault, now } => record::bury(conn, key, event_json, fault, *now).await,
+        Task::Tidy { then } => record::tidy(conn, *then).await,
+        Task::Ping => record::ping(conn).await,
+        Task::Work(_) | Task::Close => Ok(()),
+    };
+    if matches!(task, Task::Lease { .. } | Task::Settle { .. }) {
+        tx.touch();
+    }
+    tx.kept(done).map(|()| None)
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("it panicked: {}", words.unwrap_or("no words"))
+}

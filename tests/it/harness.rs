@@ -1,0 +1,406 @@
+//! A desk to test against: the real program, connected to both workspaces, on a clock that stands still.
+//!
+//! Every test ends with [`Desk::end`], which asserts silence: nothing undelivered, nothing queued, no unknown call, no
+//! refused call, no dead event, no error logged.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use deskbell::app::App;
+use deskbell::clock::Clock;
+use deskbell::config::Config;
+use deskbell::domain::ids::PlatformName;
+use deskbell::sandbox::stage::{CAST, Platforms, Stage, StageOptions};
+use deskbell::sandbox::{ControlView, Journal, MessageAt, MessageView, Spot, View, World, WorldError};
+use deskbell::store::Store;
+use jiff::Timestamp;
+use regex::Regex;
+use tempfile::TempDir;
+
+/// How long a test waits, in real time, for something that must come.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program and the stage that it is on.
+pub struct Desk {
+    pub stage: Stage,
+    pub app: Option<App>,
+    pub config: Config,
+    pub folder: TempDir,
+    expected_refusals: usize,
+    errors: Errors,
+    _log: tracing::subscriber::DefaultGuard,
+}
+
+/// How a desk is set up.
+pub struct Setup {
+    pub more: &'static str,
+    pub platforms: Platforms,
+    pub linked: bool,
+    pub message_content: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { more: "", platforms: Platforms::BOTH, linked: true, message_content: true }
+    }
+}
+
+impl Desk {
+    pub async fn open() -> Self {
+        Self::open_with(Setup::default()).await
+    }
+
+    pub async fn open_with(setup: Setup) -> Self {
+        let (errors, log) = catch_errors();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let start: Timestamp = "2026-03-02T09:00:00Z".parse().expect("a time");
+        let clock = Clock::starting_at(start, 0.0);
+        let options = StageOptions {
+            journal: Journal::in_memory(),
+            linked: setup.linked,
+            message_content: setup.message_content,
+            ..StageOptions::by(clock)
+        };
+        let stage = Stage::open(options).await.expect("the stage opens");
+        let folder = TempDir::new().expect("a folder");
+        let config =
+            stage.config(&folder.path().join("desk.db"), setup.more, setup.platforms).expect("the settings fit");
+        let mut desk = Self { stage, app: None, config, folder, expected_refusals: 0, errors, _log: log };
+        desk.start().await;
+        desk
+    }
+
+    /// Starts the program (again).
+    pub async fn start(&mut self) {
+        let app = App::start(&self.config, self.stage.clock.clone()).await.expect("the program starts");
+        if self.config.slack.as_ref().is_some_and(|slack| slack.connection.is_http()) {
+            self.stage.slack.set_http_target(format!("http://{}", app.address()));
+        }
+        patiently("everything is connected", app.readiness().wait()).await;
+        self.app = Some(app);
+        self.settle().await;
+    }
+
+    /// Stops the program, as SIGTERM would.
+    pub async fn stop(&mut self) {
+        self.app.take().expect("it runs").stop().await;
+    }
+
+    pub fn app(&self) -> &App {
+        self.app.as_ref().expect("it runs")
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store> {
+        self.app().store()
+    }
+
+    pub fn slack(&self) -> Arc<dyn World> {
+        Arc::clone(&self.stage.slack) as Arc<dyn World>
+    }
+
+    pub fn discord(&self) -> Arc<dyn World> {
+        Arc::clone(&self.stage.discord) as Arc<dyn World>
+    }
+
+    pub fn worlds(&self) -> Vec<Arc<dyn World>> {
+        let has = |world: &Arc<dyn World>| match world.platform() {
+            "slack" => self.config.slack.is_some(),
+            _ => self.config.discord.is_some(),
+        };
+        self.stage.worlds().into_iter().filter(has).collect()
+    }
+
+    /// Lets everything that was begun come to its end, and moves the clock only as far as limits make the bot wait.
+    pub async fn settle(&self) {
+        patiently("everything comes to its end", self.settling()).await;
+    }
+
+    async fn settling(&self) {
+        let store = Arc::clone(self.store());
+        let mut changed = store.changed();
+        let mut grown = self.stage.journal.grown();
+        loop {
+            changed.mark_unchanged();
+            grown.mark_unchanged();
+            if self.is_quiet().await {
+                // Whatever is still between two parts of the program shows itself by a change.
+                tokio::task::yield_now().await;
+                if !changed.has_changed().unwrap_or(true)
+                    && !grown.has_changed().unwrap_or(true)
+                    && self.is_quiet().await
+                {
+                    return;
+                }
+                continue;
+            }
+            let now = self.stage.clock.now();
+            let soon = now + jiff::SignedDuration::from_secs(6);
+            let waits_for_clock = self.only_waits_for_limits().await;
+            if waits_for_clock && let Some(wake) = self.stage.clock.next_wake().filter(|wake| *wake <= soon) {
+                self.stage.clock.advance_to(wake);
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(5), async {
+                tokio::select! {
+                    _ = changed.changed() => {}
+                    _ = grown.changed() => {}
+                }
+            })
+            .await;
+        }
+    }
+
+    /// Nothing is on its way to the bot, in it, or on its way out.
+    async fn is_quiet(&self) -> bool {
+        let now = self.stage.clock.now();
+        for world in self.worlds() {
+            if world.undelivered() > 0 {
+                return false;
+            }
+        }
+        if self.stage.discord.sent() != self.app().received(PlatformName::Discord) {
+            return false;
+        }
+        self.store().counts().await.expect("counts").leased == 0 && !self.is_anything_due().await
+    }
+
+    async fn is_anything_due(&self) -> bool {
+        for name in PlatformName::ALL {
+            if !self.store().due(name, self.stage.clock.now(), 1).await.expect("due").is_empty() {
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn only_waits_for_limits(&self) -> bool {
+        self.store().counts().await.expect("counts").leased == 0 && self.is_anything_due().await
+    }
+
+    /// Lets `duration` pass, and everything happen that it brings.
+    pub async fn pass(&self, duration: Duration) {
+        self.stage.clock.advance(duration);
+        self.settle().await;
+    }
+
+    /// Somebody says something; returns where it stands once everything has come of it.
+    pub async fn say(&self, world: &Arc<dyn World>, who: &str, spot: &Spot, text: &str) -> MessageAt {
+        let said = world.say(who, spot, text, None).await.unwrap_or_else(|error| panic!("{who} says {text}: {error}"));
+        self.settle().await;
+        said
+    }
+
+    /// Somebody asks in a channel; returns the message.
+    pub async fn ask(&self, world: &Arc<dyn World>, who: &str, text: &str) -> MessageAt {
+        self.say(world, who, &Spot::channel("sales"), text).await
+    }
+
+    /// Somebody presses the newest button with this label that they see in `channel` (`desk` is the direct conversation).
+    pub async fn press(&self, world: &Arc<dyn World>, who: &str, channel: &str, label: &str) {
+        self.choose(world, who, channel, label, None).await;
+    }
+
+    /// The same with a choice from a menu.
+    pub async fn choose(&self, world: &Arc<dyn World>, who: &str, channel: &str, label: &str, value: Option<&str>) {
+        let (at, control) = find_control(&see(world, who), channel, label)
+            .unwrap_or_else(|| panic!("{who} sees no {label} in {channel}:\n{}", self.transcript(world)));
+        world.press(who, &at, &control.id, value).await.unwrap_or_else(|error| panic!("{who} presses {label}: {error}"));
+        self.settle().await;
+    }
+
+    /// Somebody fills in the one field of the form that is open, and sends it.
+    pub async fn fill(&self, world: &Arc<dyn World>, who: &str, text: &str) {
+        let form = see(world, who).form.unwrap_or_else(|| panic!("{who} sees no form"));
+        let values = BTreeMap::from([(form.fields[0].id.clone(), text.to_owned())]);
+        world.submit(who, &form.id, &values).await.unwrap_or_else(|error| panic!("{who} sends the form: {error}"));
+        self.settle().await;
+    }
+
+    /// Somebody gives a command in a channel.
+    pub async fn command(&self, world: &Arc<dyn World>, who: &str, text: &str) {
+        world
+            .command(who, &Spot::channel("random"), text)
+            .await
+            .unwrap_or_else(|error| panic!("{who}: /desk {text}: {error}"));
+        self.settle().await;
+    }
+
+    /// What this person was told privately last: whispers, and what stands in the direct conversation.
+    pub fn last_private(&self, world: &Arc<dyn World>, who: &str) -> String {
+        let view = see(world, who);
+        let mut told: Vec<(i64, String)> = Vec::new();
+        for channel in &view.channels {
+            for message in channel.messages.iter().flat_map(|message| std::iter::once(message).chain(&message.thread)) {
+                if message.bot && (message.only_you || channel.direct) {
+                    told.push((message.at_ms, normal(&message.text)));
+                }
+            }
+        }
+        told.sort_by_key(|(at, _)| *at);
+        told.pop().map(|(_, text)| text).unwrap_or_default()
+    }
+
+    /// All that was said and answered in a workspace, place by place: what everybody sees, then each person's own.
+    pub fn transcript(&self, world: &Arc<dyn World>) -> String {
+        let mut out = String::new();
+        let open = see(world, "ada");
+        for channel in open.channels.iter().filter(|channel| !channel.direct && !channel.messages.is_empty()) {
+            let mut lines = String::new();
+            for message in &channel.messages {
+                show(&mut lines, message, " ", |message| !message.only_you);
+            }
+            if !lines.is_empty() {
+                let _ = write!(out, "#{}\n{lines}", channel.name);
+            }
+        }
+        for (handle, ..) in CAST {
+            let view = see(world, handle);
+            for channel in &view.channels {
+                for message in channel.messages.iter().flat_map(|one| std::iter::once(one).chain(&one.thread)) {
+                    if message.only_you {
+                        let _ = writeln!(out, "▸ {handle} in #{}: {}", channel.name, line_of(message));
+                    }
+                }
+            }
+            for channel in view.channels.iter().filter(|channel| channel.direct && !channel.messages.is_empty()) {
+                let _ = writeln!(out, "{handle} ↔ Desk");
+                for message in &channel.messages {
+                    show(&mut out, message, " ", |message| !message.only_you);
+                }
+            }
+        }
+        out
+    }
+
+    /// How many calls of the bot the platforms are expected to refuse in this test.
+    pub fn expect_refusals(&mut self, count: usize) {
+        self.expected_refusals = count;
+    }
+
+    /// Asserts silence, and stops.
+    pub async fn end(self) {
+        let errors = self.errors.clone();
+        self.end_with_errors().await;
+        assert_eq!(errors.all(), Vec::<String>::new(), "errors were logged");
+    }
+
+    /// The same where errors are expected in the log; returns them.
+    pub async fn end_with_errors(mut self) -> Vec<String> {
+        self.settle().await;
+        for world in self.worlds() {
+            assert_eq!(world.faults_seen(), Vec::<String>::new(), "{}: calls that do not exist", world.platform());
+            assert_eq!(world.undelivered(), 0, "{}: events without acknowledgement", world.platform());
+        }
+        let refused: Vec<String> = self
+            .stage
+            .journal
+            .since(0)
+            .iter()
+            .filter(|entry| entry.kind == "refused")
+            .map(|entry| format!("{} {}: {}", entry.platform, entry.text("method"), entry.text("error")))
+            .collect();
+        assert_eq!(refused.len(), self.expected_refusals, "refused calls: {refused:#?}");
+        let counts = self.store().counts().await.expect("counts");
+        assert_eq!(counts.dead, 0, "dead events");
+        self.stop().await;
+        self.stage.close().await;
+        self.errors.all()
+    }
+}
+
+/// What a person sees.
+pub fn see(world: &Arc<dyn World>, who: &str) -> View {
+    world.view(who).unwrap_or_else(|error: WorldError| panic!("{who} sees nothing: {error}"))
+}
+
+/// The newest control with this label that stands in a channel of the view.
+pub fn find_control(view: &View, channel: &str, label: &str) -> Option<(MessageAt, ControlView)> {
+    let channel = view.channels.iter().find(|known| known.name == channel)?;
+    let mut found: Vec<(i64, MessageAt, ControlView)> = Vec::new();
+    for message in channel.messages.iter().flat_map(|message| std::iter::once(message).chain(&message.thread)) {
+        if let Some(control) = message.controls.iter().find(|control| control.label == label) {
+            let at = MessageAt { channel: message.channel.clone(), id: message.id.clone() };
+            found.push((message.at_ms, at, control.clone()));
+        }
+    }
+    found.into_iter().max_by_key(|(at, ..)| *at).map(|(_, at, control)| (at, control))
+}
+
+fn show(out: &mut String, message: &MessageView, indent: &str, wanted: impl Fn(&MessageView) -> bool + Copy) {
+    if wanted(message) {
+        let _ = writeln!(out, "{indent}{}", line_of(message));
+    }
+    for answer in message.thread.iter().filter(|answer| wanted(answer)) {
+        let _ = writeln!(out, "{indent}└ {}", line_of(answer));
+    }
+}
+
+fn line_of(message: &MessageView) -> String {
+    let mut line = format!("{}: {}", message.author, normal(&message.text).replace('\n', " ⏎ "));
+    for control in &message.controls {
+        let _ = write!(line, " [{}]", control.label);
+    }
+    if !message.pings.is_empty() && message.bot {
+        let _ = write!(line, " (pings {})", message.pings.join(", "));
+    }
+    if message.edited && !message.bot {
+        line.push_str(" (edited)");
+    }
+    line
+}
+
+/// The same words for both platforms: emphasis, zero-width spaces, links and ages laid aside.
+pub fn normal(text: &str) -> String {
+    static AGE: OnceLock<Regex> = OnceLock::new();
+    static LINK: OnceLock<Regex> = OnceLock::new();
+    let age = AGE.get_or_init(|| {
+        Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC|(a few|an?|\d+) (second|minute|hour|day)s? ago|just now|now|in (a few|\d+) seconds?").expect("a pattern")
+    });
+    let link = LINK.get_or_init(|| Regex::new(r" <https?://[^>]*>").expect("a pattern"));
+    let text = text.replace(['\u{200b}', '*'], "");
+    let text = link.replace_all(&text, "");
+    let mut lines = text.lines().map(str::to_owned).collect::<Vec<_>>();
+    for line in lines.iter_mut().filter(|line| line.contains(" · ")) {
+        *line = age.replace_all(line, "(age)").replace("open in Slack", "open").replace("open in Discord", "open");
+    }
+    lines.join("\n")
+}
+
+/// Fails the test if `future` takes too long; nothing here depends on how long it really takes.
+pub async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("in vain: {what}"))
+}
+
+/// What was logged as an error.
+#[derive(Clone, Default)]
+struct Errors(Arc<Mutex<Vec<String>>>);
+
+impl Errors {
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Errors {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        if *event.metadata().level() == tracing::Level::ERROR {
+            let mut text = String::new();
+            event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+                let _ = write!(text, "{field}={value:?} ");
+            });
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        }
+    }
+}
+
+/// Listens to the log of this test: tests run on a thread of their own each, and so do all the tasks that they start.
+fn catch_errors() -> (Errors, tracing::subscriber::DefaultGuard) {
+    use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+    let errors = Errors::default();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("DESKBELL_TEST_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
+    let print = tracing_subscriber::fmt::layer().with_test_writer().with_filter(filter);
+    let subscriber = tracing_subscriber::registry().with(print).with(errors.clone());
+    (errors, tracing::subscriber::set_default(subscriber))
+}

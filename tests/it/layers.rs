@@ -1,0 +1,102 @@
+//! The layering of ARCHITECTURE.md: who may know whom.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// For each room, the other rooms of the crate that it may name.
+const MAY_KNOW: [(&str, &[&str]); 8] = [
+    ("clock.rs", &[]),
+    ("domain", &[]),
+    ("store", &["domain", "clock"]),
+    ("intake", &["domain", "store", "clock"]),
+    ("platform", &["domain", "intake", "clock"]),
+    ("outbox", &["domain", "store", "intake", "platform", "clock"]),
+    ("logging.rs", &[]),
+    ("http", &["domain"]),
+];
+/// Crates that the pure room may use.
+const PURE: [&str; 6] = ["jiff", "regex", "serde", "serde_json", "thiserror", "unicode_segmentation"];
+
+#[test]
+fn rooms_know_only_whom_they_may() {
+    let mut wrong = Vec::new();
+    for (room, may) in MAY_KNOW {
+        for (path, text) in sources(&Path::new("src").join(room)) {
+            let own = room.trim_end_matches(".rs");
+            for other in crate_paths(&text) {
+                if other != own && !may.contains(&other.as_str()) {
+                    wrong.push(format!("{} knows {other}", path.display()));
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn the_domain_is_pure() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources(Path::new("src/domain")) {
+        for line in text.lines().filter(|line| line.trim_start().starts_with("use ")) {
+            let first = line.trim_start().trim_start_matches("use ").split([':', ';', ' ']).next().unwrap_or_default();
+            if !["std", "core", "super", "crate", "self"].contains(&first) && !PURE.contains(&first) {
+                wrong.push(format!("{}: {line}", path.display()));
+            }
+        }
+        for forbidden in ["async fn", "std::fs", "std::net", "std::env", "Instant::now", "Timestamp::now", "SystemTime", "rand::"] {
+            if text.contains(forbidden) {
+                wrong.push(format!("{}: {forbidden}", path.display()));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn sql_lives_in_the_store_and_sentences_in_one_module() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources(Path::new("src")) {
+        let in_store = path.starts_with("src/store");
+        if !in_store && (text.contains("sqlx::") || text.contains("SELECT ")) {
+            wrong.push(format!("{} speaks SQL", path.display()));
+        }
+        let speaks = ["src/intake", "src/outbox", "src/platform"].iter().any(|room| path.starts_with(room));
+        let tests = path.file_stem().is_some_and(|stem| stem == "tests") || text.contains("Message::said(") && text.contains("#[cfg(test)]");
+        if speaks && !tests && (text.contains("Span::Said(\"") || text.contains("Message::said(\"")) {
+            wrong.push(format!("{} says a sentence of its own", path.display()));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// Rooms of this crate that a text names, tests at its end left out.
+fn crate_paths(text: &str) -> Vec<String> {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let mut rooms = Vec::new();
+    for part in text.split("crate::").skip(1) {
+        let named = part.strip_prefix('{').map_or_else(|| vec![part], |list| list.split('}').next().unwrap_or_default().split(',').collect());
+        for name in named {
+            let room: String = name.trim().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            if !room.is_empty() && !rooms.contains(&room) {
+                rooms.push(room);
+            }
+        }
+    }
+    rooms
+}
+
+fn sources(at: &Path) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    let mut open = vec![root.join(at)];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).expect("a folder").map(|entry| entry.expect("an entry").path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("a source");
+            found.push((path.strip_prefix(root).expect("below the root").to_owned(), text));
+        }
+    }
+    assert!(!found.is_empty(), "{} holds no sources", at.display());
+    found
+}

@@ -1,0 +1,50 @@
+//! What every store must do, whatever the database: each test is written against the port, and run for each store.
+
+mod kit;
+mod outbox;
+mod record;
+mod sqlite;
+
+/// Runs every contract on every store.
+macro_rules! contracts {
+    ($($topic:ident: $($contract:ident,)+;)+) => {
+        mod on_sqlite {
+            $($(
+                #[tokio::test]
+                async fn $contract() {
+                    let folder = tempfile::tempdir().expect("a folder");
+                    let store = super::kit::open(&folder.path().join("desk.db")).await;
+                    super::$topic::$contract(store.clone()).await;
+                    store.close().await;
+                }
+            )+)+
+        }
+    };
+}
+
+contracts! {
+    record:
+        a_ticket_is_read_back_as_it_was_written,
+        numbers_and_ids_are_taken_once,
+        a_change_of_what_somebody_else_changed_is_a_conflict,
+        what_is_said_and_done_is_read_back_in_order,
+        edits_and_deletions_in_any_order,
+        openings_are_kept_replaced_and_forgotten,
+        a_place_and_a_message_lead_to_their_ticket,
+        a_move_takes_everything_but_cards_along,
+        a_burst_is_of_one_author_and_channel_within_its_window,
+        the_latest_direct_ticket_and_open_ones,
+        one_failing_work_among_ten_leaves_nothing_and_harms_nobody,
+        a_fact_is_known_once_remembered,
+    ;
+    outbox:
+        effects_are_read_back_as_they_were_written,
+        effects_come_by_lane_and_one_of_an_order_key,
+        a_try_that_failed_holds_its_order_key_back,
+        a_card_that_waits_is_not_queued_twice,
+        what_ended_loses_its_words_and_stands,
+        timers_are_set_moved_and_cleared,
+        who_delivers_is_woken,
+        dead_events_counts_and_tidying,
+    ;
+}

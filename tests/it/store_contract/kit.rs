@@ -1,0 +1,185 @@
+//! What the contracts are written with.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use deskbell::clock::Clock;
+use deskbell::domain::decision::{Change, Outcome};
+use deskbell::domain::effect::{Destination, Effect, EffectKind, Lane};
+use deskbell::domain::ids::{
+    Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey,
+};
+use deskbell::domain::message::{Message, Span};
+use deskbell::domain::priority::{Level, Priority};
+use deskbell::domain::record::{Record, Voice};
+use deskbell::domain::ticket::{Status, Ticket, TicketKind};
+use deskbell::store::sqlite::SqliteStore;
+use deskbell::store::{Queued, Settlement, Store, StoreError, Tx, Work};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+pub async fn open(path: &Path) -> Arc<dyn Store> {
+    SqliteStore::open(path, clock()).await.expect("it opens")
+}
+
+pub fn clock() -> Clock {
+    Clock::starting_at(at(0), 0.0)
+}
+
+/// Commits changes and effects.
+pub async fn write(
+    store: &Arc<dyn Store>,
+    changes: impl IntoIterator<Item = Change>,
+    effects: impl IntoIterator<Item = Effect>,
+) {
+    let work = applying(changes.into_iter().collect(), effects.into_iter().collect());
+    store.transact(work).await.expect("it is committed");
+}
+
+pub fn applying(changes: Vec<Change>, effects: Vec<Effect>) -> Work {
+    Arc::new(move |tx| {
+        let (changes, effects) = (changes.clone(), effects.clone());
+        Box::pin(async move {
+            for change in &changes {
+                tx.apply(change).await?;
+            }
+            for effect in &effects {
+                tx.enqueue(effect, at(0)).await?;
+            }
+            Ok(Outcome::Done(None))
+        })
+    })
+}
+
+/// Reads something inside a transaction.
+pub async fn within<T, F>(store: &Arc<dyn Store>, read: F) -> T
+where
+    T: Send + 'static,
+    F: for<'t> Fn(&'t mut dyn Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
+{
+    let slot = Arc::new(Mutex::new(None));
+    let filled = Arc::clone(&slot);
+    let work: Work = Arc::new(move |tx| {
+        let (filled, reading) = (Arc::clone(&filled), read(tx));
+        Box::pin(async move {
+            let value = reading.await?;
+            *filled.lock().expect("nobody panicked") = Some(value);
+            Ok(Outcome::Ignored)
+        })
+    });
+    store.transact(work).await.expect("it is read");
+    slot.lock().expect("nobody panicked").take().expect("it was read")
+}
+
+/// Leases the most urgent effect, whenever it is due, and settles it.
+pub async fn deliver(store: &Arc<dyn Store>, end: Settlement) {
+    let queued = due(store, 1_000).await.remove(0);
+    store.lease(std::slice::from_ref(&queued.id), at(0)).await.expect("it is leased");
+    store.settle(&queued.id, end, at(0)).await.expect("it is settled");
+}
+
+pub async fn due(store: &Arc<dyn Store>, second: i64) -> Vec<Queued> {
+    store.due(PlatformName::Slack, at(second), 100).await.expect("effects")
+}
+
+pub fn texts(queued: &[Queued]) -> Vec<String> {
+    queued
+        .iter()
+        .map(|queued| match &queued.effect.what {
+            EffectKind::Post { message, .. } => match &message.lines[0].0[0] {
+                Span::Said(text) => text.clone(),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+pub async fn opened(store: &Arc<dyn Store>, number: i64, place: &Place, requester: &str, at: Timestamp) -> Ticket {
+    let ticket = ticket(number, place, requester, at);
+    write(store, [Change::Open(Box::new(ticket.clone()))], []).await;
+    ticket
+}
+
+pub fn ticket(number: i64, place: &Place, requester: &str, at: Timestamp) -> Ticket {
+    let requester = person(PlatformName::Slack, requester, "Jeff");
+    Ticket {
+        id: TicketId(number),
+        key: TicketKey::new("IT", 1_000 + number),
+        kind: TicketKind::Incident,
+        title: "printer".to_owned(),
+        opened_by: requester.clone(),
+        requester,
+        origin: place.clone(),
+        origin_message: message(place.channel(), "1.0"),
+        opened_at: at,
+        status: Status::New,
+        assignee: None,
+        impact: Level::Medium,
+        urgency: Level::Medium,
+        priority: Priority::P3,
+        answered_at: None,
+        active_at: at,
+        follows: None,
+        merged_into: None,
+        version: 1,
+    }
+}
+
+pub fn record(ticket: TicketId, id: &str, voice: Voice, at: Timestamp, text: &str) -> Record {
+    Record {
+        ticket,
+        message: Some(message("C1", id)),
+        author: person(PlatformName::Slack, "U1", "Jeff"),
+        voice,
+        at,
+        text: text.to_owned(),
+        edited_at: None,
+        deleted_at: None,
+    }
+}
+
+pub fn about(ticket: &Ticket, what: EffectKind) -> Effect {
+    Effect::about(ticket.id, what)
+}
+
+pub fn show_card(id: &str) -> EffectKind {
+    EffectKind::ShowCard { channel: channel(id) }
+}
+
+pub fn said(place: Place, text: &str, urgency: Lane) -> EffectKind {
+    let message = Message::said(text);
+    EffectKind::Post { to: Destination::Place(place), message, awaited: None, thread_title: None, urgency }
+}
+
+pub fn post(to: Destination, text: &str) -> EffectKind {
+    EffectKind::Post { to, message: Message::said(text), awaited: None, thread_title: None, urgency: Lane::Note }
+}
+
+pub fn person(platform: PlatformName, id: &str, name: &str) -> Person {
+    Person::new(PersonRef::new(platform, id), name)
+}
+
+pub fn account(id: &str) -> PersonRef {
+    PersonRef::new(PlatformName::Slack, id)
+}
+
+pub fn channel(id: &str) -> Place {
+    Place { tenant: tenant(), at: Conversation::Channel { channel: id.to_owned() } }
+}
+
+pub fn direct(id: &str) -> Place {
+    Place { tenant: tenant(), at: Conversation::Direct { channel: id.to_owned() } }
+}
+
+pub fn message(channel: &str, id: &str) -> MessageRef {
+    MessageRef { tenant: tenant(), channel: channel.to_owned(), id: id.to_owned() }
+}
+
+pub fn tenant() -> Tenant {
+    Tenant { platform: PlatformName::Slack, id: "T1".to_owned() }
+}
+
+pub fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).expect("a moment")
+}

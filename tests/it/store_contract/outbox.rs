@@ -1,0 +1,204 @@
+//! The outbox, timers and dead events.
+
+use std::sync::Arc;
+
+use deskbell::domain::decision::Change;
+use deskbell::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane, Undeliverable};
+use deskbell::domain::event::{DedupeKey, ReplyHandle, TimerKind};
+use deskbell::domain::ids::{EffectId, PlatformName, TicketId};
+use deskbell::domain::message::{Line, Message, Span};
+use deskbell::domain::record::Standing;
+use deskbell::domain::ticket::Status;
+use deskbell::store::{Counts, Settlement, Store, StoreError, Work};
+
+use super::kit::*;
+
+pub async fn effects_are_read_back_as_they_were_written(store: Arc<dyn Store>) {
+    let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
+    let words = Message::new([Line(vec![Span::Quoted("<!channel> \"@everyone\" 🙈".to_owned()), Span::Ago(at(3))])]);
+    let kinds = [
+        EffectKind::Post {
+            to: Destination::UnderCard(channel("C9")),
+            message: words.clone(),
+            awaited: Some(Awaited::Reply { by: person(PlatformName::Slack, "U9", "Mia"), text: "moved".to_owned() }),
+            thread_title: Some("printer".to_owned()),
+            urgency: Lane::Broadcast,
+        },
+        show_card("C8"),
+        EffectKind::Remove { message: message("C1", "1.1") },
+        EffectKind::Whisper {
+            to: account("U1"),
+            near: Some(channel("C1")),
+            via: Some(ReplyHandle("https://example.invalid".to_owned())),
+            message: words.clone(),
+        },
+        EffectKind::Hint {
+            to: account("U2"),
+            place: channel("C1"),
+            reply_to: message("C1", "1.2"),
+            message: words.clone(),
+        },
+        EffectKind::ReadThread { place: channel("C1").thread("1.1"), before: message("C1", "1.9") },
+    ];
+    let mut effects: Vec<Effect> = kinds.into_iter().map(|what| about(&ticket, what)).collect();
+    effects[3].ticket = None;
+    effects[5].not_before = Some(at(5));
+    write(&store, [], effects.clone()).await;
+    assert_eq!(due(&store, 4).await.len(), 5);
+    let mut queued = due(&store, 5).await;
+    queued.sort_by_key(|queued| queued.id.clone());
+    assert!(queued.iter().all(|queued| queued.lane == queued.effect.lane() && queued.created_at == at(0)));
+    assert_eq!(queued.into_iter().map(|queued| queued.effect).collect::<Vec<_>>(), effects);
+    let elsewhere = store.due(PlatformName::Discord, at(5), 100).await.expect("an answer");
+    assert_eq!(elsewhere, []);
+}
+
+pub async fn effects_come_by_lane_and_one_of_an_order_key(store: Arc<dyn Store>) {
+    let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
+    let to = |root: &str, text: &str, lane| about(&ticket, said(channel("C1").thread(root), text, lane));
+    let effects = [
+        to("1", "a note", Lane::Note),
+        to("1", "an answer after the note", Lane::Answer),
+        to("2", "a broadcast", Lane::Broadcast),
+        to("3", "an act", Lane::Act),
+        to("4", "an answer", Lane::Answer),
+        to("5", "another answer", Lane::Answer),
+    ];
+    write(&store, [], effects).await;
+    let first = due(&store, 0).await;
+    assert_eq!(texts(&first), ["an answer", "another answer", "an act", "a note", "a broadcast"]);
+    let two = store.due(PlatformName::Slack, at(0), 2).await.expect("effects");
+    assert_eq!(texts(&two), ["an answer", "another answer"]);
+
+    let ids: Vec<EffectId> = first.iter().map(|queued| queued.id.clone()).collect();
+    store.lease(&ids, at(0)).await.expect("they are leased");
+    assert_eq!(due(&store, 0).await, [], "leased ones hold their order keys");
+    let twice = store.lease(&ids[..1], at(0)).await;
+    assert!(matches!(twice, Err(StoreError::Conflict)), "{twice:?}");
+    store.settle(&ids[3], Settlement::Done(None), at(1)).await.expect("it is settled");
+    assert_eq!(texts(&due(&store, 1).await), ["an answer after the note"]);
+    let counts = store.counts().await.expect("counts");
+    assert_eq!((counts.waiting, counts.leased), (5, 4));
+}
+
+pub async fn a_try_that_failed_holds_its_order_key_back(store: Arc<dyn Store>) {
+    let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
+    let to = |text: &str| about(&ticket, said(channel("C1").thread("1"), text, Lane::Answer));
+    write(&store, [], [to("first"), to("second")]).await;
+    let retry = |second, unsure, counts| Settlement::Retry { at: at(second), unsure, counts, error: "503".to_owned() };
+    let next = async |second| store.next_due(PlatformName::Slack, at(second)).await.expect("an answer");
+    deliver(&store, retry(10, false, false)).await;
+    assert_eq!(due(&store, 9).await, []);
+    assert_eq!(next(9).await, Some(at(10)));
+    assert_eq!(next(10).await, None, "it is due");
+    let tries = async |second| {
+        let queued = due(&store, second).await.remove(0);
+        (queued.attempts, queued.unsure)
+    };
+    assert_eq!(tries(10).await, (0, false));
+    deliver(&store, retry(11, true, true)).await;
+    assert_eq!(tries(11).await, (1, true));
+    deliver(&store, retry(12, false, true)).await;
+    assert_eq!(tries(12).await, (2, true), "unsure once is unsure for good");
+    let first = due(&store, 12).await.remove(0);
+    store.lease(std::slice::from_ref(&first.id), at(12)).await.expect("it is leased");
+    store.settle(&first.id, Settlement::Failed(Undeliverable::Gone), at(12)).await.expect("it is settled");
+    assert_eq!(texts(&due(&store, 12).await), ["second"]);
+    store.settle(&first.id, retry(1, false, false), at(13)).await.expect("an answer");
+    assert_eq!(texts(&due(&store, 13).await), ["second"], "what has ended stays so");
+    assert_eq!(store.counts().await.expect("counts").failed, 1);
+}
+
+pub async fn a_card_that_waits_is_not_queued_twice(store: Arc<dyn Store>) {
+    let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
+    let card = || about(&ticket, show_card("C9"));
+    write(&store, [], [card(), card(), about(&ticket, show_card("C8"))]).await;
+    write(&store, [], [card()]).await;
+    let waiting = due(&store, 0).await;
+    assert_eq!(waiting.len(), 2);
+    let (first, other) = (&waiting[0].id, &waiting[1].id);
+    store.lease(&[first.clone(), other.clone()], at(0)).await.expect("they are leased");
+    write(&store, [], [card(), card()]).await;
+    assert_eq!(store.counts().await.expect("counts").waiting, 3, "the state may have changed since the lease");
+    store.settle(first, Settlement::Done(None), at(0)).await.expect("it is settled");
+    store.settle(other, Settlement::Done(None), at(0)).await.expect("it is settled");
+    deliver(&store, Settlement::Done(None)).await;
+    // One that was to be held is shown as soon as somebody wants it.
+    write(&store, [], [Effect { not_before: Some(at(60)), ..card() }]).await;
+    assert_eq!(due(&store, 0).await, []);
+    write(&store, [], [card()]).await;
+    assert_eq!(due(&store, 0).await.len(), 1);
+    // But a failed try holds it back.
+    deliver(&store, Settlement::Retry { at: at(30), unsure: false, counts: true, error: "429".to_owned() }).await;
+    write(&store, [], [card()]).await;
+    assert_eq!(due(&store, 29).await, []);
+    assert_eq!(due(&store, 30).await.len(), 1);
+}
+
+pub async fn what_ended_loses_its_words_and_stands(store: Arc<dyn Store>) {
+    let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
+    let thread = channel("C1").thread("1.1");
+    let stands = Standing { ticket: ticket.id, card: false, place: thread.clone(), message: message("C1", "1.2") };
+    write(&store, [], [about(&ticket, said(thread, "secret words", Lane::Answer))]).await;
+    deliver(&store, Settlement::Done(Some(stands.clone()))).await;
+    assert_eq!(store.standing(ticket.id).await.expect("it stands"), std::slice::from_ref(&stands));
+    write(&store, [], [about(&ticket, EffectKind::Remove { message: stands.message.clone() })]).await;
+    deliver(&store, Settlement::Removed(stands.message)).await;
+    assert_eq!(store.standing(ticket.id).await.expect("an answer"), []);
+    assert_eq!(store.counts().await.expect("counts").waiting, 0);
+}
+
+pub async fn timers_are_set_moved_and_cleared(store: Arc<dyn Store>) {
+    let due = async |second| store.due_timers(at(second), 10).await.expect("timers");
+    for number in [1, 2] {
+        let ticket = opened(&store, number, &channel("C1"), "U1", at(0)).await;
+        let set = |second| Change::SetTimer { ticket: ticket.id, timer: TimerKind::AutoClose, due: at(second) };
+        write(&store, [set(50), set(12 - number)], []).await;
+    }
+    assert_eq!(due(9).await, []);
+    let both = [(TicketId(2), TimerKind::AutoClose, at(10)), (TicketId(1), TimerKind::AutoClose, at(11))];
+    assert_eq!(due(60).await, both);
+    assert_eq!(due(10).await, both[..1]);
+    write(&store, [Change::ClearTimer { ticket: TicketId(2), timer: TimerKind::AutoClose }], []).await;
+    assert_eq!(due(60).await, both[1..]);
+}
+
+pub async fn who_delivers_is_woken(store: Arc<dyn Store>) {
+    let mut changed = store.changed();
+    let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
+    assert!(!changed.has_changed().expect("the store lives"), "nothing for those who deliver");
+    write(&store, [], [about(&ticket, show_card("C9"))]).await;
+    assert!(changed.has_changed().expect("the store lives"));
+    changed.mark_unchanged();
+    let work: Work = Arc::new(|tx| {
+        Box::pin(async move {
+            let set = Change::SetTimer { ticket: TicketId(1), timer: TimerKind::AutoClose, due: at(1) };
+            tx.apply(&set).await?;
+            Err(StoreError::Work("a fault".to_owned()))
+        })
+    });
+    assert!(store.transact(work).await.is_err());
+    assert!(!changed.has_changed().expect("the store lives"), "what was rolled back wakes nobody");
+    deliver(&store, Settlement::Done(None)).await;
+    assert!(changed.has_changed().expect("the store lives"));
+}
+
+pub async fn dead_events_counts_and_tidying(store: Arc<dyn Store>) {
+    store.ping().await.expect("it can be written to");
+    let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
+    let mut closed = opened(&store, 2, &channel("C1"), "U1", at(0)).await;
+    closed.version += 1;
+    closed.status = Status::Closed { at: at(1), resolution: String::new() };
+    write(&store, [Change::Put(Box::new(closed))], [about(&ticket, show_card("C9"))]).await;
+    deliver(&store, Settlement::Failed(Undeliverable::ChannelClosed)).await;
+    write(&store, [], [about(&ticket, show_card("C9"))]).await;
+    let key = DedupeKey::message(&message("C1", "1.1"));
+    for fault in ["a fault", "another"] {
+        store.bury(&key, "{}", fault, at(1)).await.expect("it is buried");
+    }
+    let counts = Counts { tickets: 2, open: 1, waiting: 1, leased: 0, failed: 1, dead: 1 };
+    assert_eq!(store.counts().await.expect("counts"), counts);
+    store.tidy(at(100)).await.expect("it tidies");
+    let counts = Counts { failed: 0, ..counts };
+    assert_eq!(store.counts().await.expect("counts"), counts, "what waits and what is dead is kept");
+}

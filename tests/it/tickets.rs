@@ -1,0 +1,192 @@
+//! The main job: somebody asks, the desk claims, answers and resolves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deskbell::sandbox::{Spot, World};
+use expect_test::expect;
+
+use crate::harness::{Desk, see};
+
+/// Runs one scene on each platform alone in its workspace, and checks that both read the same.
+async fn on_both(scene: impl AsyncFn(&Desk, &Arc<dyn World>)) -> String {
+    let mut transcripts = Vec::new();
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        scene(&desk, &world).await;
+        transcripts.push(desk.transcript(&world));
+        desk.end().await;
+    }
+    assert_eq!(transcripts[0], transcripts[1], "Slack (left) and Discord (right) differ");
+    transcripts.swap_remove(0)
+}
+
+#[tokio::test]
+async fn a_mention_is_answered_claimed_and_resolved() {
+    let transcript = on_both(async |desk, world| {
+        let ask = desk.ask(world, "jeff", "@desk printer on 3 prints blank pages, meeting at 11").await;
+        let thread = Spot::thread("sales", &ask.id);
+        desk.say(world, "jeff", &thread, "it's the big Ricoh").await;
+        desk.press(world, "mia", "desk-triage", "Take it").await;
+        desk.press(world, "mia", "desk-triage", "Reply to requester").await;
+        desk.fill(world, "mia", "I've moved you to the printer next door: RICOH-3B.").await;
+        desk.say(world, "jeff", &thread, "thanks, works!").await;
+        desk.say(world, "mia", &thread, "@desk resolve moved to RICOH-3B, fuser ordered").await;
+    })
+    .await;
+    expect![[r##""##]].assert_eq(&transcript);
+}
+
+#[tokio::test]
+async fn two_agents_one_ticket() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        desk.ask(&world, "jeff", "@desk vpn is dead").await;
+        // Both press at the same moment: what each of them sees is the same unclaimed card.
+        let (card, take) =
+            crate::harness::find_control(&see(&world, "mia"), "desk-triage", "Take it").expect("an unclaimed card");
+        let (one, two) =
+            tokio::join!(world.press("mia", &card, &take.id, None), world.press("omar", &card, &take.id, None));
+        one.expect("answered");
+        two.expect("answered");
+        desk.settle().await;
+        let ticket = &desk.store().tickets(None, 10).await.expect("tickets")[0];
+        let winner = ticket.assignee.as_ref().expect("one of them has it").name.clone();
+        let (loser, first) = if winner.starts_with("Mia") { ("omar", "Mia") } else { ("mia", "Omar") };
+        let told = desk.last_private(&world, loser);
+        assert_eq!(told, format!("{first} took IT-1001 a moment ago. To take it over, use More… and Assign to…."));
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn resolved_and_not() {
+    let transcript = on_both(async |desk, world| {
+        let ask = desk.ask(world, "jeff", "@desk printer smokes").await;
+        let thread = Spot::thread("sales", &ask.id);
+        desk.say(world, "mia", &thread, "@desk claim").await;
+        desk.say(world, "mia", &thread, "@desk resolve fuser changed").await;
+        desk.say(world, "jeff", &thread, "thank you!").await;
+        desk.say(world, "jeff", &thread, "hm, now it prints everything twice").await;
+    })
+    .await;
+    expect![[r##""##]].assert_eq(&transcript);
+}
+
+#[tokio::test]
+async fn what_is_resolved_is_closed_after_days_and_then_starts_a_linked_one() {
+    let transcript = on_both(async |desk, world| {
+        let ask = desk.ask(world, "jeff", "@desk printer smokes").await;
+        let thread = Spot::thread("sales", &ask.id);
+        desk.say(world, "mia", &thread, "@desk resolve fuser changed").await;
+        desk.pass(Duration::from_secs(6 * 24 * 3600)).await;
+        assert_eq!(status_of(desk, 0).await, "resolved");
+        desk.pass(Duration::from_secs(2 * 24 * 3600)).await;
+        assert_eq!(status_of(desk, 0).await, "closed");
+        desk.say(world, "jeff", &thread, "thanks").await;
+        assert_eq!(desk.store().tickets(None, 10).await.expect("tickets").len(), 1, "thanks start nothing");
+        desk.say(world, "jeff", &thread, "it smokes again").await;
+        assert_eq!(status_of(desk, 0).await, "new");
+    })
+    .await;
+    expect![[r##""##]].assert_eq(&transcript);
+}
+
+#[tokio::test]
+async fn a_direct_message_stays_private() {
+    let transcript = on_both(async |desk, world| {
+        desk.say(world, "ana", &Spot::direct(), "I think I clicked on something bad").await;
+        desk.press(world, "mia", "desk-triage", "Take it").await;
+        desk.press(world, "mia", "desk-triage", "Reply to requester").await;
+        desk.fill(world, "mia", "Please switch it off; I am coming.").await;
+        desk.say(world, "ana", &Spot::direct(), "ok, it is off").await;
+    })
+    .await;
+    expect![[r##""##]].assert_eq(&transcript);
+}
+
+#[tokio::test]
+async fn a_request_on_one_platform_is_worked_on_the_other() {
+    let desk = Desk::open().await;
+    let (slack, discord) = (desk.slack(), desk.discord());
+    let ask = desk.ask(&slack, "jeff", "@desk laptop does not wake up").await;
+    desk.press(&discord, "mia", "desk-triage", "Take it").await;
+    desk.press(&discord, "mia", "desk-triage", "Reply to requester").await;
+    desk.fill(&discord, "mia", "Hold the power key for ten seconds.").await;
+    desk.say(&slack, "jeff", &Spot::thread("sales", &ask.id), "that did it").await;
+    expect![[r##""##]].assert_eq(&desk.transcript(&slack));
+    expect![[r##""##]].assert_eq(&desk.transcript(&discord));
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_mention_in_a_running_thread_reads_it_back() {
+    let transcript = on_both(async |desk, world| {
+        let first = desk.ask(world, "ana", "is anybody's badge working today?").await;
+        let thread = Spot::thread("sales", &first.id);
+        desk.say(world, "jeff", &thread, "mine is dead too").await;
+        desk.say(world, "ana", &thread, "@desk badge readers on 2 are down").await;
+        desk.say(world, "jeff", &thread, "same at the garage").await;
+        let ticket = &desk.store().tickets(None, 10).await.expect("tickets")[0];
+        let records = desk.store().records(ticket.id).await.expect("records");
+        let mut said: Vec<String> =
+            records.iter().map(|record| format!("{} {}", record.voice.as_str(), record.text)).collect();
+        said.sort();
+        assert_eq!(
+            said,
+            [
+                "before is anybody's badge working today?",
+                "before mine is dead too",
+                "requester badge readers on 2 are down",
+                "third same at the garage"
+            ]
+        );
+    })
+    .await;
+    expect![[r##""##]].assert_eq(&transcript);
+}
+
+#[tokio::test]
+async fn edits_and_deletions_change_the_record() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let ask = desk.ask(&world, "jeff", "@desk the red printer is jammed").await;
+        let more = desk.say(&world, "jeff", &Spot::thread("sales", &ask.id), "my password is hunter2").await;
+        world.edit("jeff", &ask, "@desk the blue printer is jammed").await.expect("edited");
+        desk.settle().await;
+        let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
+        assert_eq!(ticket.title, "the blue printer is jammed");
+        world.delete("jeff", &more).await.expect("deleted");
+        desk.settle().await;
+        let records = desk.store().records(ticket.id).await.expect("records");
+        assert!(records.iter().all(|record| !record.text.contains("hunter2")), "the words are gone");
+        assert!(records.iter().any(|record| record.deleted_at.is_some()), "that they were there is kept");
+        world.delete("jeff", &ask).await.expect("deleted");
+        desk.settle().await;
+        assert_eq!(desk.store().tickets(None, 10).await.expect("tickets")[0].title, "(deleted by its author)");
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn an_edit_that_first_mentions_the_desk_opens_a_ticket_once() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let ask = desk.ask(&world, "jeff", "the printer is jammed").await;
+        assert_eq!(desk.store().counts().await.expect("counts").tickets, 0);
+        world.edit("jeff", &ask, "@desk the printer is jammed").await.expect("edited");
+        desk.settle().await;
+        world.edit("jeff", &ask, "@desk the printer is jammed!").await.expect("edited");
+        desk.settle().await;
+        assert_eq!(desk.store().counts().await.expect("counts").tickets, 1);
+        desk.end().await;
+    }
+}
+
+async fn status_of(desk: &Desk, index: usize) -> &'static str {
+    desk.store().tickets(None, 10).await.expect("tickets")[index].status.name()
+}
