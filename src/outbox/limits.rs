@@ -95,6 +95,20 @@ impl Windows {
         }
     }
 
+    /// Notes that the call begun at `began` has ended: the platform counted it somewhere between, so the end counts here.
+    pub fn done(&mut self, costs: &[Cost], began: Timestamp, ended: Timestamp) {
+        for cost in costs {
+            let made = self.made.get_mut(&cost.key);
+            let Some(call) = made.and_then(|made| made.iter_mut().find(|call| **call == began)) else { continue };
+            *call = ended;
+        }
+        for cost in costs {
+            if let Some(made) = self.made.get_mut(&cost.key) {
+                made.make_contiguous().sort_unstable();
+            }
+        }
+    }
+
     /// The platform asked to wait.
     pub fn block(&mut self, costs: &[Cost], global: bool, until: Timestamp) {
         if global {

@@ -121,7 +121,7 @@ impl Dispatcher {
             let this = self.clone();
             let span =
                 tracing::info_span!("effect", id = %queued.id, kind = queued.effect.what.name(), platform = %name);
-            under_way.spawn(async move { this.carry(queued, act, costs).await }.instrument(span));
+            under_way.spawn(async move { this.carry(queued, act, costs, now).await }.instrument(span));
         }
         Ok(wake_at)
     }
@@ -180,9 +180,10 @@ impl Dispatcher {
     }
 
     /// Carries out one delivery and settles it. A fault of ours is a try that failed.
-    async fn carry(&self, queued: Queued, act: Act, costs: Vec<Cost>) {
+    async fn carry(&self, queued: Queued, act: Act, costs: Vec<Cost>, began: Timestamp) {
         let delivery = Delivery { effect: queued.id.clone(), since: queued.created_at, act };
         let tried = AssertUnwindSafe(self.attempt(&queued, &delivery, &costs)).catch_unwind().await;
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner).done(&costs, began, self.clock.now());
         let end = tried.unwrap_or_else(|_| {
             tracing::error!("delivering panicked");
             Ok(self.again(&queued, None, true, "a panic while delivering"))

@@ -364,8 +364,10 @@ impl Run {
                 let take = message.controls.iter().find(|control| control.label == "Take it")?;
                 Some((super::MessageAt { channel: message.channel.clone(), id: message.id.clone() }, take.id.clone()))
             });
-            if let Some((at, take)) = card {
-                self.world.press(agent, &at, &take, None).await?;
+            // The card may change between the look and the press; then it is claimed by words.
+            if let Some((at, take)) = card
+                && self.world.press(agent, &at, &take, None).await.is_ok()
+            {
                 return Ok(());
             }
         }

@@ -30,7 +30,15 @@ async fn a_ticket_is_worked_by_commands_alone() {
         let audit = desk.store().audit(ticket.id).await.expect("audit");
         let acts: Vec<&str> = audit.iter().map(|entry| entry.act.as_str()).collect();
         let expected = [
-            "opened", "claimed", "prioritised", "set to pending", "replied", "released", "assigned", "resolved", "reopened",
+            "opened",
+            "claimed",
+            "prioritised",
+            "set to pending",
+            "replied",
+            "released",
+            "assigned",
+            "resolved",
+            "reopened",
         ];
         assert_eq!(acts, expected);
         assert!(audit.iter().all(|entry| !format!("{entry:?}").contains("fuser")), "the audit holds no words");

@@ -84,7 +84,10 @@ async fn the_menu_in_the_request_s_own_thread_is_private_to_the_agent() {
         desk.ask(&world, "jeff", "@desk vpn is dead").await;
         desk.press(&world, "mia", "sales", "Desk…").await;
         assert!(find_control(&see(&world, "mia"), "sales", "Resolve…").is_some());
-        assert!(find_control(&see(&world, "jeff"), "sales", "Resolve…").is_none(), "agents' tools shown to the requester");
+        assert!(
+            find_control(&see(&world, "jeff"), "sales", "Resolve…").is_none(),
+            "agents' tools shown to the requester"
+        );
         desk.press(&world, "mia", "sales", "Resolve…").await;
         desk.fill(&world, "mia", "the tunnel was restarted").await;
         let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);

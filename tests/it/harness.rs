@@ -205,7 +205,10 @@ impl Desk {
     pub async fn choose(&self, world: &Arc<dyn World>, who: &str, channel: &str, label: &str, value: Option<&str>) {
         let (at, control) = find_control(&see(world, who), channel, label)
             .unwrap_or_else(|| panic!("{who} sees no {label} in {channel}:\n{}", self.transcript(world)));
-        world.press(who, &at, &control.id, value).await.unwrap_or_else(|error| panic!("{who} presses {label}: {error}"));
+        world
+            .press(who, &at, &control.id, value)
+            .await
+            .unwrap_or_else(|error| panic!("{who} presses {label}: {error}"));
         self.settle().await;
     }
 

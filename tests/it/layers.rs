@@ -43,7 +43,9 @@ fn the_domain_is_pure() {
                 wrong.push(format!("{}: {line}", path.display()));
             }
         }
-        for forbidden in ["async fn", "std::fs", "std::net", "std::env", "Instant::now", "Timestamp::now", "SystemTime", "rand::"] {
+        for forbidden in
+            ["async fn", "std::fs", "std::net", "std::env", "Instant::now", "Timestamp::now", "SystemTime", "rand::"]
+        {
             if text.contains(forbidden) {
                 wrong.push(format!("{}: {forbidden}", path.display()));
             }
@@ -61,7 +63,8 @@ fn sql_lives_in_the_store_and_sentences_in_one_module() {
             wrong.push(format!("{} speaks SQL", path.display()));
         }
         let speaks = ["src/intake", "src/outbox", "src/platform"].iter().any(|room| path.starts_with(room));
-        let tests = path.file_stem().is_some_and(|stem| stem == "tests") || text.contains("Message::said(") && text.contains("#[cfg(test)]");
+        let tests = path.file_stem().is_some_and(|stem| stem == "tests")
+            || text.contains("Message::said(") && text.contains("#[cfg(test)]");
         if speaks && !tests && (text.contains("Span::Said(\"") || text.contains("Message::said(\"")) {
             wrong.push(format!("{} says a sentence of its own", path.display()));
         }
@@ -74,7 +77,9 @@ fn crate_paths(text: &str) -> Vec<String> {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let mut rooms = Vec::new();
     for part in text.split("crate::").skip(1) {
-        let named = part.strip_prefix('{').map_or_else(|| vec![part], |list| list.split('}').next().unwrap_or_default().split(',').collect());
+        let named = part
+            .strip_prefix('{')
+            .map_or_else(|| vec![part], |list| list.split('}').next().unwrap_or_default().split(',').collect());
         for name in named {
             let room: String = name.trim().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
             if !room.is_empty() && !rooms.contains(&room) {

@@ -2,17 +2,12 @@
 
 mod harness;
 
-mod browser;
 mod commands;
 mod desk;
 mod layers;
 mod permissions;
 mod privacy;
-mod program;
-mod redelivery;
-mod replay;
 mod rules;
-mod specs;
 mod store_contract;
 mod tickets;
 mod words;

@@ -17,7 +17,9 @@ async fn only_the_desk_may_work_tickets() {
         desk.say(&world, "jeff", &thread, "@desk claim").await;
         let why = "That is for the desk's people. Yours is with the desk; just write in its thread to add something.";
         assert_eq!(desk.last_private(&world, "jeff"), why);
-        for command in ["claim IT-1001", "release IT-1001", "resolve IT-1001 done", "pending IT-1001", "priority P1 IT-1001"] {
+        for command in
+            ["claim IT-1001", "release IT-1001", "resolve IT-1001 done", "pending IT-1001", "priority P1 IT-1001"]
+        {
             desk.command(&world, "jeff", command).await;
             assert_eq!(desk.last_private(&world, "jeff"), why, "{command}");
         }

@@ -60,7 +60,11 @@ async fn nobody_is_pinged_by_what_people_write() {
                     if message.bot {
                         let only_mia = message.pings.iter().all(|pinged| pinged == "mia");
                         assert!(only_mia, "{} pings {:?}", message.text, message.pings);
-                        assert!(!message.text.contains("innocent <https://evil"), "dressed as another: {}", message.text);
+                        assert!(
+                            !message.text.contains("innocent <https://evil"),
+                            "dressed as another: {}",
+                            message.text
+                        );
                     }
                 }
             }

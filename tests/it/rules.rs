@@ -70,7 +70,8 @@ async fn small_talk_opens_nothing_but_is_answered() {
             desk.pass(Duration::from_secs(180)).await;
         }
         assert_eq!(tickets(&desk).await, 0);
-        let answers = see(&world, "jeff").channels.iter().flat_map(|channel| &channel.messages).filter(|one| one.bot).count();
+        let answers =
+            see(&world, "jeff").channels.iter().flat_map(|channel| &channel.messages).filter(|one| one.bot).count();
         // Discord's answers are public and have removed themselves by now.
         assert_eq!(answers, if world.platform() == "slack" { 4 } else { 0 });
         let hints = desk.stage.journal.since(0);

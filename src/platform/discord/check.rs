@@ -10,7 +10,7 @@ use crate::platform::{Finding, Verdict, Wanted};
 
 /// Flags of the application: the intents that the developer portal grants (and their forms for small bots).
 pub(super) const MEMBERS_GRANTED: u64 = 1 << 14 | 1 << 15;
-const CONTENT_GRANTED: u64 = 1 << 18 | 1 << 19;
+pub(super) const CONTENT_GRANTED: u64 = 1 << 18 | 1 << 19;
 /// Types of channels that one can write in: text, announcements.
 const TEXT_CHANNELS: [u64; 2] = [0, 5];
 

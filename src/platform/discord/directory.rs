@@ -42,6 +42,8 @@ struct KnownChannel {
     parent: Option<ChannelId>,
     /// The newest message that was seen, or had been posted when it was first heard of.
     last: Option<MessageId>,
+    /// Of a thread: put away by Discord, until somebody writes in it.
+    archived: bool,
 }
 
 #[derive(Default)]
@@ -82,6 +84,13 @@ impl Directory {
                 gaps.push(Gap { channel: channel.id, guild: Some(guild.id), after });
             }
             known.take(channel, guild.id);
+        }
+        // Only active threads are listed: what was said in one that has been archived since is read, too.
+        let listed: HashSet<ChannelId> = guild.threads.iter().map(|thread| thread.id).collect();
+        let mine = known.channels.iter_mut().filter(|(_, channel)| channel.guild == Some(guild.id));
+        for (id, thread) in mine.filter(|(id, it)| it.parent.is_some() && !it.archived && !listed.contains(id)) {
+            thread.archived = true;
+            gaps.extend(thread.last.map(|after| Gap { channel: *id, guild: Some(guild.id), after }));
         }
         // A thread's parent comes first: what opened it must not be overtaken.
         gaps.sort_by_key(|gap| gap.after);
@@ -124,13 +133,13 @@ impl Directory {
     pub(super) fn take_partial(&self, channel: &PartialChannel, guild: Option<GuildId>) {
         let parent = if is_thread(channel.kind) { channel.parent_id } else { None };
         let name = channel.name.clone().unwrap_or_default();
-        let fresh = KnownChannel { guild, name, parent, last: None };
+        let fresh = KnownChannel { guild, name, parent, last: None, archived: false };
         self.write().channels.entry(channel.id).or_insert(fresh);
     }
 
     /// Remembers that a thread exists, or a direct conversation.
     pub(super) fn learn(&self, channel: ChannelId, guild: Option<GuildId>, parent: Option<ChannelId>) {
-        let fresh = KnownChannel { guild, name: String::new(), parent, last: None };
+        let fresh = KnownChannel { guild, name: String::new(), parent, last: None, archived: false };
         self.write().channels.entry(channel).or_insert(fresh);
     }
 
@@ -144,13 +153,19 @@ impl Directory {
         self.read().channels.contains_key(&channel)
     }
 
+    /// Whether a thread is known to be archived.
+    pub(super) fn is_archived(&self, thread: ChannelId) -> bool {
+        self.read().channels.get(&thread).is_some_and(|known| known.archived)
+    }
+
     /// Notes that a message was seen.
     pub(super) fn saw(&self, channel: ChannelId, guild: Option<GuildId>, message: MessageId) {
         let mut known = self.write();
         match known.channels.get_mut(&channel) {
             Some(channel) => channel.last = channel.last.max(Some(message)),
             None if guild.is_none() => {
-                let direct = KnownChannel { guild, name: String::new(), parent: None, last: Some(message) };
+                let direct =
+                    KnownChannel { guild, name: String::new(), parent: None, last: Some(message), archived: false };
                 known.channels.insert(channel, direct);
             }
             // An unknown thread: where it hangs is asked for when its message is read.
@@ -251,7 +266,8 @@ impl Known {
         let last = self.channels.get(&channel.id).and_then(|known| known.last).max(channel.last_message_id);
         // What has no message yet was seen to its end, which is where its own id stands.
         let last = last.or(Some(MessageId::new(channel.id.get())));
-        let known = KnownChannel { guild: Some(guild), name: channel.name.clone(), parent, last };
+        let archived = channel.thread_metadata.as_ref().is_some_and(|thread| thread.archived);
+        let known = KnownChannel { guild: Some(guild), name: channel.name.clone(), parent, last, archived };
         self.channels.insert(channel.id, known);
     }
 }
@@ -281,4 +297,62 @@ pub(super) fn person(user: UserId, name: &str, guild: Option<GuildId>, roles: Op
 
 fn is_thread(kind: ChannelType) -> bool {
     matches!(kind, ChannelType::PublicThread | ChannelType::PrivateThread | ChannelType::NewsThread)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn channel(id: &str, kind: u8, parent: Option<&str>, last: Option<&str>) -> Value {
+        let mut channel = json!({
+            "id": id, "type": kind, "guild_id": "10", "name": format!("c{id}"), "position": 0,
+            "permission_overwrites": [], "nsfw": false, "parent_id": parent, "last_message_id": last,
+        });
+        if kind == 11 {
+            channel["thread_metadata"] = json!({
+                "archived": false, "archive_timestamp": "2026-11-21T10:00:00+00:00", "auto_archive_duration": 60,
+                "locked": false,
+            });
+        }
+        channel
+    }
+
+    fn guild(channels: &[Value], threads: &[Value]) -> Guild {
+        serde_json::from_value(json!({
+            "id": "10", "name": "Sandbox", "owner_id": "1", "afk_timeout": 300, "verification_level": 1,
+            "default_message_notifications": 1, "explicit_content_filter": 0, "roles": [], "emojis": [],
+            "features": [], "mfa_level": 0, "system_channel_flags": 0, "premium_tier": 0, "preferred_locale": "en-US",
+            "nsfw_level": 0, "premium_progress_bar_enabled": false, "joined_at": "2026-11-21T10:00:00+00:00",
+            "large": false, "member_count": 1, "voice_states": [], "members": [], "channels": channels,
+            "threads": threads, "presences": [], "stage_instances": [], "guild_scheduled_events": [], "stickers": [],
+        }))
+        .expect("is a guild")
+    }
+
+    #[test]
+    fn a_new_session_tells_what_was_missed() {
+        let directory = Directory::new(UserId::new(99));
+        let gap = |channel: u64, after: u64| Gap {
+            channel: ChannelId::new(channel),
+            guild: Some(GuildId::new(10)),
+            after: MessageId::new(after),
+        };
+        let before = guild(
+            &[channel("20", 0, Some("15"), Some("100")), channel("21", 0, None, None)],
+            &[channel("101", 11, Some("20"), Some("102")), channel("103", 11, Some("20"), Some("104"))],
+        );
+        assert_eq!(directory.take_guild(&before), []);
+        directory.saw(ChannelId::new(20), Some(GuildId::new(10)), MessageId::new(110));
+        let after = guild(
+            &[channel("20", 0, Some("15"), Some("110")), channel("21", 0, None, Some("120"))],
+            &[channel("101", 11, Some("20"), Some("105")), channel("130", 11, Some("21"), Some("131"))],
+        );
+        assert_eq!(directory.take_guild(&after), [gap(21, 21), gap(101, 102), gap(103, 104), gap(130, 130)]);
+        assert!(directory.is_archived(ChannelId::new(103)));
+        assert_eq!(directory.lane(ChannelId::new(130)), ChannelId::new(21));
+        assert_eq!(directory.lane(ChannelId::new(20)), ChannelId::new(20));
+        assert_eq!(directory.take_guild(&after), []);
+    }
 }

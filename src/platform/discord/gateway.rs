@@ -53,6 +53,10 @@ use crate::intake::Intake;
 /// The runners of one shard's manager, where the library writes their stage.
 pub(super) type Runners = Arc<Mutex<HashMap<ShardId, ShardRunnerInfo>>>;
 
+/// Said where the privileged intent is missing.
+pub(super) const DEGRADED: &str = "DEGRADED: Discord does not give the bot the content of messages, so it reads only \
+     mentions of it and direct messages, and misses what is said in threads. Switch on the Message Content Intent in the \
+     developer portal (Bot), then start again";
 /// Queues of events; a channel always has the same one.
 const LANES: usize = 16;
 /// Discord wants this much time between two IDENTIFYs.
@@ -155,11 +159,7 @@ impl Keeper {
                 Ended::Lost(false) => wait = (wait * 2).min(LONGEST_WAIT),
                 Ended::ContentRefused => {
                     self.pump.shared.without_content.store(true, Ordering::Relaxed);
-                    tracing::warn!(
-                        "DEGRADED: Discord does not give the bot the content of messages, so it reads only mentions of \
-                         it and direct messages, and misses what is said in threads. Switch on the Message Content \
-                         Intent in the developer portal (Bot), then start again"
-                    );
+                    tracing::warn!("{DEGRADED}");
                 }
             }
             tracing::warn!(shard = self.info.id.0, wait_ms = wait.as_millis(), "connecting to Discord again");
@@ -183,7 +183,7 @@ impl Keeper {
         let data = Arc::new(RwLock::new(TypeMap::new()));
         let ws_url = Arc::new(Mutex::new(shared.gateway_url.clone()));
         let intents = self.intents();
-        let manager = idle_manager(ShardManagerOptions {
+        let (manager, _ended) = idle_manager(ShardManagerOptions {
             data: Arc::clone(&data),
             event_handlers: Vec::new(),
             raw_event_handlers: Vec::new(),
@@ -282,15 +282,16 @@ impl Keeper {
     }
 }
 
-/// A manager whose queue nobody serves: it was made in a runtime that is gone.
-fn idle_manager(options: ShardManagerOptions) -> anyhow::Result<Arc<ShardManager>> {
+/// A manager whose queue nobody serves, since it was made in a runtime that is gone; and what it would tell a client,
+/// which the library expects somebody to hold.
+fn idle_manager(options: ShardManagerOptions) -> anyhow::Result<(Arc<ShardManager>, impl Sized + Send)> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().context("no runtime can be made")?;
-    let manager = {
+    let made = {
         let _inside = runtime.enter();
-        ShardManager::new(options).0
+        ShardManager::new(options)
     };
     runtime.shutdown_background();
-    Ok(manager)
+    Ok(made)
 }
 
 /// Sorts events into lanes and handles them.

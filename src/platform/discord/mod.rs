@@ -81,7 +81,7 @@ struct Shared {
     shards: u32,
     directory: Directory,
     links: Mutex<HashMap<u32, gateway::Runners>>,
-    /// Set once Discord has refused the message content.
+    /// Set where Discord does not give the bot the content of messages.
     without_content: AtomicBool,
     unreadable: AtomicU64,
     /// Events of the gateway that were dealt with.
@@ -105,7 +105,12 @@ impl DiscordPlatform {
             rest.call(LightMethod::Get, Route::GatewayBot, &[], None).await.map_err(|error| unreachable(&error))?;
         let gateway_url = gateway["url"].as_str().unwrap_or_default().to_owned();
         check_gateway(&gateway_url, api_url.as_ref())?;
-        let lists_members = application["flags"].as_u64().unwrap_or_default() & check::MEMBERS_GRANTED != 0;
+        let flags = application["flags"].as_u64().unwrap_or_default();
+        let lists_members = flags & check::MEMBERS_GRANTED != 0;
+        let without_content = flags & check::CONTENT_GRANTED == 0;
+        if without_content {
+            tracing::warn!("{}", gateway::DEGRADED);
+        }
         let me = id(me["id"].as_str().unwrap_or_default()).context("Discord did not say who the bot is")?;
         let application = id(application["id"].as_str().unwrap_or_default())
             .context("Discord did not say which application the bot is of")?;
@@ -128,7 +133,7 @@ impl DiscordPlatform {
             shards,
             directory: Directory::new(me),
             links: Mutex::default(),
-            without_content: AtomicBool::new(false),
+            without_content: AtomicBool::new(without_content),
             unreadable: AtomicU64::new(0),
             received: AtomicU64::new(0),
             lists_members,

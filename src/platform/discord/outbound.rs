@@ -314,18 +314,19 @@ impl Shared {
         route: Route<'_>,
         body: Option<&Value>,
     ) -> Result<(), RestError> {
-        match self.rest.call(method, route, &[], body).await {
-            Err(error) if error.is(code::ARCHIVED) => {
-                self.set_archived(channel, false).await?;
-                let changed = self.rest.call(method, route, &[], body).await;
-                if let Err(error) = self.set_archived(channel, true).await {
-                    // Discord archives it by itself after a while.
-                    tracing::debug!(%error, "a thread stays awake");
-                }
-                changed.map(drop)
+        if !self.directory.is_archived(channel) {
+            match self.rest.call(method, route, &[], body).await {
+                Err(error) if error.is(code::ARCHIVED) => {}
+                other => return other.map(drop),
             }
-            other => other.map(drop),
         }
+        self.set_archived(channel, false).await?;
+        let changed = self.rest.call(method, route, &[], body).await;
+        if let Err(error) = self.set_archived(channel, true).await {
+            // Discord archives it by itself after a while.
+            tracing::debug!(%error, "a thread stays awake");
+        }
+        changed.map(drop)
     }
 
     async fn whisper(
