@@ -217,7 +217,7 @@ pub fn database_path(config: &Config) -> anyhow::Result<PathBuf> {
         .with_context(|| "database.url must begin with sqlite:// (other databases come later)".to_owned())
 }
 
-const TRIAGE: &str = "the desk's channel";
+const TRIAGE: &str = "the desk's triage channel";
 
 struct Connected {
     slack: Option<Arc<SlackPlatform>>,

@@ -326,7 +326,7 @@ pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>)
 pub fn read_back(count: usize, truncated: bool) -> Message {
     let what = if count == 1 { "1 earlier message".to_owned() } else { format!("{count} earlier messages") };
     let more = if truncated { " (there are older ones in the thread)" } else { "" };
-    Message::said(format!("{what} of that thread on record{more}: press More…, then Show."))
+    Message::said(format!("{what} of that thread on record, too{more}: press More…, then Show."))
 }
 
 /// What the requester changed.

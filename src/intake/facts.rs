@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::domain::action::Action;
 use crate::domain::command::{self, Parsed, Verb, Where};
 use crate::domain::event::{Choice, DedupeKey, Event, EventKind, Said};
+use crate::domain::form::FormKind;
 use crate::domain::ids::{MessageRef, PersonRef, Place, TicketId, TicketKey};
 use crate::domain::permission::Roster;
 use crate::domain::record::{AuditEntry, Opening, Record, Side};
@@ -121,7 +122,10 @@ impl Facts {
             EventKind::FormSubmitted(sent) => {
                 if let Some(form) = &sent.form {
                     facts.named = tx.ticket_by_key(&form.ticket).await?;
-                    facts.load_next(tx).await?;
+                    if form.kind == FormKind::NewRequest {
+                        facts.others = tx.open_of(&facts.accounts(&sent.actor.who), OTHERS).await?;
+                        facts.load_next(tx).await?;
+                    }
                 }
             }
             EventKind::CommandGiven(given) => {

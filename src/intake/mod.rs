@@ -21,7 +21,8 @@ use crate::domain::permission::{GroupRef, Roster};
 use crate::domain::record::Voice;
 use crate::domain::rules::Rules;
 use crate::domain::text;
-use crate::store::{Store, StoreError, Tx, Work};
+pub use crate::store::StoreError;
+use crate::store::{Store, Tx, Work};
 use facts::Facts;
 
 /// How often an event is decided again because somebody else changed the same ticket meanwhile.

@@ -60,52 +60,60 @@ pub fn costs(platform: PlatformName, act: &Act, old: bool) -> Vec<Cost> {
 }
 
 /// When which call was made, and what the platform itself said.
+///
+/// The platform counts a call somewhere between its beginning and its end, so a call counts from its beginning on (it is
+/// under way) until a whole window after its end.
 #[derive(Debug, Default)]
 pub struct Windows {
-    made: HashMap<String, VecDeque<Timestamp>>,
+    calls: HashMap<String, Calls>,
     blocked: HashMap<String, Timestamp>,
     all_blocked: Option<Timestamp>,
 }
 
+#[derive(Debug, Default)]
+struct Calls {
+    under_way: usize,
+    ended: VecDeque<Timestamp>,
+}
+
 impl Windows {
-    /// When a call that costs this may be made: `now`, or later.
+    /// When a call that costs this may be made: `now`, or later. While only the end of another call can tell, it is a
+    /// whole window from now.
     #[must_use]
     pub fn free_at(&self, costs: &[Cost], now: Timestamp) -> Timestamp {
         let blocked = costs.iter().filter_map(|cost| self.blocked.get(&cost.key)).chain(&self.all_blocked).copied();
         let windows = costs.iter().filter_map(|cost| {
-            let made = self.made.get(&cost.key)?;
-            let index = made.len().checked_sub(cost.rate.count as usize)?;
-            later(made[index], cost.rate.per)
+            let calls = self.calls.get(&cost.key)?;
+            let room = (cost.rate.count as usize).saturating_sub(calls.under_way);
+            if room == 0 {
+                return later(now, cost.rate.per);
+            }
+            let index = calls.ended.len().checked_sub(room)?;
+            later(calls.ended[index], cost.rate.per)
         });
         blocked.chain(windows).fold(now, Timestamp::max)
     }
 
-    /// Notes that such a call is made now.
-    pub fn take(&mut self, costs: &[Cost], now: Timestamp) {
+    /// Notes that such a call begins.
+    pub fn begin(&mut self, costs: &[Cost]) {
         for cost in costs {
-            let made = self.made.entry(cost.key.clone()).or_default();
-            made.push_back(now);
-            while made.len() > cost.rate.count as usize {
-                made.pop_front();
-            }
-        }
-        if self.made.len() > 10_000 {
-            let recent = |made: &VecDeque<Timestamp>| made.back().is_some_and(|last| later(*last, HOUR) > Some(now));
-            self.made.retain(|_, made| recent(made));
+            self.calls.entry(cost.key.clone()).or_default().under_way += 1;
         }
     }
 
-    /// Notes that the call begun at `began` has ended: the platform counted it somewhere between, so the end counts here.
-    pub fn done(&mut self, costs: &[Cost], began: Timestamp, ended: Timestamp) {
+    /// Notes that such a call has ended.
+    pub fn end(&mut self, costs: &[Cost], now: Timestamp) {
         for cost in costs {
-            let made = self.made.get_mut(&cost.key);
-            let Some(call) = made.and_then(|made| made.iter_mut().find(|call| **call == began)) else { continue };
-            *call = ended;
-        }
-        for cost in costs {
-            if let Some(made) = self.made.get_mut(&cost.key) {
-                made.make_contiguous().sort_unstable();
+            let calls = self.calls.entry(cost.key.clone()).or_default();
+            calls.under_way = calls.under_way.saturating_sub(1);
+            calls.ended.push_back(now);
+            while calls.ended.len() > cost.rate.count as usize {
+                calls.ended.pop_front();
             }
+        }
+        if self.calls.len() > 10_000 {
+            let recent = |last: &Timestamp| later(*last, HOUR) > Some(now);
+            self.calls.retain(|_, calls| calls.under_way > 0 || calls.ended.back().is_some_and(recent));
         }
     }
 
@@ -114,7 +122,7 @@ impl Windows {
         if global {
             self.all_blocked = Some(self.all_blocked.map_or(until, |old| old.max(until)));
         }
-        // The narrowest limit comes first or last, but a refusal does not say which it was: all of them wait.
+        // A refusal does not say which limit it was: all that the call counts against wait.
         for cost in costs {
             self.blocked.insert(cost.key.clone(), until);
         }
@@ -148,12 +156,23 @@ mod tests {
         for step in 0..200 {
             let free = windows.free_at(&five_in_five(), now);
             now = free.max(now + SignedDuration::from_millis(step % 7));
-            windows.take(&five_in_five(), now);
+            windows.begin(&five_in_five());
+            windows.end(&five_in_five(), now);
             made.push(now);
         }
         for window in made.windows(6) {
             assert!(window[5].duration_since(window[0]) >= SignedDuration::from_secs(5));
         }
+    }
+
+    #[test]
+    fn a_call_under_way_counts_however_long_it_takes() {
+        let post = vec![Cost { key: "c".to_owned(), rate: slack::POST_PER_CHANNEL }];
+        let mut windows = Windows::default();
+        windows.begin(&post);
+        assert!(windows.free_at(&post, at(100_000)) > at(100_000));
+        windows.end(&post, at(100_000));
+        assert_eq!(windows.free_at(&post, at(100_001)), at(101_000));
     }
 
     #[test]

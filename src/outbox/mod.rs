@@ -108,7 +108,7 @@ impl Dispatcher {
                 wake_at = Some(wake_at.map_or(free_at, |at| at.min(free_at)));
                 continue;
             }
-            windows.take(&costs, now);
+            windows.begin(&costs);
             drop(windows);
             ready.push((queued, act, costs));
         }
@@ -116,12 +116,16 @@ impl Dispatcher {
             return Ok(wake_at);
         }
         let ids: Vec<_> = ready.iter().map(|(queued, ..)| queued.id.clone()).collect();
-        self.store.lease(&ids, now).await?;
+        if let Err(error) = self.store.lease(&ids, now).await {
+            let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+            ready.iter().for_each(|(_, _, costs)| windows.end(costs, now));
+            return Err(error);
+        }
         for (queued, act, costs) in ready {
             let this = self.clone();
             let span =
                 tracing::info_span!("effect", id = %queued.id, kind = queued.effect.what.name(), platform = %name);
-            under_way.spawn(async move { this.carry(queued, act, costs, now).await }.instrument(span));
+            under_way.spawn(async move { this.carry(queued, act, costs).await }.instrument(span));
         }
         Ok(wake_at)
     }
@@ -180,10 +184,10 @@ impl Dispatcher {
     }
 
     /// Carries out one delivery and settles it. A fault of ours is a try that failed.
-    async fn carry(&self, queued: Queued, act: Act, costs: Vec<Cost>, began: Timestamp) {
+    async fn carry(&self, queued: Queued, act: Act, costs: Vec<Cost>) {
         let delivery = Delivery { effect: queued.id.clone(), since: queued.created_at, act };
         let tried = AssertUnwindSafe(self.attempt(&queued, &delivery, &costs)).catch_unwind().await;
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner).done(&costs, began, self.clock.now());
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner).end(&costs, self.clock.now());
         let end = tried.unwrap_or_else(|_| {
             tracing::error!("delivering panicked");
             Ok(self.again(&queued, None, true, "a panic while delivering"))

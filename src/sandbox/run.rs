@@ -1,6 +1,6 @@
 //! `deskbell sandbox`: the stage, the bot on it, and the page; or a replay.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -59,7 +59,7 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<ExitCode> {
     done
 }
 
-async fn try_it(args: &SandboxArgs, journal: Journal, database: &PathBuf) -> anyhow::Result<ExitCode> {
+async fn try_it(args: &SandboxArgs, journal: Journal, database: &Path) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
         format!("{} is taken: choose another port with --listen 127.0.0.1:0 (any free one)", args.listen)
     })?;
@@ -89,7 +89,7 @@ async fn replay_file(
     args: &SandboxArgs,
     file: &std::path::Path,
     journal: Journal,
-    database: &PathBuf,
+    database: &Path,
 ) -> anyhow::Result<ExitCode> {
     let lines = replay::read(file)?;
     // A Tuesday in the past; the clock moves on with the transcript.
@@ -148,7 +148,7 @@ async fn replay_file(
     Ok(if reports.values().any(|report| report.errors > 0) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn start_app(stage: &Stage, args: &SandboxArgs, database: &PathBuf) -> anyhow::Result<App> {
+async fn start_app(stage: &Stage, args: &SandboxArgs, database: &Path) -> anyhow::Result<App> {
     let mut more = String::from("[intake]\n");
     if args.no_greeting_filter {
         more.push_str("greeting_filter = false\n");

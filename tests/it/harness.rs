@@ -135,8 +135,7 @@ impl Desk {
                 }
                 continue;
             }
-            let now = self.stage.clock.now();
-            let soon = now + jiff::SignedDuration::from_secs(6);
+            let soon = self.stage.clock.now() + jiff::SignedDuration::from_secs(6);
             let waits_for_clock = self.only_waits_for_limits().await;
             if waits_for_clock && let Some(wake) = self.stage.clock.next_wake().filter(|wake| *wake <= soon) {
                 self.stage.clock.advance_to(wake);
@@ -153,7 +152,6 @@ impl Desk {
 
     /// Nothing is on its way to the bot, in it, or on its way out.
     async fn is_quiet(&self) -> bool {
-        let now = self.stage.clock.now();
         for world in self.worlds() {
             if world.undelivered() > 0 {
                 return false;
@@ -166,6 +164,9 @@ impl Desk {
     }
 
     async fn is_anything_due(&self) -> bool {
+        if !self.store().due_timers(self.stage.clock.now(), 1).await.expect("timers").is_empty() {
+            return true;
+        }
         for name in PlatformName::ALL {
             if !self.store().due(name, self.stage.clock.now(), 1).await.expect("due").is_empty() {
                 return true;
@@ -231,17 +232,15 @@ impl Desk {
 
     /// What this person was told privately last: whispers, and what stands in the direct conversation.
     pub fn last_private(&self, world: &Arc<dyn World>, who: &str) -> String {
-        let view = see(world, who);
-        let mut told: Vec<(i64, String)> = Vec::new();
-        for channel in &view.channels {
-            for message in channel.messages.iter().flat_map(|message| std::iter::once(message).chain(&message.thread)) {
-                if message.bot && (message.only_you || channel.direct) {
-                    told.push((message.at_ms, normal(&message.text)));
-                }
-            }
-        }
-        told.sort_by_key(|(at, _)| *at);
-        told.pop().map(|(_, text)| text).unwrap_or_default()
+        let entries = self.stage.journal.since(0);
+        let private = entries.iter().rev().find(|entry| {
+            let alone = entry.fields.get("visible_to").and_then(|to| to.as_array());
+            entry.platform == world.platform()
+                && ["whispered", "posted", "updated"].contains(&entry.kind)
+                && alone.is_some_and(|to| to.len() == 1 && to[0] == who)
+                && !entry.text("text").is_empty()
+        });
+        private.map(|entry| normal(entry.text("text"))).unwrap_or_default()
     }
 
     /// All that was said and answered in a workspace, place by place: what everybody sees, then each person's own.

@@ -7,6 +7,7 @@ mod desk;
 mod layers;
 mod permissions;
 mod privacy;
+mod replay;
 mod rules;
 mod store_contract;
 mod tickets;

@@ -185,12 +185,11 @@ async fn what_is_said_without_the_desk_is_never_stored() {
         let chat = desk.ask(&world, "jeff", "the secret word is swordfish").await;
         desk.say(&world, "ana", &Spot::thread("sales", &chat.id), "swordfish, noted").await;
         desk.ask(&world, "jeff", "@desk my keyboard is broken").await;
-        let folder = desk.folder.path().to_owned();
-        desk.end().await;
-        for entry in std::fs::read_dir(folder).expect("the folder") {
+        for entry in std::fs::read_dir(desk.folder.path()).expect("the folder") {
             let path = entry.expect("a file").path();
             let bytes = std::fs::read(&path).expect("readable");
             assert!(!bytes.windows(9).any(|window| window == b"swordfish"), "{} holds it", path.display());
         }
+        desk.end().await;
     }
 }

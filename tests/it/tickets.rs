@@ -35,7 +35,22 @@ async fn a_mention_is_answered_claimed_and_resolved() {
         desk.say(world, "mia", &thread, "@desk resolve moved to RICOH-3B, fuser ordered").await;
     })
     .await;
-    expect![[r##""##]].assert_eq(&transcript);
+    expect![[r#"
+        #sales
+         Jeff Park: @Desk printer on 3 prints blank pages, meeting at 11
+         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. [Add details] [Cancel] [Desk…]
+         └ Jeff Park: it's the big Ricoh
+         └ Desk: Mia is on it.
+         └ Desk: Mia (IT): I've moved you to the printer next door: RICOH-3B.
+         └ Jeff Park: thanks, works!
+         └ Mia Wong: @Desk resolve moved to RICOH-3B, fuser ordered
+         └ Desk: IT-1001 is resolved: moved to RICOH-3B, fuser ordered ⏎ Not right? Just write here.
+        #desk-triage
+         Desk: IT-1001  printer on 3 prints blank pages, meeting at 11 ⏎ Jeff Park in #sales · open ⏎ resolved · @Mia Wong has it · P3 · (age) ⏎ Resolved: moved to RICOH-3B, fuser ordered [More…]
+         └ Desk: Jeff: it's the big Ricoh [Reply to requester]
+         └ Desk: Mia to Jeff: I've moved you to the printer next door: RICOH-3B.
+         └ Desk: Jeff: @Mia Wong thanks, works! [Reply to requester] (pings mia)
+    "#]].assert_eq(&transcript);
 }
 
 #[tokio::test]
@@ -72,7 +87,22 @@ async fn resolved_and_not() {
         desk.say(world, "jeff", &thread, "hm, now it prints everything twice").await;
     })
     .await;
-    expect![[r##""##]].assert_eq(&transcript);
+    expect![[r#"
+        #sales
+         Jeff Park: @Desk printer smokes
+         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. [Add details] [Cancel] [Desk…]
+         └ Mia Wong: @Desk claim
+         └ Desk: Mia is on it.
+         └ Mia Wong: @Desk resolve fuser changed
+         └ Desk: IT-1001 is resolved: fuser changed ⏎ Not right? Just write here.
+         └ Jeff Park: thank you!
+         └ Jeff Park: hm, now it prints everything twice
+         └ Desk: Reopened. Mia knows.
+        #desk-triage
+         Desk: IT-1001  printer smokes ⏎ Jeff Park in #sales · open ⏎ in progress · @Mia Wong has it · P3 · (age) [Reply to requester] [Not a request] [More…]
+         └ Desk: Jeff: @Mia Wong thank you! [Reply to requester] (pings mia)
+         └ Desk: Jeff: @Mia Wong hm, now it prints everything twice [Reply to requester] (pings mia)
+    "#]].assert_eq(&transcript);
 }
 
 #[tokio::test]
@@ -91,7 +121,20 @@ async fn what_is_resolved_is_closed_after_days_and_then_starts_a_linked_one() {
         assert_eq!(status_of(desk, 0).await, "new");
     })
     .await;
-    expect![[r##""##]].assert_eq(&transcript);
+    expect![[r#"
+        #sales
+         Jeff Park: @Desk printer smokes
+         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. [Add details] [Cancel] [Desk…]
+         └ Mia Wong: @Desk resolve fuser changed
+         └ Desk: IT-1001 is resolved: fuser changed ⏎ Not right? Just write here.
+         └ Jeff Park: thanks
+         └ Jeff Park: it smokes again
+         └ Desk: Noted as IT-1002, following on from IT-1001. The desk has it, and answers here. [Add details] [Cancel] [Desk…]
+        #desk-triage
+         Desk: IT-1001  printer smokes ⏎ Jeff Park in #sales · open ⏎ closed · nobody yet · P3 · (age) ⏎ Resolved: fuser changed [More…]
+         └ Desk: Jeff: thanks [Reply to requester]
+         Desk: IT-1002  it smokes again ⏎ Jeff Park in #sales · open ⏎ new · nobody yet · P3 · (age) · follows IT-1001 [Take it] [Not a request] [More…]
+    "#]].assert_eq(&transcript);
 }
 
 #[tokio::test]
@@ -104,7 +147,18 @@ async fn a_direct_message_stays_private() {
         desk.say(world, "ana", &Spot::direct(), "ok, it is off").await;
     })
     .await;
-    expect![[r##""##]].assert_eq(&transcript);
+    expect![[r#"
+        #desk-triage
+         Desk: IT-1001  I think I clicked on something bad ⏎ Ana Lima in private ⏎ in progress · @Mia Wong has it · P3 · (age) [Reply to requester] [Not a request] [More…]
+         └ Desk: Mia to Ana: Please switch it off; I am coming.
+         └ Desk: Ana: @Mia Wong ok, it is off [Reply to requester] (pings mia)
+        ana ↔ Desk
+         Ana Lima: I think I clicked on something bad
+         Desk: Thanks for telling us, Ana: IT-1001. Only you and the desk can see this; the answer comes here. [Add details] [Cancel] [New request]
+         Desk: Mia is on it.
+         Desk: Mia (IT): Please switch it off; I am coming.
+         Ana Lima: ok, it is off
+    "#]].assert_eq(&transcript);
 }
 
 #[tokio::test]
@@ -116,8 +170,24 @@ async fn a_request_on_one_platform_is_worked_on_the_other() {
     desk.press(&discord, "mia", "desk-triage", "Reply to requester").await;
     desk.fill(&discord, "mia", "Hold the power key for ten seconds.").await;
     desk.say(&slack, "jeff", &Spot::thread("sales", &ask.id), "that did it").await;
-    expect![[r##""##]].assert_eq(&desk.transcript(&slack));
-    expect![[r##""##]].assert_eq(&desk.transcript(&discord));
+    expect![[r#"
+        #sales
+         Jeff Park: @Desk laptop does not wake up
+         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. [Add details] [Cancel] [Desk…]
+         └ Desk: Mia is on it.
+         └ Desk: Mia (IT): Hold the power key for ten seconds.
+         └ Jeff Park: that did it
+        #desk-triage
+         Desk: IT-1001  laptop does not wake up ⏎ Jeff Park in #sales · open ⏎ in progress · @Mia Wong has it · P3 · (age) [Reply to requester] [Not a request] [More…]
+         └ Desk: Mia to Jeff: Hold the power key for ten seconds.
+         └ Desk: Jeff: @Mia Wong that did it [Reply to requester] (pings mia)
+    "#]].assert_eq(&desk.transcript(&slack));
+    expect![[r#"
+        #desk-triage
+         Desk: IT-1001  laptop does not wake up ⏎ Jeff Park in a channel · open ⏎ in progress · @Mia Wong has it · P3 · (age) [Reply to requester] [Not a request] [More…]
+         └ Desk: Mia to Jeff: Hold the power key for ten seconds.
+         └ Desk: Jeff: @Mia Wong that did it [Reply to requester] (pings mia)
+    "#]].assert_eq(&desk.transcript(&discord));
     desk.end().await;
 }
 
@@ -145,7 +215,18 @@ async fn a_mention_in_a_running_thread_reads_it_back() {
         );
     })
     .await;
-    expect![[r##""##]].assert_eq(&transcript);
+    expect![[r#"
+        #sales
+         Ana Lima: is anybody's badge working today?
+         └ Jeff Park: mine is dead too
+         └ Ana Lima: @Desk badge readers on 2 are down
+         └ Desk: Got it, Ana: IT-1001. The desk has it, and answers here. [Add details] [Cancel] [Desk…]
+         └ Jeff Park: same at the garage
+        #desk-triage
+         Desk: IT-1001  badge readers on 2 are down ⏎ Ana Lima in #sales · open ⏎ new · nobody yet · P3 · (age) [Take it] [Not a request] [More…]
+         └ Desk: 2 earlier messages of that thread on record, too: press More…, then Show.
+         └ Desk: Jeff (not the requester): same at the garage
+    "#]].assert_eq(&transcript);
 }
 
 #[tokio::test]

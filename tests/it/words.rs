@@ -6,7 +6,7 @@ use crate::harness::Desk;
 
 #[tokio::test]
 async fn long_and_odd_texts_survive_both_ways() {
-    let long = format!("{} the end", "word ".repeat(798)).trim().to_owned();
+    let long = format!("{} the end", "word ".repeat(790)).trim().to_owned();
     let odd = [
         long.as_str(),
         "שלום, המדפסת לא עובדת",

@@ -224,17 +224,17 @@ fn attempt(
         Deed::Show => {
             let whole = draft.rights(person).agent;
             answer(draft, actor, text::show(ticket, &facts.records, &facts.audit, whole, now));
-            return Ok(None);
+            Ok(None)
         }
         Deed::Menu => {
             answer(draft, actor, text::menu(ticket));
-            return Ok(None);
+            Ok(None)
         }
         Deed::Claim => {
             after.take(person, |one, other| facts.roster.same(&one.who, &other.who))?;
             let after = draft.put(ticket, after, "claimed");
             draft.tell_requester(&after, text::taken(person), NOTICE, false);
-            return Ok(Some(after));
+            Ok(Some(after))
         }
         Deed::Assign(to) => {
             if !draft.rights(&to).agent {
@@ -244,18 +244,18 @@ fn attempt(
             let after = draft.put(ticket, after, "assigned");
             draft.tell_requester(&after, text::given_to(&to), NOTICE, false);
             tell_assignee(draft, &after, person);
-            return Ok(Some(after));
+            Ok(Some(after))
         }
         Deed::Release => {
             after.release()?;
             let after = draft.put(ticket, after, "released");
-            return Ok(Some(after));
+            Ok(Some(after))
         }
         Deed::Wait(reason) => {
             after.wait(&reason)?;
             let after = draft.put(ticket, after, "set to pending");
             draft.tell_requester(&after, text::waits(&after, &reason), NOTICE, false);
-            return Ok(Some(after));
+            Ok(Some(after))
         }
         Deed::Resolve(resolution) => {
             after.resolve(now, person, &resolution)?;
@@ -265,7 +265,7 @@ fn attempt(
                 draft.change(Change::SetTimer { ticket: ticket.id, timer: TimerKind::AutoClose, due });
             }
             draft.tell_requester(&after, text::resolved(&after, &resolution), NOTICE, false);
-            return Ok(Some(after));
+            Ok(Some(after))
         }
         Deed::Reopen => {
             after.reopen()?;
@@ -275,19 +275,19 @@ fn attempt(
             if requester {
                 draft.under_cards(&after, None, |_| text::happened(person, "needs it after all."));
             }
-            return Ok(Some(after));
+            Ok(Some(after))
         }
         Deed::Cancel if requester => {
             after.cancel(now, person, CancelReason::TakenBack)?;
             let after = draft.put(ticket, after, "cancelled");
             draft.tell_requester(&after, text::cancelled(&after), None, false);
-            return Ok(Some(after));
+            Ok(Some(after))
         }
         Deed::Cancel | Deed::NotARequest => {
             after.cancel(now, person, CancelReason::NotARequest)?;
             let after = draft.put(ticket, after, "found to be no request");
             draft.tell_requester(&after, text::no_request(&after), NOTICE, false);
-            return Ok(Some(after));
+            Ok(Some(after))
         }
         Deed::Prioritise(priority) => {
             if !ticket.status.is_open() {
@@ -295,7 +295,7 @@ fn attempt(
             }
             after.priority = priority;
             let after = draft.put(ticket, after, "prioritised");
-            return Ok(Some(after));
+            Ok(Some(after))
         }
         Deed::Reply(words) => {
             if matches!(ticket.status, Status::Cancelled { why: CancelReason::Merged, .. }) {
@@ -312,7 +312,7 @@ fn attempt(
             if actor.wants_answer {
                 answer(draft, actor, text::reply_on_its_way(ticket));
             }
-            return Ok(None);
+            Ok(None)
         }
         Deed::Add(words) => {
             if !matches!(
@@ -336,7 +336,7 @@ fn attempt(
             draft.audit(ticket, "details added", Vec::new());
             draft.mirror(ticket, person, &words.text, voice);
             answer(draft, actor, text::details_added(ticket));
-            return Ok(None);
+            Ok(None)
         }
     }
 }

@@ -18,7 +18,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::pin::pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -214,8 +214,12 @@ impl Keeper {
             http,
         });
         let messenger = ShardMessenger::new(&runner);
-        let pump = Arc::clone(&self.pump);
+        let was_connected = Arc::new(AtomicBool::new(false));
+        let (pump, connected) = (Arc::clone(&self.pump), Arc::clone(&was_connected));
         messenger.add_collector(CollectorCallback(Box::new(move |event| {
+            if matches!(event, GatewayEvent::Ready(_)) {
+                connected.store(true, Ordering::Relaxed);
+            }
             pump.take(event);
             true
         })));
@@ -228,12 +232,11 @@ impl Keeper {
         shared.links.lock().unwrap_or_else(PoisonError::into_inner).insert(self.info.id.0, Arc::clone(&runners));
 
         let mut running = pin!(runner.run());
-        let mut was_connected = false;
         let mut last_connected = Instant::now();
         let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
             tokio::select! {
-                ended = &mut running => return self.ended(ended, was_connected),
+                ended = &mut running => return self.ended(ended, was_connected.load(Ordering::Relaxed)),
                 () = self.halt.cancelled() => {
                     messenger.send_to_shard(ShardRunnerMessage::Shutdown(self.info.id, 1000));
                     // Whether it says goodbye or not, the session ends.
@@ -243,11 +246,10 @@ impl Keeper {
                 _ = look.tick() => {
                     let stage = runners.lock().await.get(&self.info.id).map(|runner| runner.stage);
                     if stage == Some(ConnectionStage::Connected) {
-                        was_connected = true;
                         last_connected = Instant::now();
                     } else if last_connected.elapsed() > STUCK_AFTER {
                         tracing::warn!(shard = self.info.id.0, "a session of Discord's gateway hangs");
-                        return Ok(Ended::Lost(was_connected));
+                        return Ok(Ended::Lost(was_connected.load(Ordering::Relaxed)));
                     }
                 }
             }

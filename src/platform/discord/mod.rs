@@ -1,8 +1,8 @@
 //! The Discord adapter: [`DiscordPlatform`].
 //!
-//! Inbound, the unmodified serenity keeps the gateway connection ([`gateway`]), payloads are translated ([`inbound`]) and
-//! interactions answered within their three seconds ([`interact`]). Outbound, messages are rendered ([`render`]) and
-//! delivered ([`outbound`]) by REST ([`rest`]). Nothing here knows what a ticket is.
+//! Inbound, the unmodified serenity keeps the gateway connection (`gateway`), payloads are translated (`inbound`) and
+//! interactions answered within their three seconds (`interact`). Outbound, messages are rendered (`render`) and
+//! delivered (`outbound`) by REST (`rest`). Nothing here knows what a ticket is.
 //!
 //! **Logs.** Serenity writes payloads it cannot read, and events as fields of its spans, into the log: words of people and
 //! tokens of interactions among them. Whatever subscriber is installed must apply [`LOG_FILTER`].
@@ -12,6 +12,7 @@
 
 mod check;
 mod directory;
+mod errors;
 mod gateway;
 mod inbound;
 mod interact;
@@ -19,6 +20,7 @@ mod manifest;
 mod outbound;
 mod render;
 mod rest;
+mod roster;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

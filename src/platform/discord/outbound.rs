@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 use serenity::http::{LightMethod, Route};
 use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId};
 
+use super::errors::{Doing, code, failed, is_expired};
 use super::inbound::{lenient, snowflake_at, time_of};
 use super::render::{self, Rendered};
 use super::rest::RestError;
-use super::{Shared, directory, id};
-use crate::domain::effect::Undeliverable;
+use super::{Shared, id};
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{Conversation, EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::limits::discord as limits;
@@ -41,24 +41,6 @@ const ARCHIVE_MINUTES: u32 = 60;
 const EPHEMERAL: u32 = 1 << 6;
 /// Entries of memories that are dropped when they have grown this long.
 const REMEMBERED: usize = 4_096;
-
-/// Discord's codes that mean something here.
-mod code {
-    pub(super) const UNKNOWN_CHANNEL: u64 = 10_003;
-    pub(super) const UNKNOWN_MESSAGE: u64 = 10_008;
-    pub(super) const UNKNOWN_USER: u64 = 10_013;
-    pub(super) const UNKNOWN_WEBHOOK: u64 = 10_015;
-    pub(super) const UNKNOWN_INTERACTION: u64 = 10_062;
-    pub(super) const MISSING_ACCESS: u64 = 50_001;
-    pub(super) const CANNOT_MESSAGE_USER: u64 = 50_007;
-    pub(super) const MISSING_PERMISSIONS: u64 = 50_013;
-    pub(super) const INVALID_WEBHOOK_TOKEN: u64 = 50_027;
-    pub(super) const ARCHIVED: u64 = 50_083;
-    pub(super) const NO_MUTUAL_GUILDS: u64 = 50_278;
-    pub(super) const THREAD_EXISTS: u64 = 160_004;
-    pub(super) const THREAD_LOCKED: u64 = 160_005;
-    pub(super) const TOO_MANY_THREADS: u64 = 160_006;
-}
 
 /// What was done of deliveries that have not ended, and which interactions have had their first answer.
 #[derive(Default)]
@@ -93,13 +75,6 @@ pub(super) enum Deferred {
     Message,
     /// As a change of the message with the button.
     Update,
-}
-
-/// What is being done, which decides what an error means.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Doing {
-    Posting,
-    Repeatable,
 }
 
 impl Shared {
@@ -540,77 +515,6 @@ impl Shared {
         }
         progress.answered.insert(interaction);
     }
-
-    /// The accounts with a role. Where Discord does not list them, those that events have shown with it and that still
-    /// have it.
-    pub(super) async fn members(&self, group: &str) -> Result<Vec<PersonRef>, DeliveryError> {
-        let Some(role) = id(group) else {
-            return Err(DeliveryError::Permanent {
-                reason: Undeliverable::Gone,
-                detail: format!("{group:?} is no id of a role"),
-            });
-        };
-        let mut members = HashSet::new();
-        if self.lists_members {
-            for guild in self.served_guilds().await.map_err(|error| failed(error, Doing::Repeatable))? {
-                let listed = self.list_members(guild, group).await;
-                members.extend(listed.map_err(|error| failed(error, Doing::Repeatable))?);
-            }
-        } else {
-            for (guild, user) in self.directory.seen_with(role) {
-                if self.serves(Some(guild)) && self.still_has(guild, user, group).await {
-                    members.insert(user);
-                }
-            }
-        }
-        Ok(members.into_iter().map(directory::account).collect())
-    }
-
-    /// The guilds that are served, even before the gateway has told of them.
-    pub(super) async fn served_guilds(&self) -> Result<Vec<GuildId>, RestError> {
-        if !self.guilds.is_empty() {
-            return Ok(self.guilds.iter().copied().collect());
-        }
-        let known = self.directory.guilds();
-        if !known.is_empty() {
-            return Ok(known);
-        }
-        let listed = self.rest.call_patiently(LightMethod::Get, Route::UserMeGuilds, &[], None).await?;
-        let listed = listed.as_array().map_or(&[][..], Vec::as_slice);
-        Ok(listed.iter().filter_map(|guild| id(guild["id"].as_str()?)).collect())
-    }
-
-    async fn list_members(&self, guild: GuildId, role: &str) -> Result<Vec<UserId>, RestError> {
-        const MEMBERS: usize = 1_000;
-        let mut found = Vec::new();
-        let mut after = "0".to_owned();
-        loop {
-            let query = [("limit", MEMBERS.to_string()), ("after", after)];
-            let route = Route::GuildMembers { guild_id: guild };
-            let page = self.rest.call_patiently(LightMethod::Get, route, &query, None).await?;
-            let page = page.as_array().map_or(&[][..], Vec::as_slice);
-            for member in page.iter().filter(|member| has_role(member, role)) {
-                found.extend(member["user"]["id"].as_str().and_then(id::<UserId>));
-            }
-            let last = page.last().and_then(|member| member["user"]["id"].as_str());
-            match last {
-                Some(last) if page.len() >= MEMBERS => after = last.to_owned(),
-                Some(_) | None => return Ok(found),
-            }
-        }
-    }
-
-    async fn still_has(&self, guild: GuildId, user: UserId, role: &str) -> bool {
-        let route = Route::GuildMember { guild_id: guild, user_id: user };
-        match self.rest.call_patiently(LightMethod::Get, route, &[], None).await {
-            Ok(member) => has_role(&member, role),
-            Err(error) => !error.is_status(404),
-        }
-    }
-}
-
-fn has_role(member: &Value, role: &str) -> bool {
-    member["roles"].as_array().is_some_and(|roles| roles.iter().any(|it| it == role))
 }
 
 /// Where a hint stands, and for how long.
@@ -652,32 +556,6 @@ fn no_id() -> RestError {
     RestError::Refused { status: 404, code: 0, message: "this is no id of Discord's".to_owned() }
 }
 
-fn is_expired(error: &RestError) -> bool {
-    [code::UNKNOWN_WEBHOOK, code::UNKNOWN_INTERACTION, code::INVALID_WEBHOOK_TOKEN]
-        .into_iter()
-        .any(|expired| error.is(expired))
-}
-
-fn failed(error: RestError, doing: Doing) -> DeliveryError {
-    let detail = error.to_string();
-    let reason = match error {
-        RestError::RateLimited { retry_after, global } => return DeliveryError::RateLimited { retry_after, global },
-        RestError::Temporary(why) => return DeliveryError::Temporary(why),
-        RestError::Unknown(why) if doing == Doing::Posting => return DeliveryError::Unknown(why),
-        RestError::Unknown(why) => return DeliveryError::Temporary(why),
-        RestError::Refused { status, code, .. } => match (code, status) {
-            (code::CANNOT_MESSAGE_USER | code::NO_MUTUAL_GUILDS, _) => Undeliverable::DirectClosed,
-            (code::MISSING_ACCESS | code::THREAD_LOCKED | code::ARCHIVED, _) => Undeliverable::ChannelClosed,
-            (code::MISSING_PERMISSIONS, _) if doing == Doing::Posting => Undeliverable::ChannelClosed,
-            (code::UNKNOWN_CHANNEL | code::UNKNOWN_MESSAGE | code::UNKNOWN_USER, _) | (_, 404) => Undeliverable::Gone,
-            (_, 403) => Undeliverable::NotPermitted,
-            (_, 400 | 405 | 413) => Undeliverable::Invalid,
-            _ => return DeliveryError::Temporary(detail),
-        },
-    };
-    DeliveryError::Permanent { reason, detail }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -688,22 +566,5 @@ mod tests {
         assert_eq!(nonce(&effect, 0), "0JD9GJ2V4M8Q3B7Z5T6W1X0CY");
         assert_eq!(nonce(&effect, 0).len(), limits::NONCE_CHARS);
         assert_ne!(nonce(&effect, 0), nonce(&effect, 1));
-    }
-
-    #[test]
-    fn refusals_tell_the_core_why() {
-        let refused = |status, code| RestError::Refused { status, code, message: "no".to_owned() };
-        let reason = |status, code, doing| match failed(refused(status, code), doing) {
-            DeliveryError::Permanent { reason, .. } => Some(reason),
-            _ => None,
-        };
-        assert_eq!(reason(403, 50_007, Doing::Posting), Some(Undeliverable::DirectClosed));
-        assert_eq!(reason(403, 50_001, Doing::Posting), Some(Undeliverable::ChannelClosed));
-        assert_eq!(reason(403, 50_013, Doing::Repeatable), Some(Undeliverable::NotPermitted));
-        assert_eq!(reason(404, 10_008, Doing::Repeatable), Some(Undeliverable::Gone));
-        assert_eq!(reason(400, 50_035, Doing::Posting), Some(Undeliverable::Invalid));
-        let unknown = || RestError::Unknown("cut".to_owned());
-        assert!(matches!(failed(unknown(), Doing::Posting), DeliveryError::Unknown(_)));
-        assert!(matches!(failed(unknown(), Doing::Repeatable), DeliveryError::Temporary(_)));
     }
 }

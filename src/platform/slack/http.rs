@@ -21,7 +21,7 @@ use super::Workspace;
 use crate::clock::Clock;
 use crate::domain::limits::slack as limits;
 use crate::intake::Intake;
-use crate::store::StoreError;
+use crate::intake::StoreError;
 
 /// More than Slack ever sends.
 const BODY_BYTES: usize = 1024 * 1024;

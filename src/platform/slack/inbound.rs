@@ -14,7 +14,7 @@ use crate::domain::event::{DedupeKey, Event, EventKind, File, Said};
 use crate::domain::ids::{Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::permission::GroupRef;
 use crate::intake::Intake;
-use crate::store::StoreError;
+use crate::intake::StoreError;
 
 /// Slack's own voice.
 const SLACKBOT: &str = "USLACKBOT";

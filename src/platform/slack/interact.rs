@@ -20,7 +20,7 @@ use crate::domain::ids::{Person, Place};
 use crate::domain::limits::slack as limits;
 use crate::domain::text;
 use crate::intake::Intake;
-use crate::store::StoreError;
+use crate::intake::StoreError;
 
 /// Marks the forms that are ours.
 const CALLBACK_ID: &str = "deskbell";

@@ -1,6 +1,6 @@
 //! Slack, by the unmodified SDK (slack-morphism).
 //!
-//! Inbound ([`inbound`], [`interact`]) turns a payload into one event, whether it came by [`socket`] or [`http`];
+//! Inbound (`inbound`, `interact`) turns a payload into one event, whether it came by `socket` or `http`;
 //! outbound carries out deliveries. Nothing here knows what a ticket is.
 //!
 //! The SDK writes addresses that are secrets (a socket's ticket) into its log: whoever sets up logging must leave out

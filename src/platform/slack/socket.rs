@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Workspace;
 use crate::intake::Intake;
-use crate::store::StoreError;
+use crate::intake::StoreError;
 
 /// How often the SDK pings, and how many pongs may stay away.
 const PING_SECS: u64 = 10;

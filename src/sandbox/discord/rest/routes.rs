@@ -8,6 +8,7 @@ pub enum Route {
     Gateway,
     GatewayBot,
     Me,
+    MyGuilds,
     Application,
     /// Application, and guild if the guild's own are meant.
     ListCommands(u64, Option<u64>),
@@ -95,6 +96,7 @@ pub fn find(method: &str, path: &str) -> Option<Matched> {
         ("GET", ["gateway"]) => ("GET /gateway", Route::Gateway),
         ("GET", ["gateway", "bot"]) => ("GET /gateway/bot", Route::GatewayBot),
         ("GET", ["users", "@me"]) => ("GET /users/@me", Route::Me),
+        ("GET", ["users", "@me", "guilds"]) => ("GET /users/@me/guilds", Route::MyGuilds),
         ("GET", ["applications", "@me"]) => ("GET /applications/@me", Route::Application),
         ("GET", ["oauth2", "applications", "@me"]) => ("GET /oauth2/applications/@me", Route::Application),
         ("GET", ["applications", app, "commands"]) => {
