@@ -344,15 +344,26 @@ impl Run {
                 break;
             }
             match self.acts.pop_first() {
-                Some((_, Act::Claim { agent, root })) => self.claim(agent, &root).await?,
-                Some((_, Act::Answer { agent, root })) => {
+                Some((_, Act::Claim { agent, root })) if self.is_with_the_desk(agent, &root)? => {
+                    self.claim(agent, &root).await?;
+                }
+                Some((_, Act::Answer { agent, root })) if self.is_with_the_desk(agent, &root)? => {
                     let spot = Spot::thread(CHANNEL, &root);
                     self.world.say(agent, &spot, "I have had a look: please try that again now.", None).await?;
                 }
-                None => {}
+                Some(_) | None => {}
             }
         }
         Ok(())
+    }
+
+    /// Whether the bot has answered in this thread with the agents' menu: only then is there something to do in it.
+    fn is_with_the_desk(&self, agent: &str, root: &str) -> anyhow::Result<bool> {
+        let view = self.world.view(agent)?;
+        let messages = view.channels.iter().filter(|channel| channel.name == CHANNEL).flat_map(|one| &one.messages);
+        let asked = messages.filter(|message| message.id == root).flat_map(|message| &message.thread);
+        let mut controls = asked.flat_map(|message| &message.controls);
+        Ok(controls.any(|control| control.label == "Desk…"))
     }
 
     /// Takes the newest ticket that nobody has by its card, or this one by words in its thread.
