@@ -10,9 +10,11 @@ pub mod replay;
 pub mod run;
 pub mod slack;
 pub mod stage;
+pub mod traffic;
 pub mod world;
 
 pub use journal::{Entry, Journal};
+pub use traffic::{Direction, Passage};
 pub use world::{
     ChannelInfo, ChannelView, ControlKind, ControlView, Fault, FormField, FormView, MessageAt, MessageView, OptionView,
     PersonInfo, Spot, View, World, WorldError,

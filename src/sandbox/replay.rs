@@ -15,10 +15,12 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::ids::PlatformName;
+use crate::app::App;
+use crate::domain::decision::Outcome;
+use crate::domain::ids::{MessageRef, PlatformName, Tenant};
 use crate::sandbox::stage::Stage;
 use crate::sandbox::world::{Spot, World};
-use crate::store::Store;
+use crate::store::{Store, Work};
 
 /// The channel in which everything is said.
 const CHANNEL: &str = "general";
@@ -103,7 +105,8 @@ pub struct Report {
     pub commands: usize,
     /// Messages on record, those that opened tickets included.
     pub recorded: usize,
-    /// Messages on the record of a ticket that is not their conversation's, refused calls, events that failed, protocol faults.
+    /// Messages on the record of a ticket that is not their conversation's, starts that came to nothing, refused calls,
+    /// events that failed, protocol faults.
     pub errors: usize,
     /// From the sending of an event to its acknowledgement, wall-clock milliseconds. Discord's gateway has none.
     pub ack_ms: Option<Spread>,
@@ -188,15 +191,16 @@ pub fn times(lines: &[Line], first_day: Timestamp) -> Vec<Timestamp> {
     lines.iter().map(time).collect()
 }
 
-/// Plays the transcript to the bot whose record is `store`, and reports each platform.
+/// Plays the transcript to the bot, and reports each platform.
 ///
 /// # Errors
 /// If a person of the transcript could not act.
 pub async fn play<'a>(
     stage: &Stage,
-    store: &Arc<dyn Store>,
+    app: &App,
     replay: &Replay<'a>,
 ) -> anyhow::Result<(BTreeMap<&'static str, Report>, Vec<Listed<'a>>)> {
+    let store = app.store();
     let lines = replay.lines;
     let parts = parts(lines);
     let start = stage.clock.now() + SignedDuration::from_secs(60);
@@ -215,14 +219,14 @@ pub async fn play<'a>(
     }
     let mut runs: Vec<Run> = worlds.iter().map(|world| Run::new(Arc::clone(world), replay.seed)).collect();
     for (line, at) in lines.iter().zip(&times) {
-        pass_time(stage, store, &worlds, &mut runs, *at).await?;
+        pass_time(stage, app, &worlds, &mut runs, *at).await?;
         for run in &mut runs {
             run.say(line, parts[line.n], *at).await.with_context(|| format!("message {}", line.n))?;
         }
         (replay.progress)(line.n + 1);
     }
     let end = stage.clock.now() + SignedDuration::from_hours(2);
-    pass_time(stage, store, &worlds, &mut runs, end).await?;
+    pass_time(stage, app, &worlds, &mut runs, end).await?;
     let mut reports = BTreeMap::new();
     let mut listed = Vec::new();
     for run in &runs {
@@ -236,7 +240,7 @@ pub async fn play<'a>(
 /// Lets the time pass to `until`, at the pace at which the bot gets done what is waiting; agents act in between.
 async fn pass_time(
     stage: &Stage,
-    store: &Arc<dyn Store>,
+    app: &App,
     worlds: &[Arc<dyn World>],
     runs: &mut [Run],
     until: Timestamp,
@@ -244,7 +248,7 @@ async fn pass_time(
     loop {
         let next_act = runs.iter().filter_map(|run| run.acts.first_key_value().map(|((at, _), _)| *at)).min();
         let stop_at = next_act.map_or(until, |at| at.min(until)).max(stage.clock.now());
-        quiet(stage, store, worlds, stop_at).await?;
+        quiet(stage, app, worlds, stop_at).await?;
         stage.clock.advance_to(stop_at);
         for run in runs.iter_mut() {
             run.act(stage.clock.now()).await?;
@@ -256,12 +260,8 @@ async fn pass_time(
 }
 
 /// Moves the clock towards `until` in steps while anything waits for it, so that limits are kept as they would be.
-async fn quiet(
-    stage: &Stage,
-    store: &Arc<dyn Store>,
-    worlds: &[Arc<dyn World>],
-    until: Timestamp,
-) -> anyhow::Result<()> {
+async fn quiet(stage: &Stage, app: &App, worlds: &[Arc<dyn World>], until: Timestamp) -> anyhow::Result<()> {
+    let store = app.store();
     const STEP: Duration = Duration::from_millis(500);
     /// After so long without any progress in real time, the clock moves on even though something is under way.
     const PATIENCE: Duration = Duration::from_millis(4);
@@ -273,7 +273,9 @@ async fn quiet(
             return Ok(());
         }
         let undelivered: usize = worlds.iter().map(|world| world.undelivered()).sum();
-        let mut waiting = undelivered > 0;
+        // Discord's gateway has no acknowledgement: the bot has to say how much it has dealt with.
+        let unheard = stage.discord.sent() != app.received(PlatformName::Discord);
+        let mut waiting = undelivered > 0 || unheard;
         for world in worlds {
             let platform = if world.platform() == "slack" { PlatformName::Slack } else { PlatformName::Discord };
             let due = store.due(platform, now, 1).await?;
@@ -289,7 +291,8 @@ async fn quiet(
             _ = grown.changed() => {}
             () = tokio::time::sleep(PATIENCE) => {}
         }
-        if began.elapsed() >= PATIENCE {
+        // Nobody is faster than their own hearing: the clock stands still until the bot has dealt with what was said.
+        if began.elapsed() >= PATIENCE && undelivered == 0 && !unheard {
             stage.clock.advance(STEP.min(until.duration_since(now).try_into().unwrap_or(STEP)));
         }
     }
@@ -386,6 +389,24 @@ impl Run {
         Ok(())
     }
 
+    /// Whether a start is kept as one that opened nothing.
+    async fn is_kept(&self, stage: &Stage, store: &Arc<dyn Store>, n: usize) -> anyhow::Result<bool> {
+        let tenant = match self.world.platform() {
+            "slack" => Tenant { platform: PlatformName::Slack, id: stage.slack.team_id() },
+            _ => Tenant { platform: PlatformName::Discord, id: stage.discord.guild_id() },
+        };
+        let (channel, id) = self.said[n].clone();
+        let message = MessageRef { tenant, channel, id };
+        let look: Work = Arc::new(move |tx| {
+            let message = message.clone();
+            Box::pin(async move {
+                let kept = tx.opening(&message).await?;
+                Ok(if kept.is_some() { Outcome::Skipped } else { Outcome::Ignored })
+            })
+        });
+        Ok(store.transact(look).await? == Outcome::Skipped)
+    }
+
     async fn report<'a>(
         &self,
         stage: &Stage,
@@ -429,7 +450,7 @@ impl Run {
                 (Some(_), Part::Start) => Fate::Merged,
                 (Some(_), _) => Fate::Recorded,
                 (None, Part::Start) if line.text.trim().eq_ignore_ascii_case("help") => Fate::Command,
-                (None, Part::Start) => Fate::Skipped,
+                (None, Part::Start) if self.is_kept(stage, store, line.n).await? => Fate::Skipped,
                 (None, _) => Fate::Unrecorded,
             };
             match fate {
@@ -444,6 +465,7 @@ impl Run {
             }
             // A reply belongs to the ticket of the message that its thread hangs under, and chatter to none.
             report.errors += match parts[line.n] {
+                Part::Start if fate == Fate::Unrecorded => 1,
                 Part::Reply(start) => usize::from(ticket.is_some() && on[start] != ticket),
                 Part::Chatter => usize::from(ticket.is_some()),
                 Part::Start => 0,

@@ -109,7 +109,7 @@ async fn replay_file(
     let names = PlatformName::ALL.into_iter().filter(|name| platforms(args).has(name.as_str())).collect();
     let began = Instant::now();
     let replay = Replay { lines: &lines, platforms: names, seed: args.seed, progress: &progress };
-    let (reports, listed) = replay::play(&stage, app.store(), &replay).await?;
+    let (reports, listed) = replay::play(&stage, &app, &replay).await?;
     bar.finish_and_clear();
     let seconds = began.elapsed().as_secs_f64();
     app.stop().await;

@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod browser;
 mod commands;
 mod desk;
 mod layers;
@@ -9,6 +10,7 @@ mod permissions;
 mod privacy;
 mod replay;
 mod rules;
+mod specs;
 mod store_contract;
 mod tickets;
 mod words;

@@ -97,7 +97,7 @@ async fn play(lines: &[Line], filter: bool) -> BTreeMap<&'static str, Vec<Fate>>
     config.desk.auto_close_days = 0;
     let app = App::start(&config, clock).await.expect("the program starts");
     let replay = Replay { lines, platforms: PlatformName::ALL.to_vec(), seed: 7, progress: &|_| {} };
-    let (reports, listed) = replay::play(&stage, app.store(), &replay).await.expect("played");
+    let (reports, listed) = replay::play(&stage, &app, &replay).await.expect("played");
     for (platform, report) in &reports {
         assert_eq!(report.errors, 0, "{platform}");
         assert_eq!(report.messages, lines.len());

@@ -18,6 +18,7 @@ use super::Shared;
 use super::ids::fixed;
 use super::journaling::join;
 use super::state::State;
+use crate::sandbox::traffic::Direction;
 
 /// The bits of IDENTIFY's `intents`.
 pub mod intents {
@@ -39,6 +40,8 @@ const HEARTBEAT_INTERVAL_MS: u64 = 41_250;
 /// Events that a session keeps for a resume.
 const KEPT_EVENTS: usize = 8_000;
 const KEPT_SESSIONS: usize = 8;
+/// Under which name frames are kept.
+const GATEWAY: &str = "gateway";
 
 /// Something that the bot is told.
 pub struct Happening {
@@ -225,7 +228,10 @@ impl State {
             "v": 10, "user": self.me_json(), "user_settings": {}, "relationships": [], "private_channels": [],
             "presences": [], "guilds": [{ "id": self.guild.to_string(), "unavailable": true }],
             "session_id": id, "session_type": "normal", "resume_gateway_url": self.gateway_url, "shard": [0, 1],
-            "application": { "id": self.bot.to_string(), "flags": self.application_flags() },
+            "application": {
+                "id": self.bot.to_string(), "flags": self.application_flags(),
+                "flags_new": self.application_flags().to_string(),
+            },
             "guild_join_requests": [], "geo_ordered_rtc_regions": [],
         });
         session.push("READY", &ready.to_string(), None);
@@ -261,6 +267,7 @@ impl State {
 
     /// Writes down that an event is handed over now.
     fn hand_over(&mut self, id: &str, kept: &Kept) {
+        self.traffic.keep(Direction::ToBot, GATEWAY, || frame_json(&kept.frame));
         if let Some(session) = self.gateway.session(id) {
             session.written = session.written.max(kept.seq);
         }
@@ -352,6 +359,7 @@ impl Connection {
             return End::Close(4002, "Decode error.");
         }
         let hello = json!({ "op": 10, "s": null, "t": null, "d": { "heartbeat_interval": HEARTBEAT_INTERVAL_MS } });
+        self.shared.with(|state| state.traffic.keep(Direction::ToBot, GATEWAY, || hello.clone()));
         if self.socket.send(Frame::text(hello.to_string())).await.is_err() {
             return End::Gone;
         }
@@ -369,6 +377,7 @@ impl Connection {
                         }
                     }
                     Some(Out::Plain(text)) => {
+                        self.shared.with(|state| state.traffic.keep(Direction::ToBot, GATEWAY, || frame_json(&text)));
                         if self.socket.send(Frame::text(text)).await.is_err() {
                             return End::Gone;
                         }
@@ -378,7 +387,10 @@ impl Connection {
                 },
                 incoming = self.socket.recv() => match incoming {
                     Some(Ok(Frame::Text(text))) => match serde_json::from_str(&text) {
-                        Ok(incoming) => self.take(incoming),
+                        Ok(incoming) => {
+                            self.shared.with(|state| state.traffic.keep(Direction::FromBot, GATEWAY, || frame_json(&text)));
+                            self.take(incoming);
+                        }
                         Err(_) => return End::Close(4002, "Error while decoding payload."),
                     },
                     Some(Ok(Frame::Binary(_))) => return End::Close(4002, "Error while decoding payload."),
@@ -486,6 +498,10 @@ impl Connection {
 /// Whether the payload carries the token, with or without "Bot ".
 fn is_token(data: &Value, token: &str) -> bool {
     data["token"].as_str().is_some_and(|given| given.strip_prefix("Bot ").unwrap_or(given) == token)
+}
+
+fn frame_json(frame: &str) -> Value {
+    serde_json::from_str(frame).unwrap_or_default()
 }
 
 fn ids_of(value: &Value) -> Vec<u64> {

@@ -167,7 +167,7 @@ impl State {
             "widget_enabled": false, "widget_channel_id": null, "verification_level": 1,
             "default_message_notifications": 1, "explicit_content_filter": 0, "roles": self.roles_json(),
             "emojis": [], "stickers": [], "features": [], "mfa_level": 0, "application_id": null,
-            "system_channel_id": null, "system_channel_flags": 0, "rules_channel_id": null, "max_presences": null,
+            "system_channel_id": null, "system_channel_flags": 0, "hub_type": null, "rules_channel_id": null, "max_presences": null,
             "max_members": 500_000, "vanity_url_code": null, "description": null, "banner": null, "premium_tier": 0,
             "premium_subscription_count": 0, "preferred_locale": "en-US", "public_updates_channel_id": null,
             "max_video_channel_users": 25, "max_stage_video_channel_users": 50, "nsfw_level": 0,

@@ -42,6 +42,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Journal;
+use super::traffic::Passage;
 use crate::clock::Clock;
 use crate::domain::limits::discord as platform;
 use state::State;
@@ -240,6 +241,17 @@ impl DiscordSandbox {
     /// How many events were sent to the connections that there are: a bot that has dealt with as many knows everything.
     pub fn sent(&self) -> u64 {
         self.shared.with(|state| state.gateway.sent())
+    }
+
+    /// Keeps from now on what the bot sends and is sent: the last 2,000 calls and frames of the Gateway.
+    pub fn keep_traffic(&self) {
+        self.shared.with(|state| state.traffic.switch_on());
+    }
+
+    /// What was kept, in order.
+    #[must_use]
+    pub fn traffic(&self) -> Vec<Passage> {
+        self.shared.with(|state| state.traffic.all())
     }
 
     /// Stops serving and waits until every task has ended.

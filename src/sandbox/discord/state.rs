@@ -13,6 +13,7 @@ use super::limits::Limits;
 use super::{DiscordSetup, Member};
 use crate::clock::Clock;
 use crate::domain::limits::discord as platform;
+use crate::sandbox::traffic::Traffic;
 use crate::sandbox::{Journal, WorldError};
 
 /// Everything that the guild knows.
@@ -49,6 +50,7 @@ pub struct State {
     pub limits: Limits,
     pub troubles: Troubles,
     pub faults_seen: Vec<String>,
+    pub traffic: Traffic,
     pub ids: Snowflakes,
     /// When which active thread is archived for want of activity.
     expiries: BTreeSet<(i64, u64)>,
@@ -200,6 +202,7 @@ impl State {
             limits: Limits::new(setup.limits),
             troubles: Troubles::default(),
             faults_seen: Vec::new(),
+            traffic: Traffic::default(),
             ids: Snowflakes::default(),
             expiries: BTreeSet::new(),
             dirty: false,

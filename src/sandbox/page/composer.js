@@ -100,7 +100,7 @@ export class Composer {
       return this.offer(all.filter(({ handle, name }) => [handle, name].some((text) => text.toLowerCase().startsWith(start)) && handle !== this.half.who)
         .slice(0, 8).map((one) => ({ text: `@${one.handle} `, from: before.length - word[1].length - 1, label: [avatar(one.name, one.bot), el("b", {}, one.name), `@${one.handle}`, el("small", {}, one.part)] })));
     }
-    if (/^\/(?:d|de|des|desk)?$/.test(before)) {
+    if (/^\/(?:d|de|des)?$/.test(before)) {
       return this.offer([{ text: "/desk ", from: 0, label: [avatar("Desk", true), el("b", {}, "/desk"), "a command to the desk, such as", el("small", {}, "/desk help")] }]);
     }
     this.offer([]);

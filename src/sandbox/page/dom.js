@@ -121,12 +121,14 @@ export class Formatter {
       "`(?<code>[^`\\n]+)`",
       "<(?<angled>https?://[^\\s<>]+)>",
       "(?<bare>https?://[^\\s<>]*[^\\s<>.,;:!?)\\]'\"*_~])",
-      `(?<mention>@(?:${known || "(?!)"}|channel|everyone|here)(?![\\w]))`,
+      `(?<mention>@(?:${known || "(?!)"}|${this.discord ? "" : "channel|"}everyone|here)(?![\\w]))`,
       pair("\\*\\*", "double"), pair("\\*", "star"), pair("__", "under"), pair("_", "low"), pair("~~", "wave"), pair("~", "tilde"),
     ].join("|"), "u");
   }
 
-  format(text) {
+  /** With `named`, an address in angle brackets is that of the words before it, which the view shows beside each other. */
+  format(text, named = false) {
+    this.named = named;
     const out = document.createDocumentFragment();
     text.split(/```([\s\S]*?)```/).forEach((part, position) => {
       if (position % 2) {
@@ -167,15 +169,17 @@ export class Formatter {
   words(text, out) {
     let rest = text;
     for (let found = this.inline.exec(rest); found; found = this.inline.exec(rest)) {
-      out.append(rest.slice(0, found.index));
       const group = found.groups;
+      const short = this.named && Boolean(group.angled);
+      const before = rest.slice(0, found.index);
+      out.append(short ? before.replace(/ $/, "\u00a0") : before);
       const nested = (tag, inner) => {
         const node = el(tag);
         this.words(inner, node);
         out.append(node);
       };
       if (group.code) out.append(el("code", {}, group.code));
-      else if (group.angled || group.bare) out.append(this.link(group.angled ?? group.bare));
+      else if (group.angled || group.bare) out.append(this.link(group.angled ?? group.bare, short));
       else if (group.mention) {
         const everyone = /^@(channel|everyone|here)$/.test(group.mention);
         out.append(el("span", { class: `mention${everyone || group.mention.slice(1) === this.me ? " me" : ""}` }, group.mention));
@@ -189,8 +193,9 @@ export class Formatter {
     out.append(rest);
   }
 
-  link(url) {
-    return el("a", { href: url, target: "_blank", rel: "noopener noreferrer", on: { click: (event) => this.follow?.(event, url) } }, url);
+  link(url, short = false) {
+    const props = { href: url, target: "_blank", rel: "noopener noreferrer", on: { click: (event) => this.follow?.(event, url) } };
+    return short ? el("a", { ...props, class: "goes", title: url, "aria-label": url }, icon("open")) : el("a", props, url);
   }
 }
 

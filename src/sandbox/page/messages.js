@@ -131,16 +131,18 @@ class Message {
   draw(compact, fresh, answered) {
     const { half, message } = this;
     const pinged = message.pings.includes(half.who);
-    this.node.className = ["message", compact && "compact", message.only_you && "only-you", pinged && "pinged", message.bot && "from-bot"].filter(Boolean).join(" ");
+    // What a thread hangs on stays as an empty place after its deletion.
+    const gone = !message.author;
+    this.node.className = ["message", compact && "compact", message.only_you && "only-you", pinged && "pinged", message.bot && "from-bot", gone && "gone"].filter(Boolean).join(" ");
     this.node.dataset.message = message.id;
     if (message.only_you) this.node.dataset.onlyYou = "";
-    const text = el("div", { class: "text", data: { text: "" } }, half.formatter.format(message.text));
+    const text = el("div", { class: "text", data: { text: "" } }, half.formatter.format(message.text, message.bot));
     if (message.edited) text.append(el("span", { class: "edited" }, "(edited)"));
     this.text = text;
     this.body.replaceChildren(
       ...[message.reply_to && el("button", { type: "button", class: "answers", on: { click: () => half.jump(message.reply_to) } },
         "replying to ", el("b", {}, answered?.author ?? "a message"), ` ${answered ? firstLine(answered.text) : "that is gone"}`),
-      el("div", { class: "gutter" }, compact ? time(message.at_ms) : avatar(message.author, message.bot)),
+      el("div", { class: "gutter" }, gone ? null : compact ? time(message.at_ms) : avatar(message.author, message.bot)),
       el("div", { class: "content" },
         message.only_you && el("p", { class: "only" }, icon("eye"), "Only visible to you"),
         el("div", { class: compact ? "by unseen" : "by" }, el("b", {}, message.author), message.bot && el("span", { class: "app" }, "APP"), !compact && time(message.at_ms)),
@@ -148,7 +150,7 @@ class Message {
         message.controls.length > 0 && el("div", { class: "controls" }, message.controls.map((control) => this.control(control))),
         message.reactions.length > 0 && el("div", { class: "reactions" }, message.reactions.map(([name, count]) => this.chip(name, count))),
         half.slack && !this.list.inThread && message.thread.length > 0 && this.repliesButton(fresh)),
-      !message.only_you && this.tools()].filter(Boolean));
+      !message.only_you && !gone && this.tools()].filter(Boolean));
   }
 
   control(control) {
@@ -214,11 +216,11 @@ class Message {
   repliesButton(fresh) {
     const { half, message } = this;
     const authors = [...new Map(message.thread.map((reply) => [reply.author, reply])).values()].slice(-3);
-    const count = message.thread.length;
+    const count = message.thread.filter((reply) => !reply.only_you).length;
     return el("button", {
       type: "button", class: fresh ? "replies fresh-replies" : "replies", data: { openThread: message.id },
       "aria-expanded": String(half.root === message.id), on: { click: () => half.openThread(message.id) },
-    }, authors.map((reply) => avatar(reply.author, reply.bot)), el("b", {}, count === 1 ? "1 reply" : `${count} replies`),
+    }, authors.map((reply) => avatar(reply.author, reply.bot)), el("b", {}, !count ? "Only for you" : count === 1 ? "1 reply" : `${count} replies`),
     el("span", { class: "last" }, "last at ", time(message.thread.at(-1).at_ms)), fresh && el("span", { class: "new" }, "new"));
   }
 
@@ -302,9 +304,9 @@ class Message {
         this.more, this.replies.node, this.composer.node);
       this.node.append(this.block);
     }
-    const count = message.thread.length;
-    this.caption.textContent = count ? `Thread · ${count === 1 ? "1 message" : `${count} messages`}` : "New thread";
-    const hidden = this.whole ? 0 : Math.max(0, count - SHOWN_IN_THREAD);
+    const count = message.thread.filter((reply) => !reply.only_you).length;
+    this.caption.textContent = count ? `Thread · ${count === 1 ? "1 message" : `${count} messages`}` : message.thread.length ? "Thread" : "New thread";
+    const hidden = this.whole ? 0 : Math.max(0, message.thread.length - SHOWN_IN_THREAD);
     this.more.hidden = !hidden;
     this.more.textContent = `Show ${hidden} earlier`;
     this.replies.update(message.thread.slice(hidden), place);

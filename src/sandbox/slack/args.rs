@@ -59,6 +59,11 @@ impl Args {
         Self { fields, token: None }
     }
 
+    /// All of them, as they came.
+    pub(super) fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
     /// A text; absent if empty.
     pub(super) fn text(&self, key: &str) -> Option<String> {
         match self.fields.get(key)? {

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Core;
 use super::ids::Mint;
+use crate::sandbox::traffic::Direction;
 
 /// Times that an event without an acknowledgement is sent again.
 const RETRIES: u32 = 3;
@@ -221,6 +222,7 @@ impl Core {
         inner.sockets.insert(id, Socket { out: out.clone(), leaving: false });
         let hello = json!({"type": "hello", "num_connections": inner.sockets.len(), "connection_info": {"app_id": self.hub.app},
             "debug_info": {"host": "applink-sandbox", "build_number": 10, "approximate_connection_time": 18060}});
+        self.traffic.keep(Direction::ToBot, "hello", || hello.clone());
         let _ = out.send(Out::Frame(hello.to_string()));
         self.note("connected", json!({"socket": id, "sockets": inner.sockets.len()}));
         for old in leaving {
@@ -275,6 +277,7 @@ impl Core {
         let count = inner.sockets.len();
         let frame = json!({"type": "disconnect", "reason": "refresh_requested", "num_connections": count,
             "debug_info": {"host": "applink-sandbox"}, "connection_info": {"app_id": self.hub.app}});
+        self.traffic.keep(Direction::ToBot, "disconnect", || frame.clone());
         for (id, socket) in &mut inner.sockets {
             socket.leaving = true;
             let _ = socket.out.send(Out::Frame(frame.to_string()));
@@ -333,6 +336,7 @@ impl Core {
                 frame["retry_reason"] = json!(reason);
             }
             self.note_delivered(&parcel, attempt);
+            self.traffic.keep(Direction::ToBot, parcel.kind.envelope_type(), || frame.clone());
             if let Some(socket) = inner.sockets.get(&socket) {
                 let _ = socket.out.send(Out::Frame(frame.to_string()));
             }
@@ -376,6 +380,9 @@ impl Core {
         entry.insert("event".into(), json!(parcel.event));
         entry.insert("attempt".into(), json!(flight.sent.saturating_sub(1)));
         self.note("acked", Value::Object(entry));
+        if let Some(answer) = answer.as_ref().filter(|answer| !answer.is_null()) {
+            self.traffic.keep(Direction::FromBot, "acknowledgement", || answer.clone());
+        }
         if !parcel.takes_answer && answer.as_ref().is_some_and(|answer| !answer.is_null()) {
             self.fault(format!("an acknowledgement of {} carries an answer", parcel.event));
         }

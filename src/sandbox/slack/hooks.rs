@@ -17,6 +17,7 @@ use super::posting::Draft;
 use super::server;
 use super::state::{Author, Content, Hook, State as Workspace};
 use crate::domain::limits::slack;
+use crate::sandbox::traffic::Direction;
 
 /// Name under which faults are injected and refusals are journalled.
 const METHOD: &str = "response_url";
@@ -75,7 +76,10 @@ pub(super) async fn respond(
     if let Some(response) = server::befall(&core, METHOD, mishap.as_ref()).await {
         return response;
     }
-    let outcome = Args::read(&Method::POST, "", &headers, &body).and_then(|args| carry_out(&core, &secret, &args));
+    let outcome = Args::read(&Method::POST, "", &headers, &body).and_then(|args| {
+        core.traffic.keep(Direction::FromBot, METHOD, || Value::Object(args.fields().clone()));
+        carry_out(&core, &secret, &args)
+    });
     if mishap == Some(Mishap::LoseAnswer) {
         return server::cut_off();
     }

@@ -42,6 +42,7 @@ use self::faults::Faults;
 use self::ids::Mint;
 use self::state::{Group, Ids, Kind, State};
 use super::Journal;
+use super::traffic::{Passage, Traffic};
 use crate::clock::Clock;
 use crate::domain::limits::slack;
 
@@ -198,6 +199,7 @@ impl SlackSandbox {
             ack_deadline: setup.ack_deadline,
             secrets: Secrets::new(setup.seed),
             hub: Hub::new(setup.seed, state.ids.app.clone()),
+            traffic: Traffic::default(),
             faults: Mutex::new(Faults::default()),
             faults_seen: Mutex::new(Vec::new()),
             changed: watch::channel(0).0,
@@ -289,6 +291,17 @@ impl SlackSandbox {
         self.core.invite_bot(channel);
     }
 
+    /// Keeps from now on what the bot sends and is sent: the last 2,000 calls, envelopes and acknowledgements.
+    pub fn keep_traffic(&self) {
+        self.core.traffic.switch_on();
+    }
+
+    /// What was kept, in order.
+    #[must_use]
+    pub fn traffic(&self) -> Vec<Passage> {
+        self.core.traffic.all()
+    }
+
     /// Closes the server and every connection.
     pub async fn shut_down(&self) {
         self.core.stop.cancel();
@@ -312,6 +325,7 @@ struct Core {
     ack_deadline: Duration,
     secrets: Secrets,
     hub: Hub,
+    traffic: Traffic,
     faults: Mutex<Faults>,
     faults_seen: Mutex<Vec<String>>,
     changed: watch::Sender<u64>,

@@ -16,6 +16,7 @@ use super::api::{self, Refusal};
 use super::args::Args;
 use super::faults::Mishap;
 use super::{Core, hooks, socket};
+use crate::sandbox::traffic::Direction;
 
 /// Largest body that is read.
 const BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -62,7 +63,10 @@ async fn call(
         Err(Refusal::of("http_method_not_supported"))
     };
     let outcome = match outcome {
-        Ok(args) => api::call(&core, &method, &args),
+        Ok(args) => {
+            core.traffic.keep(Direction::FromBot, &method, || Value::Object(args.fields().clone()));
+            api::call(&core, &method, &args)
+        }
         Err(refusal) => {
             core.fault(format!("{method}: {}", refusal.error));
             core.note("refused", json!({"method": method, "error": refusal.error}));

@@ -28,6 +28,7 @@ use super::journaling::join;
 use super::limits::{Bucket, TooMany};
 use super::state::State;
 use crate::domain::limits::discord as platform;
+use crate::sandbox::traffic::Direction;
 
 /// The largest body that is read.
 const BODY_BYTES: usize = 25 * 1024 * 1024;
@@ -174,6 +175,7 @@ impl State {
     ) -> Answer {
         let done = self.check_token(&matched.route, headers).and_then(|()| {
             let body = read_body(headers, bytes)?;
+            self.traffic.keep(Direction::FromBot, matched.template, || body.clone());
             let call = Call { template: matched.template, query, body };
             self.run(&matched.route, &call)
         });

@@ -1,0 +1,230 @@
+//! The sandbox's page in a real browser: two people on two platforms, and a request between them.
+//!
+//! Chromium and its driver are needed; `DESKBELL_TEST_NO_BROWSER=1` leaves this out where they cannot be had.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use deskbell::sandbox::page;
+use fantoccini::elements::Element;
+use fantoccini::key::Key;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::{Desk, PATIENCE};
+
+const LEFT_OUT: &str = "DESKBELL_TEST_NO_BROWSER";
+const CHROMIUM_FLAGS: [&str; 9] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1600,1000",
+];
+const REQUEST: &str = "printer on 3 prints blank pages";
+const REPLY: &str = "I've moved you to the printer next door: RICOH-3B.";
+
+#[tokio::test]
+async fn a_request_is_claimed_and_answered_on_the_page() {
+    if std::env::var_os(LEFT_OUT).is_some_and(|value| !value.is_empty()) {
+        eprintln!("\n!!! LEFT OUT: the sandbox's page was not tried in a browser ({LEFT_OUT} is set) !!!\n");
+        return;
+    }
+    let desk = Desk::open().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!(
+        "http://{}/#slack=jeff/sales&discord=mia/desk-triage",
+        listener.local_addr().expect("the listener has an address")
+    );
+    let stop = CancellationToken::new();
+    let served = tokio::spawn(page::serve(listener, desk.worlds(), Vec::new(), stop.clone()));
+    let browser = Browser::open(&url).await;
+
+    let composer = browser.see("//section[@data-platform='slack']//textarea[@data-composer='main']").await;
+    composer.send_keys(&format!("@desk {REQUEST}{}", char::from(Key::Enter))).await.expect("Jeff writes");
+    meanwhile(&desk, browser.see(&on_message("discord", REQUEST))).await;
+
+    meanwhile(&desk, browser.press("//section[@data-platform='discord']//button[@data-control='Take it']")).await;
+    meanwhile(&desk, browser.see(&on_message("discord", "Mia Wong has it"))).await;
+    meanwhile(&desk, browser.press("//section[@data-platform='slack']//button[@data-open-thread][.//b]")).await;
+    meanwhile(&desk, browser.see(&on_message("slack", "Mia is on it."))).await;
+
+    let reply = "//section[@data-platform='discord']//button[@data-control='Reply to requester']";
+    meanwhile(&desk, browser.press(reply)).await;
+    let form = "//section[@data-platform='discord']//dialog";
+    let field = meanwhile(&desk, browser.see(&format!("{form}//textarea[@data-field]"))).await;
+    field.send_keys(REPLY).await.expect("Mia fills in the form");
+    browser.press(&format!("{form}//button[@data-submit]")).await;
+    meanwhile(&desk, browser.see(&on_message("slack", REPLY))).await;
+    meanwhile(&desk, browser.see(&on_message("discord", REPLY))).await;
+    meanwhile(&desk, browser.see(&format!("/html[not(.{form})]"))).await;
+
+    assert_eq!(browser.errors().await, Vec::<Value>::new(), "the page logged errors");
+    browser.close().await;
+    stop.cancel();
+    served.await.expect("the page's task ends").expect("the page is served to its end");
+    desk.end().await;
+}
+
+/// Waits for what comes of an act on the page. The clock stands still, so the desk is helped over the platforms' limits
+/// whenever something has happened.
+async fn meanwhile<T>(desk: &Desk, awaited: impl Future<Output = T>) -> T {
+    let helped = async {
+        loop {
+            let mut grown = desk.stage.journal.grown();
+            desk.settle().await;
+            if grown.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        done = awaited => done,
+        () = helped => unreachable!("it helps for ever"),
+    }
+}
+
+/// A message of this half of the page that contains these words.
+fn on_message(platform: &str, words: &str) -> String {
+    format!("//section[@data-platform='{platform}']//li[@data-message]//*[@data-text][contains(., \"{words}\")]")
+}
+
+/// Chromium at the end of its driver.
+struct Browser {
+    client: Client,
+    _driver: Driver,
+    _profile: TempDir,
+}
+
+impl Browser {
+    async fn open(url: &str) -> Self {
+        let driver = tokio::task::spawn_blocking(Driver::start).await.expect("the driver's start does not panic");
+        let profile = TempDir::new().expect("a folder");
+        let mut flags: Vec<String> = CHROMIUM_FLAGS.map(str::to_owned).to_vec();
+        flags.push(format!("--user-data-dir={}", profile.path().display()));
+        let Value::Object(wishes) =
+            json!({ "goog:chromeOptions": { "args": flags }, "goog:loggingPrefs": { "browser": "ALL" } })
+        else {
+            unreachable!("an object was written");
+        };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(wishes)
+            .connect(&format!("http://127.0.0.1:{}", driver.port))
+            .await
+            .expect("Chromium starts (Debian: apt-get install chromium chromium-driver)");
+        client.goto(url).await.expect("the page opens");
+        Self { client, _driver: driver, _profile: profile }
+    }
+
+    /// Waits until this is on the page.
+    async fn see(&self, xpath: &str) -> Element {
+        let wait = self.client.wait().at_most(PATIENCE).every(Duration::from_millis(20));
+        match wait.for_element(Locator::XPath(xpath)).await {
+            Ok(element) => element,
+            Err(error) => panic!("{xpath}: {error}\n{}", self.words().await),
+        }
+    }
+
+    /// Presses a button once it is there. A list that was drawn anew meanwhile has another one in its place.
+    async fn press(&self, xpath: &str) {
+        let pressed = tokio::time::timeout(PATIENCE, async {
+            while let Err(error) = self.see(xpath).await.click().await {
+                assert!(error.is_stale_element_reference(), "{xpath}: {error}");
+            }
+        });
+        assert!(pressed.await.is_ok(), "{xpath} does not stay where it is");
+    }
+
+    /// Everything that can be read on the page.
+    async fn words(&self) -> String {
+        match self.client.execute("return document.body.innerText", Vec::new()).await {
+            Ok(Value::String(words)) => words,
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// What the page logged as an error: exceptions, refused loads, broken policies.
+    async fn errors(&self) -> Vec<Value> {
+        let logged = self.client.issue_cmd(BrowserLog).await.expect("the console can be read");
+        let entries = logged.as_array().expect("a list of entries");
+        entries.iter().filter(|entry| entry["level"] == "SEVERE").cloned().collect()
+    }
+
+    async fn close(self) {
+        self.client.close().await.expect("the browser closes");
+    }
+}
+
+/// Chromium's console, which the standard for drivers knows nothing of.
+#[derive(Debug)]
+struct BrowserLog;
+
+impl WebDriverCompatibleCommand for BrowserLog {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (axum::http::Method, Option<String>) {
+        (axum::http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+/// The driver's process, on a port of its own choice; ends with this value.
+struct Driver {
+    process: Child,
+    port: u16,
+}
+
+impl Driver {
+    fn start() -> Self {
+        let process = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!(
+                    "chromedriver cannot be started ({error}). Install Chromium and its driver (Debian: apt-get install \
+                     chromium chromium-driver), or set {LEFT_OUT}=1 to leave this test out."
+                )
+            });
+        let mut driver = Self { process, port: 0 };
+        let says = BufReader::new(driver.process.stdout.take().expect("its output is piped"));
+        driver.port = says
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok())
+            .expect("chromedriver says on which port it listens");
+        driver
+    }
+
+    fn ask_to_end(&self) -> std::io::Result<()> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET /shutdown HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        stream.read_to_end(&mut Vec::new())?;
+        Ok(())
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // A failed test leaves its browser open. Asked to end, the driver takes that along; killed, it could not. It may
+        // have ended by itself, which is as good.
+        let _ = self.ask_to_end();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
