@@ -23,7 +23,7 @@ use crate::platform::discord::{DiscordPlatform, DiscordSettings};
 use crate::platform::slack::{SlackMode, SlackPlatform, SlackSettings};
 use crate::platform::{Finding, Platform, Verdict, Wanted};
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::{OpenError, SqliteStore};
 
 /// How long what is under way may take when the program is asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -167,6 +167,11 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
             let what = format!("database {}: {} tickets", config.database.url, counts.tickets);
             findings.push(Finding { verdict: Verdict::Good, what, mend: String::new() });
             store.close().await;
+        }
+        // The bot itself is running beside this.
+        Err(OpenError::Locked(_)) => {
+            let what = format!("database {}: in use by a running bot", config.database.url);
+            findings.push(Finding { verdict: Verdict::Good, what, mend: String::new() });
         }
         Err(error) => findings.push(bad(format!("database {}: {error}", config.database.url), "")),
     }

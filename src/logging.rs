@@ -183,7 +183,7 @@ const QUIET: [&str; 11] = [
 ];
 
 /// Of these, those that log addresses and bodies below `info`: even if they are named, that is as far as it goes.
-const LEAKING: [&str; 1] = ["serenity"];
+const LEAKING: [&str; 3] = ["serenity", "tungstenite", "tokio_tungstenite"];
 
 /// Places that log tokens at every level (tickets of connections, whole payloads with tokens of interactions): never heard.
 const NEVER: [&str; 2] = ["slack_morphism", "serenity::gateway::ws"];

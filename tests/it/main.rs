@@ -8,6 +8,8 @@ mod desk;
 mod layers;
 mod permissions;
 mod privacy;
+mod program;
+mod redelivery;
 mod replay;
 mod rules;
 mod specs;

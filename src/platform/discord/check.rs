@@ -69,7 +69,13 @@ impl Shared {
             let address = manifest::invite_url(&self.application.to_string());
             format!("Let an administrator open {address}")
         };
-        let guilds = self.served_guilds().await.unwrap_or_default();
+        let guilds = match self.served_guilds().await {
+            Ok(guilds) => guilds,
+            Err(error) => {
+                findings.push(bad(format!("the bot's guilds cannot be listed: {error}"), "Try again."));
+                return Vec::new();
+            }
+        };
         if guilds.is_empty() {
             findings.push(bad("the bot is in no guild".to_owned(), &invite()));
         }

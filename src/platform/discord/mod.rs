@@ -208,7 +208,7 @@ fn id<T: From<std::num::NonZeroU64>>(text: &str) -> Option<T> {
 }
 
 fn unreachable(error: &RestError) -> anyhow::Error {
-    anyhow::anyhow!("Discord: {error}. Check discord.token, and that this machine reaches Discord")
+    anyhow::anyhow!("{error}. Check discord.token, and that this machine reaches Discord")
 }
 
 /// The library sends the token to whatever gateway it is given, so it is given none that is not Discord's, or, with

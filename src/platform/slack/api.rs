@@ -163,6 +163,16 @@ impl Api {
         }
     }
 
+    /// Whether this is Slack itself, not what stands in its place.
+    pub(super) const fn is_slack(&self) -> bool {
+        self.is_slack
+    }
+
+    /// Whether a socket at this address is on the host of the other base address.
+    pub(super) fn may_connect_to(&self, url: &str) -> bool {
+        Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "ws" | "wss") && url.host_str() == self.base.host_str())
+    }
+
     fn may_respond_to(&self, url: &Url) -> bool {
         if self.is_slack {
             url.scheme() == "https" && url.host_str() == Some("hooks.slack.com") && url.port().is_none()
@@ -343,6 +353,15 @@ mod tests {
         }
         assert!(may(Some("http://127.0.0.1:4000/api"), "http://127.0.0.1:4000/hooks/1"));
         assert!(!may(Some("http://127.0.0.1:4000/api"), "https://hooks.slack.com/actions/T1/2/x"));
+    }
+
+    #[test]
+    fn with_another_base_sockets_are_on_its_host() {
+        let elsewhere = api(Some("http://127.0.0.1:4000/api"));
+        assert!(elsewhere.may_connect_to("ws://127.0.0.1:4001/link?ticket=1"));
+        for url in ["wss://wss-primary.slack.com/link/?ticket=1", "ws://127.0.0.2/", "http://127.0.0.1:4000/", ""] {
+            assert!(!elsewhere.may_connect_to(url), "{url}");
+        }
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl Workspace {
             bad(format!("{name} is archived"), "unarchive it, or name another channel in the settings")
         } else if info["is_member"] != true {
             bad(format!("the bot is not in {name}"), "invite it there: /invite @desk")
-        } else if purpose.contains("triage") && info["is_private"] != true {
+        } else if info["is_private"] != true {
             let mend = "make it private, or name another one: cards show what people told the desk";
             bad(format!("{name} is public"), mend)
         } else if info["is_ext_shared"] == true {

@@ -96,7 +96,13 @@ impl SlackPlatform {
         }
         let api = Arc::new(Api::new(&settings.bot_token, settings.api_url.as_ref(), settings.timeout)?);
         let answer = api.post("auth.test", &json!({}), api.deadline()).await;
-        let answer = answer.map_err(|error| anyhow::anyhow!("Slack does not accept the bot's token: {error}"))?;
+        let answer = answer.map_err(|error| {
+            if error.is_about_the_token() {
+                anyhow::anyhow!("Slack does not accept the bot's token ({error}): set slack.bot_token to the app's Bot User OAuth Token (xoxb-…)")
+            } else {
+                anyhow::anyhow!("Slack does not say who the bot is ({error}): see whether this machine reaches Slack")
+            }
+        })?;
         let is_grid = answer["is_enterprise_install"] == true || inbound::text_of(&answer["enterprise_id"]).is_some();
         anyhow::ensure!(!is_grid, "this workspace is part of an Enterprise Grid, which is not supported");
         let field = |name: &str| inbound::text_of(&answer[name]).map(str::to_owned);

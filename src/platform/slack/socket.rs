@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Workspace;
+use super::api::CallError;
 use crate::intake::Intake;
 use crate::intake::StoreError;
 
@@ -45,6 +46,14 @@ pub(super) async fn run(
     loop {
         let serving = lines.iter().any(|line| line.state != State::Leaving);
         if !serving && Instant::now() >= not_before {
+            let is_ours = tokio::select! {
+                is_ours = leads_home(desk, token) => is_ours?,
+                () = stop.cancelled() => break,
+            };
+            if !is_ours {
+                not_before = Instant::now() + desk.reconnect_wait;
+                continue;
+            }
             next_id += 1;
             let ear =
                 Ear { id: next_id, desk: desk.clone(), intake: intake.clone(), tell: tell.clone(), stop: stop.clone() };
@@ -253,16 +262,37 @@ async fn sleep_until(wake: Option<Instant>) {
     }
 }
 
+/// Whether Socket Mode leads to the host that it should. The SDK connects to whatever address it is given, so with another
+/// base address it is asked for once beforehand; Slack's own is trusted, since asking is narrowly limited there.
+async fn leads_home(desk: &Workspace, token: &SlackApiToken) -> anyhow::Result<bool> {
+    if desk.api.is_slack() {
+        return Ok(true);
+    }
+    match desk.api.post_as(token, "apps.connections.open", &json!({}), desk.api.deadline()).await {
+        Ok(answer) if desk.api.may_connect_to(answer["url"].as_str().unwrap_or_default()) => Ok(true),
+        Ok(_) => {
+            tracing::error!("the address for Socket Mode is not on the host of slack.api_url: nothing is sent there");
+            Ok(false)
+        }
+        Err(error) => tell_why(error).map(|()| false),
+    }
+}
+
 /// The SDK keeps to itself why it cannot connect, so it is asked for once more.
 async fn say_why(desk: &Workspace, token: &SlackApiToken) -> anyhow::Result<()> {
     match desk.api.post_as(token, "apps.connections.open", &json!({}), desk.api.deadline()).await {
         Ok(_) => tracing::warn!("Slack gives an address for Socket Mode, but there is no connection to it yet"),
-        Err(error) if error.is_about_the_token() => {
-            anyhow::bail!(
-                "Slack does not accept the app-level token ({error}): make a new one with the scope connections:write"
-            );
-        }
-        Err(error) => tracing::warn!(%error, "Slack cannot be reached"),
+        Err(error) => tell_why(error)?,
     }
+    Ok(())
+}
+
+fn tell_why(error: CallError) -> anyhow::Result<()> {
+    if error.is_about_the_token() {
+        anyhow::bail!(
+            "Slack does not accept the app-level token ({error}): make a new one with the scope connections:write"
+        );
+    }
+    tracing::warn!(%error, "Slack gives no address for Socket Mode");
     Ok(())
 }

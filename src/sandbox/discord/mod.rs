@@ -192,6 +192,15 @@ impl DiscordSandbox {
         self.shared.with(|state| state.token.clone())
     }
 
+    /// Everything that was given to the bot and must not be told: its token and those of interactions.
+    #[must_use]
+    pub fn secrets_issued(&self) -> Vec<String> {
+        self.shared.with(|state| {
+            let tokens = state.interaction_tokens.keys().cloned();
+            std::iter::once(state.token.clone()).chain(tokens).collect()
+        })
+    }
+
     /// The application's id, which is the bot user's too, as on Discord.
     #[must_use]
     pub fn application_id(&self) -> u64 {

@@ -82,6 +82,8 @@ struct Inner {
     next_id: u64,
     turn: usize,
     tickets: HashSet<String>,
+    /// All tickets that were ever given.
+    issued: Vec<String>,
     flights: BTreeMap<u64, Flight>,
     envelopes: HashMap<String, u64>,
     waiting: VecDeque<u64>,
@@ -114,6 +116,7 @@ impl Hub {
             next_id: 0,
             turn: 0,
             tickets: HashSet::new(),
+            issued: Vec::new(),
             flights: BTreeMap::new(),
             envelopes: HashMap::new(),
             waiting: VecDeque::new(),
@@ -138,7 +141,13 @@ impl Hub {
         let mut inner = self.lock();
         let ticket = inner.mint.uuid();
         inner.tickets.insert(ticket.clone());
+        inner.issued.push(ticket.clone());
         ticket
+    }
+
+    /// All tickets that were ever given.
+    pub(super) fn tickets_issued(&self) -> Vec<String> {
+        self.lock().issued.clone()
     }
 
     /// Takes a ticket; false if it was never given or already used.

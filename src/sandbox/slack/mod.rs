@@ -77,7 +77,6 @@ impl SlackSetup {
     #[must_use]
     pub fn default_scopes() -> Vec<String> {
         const SCOPES: &[&str] = &[
-            "app_mentions:read",
             "channels:history",
             "channels:read",
             "chat:write",
@@ -87,7 +86,6 @@ impl SlackSetup {
             "im:history",
             "im:read",
             "im:write",
-            "reactions:read",
             "users:read",
             "usergroups:read",
         ];
@@ -236,6 +234,17 @@ impl SlackSandbox {
     #[must_use]
     pub fn signing_secret(&self) -> String {
         self.core.secrets.signing.clone()
+    }
+
+    /// Everything that was given to the bot and must not be told: tokens, socket tickets and `response_url`s' secrets.
+    /// Triggers are not: they are worth nothing without the bot's token, and that for three seconds.
+    #[must_use]
+    pub fn secrets_issued(&self) -> Vec<String> {
+        let mut all = vec![self.bot_token(), self.app_token(), self.signing_secret()];
+        all.extend(self.core.hub.tickets_issued());
+        let state = self.core.lock();
+        all.extend(state.hooks.keys().cloned());
+        all
     }
 
     /// Id of the workspace.

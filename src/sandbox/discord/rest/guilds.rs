@@ -11,6 +11,14 @@ impl State {
         if guild == self.guild { Ok(()) } else { Err(ApiError::unknown_guild()) }
     }
 
+    pub(super) fn my_guilds(&self) -> Done {
+        let guild = self.guild_json();
+        Done::Json(json!([{
+            "id": guild["id"], "name": guild["name"], "icon": null, "banner": null, "owner": false,
+            "permissions": self.bot_permissions(), "features": guild["features"],
+        }]))
+    }
+
     pub(super) fn get_guild(&self, guild: u64) -> Result<Done, ApiError> {
         self.own_guild(guild)?;
         Ok(Done::Json(self.guild_json()))

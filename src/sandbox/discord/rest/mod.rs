@@ -255,7 +255,7 @@ impl State {
             Route::Gateway => Ok(self.gateway_address()),
             Route::GatewayBot => Ok(self.gateway_bot()),
             Route::Me => Ok(Done::Json(self.me_json())),
-            Route::MyGuilds => Ok(Done::Json(json!([self.guild_json()]))),
+            Route::MyGuilds => Ok(self.my_guilds()),
             Route::Application => Ok(self.application()),
             Route::ListCommands(app, guild) => self.list_commands(*app, *guild),
             Route::PutCommands(app, guild) => self.put_commands(*app, *guild, call),

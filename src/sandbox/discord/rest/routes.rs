@@ -96,7 +96,6 @@ pub fn find(method: &str, path: &str) -> Option<Matched> {
         ("GET", ["gateway"]) => ("GET /gateway", Route::Gateway),
         ("GET", ["gateway", "bot"]) => ("GET /gateway/bot", Route::GatewayBot),
         ("GET", ["users", "@me"]) => ("GET /users/@me", Route::Me),
-        ("GET", ["users", "@me", "guilds"]) => ("GET /users/@me/guilds", Route::MyGuilds),
         ("GET", ["applications", "@me"]) => ("GET /applications/@me", Route::Application),
         ("GET", ["oauth2", "applications", "@me"]) => ("GET /oauth2/applications/@me", Route::Application),
         ("GET", ["applications", app, "commands"]) => {
@@ -117,6 +116,7 @@ pub fn find(method: &str, path: &str) -> Option<Matched> {
         ("POST", ["applications", app, "guilds", guild, "commands"]) => {
             ("POST /applications/{id}/guilds/{gid}/commands", Route::PostCommand(id(app), Some(id(guild))))
         }
+        ("GET", ["users", "@me", "guilds"]) => ("GET /users/@me/guilds", Route::MyGuilds),
         ("POST", ["users", "@me", "channels"]) => ("POST /users/@me/channels", Route::OpenDirect),
         ("GET", ["channels", channel]) => ("GET /channels/{id}", Route::GetChannel(id(channel))),
         ("PATCH", ["channels", channel]) => ("PATCH /channels/{id}", Route::PatchChannel(id(channel))),

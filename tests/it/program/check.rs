@@ -1,0 +1,82 @@
+//! `deskbell check`: says what is right, and what to mend.
+
+use deskbell::clock::Clock;
+use deskbell::sandbox::Fault;
+use deskbell::sandbox::stage::{Platforms, StageOptions, TRIAGE};
+
+use super::Site;
+
+#[tokio::test]
+async fn all_is_well() {
+    for slack_http in [false, true] {
+        let site = Site::open(Platforms { slack_http, ..Platforms::BOTH }, "").await;
+        site.stage.discord.grant_members_intent(true);
+        let said = site.run("check").await.succeeded().out;
+        assert!(said.lines().count() > 10, "{said}");
+        assert!(said.lines().all(|line| line.starts_with("ok  ")), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_works_with_less_is_a_note_and_no_failure() {
+    let options = StageOptions { message_content: false, ..StageOptions::by(Clock::system()) };
+    let site = Site::open_with(options, Platforms::BOTH, "").await;
+    let said = site.run("check").await.succeeded().out;
+    assert!(!said.contains("BAD"), "{said}");
+    assert!(said.contains("note  the content of messages may not be read"), "{said}");
+    assert!(said.contains("Message Content Intent"), "{said}");
+    assert!(said.contains("Server Members Intent"), "{said}");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named_with_what_to_do() {
+    let site = Site::open(Platforms::BOTH, "").await;
+    site.stage.worlds()[0].inject(Fault::RevokeScope { scope: "groups:history".to_owned() });
+    let ended = site.run("check").await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.out.contains("BAD   the bot's token lacks the scopes groups:history"), "{}", ended.out);
+    assert!(ended.out.contains("install the app into the workspace again"), "{}", ended.out);
+}
+
+#[tokio::test]
+async fn a_triage_channel_must_be_there_and_private() {
+    let site = Site::open(Platforms::BOTH, "").await;
+    let settings = site.stage.settings(&site.path("desk.db"), "", Platforms::BOTH);
+    let on_slack = site.stage.slack.channel_id(TRIAGE).expect("it is there");
+    let on_discord = site.stage.discord.channel_id(TRIAGE).expect("it is there");
+
+    site.settle(&settings.replace(&on_slack, "C0NOWHERE").replace(&on_discord, "42"));
+    let ended = site.run("check").await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.out.contains("the channel C0NOWHERE is not there"), "{}", ended.out);
+    assert!(ended.out.contains("/invite @desk"), "{}", ended.out);
+    assert!(ended.out.contains(") cannot be seen"), "{}", ended.out);
+
+    let open_slack = site.stage.slack.channel_id("sales").expect("it is there");
+    let open_discord = site.stage.discord.channel_id("sales").expect("it is there");
+    site.settle(&settings.replace(&on_slack, &open_slack).replace(&on_discord, &open_discord));
+    let ended = site.run("check").await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.out.contains("#sales is public"), "{}", ended.out);
+    assert!(ended.out.contains("can be seen by everybody"), "{}", ended.out);
+
+    let without = settings.lines().filter(|line| !line.starts_with("triage_channel")).collect::<Vec<_>>().join("\n");
+    site.settle(&without);
+    let ended = site.run("check").await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("No triage channel"), "{}", ended.err);
+}
+
+#[tokio::test]
+async fn wrong_tokens_are_told_apart() {
+    let site = Site::open(Platforms::BOTH, "").await;
+    let settings = site.stage.settings(&site.path("desk.db"), "", Platforms::BOTH);
+    let (app, discord) = (site.stage.slack.app_token(), site.stage.discord.token());
+    site.settle(&settings.replace(&app, "xapp-1-A0-1-wrong").replace(&discord, &"q".repeat(60)));
+    let ended = site.run("check").await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.out.contains("BAD   Socket Mode cannot be used"), "{}", ended.out);
+    assert!(ended.out.contains("connections:write"), "{}", ended.out);
+    assert!(ended.out.contains("refuses the bot's token"), "{}", ended.out);
+    assert!(ended.out.contains("ok    the bot's token works"), "{}", ended.out);
+}

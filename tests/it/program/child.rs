@@ -1,0 +1,162 @@
+//! Runs the binary, with nothing of the test's own environment.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::sync::watch;
+
+use crate::harness::patiently;
+
+/// What a run of the program came to.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ended {
+    /// Itself, if all went well.
+    pub fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "out:\n{}\nerr:\n{}", self.out, self.err);
+        self
+    }
+}
+
+/// A running program; killed when dropped.
+pub struct Child {
+    process: std::process::Child,
+    out: Page,
+    err: Page,
+    readers: Vec<JoinHandle<()>>,
+}
+
+/// What was printed so far.
+#[derive(Clone)]
+struct Page {
+    text: Arc<Mutex<String>>,
+    grown: watch::Sender<()>,
+}
+
+/// Runs the program to its end.
+pub async fn run(folder: &Path, line: &str, environment: &[(&str, &str)]) -> Ended {
+    Child::spawn(folder, line, environment).ended().await
+}
+
+/// The status of a GET, 0 if nobody answers.
+pub async fn get(url: &str) -> u16 {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    client.get(url).send().await.map_or(0, |answer| answer.status().as_u16())
+}
+
+impl Child {
+    pub fn spawn(folder: &Path, line: &str, environment: &[(&str, &str)]) -> Self {
+        Self::spawn_by(Command::new(env!("CARGO_BIN_EXE_deskbell")), folder, line, environment)
+    }
+
+    /// The same by another command that runs the program.
+    pub fn spawn_by(mut command: Command, folder: &Path, line: &str, environment: &[(&str, &str)]) -> Self {
+        command
+            .args(line.split_whitespace())
+            .current_dir(folder)
+            .env_clear()
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut process = command.spawn().expect("the binary runs");
+        let (out, err) = (Page::new(), Page::new());
+        let readers =
+            vec![out.fill(process.stdout.take().expect("piped")), err.fill(process.stderr.take().expect("piped"))];
+        Self { process, out, err, readers }
+    }
+
+    /// Where it answers.
+    pub async fn address(&self) -> String {
+        patiently("it says where it listens", self.err.find(address_in)).await
+    }
+
+    /// Waits until it says that it is ready.
+    pub async fn ready(&self) {
+        let address = self.address().await;
+        let url = format!("http://{address}/readyz");
+        let ready = async {
+            while get(&url).await != 200 {
+                tokio::task::yield_now().await
+            }
+        };
+        patiently("it is ready", ready).await;
+    }
+
+    /// Waits until it has logged these words.
+    pub async fn says(&self, words: &str) {
+        patiently(words, self.err.find(|text| text.contains(words).then_some(()))).await;
+    }
+
+    /// Sends SIGTERM, and waits for the end.
+    pub async fn terminate(self) -> Ended {
+        let sent = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        self.ended().await
+    }
+
+    /// Waits for the end.
+    pub async fn ended(mut self) -> Ended {
+        for reader in std::mem::take(&mut self.readers) {
+            let read = tokio::task::spawn_blocking(move || reader.join());
+            patiently("it ends", read).await.expect("no panic").expect("no panic");
+        }
+        // Its outputs are closed, so that it is ending.
+        let status = self.process.wait().expect("it ends");
+        Ended { code: status.code(), out: self.out.all(), err: self.err.all() }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // It may have ended long ago.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Page {
+    fn new() -> Self {
+        Self { text: Arc::default(), grown: watch::channel(()).0 }
+    }
+
+    fn all(&self) -> String {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn fill(&self, mut pipe: impl std::io::Read + Send + 'static) -> JoinHandle<()> {
+        let page = self.clone();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 8192];
+            while let Ok(count @ 1..) = pipe.read(&mut bytes) {
+                let mut text = page.text.lock().unwrap_or_else(PoisonError::into_inner);
+                text.push_str(&String::from_utf8_lossy(&bytes[..count]));
+                drop(text);
+                page.grown.send_replace(());
+            }
+        })
+    }
+
+    async fn find<T>(&self, look: impl Fn(&str) -> Option<T>) -> T {
+        let mut grown = self.grown.subscribe();
+        loop {
+            if let Some(found) = look(&self.all()) {
+                return found;
+            }
+            grown.changed().await.expect("the page is there");
+        }
+    }
+}
+
+fn address_in(log: &str) -> Option<String> {
+    let line = log.lines().find(|line| line.contains("\"started\"") && line.ends_with('}'))?;
+    let entry: serde_json::Value = serde_json::from_str(line).expect("the log is JSON");
+    entry["address"].as_str().map(str::to_owned)
+}

@@ -1,0 +1,319 @@
+//! Events that come twice, answers that are lost, connections that break: one ticket, one answer, one card.
+
+use std::time::Duration;
+
+use deskbell::sandbox::stage::Platforms;
+use deskbell::sandbox::{Fault, MessageView, Spot};
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+
+use crate::harness::{Desk, Setup, patiently, see};
+
+const SLACK: Platforms = Platforms { slack: true, discord: false, slack_http: false };
+const DISCORD: Platforms = Platforms { slack: false, discord: true, slack_http: false };
+const POSTING: [(Platforms, &str); 2] = [(SLACK, "chat.postMessage"), (DISCORD, "POST /channels/{id}/messages")];
+/// Patience that a test can wait for.
+const HASTY: &str = "[timing]\ncall_timeout = \"1s\"\nlease = \"2s\"\n";
+
+impl Desk {
+    async fn on(platforms: Platforms, more: &'static str) -> Self {
+        Self::open_with(Setup { platforms, more, ..Setup::default() }).await
+    }
+
+    async fn tickets(&self) -> u64 {
+        self.store().counts().await.expect("counts").tickets
+    }
+
+    /// What the bot has said in a channel that stands there now, threads and all.
+    fn said_in(&self, channel: &str) -> Vec<MessageView> {
+        let view = see(&self.worlds()[0], "mia");
+        let channel = view.channels.into_iter().find(|known| known.name == channel).expect("it is there");
+        let all = channel.messages.into_iter().flat_map(|mut message| {
+            let thread = std::mem::take(&mut message.thread);
+            std::iter::once(message).chain(thread)
+        });
+        all.filter(|message| message.bot && !message.only_you).collect()
+    }
+
+    /// Exactly one ticket, one answer under the mention and one card.
+    async fn assert_once(&self, what: &str) {
+        let transcript = self.transcript(&self.worlds()[0]);
+        assert_eq!(self.tickets().await, 1, "{what}: one ticket\n{transcript}");
+        assert_eq!(self.said_in("sales").len(), 1, "{what}: one answer\n{transcript}");
+        assert_eq!(self.said_in("desk-triage").len(), 1, "{what}: one card\n{transcript}");
+    }
+
+    /// Waits until the sandboxes' journal makes it true.
+    async fn until(&self, what: &str, so: impl AsyncFn() -> bool) {
+        let (mut grown, mut changed) = (self.stage.journal.grown(), self.store().changed());
+        patiently(what, async {
+            loop {
+                grown.mark_unchanged();
+                changed.mark_unchanged();
+                if so().await {
+                    return;
+                }
+                tokio::select! {
+                    _ = grown.changed() => {}
+                    _ = changed.changed() => {}
+                }
+            }
+        })
+        .await;
+    }
+
+    /// Stops it and starts it again; a few seconds go by, as they always do.
+    async fn restart(&mut self) {
+        self.stop().await;
+        self.stage.clock.advance(Duration::from_secs(5));
+        self.start().await;
+    }
+
+    /// Lets time pass in steps, as often as tries may be repeated.
+    async fn pass_slowly(&self) {
+        for _ in 0..8 {
+            self.pass(Duration::from_secs(10)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_comes_twice_counts_once() {
+    for slack_http in [false, true] {
+        let desk = Desk::on(Platforms { slack_http, ..SLACK }, "").await;
+        let world = desk.slack();
+        world.inject(Fault::DeliverTwice { times: 3 });
+        let ask = desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+        let thread = Spot::thread("sales", &ask.id);
+        desk.say(&world, "jeff", &thread, "it is the blue one").await;
+        desk.say(&world, "mia", &thread, "@desk claim").await;
+        desk.pass_slowly().await;
+        assert_eq!(desk.tickets().await, 1);
+        let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
+        let records = desk.store().records(ticket.id).await.expect("records");
+        let blue = records.iter().filter(|record| record.text == "it is the blue one").count();
+        assert_eq!(blue, 1, "{records:#?}");
+        let transcript = desk.transcript(&world);
+        // The card, and the follow-up under it; the answer, and that somebody has it.
+        assert_eq!(desk.said_in("desk-triage").len(), 2, "{transcript}");
+        assert_eq!(desk.said_in("sales").len(), 2, "{transcript}");
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_socket_that_drops_before_the_acknowledgement_loses_nothing() {
+    let desk = Desk::on(SLACK, "").await;
+    let world = desk.slack();
+    for (text, at) in [("@desk one", 1), ("@desk two", 2), ("@desk three", 3)] {
+        let who = ["jeff", "ana", "sam"][at - 1];
+        world.say(who, &Spot::channel("sales"), text, None).await.expect("said");
+        world.inject(Fault::DropSockets);
+        patiently("it connects again", world.connected()).await;
+        desk.settle().await;
+        assert_eq!(desk.tickets().await, at as u64, "{}", desk.transcript(&world));
+    }
+    assert_eq!(desk.said_in("desk-triage").len(), 3);
+    // The library calls a broken connection an error; the program's log leaves it out.
+    let errors = desk.end_with_errors().await;
+    assert!(errors.iter().all(|error| error.contains("slack_wss_client_id")), "{errors:?}");
+}
+
+#[tokio::test]
+async fn what_is_said_while_nobody_is_connected_is_heard_afterwards() {
+    let mut desk = Desk::on(SLACK, "").await;
+    let world = desk.slack();
+    desk.stop().await;
+    world.say("jeff", &Spot::channel("sales"), "@desk the printer is jammed", None).await.expect("said");
+    desk.start().await;
+    desk.settle().await;
+    desk.assert_once("after a stop").await;
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn when_slack_asks_to_reconnect_it_goes_on() {
+    let desk = Desk::on(SLACK, "").await;
+    let world = desk.slack();
+    world.inject(Fault::AskReconnect);
+    desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+    desk.until("a second socket is opened", async || {
+        desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "connected").count() >= 2
+    })
+    .await;
+    desk.settle().await;
+    desk.assert_once("asked to reconnect").await;
+    desk.ask(&world, "ana", "@desk the door is stuck").await;
+    assert_eq!(desk.tickets().await, 2);
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_broken_gateway_connection_is_resumed_or_caught_up() {
+    for fault in [Fault::DropSockets, Fault::AskReconnect] {
+        let mut desk = Desk::on(DISCORD, "").await;
+        let world = desk.discord();
+        world.inject(fault.clone());
+        world.say("jeff", &Spot::channel("sales"), "@desk the printer is jammed", None).await.expect("said");
+        patiently("it connects again", world.connected()).await;
+        desk.until("it is answered", async || {
+            desk.said_in("sales").len() == 1 && desk.said_in("desk-triage").len() == 1
+        })
+        .await;
+        world.say("ana", &Spot::channel("sales"), "@desk the door is stuck", None).await.expect("said");
+        desk.until("it goes on", async || desk.said_in("sales").len() == 2 && desk.said_in("desk-triage").len() == 2)
+            .await;
+        assert_eq!(desk.tickets().await, 2, "{fault:?}");
+        assert_eq!(world.faults_seen(), Vec::<String>::new());
+        desk.stop().await;
+        desk.stage.close().await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_found_not_repeated() {
+    for (platforms, method) in POSTING {
+        let desk = Desk::on(platforms, "").await;
+        let world = desk.worlds()[0].clone();
+        world.inject(Fault::LoseAnswer { method: method.to_owned(), times: 2 });
+        desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+        desk.pass_slowly().await;
+        desk.assert_once(method).await;
+        // What was found is known: the card is changed, not posted anew.
+        desk.press(&world, "mia", "desk-triage", "Take it").await;
+        desk.pass_slowly().await;
+        assert_eq!(desk.said_in("desk-triage").len(), 1, "{}", desk.transcript(&world));
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_fails_for_a_while_is_delivered_later_and_once() {
+    for (platforms, method) in POSTING {
+        let mut desk = Desk::on(platforms, "").await;
+        let world = desk.worlds()[0].clone();
+        world.inject(Fault::Fail { method: method.to_owned(), status: 500, times: 4 });
+        desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+        assert_eq!(desk.said_in("sales").len() + desk.said_in("desk-triage").len(), 0, "nothing stands yet");
+        desk.pass_slowly().await;
+        desk.assert_once(method).await;
+        desk.expect_refusals(4);
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_is_given_up_and_made_again() {
+    for (platforms, method) in POSTING {
+        let mut desk = Desk::on(platforms, HASTY).await;
+        let world = desk.worlds()[0].clone();
+        world.inject(Fault::Hang { method: method.to_owned(), times: 2 });
+        desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+        desk.pass_slowly().await;
+        desk.assert_once(method).await;
+        desk.expect_refusals(2);
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn stopped_and_started_again_it_keeps_its_tickets_and_works_on() {
+    for platforms in [SLACK, Platforms { slack_http: true, ..SLACK }, DISCORD] {
+        let mut desk = Desk::on(platforms, "").await;
+        let world = desk.worlds()[0].clone();
+        let ask = desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+        desk.restart().await;
+        desk.assert_once("after a restart").await;
+        let thread = Spot::thread("sales", &ask.id);
+        desk.say(&world, "jeff", &thread, "it is the blue one").await;
+        desk.press(&world, "mia", "desk-triage", "Take it").await;
+        desk.restart().await;
+        desk.press(&world, "mia", "desk-triage", "Reply to requester").await;
+        desk.fill(&world, "mia", "Use the red one.").await;
+        desk.say(&world, "mia", &thread, "@desk resolve moved to the red one").await;
+        desk.ask(&world, "ana", "@desk the door is stuck").await;
+        let tickets = desk.store().tickets(None, 10).await.expect("tickets");
+        let all: Vec<_> = tickets.iter().map(|ticket| (ticket.key.to_string(), ticket.status.name())).collect();
+        assert_eq!(all, [("IT-1002".to_owned(), "new"), ("IT-1001".to_owned(), "resolved")]);
+        let transcript = desk.transcript(&world);
+        assert!(transcript.contains("Use the red one."), "{transcript}");
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn by_signed_http_the_whole_job_is_done() {
+    let desk = Desk::on(Platforms { slack_http: true, ..SLACK }, "").await;
+    let world = desk.slack();
+    let ask = desk.ask(&world, "jeff", "@desk printer on 3 prints blank pages").await;
+    let thread = Spot::thread("sales", &ask.id);
+    desk.press(&world, "mia", "desk-triage", "Take it").await;
+    desk.press(&world, "mia", "desk-triage", "Reply to requester").await;
+    desk.fill(&world, "mia", "I've moved you to the printer next door.").await;
+    desk.say(&world, "jeff", &thread, "thanks, works!").await;
+    desk.command(&world, "mia", "show IT-1001").await;
+    assert!(desk.last_private(&world, "mia").contains("IT-1001"), "{}", desk.last_private(&world, "mia"));
+    desk.say(&world, "mia", &thread, "@desk resolve moved").await;
+    let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
+    assert_eq!(ticket.status.name(), "resolved");
+    assert!(desk.transcript(&world).contains("I've moved you to the printer next door."));
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn what_is_not_signed_by_slack_now_opens_nothing() {
+    let desk = Desk::on(Platforms { slack_http: true, ..SLACK }, "").await;
+    let stage = &desk.stage;
+    let body = serde_json::json!({
+        "type": "event_callback", "team_id": stage.slack.team_id(), "event_id": "Ev1", "event_time": 1,
+        "authorizations": [{"team_id": stage.slack.team_id(), "user_id": stage.slack.bot_user_id(), "is_bot": true}],
+        "event": {"type": "message", "channel": stage.slack.channel_id("sales"), "channel_type": "channel",
+            "user": stage.slack.person_id("jeff"), "ts": "1772442000.000100", "event_ts": "1772442000.000100",
+            "text": format!("<@{}> the printer is jammed", stage.slack.bot_user_id())},
+    })
+    .to_string();
+    let now = stage.clock.now().as_second();
+    let secret = stage.slack.signing_secret();
+    let cases = [
+        ("right, but for another body", now, sign(&secret, now, "another"), 401),
+        ("by another secret", now, sign("guess", now, &body), 401),
+        ("unsigned", now, String::new(), 401),
+        ("stale", now - 301, sign(&secret, now - 301, &body), 401),
+        ("of another time", now, sign(&secret, now - 10, &body), 401),
+        ("right", now, sign(&secret, now, &body), 200),
+    ];
+    for (what, stamp, signature, expected) in cases {
+        for path in ["events", "interactions", "commands"] {
+            if expected == 200 && path != "events" {
+                continue;
+            }
+            let request = reqwest::Client::builder().no_proxy().build().expect("a client");
+            let answer = request
+                .post(format!("http://{}/slack/{path}", desk.app().address()))
+                .header("content-type", "application/json")
+                .header("x-slack-request-timestamp", stamp)
+                .header("x-slack-signature", &signature)
+                .body(body.clone())
+                .send()
+                .await
+                .expect("an answer");
+            assert_eq!(answer.status().as_u16(), expected, "{what}, to {path}");
+        }
+        desk.settle().await;
+        // The last one shows that only the signature was wrong with the others.
+        assert_eq!(desk.tickets().await, u64::from(expected == 200), "{what}");
+    }
+    end_quietly(desk).await;
+}
+
+/// The message was never said, so that answering under it is refused.
+async fn end_quietly(mut desk: Desk) {
+    desk.stop().await;
+    desk.stage.close().await;
+}
+
+fn sign(secret: &str, stamp: i64, body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key does");
+    mac.update(format!("v0:{stamp}:{body}").as_bytes());
+    format!("v0={}", hex::encode(mac.finalize().into_bytes()))
+}
