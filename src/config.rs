@@ -166,8 +166,6 @@ pub struct IntakeConfig {
 pub struct TimingConfig {
     /// `call_timeout`: how long one call to a platform may take.
     pub call_timeout: Duration,
-    /// `lease`: how long a worker owns an effect; longer than `call_timeout`.
-    pub lease: Duration,
     /// `retry_limit`: how long a temporary failure holds what comes after it.
     pub retry_limit: Duration,
 }
@@ -184,8 +182,6 @@ pub struct LogConfig {
 /// `[privacy]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrivacyConfig {
-    /// `keep_deleted_days`: how long deleted words stay on record; 0 for not at all.
-    pub keep_deleted_days: u32,
     /// `keep_keys_days`: how long is remembered which events were handled.
     pub keep_keys_days: u32,
 }
@@ -357,11 +353,7 @@ impl Default for IntakeConfig {
 
 impl Default for TimingConfig {
     fn default() -> Self {
-        Self {
-            call_timeout: Duration::from_secs(10),
-            lease: Duration::from_secs(15),
-            retry_limit: Duration::from_secs(15 * 60),
-        }
+        Self { call_timeout: Duration::from_secs(10), retry_limit: Duration::from_secs(15 * 60) }
     }
 }
 
@@ -373,7 +365,7 @@ impl Default for LogConfig {
 
 impl Default for PrivacyConfig {
     fn default() -> Self {
-        Self { keep_deleted_days: 0, keep_keys_days: 30 }
+        Self { keep_keys_days: 30 }
     }
 }
 

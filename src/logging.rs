@@ -196,6 +196,10 @@ fn is_within_ceiling(metadata: &Metadata<'_>, named: &str) -> bool {
     {
         return false;
     }
+    if target == "serenity::gateway::bridge::shard_runner" && *metadata.level() > LevelFilter::ERROR {
+        // It warns of every close, and closes are ordinary.
+        return false;
+    }
     let krate = target.split("::").next().unwrap_or_default();
     let ceiling = if !QUIET.contains(&krate) {
         LevelFilter::TRACE

@@ -94,9 +94,11 @@ CREATE TABLE standing (
     tenant        TEXT    NOT NULL,
     channel       TEXT    NOT NULL,
     message       TEXT    NOT NULL,
+    mirrors_json  TEXT,
     UNIQUE (platform, tenant, channel, message)
 ) STRICT;
 
+CREATE INDEX standing_mirrors ON standing (mirrors_json) WHERE mirrors_json IS NOT NULL;
 CREATE INDEX standing_by_ticket ON standing (ticket_id, id);
 CREATE UNIQUE INDEX standing_cards ON standing (ticket_id, platform, tenant, place_channel) WHERE card = 1;
 

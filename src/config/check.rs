@@ -175,15 +175,10 @@ impl Check {
 
     fn timing(&mut self, raw: &raw::Timing) -> TimingConfig {
         let default = TimingConfig::default();
-        let timing = TimingConfig {
+        TimingConfig {
             call_timeout: self.positive("timing.call_timeout", raw.call_timeout.as_deref(), default.call_timeout),
-            lease: self.positive("timing.lease", raw.lease.as_deref(), default.lease),
             retry_limit: self.duration("timing.retry_limit", raw.retry_limit.as_deref(), default.retry_limit),
-        };
-        if timing.lease <= timing.call_timeout {
-            self.say("timing.lease must be longer than timing.call_timeout: a call must end while its worker owns it.");
         }
-        timing
     }
 
     fn log(&mut self, raw: raw::Log) -> LogConfig {
@@ -213,7 +208,7 @@ impl Check {
                  forgotten would be handled twice."
             ));
         }
-        PrivacyConfig { keep_deleted_days: raw.keep_deleted_days.unwrap_or(default.keep_deleted_days), keep_keys_days }
+        PrivacyConfig { keep_keys_days }
     }
 
     fn people(&mut self, raw: Vec<raw::LinkedPeople>) -> Vec<LinkedPerson> {

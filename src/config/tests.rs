@@ -90,8 +90,6 @@ fn everything_wrong_is_said_at_once_by_its_name() {
         key_prefix = "I"
         [intake]
         burst_window = "2"
-        [timing]
-        lease = "5s"
         [privacy]
         keep_keys_days = 14
         [[people]]
@@ -112,7 +110,6 @@ fn everything_wrong_is_said_at_once_by_its_name() {
         "desk.auto_close_days must be a whole number",
         "desk.key_prefix",
         "intake.burst_window: a duration is",
-        "timing.lease must be longer",
         "privacy.keep_keys_days",
         "people (number 1).nick is not a setting",
         "people (number 1).accounts must join two",

@@ -93,12 +93,14 @@ pub fn parse(words: &str, mentions: &[Person], place: Where) -> Parsed {
         "reply" => command(ticket, Verb::Reply(rest)),
         "assign" => match mentions {
             [person] if rest == format!("@{}", person.name) => command(ticket, Verb::Assign(person.clone())),
-            _ if rest.split_whitespace().count() <= 2 || place == Where::Slash => Parsed::Malformed("assign @name"),
+            _ if rest.split_whitespace().count() <= 2 || place == Where::Slash => {
+                Parsed::Malformed("assign @name, with the name picked from the list that opens after the @")
+            }
             _ => Parsed::Words,
         },
         "priority" => match rest.parse() {
             Ok(priority) => command(ticket, Verb::Priority(priority)),
-            Err(_) if rest.is_empty() => Parsed::Malformed("priority P1 (or P2, P3, P4)"),
+            Err(_) if rest.split_whitespace().count() <= 1 => Parsed::Malformed("priority P1 (or P2, P3, P4)"),
             Err(_) => Parsed::Words,
         },
         _ => Parsed::Words,

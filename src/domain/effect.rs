@@ -31,6 +31,9 @@ pub enum EffectKind {
         /// Who wants to know whether it was delivered.
         #[serde(default)]
         awaited: Option<Awaited>,
+        /// The message whose words it shows: if those change or go, it does too.
+        #[serde(default)]
+        mirrors: Option<MessageRef>,
         /// The name of a thread that may have to be started for it (people's words).
         #[serde(default)]
         thread_title: Option<String>,
@@ -41,6 +44,14 @@ pub enum EffectKind {
     ShowCard {
         /// The triage channel.
         channel: Place,
+    },
+    /// Make what shows the words of a message under the ticket's card in this triage channel show them as they are now,
+    /// or nothing if they are gone.
+    RefreshMirror {
+        /// The triage channel.
+        channel: Place,
+        /// The message.
+        of: MessageRef,
     },
     /// Delete a message of the bot.
     Remove {
@@ -85,6 +96,7 @@ impl EffectKind {
         match self {
             Self::Post { .. } => "post",
             Self::ShowCard { .. } => "show_card",
+            Self::RefreshMirror { .. } => "refresh_mirror",
             Self::Remove { .. } => "remove",
             Self::Whisper { .. } => "whisper",
             Self::Hint { .. } => "hint",
@@ -98,6 +110,7 @@ impl EffectKind {
         match self {
             Self::Post { to: Destination::Place(place) | Destination::UnderCard(place), .. }
             | Self::ShowCard { channel: place }
+            | Self::RefreshMirror { channel: place, .. }
             | Self::Hint { place, .. }
             | Self::ReadThread { place, .. } => place.platform(),
             Self::Remove { message } => message.tenant.platform,
@@ -161,7 +174,7 @@ impl Effect {
             EffectKind::Post { urgency, .. } => *urgency,
             EffectKind::Whisper { .. } | EffectKind::Hint { .. } => Lane::Answer,
             EffectKind::ShowCard { .. } => Lane::Card,
-            EffectKind::Remove { .. } | EffectKind::ReadThread { .. } => Lane::Note,
+            EffectKind::RefreshMirror { .. } | EffectKind::Remove { .. } | EffectKind::ReadThread { .. } => Lane::Note,
         }
     }
 
@@ -171,7 +184,9 @@ impl Effect {
         let ticket = self.ticket.map_or_else(String::new, |ticket| ticket.0.to_string());
         match &self.what {
             EffectKind::Post { to: Destination::Place(place), .. } => at(place),
-            EffectKind::Post { to: Destination::UnderCard(channel), .. } | EffectKind::ShowCard { channel } => {
+            EffectKind::Post { to: Destination::UnderCard(channel), .. }
+            | EffectKind::ShowCard { channel }
+            | EffectKind::RefreshMirror { channel, .. } => {
                 format!("card:{ticket}:{}:{}", channel.platform(), channel.channel())
             }
             EffectKind::Remove { message } => {

@@ -204,21 +204,24 @@ pub fn card(ticket: &Ticket, assignee_here: Option<&PersonRef>) -> Message {
         where_from.push(said("in private"));
     } else {
         where_from.push(said("in "));
-        where_from.push(Span::In { place: ticket.origin.clone(), label: "a channel".to_owned() });
-        where_from.push(said(" · "));
-        let label = match ticket.origin.platform() {
-            PlatformName::Slack => "open in Slack",
-            PlatformName::Discord => "open in Discord",
+        let (there, label) = match ticket.origin.platform() {
+            PlatformName::Slack => ("a Slack channel", "open in Slack"),
+            PlatformName::Discord => ("a Discord channel", "open in Discord"),
         };
+        where_from.push(Span::In { place: ticket.origin.clone(), label: there.to_owned() });
+        where_from.push(said(" · "));
         where_from.push(Span::Link { to: ticket.origin_message.clone(), label: label.to_owned() });
     }
     let mut state = vec![said(status(&ticket.status)), said(" · ")];
+    let open = ticket.status.is_open();
     match (&ticket.assignee, assignee_here) {
-        (Some(_), Some(account)) => state.extend([Span::Ping(account.clone()), said(" has it")]),
-        (Some(agent), None) => state.extend([quoted(&agent.name), said(" has it")]),
-        (None, _) => state.push(said("nobody yet")),
+        (Some(_), Some(account)) if open => state.extend([Span::Ping(account.clone()), said(" has it · ")]),
+        (Some(agent), _) if open => state.extend([quoted(&agent.name), said(" has it · ")]),
+        (Some(agent), _) => state.extend([quoted(&agent.name), said(" had it · ")]),
+        (None, _) if open => state.push(said("nobody yet · ")),
+        (None, _) => {}
     }
-    state.extend([said(format!(" · {} · ", ticket.priority)), Span::Ago(ticket.opened_at)]);
+    state.extend([said(format!("{} · ", ticket.priority)), Span::Ago(ticket.opened_at)]);
     if let Some(before) = &ticket.follows {
         state.push(said(format!(" · follows {before}")));
     }
@@ -289,16 +292,26 @@ pub fn mirrored(ticket: &Ticket, author: &Person, text: &str, voice: Voice, ping
     }
 }
 
+/// The same once the author has changed the words: nobody is pinged again.
+#[must_use]
+pub fn mirrored_again(ticket: &Ticket, author: &Person, text: &str, voice: Voice) -> Message {
+    let mut message = mirrored(ticket, author, text, voice, None);
+    if let Some(line) = message.lines.last_mut() {
+        line.0.push(said(" (edited)"));
+    }
+    message
+}
+
 /// An agent's reply has reached the requester: shown under the card.
 #[must_use]
 pub fn reply_sent(by: &Person, to: &Person, text: &str) -> Message {
     Message::new([Line(vec![quoted(first_name(by)), said(" to "), quoted(first_name(to)), said(": "), quoted(text)])])
 }
 
-/// Something did not reach the requester.
+/// Something did not reach the requester: an agent's words (`text`), or a notice of how it stands.
 #[must_use]
 pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>) -> Message {
-    let mut line = vec![said("Not delivered: ")];
+    let mut line = vec![said(if text.is_some() { "Not delivered: " } else { "I couldn't tell them how it stands: " })];
     match reason {
         Undeliverable::DirectClosed => {
             line.extend([quoted(first_name(&ticket.requester)), said("'s direct messages are closed.")]);
@@ -327,12 +340,6 @@ pub fn read_back(count: usize, truncated: bool) -> Message {
     let what = if count == 1 { "1 earlier message".to_owned() } else { format!("{count} earlier messages") };
     let more = if truncated { " (there are older ones in the thread)" } else { "" };
     Message::said(format!("{what} of that thread on record, too{more}: press More…, then Show."))
-}
-
-/// What the requester changed.
-#[must_use]
-pub fn changed_words(author: &Person, text: &str) -> Message {
-    Message::new([Line(vec![quoted(first_name(author)), said(" changed that to: "), quoted(text)])])
 }
 
 /// What happened to a ticket, for the desk.
@@ -587,10 +594,14 @@ pub fn details_added(ticket: &Ticket) -> Message {
 #[must_use]
 pub fn done(ticket: &Ticket) -> Message {
     let mut line = vec![said(format!("Done: {} is {}", ticket.key, status(&ticket.status)))];
-    match &ticket.assignee {
-        Some(agent) => line.extend([said(" and with "), quoted(first_name(agent)), said(".")]),
-        None => line.push(said(".")),
+    if ticket.status.is_open() {
+        line.push(said(format!(", {}", ticket.priority)));
+        match &ticket.assignee {
+            Some(agent) => line.extend([said(", with "), quoted(first_name(agent))]),
+            None => line.push(said(", with nobody yet")),
+        }
     }
+    line.push(said("."));
     Message::new([Line(line)])
 }
 

@@ -133,6 +133,10 @@ impl Dispatcher {
     /// Lays out an effect with every address known. `None`: it was settled here, since there is nowhere to deliver it.
     async fn address(&self, queued: &Queued) -> Result<Option<Act>, StoreError> {
         let act = match &queued.effect.what {
+            EffectKind::Post { mirrors: Some(of), .. } if self.are_words_gone(of).await? => {
+                self.end(queued, Settlement::Done(Vec::new())).await?;
+                return Ok(None);
+            }
             EffectKind::Post { to: Destination::Place(to), message, thread_title, .. } => {
                 Act::Post { to: to.clone(), message: message.clone(), thread_title: thread_title.clone() }
             }
@@ -163,6 +167,13 @@ impl Dispatcher {
                     None => Act::Post { to: channel.clone(), message, thread_title: None },
                 }
             }
+            EffectKind::RefreshMirror { channel, of } => match self.refreshed(channel, of).await? {
+                Some(act) => act,
+                None => {
+                    self.end(queued, Settlement::Done(Vec::new())).await?;
+                    return Ok(None);
+                }
+            },
             EffectKind::Remove { message } => Act::Remove { message: message.clone() },
             EffectKind::Whisper { to, near, via, message } => {
                 Act::Whisper { to: to.clone(), near: near.clone(), via: via.clone(), message: message.clone() }
@@ -175,6 +186,29 @@ impl Dispatcher {
             }
         };
         Ok(Some(act))
+    }
+
+    /// Whether the words of a message were deleted: then nothing shows them any more.
+    async fn are_words_gone(&self, of: &MessageRef) -> Result<bool, StoreError> {
+        Ok(self.store.record(of).await?.is_some_and(|record| record.deleted_at.is_some()))
+    }
+
+    /// What makes a mirrored message as it should be: its words as they are now, or none.
+    async fn refreshed(&self, channel: &Place, of: &MessageRef) -> Result<Option<Act>, StoreError> {
+        let Some(shown) = self.mirrors_in(channel, of).await?.pop() else { return Ok(None) };
+        let Some(record) = self.store.record(of).await? else { return Ok(None) };
+        let Some(ticket) = self.store.ticket(record.ticket).await? else { return Ok(None) };
+        if record.deleted_at.is_some() {
+            return Ok(Some(Act::Remove { message: shown.message }));
+        }
+        let to = text::mirrored_again(&ticket, &record.author, &record.text, record.voice);
+        Ok(Some(Act::Update { place: shown.place, message: shown.message, to }))
+    }
+
+    async fn mirrors_in(&self, channel: &Place, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
+        let here =
+            |shown: &Standing| shown.place.tenant == channel.tenant && shown.place.channel() == channel.channel();
+        Ok(self.store.mirrors(of).await?.into_iter().filter(here).collect())
     }
 
     async fn card(&self, queued: &Queued, channel: &Place) -> Result<Option<Standing>, StoreError> {
@@ -237,23 +271,33 @@ impl Dispatcher {
             Ok(Receipt::Posted(message)) => {
                 self.tell(queued, Ok(message.clone())).await?;
                 tracing::debug!("posted");
-                Ok(Settlement::Done(standing(queued, delivery, message)))
+                Ok(Settlement::Done(standing(queued, delivery, message).into_iter().collect()))
+            }
+            Ok(Receipt::PostedInParts(parts)) => {
+                if let Some(last) = parts.last() {
+                    self.tell(queued, Ok(last.clone())).await?;
+                }
+                let stand = parts.into_iter().filter_map(|part| standing(queued, delivery, part));
+                Ok(Settlement::Done(stand.collect()))
             }
             Ok(Receipt::PostedBriefly(message, how_long)) => {
                 self.remove_later(queued, message, now + signed(how_long)).await?;
-                Ok(Settlement::Done(None))
+                Ok(Settlement::Done(Vec::new()))
             }
             Ok(Receipt::Changed) => match &queued.effect.what {
-                EffectKind::Remove { message } => Ok(Settlement::Removed(message.clone())),
-                _ => Ok(Settlement::Done(None)),
+                EffectKind::Remove { message } => Ok(Settlement::Removed(vec![message.clone()])),
+                EffectKind::RefreshMirror { channel, of } => {
+                    self.remove_other_parts(queued, delivery, channel, of).await
+                }
+                _ => Ok(Settlement::Done(Vec::new())),
             },
-            Ok(Receipt::Whispered) => Ok(Settlement::Done(None)),
+            Ok(Receipt::Whispered) => Ok(Settlement::Done(Vec::new())),
             Ok(Receipt::Read(messages, truncated)) => {
                 if let Some(ticket) = queued.effect.ticket {
                     let what = EventKind::ThreadRead { ticket, messages, truncated };
                     self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: now, what }).await?;
                 }
-                Ok(Settlement::Done(None))
+                Ok(Settlement::Done(Vec::new()))
             }
             Err(DeliveryError::RateLimited { retry_after, global }) => {
                 let until = now + signed(retry_after);
@@ -269,6 +313,31 @@ impl Dispatcher {
                 Ok(Settlement::Failed(reason))
             }
         }
+    }
+
+    /// A mirrored message that stood in several parts: what was just refreshed or removed is the last, the others go.
+    async fn remove_other_parts(
+        &self,
+        queued: &Queued,
+        delivery: &Delivery,
+        channel: &Place,
+        of: &MessageRef,
+    ) -> Result<Settlement, StoreError> {
+        let mut gone = Vec::new();
+        for shown in self.mirrors_in(channel, of).await? {
+            match &delivery.act {
+                Act::Update { message, .. } if *message == shown.message => continue,
+                Act::Remove { message } if *message == shown.message => {}
+                _ => {
+                    let act = Act::Remove { message: shown.message.clone() };
+                    if let Err(error) = self.platform.deliver(&Delivery { act, ..delivery.clone() }).await {
+                        return Ok(self.again(queued, None, false, &error.to_string()));
+                    }
+                }
+            }
+            gone.push(shown.message);
+        }
+        Ok(Settlement::Removed(gone))
     }
 
     /// Lets the one who waits for this delivery know how it ended.
@@ -318,12 +387,16 @@ impl Dispatcher {
 fn standing(queued: &Queued, delivery: &Delivery, message: MessageRef) -> Option<Standing> {
     let ticket = queued.effect.ticket?;
     let card = matches!(queued.effect.what, EffectKind::ShowCard { .. });
+    let mirrors = match &queued.effect.what {
+        EffectKind::Post { mirrors, .. } => mirrors.clone(),
+        _ => None,
+    };
     let place = match &delivery.act {
         Act::Post { to, .. } => to.clone(),
         Act::Update { place, .. } => place.clone(),
         Act::Remove { .. } | Act::Whisper { .. } | Act::Hint { .. } | Act::ReadThread { .. } => return None,
     };
-    Some(Standing { ticket, card, place, message })
+    Some(Standing { ticket, card, place, message, mirrors })
 }
 
 /// Whether a message to be edited is older than Discord's lower limit allows to edit freely (its id tells its age).

@@ -146,6 +146,8 @@ pub enum Act {
 pub enum Receipt {
     /// The message stands there.
     Posted(MessageRef),
+    /// It stands there in parts, since it was too long for one; the last carries its controls.
+    PostedInParts(Vec<MessageRef>),
     /// The message stands there, and is to be removed after this time.
     PostedBriefly(MessageRef, Duration),
     /// It looks as wanted, or is gone as wanted.

@@ -27,7 +27,7 @@ const TIPS: [&str; 4] = [
     "Be Jeff on Slack: in #sales write \"@desk printer on 3 prints blank pages\". The answer comes in the thread.",
     "Be Mia on Discord: in #desk-triage press Take it on the card. Jeff sees it at once, on the other platform.",
     "Be Ana: open the direct conversation with Desk and write \"I think I clicked on something bad\". Nothing of it shows in public.",
-    "As Mia, write under the card (a note), then Reply to requester, then More… and Resolve….",
+    "As Mia, write under the card (a note), then press Reply to requester, then More… and there Resolve….",
 ];
 
 /// Runs the sandbox as the command line says.

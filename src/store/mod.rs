@@ -62,6 +62,18 @@ pub trait Store: Send + Sync {
     /// If the database is away.
     async fn standing(&self, ticket: TicketId) -> Result<Vec<Standing>, StoreError>;
 
+    /// The messages of the bot that show the words of this message.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn mirrors(&self, of: &MessageRef) -> Result<Vec<Standing>, StoreError>;
+
+    /// What is on record of a message.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn record(&self, message: &MessageRef) -> Result<Option<Record>, StoreError>;
+
     /// A ticket by its number.
     ///
     /// # Errors
@@ -199,8 +211,8 @@ pub struct Queued {
 /// How a delivery ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Settlement {
-    /// It was delivered; the bot's message that stands there now, if one does.
-    Done(Option<Standing>),
+    /// It was delivered; the bot's messages that stand there now.
+    Done(Vec<Standing>),
     /// It can never be delivered.
     Failed(Undeliverable),
     /// It is to be tried again.
@@ -214,8 +226,8 @@ pub enum Settlement {
         /// What went wrong, for operators; no texts, no secrets.
         error: String,
     },
-    /// A message that was removed: it stands no more.
-    Removed(MessageRef),
+    /// It was delivered, and these messages of the bot stand no more.
+    Removed(Vec<MessageRef>),
 }
 
 /// Numbers for operators.

@@ -11,16 +11,16 @@ async fn a_ticket_is_worked_by_commands_alone() {
         let world = desk.worlds()[index].clone();
         desk.ask(&world, "jeff", "@desk printer smokes").await;
         for (command, told) in [
-            ("claim IT-1001", "Done: IT-1001 is in progress and with Mia."),
+            ("claim IT-1001", "Done: IT-1001 is in progress, P3, with Mia."),
             ("claim IT-1001", "IT-1001 is yours already."),
-            ("priority P1 IT-1001", "Done: IT-1001 is in progress and with Mia."),
-            ("pending IT-1001 waiting for a fuser", "Done: IT-1001 is pending and with Mia."),
+            ("priority P1 IT-1001", "Done: IT-1001 is in progress, P1, with Mia."),
+            ("pending IT-1001 waiting for a fuser", "Done: IT-1001 is pending, P1, with Mia."),
             ("reply IT-1001 it comes tomorrow", "On its way to Jeff. It shows under the card as soon as it is there."),
-            ("release IT-1001", "Done: IT-1001 is new."),
+            ("release IT-1001", "Done: IT-1001 is new, P1, with nobody yet."),
             ("release IT-1001", "Nobody has IT-1001, so there is nothing to release."),
-            ("assign @omar IT-1001", "Done: IT-1001 is in progress and with Omar."),
-            ("resolve IT-1001 new fuser", "Done: IT-1001 is resolved and with Omar."),
-            ("reopen IT-1001", "Done: IT-1001 is in progress and with Omar."),
+            ("assign @omar IT-1001", "Done: IT-1001 is in progress, P1, with Omar."),
+            ("resolve IT-1001 new fuser", "Done: IT-1001 is resolved."),
+            ("reopen IT-1001", "Done: IT-1001 is in progress, P1, with Omar."),
         ] {
             desk.command(&world, "mia", command).await;
             assert_eq!(desk.last_private(&world, "mia"), told, "{} {command}", world.platform());
@@ -74,6 +74,7 @@ async fn slack_takes_free_words_after_the_command_and_says_what_it_understands()
         ("frobnicate", "I don't know that one."),
         ("resolve IT-1", "Nearly: write it as"),
         ("priority IT-1", "Nearly: write it as"),
+        ("priority P9 IT-1", "Nearly: write it as"),
     ] {
         desk.command(&slack, "mia", words).await;
         let last = desk.last_private(&slack, "mia");
@@ -92,7 +93,7 @@ async fn discord_takes_commands_inside_a_thread_without_a_key() {
     let ask = desk.ask(&discord, "jeff", "@desk printer smokes").await;
     discord.command("mia", &Spot::thread("sales", &ask.id), "claim").await.expect("given");
     desk.settle().await;
-    assert_eq!(desk.last_private(&discord, "mia"), "Done: IT-1001 is in progress and with Mia.");
+    assert_eq!(desk.last_private(&discord, "mia"), "Done: IT-1001 is in progress, P3, with Mia.");
     desk.end().await;
 }
 

@@ -13,7 +13,7 @@ const SLACK: Platforms = Platforms { slack: true, discord: false, slack_http: fa
 const DISCORD: Platforms = Platforms { slack: false, discord: true, slack_http: false };
 const POSTING: [(Platforms, &str); 2] = [(SLACK, "chat.postMessage"), (DISCORD, "POST /channels/{id}/messages")];
 /// Patience that a test can wait for.
-const HASTY: &str = "[timing]\ncall_timeout = \"1s\"\nlease = \"2s\"\n";
+const HASTY: &str = "[timing]\ncall_timeout = \"1s\"\n";
 
 impl Desk {
     async fn on(platforms: Platforms, more: &'static str) -> Self {

@@ -203,6 +203,11 @@ fn held_against_slack(folder: &Path, traffic: &[Passage]) -> Vec<Finding> {
         match name.as_str() {
             "chat.postMessage" => api.check_named("ChatPostMessageArguments", name, body, &mut findings),
             "chat.update" => like_posting(&mut api, name, body, &["ts"], &[], &mut findings),
+            "chat.delete" => {
+                // Not described in the file; its documentation asks for just these two, and `as_user` is for user tokens.
+                let keys: Vec<&str> = body.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+                assert_eq!(keys, ["channel", "ts"], "chat.delete");
+            }
             "chat.postEphemeral" => like_posting(&mut api, name, body, &["user"], &[], &mut findings),
             "response_url" => {
                 let own = ["response_type", "replace_original", "delete_original"];

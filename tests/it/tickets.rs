@@ -46,7 +46,7 @@ async fn a_mention_is_answered_claimed_and_resolved() {
          └ Mia Wong: @Desk resolve moved to RICOH-3B, fuser ordered
          └ Desk: IT-1001 is resolved: moved to RICOH-3B, fuser ordered ⏎ Not right? Just write here.
         #desk-triage
-         Desk: IT-1001  printer on 3 prints blank pages, meeting at 11 ⏎ Jeff Park in #sales · open ⏎ resolved · @Mia Wong has it · P3 · (age) ⏎ Resolved: moved to RICOH-3B, fuser ordered [More…]
+         Desk: IT-1001  printer on 3 prints blank pages, meeting at 11 ⏎ Jeff Park in #sales · open ⏎ resolved · Mia Wong had it · P3 · (age) ⏎ Resolved: moved to RICOH-3B, fuser ordered [More…]
          └ Desk: Jeff: it's the big Ricoh [Reply to requester]
          └ Desk: Mia to Jeff: I've moved you to the printer next door: RICOH-3B.
          └ Desk: Jeff: @Mia Wong thanks, works! [Reply to requester] (pings mia)
@@ -131,7 +131,7 @@ async fn what_is_resolved_is_closed_after_days_and_then_starts_a_linked_one() {
          └ Jeff Park: it smokes again
          └ Desk: Noted as IT-1002, following on from IT-1001. The desk has it, and answers here. [Add details] [Cancel] [Desk…]
         #desk-triage
-         Desk: IT-1001  printer smokes ⏎ Jeff Park in #sales · open ⏎ closed · nobody yet · P3 · (age) ⏎ Resolved: fuser changed [More…]
+         Desk: IT-1001  printer smokes ⏎ Jeff Park in #sales · open ⏎ closed · P3 · (age) ⏎ Resolved: fuser changed [More…]
          └ Desk: Jeff: thanks [Reply to requester]
          Desk: IT-1002  it smokes again ⏎ Jeff Park in #sales · open ⏎ new · nobody yet · P3 · (age) · follows IT-1001 [Take it] [Not a request] [More…]
     "#]].assert_eq(&transcript);
@@ -184,7 +184,7 @@ async fn a_request_on_one_platform_is_worked_on_the_other() {
     "#]].assert_eq(&desk.transcript(&slack));
     expect![[r#"
         #desk-triage
-         Desk: IT-1001  laptop does not wake up ⏎ Jeff Park in a channel · open ⏎ in progress · @Mia Wong has it · P3 · (age) [Reply to requester] [Not a request] [More…]
+         Desk: IT-1001  laptop does not wake up ⏎ Jeff Park in a Slack channel · open ⏎ in progress · @Mia Wong has it · P3 · (age) [Reply to requester] [Not a request] [More…]
          └ Desk: Mia to Jeff: Hold the power key for ten seconds.
          └ Desk: Jeff: @Mia Wong that did it [Reply to requester] (pings mia)
     "#]].assert_eq(&desk.transcript(&discord));
@@ -250,6 +250,37 @@ async fn edits_and_deletions_change_the_record() {
         assert_eq!(desk.store().tickets(None, 10).await.expect("tickets")[0].title, "(deleted by its author)");
         desk.end().await;
     }
+}
+
+#[tokio::test]
+async fn edits_and_deletions_reach_what_the_desk_reads() {
+    let desk = Desk::open().await;
+    for world in desk.worlds() {
+        let ask = desk.ask(&world, "jeff", "@desk my screen flickers").await;
+        let thread = Spot::thread("sales", &ask.id);
+        let long = format!("my pin is 4711 {}", "and so on ".repeat(300));
+        let more = desk.say(&world, "jeff", &thread, &long).await;
+        let card = see(&world, "mia");
+        let card = card.channels.iter().find(|channel| channel.name == "desk-triage").expect("the desk's channel");
+        let card = card.messages.last().expect("a card");
+        let note = desk.say(&world, "omar", &Spot::thread("desk-triage", &card.id), "he told me 4711 before").await;
+        let seen = |word: &str| -> Vec<String> {
+            let all = desk.worlds().into_iter().map(|world| desk.transcript(&world)).collect::<String>();
+            all.lines().filter(|line| line.contains(word)).map(str::to_owned).collect()
+        };
+        assert!(!seen("4711").is_empty());
+        world.edit("jeff", &more, "my pin is 4712").await.expect("edited");
+        world.edit("omar", &note, "he told me 4712 before").await.expect("edited");
+        desk.settle().await;
+        assert_eq!(seen("4711"), Vec::<String>::new(), "old words stand somewhere");
+        assert!(seen("4712").iter().any(|line| line.contains("Jeff: my pin is 4712 (edited)")), "{:?}", seen("4712"));
+        world.delete("jeff", &more).await.expect("deleted");
+        world.delete("omar", &note).await.expect("deleted");
+        desk.settle().await;
+        assert_eq!(seen("4712"), Vec::<String>::new(), "deleted words stand somewhere");
+        assert_eq!(seen("so on"), Vec::<String>::new(), "a part of a long message stands somewhere");
+    }
+    desk.end().await;
 }
 
 #[tokio::test]

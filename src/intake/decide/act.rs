@@ -64,7 +64,9 @@ impl From<Verb> for Deed {
 /// Somebody used a button or a menu.
 pub(super) fn button(facts: &Facts, taken: &ActionTaken) -> Decision {
     let draft = Draft::new(facts, Some(&taken.actor), Some(&taken.place));
-    let actor = Actor { person: &taken.actor, place: Some(&taken.place), via: Some(&taken.reply), wants_answer: false };
+    // A choice from a menu shows nothing by itself, so it is answered.
+    let wants_answer = taken.choice.is_some();
+    let actor = Actor { person: &taken.actor, place: Some(&taken.place), via: Some(&taken.reply), wants_answer };
     let Some(does) = &taken.does else { return refuse(draft, &actor, text::unknown_button()) };
     let Some(ticket) = &facts.named else { return refuse(draft, &actor, text::unknown_ticket(&does.ticket)) };
     let deed = match (does.action, &taken.choice) {
@@ -273,7 +275,7 @@ fn attempt(
             draft.change(Change::ClearTimer { ticket: ticket.id, timer: TimerKind::AutoClose });
             draft.tell_requester(&after, text::reopened(&after), NOTICE, false);
             if requester {
-                draft.under_cards(&after, None, |_| text::happened(person, "needs it after all."));
+                draft.under_cards(&after, None, None, |_| text::happened(person, "needs it after all."));
             }
             Ok(Some(after))
         }
@@ -304,6 +306,7 @@ fn attempt(
             let reply = EffectKind::Post {
                 to: Destination::Place(ticket.origin.clone()),
                 message: text::reply(person, &words),
+                mirrors: None,
                 awaited: Some(Awaited::Reply { by: Person::new(person.who.clone(), person.name.clone()), text: words }),
                 thread_title: None,
                 urgency: Lane::Answer,
@@ -334,7 +337,7 @@ fn attempt(
                 draft.touch(ticket, after, now)
             };
             draft.audit(ticket, "details added", Vec::new());
-            draft.mirror(ticket, person, &words.text, voice);
+            draft.mirror(ticket, person, &words, voice);
             answer(draft, actor, text::details_added(ticket));
             Ok(None)
         }
@@ -362,7 +365,7 @@ fn belongs(mut draft: Draft<'_>, actor: &Actor<'_>, ticket: &Ticket, other: &Tic
     draft.put(ticket, after, "joined to another");
     draft.change(Change::Move { from: ticket.id, to: other.id });
     draft.touch(other, other.clone(), facts.now);
-    draft.under_cards(other, None, |_| {
+    draft.under_cards(other, None, None, |_| {
         text::happened(actor.person, &format!("says that {} is part of this: press More…, then Show.", ticket.key))
     });
     draft.tell_requester(other, text::belongs(&other.key), None, false);
@@ -373,7 +376,7 @@ fn belongs(mut draft: Draft<'_>, actor: &Actor<'_>, ticket: &Ticket, other: &Tic
 fn tell_assignee(draft: &mut Draft<'_>, ticket: &Ticket, by: &Person) {
     let facts = draft.facts;
     let Some(agent) = ticket.assignee.as_ref().filter(|agent| !facts.roster.same(&agent.who, &by.who)) else { return };
-    draft.under_cards(ticket, None, |channel| {
+    draft.under_cards(ticket, None, None, |channel| {
         let account = facts.roster.account_on(&agent.who, channel.platform());
         text::assigned(by, agent, account.as_ref())
     });

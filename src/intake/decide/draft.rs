@@ -94,6 +94,10 @@ impl<'f> Draft<'f> {
             others.map(|other| TicketRef { key: other.key.clone(), title: other.title.clone() }).collect();
         self.tell_requester(&ticket, text::confirmation(&ticket, &others), Some(Awaited::Notice), true);
         self.show_cards(&ticket);
+        // The card has room for one line; whoever works the ticket reads the rest under it.
+        for words in words.iter().filter(|words| text::title(&words.text) != words.text.trim()) {
+            self.mirror(&ticket, &author, words, Voice::Requester);
+        }
         ticket
     }
 
@@ -155,6 +159,7 @@ impl<'f> Draft<'f> {
                 to: Destination::Place(ticket.origin.clone()),
                 message,
                 awaited,
+                mirrors: None,
                 thread_title,
                 urgency: if may_start_thread { Lane::Answer } else { Lane::Act },
             },
@@ -172,8 +177,15 @@ impl<'f> Draft<'f> {
         }
     }
 
-    /// Says something under every card, or under all but those in `except`'s channel.
-    pub(super) fn under_cards(&mut self, ticket: &Ticket, except: Option<&Place>, message: impl Fn(&Place) -> Message) {
+    /// Says something under every card, or under all but those in `except`'s channel. `mirrors` is the message whose
+    /// words are shown.
+    pub(super) fn under_cards(
+        &mut self,
+        ticket: &Ticket,
+        except: Option<&Place>,
+        mirrors: Option<&MessageRef>,
+        message: impl Fn(&Place) -> Message,
+    ) {
         let facts = self.facts;
         let is_except = |channel: &Place| {
             except.is_some_and(|place| place.tenant == channel.tenant && place.channel() == channel.channel())
@@ -183,6 +195,7 @@ impl<'f> Draft<'f> {
                 to: Destination::UnderCard(channel.clone()),
                 message: message(channel),
                 awaited: None,
+                mirrors: mirrors.cloned(),
                 thread_title: Some(format!("{} {}", ticket.key, ticket.title)),
                 urgency: Lane::Note,
             };
@@ -191,13 +204,21 @@ impl<'f> Draft<'f> {
     }
 
     /// Shows under the cards what somebody said on the requester's side. The requester's words ping the assignee.
-    pub(super) fn mirror(&mut self, ticket: &Ticket, author: &Person, words: &str, voice: Voice) {
+    pub(super) fn mirror(&mut self, ticket: &Ticket, author: &Person, words: &Words, voice: Voice) {
         let facts = self.facts;
-        self.under_cards(ticket, None, |channel| {
+        self.under_cards(ticket, None, words.source(), |channel| {
             let assignee = ticket.assignee.as_ref().filter(|_| voice == Voice::Requester);
             let ping = assignee.and_then(|agent| facts.roster.account_on(&agent.who, channel.platform()));
-            text::mirrored(ticket, author, words, voice, ping.as_ref())
+            text::mirrored(ticket, author, &words.text, voice, ping.as_ref())
         });
+    }
+
+    /// The words of a message were changed or deleted: what shows them under the cards follows.
+    pub(super) fn refresh_mirrors(&mut self, ticket: &Ticket, of: &MessageRef) {
+        for channel in &self.facts.rules.triage {
+            let refresh = EffectKind::RefreshMirror { channel: channel.clone(), of: of.clone() };
+            self.effect(Some(ticket.id), refresh);
+        }
     }
 
     pub(super) fn whisper(
@@ -222,6 +243,11 @@ pub(super) struct Words {
 }
 
 impl Words {
+    /// The message that holds these words.
+    pub(super) fn source(&self) -> Option<&MessageRef> {
+        self.on_record.then_some(&self.message)
+    }
+
     pub(super) fn of(said: &Said) -> Self {
         Self { message: said.message.clone(), at: said.at, text: full_text(said), on_record: true }
     }

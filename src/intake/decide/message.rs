@@ -58,9 +58,7 @@ pub(super) fn edited(facts: &Facts, said: &Said, at: Timestamp) -> Decision {
     } else {
         draft.audit(ticket, "words changed", Vec::new());
     }
-    if record.voice.is_public() {
-        draft.under_cards(ticket, None, |_| text::changed_words(&said.author, &words));
-    }
+    draft.refresh_mirrors(ticket, &said.message);
     draft.end(Outcome::Recorded(key))
 }
 
@@ -84,6 +82,7 @@ pub(super) fn deleted(facts: &Facts, message: &MessageRef, at: Timestamp) -> Dec
     } else {
         draft.audit(ticket, "words deleted", Vec::new());
     }
+    draft.refresh_mirrors(ticket, message);
     draft.end(Outcome::Recorded(ticket.key.clone()))
 }
 
@@ -124,7 +123,7 @@ fn note(mut draft: Draft<'_>, said: &Said, ticket: &Ticket) -> Decision {
     }
     draft.record(ticket, &said.author, Voice::Note, &words);
     draft.touch(ticket, ticket.clone(), said.at);
-    draft.under_cards(ticket, Some(&said.place), |_| {
+    draft.under_cards(ticket, Some(&said.place), words.source(), |_| {
         text::mirrored(ticket, &said.author, &words.text, Voice::Note, None)
     });
     draft.end(Outcome::Recorded(ticket.key.clone()))
@@ -181,7 +180,7 @@ fn on_ticket(mut draft: Draft<'_>, said: &Said, ticket: &Ticket) -> Decision {
             draft.touch(ticket, after, said.at);
         }
     }
-    draft.mirror(ticket, &said.author, &words.text, voice);
+    draft.mirror(ticket, &said.author, &words, voice);
     draft.end(Outcome::Recorded(ticket.key.clone()))
 }
 
@@ -228,7 +227,6 @@ fn elsewhere(mut draft: Draft<'_>, said: &Said) -> Decision {
 
 /// The author has just opened a ticket here: these words are part of it, and what is answered to them too.
 fn merge(mut draft: Draft<'_>, said: &Said, words: Words, ticket: &Ticket) -> Decision {
-    let text = words.text.clone();
     let (alias, all) = with_opening(&mut draft, said, words);
     if !alias.is_direct() {
         draft.change(Change::Bind { place: alias, ticket: ticket.id, side: Side::Request });
@@ -238,7 +236,9 @@ fn merge(mut draft: Draft<'_>, said: &Said, words: Words, ticket: &Ticket) -> De
     }
     draft.touch(ticket, ticket.clone(), said.at);
     draft.audit(ticket, "joined", Vec::new());
-    draft.mirror(ticket, &said.author, &text, Voice::Requester);
+    for words in all.iter().filter(|words| !words.text.is_empty()) {
+        draft.mirror(ticket, &said.author, words, Voice::Requester);
+    }
     draft.end(Outcome::Merged(ticket.key.clone()))
 }
 

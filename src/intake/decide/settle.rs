@@ -20,7 +20,7 @@ pub(super) fn delivered(facts: &Facts, settled: &DeliverySettled) -> Decision {
         (Awaited::Notice, Ok(_)) => return draft.end(Outcome::Ignored),
         (Awaited::Notice, Err(reason)) => {
             draft.audit(ticket, "not told", Vec::new());
-            draft.under_cards(ticket, None, |_| text::not_delivered(ticket, *reason, None));
+            draft.under_cards(ticket, None, None, |_| text::not_delivered(ticket, *reason, None));
         }
         (Awaited::Reply { by, text: words }, Ok(message)) => {
             let said = Words { message: message.clone(), at: facts.now, text: words.clone(), on_record: true };
@@ -29,14 +29,14 @@ pub(super) fn delivered(facts: &Facts, settled: &DeliverySettled) -> Decision {
             after.answered_at = after.answered_at.or(Some(facts.now));
             draft.touch(ticket, after, facts.now);
             draft.audit(ticket, "replied", Vec::new());
-            draft.under_cards(ticket, None, |_| text::reply_sent(by, &ticket.requester, words));
+            draft.under_cards(ticket, None, None, |_| text::reply_sent(by, &ticket.requester, words));
         }
         (Awaited::Reply { by, text: words }, Err(reason)) => {
             let said =
                 Words { message: ticket.origin_message.clone(), at: facts.now, text: words.clone(), on_record: false };
             draft.record(ticket, by, Voice::Note, &said);
             draft.audit(ticket, "reply not delivered", Vec::new());
-            draft.under_cards(ticket, None, |_| text::not_delivered(ticket, *reason, Some(words)));
+            draft.under_cards(ticket, None, None, |_| text::not_delivered(ticket, *reason, Some(words)));
             let near = facts.rules.triage.iter().find(|channel| channel.platform() == by.who.platform);
             draft.whisper(&by.who, near, None, text::not_delivered(ticket, *reason, None));
         }
@@ -56,7 +56,7 @@ pub(super) fn thread_read(facts: &Facts, messages: &[Said], truncated: bool) -> 
         draft.record(ticket, &said.author, Voice::Before, &Words::of(said));
     }
     draft.audit(ticket, "thread read back", Vec::new());
-    draft.under_cards(ticket, None, |_| text::read_back(worth.len(), truncated));
+    draft.under_cards(ticket, None, None, |_| text::read_back(worth.len(), truncated));
     draft.end(Outcome::Recorded(ticket.key.clone()))
 }
 

@@ -45,7 +45,7 @@ const REMEMBERED: usize = 4_096;
 /// What was done of deliveries that have not ended, and which interactions have had their first answer.
 #[derive(Default)]
 pub(super) struct Progress {
-    parts: HashMap<EffectId, usize>,
+    parts: HashMap<EffectId, Vec<Value>>,
     answered: HashSet<InteractionId>,
 }
 
@@ -85,7 +85,7 @@ impl Shared {
             Act::Post { to, message, thread_title } => {
                 let rendered = render::message(message, effect);
                 let posted = self.post(to, &rendered, thread_title.as_deref(), effect).await;
-                posted.map(Receipt::Posted).map_err(|error| failed(error, Doing::Posting))
+                posted.map(receipt).map_err(|error| failed(error, Doing::Posting))
             }
             Act::Update { message, to, .. } => {
                 let rendered = render::message(to, effect);
@@ -122,12 +122,12 @@ impl Shared {
                 let channel = to.root().unwrap_or_else(|| to.channel());
                 let rendered = render::message(message, effect);
                 let found = self.find_message(channel, &to.tenant, &rendered, delivery).await;
-                found.map(|found| found.map(Receipt::Posted))
+                found.map(|found| found.map(receipt))
             }
             Act::Hint { place, reply_to, message, .. } => {
                 let rendered = render::message(message, effect);
                 let found = self.find_message(&reply_to.channel, &place.tenant, &rendered, delivery).await;
-                found.map(|found| found.map(|message| stands(place, message)))
+                found.map(|found| found.and_then(|mut parts| parts.pop()).map(|message| stands(place, message)))
             }
         };
         found.map_err(|error| failed(error, Doing::Repeatable))
@@ -139,10 +139,10 @@ impl Shared {
         rendered: &Rendered,
         title: Option<&str>,
         effect: &EffectId,
-    ) -> Result<MessageRef, RestError> {
+    ) -> Result<Vec<MessageRef>, RestError> {
+        let references = |sent: Vec<Value>| sent.iter().map(|message| reference(&to.tenant, message)).collect();
         let Conversation::Thread { channel, root } = &to.at else {
-            let sent = self.send(channel_id(to.channel())?, rendered, effect, None).await?;
-            return reference(&to.tenant, &sent);
+            return references(self.send(channel_id(to.channel())?, rendered, effect, None).await?);
         };
         let (parent, thread) = (channel_id(channel)?, channel_id(root)?);
         let likely_missing = title.is_some() && !self.directory.knows(thread);
@@ -165,7 +165,7 @@ impl Shared {
                 self.send(parent, rendered, effect, Some(root)).await?
             }
         };
-        reference(&to.tenant, &sent)
+        references(sent)
     }
 
     /// Starts the thread under a message. `false`: the guild has no room for another, even after making some.
@@ -220,16 +220,15 @@ impl Shared {
         self.rest.call(LightMethod::Patch, route, &[], Some(&json!({ "archived": archived }))).await.map(drop)
     }
 
-    /// Posts the parts of a message that do not stand yet; the last one is the answer.
+    /// Posts the parts of a message that do not stand yet; all of them, with those that stood, are the answer.
     async fn send(
         &self,
         channel: ChannelId,
         rendered: &Rendered,
         effect: &EffectId,
         reply_to: Option<&str>,
-    ) -> Result<Value, RestError> {
+    ) -> Result<Vec<Value>, RestError> {
         let last = rendered.parts.len() - 1;
-        let mut sent = Value::Null;
         for (at, text) in rendered.parts.iter().enumerate().skip(self.parts_done(effect).min(last)) {
             let mut body = json!({
                 "content": text, "allowed_mentions": rendered.allowed_mentions(),
@@ -241,13 +240,10 @@ impl Shared {
             if let Some(message) = reply_to {
                 body["message_reference"] = json!({ "message_id": message, "fail_if_not_exists": false });
             }
-            sent = self.create(channel, &body).await?;
-            if at < last {
-                self.note_part(effect, at + 1);
-            }
+            let sent = self.create(channel, &body).await?;
+            self.note_part(effect, sent);
         }
-        self.forget_parts(effect);
-        Ok(sent)
+        Ok(self.forget_parts(effect))
     }
 
     /// Posting wakes an archived thread, but for a locked one, which is woken first.
@@ -358,9 +354,7 @@ impl Shared {
                 let route = Route::WebhookFollowupMessages { application_id: handle.application, token };
                 self.rest.call(LightMethod::Post, route, &[], Some(&body)).await?;
             }
-            if at < last {
-                self.note_part(effect, at + 1);
-            }
+            self.note_part(effect, Value::Null);
         }
         self.forget_parts(effect);
         Ok(())
@@ -393,7 +387,7 @@ impl Shared {
     ) -> Result<Receipt, RestError> {
         let reply = (!place.is_direct()).then_some(reply_to.id.as_str());
         let sent = self.send(channel_id(&reply_to.channel)?, rendered, effect, reply).await?;
-        Ok(stands(place, reference(&place.tenant, &sent)?))
+        Ok(stands(place, reference(&place.tenant, sent.last().unwrap_or(&Value::Null))?))
     }
 
     async fn read_thread(&self, place: &Place, before: &MessageRef) -> Result<Receipt, RestError> {
@@ -444,12 +438,12 @@ impl Shared {
         tenant: &Tenant,
         rendered: &Rendered,
         delivery: &Delivery,
-    ) -> Result<Option<MessageRef>, RestError> {
+    ) -> Result<Option<Vec<MessageRef>>, RestError> {
         let route = Route::ChannelMessages { channel_id: channel_id(channel)? };
         let since = delivery.since.checked_sub(CLOCK_SKEW).unwrap_or(delivery.since);
         let mut after = snowflake_at(since);
         let last = rendered.parts.len() - 1;
-        let mut done = 0;
+        let mut done: Vec<Value> = Vec::new();
         for _ in 0..PAGES {
             let query = [("after", after.to_string()), ("limit", PAGE.to_string())];
             let page = match self.rest.call(LightMethod::Get, route, &query, None).await {
@@ -463,10 +457,11 @@ impl Shared {
                 let is_marked = custom_ids(message).any(|id| render::is_marked(id, &delivery.effect));
                 if is_marked || (rendered.components.is_empty() && content == rendered.parts[last].trim()) {
                     self.forget_parts(&delivery.effect);
-                    return reference(tenant, message).map(Some);
+                    done.push(message.clone());
+                    return done.iter().map(|message| reference(tenant, message)).collect::<Result<_, _>>().map(Some);
                 }
-                if done < last && content == rendered.parts[done].trim() {
-                    done += 1;
+                if done.len() < last && content == rendered.parts[done.len()].trim() {
+                    done.push(message.clone());
                 }
             }
             let newest = page.iter().filter_map(|message| message["id"].as_str()?.parse::<u64>().ok()).max();
@@ -475,8 +470,9 @@ impl Shared {
                 Some(_) | None => break,
             }
         }
-        if done > 0 {
-            self.note_part(&delivery.effect, done);
+        self.forget_parts(&delivery.effect);
+        for part in done {
+            self.note_part(&delivery.effect, part);
         }
         Ok(None)
     }
@@ -489,19 +485,19 @@ impl Shared {
 
     fn parts_done(&self, effect: &EffectId) -> usize {
         let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        progress.parts.get(effect).copied().unwrap_or(0)
+        progress.parts.get(effect).map_or(0, Vec::len)
     }
 
-    fn note_part(&self, effect: &EffectId, done: usize) {
+    fn note_part(&self, effect: &EffectId, sent: Value) {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         if progress.parts.len() >= REMEMBERED {
             progress.parts.clear();
         }
-        progress.parts.insert(effect.clone(), done);
+        progress.parts.entry(effect.clone()).or_default().push(sent);
     }
 
-    fn forget_parts(&self, effect: &EffectId) {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).parts.remove(effect);
+    fn forget_parts(&self, effect: &EffectId) -> Vec<Value> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).parts.remove(effect).unwrap_or_default()
     }
 
     fn is_answered(&self, interaction: InteractionId) -> bool {
@@ -514,6 +510,18 @@ impl Shared {
             progress.answered.clear();
         }
         progress.answered.insert(interaction);
+    }
+}
+
+/// What stands now, in one message or in several.
+fn receipt(mut parts: Vec<MessageRef>) -> Receipt {
+    match parts.pop() {
+        Some(only) if parts.is_empty() => Receipt::Posted(only),
+        Some(last) => {
+            parts.push(last);
+            Receipt::PostedInParts(parts)
+        }
+        None => Receipt::Changed,
     }
 }
 

@@ -152,12 +152,15 @@ fn push_span(text: &mut String, span: &Span, pings: &mut Vec<String>) {
                 }
             }
         }
-        Span::Link { to, label } if to.tenant.platform == PlatformName::Discord => {
-            let label = label.replace(['[', ']'], "");
-            let address = format!("https://discord.com/channels/{}/{}/{}", to.tenant.id, to.channel, to.id);
-            text.push_str(&format!("[{}]({address})", label.trim()));
+        Span::Link { to, label } => {
+            let (tenant, channel, id) = (&to.tenant.id, &to.channel, &to.id);
+            let address = match to.tenant.platform {
+                PlatformName::Discord => format!("https://discord.com/channels/{tenant}/{channel}/{id}"),
+                // The workspace's own address is not known here; this one finds it for whoever is signed in.
+                PlatformName::Slack => format!("https://app.slack.com/client/{tenant}/{channel}/thread/{channel}-{id}"),
+            };
+            text.push_str(&format!("[{}]({address})", label.replace(['[', ']'], "").trim()));
         }
-        Span::Link { label, .. } => push_own(text, label),
         Span::In { place, .. } if place.platform() == PlatformName::Discord && !place.is_direct() => {
             text.push_str(&format!("<#{}>", place.channel()));
         }

@@ -380,7 +380,7 @@ function added(before, after) {
 
 /** Links to messages stay on the page; others open elsewhere. */
 function follow(event, url, half) {
-  const slack = /\/archives\/\w+\/p(\d+)(\d{6})(?:\?|$)/.exec(url);
+  const slack = /\/archives\/\w+\/p(\d+)(\d{6})(?:\?|$)/.exec(url) ?? /\/client\/\w+\/\w+\/thread\/\w+-(\d+)\.(\d{6})$/.exec(url);
   const discord = /\/channels\/(?:\d+|@me)\/(\d+)(?:\/(\d+))?\/?$/.exec(url);
   if (!slack && !discord) return;
   event.preventDefault();

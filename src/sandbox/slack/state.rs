@@ -377,6 +377,9 @@ impl State {
 }
 
 impl Names for State {
+    fn now_s(&self) -> i64 {
+        self.clock.now_ms() / 1000
+    }
     fn person_name(&self, id: &str) -> Option<&str> {
         if id == self.ids.bot_user {
             return Some(BOT_NAME);

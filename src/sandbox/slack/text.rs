@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 /// Who and what the tokens in a text can mean.
 pub(super) trait Names {
+    /// The time, in seconds since the Unix epoch.
+    fn now_s(&self) -> i64;
     /// Display name of a person or the bot.
     fn person_name(&self, id: &str) -> Option<&str>;
     /// Name of a channel.
@@ -34,8 +36,15 @@ pub(super) enum Piece<'a> {
     Group(&'a str),
     /// `<!channel>`, `<!here>`, `<!everyone>`.
     Broadcast(&'a str),
-    /// `<!date^…|fallback>`: the fallback.
-    Date(&'a str),
+    /// `<!date^epoch^format|fallback>`.
+    Date {
+        /// Seconds since the Unix epoch.
+        epoch: i64,
+        /// How it is to be shown.
+        format: &'a str,
+        /// What is shown where it cannot be.
+        fallback: &'a str,
+    },
     /// `<https://…|label>`.
     Link(&'a str, Option<&'a str>),
 }
@@ -78,7 +87,9 @@ fn token(inner: &str) -> Option<Piece<'_>> {
             return is_id(id).then_some(Piece::Group(id));
         }
         if special.starts_with("date^") {
-            return Some(Piece::Date(label.unwrap_or_default()));
+            let mut parts = special.split('^').skip(1);
+            let epoch = parts.next()?.parse().ok()?;
+            return Some(Piece::Date { epoch, format: parts.next()?, fallback: label.unwrap_or_default() });
         }
         return matches!(special, "channel" | "here" | "everyone").then_some(Piece::Broadcast(special));
     }
@@ -97,7 +108,8 @@ pub(super) fn read(names: &dyn Names, text: &str) -> String {
             Piece::Channel(id) => out.push_str(&format!("#{}", names.channel_name(id).unwrap_or(id))),
             Piece::Group(id) => out.push_str(&format!("@{}", names.group_handle(id).unwrap_or(id))),
             Piece::Broadcast(range) => out.push_str(&format!("@{range}")),
-            Piece::Date(fallback) => out.push_str(&unescape(fallback)),
+            Piece::Date { epoch, format: "{ago}", .. } => out.push_str(&ago(names.now_s() - epoch)),
+            Piece::Date { fallback, .. } => out.push_str(&unescape(fallback)),
             Piece::Link(url, label) => {
                 let url = unescape(url);
                 match label.map(unescape).filter(|label| *label != url) {
@@ -250,12 +262,23 @@ pub(super) fn rich_text(text: &str, block_id: &str) -> Value {
             Piece::Channel(id) => json!({"type": "channel", "channel_id": id}),
             Piece::Group(id) => json!({"type": "usergroup", "usergroup_id": id}),
             Piece::Broadcast(range) => json!({"type": "broadcast", "range": range}),
-            Piece::Date(fallback) => json!({"type": "text", "text": unescape(fallback)}),
+            Piece::Date { fallback, .. } => json!({"type": "text", "text": unescape(fallback)}),
             Piece::Link(url, None) => json!({"type": "link", "url": unescape(url)}),
             Piece::Link(url, Some(label)) => json!({"type": "link", "url": unescape(url), "text": unescape(label)}),
         })
         .collect();
     json!({"type": "rich_text", "block_id": block_id, "elements": [{"type": "rich_text_section", "elements": elements}]})
+}
+
+/// Time gone by, as Slack's client writes `{ago}`.
+fn ago(seconds: i64) -> String {
+    let (number, unit) = match seconds {
+        ..60 => return "a few seconds ago".to_owned(),
+        60..3_600 => (seconds / 60, "minute"),
+        3_600..86_400 => (seconds / 3_600, "hour"),
+        86_400.. => (seconds / 86_400, "day"),
+    };
+    format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -265,6 +288,9 @@ mod tests {
     struct Cast;
 
     impl Names for Cast {
+        fn now_s(&self) -> i64 {
+            0
+        }
         fn person_name(&self, id: &str) -> Option<&str> {
             (id == "U0000JEFF").then_some("Jeff")
         }

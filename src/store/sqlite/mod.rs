@@ -34,7 +34,7 @@ use super::{Counts, Queued, Settlement, Store, StoreError, Work};
 use crate::clock::Clock;
 use crate::domain::decision::Outcome;
 use crate::domain::event::{DedupeKey, TimerKind};
-use crate::domain::ids::{EffectId, PlatformName, TicketId, TicketKey};
+use crate::domain::ids::{EffectId, MessageRef, PlatformName, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Record, Standing};
 use crate::domain::ticket::Ticket;
 
@@ -151,6 +151,14 @@ impl Store for SqliteStore {
 
     async fn standing(&self, ticket: TicketId) -> Result<Vec<Standing>, StoreError> {
         record::standing(&mut *self.reader().await?, ticket).await
+    }
+
+    async fn mirrors(&self, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
+        record::mirrors(&mut *self.reader().await?, of).await
+    }
+
+    async fn record(&self, message: &MessageRef) -> Result<Option<Record>, StoreError> {
+        record::record(&mut *self.reader().await?, message).await
     }
 
     async fn ticket(&self, id: TicketId) -> Result<Option<Ticket>, StoreError> {

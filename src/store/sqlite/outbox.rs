@@ -107,18 +107,20 @@ pub async fn lease(conn: &mut Conn, effects: &[EffectId], now: Timestamp) -> Res
 pub async fn settle(conn: &mut Conn, effect: &EffectId, end: &Settlement, now: Timestamp) -> Result<(), StoreError> {
     match end {
         Settlement::Done(stands) => {
-            if finish(conn, effect, "done", None, now).await?
-                && let Some(stands) = stands
-            {
-                stand(conn, stands).await?;
+            if finish(conn, effect, "done", None, now).await? {
+                for stands in stands {
+                    stand(conn, stands).await?;
+                }
             }
         }
         Settlement::Failed(why) => {
             finish(conn, effect, "failed", Some(why.to_string()), now).await?;
         }
-        Settlement::Removed(message) => {
+        Settlement::Removed(messages) => {
             if finish(conn, effect, "done", None, now).await? {
-                unstand(conn, message).await?;
+                for message in messages {
+                    unstand(conn, message).await?;
+                }
             }
         }
         Settlement::Retry { at, unsure, counts, error } => {

@@ -201,6 +201,10 @@ pub async fn standing(conn: &mut Conn, ticket: TicketId) -> Result<Vec<Standing>
     all(conn, sqlx::query(sql::STANDING).bind(ticket.0), rows::standing).await
 }
 
+pub async fn mirrors(conn: &mut Conn, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
+    all(conn, sqlx::query(sql::MIRRORS).bind(json(of)?), rows::standing).await
+}
+
 /// A message of the bot stands. A card takes the place of the one that stood in its channel, and the thread under it
 /// belongs to its ticket (or stays with the ticket that it was moved to).
 pub async fn stand(conn: &mut Conn, stands: &Standing) -> Result<(), StoreError> {
@@ -223,7 +227,8 @@ pub async fn stand(conn: &mut Conn, stands: &Standing) -> Result<(), StoreError>
         .bind(stands.ticket.0)
         .bind(i64::from(stands.card))
         .bind(stands.place.channel())
-        .bind(json(&stands.place)?);
+        .bind(json(&stands.place)?)
+        .bind(stands.mirrors.as_ref().map(json).transpose()?);
     run(conn, query).await.map(drop)
 }
 

@@ -217,6 +217,9 @@ pub fn standing(row: &SqliteRow) -> Result<Standing, StoreError> {
         card: flag(row, "card")?,
         place: read(row, "place_json")?,
         message: message(row)?,
+        mirrors: get::<Option<String>>(row, "mirrors_json")?
+            .map(|text| serde_json::from_str(&text).map_err(|error| StoreError::Corrupt(error.to_string())))
+            .transpose()?,
     })
 }
 

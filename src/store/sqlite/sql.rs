@@ -139,18 +139,22 @@ texts! {
 
     /// The bot's messages that stand for a ticket.
     STANDING =
-        "SELECT ticket_id, card, place_json, platform, tenant, channel, message FROM standing WHERE ticket_id = $1 \
+        "SELECT ticket_id, card, place_json, platform, tenant, channel, message, mirrors_json FROM standing WHERE ticket_id = $1 \
          ORDER BY id";
     /// The bot's message.
     STANDING_MESSAGE =
-        "SELECT ticket_id, card, place_json, platform, tenant, channel, message FROM standing \
+        "SELECT ticket_id, card, place_json, platform, tenant, channel, message, mirrors_json FROM standing \
          WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4";
+    /// The bot's messages that show the words of another.
+    MIRRORS =
+        "SELECT ticket_id, card, place_json, platform, tenant, channel, message, mirrors_json FROM standing \
+         WHERE mirrors_json = $1 ORDER BY id";
     /// A message of the bot stands.
     STAND =
-        "INSERT INTO standing (platform, tenant, channel, message, ticket_id, card, place_channel, place_json) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (platform, tenant, channel, message) DO UPDATE SET \
+        "INSERT INTO standing (platform, tenant, channel, message, ticket_id, card, place_channel, place_json, \
+         mirrors_json) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (platform, tenant, channel, message) DO UPDATE SET \
          ticket_id = excluded.ticket_id, card = excluded.card, place_channel = excluded.place_channel, \
-         place_json = excluded.place_json";
+         place_json = excluded.place_json, mirrors_json = excluded.mirrors_json";
     /// The card that stood in this channel gives way to another message.
     REPLACE_CARD =
         "DELETE FROM standing WHERE card = 1 AND platform = $1 AND tenant = $2 AND ticket_id = $3 \

@@ -66,6 +66,16 @@ pub const WAIVERS: &[Waiver] = &[
     },
     Waiver {
         spec: SAMPLES,
+        place: "message.message_deleted /previous_message/app_id",
+        reason: "The samples leave it out; Slack marks an app's own messages with it.",
+    },
+    Waiver {
+        spec: SAMPLES,
+        place: "message.message_deleted /previous_message/bot_profile/user_id",
+        reason: "The samples leave it out; Slack marks an app's own messages with it.",
+    },
+    Waiver {
+        spec: SAMPLES,
         place: "message.message_changed /message/reply_users",
         reason: "The samples leave it out; Slack lists the first repliers of a thread beside reply_users_count.",
     },

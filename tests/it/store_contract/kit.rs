@@ -149,11 +149,25 @@ pub fn show_card(id: &str) -> EffectKind {
 
 pub fn said(place: Place, text: &str, urgency: Lane) -> EffectKind {
     let message = Message::said(text);
-    EffectKind::Post { to: Destination::Place(place), message, awaited: None, thread_title: None, urgency }
+    EffectKind::Post {
+        to: Destination::Place(place),
+        message,
+        awaited: None,
+        mirrors: None,
+        thread_title: None,
+        urgency,
+    }
 }
 
 pub fn post(to: Destination, text: &str) -> EffectKind {
-    EffectKind::Post { to, message: Message::said(text), awaited: None, thread_title: None, urgency: Lane::Note }
+    EffectKind::Post {
+        to,
+        message: Message::said(text),
+        awaited: None,
+        mirrors: None,
+        thread_title: None,
+        urgency: Lane::Note,
+    }
 }
 
 pub fn person(platform: PlatformName, id: &str, name: &str) -> Person {

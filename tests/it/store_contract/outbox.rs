@@ -21,6 +21,7 @@ pub async fn effects_are_read_back_as_they_were_written(store: Arc<dyn Store>) {
             to: Destination::UnderCard(channel("C9")),
             message: words.clone(),
             awaited: Some(Awaited::Reply { by: person(PlatformName::Slack, "U9", "Mia"), text: "moved".to_owned() }),
+            mirrors: Some(message("C1", "1.5")),
             thread_title: Some("printer".to_owned()),
             urgency: Lane::Broadcast,
         },
@@ -75,7 +76,7 @@ pub async fn effects_come_by_lane_and_one_of_an_order_key(store: Arc<dyn Store>)
     assert_eq!(due(&store, 0).await, [], "leased ones hold their order keys");
     let twice = store.lease(&ids[..1], at(0)).await;
     assert!(matches!(twice, Err(StoreError::Conflict)), "{twice:?}");
-    store.settle(&ids[3], Settlement::Done(None), at(1)).await.expect("it is settled");
+    store.settle(&ids[3], Settlement::Done(Vec::new()), at(1)).await.expect("it is settled");
     assert_eq!(texts(&due(&store, 1).await), ["an answer after the note"]);
     let counts = store.counts().await.expect("counts");
     assert_eq!((counts.waiting, counts.leased), (5, 4));
@@ -120,9 +121,9 @@ pub async fn a_card_that_waits_is_not_queued_twice(store: Arc<dyn Store>) {
     store.lease(&[first.clone(), other.clone()], at(0)).await.expect("they are leased");
     write(&store, [], [card(), card()]).await;
     assert_eq!(store.counts().await.expect("counts").waiting, 3, "the state may have changed since the lease");
-    store.settle(first, Settlement::Done(None), at(0)).await.expect("it is settled");
-    store.settle(other, Settlement::Done(None), at(0)).await.expect("it is settled");
-    deliver(&store, Settlement::Done(None)).await;
+    store.settle(first, Settlement::Done(Vec::new()), at(0)).await.expect("it is settled");
+    store.settle(other, Settlement::Done(Vec::new()), at(0)).await.expect("it is settled");
+    deliver(&store, Settlement::Done(Vec::new())).await;
     // One that was to be held is shown as soon as somebody wants it.
     write(&store, [], [Effect { not_before: Some(at(60)), ..card() }]).await;
     assert_eq!(due(&store, 0).await, []);
@@ -138,12 +139,18 @@ pub async fn a_card_that_waits_is_not_queued_twice(store: Arc<dyn Store>) {
 pub async fn what_ended_loses_its_words_and_stands(store: Arc<dyn Store>) {
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
     let thread = channel("C1").thread("1.1");
-    let stands = Standing { ticket: ticket.id, card: false, place: thread.clone(), message: message("C1", "1.2") };
+    let stands = Standing {
+        ticket: ticket.id,
+        card: false,
+        place: thread.clone(),
+        message: message("C1", "1.2"),
+        mirrors: None,
+    };
     write(&store, [], [about(&ticket, said(thread, "secret words", Lane::Answer))]).await;
-    deliver(&store, Settlement::Done(Some(stands.clone()))).await;
+    deliver(&store, Settlement::Done(vec![stands.clone()])).await;
     assert_eq!(store.standing(ticket.id).await.expect("it stands"), std::slice::from_ref(&stands));
     write(&store, [], [about(&ticket, EffectKind::Remove { message: stands.message.clone() })]).await;
-    deliver(&store, Settlement::Removed(stands.message)).await;
+    deliver(&store, Settlement::Removed(vec![stands.message])).await;
     assert_eq!(store.standing(ticket.id).await.expect("an answer"), []);
     assert_eq!(store.counts().await.expect("counts").waiting, 0);
 }
@@ -179,7 +186,7 @@ pub async fn who_delivers_is_woken(store: Arc<dyn Store>) {
     });
     assert!(store.transact(work).await.is_err());
     assert!(!changed.has_changed().expect("the store lives"), "what was rolled back wakes nobody");
-    deliver(&store, Settlement::Done(None)).await;
+    deliver(&store, Settlement::Done(Vec::new())).await;
     assert!(changed.has_changed().expect("the store lives"));
 }
 

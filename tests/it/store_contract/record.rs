@@ -177,6 +177,7 @@ pub async fn a_place_and_a_message_lead_to_their_ticket(store: Arc<dyn Store>) {
         card,
         message: message(place.channel(), id),
         place,
+        mirrors: (!card).then(|| message("C1", "1.5")),
     };
     let card = stand(true, channel("C9"), "9.1");
     let under_card = stand(false, channel("C9").thread("9.1"), "9.2");
@@ -187,7 +188,7 @@ pub async fn a_place_and_a_message_lead_to_their_ticket(store: Arc<dyn Store>) {
     ];
     for (effect, standing) in [None].into_iter().chain(posts.map(Some)).zip([&card, &under_card, &answer]) {
         write(&store, [], effect).await;
-        deliver(&store, Settlement::Done(Some(standing.clone()))).await;
+        deliver(&store, Settlement::Done(vec![standing.clone()])).await;
     }
     assert_eq!(store.standing(first.id).await.expect("they stand"), [card, under_card, answer]);
 
@@ -218,7 +219,7 @@ pub async fn a_place_and_a_message_lead_to_their_ticket(store: Arc<dyn Store>) {
     // A card that had to be posted again takes the old one's place; the old one's thread is still the ticket's.
     let newer = stand(true, channel("C9"), "9.7");
     write(&store, [], [about(&first, show_card("C9"))]).await;
-    deliver(&store, Settlement::Done(Some(newer.clone()))).await;
+    deliver(&store, Settlement::Done(vec![newer.clone()])).await;
     let cards = store.standing(first.id).await.expect("they stand");
     assert_eq!(cards.into_iter().filter(|standing| standing.card).collect::<Vec<_>>(), [newer]);
     assert_eq!(at_place(channel("C9").thread("9.1")).await, Some((first.id, Side::Card)));
@@ -233,11 +234,13 @@ pub async fn a_move_takes_everything_but_cards_along(store: Arc<dyn Store>) {
         Change::Record(record(from.id, "1.1", Voice::Requester, at(1), "words")),
     ];
     write(&store, changes, [about(&from, show_card("C9"))]).await;
-    let card = Standing { ticket: from.id, card: true, place: channel("C9"), message: message("C9", "9.1") };
-    deliver(&store, Settlement::Done(Some(card.clone()))).await;
+    let card =
+        Standing { ticket: from.id, card: true, place: channel("C9"), message: message("C9", "9.1"), mirrors: None };
+    deliver(&store, Settlement::Done(vec![card.clone()])).await;
     write(&store, [], [about(&from, post(Destination::Place(place.clone()), "got it"))]).await;
-    let mut answer = Standing { ticket: from.id, card: false, place: place.clone(), message: message("C1", "1.2") };
-    deliver(&store, Settlement::Done(Some(answer.clone()))).await;
+    let mut answer =
+        Standing { ticket: from.id, card: false, place: place.clone(), message: message("C1", "1.2"), mirrors: None };
+    deliver(&store, Settlement::Done(vec![answer.clone()])).await;
 
     write(&store, [Change::Move { from: from.id, to: to.id }], []).await;
     answer.ticket = to.id;

@@ -120,7 +120,7 @@ async fn deleted_and_delivered_words_are_not_in_the_file_any_more() {
     )
     .await;
     write(&store, [Change::Erase { message: message("C1", "1.1"), at: at(2) }], []).await;
-    deliver(&store, Settlement::Done(None)).await;
+    deliver(&store, Settlement::Done(Vec::new())).await;
     store.close().await;
     let bytes = std::fs::read(&path).expect("a file");
     assert!(!bytes.windows(16).any(|window| window == b"xylophone-secret"), "the words are still there");
