@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// For each room, the other rooms of the crate that it may name.
-const MAY_KNOW: [(&str, &[&str]); 8] = [
+const MAY_KNOW: [(&str, &[&str]); 10] = [
     ("clock.rs", &[]),
     ("domain", &[]),
     ("store", &["domain", "clock"]),
@@ -13,6 +13,8 @@ const MAY_KNOW: [(&str, &[&str]); 8] = [
     ("outbox", &["domain", "store", "intake", "platform", "clock"]),
     ("logging.rs", &[]),
     ("http", &["domain"]),
+    ("sandbox/slack", &["clock", "domain", "sandbox"]),
+    ("sandbox/discord", &["clock", "domain", "sandbox"]),
 ];
 /// Crates that the pure room may use.
 const PURE: [&str; 6] = ["jiff", "regex", "serde", "serde_json", "thiserror", "unicode_segmentation"];
