@@ -36,6 +36,20 @@ async fn a_burst_is_one_ticket_up_to_two_minutes_from_the_first() {
 }
 
 #[tokio::test]
+async fn a_burst_ends_before_two_minutes_not_at_them() {
+    for (index, after_ms, expected) in [(0, 119_999, 1), (1, 119_999, 1), (0, 120_000, 2), (1, 120_000, 2)] {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        desk.ask(&world, "jeff", "@desk printer on 3 is broken").await;
+        let opened = desk.store().tickets(None, 1).await.expect("tickets")[0].opened_at;
+        desk.stage.clock.advance_to(opened + jiff::SignedDuration::from_millis(after_ms));
+        desk.ask(&world, "jeff", "@desk it says PC LOAD LETTER").await;
+        assert_eq!(tickets(&desk).await, expected, "{} after {after_ms} ms", world.platform());
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
 async fn once_an_agent_has_answered_a_burst_is_over() {
     for index in 0..2 {
         let desk = Desk::open().await;
