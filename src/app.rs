@@ -1,11 +1,13 @@
 //! The composition root: starts the parts, supervises them, drains and stops them. The only room that knows everyone.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use futures_util::FutureExt as _;
 use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -31,6 +33,10 @@ const DRAIN: Duration = Duration::from_secs(20);
 const TIMERS_EVERY: Duration = Duration::from_secs(60);
 /// How often the database is asked whether it answers.
 const PING_EVERY: Duration = Duration::from_secs(5);
+/// How long to wait before a task that panicked is begun again.
+const BEGIN_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How long to wait before the roster is read again if it could not be read, in the clock's time.
+const ROSTER_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// How long to wait before a platform that gave up is started again.
 const RESTART_AFTER: Duration = Duration::from_secs(30);
 
@@ -84,16 +90,35 @@ impl App {
         let mut tasks = JoinSet::new();
         for platform in &platforms {
             // Who is on the desk must be known before the first event is decided.
-            refresh_roster(platform.as_ref(), &intake).await;
+            let is_known = refresh_roster(platform.as_ref(), &intake).await;
             let dispatcher =
                 Dispatcher::new(Arc::clone(platform), Arc::clone(&store), intake.clone(), config.timing.retry_limit);
-            tasks.spawn(dispatcher.run(stop.clone()));
-            tasks.spawn(receive(Arc::clone(platform), intake.clone(), readiness.clone(), stop.clone()));
-            tasks.spawn(watch_roster(Arc::clone(platform), intake.clone(), config.desk.roster_refresh, stop.clone()));
+            let name = platform.name().as_str();
+            let every = config.desk.roster_refresh;
+            let halt = stop.clone();
+            supervise(&mut tasks, &stop, &readiness, name, move || dispatcher.clone().run(halt.clone()));
+            let (here, door, ready, halt) = (Arc::clone(platform), intake.clone(), readiness.clone(), stop.clone());
+            supervise(&mut tasks, &stop, &readiness, name, move || {
+                receive(Arc::clone(&here), door.clone(), ready.clone(), halt.clone())
+            });
+            let (here, door, halt) = (Arc::clone(platform), intake.clone(), stop.clone());
+            supervise(&mut tasks, &stop, &readiness, name, move || {
+                watch_roster(Arc::clone(&here), door.clone(), every, is_known, halt.clone())
+            });
         }
-        tasks.spawn(fire_timers(Arc::clone(&store), intake.clone(), stop.clone()));
-        tasks.spawn(tidy(Arc::clone(&store), clock, config.privacy.keep_keys_days, stop.clone()));
-        tasks.spawn(ping(Arc::clone(&store), readiness.clone(), stop.clone()));
+        let keep_days = config.privacy.keep_keys_days;
+        let (record, door, halt) = (Arc::clone(&store), intake.clone(), stop.clone());
+        supervise(&mut tasks, &stop, &readiness, "database", move || {
+            fire_timers(Arc::clone(&record), door.clone(), halt.clone())
+        });
+        let (record, halt) = (Arc::clone(&store), stop.clone());
+        supervise(&mut tasks, &stop, &readiness, "database", move || {
+            tidy(Arc::clone(&record), clock.clone(), keep_days, halt.clone())
+        });
+        let (record, ready, halt) = (Arc::clone(&store), readiness.clone(), stop.clone());
+        supervise(&mut tasks, &stop, &readiness, "database", move || {
+            ping(Arc::clone(&record), ready.clone(), halt.clone())
+        });
         let router = http::router(readiness.clone(), routes);
         let http_stop = stop.clone();
         tasks.spawn(async move {
@@ -307,6 +332,26 @@ fn rules(config: &Config, slack: Option<&SlackPlatform>) -> anyhow::Result<Rules
     })
 }
 
+/// Runs a task until it is stopped. A panic in it is logged, shows in the readiness of `part`, and it is begun again.
+fn supervise<F>(
+    tasks: &mut JoinSet<()>,
+    stop: &CancellationToken,
+    readiness: &Readiness,
+    part: &'static str,
+    begin: impl Fn() -> F + Send + 'static,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (stop, readiness) = (stop.clone(), readiness.clone());
+    tasks.spawn(async move {
+        while AssertUnwindSafe(begin()).catch_unwind().await.is_err() && !stop.is_cancelled() {
+            tracing::error!(part, "a task panicked; it is begun again");
+            readiness.set(part, false, "a part of it failed and is begun again");
+            tokio::time::sleep(BEGIN_AGAIN_AFTER).await;
+        }
+    });
+}
+
 /// Receives until stopped. A platform that gives up (a revoked token) is started again, so that the other goes on.
 async fn receive(platform: Arc<dyn Platform>, intake: Intake, readiness: Readiness, stop: CancellationToken) {
     let name = platform.name().as_str();
@@ -338,25 +383,38 @@ async fn receive(platform: Arc<dyn Platform>, intake: Intake, readiness: Readine
     }
 }
 
-async fn watch_roster(platform: Arc<dyn Platform>, intake: Intake, every: Duration, stop: CancellationToken) {
+async fn watch_roster(
+    platform: Arc<dyn Platform>,
+    intake: Intake,
+    every: Duration,
+    mut is_known: bool,
+    stop: CancellationToken,
+) {
     loop {
+        let wait = if is_known { every } else { ROSTER_AGAIN_AFTER };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = intake.clock().sleep(every) => refresh_roster(platform.as_ref(), &intake).await,
+            () = intake.clock().sleep(wait) => is_known = refresh_roster(platform.as_ref(), &intake).await,
         }
     }
 }
 
-async fn refresh_roster(platform: &dyn Platform, intake: &Intake) {
+/// Asks who is in which group; says whether every group could be read.
+async fn refresh_roster(platform: &dyn Platform, intake: &Intake) -> bool {
+    let mut is_known = true;
     for group in intake.roster().groups_on(platform.name()) {
         match platform.members(&group.id).await {
             Ok(members) => intake.set_members(platform.name(), &group.id, members),
-            Err(error) => tracing::warn!(
-                platform = %platform.name(), group = group.id, %error,
-                "who is in this group cannot be read; what was last known stays"
-            ),
+            Err(error) => {
+                is_known = false;
+                tracing::warn!(
+                    platform = %platform.name(), group = group.id, %error,
+                    "who is in this group cannot be read; what was last known stays"
+                );
+            }
         }
     }
+    is_known
 }
 
 async fn fire_timers(store: Arc<dyn Store>, intake: Intake, stop: CancellationToken) {

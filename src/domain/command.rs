@@ -63,9 +63,9 @@ pub enum Where {
     Elsewhere,
 }
 
-/// Reads words as a command.
+/// Reads words as a command. Only keys that begin with `prefix` are keys: `KB-5034` is a word.
 #[must_use]
-pub fn parse(words: &str, mentions: &[Person], place: Where) -> Parsed {
+pub fn parse(words: &str, mentions: &[Person], place: Where, prefix: &str) -> Parsed {
     let words = words.trim();
     let (first, rest) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
     let rest = rest.trim();
@@ -74,7 +74,7 @@ pub fn parse(words: &str, mentions: &[Person], place: Where) -> Parsed {
         let bare = rest.is_empty() || place == Where::Slash;
         return if bare { command(None, Verb::Help) } else { Parsed::Words };
     }
-    let (ticket, rest) = take_key(rest, first == "assign");
+    let (ticket, rest) = take_key(rest, prefix, matches!(first.as_str(), "assign" | "priority"));
     if ticket.is_none() && place == Where::Elsewhere {
         return Parsed::Words;
     }
@@ -111,16 +111,17 @@ const fn command(ticket: Option<TicketKey>, verb: Verb) -> Parsed {
     Parsed::Command(Command { ticket, verb })
 }
 
-/// Takes a key that stands first; where the end is as good (`assign @x IT-1`, `priority P1 IT-1`), one that stands last.
-fn take_key(rest: &str, ends: bool) -> (Option<TicketKey>, String) {
+/// Takes a key that stands first; where what precedes it cannot be free words (`assign @x IT-1`, `priority P1 IT-1`),
+/// also one that stands last.
+fn take_key(rest: &str, prefix: &str, ends: bool) -> (Option<TicketKey>, String) {
+    let key = |word: &str| word.parse::<TicketKey>().ok().filter(|key| key.prefix().eq_ignore_ascii_case(prefix));
     let (first, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    if let Ok(key) = first.parse() {
+    if let Some(key) = key(first) {
         return (Some(key), after.trim().to_owned());
     }
-    let short = rest.split_whitespace().count() == 2;
     if let Some((before, last)) = rest.rsplit_once(char::is_whitespace)
-        && (ends || short)
-        && let Ok(key) = last.parse()
+        && ends
+        && let Some(key) = key(last)
     {
         return (Some(key), before.trim().to_owned());
     }
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn words_are_commands_only_where_they_can_be() {
-        let parse = |words, place| super::parse(words, &[], place);
+        let parse = |words, place| super::parse(words, &[], place, "IT");
         assert_eq!(parse("resolve my dns problem", Where::Elsewhere), Parsed::Words);
         assert_eq!(
             parse("resolve it-7 new fuser", Where::Elsewhere),
@@ -152,6 +153,11 @@ mod tests {
         assert_eq!(parse("help me with dns", Where::Elsewhere), Parsed::Words);
         assert_eq!(parse("release the hounds", Where::TicketThread), Parsed::Words);
         assert_eq!(parse("priority p1 IT-7", Where::Slash), command(key(7), Verb::Priority(Priority::P1)));
+        let kb = command(None, Verb::Resolve("KB-5034 installed".into()));
+        assert_eq!(parse("resolve KB-5034 installed", Where::TicketThread), kb);
+        let duplicate = command(None, Verb::Resolve("duplicate IT-9".into()));
+        assert_eq!(parse("resolve duplicate IT-9", Where::TicketThread), duplicate);
+        assert_eq!(parse("pending PO-12345 still missing", Where::Elsewhere), Parsed::Words);
         assert!(matches!(parse("resolve", Where::TicketThread), Parsed::Malformed(_)));
         assert!(matches!(parse("assign mia", Where::TicketThread), Parsed::Malformed(_)));
     }
@@ -161,9 +167,12 @@ mod tests {
         let mia = Person::new(PersonRef::new(PlatformName::Slack, "U1"), "Mia Wong");
         let mentions = std::slice::from_ref(&mia);
         let expected = command(key(7), Verb::Assign(mia.clone()));
-        assert_eq!(parse("assign @Mia Wong IT-7", mentions, Where::Slash), expected);
-        assert_eq!(parse("assign IT-7 @Mia Wong", mentions, Where::Slash), expected);
-        assert_eq!(parse("assign @Mia Wong", mentions, Where::TicketThread), command(None, Verb::Assign(mia.clone())));
-        assert_eq!(parse("assign this to @Mia Wong please", mentions, Where::TicketThread), Parsed::Words);
+        assert_eq!(parse("assign @Mia Wong IT-7", mentions, Where::Slash, "IT"), expected);
+        assert_eq!(parse("assign IT-7 @Mia Wong", mentions, Where::Slash, "IT"), expected);
+        assert_eq!(
+            parse("assign @Mia Wong", mentions, Where::TicketThread, "IT"),
+            command(None, Verb::Assign(mia.clone()))
+        );
+        assert_eq!(parse("assign this to @Mia Wong please", mentions, Where::TicketThread, "IT"), Parsed::Words);
     }
 }

@@ -34,7 +34,7 @@ pub enum EffectKind {
         /// The message whose words it shows: if those change or go, it does too.
         #[serde(default)]
         mirrors: Option<MessageRef>,
-        /// The name of a thread that may have to be started for it (people's words).
+        /// The name of a thread that may have to be started for it.
         #[serde(default)]
         thread_title: Option<String>,
         /// How urgent.

@@ -230,6 +230,12 @@ impl TicketKey {
         Self { prefix: prefix.to_ascii_uppercase(), number }
     }
 
+    /// What it begins with.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// Its number.
     #[must_use]
     pub const fn number(&self) -> i64 {

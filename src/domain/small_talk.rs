@@ -102,6 +102,24 @@ pub fn small_talk(text: &str, mentions: &[Person]) -> Option<SmallTalk> {
     }
 }
 
+const CONTENT: &[&str] = &[
+    "works", "worked", "working", "fixed", "solved", "great", "perfect", "super", "cool", "nice", "ok", "okay",
+    "alright",
+];
+
+/// Whether somebody merely says that all is well: thanks, "works now", a thumb. A question never does.
+#[must_use]
+pub fn is_content(text: &str, mentions: &[Person]) -> bool {
+    if text.contains('?') {
+        return false;
+    }
+    let text = text.to_lowercase();
+    let words: Vec<&str> = text.split_whitespace().flat_map(words_of).collect();
+    let all_well = words.iter().any(|word| CONTENT.contains(word))
+        && words.iter().all(|word| THANKS_FILL.contains(word) || CONTENT.contains(word));
+    all_well || matches!(small_talk(&text, mentions), Some(SmallTalk::Thanks | SmallTalk::NoWords))
+}
+
 /// `:wave:`, as platforms write custom and standard emoji.
 fn is_emoji_code(word: &str) -> bool {
     word.len() > 2
@@ -122,6 +140,16 @@ fn words_of(word: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
     use crate::domain::ids::{PersonRef, PlatformName};
+
+    #[test]
+    fn who_is_content_needs_nothing_more() {
+        for text in ["thanks!", "works now", "ok, great", "👍", "thank you, perfect"] {
+            assert!(is_content(text, &[]), "{text}");
+        }
+        for text in ["thanks, is it fixed now?", "???", "works, but slowly", "not fixed", "hello", "it"] {
+            assert!(!is_content(text, &[]), "{text}");
+        }
+    }
 
     #[test]
     fn only_what_says_nothing_is_small_talk() {

@@ -130,7 +130,9 @@ impl Facts {
             }
             EventKind::CommandGiven(given) => {
                 facts.load_home(tx, &given.place, None).await?;
-                if let Parsed::Command(parsed) = command::parse(&given.words, &given.mentions, Where::Slash) {
+                if let Parsed::Command(parsed) =
+                    command::parse(&given.words, &given.mentions, Where::Slash, &facts.rules.key_prefix)
+                {
                     facts.load_command(tx, &parsed).await?;
                 }
             }
@@ -167,7 +169,8 @@ impl Facts {
             return Ok(());
         }
         if said.addresses_desk()
-            && let Parsed::Command(parsed) = command::parse(&said.text, &said.mentions, self.where_said(said))
+            && let Parsed::Command(parsed) =
+                command::parse(&said.text, &said.mentions, self.where_said(said), &self.rules.key_prefix)
         {
             self.load_command(tx, &parsed).await?;
         }

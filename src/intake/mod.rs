@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::domain::decision::{Decision, Outcome};
-use crate::domain::event::Event;
+use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::form::{Form, FormKind, FormRef};
 use crate::domain::ids::{Person, PersonRef, PlatformName};
 use crate::domain::permission::{GroupRef, Roster};
@@ -131,6 +131,13 @@ impl Intake {
                 let decision = decide::decide(&facts, &event);
                 if decision.outcome != Outcome::Ignored {
                     tx.remember(&event.key, now).await?;
+                    if let EventKind::MessageEdited(said) = &event.what {
+                        // The post may come after its edit; what it says has been dealt with then.
+                        let post = DedupeKey::message(&said.message);
+                        if !tx.knows(&post).await? {
+                            tx.remember(&post, now).await?;
+                        }
+                    }
                     write(tx, &decision, &facts).await?;
                 }
                 Ok(decision.outcome)

@@ -21,7 +21,7 @@ pub struct Cost {
     pub rate: Rate,
 }
 
-/// What a delivery counts against on its platform. `old` says whether a message to be edited is older than an hour.
+/// What a delivery counts against on its platform, the narrowest limit first. `old` says whether a message to be edited is older than an hour.
 #[must_use]
 pub fn costs(platform: PlatformName, act: &Act, old: bool) -> Vec<Cost> {
     let cost = |key: String, rate| Cost { key, rate };
@@ -43,7 +43,7 @@ pub fn costs(platform: PlatformName, act: &Act, old: bool) -> Vec<Cost> {
             }
         }
         PlatformName::Discord => {
-            let mut all = vec![cost("all".to_owned(), discord::REQUESTS)];
+            let mut all = Vec::new();
             let channel = |place: &Place| place.root().unwrap_or(place.channel()).to_owned();
             match act {
                 Act::Post { to: place, .. } | Act::Hint { place, .. } => {
@@ -52,8 +52,13 @@ pub fn costs(platform: PlatformName, act: &Act, old: bool) -> Vec<Cost> {
                 Act::Update { message, .. } if old => {
                     all.push(cost(format!("edit:{}", message.channel), discord::EDIT_OLD_PER_CHANNEL));
                 }
-                Act::Update { .. } | Act::Remove { .. } | Act::Whisper { .. } | Act::ReadThread { .. } => {}
+                Act::Update { message, .. } | Act::Remove { message } => {
+                    all.push(cost(format!("change:{}", message.channel), discord::REQUESTS));
+                }
+                Act::Whisper { to, .. } => all.push(cost(format!("whisper:{}", to.id), discord::REQUESTS)),
+                Act::ReadThread { place, .. } => all.push(cost(format!("read:{}", channel(place)), discord::REQUESTS)),
             }
+            all.push(cost("all".to_owned(), discord::REQUESTS));
             all
         }
     }
@@ -121,10 +126,9 @@ impl Windows {
     pub fn block(&mut self, costs: &[Cost], global: bool, until: Timestamp) {
         if global {
             self.all_blocked = Some(self.all_blocked.map_or(until, |old| old.max(until)));
-        }
-        // A refusal does not say which limit it was: all that the call counts against wait.
-        for cost in costs {
-            self.blocked.insert(cost.key.clone(), until);
+        } else if let Some(narrowest) = costs.first() {
+            let blocked = self.blocked.entry(narrowest.key.clone()).or_insert(until);
+            *blocked = (*blocked).max(until);
         }
         self.blocked.retain(|_, end| later(*end, HOUR) > Some(until));
     }

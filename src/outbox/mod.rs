@@ -27,11 +27,13 @@ use crate::domain::record::Standing;
 use crate::domain::text;
 use crate::intake::Intake;
 use crate::platform::{Act, Delivery, DeliveryError, Platform, Receipt};
-use crate::store::{Queued, Settlement, Store, StoreError};
+use crate::store::{Queued, Settlement, Store, StoreError, Work};
 use limits::{Cost, Windows};
 
 /// How many effects are looked at together.
-const LOOK: u32 = 200;
+const LOOK: u32 = 500;
+/// How often something is tried before it can be given up, however old it is.
+const TRIES_AT_LEAST: u32 = 5;
 /// How many deliveries are under way together.
 const AT_ONCE: usize = 32;
 
@@ -100,7 +102,7 @@ impl Dispatcher {
             if ready.len() == room {
                 break;
             }
-            let Some(act) = self.address(&queued).await? else { continue };
+            let Some(act) = self.address_or_settle(&queued).await? else { continue };
             let costs = limits::costs(name, &act, is_old(&act, now));
             let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
             let free_at = windows.free_at(&costs, now);
@@ -130,6 +132,18 @@ impl Dispatcher {
         Ok(wake_at)
     }
 
+    /// The same as [`Dispatcher::address`]; what cannot be read by a fault of ours fails alone, and stops nothing behind it.
+    async fn address_or_settle(&self, queued: &Queued) -> Result<Option<Act>, StoreError> {
+        match self.address(queued).await {
+            Err(error @ (StoreError::Corrupt(_) | StoreError::Work(_))) => {
+                tracing::error!(effect = %queued.id, %error, "an effect cannot be laid out");
+                self.end(queued, Settlement::Failed(Undeliverable::Invalid)).await?;
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
     /// Lays out an effect with every address known. `None`: it was settled here, since there is nowhere to deliver it.
     async fn address(&self, queued: &Queued) -> Result<Option<Act>, StoreError> {
         let act = match &queued.effect.what {
@@ -142,8 +156,7 @@ impl Dispatcher {
             }
             EffectKind::Post { to: Destination::UnderCard(channel), message, thread_title, .. } => {
                 let Some(card) = self.card(queued, channel).await? else {
-                    tracing::error!(effect = %queued.id, "there is no card to write under");
-                    self.end(queued, Settlement::Failed(Undeliverable::Gone)).await?;
+                    self.queue_behind_a_card(queued, channel).await?;
                     return Ok(None);
                 };
                 let to = channel.thread(&card.message.id);
@@ -186,6 +199,32 @@ impl Dispatcher {
             }
         };
         Ok(Some(act))
+    }
+
+    /// There is no card to write under (it failed once, or the channel is new): one is shown first. Once only: what comes
+    /// back has a moment set.
+    async fn queue_behind_a_card(&self, queued: &Queued, channel: &Place) -> Result<(), StoreError> {
+        if queued.effect.not_before.is_some() {
+            tracing::error!(effect = %queued.id, "there is no card to write under, and none can be shown");
+            return self.end(queued, Settlement::Failed(Undeliverable::Gone)).await;
+        }
+        let (now, key) = (self.clock.now(), DedupeKey::effect(&queued.id));
+        let card = Effect { what: EffectKind::ShowCard { channel: channel.clone() }, ..queued.effect.clone() };
+        let again = Effect { not_before: Some(now), ..queued.effect.clone() };
+        let work: Work = Arc::new(move |tx| {
+            let (card, again, key) = (card.clone(), again.clone(), key.clone());
+            Box::pin(async move {
+                if tx.knows(&key).await? {
+                    return Ok(Outcome::Repeated);
+                }
+                tx.remember(&key, now).await?;
+                tx.enqueue(&card, now).await?;
+                tx.enqueue(&again, now).await?;
+                Ok(Outcome::Done(None))
+            })
+        });
+        self.store.transact(work).await?;
+        self.end(queued, Settlement::Done(Vec::new())).await
     }
 
     /// Whether the words of a message were deleted: then nothing shows them any more.
@@ -232,8 +271,10 @@ impl Dispatcher {
             Err(error) => self.again(&queued, None, true, &error.to_string()),
         };
         if let Settlement::Retry { at, error, unsure, counts } = &end {
-            let tired = self.clock.now().duration_since(queued.created_at) > signed(self.retry_limit);
-            if tired && *counts {
+            // What has waited long for its turn, or for the database, has not been tried long. What may stand is looked for
+            // once more first.
+            let old = self.clock.now().duration_since(queued.created_at) > signed(self.retry_limit);
+            if old && queued.attempts >= TRIES_AT_LEAST && *counts && !*unsure {
                 tracing::error!(error, "given up: it was tried for too long");
                 let settled = self.tell(&queued, Err(Undeliverable::GivenUp)).await;
                 if settled.is_ok() {
@@ -259,12 +300,16 @@ impl Dispatcher {
             Ok(None) => self.platform.deliver(delivery).await,
             Err(error) => Err(error),
         };
-        // Somebody deleted the card: it is posted anew.
+        // Somebody deleted the card: it is posted anew. A mirrored line that somebody deleted stays deleted.
         if let (Act::Update { place, to, .. }, Err(DeliveryError::Permanent { reason: Undeliverable::Gone, .. })) =
             (&delivery.act, &result)
         {
-            let act = Act::Post { to: place.clone(), message: to.clone(), thread_title: None };
-            result = self.platform.deliver(&Delivery { act, ..delivery.clone() }).await;
+            result = if matches!(queued.effect.what, EffectKind::ShowCard { .. }) {
+                let act = Act::Post { to: place.clone(), message: to.clone(), thread_title: None };
+                self.platform.deliver(&Delivery { act, ..delivery.clone() }).await
+            } else {
+                Ok(Receipt::Changed)
+            };
         }
         let now = self.clock.now();
         match result {
@@ -357,7 +402,7 @@ impl Dispatcher {
         let remove =
             Effect { ticket: queued.effect.ticket, not_before: Some(at), what: EffectKind::Remove { message } };
         let (key, now) = (DedupeKey::effect(&queued.id), self.clock.now());
-        let work: crate::store::Work = Arc::new(move |tx| {
+        let work: Work = Arc::new(move |tx| {
             let (remove, key) = (remove.clone(), key.clone());
             Box::pin(async move {
                 if tx.knows(&key).await? {

@@ -317,3 +317,22 @@ fn sign(secret: &str, stamp: i64, body: &str) -> String {
     mac.update(format!("v0:{stamp}:{body}").as_bytes());
     format!("v0={}", hex::encode(mac.finalize().into_bytes()))
 }
+
+#[tokio::test]
+async fn a_card_that_could_not_be_shown_is_shown_before_the_next_line_under_it() {
+    for index in 0..2 {
+        let mut desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let method = if world.platform() == "slack" { "chat.postMessage" } else { "POST /channels/{id}/messages" };
+        // Both the answer and the card are refused for good.
+        world.inject(Fault::Fail { method: method.to_owned(), status: 403, times: 2 });
+        let ask = desk.ask(&world, "jeff", "@desk printer smokes").await;
+        desk.say(&world, "jeff", &Spot::thread("sales", &ask.id), "and now it burns").await;
+        let transcript = desk.transcript(&world);
+        assert!(transcript.contains("Desk: IT-1001  printer smokes"), "{transcript}");
+        assert!(transcript.contains("└ Desk: Jeff: and now it burns"), "{transcript}");
+        let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
+        desk.expect_refusals(refused);
+        desk.end_with_errors().await;
+    }
+}

@@ -145,6 +145,43 @@ async fn words_are_a_command_only_where_they_can_be_one() {
 }
 
 #[tokio::test]
+async fn what_is_no_key_of_the_desk_makes_no_command_and_grammar_is_for_agents() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let ask = desk.ask(&world, "jeff", "@desk resolve ISO-27001 question for the audit").await;
+        assert_eq!(tickets(&desk).await, 1, "a request, not a command about a ticket ISO-27001");
+        let thread = Spot::thread("sales", &ask.id);
+        desk.say(&world, "jeff", &thread, "@desk priority urgent").await;
+        desk.say(&world, "mia", &thread, "@desk resolve duplicate of IT-9").await;
+        let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
+        assert_eq!(ticket.status.name(), "resolved");
+        let records = desk.store().records(ticket.id).await.expect("records");
+        assert_eq!(records.last().map(|record| record.text.as_str()), Some("priority urgent"), "words are kept");
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn details_after_it_was_resolved_reopen_it_and_praise_does_not() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let ask = desk.ask(&world, "jeff", "@desk printer smokes").await;
+        let thread = Spot::thread("sales", &ask.id);
+        desk.say(&world, "mia", &thread, "@desk resolve fuser changed").await;
+        desk.say(&world, "jeff", &thread, "works now 👍").await;
+        assert_eq!(desk.store().tickets(None, 1).await.expect("tickets")[0].status.name(), "resolved");
+        desk.press(&world, "jeff", "sales", "Add details").await;
+        desk.fill(&world, "jeff", "it still smokes").await;
+        assert_eq!(desk.store().tickets(None, 1).await.expect("tickets")[0].status.name(), "new");
+        desk.pass(Duration::from_secs(8 * 24 * 3600)).await;
+        assert_eq!(desk.store().tickets(None, 1).await.expect("tickets")[0].status.name(), "new", "nothing closes it");
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
 async fn direct_messages_belong_to_the_latest_open_ticket_for_twelve_hours() {
     for index in 0..2 {
         let desk = Desk::open().await;

@@ -65,7 +65,7 @@ impl From<Verb> for Deed {
 pub(super) fn button(facts: &Facts, taken: &ActionTaken) -> Decision {
     let draft = Draft::new(facts, Some(&taken.actor), Some(&taken.place));
     // A choice from a menu shows nothing by itself, so it is answered.
-    let wants_answer = taken.choice.is_some();
+    let wants_answer = taken.choice.is_some() || does_release(taken);
     let actor = Actor { person: &taken.actor, place: Some(&taken.place), via: Some(&taken.reply), wants_answer };
     let Some(does) = &taken.does else { return refuse(draft, &actor, text::unknown_button()) };
     let Some(ticket) = &facts.named else { return refuse(draft, &actor, text::unknown_ticket(&does.ticket)) };
@@ -103,6 +103,10 @@ pub(super) fn button(facts: &Facts, taken: &ActionTaken) -> Decision {
     carry_out(draft, &actor, ticket, deed)
 }
 
+fn does_release(taken: &ActionTaken) -> bool {
+    taken.does.as_ref().is_some_and(|does| does.action == Action::Release)
+}
+
 /// Somebody sent a form.
 pub(super) fn form(facts: &Facts, sent: &FormSubmitted, at: Timestamp) -> Decision {
     let mut draft = Draft::new(facts, Some(&sent.actor), sent.place.as_ref());
@@ -133,7 +137,7 @@ pub(super) fn form(facts: &Facts, sent: &FormSubmitted, at: Timestamp) -> Decisi
 pub(super) fn command(facts: &Facts, given: &CommandGiven) -> Decision {
     let mut draft = Draft::new(facts, Some(&given.actor), Some(&given.place));
     let actor = Actor { person: &given.actor, place: Some(&given.place), via: Some(&given.reply), wants_answer: true };
-    let command = match command::parse(&given.words, &given.mentions, Where::Slash) {
+    let command = match command::parse(&given.words, &given.mentions, Where::Slash, &facts.rules.key_prefix) {
         Parsed::Command(command) => command,
         Parsed::Malformed(usage) => return refuse(draft, &actor, text::malformed(usage)),
         Parsed::Words if given.words.trim().is_empty() => {
@@ -327,15 +331,17 @@ fn attempt(
             let voice = if requester { Voice::Requester } else { Voice::Note };
             let words = Words { message: ticket.origin_message.clone(), at: now, text: words, on_record: false };
             draft.record(ticket, person, voice, &words);
-            if requester {
+            if requester && matches!(ticket.status, Status::Resolved { .. }) {
+                after.reopen()?;
+                let after = draft.put(ticket, after, "reopened by writing");
+                draft.change(Change::ClearTimer { ticket: ticket.id, timer: TimerKind::AutoClose });
+                draft.tell_requester(&after, text::reopened(&after), NOTICE, false);
+            } else if requester && matches!(ticket.status, Status::Pending { .. }) {
                 after.go_on();
-            }
-            let changed = after != *ticket;
-            if changed {
-                draft.put(ticket, after, "went on")
+                draft.put(ticket, after, "went on");
             } else {
-                draft.touch(ticket, after, now)
-            };
+                draft.touch(ticket, after, now);
+            }
             draft.audit(ticket, "details added", Vec::new());
             draft.mirror(ticket, person, &words, voice);
             answer(draft, actor, text::details_added(ticket));
@@ -368,7 +374,7 @@ fn belongs(mut draft: Draft<'_>, actor: &Actor<'_>, ticket: &Ticket, other: &Tic
     draft.under_cards(other, None, None, |_| {
         text::happened(actor.person, &format!("says that {} is part of this: press More…, then Show.", ticket.key))
     });
-    draft.tell_requester(other, text::belongs(&other.key), None, false);
+    answer(&mut draft, actor, text::belongs(&other.key));
     draft.end(Outcome::Done(Some(other.key.clone())))
 }
 

@@ -152,7 +152,8 @@ impl<'f> Draft<'f> {
         awaited: Option<Awaited>,
         may_start_thread: bool,
     ) {
-        let thread_title = (may_start_thread && ticket.origin.root().is_some()).then(|| ticket.title.clone());
+        // A thread keeps its name when words are deleted, so the name holds none.
+        let thread_title = (may_start_thread && ticket.origin.root().is_some()).then(|| ticket.key.to_string());
         self.effect(
             Some(ticket.id),
             EffectKind::Post {
@@ -196,7 +197,7 @@ impl<'f> Draft<'f> {
                 message: message(channel),
                 awaited: None,
                 mirrors: mirrors.cloned(),
-                thread_title: Some(format!("{} {}", ticket.key, ticket.title)),
+                thread_title: Some(ticket.key.to_string()),
                 urgency: Lane::Note,
             };
             self.effect(Some(ticket.id), post);

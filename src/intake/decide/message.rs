@@ -11,7 +11,7 @@ use crate::domain::event::{Said, TimerKind};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::message::Message;
 use crate::domain::record::{Opening, Side, Voice};
-use crate::domain::small_talk::{SmallTalk, small_talk};
+use crate::domain::small_talk::{is_content, small_talk};
 use crate::domain::text;
 use crate::domain::ticket::{Status, Ticket};
 use crate::intake::facts::Facts;
@@ -20,9 +20,13 @@ use crate::intake::facts::Facts;
 pub(super) fn posted(facts: &Facts, said: &Said) -> Decision {
     let draft = Draft::new(facts, Some(&said.author), Some(&said.place));
     if said.addresses_desk() {
-        match command::parse(&said.text, &said.mentions, facts.where_said(said)) {
+        match command::parse(&said.text, &said.mentions, facts.where_said(said), &facts.rules.key_prefix) {
             Parsed::Command(command) => return commanded(draft, said, command),
-            Parsed::Malformed(usage) => return refuse_words(draft, said, text::malformed(usage)),
+            // Somebody who is not on the desk has no use for a grammar: these are words.
+            Parsed::Malformed(usage) if draft.rights(&said.author).agent => {
+                return refuse_words(draft, said, text::malformed(usage));
+            }
+            Parsed::Malformed(_) => {}
             Parsed::Words => {}
         }
     }
@@ -52,7 +56,7 @@ pub(super) fn edited(facts: &Facts, said: &Said, at: Timestamp) -> Decision {
     }
     draft.change(Change::Rewrite { message: said.message.clone(), text: words.clone(), at });
     let key = ticket.key.clone();
-    if ticket.origin_message == said.message {
+    if text::title(&record.text) == ticket.title {
         let after = Ticket { title: text::title(&words), ..ticket.clone() };
         draft.put(ticket, after, "words changed");
     } else {
@@ -76,7 +80,8 @@ pub(super) fn deleted(facts: &Facts, message: &MessageRef, at: Timestamp) -> Dec
         return draft.end(Outcome::Ignored);
     }
     draft.change(Change::Erase { message: message.clone(), at });
-    if ticket.origin_message == *message {
+    // The title is the first line of some message's words: if these are the ones, they go from there as well.
+    if text::title(&record.text) == ticket.title {
         let after = Ticket { title: text::deleted_title(), ..ticket.clone() };
         draft.put(ticket, after, "words deleted");
     } else {
@@ -100,9 +105,11 @@ fn commanded(mut draft: Draft<'_>, said: &Said, command: command::Command) -> De
         let unknown = command.ticket.as_ref().map_or_else(text::which_ticket, text::unknown_ticket);
         return refuse_words(draft, said, unknown);
     };
-    let actor = Actor { person: &said.author, place: Some(&said.place), via: None, wants_answer: false };
     let carries_words = matches!(command.verb, Verb::Resolve(_) | Verb::Pending(_));
     let own_thread = matches!(&facts.home, Some((home, Side::Request)) if home.id == ticket.id);
+    // In the request's own thread most acts show by what the bot says there.
+    let shows = own_thread && !matches!(command.verb, Verb::Release | Verb::Priority(_));
+    let actor = Actor { person: &said.author, place: Some(&said.place), via: None, wants_answer: !shows };
     if carries_words && own_thread && !draft.rights(&said.author).agent {
         // Words of somebody who cannot have meant the command: they are told so, and nothing of what they said is lost.
         let requester = draft.same(&ticket.requester, &said.author);
@@ -139,8 +146,7 @@ fn on_ticket(mut draft: Draft<'_>, said: &Said, ticket: &Ticket) -> Decision {
         }
         return draft.end(Outcome::Ignored);
     }
-    let talk = small_talk(&said.text, &said.mentions).filter(|_| said.files.is_empty());
-    let is_reply_enough = matches!(talk, Some(SmallTalk::Thanks | SmallTalk::NoWords));
+    let is_reply_enough = said.files.is_empty() && is_content(&said.text, &said.mentions);
     let requester = draft.same(&ticket.requester, &said.author);
     let wants_more = match &ticket.status {
         Status::Closed { .. } => (requester || said.mentions_bot) && !is_reply_enough,
@@ -168,7 +174,7 @@ fn on_ticket(mut draft: Draft<'_>, said: &Said, ticket: &Ticket) -> Decision {
             draft.change(Change::ClearTimer { ticket: ticket.id, timer: TimerKind::AutoClose });
             draft.tell_requester(&after, text::reopened(&after), None, false);
         }
-        Voice::Requester if matches!(ticket.status, Status::Pending { .. }) => {
+        Voice::Requester if matches!(ticket.status, Status::Pending { .. }) && !is_reply_enough => {
             after.go_on();
             draft.put(ticket, after, "went on");
         }

@@ -1,11 +1,13 @@
 //! What comes back by itself: the end of a delivery, a read-back, a moment that was waited for.
 
 use super::draft::{Draft, Words, full_text};
-use crate::domain::decision::{Decision, Outcome};
+use super::message::close_at;
+use crate::domain::decision::{Change, Decision, Outcome};
 use crate::domain::effect::Awaited;
 use crate::domain::event::{DeliverySettled, Said, TimerKind};
 use crate::domain::record::Voice;
 use crate::domain::text;
+use crate::domain::ticket::Status;
 use crate::intake::facts::Facts;
 
 /// A delivery that somebody waited for has ended.
@@ -67,7 +69,15 @@ pub(super) fn timer(facts: &Facts, timer: TimerKind) -> Decision {
     match timer {
         TimerKind::AutoClose => {
             let mut after = ticket.clone();
-            draft.change(crate::domain::decision::Change::ClearTimer { ticket: ticket.id, timer });
+            let due = match &ticket.status {
+                Status::Resolved { at, .. } => close_at(facts, *at),
+                _ => None,
+            };
+            if due.is_some_and(|due| due > facts.now) {
+                // It was reopened and resolved again meanwhile; its new timer stands.
+                return draft.end(Outcome::Done(None));
+            }
+            draft.change(Change::ClearTimer { ticket: ticket.id, timer });
             if after.close(facts.now).is_err() {
                 return draft.end(Outcome::Done(None));
             }

@@ -79,7 +79,12 @@ pub async fn due(
     limit: u32,
 ) -> Result<Vec<Queued>, StoreError> {
     let query = sqlx::query(sql::DUE).bind(platform.as_str()).bind(ms(now)).bind(i64::from(limit));
-    all(conn, query, queued).await
+    // One row that cannot be read must not stop the others.
+    let rows = all(conn, query, |row| Ok(queued(row))).await?;
+    let readable = rows.into_iter().filter_map(|row| {
+        row.inspect_err(|error| tracing::error!(%error, "an effect in the outbox cannot be read")).ok()
+    });
+    Ok(readable.collect())
 }
 
 pub async fn next_due(
