@@ -8,6 +8,7 @@ pub mod journal;
 pub mod page;
 pub mod replay;
 pub mod run;
+pub mod setup;
 pub mod slack;
 pub mod stage;
 pub mod traffic;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::sandbox::discord::{self, DiscordSandbox, DiscordSetup};
+use crate::sandbox::discord::{DiscordSandbox, DiscordSetup, RoleSetup};
 use crate::sandbox::journal::Journal;
-use crate::sandbox::slack::{self, SlackSandbox, SlackSetup};
+use crate::sandbox::setup::{ChannelSetup, Member};
+use crate::sandbox::slack::{GroupSetup, SlackSandbox, SlackSetup};
 use crate::sandbox::world::World;
 
 /// Who is there: handle, name, part.
@@ -104,35 +105,22 @@ impl Stage {
     /// # Errors
     /// If no loopback port is free.
     pub async fn open(options: StageOptions) -> anyhow::Result<Self> {
-        let names = |handles: &[&str]| handles.iter().map(|handle| (*handle).to_owned()).collect::<Vec<_>>();
+        let owned = |handles: &[&str]| handles.iter().map(|handle| (*handle).to_owned()).collect::<Vec<_>>();
+        let people: Vec<Member> = CAST
+            .map(|(handle, name, part)| Member {
+                handle: handle.to_owned(),
+                name: name.to_owned(),
+                part: part.to_owned(),
+            })
+            .to_vec();
+        let public =
+            |name: &str| ChannelSetup { name: name.to_owned(), private: false, members: Vec::new(), bot: true };
+        let triage = ChannelSetup { name: TRIAGE.to_owned(), private: true, members: owned(&DESK), bot: true };
+        let channels: Vec<ChannelSetup> = CHANNELS.into_iter().map(public).chain([triage]).collect();
         let slack = SlackSandbox::start(SlackSetup {
-            people: CAST
-                .map(|(handle, name, part)| slack::Member {
-                    handle: handle.to_owned(),
-                    name: name.to_owned(),
-                    part: part.to_owned(),
-                })
-                .to_vec(),
-            channels: CHANNELS
-                .map(|name| slack::ChannelSetup {
-                    name: name.to_owned(),
-                    private: false,
-                    members: Vec::new(),
-                    bot: true,
-                })
-                .into_iter()
-                .chain([slack::ChannelSetup {
-                    name: TRIAGE.to_owned(),
-                    private: true,
-                    members: names(&DESK),
-                    bot: true,
-                }])
-                .collect(),
-            groups: vec![slack::GroupSetup {
-                handle: GROUP.to_owned(),
-                name: "IT Desk".to_owned(),
-                members: names(&AGENTS),
-            }],
+            people: people.clone(),
+            channels: channels.clone(),
+            groups: vec![GroupSetup { handle: GROUP.to_owned(), name: "IT Desk".to_owned(), members: owned(&AGENTS) }],
             clock: options.clock.clone(),
             journal: options.journal.clone(),
             limits: options.limits,
@@ -142,29 +130,9 @@ impl Stage {
         })
         .await?;
         let discord = DiscordSandbox::start(DiscordSetup {
-            people: CAST
-                .map(|(handle, name, part)| discord::Member {
-                    handle: handle.to_owned(),
-                    name: name.to_owned(),
-                    part: part.to_owned(),
-                })
-                .to_vec(),
-            channels: CHANNELS
-                .map(|name| discord::ChannelSetup {
-                    name: name.to_owned(),
-                    private: false,
-                    members: Vec::new(),
-                    bot: true,
-                })
-                .into_iter()
-                .chain([discord::ChannelSetup {
-                    name: TRIAGE.to_owned(),
-                    private: true,
-                    members: names(&DESK),
-                    bot: true,
-                }])
-                .collect(),
-            roles: vec![discord::RoleSetup { name: GROUP.to_owned(), members: names(&AGENTS) }],
+            people,
+            channels,
+            roles: vec![RoleSetup { name: GROUP.to_owned(), members: owned(&AGENTS) }],
             clock: options.clock.clone(),
             journal: options.journal.clone(),
             limits: options.limits,

@@ -61,6 +61,8 @@ impl Desk {
             journal: Journal::in_memory(),
             linked: setup.linked,
             message_content: setup.message_content,
+            // Nobody presses twice because a machine is slow.
+            patience: PATIENCE,
             ..StageOptions::by(clock)
         };
         let stage = Stage::open(options).await.expect("the stage opens");

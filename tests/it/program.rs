@@ -25,7 +25,12 @@ pub struct Site {
 
 impl Site {
     pub async fn open(platforms: Platforms, more: &str) -> Self {
-        Self::open_with(StageOptions::by(Clock::system()), platforms, more).await
+        Self::open_with(
+            StageOptions { patience: Duration::from_secs(30), ..StageOptions::by(Clock::system()) },
+            platforms,
+            more,
+        )
+        .await
     }
 
     pub async fn open_with(options: StageOptions, platforms: Platforms, more: &str) -> Self {

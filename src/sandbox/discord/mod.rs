@@ -42,6 +42,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Journal;
+pub use super::setup::{ChannelSetup, Member};
 use super::traffic::Passage;
 use crate::clock::Clock;
 use crate::domain::limits::discord as platform;
@@ -83,30 +84,6 @@ impl Default for DiscordSetup {
             seed: 0,
         }
     }
-}
-
-/// A person of the guild.
-#[derive(Clone, Debug)]
-pub struct Member {
-    /// Short name.
-    pub handle: String,
-    /// Display name.
-    pub name: String,
-    /// What the page shows beside the name.
-    pub part: String,
-}
-
-/// A text channel of the guild.
-#[derive(Clone, Debug)]
-pub struct ChannelSetup {
-    /// Name without `#`.
-    pub name: String,
-    /// Only members see it.
-    pub private: bool,
-    /// Handles of those who see it, if it is private.
-    pub members: Vec<String>,
-    /// Whether the bot sees it.
-    pub bot: bool,
 }
 
 /// A role of the guild.

@@ -42,6 +42,7 @@ use self::faults::Faults;
 use self::ids::Mint;
 use self::state::{Group, Ids, Kind, State};
 use super::Journal;
+pub use super::setup::{ChannelSetup, Member};
 use super::traffic::{Passage, Traffic};
 use crate::clock::Clock;
 use crate::domain::limits::slack;
@@ -137,30 +138,6 @@ pub enum Delivery {
         /// Without a trailing slash.
         base_url: String,
     },
-}
-
-/// A person.
-#[derive(Clone, Debug)]
-pub struct Member {
-    /// Short name (`jeff`).
-    pub handle: String,
-    /// Display name (`Jeff`).
-    pub name: String,
-    /// What the page shows beside the name.
-    pub part: String,
-}
-
-/// A channel.
-#[derive(Clone, Debug)]
-pub struct ChannelSetup {
-    /// Name without `#`.
-    pub name: String,
-    /// Only members see it.
-    pub private: bool,
-    /// Handles of the members of a private channel; everybody is in a public one.
-    pub members: Vec<String>,
-    /// Whether the bot is in it.
-    pub bot: bool,
 }
 
 /// A user group.
