@@ -615,6 +615,15 @@ pub fn reply_on_its_way(ticket: &Ticket) -> Message {
     ])])
 }
 
+/// Something that a person did could not be handled, by a fault of ours.
+#[must_use]
+pub fn our_fault() -> Message {
+    Message::said(
+        "Sorry, something went wrong on my side, and this did not get through. An operator can see it. \
+         If it can't wait, please reach the desk another way.",
+    )
+}
+
 /// The database is away: told to somebody who pressed a button or gave a command.
 #[must_use]
 pub fn try_again() -> Message {

@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::domain::decision::{Decision, Outcome};
+use crate::domain::effect::{Effect, EffectKind};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::form::{Form, FormKind, FormRef};
 use crate::domain::ids::{Person, PersonRef, PlatformName};
@@ -159,9 +160,42 @@ impl Intake {
     async fn bury(&self, event: &Event, fault: &StoreError) -> Result<Outcome, StoreError> {
         tracing::error!(%fault, "the event could not be handled; it is kept as a dead event");
         let whole = serde_json::to_string(event).map_err(|error| StoreError::Work(error.to_string()))?;
-        self.inner.store.bury(&event.key, &whole, &fault.to_string(), self.inner.clock.now()).await?;
+        let now = self.inner.clock.now();
+        self.inner.store.bury(&event.key, &whole, &fault.to_string(), now).await?;
+        // Nobody is left in silence. That this cannot be queued either is logged, and changes nothing about the event.
+        if let Some(apology) = apology(event) {
+            let work: Work = Arc::new(move |tx| {
+                let apology = apology.clone();
+                Box::pin(async move {
+                    tx.enqueue(&apology, now).await?;
+                    Ok(Outcome::Dead)
+                })
+            });
+            if let Err(error) = self.inner.store.transact(work).await {
+                tracing::error!(%error, "the person cannot be told");
+            }
+        }
         Ok(Outcome::Dead)
     }
+}
+
+/// What whoever caused the event is told if it could not be handled.
+fn apology(event: &Event) -> Option<Effect> {
+    let (to, near, via) = match &event.what {
+        EventKind::MessagePosted(said) if said.addresses_desk() => (&said.author, Some(&said.place), None),
+        EventKind::ActionTaken(taken) => (&taken.actor, Some(&taken.place), Some(&taken.reply)),
+        EventKind::FormSubmitted(sent) => (&sent.actor, sent.place.as_ref(), Some(&sent.reply)),
+        EventKind::CommandGiven(given) => (&given.actor, Some(&given.place), Some(&given.reply)),
+        EventKind::MessagePosted(_)
+        | EventKind::MessageEdited(_)
+        | EventKind::MessageDeleted { .. }
+        | EventKind::ThreadRead { .. }
+        | EventKind::DeliverySettled(_)
+        | EventKind::TimerFired { .. } => return None,
+    };
+    let what =
+        EffectKind::Whisper { to: to.who.clone(), near: near.cloned(), via: via.cloned(), message: text::our_fault() };
+    Some(Effect { ticket: None, not_before: None, what })
 }
 
 async fn write(tx: &mut dyn Tx, decision: &Decision, facts: &Facts) -> Result<(), StoreError> {

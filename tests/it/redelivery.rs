@@ -336,3 +336,27 @@ async fn a_card_that_could_not_be_shown_is_shown_before_the_next_line_under_it()
         desk.end_with_errors().await;
     }
 }
+
+#[tokio::test]
+async fn what_cannot_be_handled_by_a_fault_of_ours_is_kept_whole_and_said() {
+    use sqlx::Connection as _;
+    let mut desk = Desk::open().await;
+    for world in desk.worlds() {
+        desk.ask(&world, "jeff", "@desk printer smokes").await;
+    }
+    // Somebody has meddled with the record: these tickets cannot be read any more.
+    let file = desk.folder.path().join("desk.db");
+    let mut raw = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.expect("opened");
+    sqlx::query("UPDATE tickets SET origin_message_json = '{}'").execute(&mut raw).await.expect("written");
+    raw.close().await.expect("closed");
+    for (world, key) in desk.worlds().into_iter().zip(["IT-1001", "IT-1002"]) {
+        desk.command(&world, "mia", &format!("claim {key}")).await;
+        assert!(desk.last_private(&world, "mia").starts_with("Sorry, something went wrong on my side"));
+        // What has nothing to do with them goes on.
+        desk.say(&world, "ana", &deskbell::sandbox::Spot::channel("general"), "@desk my badge is lost").await;
+    }
+    let counts = desk.store().counts().await.expect("counts");
+    assert_eq!((counts.dead, counts.tickets), (2, 4));
+    desk.stop().await;
+    desk.stage.close().await;
+}
