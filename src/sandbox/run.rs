@@ -92,8 +92,8 @@ async fn replay_file(
     database: &Path,
 ) -> anyhow::Result<ExitCode> {
     let lines = replay::read(file)?;
-    // A Tuesday in the past; the clock moves on with the transcript.
-    let clock = Clock::starting_at("2026-01-06T00:00:00Z".parse::<Timestamp>()?, 1.0);
+    // A Tuesday in the past. The clock moves with the transcript only, so that what lies two minutes apart does so exactly.
+    let clock = Clock::starting_at("2026-01-06T00:00:00Z".parse::<Timestamp>()?, 0.0);
     let options = StageOptions {
         journal,
         linked: false,

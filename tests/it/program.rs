@@ -198,7 +198,8 @@ async fn it_serves_stops_when_told_and_comes_back_quickly() {
     let child = site.serve();
     child.ready().await;
     let took = begin.elapsed();
-    println!("from start to /readyz 200: {} ms", took.as_millis());
+    let memory_kib = child.memory_kib().map_or_else(|| "?".to_owned(), |kib| kib.to_string());
+    println!("from start to /readyz 200: {} ms; resident memory then: {memory_kib} KiB", took.as_millis());
     assert!(took < Duration::from_secs(20), "{took:?}");
     assert_eq!(child.terminate().await.code, Some(0));
     site.stage.close().await;

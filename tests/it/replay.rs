@@ -88,7 +88,7 @@ async fn a_real_help_channel_is_read_as_the_rules_say_message_by_message() {
 /// Plays `lines` on both platforms, and returns each message's fate.
 async fn play(lines: &[Line], filter: bool) -> BTreeMap<&'static str, Vec<Fate>> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let clock = Clock::starting_at("2026-01-06T00:00:00Z".parse::<Timestamp>().expect("a time"), 1.0);
+    let clock = Clock::starting_at("2026-01-06T00:00:00Z".parse::<Timestamp>().expect("a time"), 0.0);
     let options = StageOptions { linked: false, patience: Duration::from_secs(60), ..StageOptions::by(clock.clone()) };
     let stage = Stage::open(options).await.expect("the stage opens");
     let folder = tempfile::TempDir::new().expect("a folder");

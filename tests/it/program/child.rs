@@ -52,6 +52,13 @@ pub async fn get(url: &str) -> u16 {
 }
 
 impl Child {
+    /// Resident memory in KiB, where the system tells (Linux).
+    pub fn memory_kib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    }
+
     pub fn spawn(folder: &Path, line: &str, environment: &[(&str, &str)]) -> Self {
         Self::spawn_by(Command::new(env!("CARGO_BIN_EXE_deskbell")), folder, line, environment)
     }
