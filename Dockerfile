@@ -1,7 +1,7 @@
 # The bot as a small image, without root.
 #
 #   docker build -t deskbell .
-#   docker run -p 8080:8080 -v deskbell:/data --env-file deskbell.env deskbell
+#   docker run --stop-timeout 30 -p 8080:8080 -v deskbell:/data --env-file deskbell.env deskbell
 #
 # Settings come from the environment (DESKBELL__SECTION__KEY), or from a file: mount it at /data/deskbell.toml, which is
 # the default place (the working folder is /data). Secrets may be files: DESKBELL__SLACK__BOT_TOKEN_FILE=/run/secrets/…
@@ -10,7 +10,7 @@ FROM rust:1-bookworm AS build
 WORKDIR /build
 
 # First the dependencies alone, with an empty program: this layer is kept until Cargo.toml or Cargo.lock changes.
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
 RUN mkdir -p src tests/it \
     && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs \
     && touch src/lib.rs \
@@ -23,8 +23,11 @@ RUN touch src/main.rs src/lib.rs \
     && cargo build --locked --release --bin deskbell \
     && mkdir /data
 
-# The C library, no shell, no package manager. Certificates are in the program.
-FROM gcr.io/distroless/cc-debian12:nonroot
+# The C library and certificates: Slack's socket is checked against the system's.
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
 LABEL org.opencontainers.image.title="Deskbell" \
       org.opencontainers.image.description="Slack and Discord as a front door to the IT service desk" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
