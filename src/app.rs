@@ -20,12 +20,12 @@ use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
 use crate::domain::rules::Rules;
 use crate::http::{self, Readiness};
 use crate::intake::Intake;
-use crate::outbox::Dispatcher;
+use crate::outbox::{self, Dispatcher};
 use crate::platform::discord::{DiscordPlatform, DiscordSettings};
 use crate::platform::slack::{SlackMode, SlackPlatform, SlackSettings};
 use crate::platform::{Finding, Platform, Verdict, Wanted};
-use crate::store::Store;
 use crate::store::sqlite::{OpenError, SqliteStore};
+use crate::store::{Store, WorkerId};
 
 /// How long what is under way may take when the program is asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -86,13 +86,19 @@ impl App {
         let readiness = Readiness::new(names);
         readiness.set("database", true, "answers");
 
+        let worker = WorkerId::new();
+        let timing = outbox::Timing {
+            lease: config.timing.lease,
+            call_timeout: config.timing.call_timeout,
+            retry_limit: config.timing.retry_limit,
+        };
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         for platform in &platforms {
             // Who is on the desk must be known before the first event is decided.
             let is_known = refresh_roster(platform.as_ref(), &intake).await;
             let dispatcher =
-                Dispatcher::new(Arc::clone(platform), Arc::clone(&store), intake.clone(), config.timing.retry_limit);
+                Dispatcher::new(Arc::clone(platform), Arc::clone(&store), intake.clone(), timing, worker.clone());
             let name = platform.name().as_str();
             let every = config.desk.roster_refresh;
             let halt = stop.clone();

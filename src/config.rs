@@ -166,6 +166,8 @@ pub struct IntakeConfig {
 pub struct TimingConfig {
     /// `call_timeout`: how long one call to a platform may take.
     pub call_timeout: Duration,
+    /// `lease`: how long a process may be silent before another one takes over what it was doing.
+    pub lease: Duration,
     /// `retry_limit`: how long a temporary failure holds what comes after it.
     pub retry_limit: Duration,
 }
@@ -353,7 +355,11 @@ impl Default for IntakeConfig {
 
 impl Default for TimingConfig {
     fn default() -> Self {
-        Self { call_timeout: Duration::from_secs(10), retry_limit: Duration::from_secs(15 * 60) }
+        Self {
+            call_timeout: Duration::from_secs(10),
+            lease: Duration::from_secs(15),
+            retry_limit: Duration::from_secs(15 * 60),
+        }
     }
 }
 

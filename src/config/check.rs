@@ -175,8 +175,14 @@ impl Check {
 
     fn timing(&mut self, raw: &raw::Timing) -> TimingConfig {
         let default = TimingConfig::default();
+        let call_timeout = self.positive("timing.call_timeout", raw.call_timeout.as_deref(), default.call_timeout);
+        let lease = self.positive("timing.lease", raw.lease.as_deref(), default.lease);
+        if lease <= call_timeout {
+            self.say("timing.lease must be longer than timing.call_timeout: nothing could be sent under it.");
+        }
         TimingConfig {
-            call_timeout: self.positive("timing.call_timeout", raw.call_timeout.as_deref(), default.call_timeout),
+            call_timeout,
+            lease,
             retry_limit: self.duration("timing.retry_limit", raw.retry_limit.as_deref(), default.retry_limit),
         }
     }

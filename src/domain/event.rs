@@ -225,6 +225,12 @@ impl TimerKind {
 pub struct DedupeKey(String);
 
 impl DedupeKey {
+    /// A key as it was stored.
+    #[must_use]
+    pub const fn stored(key: String) -> Self {
+        Self(key)
+    }
+
     /// A message was posted.
     #[must_use]
     pub fn message(message: &MessageRef) -> Self {

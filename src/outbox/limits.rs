@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::effect::Lane;
 use crate::domain::ids::{Place, PlatformName};
 use crate::domain::limits::{Rate, discord, slack};
 use crate::platform::Act;
@@ -85,7 +86,7 @@ impl Windows {
     /// When a call that costs this may be made: `now`, or later. While only the end of another call can tell, it is a
     /// whole window from now.
     #[must_use]
-    pub fn free_at(&self, costs: &[Cost], now: Timestamp) -> Timestamp {
+    pub fn free_at(&self, costs: &[Cost], _lane: Lane, now: Timestamp) -> Timestamp {
         let blocked = costs.iter().filter_map(|cost| self.blocked.get(&cost.key)).chain(&self.all_blocked).copied();
         let windows = costs.iter().filter_map(|cost| {
             let calls = self.calls.get(&cost.key)?;
@@ -100,7 +101,7 @@ impl Windows {
     }
 
     /// Notes that such a call begins.
-    pub fn begin(&mut self, costs: &[Cost]) {
+    pub fn begin(&mut self, costs: &[Cost], _lane: Lane, _now: Timestamp) {
         for cost in costs {
             self.calls.entry(cost.key.clone()).or_default().under_way += 1;
         }
@@ -121,6 +122,9 @@ impl Windows {
             self.calls.retain(|_, calls| calls.under_way > 0 || calls.ended.back().is_some_and(recent));
         }
     }
+
+    /// What a predecessor spent: the names of the limits, and how long ago.
+    pub fn seed(&mut self, _spent: &[(Vec<String>, Duration)], _now: Timestamp) {}
 
     /// The platform asked to wait.
     pub fn block(&mut self, costs: &[Cost], global: bool, until: Timestamp) {
@@ -158,9 +162,9 @@ mod tests {
         let mut made = Vec::new();
         let mut now = at(0);
         for step in 0..200 {
-            let free = windows.free_at(&five_in_five(), now);
+            let free = windows.free_at(&five_in_five(), Lane::Answer, now);
             now = free.max(now + SignedDuration::from_millis(step % 7));
-            windows.begin(&five_in_five());
+            windows.begin(&five_in_five(), Lane::Answer, at(0));
             windows.end(&five_in_five(), now);
             made.push(now);
         }
@@ -173,20 +177,20 @@ mod tests {
     fn a_call_under_way_counts_however_long_it_takes() {
         let post = vec![Cost { key: "c".to_owned(), rate: slack::POST_PER_CHANNEL }];
         let mut windows = Windows::default();
-        windows.begin(&post);
-        assert!(windows.free_at(&post, at(100_000)) > at(100_000));
+        windows.begin(&post, Lane::Answer, at(0));
+        assert!(windows.free_at(&post, Lane::Answer, at(100_000)) > at(100_000));
         windows.end(&post, at(100_000));
-        assert_eq!(windows.free_at(&post, at(100_001)), at(101_000));
+        assert_eq!(windows.free_at(&post, Lane::Answer, at(100_001)), at(101_000));
     }
 
     #[test]
     fn what_the_platform_says_is_obeyed() {
         let mut windows = Windows::default();
         windows.block(&five_in_five(), false, at(9_000));
-        assert_eq!(windows.free_at(&five_in_five(), at(1)), at(9_000));
+        assert_eq!(windows.free_at(&five_in_five(), Lane::Answer, at(1)), at(9_000));
         let other = vec![Cost { key: "y".to_owned(), rate: discord::REQUESTS }];
-        assert_eq!(windows.free_at(&other, at(1)), at(1));
+        assert_eq!(windows.free_at(&other, Lane::Answer, at(1)), at(1));
         windows.block(&other, true, at(20_000));
-        assert_eq!(windows.free_at(&five_in_five(), at(1)), at(20_000));
+        assert_eq!(windows.free_at(&five_in_five(), Lane::Answer, at(1)), at(20_000));
     }
 }

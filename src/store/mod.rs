@@ -4,9 +4,11 @@
 //! transaction. A store may run several works in one transaction (each in a savepoint) and may run a work again from the
 //! start if a commit fails, so a work must have no effect but through its [`Tx`].
 
+mod sql;
 pub mod sqlite;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -15,9 +17,13 @@ use jiff::Timestamp;
 use crate::domain::decision::{Change, Outcome};
 use crate::domain::effect::{Effect, Lane, Undeliverable};
 use crate::domain::event::{DedupeKey, TimerKind};
-use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, TicketId, TicketKey};
+use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Opening, Record, Side, Standing};
 use crate::domain::ticket::Ticket;
+
+/// How long after the end of a lease, and of the last call that may have been made under it, somebody else takes over:
+/// clocks of machines, and networks, are not exact. Real time.
+pub const TAKE_OVER_PAUSE: Duration = Duration::from_secs(5);
 
 /// What is done inside one transaction. It may be run again from the start.
 pub type Work = Arc<dyn for<'t> Fn(&'t mut dyn Tx) -> BoxFuture<'t, Result<Outcome, StoreError>> + Send + Sync>;
@@ -33,10 +39,17 @@ pub trait Store: Send + Sync {
 
     /// Effects of `platform` that may be delivered now, most urgent first, at most one for each order key (the oldest
     /// that is not settled), none that is leased, none whose order key has an older one waiting for a later moment.
+    /// With `after`, those that come behind that one.
     ///
     /// # Errors
     /// If the database is away.
-    async fn due(&self, platform: PlatformName, now: Timestamp, limit: u32) -> Result<Vec<Queued>, StoreError>;
+    async fn due(
+        &self,
+        platform: PlatformName,
+        now: Timestamp,
+        after: Option<(Lane, EffectId)>,
+        limit: u32,
+    ) -> Result<Vec<Queued>, StoreError>;
 
     /// When the next waiting effect of `platform` becomes due, if any waits for a later moment than `now`.
     ///
@@ -44,17 +57,80 @@ pub trait Store: Send + Sync {
     /// If the database is away.
     async fn next_due(&self, platform: PlatformName, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Marks effects as being delivered, in one transaction.
+    /// Leases effects for this real time, in one transaction; those that are this worker's now (the others were taken by
+    /// somebody else, or have ended).
     ///
     /// # Errors
     /// If the database is away.
-    async fn lease(&self, effects: &[EffectId], now: Timestamp) -> Result<(), StoreError>;
+    async fn lease(&self, by: &WorkerId, claims: &[Claim], lasting: Duration) -> Result<Vec<EffectId>, StoreError>;
 
-    /// Stores how a delivery ended; what is delivered or failed loses its texts.
+    /// Stores how a delivery ended, if it is still this worker's to say; what is delivered or failed loses its texts.
     ///
     /// # Errors
     /// If the database is away.
-    async fn settle(&self, effect: &EffectId, end: Settlement, now: Timestamp) -> Result<(), StoreError>;
+    async fn settle(
+        &self,
+        effect: &EffectId,
+        by: &WorkerId,
+        end: Settlement,
+        now: Timestamp,
+    ) -> Result<Settled, StoreError>;
+
+    /// Leases that ended `margin` ago (real time), or whose owner is known to be dead for that long: they wait again, and
+    /// are looked for before they are repeated. How many there were.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn take_over(&self, platform: PlatformName, margin: Duration) -> Result<u64, StoreError>;
+
+    /// What was tried within the last `since` (real time): the limits that it counted against, and how long ago.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn spent(&self, platform: PlatformName, since: Duration) -> Result<Vec<(Vec<String>, Duration)>, StoreError>;
+
+    /// Effects that failed for good, newest first.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn failed(&self, before: Option<EffectId>, limit: u32) -> Result<Vec<FailedEffect>, StoreError>;
+
+    /// Takes, or renews, what one process at a time may have, for this real time; whether it is this worker's now.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn hold(&self, name: &str, by: &WorkerId, lasting: Duration) -> Result<bool, StoreError>;
+
+    /// Gives that back.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn let_go(&self, name: &str, by: &WorkerId) -> Result<(), StoreError>;
+
+    /// How far the conversations of a tenant have been read.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn positions(&self, tenant: &Tenant) -> Result<Vec<Position>, StoreError>;
+
+    /// Moves positions on, never back.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn advance(&self, positions: &[Position]) -> Result<(), StoreError>;
+
+    /// The conversations (direct ones, threads of requests and of cards) of tickets that are not closed or were active
+    /// after `since`, last active first.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn live(&self, tenant: &Tenant, since: Timestamp) -> Result<Vec<Place>, StoreError>;
+
+    /// What is on record of a channel (on Discord a thread is one) from this message on, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn said_in(&self, tenant: &Tenant, channel: &str, from: &str, limit: u32) -> Result<Vec<Record>, StoreError>;
 
     /// The messages of the bot that stand for a ticket.
     ///
@@ -117,6 +193,18 @@ pub trait Store: Send + Sync {
     /// If the database is away.
     async fn bury(&self, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Result<(), StoreError>;
 
+    /// Events that could not be handled, oldest first.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn dead_events(&self, limit: u32) -> Result<Vec<DeadEvent>, StoreError>;
+
+    /// Forgets a dead event: it has been handled after all, or never will be.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn exhume(&self, key: &DedupeKey) -> Result<(), StoreError>;
+
     /// Forgets dedupe keys, openings and settled effects from before `then`.
     ///
     /// # Errors
@@ -135,7 +223,7 @@ pub trait Store: Send + Sync {
     /// If it cannot.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// Changes with every commit that touched the outbox or the timers.
+    /// Changes with every commit that touched the outbox or the timers, of whichever process.
     fn changed(&self) -> tokio::sync::watch::Receiver<u64>;
 
     /// Finishes what was begun and lets go of the database.
@@ -147,7 +235,9 @@ pub trait Store: Send + Sync {
 pub trait Tx: Send {
     /// Whether the fact was handled before.
     async fn knows(&mut self, key: &DedupeKey) -> Result<bool, StoreError>;
-    /// Remembers that the fact was handled.
+    /// Lets nobody else decide about any of these until the commit.
+    async fn lock(&mut self, names: &[String]) -> Result<(), StoreError>;
+    /// Remembers that the fact was handled; a conflict if somebody else did meanwhile.
     async fn remember(&mut self, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError>;
     /// The number that the next ticket gets.
     async fn next_number(&mut self) -> Result<i64, StoreError>;
@@ -208,11 +298,55 @@ pub struct Queued {
     pub created_at: Timestamp,
 }
 
+/// A running process of the program, as who holds leases: another one after each start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerId(pub String);
+
+impl WorkerId {
+    /// A new one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(ulid::Ulid::new().to_string())
+    }
+}
+
+impl Default for WorkerId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// An effect that somebody wants to deliver.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// Which.
+    pub effect: EffectId,
+    /// The limits that it counts against, for whoever goes on after a crash.
+    pub costs: Vec<String>,
+}
+
+/// Whether the end of a delivery was stored.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settled {
+    /// It was.
+    Kept,
+    /// It was not: the lease had ended, and somebody else took the effect over. If they have ended it, these are the
+    /// messages that they left on the platform; `None` while they are at it.
+    Taken(Option<Vec<MessageRef>>),
+}
+
 /// How a delivery ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Settlement {
     /// It was delivered; the bot's messages that stand there now.
     Done(Vec<Standing>),
+    /// It was delivered as these messages, of which these stand for a ticket.
+    Posted {
+        /// Every message of it.
+        messages: Vec<MessageRef>,
+        /// Those that their ticket wants to know again.
+        stands: Vec<Standing>,
+    },
     /// It can never be delivered.
     Failed(Undeliverable),
     /// It is to be tried again.
@@ -230,6 +364,55 @@ pub enum Settlement {
     Removed(Vec<MessageRef>),
 }
 
+/// An effect that failed for good.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct FailedEffect {
+    /// Its id.
+    pub id: EffectId,
+    /// On which platform.
+    pub platform: PlatformName,
+    /// What it was to do.
+    pub kind: String,
+    /// Where (its order key).
+    pub place: String,
+    /// The ticket that it was about.
+    pub ticket: Option<TicketKey>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why it failed.
+    pub error: String,
+    /// When it was decided.
+    pub created_at: Timestamp,
+    /// When it was given up.
+    pub failed_at: Timestamp,
+}
+
+/// An event that could not be handled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadEvent {
+    /// Its key.
+    pub key: DedupeKey,
+    /// The event, whole. It holds people's words.
+    pub event_json: String,
+    /// What went wrong.
+    pub fault: String,
+    /// How often.
+    pub times: u32,
+    /// When it last did.
+    pub buried_at: Timestamp,
+}
+
+/// How far a conversation has been read: everything up to there has been handled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Of which workspace or guild.
+    pub tenant: Tenant,
+    /// A channel (`C1`), a thread of it (`C1/17.5`), or the tenant as a whole (empty).
+    pub conversation: String,
+    /// The platform's id of the last message. Longer ones are later, equally long ones by their text.
+    pub through: String,
+}
+
 /// Numbers for operators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
@@ -245,6 +428,8 @@ pub struct Counts {
     pub failed: u64,
     /// Dead events.
     pub dead: u64,
+    /// When the oldest effect that waits was decided.
+    pub oldest_waiting_at: Option<Timestamp>,
 }
 
 /// What can go wrong with the database.

@@ -170,7 +170,7 @@ impl Desk {
             return true;
         }
         for name in PlatformName::ALL {
-            if !self.store().due(name, self.stage.clock.now(), 1).await.expect("due").is_empty() {
+            if !self.store().due(name, self.stage.clock.now(), None, 1).await.expect("due").is_empty() {
                 return true;
             }
         }

@@ -4,13 +4,17 @@
 //! One task writes, many works to a commit; reads go by a few connections of their own, and see what was committed. Moments are
 //! kept to the millisecond.
 
+mod dialect;
 mod open;
+#[path = "../shared/outbox.rs"]
 mod outbox;
+#[path = "../shared/record.rs"]
 mod record;
+#[path = "../shared/rows.rs"]
 mod rows;
-mod sql;
 #[cfg(test)]
 mod tests;
+#[path = "../shared/tx.rs"]
 mod tx;
 mod writer;
 
@@ -26,15 +30,19 @@ use sqlx::{ConnectOptions, Sqlite};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use self::dialect::{Ids, fault};
 pub use self::open::OpenError;
 use self::open::Owner;
-use self::outbox::Ids;
-use self::writer::{Job, Task, Writer};
-use super::{Counts, Queued, Settlement, Store, StoreError, Work};
+use self::writer::{Done, Job, Task, Writer};
+use super::{
+    Claim, Counts, DeadEvent, FailedEffect, Position, Queued, Settled, Settlement, Store, StoreError, TAKE_OVER_PAUSE,
+    Work, WorkerId,
+};
 use crate::clock::Clock;
 use crate::domain::decision::Outcome;
+use crate::domain::effect::Lane;
 use crate::domain::event::{DedupeKey, TimerKind};
-use crate::domain::ids::{EffectId, MessageRef, PlatformName, TicketId, TicketKey};
+use crate::domain::ids::{EffectId, MessageRef, Place, PlatformName, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Record, Standing};
 use crate::domain::ticket::Ticket;
 
@@ -86,9 +94,12 @@ impl SqliteStore {
         open::create(path)?;
         open::examine(path).await?;
         let failed = |error| OpenError::database(path, error);
-        let mut conn = options.connect().await.map_err(rows::fault).map_err(failed)?;
+        let mut conn = options.connect().await.map_err(fault).map_err(failed)?;
         open::migrate(path, &mut conn).await?;
-        let unsure = outbox::recover(&mut conn).await.map_err(failed)?;
+        // The former owner is certainly dead, so that only its last calls have to end.
+        let ended_ms = dialect::now_ms() - i64::try_from(TAKE_OVER_PAUSE.as_millis()).unwrap_or_default();
+        let recover = sqlx::query(dialect::RECOVER).bind(ended_ms);
+        let unsure = record::run(&mut conn, recover).await.map_err(failed)?;
         if unsure > 0 {
             tracing::info!(effects = unsure, "a former owner left deliveries whose end is not known");
         }
@@ -100,7 +111,7 @@ impl SqliteStore {
         Ok(Arc::new(Self { readers: readers(path), jobs: Some(jobs), changed, writer }))
     }
 
-    async fn ask(&self, task: Task) -> Result<Option<Outcome>, StoreError> {
+    async fn ask(&self, task: Task) -> Result<Done, StoreError> {
         let Some(jobs) = &self.jobs else {
             return Err(StoreError::Away("it was opened to be read only".to_owned()));
         };
@@ -111,7 +122,7 @@ impl SqliteStore {
     }
 
     async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        self.readers.acquire().await.map_err(rows::fault)
+        self.readers.acquire().await.map_err(fault)
     }
 }
 
@@ -126,27 +137,100 @@ fn readers(path: &Path) -> SqlitePool {
 #[async_trait]
 impl Store for SqliteStore {
     async fn transact(&self, work: Work) -> Result<Outcome, StoreError> {
-        let outcome = self.ask(Task::Work(work)).await?;
-        outcome.ok_or_else(|| StoreError::Work("it had no outcome".to_owned()))
+        match self.ask(Task::Work(work)).await? {
+            Done::Work(outcome) => Ok(outcome),
+            other => Err(other.unexpected()),
+        }
     }
 
-    async fn due(&self, platform: PlatformName, now: Timestamp, limit: u32) -> Result<Vec<Queued>, StoreError> {
-        outbox::due(&mut *self.reader().await?, platform, now, limit).await
+    async fn due(
+        &self,
+        platform: PlatformName,
+        now: Timestamp,
+        after: Option<(Lane, EffectId)>,
+        limit: u32,
+    ) -> Result<Vec<Queued>, StoreError> {
+        outbox::due(&mut *self.reader().await?, platform, now, after.as_ref(), limit).await
     }
 
     async fn next_due(&self, platform: PlatformName, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         outbox::next_due(&mut *self.reader().await?, platform, now).await
     }
 
-    async fn lease(&self, effects: &[EffectId], now: Timestamp) -> Result<(), StoreError> {
-        if effects.is_empty() {
-            return Ok(());
+    async fn lease(&self, by: &WorkerId, claims: &[Claim], lasting: Duration) -> Result<Vec<EffectId>, StoreError> {
+        if claims.is_empty() {
+            return Ok(Vec::new());
         }
-        self.ask(Task::Lease { effects: effects.to_vec(), now }).await.map(drop)
+        match self.ask(Task::Lease { by: by.clone(), claims: claims.to_vec(), lasting }).await? {
+            Done::Leased(effects) => Ok(effects),
+            other => Err(other.unexpected()),
+        }
     }
 
-    async fn settle(&self, effect: &EffectId, end: Settlement, now: Timestamp) -> Result<(), StoreError> {
-        self.ask(Task::Settle { effect: effect.clone(), end: Box::new(end), now }).await.map(drop)
+    async fn settle(
+        &self,
+        effect: &EffectId,
+        by: &WorkerId,
+        end: Settlement,
+        now: Timestamp,
+    ) -> Result<Settled, StoreError> {
+        match self.ask(Task::Settle { effect: effect.clone(), by: by.clone(), end: Box::new(end), now }).await? {
+            Done::Settled(settled) => Ok(settled),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    async fn take_over(&self, platform: PlatformName, margin: Duration) -> Result<u64, StoreError> {
+        match self.ask(Task::TakeOver { platform, margin }).await? {
+            Done::Counted(count) => Ok(count),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    async fn spent(&self, platform: PlatformName, since: Duration) -> Result<Vec<(Vec<String>, Duration)>, StoreError> {
+        outbox::spent(&mut *self.reader().await?, platform, since).await
+    }
+
+    async fn failed(&self, before: Option<EffectId>, limit: u32) -> Result<Vec<FailedEffect>, StoreError> {
+        outbox::failed(&mut *self.reader().await?, before.as_ref(), limit).await
+    }
+
+    async fn hold(&self, name: &str, by: &WorkerId, lasting: Duration) -> Result<bool, StoreError> {
+        match self.ask(Task::Hold { name: name.to_owned(), by: by.clone(), lasting }).await? {
+            Done::Held(held) => Ok(held),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    async fn let_go(&self, name: &str, by: &WorkerId) -> Result<(), StoreError> {
+        self.ask(Task::LetGo { name: name.to_owned(), by: by.clone() }).await.map(drop)
+    }
+
+    async fn positions(&self, tenant: &Tenant) -> Result<Vec<Position>, StoreError> {
+        record::positions(&mut *self.reader().await?, tenant).await
+    }
+
+    async fn advance(&self, positions: &[Position]) -> Result<(), StoreError> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        self.ask(Task::Advance { positions: positions.to_vec() }).await.map(drop)
+    }
+
+    async fn live(&self, tenant: &Tenant, since: Timestamp) -> Result<Vec<Place>, StoreError> {
+        record::live(&mut *self.reader().await?, tenant, since).await
+    }
+
+    async fn said_in(&self, tenant: &Tenant, channel: &str, from: &str, limit: u32) -> Result<Vec<Record>, StoreError> {
+        record::said_in(&mut *self.reader().await?, tenant, channel, from, limit).await
+    }
+
+    async fn dead_events(&self, limit: u32) -> Result<Vec<DeadEvent>, StoreError> {
+        record::dead_events(&mut *self.reader().await?, limit).await
+    }
+
+    async fn exhume(&self, key: &DedupeKey) -> Result<(), StoreError> {
+        self.ask(Task::Exhume { key: key.clone() }).await.map(drop)
     }
 
     async fn standing(&self, ticket: TicketId) -> Result<Vec<Standing>, StoreError> {

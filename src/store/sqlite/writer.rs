@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
@@ -12,15 +13,15 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::dialect::{self as sql, Ids, fault};
 use super::open::Owner;
-use super::outbox::{self, Ids};
-use super::rows::fault;
-use super::tx::SqliteTx;
-use super::{record, sql};
+use super::tx::StoreTx;
+use super::{outbox, record};
 use crate::domain::decision::Outcome;
 use crate::domain::event::DedupeKey;
 use crate::domain::ids::EffectId;
-use crate::store::{Settlement, StoreError, Work};
+use crate::domain::ids::PlatformName;
+use crate::store::{Claim, Position, Settled, Settlement, StoreError, Work, WorkerId};
 
 /// How many works share a commit at most.
 pub const WORKS_PER_COMMIT: usize = 64;
@@ -30,13 +31,34 @@ const COMMIT_TRIES: u32 = 3;
 pub enum Task {
     Work(Work),
     Lease {
-        effects: Vec<EffectId>,
-        now: Timestamp,
+        by: WorkerId,
+        claims: Vec<Claim>,
+        lasting: Duration,
     },
     Settle {
         effect: EffectId,
+        by: WorkerId,
         end: Box<Settlement>,
         now: Timestamp,
+    },
+    TakeOver {
+        platform: PlatformName,
+        margin: Duration,
+    },
+    Hold {
+        name: String,
+        by: WorkerId,
+        lasting: Duration,
+    },
+    LetGo {
+        name: String,
+        by: WorkerId,
+    },
+    Advance {
+        positions: Vec<Position>,
+    },
+    Exhume {
+        key: DedupeKey,
     },
     Bury {
         key: DedupeKey,
@@ -52,8 +74,26 @@ pub enum Task {
     Close,
 }
 
-/// A task's end; only a work has an outcome.
-pub type Answer = Result<Option<Outcome>, StoreError>;
+/// What a task came to.
+#[derive(Debug)]
+pub enum Done {
+    Work(Outcome),
+    Leased(Vec<EffectId>),
+    Settled(Settled),
+    Held(bool),
+    Counted(u64),
+    Nothing,
+}
+
+impl Done {
+    /// A task came to something that is not its own: a fault of ours.
+    pub fn unexpected(self) -> StoreError {
+        StoreError::Work(format!("the writer answered {self:?}"))
+    }
+}
+
+/// A task's end.
+pub type Answer = Result<Done, StoreError>;
 
 /// A task, and who waits for its end.
 pub struct Job {
@@ -173,7 +213,7 @@ impl Writer {
     }
 
     async fn perform(&mut self, task: &Task) -> (Answer, bool) {
-        let mut tx = SqliteTx::new(&mut self.conn, &mut self.ids);
+        let mut tx = StoreTx::new(&mut self.conn, &mut self.ids);
         let done = AssertUnwindSafe(perform(&mut tx, task)).catch_unwind().await;
         let answer = done.unwrap_or_else(|panic| Err(StoreError::Work(words_of(panic.as_ref()))));
         let answer = answer.and_then(|outcome| tx.conn().map(|_| outcome));
@@ -197,23 +237,30 @@ impl Writer {
     }
 }
 
-async fn perform(tx: &mut SqliteTx<'_>, task: &Task) -> Answer {
+async fn perform(tx: &mut StoreTx<'_>, task: &Task) -> Answer {
     if let Task::Work(work) = task {
-        return work(tx).await.map(Some);
+        return work(tx).await.map(Done::Work);
     }
     let conn = tx.conn()?;
     let done = match task {
-        Task::Lease { effects, now } => outbox::lease(conn, effects, *now).await,
-        Task::Settle { effect, end, now } => outbox::settle(conn, effect, end, *now).await,
-        Task::Bury { key, event_json, fault, now } => record::bury(conn, key, event_json, fault, *now).await,
-        Task::Tidy { then } => record::tidy(conn, *then).await,
-        Task::Ping => record::ping(conn).await,
-        Task::Work(_) | Task::Close => Ok(()),
+        Task::Lease { by, claims, lasting } => outbox::lease(conn, by, claims, *lasting).await.map(Done::Leased),
+        Task::Settle { effect, by, end, now } => outbox::settle(conn, effect, by, end, *now).await.map(Done::Settled),
+        Task::TakeOver { platform, margin } => outbox::take_over(conn, *platform, *margin).await.map(Done::Counted),
+        Task::Hold { name, by, lasting } => outbox::hold(conn, name, by, *lasting).await.map(Done::Held),
+        Task::LetGo { name, by } => outbox::let_go(conn, name, by).await.map(|()| Done::Nothing),
+        Task::Advance { positions } => record::advance(conn, positions).await.map(|()| Done::Nothing),
+        Task::Exhume { key } => record::exhume(conn, key).await.map(|()| Done::Nothing),
+        Task::Bury { key, event_json, fault, now } => {
+            record::bury(conn, key, event_json, fault, *now).await.map(|()| Done::Nothing)
+        }
+        Task::Tidy { then } => record::tidy(conn, *then).await.map(|()| Done::Nothing),
+        Task::Ping => record::ping(conn).await.map(|()| Done::Nothing),
+        Task::Work(_) | Task::Close => Ok(Done::Nothing),
     };
-    if matches!(task, Task::Lease { .. } | Task::Settle { .. }) {
+    if matches!(task, Task::Lease { .. } | Task::Settle { .. }) || matches!(done, Ok(Done::Counted(1..))) {
         tx.touch();
     }
-    tx.kept(done).map(|()| None)
+    tx.kept(done)
 }
 
 fn words_of(panic: &(dyn Any + Send)) -> String {

@@ -2,19 +2,20 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use deskbell::clock::Clock;
 use deskbell::domain::decision::{Change, Outcome};
 use deskbell::domain::effect::{Destination, Effect, EffectKind, Lane};
 use deskbell::domain::ids::{
-    Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey,
+    Conversation, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey,
 };
 use deskbell::domain::message::{Message, Span};
 use deskbell::domain::priority::{Level, Priority};
 use deskbell::domain::record::{Record, Voice};
 use deskbell::domain::ticket::{Status, Ticket, TicketKind};
 use deskbell::store::sqlite::SqliteStore;
-use deskbell::store::{Queued, Settlement, Store, StoreError, Tx, Work};
+use deskbell::store::{Claim, Queued, Settlement, Store, StoreError, Tx, Work, WorkerId};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
@@ -74,12 +75,28 @@ where
 /// Leases the most urgent effect, whenever it is due, and settles it.
 pub async fn deliver(store: &Arc<dyn Store>, end: Settlement) {
     let queued = due(store, 1_000).await.remove(0);
-    store.lease(std::slice::from_ref(&queued.id), at(0)).await.expect("it is leased");
-    store.settle(&queued.id, end, at(0)).await.expect("it is settled");
+    lease(store, std::slice::from_ref(&queued.id)).await;
+    store.settle(&queued.id, &worker(), end, at(0)).await.expect("it is settled");
+}
+
+/// Longer than any test.
+pub const LONG: Duration = Duration::from_secs(3_600);
+
+/// The process that these tests are.
+pub fn worker() -> WorkerId {
+    WorkerId("01WORKER".to_owned())
+}
+
+/// Leases all of these.
+pub async fn lease(store: &Arc<dyn Store>, effects: &[EffectId]) {
+    let claims: Vec<Claim> =
+        effects.iter().map(|effect| Claim { effect: effect.clone(), costs: vec!["post".to_owned()] }).collect();
+    let ours = store.lease(&worker(), &claims, LONG).await.expect("an answer");
+    assert_eq!(ours, effects, "they are leased");
 }
 
 pub async fn due(store: &Arc<dyn Store>, second: i64) -> Vec<Queued> {
-    store.due(PlatformName::Slack, at(second), 100).await.expect("effects")
+    store.due(PlatformName::Slack, at(second), None, 100).await.expect("effects")
 }
 
 pub fn texts(queued: &[Queued]) -> Vec<String> {

@@ -9,7 +9,7 @@ use deskbell::domain::ids::{EffectId, PlatformName, TicketId};
 use deskbell::domain::message::{Line, Message, Span};
 use deskbell::domain::record::Standing;
 use deskbell::domain::ticket::Status;
-use deskbell::store::{Counts, Settlement, Store, StoreError, Work};
+use deskbell::store::{Claim, Counts, Settlement, Store, StoreError, Work, WorkerId};
 
 use super::kit::*;
 
@@ -50,7 +50,7 @@ pub async fn effects_are_read_back_as_they_were_written(store: Arc<dyn Store>) {
     queued.sort_by_key(|queued| queued.id.clone());
     assert!(queued.iter().all(|queued| queued.lane == queued.effect.lane() && queued.created_at == at(0)));
     assert_eq!(queued.into_iter().map(|queued| queued.effect).collect::<Vec<_>>(), effects);
-    let elsewhere = store.due(PlatformName::Discord, at(5), 100).await.expect("an answer");
+    let elsewhere = store.due(PlatformName::Discord, at(5), None, 100).await.expect("an answer");
     assert_eq!(elsewhere, []);
 }
 
@@ -68,15 +68,16 @@ pub async fn effects_come_by_lane_and_one_of_an_order_key(store: Arc<dyn Store>)
     write(&store, [], effects).await;
     let first = due(&store, 0).await;
     assert_eq!(texts(&first), ["an answer", "another answer", "an act", "a note", "a broadcast"]);
-    let two = store.due(PlatformName::Slack, at(0), 2).await.expect("effects");
+    let two = store.due(PlatformName::Slack, at(0), None, 2).await.expect("effects");
     assert_eq!(texts(&two), ["an answer", "another answer"]);
 
     let ids: Vec<EffectId> = first.iter().map(|queued| queued.id.clone()).collect();
-    store.lease(&ids, at(0)).await.expect("they are leased");
+    lease(&store, &ids).await;
     assert_eq!(due(&store, 0).await, [], "leased ones hold their order keys");
-    let twice = store.lease(&ids[..1], at(0)).await;
-    assert!(matches!(twice, Err(StoreError::Conflict)), "{twice:?}");
-    store.settle(&ids[3], Settlement::Done(Vec::new()), at(1)).await.expect("it is settled");
+    let claim = Claim { effect: ids[0].clone(), costs: Vec::new() };
+    let twice = store.lease(&WorkerId::new(), &[claim], LONG).await.expect("an answer");
+    assert_eq!(twice, [], "it is somebody else's");
+    store.settle(&ids[3], &worker(), Settlement::Done(Vec::new()), at(1)).await.expect("it is settled");
     assert_eq!(texts(&due(&store, 1).await), ["an answer after the note"]);
     let counts = store.counts().await.expect("counts");
     assert_eq!((counts.waiting, counts.leased), (5, 4));
@@ -102,10 +103,10 @@ pub async fn a_try_that_failed_holds_its_order_key_back(store: Arc<dyn Store>) {
     deliver(&store, retry(12, false, true)).await;
     assert_eq!(tries(12).await, (2, true), "unsure once is unsure for good");
     let first = due(&store, 12).await.remove(0);
-    store.lease(std::slice::from_ref(&first.id), at(12)).await.expect("it is leased");
-    store.settle(&first.id, Settlement::Failed(Undeliverable::Gone), at(12)).await.expect("it is settled");
+    lease(&store, std::slice::from_ref(&first.id)).await;
+    store.settle(&first.id, &worker(), Settlement::Failed(Undeliverable::Gone), at(12)).await.expect("it is settled");
     assert_eq!(texts(&due(&store, 12).await), ["second"]);
-    store.settle(&first.id, retry(1, false, false), at(13)).await.expect("an answer");
+    store.settle(&first.id, &worker(), retry(1, false, false), at(13)).await.expect("an answer");
     assert_eq!(texts(&due(&store, 13).await), ["second"], "what has ended stays so");
     assert_eq!(store.counts().await.expect("counts").failed, 1);
 }
@@ -118,11 +119,11 @@ pub async fn a_card_that_waits_is_not_queued_twice(store: Arc<dyn Store>) {
     let waiting = due(&store, 0).await;
     assert_eq!(waiting.len(), 2);
     let (first, other) = (&waiting[0].id, &waiting[1].id);
-    store.lease(&[first.clone(), other.clone()], at(0)).await.expect("they are leased");
+    lease(&store, &[first.clone(), other.clone()]).await;
     write(&store, [], [card(), card()]).await;
     assert_eq!(store.counts().await.expect("counts").waiting, 3, "the state may have changed since the lease");
-    store.settle(first, Settlement::Done(Vec::new()), at(0)).await.expect("it is settled");
-    store.settle(other, Settlement::Done(Vec::new()), at(0)).await.expect("it is settled");
+    store.settle(first, &worker(), Settlement::Done(Vec::new()), at(0)).await.expect("it is settled");
+    store.settle(other, &worker(), Settlement::Done(Vec::new()), at(0)).await.expect("it is settled");
     deliver(&store, Settlement::Done(Vec::new())).await;
     // One that was to be held is shown as soon as somebody wants it.
     write(&store, [], [Effect { not_before: Some(at(60)), ..card() }]).await;
@@ -203,7 +204,8 @@ pub async fn dead_events_counts_and_tidying(store: Arc<dyn Store>) {
     for fault in ["a fault", "another"] {
         store.bury(&key, "{}", fault, at(1)).await.expect("it is buried");
     }
-    let counts = Counts { tickets: 2, open: 1, waiting: 1, leased: 0, failed: 1, dead: 1 };
+    let counts =
+        Counts { tickets: 2, open: 1, waiting: 1, leased: 0, failed: 1, dead: 1, oldest_waiting_at: Some(at(0)) };
     assert_eq!(store.counts().await.expect("counts"), counts);
     store.tidy(at(100)).await.expect("it tidies");
     let counts = Counts { failed: 0, ..counts };

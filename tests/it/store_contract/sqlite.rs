@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use deskbell::domain::decision::Change;
 use deskbell::domain::effect::Lane;
+use deskbell::domain::ids::PlatformName;
 use deskbell::domain::record::Voice;
 use deskbell::store::sqlite::{OpenError, SqliteStore};
-use deskbell::store::{Settlement, Store, StoreError};
+use deskbell::store::{Settlement, Store, StoreError, TAKE_OVER_PAUSE};
 
 use super::kit::*;
 
@@ -19,7 +20,7 @@ async fn after_a_crash_nothing_is_lost_and_leases_are_unsure() {
     let to = |root: &str| about(&ticket, said(channel("C1").thread(root), root, Lane::Answer));
     write(&store, [], [to("1"), to("2")]).await;
     let leased = due(&store, 0).await.remove(0);
-    store.lease(std::slice::from_ref(&leased.id), at(0)).await.expect("it is leased");
+    lease(&store, std::slice::from_ref(&leased.id)).await;
     drop(store);
 
     // The lock is let go of once the writer has seen that nobody is left.
@@ -31,6 +32,10 @@ async fn after_a_crash_nothing_is_lost_and_leases_are_unsure() {
         }
     };
     assert_eq!(store.ticket(ticket.id).await.expect("an answer"), Some(ticket.clone()));
+    assert_eq!(due(&store, 0).await.len(), 1, "its last call may still be under way");
+    let early = store.take_over(PlatformName::Slack, TAKE_OVER_PAUSE + LONG).await.expect("an answer");
+    assert_eq!(early, 0);
+    assert_eq!(store.take_over(PlatformName::Slack, TAKE_OVER_PAUSE).await.expect("an answer"), 1);
     let waiting = due(&store, 0).await;
     assert_eq!(waiting.iter().map(|queued| queued.unsure).collect::<Vec<_>>(), [true, false]);
     assert_eq!(waiting[0].id, leased.id);

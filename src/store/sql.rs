@@ -1,5 +1,6 @@
-//! Every SQL text, in one place: a test asks the database for the plan of each.
+//! Every SQL text that both databases understand, in one place: a test asks each of them for the plan of each.
 
+/// Names texts, and lists them for tests.
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)+) => {
         $($(#[$doc])* pub const $name: &str = $text;)+
@@ -37,27 +38,45 @@ macro_rules! audit {
     };
 }
 
-texts! {
-    /// Begins a transaction that will write.
-    BEGIN = "BEGIN IMMEDIATE";
-    /// Ends it.
-    COMMIT = "COMMIT";
-    /// Gives it up.
-    ROLLBACK = "ROLLBACK";
-    /// Begins one work inside it.
-    SAVEPOINT = "SAVEPOINT work";
-    /// Keeps the work.
-    RELEASE = "RELEASE SAVEPOINT work";
-    /// Gives the work up.
-    ROLLBACK_TO = "ROLLBACK TO SAVEPOINT work";
+/// An effect is to be delivered, under this id.
+macro_rules! enqueue {
+    ($id:literal) => {
+        concat!(
+            "INSERT INTO effects (id, ticket_id, platform, lane, order_key, kind, what_json, state, not_before_ms, \
+             due_at_ms, created_at_ms) VALUES (",
+            $id,
+            ", $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10)"
+        )
+    };
+}
 
+/// Whether a card waits to be shown.
+macro_rules! waiting_card {
+    ($locked:literal) => {
+        concat!(
+            "SELECT 1 FROM effects WHERE order_key = $1 AND kind = 'show_card' AND state IN ('pending', 'leased') \
+             AND state = 'pending' LIMIT 1",
+            $locked
+        )
+    };
+}
+
+/// This effect is being delivered.
+macro_rules! lease {
+    ($which:literal) => {
+        concat!(
+            "UPDATE effects SET state = 'leased', leased_at_ms = $2, tried_at_ms = $2, lease_until_ms = $3, \
+             leased_by = $4, costs_json = $5 WHERE state = 'pending' AND id = ",
+            $which
+        )
+    };
+}
+
+pub(super) use {enqueue, lease, texts, waiting_card};
+
+texts! {
     /// A write that changes nothing of meaning.
     PING = "UPDATE counters SET value = value + 1 WHERE name = 'pings'";
-    /// What a counter shows: the next value to be taken.
-    COUNTER = "SELECT value FROM counters WHERE name = $1";
-    /// A value was taken.
-    TAKE_COUNTER = "UPDATE counters SET value = $2 + 1 WHERE name = $1 AND value <= $2";
-
     /// Whether a fact was handled.
     KNOWS = "SELECT 1 FROM seen WHERE key = $1";
     /// A fact was handled.
@@ -195,24 +214,14 @@ texts! {
     /// It is not waited for any more.
     CLEAR_TIMER = "DELETE FROM timers WHERE ticket_id = $1 AND kind = $2";
 
-    /// The greatest id in the outbox.
-    LAST_EFFECT = "SELECT max(id) AS id FROM effects";
-    /// An effect is to be delivered.
-    ENQUEUE =
-        "INSERT INTO effects (id, ticket_id, platform, lane, order_key, kind, what_json, state, not_before_ms, \
-         due_at_ms, created_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10)";
     /// A card waits already: it is shown no later than now wanted, unless a failed try holds it back.
     HASTEN_CARD =
         "UPDATE effects SET not_before_ms = $2, due_at_ms = $2 WHERE order_key = $1 AND kind = 'show_card' \
          AND state IN ('pending', 'leased') AND state = 'pending' AND due_at_ms = not_before_ms AND due_at_ms > $2";
-    /// Whether a card waits to be shown.
-    WAITING_CARD =
-        "SELECT 1 FROM effects WHERE order_key = $1 AND kind = 'show_card' AND state IN ('pending', 'leased') \
-         AND state = 'pending' LIMIT 1";
     /// Effects that may be delivered now.
     DUE =
         "SELECT id, ticket_id, lane, what_json, attempts, unsure, not_before_ms, created_at_ms FROM effects AS e \
-         WHERE platform = $1 AND state = 'pending' AND due_at_ms <= $2 AND NOT EXISTS (SELECT 1 FROM effects AS older \
+         WHERE platform = $1 AND state = 'pending' AND due_at_ms <= $2 AND (lane, id) > ($4, $5) AND NOT EXISTS (SELECT 1 FROM effects AS older \
          WHERE older.order_key = e.order_key AND older.id < e.id AND older.state IN ('pending', 'leased')) \
          ORDER BY lane, id LIMIT $3";
     /// The moment at which the next effect becomes due.
@@ -220,24 +229,74 @@ texts! {
         "SELECT min(due_at_ms) AS due_at_ms FROM effects AS e WHERE platform = $1 AND state = 'pending' AND due_at_ms > $2 \
          AND NOT EXISTS (SELECT 1 FROM effects AS older WHERE older.order_key = e.order_key AND older.id < e.id \
          AND older.state IN ('pending', 'leased'))";
-    /// An effect is being delivered.
-    LEASE = "UPDATE effects SET state = 'leased', leased_at_ms = $2 WHERE id = $1 AND state = 'pending'";
     /// An effect ended; of what it was only the kind is kept.
     SETTLE =
         "UPDATE effects SET state = $2, what_json = '\"' || kind || '\"', last_error = $3, settled_at_ms = $4, \
-         leased_at_ms = NULL WHERE id = $1 AND state IN ('pending', 'leased')";
+         leased_at_ms = NULL, lease_until_ms = NULL, posted_json = $6 \
+         WHERE id = $1 AND (state = 'pending' OR (state = 'leased' AND leased_by = $5))";
     /// An effect is to be tried again.
     RETRY =
-        "UPDATE effects SET state = 'pending', leased_at_ms = NULL, due_at_ms = $2, attempts = attempts + $3, \
-         unsure = CASE WHEN $4 = 1 THEN 1 ELSE unsure END, last_error = $5 WHERE id = $1 AND state IN ('pending', 'leased')";
-    /// What a former owner was delivering may have been delivered.
-    RECOVER = "UPDATE effects SET state = 'pending', leased_at_ms = NULL, unsure = 1 WHERE state = 'leased'";
+        "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, due_at_ms = $2, \
+         attempts = attempts + $3, unsure = CASE WHEN $4 = 1 THEN 1 ELSE unsure END, last_error = $5 \
+         WHERE id = $1 AND state = 'leased' AND leased_by = $6";
+    /// What somebody else left on the platform.
+    POSTED = "SELECT posted_json FROM effects WHERE id = $1";
+    /// Whoever was delivering it is dead, and may have delivered it.
+    TAKE_OVER =
+        "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, unsure = 1 \
+         WHERE platform = $1 AND state = 'leased' AND lease_until_ms <= $2";
+    /// What was tried since, and against which limits it counted.
+    SPENT = "SELECT costs_json, tried_at_ms FROM effects WHERE platform = $1 AND tried_at_ms > $2";
+    /// What failed for good.
+    FAILED =
+        "SELECT e.id, e.platform, e.kind, e.order_key, e.attempts, e.last_error, e.created_at_ms, e.settled_at_ms, t.key \
+         FROM effects AS e LEFT JOIN tickets AS t ON t.id = e.ticket_id \
+         WHERE e.state = 'failed' AND e.id < $1 ORDER BY e.id DESC LIMIT $2";
+
+    /// A named lease is taken or renewed.
+    HOLD =
+        "INSERT INTO holds (name, held_by, until_ms) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET \
+         held_by = excluded.held_by, until_ms = excluded.until_ms \
+         WHERE holds.held_by = excluded.held_by OR holds.until_ms <= $4";
+    /// A named lease is given back.
+    LET_GO = "DELETE FROM holds WHERE name = $1 AND held_by = $2";
+
+    /// How far the conversations of a tenant have been read.
+    POSITIONS = "SELECT conversation, through FROM positions WHERE platform = $1 AND tenant = $2";
+    /// A conversation has been read further.
+    ADVANCE =
+        "INSERT INTO positions (platform, tenant, conversation, through) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (platform, tenant, conversation) DO UPDATE SET through = excluded.through \
+         WHERE length(excluded.through) > length(positions.through) \
+         OR (length(excluded.through) = length(positions.through) AND excluded.through > positions.through)";
+    /// Threads of tickets that are not closed, or were active since.
+    LIVE_THREADS =
+        "SELECT c.channel, c.root, 0 AS private, t.active_at_ms FROM tickets AS t JOIN conversations AS c \
+         ON c.ticket_id = t.id WHERE t.id IN (SELECT id FROM tickets \
+         WHERE status IN ('new', 'in_progress', 'pending', 'resolved') \
+         UNION SELECT id FROM tickets WHERE merged_into IS NULL AND active_at_ms > $3) \
+         AND c.platform = $1 AND c.tenant = $2 AND c.root <> ''";
+    /// Direct conversations of such tickets.
+    LIVE_DIRECT =
+        "SELECT origin_channel AS channel, '' AS root, 1 AS private, active_at_ms FROM tickets \
+         WHERE id IN (SELECT id FROM tickets WHERE status IN ('new', 'in_progress', 'pending', 'resolved') \
+         UNION SELECT id FROM tickets WHERE merged_into IS NULL AND active_at_ms > $3) \
+         AND private = 1 AND origin_platform = $1 AND origin_tenant = $2";
+    /// What is on record of a channel, newest first.
+    SAID_IN = records!(
+        "WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message >= $4 ORDER BY message DESC LIMIT $5"
+    );
 
     /// An event could not be handled.
     BURY =
         "INSERT INTO dead_events (key, event_json, fault, buried_at_ms) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (key) DO UPDATE SET event_json = excluded.event_json, fault = excluded.fault, \
          buried_at_ms = excluded.buried_at_ms, times = dead_events.times + 1";
+    /// Events that could not be handled, oldest first.
+    DEAD_EVENTS =
+        "SELECT key, event_json, fault, times, buried_at_ms FROM dead_events ORDER BY buried_at_ms, key LIMIT $1";
+    /// One of them was handled after all.
+    EXHUME = "DELETE FROM dead_events WHERE key = $1";
     /// Old facts are forgotten.
     TIDY_SEEN = "DELETE FROM seen WHERE at_ms < $1";
     /// Old mentions are forgotten.
@@ -252,5 +311,6 @@ texts! {
          (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased')) AS waiting, \
          (SELECT count(*) FROM effects WHERE state = 'leased') AS leased, \
          (SELECT count(*) FROM effects WHERE state = 'failed') AS failed, \
-         (SELECT count(*) FROM dead_events) AS dead";
+         (SELECT count(*) FROM dead_events) AS dead, \
+         (SELECT min(created_at_ms) FROM effects WHERE state IN ('pending', 'leased')) AS oldest_waiting_at_ms";
 }

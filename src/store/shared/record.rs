@@ -1,36 +1,28 @@
-//! Reading and writing the record: tickets, places, what was said, what was done.
+//! Reading and writing the record: tickets, places, what was said, what was done. Compiled once for each database.
+
+use std::collections::HashSet;
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
-use super::rows::{self, Query, bind_message, bind_place, fault, fault_or_conflict, json, ms, name};
-use super::sql;
+use super::dialect::{Conn, Row, fault, fault_or_conflict};
+use super::rows::{self, Query, bind_message, bind_place, clean, json, ms, name};
 use crate::domain::decision::Change;
 use crate::domain::event::{DedupeKey, TimerKind};
-use crate::domain::ids::{Conversation, MessageRef, PersonRef, Place, TicketId, TicketKey};
+use crate::domain::ids::{Conversation, MessageRef, PersonRef, Place, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Opening, Record, Side, Standing, Voice};
 use crate::domain::ticket::Ticket;
-use crate::store::{Counts, StoreError};
-
-type Conn = SqliteConnection;
-
-/// The counter of ticket ids.
-pub const IDS: &str = "ticket_id";
-/// The counter of the numbers that people quote.
-pub const NUMBERS: &str = "ticket_number";
+use crate::store::{Counts, DeadEvent, Position, StoreError, sql};
 
 pub async fn knows(conn: &mut Conn, key: &DedupeKey) -> Result<bool, StoreError> {
     Ok(one(conn, sqlx::query(sql::KNOWS).bind(key.as_str())).await?.is_some())
 }
 
+/// Remembers a fact. If somebody else did meanwhile, what follows from it must be decided again.
 pub async fn remember(conn: &mut Conn, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError> {
-    run(conn, sqlx::query(sql::REMEMBER).bind(key.as_str()).bind(ms(now))).await.map(drop)
-}
-
-pub async fn counter(conn: &mut Conn, counter: &'static str) -> Result<i64, StoreError> {
-    let row = one(conn, sqlx::query(sql::COUNTER).bind(counter)).await?;
-    rows::get(&row.ok_or_else(|| StoreError::Corrupt(format!("the counter {counter} is missing")))?, "value")
+    match run(conn, sqlx::query(sql::REMEMBER).bind(key.as_str()).bind(ms(now))).await? {
+        0 => Err(StoreError::Conflict),
+        _ => Ok(()),
+    }
 }
 
 pub async fn ticket(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>, StoreError> {
@@ -167,7 +159,7 @@ pub async fn apply(conn: &mut Conn, change: &Change) -> Result<(), StoreError> {
         Change::Bind { place, ticket, side } => run(conn, bind(sql::BIND, place, *ticket, *side)?).await?,
         Change::Record(said) => run(conn, insert_record(said)?).await?,
         Change::Rewrite { message, text, at } => {
-            run(conn, bind_message(sqlx::query(sql::REWRITE), message).bind(text).bind(ms(*at))).await?
+            run(conn, bind_message(sqlx::query(sql::REWRITE), message).bind(clean(text)).bind(ms(*at))).await?
         }
         Change::Erase { message, at } => {
             run(conn, bind_message(sqlx::query(sql::ERASE), message).bind(ms(*at))).await?
@@ -183,7 +175,7 @@ pub async fn apply(conn: &mut Conn, change: &Change) -> Result<(), StoreError> {
                 .bind(json(&opening.place)?)
                 .bind(json(&opening.author)?)
                 .bind(ms(opening.at))
-                .bind(&opening.text);
+                .bind(clean(&opening.text));
             run(conn, query).await?
         }
         Change::Forget { message } => run(conn, bind_message(sqlx::query(sql::FORGET), message)).await?,
@@ -250,6 +242,85 @@ pub async fn due_timers(
     .await
 }
 
+pub async fn dead_events(conn: &mut Conn, limit: u32) -> Result<Vec<DeadEvent>, StoreError> {
+    all(conn, sqlx::query(sql::DEAD_EVENTS).bind(i64::from(limit)), |row| {
+        Ok(DeadEvent {
+            key: DedupeKey::stored(rows::get(row, "key")?),
+            event_json: rows::get(row, "event_json")?,
+            fault: rows::get(row, "fault")?,
+            times: count(row, "times")?,
+            buried_at: rows::moment(rows::get(row, "buried_at_ms")?)?,
+        })
+    })
+    .await
+}
+
+pub async fn exhume(conn: &mut Conn, key: &DedupeKey) -> Result<(), StoreError> {
+    run(conn, sqlx::query(sql::EXHUME).bind(key.as_str())).await.map(drop)
+}
+
+pub async fn positions(conn: &mut Conn, tenant: &Tenant) -> Result<Vec<Position>, StoreError> {
+    let query = sqlx::query(sql::POSITIONS).bind(tenant.platform.as_str()).bind(&tenant.id);
+    all(conn, query, |row| {
+        Ok(Position {
+            tenant: tenant.clone(),
+            conversation: rows::get(row, "conversation")?,
+            through: rows::get(row, "through")?,
+        })
+    })
+    .await
+}
+
+/// Moves positions on, never back.
+pub async fn advance(conn: &mut Conn, positions: &[Position]) -> Result<(), StoreError> {
+    for position in positions {
+        let query = sqlx::query(sql::ADVANCE)
+            .bind(position.tenant.platform.as_str())
+            .bind(&position.tenant.id)
+            .bind(&position.conversation)
+            .bind(&position.through);
+        run(conn, query).await?;
+    }
+    Ok(())
+}
+
+/// Conversations of tickets that are open, or were active after `since`; last active first, each once.
+pub async fn live(conn: &mut Conn, tenant: &Tenant, since: Timestamp) -> Result<Vec<Place>, StoreError> {
+    let mut found: Vec<(i64, Place)> = Vec::new();
+    for text in [sql::LIVE_THREADS, sql::LIVE_DIRECT] {
+        let query = sqlx::query(text).bind(tenant.platform.as_str()).bind(&tenant.id).bind(ms(since));
+        let read = |row: &Row| {
+            let (channel, root): (String, String) = (rows::get(row, "channel")?, rows::get(row, "root")?);
+            let at = match (rows::flag(row, "private")?, root.is_empty()) {
+                (true, _) => Conversation::Direct { channel },
+                (false, true) => Conversation::Channel { channel },
+                (false, false) => Conversation::Thread { channel, root },
+            };
+            Ok((rows::get(row, "active_at_ms")?, Place { tenant: tenant.clone(), at }))
+        };
+        found.extend(all(conn, query, read).await?);
+    }
+    found.sort_by_key(|(active_at_ms, _)| std::cmp::Reverse(*active_at_ms));
+    let mut known = HashSet::new();
+    Ok(found.into_iter().map(|(_, place)| place).filter(|place| known.insert(place.clone())).collect())
+}
+
+pub async fn said_in(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    channel: &str,
+    from: &str,
+    limit: u32,
+) -> Result<Vec<Record>, StoreError> {
+    let query = sqlx::query(sql::SAID_IN)
+        .bind(tenant.platform.as_str())
+        .bind(&tenant.id)
+        .bind(channel.to_owned())
+        .bind(from.to_owned())
+        .bind(i64::from(limit));
+    all(conn, query, rows::record).await
+}
+
 pub async fn bury(
     conn: &mut Conn,
     key: &DedupeKey,
@@ -269,15 +340,20 @@ pub async fn tidy(conn: &mut Conn, then: Timestamp) -> Result<(), StoreError> {
 
 pub async fn counts(conn: &mut Conn) -> Result<Counts, StoreError> {
     let row = sqlx::query(sql::COUNTS).fetch_one(conn).await.map_err(fault)?;
-    let count = |column| rows::get::<i64>(&row, column).map(|count| u64::try_from(count).unwrap_or_default());
     Ok(Counts {
-        tickets: count("tickets")?,
-        open: count("open")?,
-        waiting: count("waiting")?,
-        leased: count("leased")?,
-        failed: count("failed")?,
-        dead: count("dead")?,
+        tickets: count(&row, "tickets")?,
+        open: count(&row, "open")?,
+        waiting: count(&row, "waiting")?,
+        leased: count(&row, "leased")?,
+        failed: count(&row, "failed")?,
+        dead: count(&row, "dead")?,
+        oldest_waiting_at: rows::moment_if(&row, "oldest_waiting_at_ms")?,
     })
+}
+
+/// A column that holds a count.
+pub fn count<N: TryFrom<i64> + Default>(row: &Row, column: &str) -> Result<N, StoreError> {
+    rows::get::<i64>(row, column).map(|count| N::try_from(count).unwrap_or_default())
 }
 
 pub async fn ping(conn: &mut Conn) -> Result<(), StoreError> {
@@ -290,7 +366,7 @@ pub async fn run(conn: &mut Conn, query: Query) -> Result<u64, StoreError> {
 }
 
 /// The one row of a query, if there is one.
-pub async fn one(conn: &mut Conn, query: Query) -> Result<Option<SqliteRow>, StoreError> {
+pub async fn one(conn: &mut Conn, query: Query) -> Result<Option<Row>, StoreError> {
     query.fetch_optional(conn).await.map_err(fault)
 }
 
@@ -298,18 +374,14 @@ pub async fn one(conn: &mut Conn, query: Query) -> Result<Option<SqliteRow>, Sto
 pub async fn all<T>(
     conn: &mut Conn,
     query: Query,
-    read: impl Fn(&SqliteRow) -> Result<T, StoreError>,
+    read: impl Fn(&Row) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     query.fetch_all(conn).await.map_err(fault)?.iter().map(read).collect()
 }
 
 async fn open(conn: &mut Conn, ticket: &Ticket) -> Result<(), StoreError> {
     let query = rows::bind_ticket(sqlx::query(sql::INSERT_TICKET), ticket)?;
-    query.execute(&mut *conn).await.map_err(fault_or_conflict)?;
-    for (counter, taken) in [(IDS, ticket.id.0), (NUMBERS, ticket.key.number())] {
-        run(conn, sqlx::query(sql::TAKE_COUNTER).bind(counter).bind(taken)).await?;
-    }
-    Ok(())
+    query.execute(conn).await.map(drop).map_err(fault_or_conflict)
 }
 
 async fn put(conn: &mut Conn, ticket: &Ticket) -> Result<(), StoreError> {
@@ -331,7 +403,7 @@ fn insert_record(said: &Record) -> Result<Query, StoreError> {
         .bind(json(&said.author)?)
         .bind(said.voice.as_str())
         .bind(ms(said.at))
-        .bind(if said.deleted_at.is_some() { "" } else { &said.text })
+        .bind(if said.deleted_at.is_some() { String::new() } else { clean(&said.text) })
         .bind(said.edited_at.map(ms))
         .bind(said.deleted_at.map(ms)))
 }

@@ -1,60 +1,30 @@
-//! Between rows and the domain's values, and from the database's faults to the port's.
+//! Between rows and the domain's values. Compiled once for each database, with the types of its `dialect`.
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sqlx::error::ErrorKind;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Decode, Row, Sqlite, Type};
+use sqlx::{Decode, Row as _, Type};
 
+use super::dialect::{Arguments, Db, Row, fault};
 use crate::domain::ids::{Conversation, MessageRef, Place, PlatformName, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Opening, Record, Standing};
 use crate::domain::ticket::Ticket;
 use crate::store::StoreError;
 
 /// A query of this store.
-pub type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
-
-/// What a fault of the database means to the core.
-#[must_use]
-pub fn fault(error: sqlx::Error) -> StoreError {
-    use sqlx::Error;
-    match &error {
-        Error::Database(refused) => {
-            // The lowest byte of the extended code: https://www.sqlite.org/rescode.html
-            let code = refused.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default() & 0xff;
-            match code {
-                // PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL
-                3 | 5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 | 15 => StoreError::Away(error.to_string()),
-                // CORRUPT, NOTADB
-                11 | 26 => StoreError::Corrupt(error.to_string()),
-                _ => StoreError::Work(error.to_string()),
-            }
-        }
-        Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed | Error::BeginFailed => {
-            StoreError::Away(error.to_string())
-        }
-        Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnNotFound(_) | Error::TypeNotFound { .. } => {
-            StoreError::Corrupt(error.to_string())
-        }
-        _ => StoreError::Work(error.to_string()),
-    }
-}
-
-/// The same, where a value that must be unique and is taken means that somebody else was faster.
-#[must_use]
-pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
-    match &error {
-        sqlx::Error::Database(refused) if refused.kind() == ErrorKind::UniqueViolation => StoreError::Conflict,
-        _ => fault(error),
-    }
-}
+pub type Query = sqlx::query::Query<'static, Db, Arguments>;
 
 /// A moment as it is stored.
 #[must_use]
 pub fn ms(moment: Timestamp) -> i64 {
     moment.as_millisecond()
+}
+
+/// Words as they are stored: PostgreSQL keeps no NUL character, and nobody can see one.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 /// A value as JSON.
@@ -102,7 +72,7 @@ pub fn bind_ticket(query: Query, ticket: &Ticket) -> Result<Query, StoreError> {
         .bind(ticket.key.to_string())
         .bind(ticket.key.number())
         .bind(name(&ticket.kind)?)
-        .bind(&ticket.title)
+        .bind(clean(&ticket.title))
         .bind(ticket.requester.who.to_string())
         .bind(json(&ticket.requester)?)
         .bind(json(&ticket.opened_by)?);
@@ -128,7 +98,7 @@ pub fn bind_ticket(query: Query, ticket: &Ticket) -> Result<Query, StoreError> {
 ///
 /// # Errors
 /// If the row holds something unexpected.
-pub fn ticket(row: &SqliteRow) -> Result<Ticket, StoreError> {
+pub fn ticket(row: &Row) -> Result<Ticket, StoreError> {
     let tenant = Tenant { platform: named(row, "origin_platform")?, id: get(row, "origin_tenant")? };
     let channel = get(row, "origin_channel")?;
     let root: String = get(row, "origin_root")?;
@@ -164,7 +134,7 @@ pub fn ticket(row: &SqliteRow) -> Result<Ticket, StoreError> {
 ///
 /// # Errors
 /// If the row holds something unexpected.
-pub fn record(row: &SqliteRow) -> Result<Record, StoreError> {
+pub fn record(row: &Row) -> Result<Record, StoreError> {
     let message = get::<Option<String>>(row, "message")?.map(|_| message(row)).transpose()?;
     Ok(Record {
         ticket: TicketId(get(row, "ticket_id")?),
@@ -182,7 +152,7 @@ pub fn record(row: &SqliteRow) -> Result<Record, StoreError> {
 ///
 /// # Errors
 /// If the row holds something unexpected.
-pub fn audit_entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
+pub fn audit_entry(row: &Row) -> Result<AuditEntry, StoreError> {
     Ok(AuditEntry {
         ticket: TicketId(get(row, "ticket_id")?),
         at: moment(get(row, "at_ms")?)?,
@@ -197,7 +167,7 @@ pub fn audit_entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
 ///
 /// # Errors
 /// If the row holds something unexpected.
-pub fn opening(row: &SqliteRow) -> Result<Opening, StoreError> {
+pub fn opening(row: &Row) -> Result<Opening, StoreError> {
     Ok(Opening {
         message: message(row)?,
         place: read(row, "place_json")?,
@@ -211,7 +181,7 @@ pub fn opening(row: &SqliteRow) -> Result<Opening, StoreError> {
 ///
 /// # Errors
 /// If the row holds something unexpected.
-pub fn standing(row: &SqliteRow) -> Result<Standing, StoreError> {
+pub fn standing(row: &Row) -> Result<Standing, StoreError> {
     Ok(Standing {
         ticket: TicketId(get(row, "ticket_id")?),
         card: flag(row, "card")?,
@@ -227,7 +197,7 @@ pub fn standing(row: &SqliteRow) -> Result<Standing, StoreError> {
 ///
 /// # Errors
 /// If it holds something unexpected.
-pub fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(row: &'r SqliteRow, column: &str) -> Result<T, StoreError> {
+pub fn get<'r, T: Decode<'r, Db> + Type<Db>>(row: &'r Row, column: &str) -> Result<T, StoreError> {
     row.try_get(column).map_err(fault)
 }
 
@@ -235,7 +205,7 @@ pub fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(row: &'r SqliteRow, column:
 ///
 /// # Errors
 /// If it holds something unexpected.
-pub fn flag(row: &SqliteRow, column: &str) -> Result<bool, StoreError> {
+pub fn flag(row: &Row, column: &str) -> Result<bool, StoreError> {
     Ok(get::<i64>(row, column)? != 0)
 }
 
@@ -243,7 +213,7 @@ pub fn flag(row: &SqliteRow, column: &str) -> Result<bool, StoreError> {
 ///
 /// # Errors
 /// If it holds something unexpected.
-pub fn read<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<T, StoreError> {
+pub fn read<T: DeserializeOwned>(row: &Row, column: &str) -> Result<T, StoreError> {
     parse(column, get(row, column)?)
 }
 
@@ -251,7 +221,7 @@ pub fn read<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<T, Sto
 ///
 /// # Errors
 /// If it holds something unexpected.
-pub fn named<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<T, StoreError> {
+pub fn named<T: DeserializeOwned>(row: &Row, column: &str) -> Result<T, StoreError> {
     called(column, get(row, column)?)
 }
 
@@ -267,21 +237,25 @@ pub fn moment(ms: i64) -> Result<Timestamp, StoreError> {
 ///
 /// # Errors
 /// If it holds something unexpected.
-pub fn moment_if(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, StoreError> {
+pub fn moment_if(row: &Row, column: &str) -> Result<Option<Timestamp>, StoreError> {
     get::<Option<i64>>(row, column)?.map(moment).transpose()
 }
 
-fn message(row: &SqliteRow) -> Result<MessageRef, StoreError> {
+fn message(row: &Row) -> Result<MessageRef, StoreError> {
     let platform: PlatformName = named(row, "platform")?;
     let tenant = Tenant { platform, id: get(row, "tenant")? };
     Ok(MessageRef { tenant, channel: get(row, "channel")?, id: get(row, "message")? })
 }
 
-fn read_some<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<Option<T>, StoreError> {
+fn read_some<T: DeserializeOwned>(row: &Row, column: &str) -> Result<Option<T>, StoreError> {
     get::<Option<&str>>(row, column)?.map(|text| parse(column, text)).transpose()
 }
 
-fn named_if<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<Option<T>, StoreError> {
+/// A column that holds the name of something, if there is one.
+///
+/// # Errors
+/// If it holds something unexpected.
+pub fn named_if<T: DeserializeOwned>(row: &Row, column: &str) -> Result<Option<T>, StoreError> {
     get::<Option<String>>(row, column)?.map(|text| called(column, text)).transpose()
 }
 

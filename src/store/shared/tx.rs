@@ -1,11 +1,10 @@
-//! What one work sees: a savepoint inside the writer's transaction.
+//! What one work sees: its transaction. Compiled once for each database.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
-use super::outbox::{self, Ids};
-use super::record;
+use super::dialect::{Conn, Ids};
+use super::{dialect, outbox, record};
 use crate::domain::decision::Change;
 use crate::domain::effect::Effect;
 use crate::domain::event::DedupeKey;
@@ -14,18 +13,18 @@ use crate::domain::record::{AuditEntry, Opening, Record, Side};
 use crate::domain::ticket::Ticket;
 use crate::store::{StoreError, Tx};
 
-/// A work's view of the database. Once the database has failed it, it fails in everything: SQLite may have given the
-/// whole transaction up, and what is written after that would stand alone.
+/// A work's view of the database. Once the database has failed it, it fails in everything: the database may have
+/// given the whole transaction up, and what is written after that would stand alone.
 #[derive(Debug)]
-pub struct SqliteTx<'c> {
-    conn: &'c mut SqliteConnection,
+pub struct StoreTx<'c> {
+    conn: &'c mut Conn,
     ids: &'c mut Ids,
     away: Option<String>,
     touched: bool,
 }
 
-impl<'c> SqliteTx<'c> {
-    pub fn new(conn: &'c mut SqliteConnection, ids: &'c mut Ids) -> Self {
+impl<'c> StoreTx<'c> {
+    pub fn new(conn: &'c mut Conn, ids: &'c mut Ids) -> Self {
         Self { conn, ids, away: None, touched: false }
     }
 
@@ -43,7 +42,7 @@ impl<'c> SqliteTx<'c> {
     ///
     /// # Errors
     /// If the database has failed this work before.
-    pub fn conn(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+    pub fn conn(&mut self) -> Result<&mut Conn, StoreError> {
         match &self.away {
             None => Ok(self.conn),
             Some(why) => Err(StoreError::Away(why.clone())),
@@ -70,7 +69,7 @@ macro_rules! asks {
 }
 
 #[async_trait]
-impl Tx for SqliteTx<'_> {
+impl Tx for StoreTx<'_> {
     async fn knows(&mut self, key: &DedupeKey) -> Result<bool, StoreError> {
         asks!(self, record::knows(key))
     }
@@ -80,12 +79,19 @@ impl Tx for SqliteTx<'_> {
     }
 
     async fn next_number(&mut self) -> Result<i64, StoreError> {
-        asks!(self, record::counter(record::NUMBERS))
+        self.conn()?;
+        let next = self.ids.next_number(self.conn).await;
+        self.kept(next)
     }
 
     async fn next_id(&mut self) -> Result<TicketId, StoreError> {
-        let next = asks!(self, record::counter(record::IDS));
-        next.map(TicketId)
+        self.conn()?;
+        let next = self.ids.next_id(self.conn).await;
+        self.kept(next)
+    }
+
+    async fn lock(&mut self, names: &[String]) -> Result<(), StoreError> {
+        asks!(self, dialect::lock(names))
     }
 
     async fn ticket_by_key(&mut self, key: &TicketKey) -> Result<Option<Ticket>, StoreError> {
@@ -142,7 +148,12 @@ impl Tx for SqliteTx<'_> {
         if matches!(change, Change::SetTimer { .. } | Change::ClearTimer { .. }) {
             self.touch();
         }
-        asks!(self, record::apply(change))
+        let done = asks!(self, record::apply(change));
+        if let (Change::Open(ticket), Ok(())) = (change, &done) {
+            let taken = self.ids.take(self.conn, ticket).await;
+            return self.kept(taken);
+        }
+        done
     }
 
     async fn note(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
@@ -152,7 +163,8 @@ impl Tx for SqliteTx<'_> {
     async fn enqueue(&mut self, effect: &Effect, now: Timestamp) -> Result<(), StoreError> {
         self.touch();
         self.conn()?;
-        let answer = outbox::enqueue(self.conn, self.ids, effect, now).await;
+        let id = self.ids.next_effect();
+        let answer = outbox::enqueue(self.conn, id, effect, now).await;
         self.kept(answer)
     }
 }

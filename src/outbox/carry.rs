@@ -1,0 +1,295 @@
+//! Carrying out one delivery: look if an earlier try may stand, send if the lease allows, settle.
+//!
+//! Whatever somebody waits for comes back through the intake *before* the effect is settled: a crash between the two
+//! repeats both, and the dedupe key makes the repetition harmless.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use jiff::Timestamp;
+
+use super::lay_out::Depth;
+use super::limits::Cost;
+use super::{Dispatcher, backoff, signed};
+use crate::domain::decision::Outcome;
+use crate::domain::effect::{Awaited, Effect, EffectKind, Undeliverable};
+use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind};
+use crate::domain::ids::{MessageRef, Place};
+use crate::domain::record::Standing;
+use crate::platform::{Act, Delivery, DeliveryError, Receipt};
+use crate::store::{Queued, Settled, Settlement, StoreError, Work};
+
+/// How often something is tried before it can be given up, however old it is.
+const TRIES_AT_LEAST: u32 = 5;
+
+/// An effect that this process may deliver.
+pub(super) struct Leased {
+    pub queued: Queued,
+    pub costs: Vec<Cost>,
+    /// A moment before the lease began.
+    pub since: Instant,
+}
+
+impl Dispatcher {
+    /// Carries out one delivery and settles it. A fault of ours is a try that failed.
+    pub(super) async fn carry(&self, leased: Leased) {
+        let Leased { queued, costs, since } = leased;
+        let mut posted = Vec::new();
+        let tried = AssertUnwindSafe(self.attempt(&queued, &costs, since, &mut posted)).catch_unwind().await;
+        self.windows().end(&costs, self.clock.now());
+        let end = tried.unwrap_or_else(|_| {
+            tracing::error!("delivering panicked");
+            Ok(Some(self.again(&queued, None, true, "a panic while delivering")))
+        });
+        // What cannot be settled now stays leased and is settled (or looked for) later: it must not be sent again.
+        let end = end.unwrap_or_else(|error| Some(self.again(&queued, None, true, &error.to_string())));
+        let Some(end) = end else { return };
+        let end = self.give_up_if_old(&queued, end).await;
+        self.settle(&queued, end, &posted).await;
+    }
+
+    /// What was tried for too long is given up. What has waited long for its turn, or for the database, has not been tried
+    /// long; what may stand is looked for once more first.
+    async fn give_up_if_old(&self, queued: &Queued, end: Settlement) -> Settlement {
+        let Settlement::Retry { at, error, unsure, counts } = &end else { return end };
+        let old = self.clock.now().duration_since(queued.created_at) > signed(self.timing.retry_limit);
+        if !(old && queued.attempts >= TRIES_AT_LEAST && *counts && !*unsure) {
+            tracing::warn!(error, again_at = %at, unsure, "not delivered yet");
+            return end;
+        }
+        tracing::error!(error, "given up: it was tried for too long");
+        match self.tell(queued, Err(Undeliverable::GivenUp)).await {
+            Ok(()) => Settlement::Failed(Undeliverable::GivenUp),
+            Err(_) => end,
+        }
+    }
+
+    /// Stores how it ended, however long that takes. If somebody else took the effect over meanwhile and left messages of
+    /// their own, `posted` are second copies: they are removed.
+    async fn settle(&self, queued: &Queued, end: Settlement, posted: &[MessageRef]) {
+        loop {
+            match self.store.settle(&queued.id, &self.worker, end.clone(), self.clock.now()).await {
+                Ok(Settled::Kept) => return,
+                Ok(Settled::Taken(Some(theirs))) => return self.withdraw(queued, posted, &theirs).await,
+                Ok(Settled::Taken(None)) if posted.is_empty() => return,
+                Ok(Settled::Taken(None)) => {}
+                Err(error) => tracing::warn!(%error, "the receipt cannot be stored; trying again"),
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn withdraw(&self, queued: &Queued, posted: &[MessageRef], theirs: &[MessageRef]) {
+        if theirs.is_empty() {
+            return;
+        }
+        for message in posted.iter().filter(|message| !theirs.contains(message)) {
+            tracing::warn!(message = message.id, "another process has delivered this, too; our copy is removed");
+            let act = Act::Remove { message: message.clone() };
+            let delivery = Delivery { effect: queued.id.clone(), since: queued.created_at, act };
+            if let Err(error) = self.platform.deliver(&delivery).await {
+                tracing::error!(%error, message = message.id, "a second copy stands and cannot be removed");
+            }
+        }
+    }
+
+    /// One try. `None`: there was nothing to deliver any more, and it is settled.
+    async fn attempt(
+        &self,
+        queued: &Queued,
+        costs: &[Cost],
+        since: Instant,
+        posted: &mut Vec<MessageRef>,
+    ) -> Result<Option<Settlement>, StoreError> {
+        let Some(act) = self.lay_out_or_settle(queued, Depth::Words).await? else { return Ok(None) };
+        let delivery = Delivery { effect: queued.id.clone(), since: queued.created_at, act };
+        let found = if queued.unsure { self.within_time(self.platform.find(&delivery)).await } else { Ok(None) };
+        let result = match found {
+            Ok(None) => {
+                // Checked last: a process that was frozen here must not send what another one has taken over.
+                if !self.may_send(since) {
+                    let error = "the lease ended before it could be sent".to_owned();
+                    let at = self.clock.now();
+                    return Ok(Some(Settlement::Retry { at, unsure: queued.unsure, counts: false, error }));
+                }
+                self.within_time(self.platform.deliver(&delivery)).await
+            }
+            Ok(Some(receipt)) => Ok(receipt),
+            // That it cannot be looked for says nothing about the earlier try.
+            Err(error) => Err(error),
+        };
+        self.judge(queued, &delivery, costs, result, posted).await.map(Some)
+    }
+
+    /// Whether a call that begins now has certainly ended when the lease does.
+    fn may_send(&self, since: Instant) -> bool {
+        self.timing.lease.saturating_sub(since.elapsed()) > self.timing.call_timeout
+    }
+
+    async fn within_time<T>(&self, call: impl Future<Output = Result<T, DeliveryError>>) -> Result<T, DeliveryError> {
+        let timed = tokio::time::timeout(self.timing.call_timeout, call).await;
+        timed.unwrap_or_else(|_| Err(DeliveryError::Unknown("it took too long".to_owned())))
+    }
+
+    /// What follows from a try.
+    async fn judge(
+        &self,
+        queued: &Queued,
+        delivery: &Delivery,
+        costs: &[Cost],
+        mut result: Result<Receipt, DeliveryError>,
+        posted: &mut Vec<MessageRef>,
+    ) -> Result<Settlement, StoreError> {
+        // Somebody deleted the card: it is posted anew. A mirrored line that somebody deleted stays deleted.
+        if let (Act::Update { place, to, .. }, Err(DeliveryError::Permanent { reason: Undeliverable::Gone, .. })) =
+            (&delivery.act, &result)
+        {
+            result = if matches!(queued.effect.what, EffectKind::ShowCard { .. }) {
+                let act = Act::Post { to: place.clone(), message: to.clone(), thread_title: None };
+                self.within_time(self.platform.deliver(&Delivery { act, ..delivery.clone() })).await
+            } else {
+                Ok(Receipt::Changed)
+            };
+        }
+        let now = self.clock.now();
+        match result {
+            Ok(Receipt::Posted(message)) => {
+                posted.push(message);
+                self.posted(queued, delivery, posted).await
+            }
+            Ok(Receipt::PostedInParts(parts)) => {
+                posted.extend(parts);
+                self.posted(queued, delivery, posted).await
+            }
+            Ok(Receipt::PostedBriefly(message, how_long)) => {
+                posted.push(message.clone());
+                self.remove_later(queued, message.clone(), now + signed(how_long)).await?;
+                Ok(Settlement::Posted { messages: vec![message], stands: Vec::new() })
+            }
+            Ok(Receipt::Changed) => match &queued.effect.what {
+                EffectKind::Remove { message } => Ok(Settlement::Removed(vec![message.clone()])),
+                EffectKind::RefreshMirror { channel, of } => {
+                    self.remove_other_parts(queued, delivery, channel, of).await
+                }
+                _ => Ok(Settlement::Done(Vec::new())),
+            },
+            Ok(Receipt::Whispered) => Ok(Settlement::Done(Vec::new())),
+            Ok(Receipt::Read(messages, truncated)) => {
+                if let Some(ticket) = queued.effect.ticket {
+                    let what = EventKind::ThreadRead { ticket, messages, truncated };
+                    self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: now, what }).await?;
+                }
+                Ok(Settlement::Done(Vec::new()))
+            }
+            Err(DeliveryError::RateLimited { retry_after, global }) => {
+                let until = now + signed(retry_after);
+                self.windows().block(costs, global, until);
+                let error = format!("rate limited for {retry_after:?}");
+                Ok(Settlement::Retry { at: until, unsure: false, counts: false, error })
+            }
+            Err(DeliveryError::Temporary(error)) => Ok(self.again(queued, Some(now), false, &error)),
+            Err(DeliveryError::Unknown(error)) => Ok(self.again(queued, Some(now), true, &error)),
+            Err(DeliveryError::Permanent { reason, detail }) => {
+                tracing::warn!(%reason, detail, "cannot be delivered");
+                self.tell(queued, Err(reason)).await?;
+                Ok(Settlement::Failed(reason))
+            }
+        }
+    }
+
+    /// It stands: whoever waits for that is told.
+    async fn posted(
+        &self,
+        queued: &Queued,
+        delivery: &Delivery,
+        messages: &[MessageRef],
+    ) -> Result<Settlement, StoreError> {
+        if let Some(last) = messages.last() {
+            self.tell(queued, Ok(last.clone())).await?;
+        }
+        tracing::debug!("posted");
+        let stands = messages.iter().filter_map(|message| standing(queued, delivery, message.clone())).collect();
+        Ok(Settlement::Posted { messages: messages.to_vec(), stands })
+    }
+
+    /// A mirrored message that stood in several parts: what was just refreshed or removed is the last, the others go.
+    async fn remove_other_parts(
+        &self,
+        queued: &Queued,
+        delivery: &Delivery,
+        channel: &Place,
+        of: &MessageRef,
+    ) -> Result<Settlement, StoreError> {
+        let mut gone = Vec::new();
+        for shown in self.mirrors_in(channel, of).await? {
+            match &delivery.act {
+                Act::Update { message, .. } if *message == shown.message => continue,
+                Act::Remove { message } if *message == shown.message => {}
+                _ => {
+                    let act = Act::Remove { message: shown.message.clone() };
+                    if let Err(error) = self.platform.deliver(&Delivery { act, ..delivery.clone() }).await {
+                        return Ok(self.again(queued, None, false, &error.to_string()));
+                    }
+                }
+            }
+            gone.push(shown.message);
+        }
+        Ok(Settlement::Removed(gone))
+    }
+
+    /// Lets the one who waits for this delivery know how it ended.
+    async fn tell(&self, queued: &Queued, result: Result<MessageRef, Undeliverable>) -> Result<(), StoreError> {
+        let EffectKind::Post { awaited: Some(awaited), .. } = &queued.effect.what else { return Ok(()) };
+        let Some(ticket) = queued.effect.ticket else { return Ok(()) };
+        if *awaited == Awaited::Notice && result.is_ok() {
+            return Ok(());
+        }
+        let settled = DeliverySettled { effect: queued.id.clone(), ticket, awaited: awaited.clone(), result };
+        let what = EventKind::DeliverySettled(settled);
+        self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: self.clock.now(), what }).await?;
+        Ok(())
+    }
+
+    async fn remove_later(&self, queued: &Queued, message: MessageRef, at: Timestamp) -> Result<(), StoreError> {
+        let remove =
+            Effect { ticket: queued.effect.ticket, not_before: Some(at), what: EffectKind::Remove { message } };
+        let (key, now) = (DedupeKey::effect(&queued.id), self.clock.now());
+        let work: Work = Arc::new(move |tx| {
+            let (remove, key) = (remove.clone(), key.clone());
+            Box::pin(async move {
+                if tx.knows(&key).await? {
+                    return Ok(Outcome::Repeated);
+                }
+                tx.remember(&key, now).await?;
+                tx.enqueue(&remove, now).await?;
+                Ok(Outcome::Done(None))
+            })
+        });
+        self.store.transact(work).await?;
+        Ok(())
+    }
+
+    fn again(&self, queued: &Queued, now: Option<Timestamp>, unsure: bool, error: &str) -> Settlement {
+        let wait = backoff::wait(queued.attempts + 1, rand::random());
+        let at = now.unwrap_or_else(|| self.clock.now()) + signed(wait);
+        Settlement::Retry { at, unsure, counts: true, error: error.to_owned() }
+    }
+}
+
+/// The message that stands now, if its ticket wants to know it again.
+fn standing(queued: &Queued, delivery: &Delivery, message: MessageRef) -> Option<Standing> {
+    let ticket = queued.effect.ticket?;
+    let card = matches!(queued.effect.what, EffectKind::ShowCard { .. });
+    let mirrors = match &queued.effect.what {
+        EffectKind::Post { mirrors, .. } => mirrors.clone(),
+        _ => None,
+    };
+    let place = match &delivery.act {
+        Act::Post { to, .. } => to.clone(),
+        Act::Update { place, .. } => place.clone(),
+        Act::Remove { .. } | Act::Whisper { .. } | Act::Hint { .. } | Act::ReadThread { .. } => return None,
+    };
+    Some(Standing { ticket, card, place, message, mirrors })
+}

@@ -1,0 +1,162 @@
+//! Laying out an effect: from an intent to one call's content, with every address known, as the record is now.
+
+use std::sync::Arc;
+
+use super::Dispatcher;
+use crate::domain::decision::Outcome;
+use crate::domain::effect::{Destination, Effect, EffectKind, Undeliverable};
+use crate::domain::event::DedupeKey;
+use crate::domain::ids::{MessageRef, Place};
+use crate::domain::message::Message;
+use crate::domain::record::Standing;
+use crate::domain::text;
+use crate::platform::Act;
+use crate::store::{Queued, Settlement, StoreError, Work};
+
+/// How much of an effect is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Where it goes and how: enough to know which limits it counts against.
+    Address,
+    /// What it says, too. Only once it is leased: a card that changes later is queued anew.
+    Words,
+}
+
+impl Dispatcher {
+    /// Lays out an effect. `None`: it was settled here, since there is nothing to deliver, or it cannot be read by a fault
+    /// of ours: then it fails alone, and stops nothing behind it.
+    pub(super) async fn lay_out_or_settle(&self, queued: &Queued, depth: Depth) -> Result<Option<Act>, StoreError> {
+        match self.lay_out(queued, depth).await {
+            Err(error @ (StoreError::Corrupt(_) | StoreError::Work(_))) => {
+                tracing::error!(effect = %queued.id, %error, "an effect cannot be laid out");
+                self.end_unleased(queued, Settlement::Failed(Undeliverable::Invalid)).await?;
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
+    async fn lay_out(&self, queued: &Queued, depth: Depth) -> Result<Option<Act>, StoreError> {
+        let act = match &queued.effect.what {
+            EffectKind::Post { mirrors: Some(of), .. } if depth == Depth::Words && self.are_words_gone(of).await? => {
+                self.end_unleased(queued, Settlement::Done(Vec::new())).await?;
+                return Ok(None);
+            }
+            EffectKind::Post { to: Destination::Place(to), message, thread_title, .. } => {
+                Act::Post { to: to.clone(), message: message.clone(), thread_title: thread_title.clone() }
+            }
+            EffectKind::Post { to: Destination::UnderCard(channel), message, thread_title, .. } => {
+                let Some(card) = self.card(queued, channel).await? else {
+                    self.queue_behind_a_card(queued, channel).await?;
+                    return Ok(None);
+                };
+                let to = channel.thread(&card.message.id);
+                Act::Post { to, message: message.clone(), thread_title: thread_title.clone() }
+            }
+            EffectKind::ShowCard { channel } => {
+                let message = match depth {
+                    Depth::Address => Message::default(),
+                    Depth::Words => match self.card_text(queued, channel).await? {
+                        Some(message) => message,
+                        None => {
+                            self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await?;
+                            return Ok(None);
+                        }
+                    },
+                };
+                match self.card(queued, channel).await? {
+                    Some(card) => Act::Update { place: channel.clone(), message: card.message, to: message },
+                    None => Act::Post { to: channel.clone(), message, thread_title: None },
+                }
+            }
+            EffectKind::RefreshMirror { channel, of } => match self.refreshed(channel, of).await? {
+                Some(act) => act,
+                None => {
+                    self.end_unleased(queued, Settlement::Done(Vec::new())).await?;
+                    return Ok(None);
+                }
+            },
+            EffectKind::Remove { message } => Act::Remove { message: message.clone() },
+            EffectKind::Whisper { to, near, via, message } => {
+                Act::Whisper { to: to.clone(), near: near.clone(), via: via.clone(), message: message.clone() }
+            }
+            EffectKind::Hint { to, place, reply_to, message } => {
+                Act::Hint { to: to.clone(), place: place.clone(), reply_to: reply_to.clone(), message: message.clone() }
+            }
+            EffectKind::ReadThread { place, before } => {
+                Act::ReadThread { place: place.clone(), before: before.clone() }
+            }
+        };
+        Ok(Some(act))
+    }
+
+    /// The card as it is to look now; `None` if its ticket is gone.
+    async fn card_text(&self, queued: &Queued, channel: &Place) -> Result<Option<Message>, StoreError> {
+        let Some(id) = queued.effect.ticket else { return Ok(None) };
+        let Some(ticket) = self.store.ticket(id).await? else { return Ok(None) };
+        let roster = self.intake.roster();
+        let assignee = ticket.assignee.as_ref();
+        let here = assignee.and_then(|agent| roster.account_on(&agent.who, channel.platform()));
+        Ok(Some(text::card(&ticket, here.as_ref())))
+    }
+
+    /// There is no card to write under (it failed once, or the channel is new): one is shown first. Once only: what comes
+    /// back has a moment set.
+    async fn queue_behind_a_card(&self, queued: &Queued, channel: &Place) -> Result<(), StoreError> {
+        if queued.effect.not_before.is_some() {
+            tracing::error!(effect = %queued.id, "there is no card to write under, and none can be shown");
+            return self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await;
+        }
+        let (now, key) = (self.clock.now(), DedupeKey::effect(&queued.id));
+        let card = Effect { what: EffectKind::ShowCard { channel: channel.clone() }, ..queued.effect.clone() };
+        let again = Effect { not_before: Some(now), ..queued.effect.clone() };
+        let work: Work = Arc::new(move |tx| {
+            let (card, again, key) = (card.clone(), again.clone(), key.clone());
+            Box::pin(async move {
+                if tx.knows(&key).await? {
+                    return Ok(Outcome::Repeated);
+                }
+                tx.remember(&key, now).await?;
+                tx.enqueue(&card, now).await?;
+                tx.enqueue(&again, now).await?;
+                Ok(Outcome::Done(None))
+            })
+        });
+        self.store.transact(work).await?;
+        self.end_unleased(queued, Settlement::Done(Vec::new())).await
+    }
+
+    /// Whether the words of a message were deleted: then nothing shows them any more.
+    async fn are_words_gone(&self, of: &MessageRef) -> Result<bool, StoreError> {
+        Ok(self.store.record(of).await?.is_some_and(|record| record.deleted_at.is_some()))
+    }
+
+    /// What makes a mirrored message as it should be: its words as they are now, or none.
+    async fn refreshed(&self, channel: &Place, of: &MessageRef) -> Result<Option<Act>, StoreError> {
+        let Some(shown) = self.mirrors_in(channel, of).await?.pop() else { return Ok(None) };
+        let Some(record) = self.store.record(of).await? else { return Ok(None) };
+        let Some(ticket) = self.store.ticket(record.ticket).await? else { return Ok(None) };
+        if record.deleted_at.is_some() {
+            return Ok(Some(Act::Remove { message: shown.message }));
+        }
+        let to = text::mirrored_again(&ticket, &record.author, &record.text, record.voice);
+        Ok(Some(Act::Update { place: shown.place, message: shown.message, to }))
+    }
+
+    pub(super) async fn mirrors_in(&self, channel: &Place, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
+        let here =
+            |shown: &Standing| shown.place.tenant == channel.tenant && shown.place.channel() == channel.channel();
+        Ok(self.store.mirrors(of).await?.into_iter().filter(here).collect())
+    }
+
+    async fn card(&self, queued: &Queued, channel: &Place) -> Result<Option<Standing>, StoreError> {
+        let Some(ticket) = queued.effect.ticket else { return Ok(None) };
+        let standing = self.store.standing(ticket).await?;
+        Ok(standing.into_iter().find(|one| one.card && one.place == *channel))
+    }
+
+    /// Settles what needs no delivery.
+    async fn end_unleased(&self, queued: &Queued, end: Settlement) -> Result<(), StoreError> {
+        self.store.settle(&queued.id, &self.worker, end, self.clock.now()).await.map(drop)
+    }
+}

@@ -1,0 +1,245 @@
+//! The outbox: effects that wait, are being delivered, or have ended. Compiled once for each database.
+//!
+//! Leases count in real time (`real_ms`), by the database's clock where several machines share it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::dialect::{Conn, ENQUEUE, LEASE, Row, WAITING_CARD, real_ms};
+use super::record::{all, count, one, run, stand, unstand};
+use super::rows::{self, json, ms};
+use crate::domain::effect::{Effect, EffectKind, Lane};
+use crate::domain::ids::{EffectId, MessageRef, PlatformName, TicketId};
+use crate::domain::record::Standing;
+use crate::store::{Claim, FailedEffect, Queued, Settled, Settlement, StoreError, WorkerId, sql};
+
+/// Puts an effect into the outbox, unless it is to show a card that waits to be shown already.
+pub async fn enqueue(conn: &mut Conn, id: EffectId, effect: &Effect, now: Timestamp) -> Result<(), StoreError> {
+    let order_key = effect.order_key();
+    let due = effect.not_before.map_or(now, |moment| moment.max(now));
+    if matches!(effect.what, EffectKind::ShowCard { .. })
+        && one(conn, sqlx::query(WAITING_CARD).bind(&order_key)).await?.is_some()
+    {
+        return run(conn, sqlx::query(sql::HASTEN_CARD).bind(order_key).bind(ms(due))).await.map(drop);
+    }
+    let query = sqlx::query(ENQUEUE)
+        .bind(id.0)
+        .bind(effect.ticket.map(|ticket| ticket.0))
+        .bind(effect.what.platform().as_str())
+        .bind(effect.lane() as i64)
+        .bind(order_key)
+        .bind(effect.what.name())
+        .bind(json(&effect.what)?)
+        .bind(effect.not_before.map(ms))
+        .bind(ms(due))
+        .bind(ms(now));
+    run(conn, query).await.map(drop)
+}
+
+pub async fn due(
+    conn: &mut Conn,
+    platform: PlatformName,
+    now: Timestamp,
+    after: Option<&(Lane, EffectId)>,
+    limit: u32,
+) -> Result<Vec<Queued>, StoreError> {
+    let (lane, id) = after.map_or((-1, String::new()), |(lane, id)| (*lane as i64, id.0.clone()));
+    let query = sqlx::query(sql::DUE).bind(platform.as_str()).bind(ms(now)).bind(i64::from(limit)).bind(lane).bind(id);
+    // One row that cannot be read must not stop the others.
+    let rows = all(conn, query, |row| Ok(queued(row))).await?;
+    let readable = rows.into_iter().filter_map(|row| {
+        row.inspect_err(|error| tracing::error!(%error, "an effect in the outbox cannot be read")).ok()
+    });
+    Ok(readable.collect())
+}
+
+pub async fn next_due(
+    conn: &mut Conn,
+    platform: PlatformName,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    match one(conn, sqlx::query(sql::NEXT_DUE).bind(platform.as_str()).bind(ms(now))).await? {
+        Some(row) => rows::moment_if(&row, "due_at_ms"),
+        None => Ok(None),
+    }
+}
+
+/// Leases what still waits; which that was.
+pub async fn lease(
+    conn: &mut Conn,
+    by: &WorkerId,
+    claims: &[Claim],
+    lasting: Duration,
+) -> Result<Vec<EffectId>, StoreError> {
+    let now_ms = real_ms(conn).await?;
+    let mut ours = Vec::with_capacity(claims.len());
+    for claim in claims {
+        let query = sqlx::query(LEASE)
+            .bind(claim.effect.0.clone())
+            .bind(now_ms)
+            .bind(now_ms + span_ms(lasting))
+            .bind(by.0.clone())
+            .bind(json(&claim.costs)?);
+        if run(conn, query).await? > 0 {
+            ours.push(claim.effect.clone());
+        }
+    }
+    Ok(ours)
+}
+
+/// Stores how a delivery ended, if it is still this worker's to say.
+pub async fn settle(
+    conn: &mut Conn,
+    effect: &EffectId,
+    by: &WorkerId,
+    end: &Settlement,
+    now: Timestamp,
+) -> Result<Settled, StoreError> {
+    let is_ours = match end {
+        Settlement::Done(stands) => {
+            finish(conn, effect, by, "done", None, &[], now).await? && stand_all(conn, stands).await?
+        }
+        Settlement::Posted { messages, stands } => {
+            finish(conn, effect, by, "done", None, messages, now).await? && stand_all(conn, stands).await?
+        }
+        Settlement::Failed(why) => finish(conn, effect, by, "failed", Some(why.to_string()), &[], now).await?,
+        Settlement::Removed(messages) => {
+            let is_ours = finish(conn, effect, by, "done", None, &[], now).await?;
+            if is_ours {
+                for message in messages {
+                    unstand(conn, message).await?;
+                }
+            }
+            is_ours
+        }
+        Settlement::Retry { at, unsure, counts, error } => {
+            let query = sqlx::query(sql::RETRY)
+                .bind(effect.0.clone())
+                .bind(ms(*at))
+                .bind(i64::from(*counts))
+                .bind(i64::from(*unsure))
+                .bind(error.clone())
+                .bind(by.0.clone());
+            run(conn, query).await? > 0
+        }
+    };
+    if is_ours { Ok(Settled::Kept) } else { posted(conn, effect).await.map(Settled::Taken) }
+}
+
+/// What was leased and not settled for so long that whoever leased it is dead waits again, and is looked for before it is
+/// repeated.
+pub async fn take_over(conn: &mut Conn, platform: PlatformName, margin: Duration) -> Result<u64, StoreError> {
+    let ended_ms = real_ms(conn).await? - span_ms(margin);
+    run(conn, sqlx::query(sql::TAKE_OVER).bind(platform.as_str()).bind(ended_ms)).await
+}
+
+pub async fn spent(
+    conn: &mut Conn,
+    platform: PlatformName,
+    since: Duration,
+) -> Result<Vec<(Vec<String>, Duration)>, StoreError> {
+    let now_ms = real_ms(conn).await?;
+    let query = sqlx::query(sql::SPENT).bind(platform.as_str()).bind(now_ms - span_ms(since));
+    all(conn, query, |row| {
+        let ago_ms = now_ms - rows::get::<i64>(row, "tried_at_ms")?;
+        Ok((rows::read(row, "costs_json")?, Duration::from_millis(u64::try_from(ago_ms).unwrap_or_default())))
+    })
+    .await
+}
+
+pub async fn failed(conn: &mut Conn, before: Option<&EffectId>, limit: u32) -> Result<Vec<FailedEffect>, StoreError> {
+    // Ids are 26 characters of 0-9 and A-Z.
+    let before = before.map_or_else(|| "~".to_owned(), |id| id.0.clone());
+    all(conn, sqlx::query(sql::FAILED).bind(before).bind(i64::from(limit)), |row| {
+        Ok(FailedEffect {
+            id: EffectId(rows::get(row, "id")?),
+            platform: rows::named(row, "platform")?,
+            kind: rows::get(row, "kind")?,
+            place: rows::get(row, "order_key")?,
+            ticket: rows::named_if(row, "key")?,
+            attempts: count(row, "attempts")?,
+            error: rows::get::<Option<String>>(row, "last_error")?.unwrap_or_default(),
+            created_at: rows::moment(rows::get(row, "created_at_ms")?)?,
+            failed_at: rows::moment(rows::get(row, "settled_at_ms")?)?,
+        })
+    })
+    .await
+}
+
+/// Takes or renews a named lease; whether it is this worker's now.
+pub async fn hold(conn: &mut Conn, name: &str, by: &WorkerId, lasting: Duration) -> Result<bool, StoreError> {
+    let now_ms = real_ms(conn).await?;
+    let query =
+        sqlx::query(sql::HOLD).bind(name.to_owned()).bind(by.0.clone()).bind(now_ms + span_ms(lasting)).bind(now_ms);
+    Ok(run(conn, query).await? > 0)
+}
+
+pub async fn let_go(conn: &mut Conn, name: &str, by: &WorkerId) -> Result<(), StoreError> {
+    run(conn, sqlx::query(sql::LET_GO).bind(name.to_owned()).bind(by.0.clone())).await.map(drop)
+}
+
+/// Whether it was this worker's, and has not ended before.
+async fn finish(
+    conn: &mut Conn,
+    effect: &EffectId,
+    by: &WorkerId,
+    state: &'static str,
+    error: Option<String>,
+    messages: &[MessageRef],
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let query = sqlx::query(sql::SETTLE)
+        .bind(effect.0.clone())
+        .bind(state)
+        .bind(error)
+        .bind(ms(now))
+        .bind(by.0.clone())
+        .bind(json(&messages)?);
+    Ok(run(conn, query).await? > 0)
+}
+
+async fn stand_all(conn: &mut Conn, stands: &[Standing]) -> Result<bool, StoreError> {
+    for stands in stands {
+        stand(conn, stands).await?;
+    }
+    Ok(true)
+}
+
+/// What somebody else left on the platform for this effect, if they have ended it.
+async fn posted(conn: &mut Conn, effect: &EffectId) -> Result<Option<Vec<MessageRef>>, StoreError> {
+    let row = one(conn, sqlx::query(sql::POSTED).bind(effect.0.clone())).await?;
+    // It may have been forgotten since; then it ended long ago.
+    let Some(row) = row else { return Ok(Some(Vec::new())) };
+    match rows::get::<Option<String>>(&row, "posted_json")? {
+        Some(_) => rows::read(&row, "posted_json").map(Some),
+        None => Ok(None),
+    }
+}
+
+fn span_ms(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+fn queued(row: &Row) -> Result<Queued, StoreError> {
+    let effect = Effect {
+        ticket: rows::get::<Option<i64>>(row, "ticket_id")?.map(TicketId),
+        not_before: rows::moment_if(row, "not_before_ms")?,
+        what: rows::read(row, "what_json")?,
+    };
+    Ok(Queued {
+        id: EffectId(rows::get(row, "id")?),
+        effect,
+        lane: lane(rows::get(row, "lane")?)?,
+        attempts: count(row, "attempts")?,
+        unsure: rows::flag(row, "unsure")?,
+        created_at: rows::moment(rows::get(row, "created_at_ms")?)?,
+    })
+}
+
+fn lane(number: i64) -> Result<Lane, StoreError> {
+    [Lane::Answer, Lane::Act, Lane::Card, Lane::Note, Lane::Broadcast]
+        .into_iter()
+        .find(|lane| *lane as i64 == number)
+        .ok_or_else(|| StoreError::Corrupt(format!("{number} is no lane")))
+}

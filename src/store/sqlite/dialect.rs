@@ -1,0 +1,188 @@
+//! What only SQLite has: its types, its own texts, its faults, and ids from counters that one writer keeps.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sqlx::error::ErrorKind;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Sqlite, SqliteConnection};
+use ulid::Ulid;
+
+use super::record::{one, run};
+use super::rows;
+use crate::clock::Clock;
+use crate::domain::ids::{EffectId, TicketId};
+use crate::domain::ticket::Ticket;
+use crate::store::{StoreError, sql};
+
+pub type Db = Sqlite;
+pub type Conn = SqliteConnection;
+pub type Row = SqliteRow;
+pub type Arguments = SqliteArguments;
+
+/// The counter of ticket ids.
+const IDS: &str = "ticket_id";
+/// The counter of the numbers that people quote.
+const NUMBERS: &str = "ticket_number";
+
+sql::texts! {
+    /// Begins a transaction that will write.
+    BEGIN = "BEGIN IMMEDIATE";
+    /// Ends it.
+    COMMIT = "COMMIT";
+    /// Gives it up.
+    ROLLBACK = "ROLLBACK";
+    /// Begins one work inside it.
+    SAVEPOINT = "SAVEPOINT work";
+    /// Keeps the work.
+    RELEASE = "RELEASE SAVEPOINT work";
+    /// Gives the work up.
+    ROLLBACK_TO = "ROLLBACK TO SAVEPOINT work";
+
+    /// What a counter shows: the next value to be taken.
+    COUNTER = "SELECT value FROM counters WHERE name = $1";
+    /// A value was taken.
+    TAKE_COUNTER = "UPDATE counters SET value = $2 + 1 WHERE name = $1 AND value <= $2";
+    /// The greatest id in the outbox.
+    LAST_EFFECT = "SELECT max(id) AS id FROM effects";
+    /// An effect is to be delivered.
+    ENQUEUE = sql::enqueue!("$1");
+    /// Whether a card waits to be shown.
+    WAITING_CARD = sql::waiting_card!("");
+    /// An effect is being delivered.
+    LEASE = sql::lease!("$1");
+    /// What a former owner was delivering when it died: it is certainly dead since now.
+    RECOVER = "UPDATE effects SET lease_until_ms = $1 WHERE state = 'leased'";
+}
+
+/// Milliseconds of real time since the Unix epoch.
+pub async fn real_ms(_: &mut Conn) -> Result<i64, StoreError> {
+    Ok(now_ms())
+}
+
+/// The same, without asking a connection.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Nothing to do: there is one writer.
+pub async fn lock(_: &mut Conn, _: &[String]) -> Result<(), StoreError> {
+    Ok(())
+}
+
+/// What a fault of the database means to the core.
+#[must_use]
+pub fn fault(error: sqlx::Error) -> StoreError {
+    use sqlx::Error;
+    match &error {
+        Error::Database(refused) => {
+            // The lowest byte of the extended code: https://www.sqlite.org/rescode.html
+            let code = refused.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default() & 0xff;
+            match code {
+                // PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL
+                3 | 5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 | 15 => StoreError::Away(error.to_string()),
+                // CORRUPT, NOTADB
+                11 | 26 => StoreError::Corrupt(error.to_string()),
+                _ => StoreError::Work(error.to_string()),
+            }
+        }
+        Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed | Error::BeginFailed => {
+            StoreError::Away(error.to_string())
+        }
+        Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnNotFound(_) | Error::TypeNotFound { .. } => {
+            StoreError::Corrupt(error.to_string())
+        }
+        _ => StoreError::Work(error.to_string()),
+    }
+}
+
+/// The same, where a value that must be unique and is taken means that somebody else was faster.
+#[must_use]
+pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
+    match &error {
+        sqlx::Error::Database(refused) if refused.kind() == ErrorKind::UniqueViolation => StoreError::Conflict,
+        _ => fault(error),
+    }
+}
+
+/// Gives out ids of effects, each greater than the one before.
+#[derive(Debug)]
+pub struct Ids {
+    clock: Clock,
+    last: Ulid,
+}
+
+impl Ids {
+    /// Ids above every one that the outbox holds.
+    pub async fn above_known(conn: &mut Conn, clock: Clock) -> Result<Self, StoreError> {
+        let row = one(conn, sqlx::query(LAST_EFFECT)).await?;
+        let last = row.map(|row| rows::get::<Option<String>>(&row, "id")).transpose()?.flatten();
+        let last = match last {
+            Some(id) => {
+                Ulid::from_string(&id).map_err(|_| StoreError::Corrupt("an effect's id is no ULID".to_owned()))?
+            }
+            None => Ulid::nil(),
+        };
+        Ok(Self { clock, last })
+    }
+
+    /// The next id of an effect: of this moment, or just above the last one where the clock has not moved on.
+    pub fn next_effect(&mut self) -> EffectId {
+        let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or_default();
+        let fresh = |at_ms| Ulid::from_parts(at_ms, rand::random());
+        self.last = if now_ms > self.last.timestamp_ms() {
+            fresh(now_ms)
+        } else {
+            self.last.increment().unwrap_or_else(|| fresh(self.last.timestamp_ms() + 1))
+        };
+        EffectId(self.last.to_string())
+    }
+
+    /// The number that the next ticket gets.
+    pub async fn next_number(&mut self, conn: &mut Conn) -> Result<i64, StoreError> {
+        counter(conn, NUMBERS).await
+    }
+
+    /// The id that the next ticket gets.
+    pub async fn next_id(&mut self, conn: &mut Conn) -> Result<TicketId, StoreError> {
+        counter(conn, IDS).await.map(TicketId)
+    }
+
+    /// A ticket was opened with its id and number.
+    pub async fn take(&mut self, conn: &mut Conn, ticket: &Ticket) -> Result<(), StoreError> {
+        for (counter, taken) in [(IDS, ticket.id.0), (NUMBERS, ticket.key.number())] {
+            run(conn, sqlx::query(TAKE_COUNTER).bind(counter).bind(taken)).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn counter(conn: &mut Conn, counter: &'static str) -> Result<i64, StoreError> {
+    let row = one(conn, sqlx::query(COUNTER).bind(counter)).await?;
+    rows::get(&row.ok_or_else(|| StoreError::Corrupt(format!("the counter {counter} is missing")))?, "value")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn ids_grow_though_the_clock_stands_still_or_is_behind() {
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 0.0);
+        let mut ids = Ids { clock: clock.clone(), last: Ulid::from_parts(1_000, u128::MAX) };
+        let mut last = EffectId(ids.last.to_string());
+        for step in 0..2_000 {
+            if step == 1_000 {
+                clock.advance(Duration::from_secs(60));
+            }
+            let next = ids.next_effect();
+            assert!(next > last, "{next} is not above {last}");
+            last = next;
+        }
+        assert_eq!(ids.last.timestamp_ms(), 60_000);
+    }
+}
