@@ -20,6 +20,7 @@ use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
 use crate::domain::rules::Rules;
 use crate::http::{self, Readiness};
 use crate::intake::Intake;
+use crate::metrics;
 use crate::outbox::{self, Dispatcher};
 use crate::platform::discord::{DiscordPlatform, DiscordSettings};
 use crate::platform::slack::{SlackMode, SlackPlatform, SlackSettings};
@@ -33,6 +34,8 @@ const DRAIN: Duration = Duration::from_secs(20);
 const TIMERS_EVERY: Duration = Duration::from_secs(60);
 /// How often the database is asked whether it answers.
 const PING_EVERY: Duration = Duration::from_secs(5);
+/// How often the numbers that go up and down are taken for `/metrics`.
+const SAMPLE_EVERY: Duration = Duration::from_secs(5);
 /// How long to wait before a task that panicked is begun again.
 const BEGIN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How long to wait before the roster is read again if it could not be read, in the clock's time.
@@ -60,6 +63,7 @@ impl App {
         if let Some(missing) = config.platforms_missing() {
             bail!("{missing}");
         }
+        metrics::install();
         // The port first: it is what fails most often, and nothing has been touched yet.
         let listener = TcpListener::bind(config.http.listen)
             .await
@@ -95,6 +99,7 @@ impl App {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         for platform in &platforms {
+            metrics::expect(platform.name());
             // Who is on the desk must be known before the first event is decided.
             let is_known = refresh_roster(platform.as_ref(), &intake).await;
             let dispatcher =
@@ -117,13 +122,17 @@ impl App {
         supervise(&mut tasks, &stop, &readiness, "database", move || {
             fire_timers(Arc::clone(&record), door.clone(), halt.clone())
         });
-        let (record, halt) = (Arc::clone(&store), stop.clone());
+        let (watch, record, halt) = (clock.clone(), Arc::clone(&store), stop.clone());
         supervise(&mut tasks, &stop, &readiness, "database", move || {
             tidy(Arc::clone(&record), clock.clone(), keep_days, halt.clone())
         });
         let (record, ready, halt) = (Arc::clone(&store), readiness.clone(), stop.clone());
         supervise(&mut tasks, &stop, &readiness, "database", move || {
             ping(Arc::clone(&record), ready.clone(), halt.clone())
+        });
+        let (here, record, ready, halt) = (platforms.clone(), Arc::clone(&store), readiness.clone(), stop.clone());
+        supervise(&mut tasks, &stop, &readiness, "database", move || {
+            sample(here.clone(), Arc::clone(&record), ready.clone(), watch.clone(), halt.clone())
         });
         let router = http::router(readiness.clone(), routes);
         let http_stop = stop.clone();
@@ -194,8 +203,7 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
     }));
     match SqliteStore::open(&database_path(config)?, Clock::system()).await {
         Ok(store) => {
-            let counts = store.counts().await?;
-            let what = format!("database {}: {} tickets", config.database.url, counts.tickets);
+            let what = format!("database {}: {} tickets", config.database.url, store.total().await?);
             findings.push(Finding { verdict: Verdict::Good, what, mend: String::new() });
             store.close().await;
         }
@@ -471,6 +479,33 @@ async fn ping(store: Arc<dyn Store>, readiness: Readiness, stop: CancellationTok
         match store.ping().await {
             Ok(()) => readiness.set("database", true, "answers"),
             Err(error) => readiness.set("database", false, error.to_string()),
+        }
+    }
+}
+
+async fn sample(
+    platforms: Vec<Arc<dyn Platform>>,
+    store: Arc<dyn Store>,
+    readiness: Readiness,
+    clock: Clock,
+    stop: CancellationToken,
+) {
+    loop {
+        metrics::ready(readiness.all());
+        for platform in &platforms {
+            metrics::connected(platform.name(), platform.is_connected());
+        }
+        // While the database is away, its last numbers stand; that it is away shows in the readiness.
+        if let Ok(counts) = store.counts().await {
+            metrics::outbox(counts.waiting, counts.leased, counts.failed);
+            metrics::outbox_age(counts.oldest_waiting_at, clock.now());
+            metrics::dead_events_kept(counts.dead);
+            metrics::tickets_open(counts.open);
+        }
+        metrics::upkeep();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SAMPLE_EVERY) => {}
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod domain;
 pub mod http;
 pub mod intake;
 pub mod logging;
+pub mod metrics;
 pub mod outbox;
 pub mod platform;
 pub mod sandbox;

@@ -1,4 +1,4 @@
-//! The port of the bot: is it alive, is it ready, and whatever else is merged in (Slack's requests in HTTP mode).
+//! The port of the bot: is it alive, is it ready, its metrics, and whatever else is merged in (Slack's requests in HTTP mode).
 //!
 //! It has no pages, so its answers tell browsers to do nothing with them.
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, StatusCode};
@@ -24,6 +24,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
+
+use crate::metrics;
 
 /// The longest body that is read. Slack's longest requests (forms with their view) are far below.
 pub const BODY_LIMIT_BYTES: usize = 1024 * 1024;
@@ -95,11 +97,12 @@ impl Readiness {
     }
 }
 
-/// `/healthz`, `/readyz` and `further` routes, with a limit on bodies and careful headers on every answer.
+/// `/healthz`, `/readyz`, `/metrics` and `further` routes, with a limit on bodies and careful headers on every answer.
 pub fn router(readiness: Readiness, further: Router) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
+        .route("/metrics", get(|| async { ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::render()) }))
         .with_state(readiness)
         .merge(further)
         .layer(middleware::from_fn(limit_body))

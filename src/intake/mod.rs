@@ -22,6 +22,7 @@ use crate::domain::permission::{GroupRef, Roster};
 use crate::domain::record::Voice;
 use crate::domain::rules::Rules;
 use crate::domain::text;
+use crate::metrics;
 pub use crate::store::StoreError;
 use crate::store::{Store, Tx, Work};
 use facts::Facts;
@@ -59,7 +60,11 @@ impl Intake {
     /// an error here: the event is stored as a dead one and answered with `Ok`.
     pub async fn handle(&self, event: Event) -> Result<Outcome, StoreError> {
         let span = tracing::info_span!("event", kind = event.what.name(), key = event.key.as_str());
-        self.handle_in_span(Arc::new(event)).instrument(span).await
+        let (kind, at) = (event.what.name(), event.at);
+        let handled = self.handle_in_span(Arc::new(event)).instrument(span).await;
+        let outcome = handled.as_ref().map_or(metrics::AWAY, Outcome::name);
+        metrics::event(kind, outcome, metrics::lag(at, self.inner.clock.now()));
+        handled
     }
 
     async fn handle_in_span(&self, event: Arc<Event>) -> Result<Outcome, StoreError> {
@@ -162,6 +167,7 @@ impl Intake {
         let whole = serde_json::to_string(event).map_err(|error| StoreError::Work(error.to_string()))?;
         let now = self.inner.clock.now();
         self.inner.store.bury(&event.key, &whole, &fault.to_string(), now).await?;
+        metrics::dead_event();
         // Nobody is left in silence. That this cannot be queued either is logged, and changes nothing about the event.
         if let Some(apology) = apology(event) {
             let work: Work = Arc::new(move |tx| {

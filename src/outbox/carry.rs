@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::lay_out::Depth;
 use super::limits::Cost;
-use super::{Dispatcher, backoff, signed};
+use super::{Dispatcher, backoff, counting, signed};
 use crate::domain::decision::Outcome;
 use crate::domain::effect::{Awaited, Effect, EffectKind, Undeliverable};
 use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind};
@@ -71,7 +71,7 @@ impl Dispatcher {
     async fn settle(&self, queued: &Queued, end: Settlement, posted: &[MessageRef]) {
         loop {
             match self.store.settle(&queued.id, &self.worker, end.clone(), self.clock.now()).await {
-                Ok(Settled::Kept) => return,
+                Ok(Settled::Kept) => return counting::settled(self.platform.name(), queued, &end, self.clock.now()),
                 Ok(Settled::Taken(Some(theirs))) => return self.withdraw(queued, posted, &theirs).await,
                 Ok(Settled::Taken(None)) if posted.is_empty() => return,
                 Ok(Settled::Taken(None)) => {}

@@ -7,6 +7,7 @@
 
 pub mod backoff;
 mod carry;
+mod counting;
 mod lay_out;
 pub mod limits;
 

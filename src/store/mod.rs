@@ -211,7 +211,13 @@ pub trait Store: Send + Sync {
     /// If the database is away.
     async fn tidy(&self, then: Timestamp) -> Result<(), StoreError>;
 
-    /// Numbers for operators.
+    /// How many tickets there are. Takes its time with many.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn total(&self) -> Result<u64, StoreError>;
+
+    /// Numbers for operators, cheap enough to be asked every few seconds.
     ///
     /// # Errors
     /// If the database is away.
@@ -416,8 +422,6 @@ pub struct Position {
 /// Numbers for operators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
-    /// Tickets.
-    pub tickets: u64,
     /// Tickets that are open.
     pub open: u64,
     /// Effects that wait or are being delivered.
@@ -428,7 +432,7 @@ pub struct Counts {
     pub failed: u64,
     /// Dead events.
     pub dead: u64,
-    /// When the oldest effect that waits was decided.
+    /// Since when the oldest effect that waits is due (a later moment, if everything waits for one).
     pub oldest_waiting_at: Option<Timestamp>,
 }
 

@@ -304,13 +304,14 @@ texts! {
     /// Old effects are forgotten.
     TIDY_EFFECTS = "DELETE FROM effects WHERE settled_at_ms < $1";
 
+    /// How many tickets there are.
+    TOTAL = "SELECT count(*) AS tickets FROM tickets";
     /// Numbers for operators.
     COUNTS =
-        "SELECT (SELECT count(*) FROM tickets) AS tickets, \
-         (SELECT count(*) FROM tickets WHERE status IN ('new', 'in_progress', 'pending')) AS open, \
+        "SELECT (SELECT count(*) FROM tickets WHERE status IN ('new', 'in_progress', 'pending')) AS open, \
          (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased')) AS waiting, \
          (SELECT count(*) FROM effects WHERE state = 'leased') AS leased, \
          (SELECT count(*) FROM effects WHERE state = 'failed') AS failed, \
          (SELECT count(*) FROM dead_events) AS dead, \
-         (SELECT min(created_at_ms) FROM effects WHERE state IN ('pending', 'leased')) AS oldest_waiting_at_ms";
+         (SELECT min(due_at_ms) FROM effects WHERE state IN ('pending', 'leased')) AS oldest_waiting_at_ms";
 }

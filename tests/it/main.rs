@@ -6,6 +6,7 @@ mod browser;
 mod commands;
 mod desk;
 mod layers;
+mod metrics;
 mod permissions;
 mod privacy;
 mod program;

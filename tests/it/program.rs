@@ -1,7 +1,7 @@
 //! The program as an operator meets it: the real binary as a process of its own.
 
 mod check;
-mod child;
+pub mod child;
 mod elsewhere;
 mod limits;
 mod secrets;

@@ -26,7 +26,9 @@ use serenity::http::{LightMethod, RatelimitingBucket, Route};
 use url::Url;
 
 use crate::clock::Clock;
+use crate::domain::ids::PlatformName;
 use crate::domain::limits::discord as limits;
+use crate::metrics;
 
 /// The real Discord, as the library's routes begin.
 const DISCORD: &str = "https://discord.com";
@@ -235,6 +237,7 @@ impl Rest {
     fn failed(&self, status: u16, bucket: Option<BucketKey>, headers: &HeaderMap, body: &Value) -> RestError {
         let now = self.clock.now();
         if status == 429 {
+            metrics::refusal(PlatformName::Discord);
             let told = body["retry_after"].as_f64().and_then(|secs| Duration::try_from_secs_f64(secs).ok());
             let retry_after =
                 told.or_else(|| header(headers, "retry-after").and_then(seconds)).unwrap_or(RETRY_AFTER_DEFAULT);

@@ -18,6 +18,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::domain::effect::Undeliverable;
+use crate::domain::ids::PlatformName;
+use crate::metrics;
 use crate::platform::DeliveryError;
 
 /// Where Slack itself answers.
@@ -306,6 +308,7 @@ fn plain(error: SlackClientError) -> CallError {
     match error {
         SlackClientError::ApiError(refusal) => CallError::Refused(refusal.code),
         SlackClientError::RateLimitError(limit) => {
+            metrics::refusal(PlatformName::Slack);
             CallError::RateLimited(limit.retry_after.unwrap_or(UNSAID_RETRY_AFTER))
         }
         SlackClientError::HttpError(answer) => CallError::Status(answer.status_code.as_u16()),

@@ -341,7 +341,6 @@ pub async fn tidy(conn: &mut Conn, then: Timestamp) -> Result<(), StoreError> {
 pub async fn counts(conn: &mut Conn) -> Result<Counts, StoreError> {
     let row = sqlx::query(sql::COUNTS).fetch_one(conn).await.map_err(fault)?;
     Ok(Counts {
-        tickets: count(&row, "tickets")?,
         open: count(&row, "open")?,
         waiting: count(&row, "waiting")?,
         leased: count(&row, "leased")?,
@@ -349,6 +348,11 @@ pub async fn counts(conn: &mut Conn) -> Result<Counts, StoreError> {
         dead: count(&row, "dead")?,
         oldest_waiting_at: rows::moment_if(&row, "oldest_waiting_at_ms")?,
     })
+}
+
+pub async fn total(conn: &mut Conn) -> Result<u64, StoreError> {
+    let row = sqlx::query(sql::TOTAL).fetch_one(conn).await.map_err(fault)?;
+    count(&row, "tickets")
 }
 
 /// A column that holds a count.

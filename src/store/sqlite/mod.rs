@@ -45,6 +45,7 @@ use crate::domain::event::{DedupeKey, TimerKind};
 use crate::domain::ids::{EffectId, MessageRef, Place, PlatformName, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Record, Standing};
 use crate::domain::ticket::Ticket;
+use crate::metrics;
 
 const READERS: u32 = 4;
 const READER_WAIT: Duration = Duration::from_secs(5);
@@ -283,7 +284,12 @@ impl Store for SqliteStore {
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
+        metrics::pool("sqlite_readers", self.readers.size().into(), self.readers.num_idle() as u64);
         record::counts(&mut *self.reader().await?).await
+    }
+
+    async fn total(&self) -> Result<u64, StoreError> {
+        record::total(&mut *self.reader().await?).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

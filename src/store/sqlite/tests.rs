@@ -13,6 +13,7 @@ use crate::store::sql;
 /// Statements that may run along a whole index, and along which.
 const ALONG_AN_INDEX: &[(&str, &[&str])] = &[
     ("COUNTS", &["INDEX", "CONSTANT ROW"]),
+    ("TOTAL", &["INDEX"]),
     ("DUE", &["INDEX effects_pending"]),
     ("NEXT_DUE", &["INDEX effects_pending"]),
     ("RECOVER", &["INDEX effects_leased"]),

@@ -1,0 +1,437 @@
+//! Numbers for operators, as Prometheus reads them.
+//!
+//! Every metric is described here once: its name, type, labels, unit and meaning. The documentation and the alert rules
+//! are held in step with this list by tests. Labels come from closed sets (a platform, a kind, an outcome): no words or
+//! ids of people, channels or tickets ever stand in one.
+//!
+//! There is one recorder in a process, however many programs run in it (tests run several). Where none is installed, as
+//! in a command that only reads, counting does nothing.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use crate::domain::ids::PlatformName;
+
+/// The media type of what [`render`] returns.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// One metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// The names of its labels.
+    pub labels: &'static [&'static str],
+    /// What it is counted in.
+    pub unit: &'static str,
+    /// What it means.
+    pub help: &'static str,
+}
+
+/// The type of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows, from zero at each start.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// How many were how large.
+    Histogram,
+}
+
+impl Kind {
+    /// Its name, as Prometheus writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// Every metric, in the order in which they are documented.
+pub static ALL: [Metric; 18] = [
+    EVENTS,
+    INTAKE_LAG,
+    DEAD_EVENTS,
+    DEAD_EVENTS_KEPT,
+    CAUGHT_UP,
+    DELIVERIES,
+    DELIVERY_LAG,
+    RETRIES,
+    REFUSALS,
+    OUTBOX_DEPTH,
+    OUTBOX_LEASED,
+    OUTBOX_FAILED,
+    OUTBOX_AGE,
+    TICKETS_OPEN,
+    CONNECTED,
+    RECONNECTS,
+    READY,
+    POOL,
+];
+
+const EVENTS: Metric = Metric {
+    name: "deskbell_events_total",
+    kind: Kind::Counter,
+    labels: &["kind", "outcome"],
+    unit: "events",
+    help: "Events by what happened and what became of them. `away`: not stored, since the database was away; the platform sends them again, or they wait.",
+};
+const INTAKE_LAG: Metric = Metric {
+    name: "deskbell_intake_lag_seconds",
+    kind: Kind::Histogram,
+    labels: &["kind"],
+    unit: "seconds",
+    help: "Received to committed: from the moment that the platform gives an event to its commit. Only of events that were stored for the first time.",
+};
+const DEAD_EVENTS: Metric = Metric {
+    name: "deskbell_dead_events_total",
+    kind: Kind::Counter,
+    labels: &[],
+    unit: "events",
+    help: "Events whose handling failed by a fault of ours, since the start.",
+};
+const DEAD_EVENTS_KEPT: Metric = Metric {
+    name: "deskbell_dead_events_kept",
+    kind: Kind::Gauge,
+    labels: &[],
+    unit: "events",
+    help: "Dead events that are kept and have not been replayed.",
+};
+const CAUGHT_UP: Metric = Metric {
+    name: "deskbell_caught_up_events_total",
+    kind: Kind::Counter,
+    labels: &["platform"],
+    unit: "events",
+    help: "Events that were read back after the program, or its connection, had been away.",
+};
+const DELIVERIES: Metric = Metric {
+    name: "deskbell_deliveries_total",
+    kind: Kind::Counter,
+    labels: &["platform", "kind", "end"],
+    unit: "effects",
+    help: "Effects by how they ended. `done`: delivered, or there was nothing left to deliver; `failed`: they never can be.",
+};
+const DELIVERY_LAG: Metric = Metric {
+    name: "deskbell_delivery_lag_seconds",
+    kind: Kind::Histogram,
+    labels: &["platform", "kind"],
+    unit: "seconds",
+    help: "Committed to delivered: from the moment that an effect was decided (or was to be delivered, if that is later) to its end as `done`.",
+};
+const RETRIES: Metric = Metric {
+    name: "deskbell_retries_total",
+    kind: Kind::Counter,
+    labels: &["platform"],
+    unit: "tries",
+    help: "Tries to deliver that did not succeed and are repeated, those among them that have to wait for a limit.",
+};
+const REFUSALS: Metric = Metric {
+    name: "deskbell_refusals_total",
+    kind: Kind::Counter,
+    labels: &["platform"],
+    unit: "calls",
+    help: "Calls that the platform answered with 429.",
+};
+const OUTBOX_DEPTH: Metric = Metric {
+    name: "deskbell_outbox_depth",
+    kind: Kind::Gauge,
+    labels: &[],
+    unit: "effects",
+    help: "Effects that wait or are being delivered.",
+};
+const OUTBOX_LEASED: Metric = Metric {
+    name: "deskbell_outbox_leased",
+    kind: Kind::Gauge,
+    labels: &[],
+    unit: "effects",
+    help: "Effects that are being delivered.",
+};
+const OUTBOX_FAILED: Metric = Metric {
+    name: "deskbell_outbox_failed",
+    kind: Kind::Gauge,
+    labels: &[],
+    unit: "effects",
+    help: "Effects that failed for good and are still listed.",
+};
+const OUTBOX_AGE: Metric = Metric {
+    name: "deskbell_outbox_age_seconds",
+    kind: Kind::Gauge,
+    labels: &[],
+    unit: "seconds",
+    help: "Age of the oldest effect that waits; 0 if none does.",
+};
+const TICKETS_OPEN: Metric = Metric {
+    name: "deskbell_tickets_open",
+    kind: Kind::Gauge,
+    labels: &[],
+    unit: "tickets",
+    help: "Tickets that are open.",
+};
+const CONNECTED: Metric = Metric {
+    name: "deskbell_connected",
+    kind: Kind::Gauge,
+    labels: &["platform"],
+    unit: "0 or 1",
+    help: "Whether events of the platform are being received.",
+};
+const RECONNECTS: Metric = Metric {
+    name: "deskbell_reconnects_total",
+    kind: Kind::Counter,
+    labels: &["platform"],
+    unit: "connections",
+    help: "Sockets that took the place of an earlier one.",
+};
+const READY: Metric = Metric {
+    name: "deskbell_ready",
+    kind: Kind::Gauge,
+    labels: &[],
+    unit: "0 or 1",
+    help: "Whether the database answers and every platform is connected, as `/readyz` says.",
+};
+const POOL: Metric = Metric {
+    name: "deskbell_pool_connections",
+    kind: Kind::Gauge,
+    labels: &["pool", "state"],
+    unit: "connections",
+    help: "Connections to the database: `open` in all, and `idle` among them.",
+};
+
+/// Upper bounds of the histograms, in seconds: from a commit to a notice that waits for its limit.
+const BUCKETS: [f64; 16] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0];
+/// Outcomes after which an event was not stored, or had been before: how long that took tells nothing.
+const NOT_STORED: [&str; 3] = [AWAY, "ignored", "repeated"];
+
+/// The outcome of an event that could not be stored.
+pub const AWAY: &str = "away";
+/// The end of an effect that was delivered.
+pub const DONE: &str = "done";
+/// The end of an effect that can never be delivered.
+pub const FAILED: &str = "failed";
+
+/// Begins to count; further calls change nothing.
+pub fn install() {
+    let _ = handle();
+}
+
+/// Everything counted so far, as Prometheus reads it.
+#[must_use]
+pub fn render() -> String {
+    handle().render()
+}
+
+/// Tidies what was measured; to be called every few seconds, since nobody may ever ask for it.
+pub fn upkeep() {
+    handle().run_upkeep();
+}
+
+/// Shows the counters of a platform from the start on, so that the first thing counted is seen as a change.
+pub fn expect(platform: PlatformName) {
+    for metric in [RETRIES, REFUSALS, RECONNECTS, CAUGHT_UP] {
+        metrics::counter!(metric.name, "platform" => platform.as_str()).increment(0);
+    }
+}
+
+/// An event was dealt with: of which kind, what became of it ([`AWAY`] if it could not be stored), and how long that took
+/// from the moment that the platform gives.
+pub fn event(kind: &'static str, outcome: &'static str, lag: Duration) {
+    metrics::counter!(EVENTS.name, "kind" => kind, "outcome" => outcome).increment(1);
+    if !NOT_STORED.contains(&outcome) {
+        metrics::histogram!(INTAKE_LAG.name, "kind" => kind).record(lag);
+    }
+}
+
+/// An event is kept as a dead one.
+pub fn dead_event() {
+    metrics::counter!(DEAD_EVENTS.name).increment(1);
+}
+
+/// An effect came to its end ([`DONE`] or [`FAILED`]), so long after it was decided.
+pub fn delivery(platform: PlatformName, kind: &'static str, end: &'static str, lag: Duration) {
+    metrics::counter!(DELIVERIES.name, "platform" => platform.as_str(), "kind" => kind, "end" => end).increment(1);
+    if end == DONE {
+        metrics::histogram!(DELIVERY_LAG.name, "platform" => platform.as_str(), "kind" => kind).record(lag);
+    }
+}
+
+/// A try to deliver did not succeed and is to be repeated.
+pub fn retry(platform: PlatformName) {
+    metrics::counter!(RETRIES.name, "platform" => platform.as_str()).increment(1);
+}
+
+/// A platform answered a call with 429.
+pub fn refusal(platform: PlatformName) {
+    metrics::counter!(REFUSALS.name, "platform" => platform.as_str()).increment(1);
+}
+
+/// So many events were read back.
+pub fn caught_up(platform: PlatformName, events: u64) {
+    metrics::counter!(CAUGHT_UP.name, "platform" => platform.as_str()).increment(events);
+}
+
+/// A socket took the place of an earlier one.
+pub fn reconnect(platform: PlatformName) {
+    metrics::counter!(RECONNECTS.name, "platform" => platform.as_str()).increment(1);
+}
+
+/// How many effects wait or are being delivered, are being delivered, and failed for good.
+pub fn outbox(waiting: u64, leased: u64, failed: u64) {
+    metrics::gauge!(OUTBOX_DEPTH.name).set(float(waiting));
+    metrics::gauge!(OUTBOX_LEASED.name).set(float(leased));
+    metrics::gauge!(OUTBOX_FAILED.name).set(float(failed));
+}
+
+/// Since when the oldest effect waits, if one does, and what time it is.
+pub fn outbox_age(oldest_waiting_at: Option<Timestamp>, now: Timestamp) {
+    let age = oldest_waiting_at.map_or(Duration::ZERO, |since| lag(since, now));
+    metrics::gauge!(OUTBOX_AGE.name).set(age.as_secs_f64());
+}
+
+/// How many dead events are kept.
+pub fn dead_events_kept(count: u64) {
+    metrics::gauge!(DEAD_EVENTS_KEPT.name).set(float(count));
+}
+
+/// How many tickets are open.
+pub fn tickets_open(count: u64) {
+    metrics::gauge!(TICKETS_OPEN.name).set(float(count));
+}
+
+/// Whether events of a platform are being received.
+pub fn connected(platform: PlatformName, is_connected: bool) {
+    metrics::gauge!(CONNECTED.name, "platform" => platform.as_str()).set(f64::from(u8::from(is_connected)));
+}
+
+/// Whether everything is as it should be.
+pub fn ready(is_ready: bool) {
+    metrics::gauge!(READY.name).set(f64::from(u8::from(is_ready)));
+}
+
+/// How many connections to the database a pool holds open, and how many of them nobody uses.
+pub fn pool(name: &'static str, size: u64, idle: u64) {
+    metrics::gauge!(POOL.name, "pool" => name, "state" => "open").set(float(size));
+    metrics::gauge!(POOL.name, "pool" => name, "state" => "idle").set(float(idle));
+}
+
+/// How much later `to` is than `from`; nothing if it is not, since platforms have clocks of their own.
+#[must_use]
+pub fn lag(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
+
+fn handle() -> &'static PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| {
+        let recorder = builder().build_recorder();
+        let handle = recorder.handle();
+        match metrics::set_global_recorder(recorder) {
+            Ok(()) => describe(),
+            Err(_) => tracing::error!("somebody else counts in this process; /metrics stays empty"),
+        }
+        handle
+    })
+}
+
+fn builder() -> PrometheusBuilder {
+    PrometheusBuilder::new().set_buckets(&BUCKETS).expect("there are buckets")
+}
+
+/// Tells the recorder what everything means, and begins what needs no label at zero.
+fn describe() {
+    for metric in &ALL {
+        match metric.kind {
+            Kind::Counter => metrics::describe_counter!(metric.name, metric.help),
+            Kind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
+            Kind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
+        }
+    }
+    metrics::counter!(DEAD_EVENTS.name).increment(0);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "numbers of rows are far below 2^52")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a recorder of our own shows of `count`.
+    fn shown(count: impl FnOnce()) -> String {
+        let recorder = builder().build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            describe();
+            count();
+        });
+        handle.render()
+    }
+
+    #[test]
+    fn every_metric_is_counted_by_a_function_and_with_the_labels_that_are_documented() {
+        let slack = PlatformName::Slack;
+        let text = shown(|| {
+            event("message_posted", "opened", Duration::from_millis(7));
+            dead_event();
+            dead_events_kept(1);
+            caught_up(slack, 3);
+            delivery(slack, "post", DONE, Duration::from_secs(2));
+            retry(slack);
+            refusal(slack);
+            outbox(5, 1, 2);
+            outbox_age(Some(Timestamp::UNIX_EPOCH), Timestamp::constant(90, 0));
+            tickets_open(4);
+            connected(slack, true);
+            reconnect(slack);
+            ready(false);
+            pool("readers", 4, 3);
+        });
+        for metric in &ALL {
+            let kind = format!("# TYPE {} {}\n", metric.name, metric.kind.name());
+            assert!(text.contains(&kind), "{kind}{text}");
+            assert!(text.contains(&format!("# HELP {} {}\n", metric.name, metric.help)), "{}: {text}", metric.name);
+            let count = if metric.kind == Kind::Histogram { "_count" } else { "" };
+            let begin = format!("{}{count}{}", metric.name, if metric.labels.is_empty() { " " } else { "{" });
+            let line = text.lines().find(|line| line.starts_with(&begin));
+            let line = line.unwrap_or_else(|| panic!("{begin} is not counted:\n{text}"));
+            let labels: Vec<_> = line.split('"').step_by(2).filter_map(|part| part.strip_suffix('=')).collect();
+            let labels: Vec<_> = labels.iter().map(|part| part.rsplit(['{', ',']).next().unwrap_or_default()).collect();
+            assert_eq!(labels, metric.labels, "{line}");
+        }
+        let kinds = text.lines().filter(|line| line.starts_with("# TYPE")).count();
+        assert_eq!(kinds, ALL.len(), "something is counted that is not in the list:\n{text}");
+        for line in [
+            "deskbell_intake_lag_seconds_bucket{kind=\"message_posted\",le=\"0.005\"} 0",
+            "deskbell_intake_lag_seconds_bucket{kind=\"message_posted\",le=\"0.01\"} 1",
+            "deskbell_delivery_lag_seconds_sum{platform=\"slack\",kind=\"post\"} 2",
+            "deskbell_outbox_age_seconds 90",
+            "deskbell_pool_connections{pool=\"readers\",state=\"idle\"} 3",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_stored_for_the_first_time_has_a_lag_and_no_lag_is_negative() {
+        let text = shown(|| {
+            for outcome in [AWAY, "ignored", "repeated"] {
+                event("message_posted", outcome, Duration::from_secs(86_400));
+            }
+            delivery(PlatformName::Slack, "post", FAILED, Duration::from_secs(86_400));
+        });
+        assert!(text.contains("outcome=\"away\"} 1") && text.contains("end=\"failed\"} 1"), "{text}");
+        assert!(!text.contains("_lag_seconds_"), "{text}");
+        assert_eq!(lag(Timestamp::constant(90, 0), Timestamp::UNIX_EPOCH), Duration::ZERO);
+        assert_eq!(lag(Timestamp::UNIX_EPOCH, Timestamp::constant(90, 0)), Duration::from_secs(90));
+    }
+}

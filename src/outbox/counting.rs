@@ -1,0 +1,18 @@
+//! What operators see of deliveries.
+
+use jiff::Timestamp;
+
+use crate::domain::ids::PlatformName;
+use crate::metrics;
+use crate::store::{Queued, Settlement};
+
+/// Counts how one try at an effect ended. What was to wait is not late before its moment.
+pub fn settled(platform: PlatformName, queued: &Queued, end: &Settlement, now: Timestamp) {
+    let due = queued.effect.not_before.map_or(queued.created_at, |moment| moment.max(queued.created_at));
+    let ended = |end| metrics::delivery(platform, queued.effect.what.name(), end, metrics::lag(due, now));
+    match end {
+        Settlement::Done(_) | Settlement::Posted { .. } | Settlement::Removed(_) => ended(metrics::DONE),
+        Settlement::Failed(_) => ended(metrics::FAILED),
+        Settlement::Retry { .. } => metrics::retry(platform),
+    }
+}
