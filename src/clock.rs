@@ -2,8 +2,12 @@
 //!
 //! Everything that the desk means by time (limits, windows, auto-close, the platforms' time stamps) is read here, so
 //! that a test or a replay can stop it, scale it or jump it. Network time-outs are not: a request hangs in real time.
+//!
+//! In production it runs evenly and follows the machine's clock when that is set (after a sleep of the machine, or by a
+//! correction), forwards and back: signatures of requests are judged by it. What counts windows therefore bears a step back.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,8 +22,18 @@ pub struct Clock {
     moved: Arc<watch::Sender<u64>>,
 }
 
-#[derive(Debug)]
+/// Tells the machine's time.
+type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How far the machine's clock may be from ours before it was set, and not just read a moment later.
+const STEP: SignedDuration = SignedDuration::from_secs(2);
+
+/// Who sleeps looks at the clock now and then: it may have been set.
+const LONGEST_NAP: Duration = Duration::from_secs(60);
+
 struct State {
+    /// What is followed, if anything.
+    wall: Option<Wall>,
     real: Instant,
     shown: Timestamp,
     scale: f64,
@@ -31,21 +45,40 @@ impl Clock {
     /// The machine's time, at its own pace. What production uses.
     #[must_use]
     pub fn system() -> Self {
-        Self::starting_at(Timestamp::now(), 1.0)
+        Self::following(Arc::new(Timestamp::now))
+    }
+
+    /// A clock that runs evenly from what `wall` says, and follows it when it is set.
+    fn following(wall: Wall) -> Self {
+        let clock = Self::starting_at(wall(), 1.0);
+        clock.lock().wall = Some(wall);
+        clock
     }
 
     /// A clock that shows `start` now and runs `scale` times as fast as the machine's; with `0.0` it stands still until
     /// it is moved by [`Clock::advance`].
     #[must_use]
     pub fn starting_at(start: Timestamp, scale: f64) -> Self {
-        let state = State { real: Instant::now(), shown: start, scale, sleepers: BTreeMap::new() };
+        let state = State { wall: None, real: Instant::now(), shown: start, scale, sleepers: BTreeMap::new() };
         Self { state: Arc::new(Mutex::new(state)), moved: Arc::new(watch::channel(0).0) }
     }
 
     /// The time it shows.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.lock().now()
+        let mut state = self.lock();
+        let shown = state.now();
+        let Some(wall) = &state.wall else { return shown };
+        let set_to = wall();
+        let by = set_to.duration_since(shown);
+        if by.abs() < STEP {
+            return shown;
+        }
+        (state.shown, state.real) = (set_to, Instant::now());
+        drop(state);
+        tracing::warn!(by_seconds = by.as_secs(), "the machine's clock was set; its time is followed");
+        self.moved.send_modify(|count| *count += 1);
+        set_to
     }
 
     /// The time it shows, in milliseconds since the Unix epoch.
@@ -86,10 +119,7 @@ impl Clock {
         let _sleeper = Sleeper::new(self, until);
         let mut moved = self.moved.subscribe();
         loop {
-            let (now, scale) = {
-                let state = self.lock();
-                (state.now(), state.scale)
-            };
+            let (now, scale) = (self.now(), self.lock().scale);
             if now >= until {
                 return;
             }
@@ -97,7 +127,7 @@ impl Clock {
             if scale > 0.0 {
                 // One millisecond more than computed: the wheel of the runtime counts whole ones.
                 let real = Duration::try_from_secs_f64(left / scale).unwrap_or(Duration::from_secs(3600));
-                let nap = real.min(Duration::from_secs(3600)) + Duration::from_millis(1);
+                let nap = real.min(LONGEST_NAP) + Duration::from_millis(1);
                 tokio::select! {
                     () = tokio::time::sleep(nap) => {}
                     _ = moved.changed() => {}
@@ -116,6 +146,8 @@ impl Clock {
         let mut state = self.lock();
         state.shown = state.now();
         state.real = Instant::now();
+        // Whoever moves it by hand means it.
+        state.wall = None;
         change(&mut state);
         drop(state);
         self.moved.send_modify(|count| *count += 1);
@@ -147,6 +179,12 @@ impl Drop for Sleeper<'_> {
     }
 }
 
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("shown", &self.shown).field("scale", &self.scale).finish_non_exhaustive()
+    }
+}
+
 impl State {
     fn now(&self) -> Timestamp {
         let passed = self.real.elapsed().as_secs_f64() * self.scale;
@@ -173,8 +211,29 @@ mod tests {
         assert_eq!(clock.now_ms(), 60_000);
     }
 
+    #[tokio::test]
+    async fn it_follows_the_machine_when_that_is_set_forwards_and_back() {
+        let wall = Arc::new(Mutex::new(Timestamp::from_second(1_000_000).expect("a time")));
+        let read = Arc::clone(&wall);
+        let clock = Clock::following(Arc::new(move || *read.lock().expect("nobody panicked")));
+        let start = clock.now();
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep(Duration::from_secs(3_000)).await }
+        });
+        tokio::task::yield_now().await;
+        for seconds in [3_600, -7_200] {
+            *wall.lock().expect("nobody panicked") += SignedDuration::from_secs(seconds);
+            assert_eq!(clock.now(), *wall.lock().expect("nobody panicked"));
+        }
+        assert!(clock.now() < start);
+        *wall.lock().expect("nobody panicked") += SignedDuration::from_secs(7_200);
+        let _ = clock.now();
+        sleeper.await.expect("the sleeper ends");
+    }
+
     #[test]
-    fn it_never_goes_back() {
+    fn moving_it_by_hand_never_sets_it_back() {
         let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 0.0);
         clock.advance(Duration::from_secs(5));
         clock.advance_to(Timestamp::UNIX_EPOCH);

@@ -154,7 +154,7 @@ impl Dispatcher {
     /// What processes that are dead or frozen have leased waits again, once none of their calls can be under way.
     async fn take_over(&self) -> Result<(), StoreError> {
         let platform = self.platform.name();
-        let effects = self.store.take_over(platform, self.timing.call_timeout + TAKE_OVER_PAUSE).await?;
+        let effects = self.store.take_over(&self.worker, platform, self.timing.call_timeout + TAKE_OVER_PAUSE).await?;
         if effects > 0 {
             tracing::info!(%platform, effects, "taken over; they are looked for before they are repeated");
         }

@@ -76,12 +76,12 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<Settled, StoreError>;
 
-    /// Leases that ended `margin` ago (real time), or whose owner is known to be dead for that long: they wait again, and
-    /// are looked for before they are repeated. How many there were.
+    /// Other processes' leases that ended `margin` ago (real time), or whose owner is known to be dead for that long: they
+    /// wait again, and are looked for before they are repeated. How many there were.
     ///
     /// # Errors
     /// If the database is away.
-    async fn take_over(&self, platform: PlatformName, margin: Duration) -> Result<u64, StoreError>;
+    async fn take_over(&self, by: &WorkerId, platform: PlatformName, margin: Duration) -> Result<u64, StoreError>;
 
     /// What was tried within the last `since` (real time): the limits that it counted against, and how long ago.
     ///

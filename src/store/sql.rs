@@ -244,7 +244,7 @@ texts! {
     /// Whoever was delivering it is dead, and may have delivered it.
     TAKE_OVER =
         "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, unsure = 1 \
-         WHERE platform = $1 AND state = 'leased' AND lease_until_ms <= $2";
+         WHERE platform = $1 AND state = 'leased' AND lease_until_ms <= $2 AND leased_by IS DISTINCT FROM $3";
     /// What was tried since, and against which limits it counted.
     SPENT = "SELECT costs_json, tried_at_ms FROM effects WHERE platform = $1 AND tried_at_ms > $2";
     /// What failed for good.

@@ -129,9 +129,14 @@ pub async fn settle(
 
 /// What was leased and not settled for so long that whoever leased it is dead waits again, and is looked for before it is
 /// repeated.
-pub async fn take_over(conn: &mut Conn, platform: PlatformName, margin: Duration) -> Result<u64, StoreError> {
+pub async fn take_over(
+    conn: &mut Conn,
+    by: &WorkerId,
+    platform: PlatformName,
+    margin: Duration,
+) -> Result<u64, StoreError> {
     let ended_ms = real_ms(conn).await? - span_ms(margin);
-    run(conn, sqlx::query(sql::TAKE_OVER).bind(platform.as_str()).bind(ended_ms)).await
+    run(conn, sqlx::query(sql::TAKE_OVER).bind(platform.as_str()).bind(ended_ms).bind(by.0.clone())).await
 }
 
 pub async fn spent(

@@ -181,8 +181,8 @@ impl Store for SqliteStore {
         }
     }
 
-    async fn take_over(&self, platform: PlatformName, margin: Duration) -> Result<u64, StoreError> {
-        match self.ask(Task::TakeOver { platform, margin }).await? {
+    async fn take_over(&self, by: &WorkerId, platform: PlatformName, margin: Duration) -> Result<u64, StoreError> {
+        match self.ask(Task::TakeOver { by: by.clone(), platform, margin }).await? {
             Done::Counted(count) => Ok(count),
             other => Err(other.unexpected()),
         }

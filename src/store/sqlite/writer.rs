@@ -42,6 +42,7 @@ pub enum Task {
         now: Timestamp,
     },
     TakeOver {
+        by: WorkerId,
         platform: PlatformName,
         margin: Duration,
     },
@@ -269,7 +270,9 @@ async fn perform(tx: &mut StoreTx<'_>, task: &Task) -> Answer {
     let done = match task {
         Task::Lease { by, claims, lasting } => outbox::lease(conn, by, claims, *lasting).await.map(Done::Leased),
         Task::Settle { effect, by, end, now } => outbox::settle(conn, effect, by, end, *now).await.map(Done::Settled),
-        Task::TakeOver { platform, margin } => outbox::take_over(conn, *platform, *margin).await.map(Done::Counted),
+        Task::TakeOver { by, platform, margin } => {
+            outbox::take_over(conn, by, *platform, *margin).await.map(Done::Counted)
+        }
         Task::Hold { name, by, lasting } => outbox::hold(conn, name, by, *lasting).await.map(Done::Held),
         Task::LetGo { name, by } => outbox::let_go(conn, name, by).await.map(|()| Done::Nothing),
         Task::Advance { positions } => record::advance(conn, positions).await.map(|()| Done::Nothing),
