@@ -232,6 +232,9 @@ pub trait Store: Send + Sync {
     /// Changes with every commit that touched the outbox or the timers, of whichever process.
     fn changed(&self) -> tokio::sync::watch::Receiver<u64>;
 
+    /// Whether other processes may use the same database.
+    fn is_shared(&self) -> bool;
+
     /// Finishes what was begun and lets go of the database.
     async fn close(&self);
 }

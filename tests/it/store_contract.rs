@@ -1,6 +1,7 @@
 //! What every store must do, whatever the database: each test is written against the port, and run for each store.
 
 mod kit;
+mod lease;
 mod outbox;
 mod record;
 mod sqlite;
@@ -46,5 +47,16 @@ contracts! {
         timers_are_set_moved_and_cleared,
         who_delivers_is_woken,
         dead_events_counts_and_tidying,
+    ;
+    lease:
+        what_another_process_took_over_is_not_ours_to_settle,
+        what_was_tried_is_known_to_a_successor,
+        the_outbox_is_read_in_pages,
+        what_failed_is_listed_without_its_words,
+        a_turn_passes_on_when_it_ends_or_is_given_back,
+        positions_go_forward_only,
+        conversations_that_matter_are_found_last_active_first,
+        what_was_said_in_a_channel_is_found_newest_first,
+        dead_events_are_listed_oldest_first_and_exhumed,
     ;
 }

@@ -300,6 +300,10 @@ impl Store for SqliteStore {
         self.changed.subscribe()
     }
 
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     async fn close(&self) {
         // The readers go first, so that the writer is the last one and tidies the log of SQLite away.
         self.readers.close().await;
