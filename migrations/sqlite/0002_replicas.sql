@@ -12,6 +12,7 @@ ALTER TABLE effects ADD COLUMN posted_json TEXT;
 
 UPDATE effects SET lease_until_ms = 0 WHERE state = 'leased';
 
+CREATE INDEX effects_next ON effects (platform, due_at_ms) WHERE state = 'pending';
 CREATE INDEX effects_lease_ends ON effects (platform, lease_until_ms) WHERE state = 'leased';
 CREATE INDEX effects_tried ON effects (platform, tried_at_ms) WHERE tried_at_ms IS NOT NULL;
 

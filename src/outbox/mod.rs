@@ -33,8 +33,10 @@ use limits::{Cost, Windows};
 const LOOK: u32 = 64;
 /// How many broadcasts that may not be sent yet are passed over in one look: those behind them may not be either.
 const BROADCASTS_PASSED_OVER: usize = 64;
+/// How long after one look the next one begins at the earliest, in real time.
+const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(3);
 /// How many deliveries are under way together.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 64;
 /// How often it is looked for what dead processes have left, in real time.
 const TAKE_OVER_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait before the database is asked again that did not answer, in real time.
@@ -128,6 +130,7 @@ impl Dispatcher {
         take_over.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             changed.mark_unchanged();
+            let looked_at = tokio::time::Instant::now();
             let wake_at = self.start_due(under_way).await?;
             let sleep = async {
                 match wake_at {
@@ -148,6 +151,8 @@ impl Dispatcher {
                     }
                 }
             }
+            // In a flood, many commits and deliveries are looked at together.
+            tokio::time::sleep_until(looked_at + LOOK_AT_MOST_EVERY).await;
         }
     }
 
@@ -169,8 +174,13 @@ impl Dispatcher {
         if room == 0 {
             return Ok(None);
         }
-        let mut wake_at = self.store.next_due(name, now).await?;
+        let mut wake_at = None;
         let ready = self.ready(now, room, &mut wake_at).await?;
+        if ready.len() < room {
+            // Where there is more to start, the end of a delivery is waited for, not a moment.
+            let next_due = self.store.next_due(name, now).await?;
+            wake_at = wake_at.into_iter().chain(next_due).min();
+        }
         if ready.is_empty() {
             return Ok(wake_at);
         }

@@ -6,6 +6,7 @@
 
 mod sql;
 pub mod sqlite;
+mod statement;
 
 use std::sync::Arc;
 use std::time::Duration;

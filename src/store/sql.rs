@@ -50,13 +50,17 @@ macro_rules! enqueue {
     };
 }
 
-/// Whether a card waits to be shown.
-macro_rules! waiting_card {
-    ($locked:literal) => {
+/// A card is to be shown, unless one that shows the same waits already.
+macro_rules! enqueue_card {
+    ($id:literal, $locked:literal) => {
         concat!(
-            "SELECT 1 FROM effects WHERE order_key = $1 AND kind = 'show_card' AND state IN ('pending', 'leased') \
-             AND state = 'pending' LIMIT 1",
-            $locked
+            "INSERT INTO effects (id, ticket_id, platform, lane, order_key, kind, what_json, state, not_before_ms, \
+             due_at_ms, created_at_ms) SELECT ",
+            $id,
+            ", $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10 WHERE NOT EXISTS (SELECT 1 FROM effects \
+             WHERE order_key = $5 AND kind = 'show_card' AND state IN ('pending', 'leased') AND state = 'pending'",
+            $locked,
+            ")"
         )
     };
 }
@@ -72,7 +76,7 @@ macro_rules! lease {
     };
 }
 
-pub(super) use {enqueue, lease, texts, waiting_card};
+pub(super) use {enqueue, enqueue_card, lease, texts};
 
 texts! {
     /// A write that changes nothing of meaning.
@@ -226,9 +230,9 @@ texts! {
          ORDER BY lane, id LIMIT $3";
     /// The moment at which the next effect becomes due.
     NEXT_DUE =
-        "SELECT min(due_at_ms) AS due_at_ms FROM effects AS e WHERE platform = $1 AND state = 'pending' AND due_at_ms > $2 \
+        "SELECT due_at_ms FROM effects AS e WHERE platform = $1 AND state = 'pending' AND due_at_ms > $2 \
          AND NOT EXISTS (SELECT 1 FROM effects AS older WHERE older.order_key = e.order_key AND older.id < e.id \
-         AND older.state IN ('pending', 'leased'))";
+         AND older.state IN ('pending', 'leased')) ORDER BY due_at_ms LIMIT 1";
     /// An effect ended; of what it was only the kind is kept.
     SETTLE =
         "UPDATE effects SET state = $2, what_json = '\"' || kind || '\"', last_error = $3, settled_at_ms = $4, \

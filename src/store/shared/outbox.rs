@@ -6,24 +6,26 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::dialect::{Conn, ENQUEUE, LEASE, Row, WAITING_CARD, real_ms};
-use super::record::{all, count, one, run, stand, unstand};
+use super::dialect::{Conn, ENQUEUE, ENQUEUE_CARD, LEASE, Row, real_ms};
+use super::record::{all, count, one, run, run_all, stand, unstand};
 use super::rows::{self, json, ms};
 use crate::domain::effect::{Effect, EffectKind, Lane};
 use crate::domain::ids::{EffectId, MessageRef, PlatformName, TicketId};
 use crate::domain::record::Standing;
+use crate::store::statement::{Statement, statement};
 use crate::store::{Claim, FailedEffect, Queued, Settled, Settlement, StoreError, WorkerId, sql};
 
-/// Puts an effect into the outbox, unless it is to show a card that waits to be shown already.
-pub async fn enqueue(conn: &mut Conn, id: EffectId, effect: &Effect, now: Timestamp) -> Result<(), StoreError> {
+/// What puts an effect into the outbox, unless it is to show a card that waits to be shown already: that one is shown no
+/// later than this one would be.
+pub fn enqueue(id: EffectId, effect: &Effect, now: Timestamp) -> Result<Vec<Statement>, StoreError> {
     let order_key = effect.order_key();
     let due = effect.not_before.map_or(now, |moment| moment.max(now));
-    if matches!(effect.what, EffectKind::ShowCard { .. })
-        && one(conn, sqlx::query(WAITING_CARD).bind(&order_key)).await?.is_some()
-    {
-        return run(conn, sqlx::query(sql::HASTEN_CARD).bind(order_key).bind(ms(due))).await.map(drop);
+    let is_card = matches!(effect.what, EffectKind::ShowCard { .. });
+    let mut all = Vec::new();
+    if is_card {
+        all.push(statement(sql::HASTEN_CARD).bind(&order_key).bind(ms(due)));
     }
-    let query = sqlx::query(ENQUEUE)
+    let insert = statement(if is_card { ENQUEUE_CARD } else { ENQUEUE })
         .bind(id.0)
         .bind(effect.ticket.map(|ticket| ticket.0))
         .bind(effect.what.platform().as_str())
@@ -34,7 +36,8 @@ pub async fn enqueue(conn: &mut Conn, id: EffectId, effect: &Effect, now: Timest
         .bind(effect.not_before.map(ms))
         .bind(ms(due))
         .bind(ms(now));
-    run(conn, query).await.map(drop)
+    all.push(insert);
+    Ok(all)
 }
 
 pub async fn due(
@@ -45,7 +48,7 @@ pub async fn due(
     limit: u32,
 ) -> Result<Vec<Queued>, StoreError> {
     let (lane, id) = after.map_or((-1, String::new()), |(lane, id)| (*lane as i64, id.0.clone()));
-    let query = sqlx::query(sql::DUE).bind(platform.as_str()).bind(ms(now)).bind(i64::from(limit)).bind(lane).bind(id);
+    let query = statement(sql::DUE).bind(platform.as_str()).bind(ms(now)).bind(i64::from(limit)).bind(lane).bind(id);
     // One row that cannot be read must not stop the others.
     let rows = all(conn, query, |row| Ok(queued(row))).await?;
     let readable = rows.into_iter().filter_map(|row| {
@@ -59,7 +62,7 @@ pub async fn next_due(
     platform: PlatformName,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
-    match one(conn, sqlx::query(sql::NEXT_DUE).bind(platform.as_str()).bind(ms(now))).await? {
+    match one(conn, statement(sql::NEXT_DUE).bind(platform.as_str()).bind(ms(now))).await? {
         Some(row) => rows::moment_if(&row, "due_at_ms"),
         None => Ok(None),
     }
@@ -73,19 +76,19 @@ pub async fn lease(
     lasting: Duration,
 ) -> Result<Vec<EffectId>, StoreError> {
     let now_ms = real_ms(conn).await?;
-    let mut ours = Vec::with_capacity(claims.len());
+    let mut all = Vec::with_capacity(claims.len());
     for claim in claims {
-        let query = sqlx::query(LEASE)
-            .bind(claim.effect.0.clone())
-            .bind(now_ms)
-            .bind(now_ms + span_ms(lasting))
-            .bind(by.0.clone())
-            .bind(json(&claim.costs)?);
-        if run(conn, query).await? > 0 {
-            ours.push(claim.effect.clone());
-        }
+        all.push(
+            statement(LEASE)
+                .bind(&claim.effect.0)
+                .bind(now_ms)
+                .bind(now_ms + span_ms(lasting))
+                .bind(&by.0)
+                .bind(json(&claim.costs)?),
+        );
     }
-    Ok(ours)
+    let touched = run_all(conn, all).await?;
+    Ok(claims.iter().zip(touched).filter(|(_, touched)| *touched > 0).map(|(claim, _)| claim.effect.clone()).collect())
 }
 
 /// Stores how a delivery ended, if it is still this worker's to say.
@@ -114,7 +117,7 @@ pub async fn settle(
             is_ours
         }
         Settlement::Retry { at, unsure, counts, error } => {
-            let query = sqlx::query(sql::RETRY)
+            let query = statement(sql::RETRY)
                 .bind(effect.0.clone())
                 .bind(ms(*at))
                 .bind(i64::from(*counts))
@@ -136,7 +139,7 @@ pub async fn take_over(
     margin: Duration,
 ) -> Result<u64, StoreError> {
     let ended_ms = real_ms(conn).await? - span_ms(margin);
-    run(conn, sqlx::query(sql::TAKE_OVER).bind(platform.as_str()).bind(ended_ms).bind(by.0.clone())).await
+    run(conn, statement(sql::TAKE_OVER).bind(platform.as_str()).bind(ended_ms).bind(by.0.clone())).await
 }
 
 pub async fn spent(
@@ -145,7 +148,7 @@ pub async fn spent(
     since: Duration,
 ) -> Result<Vec<(Vec<String>, Duration)>, StoreError> {
     let now_ms = real_ms(conn).await?;
-    let query = sqlx::query(sql::SPENT).bind(platform.as_str()).bind(now_ms - span_ms(since));
+    let query = statement(sql::SPENT).bind(platform.as_str()).bind(now_ms - span_ms(since));
     all(conn, query, |row| {
         let ago_ms = now_ms - rows::get::<i64>(row, "tried_at_ms")?;
         Ok((rows::read(row, "costs_json")?, Duration::from_millis(u64::try_from(ago_ms).unwrap_or_default())))
@@ -156,7 +159,7 @@ pub async fn spent(
 pub async fn failed(conn: &mut Conn, before: Option<&EffectId>, limit: u32) -> Result<Vec<FailedEffect>, StoreError> {
     // Ids are 26 characters of 0-9 and A-Z.
     let before = before.map_or_else(|| "~".to_owned(), |id| id.0.clone());
-    all(conn, sqlx::query(sql::FAILED).bind(before).bind(i64::from(limit)), |row| {
+    all(conn, statement(sql::FAILED).bind(before).bind(i64::from(limit)), |row| {
         Ok(FailedEffect {
             id: EffectId(rows::get(row, "id")?),
             platform: rows::named(row, "platform")?,
@@ -176,12 +179,12 @@ pub async fn failed(conn: &mut Conn, before: Option<&EffectId>, limit: u32) -> R
 pub async fn hold(conn: &mut Conn, name: &str, by: &WorkerId, lasting: Duration) -> Result<bool, StoreError> {
     let now_ms = real_ms(conn).await?;
     let query =
-        sqlx::query(sql::HOLD).bind(name.to_owned()).bind(by.0.clone()).bind(now_ms + span_ms(lasting)).bind(now_ms);
+        statement(sql::HOLD).bind(name.to_owned()).bind(by.0.clone()).bind(now_ms + span_ms(lasting)).bind(now_ms);
     Ok(run(conn, query).await? > 0)
 }
 
 pub async fn let_go(conn: &mut Conn, name: &str, by: &WorkerId) -> Result<(), StoreError> {
-    run(conn, sqlx::query(sql::LET_GO).bind(name.to_owned()).bind(by.0.clone())).await.map(drop)
+    run(conn, statement(sql::LET_GO).bind(name.to_owned()).bind(by.0.clone())).await.map(drop)
 }
 
 /// Whether it was this worker's, and has not ended before.
@@ -194,7 +197,7 @@ async fn finish(
     messages: &[MessageRef],
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let query = sqlx::query(sql::SETTLE)
+    let query = statement(sql::SETTLE)
         .bind(effect.0.clone())
         .bind(state)
         .bind(error)
@@ -205,15 +208,19 @@ async fn finish(
 }
 
 async fn stand_all(conn: &mut Conn, stands: &[Standing]) -> Result<bool, StoreError> {
+    let mut all = Vec::new();
     for stands in stands {
-        stand(conn, stands).await?;
+        all.extend(stand(stands)?);
+    }
+    if !all.is_empty() {
+        run_all(conn, all).await?;
     }
     Ok(true)
 }
 
 /// What somebody else left on the platform for this effect, if they have ended it.
 async fn posted(conn: &mut Conn, effect: &EffectId) -> Result<Option<Vec<MessageRef>>, StoreError> {
-    let row = one(conn, sqlx::query(sql::POSTED).bind(effect.0.clone())).await?;
+    let row = one(conn, statement(sql::POSTED).bind(effect.0.clone())).await?;
     // It may have been forgotten since; then it ended long ago.
     let Some(row) = row else { return Ok(Some(Vec::new())) };
     match rows::get::<Option<String>>(&row, "posted_json")? {

@@ -4,38 +4,36 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::dialect::{Conn, Row, fault, fault_or_conflict};
-use super::rows::{self, Query, bind_message, bind_place, clean, json, ms, name};
+use super::dialect::{self, Conn, Row, fault};
+use super::rows::{self, bind_message, bind_place, clean, json, ms, name};
 use crate::domain::decision::Change;
 use crate::domain::event::{DedupeKey, TimerKind};
 use crate::domain::ids::{Conversation, MessageRef, PersonRef, Place, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Opening, Record, Side, Standing, Voice};
 use crate::domain::ticket::Ticket;
+use crate::store::statement::{Statement, statement};
 use crate::store::{Counts, DeadEvent, Position, StoreError, sql};
 
 pub async fn knows(conn: &mut Conn, key: &DedupeKey) -> Result<bool, StoreError> {
-    Ok(one(conn, sqlx::query(sql::KNOWS).bind(key.as_str())).await?.is_some())
+    Ok(one(conn, statement(sql::KNOWS).bind(key.as_str())).await?.is_some())
 }
 
 /// Remembers a fact. If somebody else did meanwhile, what follows from it must be decided again.
-pub async fn remember(conn: &mut Conn, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError> {
-    match run(conn, sqlx::query(sql::REMEMBER).bind(key.as_str()).bind(ms(now))).await? {
-        0 => Err(StoreError::Conflict),
-        _ => Ok(()),
-    }
+pub fn remember(key: &DedupeKey, now: Timestamp) -> Statement {
+    statement(sql::REMEMBER).bind(key.as_str()).bind(ms(now)).or_conflict()
 }
 
 pub async fn ticket(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>, StoreError> {
-    one_ticket(conn, sqlx::query(sql::TICKET).bind(id.0)).await
+    one_ticket(conn, statement(sql::TICKET).bind(id.0)).await
 }
 
 pub async fn ticket_by_key(conn: &mut Conn, key: &TicketKey) -> Result<Option<Ticket>, StoreError> {
-    one_ticket(conn, sqlx::query(sql::TICKET_BY_KEY).bind(key.to_string())).await
+    one_ticket(conn, statement(sql::TICKET_BY_KEY).bind(key.to_string())).await
 }
 
 pub async fn tickets(conn: &mut Conn, before: Option<TicketId>, limit: u32) -> Result<Vec<Ticket>, StoreError> {
     let before = before.map_or(i64::MAX, |id| id.0);
-    all(conn, sqlx::query(sql::TICKETS).bind(before).bind(i64::from(limit)), rows::ticket).await
+    all(conn, statement(sql::TICKETS).bind(before).bind(i64::from(limit)), rows::ticket).await
 }
 
 pub async fn ticket_at(conn: &mut Conn, place: &Place) -> Result<Option<(Ticket, Side)>, StoreError> {
@@ -52,7 +50,7 @@ pub async fn ticket_of_message(conn: &mut Conn, message: &MessageRef) -> Result<
         let side = if known.voice == Voice::Note { Side::Card } else { Side::Request };
         return with_side(conn, known.ticket, side).await;
     }
-    let row = one(conn, bind_message(sqlx::query(sql::STANDING_MESSAGE), message)).await?;
+    let row = one(conn, bind_message(statement(sql::STANDING_MESSAGE), message)).await?;
     if let Some(stands) = row.as_ref().map(rows::standing).transpose()? {
         let side = match bound(conn, &stands.place).await? {
             _ if stands.card => Side::Card,
@@ -74,7 +72,7 @@ pub async fn burst(
 ) -> Result<Option<Ticket>, StoreError> {
     let mut newest: Option<Ticket> = None;
     for account in by {
-        let query = sqlx::query(sql::BURST)
+        let query = statement(sql::BURST)
             .bind(account.to_string())
             .bind(channel.platform().as_str())
             .bind(&channel.tenant.id)
@@ -88,7 +86,7 @@ pub async fn burst(
 }
 
 pub async fn latest_direct(conn: &mut Conn, direct: &Place, since: Timestamp) -> Result<Option<Ticket>, StoreError> {
-    let query = sqlx::query(sql::LATEST_DIRECT)
+    let query = statement(sql::LATEST_DIRECT)
         .bind(direct.platform().as_str())
         .bind(&direct.tenant.id)
         .bind(direct.channel())
@@ -99,7 +97,7 @@ pub async fn latest_direct(conn: &mut Conn, direct: &Place, since: Timestamp) ->
 pub async fn open_of(conn: &mut Conn, by: &[PersonRef], limit: u32) -> Result<Vec<Ticket>, StoreError> {
     let mut found: Vec<Ticket> = Vec::new();
     for account in by {
-        let query = sqlx::query(sql::OPEN_OF).bind(account.to_string()).bind(i64::from(limit));
+        let query = statement(sql::OPEN_OF).bind(account.to_string()).bind(i64::from(limit));
         let of_account = all(conn, query, rows::ticket).await?;
         found.extend(of_account);
     }
@@ -110,123 +108,117 @@ pub async fn open_of(conn: &mut Conn, by: &[PersonRef], limit: u32) -> Result<Ve
 }
 
 pub async fn opening(conn: &mut Conn, message: &MessageRef) -> Result<Option<Opening>, StoreError> {
-    let row = one(conn, bind_message(sqlx::query(sql::OPENING), message)).await?;
+    let row = one(conn, bind_message(statement(sql::OPENING), message)).await?;
     row.as_ref().map(rows::opening).transpose()
 }
 
 pub async fn record(conn: &mut Conn, message: &MessageRef) -> Result<Option<Record>, StoreError> {
-    let row = one(conn, bind_message(sqlx::query(sql::RECORD), message)).await?;
+    let row = one(conn, bind_message(statement(sql::RECORD), message)).await?;
     row.as_ref().map(rows::record).transpose()
 }
 
 pub async fn records(conn: &mut Conn, ticket: TicketId) -> Result<Vec<Record>, StoreError> {
-    all(conn, sqlx::query(sql::RECORDS).bind(ticket.0), rows::record).await
+    all(conn, statement(sql::RECORDS).bind(ticket.0), rows::record).await
 }
 
 pub async fn last_records(conn: &mut Conn, ticket: TicketId, limit: u32) -> Result<Vec<Record>, StoreError> {
-    let query = sqlx::query(sql::LAST_RECORDS).bind(ticket.0).bind(i64::from(limit));
+    let query = statement(sql::LAST_RECORDS).bind(ticket.0).bind(i64::from(limit));
     let mut last = all(conn, query, rows::record).await?;
     last.reverse();
     Ok(last)
 }
 
 pub async fn audit(conn: &mut Conn, ticket: TicketId) -> Result<Vec<AuditEntry>, StoreError> {
-    all(conn, sqlx::query(sql::AUDIT).bind(ticket.0), rows::audit_entry).await
+    all(conn, statement(sql::AUDIT).bind(ticket.0), rows::audit_entry).await
 }
 
 pub async fn last_audit(conn: &mut Conn, ticket: TicketId, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
-    let query = sqlx::query(sql::LAST_AUDIT).bind(ticket.0).bind(i64::from(limit));
+    let query = statement(sql::LAST_AUDIT).bind(ticket.0).bind(i64::from(limit));
     let mut last = all(conn, query, rows::audit_entry).await?;
     last.reverse();
     Ok(last)
 }
 
-pub async fn note(conn: &mut Conn, entry: &AuditEntry) -> Result<(), StoreError> {
-    let query = sqlx::query(sql::NOTE)
+pub fn note(entry: &AuditEntry) -> Result<Statement, StoreError> {
+    Ok(statement(sql::NOTE)
         .bind(entry.ticket.0)
         .bind(ms(entry.at))
         .bind(entry.actor.as_ref().map(json).transpose()?)
         .bind(&entry.act)
         .bind(entry.from.as_ref().map(json).transpose()?)
-        .bind(json(&entry.fields)?);
-    run(conn, query).await.map(drop)
+        .bind(json(&entry.fields)?))
 }
 
-pub async fn apply(conn: &mut Conn, change: &Change) -> Result<(), StoreError> {
-    match change {
-        Change::Open(ticket) => return open(conn, ticket).await,
-        Change::Put(ticket) => return put(conn, ticket).await,
-        Change::Bind { place, ticket, side } => run(conn, bind(sql::BIND, place, *ticket, *side)?).await?,
-        Change::Record(said) => run(conn, insert_record(said)?).await?,
+/// What a change writes.
+pub fn apply(change: &Change) -> Result<Vec<Statement>, StoreError> {
+    Ok(vec![match change {
+        Change::Open(ticket) => rows::bind_ticket(statement(sql::INSERT_TICKET), ticket)?,
+        Change::Put(ticket) => rows::bind_ticket(statement(sql::UPDATE_TICKET), ticket)?.or_conflict(),
+        Change::Bind { place, ticket, side } => bind(sql::BIND, place, *ticket, *side)?,
+        Change::Record(said) => insert_record(said)?,
         Change::Rewrite { message, text, at } => {
-            run(conn, bind_message(sqlx::query(sql::REWRITE), message).bind(clean(text)).bind(ms(*at))).await?
+            bind_message(statement(sql::REWRITE), message).bind(clean(text)).bind(ms(*at))
         }
-        Change::Erase { message, at } => {
-            run(conn, bind_message(sqlx::query(sql::ERASE), message).bind(ms(*at))).await?
-        }
+        Change::Erase { message, at } => bind_message(statement(sql::ERASE), message).bind(ms(*at)),
         Change::Move { from, to } => {
-            for text in [sql::MOVE_RECORDS, sql::MOVE_CONVERSATIONS, sql::MOVE_STANDING] {
-                run(conn, sqlx::query(text).bind(from.0).bind(to.0)).await?;
-            }
-            0
+            let texts = [sql::MOVE_RECORDS, sql::MOVE_CONVERSATIONS, sql::MOVE_STANDING];
+            return Ok(texts.map(|text| statement(text).bind(from.0).bind(to.0)).to_vec());
         }
-        Change::Keep(opening) => {
-            let query = bind_message(sqlx::query(sql::KEEP), &opening.message)
-                .bind(json(&opening.place)?)
-                .bind(json(&opening.author)?)
-                .bind(ms(opening.at))
-                .bind(clean(&opening.text));
-            run(conn, query).await?
-        }
-        Change::Forget { message } => run(conn, bind_message(sqlx::query(sql::FORGET), message)).await?,
+        Change::Keep(opening) => bind_message(statement(sql::KEEP), &opening.message)
+            .bind(json(&opening.place)?)
+            .bind(json(&opening.author)?)
+            .bind(ms(opening.at))
+            .bind(clean(&opening.text)),
+        Change::Forget { message } => bind_message(statement(sql::FORGET), message),
         Change::SetTimer { ticket, timer, due } => {
-            run(conn, sqlx::query(sql::SET_TIMER).bind(ticket.0).bind(timer.as_str()).bind(ms(*due))).await?
+            statement(sql::SET_TIMER).bind(ticket.0).bind(timer.as_str()).bind(ms(*due))
         }
-        Change::ClearTimer { ticket, timer } => {
-            run(conn, sqlx::query(sql::CLEAR_TIMER).bind(ticket.0).bind(timer.as_str())).await?
-        }
-    };
-    Ok(())
+        Change::ClearTimer { ticket, timer } => statement(sql::CLEAR_TIMER).bind(ticket.0).bind(timer.as_str()),
+    }])
 }
 
 pub async fn standing(conn: &mut Conn, ticket: TicketId) -> Result<Vec<Standing>, StoreError> {
-    all(conn, sqlx::query(sql::STANDING).bind(ticket.0), rows::standing).await
+    all(conn, statement(sql::STANDING).bind(ticket.0), rows::standing).await
 }
 
 pub async fn mirrors(conn: &mut Conn, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
-    all(conn, sqlx::query(sql::MIRRORS).bind(json(of)?), rows::standing).await
+    all(conn, statement(sql::MIRRORS).bind(json(of)?), rows::standing).await
 }
 
 /// A message of the bot stands. A card takes the place of the one that stood in its channel, and the thread under it
 /// belongs to its ticket (or stays with the ticket that it was moved to).
-pub async fn stand(conn: &mut Conn, stands: &Standing) -> Result<(), StoreError> {
+pub fn stand(stands: &Standing) -> Result<Vec<Statement>, StoreError> {
     let message = &stands.message;
+    let mut all = Vec::new();
     if stands.card {
-        let query = sqlx::query(sql::REPLACE_CARD)
-            .bind(message.tenant.platform.as_str())
-            .bind(&message.tenant.id)
-            .bind(stands.ticket.0)
-            .bind(stands.place.channel())
-            .bind(&message.channel)
-            .bind(&message.id);
-        run(conn, query).await?;
+        all.push(
+            statement(sql::REPLACE_CARD)
+                .bind(message.tenant.platform.as_str())
+                .bind(&message.tenant.id)
+                .bind(stands.ticket.0)
+                .bind(stands.place.channel())
+                .bind(&message.channel)
+                .bind(&message.id),
+        );
         let thread = stands.place.thread(&message.id);
         if thread.root().is_some() {
-            run(conn, bind(sql::BIND_IF_FREE, &thread, stands.ticket, Side::Card)?).await?;
+            all.push(bind(sql::BIND_IF_FREE, &thread, stands.ticket, Side::Card)?);
         }
     }
-    let query = bind_message(sqlx::query(sql::STAND), message)
-        .bind(stands.ticket.0)
-        .bind(i64::from(stands.card))
-        .bind(stands.place.channel())
-        .bind(json(&stands.place)?)
-        .bind(stands.mirrors.as_ref().map(json).transpose()?);
-    run(conn, query).await.map(drop)
+    all.push(
+        bind_message(statement(sql::STAND), message)
+            .bind(stands.ticket.0)
+            .bind(i64::from(stands.card))
+            .bind(stands.place.channel())
+            .bind(json(&stands.place)?)
+            .bind(stands.mirrors.as_ref().map(json).transpose()?),
+    );
+    Ok(all)
 }
 
 /// A message of the bot stands no more.
 pub async fn unstand(conn: &mut Conn, message: &MessageRef) -> Result<(), StoreError> {
-    run(conn, bind_message(sqlx::query(sql::UNSTAND), message)).await.map(drop)
+    run(conn, bind_message(statement(sql::UNSTAND), message)).await.map(drop)
 }
 
 pub async fn due_timers(
@@ -234,7 +226,7 @@ pub async fn due_timers(
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<(TicketId, TimerKind, Timestamp)>, StoreError> {
-    let query = sqlx::query(sql::DUE_TIMERS).bind(ms(now)).bind(i64::from(limit));
+    let query = statement(sql::DUE_TIMERS).bind(ms(now)).bind(i64::from(limit));
     all(conn, query, |row| {
         let due = rows::moment(rows::get(row, "due_at_ms")?)?;
         Ok((TicketId(rows::get(row, "ticket_id")?), rows::named(row, "kind")?, due))
@@ -243,7 +235,7 @@ pub async fn due_timers(
 }
 
 pub async fn dead_events(conn: &mut Conn, limit: u32) -> Result<Vec<DeadEvent>, StoreError> {
-    all(conn, sqlx::query(sql::DEAD_EVENTS).bind(i64::from(limit)), |row| {
+    all(conn, statement(sql::DEAD_EVENTS).bind(i64::from(limit)), |row| {
         Ok(DeadEvent {
             key: DedupeKey::stored(rows::get(row, "key")?),
             event_json: rows::get(row, "event_json")?,
@@ -256,11 +248,11 @@ pub async fn dead_events(conn: &mut Conn, limit: u32) -> Result<Vec<DeadEvent>, 
 }
 
 pub async fn exhume(conn: &mut Conn, key: &DedupeKey) -> Result<(), StoreError> {
-    run(conn, sqlx::query(sql::EXHUME).bind(key.as_str())).await.map(drop)
+    run(conn, statement(sql::EXHUME).bind(key.as_str())).await.map(drop)
 }
 
 pub async fn positions(conn: &mut Conn, tenant: &Tenant) -> Result<Vec<Position>, StoreError> {
-    let query = sqlx::query(sql::POSITIONS).bind(tenant.platform.as_str()).bind(&tenant.id);
+    let query = statement(sql::POSITIONS).bind(tenant.platform.as_str()).bind(&tenant.id);
     all(conn, query, |row| {
         Ok(Position {
             tenant: tenant.clone(),
@@ -274,7 +266,7 @@ pub async fn positions(conn: &mut Conn, tenant: &Tenant) -> Result<Vec<Position>
 /// Moves positions on, never back.
 pub async fn advance(conn: &mut Conn, positions: &[Position]) -> Result<(), StoreError> {
     for position in positions {
-        let query = sqlx::query(sql::ADVANCE)
+        let query = statement(sql::ADVANCE)
             .bind(position.tenant.platform.as_str())
             .bind(&position.tenant.id)
             .bind(&position.conversation)
@@ -288,7 +280,7 @@ pub async fn advance(conn: &mut Conn, positions: &[Position]) -> Result<(), Stor
 pub async fn live(conn: &mut Conn, tenant: &Tenant, since: Timestamp) -> Result<Vec<Place>, StoreError> {
     let mut found: Vec<(i64, Place)> = Vec::new();
     for text in [sql::LIVE_THREADS, sql::LIVE_DIRECT] {
-        let query = sqlx::query(text).bind(tenant.platform.as_str()).bind(&tenant.id).bind(ms(since));
+        let query = statement(text).bind(tenant.platform.as_str()).bind(&tenant.id).bind(ms(since));
         let read = |row: &Row| {
             let (channel, root): (String, String) = (rows::get(row, "channel")?, rows::get(row, "root")?);
             let at = match (rows::flag(row, "private")?, root.is_empty()) {
@@ -312,7 +304,7 @@ pub async fn said_in(
     from: &str,
     limit: u32,
 ) -> Result<Vec<Record>, StoreError> {
-    let query = sqlx::query(sql::SAID_IN)
+    let query = statement(sql::SAID_IN)
         .bind(tenant.platform.as_str())
         .bind(&tenant.id)
         .bind(channel.to_owned())
@@ -328,18 +320,18 @@ pub async fn bury(
     fault: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    run(conn, sqlx::query(sql::BURY).bind(key.as_str()).bind(event_json).bind(fault).bind(ms(now))).await.map(drop)
+    run(conn, statement(sql::BURY).bind(key.as_str()).bind(event_json).bind(fault).bind(ms(now))).await.map(drop)
 }
 
 pub async fn tidy(conn: &mut Conn, then: Timestamp) -> Result<(), StoreError> {
     for text in [sql::TIDY_SEEN, sql::TIDY_OPENINGS, sql::TIDY_EFFECTS] {
-        run(conn, sqlx::query(text).bind(ms(then))).await?;
+        run(conn, statement(text).bind(ms(then))).await?;
     }
     Ok(())
 }
 
 pub async fn counts(conn: &mut Conn) -> Result<Counts, StoreError> {
-    let row = sqlx::query(sql::COUNTS).fetch_one(conn).await.map_err(fault)?;
+    let row = rows::query(statement(sql::COUNTS)).fetch_one(conn).await.map_err(fault)?;
     Ok(Counts {
         open: count(&row, "open")?,
         waiting: count(&row, "waiting")?,
@@ -351,7 +343,7 @@ pub async fn counts(conn: &mut Conn) -> Result<Counts, StoreError> {
 }
 
 pub async fn total(conn: &mut Conn) -> Result<u64, StoreError> {
-    let row = sqlx::query(sql::TOTAL).fetch_one(conn).await.map_err(fault)?;
+    let row = rows::query(statement(sql::TOTAL)).fetch_one(conn).await.map_err(fault)?;
     count(&row, "tickets")
 }
 
@@ -361,43 +353,37 @@ pub fn count<N: TryFrom<i64> + Default>(row: &Row, column: &str) -> Result<N, St
 }
 
 pub async fn ping(conn: &mut Conn) -> Result<(), StoreError> {
-    run(conn, sqlx::query(sql::PING)).await.map(drop)
+    run(conn, statement(sql::PING)).await.map(drop)
 }
 
 /// Runs a statement; how many rows it touched.
-pub async fn run(conn: &mut Conn, query: Query) -> Result<u64, StoreError> {
-    Ok(query.execute(conn).await.map_err(fault)?.rows_affected())
+pub async fn run(conn: &mut Conn, statement: Statement) -> Result<u64, StoreError> {
+    Ok(rows::query(statement).execute(conn).await.map_err(fault)?.rows_affected())
+}
+
+/// Runs statements in order, together where the database can; how many rows each touched.
+pub async fn run_all(conn: &mut Conn, statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
+    let touched = dialect::run_all(conn, &statements).await?;
+    let is_conflict = |(one, touched): (&Statement, &u64)| one.or_conflict && *touched == 0;
+    if statements.iter().zip(&touched).any(is_conflict) { Err(StoreError::Conflict) } else { Ok(touched) }
 }
 
 /// The one row of a query, if there is one.
-pub async fn one(conn: &mut Conn, query: Query) -> Result<Option<Row>, StoreError> {
-    query.fetch_optional(conn).await.map_err(fault)
+pub async fn one(conn: &mut Conn, query: Statement) -> Result<Option<Row>, StoreError> {
+    rows::query(query).fetch_optional(conn).await.map_err(fault)
 }
 
 /// Every row of a query.
 pub async fn all<T>(
     conn: &mut Conn,
-    query: Query,
+    query: Statement,
     read: impl Fn(&Row) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    query.fetch_all(conn).await.map_err(fault)?.iter().map(read).collect()
+    rows::query(query).fetch_all(conn).await.map_err(fault)?.iter().map(read).collect()
 }
 
-async fn open(conn: &mut Conn, ticket: &Ticket) -> Result<(), StoreError> {
-    let query = rows::bind_ticket(sqlx::query(sql::INSERT_TICKET), ticket)?;
-    query.execute(conn).await.map(drop).map_err(fault_or_conflict)
-}
-
-async fn put(conn: &mut Conn, ticket: &Ticket) -> Result<(), StoreError> {
-    let query = rows::bind_ticket(sqlx::query(sql::UPDATE_TICKET), ticket)?;
-    match query.execute(conn).await.map_err(fault_or_conflict)?.rows_affected() {
-        0 => Err(StoreError::Conflict),
-        _ => Ok(()),
-    }
-}
-
-fn insert_record(said: &Record) -> Result<Query, StoreError> {
-    let query = sqlx::query(sql::INSERT_RECORD);
+fn insert_record(said: &Record) -> Result<Statement, StoreError> {
+    let query = statement(sql::INSERT_RECORD);
     let query = match &said.message {
         Some(message) => bind_message(query, message),
         None => (0..4).fold(query, |query, _| query.bind(None::<String>)),
@@ -412,16 +398,16 @@ fn insert_record(said: &Record) -> Result<Query, StoreError> {
         .bind(said.deleted_at.map(ms)))
 }
 
-fn bind(text: &'static str, place: &Place, ticket: TicketId, side: Side) -> Result<Query, StoreError> {
-    Ok(bind_place(sqlx::query(text), place).bind(ticket.0).bind(name(&side)?))
+fn bind(text: &'static str, place: &Place, ticket: TicketId, side: Side) -> Result<Statement, StoreError> {
+    Ok(bind_place(statement(text), place).bind(ticket.0).bind(name(&side)?))
 }
 
 async fn bound(conn: &mut Conn, place: &Place) -> Result<Option<(TicketId, Side)>, StoreError> {
-    let row = one(conn, bind_place(sqlx::query(sql::CONVERSATION), place)).await?;
+    let row = one(conn, bind_place(statement(sql::CONVERSATION), place)).await?;
     row.map(|row| Ok((TicketId(rows::get(&row, "ticket_id")?), rows::named(&row, "side")?))).transpose()
 }
 
-async fn one_ticket(conn: &mut Conn, query: Query) -> Result<Option<Ticket>, StoreError> {
+async fn one_ticket(conn: &mut Conn, query: Statement) -> Result<Option<Ticket>, StoreError> {
     one(conn, query).await?.as_ref().map(rows::ticket).transpose()
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::Value as Json;
 use sqlx::{Decode, Row as _, Type};
 
 use super::dialect::{Arguments, Db, Row, fault};
@@ -11,9 +11,23 @@ use crate::domain::ids::{Conversation, MessageRef, Place, PlatformName, Tenant, 
 use crate::domain::record::{AuditEntry, Opening, Record, Standing};
 use crate::domain::ticket::Ticket;
 use crate::store::StoreError;
+use crate::store::statement::{Statement, Value};
 
-/// A query of this store.
-pub type Query = sqlx::query::Query<'static, Db, Arguments>;
+/// A statement as the library wants it.
+pub fn query(statement: Statement) -> sqlx::query::Query<'static, Db, Arguments> {
+    statement.values.into_iter().fold(sqlx::query(statement.text), bind_value)
+}
+
+/// Binds one value.
+pub fn bind_value<'q>(
+    query: sqlx::query::Query<'q, Db, Arguments>,
+    value: Value,
+) -> sqlx::query::Query<'q, Db, Arguments> {
+    match value {
+        Value::Int(number) => query.bind(number),
+        Value::Text(text) => query.bind(text),
+    }
+}
 
 /// A moment as it is stored.
 #[must_use]
@@ -41,19 +55,19 @@ pub fn json(value: &impl Serialize) -> Result<String, StoreError> {
 /// If it has fields: a fault of ours.
 pub fn name(value: &impl Serialize) -> Result<String, StoreError> {
     match serde_json::to_value(value) {
-        Ok(Value::String(name)) => Ok(name),
+        Ok(Json::String(name)) => Ok(name),
         Ok(other) => Err(StoreError::Work(format!("{other} is no name"))),
         Err(error) => Err(StoreError::Work(error.to_string())),
     }
 }
 
 /// Binds the four columns that name a message.
-pub fn bind_message(query: Query, message: &MessageRef) -> Query {
+pub fn bind_message(query: Statement, message: &MessageRef) -> Statement {
     query.bind(message.tenant.platform.as_str()).bind(&message.tenant.id).bind(&message.channel).bind(&message.id)
 }
 
 /// Binds the four columns that name a place.
-pub fn bind_place(query: Query, place: &Place) -> Query {
+pub fn bind_place(query: Statement, place: &Place) -> Statement {
     query
         .bind(place.platform().as_str())
         .bind(&place.tenant.id)
@@ -65,7 +79,7 @@ pub fn bind_place(query: Query, place: &Place) -> Query {
 ///
 /// # Errors
 /// If a part cannot be written as JSON: a fault of ours.
-pub fn bind_ticket(query: Query, ticket: &Ticket) -> Result<Query, StoreError> {
+pub fn bind_ticket(query: Statement, ticket: &Ticket) -> Result<Statement, StoreError> {
     let assignee = ticket.assignee.as_ref();
     let query = query
         .bind(ticket.id.0)
@@ -267,6 +281,6 @@ fn parse<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, StoreError>
 }
 
 fn called<T: DeserializeOwned>(column: &str, text: String) -> Result<T, StoreError> {
-    serde_json::from_value(Value::String(text))
+    serde_json::from_value(Json::String(text))
         .map_err(|_| StoreError::Corrupt(format!("{column} holds a name that is not known")))
 }

@@ -1,4 +1,5 @@
-//! What one work sees: its transaction. Compiled once for each database.
+//! What one work sees: its transaction. What it writes is sent together, before it reads again and at its end. Compiled
+//! once for each database.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use crate::domain::event::DedupeKey;
 use crate::domain::ids::{MessageRef, PersonRef, Place, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Opening, Record, Side};
 use crate::domain::ticket::Ticket;
+use crate::store::statement::Statement;
 use crate::store::{StoreError, Tx};
 
 /// A work's view of the database. Once the database has failed it, it fails in everything: the database may have
@@ -19,13 +21,15 @@ use crate::store::{StoreError, Tx};
 pub struct StoreTx<'c> {
     conn: &'c mut Conn,
     ids: &'c mut Ids,
+    /// What was written and not sent yet.
+    unsent: Vec<Statement>,
     away: Option<String>,
     touched: bool,
 }
 
 impl<'c> StoreTx<'c> {
     pub fn new(conn: &'c mut Conn, ids: &'c mut Ids) -> Self {
-        Self { conn, ids, away: None, touched: false }
+        Self { conn, ids, unsent: Vec::new(), away: None, touched: false }
     }
 
     /// Whether the outbox or the timers were changed.
@@ -49,6 +53,26 @@ impl<'c> StoreTx<'c> {
         }
     }
 
+    /// Sends what was written. What is read afterwards sees it.
+    ///
+    /// # Errors
+    /// If it cannot be written, or somebody else was faster.
+    pub async fn flush(&mut self) -> Result<(), StoreError> {
+        if self.unsent.is_empty() {
+            return Ok(());
+        }
+        let unsent = std::mem::take(&mut self.unsent);
+        let sent = record::run_all(self.conn()?, unsent).await.map(drop);
+        self.kept(sent)
+    }
+
+    /// Writes, some time before the next reading and the end.
+    fn later(&mut self, statements: impl IntoIterator<Item = Statement>) -> Result<(), StoreError> {
+        self.conn()?;
+        self.unsent.extend(statements);
+        Ok(())
+    }
+
     /// Passes a result on, keeping in mind whether the database has failed.
     ///
     /// # Errors
@@ -63,6 +87,7 @@ impl<'c> StoreTx<'c> {
 
 macro_rules! asks {
     ($tx:ident, $($call:tt)::+ ($($argument:expr),*)) => {{
+        $tx.flush().await?;
         let answer = $($call)::+($tx.conn()?, $($argument),*).await;
         $tx.kept(answer)
     }};
@@ -75,7 +100,7 @@ impl Tx for StoreTx<'_> {
     }
 
     async fn remember(&mut self, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError> {
-        asks!(self, record::remember(key, now))
+        self.later([record::remember(key, now)])
     }
 
     async fn next_number(&mut self) -> Result<i64, StoreError> {
@@ -148,23 +173,21 @@ impl Tx for StoreTx<'_> {
         if matches!(change, Change::SetTimer { .. } | Change::ClearTimer { .. }) {
             self.touch();
         }
-        let done = asks!(self, record::apply(change));
-        if let (Change::Open(ticket), Ok(())) = (change, &done) {
-            let taken = self.ids.take(self.conn, ticket).await;
-            return self.kept(taken);
+        self.later(record::apply(change)?)?;
+        if let Change::Open(ticket) = change {
+            let taken = self.ids.take(ticket);
+            self.later(taken)?;
         }
-        done
+        Ok(())
     }
 
     async fn note(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
-        asks!(self, record::note(entry))
+        self.later([record::note(entry)?])
     }
 
     async fn enqueue(&mut self, effect: &Effect, now: Timestamp) -> Result<(), StoreError> {
         self.touch();
-        self.conn()?;
         let id = self.ids.next_effect();
-        let answer = outbox::enqueue(self.conn, id, effect, now).await;
-        self.kept(answer)
+        self.later(outbox::enqueue(id, effect, now)?)
     }
 }

@@ -2,16 +2,18 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use futures_util::StreamExt as _;
 use sqlx::error::ErrorKind;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, Either, Executor as _, Sqlite, SqliteConnection};
 use ulid::Ulid;
 
-use super::record::{one, run};
+use super::record::one;
 use super::rows;
 use crate::clock::Clock;
 use crate::domain::ids::{EffectId, TicketId};
 use crate::domain::ticket::Ticket;
+use crate::store::statement::{self, Statement, statement};
 use crate::store::{StoreError, sql};
 
 pub type Db = Sqlite;
@@ -46,8 +48,8 @@ sql::texts! {
     LAST_EFFECT = "SELECT max(id) AS id FROM effects";
     /// An effect is to be delivered.
     ENQUEUE = sql::enqueue!("$1");
-    /// Whether a card waits to be shown.
-    WAITING_CARD = sql::waiting_card!("");
+    /// A card is to be shown.
+    ENQUEUE_CARD = sql::enqueue_card!("$1", "");
     /// An effect is being delivered.
     LEASE = sql::lease!("$1");
     /// What a former owner was delivering when it died: it is certainly dead since now.
@@ -105,17 +107,33 @@ pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// Gives out ids of effects, each greater than the one before.
+/// Runs statements in one trip to SQLite's thread.
+pub async fn run_all(conn: &mut Conn, statements: &[Statement]) -> Result<Vec<u64>, StoreError> {
+    let (text, values) = statement::joined(statements);
+    let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), rows::bind_value);
+    let mut ended = conn.fetch_many(query);
+    let mut touched = Vec::with_capacity(statements.len());
+    while let Some(step) = ended.next().await {
+        if let Either::Left(done) = step.map_err(fault_or_conflict)? {
+            touched.push(done.rows_affected());
+        }
+    }
+    Ok(touched)
+}
+
+/// Gives out ids: of effects, each greater than the one before, and of tickets, without gaps.
 #[derive(Debug)]
 pub struct Ids {
     clock: Clock,
     last: Ulid,
+    /// The next id and number of a ticket, as far as they are known.
+    next: Option<(i64, i64)>,
 }
 
 impl Ids {
     /// Ids above every one that the outbox holds.
     pub async fn above_known(conn: &mut Conn, clock: Clock) -> Result<Self, StoreError> {
-        let row = one(conn, sqlx::query(LAST_EFFECT)).await?;
+        let row = one(conn, statement(LAST_EFFECT)).await?;
         let last = row.map(|row| rows::get::<Option<String>>(&row, "id")).transpose()?.flatten();
         let last = match last {
             Some(id) => {
@@ -123,7 +141,7 @@ impl Ids {
             }
             None => Ulid::nil(),
         };
-        Ok(Self { clock, last })
+        Ok(Self { clock, last, next: None })
     }
 
     /// The next id of an effect: of this moment, or just above the last one where the clock has not moved on.
@@ -140,25 +158,40 @@ impl Ids {
 
     /// The number that the next ticket gets.
     pub async fn next_number(&mut self, conn: &mut Conn) -> Result<i64, StoreError> {
-        counter(conn, NUMBERS).await
+        self.next(conn).await.map(|(_, number)| number)
     }
 
     /// The id that the next ticket gets.
     pub async fn next_id(&mut self, conn: &mut Conn) -> Result<TicketId, StoreError> {
-        counter(conn, IDS).await.map(TicketId)
+        self.next(conn).await.map(|(id, _)| TicketId(id))
     }
 
-    /// A ticket was opened with its id and number.
-    pub async fn take(&mut self, conn: &mut Conn, ticket: &Ticket) -> Result<(), StoreError> {
-        for (counter, taken) in [(IDS, ticket.id.0), (NUMBERS, ticket.key.number())] {
-            run(conn, sqlx::query(TAKE_COUNTER).bind(counter).bind(taken)).await?;
+    /// What writes down that a ticket was opened with its id and number.
+    pub fn take(&mut self, ticket: &Ticket) -> Vec<Statement> {
+        if let Some((id, number)) = &mut self.next {
+            (*id, *number) = ((*id).max(ticket.id.0 + 1), (*number).max(ticket.key.number() + 1));
         }
-        Ok(())
+        let taken = [(IDS, ticket.id.0), (NUMBERS, ticket.key.number())];
+        taken.map(|(counter, taken)| statement(TAKE_COUNTER).bind(counter).bind(taken)).to_vec()
+    }
+
+    /// Something was rolled back: what was taken may be free again.
+    pub const fn forget(&mut self) {
+        self.next = None;
+    }
+
+    async fn next(&mut self, conn: &mut Conn) -> Result<(i64, i64), StoreError> {
+        let next = match self.next {
+            Some(next) => next,
+            None => (counter(conn, IDS).await?, counter(conn, NUMBERS).await?),
+        };
+        self.next = Some(next);
+        Ok(next)
     }
 }
 
 async fn counter(conn: &mut Conn, counter: &'static str) -> Result<i64, StoreError> {
-    let row = one(conn, sqlx::query(COUNTER).bind(counter)).await?;
+    let row = one(conn, statement(COUNTER).bind(counter)).await?;
     rows::get(&row.ok_or_else(|| StoreError::Corrupt(format!("the counter {counter} is missing")))?, "value")
 }
 
@@ -173,7 +206,7 @@ mod tests {
     #[test]
     fn ids_grow_though_the_clock_stands_still_or_is_behind() {
         let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 0.0);
-        let mut ids = Ids { clock: clock.clone(), last: Ulid::from_parts(1_000, u128::MAX) };
+        let mut ids = Ids { clock: clock.clone(), last: Ulid::from_parts(1_000, u128::MAX), next: None };
         let mut last = EffectId(ids.last.to_string());
         for step in 0..2_000 {
             if step == 1_000 {

@@ -28,12 +28,12 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Sqlite};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 
 use self::dialect::{Ids, fault};
 pub use self::open::OpenError;
 use self::open::Owner;
 use self::writer::{Done, Job, Task, Writer};
+use super::statement::statement;
 use super::{
     Claim, Counts, DeadEvent, FailedEffect, Position, Queued, Settled, Settlement, Store, StoreError, TAKE_OVER_PAUSE,
     Work, WorkerId,
@@ -61,7 +61,7 @@ pub struct SqliteStore {
     jobs: Option<mpsc::Sender<Job>>,
     // Kept here too, so that who waits for a change is not told of a closed channel without end.
     changed: watch::Sender<u64>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    writer: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl SqliteStore {
@@ -99,7 +99,7 @@ impl SqliteStore {
         open::migrate(path, &mut conn).await?;
         // The former owner is certainly dead, so that only its last calls have to end.
         let ended_ms = dialect::now_ms() - i64::try_from(TAKE_OVER_PAUSE.as_millis()).unwrap_or_default();
-        let recover = sqlx::query(dialect::RECOVER).bind(ended_ms);
+        let recover = statement(dialect::RECOVER).bind(ended_ms);
         let unsure = record::run(&mut conn, recover).await.map_err(failed)?;
         if unsure > 0 {
             tracing::info!(effects = unsure, "a former owner left deliveries whose end is not known");
@@ -107,7 +107,8 @@ impl SqliteStore {
         let ids = Ids::above_known(&mut conn, clock).await.map_err(failed)?;
         let changed = watch::Sender::new(0);
         let (jobs, asked) = mpsc::channel(WAITING_JOBS);
-        let writer = tokio::spawn(Writer::new(conn, options, ids, changed.clone(), owner).run(asked));
+        let writer = Writer::new(conn, options, ids, changed.clone(), owner);
+        let writer = writer.begin(asked).map_err(|error| OpenError::io(path, &error))?;
         let writer = Mutex::new(Some(writer));
         Ok(Arc::new(Self { readers: readers(path), jobs: Some(jobs), changed, writer }))
     }
@@ -310,9 +311,9 @@ impl Store for SqliteStore {
         // Closed before, by us or another caller: then there is nothing to finish.
         let _ = self.ask(Task::Close).await;
         if let Some(writer) = self.writer.lock().await.take()
-            && let Err(error) = writer.await
+            && writer.await.is_err()
         {
-            tracing::error!(%error, "the database's writer did not end well");
+            tracing::error!("the database's writer did not end well");
         }
     }
 }

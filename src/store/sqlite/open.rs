@@ -15,6 +15,8 @@ use crate::store::StoreError;
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 
+/// How many statements the writing connection keeps ready: works send theirs together, in some hundred combinations.
+const STATEMENTS: usize = 500;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// What every SQLite file begins with: <https://www.sqlite.org/fileformat.html>.
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -60,7 +62,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    fn io(path: &Path, error: &io::Error) -> Self {
+    pub(super) fn io(path: &Path, error: &io::Error) -> Self {
         Self::Io { path: path.to_owned(), what: error.to_string() }
     }
 
@@ -96,7 +98,11 @@ impl Owner {
 /// How the writing connection is opened.
 pub fn writing(path: &Path) -> SqliteConnectOptions {
     // Overwrites what is deleted, so that deleted words do not stay behind in the file.
-    reading(path).read_only(false).journal_mode(SqliteJournalMode::Wal).pragma("secure_delete", "ON")
+    reading(path)
+        .read_only(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        .pragma("secure_delete", "ON")
+        .statement_cache_capacity(STATEMENTS)
 }
 
 /// How a connection that only reads is opened.

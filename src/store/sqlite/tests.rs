@@ -14,8 +14,8 @@ use crate::store::sql;
 const ALONG_AN_INDEX: &[(&str, &[&str])] = &[
     ("COUNTS", &["INDEX", "CONSTANT ROW"]),
     ("TOTAL", &["INDEX"]),
+    ("ENQUEUE_CARD", &["CONSTANT ROW"]),
     ("DUE", &["INDEX effects_pending"]),
-    ("NEXT_DUE", &["INDEX effects_pending"]),
     ("RECOVER", &["INDEX effects_leased"]),
     ("DEAD_EVENTS", &["INDEX dead_events_by_age"]),
     ("LIVE_THREADS", &["INDEX tickets_not_closed"]),
