@@ -6,6 +6,25 @@
 
 mod check;
 mod raw;
+/// Which of two variables wins that mean the same setting, or a section and a setting in it, would be chance.
+fn unambiguous(environment: &HashMap<String, String>) -> Result<(), ConfigErrors> {
+    let mut names: Vec<(String, &str)> = environment
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, _)| (name.to_ascii_uppercase(), name.as_str()))
+        .filter(|(name, _)| name.starts_with("DESKBELL__"))
+        .collect();
+    names.sort();
+    for (index, (upper, name)) in names.iter().enumerate() {
+        let within = format!("{upper}__");
+        let is_other = |(other, _): &&(String, &str)| other == upper || other.starts_with(&within);
+        if let Some((_, other)) = names[index + 1..].iter().find(is_other) {
+            return Err(ConfigErrors::one(format!("{name} and {other} in the environment contradict each other.")));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -235,11 +254,13 @@ impl Config {
         text: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigErrors> {
+        let environment: HashMap<String, String> = environment.into_iter().collect();
+        unambiguous(&environment)?;
         let environment = Environment::with_prefix("DESKBELL")
             .prefix_separator("__")
             .separator("__")
             .ignore_empty(true)
-            .source(Some(environment.into_iter().collect::<HashMap<_, _>>()));
+            .source(Some(environment));
         let sources = config::Config::builder().add_source(File::from_str(text, FileFormat::Toml));
         let table = sources
             .add_source(environment)

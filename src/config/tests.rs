@@ -122,6 +122,12 @@ fn everything_wrong_is_said_at_once_by_its_name() {
     assert!(problems("", &[("DESKBELL__NOWHERE", "1")]).contains("[nowhere]"));
     assert!(problems("", &[("DESKBELL__SLACK", "1")]).contains("slack is a section"));
     assert!(problems("", &[("DESKBELL__PEOPLE", "1")]).contains("[[people]]"));
+    // Which of them won would be chance.
+    for other in ["DESKBELL__DESK", "deskbell__desk__key_prefix"] {
+        let two = [("DESKBELL__DESK__KEY_PREFIX", "IT"), (other, "HR")];
+        assert!(problems("", &two).contains("contradict each other"), "{other}");
+        assert!(load("", &[two[0], (other, "")]).is_ok(), "what is empty says nothing");
+    }
 }
 
 #[test]

@@ -121,6 +121,19 @@ impl Message {
 }
 
 impl Line {
+    /// Its pieces, with neighbouring quotations as one: two that are harmless apart may not be so together.
+    #[must_use]
+    pub fn joined(&self) -> Vec<Span> {
+        let mut joined: Vec<Span> = Vec::with_capacity(self.0.len());
+        for span in &self.0 {
+            match (joined.last_mut(), span) {
+                (Some(Span::Quoted(words)), Span::Quoted(more)) => words.push_str(more),
+                _ => joined.push(span.clone()),
+            }
+        }
+        joined
+    }
+
     /// A line of the bot's own words.
     #[must_use]
     pub fn said(text: impl Into<String>) -> Self {

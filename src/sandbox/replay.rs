@@ -27,6 +27,9 @@ const CHANNEL: &str = "general";
 /// Which share of the tickets an agent takes up.
 const WORKED: f64 = 0.3;
 
+/// The last day that a transcript may reach: a hundred years, which every clock here can show.
+const LAST_DAY: i64 = 36_500;
+
 /// One message of a transcript.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Line {
@@ -141,15 +144,26 @@ pub struct Replay<'a> {
 /// If the file cannot be read, or a line of it not understood.
 pub fn read(path: &Path) -> anyhow::Result<Vec<Line>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(&text).with_context(|| path.display().to_string())
+}
+
+/// Reads the text of a transcript, one message a line.
+///
+/// # Errors
+/// If a line of it is not understood.
+pub fn parse(text: &str) -> anyhow::Result<Vec<Line>> {
     let mut lines = Vec::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let line: Line = serde_json::from_str(line)
-            .with_context(|| format!("{}, line {}: not a message of a transcript", path.display(), number + 1))?;
+            .with_context(|| format!("line {}: not a message of a transcript", number + 1))?;
         if line.n != lines.len() {
-            bail!("{}, line {}: messages must be numbered from 0, in order", path.display(), number + 1);
+            bail!("line {}: messages must be numbered from 0, in order", number + 1);
+        }
+        if !(0..=LAST_DAY).contains(&line.day) || !(0..1440).contains(&line.minute) {
+            bail!("line {}: days count from 0 to {LAST_DAY}, minutes from 0 to 1439", number + 1);
         }
         if line.replies_to.iter().any(|answered| *answered >= line.n) {
-            bail!("{}, line {}: a message can only answer earlier ones", path.display(), number + 1);
+            bail!("line {}: a message can only answer earlier ones", number + 1);
         }
         lines.push(line);
     }

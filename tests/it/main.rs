@@ -10,6 +10,7 @@ mod metrics;
 mod permissions;
 mod privacy;
 mod program;
+mod properties;
 mod redelivery;
 mod replay;
 mod rules;

@@ -182,3 +182,16 @@ fn says_nothing(text: &str) -> bool {
         && words.iter().all(|word| of(thanks, word) || of(with_thanks, word) || of(hello, word));
     words.is_empty() || greets || gives_thanks
 }
+
+#[test]
+fn a_transcript_beyond_all_time_is_refused() {
+    let line = |day: i64, minute: i64| {
+        format!(r#"{{"n":0,"day":{day},"minute":{minute},"who":"p001","text":"x","replies_to":[],"starts":true}}"#)
+    };
+    for (day, minute) in [(i64::MAX, 0), (9_000_000_000_000, 0), (-1, 0), (0, 1_440), (0, -1)] {
+        let refused = replay::parse(&line(day, minute)).expect_err("no such moment");
+        assert!(refused.to_string().contains("line 1: days count from 0"), "{refused}");
+    }
+    let last = replay::parse(&line(36_500, 1_439)).expect("a transcript");
+    assert_eq!(replay::times(&last, jiff::Timestamp::from_second(1_700_000_000).expect("a moment")).len(), 1);
+}

@@ -46,12 +46,22 @@ pub(super) fn edited(facts: &Facts, said: &Said, at: Timestamp) -> Decision {
         let reworded = facts.opening.as_ref().is_some_and(|opening| opening.text != said.text);
         return if reworded || (facts.opening.is_none() && !facts.known_as_posted) {
             let fresh = Facts { opening: None, ..facts.clone() };
-            posted(&fresh, said)
+            let mut decision = posted(&fresh, said);
+            for change in &mut decision.changes {
+                // An earlier edit may come later.
+                if let Change::Record(record) = change
+                    && record.message.as_ref() == Some(&said.message)
+                {
+                    record.edited_at = Some(at);
+                }
+            }
+            decision
         } else {
             draft.end(Outcome::Ignored)
         };
     };
-    if record.text == words || record.deleted_at.is_some() {
+    let is_outdated = record.edited_at.is_some_and(|newer| newer > at);
+    if record.text == words || record.deleted_at.is_some() || is_outdated {
         return draft.end(Outcome::Ignored);
     }
     draft.change(Change::Rewrite { message: said.message.clone(), text: words.clone(), at });

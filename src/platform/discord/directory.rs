@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serenity::model::channel::{ChannelType, GuildChannel, PartialChannel};
+use serenity::model::event::Event;
 use serenity::model::guild::{Guild, Role};
 use serenity::model::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
 
@@ -127,6 +128,24 @@ impl Directory {
     /// Takes in a channel or thread.
     pub(super) fn take_channel(&self, channel: &GuildChannel) {
         self.write().take(channel, channel.guild_id);
+    }
+
+    /// Takes in what the gateway tells of roles, channels and threads.
+    pub(super) fn take(&self, event: &Event) {
+        match event {
+            Event::GuildDelete(event) if !event.guild.unavailable => self.forget_guild(event.guild.id),
+            Event::GuildRoleCreate(event) => self.take_role(&event.role),
+            Event::GuildRoleUpdate(event) => self.take_role(&event.role),
+            Event::GuildRoleDelete(event) => self.forget_role(event.guild_id, event.role_id),
+            Event::ChannelCreate(event) => self.take_channel(&event.channel),
+            Event::ChannelUpdate(event) => self.take_channel(&event.channel),
+            Event::ChannelDelete(event) => self.forget_channel(event.channel.id),
+            Event::ThreadCreate(event) => self.take_channel(&event.thread),
+            Event::ThreadUpdate(event) => self.take_channel(&event.thread),
+            Event::ThreadDelete(event) => self.forget_channel(event.thread.id),
+            Event::ThreadListSync(event) => event.threads.iter().for_each(|it| self.take_channel(it)),
+            _ => {}
+        }
     }
 
     /// Takes in a channel as an interaction tells of it.

@@ -354,17 +354,6 @@ impl Pump {
                 self.register_commands(event.guild.id);
                 return false;
             }
-            GatewayEvent::GuildDelete(event) if !event.guild.unavailable => directory.forget_guild(event.guild.id),
-            GatewayEvent::GuildRoleCreate(event) => directory.take_role(&event.role),
-            GatewayEvent::GuildRoleUpdate(event) => directory.take_role(&event.role),
-            GatewayEvent::GuildRoleDelete(event) => directory.forget_role(event.guild_id, event.role_id),
-            GatewayEvent::ChannelCreate(event) => directory.take_channel(&event.channel),
-            GatewayEvent::ChannelUpdate(event) => directory.take_channel(&event.channel),
-            GatewayEvent::ChannelDelete(event) => directory.forget_channel(event.channel.id),
-            GatewayEvent::ThreadCreate(event) => directory.take_channel(&event.thread),
-            GatewayEvent::ThreadUpdate(event) => directory.take_channel(&event.thread),
-            GatewayEvent::ThreadDelete(event) => directory.forget_channel(event.thread.id),
-            GatewayEvent::ThreadListSync(event) => event.threads.iter().for_each(|it| directory.take_channel(it)),
             GatewayEvent::MessageCreate(event) if self.shared.serves(event.message.guild_id) => {
                 let message = &event.message;
                 directory.saw(message.channel_id, message.guild_id, message.id);
@@ -398,7 +387,7 @@ impl Pump {
                 });
                 return false;
             }
-            _ => {}
+            _ => directory.take(event),
         }
         true
     }
@@ -467,11 +456,7 @@ impl Worker {
     async fn edited(&self, update: MessageUpdateEvent) {
         let (guild, channel, id) = (update.guild_id, update.channel_id, update.id);
         let message = if update.author.is_some() {
-            let mut message = Message::default();
-            update.apply_to_message(&mut message);
-            message.guild_id = guild;
-            message.member = update.member.flatten();
-            Some(message)
+            Some(inbound::whole(update))
         } else {
             let route = Route::ChannelMessage { channel_id: channel, message_id: id };
             self.ask(route, &[]).await.and_then(|message| lenient(message, guild))

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use regex::{Captures, Regex};
 use serde_json::Value;
 use serenity::model::channel::{Message, MessageReferenceKind, MessageType};
+use serenity::model::event::MessageUpdateEvent;
 use serenity::model::guild::{Member, PartialMember};
 use serenity::model::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
 use serenity::model::user::User;
@@ -212,6 +213,15 @@ pub(super) fn lenient(mut message: Value, guild: Option<GuildId>) -> Option<Mess
     let mut message: Message = serde_json::from_value(message).ok()?;
     message.guild_id = guild;
     Some(message)
+}
+
+/// The message that an update holds whole.
+pub(super) fn whole(update: MessageUpdateEvent) -> Message {
+    let mut message = Message::default();
+    update.apply_to_message(&mut message);
+    message.guild_id = update.guild_id;
+    message.member = update.member.flatten();
+    message
 }
 
 /// When a snowflake was made.

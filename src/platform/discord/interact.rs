@@ -17,7 +17,7 @@ use serenity::model::channel::PartialChannel;
 use serenity::model::id::{ChannelId, GuildId, InteractionId};
 use tokio::time::{sleep, timeout};
 
-use super::inbound::time_of;
+use super::inbound::{Reader, time_of};
 use super::outbound::{Deferred, Handle};
 use super::rest::RestError;
 use super::{Shared, directory, render};
@@ -57,13 +57,11 @@ pub(super) async fn take(shared: &Shared, intake: &Intake, interaction: Interact
 }
 
 async fn take_component(shared: &Shared, intake: &Intake, pressed: &ComponentInteraction) {
-    let place = place(shared, pressed.guild_id, pressed.channel_id, pressed.channel.as_ref());
-    let actor = shared.reader().actor(&pressed.user, pressed.guild_id, pressed.member.as_ref());
-    let does = pressed.data.custom_id.parse::<TicketAction>().ok();
-    if let Some(does) = &does
+    let what = used(&shared.reader(), pressed);
+    if let Some(does) = &what.does
         && let Some(kind) = does.action.opens()
     {
-        let form = intake.form(&FormRef { kind, ticket: does.ticket.clone() }, &actor).await;
+        let form = intake.form(&FormRef { kind, ticket: does.ticket.clone() }, &what.actor).await;
         let answer = json!({ "type": MODAL, "data": modal(&form) });
         first_answer(shared, pressed.id, &pressed.token, &answer).await;
         return;
@@ -79,8 +77,7 @@ async fn take_component(shared: &Shared, intake: &Intake, pressed: &ComponentInt
         user: pressed.user.id,
         channel: pressed.channel_id,
     };
-    let choice = choice(shared, pressed);
-    let what = EventKind::ActionTaken(ActionTaken { actor, place, does, choice, reply: reply(&handle) });
+    let what = EventKind::ActionTaken(ActionTaken { reply: reply(&handle), ..what });
     settle(shared, intake, what, &handle).await;
 }
 
@@ -97,14 +94,8 @@ async fn take_command(shared: &Shared, intake: &Intake, given: &CommandInteracti
         user: given.user.id,
         channel: given.channel_id,
     };
-    let place = place(shared, given.guild_id, given.channel_id, given.channel.as_ref());
-    let actor = shared.reader().actor(&given.user, given.guild_id, given.member.as_deref());
-    let (words, mentions) = words(&given.data.options, |user| {
-        let resolved = &given.data.resolved;
-        let user = resolved.users.get(&user)?;
-        Some(shared.reader().remembered(user, given.guild_id, resolved.members.get(&user.id)))
-    });
-    let what = EventKind::CommandGiven(CommandGiven { actor, place, words, mentions, reply: reply(&handle) });
+    let what = said(&shared.reader(), given);
+    let what = EventKind::CommandGiven(CommandGiven { reply: reply(&handle), ..what });
     settle(shared, intake, what, &handle).await;
 }
 
@@ -125,20 +116,49 @@ async fn take_modal(shared: &Shared, intake: &Intake, sent: &ModalInteraction) {
         user: sent.user.id,
         channel: sent.channel_id,
     };
+    let what = filled_in(&shared.reader(), sent);
+    let what = EventKind::FormSubmitted(FormSubmitted { reply: reply(&handle), ..what });
+    settle(shared, intake, what, &handle).await;
+}
+
+/// What a button or menu says; the reply is added once there is one.
+pub(super) fn used(reader: &Reader<'_>, pressed: &ComponentInteraction) -> ActionTaken {
+    ActionTaken {
+        place: place(reader, pressed.guild_id, pressed.channel_id, pressed.channel.as_ref()),
+        actor: reader.actor(&pressed.user, pressed.guild_id, pressed.member.as_ref()),
+        does: pressed.data.custom_id.parse::<TicketAction>().ok(),
+        choice: choice(reader, pressed),
+        reply: no_reply(),
+    }
+}
+
+/// What a command says; the reply is added once there is one.
+pub(super) fn said(reader: &Reader<'_>, given: &CommandInteraction) -> CommandGiven {
+    let place = place(reader, given.guild_id, given.channel_id, given.channel.as_ref());
+    let actor = reader.actor(&given.user, given.guild_id, given.member.as_deref());
+    let (words, mentions) = words(&given.data.options, |user| {
+        let resolved = &given.data.resolved;
+        let user = resolved.users.get(&user)?;
+        Some(reader.remembered(user, given.guild_id, resolved.members.get(&user.id)))
+    });
+    CommandGiven { actor, place, words, mentions, reply: no_reply() }
+}
+
+/// What a form says; the reply is added once there is one.
+pub(super) fn filled_in(reader: &Reader<'_>, sent: &ModalInteraction) -> FormSubmitted {
     let mut values = Values::new();
     for component in sent.data.components.iter().flat_map(|row| &row.components) {
         if let ActionRowComponent::InputText(input) = component {
             values.insert(input.custom_id.clone(), input.value.clone().unwrap_or_default());
         }
     }
-    let what = EventKind::FormSubmitted(FormSubmitted {
-        actor: shared.reader().actor(&sent.user, sent.guild_id, sent.member.as_ref()),
-        place: Some(place(shared, sent.guild_id, sent.channel_id, sent.channel.as_ref())),
+    FormSubmitted {
+        actor: reader.actor(&sent.user, sent.guild_id, sent.member.as_ref()),
+        place: Some(place(reader, sent.guild_id, sent.channel_id, sent.channel.as_ref())),
         form: sent.data.custom_id.parse().ok(),
         values,
-        reply: reply(&handle),
-    });
-    settle(shared, intake, what, &handle).await;
+        reply: no_reply(),
+    }
 }
 
 /// Sends the first answer. `false`: it came too late, and the person was told by Discord that nothing was done.
@@ -191,24 +211,28 @@ fn reply(handle: &Handle) -> ReplyHandle {
     ReplyHandle(json!(handle).to_string())
 }
 
-fn place(shared: &Shared, guild: Option<GuildId>, channel: ChannelId, told: Option<&PartialChannel>) -> Place {
+const fn no_reply() -> ReplyHandle {
+    ReplyHandle(String::new())
+}
+
+fn place(reader: &Reader<'_>, guild: Option<GuildId>, channel: ChannelId, told: Option<&PartialChannel>) -> Place {
     if let Some(told) = told.filter(|told| told.id == channel && guild.is_some()) {
-        shared.directory.take_partial(told, guild);
+        reader.directory.take_partial(told, guild);
     }
-    shared.directory.place(guild, channel).unwrap_or_else(|| Place {
+    reader.directory.place(guild, channel).unwrap_or_else(|| Place {
         tenant: directory::tenant(guild),
         at: Conversation::Channel { channel: channel.to_string() },
     })
 }
 
-fn choice(shared: &Shared, pressed: &ComponentInteraction) -> Option<Choice> {
+fn choice(reader: &Reader<'_>, pressed: &ComponentInteraction) -> Option<Choice> {
     match &pressed.data.kind {
         ComponentInteractionDataKind::StringSelect { values } => values.first().cloned().map(Choice::Value),
         ComponentInteractionDataKind::UserSelect { values } => {
             let resolved = &pressed.data.resolved;
             let user = resolved.users.get(values.first()?)?;
             let member = resolved.members.get(&user.id);
-            Some(Choice::Person(shared.reader().remembered(user, pressed.guild_id, member)))
+            Some(Choice::Person(reader.remembered(user, pressed.guild_id, member)))
         }
         _ => None,
     }

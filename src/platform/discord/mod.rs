@@ -18,6 +18,8 @@ mod inbound;
 mod interact;
 mod manifest;
 mod outbound;
+#[doc(hidden)]
+pub mod parsers;
 mod render;
 mod rest;
 mod roster;

@@ -64,7 +64,7 @@ pub(super) fn message(message: &Message, effect: &EffectId) -> Rendered {
         if at > 0 {
             text.push('\n');
         }
-        for span in &line.0 {
+        for span in &line.joined() {
             push_span(&mut text, span, &mut pings);
         }
     }
@@ -137,12 +137,7 @@ fn push_span(text: &mut String, span: &Span, pings: &mut Vec<String>) {
             push_own(text, words);
             text.push_str("**");
         }
-        Span::Quoted(words) => {
-            if text.ends_with(['@', '<', ']']) {
-                text.push(ZERO_WIDTH);
-            }
-            text.push_str(&quoted(words));
-        }
+        Span::Quoted(words) => push_quoted(text, words),
         Span::Ping(person) => {
             let is_id = !person.id.is_empty() && person.id.bytes().all(|byte| byte.is_ascii_digit());
             if person.platform == PlatformName::Discord && is_id {
@@ -165,9 +160,16 @@ fn push_span(text: &mut String, span: &Span, pings: &mut Vec<String>) {
             text.push_str(&format!("<#{}>", place.channel()));
         }
         // A label may be the name that people gave to a channel.
-        Span::In { label, .. } => text.push_str(&quoted(label)),
+        Span::In { label, .. } => push_quoted(text, label),
         Span::Ago(then) => text.push_str(&format!("<t:{}:R>", then.as_second())),
     }
+}
+
+fn push_quoted(text: &mut String, words: &str) {
+    if text.ends_with(['@', '<', ']']) {
+        text.push(ZERO_WIDTH);
+    }
+    text.push_str(&quoted(words));
 }
 
 fn push_own(text: &mut String, words: &str) {
@@ -287,7 +289,7 @@ fn component(control: &Control, index: usize, effect: &EffectId) -> Option<Value
                 Style::Plain => 2,
                 Style::Danger => 4,
             };
-            let label = shortened(label, limits::BUTTON_CHARS);
+            let label = filled(label, limits::BUTTON_CHARS);
             Some(json!({ "type": 2, "style": style, "label": label, "custom_id": custom_id }))
         }
         Control::Choice { options, .. } if options.is_empty() => None,
@@ -296,7 +298,7 @@ fn component(control: &Control, index: usize, effect: &EffectId) -> Option<Value
                 .iter()
                 .take(limits::OPTIONS)
                 .map(|(label, value)| {
-                    json!({ "label": shortened(label, OPTION_CHARS), "value": shortened(value, OPTION_CHARS) })
+                    json!({ "label": filled(label, OPTION_CHARS), "value": shortened(value, OPTION_CHARS) })
                 })
                 .collect();
             let placeholder = shortened(label, PLACEHOLDER_CHARS);
@@ -307,6 +309,11 @@ fn component(control: &Control, index: usize, effect: &EffectId) -> Option<Value
             Some(json!({ "type": 5, "custom_id": custom_id, "placeholder": placeholder }))
         }
     }
+}
+
+/// A label: Discord takes no message with a blank one.
+fn filled(label: &str, most: usize) -> String {
+    if label.trim().is_empty() { "…".to_owned() } else { shortened(label, most) }
 }
 
 /// At most so many characters, the last an ellipsis where something was cut.
@@ -404,6 +411,26 @@ mod tests {
             let squeezed = |text: &str| text.split_whitespace().collect::<String>();
             prop_assert_eq!(squeezed(&parts.concat()), squeezed(&whole));
         }
+    }
+
+    #[test]
+    fn quotations_side_by_side_wake_nothing_together() {
+        let quoted = |words: &str| Span::Quoted(words.to_owned());
+        for (one, other) in [("@every", "one"), ("<a", ":x:1>"), ("<", "@1>"), ("[x]", "(https://evil.example)")] {
+            let rendered = message(&Message::new([Line(vec![quoted(one), quoted(other)])]), &effect());
+            assert!(!LIVE.is_match(&rendered.parts[0]), "{:?}", rendered.parts);
+        }
+    }
+
+    #[test]
+    fn a_blank_label_is_not_sent() {
+        let key = TicketKey::new("IT", 7);
+        let does = crate::domain::action::TicketAction { action: Action::BelongsTo, ticket: key.clone() };
+        let options = vec![(" \n".to_owned(), "IT-8".to_owned())];
+        let menu = Control::Choice { label: "Belongs to…".to_owned(), does, options };
+        let rendered = message(&Message::said("x").with([Control::button("", Action::Take, &key), menu]), &effect());
+        assert_eq!(rendered.components[0]["components"][0]["label"], "…");
+        assert_eq!(rendered.components[1]["components"][0]["options"][0]["label"], "…");
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Door {
 }
 
 /// Whether the request is from Slack and from now.
-fn is_signed(secret: &SecretString, headers: &HeaderMap, body: &[u8], clock: &Clock) -> bool {
+pub(super) fn is_signed(secret: &SecretString, headers: &HeaderMap, body: &[u8], clock: &Clock) -> bool {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let (Some(stamp), Some(signature)) = (header("x-slack-request-timestamp"), header("x-slack-signature")) else {
         return false;
@@ -101,7 +101,8 @@ fn is_signed(secret: &SecretString, headers: &HeaderMap, body: &[u8], clock: &Cl
     mac.verify_slice(&signature).is_ok() && clock.now().as_second().abs_diff(sent) <= limits::SIGNATURE_WINDOW.as_secs()
 }
 
-fn form(body: &[u8]) -> Map<String, Value> {
+/// The fields of a form as Slack sends it.
+pub(super) fn form(body: &[u8]) -> Map<String, Value> {
     url::form_urlencoded::parse(body)
         .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
         .collect()

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Workspace;
+use super::directory::{Asked, Names};
 use super::words::{self, SOMEONE};
 use crate::domain::event::{DedupeKey, Event, EventKind, File, Said};
 use crate::domain::ids::{Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant};
@@ -59,6 +60,77 @@ pub(super) enum News {
     },
 }
 
+impl Me {
+    /// The message `ts` in `channel`.
+    pub(super) fn message_ref(&self, channel: &str, ts: &str) -> MessageRef {
+        MessageRef { tenant: self.tenant.clone(), channel: channel.to_owned(), id: ts.to_owned() }
+    }
+
+    /// A place by Slack's ids.
+    pub(super) fn place(&self, channel: &str, thread: Option<&str>, is_direct: bool) -> Place {
+        let channel = channel.to_owned();
+        let at = match thread {
+            _ if is_direct => Conversation::Direct { channel },
+            Some(root) => Conversation::Thread { channel, root: root.to_owned() },
+            None => Conversation::Channel { channel },
+        };
+        Place { tenant: self.tenant.clone(), at }
+    }
+
+    /// Whose names are needed to read a message.
+    pub(super) fn asked(&self, heard: &Heard) -> Asked {
+        let mut asked = words::asked(&heard.raw, &self.user);
+        asked.people.push(heard.author.clone());
+        asked
+    }
+
+    /// A message in plain words, with these names.
+    pub(super) fn said(&self, heard: &Heard, names: &Names) -> Option<Said> {
+        let words = words::read(&heard.raw, &self.user, names);
+        let name = names.people.get(&heard.author).cloned().or_else(|| heard.author_name.clone());
+        let message = self.message_ref(&heard.channel, &heard.ts);
+        let reply_to = match &heard.thread {
+            Some(root) if heard.is_direct => Some(self.message_ref(&heard.channel, root)),
+            _ => None,
+        };
+        Some(Said {
+            author: person(&heard.author, name),
+            place: self.place(&heard.channel, heard.thread.as_deref(), heard.is_direct),
+            message,
+            at: time(&heard.ts)?,
+            text: words.text,
+            mentions: words.mentions,
+            mentions_bot: words.mentions_bot,
+            reply_to,
+            files: heard.files.clone(),
+        })
+    }
+
+    /// What became of a message as an event, with these names.
+    pub(super) fn event(&self, news: &News, names: &Names) -> Option<Event> {
+        match news {
+            News::Posted(heard) => {
+                let said = self.said(heard, names)?;
+                Some(Event {
+                    key: DedupeKey::message(&said.message),
+                    at: said.at,
+                    what: EventKind::MessagePosted(said),
+                })
+            }
+            News::Edited(heard, edited) => {
+                let said = self.said(heard, names)?;
+                let at = time(edited).unwrap_or(said.at);
+                Some(Event { key: DedupeKey::edit(&said.message, edited), at, what: EventKind::MessageEdited(said) })
+            }
+            News::Deleted { channel, ts, at } => {
+                let message = self.message_ref(channel, ts);
+                let at = time(at).or_else(|| time(ts))?;
+                Some(Event { key: DedupeKey::deletion(&message), at, what: EventKind::MessageDeleted { message } })
+            }
+        }
+    }
+}
+
 impl Workspace {
     /// Handles one payload of the Events API. `Ok` means that Slack may be told that it was received.
     pub(super) async fn hear(&self, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
@@ -98,71 +170,33 @@ impl Workspace {
 
     /// A message in plain words, with names.
     pub(super) async fn said(&self, heard: &Heard) -> Option<Said> {
-        let mut asked = words::asked(&heard.raw, &self.me.user);
-        asked.people.push(heard.author.clone());
-        let names = self.directory.names(&asked).await;
-        let words = words::read(&heard.raw, &self.me.user, &names);
-        let name = names.people.get(&heard.author).cloned().or_else(|| heard.author_name.clone());
-        let message = self.message_ref(&heard.channel, &heard.ts);
-        let reply_to = match &heard.thread {
-            Some(root) if heard.is_direct => Some(self.message_ref(&heard.channel, root)),
-            _ => None,
-        };
-        Some(Said {
-            author: person(&heard.author, name),
-            place: self.place(&heard.channel, heard.thread.as_deref(), heard.is_direct),
-            message,
-            at: time(&heard.ts)?,
-            text: words.text,
-            mentions: words.mentions,
-            mentions_bot: words.mentions_bot,
-            reply_to,
-            files: heard.files.clone(),
-        })
+        let names = self.directory.names(&self.me.asked(heard)).await;
+        self.me.said(heard, &names)
     }
 
     /// The message `ts` in `channel`.
     pub(super) fn message_ref(&self, channel: &str, ts: &str) -> MessageRef {
-        MessageRef { tenant: self.me.tenant.clone(), channel: channel.to_owned(), id: ts.to_owned() }
+        self.me.message_ref(channel, ts)
     }
 
     /// A place by Slack's ids.
     pub(super) fn place(&self, channel: &str, thread: Option<&str>, is_direct: bool) -> Place {
-        let channel = channel.to_owned();
-        let at = match thread {
-            _ if is_direct => Conversation::Direct { channel },
-            Some(root) => Conversation::Thread { channel, root: root.to_owned() },
-            None => Conversation::Channel { channel },
-        };
-        Place { tenant: self.me.tenant.clone(), at }
+        self.me.place(channel, thread, is_direct)
     }
 
     async fn tell(&self, news: News) -> Option<Event> {
-        match news {
-            News::Posted(heard) => {
-                if heard.is_direct {
-                    self.directory.learn_direct(&heard.author, &heard.channel);
-                } else if let Some(root) = &heard.thread {
-                    self.directory.learn_thread(&heard.channel, root);
-                }
-                let said = self.said(&heard).await?;
-                Some(Event {
-                    key: DedupeKey::message(&said.message),
-                    at: said.at,
-                    what: EventKind::MessagePosted(said),
-                })
-            }
-            News::Edited(heard, edited) => {
-                let said = self.said(&heard).await?;
-                let at = time(&edited).unwrap_or(said.at);
-                Some(Event { key: DedupeKey::edit(&said.message, &edited), at, what: EventKind::MessageEdited(said) })
-            }
-            News::Deleted { channel, ts, at } => {
-                let message = self.message_ref(&channel, &ts);
-                let at = time(&at).or_else(|| time(&ts))?;
-                Some(Event { key: DedupeKey::deletion(&message), at, what: EventKind::MessageDeleted { message } })
+        if let News::Posted(heard) = &news {
+            if heard.is_direct {
+                self.directory.learn_direct(&heard.author, &heard.channel);
+            } else if let Some(root) = &heard.thread {
+                self.directory.learn_thread(&heard.channel, root);
             }
         }
+        let names = match &news {
+            News::Posted(heard) | News::Edited(heard, _) => self.directory.names(&self.me.asked(heard)).await,
+            News::Deleted { .. } => Names::default(),
+        };
+        self.me.event(&news, &names)
     }
 
     fn set_group(&self, id: &str, users: Vec<String>, intake: &Intake) {

@@ -59,14 +59,14 @@ impl Handle {
 
 /// Where a form was opened; travels with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Origin {
-    form: String,
+pub(super) struct Origin {
+    pub form: String,
     #[serde(default)]
-    channel: Option<String>,
+    pub channel: Option<String>,
     #[serde(default)]
-    thread: Option<String>,
+    pub thread: Option<String>,
     #[serde(default)]
-    direct: bool,
+    pub direct: bool,
 }
 
 impl Workspace {
@@ -193,10 +193,7 @@ impl Workspace {
         if !errors.is_empty() {
             return Ok(Some(json!({"response_action": "errors", "errors": errors})));
         }
-        let origin: Origin = match text_of(&view["private_metadata"]).map(serde_json::from_str) {
-            Some(Ok(origin)) if view["callback_id"] == CALLBACK_ID => origin,
-            _ => Origin::default(),
-        };
+        let origin = origin(view);
         let actor = self.actor(&payload["user"]).await;
         let reply = Handle {
             url: None,
@@ -232,19 +229,19 @@ impl Workspace {
 
 /// One use of a button or menu.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Click {
-    user: String,
-    channel: String,
-    message: String,
-    thread: Option<String>,
-    action_id: String,
-    action_ts: String,
-    chosen_value: Option<String>,
-    chosen_user: Option<String>,
+pub(super) struct Click {
+    pub user: String,
+    pub channel: String,
+    pub message: String,
+    pub thread: Option<String>,
+    pub action_id: String,
+    pub action_ts: String,
+    pub chosen_value: Option<String>,
+    pub chosen_user: Option<String>,
 }
 
 /// What was used; `None` for a link, and for what stands in no message.
-fn click(payload: &Value) -> Option<Click> {
+pub(super) fn click(payload: &Value) -> Option<Click> {
     let action = payload["actions"].as_array()?.first()?;
     if text_of(&action["url"]).is_some() {
         return None;
@@ -302,8 +299,16 @@ fn view(form: &Form, place: &Place) -> Value {
     })
 }
 
+/// Where a submitted form was opened; nothing of it if the form is not ours.
+pub(super) fn origin(view: &Value) -> Origin {
+    match text_of(&view["private_metadata"]).map(serde_json::from_str) {
+        Some(Ok(origin)) if view["callback_id"] == CALLBACK_ID => origin,
+        _ => Origin::default(),
+    }
+}
+
 /// What was filled in, by field.
-fn values(view: &Value) -> Values {
+pub(super) fn values(view: &Value) -> Values {
     let mut values = Values::new();
     for block in view["state"]["values"].as_object().into_iter().flat_map(Map::values) {
         for (field, entered) in block.as_object().into_iter().flatten() {
@@ -314,7 +319,7 @@ fn values(view: &Value) -> Values {
 }
 
 /// Required fields that hold nothing but white space: Slack itself asks only for a character.
-fn empty_fields(view: &Value) -> Map<String, Value> {
+pub(super) fn empty_fields(view: &Value) -> Map<String, Value> {
     let filled = values(view);
     let blocks = view["blocks"].as_array().into_iter().flatten();
     let required = blocks.filter(|block| block["type"] == "input" && block["optional"] != true);

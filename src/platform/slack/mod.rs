@@ -14,6 +14,8 @@ mod inbound;
 mod interact;
 mod manifest;
 mod outbound;
+#[doc(hidden)]
+pub mod parsers;
 mod render;
 mod socket;
 mod words;

@@ -55,7 +55,7 @@ pub fn render(message: &Message, ctx: &RenderContext) -> Rendered {
         if i > 0 {
             atoms.push("\n".to_owned());
         }
-        for span in &line.0 {
+        for span in &line.joined() {
             push_span(&mut atoms, span, ctx);
         }
     }
@@ -148,16 +148,24 @@ fn push_span(atoms: &mut Vec<String>, span: &Span, ctx: &RenderContext) {
             push_text(atoms, text);
         }
         Span::Strong(text) => atoms.push(format!("*{}*", escape(text.trim()))),
-        Span::Quoted(text) => push_text(atoms, &inert(text)),
+        Span::Quoted(text) => push_quoted(atoms, text),
         Span::Ping(person) if person.platform == PlatformName::Slack => atoms.push(format!("<@{}>", id(&person.id))),
         Span::Ping(_) => {}
         Span::Link { to, label } => atoms.push(format!("<{}|{}>", permalink(to, ctx), link_label(label))),
         Span::In { place, .. } if place.tenant == ctx.tenant && !place.is_direct() => {
             atoms.push(format!("<#{}>", id(place.channel())));
         }
-        Span::In { label, .. } => push_text(atoms, label),
+        // A label may be the name that people gave to a channel.
+        Span::In { label, .. } => push_quoted(atoms, label),
         Span::Ago(then) => atoms.push(ago(*then)),
     }
+}
+
+fn push_quoted(atoms: &mut Vec<String>, text: &str) {
+    if atoms.last().is_some_and(|before| before.ends_with('@')) {
+        atoms.push(ZERO_WIDTH_SPACE.to_string());
+    }
+    push_text(atoms, &inert(text));
 }
 
 /// Escapes, grapheme by grapheme; fences and line ends are atoms of their own.
@@ -496,6 +504,18 @@ mod tests {
             "*IT-1 &amp; co* &lt;b&gt; <@U1><#C1>#help<https://acme.slack.com/archives/C1/p1610241741000200|the   message>\
              <https://discord.com/channels/42/C1/1610241741.000200|there><!date^0^{ago}|1970-01-01 00:00 UTC>"
         );
+    }
+
+    #[test]
+    fn no_mass_mention_comes_of_quotations_side_by_side_or_of_a_channels_name() {
+        let discord = Tenant { platform: PlatformName::Discord, id: "42".to_owned() };
+        let at = crate::domain::ids::Conversation::Channel { channel: "C1".to_owned() };
+        let place = Place { tenant: discord, at };
+        let quoted = |words: &str| Span::Quoted(words.to_owned());
+        let line = Line(vec![quoted("@chan"), quoted("nel "), Span::In { place, label: "@here".to_owned() }]);
+        assert_eq!(render(&Message::new([line]), &ctx()).text, "@\u{200b}channel @\u{200b}here");
+        let line = Line(vec![Span::Said("by @".to_owned()), quoted("here")]);
+        assert_eq!(render(&Message::new([line]), &ctx()).text, "by @\u{200b}here");
     }
 
     #[test]

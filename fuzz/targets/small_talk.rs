@@ -1,0 +1,19 @@
+//! The greeting filter. Input: the names of the people mentioned, separated by commas; on the lines below, the words.
+#![no_main]
+
+use deskbell::domain::ids::{Person, PersonRef, PlatformName};
+use deskbell::domain::small_talk::{is_content, small_talk};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let (names, words) = text.split_once('\n').unwrap_or(("", text));
+    let mentions: Vec<Person> = names
+        .split(',')
+        .enumerate()
+        .map(|(index, name)| Person::new(PersonRef::new(PlatformName::Slack, format!("U{index}")), name))
+        .collect();
+    let _ = (small_talk(words, &mentions), is_content(words, &mentions));
+    assert_eq!(small_talk(&format!("{words} printer7 jams"), &[]), None, "a request is never small talk");
+    assert!(!is_content(&format!("{words} printer7 jams"), &[]));
+    assert!(!is_content(&format!("{words}?"), &mentions), "nor is a question");
+});

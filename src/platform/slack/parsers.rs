@@ -1,0 +1,116 @@
+//! The parsers of what Slack sends, with no workspace behind them: what the fuzz targets (`fuzz/`) call.
+//!
+//! Nothing is parsed here: these are the adapter's own functions, with names that are known and a bot that has no token.
+
+use std::collections::{HashMap, HashSet};
+
+use axum::http::HeaderMap;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::directory::Names;
+use super::inbound::{self, Me};
+use super::{http, interact, words};
+use crate::clock::Clock;
+use crate::domain::action::TicketAction;
+use crate::domain::event::Event;
+use crate::domain::form::{FormRef, Values};
+use crate::domain::ids::{Person, PlatformName, Tenant};
+
+/// What a button, menu or form of Slack says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Interaction {
+    /// A button or menu was used.
+    Click {
+        /// What it does, if it is one of ours.
+        does: Option<TicketAction>,
+        /// When, if Slack's time stamp is one.
+        at: Option<Timestamp>,
+        /// What was chosen, value or account.
+        choice: Option<String>,
+    },
+    /// A form was sent.
+    Form {
+        /// Which, if it is one of ours.
+        form: Option<FormRef>,
+        /// What was filled in.
+        values: Values,
+        /// Required fields that were left empty.
+        empty: Vec<String>,
+    },
+}
+
+/// Reads a body of the Events API, or a frame of Socket Mode that holds one. `None` for what is no message of a person.
+#[must_use]
+pub fn event(body: &[u8]) -> Option<Event> {
+    let body = payload(serde_json::from_slice(body).ok()?);
+    let me = me();
+    me.event(&inbound::news(&body["event"], &me)?, &names())
+}
+
+/// Reads the body of an interaction (a form field of HTTP), or a frame of Socket Mode that holds one.
+#[must_use]
+pub fn interaction(body: &[u8]) -> Option<Interaction> {
+    let payload = match serde_json::from_slice(body) {
+        Ok(frame) => payload(frame),
+        Err(_) => serde_json::from_str(http::form(body).get("payload")?.as_str()?).ok()?,
+    };
+    match payload["type"].as_str()? {
+        "block_actions" => {
+            let click = interact::click(&payload)?;
+            Some(Interaction::Click {
+                does: click.action_id.parse().ok(),
+                at: inbound::time(&click.action_ts),
+                choice: click.chosen_user.or(click.chosen_value),
+            })
+        }
+        "view_submission" => {
+            let view = &payload["view"];
+            Some(Interaction::Form {
+                form: interact::origin(view).form.parse().ok(),
+                values: interact::values(view),
+                empty: interact::empty_fields(view).into_iter().map(|(field, _)| field).collect(),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Reads the body of a slash command: the words after it, and who is mentioned in them.
+#[must_use]
+pub fn command(body: &[u8]) -> (String, Vec<Person>) {
+    let form = http::form(body);
+    let raw = form.get("text").and_then(Value::as_str).unwrap_or_default();
+    let words = words::read(raw, &me().user, &names());
+    (words.text, words.mentions)
+}
+
+/// Whether a request by HTTP is from Slack and from now.
+#[must_use]
+pub fn is_signed(secret: &str, headers: &HeaderMap, body: &[u8], now: Timestamp) -> bool {
+    http::is_signed(&SecretString::from(secret), headers, body, &Clock::starting_at(now, 0.0))
+}
+
+/// What a frame of Socket Mode holds; what is no frame stays as it is.
+fn payload(mut frame: Value) -> Value {
+    match frame.get_mut("payload") {
+        Some(payload) => payload.take(),
+        None => frame,
+    }
+}
+
+fn me() -> Me {
+    Me {
+        tenant: Tenant { platform: PlatformName::Slack, id: "T111".to_owned() },
+        team_url: "https://acme.slack.com/".to_owned(),
+        user: "UBOT".to_owned(),
+        bot: "BBOT".to_owned(),
+        heeded: HashSet::from(["B777".to_owned()]),
+    }
+}
+
+fn names() -> Names {
+    let named = |id: &str, name: &str| HashMap::from([(id.to_owned(), name.to_owned())]);
+    Names { people: named("U1", "Mia Wong"), channels: named("C1", "it-help"), groups: named("S1", "desk") }
+}

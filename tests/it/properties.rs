@@ -1,0 +1,731 @@
+//! Properties of the core over chance: whatever happens, however often and late it is told, one fact has one outcome, the
+//! audit covers the state, and the outbox keeps its order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use deskbell::clock::Clock;
+use deskbell::domain::action::{Action, TicketAction};
+use deskbell::domain::decision::Outcome;
+use deskbell::domain::effect::{Awaited, Undeliverable};
+use deskbell::domain::event::{
+    ActionTaken, Choice, CommandGiven, DedupeKey, DeliverySettled, Event, EventKind, FormSubmitted, ReplyHandle, Said,
+};
+use deskbell::domain::form::{FormKind, FormRef};
+use deskbell::domain::ids::{Conversation, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant};
+use deskbell::domain::permission::{Principal, Roster};
+use deskbell::domain::record::{AuditEntry, Record};
+use deskbell::domain::rules::Rules;
+use deskbell::domain::text;
+use deskbell::domain::ticket::Ticket;
+use deskbell::intake::Intake;
+use deskbell::store::sqlite::SqliteStore;
+use deskbell::store::{Counts, Store};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use self::outbox::{End, Outbox};
+
+/// Two requesters and two agents.
+const PEOPLE: [&str; 4] = ["U1", "U2", "U8", "U9"];
+const FORMS: [FormKind; 5] =
+    [FormKind::Details, FormKind::NewRequest, FormKind::Reply, FormKind::Pending, FormKind::Resolve];
+const WORDS: [&str; 8] = [
+    "the printer jams",
+    "the printer on floor 3 jams again and the light blinks",
+    "hi all",
+    "thanks, works now",
+    "claim",
+    "resolve it was the cable",
+    "help",
+    "my badge opens no door",
+];
+
+/// What somebody does next. Numbers choose among what is there at that moment.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Somebody mentions the bot in a channel.
+    Mention { who: usize, words: usize },
+    /// Somebody talks in a channel without meaning the desk.
+    Chatter { who: usize },
+    /// Somebody writes to the bot directly.
+    Direct { who: usize, words: usize },
+    /// Somebody writes in the thread of a request, with or without a mention.
+    Reply { who: usize, ticket: usize, words: usize, mention: bool },
+    /// Somebody changes the words of a message.
+    Edit { message: usize, words: usize },
+    /// A message is deleted.
+    Delete { message: usize },
+    /// Somebody uses a button or menu.
+    Press { who: usize, ticket: usize, action: usize, choice: usize },
+    /// A requester joins one request to another.
+    Merge { who: usize, ticket: usize, other: usize },
+    /// Somebody sends a form.
+    Submit { who: usize, ticket: usize, form: usize, words: usize },
+    /// Somebody gives the command.
+    Command { who: usize, ticket: usize, command: usize },
+    /// A reply of an agent has, or has not, been delivered.
+    Delivered { who: usize, ticket: usize, well: bool },
+    /// Days pass; what is due is told.
+    Wait { days: u64 },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let (who, words, some) = (0..PEOPLE.len(), 0..WORDS.len(), 0..64_usize);
+    let step = prop_oneof![
+        3 => (who.clone(), words.clone()).prop_map(|(who, words)| Step::Mention { who, words }),
+        1 => who.clone().prop_map(|who| Step::Chatter { who }),
+        3 => (who.clone(), words.clone()).prop_map(|(who, words)| Step::Direct { who, words }),
+        5 => (who.clone(), some.clone(), words.clone(), any::<bool>())
+            .prop_map(|(who, ticket, words, mention)| Step::Reply { who, ticket, words, mention }),
+        3 => (some.clone(), words.clone()).prop_map(|(message, words)| Step::Edit { message, words }),
+        2 => some.clone().prop_map(|message| Step::Delete { message }),
+        8 => (who.clone(), some.clone(), some.clone(), some.clone())
+            .prop_map(|(who, ticket, action, choice)| Step::Press { who, ticket, action, choice }),
+        2 => (who.clone(), some.clone(), some.clone()).prop_map(|(who, ticket, other)| Step::Merge { who, ticket, other }),
+        3 => (who.clone(), some.clone(), some.clone(), words.clone())
+            .prop_map(|(who, ticket, form, words)| Step::Submit { who, ticket, form, words }),
+        3 => (who.clone(), some.clone(), some.clone())
+            .prop_map(|(who, ticket, command)| Step::Command { who, ticket, command }),
+        1 => (who, some, any::<bool>()).prop_map(|(who, ticket, well)| Step::Delivered { who, ticket, well }),
+        1 => (0..9_u64).prop_map(|days| Step::Wait { days }),
+    ];
+    proptest::collection::vec(step, 10..26)
+}
+
+/// How an event is delivered beyond the first time: how many more times, and how many events later each.
+type Repeats = Vec<usize>;
+
+fn deliveries() -> impl Strategy<Value = Vec<(Repeats, bool)>> {
+    let repeats = proptest::collection::vec(prop_oneof![3 => Just(0), 2 => 1..4_usize, 1 => Just(1_000)], 0..4);
+    proptest::collection::vec((repeats, any::<bool>()), 64)
+}
+
+/// A door to a record of its own, with a clock that stands still.
+struct Room {
+    intake: Intake,
+    store: Arc<dyn Store>,
+    clock: Clock,
+    _folder: TempDir,
+}
+
+/// Everything that is on record.
+#[derive(Debug, PartialEq)]
+struct Kept {
+    tickets: Vec<(Ticket, Vec<Record>, Vec<AuditEntry>)>,
+    counts: Counts,
+}
+
+impl Room {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Clock::starting_at(at(0), 0.0);
+        let store = SqliteStore::open(&folder.path().join("desk.db"), clock.clone()).await.expect("it opens");
+        let agents = ["U8", "U9"].map(|id| Principal::Person(PersonRef::new(PlatformName::Slack, id)));
+        let roster = Roster { agents: agents.to_vec(), ..Roster::default() };
+        let rules = Rules {
+            key_prefix: "IT".to_owned(),
+            burst_window: SignedDuration::from_secs(120),
+            greeting_filter: true,
+            direct_window: SignedDuration::from_hours(12),
+            auto_close: Some(SignedDuration::from_hours(7 * 24)),
+            triage: vec![channel("C9")],
+        };
+        let store: Arc<dyn Store> = store;
+        Self { intake: Intake::new(store.clone(), clock.clone(), rules, roster), store, clock, _folder: folder }
+    }
+
+    async fn handle(&self, event: &Event) -> Outcome {
+        let outcome = self.intake.handle(event.clone()).await.expect("the database is there");
+        assert_ne!(outcome, Outcome::Dead, "a fault of ours: {event:?}");
+        outcome
+    }
+
+    async fn tickets(&self) -> Vec<Ticket> {
+        let mut tickets = self.store.tickets(None, 1_000).await.expect("tickets");
+        tickets.reverse();
+        tickets
+    }
+
+    async fn kept(&self) -> Kept {
+        let mut tickets = Vec::new();
+        for ticket in self.tickets().await {
+            let records = self.store.records(ticket.id).await.expect("records");
+            let audit = self.store.audit(ticket.id).await.expect("an audit");
+            tickets.push((ticket, records, audit));
+        }
+        Kept { tickets, counts: self.store.counts().await.expect("counts") }
+    }
+
+    async fn assert_audited(&self) {
+        for ticket in self.tickets().await {
+            let audit = self.store.audit(ticket.id).await.expect("an audit");
+            assert_eq!(replayed(&audit), covered(&ticket), "{}: {audit:#?}", ticket.key);
+        }
+    }
+}
+
+/// Something that happened in the first run, to be told again.
+#[derive(Clone, Debug)]
+enum Told {
+    /// An event, and the tickets that it is about if it is about no others; none where what follows depends on what came
+    /// before.
+    Event(Box<Event>, Option<BTreeSet<String>>),
+    /// The clock moved on.
+    Moved(Duration),
+}
+
+/// Lets the steps happen, each checked against the audit; returns what was told.
+async fn happen(room: &Room, steps: &[Step]) -> Vec<Told> {
+    let mut told = Vec::new();
+    let mut said: Vec<Said> = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        if let Step::Wait { days } = step {
+            let by = Duration::from_secs(days * 24 * 3600);
+            room.clock.advance(by);
+            told.push(Told::Moved(by));
+            let due = room.store.due_timers(room.clock.now(), 100).await.expect("timers");
+            for (ticket, timer, due) in due {
+                let key = DedupeKey::timer(ticket, timer, due);
+                let event = Event { key, at: room.clock.now(), what: EventKind::TimerFired { ticket, timer } };
+                room.handle(&event).await;
+                told.push(Told::Event(Box::new(event), None));
+            }
+            room.assert_audited().await;
+            continue;
+        }
+        let tickets = room.tickets().await;
+        let now = room.clock.now() + SignedDuration::from_secs(i64::try_from(index).expect("few"));
+        let Some((event, about)) = event(step, index, now, &tickets, &said) else { continue };
+        if let EventKind::MessagePosted(posted) | EventKind::MessageEdited(posted) = &event.what {
+            said.retain(|known| known.message != posted.message);
+            said.push(posted.clone());
+        }
+        let outcome = room.handle(&event).await;
+        let settled = matches!(outcome, Outcome::Recorded(_) | Outcome::Done(Some(_)) | Outcome::Refused);
+        told.push(Told::Event(Box::new(event), about.filter(|about| settled && !about.is_empty())));
+        room.assert_audited().await;
+    }
+    told
+}
+
+/// The event of a step, if there is what it needs.
+fn event(
+    step: &Step,
+    index: usize,
+    at: Timestamp,
+    tickets: &[Ticket],
+    said: &[Said],
+) -> Option<(Event, Option<BTreeSet<String>>)> {
+    fn pick<T>(all: &[T], number: usize) -> Option<&T> {
+        all.get(number.checked_rem(all.len())?)
+    }
+    let id = format!("{}.{index:06}", at.as_second());
+    let click = |who: usize| DedupeKey::slack_click(&tenant(), PEOPLE[who], &id, "a", &id);
+    let about = |tickets: &[&Ticket]| Some(tickets.iter().map(|ticket| ticket.key.to_string()).collect());
+    let reply = || ReplyHandle(String::new());
+    let post = |who: usize, place: Place, text: &str, mentions_bot: bool| Said {
+        author: person(PEOPLE[who]),
+        message: MessageRef { tenant: tenant(), channel: place.channel().to_owned(), id: id.clone() },
+        place,
+        at,
+        text: text.to_owned(),
+        mentions: Vec::new(),
+        mentions_bot,
+        reply_to: None,
+        files: Vec::new(),
+    };
+    let posted = |said: Said| (DedupeKey::message(&said.message), EventKind::MessagePosted(said));
+    let (about, (key, what)) = match step {
+        Step::Mention { who, words } => (None, posted(post(*who, channel("C1"), WORDS[*words], true))),
+        Step::Chatter { who } => (None, posted(post(*who, channel("C1"), "lunch?", false))),
+        Step::Direct { who, words } => {
+            let at = Conversation::Direct { channel: format!("D{}", PEOPLE[*who]) };
+            (None, posted(post(*who, Place { tenant: tenant(), at }, WORDS[*words], false)))
+        }
+        Step::Reply { who, ticket, words, mention } => {
+            let public: Vec<&Ticket> = tickets.iter().filter(|ticket| !ticket.is_private()).collect();
+            let ticket = *pick(&public, *ticket)?;
+            (about(&[ticket]), posted(post(*who, ticket.origin.clone(), WORDS[*words], *mention)))
+        }
+        Step::Edit { message, words } => {
+            let said = Said { text: WORDS[*words].to_owned(), ..pick(said, *message)?.clone() };
+            (None, (DedupeKey::edit(&said.message, &id), EventKind::MessageEdited(said)))
+        }
+        Step::Delete { message } => {
+            let message = pick(said, *message)?.message.clone();
+            (None, (DedupeKey::deletion(&message), EventKind::MessageDeleted { message }))
+        }
+        Step::Press { who, ticket, action, choice } => {
+            let ticket = pick(tickets, *ticket)?;
+            let action = *pick(Action::ALL, *action)?;
+            let choice = match action {
+                Action::Assign => Some(Choice::Person(person(pick(&PEOPLE, *choice)?))),
+                Action::SetPriority => Some(Choice::Value(format!("P{}", choice % 6))),
+                _ => None,
+            };
+            let does = Some(TicketAction { action, ticket: ticket.key.clone() });
+            let place = channel("C9");
+            let taken = ActionTaken { actor: person(PEOPLE[*who]), place, does, choice, reply: reply() };
+            (about(&[ticket]), (click(*who), EventKind::ActionTaken(taken)))
+        }
+        Step::Merge { who, ticket, other } => {
+            let (ticket, other) = (pick(tickets, *ticket)?, pick(tickets, *other)?);
+            let taken = ActionTaken {
+                actor: person(PEOPLE[*who]),
+                place: ticket.origin.clone(),
+                does: Some(TicketAction { action: Action::BelongsTo, ticket: ticket.key.clone() }),
+                choice: Some(Choice::Value(other.key.to_string())),
+                reply: reply(),
+            };
+            (about(&[ticket, other]), (click(*who), EventKind::ActionTaken(taken)))
+        }
+        Step::Submit { who, ticket, form, words } => {
+            let ticket = pick(tickets, *ticket)?;
+            let kind = *pick(&FORMS, *form)?;
+            let form = FormSubmitted {
+                actor: person(PEOPLE[*who]),
+                place: Some(channel("C9")),
+                form: Some(FormRef { kind, ticket: ticket.key.clone() }),
+                values: BTreeMap::from([("text".to_owned(), WORDS[*words].to_owned())]),
+                reply: reply(),
+            };
+            (about(&[ticket]), (DedupeKey::slack_form(&tenant(), &id, "h"), EventKind::FormSubmitted(form)))
+        }
+        Step::Command { who, ticket, command } => {
+            let ticket = pick(tickets, *ticket)?;
+            let commands =
+                ["claim", "release", "show", "reopen", "cancel", "pending", "resolve", "priority", "reply", "assign"];
+            let mentions = vec![person("U9")];
+            let words = match *pick(&commands, *command)? {
+                "resolve" => format!("resolve {} a new cable", ticket.key),
+                "pending" => format!("pending {} for parts", ticket.key),
+                "reply" => format!("reply {} look at the cable", ticket.key),
+                "priority" => format!("priority P{} {}", 1 + command % 4, ticket.key),
+                "assign" => format!("assign @{} {}", mentions[0].name, ticket.key),
+                bare => format!("{bare} {}", ticket.key),
+            };
+            let given =
+                CommandGiven { actor: person(PEOPLE[*who]), place: channel("C2"), words, mentions, reply: reply() };
+            (about(&[ticket]), (DedupeKey::slack_command(&tenant(), &id), EventKind::CommandGiven(given)))
+        }
+        Step::Delivered { who, ticket, well } => {
+            let ticket = pick(tickets, *ticket)?;
+            let stands = MessageRef { tenant: tenant(), channel: ticket.origin.channel().to_owned(), id: id.clone() };
+            let effect = EffectId(format!("effect {id}"));
+            let key = DedupeKey::effect(&effect);
+            let settled = DeliverySettled {
+                effect,
+                ticket: ticket.id,
+                awaited: Awaited::Reply { by: person(PEOPLE[*who]), text: "look at the cable".to_owned() },
+                result: if *well { Ok(stands) } else { Err(Undeliverable::ChannelClosed) },
+            };
+            (about(&[ticket]), (key, EventKind::DeliverySettled(settled)))
+        }
+        Step::Wait { .. } => return None,
+    };
+    Some((Event { key, at, what }, about))
+}
+
+/// The same as it may be delivered: neighbours about different tickets change places, and everything comes again.
+fn redelivered(told: &[Told], how: &[(Repeats, bool)]) -> Vec<Told> {
+    let mut first = told.to_vec();
+    let mut index = 0;
+    while index + 1 < first.len() {
+        let apart = match (&first[index], &first[index + 1]) {
+            (Told::Event(_, Some(one)), Told::Event(_, Some(other))) => one.is_disjoint(other),
+            _ => false,
+        };
+        if apart && how[index % how.len()].1 {
+            first.swap(index, index + 1);
+            index += 1;
+        }
+        index += 1;
+    }
+    let mut later: BTreeMap<usize, Vec<Told>> = BTreeMap::new();
+    let mut all = Vec::new();
+    for (index, one) in first.into_iter().enumerate() {
+        if matches!(one, Told::Event(..)) {
+            for by in &how[index % how.len()].0 {
+                later.entry(index + by).or_default().push(one.clone());
+            }
+        }
+        all.push(one);
+        all.extend(later.remove(&index).unwrap_or_default());
+    }
+    all.extend(later.into_values().flatten());
+    all
+}
+
+/// What an audit says of a ticket.
+fn replayed(audit: &[AuditEntry]) -> BTreeMap<&str, String> {
+    let mut state = BTreeMap::new();
+    for change in audit.iter().flat_map(|entry| &entry.fields) {
+        assert_eq!(state.get(change.field.as_str()), change.from.as_ref(), "{} changed from what it was", change.field);
+        match &change.to {
+            Some(to) => state.insert(change.field.as_str(), to.clone()),
+            None => state.remove(change.field.as_str()),
+        };
+    }
+    state
+}
+
+/// The same of the ticket itself.
+fn covered(ticket: &Ticket) -> BTreeMap<&'static str, String> {
+    let fields = [
+        ("status", Some(ticket.status.name().to_owned())),
+        ("assignee", ticket.assignee.as_ref().map(|agent| agent.who.to_string())),
+        ("priority", Some(ticket.priority.to_string())),
+        ("follows", ticket.follows.as_ref().map(ToString::to_string)),
+        ("merged_into", ticket.merged_into.as_ref().map(ToString::to_string)),
+    ];
+    fields.into_iter().filter_map(|(field, value)| Some((field, value?))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// And after every step, the audit replayed is the state that it covers.
+    #[test]
+    fn one_fact_has_one_outcome_however_it_is_delivered(steps in steps(), how in deliveries()) {
+        block_on(async {
+            let once = Room::open().await;
+            let told = happen(&once, &steps).await;
+            let again = Room::open().await;
+            for one in redelivered(&told, &how) {
+                match one {
+                    Told::Event(event, _) => drop(again.handle(&event).await),
+                    Told::Moved(by) => again.clock.advance(by),
+                }
+            }
+            again.assert_audited().await;
+            let (once, again) = (once.kept().await, again.kept().await);
+            prop_assert_eq!(once, again);
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn the_newest_words_stand_in_whatever_order_they_come(
+        order in Just((0..5_usize).collect::<Vec<_>>()).prop_shuffle(),
+        deleted in any::<bool>(),
+        again in proptest::collection::vec(0..6_usize, 0..6),
+    ) {
+        block_on(async {
+            let mut events: Vec<Event> = order.iter().map(|number| version(*number, VERSIONS[*number])).collect();
+            if deleted {
+                let what = EventKind::MessageDeleted { message: versioned() };
+                events.insert(3, Event { key: DedupeKey::deletion(&versioned()), at: at(9), what });
+            }
+            for index in again {
+                events.push(events[index % events.len()].clone());
+            }
+            let (newest, deleted_title) = (VERSIONS[4], text::deleted_title());
+            let wanted = if deleted { ("", deleted_title.as_str()) } else { (newest, newest) };
+            let (words, title) = words_and_title(&events).await;
+            prop_assert_eq!((words.as_str(), title.as_str()), wanted);
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn the_outbox_keeps_the_order_and_loses_nothing(acts in outbox::acts()) {
+        block_on(async {
+            let mut outbox = Outbox::open().await;
+            // By order key: what was decided, and how far it has ended.
+            let mut decided: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+            let mut ended: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+            let mut leased: Vec<outbox::Entry> = Vec::new();
+            let mut next = 0;
+            for act in acts {
+                match act {
+                    outbox::Act::Put { key, lane } => {
+                        outbox.put(key, next, lane).await;
+                        decided.entry(key).or_default().push(next);
+                        next += 1;
+                    }
+                    outbox::Act::Lease { most } => {
+                        let due = outbox.due(most).await;
+                        for one in outbox.lease(&due).await {
+                            prop_assert!(leased.iter().all(|other| other.key != one.key), "two of one order key");
+                            let before = ended.get(&one.key).map_or(0, Vec::len);
+                            prop_assert_eq!(decided[&one.key][before], one.number, "out of order");
+                            leased.push(one);
+                        }
+                    }
+                    outbox::Act::LeaseAgain => {
+                        prop_assert_eq!(outbox.lease(&leased).await, vec![], "what is leased is nobody else's");
+                    }
+                    outbox::Act::Settle { which, end } => {
+                        if let Some(index) = which.checked_rem(leased.len()) {
+                            let one = leased.remove(index);
+                            outbox.settle(&one, end).await;
+                            if !matches!(end, End::Retry { .. }) {
+                                ended.entry(one.key).or_default().push(one.number);
+                            }
+                        }
+                    }
+                    outbox::Act::Wait { seconds } => outbox.wait(seconds),
+                    outbox::Act::Restart => {
+                        outbox = outbox.restart().await;
+                        leased.clear();
+                    }
+                }
+            }
+            for one in leased {
+                outbox.settle(&one, End::Done).await;
+                ended.entry(one.key).or_default().push(one.number);
+            }
+            outbox.wait(1_000);
+            loop {
+                let due = outbox.due(100).await;
+                if due.is_empty() {
+                    break;
+                }
+                for one in outbox.lease(&due).await {
+                    outbox.settle(&one, End::Done).await;
+                    ended.entry(one.key).or_default().push(one.number);
+                }
+            }
+            prop_assert_eq!(ended, decided);
+            Ok(())
+        })?;
+    }
+}
+
+#[tokio::test]
+async fn an_edit_that_comes_before_its_post_is_not_undone_by_an_earlier_one() {
+    let events = [version(2, "it jams on floor 4"), version(0, "it jams"), version(1, "it jams on floor 3")];
+    assert_eq!(words_and_title(&events).await, ("it jams on floor 4".to_owned(), "it jams on floor 4".to_owned()));
+}
+
+#[tokio::test]
+async fn an_earlier_edit_that_comes_late_leaves_the_title_alone() {
+    // The first edit changes no word, so nothing is kept of it, and it is not recognised when it comes again.
+    let unchanged = version(1, "it jams");
+    let events = [version(0, "it jams"), unchanged.clone(), version(2, "it jams on floor 4"), unchanged];
+    assert_eq!(words_and_title(&events).await, ("it jams on floor 4".to_owned(), "it jams on floor 4".to_owned()));
+}
+
+const VERSIONS: [&str; 5] =
+    ["it jams", "it jams badly", "it jams on floor 3", "it jams on floor 4", "it jams on floor 5"];
+
+/// A message as it was posted (0), and its edits, one a second.
+fn version(number: usize, words: &str) -> Event {
+    let message = versioned();
+    let said = Said {
+        author: person("U1"),
+        place: channel("C1"),
+        message: message.clone(),
+        at: at(0),
+        text: words.to_owned(),
+        mentions: Vec::new(),
+        mentions_bot: true,
+        reply_to: None,
+        files: Vec::new(),
+    };
+    let (key, what) = match number {
+        0 => (DedupeKey::message(&message), EventKind::MessagePosted(said)),
+        _ => (DedupeKey::edit(&message, &number.to_string()), EventKind::MessageEdited(said)),
+    };
+    Event { key, at: at(i64::try_from(number).expect("few")), what }
+}
+
+fn versioned() -> MessageRef {
+    MessageRef { tenant: tenant(), channel: "C1".to_owned(), id: "1.0".to_owned() }
+}
+
+/// What is on record of the one message, and the title of its one ticket, once all this was told.
+async fn words_and_title(events: &[Event]) -> (String, String) {
+    let room = Room::open().await;
+    for event in events {
+        room.handle(event).await;
+    }
+    let kept = room.kept().await;
+    let [(ticket, records, _)] = kept.tickets.as_slice() else { panic!("not one ticket: {kept:?}") };
+    let [record] = records.as_slice() else { panic!("not one record: {records:?}") };
+    (record.text.clone(), ticket.title.clone())
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
+}
+
+fn person(id: &str) -> Person {
+    Person::new(PersonRef::new(PlatformName::Slack, id), format!("Person {id}"))
+}
+
+fn channel(id: &str) -> Place {
+    Place { tenant: tenant(), at: Conversation::Channel { channel: id.to_owned() } }
+}
+
+fn tenant() -> Tenant {
+    Tenant { platform: PlatformName::Slack, id: "T1".to_owned() }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).expect("a moment")
+}
+
+/// The store's outbox, as the property sees it: all that is said here of the port.
+mod outbox {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use deskbell::clock::Clock;
+    use deskbell::domain::decision::Outcome;
+    use deskbell::domain::effect::{Destination, Effect, EffectKind, Lane, Undeliverable};
+    use deskbell::domain::ids::{EffectId, PlatformName};
+    use deskbell::domain::message::{Message, Span};
+    use deskbell::store::sqlite::SqliteStore;
+    use deskbell::store::{Claim, Queued, Settlement, Store, TAKE_OVER_PAUSE, Work, WorkerId};
+    use jiff::SignedDuration;
+    use proptest::prelude::*;
+    use tempfile::TempDir;
+
+    use super::{at, channel};
+
+    const LANES: [Lane; 5] = [Lane::Answer, Lane::Act, Lane::Card, Lane::Note, Lane::Broadcast];
+
+    #[derive(Clone, Copy, Debug)]
+    pub enum Act {
+        Put { key: usize, lane: usize },
+        Lease { most: u32 },
+        LeaseAgain,
+        Settle { which: usize, end: End },
+        Wait { seconds: u64 },
+        Restart,
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    pub enum End {
+        Done,
+        Failed,
+        Retry { seconds: i64, unsure: bool },
+    }
+
+    pub fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let end = prop_oneof![
+            3 => Just(End::Done),
+            1 => Just(End::Failed),
+            2 => (0..20_i64, any::<bool>()).prop_map(|(seconds, unsure)| End::Retry { seconds, unsure }),
+        ];
+        let act = prop_oneof![
+            8 => (0..4_usize, 0..LANES.len()).prop_map(|(key, lane)| Act::Put { key, lane }),
+            6 => (1..5_u32).prop_map(|most| Act::Lease { most }),
+            1 => Just(Act::LeaseAgain),
+            7 => (any::<usize>(), end).prop_map(|(which, end)| Act::Settle { which, end }),
+            2 => (0..15_u64).prop_map(|seconds| Act::Wait { seconds }),
+            1 => Just(Act::Restart),
+        ];
+        proptest::collection::vec(act, 5..60)
+    }
+
+    /// An effect that waits: its order key, its number, its id.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Entry {
+        pub key: usize,
+        pub number: u32,
+        id: EffectId,
+    }
+
+    pub struct Outbox {
+        store: Arc<dyn Store>,
+        clock: Clock,
+        folder: TempDir,
+        worker: WorkerId,
+    }
+
+    impl Outbox {
+        pub async fn open() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            Self::open_in(folder, Clock::starting_at(at(0), 0.0)).await
+        }
+
+        /// Another process takes over after this one has died.
+        pub async fn restart(self) -> Self {
+            self.store.close().await;
+            Self::open_in(self.folder, self.clock).await
+        }
+
+        /// Decides an effect.
+        pub async fn put(&self, key: usize, number: u32, lane: usize) {
+            let effect = Effect {
+                ticket: None,
+                not_before: None,
+                what: EffectKind::Post {
+                    to: Destination::Place(channel("C1").thread(&key.to_string())),
+                    message: Message::said(number.to_string()),
+                    awaited: None,
+                    mirrors: None,
+                    thread_title: None,
+                    urgency: LANES[lane],
+                },
+            };
+            let now = self.clock.now();
+            let work: Work = Arc::new(move |tx| {
+                let effect = effect.clone();
+                Box::pin(async move {
+                    tx.enqueue(&effect, now).await?;
+                    Ok(Outcome::Done(None))
+                })
+            });
+            self.store.transact(work).await.expect("it is committed");
+        }
+
+        /// What may be delivered now.
+        pub async fn due(&self, most: u32) -> Vec<Entry> {
+            let due = self.store.due(PlatformName::Slack, self.clock.now(), None, most).await.expect("effects");
+            due.iter().map(entry).collect()
+        }
+
+        /// Leases these; returns those that are ours now.
+        pub async fn lease(&self, wanted: &[Entry]) -> Vec<Entry> {
+            let claims: Vec<Claim> =
+                wanted.iter().map(|one| Claim { effect: one.id.clone(), costs: Vec::new() }).collect();
+            let lasting = Duration::from_secs(3_600);
+            let ours = self.store.lease(&self.worker, &claims, lasting).await.expect("an answer");
+            wanted.iter().filter(|one| ours.contains(&one.id)).cloned().collect()
+        }
+
+        /// Stores how a delivery ended.
+        pub async fn settle(&self, one: &Entry, end: End) {
+            let now = self.clock.now();
+            let end = match end {
+                End::Done => Settlement::Done(Vec::new()),
+                End::Failed => Settlement::Failed(Undeliverable::Gone),
+                End::Retry { seconds, unsure } => {
+                    let at = now + SignedDuration::from_secs(seconds);
+                    Settlement::Retry { at, unsure, counts: true, error: "503".to_owned() }
+                }
+            };
+            self.store.settle(&one.id, &self.worker, end, now).await.expect("it is settled");
+        }
+
+        pub fn wait(&self, seconds: u64) {
+            self.clock.advance(Duration::from_secs(seconds));
+        }
+
+        async fn open_in(folder: TempDir, clock: Clock) -> Self {
+            let store = SqliteStore::open(&folder.path().join("desk.db"), clock.clone()).await.expect("it opens");
+            // What a dead process had leased waits again.
+            let worker = WorkerId::new();
+            store.take_over(&worker, PlatformName::Slack, TAKE_OVER_PAUSE).await.expect("an answer");
+            Self { store, clock, folder, worker }
+        }
+    }
+
+    fn entry(queued: &Queued) -> Entry {
+        let EffectKind::Post { to: Destination::Place(place), message, .. } = &queued.effect.what else {
+            panic!("{queued:?}")
+        };
+        let Span::Said(number) = &message.lines[0].0[0] else { panic!("{message:?}") };
+        Entry {
+            key: place.root().and_then(|root| root.parse().ok()).expect("a key"),
+            number: number.parse().expect("a number"),
+            id: queued.id.clone(),
+        }
+    }
+}
