@@ -160,6 +160,22 @@ pub enum Lane {
     Broadcast = 4,
 }
 
+/// A plain notice: the same message to each of these places, behind everything that somebody waits for.
+pub fn notice(message: &Message, channels: &[Place]) -> impl Iterator<Item = Effect> {
+    channels.iter().map(|place| Effect {
+        ticket: None,
+        not_before: None,
+        what: EffectKind::Post {
+            to: Destination::Place(place.clone()),
+            message: message.clone(),
+            awaited: None,
+            mirrors: None,
+            thread_title: None,
+            urgency: Lane::Broadcast,
+        },
+    })
+}
+
 impl Effect {
     /// An intent about a ticket, to be done at once.
     #[must_use]
@@ -183,6 +199,10 @@ impl Effect {
     pub fn order_key(&self) -> String {
         let ticket = self.ticket.map_or_else(String::new, |ticket| ticket.0.to_string());
         match &self.what {
+            // What waits its turn in a long notice holds up nothing that is said there meanwhile.
+            EffectKind::Post { to: Destination::Place(place), urgency: Lane::Broadcast, .. } => {
+                format!("all:{}", at(place))
+            }
             EffectKind::Post { to: Destination::Place(place), .. } => at(place),
             EffectKind::Post { to: Destination::UnderCard(channel), .. }
             | EffectKind::ShowCard { channel }

@@ -285,6 +285,13 @@ impl DedupeKey {
         Self(format!("t:{}:{}:{}", ticket.0, timer.as_str(), due.as_millisecond()))
     }
 
+    /// The notice of this name goes to this place.
+    #[must_use]
+    pub fn notice(name: &str, place: &Place) -> Self {
+        let Tenant { platform, id } = &place.tenant;
+        Self(format!("n:{platform}:{id}:{}:{}:{name}", place.channel(), place.root().unwrap_or_default()))
+    }
+
     /// The key as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {

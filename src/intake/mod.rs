@@ -14,10 +14,11 @@ use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::domain::decision::{Decision, Outcome};
-use crate::domain::effect::{Effect, EffectKind};
+use crate::domain::effect::{self, Effect, EffectKind};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::form::{Form, FormKind, FormRef};
-use crate::domain::ids::{Person, PersonRef, PlatformName};
+use crate::domain::ids::{Person, PersonRef, Place, PlatformName};
+use crate::domain::message::Message;
 use crate::domain::permission::{GroupRef, Roster};
 use crate::domain::record::Voice;
 use crate::domain::rules::Rules;
@@ -31,6 +32,8 @@ use facts::Facts;
 const TRIES: usize = 5;
 /// How long a form may wait for what it is prefilled with.
 const PREFILL: Duration = Duration::from_millis(500);
+/// Places of a notice that are written in one transaction: others want to write meanwhile.
+const PLACES_AT_ONCE: usize = 200;
 
 /// The door. Clones are the same one.
 #[derive(Clone)]
@@ -87,6 +90,51 @@ impl Intake {
                     return Err(StoreError::Away(why));
                 }
                 Err(fault) => return self.bury(&event, &fault).await,
+            }
+        }
+    }
+
+    /// Tells every one of these places the same, behind everything that somebody waits for. `name` names the notice: a
+    /// place that it goes to already does not get it again, so that it can be repeated after a failure, or with more places.
+    ///
+    /// # Errors
+    /// If the database is away, or the work fails; some of the places may get it then.
+    pub async fn notice(&self, name: &str, message: &Message, channels: &[Place]) -> Result<Outcome, StoreError> {
+        let mut outcome = Outcome::Repeated;
+        for places in channels.chunks(PLACES_AT_ONCE) {
+            let done = self.notice_some(name, message, places).await?;
+            if done != Outcome::Repeated {
+                outcome = done;
+            }
+        }
+        tracing::info!(name, places = channels.len(), outcome = outcome.name(), "a notice is on its way");
+        Ok(outcome)
+    }
+
+    async fn notice_some(&self, name: &str, message: &Message, places: &[Place]) -> Result<Outcome, StoreError> {
+        let effects = effect::notice(message, places);
+        let posts: Arc<[_]> = places.iter().map(|place| DedupeKey::notice(name, place)).zip(effects).collect();
+        let clock = self.inner.clock.clone();
+        let work: Work = Arc::new(move |tx| {
+            let (posts, now) = (Arc::clone(&posts), clock.now());
+            Box::pin(async move {
+                let mut outcome = Outcome::Repeated;
+                for (key, post) in posts.iter() {
+                    if !tx.knows(key).await? {
+                        tx.remember(key, now).await?;
+                        tx.enqueue(post, now).await?;
+                        outcome = Outcome::Done(None);
+                    }
+                }
+                Ok(outcome)
+            })
+        });
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.inner.store.transact(Arc::clone(&work)).await {
+                Err(StoreError::Conflict) if tries < TRIES => {}
+                end => return end,
             }
         }
     }

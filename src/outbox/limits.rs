@@ -2,68 +2,126 @@
 //!
 //! The numbers stand in [`crate::domain::limits`]. A library for rate limits was considered and left out: these windows
 //! must run on the shared clock, which tests and replays move, and several windows must be taken together or not at all.
+//!
+//! A limit of the whole workspace is shared by everybody who waits. A notice to thousands of channels would fill its window
+//! at once, and the next answer would wait until the window has passed; so broadcasts use such a limit evenly, one call in
+//! each stretch of time, and leave a little of it free. Then a place in it frees itself every moment, and whoever is more
+//! urgent takes the next one.
+
+mod bound;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::bound::bound;
 use crate::domain::effect::Lane;
 use crate::domain::ids::{Place, PlatformName};
 use crate::domain::limits::{Rate, discord, slack};
 use crate::platform::Act;
 
-/// One limit that a call counts against.
+/// One limit that a call counts against. A call that is two for the platform names it twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cost {
     /// What is limited: a method, or a method in a channel.
     pub key: String,
     /// How much of it is allowed.
     pub rate: Rate,
+    /// Of a limit of the whole workspace: the time from one broadcast that counts against it to the next.
+    pub pace: Option<Duration>,
 }
 
-/// What a delivery counts against on its platform, the narrowest limit first. `old` says whether a message to be edited is older than an hour.
+/// What a delivery counts against on its platform, the narrowest limit first. `old` says whether a message to be edited is
+/// older than an hour.
 #[must_use]
 pub fn costs(platform: PlatformName, act: &Act, old: bool) -> Vec<Cost> {
-    let cost = |key: String, rate| Cost { key, rate };
     match platform {
-        PlatformName::Slack => {
-            let post = |place: &Place| {
-                vec![
-                    cost(format!("post:{}", place.channel()), slack::POST_PER_CHANNEL),
-                    cost("post".to_owned(), slack::POST_PER_WORKSPACE),
-                ]
-            };
-            match act {
-                Act::Post { to, .. } => post(to),
-                Act::Whisper { near: Some(place), .. } | Act::Hint { place, .. } if place.is_direct() => post(place),
-                Act::Update { .. } => vec![cost("update".to_owned(), slack::UPDATE)],
-                Act::Remove { .. } => vec![cost("delete".to_owned(), slack::DELETE)],
-                Act::Whisper { .. } | Act::Hint { .. } => vec![cost("ephemeral".to_owned(), slack::EPHEMERAL)],
-                Act::ReadThread { .. } => vec![cost("replies".to_owned(), slack::HISTORY)],
-            }
-        }
-        PlatformName::Discord => {
-            let mut all = Vec::new();
-            let channel = |place: &Place| place.root().unwrap_or(place.channel()).to_owned();
-            match act {
-                Act::Post { to: place, .. } | Act::Hint { place, .. } => {
-                    all.push(cost(format!("post:{}", channel(place)), discord::POST_PER_CHANNEL));
-                }
-                Act::Update { message, .. } if old => {
-                    all.push(cost(format!("edit:{}", message.channel), discord::EDIT_OLD_PER_CHANNEL));
-                }
-                Act::Update { message, .. } | Act::Remove { message } => {
-                    all.push(cost(format!("change:{}", message.channel), discord::REQUESTS));
-                }
-                Act::Whisper { to, .. } => all.push(cost(format!("whisper:{}", to.id), discord::REQUESTS)),
-                Act::ReadThread { place, .. } => all.push(cost(format!("read:{}", channel(place)), discord::REQUESTS)),
-            }
-            all.push(cost("all".to_owned(), discord::REQUESTS));
-            all
-        }
+        PlatformName::Slack => slack_costs(act),
+        PlatformName::Discord => discord_costs(act, old),
     }
 }
+
+fn slack_costs(act: &Act) -> Vec<Cost> {
+    let post = |place: &Place| {
+        let channel = Cost::narrow(format!("post:{}", place.channel()), slack::POST_PER_CHANNEL);
+        vec![channel, Cost::shared("post", slack::POST_PER_WORKSPACE)]
+    };
+    match act {
+        Act::Post { to, .. } => post(to),
+        Act::Whisper { near: Some(place), .. } | Act::Hint { place, .. } if place.is_direct() => post(place),
+        Act::Update { .. } => vec![Cost::halved("update", slack::UPDATE)],
+        Act::Remove { .. } => vec![Cost::halved("delete", slack::DELETE)],
+        Act::Whisper { .. } | Act::Hint { .. } => vec![Cost::shared("ephemeral", slack::EPHEMERAL)],
+        Act::ReadThread { .. } => vec![Cost::shared("replies", slack::HISTORY)],
+    }
+}
+
+fn discord_costs(act: &Act, old: bool) -> Vec<Cost> {
+    let channel = |place: &Place| place.root().unwrap_or(place.channel()).to_owned();
+    let narrowest = match act {
+        Act::Post { to: place, .. } | Act::Hint { place, .. } => {
+            Cost::narrow(format!("post:{}", channel(place)), discord::POST_PER_CHANNEL)
+        }
+        Act::Update { message, .. } if old => {
+            Cost::narrow(format!("edit:{}", message.channel), discord::EDIT_OLD_PER_CHANNEL)
+        }
+        Act::Update { message, .. } | Act::Remove { message } => {
+            Cost::narrow(format!("change:{}", message.channel), discord::REQUESTS)
+        }
+        Act::Whisper { to, .. } => Cost::narrow(format!("whisper:{}", to.id), discord::REQUESTS),
+        Act::ReadThread { place, .. } => Cost::narrow(format!("read:{}", channel(place)), discord::REQUESTS),
+    };
+    // The thread may have to be started first, and the direct conversation opened.
+    let requests = match act {
+        Act::Post { thread_title: Some(_), .. } | Act::Whisper { via: None, .. } => 2,
+        _ => 1,
+    };
+    let overall = std::iter::repeat_n(Cost::shared("all", discord::REQUESTS), requests);
+    std::iter::once(narrowest).chain(overall).collect()
+}
+
+impl Cost {
+    /// A limit of one place or person.
+    fn narrow(key: String, rate: Rate) -> Self {
+        Self { key, rate, pace: None }
+    }
+
+    /// A limit of the whole workspace, of which broadcasts leave a hundredth.
+    fn shared(key: &str, rate: Rate) -> Self {
+        let pace = Some(rate.per * 100 / (rate.count * 99));
+        Self { key: key.to_owned(), rate, pace }
+    }
+
+    /// A limit of the whole workspace, of which half is kept for tickets.
+    fn halved(key: &str, rate: Rate) -> Self {
+        let pace = Some(rate.per / (rate.count / 2).max(1));
+        Self { key: key.to_owned(), rate, pace }
+    }
+
+    /// How much of a window effects of this lane may use.
+    fn count_for(&self, lane: Lane) -> usize {
+        let kept = if self.is_paced(lane) { self.rate.count / 100 } else { 0 };
+        (self.rate.count - kept) as usize
+    }
+
+    fn is_paced(&self, lane: Lane) -> bool {
+        lane == Lane::Broadcast && self.pace.is_some()
+    }
+
+    /// How much later the next broadcast is to be made for a call of this lane. What is urgent does not wait for its turn,
+    /// but takes that of a broadcast: else the window would be full before it has passed, and nothing could be made at all.
+    fn push(&self, lane: Lane) -> Option<Duration> {
+        let pace = self.pace?;
+        Some(if lane == Lane::Broadcast { pace } else { self.rate.per / self.rate.count })
+    }
+}
+
+/// Broadcasts that were held up are made up for at once, but never more than so many: longer than that nobody more urgent
+/// is to wait for a place.
+const BEHIND_AT_MOST: u32 = 4;
+/// Windows in memory before those that have passed are forgotten.
+const SWEEP_AT_LEAST: usize = 1_024;
 
 /// When which call was made, and what the platform itself said.
 ///
@@ -72,38 +130,64 @@ pub fn costs(platform: PlatformName, act: &Act, old: bool) -> Vec<Cost> {
 #[derive(Debug, Default)]
 pub struct Windows {
     calls: HashMap<String, Calls>,
+    /// When the next broadcast is to be made.
+    next: HashMap<String, Timestamp>,
     blocked: HashMap<String, Timestamp>,
     all_blocked: Option<Timestamp>,
+    sweep_at: usize,
 }
 
 #[derive(Debug, Default)]
 struct Calls {
     under_way: usize,
+    /// Rising.
     ended: VecDeque<Timestamp>,
+    per: Duration,
 }
 
 impl Windows {
-    /// When a call that costs this may be made: `now`, or later. While only the end of another call can tell, it is a
-    /// whole window from now.
+    /// When a call of this lane that costs this may be made: `now`, or later. While only the end of another call can
+    /// tell, it is a whole window from now.
     #[must_use]
-    pub fn free_at(&self, costs: &[Cost], _lane: Lane, now: Timestamp) -> Timestamp {
-        let blocked = costs.iter().filter_map(|cost| self.blocked.get(&cost.key)).chain(&self.all_blocked).copied();
-        let windows = costs.iter().filter_map(|cost| {
-            let calls = self.calls.get(&cost.key)?;
-            let room = (cost.rate.count as usize).saturating_sub(calls.under_way);
+    pub fn free_at(&self, costs: &[Cost], lane: Lane, now: Timestamp) -> Timestamp {
+        let blocked = costs.iter().filter_map(|cost| self.blocked.get(&cost.key)).copied();
+        let windows = (0..costs.len()).filter_map(|at| self.window_free_at(costs, at, lane, now));
+        blocked.chain(windows).chain(self.all_blocked).fold(now, Timestamp::max)
+    }
+
+    /// The same for the limits of the whole workspace alone: until then, no other call of this lane that costs the same
+    /// of them may be made either, whatever its channel.
+    #[must_use]
+    pub fn shared_free_at(&self, costs: &[Cost], lane: Lane, now: Timestamp) -> Timestamp {
+        let shared = (0..costs.len()).filter(|at| costs[*at].pace.is_some());
+        let windows = shared.filter_map(|at| self.window_free_at(costs, at, lane, now));
+        windows.chain(self.all_blocked).fold(now, Timestamp::max)
+    }
+
+    fn window_free_at(&self, costs: &[Cost], at: usize, lane: Lane, now: Timestamp) -> Option<Timestamp> {
+        let cost = &costs[at];
+        let turn = if cost.is_paced(lane) { self.next.get(&cost.key).copied() } else { None };
+        let window = self.calls.get(&cost.key).and_then(|calls| {
+            let before = costs[..at].iter().filter(|other| other.key == cost.key).count();
+            let room = cost.count_for(lane).saturating_sub(calls.under_way + before);
             if room == 0 {
                 return later(now, cost.rate.per);
             }
             let index = calls.ended.len().checked_sub(room)?;
             later(calls.ended[index], cost.rate.per)
         });
-        blocked.chain(windows).fold(now, Timestamp::max)
+        turn.max(window)
     }
 
     /// Notes that such a call begins.
-    pub fn begin(&mut self, costs: &[Cost], _lane: Lane, _now: Timestamp) {
+    pub fn begin(&mut self, costs: &[Cost], lane: Lane, now: Timestamp) {
         for cost in costs {
             self.calls.entry(cost.key.clone()).or_default().under_way += 1;
+            if let Some(push) = cost.push(lane) {
+                let earliest = earlier(now, push * BEHIND_AT_MOST);
+                let turn = self.next.get(&cost.key).map_or(now, |turn| (*turn).max(earliest));
+                self.next.insert(cost.key.clone(), later(turn, push).unwrap_or(turn));
+            }
         }
     }
 
@@ -113,18 +197,25 @@ impl Windows {
             let calls = self.calls.entry(cost.key.clone()).or_default();
             calls.under_way = calls.under_way.saturating_sub(1);
             calls.ended.push_back(now);
+            calls.per = calls.per.max(cost.rate.per);
             while calls.ended.len() > cost.rate.count as usize {
                 calls.ended.pop_front();
             }
         }
-        if self.calls.len() > 10_000 {
-            let recent = |last: &Timestamp| later(*last, HOUR) > Some(now);
-            self.calls.retain(|_, calls| calls.under_way > 0 || calls.ended.back().is_some_and(recent));
-        }
+        self.sweep(now);
     }
 
-    /// What a predecessor spent: the names of the limits, and how long ago.
-    pub fn seed(&mut self, _spent: &[(Vec<String>, Duration)], _now: Timestamp) {}
+    /// Notes that a call that was begun is not made after all.
+    pub fn undo(&mut self, costs: &[Cost], lane: Lane) {
+        for cost in costs {
+            if let Some(calls) = self.calls.get_mut(&cost.key) {
+                calls.under_way = calls.under_way.saturating_sub(1);
+            }
+            if let (Some(push), Some(turn)) = (cost.push(lane), self.next.get_mut(&cost.key)) {
+                *turn = earlier(*turn, push);
+            }
+        }
+    }
 
     /// The platform asked to wait.
     pub fn block(&mut self, costs: &[Cost], global: bool, until: Timestamp) {
@@ -136,6 +227,28 @@ impl Windows {
         }
         self.blocked.retain(|_, end| later(*end, HOUR) > Some(until));
     }
+
+    /// Takes over what a predecessor spent: keys of [`Cost`]s, and how long ago at most a call counted against them.
+    pub fn seed(&mut self, spent: &[(Vec<String>, Duration)], now: Timestamp) {
+        for (keys, ago) in spent {
+            let then = earlier(now, *ago);
+            for key in keys {
+                let calls = self.calls.entry(key.clone()).or_default();
+                let at = calls.ended.partition_point(|ended| *ended <= then);
+                calls.ended.insert(at, then);
+                calls.per = HOUR;
+            }
+        }
+    }
+
+    fn sweep(&mut self, now: Timestamp) {
+        if self.calls.len() < self.sweep_at.max(SWEEP_AT_LEAST) {
+            return;
+        }
+        let counts = |calls: &Calls| calls.ended.back().is_some_and(|last| later(*last, calls.per) > Some(now));
+        self.calls.retain(|_, calls| calls.under_way > 0 || counts(calls));
+        self.sweep_at = 2 * self.calls.len();
+    }
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -144,53 +257,9 @@ fn later(then: Timestamp, by: Duration) -> Option<Timestamp> {
     then.checked_add(SignedDuration::try_from(by).ok()?).ok()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(ms: i64) -> Timestamp {
-        Timestamp::from_millisecond(ms).expect("a time")
-    }
-
-    fn five_in_five() -> Vec<Cost> {
-        vec![Cost { key: "x".to_owned(), rate: discord::POST_PER_CHANNEL }]
-    }
-
-    #[test]
-    fn no_window_ever_holds_more_than_its_count() {
-        let mut windows = Windows::default();
-        let mut made = Vec::new();
-        let mut now = at(0);
-        for step in 0..200 {
-            let free = windows.free_at(&five_in_five(), Lane::Answer, now);
-            now = free.max(now + SignedDuration::from_millis(step % 7));
-            windows.begin(&five_in_five(), Lane::Answer, at(0));
-            windows.end(&five_in_five(), now);
-            made.push(now);
-        }
-        for window in made.windows(6) {
-            assert!(window[5].duration_since(window[0]) >= SignedDuration::from_secs(5));
-        }
-    }
-
-    #[test]
-    fn a_call_under_way_counts_however_long_it_takes() {
-        let post = vec![Cost { key: "c".to_owned(), rate: slack::POST_PER_CHANNEL }];
-        let mut windows = Windows::default();
-        windows.begin(&post, Lane::Answer, at(0));
-        assert!(windows.free_at(&post, Lane::Answer, at(100_000)) > at(100_000));
-        windows.end(&post, at(100_000));
-        assert_eq!(windows.free_at(&post, Lane::Answer, at(100_001)), at(101_000));
-    }
-
-    #[test]
-    fn what_the_platform_says_is_obeyed() {
-        let mut windows = Windows::default();
-        windows.block(&five_in_five(), false, at(9_000));
-        assert_eq!(windows.free_at(&five_in_five(), Lane::Answer, at(1)), at(9_000));
-        let other = vec![Cost { key: "y".to_owned(), rate: discord::REQUESTS }];
-        assert_eq!(windows.free_at(&other, Lane::Answer, at(1)), at(1));
-        windows.block(&other, true, at(20_000));
-        assert_eq!(windows.free_at(&five_in_five(), Lane::Answer, at(1)), at(20_000));
-    }
+fn earlier(then: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by).ok().and_then(|by| then.checked_sub(by).ok()).unwrap_or(Timestamp::MIN)
 }
+
+#[cfg(test)]
+mod tests;

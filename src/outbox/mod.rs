@@ -31,8 +31,6 @@ use limits::{Cost, Windows};
 
 /// How many effects are looked at together.
 const LOOK: u32 = 64;
-/// How many broadcasts that may not be sent yet are passed over in one look: those behind them may not be either.
-const BROADCASTS_PASSED_OVER: usize = 64;
 /// How long after one look the next one begins at the earliest, in real time.
 const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(3);
 /// How many deliveries are under way together.
@@ -195,7 +193,7 @@ impl Dispatcher {
         let ours = self.store.lease(&self.worker, &claims, self.timing.lease).await;
         for (queued, costs) in ready {
             if !ours.as_ref().is_ok_and(|ours| ours.contains(&queued.id)) {
-                self.windows().end(&costs, now);
+                self.windows().undo(&costs, queued.lane);
                 continue;
             }
             let (this, kind) = (self.clone(), queued.effect.what.name());
@@ -214,7 +212,7 @@ impl Dispatcher {
         wake_at: &mut Option<Timestamp>,
     ) -> Result<Vec<(Queued, Vec<Cost>)>, StoreError> {
         let name = self.platform.name();
-        let (mut ready, mut after, mut passed_over) = (Vec::new(), None, 0);
+        let (mut ready, mut after) = (Vec::new(), None);
         loop {
             let page = self.store.due(name, now, after, LOOK).await?;
             let is_last = page.len() < LOOK as usize;
@@ -233,13 +231,12 @@ impl Dispatcher {
                     ready.push((queued, costs));
                     continue;
                 }
+                // Broadcasts come last: if this one waits for the whole workspace, those behind it do as well.
+                let no_more = queued.lane == Lane::Broadcast && windows.shared_free_at(&costs, queued.lane, now) > now;
                 drop(windows);
                 *wake_at = Some(wake_at.map_or(free_at, |at| at.min(free_at)));
-                if queued.lane == Lane::Broadcast {
-                    passed_over += 1;
-                    if passed_over == BROADCASTS_PASSED_OVER {
-                        return Ok(ready);
-                    }
+                if no_more {
+                    return Ok(ready);
                 }
             }
             if is_last {

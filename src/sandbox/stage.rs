@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::sandbox::discord::{DiscordSandbox, DiscordSetup, RoleSetup};
+use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
+use crate::sandbox::discord::{DiscordSandbox, DiscordSetup, GuildSetup, RoleSetup};
 use crate::sandbox::journal::Journal;
 use crate::sandbox::setup::{ChannelSetup, Member};
 use crate::sandbox::slack::{GroupSetup, SlackSandbox, SlackSetup};
@@ -28,6 +29,12 @@ pub const TRIAGE: &str = "desk-triage";
 const DESK: [&str; 3] = ["mia", "omar", "ada"];
 const AGENTS: [&str; 2] = ["mia", "omar"];
 const GROUP: &str = "it-desk";
+const CHANNELS_OF_A_GUILD: usize = crate::domain::limits::discord::CHANNELS;
+
+/// Name of a channel that there is for notices.
+fn destination(number: usize) -> String {
+    format!("branch{number:05}")
+}
 
 /// How the stage is set.
 pub struct StageOptions {
@@ -45,6 +52,8 @@ pub struct StageOptions {
     pub message_content: bool,
     /// What chance depends on.
     pub seed: u64,
+    /// How many public channels there are besides on each platform, for notices. On Discord they are in guilds of their own.
+    pub destinations: usize,
 }
 
 impl StageOptions {
@@ -59,6 +68,7 @@ impl StageOptions {
             linked: true,
             message_content: true,
             seed: 1,
+            destinations: 0,
         }
     }
 }
@@ -97,6 +107,7 @@ pub struct Stage {
     /// What happened.
     pub journal: Journal,
     linked: bool,
+    destinations: usize,
 }
 
 impl Stage {
@@ -117,9 +128,16 @@ impl Stage {
             |name: &str| ChannelSetup { name: name.to_owned(), private: false, members: Vec::new(), bot: true };
         let triage = ChannelSetup { name: TRIAGE.to_owned(), private: true, members: owned(&DESK), bot: true };
         let channels: Vec<ChannelSetup> = CHANNELS.into_iter().map(public).chain([triage]).collect();
+        let more: Vec<ChannelSetup> = (0..options.destinations).map(|number| public(&destination(number))).collect();
+        let more_guilds = more.chunks(CHANNELS_OF_A_GUILD).enumerate();
+        let more_guilds = more_guilds.map(|(number, channels)| GuildSetup {
+            name: format!("Branch {}", number + 1),
+            channels: channels.to_vec(),
+        });
+        let more_guilds = more_guilds.collect();
         let slack = SlackSandbox::start(SlackSetup {
             people: people.clone(),
-            channels: channels.clone(),
+            channels: channels.iter().chain(&more).cloned().collect(),
             groups: vec![GroupSetup { handle: GROUP.to_owned(), name: "IT Desk".to_owned(), members: owned(&AGENTS) }],
             clock: options.clock.clone(),
             journal: options.journal.clone(),
@@ -133,6 +151,7 @@ impl Stage {
             people,
             channels,
             roles: vec![RoleSetup { name: GROUP.to_owned(), members: owned(&AGENTS) }],
+            more_guilds,
             clock: options.clock.clone(),
             journal: options.journal.clone(),
             limits: options.limits,
@@ -141,13 +160,31 @@ impl Stage {
             seed: options.seed,
         })
         .await?;
-        Ok(Self { slack, discord, clock: options.clock, journal: options.journal, linked: options.linked })
+        let StageOptions { clock, journal, linked, destinations, .. } = options;
+        Ok(Self { slack, discord, clock, journal, linked, destinations })
     }
 
     /// Both workspaces as their people use them, Slack first.
     #[must_use]
     pub fn worlds(&self) -> [Arc<dyn World>; 2] {
         [Arc::clone(&self.slack) as Arc<dyn World>, Arc::clone(&self.discord) as Arc<dyn World>]
+    }
+
+    /// The channels that there are for notices on a platform.
+    #[must_use]
+    pub fn destinations(&self, platform: PlatformName) -> Vec<Place> {
+        let place = |number: usize| {
+            let (tenant, channel) = match platform {
+                PlatformName::Slack => (self.slack.team_id(), self.slack.channel_id(&destination(number))?),
+                PlatformName::Discord => {
+                    let channel = self.discord.channel_id(&destination(number))?;
+                    (self.discord.guild_of_channel(&channel)?, channel)
+                }
+            };
+            let tenant = Tenant { platform, id: tenant };
+            Some(Place { tenant, at: Conversation::Channel { channel } })
+        };
+        (0..self.destinations).filter_map(place).collect()
     }
 
     /// The settings of a bot that is connected to these platforms, with its record at `database`. `more` is TOML that is

@@ -22,6 +22,9 @@ use tempfile::TempDir;
 /// How long a test waits, in real time, for something that must come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How far the clock is moved at once while the bot waits for limits: what else sleeps longer than that goes on sleeping.
+const STEP: Duration = Duration::from_secs(6);
+
 /// The program and the stage that it is on.
 pub struct Desk {
     pub stage: Stage,
@@ -39,11 +42,13 @@ pub struct Setup {
     pub platforms: Platforms,
     pub linked: bool,
     pub message_content: bool,
+    /// Channels for notices on each platform.
+    pub destinations: usize,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { more: "", platforms: Platforms::BOTH, linked: true, message_content: true }
+        Self { more: "", platforms: Platforms::BOTH, linked: true, message_content: true, destinations: 0 }
     }
 }
 
@@ -61,6 +66,7 @@ impl Desk {
             journal: Journal::in_memory(),
             linked: setup.linked,
             message_content: setup.message_content,
+            destinations: setup.destinations,
             // Nobody presses twice because a machine is slow.
             patience: PATIENCE,
             ..StageOptions::by(clock)
@@ -116,16 +122,25 @@ impl Desk {
 
     /// Lets everything that was begun come to its end, and moves the clock only as far as limits make the bot wait.
     pub async fn settle(&self) {
-        patiently("everything comes to its end", self.settling()).await;
+        patiently("everything comes to its end", self.settling(STEP, || false)).await;
     }
 
-    async fn settling(&self) {
+    /// The same, but stops as soon as `done`, whatever else waits; the clock is moved by `step` at once at most.
+    pub async fn settle_until(&self, what: &str, step: Duration, done: impl Fn() -> bool) {
+        patiently(what, self.settling(step, &done)).await;
+        assert!(done(), "in vain: {what}");
+    }
+
+    async fn settling(&self, step: Duration, done: impl Fn() -> bool) {
         let store = Arc::clone(self.store());
         let mut changed = store.changed();
         let mut grown = self.stage.journal.grown();
         loop {
             changed.mark_unchanged();
             grown.mark_unchanged();
+            if done() {
+                return;
+            }
             if self.is_quiet().await {
                 // Whatever is still between two parts of the program shows itself by a change.
                 tokio::task::yield_now().await;
@@ -137,7 +152,7 @@ impl Desk {
                 }
                 continue;
             }
-            let soon = self.stage.clock.now() + jiff::SignedDuration::from_secs(6);
+            let soon = self.stage.clock.now() + step;
             let waits_for_clock = self.only_waits_for_limits().await;
             if waits_for_clock && let Some(wake) = self.stage.clock.next_wake().filter(|wake| *wake <= soon) {
                 self.stage.clock.advance_to(wake);

@@ -5,6 +5,7 @@ mod harness;
 mod browser;
 mod commands;
 mod desk;
+mod fairness;
 mod layers;
 mod metrics;
 mod permissions;

@@ -169,18 +169,18 @@ impl State {
         fields["text"] = json!(emoji);
         fields["added"] = json!(add);
         self.log("reacted", fields);
-        let direct = self.is_direct(stand.channel);
+        let (direct, guild) = (self.is_direct(stand.channel), self.guild_of(stand.channel));
         let mut data = json!({
             "user_id": person.to_string(), "channel_id": stand.channel.to_string(), "message_id": stand.id.to_string(),
             "emoji": { "id": null, "name": emoji }, "burst": false, "type": 0,
         });
-        if !direct {
-            data["guild_id"] = json!(self.guild.to_string());
+        if let Some(guild) = guild {
+            data["guild_id"] = json!(guild.to_string());
         }
         if add {
             data["message_author_id"] = json!(author.to_string());
-            if !direct {
-                data["member"] = self.member_json(person, true);
+            if let Some(guild) = guild {
+                data["member"] = self.member_json(guild, person, true);
             }
         }
         let name = if add { "MESSAGE_REACTION_ADD" } else { "MESSAGE_REACTION_REMOVE" };
@@ -224,7 +224,7 @@ impl State {
             (5, Some(handle)) => {
                 let chosen = if handle == "desk" { self.bot } else { self.person(handle)? };
                 data["values"] = json!([chosen.to_string()]);
-                data["resolved"] = self.resolved_json(&[chosen], self.is_direct(stand.channel));
+                data["resolved"] = self.resolved_json(&[chosen], self.guild_of(stand.channel));
             }
             (_, Some(_)) => return Err(WorldError::NotAllowed("this kind of menu is not modelled".to_owned())),
             (_, None) => return Err(WorldError::NotAllowed("nothing was chosen".to_owned())),
@@ -291,7 +291,7 @@ impl State {
     pub fn person_commands(&mut self, who: &str, spot: &Spot, text: &str) -> Result<Awaited, WorldError> {
         let person = self.person(who)?;
         let channel = self.place_for(person, spot)?;
-        let data = self.fill_command(text, self.is_direct(channel))?;
+        let data = self.fill_command(text, self.guild_of(channel))?;
         let note = json!({ "text": format!("/desk {text}") });
         Ok(self.act(Act::Command, person, channel, None, data, ("commanded", note)))
     }

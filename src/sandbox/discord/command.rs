@@ -13,12 +13,13 @@ static TICKET_KEY: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[A-Z]+-\d+$"
 
 impl State {
     /// Fills in `/desk text`; the result is `data` of the interaction.
-    pub fn fill_command(&self, text: &str, direct: bool) -> Result<Value, WorldError> {
+    pub fn fill_command(&self, text: &str, guild: Option<u64>) -> Result<Value, WorldError> {
         let usable = |command: &&super::state::RegisteredCommand| {
-            command.json["name"] == "desk" && command.json["type"] == 1 && !(direct && command.in_guild)
+            let here = command.guild.is_none() || command.guild == guild;
+            command.json["name"] == "desk" && command.json["type"] == 1 && here
         };
         let mut known = self.commands.iter().filter(usable).collect::<Vec<_>>();
-        known.sort_by_key(|command| !command.in_guild);
+        known.sort_by_key(|command| command.guild.is_none());
         let command = known.first().ok_or_else(|| refused("the app has registered no command /desk here"))?;
         let mut words: Vec<&str> = text.split_whitespace().collect();
         let mut resolved = Resolved::default();
@@ -26,11 +27,11 @@ impl State {
         let mut data = json!({
             "id": command.json["id"], "name": "desk", "type": 1, "options": options,
         });
-        if command.in_guild {
-            data["guild_id"] = json!(self.guild.to_string());
+        if let Some(guild) = command.guild {
+            data["guild_id"] = json!(guild.to_string());
         }
         if !resolved.users.is_empty() {
-            data["resolved"] = self.resolved_json(&resolved.users, direct);
+            data["resolved"] = self.resolved_json(&resolved.users, guild);
         }
         Ok(data)
     }
@@ -147,14 +148,14 @@ impl State {
         self.roles.iter().find(|role| role.name == name).map(|role| role.id)
     }
 
-    /// Users, and outside of direct messages members, that an interaction's data names.
-    pub fn resolved_json(&self, users: &[u64], direct: bool) -> Value {
+    /// Users, and in a guild members, that an interaction's data names.
+    pub fn resolved_json(&self, users: &[u64], guild: Option<u64>) -> Value {
         let mut resolved = json!({ "users": {} });
         for user in users {
             let key = user.to_string();
             resolved["users"][&key] = self.user_json(*user);
-            if !direct {
-                let mut member = self.acting_member_json(*user);
+            if let Some(guild) = guild {
+                let mut member = self.acting_member_json(guild, *user);
                 if let Some(member) = member.as_object_mut() {
                     for left_out in ["user", "deaf", "mute"] {
                         member.shift_remove(left_out);

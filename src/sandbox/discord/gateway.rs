@@ -224,9 +224,11 @@ impl State {
         }
         let link = Some(Link { connection, outgoing });
         let mut session = Session { id: id.clone(), intents: wanted, seq: 0, written: 0, kept: VecDeque::new(), link };
+        let unavailable = |id: u64| json!({ "id": id.to_string(), "unavailable": true });
+        let guilds: Vec<Value> = self.guilds.iter().map(|guild| unavailable(guild.id)).collect();
         let ready = json!({
             "v": 10, "user": self.me_json(), "user_settings": {}, "relationships": [], "private_channels": [],
-            "presences": [], "guilds": [{ "id": self.guild.to_string(), "unavailable": true }],
+            "presences": [], "guilds": guilds,
             "session_id": id, "session_type": "normal", "resume_gateway_url": self.gateway_url, "shard": [0, 1],
             "application": {
                 "id": self.bot.to_string(), "flags": self.application_flags(),
@@ -236,8 +238,10 @@ impl State {
         });
         session.push("READY", &ready.to_string(), None);
         if wanted & intents::GUILDS != 0 {
-            let guild = self.whole_guild_json(wanted & intents::GUILD_MEMBERS != 0);
-            session.push("GUILD_CREATE", &guild.to_string(), None);
+            for guild in &self.guilds {
+                let guild = self.whole_guild_json(guild, wanted & intents::GUILD_MEMBERS != 0);
+                session.push("GUILD_CREATE", &guild.to_string(), None);
+            }
         }
         self.gateway.sessions.push(session);
         self.log("connected", json!({ "session": id, "resumed": false }));
@@ -462,7 +466,9 @@ impl Connection {
 
     fn take_request_members(&self, data: &Value) {
         let asked: Vec<u64> = ids_of(&data["user_ids"]);
+        let guild = ids_of(&data["guild_id"]).first().copied();
         let reply = self.shared.with(|state| {
+            let guild = guild.and_then(|guild| state.guild_with(guild)).map_or(state.guild, |guild| guild.id);
             if asked.is_empty() && !state.members_intent {
                 state.fault("gateway: all members requested without the members intent".to_owned());
                 return None;
@@ -470,10 +476,10 @@ impl Connection {
             let known: Vec<u64> = if asked.is_empty() { state.people.clone() } else { asked.clone() };
             let (found, missing): (Vec<u64>, Vec<u64>) =
                 known.into_iter().partition(|user| state.users.contains_key(user));
-            let members: Vec<Value> = found.iter().map(|user| state.member_json(*user, true)).collect();
+            let members: Vec<Value> = found.iter().map(|user| state.member_json(guild, *user, true)).collect();
             let missing: Vec<String> = missing.iter().map(u64::to_string).collect();
             Some(json!({
-                "guild_id": state.guild.to_string(), "members": members, "chunk_index": 0, "chunk_count": 1,
+                "guild_id": guild.to_string(), "members": members, "chunk_index": 0, "chunk_count": 1,
                 "not_found": missing, "presences": [], "nonce": data["nonce"],
             }))
         });

@@ -147,27 +147,27 @@ impl State {
         source: Option<Stand>,
         data: Value,
     ) -> Value {
-        let direct = self.is_direct(channel);
+        let guild = self.guild_of(channel);
         let kind = match act {
             Act::Command => 2,
             Act::Component => 3,
             Act::Modal => 5,
         };
-        let installed = if direct { "0".to_owned() } else { self.guild.to_string() };
+        let installed = guild.unwrap_or_default().to_string();
         let mut json = json!({
             "id": id.to_string(), "application_id": self.bot.to_string(), "type": kind, "data": data,
             "channel_id": channel.to_string(), "channel": self.channel_json(channel), "token": token, "version": 1,
             "locale": "en-US", "app_permissions": self.bot_permissions(), "entitlements": [],
-            "authorizing_integration_owners": { "0": installed }, "context": u8::from(direct),
+            "authorizing_integration_owners": { "0": installed }, "context": u8::from(guild.is_none()),
             "attachment_size_limit": 10_485_760,
         });
-        if direct {
-            json["user"] = self.user_json(person);
-        } else {
-            json["guild_id"] = json!(self.guild.to_string());
-            json["guild"] = json!({ "id": self.guild.to_string(), "locale": "en-US", "features": [] });
+        if let Some(guild) = guild {
+            json["guild_id"] = json!(guild.to_string());
+            json["guild"] = json!({ "id": guild.to_string(), "locale": "en-US", "features": [] });
             json["guild_locale"] = json!("en-US");
-            json["member"] = self.acting_member_json(person);
+            json["member"] = self.acting_member_json(guild, person);
+        } else {
+            json["user"] = self.user_json(person);
         }
         if let Some(message) = source.and_then(|source| self.standing(person, source)) {
             json["message"] = self.message_json(message, true);

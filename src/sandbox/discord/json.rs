@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::guilds::Guild;
 use super::state::{Channel, HAS_THREAD, Message, Place, State};
 
 /// Permissions: see, write, read back, embed, attach, react, commands, threads.
@@ -41,8 +42,8 @@ impl State {
         me
     }
 
-    pub fn member_json(&self, id: u64, with_user: bool) -> Value {
-        let roles: Vec<String> = self.roles_of(id).iter().map(u64::to_string).collect();
+    pub fn member_json(&self, guild: u64, id: u64, with_user: bool) -> Value {
+        let roles: Vec<String> = self.roles_of(guild, id).iter().map(u64::to_string).collect();
         let nick = (id == self.bot).then(|| self.users.get(&id).map(|user| user.name.clone())).flatten();
         let mut member = json!({
             "nick": nick, "avatar": null, "banner": null, "roles": roles, "joined_at": "2024-01-08T09:00:00.000000+00:00",
@@ -56,8 +57,8 @@ impl State {
     }
 
     /// A member as interactions show it, with its rights there.
-    pub fn acting_member_json(&self, id: u64) -> Value {
-        let mut member = self.member_json(id, true);
+    pub fn acting_member_json(&self, guild: u64, id: u64) -> Value {
+        let mut member = self.member_json(guild, id, true);
         member["permissions"] = json!(EVERYONE_MAY.to_string());
         member
     }
@@ -66,9 +67,9 @@ impl State {
         BOT_MAY.to_string()
     }
 
-    pub fn role_json(&self, id: u64, name: &str) -> Value {
-        let is_bot = id == self.bot_role;
-        let permissions = if id == self.guild {
+    pub fn role_json(&self, guild: u64, id: u64, name: &str) -> Value {
+        let is_bot = self.guilds.iter().any(|guild| guild.bot_role == id);
+        let permissions = if id == guild {
             EVERYONE_MAY
         } else if is_bot {
             BOT_MAY
@@ -78,8 +79,8 @@ impl State {
         let mut role = json!({
             "id": id.to_string(), "name": name, "color": 0,
             "colors": { "primary_color": 0, "secondary_color": null, "tertiary_color": null },
-            "hoist": false, "icon": null, "unicode_emoji": null, "position": u8::from(id != self.guild),
-            "permissions": permissions.to_string(), "managed": is_bot, "mentionable": id != self.guild && !is_bot,
+            "hoist": false, "icon": null, "unicode_emoji": null, "position": u8::from(id != guild),
+            "permissions": permissions.to_string(), "managed": is_bot, "mentionable": id != guild && !is_bot,
             "flags": 0,
         });
         if is_bot {
@@ -88,21 +89,24 @@ impl State {
         role
     }
 
-    pub fn roles_json(&self) -> Value {
-        let mut roles = vec![self.role_json(self.guild, "@everyone"), self.role_json(self.bot_role, "Desk")];
-        roles.extend(self.roles.iter().map(|role| self.role_json(role.id, &role.name)));
+    pub fn roles_json(&self, guild: &Guild) -> Value {
+        let role = |id, name| self.role_json(guild.id, id, name);
+        let mut roles = vec![role(guild.id, "@everyone"), role(guild.bot_role, "Desk")];
+        if guild.id == self.guild {
+            roles.extend(self.roles.iter().map(|own| role(own.id, &own.name)));
+        }
         Value::Array(roles)
     }
 
     pub fn channel_json(&self, id: u64) -> Value {
         let Some(channel) = self.channels.get(&id) else { return Value::Null };
         let last = channel.last_message.map(|id| id.to_string());
+        let guild = channel.guild.map(|id| id.to_string());
         match &channel.place {
             Place::Text { .. } => {
-                let position = self.channel_order.iter().position(|other| *other == id);
                 json!({
-                    "id": id.to_string(), "type": 0, "guild_id": self.guild.to_string(), "name": channel.name,
-                    "position": position, "permission_overwrites": self.overwrites_json(channel), "topic": null,
+                    "id": id.to_string(), "type": 0, "guild_id": guild, "name": channel.name,
+                    "position": channel.position, "permission_overwrites": self.overwrites_json(channel), "topic": null,
                     "nsfw": false, "last_message_id": last, "rate_limit_per_user": 0, "parent_id": null, "flags": 0,
                 })
             }
@@ -112,7 +116,7 @@ impl State {
             }),
             Place::Thread(thread) => {
                 let mut json = json!({
-                    "id": id.to_string(), "type": 11, "guild_id": self.guild.to_string(), "name": channel.name,
+                    "id": id.to_string(), "type": 11, "guild_id": guild, "name": channel.name,
                     "parent_id": thread.parent.to_string(), "owner_id": thread.owner.to_string(),
                     "last_message_id": last, "message_count": channel.messages.len(), "member_count": 2,
                     "total_message_sent": channel.sent, "rate_limit_per_user": 0, "flags": 0,
@@ -147,7 +151,7 @@ impl State {
         };
         let mut overwrites = Vec::new();
         if *private {
-            overwrites.push(overwrite(self.guild, 0, 0, VIEW));
+            overwrites.push(overwrite(channel.guild.unwrap_or(self.guild), 0, 0, VIEW));
             let people = self.people.iter().filter(|user| members.contains(user));
             overwrites.extend(people.map(|user| overwrite(*user, 1, VIEW, 0)));
         }
@@ -159,13 +163,13 @@ impl State {
         Value::Array(overwrites)
     }
 
-    pub fn guild_json(&self) -> Value {
+    pub fn guild_json(&self, guild: &Guild) -> Value {
         let owner = self.people.first().copied().unwrap_or(self.bot);
         json!({
-            "id": self.guild.to_string(), "name": "Sandbox", "icon": null, "icon_hash": null, "splash": null,
+            "id": guild.id.to_string(), "name": guild.name, "icon": null, "icon_hash": null, "splash": null,
             "discovery_splash": null, "owner_id": owner.to_string(), "afk_channel_id": null, "afk_timeout": 300,
             "widget_enabled": false, "widget_channel_id": null, "verification_level": 1,
-            "default_message_notifications": 1, "explicit_content_filter": 0, "roles": self.roles_json(),
+            "default_message_notifications": 1, "explicit_content_filter": 0, "roles": self.roles_json(guild),
             "emojis": [], "stickers": [], "features": [], "mfa_level": 0, "application_id": null,
             "system_channel_id": null, "system_channel_flags": 0, "hub_type": null, "rules_channel_id": null, "max_presences": null,
             "max_members": 500_000, "vanity_url_code": null, "description": null, "banner": null, "premium_tier": 0,
@@ -176,29 +180,29 @@ impl State {
     }
 
     /// The guild as GUILD_CREATE has it.
-    pub fn whole_guild_json(&self, all_members: bool) -> Value {
-        let mut guild = self.guild_json();
-        let mut members = vec![self.member_json(self.bot, true)];
+    pub fn whole_guild_json(&self, of: &Guild, all_members: bool) -> Value {
+        let mut guild = self.guild_json(of);
+        let mut members = vec![self.member_json(of.id, self.bot, true)];
         if all_members {
-            members.extend(self.people.iter().map(|user| self.member_json(*user, true)));
+            members.extend(self.people.iter().map(|user| self.member_json(of.id, *user, true)));
         }
-        let channels: Vec<Value> = self.channel_order.iter().map(|id| self.channel_json(*id)).collect();
+        let channels: Vec<Value> = of.channels.iter().map(|id| self.channel_json(*id)).collect();
         guild["joined_at"] = json!("2024-01-08T09:00:00.000000+00:00");
         guild["large"] = json!(self.people.len() > 250);
         guild["unavailable"] = json!(false);
         guild["member_count"] = json!(self.people.len() + 1);
         guild["members"] = Value::Array(members);
         guild["channels"] = Value::Array(channels);
-        guild["threads"] = Value::Array(self.active_threads_json());
+        guild["threads"] = Value::Array(self.active_threads_json(of.id));
         for empty in ["voice_states", "presences", "stage_instances", "guild_scheduled_events", "soundboard_sounds"] {
             guild[empty] = json!([]);
         }
         guild
     }
 
-    /// The threads that are not archived and that the bot can see.
-    pub fn active_threads_json(&self) -> Vec<Value> {
-        let visible = self.active_threads().filter(|id| self.sees(self.bot, *id));
+    /// The threads of a guild that are not archived and that the bot can see.
+    pub fn active_threads_json(&self, guild: u64) -> Vec<Value> {
+        let visible = self.active_threads(guild).filter(|id| self.sees(self.bot, *id));
         visible.map(|id| self.channel_json(id)).collect()
     }
 
@@ -238,8 +242,8 @@ impl State {
             let mut reference = json!({
                 "type": 0, "message_id": reply_to.to_string(), "channel_id": message.channel.to_string(),
             });
-            if !self.is_direct(message.channel) {
-                reference["guild_id"] = json!(self.guild.to_string());
+            if let Some(guild) = self.guild_of(message.channel) {
+                reference["guild_id"] = json!(guild.to_string());
             }
             json["message_reference"] = reference;
             let referenced = self.message(message.channel, reply_to).ok();
@@ -254,11 +258,11 @@ impl State {
     /// A message as an event has it: with the guild, and with the members of those whom it names.
     pub fn message_event_json(&self, message: &Message, with_content: bool) -> Value {
         let mut json = self.message_json(message, with_content);
-        if !self.is_direct(message.channel) {
-            json["guild_id"] = json!(self.guild.to_string());
-            json["member"] = self.member_json(message.author, false);
+        if let Some(guild) = self.guild_of(message.channel) {
+            json["guild_id"] = json!(guild.to_string());
+            json["member"] = self.member_json(guild, message.author, false);
             for (mention, user) in json["mentions"].as_array_mut().into_iter().flatten().zip(&message.mentions) {
-                mention["member"] = self.member_json(*user, false);
+                mention["member"] = self.member_json(guild, *user, false);
             }
         }
         json

@@ -1,4 +1,4 @@
-//! A Discord guild in this process.
+//! A Discord guild (or several) in this process.
 //!
 //! REST v10 and the Gateway are served over loopback, so that the production adapter and the unmodified SDK connect to
 //! it as they would to Discord. It is a strict, stateful model: what Discord refuses is refused here, with Discord's
@@ -13,6 +13,7 @@ mod components;
 mod errors;
 mod faults;
 mod gateway;
+mod guilds;
 mod ids;
 mod interactions;
 mod journaling;
@@ -56,6 +57,8 @@ pub struct DiscordSetup {
     pub channels: Vec<ChannelSetup>,
     /// Its roles, besides `@everyone` and the bot's own.
     pub roles: Vec<RoleSetup>,
+    /// Further guilds that the bot is in, with everybody; they have no roles.
+    pub more_guilds: Vec<GuildSetup>,
     /// Gives ids, time stamps and limits their time.
     pub clock: Clock,
     /// Where everything is written down.
@@ -76,6 +79,7 @@ impl Default for DiscordSetup {
             people: Vec::new(),
             channels: Vec::new(),
             roles: Vec::new(),
+            more_guilds: Vec::new(),
             clock: Clock::system(),
             journal: Journal::in_memory(),
             limits: true,
@@ -93,6 +97,15 @@ pub struct RoleSetup {
     pub name: String,
     /// Handles of those who have it.
     pub members: Vec<String>,
+}
+
+/// A further guild.
+#[derive(Clone, Debug)]
+pub struct GuildSetup {
+    /// Its name.
+    pub name: String,
+    /// Its text channels, at most [`CHANNELS`](platform::CHANNELS).
+    pub channels: Vec<ChannelSetup>,
 }
 
 /// A running guild. It ends when it is shut down or dropped.
@@ -132,13 +145,13 @@ impl DiscordSandbox {
     /// Builds the guild and serves it on a free port of the loopback interface.
     ///
     /// # Errors
-    /// If no port can be bound.
+    /// If no port can be bound, or a guild has more channels than Discord allows.
     pub async fn start(setup: DiscordSetup) -> anyhow::Result<Arc<Self>> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no free loopback port")?;
         let address = listener.local_addr().context("the listener has no address")?;
         let interaction_deadline = setup.interaction_deadline;
         let shared = Arc::new(Shared {
-            state: Mutex::new(State::new(setup, format!("ws://{address}"))),
+            state: Mutex::new(State::new(setup, format!("ws://{address}"))?),
             address,
             interaction_deadline,
             changed: watch::channel(0).0,
@@ -188,6 +201,13 @@ impl DiscordSandbox {
     #[must_use]
     pub fn guild_id(&self) -> String {
         self.shared.with(|state| state.guild.to_string())
+    }
+
+    /// The guild's id of the channel with this id, in whatever guild that is.
+    #[must_use]
+    pub fn guild_of_channel(&self, channel: &str) -> Option<String> {
+        let channel = channel.parse().ok()?;
+        self.shared.with(|state| state.guild_of(channel).map(|id| id.to_string()))
     }
 
     /// The bot user's id.

@@ -51,9 +51,12 @@ impl World for DiscordSandbox {
             let known = state.handles.contains_key(handle);
             let id = state.add_person(&member);
             if !known {
-                let mut data = state.member_json(id, true);
-                data["guild_id"] = json!(state.guild.to_string());
-                state.dispatch(&Happening::new("GUILD_MEMBER_ADD", intents::GUILD_MEMBERS, data));
+                let guilds: Vec<u64> = state.guilds.iter().map(|guild| guild.id).collect();
+                for guild in guilds {
+                    let mut data = state.member_json(guild, id, true);
+                    data["guild_id"] = json!(guild.to_string());
+                    state.dispatch(&Happening::new("GUILD_MEMBER_ADD", intents::GUILD_MEMBERS, data));
+                }
             }
             id.to_string()
         })

@@ -231,8 +231,8 @@ impl State {
             None => return,
         }
         let mut data = json!({ "id": id.to_string(), "channel_id": channel.to_string() });
-        if !self.is_direct(channel) {
-            data["guild_id"] = json!(self.guild.to_string());
+        if let Some(guild) = self.guild_of(channel) {
+            data["guild_id"] = json!(guild.to_string());
         }
         let note = json!({ "message": id.to_string() });
         self.dispatch_in(channel, Happening::new("MESSAGE_DELETE", self.message_intent(channel), data).note(note));

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::errors::ApiError;
 use super::faults::Troubles;
 use super::gateway::{Gateway, Happening, intents};
+use super::guilds::Guild;
 use super::ids::{Snowflakes, fixed, token};
 use super::interactions::{Form, Interaction};
 use super::limits::Limits;
@@ -24,9 +25,11 @@ pub struct State {
     pub token: String,
     /// Where the Gateway is.
     pub gateway_url: String,
+    /// The one with the roles and the desk.
     pub guild: u64,
+    /// All of them, that one first.
+    pub guilds: Vec<Guild>,
     pub bot: u64,
-    pub bot_role: u64,
     pub message_content: bool,
     pub members_intent: bool,
     pub users: HashMap<u64, User>,
@@ -35,8 +38,10 @@ pub struct State {
     pub handles: HashMap<String, u64>,
     pub roles: Vec<Role>,
     pub channels: HashMap<u64, Channel>,
-    /// Text channels in their order.
+    /// Text channels in their order, guild after guild.
     pub channel_order: Vec<u64>,
+    /// By name; where guilds have channels of one name, that of the first guild.
+    pub channel_names: HashMap<String, u64>,
     /// The conversation of each person with the bot.
     pub directs: HashMap<u64, u64>,
     /// Ephemeral messages, by person and id.
@@ -82,8 +87,8 @@ pub struct Role {
 /// A command as registered.
 #[derive(Debug)]
 pub struct RegisteredCommand {
-    /// Whether it is the guild's, not global.
-    pub in_guild: bool,
+    /// The guild that it belongs to, unless it is global.
+    pub guild: Option<u64>,
     pub json: Value,
 }
 
@@ -91,6 +96,10 @@ pub struct RegisteredCommand {
 #[derive(Debug)]
 pub struct Channel {
     pub id: u64,
+    /// None for a direct conversation.
+    pub guild: Option<u64>,
+    /// Its place among the guild's channels.
+    pub position: usize,
     pub name: String,
     pub place: Place,
     pub messages: BTreeMap<u64, Message>,
@@ -172,7 +181,7 @@ pub const HAS_THREAD: u64 = 1 << 5;
 pub const SILENT: u64 = 1 << 12;
 
 impl State {
-    pub fn new(setup: DiscordSetup, gateway_url: String) -> Self {
+    pub fn new(setup: DiscordSetup, gateway_url: String) -> anyhow::Result<Self> {
         let seed = setup.seed;
         let (guild, bot) = (fixed(seed, "guild", "guild"), fixed(seed, "user", "\u{0}desk"));
         let mut state = Self {
@@ -182,8 +191,13 @@ impl State {
             token: token(seed, bot),
             gateway_url,
             guild,
+            guilds: vec![Guild {
+                id: guild,
+                name: "Sandbox".to_owned(),
+                bot_role: fixed(seed, "role", "\u{0}desk"),
+                channels: Vec::new(),
+            }],
             bot,
-            bot_role: fixed(seed, "role", "\u{0}desk"),
             message_content: setup.message_content_intent,
             members_intent: false,
             users: HashMap::new(),
@@ -192,6 +206,7 @@ impl State {
             roles: Vec::new(),
             channels: HashMap::new(),
             channel_order: Vec::new(),
+            channel_names: HashMap::new(),
             directs: HashMap::new(),
             private: HashMap::new(),
             nonces: HashMap::new(),
@@ -211,18 +226,13 @@ impl State {
         for member in &setup.people {
             state.add_person(member);
         }
-        for channel in setup.channels {
-            let members = channel.members.iter().filter_map(|handle| state.person(handle).ok()).collect();
-            let place = Place::Text { private: channel.private, members, bot: channel.bot };
-            let id = fixed(seed, "channel", &channel.name);
-            state.channel_order.push(id);
-            state.add_channel(id, channel.name, place);
-        }
+        state.add_text_channels(guild, setup.channels, "")?;
         for role in setup.roles {
             let members = role.members.iter().filter_map(|handle| state.person(handle).ok()).collect();
             state.roles.push(Role { id: fixed(seed, "role", &role.name), name: role.name, members });
         }
-        state
+        state.add_guilds(setup.more_guilds)?;
+        Ok(state)
     }
 
     /// Adds a person and the conversation with the bot; the id is the same in every run.
@@ -245,8 +255,22 @@ impl State {
     }
 
     pub fn add_channel(&mut self, id: u64, name: String, place: Place) {
-        let created_ms = self.now_ms();
-        let channel = Channel { id, name, place, messages: BTreeMap::new(), last_message: None, sent: 0, created_ms };
+        let guild = match &place {
+            Place::Thread(thread) => self.guild_of(thread.parent),
+            Place::Text { .. } => Some(self.guild),
+            Place::Direct { .. } => None,
+        };
+        let channel = Channel {
+            id,
+            guild,
+            position: 0,
+            name,
+            place,
+            messages: BTreeMap::new(),
+            last_message: None,
+            sent: 0,
+            created_ms: self.now_ms(),
+        };
         self.channels.insert(id, channel);
     }
 
@@ -281,7 +305,7 @@ impl State {
     }
 
     pub fn channel_named(&self, name: &str) -> Option<u64> {
-        self.channel_order.iter().copied().find(|id| self.channels[id].name == name)
+        self.channel_names.get(name).copied()
     }
 
     /// A user's handle; the bot's is `desk`.
@@ -343,10 +367,13 @@ impl State {
         if message.gone { Err(ApiError::unknown_message()) } else { Ok(message) }
     }
 
-    /// The roles of a user, the bot's own among them.
-    pub fn roles_of(&self, user: u64) -> Vec<u64> {
+    /// The roles of a user in a guild, the bot's own among them.
+    pub fn roles_of(&self, guild: u64, user: u64) -> Vec<u64> {
         if user == self.bot {
-            return vec![self.bot_role];
+            return self.guild_with(guild).map(|guild| guild.bot_role).into_iter().collect();
+        }
+        if guild != self.guild {
+            return Vec::new();
         }
         self.roles.iter().filter(|role| role.members.contains(&user)).map(|role| role.id).collect()
     }
@@ -373,22 +400,29 @@ impl State {
             None => {
                 let id = fixed(self.seed, "role", name);
                 self.roles.push(Role { id, name: name.to_owned(), members: members.clone() });
-                let data = json!({ "guild_id": self.guild.to_string(), "role": self.role_json(id, name) });
+                let data = json!({ "guild_id": self.guild.to_string(), "role": self.role_json(self.guild, id, name) });
                 self.dispatch(&Happening::new("GUILD_ROLE_CREATE", intents::GUILDS, data));
                 members.into_iter().collect()
             }
         };
         for user in touched {
-            let mut data = self.member_json(user, true);
+            let mut data = self.member_json(self.guild, user, true);
             data["guild_id"] = json!(self.guild.to_string());
             self.dispatch(&Happening::new("GUILD_MEMBER_UPDATE", intents::GUILD_MEMBERS, data));
         }
         self.touch();
     }
 
-    /// Number of threads that are not archived.
-    pub fn active_threads(&self) -> impl Iterator<Item = u64> + '_ {
-        self.expiries.iter().map(|(_, id)| *id)
+    /// The threads of a guild that are not archived.
+    pub fn active_threads(&self, guild: u64) -> impl Iterator<Item = u64> + '_ {
+        self.expiries.iter().map(|(_, id)| *id).filter(move |id| self.guild_of(*id) == Some(guild))
+    }
+
+    /// Whether the guild of this channel can hold another active thread.
+    fn has_room_for_a_thread(&self, channel: u64) -> bool {
+        let of_guild = |guild| self.active_threads(guild).count();
+        self.expiries.len() < platform::ACTIVE_THREADS
+            || self.guild_of(channel).map_or(0, of_guild) < platform::ACTIVE_THREADS
     }
 
     /// Starts the thread under a message.
@@ -407,7 +441,7 @@ impl State {
         if self.channels.contains_key(&root) {
             return Err(ApiError::thread_exists());
         }
-        if self.expiries.len() >= platform::ACTIVE_THREADS {
+        if !self.has_room_for_a_thread(parent) {
             return Err(ApiError::too_many_threads());
         }
         let now_ms = self.now_ms();
@@ -445,12 +479,12 @@ impl State {
     /// Archives or unarchives a thread; the caller tells about it.
     pub fn set_archived(&mut self, id: u64, archived: bool) -> Result<(), ApiError> {
         let now_ms = self.now_ms();
-        let active = self.expiries.len();
+        let has_room = self.has_room_for_a_thread(id);
         let Some(thread) = self.thread_mut(id) else { return Err(ApiError::wrong_channel_type()) };
         if thread.archived == archived {
             return Ok(());
         }
-        if !archived && active >= platform::ACTIVE_THREADS {
+        if !archived && !has_room {
             return Err(ApiError::too_many_threads());
         }
         thread.archived = archived;

@@ -15,7 +15,7 @@ use serenity::all::{CommandOptionType, CreateCommand, CreateCommandOption, Creat
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use super::{ChannelSetup, DiscordSandbox, DiscordSetup, Member, RoleSetup};
+use super::{ChannelSetup, DiscordSandbox, DiscordSetup, GuildSetup, Member, RoleSetup};
 use crate::clock::Clock;
 use crate::sandbox::{Fault, Journal, MessageAt, Spot, World, WorldError};
 
@@ -403,4 +403,49 @@ async fn an_interaction_runs_out_at_its_deadline_and_its_token_after_fifteen_min
     let expired: Value = follow().await.expect("answers").json().await.expect("json");
     assert_eq!(expired["code"], 10_015);
     guild.shut_down().await;
+}
+
+#[tokio::test]
+async fn the_bot_is_in_several_guilds_each_with_its_own_channels() {
+    let branch = |number: usize, channels: usize| GuildSetup {
+        name: format!("Branch {number}"),
+        channels: (0..channels)
+            .map(|channel| ChannelSetup {
+                name: format!("floor{number}{channel}"),
+                private: false,
+                members: Vec::new(),
+                bot: true,
+            })
+            .collect(),
+    };
+    let more_guilds = vec![branch(1, 2), branch(2, 500)];
+    let guild = DiscordSandbox::start(DiscordSetup { more_guilds, ..setup() }).await.expect("starts");
+    let mut socket = Socket::identified(&guild, GatewayIntents::non_privileged()).await;
+    let ready = socket.until("READY").await;
+    let announced = ready["d"]["guilds"].as_array().expect("guilds").clone();
+    assert_eq!(announced.len(), 3);
+    let mut created = Vec::new();
+    for unavailable in &announced {
+        let whole = socket.until("GUILD_CREATE").await["d"].clone();
+        assert_eq!(whole["id"], unavailable["id"]);
+        assert_eq!(whole["roles"][0]["id"], whole["id"], "everybody's role has the guild's id");
+        created.push(whole["channels"].as_array().expect("channels").len());
+    }
+    assert_eq!(created, [2, 2, 500]);
+
+    let elsewhere = guild.channel_id("floor11").expect("known");
+    let theirs = guild.guild_of_channel(&elsewhere).expect("in a guild");
+    assert_eq!(announced[1]["id"], theirs);
+    channel(&guild, "floor11").say(http(&guild), "hello, branch").await.expect("posts");
+    let heard = socket.until("MESSAGE_CREATE").await["d"].clone();
+    assert_eq!((&heard["guild_id"], &heard["channel_id"]), (&json!(theirs), &json!(elsewhere)));
+    let listed = http(&guild).get_guilds(None, None).await.expect("lists");
+    assert_eq!(listed.len(), 3);
+    let theirs = GuildId::new(id(&theirs));
+    assert_eq!(theirs.channels(http(&guild)).await.expect("lists").len(), 2);
+    assert_eq!(guild.faults_seen(), Vec::<String>::new());
+    guild.shut_down().await;
+
+    let too_many = DiscordSandbox::start(DiscordSetup { more_guilds: vec![branch(3, 501)], ..setup() }).await;
+    assert!(too_many.is_err_and(|error| error.to_string().contains("500")));
 }

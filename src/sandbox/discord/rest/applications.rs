@@ -29,32 +29,31 @@ impl State {
         Done::Json(json!({
             "id": self.bot.to_string(), "name": "Desk", "icon": null, "description": "", "rpc_origins": [],
             "bot_public": false, "bot_require_code_grant": false, "owner": self.user_json(owner), "verify_key": "00",
-            "team": null, "flags": self.application_flags(), "tags": [], "approximate_guild_count": 1,
+            "team": null, "flags": self.application_flags(), "tags": [], "approximate_guild_count": self.guilds.len(),
             "bot": self.me_json(), "redirect_uris": [], "interactions_endpoint_url": null,
             "role_connections_verification_url": null, "hook": true, "is_monetized": false, "summary": "",
         }))
     }
 
-    fn scope(&self, application: u64, guild: Option<u64>) -> Result<bool, ApiError> {
+    fn check_scope(&self, application: u64, guild: Option<u64>) -> Result<(), ApiError> {
         if application != self.bot {
             return Err(ApiError::new(404, 10002, "Unknown Application"));
         }
         match guild {
-            Some(guild) if guild != self.guild => Err(ApiError::missing_access()),
-            Some(_) => Ok(true),
-            None => Ok(false),
+            Some(guild) if self.guild_with(guild).is_none() => Err(ApiError::missing_access()),
+            Some(_) | None => Ok(()),
         }
     }
 
     pub(super) fn list_commands(&self, application: u64, guild: Option<u64>) -> Result<Done, ApiError> {
-        let in_guild = self.scope(application, guild)?;
-        let commands = self.commands.iter().filter(|command| command.in_guild == in_guild);
+        self.check_scope(application, guild)?;
+        let commands = self.commands.iter().filter(|command| command.guild == guild);
         Ok(Done::Json(commands.map(|command| command.json.clone()).collect()))
     }
 
     /// Replaces all commands of the scope.
     pub(super) fn put_commands(&mut self, application: u64, guild: Option<u64>, call: &Call) -> Result<Done, ApiError> {
-        let in_guild = self.scope(application, guild)?;
+        self.check_scope(application, guild)?;
         let list = call
             .body
             .as_array()
@@ -69,42 +68,46 @@ impl State {
             }
         }
         wrong.finish()?;
-        self.commands.retain(|command| command.in_guild != in_guild);
-        let stored: Vec<Value> = list.iter().map(|command| self.store_command(command, in_guild)).collect();
+        self.commands.retain(|command| command.guild != guild);
+        let stored: Vec<Value> = list.iter().map(|command| self.store_command(command, guild)).collect();
         Ok(Done::Json(Value::Array(stored)))
     }
 
     /// Adds one command, or replaces the one of that name.
     pub(super) fn post_command(&mut self, application: u64, guild: Option<u64>, call: &Call) -> Result<Done, ApiError> {
-        let in_guild = self.scope(application, guild)?;
+        self.check_scope(application, guild)?;
         let mut wrong = Wrong::default();
         check_command(&call.body, "", &mut wrong);
         wrong.finish()?;
         let known = self.commands.len();
         let name = call.body["name"].clone();
-        self.commands.retain(|command| command.in_guild != in_guild || command.json["name"] != name);
+        self.commands.retain(|command| command.guild != guild || command.json["name"] != name);
         let replaced = self.commands.len() < known;
-        let stored = self.store_command(&call.body, in_guild);
+        let stored = self.store_command(&call.body, guild);
         Ok(if replaced { Done::Json(stored) } else { Done::Created(stored) })
     }
 
-    fn store_command(&mut self, command: &Value, in_guild: bool) -> Value {
+    fn store_command(&mut self, command: &Value, guild: Option<u64>) -> Value {
         let name = command["name"].as_str().unwrap_or_default();
-        let scope = if in_guild { "guild command" } else { "command" };
+        let scope = match guild {
+            None => "command".to_owned(),
+            Some(guild) if guild == self.guild => "guild command".to_owned(),
+            Some(guild) => format!("command of {guild}"),
+        };
         let kind = command["type"].as_u64().unwrap_or(1);
         let mut stored = json!({
-            "id": fixed(self.seed, scope, name).to_string(), "application_id": self.bot.to_string(),
+            "id": fixed(self.seed, &scope, name).to_string(), "application_id": self.bot.to_string(),
             "version": self.next_id().to_string(), "default_member_permissions": null, "type": kind, "name": name,
             "name_localizations": null, "description": "", "description_localizations": null, "nsfw": false,
             "contexts": null, "integration_types": [0], "options": [],
         });
-        if in_guild {
-            stored["guild_id"] = json!(self.guild.to_string());
+        if let Some(guild) = guild {
+            stored["guild_id"] = json!(guild.to_string());
         }
         for (field, value) in command.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
             stored[field.as_str()] = value.clone();
         }
-        self.commands.push(RegisteredCommand { in_guild, json: stored.clone() });
+        self.commands.push(RegisteredCommand { guild, json: stored.clone() });
         stored
     }
 }

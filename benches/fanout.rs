@@ -1,0 +1,302 @@
+//! One notice to many channels: how near to the platforms' limits it goes out, and how long a requester waits meanwhile.
+//!
+//! The program runs against the sandbox, which refuses whatever exceeds the limits table, on a clock that runs `--scale`
+//! times as fast as the machine's. Every time is the clock's and is taken from the sandbox's journal.
+//!
+//! `cargo bench --bench fanout` posts to 10,000 channels on each platform; it fails if that takes more than 1.05 times the
+//! least time that the limits allow, if a channel does not get the notice exactly once, or if a call is refused.
+//! `cargo bench --bench fanout -- --answers` posts to 5,000 while somebody asks every few seconds; it fails if an answer
+//! comes more than a second later than it does without the notice.
+
+use std::collections::HashMap;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use clap::Parser;
+use deskbell::app::App;
+use deskbell::clock::Clock;
+use deskbell::domain::ids::{Place, PlatformName};
+use deskbell::domain::message::Message;
+use deskbell::outbox::limits::bound;
+use deskbell::sandbox::stage::{Platforms, Stage, StageOptions};
+use deskbell::sandbox::{Entry, Journal, MessageAt, Spot, World};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// How much longer than the least time a notice may take.
+const RATIO_AT_MOST: f64 = 1.05;
+/// How much later than undisturbed an answer may come, in milliseconds.
+const DELAY_AT_MOST_MS: i64 = 1_000;
+/// Questions that are asked before the notice, to know how long an answer takes undisturbed.
+const UNDISTURBED: usize = 20;
+/// How often the journal is read, in real time.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// After so long in real time without a post, something is wrong.
+const PATIENCE: Duration = Duration::from_secs(120);
+const SETTINGS: &str = "[intake]\nburst_window = \"0s\"\n";
+
+/// Posts one notice to many channels of the sandbox, within the limits.
+#[derive(Parser)]
+struct Args {
+    /// Only this platform (slack or discord).
+    #[arg(long)]
+    platform: Option<PlatformName>,
+    /// Channels that get the notice [default: 10000, with --answers 5000].
+    #[arg(long)]
+    destinations: Option<usize>,
+    /// How fast the clock runs [default: Slack 30 and Discord 3, with --answers 10 and 1: Discord allows ten times as many
+    /// calls a second, and a machine must be able to make them].
+    #[arg(long)]
+    scale: Option<f64>,
+    /// Somebody asks meanwhile.
+    #[arg(long)]
+    answers: bool,
+    /// Seconds of the clock between two questions.
+    #[arg(long, default_value_t = 3.0)]
+    every: f64,
+    /// What cargo says to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let args = Args::parse();
+    // Only the first of several providers can be installed; which it was does not matter on loopback.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut holds = true;
+    for platform in PlatformName::ALL {
+        if args.platform.is_none_or(|only| only == platform) {
+            holds &= measure(&args, platform).await?;
+        }
+    }
+    println!("{}", if holds { "the bounds hold" } else { "THE BOUNDS DO NOT HOLD" });
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn measure(args: &Args, platform: PlatformName) -> anyhow::Result<bool> {
+    let scale = args.scale.unwrap_or(match (platform, args.answers) {
+        (PlatformName::Slack, false) => 30.0,
+        (PlatformName::Slack, true) => 10.0,
+        (PlatformName::Discord, false) => 3.0,
+        (PlatformName::Discord, true) => 1.0,
+    });
+    ensure!(scale > 0.0, "--scale must be above 0");
+    let destinations = args.destinations.unwrap_or(if args.answers { 5_000 } else { 10_000 });
+    let clock = Clock::starting_at(Timestamp::now(), scale);
+    let options = StageOptions {
+        // Not what is measured here: a real time that would shrink with the scale.
+        patience: Duration::from_secs(60),
+        linked: false,
+        destinations,
+        ..StageOptions::by(clock.clone())
+    };
+    let stage = Stage::open(options).await?;
+    let folder = tempfile::tempdir()?;
+    let slack = platform == PlatformName::Slack;
+    let platforms = Platforms { slack, discord: !slack, slack_http: false };
+    let config = stage.config(&folder.path().join("desk.db"), SETTINGS, platforms)?;
+    let app = App::start(&config, clock).await?;
+    app.readiness().wait().await;
+    let world = stage.worlds().into_iter().find(|world| world.platform() == platform.as_str()).context("no world")?;
+    let bench = Bench { stage: &stage, app: &app, world, platform, scale };
+    bench.silence().await;
+    let places = stage.destinations(platform);
+    ensure!(places.len() == destinations, "the sandbox has {} channels", places.len());
+    let holds = if args.answers { bench.answers(&places, args.every).await } else { bench.fan_out(&places).await };
+    app.stop().await;
+    stage.close().await;
+    holds
+}
+
+struct Bench<'a> {
+    stage: &'a Stage,
+    app: &'a App,
+    world: Arc<dyn World>,
+    platform: PlatformName,
+    scale: f64,
+}
+
+impl Bench<'_> {
+    async fn fan_out(&self, places: &[Place]) -> anyhow::Result<bool> {
+        let began = Instant::now();
+        let mut seen = Seen::from(&self.stage.journal, places);
+        self.post(places).await?;
+        let queued_ms = began.elapsed().as_millis();
+        seen.wait_for_all().await?;
+        self.silence().await;
+        seen.look();
+        let seconds = seen.took_ms() as f64 / 1_000.0;
+        let least = bound(self.platform, places).as_secs_f64();
+        let ratio = if least > 0.0 { seconds / least } else { 1.0 };
+        println!(
+            "{}: {} of {} channels, {} of them more than once: {seconds:.1} s where {least:.1} s is the least: {ratio:.3} \
+             times (at most {RATIO_AT_MOST}); {} refusals; queued in {queued_ms} ms; {:.1} s of real time at scale {}",
+            self.platform,
+            seen.times.values().filter(|times| **times > 0).count(),
+            places.len(),
+            seen.times.values().filter(|times| **times > 1).count(),
+            seen.refused,
+            began.elapsed().as_secs_f64(),
+            self.scale,
+        );
+        Ok(seen.is_exact() && seen.refused == 0 && ratio <= RATIO_AT_MOST)
+    }
+
+    async fn answers(&self, places: &[Place], every_secs: f64) -> anyhow::Result<bool> {
+        let began = Instant::now();
+        let every = Duration::try_from_secs_f64(every_secs)?;
+        let from = self.stage.journal.len();
+        let mut before = Vec::new();
+        for _ in 0..UNDISTURBED {
+            before.push(self.ask(before.len()).await?);
+            self.stage.clock.sleep(every).await;
+        }
+        self.silence().await;
+        let mut seen = Seen::from(&self.stage.journal, places);
+        self.post(places).await?;
+        let mut during = Vec::new();
+        while !seen.is_all() {
+            during.push(self.ask(UNDISTURBED + during.len()).await?);
+            self.stage.clock.sleep(every).await;
+            seen.look();
+            seen.check_progress()?;
+        }
+        self.silence().await;
+        seen.look();
+        let entries = self.stage.journal.since(from);
+        let (before, during) = (waits(&entries, &before), waits(&entries, &during));
+        let (Some(undisturbed), Some(longest)) = (part_of(&before, 0.5), part_of(&during, 1.0)) else {
+            println!("{}: a question was not answered", self.platform);
+            return Ok(false);
+        };
+        let refused = entries.iter().filter(|entry| entry.kind == "refused").count();
+        println!(
+            "{}: {} questions while {} channels got a notice in {:.1} s: answered after {longest} ms at most, p99 {} ms, \
+             median {} ms; without it {undisturbed} ms (median), {} ms at most; so {} ms later (at most {DELAY_AT_MOST_MS}); \
+             {refused} refusals; {:.1} s of real time at scale {}",
+            self.platform,
+            during.len(),
+            places.len(),
+            seen.took_ms() as f64 / 1_000.0,
+            part_of(&during, 0.99).unwrap_or_default(),
+            part_of(&during, 0.5).unwrap_or_default(),
+            part_of(&before, 1.0).unwrap_or_default(),
+            longest - undisturbed,
+            began.elapsed().as_secs_f64(),
+            self.scale,
+        );
+        Ok(seen.is_exact() && refused == 0 && longest - undisturbed <= DELAY_AT_MOST_MS)
+    }
+
+    async fn post(&self, places: &[Place]) -> anyhow::Result<()> {
+        let notice = Message::said("Payroll is down for everybody. We are on it and will tell you here.");
+        self.app.intake().notice("payroll is down", &notice, places).await?;
+        Ok(())
+    }
+
+    async fn ask(&self, number: usize) -> anyhow::Result<MessageAt> {
+        let text = format!("@desk the scanner in room {number} is jammed");
+        Ok(self.world.say("ana", &Spot::channel("sales"), &text, None).await?)
+    }
+
+    /// Waits until nothing happens any more.
+    async fn silence(&self) {
+        let mut known = 0;
+        loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let now = self.stage.journal.len();
+            if now == known && self.world.undelivered() == 0 {
+                return;
+            }
+            known = now;
+        }
+    }
+}
+
+/// What the journal has shown of a notice.
+struct Seen<'a> {
+    journal: &'a Journal,
+    next: u64,
+    times: HashMap<String, u32>,
+    reached: usize,
+    first_ms: Option<i64>,
+    last_ms: Option<i64>,
+    refused: usize,
+    progress: Instant,
+}
+
+impl<'a> Seen<'a> {
+    fn from(journal: &'a Journal, places: &[Place]) -> Self {
+        let times = places.iter().map(|place| (place.channel().to_owned(), 0)).collect();
+        let progress = Instant::now();
+        Self { journal, next: journal.len(), times, reached: 0, first_ms: None, last_ms: None, refused: 0, progress }
+    }
+
+    async fn wait_for_all(&mut self) -> anyhow::Result<()> {
+        while !self.is_all() {
+            tokio::time::sleep(LOOK_EVERY).await;
+            self.look();
+            self.check_progress()?;
+        }
+        Ok(())
+    }
+
+    fn look(&mut self) {
+        for entry in self.journal.since(self.next) {
+            self.next = entry.seq + 1;
+            self.refused += usize::from(entry.kind == "refused");
+            if entry.kind != "posted" {
+                continue;
+            }
+            let Some(times) = self.times.get_mut(entry.text("channel_id")) else { continue };
+            *times += 1;
+            self.reached += usize::from(*times == 1);
+            self.first_ms.get_or_insert(entry.at_ms);
+            self.last_ms = Some(entry.at_ms);
+            self.progress = Instant::now();
+        }
+    }
+
+    fn check_progress(&self) -> anyhow::Result<()> {
+        ensure!(self.progress.elapsed() < PATIENCE, "no post for {PATIENCE:?}, after {}", self.reached);
+        Ok(())
+    }
+
+    fn is_all(&self) -> bool {
+        self.reached == self.times.len()
+    }
+
+    fn is_exact(&self) -> bool {
+        self.times.values().all(|times| *times == 1)
+    }
+
+    fn took_ms(&self) -> i64 {
+        self.last_ms.zip(self.first_ms).map_or(0, |(last_ms, first_ms)| last_ms - first_ms)
+    }
+}
+
+/// How long each question waited for its answer, in milliseconds, the shortest first; nothing if one has none.
+fn waits(entries: &[Entry], asked: &[MessageAt]) -> Vec<i64> {
+    let mut said = HashMap::new();
+    let mut answered = HashMap::new();
+    for entry in entries {
+        match entry.kind {
+            "said" => drop(said.entry(entry.text("message")).or_insert(entry.at_ms)),
+            "posted" => drop(answered.entry(entry.text("thread")).or_insert(entry.at_ms)),
+            _ => {}
+        }
+    }
+    let wait = |at: &MessageAt| Some(answered.get(at.id.as_str())? - said.get(at.id.as_str())?);
+    let mut waits = asked.iter().map(wait).collect::<Option<Vec<i64>>>().unwrap_or_default();
+    waits.sort_unstable();
+    waits
+}
+
+/// The value below which this part of the values lies.
+fn part_of(sorted: &[i64], part: f64) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a small number")]
+    let at = (sorted.len() as f64 * part).ceil() as usize;
+    sorted.get(at.saturating_sub(1)).copied()
+}
