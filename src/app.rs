@@ -43,6 +43,15 @@ const ROSTER_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// How long to wait before a platform that gave up is started again.
 const RESTART_AFTER: Duration = Duration::from_secs(30);
 
+/// Whether the platforms' limits are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limits {
+    /// As on the real platforms.
+    Kept,
+    /// Only what a platform asks for is obeyed: for measuring what the program can do, against a stub.
+    Lifted,
+}
+
 /// The running program.
 pub struct App {
     store: Arc<dyn Store>,
@@ -60,6 +69,14 @@ impl App {
     /// # Errors
     /// What an operator must mend before it can run.
     pub async fn start(config: &Config, clock: Clock) -> anyhow::Result<Self> {
+        Self::start_with(config, clock, Limits::Kept).await
+    }
+
+    /// The same, with the platforms' limits kept or lifted.
+    ///
+    /// # Errors
+    /// What an operator must mend before it can run.
+    pub async fn start_with(config: &Config, clock: Clock, limits: Limits) -> anyhow::Result<Self> {
         if let Some(missing) = config.platforms_missing() {
             bail!("{missing}");
         }
@@ -104,6 +121,7 @@ impl App {
             let is_known = refresh_roster(platform.as_ref(), &intake).await;
             let dispatcher =
                 Dispatcher::new(Arc::clone(platform), Arc::clone(&store), intake.clone(), timing, worker.clone());
+            let dispatcher = if limits == Limits::Lifted { dispatcher.without_limits() } else { dispatcher };
             let name = platform.name().as_str();
             let every = config.desk.roster_refresh;
             let halt = stop.clone();
@@ -248,6 +266,18 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
         }
     }
     Ok(findings)
+}
+
+/// The record, to be read only: beside a running bot if need be.
+///
+/// # Errors
+/// If there is none, or it cannot be read.
+pub async fn open_to_read(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let path = database_path(config)?;
+    let store = SqliteStore::open_read_only(&path)
+        .await
+        .with_context(|| format!("the tickets in {} cannot be read", path.display()))?;
+    Ok(store)
 }
 
 /// Where the database file is.

@@ -107,6 +107,16 @@ Examples:
         limit: u32,
     },
 
+    /// Print every ticket with its messages and what was done, oldest first (JSON Lines)
+    ///
+    /// One JSON object a line: the ticket, everything that was said on it, and its audit. Private requests are among them,
+    /// with all their words: keep the file as carefully as the database. Works beside a running bot.
+    #[command(after_long_help = "\
+Examples:
+  deskbell export > tickets.jsonl
+  deskbell export | jq -r 'select(.ticket.status == \"new\") | .ticket.key'")]
+    Export,
+
     /// Ask a running bot whether it is alive (for a container's health check)
     #[command(hide = true)]
     Health {

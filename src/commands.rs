@@ -1,9 +1,9 @@
 //! What each command of the program does.
 
-use std::process::ExitCode;
-use std::sync::Arc;
+mod export;
 
-use anyhow::Context as _;
+use std::process::ExitCode;
+
 use serde_json::json;
 
 use crate::app::{self, App};
@@ -36,6 +36,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Tickets { json, limit } => tickets(&config()?, json, limit).await,
+        Command::Export => export::export(&config()?).await,
         Command::Health { url } => {
             let url = match url {
                 Some(url) => url,
@@ -87,10 +88,7 @@ async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 async fn tickets(config: &Config, as_json: bool, limit: u32) -> anyhow::Result<ExitCode> {
-    let path = app::database_path(config)?;
-    let store: Arc<dyn Store> = SqliteStore::open_read_only(&path)
-        .await
-        .with_context(|| format!("the tickets in {} cannot be read", path.display()))?;
+    let store = app::open_to_read(config).await?;
     for ticket in store.tickets(None, limit).await? {
         if as_json {
             let line = json!({

@@ -29,3 +29,4 @@ pub mod outbox;
 pub mod platform;
 pub mod sandbox;
 pub mod store;
+pub mod trial;

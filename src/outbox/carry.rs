@@ -20,6 +20,7 @@ use crate::domain::ids::{MessageRef, Place};
 use crate::domain::record::Standing;
 use crate::platform::{Act, Delivery, DeliveryError, Receipt};
 use crate::store::{Queued, Settled, Settlement, StoreError, Work};
+use crate::trial;
 
 /// How often something is tried before it can be given up, however old it is.
 const TRIES_AT_LEAST: u32 = 5;
@@ -47,6 +48,7 @@ impl Dispatcher {
         let end = end.unwrap_or_else(|error| Some(self.again(&queued, None, true, &error.to_string())));
         let Some(end) = end else { return };
         let end = self.give_up_if_old(&queued, end).await;
+        trial::point("before_settle");
         self.settle(&queued, end, &posted).await;
     }
 
@@ -72,6 +74,7 @@ impl Dispatcher {
         loop {
             match self.store.settle(&queued.id, &self.worker, end.clone(), self.clock.now()).await {
                 Ok(Settled::Kept) => return counting::settled(self.platform.name(), queued, &end, self.clock.now()),
+                Ok(Settled::Taken(_)) if trial::without("fencing") => return,
                 Ok(Settled::Taken(Some(theirs))) => return self.withdraw(queued, posted, &theirs).await,
                 Ok(Settled::Taken(None)) if posted.is_empty() => return,
                 Ok(Settled::Taken(None)) => {}
@@ -105,16 +108,18 @@ impl Dispatcher {
     ) -> Result<Option<Settlement>, StoreError> {
         let Some(act) = self.lay_out_or_settle(queued, Depth::Words).await? else { return Ok(None) };
         let delivery = Delivery { effect: queued.id.clone(), since: queued.created_at, act };
-        let found = if queued.unsure { self.within_time(self.platform.find(&delivery)).await } else { Ok(None) };
+        let looks = queued.unsure && !trial::without("reconcile");
+        let found = if looks { self.within_time(self.platform.find(&delivery)).await } else { Ok(None) };
         let result = match found {
             Ok(None) => {
+                trial::point("before_write");
                 // Checked last: a process that was frozen here must not send what another one has taken over.
                 if !self.may_send(since) {
                     let error = "the lease ended before it could be sent".to_owned();
                     let at = self.clock.now();
                     return Ok(Some(Settlement::Retry { at, unsure: queued.unsure, counts: false, error }));
                 }
-                self.within_time(self.platform.deliver(&delivery)).await
+                self.within_time(trial::in_flight(self.platform.deliver(&delivery))).await
             }
             Ok(Some(receipt)) => Ok(receipt),
             // That it cannot be looked for says nothing about the earlier try.
@@ -125,7 +130,7 @@ impl Dispatcher {
 
     /// Whether a call that begins now has certainly ended when the lease does.
     fn may_send(&self, since: Instant) -> bool {
-        self.timing.lease.saturating_sub(since.elapsed()) > self.timing.call_timeout
+        trial::without("fencing") || self.timing.lease.saturating_sub(since.elapsed()) > self.timing.call_timeout
     }
 
     async fn within_time<T>(&self, call: impl Future<Output = Result<T, DeliveryError>>) -> Result<T, DeliveryError> {

@@ -129,6 +129,7 @@ const SWEEP_AT_LEAST: usize = 1_024;
 /// under way) until a whole window after its end.
 #[derive(Debug, Default)]
 pub struct Windows {
+    lifted: bool,
     calls: HashMap<String, Calls>,
     /// When the next broadcast is to be made.
     next: HashMap<String, Timestamp>,
@@ -146,6 +147,12 @@ struct Calls {
 }
 
 impl Windows {
+    /// Windows that hold nothing back but what the platform itself asked to wait: for measuring what the program can do.
+    #[must_use]
+    pub fn lifted() -> Self {
+        Self { lifted: true, ..Self::default() }
+    }
+
     /// When a call of this lane that costs this may be made: `now`, or later. While only the end of another call can
     /// tell, it is a whole window from now.
     #[must_use]
@@ -165,6 +172,9 @@ impl Windows {
     }
 
     fn window_free_at(&self, costs: &[Cost], at: usize, lane: Lane, now: Timestamp) -> Option<Timestamp> {
+        if self.lifted {
+            return None;
+        }
         let cost = &costs[at];
         let turn = if cost.is_paced(lane) { self.next.get(&cost.key).copied() } else { None };
         let window = self.calls.get(&cost.key).and_then(|calls| {
@@ -174,7 +184,8 @@ impl Windows {
                 return later(now, cost.rate.per);
             }
             let index = calls.ended.len().checked_sub(room)?;
-            later(calls.ended[index], cost.rate.per)
+            // The clock may have been set back meanwhile.
+            later(calls.ended[index].min(now), cost.rate.per)
         });
         turn.max(window)
     }

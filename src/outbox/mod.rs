@@ -79,6 +79,12 @@ impl Dispatcher {
         Self { platform, store, intake, clock, timing, worker, windows: Arc::default() }
     }
 
+    /// The same without the platform's limits: for measuring what the program can do.
+    #[must_use]
+    pub fn without_limits(self) -> Self {
+        Self { windows: Arc::new(Mutex::new(Windows::lifted())), ..self }
+    }
+
     /// Delivers until `stop`, whenever it is this process's turn, then finishes what is under way.
     pub async fn run(self, stop: CancellationToken) {
         let name = format!("outbox:{}", self.platform.name());

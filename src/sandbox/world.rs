@@ -304,6 +304,21 @@ pub enum Fault {
         /// How many events.
         times: u32,
     },
+    /// The next `times` events come late, by so much real time. On Slack others overtake them; Discord's Gateway keeps
+    /// its order, so that all that comes after them waits as well.
+    Late {
+        /// How late, in real time.
+        by: Duration,
+        /// How many events.
+        times: u32,
+    },
+    /// The next `times` events come after the event that follows them (or a quarter of a second late if none does).
+    OutOfOrder {
+        /// How many events.
+        times: u32,
+    },
+    /// Everything that was asked for and has not happened yet is forgotten.
+    Calm,
     /// Every connection is dropped without a word.
     DropSockets,
     /// The platform asks to reconnect, politely (Slack `disconnect`, Discord opcode 7).

@@ -4,6 +4,7 @@ mod harness;
 
 mod browser;
 mod commands;
+mod crash;
 mod desk;
 mod fairness;
 mod layers;

@@ -62,7 +62,7 @@ impl Site {
 async fn every_command_explains_itself() {
     let folder = TempDir::new().expect("a folder");
     let help = run(folder.path(), "--help", &[]).await.succeeded();
-    for command in ["serve", "sandbox", "check", "migrate", "manifest", "tickets"] {
+    for command in ["serve", "sandbox", "check", "migrate", "manifest", "tickets", "export"] {
         assert!(help.out.contains(command), "{command} is not in the help");
         let its = run(folder.path(), &format!("{command} --help"), &[]).await.succeeded();
         assert!(its.out.contains("Usage: deskbell"), "{}", its.out);
@@ -127,7 +127,7 @@ async fn a_database_is_made_listed_and_never_trampled_on() {
     assert!(!folder.path().join("deskbell.db").exists(), "listing makes none");
     assert!(run(folder.path(), "migrate", &[]).await.succeeded().out.contains("up to date"));
     run(folder.path(), "migrate", &[]).await.succeeded();
-    for line in ["tickets", "tickets --json --limit 5"] {
+    for line in ["tickets", "tickets --json --limit 5", "export"] {
         assert_eq!(run(folder.path(), line, &[]).await.succeeded().out, "");
     }
     let spoilt = b"SQLite format 3\0 and then something else, long enough to look like a page of a database".repeat(60);
@@ -140,7 +140,7 @@ async fn refuses(folder: &Path, content: &[u8]) {
     let file = folder.join("notes.db");
     std::fs::write(&file, content).expect("written");
     let url = format!("sqlite://{}", file.display());
-    for line in ["migrate", "tickets"] {
+    for line in ["migrate", "tickets", "export"] {
         let ended = run(folder, line, &[("DESKBELL__DATABASE__URL", &url)]).await;
         assert_eq!(ended.code, Some(1), "{line}");
         assert!(ended.err.contains("notes.db") && ended.err.contains("is no database"), "{}", ended.err);
@@ -193,6 +193,15 @@ async fn it_serves_stops_when_told_and_comes_back_quickly() {
         .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["key"].to_string())
         .collect();
     assert_eq!(keys, ["\"IT-1002\"", "\"IT-1001\""]);
+    let exported = site.run("export").await.succeeded();
+    for (line, key) in exported.out.lines().zip(["IT-1001", "IT-1002"]) {
+        let whole: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!((&whole["ticket"]["key"], &whole["ticket"]["status"]), (&key.into(), &"new".into()));
+        assert_eq!(whole["messages"][0]["text"], "the printer is jammed");
+        assert_eq!(whole["messages"][0]["id"], whole["ticket"]["origin_message"]["id"]);
+        assert_eq!((&whole["audit"][0]["act"], whole["audit"].as_array().map(Vec::len)), (&"opened".into(), Some(1)));
+    }
+    assert_eq!(exported.out.lines().count(), 2);
 
     let begin = Instant::now();
     let child = site.serve();

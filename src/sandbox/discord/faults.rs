@@ -1,5 +1,6 @@
 //! Misbehaviour on demand: which of the next calls fail, and how.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What is done with one call instead of answering it as usual.
@@ -21,6 +22,10 @@ pub struct Troubles {
     ahead: Vec<Ahead>,
     /// How many further events are delivered twice.
     pub twice: u32,
+    /// How much later the next events are handed over.
+    pub late: VecDeque<Duration>,
+    /// How many further events are to be overtaken by the next.
+    pub swaps: u32,
 }
 
 #[derive(Debug)]

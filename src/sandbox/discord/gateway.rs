@@ -84,6 +84,8 @@ pub struct Gateway {
     sessions: Vec<Session>,
     events: u64,
     connections: u64,
+    /// What waits to be overtaken.
+    held: Vec<Happening>,
 }
 
 struct Session {
@@ -125,11 +127,12 @@ impl Gateway {
     /// Events that wait: not written yet, or missed by the session that may still be resumed.
     pub fn waiting(&self) -> usize {
         let waits = |session: &Session| usize::try_from(session.seq - session.written).unwrap_or(usize::MAX);
-        if self.links() == 0 {
+        let unwritten: usize = if self.links() == 0 {
             self.sessions.last().map_or(0, waits)
         } else {
             self.sessions.iter().filter(|session| session.link.is_some()).map(waits).sum()
-        }
+        };
+        unwritten + self.held.len()
     }
 
     /// Events sent, or to be sent, to the connections that there are.
@@ -176,8 +179,25 @@ impl Session {
 }
 
 impl State {
-    /// Tells every session that wants to hear it.
-    pub fn dispatch(&mut self, happening: &Happening) {
+    /// Tells every session that wants to hear it; what was to be overtaken comes after it.
+    pub fn dispatch(&mut self, happening: Happening) {
+        if self.troubles.swaps > 0 {
+            self.troubles.swaps -= 1;
+            self.gateway.held.push(happening);
+            return;
+        }
+        self.hand_out(&happening);
+        self.release_overtaken();
+    }
+
+    /// Tells what waited to be overtaken.
+    pub fn release_overtaken(&mut self) {
+        for held in std::mem::take(&mut self.gateway.held) {
+            self.hand_out(&held);
+        }
+    }
+
+    fn hand_out(&mut self, happening: &Happening) {
         let wants = |session: &Session| happening.need == 0 || session.intents & happening.need != 0;
         if !self.gateway.sessions.iter().any(wants) {
             return;
@@ -209,7 +229,7 @@ impl State {
     pub fn dispatch_in(&mut self, channel: u64, happening: Happening) {
         if self.sees(self.bot, channel) {
             let place = self.place_fields(channel);
-            self.dispatch(&happening.note(place));
+            self.dispatch(happening.note(place));
         }
     }
 
@@ -373,6 +393,11 @@ impl Connection {
                 () = stop.cancelled() => return End::Close(1001, "Going away."),
                 out = outgoing.recv() => match out {
                     Some(Out::Event(kept)) => {
+                        if kept.note.is_some()
+                            && let Some(by) = self.shared.with(|state| state.troubles.late.pop_front())
+                        {
+                            tokio::time::sleep(by).await;
+                        }
                         if let Some((id, _)) = &self.session {
                             self.shared.with(|state| state.hand_over(id, &kept));
                         }

@@ -125,7 +125,7 @@ impl State {
         let mut note = self.place_fields(channel);
         note["who"] = json!(self.handle(person));
         let happening = Happening::new("INTERACTION_CREATE", intents::NONE, full).id(id.to_string()).note(note);
-        self.dispatch(&happening);
+        self.dispatch(happening);
         (id, receiver)
     }
 

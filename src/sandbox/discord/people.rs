@@ -1,19 +1,23 @@
 //! The guild as its people use it.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
 use tokio::sync::{oneshot, watch};
 
-use super::faults::Trouble;
+use super::faults::{Trouble, Troubles};
 use super::gateway::{Happening, intents};
 use super::state::Place;
-use super::{DiscordSandbox, Member};
+use super::{DiscordSandbox, Member, Shared};
 use crate::sandbox::{ChannelInfo, Fault, MessageAt, PersonInfo, Spot, View, World, WorldError};
 
 const FAILED: &str = "This interaction failed";
 const NO_RESPONSE: &str = "The application did not respond";
+/// How long an event that is to come out of order waits for another to overtake it, in real time.
+const OVERTAKEN_WITHIN: Duration = Duration::from_millis(250);
 
 #[async_trait]
 impl World for DiscordSandbox {
@@ -55,7 +59,7 @@ impl World for DiscordSandbox {
                 for guild in guilds {
                     let mut data = state.member_json(guild, id, true);
                     data["guild_id"] = json!(guild.to_string());
-                    state.dispatch(&Happening::new("GUILD_MEMBER_ADD", intents::GUILD_MEMBERS, data));
+                    state.dispatch(Happening::new("GUILD_MEMBER_ADD", intents::GUILD_MEMBERS, data));
                 }
             }
             id.to_string()
@@ -127,6 +131,12 @@ impl World for DiscordSandbox {
             Fault::LoseAnswer { method, times } => state.troubles.add(&method, Trouble::LoseAnswer, times),
             Fault::Hang { method, times } => state.troubles.add(&method, Trouble::Hang, times),
             Fault::DeliverTwice { times } => state.troubles.twice += times,
+            Fault::Late { by, times } => state.troubles.late.extend((0..times).map(|_| by)),
+            Fault::OutOfOrder { times } => {
+                state.troubles.swaps += times;
+                drop(tokio::spawn(release_in_time(Arc::downgrade(&self.shared))));
+            }
+            Fault::Calm => state.troubles = Troubles::default(),
             Fault::DropSockets => state.gateway.cut_all(),
             Fault::AskReconnect => state.gateway.ask_reconnect(),
             Fault::CloseChannel { channel } => state.shut_bot_out(&channel),
@@ -170,5 +180,20 @@ impl DiscordSandbox {
             return Ok(());
         }
         if self.shared.with(|state| state.give_up(interaction, notice)) { Err(WorldError::NoAnswer) } else { Ok(()) }
+    }
+}
+
+/// Hands over what nobody overtakes, until nothing is to be overtaken any more.
+async fn release_in_time(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(OVERTAKEN_WITHIN).await;
+        let Some(shared) = shared.upgrade() else { return };
+        let is_over = shared.with(|state| {
+            state.release_overtaken();
+            state.troubles.swaps == 0
+        });
+        if is_over || shared.stop.is_cancelled() {
+            return;
+        }
     }
 }

@@ -386,7 +386,7 @@ impl State {
         }
         let data = self.channel_json(id);
         let note = self.place_fields(id);
-        self.dispatch(&Happening::new("CHANNEL_UPDATE", intents::GUILDS, data).note(note));
+        self.dispatch(Happening::new("CHANNEL_UPDATE", intents::GUILDS, data).note(note));
     }
 
     /// Gives the role to exactly these people.
@@ -401,14 +401,14 @@ impl State {
                 let id = fixed(self.seed, "role", name);
                 self.roles.push(Role { id, name: name.to_owned(), members: members.clone() });
                 let data = json!({ "guild_id": self.guild.to_string(), "role": self.role_json(self.guild, id, name) });
-                self.dispatch(&Happening::new("GUILD_ROLE_CREATE", intents::GUILDS, data));
+                self.dispatch(Happening::new("GUILD_ROLE_CREATE", intents::GUILDS, data));
                 members.into_iter().collect()
             }
         };
         for user in touched {
             let mut data = self.member_json(self.guild, user, true);
             data["guild_id"] = json!(self.guild.to_string());
-            self.dispatch(&Happening::new("GUILD_MEMBER_UPDATE", intents::GUILD_MEMBERS, data));
+            self.dispatch(Happening::new("GUILD_MEMBER_UPDATE", intents::GUILD_MEMBERS, data));
         }
         self.touch();
     }

@@ -252,6 +252,43 @@ async fn content_is_hidden_without_its_intent_and_missed_events_are_replayed() {
 }
 
 #[tokio::test]
+async fn events_come_late_and_out_of_order_on_demand() {
+    let guild = DiscordSandbox::start(setup()).await.expect("starts");
+    let intents = GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGES | GatewayIntents::MESSAGE_CONTENT;
+    let mut socket = Socket::identified(&guild, intents).await;
+    socket.until("GUILD_CREATE").await;
+    // What is late holds up what comes after it: the Gateway keeps its order.
+    let late = Fault::Late { by: Duration::from_millis(50), times: 1 };
+    for (fault, comes) in [(late, ["one", "two"]), (Fault::OutOfOrder { times: 1 }, ["two", "one"])] {
+        guild.inject(fault);
+        for text in ["one", "two"] {
+            guild.say("jeff", &Spot::channel("sales"), text, None).await.expect("said");
+        }
+        let mut seq = 0;
+        for text in comes {
+            let heard = socket.until("MESSAGE_CREATE").await;
+            assert_eq!(heard["d"]["content"], text);
+            assert!(heard["s"].as_u64() > Some(seq), "the frames are counted as they are sent");
+            seq = heard["s"].as_u64().unwrap_or_default();
+        }
+    }
+    guild.inject(Fault::OutOfOrder { times: 1 });
+    guild.say("jeff", &Spot::channel("sales"), "nobody overtakes me", None).await.expect("said");
+    assert_eq!(guild.undelivered(), 1);
+    assert_eq!(socket.until("MESSAGE_CREATE").await["d"]["content"], "nobody overtakes me");
+    for fault in [Fault::OutOfOrder { times: 1 }, Fault::DeliverTwice { times: 1 }, Fault::Calm] {
+        guild.inject(fault);
+    }
+    for text in ["one", "two"] {
+        guild.say("jeff", &Spot::channel("sales"), text, None).await.expect("said");
+    }
+    for text in ["one", "two"] {
+        assert_eq!(socket.until("MESSAGE_CREATE").await["d"]["content"], text);
+    }
+    guild.shut_down().await;
+}
+
+#[tokio::test]
 async fn a_privileged_intent_that_is_not_granted_closes_the_socket() {
     let guild = DiscordSandbox::start(DiscordSetup { message_content_intent: false, ..setup() }).await.expect("starts");
     let mut socket = Socket::identified(&guild, GatewayIntents::MESSAGE_CONTENT).await;

@@ -16,6 +16,8 @@ use crate::sandbox::traffic::Direction;
 
 /// Times that an event without an acknowledgement is sent again.
 const RETRIES: u32 = 3;
+/// How long an event that is to come out of order waits for another to overtake it, in real time.
+const OVERTAKEN_WITHIN: Duration = Duration::from_millis(250);
 /// How long a socket that was asked to reconnect stays open if nothing replaces it, in real time.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -89,6 +91,12 @@ struct Inner {
     waiting: VecDeque<u64>,
     target: Option<String>,
     doubles: u32,
+    /// How much later the next events are sent.
+    late: VecDeque<Duration>,
+    /// How many of the next events are to be overtaken.
+    swaps: u32,
+    /// Those that wait to be overtaken.
+    held: Vec<u64>,
 }
 
 struct Socket {
@@ -122,6 +130,9 @@ impl Hub {
             waiting: VecDeque::new(),
             target: None,
             doubles: 0,
+            late: VecDeque::new(),
+            swaps: 0,
+            held: Vec::new(),
         };
         Self {
             app,
@@ -158,6 +169,23 @@ impl Hub {
     /// Delivers the next events twice.
     pub(super) fn double(&self, times: u32) {
         self.lock().doubles += times;
+    }
+
+    /// Sends the next events late.
+    pub(super) fn delay(&self, by: Duration, times: u32) {
+        self.lock().late.extend((0..times).map(|_| by));
+    }
+
+    /// Lets the next events be overtaken.
+    pub(super) fn swap(&self, times: u32) {
+        self.lock().swaps += times;
+    }
+
+    /// Delivers as it should again; what is late already still comes late.
+    pub(super) fn calm(&self) {
+        let mut inner = self.lock();
+        (inner.doubles, inner.swaps) = (0, 0);
+        inner.late.clear();
     }
 
     /// Events that were not acknowledged, or not even sent.
@@ -199,7 +227,35 @@ impl Core {
         let doubled = inner.doubles > 0;
         inner.doubles = inner.doubles.saturating_sub(1);
         let id = inner.board(parcel, doubled, None);
-        self.launch(&mut inner, id, "");
+        if let Some(by) = inner.late.pop_front() {
+            self.launch_later(id, by);
+        } else if inner.swaps > 0 {
+            inner.swaps -= 1;
+            inner.held.push(id);
+            self.launch_later(id, OVERTAKEN_WITHIN);
+        } else {
+            self.launch(&mut inner, id, "");
+            for overtaken in std::mem::take(&mut inner.held) {
+                self.launch(&mut inner, overtaken, "");
+            }
+        }
+    }
+
+    /// Sends an event in a while, unless it was sent meanwhile.
+    fn launch_later(self: &Arc<Self>, id: u64, after: Duration) {
+        let core = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(after) => {}
+                () = core.stop.cancelled() => return,
+            }
+            let mut inner = core.hub.lock();
+            inner.held.retain(|held| *held != id);
+            let is_new = |flight: &Flight| flight.sent == 0;
+            if inner.flights.get(&id).is_some_and(is_new) && !inner.waiting.contains(&id) {
+                core.launch(&mut inner, id, "");
+            }
+        });
     }
 
     /// Sends a click, a form or a command, and waits for its acknowledgement and the answer in it.

@@ -58,6 +58,12 @@ impl Core {
             Fault::LoseAnswer { method, times } => arm(method, Mishap::LoseAnswer, times),
             Fault::Hang { method, times } => arm(method, Mishap::Hang, times),
             Fault::DeliverTwice { times } => self.hub.double(times),
+            Fault::Late { by, times } => self.hub.delay(by, times),
+            Fault::OutOfOrder { times } => self.hub.swap(times),
+            Fault::Calm => {
+                self.faults.lock().unwrap_or_else(PoisonError::into_inner).armed.clear();
+                self.hub.calm();
+            }
             Fault::DropSockets => self.drop_sockets(),
             Fault::AskReconnect => self.ask_reconnect(),
             Fault::CloseChannel { channel } => self.archive(&channel),

@@ -243,6 +243,45 @@ async fn what_is_not_acknowledged_comes_again() {
 }
 
 #[tokio::test]
+async fn events_come_late_and_out_of_order_on_demand() {
+    let slack = workspace(|_| {}).await;
+    let mut socket = open_socket(&slack).await;
+    slack.connected().await;
+    let late = Fault::Late { by: Duration::from_millis(400), times: 1 };
+    for (fault, comes) in [(late.clone(), ["two", "one"]), (Fault::OutOfOrder { times: 1 }, ["two", "one"])] {
+        slack.inject(fault);
+        for text in ["one", "two"] {
+            slack.say("jeff", &Spot::channel("sales"), text, None).await.expect("said");
+        }
+        for text in comes {
+            let event = frame(&mut socket).await;
+            assert_eq!(event["payload"]["event"]["text"], text);
+            ack(&mut socket, &event, Value::Null).await;
+        }
+        settled(&slack).await;
+    }
+    slack.inject(Fault::OutOfOrder { times: 1 });
+    slack.say("jeff", &Spot::channel("sales"), "nobody overtakes me", None).await.expect("said");
+    assert_eq!(slack.undelivered(), 1);
+    let event = frame(&mut socket).await;
+    ack(&mut socket, &event, Value::Null).await;
+    settled(&slack).await;
+    for fault in [late, Fault::OutOfOrder { times: 1 }, Fault::DeliverTwice { times: 1 }, Fault::Calm] {
+        slack.inject(fault);
+    }
+    slack.inject(Fault::Hang { method: "*".to_owned(), times: 1 });
+    slack.inject(Fault::Calm);
+    assert_eq!(api(&slack, "auth.test", json!({})).await["ok"], true);
+    for text in ["one", "two"] {
+        slack.say("jeff", &Spot::channel("sales"), text, None).await.expect("said");
+    }
+    for text in ["one", "two"] {
+        assert_eq!(frame(&mut socket).await["payload"]["event"]["text"], text);
+    }
+    slack.shut_down().await;
+}
+
+#[tokio::test]
 async fn limits_are_kept_in_the_clocks_time() {
     let slack = workspace(|setup| setup.limits = true).await;
     let sales = slack.channel_id("sales").expect("sales");

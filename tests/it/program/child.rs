@@ -59,6 +59,17 @@ impl Child {
         line.split_whitespace().nth(1)?.parse().ok()
     }
 
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.err.all()
+    }
+
+    /// What it logged, if it has ended by itself.
+    pub fn ended_early(&mut self) -> Option<String> {
+        let ended = self.process.try_wait().expect("a child can be asked");
+        ended.map(|_| self.log())
+    }
+
     pub fn spawn(folder: &Path, line: &str, environment: &[(&str, &str)]) -> Self {
         Self::spawn_by(Command::new(env!("CARGO_BIN_EXE_deskbell")), folder, line, environment)
     }
@@ -100,6 +111,12 @@ impl Child {
     /// Waits until it has logged these words.
     pub async fn says(&self, words: &str) {
         patiently(words, self.err.find(|text| text.contains(words).then_some(()))).await;
+    }
+
+    /// Lets it go on after it was stopped.
+    pub fn thaw(&self) {
+        let sent = Command::new("kill").args(["-CONT", &self.process.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
     }
 
     /// Sends SIGTERM, and waits for the end.

@@ -1,0 +1,404 @@
+//! What a large record costs: opening, claiming, listing and showing with few tickets and with many, and the bot's start.
+//! `cargo bench --bench growth -- --help` explains.
+
+#[path = "load/bot.rs"]
+#[expect(dead_code, reason = "the other load program asks the bot for more")]
+mod bot;
+#[path = "load/figures.rs"]
+#[expect(dead_code, reason = "the other load program has more figures")]
+mod figures;
+#[path = "load/slow_disk.rs"]
+mod slow_disk;
+#[path = "load/stub.rs"]
+#[expect(dead_code, reason = "the other load program looks at what was posted")]
+mod stub;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use clap::Parser;
+use deskbell::clock::Clock;
+use deskbell::domain::action::{Action, TicketAction};
+use deskbell::domain::decision::{Change, Outcome};
+use deskbell::domain::event::{ActionTaken, DedupeKey, Event, EventKind, ReplyHandle, Said};
+use deskbell::domain::ids::{
+    Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey,
+};
+use deskbell::domain::permission::{Principal, Roster};
+use deskbell::domain::priority::{Level, Priority};
+use deskbell::domain::record::{AuditEntry, FieldChange, Record, Side, Voice};
+use deskbell::domain::rules::Rules;
+use deskbell::domain::ticket::{Status, Ticket, TicketKind};
+use deskbell::intake::Intake;
+use deskbell::store::sqlite::SqliteStore;
+use deskbell::store::{Store, StoreError, Tx, Work};
+use futures_util::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use bot::{Bot, Settings};
+use figures::median;
+use stub::{AGENT, TEAM, TRIAGE};
+
+/// Tickets of one transaction while the record is filled.
+const FILL: i64 = 500;
+/// Events that are handled together: they share a commit, so that the disk's moods do not count.
+const TOGETHER: u64 = 64;
+/// Rounds that do not count: each of the connections that read prepares each statement once.
+const WARM_UP: u64 = 8;
+/// Tickets of one page of the list.
+const PAGE: u32 = 50;
+/// Leads from one ticket to another that is far away, and to every one in the end (unless their number has it as a factor).
+const STRIDE: u64 = 611_953;
+/// People who write.
+const PEOPLE: i64 = 5_000;
+/// Channels that they write in.
+const CHANNELS: i64 = 50;
+
+/// Fills one record with few tickets and one with many, and measures the same on both in turns: opening a ticket and
+/// claiming one (as events, 64 at a time), a page of the list at its beginning and in its middle, and showing one ticket
+/// with everything that was said and done. Then it starts the bot on both.
+///
+/// Claimed and shown are tickets from anywhere in the record, not the latest.
+#[derive(Parser)]
+#[command(name = "growth")]
+struct Args {
+    /// Tickets of the large record.
+    #[arg(long, default_value_t = 1_000_000)]
+    tickets: i64,
+    /// Tickets of the small record.
+    #[arg(long, default_value_t = 1_000)]
+    few: i64,
+    /// How often each is measured; the median counts.
+    #[arg(long, default_value_t = 40)]
+    rounds: u64,
+    /// Where the records are put, in a folder that is removed.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Prints one JSON object, and nothing else.
+    #[arg(long)]
+    json: bool,
+    /// What `cargo bench` adds.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    let done = bot::be_the_bot().and_then(|was| if was { Ok(()) } else { measure(&Args::parse()) });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("growth: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(args: &Args) -> anyhow::Result<()> {
+    ensure!(args.few > 0 && args.tickets >= args.few, "the large record must be the larger one");
+    let folder = match &args.folder {
+        Some(folder) => tempfile::tempdir_in(folder),
+        None => tempfile::tempdir(),
+    };
+    let folder = folder.context("no folder for the records")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let sizes = [args.few, args.tickets];
+    let paths = sizes.map(|tickets| folder.path().join(format!("{tickets}.db")));
+    let mut filled = Vec::new();
+    let measured = runtime.block_on(async {
+        let mut desks = Vec::new();
+        for (tickets, path) in sizes.into_iter().zip(&paths) {
+            let began = Instant::now();
+            desks.push(Desk::fill(path, tickets).await?);
+            filled.push(began.elapsed());
+            say(args, &format!("{tickets} tickets filled in {:.1} s", began.elapsed().as_secs_f64()));
+        }
+        let measured = compare(&desks, args.rounds).await?;
+        for desk in desks {
+            desk.store.close().await;
+        }
+        anyhow::Ok(measured)
+    })?;
+    let mut report = serde_json::Map::new();
+    for (what, of_each) in measured {
+        let [few, many] = of_each.map(|times| median(times.iter().map(|time| time.as_secs_f64() * 1e6)));
+        say(args, &format!("{what:<12} {few:>9.0} µs  {many:>9.0} µs  ×{:.2}", many / few));
+        report.insert(
+            what.to_owned(),
+            json!({"few_us": tenths(few), "many_us": tenths(many), "ratio": tenths(10.0 * many / few) / 10.0}),
+        );
+    }
+    let starts = paths.iter().map(|path| start(path, folder.path())).collect::<anyhow::Result<Vec<Value>>>()?;
+    for (tickets, (path, start)) in sizes.into_iter().zip(paths.iter().zip(&starts)) {
+        let megabytes = std::fs::metadata(path)?.len() / 1_048_576;
+        say(args, &format!("the bot on {tickets} tickets ({megabytes} MB): {start}"));
+    }
+    report.insert("start".to_owned(), json!({"few": starts[0], "many": starts[1]}));
+    report.insert("tickets".to_owned(), json!(sizes));
+    report.insert(
+        "filled_secs".to_owned(),
+        json!(filled.iter().map(|took| tenths(took.as_secs_f64())).collect::<Vec<_>>()),
+    );
+    if args.json {
+        println!("{}", Value::Object(report));
+    }
+    Ok(())
+}
+
+type Times = [Vec<Duration>; 2];
+
+/// Measures in turns, so that whatever else the machine does hits both.
+async fn compare(desks: &[Desk], rounds: u64) -> anyhow::Result<Vec<(&'static str, Times)>> {
+    let names = ["open", "claim", "list", "list middle", "show"];
+    let mut all: Vec<(&'static str, Times)> = names.into_iter().map(|name| (name, Times::default())).collect();
+    for round in 0..WARM_UP + rounds {
+        for (index, desk) in desks.iter().enumerate() {
+            let took = [
+                desk.open().await?,
+                desk.claim().await?,
+                desk.list(None).await?,
+                desk.list(Some(TicketId(desk.tickets / 2))).await?,
+                desk.show().await?,
+            ];
+            if round >= WARM_UP {
+                all.iter_mut().zip(took).for_each(|((_, times), took)| times[index].push(took));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// A record with so many tickets, and the door to it.
+struct Desk {
+    store: Arc<dyn Store>,
+    intake: Intake,
+    tickets: i64,
+    opened: AtomicU64,
+    claimed: AtomicU64,
+    shown: AtomicU64,
+}
+
+impl Desk {
+    async fn fill(path: &Path, tickets: i64) -> anyhow::Result<Self> {
+        let clock = Clock::system();
+        let store: Arc<dyn Store> = SqliteStore::open(path, clock.clone()).await?;
+        let now = clock.now();
+        for first in (1..=tickets).step_by(usize::try_from(FILL)?) {
+            let work: Work = Arc::new(move |tx| {
+                Box::pin(async move {
+                    for number in first..(first + FILL).min(tickets + 1) {
+                        write(tx, number, now).await?;
+                    }
+                    Ok(Outcome::Done(None))
+                })
+            });
+            store.transact(work).await?;
+        }
+        let rules = Rules {
+            key_prefix: "IT".to_owned(),
+            burst_window: SignedDuration::from_mins(2),
+            greeting_filter: true,
+            direct_window: SignedDuration::from_hours(12),
+            auto_close: Some(SignedDuration::from_hours(24 * 7)),
+            triage: vec![place(TRIAGE)],
+        };
+        let roster = Roster { agents: vec![Principal::Person(agent().who)], ..Roster::default() };
+        let intake = Intake::new(Arc::clone(&store), clock, rules, roster);
+        Ok(Self {
+            store,
+            intake,
+            tickets,
+            opened: AtomicU64::new(0),
+            claimed: AtomicU64::new(0),
+            shown: AtomicU64::new(0),
+        })
+    }
+
+    /// For one ticket.
+    async fn open(&self) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        let outcomes = try_join_all((0..TOGETHER).map(|_| self.intake.handle(self.request()))).await?;
+        let took = began.elapsed();
+        ensure!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Opened(_))), "one was not opened");
+        Ok(took / u32::try_from(TOGETHER)?)
+    }
+
+    /// For one ticket.
+    async fn claim(&self) -> anyhow::Result<Duration> {
+        let claims: Vec<Event> = (0..TOGETHER).map(|_| self.take()).collect();
+        let began = Instant::now();
+        let outcomes = try_join_all(claims.into_iter().map(|claim| self.intake.handle(claim))).await?;
+        let took = began.elapsed();
+        ensure!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Done(Some(_)))), "one was not claimed");
+        Ok(took / u32::try_from(TOGETHER)?)
+    }
+
+    async fn list(&self, before: Option<TicketId>) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        let page = self.store.tickets(before, PAGE).await?;
+        let took = began.elapsed();
+        ensure!(!page.is_empty(), "nothing is listed");
+        Ok(took)
+    }
+
+    async fn show(&self) -> anyhow::Result<Duration> {
+        let number = self.shown.fetch_add(1, Ordering::Relaxed) * STRIDE % self.tickets.unsigned_abs();
+        let key = key_of(1 + i64::try_from(number)?);
+        let began = Instant::now();
+        let ticket = self.store.ticket_by_key(&key).await?.context("a ticket is missing")?;
+        let said = self.store.records(ticket.id).await?;
+        let done = self.store.audit(ticket.id).await?;
+        let took = began.elapsed();
+        ensure!(!said.is_empty() && !done.is_empty(), "nothing is shown");
+        Ok(took)
+    }
+
+    fn request(&self) -> Event {
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        let at = self.intake.clock().now();
+        // Accounts that have asked for something before, each in a channel of its own.
+        let author = employee(i64::try_from(number).unwrap_or_default());
+        let message = message(&stub::channel(1_000 + usize::try_from(number).unwrap_or_default()), at, number);
+        let said = Said {
+            author,
+            place: place(&message.channel),
+            at,
+            text: words(i64::try_from(number).unwrap_or_default()),
+            mentions: Vec::new(),
+            mentions_bot: true,
+            reply_to: None,
+            files: Vec::new(),
+            message,
+        };
+        Event { key: DedupeKey::message(&said.message), at, what: EventKind::MessagePosted(said) }
+    }
+
+    /// Claims an open ticket from anywhere, each once before any comes again, and then gives each back again.
+    fn take(&self) -> Event {
+        let number = self.claimed.fetch_add(1, Ordering::Relaxed);
+        let open = self.tickets.unsigned_abs().div_ceil(2);
+        let action = if (number / open).is_multiple_of(2) { Action::Take } else { Action::Release };
+        let ticket = key_of(1 + 2 * i64::try_from(number * STRIDE % open).unwrap_or_default());
+        let key = DedupeKey::interaction(PlatformName::Slack, &format!("{number}"));
+        let taken = ActionTaken {
+            actor: agent(),
+            place: place(TRIAGE),
+            does: Some(TicketAction { action, ticket }),
+            choice: None,
+            reply: ReplyHandle(String::new()),
+        };
+        Event { key, at: self.intake.clock().now(), what: EventKind::ActionTaken(taken) }
+    }
+}
+
+fn key_of(number: i64) -> TicketKey {
+    TicketKey::new("IT", 1_000 + number)
+}
+
+/// Ticket `number` as the intake would have written it, some time ago; half of them are closed.
+async fn write(tx: &mut dyn Tx, number: i64, now: Timestamp) -> Result<(), StoreError> {
+    let at = now - SignedDuration::from_secs(30 * (2_000_000 - number).max(1));
+    let channel = stub::channel(usize::try_from(number % CHANNELS).unwrap_or_default());
+    let message = message(&channel, at, number.unsigned_abs());
+    let origin = place(&channel).thread(&message.id);
+    let (requester, id) = (employee(number), TicketId(number));
+    let closed = Status::Closed { at, resolution: "restarted".to_owned() };
+    let ticket = Ticket {
+        id,
+        key: key_of(number),
+        kind: TicketKind::Incident,
+        title: words(number),
+        requester: requester.clone(),
+        opened_by: requester.clone(),
+        origin: origin.clone(),
+        origin_message: message.clone(),
+        opened_at: at,
+        status: if number % 2 == 0 { closed } else { Status::New },
+        assignee: None,
+        impact: Level::Low,
+        urgency: Level::High,
+        priority: Priority::of(Level::Low, Level::High),
+        answered_at: None,
+        active_at: at,
+        follows: None,
+        merged_into: None,
+        version: 1,
+    };
+    let said = |message: Option<MessageRef>, author: &Person, voice, text: String| Record {
+        ticket: id,
+        message,
+        author: author.clone(),
+        voice,
+        at,
+        text,
+        edited_at: None,
+        deleted_at: None,
+    };
+    tx.remember(&DedupeKey::message(&message), at).await?;
+    tx.apply(&Change::Open(Box::new(ticket))).await?;
+    tx.apply(&Change::Bind { place: origin.clone(), ticket: id, side: Side::Request }).await?;
+    tx.apply(&Change::Record(said(Some(message), &requester, Voice::Requester, words(number)))).await?;
+    tx.apply(&Change::Record(said(None, &agent(), Voice::Agent, "Please restart it.".to_owned()))).await?;
+    let opened = FieldChange { field: "status".to_owned(), from: None, to: Some("new".to_owned()) };
+    let fields = vec![opened];
+    let actor = Some(requester);
+    tx.note(&AuditEntry { ticket: id, at, actor, act: "opened".to_owned(), from: Some(origin), fields }).await
+}
+
+/// Starts the bot on a record, and says how long it took and how much memory it has.
+fn start(path: &Path, folder: &Path) -> anyhow::Result<Value> {
+    let (api, _calls) = stub::start(usize::try_from(PEOPLE)?)?;
+    let settings = Settings {
+        api,
+        database: format!("sqlite://{}", path.display()),
+        folder: folder.to_owned(),
+        // What was opened here waits in its outbox, and is posted.
+        log: "warn".to_owned(),
+        sync_delay: Duration::ZERO,
+    };
+    let bot = Bot::start(&settings)?;
+    let (ready_after, usage) = (bot.ready_after, bot.usage());
+    bot.stop()?;
+    Ok(json!({"ready_after_ms": figures::ms(ready_after), "memory_mb": tenths(usage.memory_mb)}))
+}
+
+fn agent() -> Person {
+    Person::new(PersonRef::new(PlatformName::Slack, AGENT), "Mia Wong")
+}
+
+fn employee(number: i64) -> Person {
+    let id = stub::person(usize::try_from(number % PEOPLE).unwrap_or_default());
+    let name = format!("Employee {id}");
+    Person::new(PersonRef::new(PlatformName::Slack, id), name)
+}
+
+fn words(number: i64) -> String {
+    format!("the printer on our floor prints nothing but stripes, number {number}")
+}
+
+fn tenant() -> Tenant {
+    Tenant { platform: PlatformName::Slack, id: TEAM.to_owned() }
+}
+
+fn place(channel: &str) -> Place {
+    Place { tenant: tenant(), at: Conversation::Channel { channel: channel.to_owned() } }
+}
+
+fn message(channel: &str, at: Timestamp, number: u64) -> MessageRef {
+    let id = format!("{}.{:06}", at.as_second(), number % 1_000_000);
+    MessageRef { tenant: tenant(), channel: channel.to_owned(), id }
+}
+
+fn tenths(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+fn say(args: &Args, what: &str) {
+    if !args.json {
+        eprintln!("{what}");
+    }
+}

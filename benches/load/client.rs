@@ -1,0 +1,136 @@
+//! Slack as the bot sees it: signed events over connections that stay open.
+
+use std::net::SocketAddr;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::ensure;
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::bot::SIGNING_SECRET;
+use crate::stub::{self, BOT, TEAM, content_length, find};
+
+/// One connection to the bot.
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    mac: Hmac<Sha256>,
+}
+
+/// Something that somebody wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Message {
+    pub number: u64,
+    pub author: String,
+    pub channel: String,
+    pub ts: String,
+    /// The request that it is a reply to.
+    pub root: Option<String>,
+}
+
+/// Who writes what where: new requests by everybody in every channel in turn, so that no two of one person in one channel
+/// come within a burst; and replies in the threads of these.
+#[derive(Clone, Copy, Debug)]
+pub struct Cast {
+    pub people: usize,
+    pub channels: usize,
+}
+
+impl Cast {
+    /// Request `number`, a mention in a channel.
+    pub fn request(self, number: u64) -> Message {
+        let index = usize::try_from(number).unwrap_or_default();
+        let (author, channel) = (index % self.people, index / self.people % self.channels);
+        let (author, channel) = (stub::person(author), stub::channel(channel));
+        Message { number, author, channel, ts: now(number), root: None }
+    }
+
+    /// Words of the author of `request` in its thread, without a mention.
+    pub fn reply(self, number: u64, request: &Message) -> Message {
+        Message { number, ts: now(number), root: Some(request.ts.clone()), ..request.clone() }
+    }
+}
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Errors
+    /// If nobody listens.
+    pub async fn open(to: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(to).await?;
+        stream.set_nodelay(true)?;
+        let mac = Hmac::<Sha256>::new_from_slice(SIGNING_SECRET.as_bytes())?;
+        Ok(Self { stream, buffer: Vec::with_capacity(1024), mac })
+    }
+
+    /// Sends a message as an event and waits for the acknowledgement; when it came.
+    ///
+    /// # Errors
+    /// If it is not acknowledged.
+    pub async fn send(&mut self, message: &Message) -> anyhow::Result<Instant> {
+        let body = payload(message);
+        let stamp = since_epoch().as_secs().to_string();
+        let mut mac = self.mac.clone();
+        for part in ["v0:", &stamp, ":", &body] {
+            mac.update(part.as_bytes());
+        }
+        let signature = hex::encode(mac.finalize().into_bytes());
+        let request = format!(
+            "POST /slack/events HTTP/1.1\r\nHost: desk\r\nUser-Agent: Slackbot 1.0 (+https://api.slack.com/robots)\r\n\
+             Accept: */*\r\nContent-Type: application/json\r\nX-Slack-Request-Timestamp: {stamp}\r\n\
+             X-Slack-Signature: v0={signature}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.stream.write_all(request.as_bytes()).await?;
+        self.buffer.clear();
+        loop {
+            ensure!(self.stream.read_buf(&mut self.buffer).await? > 0, "the bot closed the connection");
+            if let Some(end) = find(&self.buffer, b"\r\n\r\n")
+                && self.buffer.len() >= end + 4 + content_length(&self.buffer[..end + 4])
+            {
+                break;
+            }
+        }
+        let acknowledged = Instant::now();
+        ensure!(
+            self.buffer.starts_with(b"HTTP/1.1 200"),
+            "not acknowledged: {}",
+            String::from_utf8_lossy(&self.buffer).lines().next().unwrap_or_default()
+        );
+        Ok(acknowledged)
+    }
+}
+
+/// What Slack sends for it, in the fields and length of a real one.
+fn payload(message: &Message) -> String {
+    let Message { number, author, channel, ts, root } = message;
+    let (mention, words) = if root.is_none() {
+        (format!("<@{BOT}> "), format!("the printer on our floor prints nothing but stripes, number {number}"))
+    } else {
+        (String::new(), format!("it was off and on again since, and it is still the same, number {number}"))
+    };
+    let elements = if root.is_none() {
+        format!(r#"{{"type":"user","user_id":"{BOT}"}},{{"type":"text","text":" {words}"}}"#)
+    } else {
+        format!(r#"{{"type":"text","text":"{words}"}}"#)
+    };
+    let thread = root.as_ref().map(|root| format!(r#""thread_ts":"{root}","parent_user_id":"{author}","#));
+    let thread = thread.unwrap_or_default();
+    let seconds = ts.split('.').next().unwrap_or_default();
+    format!(
+        r#"{{"token":"XXYYZZ","team_id":"{TEAM}","context_team_id":"{TEAM}","context_enterprise_id":null,"api_app_id":"A0LOAD","event":{{"user":"{author}","type":"message","ts":"{ts}","client_msg_id":"c0ffee00-1234-4321-8765-{number:012}","text":"{mention}{words}","team":"{TEAM}",{thread}"blocks":[{{"type":"rich_text","block_id":"b{number}","elements":[{{"type":"rich_text_section","elements":[{elements}]}}]}}],"channel":"{channel}","event_ts":"{ts}","channel_type":"channel"}},"type":"event_callback","event_id":"Ev{number:010}","event_time":{seconds},"authorizations":[{{"enterprise_id":null,"team_id":"{TEAM}","user_id":"{BOT}","is_bot":true,"is_enterprise_install":false}}],"is_ext_shared_channel":false,"event_context":"4-eyJldCI6Im1lc3NhZ2UiLCJ0aWQiOiJUMExPQUQiLCJhaWQiOiJBMExPQUQiLCJjaWQiOiJDMSJ9"}}"#
+    )
+}
+
+/// A time stamp of now that no other message has.
+fn now(number: u64) -> String {
+    let now = since_epoch();
+    // Tens of microseconds are replaced by the number, so that two of one moment differ.
+    format!("{}.{:06}", now.as_secs(), (u64::from(now.subsec_micros()) / 100_000 * 100_000) + number % 100_000)
+}
+
+fn since_epoch() -> std::time::Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}

@@ -1,0 +1,71 @@
+//! `deskbell export`: every ticket with all that was said and done, for whoever wants to keep, move or check it.
+//!
+//! One JSON object a line, oldest ticket first, read one after the other: the export of a large desk takes no more memory
+//! than that of a small one. Reads only, beside a running bot if need be.
+
+use std::io::{self, BufWriter, Write as _};
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::app;
+use crate::config::Config;
+use crate::domain::ids::TicketId;
+use crate::domain::record::{AuditEntry, Record};
+use crate::domain::ticket::Ticket;
+use crate::store::{Store, StoreError};
+
+/// Prints the whole record.
+///
+/// # Errors
+/// If the database cannot be read, or nobody takes what is printed.
+pub async fn export(config: &Config) -> anyhow::Result<ExitCode> {
+    let store = app::open_to_read(config).await?;
+    let mut out = BufWriter::new(io::stdout());
+    let newest = store.tickets(None, 1).await?.first().map_or(0, |ticket| ticket.id.0);
+    for id in 1..=newest {
+        if let Some(line) = line(store.as_ref(), TicketId(id)).await? {
+            writeln!(out, "{line}")?;
+        }
+    }
+    out.flush()?;
+    store.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn line(store: &dyn Store, id: TicketId) -> Result<Option<Value>, StoreError> {
+    let Some(ticket) = store.ticket(id).await? else { return Ok(None) };
+    let messages: Vec<Value> = store.records(id).await?.iter().map(message).collect();
+    let audit: Vec<Value> = store.audit(id).await?.iter().map(entry).collect();
+    Ok(Some(json!({ "ticket": head(&ticket), "messages": messages, "audit": audit })))
+}
+
+fn head(ticket: &Ticket) -> Value {
+    let (origin, first) = (&ticket.origin, &ticket.origin_message);
+    json!({
+        "key": ticket.key, "id": ticket.id, "kind": ticket.kind, "status": ticket.status.name(),
+        "priority": ticket.priority, "title": ticket.title,
+        "requester": ticket.requester.name, "requester_account": ticket.requester.who,
+        "opened_by": ticket.opened_by.name, "assignee": ticket.assignee.as_ref().map(|agent| &agent.name),
+        "private": ticket.is_private(), "platform": origin.platform(),
+        "origin": { "tenant": origin.tenant.id, "channel": origin.channel(), "root": origin.root() },
+        "origin_message": { "tenant": first.tenant.id, "channel": first.channel, "id": first.id },
+        "opened_at": ticket.opened_at, "answered_at": ticket.answered_at, "active_at": ticket.active_at,
+        "follows": ticket.follows, "merged_into": ticket.merged_into, "version": ticket.version,
+    })
+}
+
+/// Words that came by a form stand in no message: then there is no platform, channel and id.
+fn message(record: &Record) -> Value {
+    let at = record.message.as_ref();
+    json!({
+        "platform": at.map(|at| at.tenant.platform), "tenant": at.map(|at| &at.tenant.id),
+        "channel": at.map(|at| &at.channel), "id": at.map(|at| &at.id),
+        "author": record.author.name, "author_account": record.author.who, "voice": record.voice, "at": record.at,
+        "text": record.text, "edited_at": record.edited_at, "deleted_at": record.deleted_at,
+    })
+}
+
+fn entry(entry: &AuditEntry) -> Value {
+    json!({ "at": entry.at, "actor": entry.actor, "act": entry.act, "from": entry.from, "fields": entry.fields })
+}

@@ -1,0 +1,96 @@
+//! The crash programme: the real program is killed again and again in the midst of mixed traffic, with the platforms
+//! misbehaving, and an independent checker then holds their journal against the bot's record.
+//!
+//! By hand, with a count and a seed:
+//! `DESKBELL_CRASH_KILLS=1000 DESKBELL_CRASH_SEED=7 DESKBELL_CRASH_DATABASE=sqlite cargo test --test it crash -- --nocapture`
+//! (`DESKBELL_CRASH_DATABASE=postgres` likewise; `DESKBELL_CRASH_PLATFORMS=slack` or `discord` leaves the other one out).
+
+mod checker;
+#[expect(dead_code, reason = "several replicas need a database that they can share")]
+mod freeze;
+mod run;
+mod tag;
+mod traffic;
+
+use deskbell::sandbox::Fault;
+use deskbell::sandbox::stage::Platforms;
+use tempfile::TempDir;
+
+use self::run::{Outcome, Plan, run};
+
+/// Kills of the short form.
+const KILLS: u32 = 25;
+const SLACK: Platforms = Platforms { discord: false, ..Platforms::BOTH };
+const DISCORD: Platforms = Platforms { slack: false, ..Platforms::BOTH };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_lose_and_double_nothing_on_sqlite() {
+    if wants("sqlite") {
+        let folder = TempDir::new().expect("a folder");
+        let url = sqlite(&folder);
+        kills_lose_and_double_nothing(folder, url).await;
+    }
+}
+
+/// The programme on the database at `url`.
+async fn kills_lose_and_double_nothing(folder: TempDir, url: String) {
+    let plan = Plan {
+        kills: from_environment("DESKBELL_CRASH_KILLS").unwrap_or(KILLS),
+        seed: from_environment("DESKBELL_CRASH_SEED").unwrap_or(1),
+        platforms: platforms(),
+        environment: Vec::new(),
+        hasty: true,
+        faults: Vec::new(),
+    };
+    println!("{} kills, seed {}, {url}", plan.kills, plan.seed);
+    let outcome = run(plan, folder, &url).await;
+    assert!(outcome.report.requests > 0, "nobody asked for anything");
+    outcome.assert_clean();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_deduplication_the_checker_reports_doubles() {
+    let outcome = without("dedupe", Fault::DeliverTwice { times: 3 }).await;
+    println!("without de-duplication:\n{}", outcome.report);
+    assert!(!outcome.report.doubled.is_empty(), "the checker is blind to doubles");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_reconciliation_the_checker_reports_doubles() {
+    let outcome = without("reconcile", Fault::LoseAnswer { method: "chat.postMessage".to_owned(), times: 2 }).await;
+    println!("without reconciliation:\n{}", outcome.report);
+    assert!(!outcome.report.doubled.is_empty(), "the checker is blind to doubles");
+}
+
+/// A short run on SQLite with a safeguard switched off.
+async fn without(safeguard: &str, fault: Fault) -> Outcome {
+    let folder = TempDir::new().expect("a folder");
+    let url = sqlite(&folder);
+    let environment = vec![("DESKBELL_TRIAL_WITHOUT", safeguard.to_owned())];
+    // On Discord the platform itself knows a repeated post by its nonce for a while.
+    let plan = Plan { kills: 8, seed: 3, platforms: SLACK, environment, hasty: false, faults: vec![fault] };
+    run(plan, folder, &url).await
+}
+
+fn sqlite(folder: &TempDir) -> String {
+    format!("sqlite://{}", folder.path().join("desk.db").display())
+}
+
+/// Whether the programme is to run on this database.
+fn wants(database: &str) -> bool {
+    std::env::var("DESKBELL_CRASH_DATABASE").map_or(true, |wanted| wanted == database)
+}
+
+fn platforms() -> Platforms {
+    match std::env::var("DESKBELL_CRASH_PLATFORMS").as_deref() {
+        Ok("slack") => SLACK,
+        Ok("discord") => DISCORD,
+        Ok("both") | Err(_) => Platforms::BOTH,
+        Ok(other) => panic!("DESKBELL_CRASH_PLATFORMS={other}: slack, discord or both"),
+    }
+}
+
+fn from_environment<T: std::str::FromStr>(name: &str) -> Option<T> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}

@@ -1,0 +1,62 @@
+//! What the bot says that it has on record, as `deskbell export` prints it.
+
+use serde_json::Value;
+
+use super::journal::At;
+
+/// One ticket of the export.
+pub struct Ticket {
+    pub key: String,
+    pub status: String,
+    pub platform: String,
+    /// Channel and root of the place where the requester is answered.
+    pub origin: (String, Option<String>),
+    pub title: String,
+    pub messages: Vec<Recorded>,
+    /// What was done, oldest first.
+    pub acts: Vec<String>,
+}
+
+/// One message of a ticket.
+pub struct Recorded {
+    /// `None`: the words stand in no message.
+    pub at: Option<At>,
+    pub voice: String,
+    pub text: String,
+    pub deleted: bool,
+}
+
+/// Reads the lines of an export; what cannot be read is told as a fault.
+pub fn read(lines: &str) -> (Vec<Ticket>, Vec<String>) {
+    let (mut tickets, mut faults) = (Vec::new(), Vec::new());
+    for line in lines.lines().filter(|line| !line.trim().is_empty()) {
+        match serde_json::from_str::<Value>(line) {
+            Ok(value) if value["ticket"]["key"].is_string() => tickets.push(ticket(&value)),
+            _ => faults.push(format!("a line of the export cannot be read: {line}")),
+        }
+    }
+    (tickets, faults)
+}
+
+fn ticket(value: &Value) -> Ticket {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let head = &value["ticket"];
+    let list = |name: &str| value[name].as_array().cloned().unwrap_or_default();
+    let message = |message: &Value| Recorded {
+        at: message["id"]
+            .is_string()
+            .then(|| (text(&message["platform"]), text(&message["channel"]), text(&message["id"]))),
+        voice: text(&message["voice"]),
+        text: text(&message["text"]),
+        deleted: !message["deleted_at"].is_null(),
+    };
+    Ticket {
+        key: text(&head["key"]),
+        status: text(&head["status"]),
+        platform: text(&head["platform"]),
+        origin: (text(&head["origin"]["channel"]), head["origin"]["root"].as_str().map(str::to_owned)),
+        title: text(&head["title"]),
+        messages: list("messages").iter().map(message).collect(),
+        acts: list("audit").iter().map(|entry| text(&entry["act"])).collect(),
+    }
+}

@@ -1,0 +1,101 @@
+//! Replicas, one of which is frozen at the worst moment, past its leases, and thawed: whatever it was about to do stands
+//! once in the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deskbell::clock::Clock;
+use deskbell::config::Config;
+use deskbell::sandbox::stage::{Platforms, Stage, StageOptions};
+use deskbell::sandbox::{Journal, Spot, World};
+use tempfile::TempDir;
+
+use super::checker::{self, Report};
+use super::run;
+use super::tag::{Kind, Tag};
+use crate::harness::patiently;
+
+/// Where a process can be frozen.
+pub const POINTS: [&str; 3] = ["before_write", "in_flight", "before_settle"];
+/// How long after the thaw a second copy may stand.
+const MENDED_WITHIN: Duration = Duration::from_secs(60);
+
+/// What came of a freeze.
+pub struct Thawed {
+    pub report: Report,
+    /// Copies that stood for a while, and were taken away.
+    pub brief_copies: usize,
+    /// From the thaw until everything stood once, for good; zero if nothing had to be mended.
+    pub mended_in: Duration,
+}
+
+/// Three replicas on the database at `url`; the one that delivers is frozen at `point` until the others have taken over,
+/// and is thawed then. `without` switches a safeguard off in all of them.
+pub async fn freeze_at(point: &str, platforms: Platforms, url: &str, without: &str) -> Thawed {
+    let folder = TempDir::new().expect("a folder");
+    let journal = Journal::to_file(&folder.path().join("journal.jsonl")).expect("a journal");
+    let options = StageOptions { journal: journal.clone(), ..StageOptions::by(Clock::system()) };
+    let stage = Stage::open(options).await.expect("the stage opens");
+    let settings = run::settings(&stage, folder.path(), url, platforms);
+    let config = Config::from_text(&settings, []).expect("good settings");
+    let worlds: Vec<Arc<dyn World>> =
+        stage.worlds().into_iter().filter(|world| platforms.has(world.platform())).collect();
+    let trial = [("DESKBELL_TRIAL_WITHOUT", without)];
+
+    // It is alone at first, so that it is the one that delivers.
+    let frozen = run::start(folder.path(), "serve", &[trial[0], ("DESKBELL_TRIAL_FREEZE_AT", point)]);
+    frozen.ready().await;
+    for (number, world) in (1..).zip(&worlds) {
+        let tag = Tag { kind: Kind::Request, number, about: number };
+        let text = format!("@desk {tag} the printer is jammed");
+        world.say("jeff", &Spot::channel("sales"), &text, None).await.expect("said");
+    }
+    frozen.says(&format!("trial: frozen at {point}")).await;
+    let others = [(); 2].map(|()| run::start(folder.path(), "serve", &trial));
+    for other in &others {
+        other.ready().await;
+    }
+    // Each request is confirmed, and has a card on each platform.
+    let wanted = worlds.len() * (1 + worlds.len());
+    let mut grown = journal.grown();
+    let all_stand = grown.wait_for(|_| standing(&journal) >= wanted);
+    patiently("the others take over", all_stand).await.expect("the journal is there");
+    let thawed_us = journal.since(0).last().map_or(0, |entry| entry.wall_us);
+    frozen.thaw();
+    run::calm(&others[0], &config, &worlds, &journal).await;
+    let entries = journal.since(0);
+    let brief_copies = entries.iter().filter(|entry| entry.kind == "removed").count();
+    let last_us =
+        entries.iter().rfind(|entry| ["posted", "removed"].contains(&entry.kind)).map_or(0, |entry| entry.wall_us);
+    let mended_in = Duration::from_micros(last_us.saturating_sub(thawed_us));
+
+    let [one, other] = others;
+    for child in [frozen, one, other] {
+        let ended = child.terminate().await;
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+    }
+    let exported = run::start(folder.path(), "export", &[]).ended().await.succeeded().out;
+    let written = std::fs::read_to_string(folder.path().join("journal.jsonl")).expect("the journal");
+    stage.close().await;
+    Thawed { report: checker::check(&written, &exported), brief_copies, mended_in }
+}
+
+/// Freezes a replica at each point; in the end everything stands once.
+pub async fn frozen_replicas_leave_one_copy(url: &str, platforms: Platforms) {
+    for point in POINTS {
+        let Thawed { report, brief_copies, mended_in } = freeze_at(point, platforms, url, "").await;
+        println!(
+            "frozen {point}: {brief_copies} brief second copies, mended {:.1} s after the thaw",
+            mended_in.as_secs_f64()
+        );
+        assert!(report.is_clean(), "frozen {point}:\n{report}");
+        assert!(mended_in < MENDED_WITHIN, "frozen {point}: mended in {mended_in:?}");
+    }
+}
+
+/// Posts of the bot that stand.
+fn standing(journal: &Journal) -> usize {
+    let entries = journal.since(0);
+    let count = |kind: &str| entries.iter().filter(|entry| entry.kind == kind).count();
+    count("posted").saturating_sub(count("removed"))
+}

@@ -1,0 +1,178 @@
+//! One run: the stage in this process, the program as a child that is killed again and again, and the checker at the end.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deskbell::app;
+use deskbell::clock::Clock;
+use deskbell::config::Config;
+use deskbell::sandbox::stage::{Platforms, Stage, StageOptions};
+use deskbell::sandbox::{Fault, Journal, World};
+use deskbell::store::{Counts, Store};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use super::checker::{self, Report};
+use super::traffic::{Habits, Traffic};
+use crate::program::child::Child;
+
+/// Every mention is a request of its own, so that marks and tickets are one to one.
+const SETTINGS: &str = "[intake]\nburst_window = \"0s\"\n";
+/// How long nothing must happen on the platforms before all is said and done.
+const SILENCE: Duration = Duration::from_secs(3);
+/// How long the work that was left over may take.
+const AFTERMATH: Duration = Duration::from_secs(240);
+
+/// What a run is to be.
+pub struct Plan {
+    pub kills: u32,
+    pub seed: u64,
+    pub platforms: Platforms,
+    /// The program's environment: the switches of a trial.
+    pub environment: Vec<(&'static str, String)>,
+    pub hasty: bool,
+    /// How the platforms misbehave after each start, besides what chance brings.
+    pub faults: Vec<Fault>,
+}
+
+/// What a run came to.
+pub struct Outcome {
+    pub report: Report,
+    pub kills: u32,
+    /// How often the program ended by itself.
+    pub ends: u32,
+    pub counts: Counts,
+    /// Calls that the platforms do not know.
+    pub unknown_calls: Vec<String>,
+    pub took: Duration,
+    folder: TempDir,
+}
+
+impl Outcome {
+    /// Prints what it came to; if something is at fault, keeps the files and fails.
+    pub fn assert_clean(self) {
+        let Self { report, kills, ends, counts, unknown_calls, took, folder } = self;
+        println!("{kills} kills, {ends} ends of its own, {:.0} s; {counts:?}\n{report}", took.as_secs_f64());
+        if report.is_clean() && unknown_calls.is_empty() && counts.dead == 0 {
+            return;
+        }
+        println!("journal and export are kept in {}", folder.keep().display());
+        panic!("{} faults; unknown calls: {unknown_calls:?}; dead events: {}", report.faults(), counts.dead);
+    }
+}
+
+/// Runs the plan on the database at `url`; `folder` takes the settings, the journal and the export.
+pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
+    let begin = Instant::now();
+    let journal = Journal::to_file(&folder.path().join("journal.jsonl")).expect("a journal");
+    let options = StageOptions { journal: journal.clone(), seed: plan.seed, ..StageOptions::by(Clock::system()) };
+    let stage = Stage::open(options).await.expect("the stage opens");
+    let worlds: Vec<Arc<dyn World>> =
+        stage.worlds().into_iter().filter(|world| plan.platforms.has(world.platform())).collect();
+    let settings = settings(&stage, folder.path(), url, plan.platforms);
+    let config = Config::from_text(&settings, []).expect("good settings");
+    let environment: Vec<(&str, &str)> = plan.environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+
+    let stop = CancellationToken::new();
+    let habits = Habits { seed: plan.seed, faults: true, hasty: plan.hasty };
+    let people = tokio::spawn(Traffic::new(worlds.clone(), journal.clone(), habits).run(stop.clone()));
+    let mut random = StdRng::seed_from_u64(plan.seed ^ 0x6b69_6c6c);
+    let mut ends = 0;
+    for _ in 0..plan.kills {
+        let mut child = start(folder.path(), "serve", &environment);
+        for fault in &plan.faults {
+            worlds.iter().for_each(|world| world.inject(fault.clone()));
+        }
+        live(&mut random, &journal).await;
+        if let Some(log) = child.ended_early() {
+            ends += 1;
+            println!("it ended by itself: {}", log.lines().last().unwrap_or_default());
+        }
+        // Dropping it is a SIGKILL.
+        drop(child);
+        if random.random_bool(0.25) {
+            // Some things are said while nobody is there.
+            tokio::time::sleep(Duration::from_millis(random.random_range(100..2_000))).await;
+        }
+    }
+    stop.cancel();
+    people.await.expect("the people do not panic");
+    worlds.iter().for_each(|world| world.inject(Fault::Calm));
+    let child = start(folder.path(), "serve", &environment);
+    child.ready().await;
+    let counts = calm(&child, &config, &worlds, &journal).await;
+    let ended = child.terminate().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let exported = start(folder.path(), "export", &[]).ended().await.succeeded().out;
+    std::fs::write(folder.path().join("export.jsonl"), &exported).expect("it can be kept");
+    let journal = std::fs::read_to_string(folder.path().join("journal.jsonl")).expect("the journal");
+    let report = checker::check(&journal, &exported);
+    let unknown_calls = worlds.iter().flat_map(|world| world.faults_seen()).collect();
+    stage.close().await;
+    Outcome { report, kills: plan.kills, ends, counts, unknown_calls, took: begin.elapsed(), folder }
+}
+
+/// How long the program lives: some are killed while they start, most in the midst of things, and half of those right
+/// after something has happened on the platforms.
+async fn live(random: &mut StdRng, journal: &Journal) {
+    let is_short = random.random_bool(0.3);
+    let life_ms = if is_short { random.random_range(50..900) } else { random.random_range(900..4_000) };
+    tokio::time::sleep(Duration::from_millis(life_ms)).await;
+    if random.random_bool(0.5) {
+        let mut grown = journal.grown();
+        grown.mark_unchanged();
+        // If nothing happens, any moment is as good.
+        let _ = tokio::time::timeout(Duration::from_secs(1), grown.changed()).await;
+        tokio::time::sleep(Duration::from_micros(random.random_range(0..25_000))).await;
+    }
+}
+
+/// Starts the program: this build's, or the one that `DESKBELL_CRASH_PROGRAM` names (a release build, say).
+pub fn start(folder: &Path, line: &str, environment: &[(&str, &str)]) -> Child {
+    match std::env::var_os("DESKBELL_CRASH_PROGRAM") {
+        Some(program) => Child::spawn_by(Command::new(program), folder, line, environment),
+        None => Child::spawn(folder, line, environment),
+    }
+}
+
+/// Writes the settings file, and returns its text.
+pub fn settings(stage: &Stage, folder: &Path, url: &str, platforms: Platforms) -> String {
+    let file = folder.join("desk.db");
+    let more = format!("{SETTINGS}[timing]\ncall_timeout = \"1s\"\nlease = \"2s\"\n");
+    let text = stage.settings(&file, &more, platforms).replace(&format!("sqlite://{}", file.display()), url);
+    std::fs::write(folder.join("deskbell.toml"), &text).expect("the settings are written");
+    text
+}
+
+/// Waits until nothing is on its way in or out, and the platforms have been silent for a while.
+pub async fn calm(child: &Child, config: &Config, worlds: &[Arc<dyn World>], journal: &Journal) -> Counts {
+    let store = app::open_to_read(config).await.expect("the record can be read");
+    let deadline = Instant::now() + AFTERMATH;
+    let mut grown = journal.grown();
+    loop {
+        grown.mark_unchanged();
+        let counts = counts(store.as_ref()).await;
+        let undelivered: usize = worlds.iter().map(|world| world.undelivered()).sum();
+        let is_quiet = counts.waiting == 0 && undelivered == 0;
+        let waited = tokio::time::timeout(SILENCE, grown.changed()).await;
+        if is_quiet && waited.is_err() {
+            store.close().await;
+            return counts;
+        }
+        let state = format!("{counts:?}, {undelivered} events undelivered");
+        assert!(Instant::now() < deadline, "it does not come to rest: {state}\n{}", tail(&child.log()));
+    }
+}
+
+async fn counts(store: &dyn Store) -> Counts {
+    store.counts().await.expect("counts")
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
+}

@@ -1,0 +1,470 @@
+//! What people do on both platforms while the bot is being killed: seeded, mixed, and marked, so that the journal alone
+//! tells what should have come of it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use deskbell::sandbox::stage::{CHANNELS, TRIAGE};
+use deskbell::sandbox::{Fault, Journal, MessageAt, Spot, World, WorldError};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::tag::{Kind, Tag};
+
+const EMPLOYEES: [&str; 2] = ["jeff", "ana"];
+const THIRD: &str = "sam";
+const AGENTS: [&str; 2] = ["mia", "omar"];
+const TROUBLES: [&str; 8] = [
+    "the printer on 3 is jammed",
+    "no sound in calls since noon",
+    "vpn drops every hour",
+    "please reset my badge",
+    "the beamer shows nothing",
+    "my mailbox is full",
+    "need access to the wiki",
+    "laptop does not wake up",
+];
+const MORE: [&str; 5] =
+    ["it is the blue one", "still the same", "since this morning", "restarted it twice", "only in the office"];
+/// Mean time between two acts of people.
+const PACE: Duration = Duration::from_millis(380);
+/// How many of the newest requests people still deal with.
+const LIVELY: usize = 30;
+
+/// How the traffic is.
+#[derive(Clone, Copy)]
+pub struct Habits {
+    pub seed: u64,
+    /// Whether the platforms misbehave, too.
+    pub faults: bool,
+    /// Whether people add to a request before it was confirmed.
+    pub hasty: bool,
+}
+
+/// The people, and what they know of their requests.
+pub struct Traffic {
+    worlds: Vec<Arc<dyn World>>,
+    journal: Journal,
+    random: StdRng,
+    habits: Habits,
+    read: u64,
+    last_number: u32,
+    asks: Vec<Ask>,
+    by_place: HashMap<(&'static str, String), usize>,
+    by_number: HashMap<u32, usize>,
+    acting: JoinSet<(usize, String)>,
+    busy: Vec<(usize, String)>,
+    greetings_left: u32,
+}
+
+/// A request as its people know it.
+struct Ask {
+    number: u32,
+    world: usize,
+    who: String,
+    spot: Spot,
+    key: Option<String>,
+    cards: HashMap<&'static str, MessageAt>,
+    is_confirmed: bool,
+    stage: Stage,
+    agent: Option<&'static str>,
+    is_shown: bool,
+    is_deleted: bool,
+    words: Vec<Words>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    New,
+    /// Somebody is about to take it.
+    Taking,
+    Taken,
+    Resolving,
+    Resolved,
+}
+
+/// Words that can still be changed.
+#[derive(Clone)]
+struct Words {
+    world: usize,
+    who: String,
+    at: MessageAt,
+    text: String,
+    version: u32,
+}
+
+impl Traffic {
+    pub fn new(worlds: Vec<Arc<dyn World>>, journal: Journal, habits: Habits) -> Self {
+        Self {
+            worlds,
+            journal,
+            random: StdRng::seed_from_u64(habits.seed),
+            habits,
+            read: 0,
+            last_number: 0,
+            asks: Vec::new(),
+            by_place: HashMap::new(),
+            by_number: HashMap::new(),
+            acting: JoinSet::new(),
+            busy: Vec::new(),
+            greetings_left: 6,
+        }
+    }
+
+    /// Goes on until it is told to stop, and ends what was begun.
+    pub async fn run(mut self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            self.learn();
+            while let Some(Ok(done)) = self.acting.try_join_next() {
+                self.busy.retain(|busy| *busy != done);
+            }
+            self.act().await;
+            let pause = PACE.mul_f64(self.random.random_range(0.2..1.8));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        while self.acting.join_next().await.is_some() {}
+    }
+
+    /// Reads what the bot has posted since.
+    fn learn(&mut self) {
+        let entries = self.journal.since(self.read);
+        self.read += entries.len() as u64;
+        for entry in entries.iter().filter(|entry| entry.kind == "posted") {
+            let text = entry.text("text").replace(['*', '\\', '\u{200b}'], "");
+            let at = MessageAt { channel: entry.text("channel_id").to_owned(), id: entry.text("message").to_owned() };
+            if entry.text("channel") == TRIAGE {
+                let request = Tag::in_text(&text).filter(|tag| tag.kind == Kind::Request);
+                if let Some(ask) = request.and_then(|tag| self.by_number.get(&tag.number))
+                    && entry.text("thread").is_empty()
+                {
+                    let ask = &mut self.asks[*ask];
+                    ask.key = text.split_whitespace().next().map(str::to_owned);
+                    ask.cards.insert(entry.platform, at);
+                }
+                continue;
+            }
+            let thread = Some(entry.text("thread")).filter(|thread| !thread.is_empty());
+            let place = thread.unwrap_or(&at.channel).to_owned();
+            if let Some(ask) = self.by_place.get(&(entry.platform, place)) {
+                let ask = &mut self.asks[*ask];
+                if text.contains(" is on it.") {
+                    ask.stage = Stage::Taken;
+                } else if text.contains(" is resolved: ") {
+                    ask.stage = Stage::Resolved;
+                } else if text.starts_with("Reopened.") {
+                    ask.stage = Stage::Taken;
+                } else if text.contains("Got it, ") || text.contains("Thanks for telling us, ") {
+                    ask.is_confirmed = true;
+                }
+            }
+        }
+    }
+
+    async fn act(&mut self) {
+        match self.random.random_range(0..100) {
+            0..11 => self.ask_in_channel().await,
+            11..14 => self.ask_directly().await,
+            14..34 => self.add().await,
+            34..38 => self.third_person().await,
+            38..45 => self.note().await,
+            45..54 => self.edit().await,
+            54..57 => self.delete().await,
+            57..64 => self.claim().await,
+            64..72 => self.resolve().await,
+            72..77 => self.show(),
+            77..80 => self.answer(),
+            80..83 => self.chat().await,
+            83..85 => self.greet().await,
+            _ => self.misbehave(),
+        }
+    }
+
+    fn tag(&mut self, kind: Kind, about: Option<u32>) -> Tag {
+        self.last_number += 1;
+        Tag { kind, number: self.last_number, about: about.unwrap_or(self.last_number) }
+    }
+
+    fn any_world(&mut self) -> usize {
+        self.random.random_range(0..self.worlds.len())
+    }
+
+    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+        *choices.choose(&mut self.random).expect("there is a choice")
+    }
+
+    /// A request that people still deal with, and of which this is so.
+    fn lively(&mut self, so: impl Fn(&Ask) -> bool) -> Option<usize> {
+        let from = self.asks.len().saturating_sub(LIVELY);
+        let fitting: Vec<usize> = (from..self.asks.len()).filter(|at| so(&self.asks[*at])).collect();
+        fitting.choose(&mut self.random).copied()
+    }
+
+    /// Says something; what the platform refuses (a thread under words that are gone) is not said.
+    async fn say(&self, world: usize, who: &str, spot: &Spot, text: &str) -> Option<MessageAt> {
+        match self.worlds[world].say(who, spot, text, None).await {
+            Ok(at) => Some(at),
+            Err(WorldError::Unknown(_) | WorldError::NotAllowed(_)) => None,
+            Err(error) => panic!("{who} cannot say {text}: {error}"),
+        }
+    }
+
+    async fn ask_in_channel(&mut self) {
+        let (world, who, channel) = (self.any_world(), self.one_of(&EMPLOYEES), self.one_of(&CHANNELS));
+        self.ask(world, who.to_owned(), channel).await;
+    }
+
+    async fn ask_directly(&mut self) {
+        let world = self.any_world();
+        let who = format!("p{}", self.last_number);
+        self.worlds[world].add_person(&who, &format!("Pat {}", self.last_number));
+        self.ask(world, who, "").await;
+    }
+
+    /// Asks in a channel, or directly if there is none.
+    async fn ask(&mut self, world: usize, who: String, channel: &str) {
+        let tag = self.tag(Kind::Request, None);
+        let words = format!("{tag} {}", self.one_of(&TROUBLES));
+        let (spot, text) = match channel {
+            "" => (Spot::direct(), words),
+            channel => (Spot::channel(channel), format!("@desk {words}")),
+        };
+        let Some(at) = self.say(world, &who, &spot, &text).await else { return };
+        let platform = self.worlds[world].platform();
+        let (spot, place) = match channel {
+            "" => (Spot::direct(), at.channel.clone()),
+            channel => (Spot::thread(channel, &at.id), at.id.clone()),
+        };
+        self.by_place.insert((platform, place), self.asks.len());
+        self.by_number.insert(tag.number, self.asks.len());
+        let words = vec![Words { world, who: who.clone(), at, text, version: 1 }];
+        self.asks.push(Ask {
+            number: tag.number,
+            world,
+            who,
+            spot,
+            key: None,
+            cards: HashMap::new(),
+            is_confirmed: false,
+            stage: Stage::New,
+            agent: None,
+            is_shown: false,
+            is_deleted: false,
+            words,
+        });
+    }
+
+    async fn add(&mut self) {
+        let hasty = self.habits.hasty;
+        let fits = move |ask: &Ask| !ask.is_deleted && (hasty || ask.is_confirmed);
+        let Some(at) = self.lively(fits) else { return };
+        let who = self.asks[at].who.clone();
+        self.line(at, who).await;
+    }
+
+    async fn third_person(&mut self) {
+        let fits = |ask: &Ask| !ask.is_deleted && ask.is_confirmed && matches!(ask.spot, Spot::Thread { .. });
+        let Some(at) = self.lively(fits) else { return };
+        let who = self.one_of(&[THIRD, AGENTS[0], AGENTS[1]]);
+        self.line(at, who.to_owned()).await;
+    }
+
+    async fn line(&mut self, at: usize, who: String) {
+        let tag = self.tag(Kind::Line, Some(self.asks[at].number));
+        let text = format!("{tag} {}", self.one_of(&MORE));
+        let (world, spot) = (self.asks[at].world, self.asks[at].spot.clone());
+        if let Some(stands) = self.say(world, &who, &spot, &text).await {
+            self.asks[at].words.push(Words { world, who, at: stands, text, version: 1 });
+        }
+    }
+
+    async fn note(&mut self) {
+        let Some(at) = self.lively(|ask| !ask.cards.is_empty() && !ask.is_deleted) else { return };
+        let world = self.any_world();
+        let Some(card) = self.asks[at].cards.get(self.worlds[world].platform()).cloned() else { return };
+        let tag = self.tag(Kind::Note, Some(self.asks[at].number));
+        let text = format!("{tag} {}", self.one_of(&MORE));
+        let who = self.one_of(&AGENTS);
+        if let Some(stands) = self.say(world, who, &Spot::thread(TRIAGE, &card.id), &text).await {
+            self.asks[at].words.push(Words { world, who: who.to_owned(), at: stands, text, version: 1 });
+        }
+    }
+
+    async fn edit(&mut self) {
+        let Some(at) = self.lively(|ask| !ask.words.is_empty() && !ask.is_deleted) else { return };
+        let of = self.random.random_range(0..self.asks[at].words.len());
+        let words = &mut self.asks[at].words[of];
+        words.version += 1;
+        let (words, text) = (words.clone(), format!("{} v{}", words.text, words.version));
+        self.worlds[words.world].edit(&words.who, &words.at, &text).await.expect("one's own words can be edited");
+    }
+
+    async fn delete(&mut self) {
+        let Some(at) = self.lively(|ask| !ask.is_deleted) else { return };
+        let last = self.asks[at].words.len() - 1;
+        let of = if last == 0 || self.random.random_bool(0.1) { 0 } else { self.random.random_range(1..=last) };
+        if of == 0 && self.random.random_bool(0.7) {
+            return;
+        }
+        let words = self.asks[at].words.remove(of);
+        self.asks[at].is_deleted |= of == 0;
+        self.worlds[words.world].delete(&words.who, &words.at).await.expect("one's own words can be deleted");
+    }
+
+    /// An agent takes a request: by words, by its button or by a command; never by two of them.
+    async fn claim(&mut self) {
+        let fits = |ask: &Ask| ask.is_confirmed && ask.stage == Stage::New && ask.key.is_some() && !ask.is_deleted;
+        let Some(at) = self.lively(fits) else { return };
+        let agent = self.one_of(&AGENTS);
+        let by_words = matches!(self.asks[at].spot, Spot::Thread { .. }) && self.random.random_bool(0.5);
+        if by_words {
+            let (world, spot) = (self.asks[at].world, self.asks[at].spot.clone());
+            if self.say(world, agent, &spot, "@desk claim").await.is_some() {
+                self.asks[at].stage = Stage::Taking;
+            }
+        } else {
+            let world = self.any_world();
+            if self.random.random_bool(0.3) {
+                let key = self.asks[at].key.clone().unwrap_or_default();
+                self.command(world, agent, format!("claim {key}"));
+            } else if let Some(card) = self.asks[at].cards.get(self.worlds[world].platform()).cloned() {
+                self.press(world, agent, card, "Take it", None);
+            }
+            // A click may be lost, and be repeated: the stage changes once the bot says so.
+        }
+        self.asks[at].agent.get_or_insert(agent);
+    }
+
+    async fn resolve(&mut self) {
+        let fits = |ask: &Ask| ask.stage == Stage::Taken && !ask.is_deleted && matches!(ask.spot, Spot::Thread { .. });
+        let Some(at) = self.lively(fits) else { return };
+        let tag = self.tag(Kind::Resolution, Some(self.asks[at].number));
+        let text = format!("@desk resolve {tag} switched it off and on");
+        let (world, spot, agent) = (self.asks[at].world, self.asks[at].spot.clone(), self.one_of(&AGENTS));
+        if self.say(world, agent, &spot, &text).await.is_some() {
+            self.asks[at].stage = Stage::Resolving;
+        }
+    }
+
+    /// The requester asks how it stands.
+    fn show(&mut self) {
+        let Some(at) = self.lively(|ask| ask.key.is_some() && !ask.is_shown && !ask.is_deleted) else { return };
+        self.asks[at].is_shown = true;
+        let (world, who, key) = (self.asks[at].world, self.asks[at].who.clone(), self.asks[at].key.clone());
+        self.command(world, &who, format!("show {}", key.unwrap_or_default()));
+    }
+
+    /// An agent answers by the form.
+    fn answer(&mut self) {
+        let Some(at) = self.lively(|ask| ask.stage == Stage::Taken && !ask.is_deleted) else { return };
+        let (world, agent) = (self.any_world(), self.one_of(&AGENTS));
+        let Some(card) = self.asks[at].cards.get(self.worlds[world].platform()).cloned() else { return };
+        let tag = self.tag(Kind::Answer, Some(self.asks[at].number));
+        let words = format!("{tag} {}", self.one_of(&MORE));
+        self.press(world, agent, card, "Reply to requester", Some(words));
+    }
+
+    async fn chat(&mut self) {
+        let tag = self.tag(Kind::Chatter, None);
+        let (world, who, channel) = (self.any_world(), self.one_of(&EMPLOYEES), self.one_of(&CHANNELS));
+        self.say(world, who, &Spot::channel(channel), &format!("{tag} lunch at noon?")).await;
+    }
+
+    /// Early only: on Discord the answer is taken away after a minute, and the end would have to wait for that.
+    async fn greet(&mut self) {
+        if self.greetings_left > 0 {
+            self.greetings_left -= 1;
+            let world = self.any_world();
+            self.say(world, THIRD, &Spot::channel("random"), "@desk hello").await;
+        }
+    }
+
+    fn command(&mut self, world: usize, who: &str, text: String) {
+        let Some(hands) = self.hands(world, who) else { return };
+        let (acting, who) = (Arc::clone(&self.worlds[world]), who.to_owned());
+        self.acting.spawn(async move {
+            // Whether it was answered or not stands in the journal.
+            let _ = acting.command(&who, &Spot::channel("random"), &text).await;
+            hands
+        });
+    }
+
+    /// Presses a button; if a form is to open, fills it in with these words and sends it.
+    fn press(&mut self, world: usize, who: &str, on: MessageAt, label: &'static str, words: Option<String>) {
+        let Some(hands) = self.hands(world, who) else { return };
+        let (acting, who) = (Arc::clone(&self.worlds[world]), who.to_owned());
+        self.acting.spawn(async move {
+            if let Some(control) = control(acting.as_ref(), &who, &on, label)
+                && acting.press(&who, &on, &control, None).await.is_ok()
+                && let Some(words) = words
+            {
+                submit(acting.as_ref(), &who, words).await;
+            }
+            hands
+        });
+    }
+
+    /// A person does one thing after the other.
+    fn hands(&mut self, world: usize, who: &str) -> Option<(usize, String)> {
+        let hands = (world, who.to_owned());
+        if self.busy.contains(&hands) {
+            return None;
+        }
+        self.busy.push(hands.clone());
+        Some(hands)
+    }
+
+    fn misbehave(&mut self) {
+        if !self.habits.faults {
+            return;
+        }
+        let at = self.any_world();
+        let world = Arc::clone(&self.worlds[at]);
+        let methods: &[&str] = match world.platform() {
+            "slack" => &["chat.postMessage", "chat.postMessage", "chat.update", "chat.postEphemeral", "*"],
+            _ => &[
+                "POST /channels/{id}/messages",
+                "POST /channels/{id}/messages",
+                "PATCH /channels/{id}/messages/{id}",
+                "*",
+            ],
+        };
+        let method = self.one_of(methods).to_owned();
+        let times = self.random.random_range(1..=2);
+        world.inject(match self.random.random_range(0..10) {
+            0 => Fault::Late { by: Duration::from_millis(self.random.random_range(50..1_500)), times },
+            1 => Fault::OutOfOrder { times },
+            2 | 3 => Fault::DeliverTwice { times: times + 1 },
+            4 => Fault::RateLimit { method, retry_after: Duration::from_secs(1), times },
+            5 => Fault::Fail { method, status: self.one_of(&[500, 502, 503]), times },
+            6 | 7 => Fault::LoseAnswer { method, times },
+            8 => Fault::Hang { method, times: 1 },
+            _ if self.random.random_bool(0.5) => Fault::DropSockets,
+            _ => Fault::AskReconnect,
+        });
+    }
+}
+
+/// The control with this label on a message, as this person sees it now.
+fn control(world: &dyn World, who: &str, on: &MessageAt, label: &str) -> Option<String> {
+    let view = world.view(who).ok()?;
+    let channel = view.channels.into_iter().find(|channel| channel.name == TRIAGE)?;
+    let message = channel.messages.into_iter().find(|message| message.id == on.id)?;
+    message.controls.into_iter().find(|control| control.label == label).map(|control| control.id)
+}
+
+/// Fills in the form that is open and sends it; closes it if it could not be sent.
+async fn submit(world: &dyn World, who: &str, words: String) {
+    let Some(form) = world.view(who).ok().and_then(|view| view.form) else { return };
+    let values = BTreeMap::from([(form.fields[0].id.clone(), words)]);
+    if world.submit(who, &form.id, &values).await.is_err() {
+        // It may be closed already.
+        let _ = world.dismiss(who, &form.id).await;
+    }
+}
