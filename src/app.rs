@@ -187,6 +187,12 @@ impl App {
         &self.readiness
     }
 
+    /// Whether something may have been missed on a platform that is still to be read.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.platforms.iter().any(|platform| platform.is_behind())
+    }
+
     /// How many events of a platform have been received and dealt with, since the start.
     #[must_use]
     pub fn received(&self, platform: PlatformName) -> u64 {
@@ -327,6 +333,7 @@ fn slack_settings(slack: &SlackConfig, config: &Config) -> anyhow::Result<SlackS
         timeout: config.timing.call_timeout,
         listen_to_bots: slack.listen_to_bots.clone(),
         reconnect_wait: Duration::from_secs(1),
+        silence: config.timing.silence,
     })
 }
 

@@ -189,6 +189,8 @@ pub struct TimingConfig {
     pub lease: Duration,
     /// `retry_limit`: how long a temporary failure holds what comes after it.
     pub retry_limit: Duration,
+    /// `silence`: how long a connection may bring nothing until it is taken to be dead.
+    pub silence: Duration,
 }
 
 /// `[log]`.
@@ -380,6 +382,7 @@ impl Default for TimingConfig {
             call_timeout: Duration::from_secs(10),
             lease: Duration::from_secs(15),
             retry_limit: Duration::from_secs(15 * 60),
+            silence: Duration::from_secs(10 * 60),
         }
     }
 }

@@ -184,6 +184,7 @@ impl Check {
             call_timeout,
             lease,
             retry_limit: self.duration("timing.retry_limit", raw.retry_limit.as_deref(), default.retry_limit),
+            silence: self.positive("timing.silence", raw.silence.as_deref(), default.silence),
         }
     }
 

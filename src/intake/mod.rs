@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tracing::Instrument as _;
 
 use crate::clock::Clock;
@@ -17,14 +18,14 @@ use crate::domain::decision::{Decision, Outcome};
 use crate::domain::effect::{self, Effect, EffectKind};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::form::{Form, FormKind, FormRef};
-use crate::domain::ids::{Person, PersonRef, Place, PlatformName};
+use crate::domain::ids::{Person, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::message::Message;
 use crate::domain::permission::{GroupRef, Roster};
-use crate::domain::record::Voice;
+use crate::domain::record::{Record, Voice};
 use crate::domain::rules::Rules;
 use crate::domain::text;
 use crate::metrics;
-pub use crate::store::StoreError;
+pub use crate::store::{Position, StoreError};
 use crate::store::{Store, Tx, Work};
 use crate::trial;
 use facts::Facts;
@@ -164,6 +165,45 @@ impl Intake {
         let mut roster = self.inner.roster.write().unwrap_or_else(PoisonError::into_inner);
         let members: HashSet<PersonRef> = members.into_iter().collect();
         Arc::make_mut(&mut roster).members.insert(GroupRef { platform, id: group.to_owned() }, members);
+    }
+
+    /// How far the conversations of a tenant have been read.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn positions(&self, tenant: &Tenant) -> Result<Vec<Position>, StoreError> {
+        self.inner.store.positions(tenant).await
+    }
+
+    /// Moves positions on, never back.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn advance(&self, positions: &[Position]) -> Result<(), StoreError> {
+        self.inner.store.advance(positions).await
+    }
+
+    /// Where tickets are spoken of that are open or were active after `since`, last active first.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn live(&self, tenant: &Tenant, since: Timestamp) -> Result<Vec<Place>, StoreError> {
+        self.inner.store.live(tenant, since).await
+    }
+
+    /// What is on record of a channel from this message on, newest first, at most `limit`: to compare it with what stands
+    /// there now.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn said_in(
+        &self,
+        tenant: &Tenant,
+        channel: &str,
+        from: &str,
+        limit: u32,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.inner.store.said_in(tenant, channel, from, limit).await
     }
 
     /// The clock that everything here is timed by.

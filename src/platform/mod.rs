@@ -3,6 +3,7 @@
 //! An adapter's other half, inbound, translates each payload into one [`crate::domain::event::Event`], hands it to
 //! [`crate::intake::Intake`], and acknowledges the platform only after that returned. Adapters do not know what a ticket is.
 
+pub mod catch_up;
 pub mod discord;
 pub mod slack;
 
@@ -35,6 +36,9 @@ pub trait Platform: Send + Sync {
 
     /// Whether events are being received now.
     fn is_connected(&self) -> bool;
+
+    /// Whether something may have been missed that is still to be read.
+    fn is_behind(&self) -> bool;
 
     /// How many events have been received and dealt with (dropped, or committed) since the start.
     fn received(&self) -> u64;

@@ -321,6 +321,10 @@ pub enum Fault {
     Calm,
     /// Every connection is dropped without a word.
     DropSockets,
+    /// Events that are under way or wait for the bot are never delivered.
+    Forget,
+    /// The connections that are open now stay so and answer pings, but bring nothing more.
+    Mute,
     /// The platform asks to reconnect, politely (Slack `disconnect`, Discord opcode 7).
     AskReconnect,
     /// The bot loses a channel: archived (Slack), or its rights there (Discord).

@@ -80,15 +80,20 @@ impl Desk {
         desk
     }
 
-    /// Starts the program (again).
+    /// Starts the program (again), and lets it catch up.
     pub async fn start(&mut self) {
+        self.begin().await;
+        self.settle().await;
+    }
+
+    /// Starts the program (again).
+    pub async fn begin(&mut self) {
         let app = App::start(&self.config, self.stage.clock.clone()).await.expect("the program starts");
         if self.config.slack.as_ref().is_some_and(|slack| slack.connection.is_http()) {
             self.stage.slack.set_http_target(format!("http://{}", app.address()));
         }
         patiently("everything is connected", app.readiness().wait()).await;
         self.app = Some(app);
-        self.settle().await;
     }
 
     /// Stops the program, as SIGTERM would.
@@ -173,6 +178,9 @@ impl Desk {
             if world.undelivered() > 0 {
                 return false;
             }
+        }
+        if self.app().is_behind() {
+            return false;
         }
         if self.stage.discord.sent() != self.app().received(PlatformName::Discord) {
             return false;

@@ -3,6 +3,7 @@
 mod harness;
 
 mod browser;
+mod catch_up;
 mod commands;
 mod crash;
 mod desk;

@@ -165,6 +165,10 @@ impl Platform for DiscordPlatform {
         gateway::is_connected(&self.shared)
     }
 
+    fn is_behind(&self) -> bool {
+        false
+    }
+
     /// Counts every event of the gateway, whatever its kind, once everything that follows from it has been done: at once
     /// where that is nothing, after the commit, or (for a guild) once the commands are registered.
     fn received(&self) -> u64 {

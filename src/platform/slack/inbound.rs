@@ -4,18 +4,21 @@
 //! expect cannot make a text disappear. `app_mention` is not listened to: the same post comes as a `message`.
 
 use std::collections::HashSet;
+use std::sync::PoisonError;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::Workspace;
 use super::directory::{Asked, Names};
+use super::outbound::slack_time;
 use super::words::{self, SOMEONE};
 use crate::domain::event::{DedupeKey, Event, EventKind, File, Said};
 use crate::domain::ids::{Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::permission::GroupRef;
 use crate::intake::Intake;
 use crate::intake::StoreError;
+use crate::platform::catch_up::{Handling, OVERLAP};
 
 /// Slack's own voice.
 const SLACKBOT: &str = "USLACKBOT";
@@ -135,16 +138,21 @@ impl Workspace {
     /// Handles one payload of the Events API. `Ok` means that Slack may be told that it was received.
     pub(super) async fn hear(&self, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
         if payload["type"] == "app_rate_limited" {
-            tracing::warn!("Slack holds back events: more than 30,000 came within an hour");
+            tracing::warn!("Slack holds back events: more than 30,000 came within an hour; they are read afterwards");
+            self.progress.fall_behind();
             return Ok(());
         }
         let event = &payload["event"];
         match event["type"].as_str().unwrap_or_default() {
             "message" => {
                 if let Some(news) = news(event, &self.me) {
-                    let event = self.tell(news).await;
-                    if let Some(event) = event {
+                    let handling = self.handling(event);
+                    if let Some(event) = self.tell(news).await {
+                        self.remember_deletion(&event);
                         intake.handle(event).await?;
+                    }
+                    if let Some(handling) = handling {
+                        handling.done();
                     }
                 }
             }
@@ -168,6 +176,24 @@ impl Workspace {
         Ok(())
     }
 
+    /// Notes that what was said there is being handled. A time stamp that makes no sense moves no position.
+    fn handling(&self, event: &Value) -> Option<Handling> {
+        let stamp = text_of(&event["event_ts"]).or_else(|| text_of(&event["ts"]))?;
+        let at = time(stamp)?;
+        let is_sane = at <= self.clock.now() + SignedDuration::try_from(OVERLAP).ok()?;
+        is_sane.then(|| self.progress.begin(event["channel"].as_str().unwrap_or_default(), &slack_time(at)))
+    }
+
+    /// While a catch-up reads, it may hold words that are deleted under its hands.
+    fn remember_deletion(&self, event: &Event) {
+        let mut deletions = self.deletions.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.progress.is_behind() {
+            deletions.clear();
+        } else if matches!(event.what, EventKind::MessageDeleted { .. }) {
+            deletions.push(event.clone());
+        }
+    }
+
     /// A message in plain words, with names.
     pub(super) async fn said(&self, heard: &Heard) -> Option<Said> {
         let names = self.directory.names(&self.me.asked(heard)).await;
@@ -184,7 +210,8 @@ impl Workspace {
         self.me.place(channel, thread, is_direct)
     }
 
-    async fn tell(&self, news: News) -> Option<Event> {
+    /// The event that tells of it, in plain words and with names.
+    pub(super) async fn tell(&self, news: News) -> Option<Event> {
         if let News::Posted(heard) = &news {
             if heard.is_direct {
                 self.directory.learn_direct(&heard.author, &heard.channel);

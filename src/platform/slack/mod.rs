@@ -7,6 +7,7 @@
 //! the target `slack_morphism` altogether.
 
 mod api;
+mod catch_up;
 mod check;
 mod directory;
 mod http;
@@ -20,8 +21,8 @@ mod render;
 mod socket;
 mod words;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -39,8 +40,10 @@ use self::api::{Api, Repeat};
 use self::directory::Directory;
 use self::inbound::Me;
 use crate::clock::Clock;
+use crate::domain::event::Event;
 use crate::domain::ids::{PersonRef, PlatformName, Tenant};
 use crate::intake::Intake;
+use crate::platform::catch_up::Progress;
 use crate::platform::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Wanted};
 
 /// How to reach Slack.
@@ -62,6 +65,8 @@ pub struct SlackSettings {
     pub listen_to_bots: Vec<String>,
     /// How long to wait before connecting again after a connection could not be made.
     pub reconnect_wait: Duration,
+    /// How long a connection may bring nothing, in real time, until it is taken to be dead.
+    pub silence: Duration,
 }
 
 /// How events come.
@@ -118,6 +123,7 @@ impl SlackPlatform {
             bot: field("bot_id").context("this token is no bot's: take the one that begins with xoxb-")?,
             heeded: settings.listen_to_bots.into_iter().collect(),
         };
+        let tenant = me.tenant.clone();
         let desk = Workspace {
             directory: Directory::new(api.clone()),
             api,
@@ -129,9 +135,12 @@ impl SlackPlatform {
             signing_secret: settings.signing_secret,
             timeout: settings.timeout,
             reconnect_wait: settings.reconnect_wait,
+            silence: settings.silence,
             connected: AtomicBool::new(false),
             told_about_token: AtomicBool::new(false),
             received: AtomicU64::new(0),
+            progress: Progress::new(tenant),
+            deletions: Mutex::default(),
         };
         Ok(Arc::new(Self { desk: Arc::new(desk) }))
     }
@@ -164,21 +173,37 @@ impl Platform for SlackPlatform {
             let desk = desk.clone();
             async move { desk.directory.warm_up().await }
         });
-        let end = match (&desk.mode, &desk.app_token) {
-            (SlackMode::Socket, Some(token)) => socket::run(desk, &api::token(token), &intake, &stop).await,
-            (SlackMode::Socket | SlackMode::Http, _) => {
-                desk.connected.store(true, Ordering::Relaxed);
-                stop.cancelled().await;
-                desk.connected.store(false, Ordering::Relaxed);
-                Ok(())
-            }
+        desk.progress.stand_still();
+        let halt = stop.child_token();
+        let receive = async {
+            let end = match (&desk.mode, &desk.app_token) {
+                (SlackMode::Socket, Some(token)) => socket::run(desk, &api::token(token), &intake, &stop).await,
+                (SlackMode::Socket | SlackMode::Http, _) => {
+                    desk.connected.store(true, Ordering::Relaxed);
+                    desk.progress.fall_behind();
+                    stop.cancelled().await;
+                    desk.connected.store(false, Ordering::Relaxed);
+                    Ok(())
+                }
+            };
+            halt.cancel();
+            end
         };
+        let catch_up = catch_up::run(desk, &intake, &halt);
+        let (end, (), ()) = tokio::join!(receive, catch_up, desk.progress.keep(&intake, &halt));
+        if let Err(error) = desk.progress.store(&intake).await {
+            tracing::debug!(%error, "positions could not be stored; more is read again");
+        }
         warm_up.abort();
         end
     }
 
     fn is_connected(&self) -> bool {
         self.desk.connected.load(Ordering::Relaxed)
+    }
+
+    fn is_behind(&self) -> bool {
+        self.desk.progress.is_behind()
     }
 
     fn received(&self) -> u64 {
@@ -215,7 +240,11 @@ struct Workspace {
     signing_secret: Option<SecretString>,
     timeout: Duration,
     reconnect_wait: Duration,
+    silence: Duration,
     connected: AtomicBool,
     told_about_token: AtomicBool,
     received: AtomicU64,
+    progress: Progress,
+    /// Deletions that came while something was being caught up with.
+    deletions: Mutex<Vec<Event>>,
 }

@@ -328,7 +328,8 @@ fn closed_to_us(error: DeliveryError) -> DeliveryError {
     }
 }
 
-fn slack_time(at: Timestamp) -> String {
+/// A moment as Slack writes it.
+pub(super) fn slack_time(at: Timestamp) -> String {
     let micros = at.as_microsecond().max(0);
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }

@@ -28,6 +28,8 @@ use crate::intake::StoreError;
 /// How often the SDK pings, and how many pongs may stay away.
 const PING_SECS: u64 = 10;
 const PONGS_MISSED: u64 = 3;
+/// How often the patience with a silent connection doubles while nothing comes.
+const SILENCES: u32 = 5;
 
 /// Receives until `stop`.
 ///
@@ -43,6 +45,9 @@ pub(super) async fn run(
     let mut lines: Vec<Line> = Vec::new();
     let mut next_id = 0;
     let mut not_before = Instant::now();
+    // Nobody knows what was said before the start.
+    let mut missed = true;
+    let mut silences = 0;
     loop {
         let serving = lines.iter().any(|line| line.state != State::Leaving);
         if !serving && Instant::now() >= not_before {
@@ -61,7 +66,10 @@ pub(super) async fn run(
         }
         desk.connected.store(lines.iter().any(|line| line.state != State::Opening), Ordering::Relaxed);
         let opening = lines.iter().find(|line| line.state == State::Opening).map(|line| line.since + desk.opening());
-        let wake = opening.or_else(|| (!serving).then_some(not_before));
+        let patience = desk.silence.saturating_mul(1 << silences.min(SILENCES));
+        let silent = lines.iter().filter(|line| line.state == State::Open).map(|line| line.heard + patience).min();
+        let reconnect = (!serving).then_some(not_before);
+        let wake = [opening, silent, reconnect].into_iter().flatten().min();
         tokio::select! {
             () = stop.cancelled() => break,
             Some((id, news)) = told.recv() => {
@@ -69,7 +77,11 @@ pub(super) async fn run(
                 match news {
                     News::Hello => {
                         lines[at].state = State::Open;
+                        lines[at].heard = Instant::now();
                         tracing::info!("connected to Slack");
+                        if std::mem::take(&mut missed) {
+                            desk.progress.fall_behind();
+                        }
                         for line in lines.extract_if(.., |line| line.state == State::Leaving) {
                             line.manager.shutdown().await;
                         }
@@ -78,8 +90,17 @@ pub(super) async fn run(
                         tracing::debug!(reason, "Slack will close the connection");
                         lines[at].state = State::Leaving;
                     }
+                    News::Envelope => {
+                        lines[at].heard = Instant::now();
+                        silences = 0;
+                    }
                     News::Closed => {
                         let line = lines.remove(at);
+                        if !lines.iter().any(|line| line.state == State::Open) {
+                            // What is said from now on may go nowhere.
+                            missed = true;
+                            desk.progress.stand_still();
+                        }
                         line.manager.shutdown().await;
                         // At once if it has served for a while.
                         let since = if line.state == State::Opening { Instant::now() } else { line.since };
@@ -96,6 +117,16 @@ pub(super) async fn run(
                     line.manager.shutdown().await;
                     not_before = Instant::now() + desk.reconnect_wait;
                     say_why(desk, token).await?;
+                }
+                let now = Instant::now();
+                for line in lines.iter_mut().filter(|line| line.state == State::Open && line.heard + patience <= now) {
+                    // It may be dead, though pings are answered; or nobody says anything, and then the next one is given
+                    // more time. The old one is closed once the new one is open.
+                    tracing::warn!(silent_secs = patience.as_secs(), "nothing comes from Slack; a new connection is made");
+                    line.state = State::Leaving;
+                    silences += 1;
+                    missed = true;
+                    desk.progress.stand_still();
                 }
             }
         }
@@ -120,6 +151,8 @@ struct Line {
     manager: Arc<dyn SlackSocketModeClientsManager + Send + Sync>,
     state: State,
     since: Instant,
+    /// When it last brought something.
+    heard: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +168,8 @@ enum State {
 enum News {
     Hello,
     Leaving(String),
+    /// It brought something to handle.
+    Envelope,
     Closed,
 }
 
@@ -155,7 +190,8 @@ impl Line {
             anyhow::anyhow!("the Socket Mode client did not take the app-level token")
         })?;
         manager.start().await;
-        Ok(Self { id, manager, state: State::Opening, since: Instant::now() })
+        let since = Instant::now();
+        Ok(Self { id, manager, state: State::Opening, since, heard: since })
     }
 }
 
@@ -190,7 +226,10 @@ impl SlackSocketModeClientListener for Ear {
             }
             // What comes while stopping is left to whoever connects next.
             _ if self.stop.is_cancelled() => None,
-            _ => self.take(frame).await,
+            _ => {
+                self.tell(News::Envelope);
+                self.take(frame).await
+            }
         }
     }
 

@@ -141,7 +141,7 @@ impl World for DiscordSandbox {
             Fault::AskReconnect => state.gateway.ask_reconnect(),
             Fault::CloseChannel { channel } => state.shut_bot_out(&channel),
             // Discord has intents and permissions instead of scopes.
-            Fault::RevokeScope { .. } => {}
+            Fault::RevokeScope { .. } | Fault::Forget | Fault::Mute => {}
         });
     }
 

@@ -102,6 +102,7 @@ struct Inner {
 struct Socket {
     out: mpsc::UnboundedSender<Out>,
     leaving: bool,
+    muted: bool,
 }
 
 struct Flight {
@@ -186,6 +187,11 @@ impl Hub {
         let mut inner = self.lock();
         (inner.doubles, inner.swaps) = (0, 0);
         inner.late.clear();
+    }
+
+    /// The sockets that are open bring nothing more.
+    pub(super) fn mute(&self) {
+        self.lock().sockets.values_mut().for_each(|socket| socket.muted = true);
     }
 
     /// Events that were not acknowledged, or not even sent.
@@ -278,13 +284,25 @@ impl Core {
         answer.map_err(|_| ())?.map_err(|_| ())
     }
 
+    /// Gives up every event that was not acknowledged.
+    pub(super) fn forget(&self) {
+        let mut inner = self.hub.lock();
+        let is_event = |flight: &Flight| flight.parcel.kind == ParcelKind::Event;
+        let lost: Vec<u64> = inner.flights.iter().filter(|(_, flight)| is_event(flight)).map(|(id, _)| *id).collect();
+        for id in lost {
+            self.give_up(&mut inner, id);
+        }
+        let Inner { flights, waiting, .. } = &mut *inner;
+        waiting.retain(|id| flights.contains_key(id));
+    }
+
     /// A socket was opened.
     pub(super) fn socket_opened(self: &Arc<Self>, out: mpsc::UnboundedSender<Out>) -> u64 {
         let mut inner = self.hub.lock();
         inner.next_id += 1;
         let id = inner.next_id;
         let leaving: Vec<u64> = inner.sockets.iter().filter(|(_, s)| s.leaving).map(|(id, _)| *id).collect();
-        inner.sockets.insert(id, Socket { out: out.clone(), leaving: false });
+        inner.sockets.insert(id, Socket { out: out.clone(), leaving: false, muted: false });
         let hello = json!({"type": "hello", "num_connections": inner.sockets.len(), "connection_info": {"app_id": self.hub.app},
             "debug_info": {"host": "applink-sandbox", "build_number": 10, "approximate_connection_time": 18060}});
         self.traffic.keep(Direction::ToBot, "hello", || hello.clone());
@@ -402,7 +420,7 @@ impl Core {
             }
             self.note_delivered(&parcel, attempt);
             self.traffic.keep(Direction::ToBot, parcel.kind.envelope_type(), || frame.clone());
-            if let Some(socket) = inner.sockets.get(&socket) {
+            if let Some(socket) = inner.sockets.get(&socket).filter(|socket| !socket.muted) {
                 let _ = socket.out.send(Out::Frame(frame.to_string()));
             }
         }

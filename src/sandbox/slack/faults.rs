@@ -64,6 +64,8 @@ impl Core {
                 self.faults.lock().unwrap_or_else(PoisonError::into_inner).armed.clear();
                 self.hub.calm();
             }
+            Fault::Forget => self.forget(),
+            Fault::Mute => self.hub.mute(),
             Fault::DropSockets => self.drop_sockets(),
             Fault::AskReconnect => self.ask_reconnect(),
             Fault::CloseChannel { channel } => self.archive(&channel),

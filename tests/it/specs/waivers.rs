@@ -16,6 +16,11 @@ pub const WAIVERS: &[Waiver] = &[
     },
     Waiver {
         spec: WEB_API,
+        place: "conversations.history",
+        reason: "The file describes seven methods, and not this one; it reads, by channel, oldest, limit and cursor.",
+    },
+    Waiver {
+        spec: WEB_API,
         place: "conversations.replies",
         reason: "The file describes seven methods, and not this one; it reads, by channel, ts, limit and cursor.",
     },
@@ -23,6 +28,11 @@ pub const WAIVERS: &[Waiver] = &[
         spec: WEB_API,
         place: "usergroups.users.list",
         reason: "The file describes seven methods, and not this one; it reads, by usergroup.",
+    },
+    Waiver {
+        spec: WEB_API,
+        place: "users.conversations",
+        reason: "The file describes seven methods, and not this one; it reads, by types, limit and cursor.",
     },
     Waiver {
         spec: WEB_API,

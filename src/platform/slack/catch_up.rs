@@ -1,0 +1,566 @@
+//! What was said while nobody listened: read from Slack's history, and handed in by the same door as live events.
+//!
+//! First the places where tickets are spoken of, whole, since an edit or a deletion may concern anything in them; then the
+//! channels that the bot is in and the direct conversations, each from its position on. Live events go on meanwhile, and
+//! both may tell of the same message: their keys are the same.
+//!
+//! One order of things would lose words: a request was posted while nobody listened, and somebody answers in its thread
+//! before it has been read. That answer belongs to no ticket yet, so it leaves no trace. Holding back live events would
+//! mean not to acknowledge them, and Slack gives up after three tries; so the thread of every message that came to
+//! something is read once more *after* that is committed: whatever was said in it before is found there, and whatever
+//! comes later finds the ticket.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Workspace;
+use super::api::{CallError, Repeat};
+use super::inbound::{Heard, News, heard, is_direct, text_of, time};
+use super::outbound::slack_time;
+use crate::domain::decision::Outcome;
+use crate::domain::event::{Event, EventKind};
+use crate::domain::ids::Conversation;
+use crate::domain::limits::slack as limits;
+use crate::domain::record::Record;
+use crate::intake::{Intake, StoreError};
+use crate::platform::catch_up::{COMPARED, OVERLAP, SPAN};
+
+/// Messages of one page.
+const PAGE: usize = 200;
+/// More pages than any conversation has in two weeks: against a platform that never comes to an end.
+const PAGES: usize = 1_000;
+/// How many calls of each method a catch-up makes in a minute: half, so that threads can be read back for new requests.
+const CALLS: usize = limits::HISTORY.count as usize / 2;
+/// How long to wait after a first failure, and at most, in real time.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+
+/// Catches up whenever something may have been missed, until `stop`.
+pub(super) async fn run(desk: &Workspace, intake: &Intake, stop: &CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = desk.progress.until_behind() => {}
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = catch_up(desk, intake) => {}
+        }
+    }
+}
+
+async fn catch_up(desk: &Workspace, intake: &Intake) {
+    let began = desk.clock.now();
+    let round = loop {
+        let begun = match desk.progress.begin_round(intake).await {
+            // There is nothing to catch up with: the desk opens now.
+            Ok(None) => desk.progress.begin_at(&slack_time(began), intake).await.map(|()| None),
+            begun => begun,
+        };
+        match begun {
+            Ok(Some(round)) => break round,
+            Ok(None) => return,
+            Err(error) => tracing::warn!(%error, "what was said meanwhile cannot be read yet"),
+        }
+        tokio::time::sleep(RETRY_AFTER).await;
+    };
+    let cutoff = slack_time(before(began, SPAN));
+    let mut reading = Reading {
+        desk,
+        intake,
+        cutoff,
+        made: HashMap::new(),
+        compared: HashMap::new(),
+        live: HashSet::new(),
+        handed_in: 0,
+    };
+    let through = slack_time(began);
+    let mut jobs = reading.jobs().await;
+    while let Some(mut waiting) = next(&mut jobs) {
+        tokio::time::sleep_until(waiting.not_before).await;
+        match reading.carry_out(&waiting.job).await {
+            Ok(()) => {}
+            Err(trouble) if reading.is_lasting(&trouble) => {
+                tracing::warn!(job = ?waiting.job, %trouble, "this cannot be read");
+            }
+            Err(trouble) => {
+                tracing::warn!(job = ?waiting.job, %trouble, "this cannot be read yet");
+                waiting.tries += 1;
+                let wait = RETRY_AFTER.saturating_mul(1 << waiting.tries.min(6)).min(RETRY_AFTER_MAX);
+                waiting.not_before = Instant::now() + wait;
+                jobs.push_back(waiting);
+                continue;
+            }
+        }
+        if let Job::Compare(channel) | Job::Channel(channel) = &waiting.job
+            && !jobs.iter().any(|other| other.job.channel() == channel)
+        {
+            desk.progress.caught_up(round, channel, &through);
+        }
+    }
+    if desk.progress.end_round(round, &through) {
+        tracing::info!(handed_in = reading.handed_in, "caught up with Slack");
+    }
+    if let Err(error) = desk.progress.store(intake).await {
+        tracing::debug!(%error, "positions cannot be stored now");
+    }
+}
+
+/// One thing to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Job {
+    /// A ticket's thread.
+    Thread { channel: String, root: String },
+    /// A ticket's direct conversation.
+    Direct(String),
+    /// Whether what is on record of this channel and was not seen in it stands there still.
+    Compare(String),
+    /// What was said in a channel, or directly, since its position.
+    Channel(String),
+}
+
+struct Waiting {
+    job: Job,
+    tries: u32,
+    not_before: Instant,
+}
+
+impl Job {
+    fn channel(&self) -> &str {
+        match self {
+            Self::Thread { channel, .. } | Self::Direct(channel) | Self::Compare(channel) | Self::Channel(channel) => {
+                channel
+            }
+        }
+    }
+
+    /// Whether it must come after this one: requests may follow from what is said in a channel, and what is missing in it
+    /// is known only when all of it was read.
+    fn comes_after(&self, other: &Self) -> bool {
+        let rank = |job: &Self| match job {
+            Self::Thread { .. } | Self::Direct(_) => 0,
+            Self::Compare(_) => 1,
+            Self::Channel(_) => 2,
+        };
+        self.channel() == other.channel() && rank(self) > rank(other)
+    }
+}
+
+/// The first that can be done now, else the one that need not wait for long.
+fn next(jobs: &mut VecDeque<Waiting>) -> Option<Waiting> {
+    let now = Instant::now();
+    let is_free = |at: &usize| !jobs.iter().any(|other| jobs[*at].job.comes_after(&other.job));
+    let first = (0..jobs.len()).find(|at| jobs[*at].not_before <= now && is_free(at));
+    let at = first.or_else(|| (0..jobs.len()).filter(is_free).min_by_key(|at| jobs[*at].not_before))?;
+    jobs.remove(at)
+}
+
+/// Why something could not be read.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("{0}")]
+    Call(#[from] CallError),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// What is known in one catch-up.
+struct Reading<'a> {
+    desk: &'a Workspace,
+    intake: &'a Intake,
+    /// Nothing older than this is read.
+    cutoff: String,
+    /// When which method was called last.
+    made: HashMap<&'static str, VecDeque<Timestamp>>,
+    /// By channel.
+    compared: HashMap<String, Compared>,
+    /// Threads of tickets.
+    live: HashSet<(String, String)>,
+    handed_in: u64,
+}
+
+/// What is on record of a channel, as of before anything in it was read, and what was seen in it since.
+struct Compared {
+    known: HashMap<String, Record>,
+    seen: HashSet<String>,
+}
+
+impl Reading<'_> {
+    /// Everything that is to be read, in order.
+    async fn jobs(&mut self) -> VecDeque<Waiting> {
+        let mut wait = RETRY_AFTER;
+        let (live, channels) = loop {
+            match self.places().await {
+                Ok(places) => break places,
+                Err(trouble) => tracing::warn!(%trouble, "where to read cannot be found out yet"),
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(RETRY_AFTER_MAX);
+        };
+        for job in &live {
+            if let Job::Thread { channel, root } = job {
+                self.live.insert((channel.clone(), root.clone()));
+            }
+        }
+        let mut compared = Vec::new();
+        let mut direct = HashSet::new();
+        for job in &live {
+            if let Job::Direct(channel) = job {
+                direct.insert(channel.clone());
+            }
+            if !compared.contains(&Job::Compare(job.channel().to_owned())) {
+                compared.push(Job::Compare(job.channel().to_owned()));
+            }
+        }
+        // A ticket's direct conversation is read whole.
+        let others = channels.into_iter().filter(|channel| !direct.contains(channel)).map(Job::Channel);
+        let jobs = live.iter().cloned().chain(compared).chain(others);
+        jobs.map(|job| Waiting { job, tries: 0, not_before: Instant::now() }).collect()
+    }
+
+    /// Where tickets are spoken of, and the channels that the bot is in, direct ones last.
+    async fn places(&mut self) -> Result<(Vec<Job>, Vec<String>), Trouble> {
+        let since = time(&self.cutoff).unwrap_or(Timestamp::UNIX_EPOCH);
+        let live = self.intake.live(&self.desk.me.tenant, since).await?;
+        let live = live.into_iter().map(|place| match place.at {
+            Conversation::Thread { channel, root } => Job::Thread { channel, root },
+            Conversation::Channel { channel } | Conversation::Direct { channel } => Job::Direct(channel),
+        });
+        let params = [
+            ("types", "public_channel,private_channel,im".to_owned()),
+            ("exclude_archived", "true".to_owned()),
+            ("limit", PAGE.to_string()),
+        ];
+        let mut channels = Vec::new();
+        let read = self
+            .pages("users.conversations", &params, "channels", |channel| {
+                channels.extend(text_of(&channel["id"]).map(str::to_owned));
+            })
+            .await;
+        match read {
+            Err(trouble) if self.is_lasting(&trouble) => {
+                tracing::error!(%trouble, "which channels the bot is in cannot be read: only tickets' threads are");
+            }
+            done => done?,
+        }
+        channels.sort_by_key(|channel| is_direct(channel, &Value::Null));
+        Ok((live.collect(), channels))
+    }
+
+    async fn carry_out(&mut self, job: &Job) -> Result<(), Trouble> {
+        match job {
+            Job::Thread { channel, root } => {
+                self.compare_with_record(channel).await?;
+                let messages = self.replies(channel, root, &self.cutoff.clone()).await?;
+                self.offer_all(channel, &messages).await
+            }
+            Job::Direct(channel) => {
+                self.compare_with_record(channel).await?;
+                let oldest = self.cutoff.clone();
+                self.direct(channel, &oldest).await
+            }
+            Job::Compare(channel) => self.look_for_missing(channel).await,
+            Job::Channel(channel) if is_direct(channel, &Value::Null) => {
+                let floor = self.floor(channel);
+                self.direct(channel, &floor).await
+            }
+            Job::Channel(channel) => self.channel(channel).await,
+        }
+    }
+
+    /// What was said directly; the threads in it belong to it.
+    async fn direct(&mut self, channel: &str, oldest: &str) -> Result<(), Trouble> {
+        let mut messages = self.history(channel, oldest, |_| true).await?;
+        let roots: Vec<String> = with_replies_after(&messages, oldest).collect();
+        for root in roots {
+            messages.extend(self.replies(channel, &root, oldest).await?);
+        }
+        self.offer_all(channel, &messages).await?;
+        Ok(self.delete_again(channel).await?)
+    }
+
+    /// What was said in a channel since its position, and in threads that began since then.
+    async fn channel(&mut self, channel: &str) -> Result<(), Trouble> {
+        let floor = self.floor(channel);
+        let desk = self.desk;
+        let mention = format!("<@{}", desk.me.user);
+        // At the top of a channel only what mentions the bot can concern the desk: the rest is not even kept in memory.
+        let concerns = |message: &Value| {
+            has_replies_after(message, &floor)
+                || heard(message, channel, false, &desk.me).is_some_and(|heard| heard.raw.contains(&mention))
+        };
+        let messages = self.history(channel, &floor, concerns).await?;
+        let mut threads: VecDeque<(String, String)> = with_replies_after(&messages, &floor)
+            .filter(|root| !self.live.contains(&(channel.to_owned(), root.clone())))
+            .map(|root| (root, floor.clone()))
+            .collect();
+        for message in messages.values() {
+            threads.extend(self.offer(channel, message).await?);
+        }
+        self.follow(channel, threads).await?;
+        Ok(self.delete_again(channel).await?)
+    }
+
+    async fn offer_all(&mut self, channel: &str, messages: &BTreeMap<String, Value>) -> Result<(), Trouble> {
+        let mut threads = VecDeque::new();
+        for message in messages.values() {
+            threads.extend(self.offer(channel, message).await?);
+        }
+        if is_direct(channel, &Value::Null) { Ok(()) } else { self.follow(channel, threads).await }
+    }
+
+    /// Reads threads from these messages on, and those that something came of in them.
+    async fn follow(&mut self, channel: &str, mut threads: VecDeque<(String, String)>) -> Result<(), Trouble> {
+        while let Some((root, after)) = threads.pop_front() {
+            let replies = self.replies(channel, &root, &after).await?;
+            for (_, reply) in replies.iter().filter(|(ts, _)| ts.as_str() > after.as_str() && **ts != root) {
+                threads.extend(self.offer(channel, reply).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands in a message as it stands now: as a post if it may be new, as an edit if it is on record and was edited.
+    /// The thread to be read again and from where, if something came of it that answers can belong to.
+    async fn offer(&mut self, channel: &str, message: &Value) -> Result<Option<(String, String)>, Trouble> {
+        let Some(ts) = text_of(&message["ts"]).map(str::to_owned) else { return Ok(None) };
+        let floor = self.floor(channel);
+        let known = self.compared.get_mut(channel).and_then(|compared| {
+            compared.seen.insert(ts.clone());
+            compared.known.get(&ts)
+        });
+        if message["subtype"] == "tombstone" {
+            if known.is_some_and(|record| record.deleted_at.is_none()) {
+                self.delete(channel, &ts).await?;
+            }
+            return Ok(None);
+        }
+        let edited = text_of(&message["edited"]["ts"]).map(str::to_owned);
+        let Some(heard) = heard(message, channel, is_direct(channel, &Value::Null), &self.desk.me) else {
+            return Ok(None);
+        };
+        let mut opened = None;
+        if let Some(record) = known {
+            let is_known =
+                edited.as_deref().and_then(time).is_none_or(|at| record.edited_at.is_some_and(|old| old >= at));
+            if is_known {
+                return Ok(None);
+            }
+        } else if ts <= floor {
+            return Ok(None);
+        } else {
+            let outcome = self.hand_in(News::Posted(heard.clone())).await?;
+            let answers_belong_to_it = matches!(
+                outcome,
+                Some(Outcome::Opened(_) | Outcome::Merged(_) | Outcome::Skipped | Outcome::Done(None))
+            );
+            if answers_belong_to_it {
+                opened = Some(thread_of(&heard));
+            }
+        }
+        if let Some(edited) = edited {
+            let outcome = self.hand_in(News::Edited(heard.clone(), edited)).await?;
+            if matches!(outcome, Some(Outcome::Opened(_) | Outcome::Merged(_))) {
+                opened = Some(thread_of(&heard));
+            }
+        }
+        Ok(opened)
+    }
+
+    async fn hand_in(&mut self, news: News) -> Result<Option<Outcome>, StoreError> {
+        let Some(event) = self.desk.tell(news).await else { return Ok(None) };
+        self.handed_in += 1;
+        self.intake.handle(event).await.map(Some)
+    }
+
+    async fn delete(&mut self, channel: &str, ts: &str) -> Result<(), StoreError> {
+        let at = slack_time(self.desk.clock.now());
+        self.hand_in(News::Deleted { channel: channel.to_owned(), ts: ts.to_owned(), at }).await.map(drop)
+    }
+
+    /// What is on record, read before the channel is: what is recorded meanwhile cannot seem to be missing.
+    async fn compare_with_record(&mut self, channel: &str) -> Result<(), StoreError> {
+        if !self.compared.contains_key(channel) {
+            let records = self.intake.said_in(&self.desk.me.tenant, channel, &self.cutoff, COMPARED).await?;
+            let by_id = |record: Record| Some((record.message.as_ref()?.id.clone(), record));
+            let known = records.into_iter().filter_map(by_id).collect();
+            self.compared.insert(channel.to_owned(), Compared { known, seen: HashSet::new() });
+        }
+        Ok(())
+    }
+
+    /// What is on record and was not seen is asked for by itself; only if Slack says that it is not there, it was deleted.
+    async fn look_for_missing(&mut self, channel: &str) -> Result<(), Trouble> {
+        let Some(compared) = self.compared.get(channel) else { return Ok(()) };
+        let missing =
+            compared.known.iter().filter(|(ts, record)| record.deleted_at.is_none() && !compared.seen.contains(*ts));
+        let missing: Vec<String> = missing.map(|(ts, _)| ts.clone()).collect();
+        for ts in missing {
+            let params = [("channel", channel.to_owned()), ("ts", ts.clone()), ("limit", "1".to_owned())];
+            let is_gone = match self.call("conversations.replies", &params).await {
+                Err(Trouble::Call(error)) if is_no_message(&error) => true,
+                answer => {
+                    let answer = answer?;
+                    let mut messages = answer["messages"].as_array().into_iter().flatten();
+                    messages.any(|message| message["ts"] == ts.as_str() && message["subtype"] == "tombstone")
+                }
+            };
+            if is_gone {
+                self.delete(channel, &ts).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was deleted while it was being read may have been handed in after its deletion was told.
+    async fn delete_again(&mut self, channel: &str) -> Result<(), StoreError> {
+        let deletions: Vec<Event> = {
+            let mut all = self.desk.deletions.lock().unwrap_or_else(PoisonError::into_inner);
+            let here = |event: &mut Event| matches!(&event.what, EventKind::MessageDeleted { message } if message.channel == channel);
+            all.extract_if(.., here).collect()
+        };
+        for event in deletions {
+            self.intake.handle(event).await?;
+        }
+        Ok(())
+    }
+
+    /// From where on messages of a channel count as new.
+    fn floor(&self, channel: &str) -> String {
+        let progress = &self.desk.progress;
+        let since = time(&progress.since(channel)).map(|at| slack_time(before(at, OVERLAP))).unwrap_or_default();
+        since.max(progress.beginning()).max(self.cutoff.clone())
+    }
+
+    /// Messages of a channel by their time stamps.
+    async fn history(
+        &mut self,
+        channel: &str,
+        oldest: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<BTreeMap<String, Value>, Trouble> {
+        let params = [("channel", channel.to_owned()), ("oldest", oldest.to_owned()), ("limit", PAGE.to_string())];
+        let mut found = BTreeMap::new();
+        self.pages("conversations.history", &params, "messages", |message| {
+            if let Some(ts) = text_of(&message["ts"])
+                && wanted(message)
+            {
+                found.insert(ts.to_owned(), message.clone());
+            }
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// A thread's first message and its answers after `oldest`; nothing if it is gone.
+    async fn replies(&mut self, channel: &str, root: &str, oldest: &str) -> Result<BTreeMap<String, Value>, Trouble> {
+        let params = [
+            ("channel", channel.to_owned()),
+            ("ts", root.to_owned()),
+            ("oldest", oldest.to_owned()),
+            ("limit", PAGE.to_string()),
+        ];
+        let mut found = BTreeMap::new();
+        let read = self
+            .pages("conversations.replies", &params, "messages", |message| {
+                if let Some(ts) = text_of(&message["ts"]) {
+                    found.insert(ts.to_owned(), message.clone());
+                }
+            })
+            .await;
+        match read {
+            Err(Trouble::Call(error)) if is_no_message(&error) => Ok(BTreeMap::new()),
+            read => read.map(|()| found),
+        }
+    }
+
+    async fn pages(
+        &mut self,
+        method: &'static str,
+        params: &[(&str, String)],
+        what: &str,
+        mut take: impl FnMut(&Value),
+    ) -> Result<(), Trouble> {
+        let mut cursor = String::new();
+        for _ in 0..PAGES {
+            let mut params = params.to_vec();
+            if !cursor.is_empty() {
+                params.push(("cursor", cursor));
+            }
+            let page = self.call(method, &params).await?;
+            page[what].as_array().into_iter().flatten().for_each(&mut take);
+            cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
+            if cursor.is_empty() {
+                return Ok(());
+            }
+        }
+        tracing::error!(method, "Slack's pages do not come to an end");
+        Ok(())
+    }
+
+    /// One call, at its time; what Slack asks to wait is waited.
+    async fn call(&mut self, method: &'static str, params: &[(&str, String)]) -> Result<Value, Trouble> {
+        loop {
+            self.wait_for_turn(method).await;
+            let answer = self.desk.api.get(method, params, self.desk.api.deadline()).await;
+            self.made.entry(method).or_default().push_back(self.desk.clock.now());
+            match answer {
+                Err(CallError::RateLimited(wait)) => self.desk.clock.sleep(wait).await,
+                answer => return Ok(answer?),
+            }
+        }
+    }
+
+    async fn wait_for_turn(&mut self, method: &'static str) {
+        let made = self.made.entry(method).or_default();
+        if made.len() >= CALLS
+            && let Some(oldest) = made.pop_front()
+            && let Ok(window) = SignedDuration::try_from(limits::HISTORY.per)
+        {
+            self.desk.clock.sleep_until(oldest + window).await;
+        }
+    }
+
+    /// Whether there is nothing to be read for the bot. All other troubles end some day, and until then positions stay.
+    fn is_lasting(&self, trouble: &Trouble) -> bool {
+        const CODES: &[&str] = &[
+            "channel_not_found",
+            "not_in_channel",
+            "is_archived",
+            "channel_type_not_supported",
+            "method_not_supported_for_channel_type",
+            "missing_scope",
+        ];
+        let Trouble::Call(error) = trouble else { return false };
+        // What an operator must mend is said loudly.
+        let _ = self.desk.failed(error.clone(), Repeat::Harmless);
+        error.code().is_some_and(|code| CODES.contains(&code))
+    }
+}
+
+/// The thread that answers to a message stand in, and after what.
+fn thread_of(heard: &Heard) -> (String, String) {
+    (heard.thread.clone().unwrap_or_else(|| heard.ts.clone()), heard.ts.clone())
+}
+
+fn with_replies_after<'m>(messages: &'m BTreeMap<String, Value>, after: &'m str) -> impl Iterator<Item = String> + 'm {
+    messages.iter().filter(|(_, message)| has_replies_after(message, after)).map(|(ts, _)| ts.clone())
+}
+
+fn has_replies_after(message: &Value, after: &str) -> bool {
+    text_of(&message["latest_reply"]).is_some_and(|latest| latest > after)
+}
+
+fn is_no_message(error: &CallError) -> bool {
+    matches!(error.code(), Some("thread_not_found" | "message_not_found"))
+}
+
+fn before(at: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by).ok().and_then(|by| at.checked_sub(by).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
