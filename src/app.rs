@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use jiff::SignedDuration;
 use tokio::net::TcpListener;
@@ -24,9 +25,9 @@ use crate::metrics;
 use crate::outbox::{self, Dispatcher};
 use crate::platform::discord::{DiscordPlatform, DiscordSettings};
 use crate::platform::slack::{SlackMode, SlackPlatform, SlackSettings};
-use crate::platform::{Finding, Platform, Verdict, Wanted};
+use crate::platform::{Finding, Platform, Turn, Verdict, Wanted};
 use crate::store::sqlite::{OpenError, SqliteStore};
-use crate::store::{Store, WorkerId};
+use crate::store::{Store, StoreError, WorkerId};
 
 /// How long what is under way may take when the program is asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -100,14 +101,16 @@ impl App {
                 routes = routes.merge(slack.http_routes(intake.clone()));
             }
         }
+        let worker = WorkerId::new();
         if let Some(discord) = discord {
+            let (store, worker) = (Arc::clone(&store), worker.clone());
+            discord.share(Arc::new(Leases { store, worker, lasting: config.timing.lease }));
             platforms.push(discord);
         }
         let names = platforms.iter().map(|platform| platform.name().as_str()).chain(["database"]);
         let readiness = Readiness::new(names);
         readiness.set("database", true, "answers");
 
-        let worker = WorkerId::new();
         let timing = outbox::Timing {
             lease: config.timing.lease,
             call_timeout: config.timing.call_timeout,
@@ -344,6 +347,7 @@ fn discord_settings(discord: &DiscordConfig, config: &Config) -> anyhow::Result<
         timeout: config.timing.call_timeout,
         guilds: discord.guilds.clone(),
         listen_to_bots: discord.listen_to_bots.clone(),
+        silence: config.timing.silence,
     })
 }
 
@@ -409,7 +413,12 @@ async fn receive(platform: Arc<dyn Platform>, intake: Intake, readiness: Readine
     let show = async {
         loop {
             let connected = platform.is_connected();
-            readiness.set(name, connected, if connected { "connected" } else { "not connected" });
+            let detail = match (connected, platform.stands_by()) {
+                (true, true) => "standing by: another replica receives",
+                (true, false) => "connected",
+                (false, _) => "not connected",
+            };
+            readiness.set(name, connected, detail);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
@@ -431,6 +440,30 @@ async fn receive(platform: Arc<dyn Platform>, intake: Intake, readiness: Readine
     tokio::select! {
         () = show => {}
         () = run => {}
+    }
+}
+
+/// Turns as leases in the database.
+struct Leases {
+    store: Arc<dyn Store>,
+    worker: WorkerId,
+    lasting: Duration,
+}
+
+#[async_trait]
+impl Turn for Leases {
+    async fn hold(&self, name: &str) -> Result<bool, StoreError> {
+        self.store.hold(name, &self.worker, self.lasting).await
+    }
+
+    async fn let_go(&self, name: &str) {
+        if let Err(error) = self.store.let_go(name, &self.worker).await {
+            tracing::warn!(name, %error, "a lease could not be given back; it ends by itself");
+        }
+    }
+
+    fn lasting(&self) -> Duration {
+        self.lasting
     }
 }
 

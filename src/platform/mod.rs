@@ -16,7 +16,7 @@ use crate::domain::effect::Undeliverable;
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName};
 use crate::domain::message::Message;
-use crate::intake::Intake;
+use crate::intake::{Intake, StoreError};
 
 /// A chat platform, connected.
 #[async_trait]
@@ -36,6 +36,11 @@ pub trait Platform: Send + Sync {
 
     /// Whether events are being received now.
     fn is_connected(&self) -> bool;
+
+    /// Whether another replica receives them, and this one would take over.
+    fn stands_by(&self) -> bool {
+        false
+    }
 
     /// Whether something may have been missed that is still to be read.
     fn is_behind(&self) -> bool;
@@ -64,6 +69,22 @@ pub trait Platform: Send + Sync {
 
     /// Tests tokens, scopes, intents and that the bot can use these channels and groups; tells what to mend.
     async fn check(&self, wanted: &Wanted) -> Vec<Finding>;
+}
+
+/// Whose turn it is to do what one replica at a time may do.
+#[async_trait]
+pub trait Turn: Send + Sync {
+    /// Takes, or renews, what is named so; whether it is this process's now.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn hold(&self, name: &str) -> Result<bool, StoreError>;
+
+    /// Gives it back.
+    async fn let_go(&self, name: &str);
+
+    /// How long a hold lasts, in real time.
+    fn lasting(&self) -> Duration;
 }
 
 /// What a platform can do that another cannot.

@@ -1,11 +1,12 @@
 //! What the gateway has told of guilds: names, roles, which thread hangs where, who was seen with which roles.
 //!
 //! A small memory of our own instead of the library's cache: it is read by translation, which needs little, and it knows
-//! up to which message each channel was seen, which a new session needs to read what it missed.
+//! up to which message each channel was seen, so that a session that has become deaf is found out.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use serenity::model::Permissions;
 use serenity::model::channel::{ChannelType, GuildChannel, PartialChannel};
 use serenity::model::event::Event;
 use serenity::model::guild::{Guild, Role};
@@ -45,6 +46,8 @@ struct KnownChannel {
     last: Option<MessageId>,
     /// Of a thread: put away by Discord, until somebody writes in it.
     archived: bool,
+    /// It holds messages, and the bot may read them.
+    readable: bool,
 }
 
 #[derive(Default)]
@@ -53,15 +56,13 @@ struct KnownPerson {
     roles: HashMap<GuildId, Vec<RoleId>>,
 }
 
-/// Messages of a channel that were posted after this one and have not come.
+/// A channel or thread that holds messages which the bot may read, as a new session tells of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Gap {
+pub(super) struct Listed {
     /// The channel or thread.
     pub(super) channel: ChannelId,
-    /// Its guild.
-    pub(super) guild: Option<GuildId>,
-    /// The last message that came.
-    pub(super) after: MessageId,
+    /// Its newest message. `None`: that is not told (a thread that has been archived since it was last heard of).
+    pub(super) last: Option<MessageId>,
 }
 
 impl Directory {
@@ -70,39 +71,54 @@ impl Directory {
         Self { me, known: RwLock::default() }
     }
 
-    /// Takes in a guild as it is now. If it was known before, tells where messages may have been missed.
-    pub(super) fn take_guild(&self, guild: &Guild) -> Vec<Gap> {
+    /// Takes in a guild as it is now; tells what of it can be read.
+    pub(super) fn take_guild(&self, guild: &Guild) -> Vec<Listed> {
         let mut known = self.write();
         let roles = guild.roles.values().map(|role| (role.id, self.role(role))).collect();
-        let was_known = known.guilds.insert(guild.id, roles).is_some();
-        let mut gaps = Vec::new();
+        known.guilds.insert(guild.id, roles);
+        let mut listed = Vec::new();
         for channel in guild.channels.values().chain(&guild.threads) {
-            let seen = known.channels.get(&channel.id).map_or(Some(MessageId::new(channel.id.get())), |it| it.last);
-            if was_known
-                && let (Some(after), Some(last)) = (seen, channel.last_message_id)
-                && last > after
-            {
-                gaps.push(Gap { channel: channel.id, guild: Some(guild.id), after });
-            }
             known.take(channel, guild.id);
+            let ruling = channel.parent_id.filter(|_| is_thread(channel.kind));
+            let ruling = ruling.and_then(|parent| guild.channels.get(&parent)).unwrap_or(channel);
+            let may_read = guild.members.get(&self.me).is_none_or(|me| {
+                guild
+                    .user_permissions_in(ruling, me)
+                    .contains(Permissions::VIEW_CHANNEL | Permissions::READ_MESSAGE_HISTORY)
+            });
+            if let Some(known) = known.channels.get_mut(&channel.id) {
+                known.readable = may_read && holds_messages(channel.kind);
+                if known.readable {
+                    // What has no message yet was seen to its end, which is where its own id stands.
+                    let last = channel.last_message_id.unwrap_or(MessageId::new(channel.id.get()));
+                    listed.push(Listed { channel: channel.id, last: Some(last) });
+                }
+            }
         }
         // Only active threads are listed: what was said in one that has been archived since is read, too.
-        let listed: HashSet<ChannelId> = guild.threads.iter().map(|thread| thread.id).collect();
+        let active: HashSet<ChannelId> = guild.threads.iter().map(|thread| thread.id).collect();
         let mine = known.channels.iter_mut().filter(|(_, channel)| channel.guild == Some(guild.id));
-        for (id, thread) in mine.filter(|(id, it)| it.parent.is_some() && !it.archived && !listed.contains(id)) {
+        for (id, thread) in mine.filter(|(id, it)| it.parent.is_some() && !it.archived && !active.contains(id)) {
             thread.archived = true;
-            gaps.extend(thread.last.map(|after| Gap { channel: *id, guild: Some(guild.id), after }));
+            listed.push(Listed { channel: *id, last: None });
         }
-        // A thread's parent comes first: what opened it must not be overtaken.
-        gaps.sort_by_key(|gap| gap.after);
-        gaps
+        listed
     }
 
-    /// Direct conversations that were seen; a new session does not tell whether something was said in them.
-    pub(super) fn directs(&self) -> Vec<Gap> {
+    /// The channels of a guild that can be read, with the newest message that was seen in each.
+    pub(super) fn seen_in(&self, guild: GuildId) -> HashMap<ChannelId, MessageId> {
         let known = self.read();
-        let directs = known.channels.iter().filter(|(_, channel)| channel.guild.is_none());
-        directs.filter_map(|(id, it)| it.last.map(|after| Gap { channel: *id, guild: None, after })).collect()
+        let mine = known.channels.iter().filter(|(_, it)| it.guild == Some(guild) && it.readable && !it.archived);
+        mine.filter_map(|(id, it)| Some((*id, it.last?))).collect()
+    }
+
+    /// Direct conversations, the one last spoken in first, with the newest message that was seen in each.
+    pub(super) fn directs_seen(&self) -> Vec<(ChannelId, MessageId)> {
+        let known = self.read();
+        let directs = known.channels.iter().filter(|(_, it)| it.guild.is_none());
+        let mut directs: Vec<_> = directs.filter_map(|(id, it)| Some((*id, it.last?))).collect();
+        directs.sort_by_key(|(_, last)| std::cmp::Reverse(*last));
+        directs
     }
 
     /// Forgets a guild that the bot has left.
@@ -152,13 +168,13 @@ impl Directory {
     pub(super) fn take_partial(&self, channel: &PartialChannel, guild: Option<GuildId>) {
         let parent = if is_thread(channel.kind) { channel.parent_id } else { None };
         let name = channel.name.clone().unwrap_or_default();
-        let fresh = KnownChannel { guild, name, parent, last: None, archived: false };
+        let fresh = KnownChannel { guild, name, parent, last: None, archived: false, readable: true };
         self.write().channels.entry(channel.id).or_insert(fresh);
     }
 
     /// Remembers that a thread exists, or a direct conversation.
     pub(super) fn learn(&self, channel: ChannelId, guild: Option<GuildId>, parent: Option<ChannelId>) {
-        let fresh = KnownChannel { guild, name: String::new(), parent, last: None, archived: false };
+        let fresh = KnownChannel { guild, name: String::new(), parent, last: None, archived: false, readable: true };
         self.write().channels.entry(channel).or_insert(fresh);
     }
 
@@ -183,8 +199,9 @@ impl Directory {
         match known.channels.get_mut(&channel) {
             Some(channel) => channel.last = channel.last.max(Some(message)),
             None if guild.is_none() => {
-                let direct =
-                    KnownChannel { guild, name: String::new(), parent: None, last: Some(message), archived: false };
+                let name = String::new();
+                let last = Some(message);
+                let direct = KnownChannel { guild, name, parent: None, last, archived: false, readable: true };
                 known.channels.insert(channel, direct);
             }
             // An unknown thread: where it hangs is asked for when its message is read.
@@ -286,7 +303,8 @@ impl Known {
         // What has no message yet was seen to its end, which is where its own id stands.
         let last = last.or(Some(MessageId::new(channel.id.get())));
         let archived = channel.thread_metadata.as_ref().is_some_and(|thread| thread.archived);
-        let known = KnownChannel { guild: Some(guild), name: channel.name.clone(), parent, last, archived };
+        let readable = self.channels.get(&channel.id).map_or(holds_messages(channel.kind), |known| known.readable);
+        let known = KnownChannel { guild: Some(guild), name: channel.name.clone(), parent, last, archived, readable };
         self.channels.insert(channel.id, known);
     }
 }
@@ -312,6 +330,10 @@ pub(super) fn person(user: UserId, name: &str, guild: Option<GuildId>, roles: Op
         _ => Vec::new(),
     };
     Person { who: account(user), name: name.to_owned(), groups }
+}
+
+fn holds_messages(kind: ChannelType) -> bool {
+    is_thread(kind) || matches!(kind, ChannelType::Text | ChannelType::News | ChannelType::Voice | ChannelType::Stage)
 }
 
 fn is_thread(kind: ChannelType) -> bool {
@@ -351,27 +373,47 @@ mod tests {
     }
 
     #[test]
-    fn a_new_session_tells_what_was_missed() {
+    fn a_session_tells_what_can_be_read() {
         let directory = Directory::new(UserId::new(99));
-        let gap = |channel: u64, after: u64| Gap {
-            channel: ChannelId::new(channel),
-            guild: Some(GuildId::new(10)),
-            after: MessageId::new(after),
+        let listed = |guild: &Guild| {
+            let mut listed = directory.take_guild(guild);
+            listed.sort_by_key(|it| it.channel);
+            listed.into_iter().map(|it| (it.channel.get(), it.last.map(MessageId::get))).collect::<Vec<_>>()
         };
         let before = guild(
-            &[channel("20", 0, Some("15"), Some("100")), channel("21", 0, None, None)],
+            &[channel("20", 0, Some("15"), Some("100")), channel("21", 0, None, None), channel("15", 4, None, None)],
             &[channel("101", 11, Some("20"), Some("102")), channel("103", 11, Some("20"), Some("104"))],
         );
-        assert_eq!(directory.take_guild(&before), []);
+        assert_eq!(listed(&before), [(20, Some(100)), (21, Some(21)), (101, Some(102)), (103, Some(104))]);
         directory.saw(ChannelId::new(20), Some(GuildId::new(10)), MessageId::new(110));
         let after = guild(
             &[channel("20", 0, Some("15"), Some("110")), channel("21", 0, None, Some("120"))],
             &[channel("101", 11, Some("20"), Some("105")), channel("130", 11, Some("21"), Some("131"))],
         );
-        assert_eq!(directory.take_guild(&after), [gap(21, 21), gap(101, 102), gap(103, 104), gap(130, 130)]);
+        let expected = [(20, Some(110)), (21, Some(120)), (101, Some(105)), (103, None), (130, Some(131))];
+        assert_eq!(listed(&after), expected);
         assert!(directory.is_archived(ChannelId::new(103)));
         assert_eq!(directory.lane(ChannelId::new(130)), ChannelId::new(21));
         assert_eq!(directory.lane(ChannelId::new(20)), ChannelId::new(20));
-        assert_eq!(directory.take_guild(&after), []);
+        assert_eq!(directory.seen_in(GuildId::new(10)).get(&ChannelId::new(20)), Some(&MessageId::new(110)));
+    }
+
+    #[test]
+    fn what_the_bot_may_not_see_is_not_read() {
+        let directory = Directory::new(UserId::new(99));
+        let mut hidden = channel("20", 0, None, Some("100"));
+        hidden["permission_overwrites"] = json!([{ "id": "10", "type": 0, "allow": "0", "deny": "1024" }]);
+        let mut guild = serde_json::to_value(guild(&[hidden, channel("21", 0, None, Some("101"))], &[])).expect("JSON");
+        guild["roles"] = json!([{
+            "id": "10", "guild_id": "10", "name": "@everyone", "color": 0, "colors": { "primary_color": 0 }, "hoist": false,
+            "managed": false, "mentionable": false, "permissions": "66560", "position": 0, "icon": null,
+            "unicode_emoji": null,
+        }]);
+        guild["members"] = json!([{
+            "user": { "id": "99", "username": "desk", "discriminator": "1", "avatar": null, "bot": true },
+            "roles": [], "joined_at": "2026-11-21T10:00:00+00:00", "deaf": false, "mute": false, "flags": 0,
+        }]);
+        let listed = directory.take_guild(&serde_json::from_value(guild).expect("is a guild"));
+        assert_eq!(listed, [Listed { channel: ChannelId::new(21), last: Some(MessageId::new(101)) }]);
     }
 }

@@ -7,16 +7,16 @@
 //! hangs in) belongs to one of a few lanes, and a lane's worker handles one event after another.
 //!
 //! Serenity resumes sessions by itself. When it gives one up it asks its manager for a new runner, which would have no
-//! collector; so the manager is an idle one, whose queue nobody serves, and the next runner is made here. A new session
-//! tells each channel's newest message, so that what was missed between the sessions is read before what comes after.
+//! collector; so the manager is an idle one, whose queue nobody serves, and the next runner is made here. What was missed
+//! between two sessions is read again (`catch_up`).
 //!
-//! Discord's gateway has no acknowledgement: while the database is away, events wait in their lanes.
+//! A session runs only while this process holds its shard, so that replicas share them; a session that is open, yet hears
+//! nothing although something is said, is replaced (`watch`).
 //!
 //! What serenity cannot parse (a reply to another bot's message with components that it does not know) it drops, and says
 //! so in a log line that holds the payload; there is no hook for it.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -24,30 +24,25 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use secrecy::ExposeSecret as _;
-use serde_json::Value;
 use serenity::cache::{Cache, Settings as CacheSettings};
 use serenity::gateway::{
     CollectorCallback, ConnectionStage, GatewayError, Shard, ShardManager, ShardManagerOptions, ShardMessenger,
     ShardRunner, ShardRunnerInfo, ShardRunnerMessage, ShardRunnerOptions,
 };
-use serenity::http::{Http, LightMethod, Route};
-use serenity::model::channel::Message;
-use serenity::model::event::{Event as GatewayEvent, MessageUpdateEvent};
+use serenity::http::Http;
+use serenity::model::event::Event as GatewayEvent;
 use serenity::model::gateway::{GatewayIntents, ShardInfo};
-use serenity::model::id::{ChannelId, GuildId, MessageId, ShardId};
+use serenity::model::id::ShardId;
 use serenity::prelude::TypeMap;
-use tokio::sync::{Mutex, RwLock, mpsc};
+use tokio::sync::{Mutex, RwLock, watch as signal};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::directory::Gap;
-use super::inbound::{self, lenient};
-use super::rest::{RestError, bare};
-use super::{Shared, interact, manifest};
-use crate::domain::event::Event;
-use crate::domain::ids::Place;
+use super::lanes::Pump;
+use super::rest::bare;
+use super::{Shared, manifest, watch};
 use crate::intake::Intake;
 
 /// The runners of one shard's manager, where the library writes their stage.
@@ -57,8 +52,6 @@ pub(super) type Runners = Arc<Mutex<HashMap<ShardId, ShardRunnerInfo>>>;
 pub(super) const DEGRADED: &str = "DEGRADED: Discord does not give the bot the content of messages, so it reads only \
      mentions of it and direct messages, and misses what is said in threads. Switch on the Message Content Intent in the \
      developer portal (Bot), then start again";
-/// Queues of events; a channel always has the same one.
-const LANES: usize = 16;
 /// Discord wants this much time between two IDENTIFYs.
 const BETWEEN_IDENTIFIES: Duration = Duration::from_secs(5);
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -66,18 +59,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// A session that is not connected for so long is given up.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long an event waits before it is tried again, at first and at most.
-const RETRY_FIRST: Duration = Duration::from_millis(100);
-const RETRY_LONGEST: Duration = Duration::from_secs(5);
 /// How long what has come may take to be handled once a stop is wanted.
 const DRAIN: Duration = Duration::from_secs(10);
-const PAGE: usize = 100;
 
 /// Receives until `stop`, or until going on is senseless.
 pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationToken) -> anyhow::Result<()> {
     let halt = stop.child_token();
     let tracker = TaskTracker::new();
-    let pump = Arc::new(Pump::start(Arc::clone(&shared), intake, halt.clone(), tracker.clone()));
+    let pump = Arc::new(Pump::start(Arc::clone(&shared), intake.clone(), halt.clone(), tracker.clone()));
     let identified = Arc::new(Mutex::new(None));
     let mut shards = JoinSet::new();
     for number in 0..shared.shards {
@@ -103,19 +92,44 @@ pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationT
     if timeout(DRAIN, tracker.wait()).await.is_err() {
         tracing::warn!("events of Discord were still being handled when the time to stop was over");
     }
+    for progress in shared.all_progress() {
+        if let Err(error) = progress.store(&intake).await {
+            tracing::warn!(%error, "how far Discord was read could not be stored; some of it is read again");
+        }
+    }
+    // Whoever takes over begins where all that was taken in here has been stored.
+    let held = std::mem::take(&mut *shared.turns.lock().unwrap_or_else(PoisonError::into_inner));
+    for (number, _) in held.into_iter().filter(|(_, is_ours)| *is_ours) {
+        if let Some(turn) = shared.turn.get() {
+            turn.let_go(&lease(number)).await;
+        }
+    }
     result
 }
 
-/// Whether every shard is connected.
+/// Whether every shard is connected, here or by another replica.
 pub(super) fn is_connected(shared: &Shared) -> bool {
     let links = shared.links.lock().unwrap_or_else(PoisonError::into_inner);
-    (0..shared.shards).all(|number| {
+    let is_linked = |number: u32| {
         links.get(&number).is_some_and(|runners| match runners.try_lock() {
             Ok(runners) => runners.get(&ShardId(number)).is_some_and(|it| it.stage == ConnectionStage::Connected),
             // The library is writing the stage at this moment, which it does for heartbeats of a living connection.
             Err(_) => true,
         })
-    })
+    };
+    let turns = shared.turns.lock().unwrap_or_else(PoisonError::into_inner);
+    (0..shared.shards).all(|number| turns.get(&number) == Some(&false) || is_linked(number))
+}
+
+/// Whether another replica has every shard.
+pub(super) fn stands_by(shared: &Shared) -> bool {
+    let turns = shared.turns.lock().unwrap_or_else(PoisonError::into_inner);
+    (0..shared.shards).all(|number| turns.get(&number) == Some(&false))
+}
+
+/// The name of what a process holds while it runs a shard.
+fn lease(shard: u32) -> String {
+    format!("discord:shard:{shard}")
 }
 
 /// Keeps one shard connected.
@@ -134,12 +148,18 @@ enum Ended {
     Lost(bool),
     /// Discord does not give the bot the content of messages.
     ContentRefused,
+    /// Another replica has the shard now.
+    Taken,
 }
 
 impl Keeper {
     async fn keep(self) -> anyhow::Result<()> {
         let mut wait = FIRST_WAIT;
         loop {
+            tokio::select! {
+                () = self.until_turn() => {}
+                () = self.halt.cancelled() => return Ok(()),
+            }
             let turn = async {
                 let mut identified = self.identified.lock().await;
                 if let Some(last) = *identified
@@ -153,8 +173,15 @@ impl Keeper {
                 () = turn => {}
                 () = self.halt.cancelled() => return Ok(()),
             }
-            match self.session().await? {
+            let ended = self.session().await;
+            self.pump.shared.links.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.info.id.0);
+            match ended? {
                 Ended::Stopped => return Ok(()),
+                Ended::Taken => {
+                    tracing::warn!(shard = self.info.id.0, "another replica has taken this shard of Discord over");
+                    wait = FIRST_WAIT;
+                    continue;
+                }
                 Ended::Lost(true) => wait = FIRST_WAIT,
                 Ended::Lost(false) => wait = (wait * 2).min(LONGEST_WAIT),
                 Ended::ContentRefused => {
@@ -167,6 +194,50 @@ impl Keeper {
                 () = sleep(wait) => {}
                 () = self.halt.cancelled() => return Ok(()),
             }
+        }
+    }
+
+    /// Waits until this process holds the shard.
+    async fn until_turn(&self) {
+        let Some(turn) = self.pump.shared.turn.get() else { return };
+        let number = self.info.id.0;
+        loop {
+            match turn.hold(&lease(number)).await {
+                Ok(true) => return self.note_turn(Some(true)),
+                Ok(false) => self.note_turn(Some(false)),
+                Err(error) => {
+                    tracing::warn!(shard = number, %error, "whose turn it is at Discord's gateway is not known");
+                    self.note_turn(None);
+                }
+            }
+            sleep(turn.lasting() / 3).await;
+        }
+    }
+
+    /// Renews the hold; returns once it is lost. While the database is away nobody else can take it, and a second
+    /// session would be harmless: events are handled once.
+    async fn until_taken(&self) {
+        let Some(turn) = self.pump.shared.turn.get() else { return std::future::pending().await };
+        let number = self.info.id.0;
+        loop {
+            match turn.hold(&lease(number)).await {
+                Ok(true) => {}
+                Ok(false) => return self.note_turn(Some(false)),
+                Err(error) => tracing::warn!(shard = number, %error, "the hold on Discord's gateway is not renewed"),
+            }
+            sleep(turn.lasting() / 3).await;
+        }
+    }
+
+    /// Notes whether the shard is ours or another's; `None`: it is not known.
+    fn note_turn(&self, ours: Option<bool>) {
+        let mut turns = self.pump.shared.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match ours {
+            Some(ours) => turns.insert(self.info.id.0, ours),
+            None => turns.remove(&self.info.id.0),
+        };
+        if ours == Some(false) && before != ours {
+            tracing::info!(shard = self.info.id.0, "standing by: another replica has this shard of Discord");
         }
     }
 
@@ -216,11 +287,14 @@ impl Keeper {
         let messenger = ShardMessenger::new(&runner);
         let was_connected = Arc::new(AtomicBool::new(false));
         let (pump, connected) = (Arc::clone(&self.pump), Arc::clone(&was_connected));
+        let (heard, hearing) = signal::channel(Instant::now());
+        let number = self.info.id.0;
         messenger.add_collector(CollectorCallback(Box::new(move |event| {
+            heard.send_replace(Instant::now());
             if matches!(event, GatewayEvent::Ready(_)) {
                 connected.store(true, Ordering::Relaxed);
             }
-            pump.take(event);
+            pump.take(event, number);
             true
         })));
         // A runner that gives up waits until its manager hears that it has ended; ours hears it beforehand.
@@ -232,6 +306,8 @@ impl Keeper {
         shared.links.lock().unwrap_or_else(PoisonError::into_inner).insert(self.info.id.0, Arc::clone(&runners));
 
         let mut running = pin!(runner.run());
+        let mut taken = pin!(self.until_taken());
+        let mut deaf = pin!(watch::until_deaf(shared, self.info, hearing));
         let mut last_connected = Instant::now();
         let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
@@ -242,6 +318,12 @@ impl Keeper {
                     // Whether it says goodbye or not, the session ends.
                     let _ = timeout(Duration::from_secs(2), running).await;
                     return Ok(Ended::Stopped);
+                }
+                // Closed without a word: whoever has the shard now is served by another connection.
+                () = &mut taken => return Ok(Ended::Taken),
+                () = &mut deaf => {
+                    tracing::warn!(shard = self.info.id.0, "a session of Discord's gateway is open and hears nothing");
+                    return Ok(Ended::Lost(true));
                 }
                 _ = look.tick() => {
                     let stage = runners.lock().await.get(&self.info.id).map(|runner| runner.stage);
@@ -294,260 +376,4 @@ fn idle_manager(options: ShardManagerOptions) -> anyhow::Result<(Arc<ShardManage
     };
     runtime.shutdown_background();
     Ok(made)
-}
-
-/// Sorts events into lanes and handles them.
-struct Pump {
-    shared: Arc<Shared>,
-    intake: Intake,
-    lanes: Vec<mpsc::UnboundedSender<Waiting>>,
-    tracker: TaskTracker,
-}
-
-/// What waits in a lane, and whether it is the end of an event.
-struct Waiting {
-    item: Item,
-    ends_event: bool,
-}
-
-enum Item {
-    Posted(Box<Message>),
-    Edited(Box<MessageUpdateEvent>),
-    Deleted(Option<GuildId>, ChannelId, Vec<MessageId>),
-    Missed(Gap),
-}
-
-impl Pump {
-    fn start(shared: Arc<Shared>, intake: Intake, halt: CancellationToken, tracker: TaskTracker) -> Self {
-        let lanes = (0..LANES).map(|_| {
-            let (sender, lane) = mpsc::unbounded_channel();
-            let worker = Worker { shared: Arc::clone(&shared), intake: intake.clone(), halt: halt.clone() };
-            tracker.spawn(worker.work(lane));
-            sender
-        });
-        let lanes = lanes.collect();
-        Self { shared, intake, lanes, tracker }
-    }
-
-    /// Called by the library for each event, in order; must not take long.
-    fn take(&self, event: &GatewayEvent) {
-        if self.sort(event) {
-            self.shared.count_received();
-        }
-    }
-
-    /// Sees to an event, now or by a lane or task; whether everything that follows from it is done.
-    fn sort(&self, event: &GatewayEvent) -> bool {
-        let directory = &self.shared.directory;
-        match event {
-            GatewayEvent::Ready(_) => {
-                tracing::info!("connected to Discord");
-                for gap in directory.directs() {
-                    self.put(gap.channel, Item::Missed(gap), false);
-                }
-            }
-            GatewayEvent::Resumed(_) => tracing::info!("connected to Discord again, nothing was missed"),
-            GatewayEvent::GuildCreate(event) if self.shared.serves(Some(event.guild.id)) => {
-                for gap in directory.take_guild(&event.guild) {
-                    self.put(gap.channel, Item::Missed(gap), false);
-                }
-                self.register_commands(event.guild.id);
-                return false;
-            }
-            GatewayEvent::MessageCreate(event) if self.shared.serves(event.message.guild_id) => {
-                let message = &event.message;
-                directory.saw(message.channel_id, message.guild_id, message.id);
-                self.put(message.channel_id, Item::Posted(Box::new(message.clone())), true);
-                return false;
-            }
-            GatewayEvent::MessageUpdate(event)
-                if event.edited_timestamp.is_some()
-                    && event.content.is_some()
-                    && self.shared.serves(event.guild_id) =>
-            {
-                self.put(event.channel_id, Item::Edited(Box::new(event.clone())), true);
-                return false;
-            }
-            GatewayEvent::MessageDelete(event) if self.shared.serves(event.guild_id) => {
-                let item = Item::Deleted(event.guild_id, event.channel_id, vec![event.message_id]);
-                self.put(event.channel_id, item, true);
-                return false;
-            }
-            GatewayEvent::MessageDeleteBulk(event) if self.shared.serves(event.guild_id) => {
-                let item = Item::Deleted(event.guild_id, event.channel_id, event.ids.clone());
-                self.put(event.channel_id, item, true);
-                return false;
-            }
-            GatewayEvent::InteractionCreate(event) => {
-                let (shared, intake) = (Arc::clone(&self.shared), self.intake.clone());
-                let interaction = event.interaction.clone();
-                self.tracker.spawn(async move {
-                    interact::take(&shared, &intake, interaction).await;
-                    shared.count_received();
-                });
-                return false;
-            }
-            _ => directory.take(event),
-        }
-        true
-    }
-
-    fn put(&self, channel: ChannelId, item: Item, ends_event: bool) {
-        let mut hasher = DefaultHasher::new();
-        self.shared.directory.lane(channel).hash(&mut hasher);
-        let lane = usize::try_from(hasher.finish() % LANES as u64).unwrap_or(0);
-        if self.lanes[lane].send(Waiting { item, ends_event }).is_err() {
-            tracing::error!("an event of Discord came after the end");
-        }
-    }
-
-    fn register_commands(&self, guild: GuildId) {
-        let shared = Arc::clone(&self.shared);
-        self.tracker.spawn(async move {
-            let route = Route::GuildCommands { application_id: shared.application, guild_id: guild };
-            let commands = manifest::commands();
-            if let Err(error) = shared.rest.call_patiently(LightMethod::Put, route, &[], Some(&commands)).await {
-                tracing::warn!(%guild, %error, "the /desk command could not be registered");
-            }
-            shared.count_received();
-        });
-    }
-}
-
-/// Handles what waits in one lane, one after another.
-struct Worker {
-    shared: Arc<Shared>,
-    intake: Intake,
-    halt: CancellationToken,
-}
-
-impl Worker {
-    async fn work(self, mut lane: mpsc::UnboundedReceiver<Waiting>) {
-        while let Some(Waiting { item, ends_event }) = lane.recv().await {
-            match item {
-                Item::Posted(message) => self.posted(&message).await,
-                Item::Edited(update) => self.edited(*update).await,
-                Item::Deleted(guild, channel, messages) => {
-                    if let Some(place) = self.place(guild, channel).await {
-                        for message in messages {
-                            let now = self.shared.clock.now();
-                            self.handle(inbound::deleted(&place, channel, message, now)).await;
-                        }
-                    }
-                }
-                Item::Missed(gap) => self.catch_up(gap).await,
-            }
-            if ends_event {
-                self.shared.count_received();
-            }
-        }
-    }
-
-    async fn posted(&self, message: &Message) {
-        if message.author.id == self.shared.me {
-            return;
-        }
-        let Some(place) = self.place(message.guild_id, message.channel_id).await else { return };
-        if let Some(event) = self.shared.reader().posted(message, place) {
-            self.handle(event).await;
-        }
-    }
-
-    async fn edited(&self, update: MessageUpdateEvent) {
-        let (guild, channel, id) = (update.guild_id, update.channel_id, update.id);
-        let message = if update.author.is_some() {
-            Some(inbound::whole(update))
-        } else {
-            let route = Route::ChannelMessage { channel_id: channel, message_id: id };
-            self.ask(route, &[]).await.and_then(|message| lenient(message, guild))
-        };
-        let Some(message) = message.filter(|message| message.author.id != self.shared.me) else { return };
-        let Some(place) = self.place(guild, channel).await else { return };
-        if let Some(event) = self.shared.reader().edited(&message, place) {
-            self.handle(event).await;
-        }
-    }
-
-    /// Reads what was posted in a channel between two sessions.
-    async fn catch_up(&self, gap: Gap) {
-        let mut after = gap.after.get();
-        loop {
-            let query = [("after", after.to_string()), ("limit", PAGE.to_string())];
-            let Some(page) = self.ask(Route::ChannelMessages { channel_id: gap.channel }, &query).await else { return };
-            let Value::Array(mut page) = page else { return };
-            let is_full = page.len() >= PAGE;
-            page.sort_by_key(|message| message["id"].as_str().and_then(|id| id.parse::<u64>().ok()));
-            for message in page {
-                after = message["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or(after).max(after);
-                match lenient(message, gap.guild) {
-                    Some(message) => {
-                        self.shared.directory.saw(gap.channel, gap.guild, message.id);
-                        self.posted(&message).await;
-                    }
-                    None => self.shared.count_unreadable("a message that was missed"),
-                }
-            }
-            if !is_full {
-                return;
-            }
-        }
-    }
-
-    /// Where a channel is; asks Discord if the gateway has not told. `None`: it is gone, or not to be seen.
-    async fn place(&self, guild: Option<GuildId>, channel: ChannelId) -> Option<Place> {
-        if let Some(place) = self.shared.directory.place(guild, channel) {
-            return Some(place);
-        }
-        let found = self.ask(Route::Channel { channel_id: channel }, &[]).await?;
-        let is_thread = found["type"].as_u64().is_some_and(|kind| (10..=12).contains(&kind));
-        let parent = found["parent_id"].as_str().filter(|_| is_thread).and_then(super::id);
-        self.shared.directory.learn(channel, guild, parent);
-        self.shared.directory.place(guild, channel)
-    }
-
-    /// Asks Discord until it answers. `None`: it answers that there is no such thing.
-    async fn ask(&self, route: Route<'_>, query: &[(&str, String)]) -> Option<Value> {
-        let mut wait = RETRY_FIRST;
-        loop {
-            match self.shared.rest.call_patiently(LightMethod::Get, route, query, None).await {
-                Ok(found) => return Some(found),
-                Err(error @ RestError::Refused { .. }) => {
-                    tracing::warn!(%error, "Discord does not show what an event is about: it is dropped");
-                    return None;
-                }
-                Err(error) => tracing::warn!(%error, "Discord does not answer: an event waits"),
-            }
-            if !self.pause(&mut wait).await {
-                return None;
-            }
-        }
-    }
-
-    /// Hands an event to the core, as often as it takes.
-    async fn handle(&self, event: Event) {
-        let mut wait = RETRY_FIRST;
-        loop {
-            match self.intake.handle(event.clone()).await {
-                Ok(outcome) => {
-                    tracing::debug!(key = event.key.as_str(), event = event.what.name(), outcome = outcome.name());
-                    return;
-                }
-                Err(error) => tracing::warn!(key = event.key.as_str(), %error, "an event waits"),
-            }
-            if !self.pause(&mut wait).await {
-                tracing::error!(key = event.key.as_str(), "an event could not be handled before the end");
-                return;
-            }
-        }
-    }
-
-    /// Waits before another try, a little longer each time; `false` if there is to be none.
-    async fn pause(&self, wait: &mut Duration) -> bool {
-        let this_time = *wait;
-        *wait = (this_time * 2).min(RETRY_LONGEST);
-        tokio::select! {
-            () = sleep(this_time) => true,
-            () = self.halt.cancelled() => false,
-        }
-    }
 }

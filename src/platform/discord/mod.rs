@@ -10,12 +10,14 @@
 //! **Roles.** Without the privileged members intent Discord does not list who has a role. What counts at an act is the
 //! roles that the act itself proves; [`Platform::members`] then answers from what events have shown, checked again.
 
+mod catch_up;
 mod check;
 mod directory;
 mod errors;
 mod gateway;
 mod inbound;
 mod interact;
+mod lanes;
 mod manifest;
 mod outbound;
 #[doc(hidden)]
@@ -23,10 +25,11 @@ pub mod parsers;
 mod render;
 mod rest;
 mod roster;
+mod watch;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -39,7 +42,8 @@ use url::Url;
 
 use self::directory::Directory;
 use self::rest::{Rest, RestError};
-use super::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Wanted};
+use super::catch_up::Progress;
+use super::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Turn, Wanted};
 use crate::clock::Clock;
 use crate::domain::ids::{PersonRef, PlatformName};
 use crate::intake::Intake;
@@ -62,6 +66,8 @@ pub struct DiscordSettings {
     pub guilds: Vec<String>,
     /// Ids of bots that are listened to as if they were people.
     pub listen_to_bots: Vec<String>,
+    /// How long the gateway may be silent before it is asked whether something was missed, in real time.
+    pub silence: Duration,
 }
 
 /// Discord, connected. Clones of the inner state are shared with the tasks of [`Platform::run`].
@@ -93,6 +99,13 @@ struct Shared {
     /// Whether Discord lists members to the bot.
     lists_members: bool,
     progress: Mutex<outbound::Progress>,
+    silence: Duration,
+    /// How far each guild (`None`: the direct conversations) has been read.
+    reached: Mutex<HashMap<Option<GuildId>, catch_up::Reached>>,
+    /// Whose turn it is to run which shard; nothing where there is one process only.
+    turn: OnceLock<Arc<dyn Turn>>,
+    /// The shards of which it is known whether this process has them (or another).
+    turns: Mutex<HashMap<u32, bool>>,
 }
 
 impl DiscordPlatform {
@@ -101,7 +114,7 @@ impl DiscordPlatform {
     /// # Errors
     /// If Discord cannot be reached, refuses the token, or names a gateway elsewhere than it should be.
     pub async fn connect(settings: DiscordSettings, clock: Clock) -> anyhow::Result<Arc<Self>> {
-        let DiscordSettings { token, api_url, timeout, guilds, listen_to_bots } = settings;
+        let DiscordSettings { token, api_url, timeout, guilds, listen_to_bots, silence } = settings;
         let rest = Rest::new(&token, api_url.as_ref(), timeout, clock.clone())?;
         let me = rest.call(LightMethod::Get, Route::UserMe, &[], None).await.map_err(|error| unreachable(&error))?;
         let application = rest.get_path("/api/v10/applications/@me").await.map_err(|error| unreachable(&error))?;
@@ -142,8 +155,19 @@ impl DiscordPlatform {
             received: AtomicU64::new(0),
             lists_members,
             progress: Mutex::default(),
+            silence,
+            reached: Mutex::default(),
+            turn: OnceLock::new(),
+            turns: Mutex::default(),
         };
         Ok(Arc::new(Self { shared: Arc::new(shared) }))
+    }
+
+    /// Shares the shards of the gateway with other processes: each runs those that it holds, as
+    /// `discord:shard:0` and so on. To be told before [`Platform::run`]; else this process runs them all.
+    pub fn share(&self, turn: Arc<dyn Turn>) {
+        // Told twice, the first stays.
+        let _ = self.shared.turn.set(turn);
     }
 }
 
@@ -165,12 +189,16 @@ impl Platform for DiscordPlatform {
         gateway::is_connected(&self.shared)
     }
 
+    fn stands_by(&self) -> bool {
+        gateway::stands_by(&self.shared)
+    }
+
     fn is_behind(&self) -> bool {
-        false
+        !self.stands_by() && self.shared.all_progress().iter().any(Progress::is_behind)
     }
 
     /// Counts every event of the gateway, whatever its kind, once everything that follows from it has been done: at once
-    /// where that is nothing, after the commit, or (for a guild) once the commands are registered.
+    /// where that is nothing, after the commit, or (for a guild) once what was missed in it has been read.
     fn received(&self) -> u64 {
         self.shared.received.load(Ordering::Acquire)
     }
@@ -196,6 +224,17 @@ impl Shared {
     /// Whether the desk serves this guild (direct messages are always served).
     fn serves(&self, guild: Option<GuildId>) -> bool {
         guild.is_none_or(|guild| self.guilds.is_empty() || self.guilds.contains(&guild))
+    }
+
+    /// How far a guild, or the direct conversations, has been read.
+    fn progress(&self, guild: Option<GuildId>) -> Progress {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        reached.entry(guild).or_insert_with(|| catch_up::Reached::new(guild)).progress.clone()
+    }
+
+    fn all_progress(&self) -> Vec<Progress> {
+        let reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        reached.values().map(|reached| reached.progress.clone()).collect()
     }
 
     /// Counts an event of the gateway that has been dealt with.
@@ -258,6 +297,7 @@ mod tests {
             timeout: Duration::from_secs(10),
             guilds: Vec::new(),
             listen_to_bots: Vec::new(),
+            silence: Duration::from_secs(600),
         };
         assert!(!format!("{settings:?}").contains("very-secret"));
     }

@@ -96,11 +96,15 @@ struct Session {
     written: u64,
     kept: VecDeque<Arc<Kept>>,
     link: Option<Link>,
+    /// It cannot be resumed.
+    forgotten: bool,
 }
 
 struct Link {
     connection: u64,
     outgoing: mpsc::UnboundedSender<Out>,
+    /// Events do not come by it.
+    muted: bool,
 }
 
 struct Kept {
@@ -145,6 +149,17 @@ impl Gateway {
         self.tell_all(|| Out::Cut);
     }
 
+    /// No session that there is can be resumed any more.
+    pub fn forget_all(&mut self) {
+        self.sessions.retain(|session| session.link.is_some());
+        self.sessions.iter_mut().for_each(|session| session.forgotten = true);
+    }
+
+    /// The connections that there are bring nothing more, and answer heartbeats.
+    pub fn mute_all(&mut self) {
+        self.sessions.iter_mut().filter_map(|session| session.link.as_mut()).for_each(|link| link.muted = true);
+    }
+
     /// Asks every connection to come again.
     pub fn ask_reconnect(&mut self) {
         self.tell_all(|| Out::Plain(json!({ "op": 7, "d": null }).to_string()));
@@ -172,7 +187,7 @@ impl Session {
         if self.kept.len() > KEPT_EVENTS {
             self.kept.pop_front();
         }
-        if let Some(link) = &self.link {
+        if let Some(link) = self.link.as_ref().filter(|link| !link.muted) {
             let _ = link.outgoing.send(Out::Event(kept));
         }
     }
@@ -242,8 +257,9 @@ impl State {
         {
             self.gateway.sessions.remove(oldest);
         }
-        let link = Some(Link { connection, outgoing });
-        let mut session = Session { id: id.clone(), intents: wanted, seq: 0, written: 0, kept: VecDeque::new(), link };
+        let link = Some(Link { connection, outgoing, muted: false });
+        let (id_kept, kept) = (id.clone(), VecDeque::new());
+        let mut session = Session { id: id_kept, intents: wanted, seq: 0, written: 0, kept, link, forgotten: false };
         let unavailable = |id: u64| json!({ "id": id.to_string(), "unavailable": true });
         let guilds: Vec<Value> = self.guilds.iter().map(|guild| unavailable(guild.id)).collect();
         let ready = json!({
@@ -274,7 +290,7 @@ impl State {
         let connection = self.gateway.connections;
         let session = self.gateway.session(id)?;
         let oldest = session.kept.front().map_or(session.seq, |kept| kept.seq - 1);
-        if seq > session.seq || seq < oldest {
+        if session.forgotten || seq > session.seq || seq < oldest {
             return None;
         }
         if let Some(old) = session.link.take() {
@@ -283,7 +299,7 @@ impl State {
         for kept in session.kept.iter().filter(|kept| kept.seq > seq) {
             let _ = outgoing.send(Out::Event(Arc::clone(kept)));
         }
-        session.link = Some(Link { connection, outgoing });
+        session.link = Some(Link { connection, outgoing, muted: false });
         session.push("RESUMED", r#"{"_trace":[]}"#, None);
         self.log("connected", json!({ "session": id, "resumed": true }));
         Some(connection)

@@ -249,6 +249,17 @@ impl DiscordSandbox {
         self.shared.with(|state| state.gateway.sent())
     }
 
+    /// How many connections of the Gateway there are.
+    #[must_use]
+    pub fn links(&self) -> usize {
+        self.shared.with(|state| state.gateway.links())
+    }
+
+    /// Ends the troubles that lie ahead.
+    pub fn end_troubles(&self) {
+        self.shared.with(|state| state.troubles = faults::Troubles::default());
+    }
+
     /// Keeps from now on what the bot sends and is sent: the last 2,000 calls and frames of the Gateway.
     pub fn keep_traffic(&self) {
         self.shared.with(|state| state.traffic.switch_on());

@@ -140,8 +140,10 @@ impl World for DiscordSandbox {
             Fault::DropSockets => state.gateway.cut_all(),
             Fault::AskReconnect => state.gateway.ask_reconnect(),
             Fault::CloseChannel { channel } => state.shut_bot_out(&channel),
+            Fault::Forget => state.gateway.forget_all(),
+            Fault::Mute => state.gateway.mute_all(),
             // Discord has intents and permissions instead of scopes.
-            Fault::RevokeScope { .. } | Fault::Forget | Fault::Mute => {}
+            Fault::RevokeScope { .. } => {}
         });
     }
 

@@ -47,15 +47,6 @@ pub enum Task {
         platform: PlatformName,
         margin: Duration,
     },
-    Hold {
-        name: String,
-        by: WorkerId,
-        lasting: Duration,
-    },
-    LetGo {
-        name: String,
-        by: WorkerId,
-    },
     Advance {
         positions: Vec<Position>,
     },
@@ -82,7 +73,6 @@ pub enum Done {
     Work(Outcome),
     Leased(Vec<EffectId>),
     Settled(Settled),
-    Held(bool),
     Counted(u64),
     Nothing,
 }
@@ -300,8 +290,6 @@ async fn perform(tx: &mut StoreTx<'_>, task: &Task) -> Answer {
         Task::TakeOver { by, platform, margin } => {
             outbox::take_over(conn, by, *platform, *margin).await.map(Done::Counted)
         }
-        Task::Hold { name, by, lasting } => outbox::hold(conn, name, by, *lasting).await.map(Done::Held),
-        Task::LetGo { name, by } => outbox::let_go(conn, name, by).await.map(|()| Done::Nothing),
         Task::Advance { positions } => record::advance(conn, positions).await.map(|()| Done::Nothing),
         Task::Exhume { key } => record::exhume(conn, key).await.map(|()| Done::Nothing),
         Task::Bury { key, event_json, fault, now } => {

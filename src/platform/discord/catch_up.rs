@@ -1,0 +1,601 @@
+//! Reads what was said while no session listened: before the start, or between two sessions.
+//!
+//! When a session begins, Discord tells the newest message of each channel and active thread. What lies above the stored
+//! position is read, oldest first, and handed to the core like what comes live; the keys make repeats harmless. First come
+//! direct conversations and threads of tickets with something new, then other channels, then the words of living tickets,
+//! which are compared with the record: what was changed or deleted meanwhile is told as an edit or a deletion.
+//!
+//! A channel whose newest message is known costs no call. Reading keeps to a part of the calls that Discord allows.
+//! Clicks, commands, and somebody's very first direct message cannot be read again: Discord does not keep the former, and
+//! does not list direct conversations to bots.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use serenity::http::{LightMethod, Route};
+use serenity::model::channel::Message;
+use serenity::model::id::{ChannelId, GuildId, MessageId};
+use tokio::sync::{OnceCell, watch};
+
+use super::directory::{self, Listed};
+use super::inbound::{lenient, snowflake_at, time_of};
+use super::lanes::{Asked, Beyond, Dealt, LANES, RETRY_FIRST, Worker, lane_of};
+use super::{Shared, id};
+use crate::clock::Clock;
+use crate::domain::ids::{Conversation, Place};
+use crate::domain::limits::discord as limits;
+use crate::intake::{Position, StoreError};
+use crate::platform::catch_up::{COMPARED, Handling, OVERLAP, Progress, SPAN};
+
+/// Messages in one call.
+const PAGE: usize = 100;
+/// Which part of the calls that Discord allows reading may take: the dispatcher has the rest.
+const PART: u32 = 5;
+/// Calls that may be made at once after a pause.
+const AT_ONCE: u32 = 20;
+/// The shortest time after which Discord archives a thread: within it none was archived with words that nobody read.
+const ARCHIVED_AFTER: Duration = Duration::from_secs(3600);
+/// The longest.
+const ARCHIVED_LATEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How far a guild, or the direct conversations, has been read.
+pub(super) struct Reached {
+    pub(super) progress: Progress,
+    /// Counts the plans, so that an older one does not end the work of a newer.
+    plans: u64,
+}
+
+impl Reached {
+    /// Nothing of it is known yet.
+    pub(super) fn new(guild: Option<GuildId>) -> Self {
+        Self { progress: Progress::new(directory::tenant(guild)), plans: 0 }
+    }
+}
+
+/// What a session told at its beginning; which of it is to be read is found out once, for all lanes.
+pub(super) struct Plan {
+    guild: Option<GuildId>,
+    listed: Vec<Listed>,
+    progress: Progress,
+    number: u64,
+    /// Nothing newer had been said when the session began.
+    through: u64,
+    found: OnceCell<Found>,
+    dealt: Mutex<Option<Dealt>>,
+}
+
+struct Found {
+    stretches: Vec<Stretch>,
+    round: Mutex<Option<Arc<Round>>>,
+    /// Lanes that have not taken their share.
+    takers: Mutex<usize>,
+}
+
+/// Something to be read.
+#[derive(Clone, Debug)]
+struct Stretch {
+    channel: ChannelId,
+    family: ChannelId,
+    /// What was said after this is new.
+    after: u64,
+    rank: Rank,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// Somebody waits: new words on a ticket.
+    Urgent,
+    News,
+    /// Nothing new; words may have been changed.
+    Words,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum What {
+    /// New messages.
+    New,
+    /// New messages, and those on record.
+    Live,
+    /// Only these messages on record.
+    Roots(BTreeSet<u64>),
+}
+
+/// Ends the catch-up of a tenant once everything of it has been read.
+struct Round {
+    progress: Progress,
+    number: u64,
+    through: u64,
+    is_left: AtomicBool,
+    _dealt: Option<Dealt>,
+}
+
+impl Drop for Round {
+    fn drop(&mut self) {
+        if !self.is_left.load(Ordering::Relaxed) {
+            self.progress.end_round(self.number, &self.through.to_string());
+        }
+    }
+}
+
+/// What was missed, as a lane is told.
+pub(super) enum Missed {
+    /// This is to be read.
+    Gaps(Vec<Gap>),
+    /// It could not be found out before the end.
+    Unknown,
+}
+
+/// Something that a lane is to read.
+pub(super) struct Gap {
+    pub(super) family: ChannelId,
+    guild: Option<GuildId>,
+    stretch: Stretch,
+    round: Option<Arc<Round>>,
+    handling: Option<Handling>,
+    _urgent: Option<Urgent>,
+}
+
+impl Gap {
+    /// What a lane could not keep.
+    pub(super) fn beyond(family: ChannelId, channel: ChannelId, beyond: Beyond) -> Self {
+        let after = beyond.first.get() - 1;
+        let stretch = Stretch { channel, family, after, rank: Rank::News, what: What::New };
+        Self { family, guild: beyond.guild, stretch, round: None, handling: Some(beyond.handling), _urgent: None }
+    }
+
+    /// Whether what comes live of the family has to wait for it.
+    pub(super) fn blocks(&self) -> bool {
+        self.stretch.rank != Rank::Words
+    }
+
+    fn is_roots(&self) -> bool {
+        matches!(self.stretch.what, What::Roots(_))
+    }
+
+    /// It will not be read before the end; its family.
+    pub(super) fn leave(self) -> ChannelId {
+        if let Some(round) = &self.round {
+            round.is_left.store(true, Ordering::Relaxed);
+        }
+        self.family
+    }
+}
+
+impl Plan {
+    /// Positions stand still from now on.
+    pub(super) fn new(shared: &Shared, guild: Option<GuildId>, listed: Vec<Listed>, dealt: Dealt) -> Self {
+        let (progress, number) = {
+            let mut all = shared.reached.lock().unwrap_or_else(PoisonError::into_inner);
+            let reached = all.entry(guild).or_insert_with(|| Reached::new(guild));
+            reached.plans += 1;
+            reached.progress.fall_behind();
+            (reached.progress.clone(), reached.plans)
+        };
+        let newest = listed.iter().map(|it| it.last.map_or(it.channel.get(), MessageId::get)).max();
+        // Direct conversations are not listed.
+        let through = match guild {
+            Some(guild) => newest.unwrap_or_default().max(guild.get()),
+            None => snowflake_at(shared.clock.now()),
+        };
+        let (found, dealt) = (OnceCell::new(), Mutex::new(Some(dealt)));
+        Self { guild, listed, progress, number, through, found, dealt }
+    }
+
+    fn is_newest(&self, shared: &Shared) -> bool {
+        let all = shared.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&self.guild).is_some_and(|reached| reached.plans == self.number)
+    }
+}
+
+impl Worker {
+    /// What of a plan this lane is to read.
+    pub(super) async fn survey(&self, plan: &Plan) -> Missed {
+        let found = plan.found.get_or_try_init(async || {
+            let mut wait = RETRY_FIRST;
+            loop {
+                match self.find(plan).await {
+                    Ok(found) => return Ok(found),
+                    Err(error) => tracing::warn!(%error, "what was missed on Discord is not known yet"),
+                }
+                if !self.pause(&mut wait).await {
+                    return Err(());
+                }
+            }
+        });
+        let Ok(found) = found.await else { return Missed::Unknown };
+        let round = {
+            let mut takers = found.takers.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut round = found.round.lock().unwrap_or_else(PoisonError::into_inner);
+            *takers = takers.saturating_sub(1);
+            if *takers == 0 { round.take() } else { round.clone() }
+        };
+        let mine = found.stretches.iter().filter(|stretch| lane_of(stretch.family) == self.number);
+        let gaps = mine.cloned().map(|stretch| Gap {
+            family: stretch.family,
+            guild: plan.guild,
+            _urgent: (stretch.rank == Rank::Urgent).then(|| self.pace.urgent()),
+            round: round.clone(),
+            handling: None,
+            stretch,
+        });
+        Missed::Gaps(gaps.collect())
+    }
+
+    async fn find(&self, plan: &Plan) -> Result<Found, StoreError> {
+        let number = plan.progress.begin_round(&self.intake).await?;
+        let stretches = if number.is_some() {
+            self.stretches(plan).await?
+        } else {
+            plan.progress.begin_at(&plan.through.to_string(), &self.intake).await?;
+            Vec::new()
+        };
+        let _dealt = plan.dealt.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if !stretches.is_empty() {
+            tracing::info!(guild = plan.guild.map(GuildId::get), places = stretches.len(), "reading what was missed");
+        }
+        let round = match number.filter(|_| plan.is_newest(&self.shared)) {
+            Some(number) => {
+                let is_left = AtomicBool::new(false);
+                Round { progress: plan.progress.clone(), number, through: plan.through, is_left, _dealt }
+            }
+            None => {
+                let is_left = AtomicBool::new(true);
+                Round { progress: plan.progress.clone(), number: 0, through: 0, is_left, _dealt }
+            }
+        };
+        Ok(Found { stretches, round: Mutex::new(Some(Arc::new(round))), takers: Mutex::new(LANES) })
+    }
+
+    async fn stretches(&self, plan: &Plan) -> Result<Vec<Stretch>, StoreError> {
+        let tenant = directory::tenant(plan.guild);
+        let directory = &self.shared.directory;
+        let now = self.shared.clock.now();
+        let horizon = before(now, SPAN);
+        let floor = snowflake_at(horizon).max(number(&plan.progress.beginning()));
+        let since = |channel: ChannelId| number(&plan.progress.since(&channel.to_string()));
+        let after = |since: u64| since.saturating_sub(overlap()).max(floor);
+
+        let mut found: HashMap<ChannelId, Stretch> = HashMap::new();
+        let listed: HashMap<ChannelId, Option<u64>> =
+            plan.listed.iter().map(|it| (it.channel, it.last.map(MessageId::get))).collect();
+        for (channel, last) in &listed {
+            let since = since(*channel);
+            if last.is_none_or(|last| last > since) {
+                let (channel, family) = (*channel, directory.lane(*channel));
+                let stretch = Stretch { channel, family, after: after(since), rank: Rank::News, what: What::New };
+                found.insert(channel, stretch);
+            }
+        }
+        let positions = self.intake.positions(&tenant).await?;
+        let spoken: HashSet<ChannelId> = positions.iter().filter_map(|it| id(&it.conversation)).collect();
+        let mut roots: HashMap<ChannelId, BTreeSet<u64>> = HashMap::new();
+        for place in self.intake.live(&tenant, horizon).await? {
+            let Some((channel, parent)) = channel_of(&place) else { continue };
+            if let Some(parent) = parent {
+                roots.entry(parent).or_default().insert(channel.get());
+                // Where nobody ever spoke, there may be no thread at all.
+                if !listed.contains_key(&channel) && !spoken.contains(&channel) {
+                    continue;
+                }
+            }
+            directory.learn(channel, plan.guild, parent);
+            let since = since(channel);
+            let is_new = listed.get(&channel).copied().flatten().is_none_or(|last| last > since);
+            let rank = if is_new { Rank::Urgent } else { Rank::Words };
+            let family = parent.unwrap_or(channel);
+            let what = What::Live;
+            found.insert(channel, Stretch { channel, family, after: after(since), rank, what });
+        }
+        for position in positions {
+            let Some(channel) = id::<ChannelId>(&position.conversation) else { continue };
+            let is_known = found.contains_key(&channel) || listed.contains_key(&channel);
+            if !is_known && (plan.guild.is_none() || may_be_archived(&position, plan, now)) {
+                let (since, family) = (since(channel), directory.lane(channel));
+                let stretch = Stretch { channel, family, after: after(since), rank: Rank::News, what: What::New };
+                found.insert(channel, stretch);
+            }
+        }
+        let mut found: Vec<Stretch> = found.into_values().collect();
+        found.extend(roots.into_iter().map(|(channel, roots)| Stretch {
+            channel,
+            family: channel,
+            after: u64::MAX,
+            rank: Rank::Words,
+            what: What::Roots(roots),
+        }));
+        Ok(found)
+    }
+
+    /// Adds something to be read to what is.
+    pub(super) fn add(&mut self, mut gap: Gap) {
+        let same = |other: &Gap| other.stretch.channel == gap.stretch.channel && other.is_roots() == gap.is_roots();
+        if let Some(at) = self.gaps.iter().position(same) {
+            let old = self.gaps.swap_remove(at);
+            gap.stretch.after = gap.stretch.after.min(old.stretch.after);
+            gap.stretch.rank = gap.stretch.rank.min(old.stretch.rank);
+            gap.handling = gap.handling.take().or(old.handling);
+            if gap.round.is_none() {
+                gap.round = old.round;
+            }
+            if old.stretch.what == What::Live {
+                gap.stretch.what = What::Live;
+            }
+        }
+        self.gaps.push(gap);
+        // A channel comes before its threads: what opened one must not be overtaken.
+        self.gaps.sort_by_key(|gap| std::cmp::Reverse((gap.stretch.rank, gap.stretch.channel)));
+    }
+
+    /// What to read next; nothing while other lanes have something more urgent.
+    pub(super) fn next_gap(&mut self) -> Option<Gap> {
+        let last = self.gaps.last()?;
+        if last.stretch.rank != Rank::Urgent && self.pace.is_urgent() {
+            return None;
+        }
+        self.gaps.pop()
+    }
+
+    /// Reads it, to its end.
+    pub(super) async fn fill(&mut self, mut gap: Gap) {
+        if self.read(&mut gap).await {
+            let round = gap.round.as_ref().filter(|round| !round.is_left.load(Ordering::Relaxed) && !gap.is_roots());
+            if let Some(round) = round {
+                let (conversation, through) = (gap.stretch.channel.to_string(), round.through.to_string());
+                round.progress.caught_up(round.number, &conversation, &through);
+            }
+            if let Some(handling) = gap.handling.take() {
+                handling.done();
+            }
+        } else {
+            let family = gap.leave();
+            self.leave(family);
+        }
+    }
+
+    /// `false` if the end came before its own.
+    async fn read(&mut self, gap: &mut Gap) -> bool {
+        let Some(records) = self.records(gap).await else { return false };
+        let channel = gap.stretch.channel;
+        let new_after = gap.stretch.after;
+        let oldest = records.keys().next().map(|oldest| oldest - 1);
+        let mut after = match (&gap.stretch.what, oldest) {
+            (What::Roots(_), None) => return true,
+            (_, oldest) => oldest.map_or(new_after, |oldest| oldest.min(new_after)),
+        };
+        loop {
+            self.pace.wait().await;
+            let query = [("after", after.to_string()), ("limit", PAGE.to_string())];
+            let mut page = match self.ask(Route::ChannelMessages { channel_id: channel }, &query).await {
+                Asked::Found(Value::Array(page)) => page,
+                Asked::Found(_) | Asked::Refused => return true,
+                Asked::Halted => return false,
+            };
+            page.sort_by_key(snowflake);
+            let there: BTreeSet<u64> = page.iter().filter_map(snowflake).collect();
+            let last = there.last().copied().filter(|_| page.len() >= PAGE);
+            for message in page {
+                if !self.compare(gap, message, &records).await {
+                    return false;
+                }
+            }
+            let read = records.range(after + 1..=last.unwrap_or(u64::MAX - 1));
+            let gone: Vec<MessageId> =
+                read.map(|(id, _)| *id).filter(|id| !there.contains(id)).map(MessageId::new).collect();
+            if !self.deleted(gap.guild, channel, &gone).await {
+                return false;
+            }
+            let Some(last) = last else { return true };
+            after = match &gap.stretch.what {
+                What::Roots(_) => match records.range(last + 1..).next() {
+                    Some((next, _)) => next - 1,
+                    None => return true,
+                },
+                What::New | What::Live => last,
+            };
+        }
+    }
+
+    /// What is on record, and when it was last changed.
+    async fn records(&self, gap: &Gap) -> Option<BTreeMap<u64, Option<Timestamp>>> {
+        let from = match &gap.stretch.what {
+            What::New => return Some(BTreeMap::new()),
+            What::Live => snowflake_at(before(self.shared.clock.now(), SPAN)),
+            What::Roots(roots) => roots.first().copied().unwrap_or_default(),
+        };
+        let (tenant, channel) = (directory::tenant(gap.guild), gap.stretch.channel.to_string());
+        let mut wait = RETRY_FIRST;
+        let records = loop {
+            match self.intake.said_in(&tenant, &channel, &from.to_string(), COMPARED).await {
+                Ok(records) => break records,
+                Err(error) => tracing::warn!(%error, "what is on record cannot be compared yet"),
+            }
+            if !self.pause(&mut wait).await {
+                return None;
+            }
+        };
+        let standing = records.into_iter().filter(|record| record.deleted_at.is_none());
+        let all = standing.filter_map(|record| Some((number(&record.message?.id), record.edited_at)));
+        Some(match &gap.stretch.what {
+            What::Roots(roots) => all.filter(|(id, _)| roots.contains(id)).collect(),
+            What::New | What::Live => all.collect(),
+        })
+    }
+
+    /// Hands on what is new or changed.
+    async fn compare(&mut self, gap: &mut Gap, message: Value, records: &BTreeMap<u64, Option<Timestamp>>) -> bool {
+        let Some(id) = snowflake(&message) else { return true };
+        let channel = gap.stretch.channel;
+        let record = records.get(&id);
+        let is_new = id > gap.stretch.after && record.is_none();
+        if !is_new && record.is_none() {
+            return true;
+        }
+        let thread = message.get("thread").filter(|_| is_new).cloned();
+        let Some(mut message) = lenient(message, gap.guild) else {
+            self.shared.count_unreadable("a message that was missed");
+            return true;
+        };
+        if let Some(edited_at) = record {
+            let edited = message.edited_timestamp.and_then(|at| at.to_rfc3339()?.parse::<Timestamp>().ok());
+            let edited = edited.map(Timestamp::as_millisecond);
+            if edited.is_none() || edited == edited_at.map(Timestamp::as_millisecond) {
+                return true;
+            }
+            self.know_author(&mut message).await;
+            return self.edited_to(&message).await;
+        }
+        self.shared.directory.saw(channel, gap.guild, message.id);
+        self.know_author(&mut message).await;
+        let is_done = self.posted(&message).await;
+        if let Some(thread) = thread.filter(|_| is_done) {
+            self.look_into(gap, &thread);
+        }
+        is_done
+    }
+
+    /// A thread may have been opened under a missed message, and archived, so that no session tells of it.
+    fn look_into(&mut self, gap: &Gap, thread: &Value) {
+        let (Some(channel), Some(last)) = (thread["id"].as_str().and_then(id), snowflake_in(thread, "last_message_id"))
+        else {
+            return;
+        };
+        self.shared.directory.learn(channel, gap.guild, Some(gap.stretch.channel));
+        let since = number(&self.shared.progress(gap.guild).since(&channel.to_string()));
+        let is_planned = self.gaps.iter().any(|gap| gap.stretch.channel == channel);
+        if thread["thread_metadata"]["archived"] == true && last > since && !is_planned {
+            let stretch = Stretch {
+                channel,
+                family: gap.family,
+                after: since.saturating_sub(overlap()),
+                rank: Rank::News,
+                what: What::New,
+            };
+            self.add(Gap {
+                family: gap.family,
+                guild: gap.guild,
+                stretch,
+                round: gap.round.clone(),
+                handling: None,
+                _urgent: None,
+            });
+        }
+    }
+
+    /// REST does not tell an author's roles, which prove what somebody may do: they are asked for where that can matter.
+    async fn know_author(&mut self, message: &mut Message) {
+        let Some(guild) = message.guild_id else { return };
+        let is_person = !message.author.bot && message.webhook_id.is_none();
+        let in_thread = self.shared.directory.lane(message.channel_id) != message.channel_id;
+        let names_bot =
+            message.mentions.iter().any(|user| user.id == self.shared.me) || !message.mention_roles.is_empty();
+        if !is_person || !(in_thread || names_bot) {
+            return;
+        }
+        let user = message.author.id;
+        if !self.members.contains_key(&(guild, user)) {
+            self.pace.wait().await;
+            let route = Route::GuildMember { guild_id: guild, user_id: user };
+            let found = self.shared.rest.call_patiently(LightMethod::Get, route, &[], None).await;
+            // Who has left the guild has no roles.
+            let member = found.ok().and_then(|member| serde_json::from_value(member).ok());
+            self.members.insert((guild, user), member);
+        }
+        message.member = self.members.get(&(guild, user)).cloned().flatten().map(Box::new);
+    }
+}
+
+/// Keeps reading to its part of the calls, and lets what is urgent go first.
+pub(super) struct Pace {
+    clock: Clock,
+    /// When all calls that were made would have been made at an even pace.
+    even: Mutex<Timestamp>,
+    urgent: Arc<watch::Sender<usize>>,
+}
+
+/// Something urgent that is to be read.
+pub(super) struct Urgent(Arc<watch::Sender<usize>>);
+
+impl Drop for Urgent {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
+
+impl Pace {
+    pub(super) fn new(clock: Clock) -> Self {
+        let even = Mutex::new(clock.now());
+        Self { clock, even, urgent: Arc::new(watch::channel(0).0) }
+    }
+
+    /// Waits until another call may be made.
+    async fn wait(&self) {
+        let step = limits::REQUESTS.per / (limits::REQUESTS.count / PART);
+        let until = {
+            let mut even = self.even.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = self.clock.now();
+            *even = (*even).max(now) + span(step);
+            *even - span(step * AT_ONCE)
+        };
+        self.clock.sleep_until(until).await;
+    }
+
+    fn urgent(&self) -> Urgent {
+        self.urgent.send_modify(|count| *count += 1);
+        Urgent(Arc::clone(&self.urgent))
+    }
+
+    fn is_urgent(&self) -> bool {
+        *self.urgent.borrow() > 0
+    }
+
+    /// Waits until nothing is urgent.
+    pub(super) async fn calm(&self) {
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = self.urgent.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+/// Whether a thread that is not listed may have been written in, and archived, since somebody listened.
+fn may_be_archived(position: &Position, plan: &Plan, now: Timestamp) -> bool {
+    let heard = time_of(number(&plan.progress.since("")));
+    let reached = time_of(number(&position.through));
+    now.duration_since(heard) >= span(ARCHIVED_AFTER) && heard.duration_since(reached) <= span(ARCHIVED_LATEST)
+}
+
+/// The channel that a conversation is, and of a thread the channel that it hangs in.
+fn channel_of(place: &Place) -> Option<(ChannelId, Option<ChannelId>)> {
+    match &place.at {
+        Conversation::Direct { channel } | Conversation::Channel { channel } => Some((id(channel)?, None)),
+        Conversation::Thread { channel, root } => Some((id(root)?, Some(id(channel)?))),
+    }
+}
+
+fn snowflake(message: &Value) -> Option<u64> {
+    snowflake_in(message, "id")
+}
+
+fn snowflake_in(value: &Value, field: &str) -> Option<u64> {
+    value[field].as_str()?.parse().ok()
+}
+
+fn number(id: &str) -> u64 {
+    id.parse().unwrap_or_default()
+}
+
+fn span(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+fn before(now: Timestamp, by: Duration) -> Timestamp {
+    now.checked_sub(span(by)).unwrap_or(Timestamp::MIN)
+}
+
+/// The overlap as a difference of snowflakes.
+fn overlap() -> u64 {
+    u64::try_from(OVERLAP.as_millis()).unwrap_or_default() << 22
+}

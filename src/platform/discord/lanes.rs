@@ -1,0 +1,510 @@
+//! Hands what the gateway brings to the core, in order.
+//!
+//! Each channel (a thread with the channel that it hangs in: a *family*) belongs to one of a few lanes, and a lane's worker
+//! handles one event after another. While something of a family is still to be read that was missed (`catch_up`), what
+//! comes live of that family waits behind it; other families of the lane go on.
+//!
+//! Discord's gateway has no acknowledgement: while the database is away, events wait here. A lane keeps so many of them;
+//! what is said beyond that is not kept but read again, in its turn.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use serenity::http::{LightMethod, Route};
+use serenity::model::channel::Message;
+use serenity::model::event::{Event as GatewayEvent, MessageUpdateEvent};
+use serenity::model::guild::PartialMember;
+use serenity::model::id::{ChannelId, GuildId, MessageId, UserId};
+use tokio::sync::mpsc::{self, error::TryRecvError};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::catch_up::{Gap, Missed, Pace, Plan};
+use super::inbound::{self, lenient};
+use super::rest::RestError;
+use super::{Shared, interact, manifest};
+use crate::domain::event::Event;
+use crate::domain::ids::Place;
+use crate::intake::Intake;
+use crate::platform::catch_up::Handling;
+
+/// Queues of events; a channel always has the same one.
+pub(super) const LANES: usize = 16;
+/// Events that a lane keeps.
+const KEPT: usize = 500;
+/// How long an event waits before it is tried again, at first and at most.
+pub(super) const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_LONGEST: Duration = Duration::from_secs(5);
+
+/// Sorts events into lanes.
+pub(super) struct Pump {
+    pub(super) shared: Arc<Shared>,
+    intake: Intake,
+    lanes: Vec<Lane>,
+    halt: CancellationToken,
+    tracker: TaskTracker,
+    /// Whose progress is being stored.
+    kept: Mutex<HashSet<Option<GuildId>>>,
+}
+
+struct Lane {
+    sender: mpsc::UnboundedSender<Told>,
+    load: Arc<Load>,
+}
+
+/// How much waits in a lane, and what was not kept there.
+#[derive(Default)]
+pub(super) struct Load {
+    waiting: AtomicUsize,
+    /// Of each family, the first message of each channel that was not kept.
+    beyond: Mutex<HashMap<ChannelId, BTreeMap<ChannelId, Beyond>>>,
+}
+
+pub(super) struct Beyond {
+    pub(super) guild: Option<GuildId>,
+    pub(super) first: MessageId,
+    /// Holds the position below it.
+    pub(super) handling: Handling,
+}
+
+/// Counts an event of the gateway once all that follows from it has been dealt with.
+pub(super) struct Dealt(Arc<Shared>);
+
+impl Drop for Dealt {
+    fn drop(&mut self) {
+        self.0.count_received();
+    }
+}
+
+/// What waits in a lane.
+struct Waiting {
+    /// What keeps its order with it.
+    family: ChannelId,
+    item: Item,
+    _dealt: Dealt,
+}
+
+enum Item {
+    Posted(Box<Message>, Handling),
+    Edited(Box<MessageUpdateEvent>),
+    /// The same, to be read again.
+    Changed(Option<GuildId>, ChannelId, MessageId),
+    Deleted(Option<GuildId>, ChannelId, Vec<MessageId>),
+}
+
+/// What is told to a lane.
+enum Told {
+    Event(Waiting),
+    Missed(Arc<Plan>),
+}
+
+impl Pump {
+    /// Starts the lanes. They end once this is dropped and all that they hold is done, or, after `halt`, cannot be done.
+    pub(super) fn start(shared: Arc<Shared>, intake: Intake, halt: CancellationToken, tracker: TaskTracker) -> Self {
+        let pace = Arc::new(Pace::new(shared.clock.clone()));
+        let lanes = (0..LANES).map(|number| {
+            let (sender, told) = mpsc::unbounded_channel();
+            let load = Arc::new(Load::default());
+            let worker = Worker {
+                shared: Arc::clone(&shared),
+                intake: intake.clone(),
+                halt: halt.clone(),
+                pace: Arc::clone(&pace),
+                number,
+                load: Arc::clone(&load),
+                backlog: VecDeque::new(),
+                gaps: Vec::new(),
+                lost: HashSet::new(),
+                members: HashMap::new(),
+            };
+            tracker.spawn(worker.work(told));
+            Lane { sender, load }
+        });
+        let lanes = lanes.collect();
+        Self { shared, intake, lanes, halt, tracker, kept: Mutex::default() }
+    }
+
+    /// Called by the library for each event of a shard, in order; must not take long.
+    pub(super) fn take(&self, event: &GatewayEvent, shard: u32) {
+        let dealt = Dealt(Arc::clone(&self.shared));
+        let directory = &self.shared.directory;
+        match event {
+            GatewayEvent::Ready(_) => {
+                tracing::info!("connected to Discord");
+                // Direct messages come by the first shard.
+                if shard == 0 {
+                    self.missed(None, Vec::new(), dealt);
+                }
+            }
+            GatewayEvent::Resumed(_) => tracing::info!("connected to Discord again, nothing was missed"),
+            GatewayEvent::GuildCreate(event) if self.shared.serves(Some(event.guild.id)) => {
+                let listed = directory.take_guild(&event.guild);
+                self.register_commands(event.guild.id);
+                self.missed(Some(event.guild.id), listed, dealt);
+            }
+            GatewayEvent::MessageCreate(event) if self.shared.serves(event.message.guild_id) => {
+                self.posted(&event.message, dealt);
+            }
+            GatewayEvent::MessageUpdate(event)
+                if event.edited_timestamp.is_some()
+                    && event.content.is_some()
+                    && self.shared.serves(event.guild_id) =>
+            {
+                let item = if self.is_full(event.channel_id) {
+                    Item::Changed(event.guild_id, event.channel_id, event.id)
+                } else {
+                    Item::Edited(Box::new(event.clone()))
+                };
+                self.put(event.channel_id, item, dealt);
+            }
+            GatewayEvent::MessageDelete(event) if self.shared.serves(event.guild_id) => {
+                let item = Item::Deleted(event.guild_id, event.channel_id, vec![event.message_id]);
+                self.put(event.channel_id, item, dealt);
+            }
+            GatewayEvent::MessageDeleteBulk(event) if self.shared.serves(event.guild_id) => {
+                let item = Item::Deleted(event.guild_id, event.channel_id, event.ids.clone());
+                self.put(event.channel_id, item, dealt);
+            }
+            GatewayEvent::InteractionCreate(event) => {
+                let (shared, intake) = (Arc::clone(&self.shared), self.intake.clone());
+                let interaction = event.interaction.clone();
+                self.tracker.spawn(async move {
+                    interact::take(&shared, &intake, interaction).await;
+                    drop(dealt);
+                });
+            }
+            _ => directory.take(event),
+        }
+    }
+
+    /// Something may have been missed of a guild, or of the direct conversations.
+    fn missed(&self, guild: Option<GuildId>, listed: Vec<super::directory::Listed>, dealt: Dealt) {
+        let progress = self.shared.progress(guild);
+        if self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(guild) {
+            let (progress, intake, halt) = (progress.clone(), self.intake.clone(), self.halt.clone());
+            self.tracker.spawn(async move { progress.keep(&intake, &halt).await });
+        }
+        let plan = Arc::new(Plan::new(&self.shared, guild, listed, dealt));
+        for lane in &self.lanes {
+            if lane.sender.send(Told::Missed(Arc::clone(&plan))).is_err() {
+                tracing::error!("a lane of Discord's events has ended too early");
+            }
+        }
+    }
+
+    fn posted(&self, message: &Message, dealt: Dealt) {
+        let channel = message.channel_id;
+        self.shared.directory.saw(channel, message.guild_id, message.id);
+        let progress = self.shared.progress(message.guild_id);
+        let family = self.shared.directory.lane(channel);
+        let load = &self.lanes[lane_of(family)].load;
+        {
+            let mut beyond = load.beyond.lock().unwrap_or_else(PoisonError::into_inner);
+            if load.waiting.load(Ordering::Relaxed) >= KEPT || beyond.contains_key(&family) {
+                beyond.entry(family).or_default().entry(channel).or_insert_with(|| Beyond {
+                    guild: message.guild_id,
+                    first: message.id,
+                    handling: progress.begin(&channel.to_string(), &message.id.to_string()),
+                });
+                return;
+            }
+        }
+        let handling = progress.begin(&channel.to_string(), &message.id.to_string());
+        self.put(channel, Item::Posted(Box::new(message.clone()), handling), dealt);
+    }
+
+    fn is_full(&self, channel: ChannelId) -> bool {
+        let family = self.shared.directory.lane(channel);
+        self.lanes[lane_of(family)].load.waiting.load(Ordering::Relaxed) >= KEPT
+    }
+
+    fn put(&self, channel: ChannelId, item: Item, dealt: Dealt) {
+        let family = self.shared.directory.lane(channel);
+        let lane = &self.lanes[lane_of(family)];
+        lane.load.waiting.fetch_add(1, Ordering::Relaxed);
+        if lane.sender.send(Told::Event(Waiting { family, item, _dealt: dealt })).is_err() {
+            tracing::error!("an event of Discord came after the end");
+        }
+    }
+
+    fn register_commands(&self, guild: GuildId) {
+        let shared = Arc::clone(&self.shared);
+        self.tracker.spawn(async move {
+            let route = Route::GuildCommands { application_id: shared.application, guild_id: guild };
+            let commands = manifest::commands();
+            if let Err(error) = shared.rest.call_patiently(LightMethod::Put, route, &[], Some(&commands)).await {
+                tracing::warn!(%guild, %error, "the /desk command could not be registered");
+            }
+        });
+    }
+}
+
+/// The lane of a family.
+pub(super) fn lane_of(family: ChannelId) -> usize {
+    let mut hasher = DefaultHasher::new();
+    family.hash(&mut hasher);
+    usize::try_from(hasher.finish() % LANES as u64).unwrap_or(0)
+}
+
+/// Handles what waits in one lane. What it could not do before the end it leaves to the next start, and with it whatever
+/// comes after that in the same family.
+pub(super) struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) intake: Intake,
+    pub(super) halt: CancellationToken,
+    pub(super) pace: Arc<Pace>,
+    pub(super) number: usize,
+    load: Arc<Load>,
+    backlog: VecDeque<Waiting>,
+    pub(super) gaps: Vec<Gap>,
+    lost: HashSet<ChannelId>,
+    /// People asked for while reading what was missed.
+    pub(super) members: HashMap<(GuildId, UserId), Option<PartialMember>>,
+}
+
+impl Worker {
+    async fn work(mut self, mut told: mpsc::UnboundedReceiver<Told>) {
+        loop {
+            let mut is_closed = false;
+            loop {
+                match told.try_recv() {
+                    Ok(told) => self.hear(told).await,
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => {
+                        is_closed = true;
+                        break;
+                    }
+                }
+            }
+            if self.halt.is_cancelled() {
+                let left = std::mem::take(&mut self.gaps);
+                self.lost.extend(left.into_iter().map(Gap::leave));
+            }
+            if let Some(waiting) = self.next() {
+                self.load.waiting.fetch_sub(1, Ordering::Relaxed);
+                self.do_one(waiting).await;
+                continue;
+            }
+            if let Some(gap) = self.next_gap() {
+                self.fill(gap).await;
+                continue;
+            }
+            if self.gaps.is_empty() {
+                self.members.clear();
+                self.take_beyond();
+            }
+            if self.gaps.is_empty() && is_closed {
+                return;
+            }
+            let calm =
+                async { if self.gaps.is_empty() { std::future::pending().await } else { self.pace.calm().await } };
+            tokio::select! {
+                heard = told.recv() => match heard {
+                    Some(heard) => self.hear(heard).await,
+                    None if self.gaps.is_empty() => return,
+                    None => {}
+                },
+                () = calm => {}
+            }
+        }
+    }
+
+    async fn hear(&mut self, told: Told) {
+        match told {
+            Told::Event(waiting) => self.backlog.push_back(waiting),
+            Told::Missed(plan) => match self.survey(&plan).await {
+                Missed::Gaps(gaps) => gaps.into_iter().for_each(|gap| self.add(gap)),
+                // Nothing more can be done before the end.
+                Missed::Unknown => self.lost.extend(self.backlog.iter().map(|waiting| waiting.family)),
+            },
+        }
+    }
+
+    /// The oldest event of a family of which nothing older is to be read.
+    fn next(&mut self) -> Option<Waiting> {
+        let blocked: HashSet<ChannelId> = self.gaps.iter().filter(|gap| gap.blocks()).map(|gap| gap.family).collect();
+        let at = self.backlog.iter().position(|waiting| !blocked.contains(&waiting.family))?;
+        self.backlog.remove(at)
+    }
+
+    /// What was not kept is to be read, once everything that came before it is done.
+    fn take_beyond(&mut self) {
+        let beyond = std::mem::take(&mut *self.load.beyond.lock().unwrap_or_else(PoisonError::into_inner));
+        for (family, channels) in beyond {
+            for (channel, beyond) in channels {
+                self.add(Gap::beyond(family, channel, beyond));
+            }
+        }
+    }
+
+    async fn do_one(&mut self, waiting: Waiting) {
+        if self.lost.contains(&waiting.family) {
+            return;
+        }
+        let is_done = match waiting.item {
+            Item::Posted(message, handling) => {
+                let is_done = self.posted(&message).await;
+                if is_done {
+                    handling.done();
+                }
+                is_done
+            }
+            Item::Edited(update) => self.edited(*update).await,
+            Item::Changed(guild, channel, id) => self.changed(guild, channel, id).await,
+            Item::Deleted(guild, channel, messages) => self.deleted(guild, channel, &messages).await,
+        };
+        if !is_done {
+            self.lost.insert(waiting.family);
+        }
+    }
+
+    /// Whether all that follows from a message is committed; `false` only at the end.
+    pub(super) async fn posted(&self, message: &Message) -> bool {
+        if message.author.id == self.shared.me {
+            return true;
+        }
+        let place = match self.place(message.guild_id, message.channel_id).await {
+            Asked::Found(place) => place,
+            Asked::Refused => return true,
+            Asked::Halted => return false,
+        };
+        match self.shared.reader().posted(message, place) {
+            Some(event) => self.handle(event).await,
+            None => true,
+        }
+    }
+
+    async fn edited(&self, update: MessageUpdateEvent) -> bool {
+        if update.author.is_none() {
+            return self.changed(update.guild_id, update.channel_id, update.id).await;
+        }
+        let mut message = Message::default();
+        update.apply_to_message(&mut message);
+        message.guild_id = update.guild_id;
+        message.member = update.member.flatten();
+        self.edited_to(&message).await
+    }
+
+    async fn changed(&self, guild: Option<GuildId>, channel: ChannelId, id: MessageId) -> bool {
+        match self.ask(Route::ChannelMessage { channel_id: channel, message_id: id }, &[]).await {
+            Asked::Found(message) => match lenient(message, guild) {
+                Some(message) => self.edited_to(&message).await,
+                None => true,
+            },
+            Asked::Refused => true,
+            Asked::Halted => false,
+        }
+    }
+
+    pub(super) async fn edited_to(&self, message: &Message) -> bool {
+        if message.author.id == self.shared.me {
+            return true;
+        }
+        let place = match self.place(message.guild_id, message.channel_id).await {
+            Asked::Found(place) => place,
+            Asked::Refused => return true,
+            Asked::Halted => return false,
+        };
+        match self.shared.reader().edited(message, place) {
+            Some(event) => self.handle(event).await,
+            None => true,
+        }
+    }
+
+    pub(super) async fn deleted(&self, guild: Option<GuildId>, channel: ChannelId, messages: &[MessageId]) -> bool {
+        let place = match self.place(guild, channel).await {
+            Asked::Found(place) => place,
+            Asked::Refused => return true,
+            Asked::Halted => return false,
+        };
+        for message in messages {
+            let now = self.shared.clock.now();
+            if !self.handle(inbound::deleted(&place, channel, *message, now)).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Where a channel is; asks Discord if the gateway has not told.
+    async fn place(&self, guild: Option<GuildId>, channel: ChannelId) -> Asked<Place> {
+        if let Some(place) = self.shared.directory.place(guild, channel) {
+            return Asked::Found(place);
+        }
+        let found = match self.ask(Route::Channel { channel_id: channel }, &[]).await {
+            Asked::Found(found) => found,
+            Asked::Refused => return Asked::Refused,
+            Asked::Halted => return Asked::Halted,
+        };
+        let is_thread = found["type"].as_u64().is_some_and(|kind| (10..=12).contains(&kind));
+        let parent = found["parent_id"].as_str().filter(|_| is_thread).and_then(super::id);
+        self.shared.directory.learn(channel, guild, parent);
+        self.shared.directory.place(guild, channel).map_or(Asked::Refused, Asked::Found)
+    }
+
+    /// Asks Discord until it answers.
+    pub(super) async fn ask(&self, route: Route<'_>, query: &[(&str, String)]) -> Asked<Value> {
+        let mut wait = RETRY_FIRST;
+        loop {
+            match self.shared.rest.call_patiently(LightMethod::Get, route, query, None).await {
+                Ok(found) => return Asked::Found(found),
+                Err(error @ RestError::Refused { .. }) => {
+                    tracing::warn!(%error, "Discord does not show what an event is about: it is dropped");
+                    return Asked::Refused;
+                }
+                Err(error) => tracing::warn!(%error, "Discord does not answer: an event waits"),
+            }
+            if !self.pause(&mut wait).await {
+                return Asked::Halted;
+            }
+        }
+    }
+
+    /// Hands an event to the core, as often as it takes; `false` if it could not be handled before the end.
+    async fn handle(&self, event: Event) -> bool {
+        let mut wait = RETRY_FIRST;
+        loop {
+            match self.intake.handle(event.clone()).await {
+                Ok(outcome) => {
+                    tracing::debug!(key = event.key.as_str(), event = event.what.name(), outcome = outcome.name());
+                    return true;
+                }
+                Err(error) => tracing::warn!(key = event.key.as_str(), %error, "an event waits"),
+            }
+            if !self.pause(&mut wait).await {
+                tracing::warn!(key = event.key.as_str(), "an event is left to be read at the next start");
+                return false;
+            }
+        }
+    }
+
+    /// Waits before another try, a little longer each time; `false` if there is to be none.
+    pub(super) async fn pause(&self, wait: &mut Duration) -> bool {
+        let this_time = *wait;
+        *wait = (this_time * 2).min(RETRY_LONGEST);
+        tokio::select! {
+            () = sleep(this_time) => true,
+            () = self.halt.cancelled() => false,
+        }
+    }
+
+    /// A family of which something was left unread: what comes after it is left, too.
+    pub(super) fn leave(&mut self, family: ChannelId) {
+        self.lost.insert(family);
+    }
+}
+
+/// What came of a question to Discord.
+pub(super) enum Asked<T> {
+    /// This.
+    Found(T),
+    /// There is no such thing, or it is not to be seen.
+    Refused,
+    /// It did not answer before the end.
+    Halted,
+}
