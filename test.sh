@@ -5,7 +5,8 @@
 # Then: format, clippy with warnings denied, documentation, every test.
 #
 #   DESKBELL_TEST_NO_BROWSER=1   leave out the test that drives a real browser
-#   CI=1                         (set by CI services) a missing browser is an error
+#   DESKBELL_TEST_NO_POSTGRES=1  leave out the tests that need a PostgreSQL server
+#   CI=1                         (set by CI services) a missing browser or PostgreSQL is an error
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -17,6 +18,9 @@ main() {
   stage "tests" cargo test --locked
   if no_browser; then
     loud "Everything else is fine, but THE BROWSER TEST WAS LEFT OUT (DESKBELL_TEST_NO_BROWSER is set)."
+  fi
+  if no_postgres; then
+    loud "Everything else is fine, but THE TESTS ON POSTGRESQL WERE LEFT OUT (DESKBELL_TEST_NO_POSTGRES is set)."
   fi
   printf '\nAll good, in %d s.\n' "$SECONDS"
 }
@@ -39,6 +43,7 @@ check_tools() {
   check_rust
   check_compiler
   check_browser
+  check_postgres
 }
 
 check_rust() {
@@ -109,6 +114,42 @@ no_browser() {
 
 has_browser() {
   command -v chromium >/dev/null && command -v chromedriver >/dev/null
+}
+
+# The tests start a cluster of their own from the server's programs; none that runs is touched.
+check_postgres() {
+  if no_postgres; then
+    return
+  fi
+  if ! postgres_programs >/dev/null; then
+    install postgresql || true
+  fi
+  local programs
+  if programs=$(postgres_programs); then
+    echo "PostgreSQL: $programs"
+    return
+  fi
+  local advice="There is no PostgreSQL server for the tests of the shared database: apt-get install postgresql"
+  if [ -n "${CI:-}" ]; then
+    give_up "$advice"
+  fi
+  loud "$advice" "THE TESTS ON POSTGRESQL ARE LEFT OUT; everything else runs."
+  export DESKBELL_TEST_NO_POSTGRES=1
+}
+
+no_postgres() {
+  [ -n "${DESKBELL_TEST_NO_POSTGRES:-}" ]
+}
+
+postgres_programs() {
+  local found
+  for found in /usr/lib/postgresql/*/bin/initdb "$(command -v initdb || true)"; do
+    if [ -x "$found" ] && [ -x "${found%/*}/postgres" ]; then
+      echo "${found%/*}"
+      return
+    fi
+  done
+  return 1
 }
 
 # Installs packages if that is allowed here; fails if it is not, or does not work.

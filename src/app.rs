@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +25,7 @@ use crate::outbox::{self, Dispatcher};
 use crate::platform::discord::{DiscordPlatform, DiscordSettings};
 use crate::platform::slack::{SlackMode, SlackPlatform, SlackSettings};
 use crate::platform::{Finding, Platform, Turn, Verdict, Wanted};
+use crate::store::postgres::{PostgresSettings, PostgresStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{Store, StoreError, WorkerId};
 
@@ -87,7 +87,7 @@ impl App {
             .await
             .with_context(|| format!("cannot listen on {} (http.listen)", config.http.listen))?;
         let address = listener.local_addr()?;
-        let store: Arc<dyn Store> = SqliteStore::open(&database_path(config)?, clock.clone()).await?;
+        let store = open_store(config, clock.clone()).await?;
         let Connected { slack, discord } = connect(config, &clock).await?;
         let rules = rules(config, slack.as_deref())?;
         let intake = Intake::new(Arc::clone(&store), clock.clone(), rules, config.roster());
@@ -228,14 +228,14 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
         what,
         mend: String::new(),
     }));
-    match SqliteStore::open(&database_path(config)?, Clock::system()).await {
+    match open_store(config, Clock::system()).await {
         Ok(store) => {
             let what = format!("database {}: {} tickets", config.database.url, store.total().await?);
             findings.push(Finding { verdict: Verdict::Good, what, mend: String::new() });
             store.close().await;
         }
         // The bot itself is running beside this.
-        Err(OpenError::Locked(_)) => {
+        Err(error) if matches!(error.downcast_ref(), Some(OpenError::Locked(_))) => {
             let what = format!("database {}: in use by a running bot", config.database.url);
             findings.push(Finding { verdict: Verdict::Good, what, mend: String::new() });
         }
@@ -277,27 +277,34 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
     Ok(findings)
 }
 
+/// Opens the database of the settings, and brings it up to date.
+///
+/// # Errors
+/// If it is away, another process's or another program's.
+pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match config.database.url.sqlite_path() {
+        Some(path) => SqliteStore::open(path, clock).await?,
+        None => PostgresStore::open(&postgres_settings(config)).await?,
+    })
+}
+
 /// The record, to be read only: beside a running bot if need be.
 ///
 /// # Errors
 /// If there is none, or it cannot be read.
 pub async fn open_to_read(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let path = database_path(config)?;
-    let store = SqliteStore::open_read_only(&path)
-        .await
-        .with_context(|| format!("the tickets in {} cannot be read", path.display()))?;
-    Ok(store)
+    let opened = async {
+        anyhow::Ok(match config.database.url.sqlite_path() {
+            Some(path) => SqliteStore::open_read_only(path).await? as Arc<dyn Store>,
+            None => PostgresStore::open_read_only(&postgres_settings(config)).await?,
+        })
+    };
+    opened.await.with_context(|| format!("the tickets in {} cannot be read", config.database.url))
 }
 
-/// Where the database file is.
-///
-/// # Errors
-/// If the address is of another kind.
-pub fn database_path(config: &Config) -> anyhow::Result<PathBuf> {
-    let url = config.database.url.as_str();
-    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
-    path.map(|path| Path::new(path).to_owned())
-        .with_context(|| "database.url must begin with sqlite:// (other databases come later)".to_owned())
+fn postgres_settings(config: &Config) -> PostgresSettings {
+    let settings = PostgresSettings::new(config.database.url.expose());
+    PostgresSettings { connections: config.database.connections, ..settings }
 }
 
 const TRIAGE: &str = "the desk's triage channel";

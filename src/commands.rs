@@ -12,8 +12,6 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::text;
 use crate::platform::{Verdict, discord, slack};
-use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 use crate::{http, logging, sandbox};
 
 /// Does what the command line says.
@@ -49,7 +47,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
-    logging::init(config.log.format, &config.log.level, config.secrets())?;
+    logging::init(config.log.format, &config.log.level, &config.secrets())?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
@@ -80,10 +78,8 @@ async fn check(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
-    let path = app::database_path(config)?;
-    let store = SqliteStore::open(&path, Clock::system()).await?;
-    store.close().await;
-    println!("The database {} is up to date.", path.display());
+    app::open_store(config, Clock::system()).await?.close().await;
+    println!("The database {} is up to date.", config.database.url);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -39,6 +39,7 @@ use std::time::Duration;
 use config::{Environment, File, FileFormat};
 use jiff::SignedDuration;
 use secrecy::SecretString;
+use url::{Url, form_urlencoded};
 
 use crate::domain::ids::PlatformName;
 use crate::domain::permission::{LinkedPerson, Principal, Roster};
@@ -143,8 +144,70 @@ pub struct DiscordTriage {
 /// `[database]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseConfig {
-    /// `url`: `sqlite://` and a path.
-    pub url: String,
+    /// `url`: `sqlite://` and a path, or `postgres://…`.
+    pub url: DatabaseUrl,
+    /// `connections`: how many are made to PostgreSQL at most, for work.
+    pub connections: u32,
+}
+
+/// Where the database is. It is shown without its passwords.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The path of the SQLite file, if it is one.
+    #[must_use]
+    pub fn sqlite_path(&self) -> Option<&Path> {
+        self.0.strip_prefix("sqlite://").or_else(|| self.0.strip_prefix("sqlite:")).map(Path::new)
+    }
+
+    /// Itself, passwords and all.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The passwords in it: as they are written, and as they are meant.
+    fn secrets(&self) -> Vec<SecretString> {
+        let Ok(url) = Url::parse(&self.0) else { return Vec::new() };
+        let written = url.password().into_iter().map(str::to_owned);
+        let meant = url.password().into_iter().flat_map(|password| {
+            let password = password.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+            form_urlencoded::parse(password.as_bytes()).map(|(key, _)| key.into_owned()).next()
+        });
+        let asked = url.query_pairs().filter(|(key, _)| is_secret(key)).map(|(_, value)| value.into_owned());
+        let mut secrets: Vec<String> = written.chain(meant).chain(asked).filter(|secret| !secret.is_empty()).collect();
+        secrets.dedup();
+        secrets.into_iter().map(SecretString::from).collect()
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.sqlite_path().is_some() {
+            return f.write_str(&self.0);
+        }
+        // What cannot be taken apart may be anything.
+        let Ok(mut url) = Url::parse(&self.0) else { return f.write_str("postgres://…") };
+        if url.password().is_some() && url.set_password(Some("redacted")).is_err() {
+            return f.write_str("postgres://…");
+        }
+        let is_asked = url.query_pairs().any(|(key, _)| is_secret(&key));
+        if is_asked {
+            url.set_query(None);
+        }
+        f.write_str(url.as_str())
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn is_secret(key: &str) -> bool {
+    key.contains("password")
 }
 
 /// `[http]`: the port for health checks and, in Slack's HTTP mode, for Slack.
@@ -314,7 +377,7 @@ impl Config {
 
     /// Every secret, so that the log can strike them out.
     #[must_use]
-    pub fn secrets(&self) -> Vec<&SecretString> {
+    pub fn secrets(&self) -> Vec<SecretString> {
         let slack = self.slack.iter().flat_map(|slack| {
             let further = match &slack.connection {
                 SlackConnection::Socket { app_token } => app_token,
@@ -322,7 +385,8 @@ impl Config {
             };
             [&slack.bot_token, further]
         });
-        slack.chain(self.discord.iter().map(|discord| &discord.token)).collect()
+        let tokens = slack.chain(self.discord.iter().map(|discord| &discord.token)).cloned();
+        tokens.chain(self.database.url.secrets()).collect()
     }
 }
 
@@ -344,7 +408,7 @@ To try Deskbell without any account, run `deskbell sandbox`.";
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
-        Self { url: "sqlite://deskbell.db".to_owned() }
+        Self { url: DatabaseUrl("sqlite://deskbell.db".to_owned()), connections: 8 }
     }
 }
 

@@ -111,10 +111,12 @@ pub fn redact(text: &str) -> Cow<'_, str> {
             r"(?<keep2>/(?:webhooks|interactions)/[0-9]+/)[A-Za-z0-9_-]+",
             // The ticket in the address of a Socket Mode connection.
             r"(?<keep3>[?&]ticket=)[^&\s\x22'<>\\]+",
+            // The password in the address of a database.
+            r"(?<keep4>postgres(?:ql)?://[^\s:/?@]*:)[^\s@]+(?<after>@)",
         ];
         Regex::new(&patterns.join("|")).expect("the patterns are valid")
     });
-    SECRET.replace_all(text, "${keep}${keep2}${keep3}[redacted]")
+    SECRET.replace_all(text, "${keep}${keep2}${keep3}${keep4}[redacted]${after}")
 }
 
 /// Makes writers that strike out secrets. A line must come in one piece, as the formatting layers write it.

@@ -194,7 +194,7 @@ pub fn be_the_bot() -> anyhow::Result<bool> {
 fn serve(settings: &Path) -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = Config::from_text(&std::fs::read_to_string(settings)?, [])?;
-    logging::init(config.log.format, &config.log.level, config.secrets())?;
+    logging::init(config.log.format, &config.log.level, &config.secrets())?;
     // As in the program itself.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let app = runtime.block_on(async {

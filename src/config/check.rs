@@ -10,8 +10,9 @@ use url::{Host, Url};
 
 use super::raw::{self, Raw, Table, Words};
 use super::{
-    Config, ConfigErrors, DISCORD_API_URL, DatabaseConfig, DeskConfig, DiscordConfig, DiscordTriage, HttpConfig,
-    IntakeConfig, LogConfig, PrivacyConfig, SLACK_API_URL, SlackConfig, SlackConnection, TimingConfig, parse_duration,
+    Config, ConfigErrors, DISCORD_API_URL, DatabaseConfig, DatabaseUrl, DeskConfig, DiscordConfig, DiscordTriage,
+    HttpConfig, IntakeConfig, LogConfig, PrivacyConfig, SLACK_API_URL, SlackConfig, SlackConnection, TimingConfig,
+    parse_duration,
 };
 use crate::domain::ids::{PersonRef, PlatformName};
 use crate::domain::permission::{GroupRef, LinkedPerson, Principal};
@@ -131,11 +132,33 @@ impl Check {
     }
 
     fn database(&mut self, raw: raw::Database) -> DatabaseConfig {
-        let Some(url) = raw.url else { return DatabaseConfig::default() };
-        if !url.starts_with("sqlite:") || url.len() == "sqlite:".len() {
-            self.say("database.url must be sqlite:// and a path, like sqlite://deskbell.db: there is only SQLite yet.");
+        let default = DatabaseConfig::default();
+        let connections = raw.connections.unwrap_or(default.connections);
+        if !(2..=1_000).contains(&connections) {
+            self.say("database.connections must be 2 to 1000: each replica makes so many, and the server has a limit.");
         }
-        DatabaseConfig { url }
+        let url = match (raw.url, raw.url_file) {
+            (Some(_), Some(_)) => {
+                self.say("database.url and database.url_file are both given: keep one of them.");
+                None
+            }
+            (Some(url), None) => Some(url),
+            (None, Some(path)) => {
+                self.secret_file("database.url", &path).map(|url| url.expose_secret().trim().to_owned())
+            }
+            (None, None) => None,
+        };
+        let Some(url) = url else { return DatabaseConfig { connections, ..default } };
+        let is_sqlite = url.strip_prefix("sqlite:").is_some_and(|path| !path.trim_start_matches('/').is_empty());
+        let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+        if !(is_sqlite || is_postgres && Url::parse(&url).is_ok()) {
+            self.say(
+                "database.url must be sqlite:// and a path, like sqlite://deskbell.db, or the address of a PostgreSQL \
+                 database, like postgres://user:password@host:5432/name (write @, : and / in a password as %40, %3A \
+                 and %2F).",
+            );
+        }
+        DatabaseConfig { url: DatabaseUrl(url), connections }
     }
 
     fn http(&mut self, raw: raw::Http) -> HttpConfig {

@@ -130,7 +130,7 @@ sections! {
         listen_to_bots: Words,
         api_url: String,
     }
-    Database { url: String }
+    Database { url: String, url_file: PathBuf, connections: u32 }
     Http { listen: String }
     Desk { key_prefix: String, agents: Words, admins: Words, auto_close_days: u32, roster_refresh: String }
     Intake { burst_window: String, greeting_filter: bool, direct_window: String }

@@ -27,7 +27,7 @@ const SLACK: &str = r#"
 #[test]
 fn nothing_is_a_whole_set_of_settings_but_no_platform() {
     let config = load("", &[]).expect("defaults");
-    assert_eq!(config.database.url, "sqlite://deskbell.db");
+    assert_eq!(config.database.url.expose(), "sqlite://deskbell.db");
     assert_eq!(config.intake.burst_window, Duration::from_secs(120));
     assert!(config.platforms_missing().expect("there is none").contains("DESKBELL__SLACK__BOT_TOKEN"));
 }
@@ -97,8 +97,7 @@ fn everything_wrong_is_said_at_once_by_its_name() {
         nick = "M"
         accounts = ["slack:U1"]
     "#;
-    let said =
-        problems(text, &[("DESKBELL__HTTP__LISTEN", "8080"), ("DESKBELL__DATABASE__URL", "postgres://u:pw@h/d")]);
+    let said = problems(text, &[("DESKBELL__HTTP__LISTEN", "8080"), ("DESKBELL__DATABASE__URL", "mysql://u:pw@h/d")]);
     for part in [
         "slack.bot_tokn is not a setting",
         "slack.bot_token is missing",
@@ -176,6 +175,16 @@ fn no_secret_is_ever_printed() {
     ];
     let config = load(SLACK, &environment).expect("good settings");
     assert_eq!(config.secrets().len(), 3);
+    let database = [("DESKBELL__DATABASE__URL", "postgres://desk:s3cret%40word@db/desk?sslmode=require")];
+    let database = load(SLACK, &database).expect("good settings");
+    let secrets: Vec<_> = database.secrets().iter().map(|secret| secret.expose_secret().to_owned()).collect();
+    assert_eq!(secrets[2..], ["s3cret%40word", "s3cret@word"]);
+    assert_eq!(database.database.url.to_string(), "postgres://desk:redacted@db/desk?sslmode=require");
+    let asked = [("DESKBELL__DATABASE__URL", "postgresql://db/desk?user=desk&password=s3cret-word")];
+    let asked = load(SLACK, &asked).expect("good settings");
+    assert_eq!(asked.database.url.to_string(), "postgresql://db/desk");
+    assert_eq!(asked.secrets().len(), 3);
+    assert!(!format!("{database:?} {asked:#?}").contains("s3cret"));
     let shown = format!("{config:?} {config:#?}");
     for secret in ["xoxb-1", "xapp-1", "8f742231", "very-hidden"] {
         assert!(!shown.contains(secret), "{shown}");
@@ -232,7 +241,9 @@ fn switched_on(files: bool) -> String {
     let settings =
         SAMPLE.lines().filter_map(|line| line.strip_prefix('#')).filter(|line| !line.starts_with([' ', '#']));
     let is_secret = |line: &str| {
-        ["bot_token", "app_token", "signing_secret", "token"].iter().any(|key| line.starts_with(&format!("{key} =")))
+        ["bot_token", "app_token", "signing_secret", "token", "url"]
+            .iter()
+            .any(|key| line.starts_with(&format!("{key} =")))
     };
     let is_file = |line: &str| line.split(' ').next().is_some_and(|key| key.ends_with("_file"));
     let wanted = settings.filter(|line| if files { !is_secret(line) } else { !is_file(line) });

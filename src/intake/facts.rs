@@ -8,7 +8,7 @@ use crate::domain::action::Action;
 use crate::domain::command::{self, Parsed, Verb, Where};
 use crate::domain::event::{Choice, DedupeKey, Event, EventKind, Said};
 use crate::domain::form::FormKind;
-use crate::domain::ids::{MessageRef, PersonRef, Place, TicketId, TicketKey};
+use crate::domain::ids::{Conversation, MessageRef, PersonRef, Place, Tenant, TicketId, TicketKey};
 use crate::domain::permission::Roster;
 use crate::domain::record::{AuditEntry, Opening, Record, Side};
 use crate::domain::rules::Rules;
@@ -19,6 +19,38 @@ use crate::store::{StoreError, Tx};
 const STORY: u32 = 50;
 /// How many other open tickets of a requester are offered.
 const OTHERS: u32 = 20;
+
+/// Names of what nobody else may decide about meanwhile: the people who did it, the conversation, and the message. Two
+/// first messages of one person must not open two tickets, nor two people's words one thread's. What is about a ticket
+/// needs none: a ticket is written only as it was read.
+#[must_use]
+pub fn locks(event: &Event, roster: &Roster) -> Vec<String> {
+    let (who, places, messages) = match &event.what {
+        EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => {
+            (Some(&said.author), Some(&said.place), std::iter::once(&said.message).chain(&said.reply_to).collect())
+        }
+        EventKind::MessageDeleted { message } => (None, None, vec![message]),
+        EventKind::ActionTaken(taken) => (Some(&taken.actor), None, Vec::new()),
+        EventKind::FormSubmitted(sent) => (Some(&sent.actor), None, Vec::new()),
+        EventKind::CommandGiven(given) => (Some(&given.actor), None, Vec::new()),
+        EventKind::ThreadRead { .. } | EventKind::DeliverySettled(_) | EventKind::TimerFired { .. } => {
+            (None, None, Vec::new())
+        }
+    };
+    // A thread goes by the name of the message that it hangs under.
+    let name =
+        |tenant: &Tenant, channel: &str, id: &str| format!("at:{}:{}:{channel}:{id}", tenant.platform, tenant.id);
+    let people = who.into_iter().flat_map(|who| roster.accounts(&who.who)).map(|account| format!("person:{account}"));
+    let places = places.into_iter().filter_map(|place| match (&place.at, place.root()) {
+        (Conversation::Direct { channel }, _) => Some(name(&place.tenant, channel, "")),
+        (_, root) => root.map(|root| name(&place.tenant, place.channel(), root)),
+    });
+    let messages = messages.into_iter().map(|message| name(&message.tenant, &message.channel, &message.id));
+    let mut names: Vec<String> = people.chain(places).chain(messages).collect();
+    names.sort();
+    names.dedup();
+    names
+}
 
 /// Everything that a decision may see.
 #[derive(Clone, Debug)]

@@ -31,7 +31,9 @@ use crate::trial;
 use facts::Facts;
 
 /// How often an event is decided again because somebody else changed the same ticket meanwhile.
-const TRIES: usize = 5;
+const TRIES: u32 = 12;
+/// How long it is waited before that at most, times the number of tries.
+const PAUSE: Duration = Duration::from_millis(5);
 /// How long a form may wait for what it is prefilled with.
 const PREFILL: Duration = Duration::from_millis(500);
 /// Places of a notice that are written in one transaction: others want to write meanwhile.
@@ -86,7 +88,15 @@ impl Intake {
                     }
                     return Ok(outcome);
                 }
-                Err(StoreError::Conflict) if tries < TRIES => {}
+                Err(StoreError::Conflict) if tries < TRIES => {
+                    let pause = PAUSE.mul_f64(rand::random::<f64>() * f64::from(tries));
+                    tokio::time::sleep(pause).await;
+                }
+                // Many are at the same ticket: no fault of the event's.
+                Err(StoreError::Conflict) => {
+                    tracing::warn!("too many decide about the same ticket at once; the event is not acknowledged");
+                    return Err(StoreError::Away("too many decide about the same ticket at once".to_owned()));
+                }
                 Err(StoreError::Away(why)) => {
                     tracing::warn!(why, "the database is away; the event is not acknowledged");
                     return Err(StoreError::Away(why));
@@ -217,12 +227,14 @@ impl Intake {
         Arc::new(move |tx| {
             let (this, event) = (this.clone(), Arc::clone(&event));
             Box::pin(async move {
+                let roster = this.roster();
+                tx.lock(&facts::locks(&event, &roster)).await?;
                 if !trial::without("dedupe") && tx.knows(&event.key).await? {
                     return Ok(Outcome::Repeated);
                 }
                 let now = this.inner.clock.now();
                 let rules = Arc::clone(&this.inner.rules);
-                let facts = Facts::load(tx, &event, rules, this.roster(), now).await?;
+                let facts = Facts::load(tx, &event, rules, roster, now).await?;
                 let decision = decide::decide(&facts, &event);
                 if decision.outcome != Outcome::Ignored {
                     if !trial::without("dedupe") {

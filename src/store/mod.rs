@@ -4,6 +4,8 @@
 //! transaction. A store may run several works in one transaction (each in a savepoint) and may run a work again from the
 //! start if a commit fails, so a work must have no effect but through its [`Tx`].
 
+#[expect(clippy::duplicate_mod, reason = "what both share is compiled with the types of each")]
+pub mod postgres;
 mod sql;
 pub mod sqlite;
 mod statement;

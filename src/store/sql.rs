@@ -275,14 +275,14 @@ texts! {
          OR (length(excluded.through) = length(positions.through) AND excluded.through > positions.through)";
     /// Threads of tickets that are not closed, or were active since.
     LIVE_THREADS =
-        "SELECT c.channel, c.root, 0 AS private, t.active_at_ms FROM tickets AS t JOIN conversations AS c \
+        "SELECT c.channel, c.root, CAST(0 AS BIGINT) AS private, t.active_at_ms FROM tickets AS t JOIN conversations AS c \
          ON c.ticket_id = t.id WHERE t.id IN (SELECT id FROM tickets \
          WHERE status IN ('new', 'in_progress', 'pending', 'resolved') \
          UNION SELECT id FROM tickets WHERE merged_into IS NULL AND active_at_ms > $3) \
          AND c.platform = $1 AND c.tenant = $2 AND c.root <> ''";
     /// Direct conversations of such tickets.
     LIVE_DIRECT =
-        "SELECT origin_channel AS channel, '' AS root, 1 AS private, active_at_ms FROM tickets \
+        "SELECT origin_channel AS channel, '' AS root, CAST(1 AS BIGINT) AS private, active_at_ms FROM tickets \
          WHERE id IN (SELECT id FROM tickets WHERE status IN ('new', 'in_progress', 'pending', 'resolved') \
          UNION SELECT id FROM tickets WHERE merged_into IS NULL AND active_at_ms > $3) \
          AND private = 1 AND origin_platform = $1 AND origin_tenant = $2";

@@ -11,6 +11,7 @@ mod fairness;
 mod layers;
 mod metrics;
 mod permissions;
+mod postgres;
 mod privacy;
 mod program;
 mod properties;

@@ -2,7 +2,9 @@
 
 mod kit;
 mod lease;
+mod migrations;
 mod outbox;
+mod postgres;
 mod record;
 mod sqlite;
 
@@ -15,6 +17,18 @@ macro_rules! contracts {
                 async fn $contract() {
                     let folder = tempfile::tempdir().expect("a folder");
                     let store = super::kit::open(&folder.path().join("desk.db")).await;
+                    super::$topic::$contract(store.clone()).await;
+                    store.close().await;
+                }
+            )+)+
+        }
+
+        mod on_postgres {
+            $($(
+                #[tokio::test]
+                async fn $contract() {
+                    let Some(url) = crate::postgres::database().await else { return };
+                    let store = super::kit::open_postgres(&url).await;
                     super::$topic::$contract(store.clone()).await;
                     store.close().await;
                 }

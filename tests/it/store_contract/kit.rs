@@ -14,6 +14,7 @@ use deskbell::domain::message::{Message, Span};
 use deskbell::domain::priority::{Level, Priority};
 use deskbell::domain::record::{Record, Voice};
 use deskbell::domain::ticket::{Status, Ticket, TicketKind};
+use deskbell::store::postgres::{PostgresSettings, PostgresStore};
 use deskbell::store::sqlite::SqliteStore;
 use deskbell::store::{Claim, Queued, Settlement, Store, StoreError, Tx, Work, WorkerId};
 use futures_util::future::BoxFuture;
@@ -21,6 +22,15 @@ use jiff::Timestamp;
 
 pub async fn open(path: &Path) -> Arc<dyn Store> {
     SqliteStore::open(path, clock()).await.expect("it opens")
+}
+
+pub async fn open_postgres(url: &str) -> Arc<dyn Store> {
+    PostgresStore::open(&postgres(url)).await.expect("it opens")
+}
+
+/// Nothing wakes anybody but what happens.
+pub fn postgres(url: &str) -> PostgresSettings {
+    PostgresSettings { look_every: LONG, ..PostgresSettings::new(url) }
 }
 
 pub fn clock() -> Clock {

@@ -1,0 +1,215 @@
+//! What only PostgreSQL has: its types, its own texts, its faults, and ids from sequences that many processes share.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rand::Rng as _;
+use sqlx::error::ErrorKind;
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::{Postgres, Row as _};
+
+use super::record::one;
+use super::rows;
+use crate::domain::ids::{EffectId, TicketId};
+use crate::domain::ticket::Ticket;
+use crate::store::statement::{Statement, statement};
+use crate::store::{StoreError, sql};
+
+pub type Db = Postgres;
+pub type Conn = PgConnection;
+pub type Row = PgRow;
+pub type Arguments = PgArguments;
+
+/// By how much the number that people quote is greater than the ticket's id.
+const NUMBERS_BEGIN_AT: i64 = 1_000;
+/// The digits of the part of an effect's id that is chance: Crockford's, as in a ULID.
+const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+sql::texts! {
+    /// Begins a transaction.
+    BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    /// Ends it. A transaction in which a statement has failed would be rolled back by `COMMIT` without a word; what stands
+    /// before it fails then.
+    COMMIT = "SELECT 1; COMMIT";
+    /// Gives it up.
+    ROLLBACK = "ROLLBACK";
+    /// Lets a transaction take longer than usual.
+    TAKE_TIME = "SET LOCAL statement_timeout = '10min'";
+    /// Lets nobody else pass with these names until the end of the transaction.
+    LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest($1::text[]) AS name";
+    /// The time of the machine that everybody shares.
+    REAL_MS = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms";
+    /// Tells other processes that there is something to do.
+    TELL = "SELECT pg_notify('deskbell', $1)";
+
+    /// The next ticket's id.
+    NEXT_TICKET = "SELECT nextval('ticket_ids') AS id";
+    /// Ids up to this one are taken.
+    SKIP_TICKETS = "SELECT setval('ticket_ids', greatest($1, (SELECT last_value FROM ticket_ids)))";
+    /// Whether a ticket has this id.
+    IS_TICKET = "SELECT 1 FROM tickets WHERE id = $1";
+    /// An effect is to be delivered. Its id grows by the database's own count, whatever clocks say.
+    ENQUEUE = sql::enqueue!("lpad(nextval('effect_ids')::text, 16, '0') || $1");
+    /// A card is to be shown. One that is being leased just now shows what was before.
+    ENQUEUE_CARD = sql::enqueue_card!("lpad(nextval('effect_ids')::text, 16, '0') || $1", " FOR UPDATE");
+    /// An effect is being delivered.
+    LEASE = sql::lease!("(SELECT id FROM effects WHERE id = $1 AND state = 'pending' FOR UPDATE SKIP LOCKED)");
+}
+
+/// Milliseconds of real time since the Unix epoch, by the database's clock.
+pub async fn real_ms(conn: &mut Conn) -> Result<i64, StoreError> {
+    let row = sqlx::query(REAL_MS).fetch_one(conn).await.map_err(fault)?;
+    rows::get(&row, "now_ms")
+}
+
+/// Waits for whoever else decides about any of these, and keeps everybody else waiting until the commit.
+pub async fn lock(conn: &mut Conn, names: &[String]) -> Result<(), StoreError> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    // In one order everywhere, so that nobody waits in a circle.
+    let mut names = names.to_vec();
+    names.sort();
+    names.dedup();
+    sqlx::query(LOCK).bind(names).execute(conn).await.map(drop).map_err(fault)
+}
+
+/// Runs statements one after the other, up to one that says that somebody else was faster.
+pub async fn run_all(conn: &mut Conn, statements: &[Statement]) -> Result<Vec<u64>, StoreError> {
+    let mut touched = Vec::with_capacity(statements.len());
+    for one in statements {
+        let done = rows::query(one.clone()).execute(&mut *conn).await.map_err(fault_or_conflict)?;
+        if one.or_conflict && done.rows_affected() == 0 {
+            return Err(StoreError::Conflict);
+        }
+        touched.push(done.rows_affected());
+    }
+    Ok(touched)
+}
+
+/// What a fault of the database means to the core: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+#[must_use]
+pub fn fault(error: sqlx::Error) -> StoreError {
+    use sqlx::Error;
+    match &error {
+        Error::Database(refused) => match refused.code().as_deref().unwrap_or_default() {
+            // A serialization failure, a deadlock.
+            "40001" | "40P01" => StoreError::Conflict,
+            // Data or an index is damaged.
+            "XX001" | "XX002" => StoreError::Corrupt(error.to_string()),
+            // Completion unknown; read only (a standby); idle for too long; a lock that is not to be had.
+            "40003" | "25006" | "25P03" | "55P03" => StoreError::Away(error.to_string()),
+            // The connection; who may connect; which database; resources; an operator's doing; the system.
+            code if ["08", "28", "3D", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => {
+                StoreError::Away(error.to_string())
+            }
+            _ => StoreError::Work(error.to_string()),
+        },
+        Error::Io(_)
+        | Error::Tls(_)
+        | Error::Protocol(_)
+        | Error::PoolTimedOut
+        | Error::PoolClosed
+        | Error::WorkerCrashed
+        | Error::BeginFailed => StoreError::Away(error.to_string()),
+        Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnNotFound(_) | Error::TypeNotFound { .. } => {
+            StoreError::Corrupt(error.to_string())
+        }
+        _ => StoreError::Work(error.to_string()),
+    }
+}
+
+/// The same, where a value that must be unique and is taken means that somebody else was faster.
+#[must_use]
+pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
+    match &error {
+        sqlx::Error::Database(refused) if refused.kind() == ErrorKind::UniqueViolation => StoreError::Conflict,
+        _ => fault(error),
+    }
+}
+
+/// Ids that this process has drawn and not used: they are used first, so that numbers have hardly any gaps.
+#[derive(Clone, Debug, Default)]
+pub struct FreeIds(Arc<Mutex<BTreeSet<i64>>>);
+
+impl FreeIds {
+    fn ids(&self) -> MutexGuard<'_, BTreeSet<i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives out ids within one transaction.
+#[derive(Debug)]
+pub struct Ids {
+    free: FreeIds,
+    drawn: Option<i64>,
+    used: Vec<i64>,
+}
+
+impl Ids {
+    pub const fn new(free: FreeIds) -> Self {
+        Self { free, drawn: None, used: Vec::new() }
+    }
+
+    /// The part of an effect's id that is chance; the part before it is the database's.
+    pub fn next_effect(&mut self) -> EffectId {
+        let mut rng = rand::rng();
+        EffectId((0..10).map(|_| char::from(DIGITS[rng.random_range(0..DIGITS.len())])).collect())
+    }
+
+    /// The number that the next ticket gets.
+    pub async fn next_number(&mut self, conn: &mut Conn) -> Result<i64, StoreError> {
+        self.draw(conn).await.map(|id| NUMBERS_BEGIN_AT + id)
+    }
+
+    /// The id that the next ticket gets.
+    pub async fn next_id(&mut self, conn: &mut Conn) -> Result<TicketId, StoreError> {
+        self.draw(conn).await.map(TicketId)
+    }
+
+    /// What writes down that a ticket was opened with its id and number: nothing, unless they are its own.
+    pub fn take(&mut self, ticket: &Ticket) -> Vec<Statement> {
+        let id = ticket.id.0;
+        if self.drawn == Some(id) {
+            self.drawn = None;
+            self.used.push(id);
+            return Vec::new();
+        }
+        self.free.ids().remove(&id);
+        vec![statement(SKIP_TICKETS).bind(id)]
+    }
+
+    /// The transaction was committed: what it used is gone.
+    pub fn committed(self) {
+        self.free.ids().extend(self.drawn);
+    }
+
+    /// The transaction left nothing: what it used can be used.
+    pub fn rolled_back(self) {
+        self.free.ids().extend(self.drawn.into_iter().chain(self.used));
+    }
+
+    /// The transaction left nothing because somebody was faster. If that was about an id, it is theirs.
+    pub async fn lost(mut self, conn: &mut Conn) -> Result<(), StoreError> {
+        let ids: Vec<i64> = self.drawn.take().into_iter().chain(std::mem::take(&mut self.used)).collect();
+        for id in ids {
+            if one(conn, statement(IS_TICKET).bind(id)).await?.is_none() {
+                self.free.ids().insert(id);
+            }
+        }
+        Ok(())
+    }
+
+    async fn draw(&mut self, conn: &mut Conn) -> Result<i64, StoreError> {
+        if let Some(id) = self.drawn {
+            return Ok(id);
+        }
+        let known = self.free.ids().pop_first();
+        let id = match known {
+            Some(id) => id,
+            None => sqlx::query(NEXT_TICKET).fetch_one(conn).await.and_then(|row| row.try_get("id")).map_err(fault)?,
+        };
+        self.drawn = Some(id);
+        Ok(id)
+    }
+}

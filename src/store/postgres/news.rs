@@ -1,0 +1,117 @@
+//! Wake-ups between processes. They save time only: whoever waits looks by itself, too.
+//!
+//! `NOTIFY` takes a lock that every commit with one waits for, so that it is no part of the transactions: one task sends
+//! them, one for many commits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::task::JoinSet;
+
+use super::dialect::{TELL, fault};
+use super::lent::Lent;
+use super::record::run;
+use crate::store::StoreError;
+use crate::store::statement::statement;
+
+const CHANNEL: &str = "deskbell";
+/// How long what follows a wake-up is gathered before the next one.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How long to wait before listening again after that failed.
+const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// The tasks that tell and listen.
+#[derive(Debug)]
+pub struct News {
+    tell: Arc<Notify>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl News {
+    /// Begins to tell and to listen. `changed` is moved by what others say, and every `look_every` in any case.
+    pub async fn begin(
+        pool: &PgPool,
+        options: PgConnectOptions,
+        changed: &watch::Sender<u64>,
+        look_every: Duration,
+    ) -> Result<Self, StoreError> {
+        // A connection of its own, so that the pool is for work. What was said by this process itself it knows already.
+        let own = ulid::Ulid::new().to_string();
+        let heard = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+        let heard = heard.connect_lazy_with(options);
+        let listener = listening(&heard).await?;
+        let tell = Arc::new(Notify::new());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(listen(heard, listener, own.clone(), changed.clone()));
+        tasks.spawn(tell_others(pool.clone(), own, Arc::clone(&tell)));
+        tasks.spawn(look(changed.clone(), look_every));
+        Ok(Self { tell, tasks: Mutex::new(tasks) })
+    }
+
+    /// Lets the other processes know, soon.
+    pub fn tell(&self) {
+        self.tell.notify_one();
+    }
+
+    /// Ends the tasks.
+    pub async fn end(&self) {
+        self.tasks.lock().await.shutdown().await;
+    }
+}
+
+/// Somebody who waits for a change looks again.
+pub fn bump(changed: &watch::Sender<u64>) {
+    changed.send_modify(|count| *count = count.wrapping_add(1));
+}
+
+async fn listening(pool: &PgPool) -> Result<PgListener, StoreError> {
+    let mut listener = PgListener::connect_with(pool).await.map_err(fault)?;
+    listener.listen(CHANNEL).await.map_err(fault)?;
+    Ok(listener)
+}
+
+async fn listen(pool: PgPool, mut listener: PgListener, own: String, changed: watch::Sender<u64>) {
+    loop {
+        match listener.try_recv().await {
+            Ok(Some(news)) if news.payload() == own => {}
+            // What was said while the connection was lost is not heard.
+            Ok(_) => bump(&changed),
+            Err(error) => {
+                tracing::warn!(%error, "other processes cannot be heard; listening again soon");
+                drop(listener);
+                listener = loop {
+                    tokio::time::sleep(LISTEN_AGAIN_AFTER).await;
+                    if let Ok(listener) = listening(&pool).await {
+                        break listener;
+                    }
+                };
+                bump(&changed);
+            }
+        }
+    }
+}
+
+async fn tell_others(pool: PgPool, own: String, asked: Arc<Notify>) {
+    loop {
+        asked.notified().await;
+        let told = async {
+            let mut lent = Lent::of(&pool).await?;
+            let told = run(lent.conn(), statement(TELL).bind(&own)).await;
+            lent.done(told)
+        };
+        if let Err(error) = told.await {
+            tracing::debug!(%error, "other processes are not told; they look by themselves");
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn look(changed: watch::Sender<u64>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        bump(&changed);
+    }
+}

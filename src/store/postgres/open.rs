@@ -1,0 +1,162 @@
+//! Opening a database: whether the server will do, whether the database is ours, and bringing it up to date.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{ConnectOptions, PgPool, Row as _};
+
+use super::dialect::fault;
+use crate::store::StoreError;
+
+/// The schema, step by step.
+pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations/postgres");
+
+/// The oldest server that will do, as `server_version_num` says it.
+const OLDEST_SERVER: i64 = 140_000;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait for a connection of the pool.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections are made anew now and then, so that memory on the server and moved addresses are let go of.
+const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+const MIN_CONNECTIONS: u32 = 2;
+
+/// What the server looks like: its version, its encoding, our tables and all tables in the schema (those of extensions
+/// left out), in one statement, since another process may be making them just now.
+const LOOK: &str = "SELECT current_setting('server_version_num')::bigint AS version, \
+     current_setting('server_encoding') AS encoding, count(c.oid) AS tables, \
+     count(c.oid) FILTER (WHERE c.relname = '_sqlx_migrations') AS ours \
+     FROM (SELECT 1) AS one LEFT JOIN pg_class AS c ON c.relkind IN ('r', 'p') \
+     AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
+     AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass \
+     AND d.deptype = 'e')";
+const STEPS: &str = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";
+
+/// Why a database cannot be opened. No text of it holds the address or a password.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address is none.
+    #[error("database.url is no address of a PostgreSQL database (postgres://user@host:5432/name): {0}")]
+    Address(String),
+    /// It cannot be reached, or does not let us in.
+    #[error("the database cannot be reached: {0}")]
+    Away(String),
+    /// The server is too old.
+    #[error("the server is PostgreSQL {}, but 14 or newer is needed", .0 / 10_000)]
+    OldServer(i64),
+    /// It cannot hold every text.
+    #[error("the database has the encoding {0}, but UTF8 is needed: create it with ENCODING 'UTF8'")]
+    Encoding(String),
+    /// It was written by a later version of this program.
+    #[error(
+        "the database was written by a newer version of this program (schema {found}, while this one knows {known}): \
+         run that version, or restore a copy from before the update"
+    )]
+    Newer {
+        /// The newest step of its schema.
+        found: i64,
+        /// The newest step that this program knows.
+        known: i64,
+    },
+    /// It was written by an earlier version, or is empty, and may only be read.
+    #[error(
+        "the database is empty or was written by an older version of this program: start the bot, or migrate it, first"
+    )]
+    Older,
+    /// It is another program's, or was altered.
+    #[error("the database is no database of this program: {0}")]
+    Foreign(String),
+    /// Its schema could not be brought up to date.
+    #[error("the database could not be brought up to date: {0}")]
+    Migration(String),
+}
+
+impl OpenError {
+    /// What a fault of the database means while it is being opened.
+    pub(super) fn database(error: StoreError) -> Self {
+        match error {
+            StoreError::Away(what) => Self::Away(what),
+            other => Self::Foreign(other.to_string()),
+        }
+    }
+}
+
+/// How connections are made. The limits are the server's: whatever happens to this process, no lock stays for long.
+pub fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
+    let options = PgConnectOptions::from_str(url).map_err(|error| OpenError::Address(error.to_string()))?;
+    let safe = [("synchronous_commit", "on"), ("client_min_messages", "warning")];
+    Ok(options.application_name("deskbell").options(safe).disable_statement_logging())
+}
+
+/// The pool for work.
+pub fn pool(options: PgConnectOptions, connections: u32, is_read_only: bool) -> PgPool {
+    let limits = [("statement_timeout", "10s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "30s")];
+    let mut options = options.options(limits);
+    if is_read_only {
+        options = options.options([("default_transaction_read_only", "on")]);
+    }
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .min_connections(MIN_CONNECTIONS.min(connections))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .max_lifetime(MAX_LIFETIME)
+        .test_before_acquire(true)
+        .connect_lazy_with(options)
+}
+
+/// A connection for looking and migrating: it waits for other processes as long as it takes.
+pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, OpenError> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
+        Ok(connected) => connected.map_err(|error| OpenError::Away(error.to_string())),
+        Err(_) => Err(OpenError::Away("it does not answer".to_owned())),
+    }
+}
+
+/// Looks at the server and the database without writing; the newest step of the schema, if there is one.
+pub async fn examine(conn: &mut PgConnection) -> Result<Option<i64>, OpenError> {
+    let failed = |error| OpenError::database(fault(error));
+    let look = sqlx::query(LOOK).fetch_one(&mut *conn).await.map_err(failed)?;
+    let number = |column: &str| look.try_get::<i64, _>(column).map_err(failed);
+    let (version, tables, ours) = (number("version")?, number("tables")?, number("ours")?);
+    let encoding: String = look.try_get("encoding").map_err(failed)?;
+    if version < OLDEST_SERVER {
+        return Err(OpenError::OldServer(version));
+    }
+    if encoding != "UTF8" {
+        return Err(OpenError::Encoding(encoding));
+    }
+    let foreign = || OpenError::Foreign("there are tables of another program in it".to_owned());
+    if ours == 0 {
+        return if tables == 0 { Ok(None) } else { Err(foreign()) };
+    }
+    // A step's tables and its line in the list come together.
+    let mut found = None;
+    for step in sqlx::query(STEPS).fetch_all(conn).await.map_err(failed)? {
+        let (version, checksum): (i64, Vec<u8>) =
+            step.try_get("version").and_then(|version| Ok((version, step.try_get("checksum")?))).map_err(failed)?;
+        let same = MIGRATOR.iter().find(|known| known.version == version).map(|known| *known.checksum == *checksum);
+        if same == Some(false) || (same.is_none() && found.is_none()) {
+            return Err(OpenError::Foreign(format!("step {version} of its schema is not ours")));
+        }
+        found = Some(version);
+    }
+    match found {
+        None if tables > ours => Err(foreign()),
+        Some(found) if found > known() => Err(OpenError::Newer { found, known: known() }),
+        other => Ok(other),
+    }
+}
+
+/// Brings the schema up to date. Of processes that start together, one does it, and the others wait.
+pub async fn migrate(conn: &mut PgConnection) -> Result<(), OpenError> {
+    MIGRATOR.run(conn).await.map_err(|error| match error {
+        MigrateError::VersionMissing(found) => OpenError::Newer { found, known: known() },
+        other => OpenError::Migration(other.to_string()),
+    })
+}
+
+/// The newest step of the schema that this program knows.
+pub fn known() -> i64 {
+    MIGRATOR.iter().map(|step| step.version).max().unwrap_or_default()
+}
