@@ -8,18 +8,21 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Config, DISCORD_API_URL, DiscordConfig, SLACK_API_URL, SlackConfig, SlackConnection};
+use crate::config::{
+    Config, DISCORD_API_URL, DiscordConfig, PrivacyConfig, SLACK_API_URL, SlackConfig, SlackConnection,
+};
 use crate::domain::event::{DedupeKey, Event, EventKind};
-use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
+use crate::domain::ids::{Conversation, Place, PlatformName, Tenant, TicketId};
+use crate::domain::permission::Roster;
 use crate::domain::rules::Rules;
 use crate::http::{self, Readiness};
-use crate::intake::Intake;
+use crate::intake::{Intake, erase};
 use crate::metrics;
 use crate::outbox::{self, Dispatcher};
 use crate::platform::discord::{DiscordPlatform, DiscordSettings};
@@ -33,6 +36,8 @@ use crate::store::{Store, StoreError, WorkerId};
 const DRAIN: Duration = Duration::from_secs(20);
 /// How often timers are looked at, in the clock's time.
 const TIMERS_EVERY: Duration = Duration::from_secs(60);
+/// How long to wait, in the clock's time, after some tickets have lost their words before the next do.
+const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 /// How often the database is asked whether it answers.
 const PING_EVERY: Duration = Duration::from_secs(5);
 /// How often the numbers that go up and down are taken for `/metrics`.
@@ -138,14 +143,14 @@ impl App {
                 watch_roster(Arc::clone(&here), door.clone(), every, is_known, halt.clone())
             });
         }
-        let keep_days = config.privacy.keep_keys_days;
+        let (privacy, roster) = (config.privacy.clone(), Arc::new(config.roster()));
         let (record, door, halt) = (Arc::clone(&store), intake.clone(), stop.clone());
         supervise(&mut tasks, &stop, &readiness, "database", move || {
             fire_timers(Arc::clone(&record), door.clone(), halt.clone())
         });
         let (watch, record, halt) = (clock.clone(), Arc::clone(&store), stop.clone());
         supervise(&mut tasks, &stop, &readiness, "database", move || {
-            tidy(Arc::clone(&record), clock.clone(), keep_days, halt.clone())
+            tidy(Arc::clone(&record), clock.clone(), privacy.clone(), Arc::clone(&roster), halt.clone())
         });
         let (record, ready, halt) = (Arc::clone(&store), readiness.clone(), stop.clone());
         supervise(&mut tasks, &stop, &readiness, "database", move || {
@@ -275,6 +280,41 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
         }
     }
     Ok(findings)
+}
+
+/// The record, to be read and written: beside a running bot if need be.
+///
+/// # Errors
+/// If there is none, or it cannot be written to.
+pub async fn open_beside(config: &Config, clock: Clock) -> anyhow::Result<Arc<dyn Store>> {
+    let opened = async {
+        anyhow::Ok(match config.database.url.sqlite_path() {
+            Some(path) => SqliteStore::open_beside(path, clock).await? as Arc<dyn Store>,
+            None => PostgresStore::open(&postgres_settings(config)).await?,
+        })
+    };
+    opened.await.with_context(|| format!("the tickets in {} cannot be changed", config.database.url))
+}
+
+/// A door to the record as the bot has it, with the rules and the roster of the settings, for a command. Asks the
+/// platforms who they are and who is in which group; whether every group could be read.
+///
+/// # Errors
+/// If no platform is configured, or one does not answer.
+pub async fn door(config: &Config, store: Arc<dyn Store>, clock: Clock) -> anyhow::Result<(Intake, bool)> {
+    if let Some(missing) = config.platforms_missing() {
+        bail!("{missing}");
+    }
+    let Connected { slack, discord } = connect(config, &clock).await?;
+    let intake = Intake::new(store, clock, rules(config, slack.as_deref())?, config.roster());
+    let mut is_known = true;
+    if let Some(slack) = &slack {
+        is_known &= refresh_roster(slack.as_ref(), &intake).await;
+    }
+    if let Some(discord) = &discord {
+        is_known &= refresh_roster(discord.as_ref(), &intake).await;
+    }
+    Ok((intake, is_known))
 }
 
 /// Opens the database of the settings, and brings it up to date.
@@ -532,19 +572,60 @@ async fn fire_timers(store: Arc<dyn Store>, intake: Intake, stop: CancellationTo
     }
 }
 
-async fn tidy(store: Arc<dyn Store>, clock: Clock, keep_days: u32, stop: CancellationToken) {
-    let keep = SignedDuration::from_hours(24 * i64::from(keep_days));
+async fn tidy(
+    store: Arc<dyn Store>,
+    clock: Clock,
+    privacy: PrivacyConfig,
+    roster: Arc<Roster>,
+    stop: CancellationToken,
+) {
+    let days = |days: u32| SignedDuration::from_hours(24 * i64::from(days));
     loop {
-        if let Ok(then) = clock.now().checked_sub(keep)
+        if let Ok(then) = clock.now().checked_sub(days(privacy.keep_keys_days))
             && let Err(error) = store.tidy(then).await
         {
             tracing::warn!(%error, "old keys cannot be forgotten");
+        }
+        if privacy.keep_tickets_days > 0
+            && let Ok(then) = clock.now().checked_sub(days(privacy.keep_tickets_days))
+        {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                ended = expire(&store, &clock, &roster, then) => {
+                    if let Err(error) = ended {
+                        tracing::warn!(%error, "words that were kept long enough are still there; trying again tomorrow");
+                    }
+                }
+            }
         }
         tokio::select! {
             () = stop.cancelled() => return,
             () = clock.sleep(Duration::from_secs(24 * 3600)) => {}
         }
     }
+}
+
+/// Takes words and names out of what ended before `then`, a few tickets a minute: the platforms have to follow.
+async fn expire(
+    store: &Arc<dyn Store>,
+    clock: &Clock,
+    roster: &Arc<Roster>,
+    then: Timestamp,
+) -> Result<(), StoreError> {
+    for dead in store.dead_events(u32::MAX).await?.iter().filter(|dead| dead.buried_at < then) {
+        tracing::warn!(key = dead.key.as_str(), "a dead event was kept long enough and is gone");
+        store.exhume(&dead.key).await?;
+    }
+    let mut above = TicketId(0);
+    let mut is_any = false;
+    while let Some(last) = erase::expired(store, clock, roster, then, above).await? {
+        (above, is_any) = (last, true);
+        clock.sleep(EXPIRE_EVERY).await;
+    }
+    if is_any && !store.scrub().await? {
+        tracing::info!("what was deleted is overwritten as soon as nobody reads it any more");
+    }
+    Ok(())
 }
 
 async fn ping(store: Arc<dyn Store>, readiness: Readiness, stop: CancellationToken) {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::erase;
 use crate::config::parse_duration;
+use crate::domain::ids::PersonRef;
 
 /// `deskbell …`.
 #[derive(Clone, Debug, Parser)]
@@ -117,6 +119,69 @@ Examples:
   deskbell export | jq -r 'select(.ticket.status == \"new\") | .ticket.key'")]
     Export,
 
+    /// List what could not be delivered for good, newest first
+    ///
+    /// When, on which platform, what and where, for which ticket, how often it was tried, and why it failed. Works beside
+    /// a running bot. What failed is kept as long as privacy.keep_keys_days says.
+    #[command(after_long_help = "\
+Examples:
+  deskbell effects --failed
+  deskbell effects --failed --json --limit 1000 | jq -r .error | sort | uniq -c")]
+    Effects {
+        /// What failed for good (there is no other list yet)
+        #[arg(long, required = true)]
+        failed: bool,
+        /// One JSON object a line, instead of a table
+        #[arg(long)]
+        json: bool,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: u32,
+    },
+
+    /// List what could not be handled by a fault of ours (dead events), oldest first, or handle it again
+    ///
+    /// The list tells no words of people. Works beside a running bot.
+    #[command(after_long_help = "\
+Examples:
+  deskbell events                                  what there is
+  deskbell events --show m:slack:T1:C1:17.5        one event whole, with what people wrote
+  deskbell events replay --all                     handle everything again, say what became of it
+  deskbell events replay m:slack:T1:C1:17.5        only this one")]
+    Events(EventsArgs),
+
+    /// Copy the SQLite database, soundly, while the bot runs
+    ///
+    /// The copy is readable by its owner only and is looked through before it gets its name; nothing is overwritten. For
+    /// PostgreSQL it says which command to use. To restore, stop the bot and put the copy in the database's place.
+    #[command(after_long_help = "\
+Examples:
+  deskbell backup desk-2026-03-02.db
+  deskbell backup /backups/desk-$(date +%F).db")]
+    Backup {
+        /// The file to write
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+
+    /// Take one person's words and names out of the record; without --yes only say what that would change
+    ///
+    /// Words and names go from tickets, messages, the audit and whatever waits; accounts become an alias that is the same
+    /// everywhere, so that figures stay. Cards and lines that the bot has posted follow. Accounts that [[people]] links
+    /// are the same person. Works beside a running bot, and may be repeated. Ends with 1 if nothing is on record.
+    #[command(after_long_help = "\
+Examples:
+  deskbell erase --person slack:U0123456789                      what would change?
+  deskbell erase --person slack:U0123456789 --person discord:42 --yes")]
+    Erase {
+        /// An account of the person, slack:U… or discord:…; several if they are not linked in [[people]]
+        #[arg(long, value_name = "ACCOUNT", required = true, value_parser = erase::account)]
+        person: Vec<PersonRef>,
+        /// Do it
+        #[arg(long)]
+        yes: bool,
+    },
+
     /// Ask a running bot whether it is alive (for a container's health check)
     #[command(hide = true)]
     Health {
@@ -134,6 +199,45 @@ Examples:
   deskbell sandbox --journal journal.jsonl         write down what everybody said and saw
   deskbell sandbox --replay FILE --json            play a transcript, print figures, end
   deskbell sandbox --replay FILE --platform slack --burst-window 0s --no-greeting-filter --list what.jsonl";
+
+/// What is asked of dead events.
+#[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct EventsArgs {
+    /// One JSON object a line, instead of a table
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print one event whole, with what people wrote
+    #[arg(long, value_name = "KEY", conflicts_with = "json")]
+    pub show: Option<String>,
+
+    /// Handle them again.
+    #[command(subcommand)]
+    pub command: Option<EventsCommand>,
+}
+
+/// What can be done with dead events.
+#[derive(Clone, Debug, Subcommand)]
+pub enum EventsCommand {
+    /// Handle dead events again, as if they had just come, and forget those that succeed
+    ///
+    /// By the rules and the roster of the settings as they are now. What was handled meanwhile is not handled twice; what
+    /// fails again is kept. Works beside a running bot, which delivers what follows. Ends with 1 if one fails again.
+    #[command(override_usage = "deskbell events replay <KEY>...\n       deskbell events replay --all")]
+    #[command(after_long_help = "\
+Examples:
+  deskbell events replay --all
+  deskbell events replay m:slack:T1:C1:17.5 i:discord:1000000000000000009")]
+    Replay {
+        /// Which (`deskbell events` lists them)
+        #[arg(value_name = "KEY", required_unless_present = "all", conflicts_with = "all")]
+        keys: Vec<String>,
+        /// Every one
+        #[arg(long)]
+        all: bool,
+    },
+}
 
 /// How the sandbox is to be.
 #[derive(Args, Clone, Debug)]

@@ -1,5 +1,9 @@
 //! What each command of the program does.
 
+pub mod backup;
+pub mod effects;
+pub mod erase;
+pub mod events;
 mod export;
 
 use std::process::ExitCode;
@@ -35,6 +39,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Tickets { json, limit } => tickets(&config()?, json, limit).await,
         Command::Export => export::export(&config()?).await,
+        Command::Effects { failed: _, json, limit } => effects::failed(&config()?, json, limit).await,
+        Command::Events(args) => events::run(&config()?, args).await,
+        Command::Backup { file } => backup::backup(&config()?, &file).await,
+        Command::Erase { person, yes } => erase::erase(&config()?, &person, yes).await,
         Command::Health { url } => {
             let url = match url {
                 Some(url) => url,

@@ -270,6 +270,8 @@ pub struct LogConfig {
 pub struct PrivacyConfig {
     /// `keep_keys_days`: how long is remembered which events were handled.
     pub keep_keys_days: u32,
+    /// `keep_tickets_days`: how long after its end a ticket keeps words and names; 0 for ever.
+    pub keep_tickets_days: u32,
 }
 
 impl Config {
@@ -459,7 +461,7 @@ impl Default for LogConfig {
 
 impl Default for PrivacyConfig {
     fn default() -> Self {
-        Self { keep_keys_days: 30 }
+        Self { keep_keys_days: 30, keep_tickets_days: 0 }
     }
 }
 

@@ -238,7 +238,7 @@ impl Check {
                  forgotten would be handled twice."
             ));
         }
-        PrivacyConfig { keep_keys_days }
+        PrivacyConfig { keep_keys_days, keep_tickets_days: raw.keep_tickets_days.unwrap_or(default.keep_tickets_days) }
     }
 
     fn people(&mut self, raw: Vec<raw::LinkedPeople>) -> Vec<LinkedPerson> {

@@ -136,7 +136,7 @@ sections! {
     Intake { burst_window: String, greeting_filter: bool, direct_window: String }
     Timing { call_timeout: String, lease: String, retry_limit: String, silence: String }
     Log { format: String, level: String }
-    Privacy { keep_keys_days: u32 }
+    Privacy { keep_keys_days: u32, keep_tickets_days: u32 }
     LinkedPeople { name: String, accounts: Words }
 }
 

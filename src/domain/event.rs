@@ -292,6 +292,12 @@ impl DedupeKey {
         Self(format!("n:{platform}:{id}:{}:{}:{name}", place.channel(), place.root().unwrap_or_default()))
     }
 
+    /// The desk was told, within this hour, that something could not be handled.
+    #[must_use]
+    pub fn alarm(at: Timestamp) -> Self {
+        Self(format!("a:dead:{}", at.as_second().div_euclid(3600)))
+    }
+
     /// The key as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {

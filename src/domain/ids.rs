@@ -57,6 +57,9 @@ pub struct Tenant {
     pub id: String,
 }
 
+/// What an alias begins with: no platform's id does.
+const ERASED: &str = "erased-";
+
 /// One account on one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -72,6 +75,18 @@ impl PersonRef {
     #[must_use]
     pub fn new(platform: PlatformName, id: impl Into<String>) -> Self {
         Self { platform, id: id.into() }
+    }
+
+    /// The alias of an account whose person was taken out of the record; the same token gives the same alias.
+    #[must_use]
+    pub fn erased(platform: PlatformName, token: &str) -> Self {
+        Self { platform, id: format!("{ERASED}{token}") }
+    }
+
+    /// Whether this is such an alias: nobody can be reached by it.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.id.starts_with(ERASED)
     }
 }
 

@@ -4,6 +4,7 @@ pub mod action;
 pub mod command;
 pub mod decision;
 pub mod effect;
+pub mod erasure;
 pub mod event;
 pub mod form;
 pub mod ids;

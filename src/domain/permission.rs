@@ -125,7 +125,7 @@ impl Roster {
     /// The account of that person on `platform`, if there is one.
     #[must_use]
     pub fn account_on(&self, who: &PersonRef, platform: PlatformName) -> Option<PersonRef> {
-        self.accounts(who).into_iter().find(|account| account.platform == platform)
+        self.accounts(who).into_iter().find(|account| account.platform == platform && !account.is_erased())
     }
 
     /// The groups of `platform` whose members must be known.

@@ -334,6 +334,16 @@ pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>)
     Message::new([Line(line)])
 }
 
+/// Something that people sent could not be handled by a fault of ours: told to the desk, without a word of theirs.
+#[must_use]
+pub fn alarm() -> Message {
+    Message::said(
+        "I couldn't handle something that was sent to the desk: a fault of mine, not theirs. It is kept, and nothing else \
+         is held up by it. An operator can see it with “deskbell events”, and have it handled again with \
+         “deskbell events replay”. (I say this once an hour at most.)",
+    )
+}
+
 /// Earlier words of a thread are on record now.
 #[must_use]
 pub fn read_back(count: usize, truncated: bool) -> Message {
@@ -685,6 +695,18 @@ pub fn title(text: &str) -> String {
 #[must_use]
 pub fn deleted_title() -> String {
     "(deleted by its author)".to_owned()
+}
+
+/// What stands in place of a title whose author was taken out of the record, or that was kept long enough.
+#[must_use]
+pub fn erased_title() -> String {
+    "(erased)".to_owned()
+}
+
+/// What somebody is called who was taken out of the record.
+#[must_use]
+pub fn erased_name() -> String {
+    "Somebody".to_owned()
 }
 
 /// A file, as words on the record.

@@ -4,18 +4,19 @@
 //! follows from the event is on the disk, and the platform may be told that it was received.
 
 pub mod decide;
+pub mod erase;
 pub mod facts;
 
 use std::collections::HashSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::domain::decision::{Decision, Outcome};
-use crate::domain::effect::{self, Effect, EffectKind};
+use crate::domain::effect::{self, Destination, Effect, EffectKind, Lane};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::form::{Form, FormKind, FormRef};
 use crate::domain::ids::{Person, PersonRef, Place, PlatformName, Tenant};
@@ -38,6 +39,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 const PREFILL: Duration = Duration::from_millis(500);
 /// Places of a notice that are written in one transaction: others want to write meanwhile.
 const PLACES_AT_ONCE: usize = 200;
+/// How often the desk is told, at most, that something could not be handled.
+const ALARM_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// The door. Clones are the same one.
 #[derive(Clone)]
@@ -50,6 +53,8 @@ struct Inner {
     clock: Clock,
     rules: Arc<Rules>,
     roster: RwLock<Arc<Roster>>,
+    /// When the desk was last told of a dead event.
+    alarmed_at: Mutex<Option<Timestamp>>,
 }
 
 impl Intake {
@@ -57,7 +62,8 @@ impl Intake {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Clock, rules: Rules, roster: Roster) -> Self {
         let roster = RwLock::new(Arc::new(roster));
-        Self { inner: Arc::new(Inner { store, clock, rules: Arc::new(rules), roster }) }
+        let alarmed_at = Mutex::default();
+        Self { inner: Arc::new(Inner { store, clock, rules: Arc::new(rules), roster, alarmed_at }) }
     }
 
     /// Handles one event. `Ok` means that it is committed (or was handled before, or is none of the desk's business).
@@ -75,10 +81,29 @@ impl Intake {
     }
 
     async fn handle_in_span(&self, event: Arc<Event>) -> Result<Outcome, StoreError> {
+        match self.attempt(&event).await {
+            Ok(outcome) => Ok(outcome),
+            Err(StoreError::Away(why)) => {
+                tracing::warn!(why, "the database is away; the event is not acknowledged");
+                Err(StoreError::Away(why))
+            }
+            Err(fault) => self.bury(&event, &fault).await,
+        }
+    }
+
+    /// Handles a dead event again. Nobody is told if that fails: they were.
+    ///
+    /// # Errors
+    /// If the database is away, or it failed by a fault of ours again.
+    pub async fn replay(&self, event: Event) -> Result<Outcome, StoreError> {
+        self.attempt(&Arc::new(event)).await
+    }
+
+    async fn attempt(&self, event: &Arc<Event>) -> Result<Outcome, StoreError> {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.inner.store.transact(self.work(Arc::clone(&event))).await {
+            match self.inner.store.transact(self.work(Arc::clone(event))).await {
                 Ok(outcome) => {
                     let ticket = outcome.ticket().map(ToString::to_string);
                     if outcome == Outcome::Ignored {
@@ -94,14 +119,9 @@ impl Intake {
                 }
                 // Many are at the same ticket: no fault of the event's.
                 Err(StoreError::Conflict) => {
-                    tracing::warn!("too many decide about the same ticket at once; the event is not acknowledged");
                     return Err(StoreError::Away("too many decide about the same ticket at once".to_owned()));
                 }
-                Err(StoreError::Away(why)) => {
-                    tracing::warn!(why, "the database is away; the event is not acknowledged");
-                    return Err(StoreError::Away(why));
-                }
-                Err(fault) => return self.bury(&event, &fault).await,
+                Err(error) => return Err(error),
             }
         }
     }
@@ -284,7 +304,46 @@ impl Intake {
                 tracing::error!(%error, "the person cannot be told");
             }
         }
+        self.alarm(now).await;
         Ok(Outcome::Dead)
+    }
+
+    /// Tells the desk that something could not be handled: once an hour for each process, and once for all of them.
+    async fn alarm(&self, now: Timestamp) {
+        {
+            let mut last = self.inner.alarmed_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.is_some_and(|last| now.duration_since(last) < ALARM_EVERY) {
+                return;
+            }
+            *last = Some(now);
+        }
+        let (key, rules) = (DedupeKey::alarm(now), Arc::clone(&self.inner.rules));
+        let work: Work = Arc::new(move |tx| {
+            let (key, rules) = (key.clone(), Arc::clone(&rules));
+            Box::pin(async move {
+                if tx.knows(&key).await? {
+                    return Ok(Outcome::Repeated);
+                }
+                tx.remember(&key, now).await?;
+                for channel in &rules.triage {
+                    let what = EffectKind::Post {
+                        to: Destination::Place(channel.clone()),
+                        message: text::alarm(),
+                        awaited: None,
+                        mirrors: None,
+                        thread_title: None,
+                        urgency: Lane::Act,
+                    };
+                    tx.enqueue(&Effect { ticket: None, not_before: None, what }, now).await?;
+                }
+                Ok(Outcome::Done(None))
+            })
+        });
+        match self.inner.store.transact(work).await {
+            // A conflict: another process was faster.
+            Ok(_) | Err(StoreError::Conflict) => {}
+            Err(error) => tracing::error!(%error, "the desk cannot be told"),
+        }
     }
 }
 

@@ -30,11 +30,12 @@ use crate::store::{Claim, Queued, Store, StoreError, TAKE_OVER_PAUSE, WorkerId};
 use limits::{Cost, Windows};
 
 /// How many effects are looked at together.
-const LOOK: u32 = 64;
-/// How long after one look the next one begins at the earliest, in real time.
-const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(3);
+const LOOK: u32 = 128;
+/// How long it is waited for more while deliveries are under way, in real time: each look ends in a commit, which is worth
+/// its price for many only.
+const GATHER: Duration = Duration::from_millis(10);
 /// How many deliveries are under way together.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 128;
 /// How often it is looked for what dead processes have left, in real time.
 const TAKE_OVER_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait before the database is asked again that did not answer, in real time.
@@ -155,8 +156,18 @@ impl Dispatcher {
                     }
                 }
             }
-            // In a flood, many commits and deliveries are looked at together.
-            tokio::time::sleep_until(looked_at + LOOK_AT_MOST_EVERY).await;
+            // In a flood, what is new and what has ended is gathered before the next look.
+            let gathered = tokio::time::sleep_until(looked_at + GATHER);
+            tokio::pin!(gathered);
+            while under_way.len() > AT_ONCE / 2 {
+                tokio::select! {
+                    () = &mut gathered => break,
+                    Some(_) = under_way.join_next() => {}
+                }
+            }
+            if !under_way.is_empty() {
+                gathered.await;
+            }
         }
     }
 

@@ -19,9 +19,10 @@ use jiff::Timestamp;
 
 use crate::domain::decision::{Change, Outcome};
 use crate::domain::effect::{Effect, Lane, Undeliverable};
+use crate::domain::erasure::Erasure;
 use crate::domain::event::{DedupeKey, TimerKind};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey};
-use crate::domain::record::{AuditEntry, Opening, Record, Side, Standing};
+use crate::domain::record::{AuditEntry, FieldChange, Opening, Record, Side, Standing};
 use crate::domain::ticket::Ticket;
 
 /// How long after the end of a lease, and of the last call that may have been made under it, somebody else takes over:
@@ -208,6 +209,31 @@ pub trait Store: Send + Sync {
     /// If the database is away.
     async fn exhume(&self, key: &DedupeKey) -> Result<(), StoreError>;
 
+    /// Tickets above `above` and up to `up_to`, oldest first, on which this account may have left something: its person's
+    /// words or name.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn concerned(
+        &self,
+        account: &PersonRef,
+        above: TicketId,
+        up_to: TicketId,
+    ) -> Result<Vec<TicketId>, StoreError>;
+
+    /// Tickets above `above` and up to `up_to`, oldest first, that were closed or cancelled, and have been quiet since
+    /// before `then`, and whose words have not gone for that.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn expired(&self, then: Timestamp, above: TicketId, up_to: TicketId) -> Result<Vec<TicketId>, StoreError>;
+
+    /// Overwrites what was deleted wherever the database still keeps it; whether all of it is gone.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn scrub(&self) -> Result<bool, StoreError>;
+
     /// Forgets dedupe keys, openings and settled effects from before `then`.
     ///
     /// # Errors
@@ -284,6 +310,19 @@ pub trait Tx: Send {
     async fn records(&mut self, ticket: TicketId, limit: u32) -> Result<Vec<Record>, StoreError>;
     /// The last `limit` acts on a ticket, oldest first.
     async fn audit(&mut self, ticket: TicketId, limit: u32) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// The messages of the bot that stand for a ticket, oldest first.
+    async fn standing(&mut self, ticket: TicketId) -> Result<Vec<Standing>, StoreError>;
+
+    /// Takes whom `erasure` concerns out of a ticket, what was said and done on it, and what waits to be said about it.
+    /// A conflict while something that holds their words is being delivered.
+    async fn erase(&mut self, ticket: TicketId, erasure: &Erasure, now: Timestamp) -> Result<Erased, StoreError>;
+    /// Forgets the mentions that were kept of an account; how many there were.
+    async fn forget_openings(&mut self, account: &PersonRef) -> Result<u64, StoreError>;
+    /// Withdraws what waits to be told to this account alone; how much that was.
+    async fn withdraw_from(&mut self, account: &PersonRef, now: Timestamp) -> Result<u64, StoreError>;
+    /// What aliases are made with: a number that only this database knows. `fresh` is taken if it has none yet.
+    async fn salt(&mut self, fresh: i64) -> Result<i64, StoreError>;
 
     /// Writes a change.
     async fn apply(&mut self, change: &Change) -> Result<(), StoreError>;
@@ -412,6 +451,35 @@ pub struct DeadEvent {
     pub times: u32,
     /// When it last did.
     pub buried_at: Timestamp,
+}
+
+/// What was taken out of a ticket.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Erased {
+    /// Whether the ticket itself held words or names of theirs.
+    pub ticket: bool,
+    /// Whether it was theirs, or that of somebody who went before.
+    pub is_requester_gone: bool,
+    /// The audited fields that changed by that.
+    pub fields: Vec<FieldChange>,
+    /// How many of their words there were.
+    pub records: u64,
+    /// The messages that held them.
+    pub gone: Vec<MessageRef>,
+    /// The messages that hold words of others.
+    pub others: Vec<MessageRef>,
+    /// How many of their acts there were.
+    pub entries: u64,
+    /// How much that waited to be said will not be.
+    pub withdrawn: u64,
+}
+
+impl Erased {
+    /// Whether there was anything.
+    #[must_use]
+    pub const fn is_any(&self) -> bool {
+        self.ticket || self.records > 0 || self.entries > 0 || self.withdrawn > 0
+    }
 }
 
 /// How far a conversation has been read: everything up to there has been handled.

@@ -291,6 +291,46 @@ texts! {
         "WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message >= $4 ORDER BY message DESC LIMIT $5"
     );
 
+    /// Tickets of a range on which an account has left anything. (`LIKE` may find more; who asks looks closely.)
+    CONCERNED =
+        "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.id <= $2 AND (t.requester = $3 OR t.assignee = $3 \
+         OR t.opened_by_json LIKE $4 OR t.status_json LIKE $4 \
+         OR EXISTS (SELECT 1 FROM messages AS m WHERE m.ticket_id = t.id AND m.author_json LIKE $4) \
+         OR EXISTS (SELECT 1 FROM audit AS a WHERE a.ticket_id = t.id AND (a.actor_json LIKE $4 OR a.fields_json LIKE $4))) \
+         ORDER BY t.id";
+    /// Tickets of a range that ended and have been quiet since a moment, and whose words have not gone since.
+    EXPIRED =
+        "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.id <= $2 AND t.status IN ('closed', 'cancelled') \
+         AND t.active_at_ms < $3 AND NOT EXISTS (SELECT 1 FROM audit AS a WHERE a.ticket_id = t.id \
+         AND a.act = 'expired' AND a.at_ms >= t.active_at_ms) ORDER BY t.id";
+    /// What was said on a ticket, with the numbers of its rows.
+    NUMBERED_RECORDS =
+        "SELECT id, ticket_id, platform, tenant, channel, message, author_json, voice, at_ms, text, edited_at_ms, \
+         deleted_at_ms FROM messages WHERE ticket_id = $1 ORDER BY at_ms, id";
+    /// What was done on a ticket, with the numbers of its rows.
+    NUMBERED_AUDIT =
+        "SELECT id, ticket_id, at_ms, actor_json, act, from_json, fields_json FROM audit WHERE ticket_id = $1 ORDER BY id";
+    /// Who said it, and what, is gone.
+    ERASE_RECORD = "UPDATE messages SET author_json = $2, text = '', deleted_at_ms = $3 WHERE id = $1";
+    /// Who did it is gone.
+    ERASE_ENTRY = "UPDATE audit SET actor_json = $2, fields_json = $3 WHERE id = $1";
+    /// What is still to be said about a ticket.
+    WAITING_ABOUT =
+        "SELECT id, what_json, state FROM effects WHERE state IN ('pending', 'leased') AND order_key > '' AND ticket_id = $1";
+    /// What is still to be said to a person.
+    WAITING_FOR =
+        "SELECT id, what_json, state FROM effects WHERE state IN ('pending', 'leased') AND order_key = $1";
+    /// It will not be said.
+    WITHDRAW =
+        "UPDATE effects SET state = 'done', what_json = '\"' || kind || '\"', last_error = 'withdrawn', \
+         settled_at_ms = $2, posted_json = '[]' WHERE id = $1 AND state = 'pending'";
+    /// Mentions that were kept of a person go.
+    FORGET_OPENINGS_OF = "DELETE FROM openings WHERE at_ms >= $1 AND author_json LIKE $2";
+    /// What aliases are made with is kept, unless it is.
+    KEEP_SALT = "INSERT INTO counters (name, value) VALUES ('salt', $1) ON CONFLICT (name) DO NOTHING";
+    /// What aliases are made with.
+    SALT = "SELECT value FROM counters WHERE name = 'salt'";
+
     /// An event could not be handled.
     BURY =
         "INSERT INTO dead_events (key, event_json, fault, buried_at_ms) VALUES ($1, $2, $3, $4) \

@@ -10,6 +10,7 @@ mod desk;
 mod fairness;
 mod layers;
 mod metrics;
+mod operate;
 mod permissions;
 mod postgres;
 mod privacy;

@@ -62,7 +62,9 @@ impl Site {
 async fn every_command_explains_itself() {
     let folder = TempDir::new().expect("a folder");
     let help = run(folder.path(), "--help", &[]).await.succeeded();
-    for command in ["serve", "sandbox", "check", "migrate", "manifest", "tickets", "export"] {
+    for command in [
+        "serve", "sandbox", "check", "migrate", "manifest", "tickets", "export", "effects", "events", "backup", "erase",
+    ] {
         assert!(help.out.contains(command), "{command} is not in the help");
         let its = run(folder.path(), &format!("{command} --help"), &[]).await.succeeded();
         assert!(its.out.contains("Usage: deskbell"), "{}", its.out);

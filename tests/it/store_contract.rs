@@ -1,6 +1,6 @@
 //! What every store must do, whatever the database: each test is written against the port, and run for each store.
 
-mod kit;
+pub mod kit;
 mod lease;
 mod migrations;
 mod outbox;

@@ -5,6 +5,8 @@
 //! database's clock. Moments are kept to the millisecond.
 
 mod dialect;
+#[path = "../shared/erase.rs"]
+mod erase;
 mod lent;
 mod news;
 mod open;
@@ -43,7 +45,7 @@ use super::{
 use crate::domain::decision::Outcome;
 use crate::domain::effect::Lane;
 use crate::domain::event::{DedupeKey, TimerKind};
-use crate::domain::ids::{EffectId, MessageRef, Place, PlatformName, Tenant, TicketId, TicketKey};
+use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Record, Standing};
 use crate::domain::ticket::Ticket;
 use crate::metrics;
@@ -326,6 +328,24 @@ impl Store for PostgresStore {
 
     fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    async fn concerned(
+        &self,
+        account: &PersonRef,
+        above: TicketId,
+        up_to: TicketId,
+    ) -> Result<Vec<TicketId>, StoreError> {
+        asks!(self, erase::concerned(account, above, up_to))
+    }
+
+    async fn expired(&self, then: Timestamp, above: TicketId, up_to: TicketId) -> Result<Vec<TicketId>, StoreError> {
+        asks!(self, erase::expired(then, above, up_to))
+    }
+
+    /// Not promised: what was overwritten stays in the files until PostgreSQL's own VACUUM and log rotation.
+    async fn scrub(&self) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn close(&self) {

@@ -382,6 +382,12 @@ pub async fn all<T>(
     rows::query(query).fetch_all(conn).await.map_err(fault)?.iter().map(read).collect()
 }
 
+/// A ticket as it is now; a conflict if somebody else changed it meanwhile.
+pub async fn put(conn: &mut Conn, ticket: &Ticket) -> Result<(), StoreError> {
+    let update = rows::bind_ticket(statement(sql::UPDATE_TICKET), ticket)?.or_conflict();
+    run_all(conn, vec![update]).await.map(drop)
+}
+
 fn insert_record(said: &Record) -> Result<Statement, StoreError> {
     let query = statement(sql::INSERT_RECORD);
     let query = match &said.message {

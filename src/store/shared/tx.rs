@@ -5,15 +5,16 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::dialect::{Conn, Ids};
-use super::{dialect, outbox, record};
+use super::{dialect, erase, outbox, record};
 use crate::domain::decision::Change;
 use crate::domain::effect::Effect;
+use crate::domain::erasure::Erasure;
 use crate::domain::event::DedupeKey;
 use crate::domain::ids::{MessageRef, PersonRef, Place, TicketId, TicketKey};
-use crate::domain::record::{AuditEntry, Opening, Record, Side};
+use crate::domain::record::{AuditEntry, Opening, Record, Side, Standing};
 use crate::domain::ticket::Ticket;
 use crate::store::statement::Statement;
-use crate::store::{StoreError, Tx};
+use crate::store::{Erased, StoreError, Tx};
 
 /// A work's view of the database. Once the database has failed it, it fails in everything: the database may have
 /// given the whole transaction up, and what is written after that would stand alone.
@@ -167,6 +168,28 @@ impl Tx for StoreTx<'_> {
 
     async fn audit(&mut self, ticket: TicketId, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         asks!(self, record::last_audit(ticket, limit))
+    }
+
+    async fn standing(&mut self, ticket: TicketId) -> Result<Vec<Standing>, StoreError> {
+        asks!(self, record::standing(ticket))
+    }
+
+    async fn erase(&mut self, ticket: TicketId, erasure: &Erasure, now: Timestamp) -> Result<Erased, StoreError> {
+        self.touch();
+        asks!(self, erase::erase(ticket, erasure, now))
+    }
+
+    async fn forget_openings(&mut self, account: &PersonRef) -> Result<u64, StoreError> {
+        asks!(self, erase::forget_openings(account))
+    }
+
+    async fn withdraw_from(&mut self, account: &PersonRef, now: Timestamp) -> Result<u64, StoreError> {
+        self.touch();
+        asks!(self, erase::withdraw_from(account, now))
+    }
+
+    async fn salt(&mut self, fresh: i64) -> Result<i64, StoreError> {
+        asks!(self, erase::salt(fresh))
     }
 
     async fn apply(&mut self, change: &Change) -> Result<(), StoreError> {

@@ -52,6 +52,10 @@ sql::texts! {
     ENQUEUE_CARD = sql::enqueue_card!("$1", "");
     /// An effect is being delivered.
     LEASE = sql::lease!("$1");
+    /// Counts what other connections have committed.
+    DATA_VERSION = "PRAGMA data_version";
+    /// Writes the log into the file and empties it.
+    EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)";
     /// What a former owner was delivering when it died: it is certainly dead since now.
     RECOVER = "UPDATE effects SET lease_until_ms = $1 WHERE state = 'leased'";
 }
@@ -133,15 +137,19 @@ pub struct Ids {
 impl Ids {
     /// Ids above every one that the outbox holds.
     pub async fn above_known(conn: &mut Conn, clock: Clock) -> Result<Self, StoreError> {
+        let mut ids = Self { clock, last: Ulid::nil(), next: None };
+        ids.go_on_above(conn).await?;
+        Ok(ids)
+    }
+
+    /// Goes on above every one that the outbox holds, whoever gave it out.
+    pub async fn go_on_above(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
         let row = one(conn, statement(LAST_EFFECT)).await?;
-        let last = row.map(|row| rows::get::<Option<String>>(&row, "id")).transpose()?.flatten();
-        let last = match last {
-            Some(id) => {
-                Ulid::from_string(&id).map_err(|_| StoreError::Corrupt("an effect's id is no ULID".to_owned()))?
-            }
-            None => Ulid::nil(),
-        };
-        Ok(Self { clock, last, next: None })
+        if let Some(id) = row.map(|row| rows::get::<Option<String>>(&row, "id")).transpose()?.flatten() {
+            let known = Ulid::from_string(&id);
+            self.last = self.last.max(known.map_err(|_| StoreError::Corrupt("an effect's id is no ULID".to_owned()))?);
+        }
+        Ok(())
     }
 
     /// The next id of an effect: of this moment, or just above the last one where the clock has not moved on.

@@ -4,7 +4,10 @@
 //! One task writes, many works to a commit; reads go by a few connections of their own, and see what was committed. Moments are
 //! kept to the millisecond.
 
+mod backup;
 mod dialect;
+#[path = "../shared/erase.rs"]
+mod erase;
 mod open;
 #[path = "../shared/outbox.rs"]
 mod outbox;
@@ -26,9 +29,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{ConnectOptions, Sqlite};
+use sqlx::{ConnectOptions, Sqlite, SqliteConnection};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
+pub use self::backup::{Backup, BackupError};
 use self::dialect::{Ids, fault};
 pub use self::open::OpenError;
 use self::open::Owner;
@@ -42,7 +46,7 @@ use crate::clock::Clock;
 use crate::domain::decision::Outcome;
 use crate::domain::effect::Lane;
 use crate::domain::event::{DedupeKey, TimerKind};
-use crate::domain::ids::{EffectId, MessageRef, Place, PlatformName, Tenant, TicketId, TicketKey};
+use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Record, Standing};
 use crate::domain::ticket::Ticket;
 use crate::metrics;
@@ -86,6 +90,21 @@ impl SqliteStore {
         Ok(Arc::new(Self { readers: readers(path), jobs: None, changed, writer: Mutex::new(None) }))
     }
 
+    /// Opens the file to read and write beside its owner, or where there is none. A guest leases nothing and recovers
+    /// nothing; it takes its turn to write, and the owner sees what it has written within a second or so.
+    ///
+    /// # Errors
+    /// If there is no such file, its schema is not this program's, or it cannot be used.
+    pub async fn open_beside(path: &Path, clock: Clock) -> Result<Arc<Self>, OpenError> {
+        if open::examine(path).await? != Some(open::known()) {
+            return Err(OpenError::Older(path.to_owned()));
+        }
+        let failed = |error| OpenError::database(path, error);
+        let options = open::writing(path);
+        let conn = options.connect().await.map_err(fault).map_err(failed)?;
+        Self::start(path, clock, conn, options, None).await
+    }
+
     async fn open_as(path: &Path, clock: Clock, options: SqliteConnectOptions) -> Result<Arc<Self>, OpenError> {
         if path.is_dir() {
             return Err(OpenError::Io { path: path.to_owned(), what: "it is a folder".to_owned() });
@@ -104,7 +123,17 @@ impl SqliteStore {
         if unsure > 0 {
             tracing::info!(effects = unsure, "a former owner left deliveries whose end is not known");
         }
-        let ids = Ids::above_known(&mut conn, clock).await.map_err(failed)?;
+        Self::start(path, clock, conn, options, Some(owner)).await
+    }
+
+    async fn start(
+        path: &Path,
+        clock: Clock,
+        mut conn: SqliteConnection,
+        options: SqliteConnectOptions,
+        owner: Option<Owner>,
+    ) -> Result<Arc<Self>, OpenError> {
+        let ids = Ids::above_known(&mut conn, clock).await.map_err(|error| OpenError::database(path, error))?;
         let changed = watch::Sender::new(0);
         let (jobs, asked) = mpsc::channel(WAITING_JOBS);
         let writer = Writer::new(conn, options, ids, changed.clone(), owner);
@@ -276,6 +305,26 @@ impl Store for SqliteStore {
     async fn bury(&self, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Result<(), StoreError> {
         let (event_json, fault) = (event_json.to_owned(), fault.to_owned());
         self.ask(Task::Bury { key: key.clone(), event_json, fault, now }).await.map(drop)
+    }
+
+    async fn concerned(
+        &self,
+        account: &PersonRef,
+        above: TicketId,
+        up_to: TicketId,
+    ) -> Result<Vec<TicketId>, StoreError> {
+        erase::concerned(&mut *self.reader().await?, account, above, up_to).await
+    }
+
+    async fn expired(&self, then: Timestamp, above: TicketId, up_to: TicketId) -> Result<Vec<TicketId>, StoreError> {
+        erase::expired(&mut *self.reader().await?, then, above, up_to).await
+    }
+
+    async fn scrub(&self) -> Result<bool, StoreError> {
+        match self.ask(Task::Scrub).await? {
+            Done::Scrubbed(is_all_gone) => Ok(is_all_gone),
+            other => Err(other.unexpected()),
+        }
     }
 
     async fn tidy(&self, then: Timestamp) -> Result<(), StoreError> {

@@ -189,10 +189,17 @@ async fn look(conn: &mut SqliteConnection) -> Result<(bool, i64, Option<i64>), s
     Ok((true, tables, found))
 }
 
+/// Makes a file that is not there yet, readable by its owner only.
+pub fn new_private_file(path: &Path) -> io::Result<()> {
+    private(OpenOptions::new().write(true).create_new(true)).open(path).map(drop)
+}
+
 fn private_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+    private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path)
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
 }

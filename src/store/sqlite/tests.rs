@@ -17,6 +17,7 @@ const ALONG_AN_INDEX: &[(&str, &[&str])] = &[
     ("ENQUEUE_CARD", &["CONSTANT ROW"]),
     ("DUE", &["INDEX effects_pending"]),
     ("RECOVER", &["INDEX effects_leased"]),
+    ("WAITING_ABOUT", &["INDEX effects_in_order"]),
     ("DEAD_EVENTS", &["INDEX dead_events_by_age"]),
     ("LIVE_THREADS", &["INDEX tickets_not_closed"]),
     ("LIVE_DIRECT", &["INDEX tickets_not_closed"]),

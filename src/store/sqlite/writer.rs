@@ -17,16 +17,19 @@ use tracing::Instrument as _;
 use super::dialect::{self as sql, Ids, fault};
 use super::open::Owner;
 use super::tx::StoreTx;
-use super::{outbox, record};
+use super::{outbox, record, rows};
 use crate::domain::decision::Outcome;
 use crate::domain::event::DedupeKey;
 use crate::domain::ids::EffectId;
 use crate::domain::ids::PlatformName;
+use crate::store::statement::statement;
 use crate::store::{Claim, Position, Settled, Settlement, StoreError, Work, WorkerId};
 
 /// How many works share a commit at most.
 pub const WORKS_PER_COMMIT: usize = 64;
 const COMMIT_TRIES: u32 = 3;
+/// How often it is looked whether another process has written, while there is nothing to do.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Something to be written.
 pub enum Task {
@@ -63,6 +66,8 @@ pub enum Task {
         then: Timestamp,
     },
     Ping,
+    /// Empties SQLite's log; not within a transaction.
+    Scrub,
     /// Nothing: nobody may ask any more, and what was asked before is finished.
     Close,
 }
@@ -74,6 +79,7 @@ pub enum Done {
     Leased(Vec<EffectId>),
     Settled(Settled),
     Counted(u64),
+    Scrubbed(bool),
     Nothing,
 }
 
@@ -125,8 +131,10 @@ pub struct Writer {
     options: SqliteConnectOptions,
     ids: Ids,
     changed: watch::Sender<u64>,
-    // Let go of last: as long as it is held, nobody else opens the file.
-    owner: Owner,
+    /// What SQLite counts other connections' commits by; those of a guest, or of the owner that this is a guest of.
+    others: Option<i64>,
+    // Let go of last: as long as it is held, nobody else opens the file. A guest has none.
+    owner: Option<Owner>,
 }
 
 impl Writer {
@@ -135,9 +143,9 @@ impl Writer {
         options: SqliteConnectOptions,
         ids: Ids,
         changed: watch::Sender<u64>,
-        owner: Owner,
+        owner: Option<Owner>,
     ) -> Self {
-        Self { conn, options, ids, changed, owner }
+        Self { conn, options, ids, changed, others: None, owner }
     }
 
     /// Writes until nobody can ask any more, on a thread of its own: it waits for SQLite's thread dozens of times for each
@@ -161,11 +169,20 @@ impl Writer {
 
     async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut batch = Vec::with_capacity(WORKS_PER_COMMIT);
-        while jobs.recv_many(&mut batch, WORKS_PER_COMMIT).await > 0 {
-            if batch.iter().any(|job| matches!(job.task, Task::Close)) {
-                jobs.close();
+        loop {
+            let asked = tokio::time::timeout(LOOK_EVERY, jobs.recv_many(&mut batch, WORKS_PER_COMMIT)).await;
+            match asked {
+                Ok(0) => break,
+                Ok(_) => {
+                    if batch.iter().any(|job| matches!(job.task, Task::Close)) {
+                        jobs.close();
+                    }
+                    self.scrub_if_asked(&mut batch).await;
+                    self.group(&mut batch).await;
+                }
+                // A fault shows when there is something to write.
+                Err(_) => drop(self.look_for_others().await),
             }
-            self.group(&mut batch).await;
         }
         let Self { conn, owner, .. } = self;
         if let Err(error) = conn.close().await {
@@ -214,6 +231,8 @@ impl Writer {
     /// One transaction. Fails only as a whole.
     async fn attempt(&mut self, batch: &[Job], care: Care) -> Result<(Vec<Answer>, bool), Failure> {
         self.execute(sql::BEGIN).await.map_err(Failure::Whole)?;
+        // From here on nobody else writes.
+        self.look_for_others().await.map_err(Failure::Whole)?;
         let mut answers = Vec::with_capacity(batch.len());
         let mut any_touched = false;
         for (index, job) in batch.iter().enumerate() {
@@ -246,6 +265,32 @@ impl Writer {
         Ok((answers, any_touched))
     }
 
+    /// If another process has written since the last look: whoever delivers is woken, and ids go on above theirs.
+    async fn look_for_others(&mut self) -> Result<(), StoreError> {
+        let row = record::one(&mut self.conn, statement(sql::DATA_VERSION)).await?;
+        let version = row.map(|row| rows::get::<i64>(&row, "data_version")).transpose()?;
+        if version != self.others {
+            self.ids.go_on_above(&mut self.conn).await?;
+            // The first look finds nothing that is new to anybody.
+            if self.others.is_some() {
+                self.changed.send_modify(|count| *count += 1);
+            }
+            self.others = version;
+        }
+        Ok(())
+    }
+
+    /// Empties SQLite's log, where that was asked for: what was overwritten is in it until then.
+    async fn scrub_if_asked(&mut self, batch: &mut Vec<Job>) {
+        for index in (0..batch.len()).rev() {
+            if matches!(batch[index].task, Task::Scrub) {
+                let row = record::one(&mut self.conn, statement(sql::EMPTY_LOG)).await;
+                let busy = row.and_then(|row| row.map(|row| rows::get::<i64>(&row, "busy")).transpose());
+                batch.remove(index).end(busy.map(|busy| Done::Scrubbed(busy == Some(0))));
+            }
+        }
+    }
+
     async fn perform(&mut self, task: &Task) -> (Answer, bool) {
         let mut tx = StoreTx::new(&mut self.conn, &mut self.ids);
         let done = AssertUnwindSafe(perform(&mut tx, task)).catch_unwind().await;
@@ -273,7 +318,11 @@ impl Writer {
             return;
         }
         match self.options.connect().await {
-            Ok(conn) => self.conn = conn,
+            Ok(conn) => {
+                // It counts anew.
+                self.others = None;
+                self.conn = conn;
+            }
             Err(error) => tracing::error!(%error, "the database cannot be opened again"),
         }
     }
@@ -297,7 +346,7 @@ async fn perform(tx: &mut StoreTx<'_>, task: &Task) -> Answer {
         }
         Task::Tidy { then } => record::tidy(conn, *then).await.map(|()| Done::Nothing),
         Task::Ping => record::ping(conn).await.map(|()| Done::Nothing),
-        Task::Work(_) | Task::Close => Ok(Done::Nothing),
+        Task::Work(_) | Task::Scrub | Task::Close => Ok(Done::Nothing),
     };
     if matches!(task, Task::Lease { .. } | Task::Settle { .. }) || matches!(done, Ok(Done::Counted(1..))) {
         tx.touch();

@@ -1,0 +1,95 @@
+//! `deskbell erase`: one person's words and names go, figures stay.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+use crate::app;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::ids::PersonRef;
+use crate::intake::erase::{self, Tally};
+use crate::store::StoreError;
+
+/// Takes a person out of the record, or shows what that would change.
+///
+/// # Errors
+/// If the database cannot be written to, or a delivery of their words does not come to its end.
+pub async fn erase(config: &Config, given: &[PersonRef], yes: bool) -> anyhow::Result<ExitCode> {
+    let roster = config.roster();
+    let accounts: BTreeSet<PersonRef> = given.iter().flat_map(|who| roster.accounts(who)).collect();
+    let accounts: Vec<PersonRef> = accounts.into_iter().collect();
+    let names: Vec<String> = accounts.iter().map(|account| named(account, given)).collect();
+    let whom = names.join(", ");
+    let clock = Clock::system();
+    let store = app::open_beside(config, clock.clone()).await?;
+    let tally = match erase::person(&store, &clock, &accounts, !yes).await {
+        Err(StoreError::Conflict) => bail!(
+            "something with their words is being delivered, or was when a bot was cut off: let the bot run for a minute, \
+             then do it again. What was erased by now stays erased."
+        ),
+        other => other?,
+    };
+    if tally.is_empty() {
+        println!("Nothing is on record of {whom}: it was erased before, or never there. Is the id right?");
+        store.close().await;
+        return Ok(ExitCode::FAILURE);
+    }
+    println!("{} of {whom}:", if yes { "Erased" } else { "This would be erased" });
+    print(&tally);
+    if yes {
+        if !store.scrub().await? {
+            println!("What was deleted is overwritten in the file as soon as nobody reads it any more.");
+        }
+        println!("The cards and lines on the platforms follow by the outbox, in a moment if the bot runs.");
+    } else {
+        let person: Vec<String> = given.iter().map(|who| format!("--person {who}")).collect();
+        println!("Nothing was changed. To do it: deskbell erase {} --yes", person.join(" "));
+    }
+    println!("Not in reach: what they wrote on the platforms themselves, what others wrote about them, and backups.");
+    store.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads `slack:U0123456789` or `discord:42`.
+///
+/// # Errors
+/// If it names no account.
+pub fn account(text: &str) -> Result<PersonRef, String> {
+    let said = || format!("{text:?} is no account: it is slack:U0123456789 or discord:1000000000000000005");
+    let who: PersonRef = text.parse().map_err(|_| said())?;
+    if who.id.chars().all(|c| c.is_ascii_alphanumeric()) { Ok(who) } else { Err(said()) }
+}
+
+fn named(account: &PersonRef, given: &[PersonRef]) -> String {
+    if given.contains(account) { account.to_string() } else { format!("{account} (the same person by [[people]])") }
+}
+
+fn print(tally: &Tally) {
+    for (count, what) in [
+        (tally.tickets, "tickets that hold anything of theirs"),
+        (tally.messages, "messages on record: words and author"),
+        (tally.acts, "entries of the audit: the name"),
+        (tally.cards, "cards to be shown anew"),
+        (tally.lines, "lines of the bot to be removed from the platforms"),
+        (tally.openings, "greetings and bare mentions that were kept"),
+        (tally.waiting, "messages that waited to be sent"),
+        (tally.dead_events, "events that could not be handled"),
+    ] {
+        println!("{count:>8}  {what}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_read_and_nothing_else() {
+        assert_eq!(account("slack:U0123").map(|who| who.to_string()), Ok("slack:U0123".to_owned()));
+        for wrong in ["U0123", "slack:", "slack:group:S1", "teams:1", "discord:%", "slack:erased-12"] {
+            assert!(account(wrong).is_err(), "{wrong}");
+        }
+    }
+}

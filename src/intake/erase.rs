@@ -1,0 +1,327 @@
+//! Taking people out: out of the record, of what waits, and of what the bot has posted.
+//!
+//! Ticket after ticket, a few to a transaction, so that the desk goes on meanwhile; what was begun and not finished is
+//! finished by doing it again. What shows the words on the platforms goes by the outbox, like any deletion.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use crate::clock::Clock;
+use crate::domain::decision::Outcome;
+use crate::domain::effect::{Effect, EffectKind};
+use crate::domain::erasure::Erasure;
+use crate::domain::event::Event;
+use crate::domain::ids::{Conversation, PersonRef, Place, TicketId};
+use crate::domain::permission::Roster;
+use crate::domain::record::{AuditEntry, Standing};
+use crate::store::{DeadEvent, Erased, Store, StoreError, Tx, Work};
+
+/// How many tickets share a transaction.
+const TOGETHER: usize = 20;
+/// How many tickets are looked through at once.
+const RANGE: i64 = 1_000;
+/// How many tickets a minute are brought up to date on the platforms: half of what the slowest of their limits lets
+/// through, so that the desk's own messages are not held up.
+const TICKETS_PER_MINUTE: usize = 20;
+/// How long to wait, in real time, for a delivery that is under way, and how often.
+const WAIT: Duration = Duration::from_millis(500);
+const WAITS: u32 = 80;
+/// What a work that must leave nothing ends with.
+const PREVIEW: &str = "this was a preview";
+
+/// What was taken out, or would be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Tally {
+    /// Tickets that held anything.
+    pub tickets: u64,
+    /// Messages on record, words and author.
+    pub messages: u64,
+    /// Entries of the audit.
+    pub acts: u64,
+    /// Cards that are shown anew.
+    pub cards: u64,
+    /// Lines of the bot that are removed from the platforms.
+    pub lines: u64,
+    /// Greetings and bare mentions that were kept.
+    pub openings: u64,
+    /// Messages that waited to be sent.
+    pub waiting: u64,
+    /// Events that could not be handled.
+    pub dead_events: u64,
+}
+
+impl Tally {
+    /// Whether there was nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn add(&mut self, other: Self) {
+        self.tickets += other.tickets;
+        self.messages += other.messages;
+        self.acts += other.acts;
+        self.cards += other.cards;
+        self.lines += other.lines;
+        self.openings += other.openings;
+        self.waiting += other.waiting;
+        self.dead_events += other.dead_events;
+    }
+}
+
+/// Takes the person with these accounts out of everything; with `preview` all of it is rolled back, and only counted.
+///
+/// # Errors
+/// If the database is away, or a delivery of their words does not come to its end. What was done before stays done.
+pub async fn person(
+    store: &Arc<dyn Store>,
+    clock: &Clock,
+    accounts: &[PersonRef],
+    preview: bool,
+) -> Result<Tally, StoreError> {
+    let salt = if preview { 0 } else { salt(store).await? };
+    let token = token(salt, accounts);
+    let all: BTreeSet<PersonRef> = accounts.iter().cloned().collect();
+    let erasure = Erasure::of(move |who| all.contains(who).then(|| PersonRef::erased(who.platform, &token)));
+    let now = clock.now();
+    let mut tally = Tally::default();
+    let newest = newest(store).await?;
+    let mut done = 0;
+    for from in (0..newest).step_by(usize::try_from(RANGE).unwrap_or(1)) {
+        let mut ids = BTreeSet::new();
+        for account in accounts {
+            ids.extend(store.concerned(account, TicketId(from), TicketId(from + RANGE)).await?.iter().map(|id| id.0));
+        }
+        let ids: Vec<TicketId> = ids.into_iter().map(TicketId).collect();
+        for some in ids.chunks(TOGETHER) {
+            tally.add(tickets(store, &erasure, some, "erased", now, done, preview).await?);
+            done += some.len();
+        }
+    }
+    tally.add(apart_from_tickets(store, accounts, now, preview).await?);
+    for dead in store.dead_events(u32::MAX).await? {
+        if is_theirs(&dead, &erasure, accounts) {
+            tally.dead_events += 1;
+            if !preview {
+                store.exhume(&dead.key).await?;
+            }
+        }
+    }
+    Ok(tally)
+}
+
+/// Takes everybody out of the next tickets that ended before `then`, above `above`. Where to go on; `None` when there are
+/// no more.
+///
+/// # Errors
+/// If the database is away.
+pub async fn expired(
+    store: &Arc<dyn Store>,
+    clock: &Clock,
+    roster: &Arc<Roster>,
+    then: Timestamp,
+    above: TicketId,
+) -> Result<Option<TicketId>, StoreError> {
+    let newest = newest(store).await?;
+    let mut from = above.0;
+    while from < newest {
+        let mut ids = store.expired(then, TicketId(from), TicketId(from + RANGE)).await?;
+        ids.truncate(TOGETHER);
+        let Some(last) = ids.last().copied() else {
+            from += RANGE;
+            continue;
+        };
+        let (salt, roster) = (salt(store).await?, Arc::clone(roster));
+        let erasure =
+            Erasure::of_everybody(move |who| PersonRef::erased(who.platform, &token(salt, &roster.accounts(who))));
+        let tally = tickets(store, &erasure, &ids, "expired", clock.now(), 0, false).await?;
+        tracing::info!(
+            tickets = tally.tickets,
+            messages = tally.messages,
+            "kept long enough: words and names are gone"
+        );
+        return Ok(Some(last));
+    }
+    Ok(None)
+}
+
+/// One transaction.
+async fn tickets(
+    store: &Arc<dyn Store>,
+    erasure: &Erasure,
+    ids: &[TicketId],
+    act: &'static str,
+    now: Timestamp,
+    done: usize,
+    preview: bool,
+) -> Result<Tally, StoreError> {
+    let (erasure, ids) = (erasure.clone(), ids.to_vec());
+    tallied(store, preview, move |tx| {
+        let (erasure, ids) = (erasure.clone(), ids.clone());
+        Box::pin(async move {
+            let mut tally = Tally::default();
+            for (index, id) in (done..).zip(ids) {
+                let minutes = i64::try_from(index / TICKETS_PER_MINUTE).unwrap_or_default();
+                let not_before = (minutes > 0).then(|| now + SignedDuration::from_mins(minutes));
+                tally.add(ticket(tx, &erasure, id, act, now, not_before).await?);
+            }
+            Ok(tally)
+        })
+    })
+    .await
+}
+
+async fn ticket(
+    tx: &mut dyn Tx,
+    erasure: &Erasure,
+    id: TicketId,
+    act: &str,
+    now: Timestamp,
+    not_before: Option<Timestamp>,
+) -> Result<Tally, StoreError> {
+    let standing = tx.standing(id).await?;
+    let erased = tx.erase(id, erasure, now).await?;
+    if !erased.is_any() && act == "erased" {
+        return Ok(Tally::default());
+    }
+    let effects = follow_up(&erased, &standing);
+    let cards = effects.iter().filter(|what| matches!(what, EffectKind::ShowCard { .. })).count();
+    let tally = Tally {
+        tickets: u64::from(erased.is_any()),
+        messages: erased.records,
+        acts: erased.entries,
+        cards: u64::try_from(cards).unwrap_or_default(),
+        lines: u64::try_from(effects.len() - cards).unwrap_or_default(),
+        waiting: erased.withdrawn,
+        ..Tally::default()
+    };
+    tx.note(&AuditEntry { ticket: id, at: now, actor: None, act: act.to_owned(), from: None, fields: erased.fields })
+        .await?;
+    for what in effects {
+        tx.enqueue(&Effect { ticket: Some(id), not_before, what }, now).await?;
+    }
+    Ok(tally)
+}
+
+/// What brings the platforms up to date: cards are shown anew, mirrored words go as for any deletion. Of the bot's other
+/// lines it is not known any more what they say, only where they stand: at the desk they go; in the request's thread they
+/// go unless they are somebody else's words, or, where an agent is taken out, the first answer to the requester.
+fn follow_up(erased: &Erased, standing: &[Standing]) -> Vec<EffectKind> {
+    let channel = |place: &Place| Place {
+        tenant: place.tenant.clone(),
+        at: Conversation::Channel { channel: place.channel().to_owned() },
+    };
+    let desks: Vec<Place> = standing.iter().filter(|one| one.card).map(|one| channel(&one.place)).collect();
+    let is_plain = |one: &&Standing| !one.card && one.mirrors.is_none();
+    let first = standing.iter().filter(is_plain).find(|one| !desks.contains(&channel(&one.place)));
+    let mut effects = Vec::new();
+    for one in standing {
+        let what = match &one.mirrors {
+            _ if one.card => erased.ticket.then(|| EffectKind::ShowCard { channel: one.place.clone() }),
+            Some(of) => erased
+                .gone
+                .contains(of)
+                .then(|| EffectKind::RefreshMirror { channel: channel(&one.place), of: of.clone() }),
+            None => {
+                let is_first = first.is_some_and(|first| first.message == one.message);
+                let is_answer = is_first && !erased.is_requester_gone && !erased.gone.contains(&one.message);
+                let stays = is_answer || erased.others.contains(&one.message);
+                (!stays).then(|| EffectKind::Remove { message: one.message.clone() })
+            }
+        };
+        effects.extend(what.filter(|what| !effects.contains(what)));
+    }
+    effects
+}
+
+async fn apart_from_tickets(
+    store: &Arc<dyn Store>,
+    accounts: &[PersonRef],
+    now: Timestamp,
+    preview: bool,
+) -> Result<Tally, StoreError> {
+    let accounts = accounts.to_vec();
+    tallied(store, preview, move |tx| {
+        let accounts = accounts.clone();
+        Box::pin(async move {
+            let mut tally = Tally::default();
+            for account in &accounts {
+                tally.openings += tx.forget_openings(account).await?;
+                tally.waiting += tx.withdraw_from(account, now).await?;
+            }
+            Ok(tally)
+        })
+    })
+    .await
+}
+
+/// Whether a dead event is theirs. One that cannot be read is, if their account is in it.
+fn is_theirs(dead: &DeadEvent, erasure: &Erasure, accounts: &[PersonRef]) -> bool {
+    match serde_json::from_str::<Event>(&dead.event_json) {
+        Ok(event) => erasure.event(&event.what),
+        Err(_) => accounts.iter().any(|account| dead.event_json.contains(&format!("\"{account}\""))),
+    }
+}
+
+/// Runs a work and says what it counted; a preview is rolled back. While something is being delivered it is waited for.
+async fn tallied(
+    store: &Arc<dyn Store>,
+    preview: bool,
+    work: impl for<'t> Fn(&'t mut dyn Tx) -> futures_util::future::BoxFuture<'t, Result<Tally, StoreError>>
+    + Send
+    + Sync
+    + 'static,
+) -> Result<Tally, StoreError> {
+    let slot = Arc::new(Mutex::new(Tally::default()));
+    let (work, filled) = (Arc::new(work), Arc::clone(&slot));
+    let work: Work = Arc::new(move |tx| {
+        let (counting, filled) = (work(tx), Arc::clone(&filled));
+        Box::pin(async move {
+            let tally = counting.await?;
+            *filled.lock().unwrap_or_else(PoisonError::into_inner) = tally;
+            if preview { Err(StoreError::Work(PREVIEW.to_owned())) } else { Ok(Outcome::Done(None)) }
+        })
+    });
+    let mut waits = 0;
+    loop {
+        match store.transact(Arc::clone(&work)).await {
+            Ok(_) => break,
+            Err(StoreError::Work(why)) if preview && why == PREVIEW => break,
+            Err(StoreError::Conflict) if waits < WAITS => {
+                waits += 1;
+                tokio::time::sleep(WAIT).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(*slot.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+async fn salt(store: &Arc<dyn Store>) -> Result<i64, StoreError> {
+    let slot = Arc::new(Mutex::new(0));
+    let (filled, fresh) = (Arc::clone(&slot), rand::random());
+    let work: Work = Arc::new(move |tx| {
+        let filled = Arc::clone(&filled);
+        Box::pin(async move {
+            *filled.lock().unwrap_or_else(PoisonError::into_inner) = tx.salt(fresh).await?;
+            Ok(Outcome::Done(None))
+        })
+    });
+    store.transact(work).await?;
+    Ok(*slot.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+async fn newest(store: &Arc<dyn Store>) -> Result<i64, StoreError> {
+    Ok(store.tickets(None, 1).await?.first().map_or(0, |ticket| ticket.id.0))
+}
+
+/// What all aliases of one person end with: the same for all of their accounts, and not to be guessed without the salt.
+fn token(salt: i64, accounts: &[PersonRef]) -> String {
+    let first = accounts.iter().min().map(ToString::to_string).unwrap_or_default();
+    let hash = Sha256::new().chain_update(salt.to_be_bytes()).chain_update(first).finalize();
+    hex::encode(&hash[..6])
+}
