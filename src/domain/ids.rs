@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A chat platform.
@@ -228,6 +229,22 @@ pub struct MessageRef {
     pub channel: String,
     /// Slack's `ts`, Discord's snowflake.
     pub id: String,
+}
+
+impl MessageRef {
+    /// When it was posted, as its id tells: Slack's is seconds with a fraction, Discord's holds milliseconds since 2015
+    /// (<https://docs.discord.com/developers/reference#snowflakes>).
+    #[must_use]
+    pub fn posted_at(&self) -> Option<Timestamp> {
+        const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
+        match self.tenant.platform {
+            PlatformName::Slack => Timestamp::from_second(self.id.split('.').next()?.parse().ok()?).ok(),
+            PlatformName::Discord => {
+                let snowflake: i64 = self.id.parse().ok()?;
+                Timestamp::from_millisecond((snowflake >> 22) + DISCORD_EPOCH_MS).ok()
+            }
+        }
+    }
 }
 
 /// The number that people quote: `IT-1042`.

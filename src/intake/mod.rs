@@ -35,6 +35,8 @@ use facts::Facts;
 const TRIES: u32 = 12;
 /// How long it is waited before that at most, times the number of tries.
 const PAUSE: Duration = Duration::from_millis(5);
+/// How long after a message was posted it may still come though its deletion has come before.
+const OVERTAKEN: SignedDuration = SignedDuration::from_hours(1);
 /// How long a form may wait for what it is prefilled with.
 const PREFILL: Duration = Duration::from_millis(500);
 /// Places of a notice that are written in one transaction: others want to write meanwhile.
@@ -268,6 +270,15 @@ impl Intake {
                         }
                     }
                     write(tx, &decision, &facts).await?;
+                } else if let EventKind::MessageDeleted { message } = &event.what
+                    && message.posted_at().is_some_and(|at| event.at.duration_since(at) < OVERTAKEN)
+                {
+                    // The post may come after its deletion (it was not acknowledged, and is sent again): then nothing of
+                    // it is kept.
+                    let post = DedupeKey::message(message);
+                    if !tx.knows(&post).await? {
+                        tx.remember(&post, now).await?;
+                    }
                 }
                 Ok(decision.outcome)
             })

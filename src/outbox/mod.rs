@@ -276,11 +276,8 @@ async fn pause(how_long: Duration, stop: &CancellationToken) {
 
 /// Whether a message to be edited is older than Discord's lower limit allows to edit freely (its id tells its age).
 fn is_old(act: &Act, now: Timestamp) -> bool {
-    const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
     let Act::Update { message, .. } = act else { return false };
-    let Ok(snowflake) = message.id.parse::<i64>() else { return false };
-    let posted_ms = (snowflake >> 22) + DISCORD_EPOCH_MS;
-    now.as_millisecond() - posted_ms > i64::try_from(discord::EDIT_OLD_AGE.as_millis()).unwrap_or(i64::MAX)
+    message.posted_at().is_some_and(|at| now.duration_since(at) > signed(discord::EDIT_OLD_AGE))
 }
 
 fn signed(duration: Duration) -> SignedDuration {

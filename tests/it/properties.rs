@@ -509,6 +509,25 @@ async fn an_earlier_edit_that_comes_late_leaves_the_title_alone() {
     assert_eq!(words_and_title(&events).await, ("it jams on floor 4".to_owned(), "it jams on floor 4".to_owned()));
 }
 
+#[tokio::test]
+async fn what_was_deleted_before_its_post_came_is_not_kept() {
+    let room = Room::open().await;
+    let id = format!("{}.000100", at(0).as_second());
+    let message = MessageRef { id, ..versioned() };
+    let mut post = version(0, "my password is hunter2");
+    let EventKind::MessagePosted(said) = &mut post.what else { panic!("a post") };
+    said.message = message.clone();
+    post.key = DedupeKey::message(&message);
+    let deleted = |at| Event {
+        key: DedupeKey::deletion(&message),
+        at,
+        what: EventKind::MessageDeleted { message: message.clone() },
+    };
+    assert_eq!(room.handle(&deleted(at(5))).await, Outcome::Ignored);
+    assert_eq!(room.handle(&post).await, Outcome::Repeated);
+    assert!(room.tickets().await.is_empty());
+}
+
 const VERSIONS: [&str; 5] =
     ["it jams", "it jams badly", "it jams on floor 3", "it jams on floor 4", "it jams on floor 5"];
 
