@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
-use super::lay_out::Depth;
 use super::limits::Cost;
 use super::{Dispatcher, backoff, counting, signed};
 use crate::domain::decision::Outcome;
@@ -28,6 +27,8 @@ const TRIES_AT_LEAST: u32 = 5;
 /// An effect that this process may deliver.
 pub(super) struct Leased {
     pub queued: Queued,
+    /// Where it goes, its words perhaps not filled in yet.
+    pub act: Act,
     pub costs: Vec<Cost>,
     /// A moment before the lease began.
     pub since: Instant,
@@ -36,9 +37,9 @@ pub(super) struct Leased {
 impl Dispatcher {
     /// Carries out one delivery and settles it. A fault of ours is a try that failed.
     pub(super) async fn carry(&self, leased: Leased) {
-        let Leased { queued, costs, since } = leased;
+        let Leased { queued, act, costs, since } = leased;
         let mut posted = Vec::new();
-        let tried = AssertUnwindSafe(self.attempt(&queued, &costs, since, &mut posted)).catch_unwind().await;
+        let tried = AssertUnwindSafe(self.attempt(&queued, act, &costs, since, &mut posted)).catch_unwind().await;
         self.windows().end(&costs, self.clock.now());
         let end = tried.unwrap_or_else(|_| {
             tracing::error!("delivering panicked");
@@ -102,11 +103,12 @@ impl Dispatcher {
     async fn attempt(
         &self,
         queued: &Queued,
+        act: Act,
         costs: &[Cost],
         since: Instant,
         posted: &mut Vec<MessageRef>,
     ) -> Result<Option<Settlement>, StoreError> {
-        let Some(act) = self.lay_out_or_settle(queued, Depth::Words).await? else { return Ok(None) };
+        let Some(act) = self.fill_in_or_settle(queued, act).await? else { return Ok(None) };
         let delivery = Delivery { effect: queued.id.clone(), since: queued.created_at, act };
         let looks = queued.unsure && !trial::without("reconcile");
         let found = if looks { self.within_time(self.platform.find(&delivery)).await } else { Ok(None) };

@@ -13,20 +13,26 @@ use crate::domain::text;
 use crate::platform::Act;
 use crate::store::{Queued, Settlement, StoreError, Work};
 
-/// How much of an effect is laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Depth {
-    /// Where it goes and how: enough to know which limits it counts against.
-    Address,
-    /// What it says, too. Only once it is leased: a card that changes later is queued anew.
-    Words,
-}
-
 impl Dispatcher {
-    /// Lays out an effect. `None`: it was settled here, since there is nothing to deliver, or it cannot be read by a fault
-    /// of ours: then it fails alone, and stops nothing behind it.
-    pub(super) async fn lay_out_or_settle(&self, queued: &Queued, depth: Depth) -> Result<Option<Act>, StoreError> {
-        match self.lay_out(queued, depth).await {
+    /// Where an effect goes and how: enough to know which limits it counts against. `None`: it was settled here, since there
+    /// is nothing to deliver, or it cannot be read by a fault of ours: then it fails alone, and stops nothing behind it.
+    pub(super) async fn address_or_settle(&self, queued: &Queued) -> Result<Option<Act>, StoreError> {
+        let addressed = self.address(queued).await;
+        self.or_settle(queued, addressed).await
+    }
+
+    /// What it says, as the record is now. Only once it is leased: a card that changes later is queued anew.
+    pub(super) async fn fill_in_or_settle(&self, queued: &Queued, act: Act) -> Result<Option<Act>, StoreError> {
+        let filled_in = self.fill_in(queued, act).await;
+        self.or_settle(queued, filled_in).await
+    }
+
+    async fn or_settle(
+        &self,
+        queued: &Queued,
+        laid_out: Result<Option<Act>, StoreError>,
+    ) -> Result<Option<Act>, StoreError> {
+        match laid_out {
             Err(error @ (StoreError::Corrupt(_) | StoreError::Work(_))) => {
                 tracing::error!(effect = %queued.id, %error, "an effect cannot be laid out");
                 self.end_unleased(queued, Settlement::Failed(Undeliverable::Invalid)).await?;
@@ -36,12 +42,30 @@ impl Dispatcher {
         }
     }
 
-    async fn lay_out(&self, queued: &Queued, depth: Depth) -> Result<Option<Act>, StoreError> {
-        let act = match &queued.effect.what {
-            EffectKind::Post { mirrors: Some(of), .. } if depth == Depth::Words && self.are_words_gone(of).await? => {
+    async fn fill_in(&self, queued: &Queued, act: Act) -> Result<Option<Act>, StoreError> {
+        match &queued.effect.what {
+            EffectKind::Post { mirrors: Some(of), .. } if self.are_words_gone(of).await? => {
                 self.end_unleased(queued, Settlement::Done(Vec::new())).await?;
-                return Ok(None);
+                Ok(None)
             }
+            EffectKind::ShowCard { channel } => {
+                let Some(text) = self.card_text(queued, channel).await? else {
+                    self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await?;
+                    return Ok(None);
+                };
+                Ok(Some(match act {
+                    Act::Update { place, message, .. } => Act::Update { place, message, to: text },
+                    Act::Post { to, thread_title, .. } => Act::Post { to, message: text, thread_title },
+                    other => other,
+                }))
+            }
+            EffectKind::RefreshMirror { .. } => self.address(queued).await,
+            _ => Ok(Some(act)),
+        }
+    }
+
+    async fn address(&self, queued: &Queued) -> Result<Option<Act>, StoreError> {
+        let act = match &queued.effect.what {
             EffectKind::Post { to: Destination::Place(to), message, thread_title, .. } => {
                 Act::Post { to: to.clone(), message: message.clone(), thread_title: thread_title.clone() }
             }
@@ -54,16 +78,7 @@ impl Dispatcher {
                 Act::Post { to, message: message.clone(), thread_title: thread_title.clone() }
             }
             EffectKind::ShowCard { channel } => {
-                let message = match depth {
-                    Depth::Address => Message::default(),
-                    Depth::Words => match self.card_text(queued, channel).await? {
-                        Some(message) => message,
-                        None => {
-                            self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await?;
-                            return Ok(None);
-                        }
-                    },
-                };
+                let message = Message::default();
                 match self.card(queued, channel).await? {
                     Some(card) => Act::Update { place: channel.clone(), message: card.message, to: message },
                     None => Act::Post { to: channel.clone(), message, thread_title: None },

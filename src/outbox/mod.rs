@@ -20,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use self::carry::Leased;
-use self::lay_out::Depth;
 use crate::clock::Clock;
 use crate::domain::effect::Lane;
 use crate::domain::limits::discord;
@@ -201,21 +200,21 @@ impl Dispatcher {
         }
         let claims: Vec<Claim> = ready
             .iter()
-            .map(|(queued, costs)| Claim {
+            .map(|(queued, _, costs)| Claim {
                 effect: queued.id.clone(),
                 costs: costs.iter().map(|cost| cost.key.clone()).collect(),
             })
             .collect();
         let since = Instant::now();
         let ours = self.store.lease(&self.worker, &claims, self.timing.lease).await;
-        for (queued, costs) in ready {
+        for (queued, act, costs) in ready {
             if !ours.as_ref().is_ok_and(|ours| ours.contains(&queued.id)) {
                 self.windows().undo(&costs, queued.lane);
                 continue;
             }
             let (this, kind) = (self.clone(), queued.effect.what.name());
             let span = tracing::info_span!("effect", id = %queued.id, kind, platform = %name);
-            let leased = Leased { queued, costs, since };
+            let leased = Leased { queued, act, costs, since };
             under_way.spawn(async move { this.carry(leased).await }.instrument(span));
         }
         ours.map(|_| wake_at)
@@ -227,7 +226,7 @@ impl Dispatcher {
         now: Timestamp,
         room: usize,
         wake_at: &mut Option<Timestamp>,
-    ) -> Result<Vec<(Queued, Vec<Cost>)>, StoreError> {
+    ) -> Result<Vec<(Queued, Act, Vec<Cost>)>, StoreError> {
         let name = self.platform.name();
         let (mut ready, mut after) = (Vec::new(), None);
         loop {
@@ -238,14 +237,14 @@ impl Dispatcher {
                 if ready.len() == room {
                     return Ok(ready);
                 }
-                let Some(act) = self.lay_out_or_settle(&queued, Depth::Address).await? else { continue };
+                let Some(act) = self.address_or_settle(&queued).await? else { continue };
                 let costs = limits::costs(name, &act, is_old(&act, now));
                 let mut windows = self.windows();
                 let free_at = windows.free_at(&costs, queued.lane, now);
                 if free_at <= now {
                     windows.begin(&costs, queued.lane, now);
                     drop(windows);
-                    ready.push((queued, costs));
+                    ready.push((queued, act, costs));
                     continue;
                 }
                 // Broadcasts come last: if this one waits for the whole workspace, those behind it do as well.

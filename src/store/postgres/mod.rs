@@ -198,9 +198,9 @@ impl Store for PostgresStore {
         end: Settlement,
         now: Timestamp,
     ) -> Result<Settled, StoreError> {
-        let settled = commits!(self, outbox::settle(effect, by, &end, now));
+        let settled = commits!(self, outbox::settle(&[outbox::Ending { effect, by, end: &end, now }]));
         bump(&self.changed);
-        settled
+        settled?.pop().ok_or_else(|| StoreError::Work("nothing was settled".to_owned()))
     }
 
     async fn take_over(&self, by: &WorkerId, platform: PlatformName, margin: Duration) -> Result<u64, StoreError> {

@@ -11,7 +11,6 @@ use super::record::{all, count, one, run, run_all, stand, unstand};
 use super::rows::{self, json, ms};
 use crate::domain::effect::{Effect, EffectKind, Lane};
 use crate::domain::ids::{EffectId, MessageRef, PlatformName, TicketId};
-use crate::domain::record::Standing;
 use crate::store::statement::{Statement, statement};
 use crate::store::{Claim, FailedEffect, Queued, Settled, Settlement, StoreError, WorkerId, sql};
 
@@ -91,43 +90,66 @@ pub async fn lease(
     Ok(claims.iter().zip(touched).filter(|(_, touched)| *touched > 0).map(|(claim, _)| claim.effect.clone()).collect())
 }
 
-/// Stores how a delivery ended, if it is still this worker's to say.
-pub async fn settle(
-    conn: &mut Conn,
-    effect: &EffectId,
-    by: &WorkerId,
-    end: &Settlement,
-    now: Timestamp,
-) -> Result<Settled, StoreError> {
-    let is_ours = match end {
-        Settlement::Done(stands) => {
-            finish(conn, effect, by, "done", None, &[], now).await? && stand_all(conn, stands).await?
+/// How one delivery ended, as this worker says.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending<'a> {
+    pub effect: &'a EffectId,
+    pub by: &'a WorkerId,
+    pub end: &'a Settlement,
+    pub now: Timestamp,
+}
+
+/// Stores how deliveries ended, where that is still their workers' to say.
+pub async fn settle(conn: &mut Conn, endings: &[Ending<'_>]) -> Result<Vec<Settled>, StoreError> {
+    let closing = endings.iter().map(closing).collect::<Result<Vec<_>, _>>()?;
+    let touched = run_all(conn, closing).await?;
+    let (mut settled, mut follow_up) = (Vec::with_capacity(endings.len()), Vec::new());
+    for (ending, touched) in endings.iter().zip(touched) {
+        if touched == 0 {
+            settled.push(Settled::Taken(posted(conn, ending.effect).await?));
+            continue;
         }
-        Settlement::Posted { messages, stands } => {
-            finish(conn, effect, by, "done", None, messages, now).await? && stand_all(conn, stands).await?
-        }
-        Settlement::Failed(why) => finish(conn, effect, by, "failed", Some(why.to_string()), &[], now).await?,
-        Settlement::Removed(messages) => {
-            let is_ours = finish(conn, effect, by, "done", None, &[], now).await?;
-            if is_ours {
-                for message in messages {
-                    unstand(conn, message).await?;
+        match ending.end {
+            Settlement::Done(stands) | Settlement::Posted { stands, .. } => {
+                for stands in stands {
+                    follow_up.extend(stand(stands)?);
                 }
             }
-            is_ours
+            Settlement::Removed(messages) => follow_up.extend(messages.iter().map(unstand)),
+            Settlement::Failed(_) | Settlement::Retry { .. } => {}
         }
-        Settlement::Retry { at, unsure, counts, error } => {
-            let query = statement(sql::RETRY)
-                .bind(effect.0.clone())
-                .bind(ms(*at))
-                .bind(i64::from(*counts))
-                .bind(i64::from(*unsure))
-                .bind(error.clone())
-                .bind(by.0.clone());
-            run(conn, query).await? > 0
-        }
+        settled.push(Settled::Kept);
+    }
+    if !follow_up.is_empty() {
+        run_all(conn, follow_up).await?;
+    }
+    Ok(settled)
+}
+
+/// What closes an effect, or lets it wait again. It touches no row if the effect is not this worker's, or has ended.
+fn closing(ending: &Ending<'_>) -> Result<Statement, StoreError> {
+    let Ending { effect, by, end, now } = ending;
+    let close = |state: &'static str, error: Option<String>, messages: &[MessageRef]| {
+        Ok(statement(sql::SETTLE)
+            .bind(&effect.0)
+            .bind(state)
+            .bind(error)
+            .bind(ms(*now))
+            .bind(&by.0)
+            .bind(json(&messages)?))
     };
-    if is_ours { Ok(Settled::Kept) } else { posted(conn, effect).await.map(Settled::Taken) }
+    match end {
+        Settlement::Done(_) | Settlement::Removed(_) => close("done", None, &[]),
+        Settlement::Posted { messages, .. } => close("done", None, messages),
+        Settlement::Failed(why) => close("failed", Some(why.to_string()), &[]),
+        Settlement::Retry { at, unsure, counts, error } => Ok(statement(sql::RETRY)
+            .bind(&effect.0)
+            .bind(ms(*at))
+            .bind(i64::from(*counts))
+            .bind(i64::from(*unsure))
+            .bind(error)
+            .bind(&by.0)),
+    }
 }
 
 /// What was leased and not settled for so long that whoever leased it is dead waits again, and is looked for before it is
@@ -187,37 +209,6 @@ pub async fn hold(conn: &mut Conn, name: &str, by: &WorkerId, lasting: Duration)
 #[allow(dead_code, reason = "a SQLite file has one owner, who need not ask")]
 pub async fn let_go(conn: &mut Conn, name: &str, by: &WorkerId) -> Result<(), StoreError> {
     run(conn, statement(sql::LET_GO).bind(name.to_owned()).bind(by.0.clone())).await.map(drop)
-}
-
-/// Whether it was this worker's, and has not ended before.
-async fn finish(
-    conn: &mut Conn,
-    effect: &EffectId,
-    by: &WorkerId,
-    state: &'static str,
-    error: Option<String>,
-    messages: &[MessageRef],
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let query = statement(sql::SETTLE)
-        .bind(effect.0.clone())
-        .bind(state)
-        .bind(error)
-        .bind(ms(now))
-        .bind(by.0.clone())
-        .bind(json(&messages)?);
-    Ok(run(conn, query).await? > 0)
-}
-
-async fn stand_all(conn: &mut Conn, stands: &[Standing]) -> Result<bool, StoreError> {
-    let mut all = Vec::new();
-    for stands in stands {
-        all.extend(stand(stands)?);
-    }
-    if !all.is_empty() {
-        run_all(conn, all).await?;
-    }
-    Ok(true)
 }
 
 /// What somebody else left on the platform for this effect, if they have ended it.

@@ -217,8 +217,8 @@ pub fn stand(stands: &Standing) -> Result<Vec<Statement>, StoreError> {
 }
 
 /// A message of the bot stands no more.
-pub async fn unstand(conn: &mut Conn, message: &MessageRef) -> Result<(), StoreError> {
-    run(conn, bind_message(statement(sql::UNSTAND), message)).await.map(drop)
+pub fn unstand(message: &MessageRef) -> Statement {
+    bind_message(statement(sql::UNSTAND), message)
 }
 
 pub async fn due_timers(

@@ -16,6 +16,7 @@ use tracing::Instrument as _;
 
 use super::dialect::{self as sql, Ids, fault};
 use super::open::Owner;
+use super::outbox::Ending;
 use super::tx::StoreTx;
 use super::{outbox, record, rows};
 use crate::domain::decision::Outcome;
@@ -235,8 +236,15 @@ impl Writer {
         self.look_for_others().await.map_err(Failure::Whole)?;
         let mut answers = Vec::with_capacity(batch.len());
         let mut any_touched = false;
+        // Ends of deliveries concern nobody else in this transaction: they are written together.
+        let mut endings = Vec::new();
         for (index, job) in batch.iter().enumerate() {
             if care == Care::All {
+                if let Task::Settle { effect, by, end, now } = &job.task {
+                    endings.push(Ending { effect, by, end, now: *now });
+                    answers.push(Ok(Done::Nothing));
+                    continue;
+                }
                 let (answer, touched) = self.perform(&job.task).await;
                 if answer.is_err() {
                     return Err(Failure::Careless);
@@ -260,6 +268,14 @@ impl Writer {
             }
             any_touched |= touched && answer.is_ok();
             answers.push(answer);
+        }
+        if !endings.is_empty() {
+            let settled = outbox::settle(&mut self.conn, &endings).await.map_err(|_| Failure::Careless)?;
+            let places = batch.iter().zip(&mut answers).filter(|(job, _)| matches!(job.task, Task::Settle { .. }));
+            for ((_, answer), settled) in places.zip(settled) {
+                *answer = Ok(Done::Settled(settled));
+            }
+            any_touched = true;
         }
         self.execute(sql::COMMIT).await.map_err(Failure::Whole)?;
         Ok((answers, any_touched))
@@ -335,7 +351,10 @@ async fn perform(tx: &mut StoreTx<'_>, task: &Task) -> Answer {
     let conn = tx.conn()?;
     let done = match task {
         Task::Lease { by, claims, lasting } => outbox::lease(conn, by, claims, *lasting).await.map(Done::Leased),
-        Task::Settle { effect, by, end, now } => outbox::settle(conn, effect, by, end, *now).await.map(Done::Settled),
+        Task::Settle { effect, by, end, now } => {
+            let ending = Ending { effect, by, end, now: *now };
+            outbox::settle(conn, &[ending]).await.map(|mut settled| settled.pop().map_or(Done::Nothing, Done::Settled))
+        }
         Task::TakeOver { by, platform, margin } => {
             outbox::take_over(conn, by, *platform, *margin).await.map(Done::Counted)
         }
