@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -27,8 +27,8 @@ use crate::metrics;
 use crate::outbox::{self, Dispatcher};
 use crate::platform::discord::{DiscordPlatform, DiscordSettings};
 use crate::platform::slack::{SlackMode, SlackPlatform, SlackSettings};
-use crate::platform::{Finding, Platform, Turn, Verdict, Wanted};
-use crate::store::postgres::{PostgresSettings, PostgresStore};
+use crate::platform::{Finding, Platform, Turn, Unreached, Verdict, Wanted};
+use crate::store::postgres::{self, PostgresSettings, PostgresStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{Store, StoreError, WorkerId};
 
@@ -92,8 +92,14 @@ impl App {
             .await
             .with_context(|| format!("cannot listen on {} (http.listen)", config.http.listen))?;
         let address = listener.local_addr()?;
-        let store = open_store(config, clock.clone()).await?;
-        let Connected { slack, discord } = connect(config, &clock).await?;
+        tracing::info!(%address, "listening");
+        let configured = [(SLACK, config.slack.is_some()), (DISCORD, config.discord.is_some()), (DATABASE, true)];
+        let readiness = Readiness::new(configured.iter().filter(|(_, is)| *is).map(|(name, _)| *name));
+        let (listener, waiting) = wait_in_public(listener, &readiness)?;
+        let store = persevere(DATABASE, &readiness, || open_store(config, clock.clone())).await?;
+        readiness.set(DATABASE, true, "answers");
+        let Connected { slack, discord } = connect_patiently(config, &clock, &readiness).await?;
+        waiting.end().await;
         let rules = rules(config, slack.as_deref())?;
         let intake = Intake::new(Arc::clone(&store), clock.clone(), rules, config.roster());
 
@@ -112,10 +118,6 @@ impl App {
             discord.share(Arc::new(Leases { store, worker, lasting: config.timing.lease }));
             platforms.push(discord);
         }
-        let names = platforms.iter().map(|platform| platform.name().as_str()).chain(["database"]);
-        let readiness = Readiness::new(names);
-        readiness.set("database", true, "answers");
-
         let timing = outbox::Timing {
             lease: config.timing.lease,
             call_timeout: config.timing.call_timeout,
@@ -349,24 +351,101 @@ fn postgres_settings(config: &Config) -> PostgresSettings {
 
 const TRIAGE: &str = "the desk's triage channel";
 
+const SLACK: &str = PlatformName::Slack.as_str();
+const DISCORD: &str = PlatformName::Discord.as_str();
+const DATABASE: &str = "database";
+
+/// Says that the program lives and is not ready, while it waits for what it needs to start.
+struct Waiting {
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+}
+
+/// Answers on the port already; the listener that is given back is another handle of the same port.
+fn wait_in_public(listener: TcpListener, readiness: &Readiness) -> anyhow::Result<(TcpListener, Waiting)> {
+    let listener = listener.into_std()?;
+    let ours = TcpListener::from_std(listener.try_clone()?)?;
+    let stop = CancellationToken::new();
+    // Slack sends again what is refused like that.
+    let others = axum::Router::new().fallback(|| async { axum::http::StatusCode::SERVICE_UNAVAILABLE });
+    let (router, halt) = (http::router(readiness.clone(), others), stop.clone());
+    let server = tokio::spawn(async move {
+        if let Err(error) = http::serve(ours, router, halt).await {
+            tracing::warn!(%error, "the HTTP port has failed while starting");
+        }
+    });
+    Ok((TcpListener::from_std(listener)?, Waiting { stop, server }))
+}
+
+impl Waiting {
+    async fn end(mut self) {
+        self.stop.cancel();
+        // It ends by itself; its panic would have been logged.
+        let _ = (&mut self.server).await;
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// Tries until it works, or fails for a reason that an operator must mend. The waits are real time: nobody knows when
+/// the other side comes back.
+async fn persevere<T, F>(part: &str, readiness: &Readiness, attempt: impl Fn() -> F) -> anyhow::Result<T>
+where
+    F: Future<Output = anyhow::Result<T>>,
+{
+    let mut tries = 0;
+    loop {
+        let error = match attempt().await {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        let asked = match (error.downcast_ref::<Unreached>(), error.downcast_ref::<postgres::OpenError>()) {
+            (Some(unreached), _) => unreached.retry_after.unwrap_or_default(),
+            (None, Some(postgres::OpenError::Away(_))) => Duration::ZERO,
+            (None, _) => return Err(error),
+        };
+        tries += 1;
+        let wait = asked.max(outbox::backoff::wait(tries, rand::random()));
+        let again_in_s = wait.as_secs_f64();
+        tracing::warn!(part, error = format!("{error:#}"), again_in_s, "cannot start yet; trying again");
+        readiness.set(part, false, "cannot be reached; trying again");
+        tokio::time::sleep(wait).await;
+    }
+}
+
 struct Connected {
     slack: Option<Arc<SlackPlatform>>,
     discord: Option<Arc<DiscordPlatform>>,
 }
 
-async fn connect(config: &Config, clock: &Clock) -> anyhow::Result<Connected> {
-    let slack = async {
-        let Some(slack) = &config.slack else { return anyhow::Ok(None) };
-        let settings = slack_settings(slack, config)?;
-        Ok(Some(SlackPlatform::connect(settings, clock.clone()).await.context("Slack")?))
-    };
-    let discord = async {
-        let Some(discord) = &config.discord else { return anyhow::Ok(None) };
-        let settings = discord_settings(discord, config)?;
-        Ok(Some(DiscordPlatform::connect(settings, clock.clone()).await.context("Discord")?))
-    };
+/// Connects with every configured platform, however long they cannot be reached.
+async fn connect_patiently(config: &Config, clock: &Clock, readiness: &Readiness) -> anyhow::Result<Connected> {
+    let slack = persevere(SLACK, readiness, || connect_slack(config, clock));
+    let discord = persevere(DISCORD, readiness, || connect_discord(config, clock));
     let (slack, discord) = tokio::try_join!(slack, discord)?;
     Ok(Connected { slack, discord })
+}
+
+/// Connects with every configured platform, or says at once why not.
+async fn connect(config: &Config, clock: &Clock) -> anyhow::Result<Connected> {
+    let (slack, discord) = tokio::try_join!(connect_slack(config, clock), connect_discord(config, clock))?;
+    Ok(Connected { slack, discord })
+}
+
+async fn connect_slack(config: &Config, clock: &Clock) -> anyhow::Result<Option<Arc<SlackPlatform>>> {
+    let Some(slack) = &config.slack else { return Ok(None) };
+    let settings = slack_settings(slack, config)?;
+    Ok(Some(SlackPlatform::connect(settings, clock.clone()).await.context("Slack")?))
+}
+
+async fn connect_discord(config: &Config, clock: &Clock) -> anyhow::Result<Option<Arc<DiscordPlatform>>> {
+    let Some(discord) = &config.discord else { return Ok(None) };
+    let settings = discord_settings(discord, config)?;
+    Ok(Some(DiscordPlatform::connect(settings, clock.clone()).await.context("Discord")?))
 }
 
 fn slack_settings(slack: &SlackConfig, config: &Config) -> anyhow::Result<SlackSettings> {

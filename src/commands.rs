@@ -59,7 +59,15 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let app = App::start(config, Clock::system()).await?;
+    // It may wait long at its start for what cannot be reached.
+    let app = tokio::select! {
+        started = App::start(config, Clock::system()) => started?,
+        asked = asked_to_stop() => {
+            asked?;
+            tracing::info!("stopped before it had started");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     asked_to_stop().await?;
     app.stop().await;
     Ok(ExitCode::SUCCESS)

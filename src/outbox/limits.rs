@@ -136,7 +136,12 @@ pub struct Windows {
     blocked: HashMap<String, Timestamp>,
     all_blocked: Option<Timestamp>,
     sweep_at: usize,
+    /// The time when something was asked or noted last.
+    seen: Option<Timestamp>,
 }
+
+/// How much earlier than another a question may come without the clock having been set back: they come from many tasks.
+const OUT_OF_ORDER: SignedDuration = SignedDuration::from_secs(1);
 
 #[derive(Debug, Default)]
 struct Calls {
@@ -156,7 +161,8 @@ impl Windows {
     /// When a call of this lane that costs this may be made: `now`, or later. While only the end of another call can
     /// tell, it is a whole window from now.
     #[must_use]
-    pub fn free_at(&self, costs: &[Cost], lane: Lane, now: Timestamp) -> Timestamp {
+    pub fn free_at(&mut self, costs: &[Cost], lane: Lane, now: Timestamp) -> Timestamp {
+        self.look_at_clock(now);
         let blocked = costs.iter().filter_map(|cost| self.blocked.get(&cost.key)).copied();
         let windows = (0..costs.len()).filter_map(|at| self.window_free_at(costs, at, lane, now));
         blocked.chain(windows).chain(self.all_blocked).fold(now, Timestamp::max)
@@ -165,7 +171,8 @@ impl Windows {
     /// The same for the limits of the whole workspace alone: until then, no other call of this lane that costs the same
     /// of them may be made either, whatever its channel.
     #[must_use]
-    pub fn shared_free_at(&self, costs: &[Cost], lane: Lane, now: Timestamp) -> Timestamp {
+    pub fn shared_free_at(&mut self, costs: &[Cost], lane: Lane, now: Timestamp) -> Timestamp {
+        self.look_at_clock(now);
         let shared = (0..costs.len()).filter(|at| costs[*at].pace.is_some());
         let windows = shared.filter_map(|at| self.window_free_at(costs, at, lane, now));
         windows.chain(self.all_blocked).fold(now, Timestamp::max)
@@ -184,7 +191,7 @@ impl Windows {
                 return later(now, cost.rate.per);
             }
             let index = calls.ended.len().checked_sub(room)?;
-            // The clock may have been set back meanwhile.
+            // Somebody may ask with a time from a moment ago.
             later(calls.ended[index].min(now), cost.rate.per)
         });
         turn.max(window)
@@ -192,6 +199,7 @@ impl Windows {
 
     /// Notes that such a call begins.
     pub fn begin(&mut self, costs: &[Cost], lane: Lane, now: Timestamp) {
+        self.look_at_clock(now);
         for cost in costs {
             self.calls.entry(cost.key.clone()).or_default().under_way += 1;
             if let Some(push) = cost.push(lane) {
@@ -204,6 +212,7 @@ impl Windows {
 
     /// Notes that such a call has ended.
     pub fn end(&mut self, costs: &[Cost], now: Timestamp) {
+        self.look_at_clock(now);
         for cost in costs {
             let calls = self.calls.entry(cost.key.clone()).or_default();
             calls.under_way = calls.under_way.saturating_sub(1);
@@ -249,6 +258,22 @@ impl Windows {
                 calls.ended.insert(at, then);
                 calls.per = HOUR;
             }
+        }
+    }
+
+    /// If the clock was set back, everything that is remembered is set back with it: else nothing could be called until
+    /// the clock is again where it was.
+    fn look_at_clock(&mut self, now: Timestamp) {
+        let back = self.seen.map_or(SignedDuration::ZERO, |seen| seen.duration_since(now));
+        if back <= OUT_OF_ORDER {
+            self.seen = self.seen.max(Some(now));
+            return;
+        }
+        self.seen = Some(now);
+        let ended = self.calls.values_mut().flat_map(|calls| &mut calls.ended);
+        let turns = self.next.values_mut().chain(self.blocked.values_mut());
+        for moment in ended.chain(turns).chain(&mut self.all_blocked) {
+            *moment = moment.checked_sub(back).unwrap_or(Timestamp::MIN);
         }
     }
 

@@ -18,6 +18,19 @@ use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName};
 use crate::domain::message::Message;
 use crate::intake::{Intake, StoreError};
 
+/// The longest answer of a platform that is read, in bytes: far more than either ever sends, and little enough to hold.
+pub(crate) const ANSWER_BYTES: usize = 8 * 1024 * 1024;
+
+/// A platform cannot be reached just now, or is not itself: nothing for an operator to mend, it is worth trying again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Unreached {
+    /// What happened.
+    pub what: String,
+    /// How long the platform asked to wait, if it did.
+    pub retry_after: Option<Duration>,
+}
+
 /// A chat platform, connected.
 #[async_trait]
 pub trait Platform: Send + Sync {

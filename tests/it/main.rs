@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod away;
 mod browser;
 mod catch_up;
 mod commands;

@@ -319,3 +319,42 @@ fn windows_that_have_passed_are_forgotten() {
     }
     assert!(windows.calls.len() <= SWEEP_AT_LEAST, "{}", windows.calls.len());
 }
+
+#[test]
+fn a_clock_that_is_set_stalls_nobody() {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    let hour = SignedDuration::from_hours(1);
+    for platform in PlatformName::ALL {
+        for lane in [Lane::Answer, Lane::Card, Lane::Broadcast] {
+            for by_ms in [-DAY_MS, -60_000, -2_000, 2_000, DAY_MS] {
+                let mut windows = Windows::default();
+                let mut now = at(10 * DAY_MS);
+                // Calls go on, one after another, each as soon as the windows allow; in the midst of it the clock is set.
+                for call in 0..200 {
+                    if call == 100 {
+                        now = at(now.as_millisecond() + by_ms);
+                    }
+                    let (costs, wanted) = (post(platform, call % 7), now);
+                    // Whoever waited asks again.
+                    loop {
+                        let free = windows.free_at(&costs, lane, now);
+                        let waits = free.duration_since(wanted);
+                        assert!(waits <= hour / 60, "{platform}, set by {by_ms} ms: {waits} at {call}");
+                        if free <= now {
+                            break;
+                        }
+                        now = free;
+                    }
+                    windows.begin(&costs, lane, now);
+                    windows.end(&costs, now);
+                }
+                // What is asked for by the platform is kept, as long as it was asked for at most.
+                let costs = post(platform, 1);
+                windows.block(&costs, true, now + hour);
+                let set_back = at(now.as_millisecond() - DAY_MS);
+                let waits = windows.free_at(&costs, lane, set_back).duration_since(set_back);
+                assert!(waits <= hour, "{platform}: {waits} to wait for an hour that was asked for");
+            }
+        }
+    }
+}

@@ -45,6 +45,7 @@ pub(super) fn failed(error: RestError, doing: Doing) -> DeliveryError {
     let detail = error.to_string();
     let reason = match error {
         RestError::RateLimited { retry_after, global } => return DeliveryError::RateLimited { retry_after, global },
+        RestError::Unauthorized => return DeliveryError::Temporary(detail),
         RestError::Temporary(why) => return DeliveryError::Temporary(why),
         RestError::Unknown(why) if doing == Doing::Posting => return DeliveryError::Unknown(why),
         RestError::Unknown(why) => return DeliveryError::Temporary(why),

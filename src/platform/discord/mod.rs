@@ -43,7 +43,7 @@ use url::Url;
 use self::directory::Directory;
 use self::rest::{Rest, RestError};
 use super::catch_up::Progress;
-use super::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Turn, Wanted};
+use super::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Turn, Unreached, Wanted};
 use crate::clock::Clock;
 use crate::domain::ids::{PersonRef, PlatformName};
 use crate::intake::Intake;
@@ -112,7 +112,7 @@ impl DiscordPlatform {
     /// Asks Discord who the bot is and where the gateway is, before anything else is sent anywhere.
     ///
     /// # Errors
-    /// If Discord cannot be reached, refuses the token, or names a gateway elsewhere than it should be.
+    /// If Discord cannot be reached ([`Unreached`]), refuses the token, or names a gateway elsewhere than it should be.
     pub async fn connect(settings: DiscordSettings, clock: Clock) -> anyhow::Result<Arc<Self>> {
         let DiscordSettings { token, api_url, timeout, guilds, listen_to_bots, silence } = settings;
         let rest = Rest::new(&token, api_url.as_ref(), timeout, clock.clone())?;
@@ -121,6 +121,9 @@ impl DiscordPlatform {
         let gateway =
             rest.call(LightMethod::Get, Route::GatewayBot, &[], None).await.map_err(|error| unreachable(&error))?;
         let gateway_url = gateway["url"].as_str().unwrap_or_default().to_owned();
+        if [&me["id"], &application["id"], &gateway["url"]].iter().any(|said| !said.is_string()) {
+            return Err(unreachable(&RestError::Unknown("Discord's answer names nobody".to_owned())));
+        }
         check_gateway(&gateway_url, api_url.as_ref())?;
         let flags = application["flags"].as_u64().unwrap_or_default();
         let lists_members = flags & check::MEMBERS_GRANTED != 0;
@@ -253,7 +256,12 @@ fn id<T: From<std::num::NonZeroU64>>(text: &str) -> Option<T> {
 }
 
 fn unreachable(error: &RestError) -> anyhow::Error {
-    anyhow::anyhow!("{error}. Check discord.token, and that this machine reaches Discord")
+    let what = format!("{error}. Check discord.token, and that this machine reaches Discord");
+    match error {
+        RestError::RateLimited { retry_after, .. } => Unreached { what, retry_after: Some(*retry_after) }.into(),
+        RestError::Temporary(_) | RestError::Unknown(_) => Unreached { what, retry_after: None }.into(),
+        RestError::Unauthorized | RestError::Refused { .. } => anyhow::anyhow!(what),
+    }
 }
 
 /// The library sends the token to whatever gateway it is given, so it is given none that is not Discord's, or, with

@@ -191,7 +191,8 @@ impl Shared {
                     made_room = true;
                 }
                 Err(error) if !error.is(code::THREAD_EXISTS) => return Err(error),
-                Ok(_) | Err(_) => {
+                started => {
+                    started.map_or(Ok(Value::Null), named)?;
                     self.directory.learn(thread, guild, Some(parent));
                     return Ok(true);
                 }
@@ -240,7 +241,7 @@ impl Shared {
             if let Some(message) = reply_to {
                 body["message_reference"] = json!({ "message_id": message, "fail_if_not_exists": false });
             }
-            let sent = self.create(channel, &body).await?;
+            let sent = named(self.create(channel, &body).await?)?;
             self.note_part(effect, sent);
         }
         Ok(self.forget_parts(effect))
@@ -372,7 +373,8 @@ impl Shared {
             RestError::Unknown(why) => RestError::Temporary(why),
             other => other,
         })?;
-        let direct = channel_id(opened["id"].as_str().unwrap_or_default())?;
+        let direct = opened["id"].as_str().and_then(id);
+        let direct = direct.ok_or_else(|| RestError::Temporary("the answer names no conversation".to_owned()))?;
         self.directory.learn_direct(user, direct);
         self.directory.learn(direct, None, None);
         Ok(direct)
@@ -395,10 +397,10 @@ impl Shared {
         let query = [("before", before.id.clone()), ("limit", PAGE.to_string())];
         let route = Route::ChannelMessages { channel_id: channel };
         let page = match self.rest.call(LightMethod::Get, route, &query, None).await {
-            Err(error) if error.is(code::UNKNOWN_CHANNEL) => Value::Null,
+            Err(error) if error.is(code::UNKNOWN_CHANNEL) => return Ok(Receipt::Read(Vec::new(), false)),
             other => other?,
         };
-        let Value::Array(mut page) = page else { return Ok(Receipt::Read(Vec::new(), false)) };
+        let Value::Array(mut page) = page else { return Err(no_list()) };
         let truncated = page.len() >= PAGE;
         if let Some(root) = place.root()
             && !truncated
@@ -451,7 +453,8 @@ impl Shared {
                 Err(error) if error.is(code::UNKNOWN_CHANNEL) => return Ok(None),
                 other => other?,
             };
-            let page = page.as_array().map_or(&[][..], Vec::as_slice);
+            // An answer without messages is none: it must not pass for a channel in which nothing was found.
+            let page = page.as_array().ok_or_else(no_list)?;
             for message in page.iter().rev().filter(|message| message["author"]["id"] == self.me.to_string()) {
                 let content = message["content"].as_str().unwrap_or_default().trim();
                 let is_marked = custom_ids(message).any(|id| render::is_marked(id, &delivery.effect));
@@ -550,6 +553,15 @@ fn reference(tenant: &Tenant, sent: &Value) -> Result<MessageRef, RestError> {
         (Some(channel), Some(id)) => Ok(MessageRef { tenant: tenant.clone(), channel, id }),
         _ => Err(RestError::Unknown("the answer names no message".to_owned())),
     }
+}
+
+/// An answer that names what was made; any other says nothing about whether it was.
+fn named(made: Value) -> Result<Value, RestError> {
+    if made["id"].is_string() { Ok(made) } else { Err(RestError::Unknown("the answer names nothing".to_owned())) }
+}
+
+fn no_list() -> RestError {
+    RestError::Unknown("the answer is no list of messages".to_owned())
 }
 
 fn address(message: &MessageRef) -> Result<(ChannelId, MessageId), RestError> {

@@ -29,6 +29,7 @@ use crate::clock::Clock;
 use crate::domain::ids::PlatformName;
 use crate::domain::limits::discord as limits;
 use crate::metrics;
+use crate::platform::ANSWER_BYTES;
 
 /// The real Discord, as the library's routes begin.
 const DISCORD: &str = "https://discord.com";
@@ -51,6 +52,9 @@ pub(super) enum RestError {
     /// The request was sent and the answer is not known.
     #[error("{0}")]
     Unknown(String),
+    /// The token is of no use; nothing was done. It works again once an operator has mended it.
+    #[error("401: Discord refuses the bot's token")]
+    Unauthorized,
     /// Discord said no.
     #[error("{status}: {message} ({code})")]
     Refused { status: u16, code: u64, message: String },
@@ -181,19 +185,28 @@ impl Rest {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(|error| unsent_or_unknown(&error))?;
+        let mut response = request.send().await.map_err(|error| unsent_or_unknown(&error))?;
         let status = response.status().as_u16();
         self.note_limits(bucket, response.headers());
         let headers = response.headers().clone();
-        let text = response.text().await.map_err(|_| RestError::Unknown("the answer was cut off".to_owned()))?;
+        let mut answer = Vec::new();
+        while let Some(part) =
+            response.chunk().await.map_err(|_| RestError::Unknown("the answer was cut off".to_owned()))?
+        {
+            if answer.len() + part.len() > ANSWER_BYTES {
+                return Err(RestError::Unknown("the answer is longer than any of Discord's".to_owned()));
+            }
+            answer.extend_from_slice(&part);
+        }
         if (200..300).contains(&status) {
             self.told_unauthorized.store(false, Ordering::Relaxed);
-            if text.is_empty() {
+            if answer.is_empty() {
                 return Ok(Value::Null);
             }
-            return serde_json::from_str(&text).map_err(|_| RestError::Unknown("the answer cannot be read".to_owned()));
+            return serde_json::from_slice(&answer)
+                .map_err(|_| RestError::Unknown("the answer cannot be read".to_owned()));
         }
-        Err(self.failed(status, bucket, &headers, &serde_json::from_str(&text).unwrap_or_default()))
+        Err(self.failed(status, bucket, &headers, &serde_json::from_slice(&answer).unwrap_or_default()))
     }
 
     /// Refuses a call that Discord would surely refuse, else counts it.
@@ -263,7 +276,11 @@ impl Rest {
             if !self.told_unauthorized.swap(true, Ordering::Relaxed) {
                 tracing::error!("Discord refuses the bot's token: make a new one and set discord.token");
             }
-            return RestError::Temporary("401: Discord refuses the bot's token".to_owned());
+            return RestError::Unauthorized;
+        }
+        if status < 400 {
+            // Discord never redirects: somebody between has answered.
+            return RestError::Unknown(format!("the answer is a {status}"));
         }
         if status >= 500 || status == 408 {
             return RestError::Temporary(format!("Discord answers {status}"));

@@ -17,10 +17,11 @@ use slack_morphism::{SlackApiToken, SlackClient, SlackClientApiCallContext, Slac
 use tokio::time::Instant;
 use url::Url;
 
+use super::bounded::Bounded;
 use crate::domain::effect::Undeliverable;
 use crate::domain::ids::PlatformName;
 use crate::metrics;
-use crate::platform::DeliveryError;
+use crate::platform::{ANSWER_BYTES, DeliveryError};
 
 /// Where Slack itself answers.
 const SLACK: &str = "https://slack.com/api";
@@ -28,7 +29,7 @@ const SLACK: &str = "https://slack.com/api";
 const UNSAID_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The connector below the SDK's client.
-pub(super) type Connector = SlackClientHyperConnector<hyper_rustls::HttpsConnector<HttpConnector>>;
+pub(super) type Connector = SlackClientHyperConnector<Bounded<hyper_rustls::HttpsConnector<HttpConnector>>>;
 
 /// The Web API at one base address, with the bot's token.
 pub(super) struct Api {
@@ -54,10 +55,10 @@ pub(super) enum CallError {
     /// The request did not leave.
     #[error("no connection")]
     NotSent,
-    /// The request left, and no answer came (in time), or one that makes no sense.
+    /// The request left, and no answer came (in time).
     #[error("no answer")]
     Lost,
-    /// The answer is no JSON.
+    /// The answer is none of Slack's: no JSON, or JSON that makes no sense.
     #[error("the answer cannot be read")]
     Unreadable,
 }
@@ -88,7 +89,7 @@ impl Api {
             .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
             .context("TLS cannot be set up")?;
         let https = if base.scheme() == "https" { https.https_only() } else { https.https_or_http() };
-        let connector = Connector::with_connector(https.enable_http1().build())
+        let connector = Connector::with_connector(Bounded::new(https.enable_http1().build(), ANSWER_BYTES))
             .with_slack_api_url(base.as_str().trim_end_matches('/'));
         let client = Arc::new(SlackClient::new(connector));
         Ok(Self { client, bot: token(bot_token), base, is_slack, timeout })
@@ -211,6 +212,18 @@ impl CallError {
         self.code().is_some_and(|code| CODES.contains(&code))
     }
 
+    /// How long to wait before asking again, if that may help; zero where Slack names no time.
+    pub(super) fn passes_after(&self) -> Option<Duration> {
+        const CODES: &[&str] =
+            &["fatal_error", "internal_error", "request_timeout", "service_unavailable", "ratelimited", "rate_limited"];
+        match self {
+            Self::RateLimited(retry_after) => Some(*retry_after),
+            Self::Refused(code) => CODES.contains(&code.as_str()).then_some(Duration::ZERO),
+            Self::Status(status) => (*status < 400 || *status >= 500 || *status == 408).then_some(Duration::ZERO),
+            Self::NotSent | Self::Lost | Self::Unreadable => Some(Duration::ZERO),
+        }
+    }
+
     /// What the dispatcher is to make of it.
     pub(super) fn into_delivery(self, repeat: Repeat) -> DeliveryError {
         let unsure = |detail: String| match repeat {
@@ -221,7 +234,8 @@ impl CallError {
         match self {
             Self::RateLimited(retry_after) => DeliveryError::RateLimited { retry_after, global: false },
             Self::NotSent | Self::Status(500..) => DeliveryError::Temporary(detail),
-            Self::Lost | Self::Unreadable => unsure(detail),
+            // Slack neither redirects nor succeeds in another way: somebody between has answered.
+            Self::Lost | Self::Unreadable | Self::Status(..400) => unsure(detail),
             Self::Status(_) => DeliveryError::Permanent { reason: Undeliverable::Invalid, detail },
             Self::Refused(code) => match code.as_str() {
                 // "It's possible some aspect of the operation succeeded before the error was raised."
@@ -330,7 +344,7 @@ fn plain(error: SlackClientError) -> CallError {
 
 /// An answer that does not say `"ok": true` is none.
 fn succeeded(answer: Value) -> Result<Value, CallError> {
-    if answer["ok"] == true { Ok(answer) } else { Err(CallError::Lost) }
+    if answer["ok"] == true { Ok(answer) } else { Err(CallError::Unreadable) }
 }
 
 #[cfg(test)]
@@ -375,6 +389,7 @@ mod tests {
         assert!(matches!(CallError::NotSent.into_delivery(Repeat::Doubles), DeliveryError::Temporary(_)));
         let archived = CallError::Refused("is_archived".to_owned()).into_delivery(Repeat::Doubles);
         assert!(matches!(archived, DeliveryError::Permanent { reason: Undeliverable::ChannelClosed, .. }));
+        assert!(matches!(CallError::Status(302).into_delivery(Repeat::Doubles), DeliveryError::Unknown(_)));
         let revoked = CallError::Refused("token_revoked".to_owned());
         assert!(revoked.is_about_the_token());
         assert!(matches!(revoked.into_delivery(Repeat::Doubles), DeliveryError::Temporary(_)));

@@ -112,7 +112,7 @@ impl Directory {
             return Ok(channel.clone());
         }
         let answer = self.api.post("conversations.open", &json!({"users": user}), deadline).await?;
-        let channel = answer["channel"]["id"].as_str().ok_or(CallError::Lost)?;
+        let channel = answer["channel"]["id"].as_str().ok_or(CallError::Unreadable)?;
         self.learn_direct(user, channel);
         Ok(channel.to_owned())
     }

@@ -7,6 +7,7 @@
 //! the target `slack_morphism` altogether.
 
 mod api;
+mod bounded;
 mod catch_up;
 mod check;
 mod directory;
@@ -44,7 +45,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::{PersonRef, PlatformName, Tenant};
 use crate::intake::Intake;
 use crate::platform::catch_up::Progress;
-use crate::platform::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Wanted};
+use crate::platform::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Unreached, Wanted};
 
 /// How to reach Slack.
 #[derive(Clone, Debug)]
@@ -89,8 +90,8 @@ impl SlackPlatform {
     /// Asks Slack who the bot is.
     ///
     /// # Errors
-    /// If the settings do not suffice, Slack cannot be reached or refuses the token, or the workspace is part of an
-    /// Enterprise Grid.
+    /// If the settings do not suffice, Slack cannot be reached ([`Unreached`]) or refuses the token, or the workspace is
+    /// part of an Enterprise Grid.
     pub async fn connect(settings: SlackSettings, clock: Clock) -> anyhow::Result<Arc<Self>> {
         match settings.mode {
             SlackMode::Socket => {
@@ -107,7 +108,14 @@ impl SlackPlatform {
             if error.is_about_the_token() {
                 anyhow::anyhow!("Slack does not accept the bot's token ({error}): set slack.bot_token to the app's Bot User OAuth Token (xoxb-…)")
             } else {
-                anyhow::anyhow!("Slack does not say who the bot is ({error}): see whether this machine reaches Slack")
+                let what =
+                    format!("Slack does not say who the bot is ({error}): see whether this machine reaches Slack");
+                match error.passes_after() {
+                    Some(wait) => {
+                        Unreached { what, retry_after: Some(wait).filter(|wait| !wait.is_zero()) }.into()
+                    }
+                    None => anyhow::anyhow!(what),
+                }
             }
         })?;
         let is_grid = answer["is_enterprise_install"] == true || inbound::text_of(&answer["enterprise_id"]).is_some();

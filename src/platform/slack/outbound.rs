@@ -114,7 +114,7 @@ impl Workspace {
             body["thread_ts"] = json!(root);
         }
         let answer = self.api.post("chat.postMessage", &body, deadline).await?;
-        let ts = answer["ts"].as_str().ok_or(CallError::Lost)?;
+        let ts = answer["ts"].as_str().ok_or(CallError::Unreadable)?;
         if let Some(root) = thread {
             self.directory.learn_thread(channel, root);
         }
@@ -273,7 +273,9 @@ impl Workspace {
                 params.push(("cursor", cursor));
             }
             let page = self.api.get(method, &params, self.api.deadline()).await?;
-            if let Some(found) = page["messages"].as_array().into_iter().flatten().find_map(&mut wanted) {
+            // An answer without messages is none: it must not pass for a history in which nothing was found.
+            let messages = page["messages"].as_array().ok_or(CallError::Unreadable)?;
+            if let Some(found) = messages.iter().find_map(&mut wanted) {
                 return Ok(Pages::Found(found));
             }
             cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
@@ -298,7 +300,7 @@ enum Pages<T> {
 /// The accounts in a user group.
 pub(super) async fn group_members(api: &Api, group: &str) -> Result<Vec<PersonRef>, CallError> {
     let answer = api.get("usergroups.users.list", &[("usergroup", group.to_owned())], api.deadline()).await?;
-    let users = answer["users"].as_array().ok_or(CallError::Lost)?;
+    let users = answer["users"].as_array().ok_or(CallError::Unreadable)?;
     Ok(users.iter().filter_map(Value::as_str).map(|user| PersonRef::new(PlatformName::Slack, user)).collect())
 }
 

@@ -39,9 +39,12 @@ pub enum OpenError {
     /// The address is none.
     #[error("database.url is no address of a PostgreSQL database (postgres://user@host:5432/name): {0}")]
     Address(String),
-    /// It cannot be reached, or does not let us in.
+    /// It cannot be reached just now.
     #[error("the database cannot be reached: {0}")]
     Away(String),
+    /// It is there, but does not let us in.
+    #[error("the database does not let us in: {0}")]
+    Refused(String),
     /// The server is too old.
     #[error("the server is PostgreSQL {}, but 14 or newer is needed", .0 / 10_000)]
     OldServer(i64),
@@ -108,8 +111,21 @@ pub fn pool(options: PgConnectOptions, connections: u32, is_read_only: bool) -> 
 /// A connection for looking and migrating: it waits for other processes as long as it takes.
 pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, OpenError> {
     match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
-        Ok(connected) => connected.map_err(|error| OpenError::Away(error.to_string())),
+        Ok(connected) => connected.map_err(refusal),
         Err(_) => Err(OpenError::Away("it does not answer".to_owned())),
+    }
+}
+
+/// Why there is no connection: whether waiting may help, or the settings must be mended.
+fn refusal(error: sqlx::Error) -> OpenError {
+    // The connection; resources; an operator's doing, such as a start that is under way; the system.
+    const PASSING: [&str; 4] = ["08", "53", "57", "58"];
+    let code = error.as_database_error().and_then(|refused| refused.code()).unwrap_or_default().into_owned();
+    match &error {
+        sqlx::Error::Database(_) if !PASSING.iter().any(|class| code.starts_with(class)) => {
+            OpenError::Refused(error.to_string())
+        }
+        _ => OpenError::Away(error.to_string()),
     }
 }
 

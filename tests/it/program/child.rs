@@ -54,8 +54,22 @@ pub async fn get(url: &str) -> u16 {
 impl Child {
     /// Resident memory in KiB, where the system tells (Linux).
     pub fn memory_kib(&self) -> Option<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most resident memory that it ever had, in KiB, where the system tells (Linux).
+    pub fn peak_kib(&self) -> Option<u64> {
+        self.status("VmHWM:")
+    }
+
+    /// The system's number for it.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    fn status(&self, name: &str) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        let line = status.lines().find(|line| line.starts_with(name))?;
         line.split_whitespace().nth(1)?.parse().ok()
     }
 
@@ -180,7 +194,7 @@ impl Page {
 }
 
 fn address_in(log: &str) -> Option<String> {
-    let line = log.lines().find(|line| line.contains("\"started\"") && line.ends_with('}'))?;
+    let line = log.lines().find(|line| line.contains("\"listening\"") && line.ends_with('}'))?;
     let entry: serde_json::Value = serde_json::from_str(line).expect("the log is JSON");
     entry["address"].as_str().map(str::to_owned)
 }

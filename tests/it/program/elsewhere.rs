@@ -33,15 +33,18 @@ async fn everyday_calls_stay_here() {
 }
 
 #[tokio::test]
-async fn without_an_address_of_the_gateway_it_ends() {
+async fn without_an_address_of_the_gateway_it_asks_again_at_the_same_place() {
     let site = Site::open(Platforms { slack: false, ..Platforms::BOTH }, "").await;
     for method in ["GET /gateway", "GET /gateway/bot"] {
         site.stage.worlds()[1].inject(Fault::Fail { method: method.to_owned(), status: 500, times: 1000 });
     }
     let trap = Trap::set().await;
-    let ended = trap.spawn(site.folder.path(), "serve").ended().await;
-    assert_eq!(ended.code, Some(1));
-    assert!(ended.err.contains("Discord answers 500"), "{}", ended.err);
+    let child = trap.spawn(site.folder.path(), "serve");
+    child.says("Discord answers 500").await;
+    let address = child.address().await;
+    assert_eq!(child::get(&format!("http://{address}/healthz")).await, 200);
+    assert_eq!(child::get(&format!("http://{address}/readyz")).await, 503);
+    assert_eq!(child.terminate().await.code, Some(0));
     trap.is_empty(site.folder.path());
 }
 

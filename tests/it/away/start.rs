@@ -1,0 +1,100 @@
+//! What cannot be reached at the start is waited for, in public; what an operator must mend ends the program.
+
+use std::time::Duration;
+
+use deskbell::sandbox::Fault;
+use deskbell::sandbox::stage::Platforms;
+use sqlx::Connection as _;
+
+use super::gate::Gate;
+use super::{answers, on};
+use crate::harness::patiently;
+use crate::program::Site;
+use crate::program::child::{self, Child};
+
+const WAITS: &str = "cannot start yet";
+const SLACK: Platforms = Platforms { discord: false, ..Platforms::BOTH };
+const DISCORD: Platforms = Platforms { slack: false, ..Platforms::BOTH };
+
+#[tokio::test]
+async fn a_platform_that_is_down_is_waited_for() {
+    for (platforms, method) in [
+        (SLACK, "auth.test"),
+        (DISCORD, "GET /users/@me"),
+        (DISCORD, "GET /applications/@me"),
+        (DISCORD, "GET /gateway/bot"),
+    ] {
+        let site = Site::open(platforms, "").await;
+        let world = &site.stage.worlds()[usize::from(!platforms.slack)];
+        let method = method.to_owned();
+        world.inject(Fault::LoseAnswer { method: method.clone(), times: 1 });
+        world.inject(Fault::Fail { method, status: 503, times: 1_000 });
+        let child = site.serve();
+        waits(&child).await;
+        child.says("503").await;
+        world.inject(Fault::Calm);
+        child.ready().await;
+        assert_eq!(child.terminate().await.code, Some(0));
+        site.stage.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_platform_that_asks_to_wait_is_obeyed_and_a_stop_is_heard_meanwhile() {
+    for (platforms, method) in [(SLACK, "auth.test"), (DISCORD, "GET /users/@me")] {
+        let site = Site::open(platforms, "").await;
+        let world = &site.stage.worlds()[usize::from(!platforms.slack)];
+        let retry_after = Duration::from_secs(1_000);
+        world.inject(Fault::RateLimit { method: method.to_owned(), retry_after, times: 1 });
+        let child = site.serve();
+        waits(&child).await;
+        child.says("\"again_in_s\":1000.0").await;
+        let asked = site.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
+        assert_eq!(asked, 1, "it is asked once");
+        let ended = child.terminate().await;
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        site.stage.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_postgres_that_is_away_is_waited_for_and_one_that_refuses_is_not() {
+    let Some(url) = crate::postgres::database().await else { return };
+    let gate = Gate::before(&url).await;
+    let site = Site::open(Platforms::BOTH, "").await;
+    on(&site, &gate.url_of("nobody_made_this"));
+    let ended = site.run("serve").await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("does not let us in"), "{}", ended.err);
+
+    site.settle(&site.stage.settings(&site.path("desk.db"), "", Platforms::BOTH));
+    on(&site, gate.url());
+    let mut conn = sqlx::PgConnection::connect(&url).await.expect("a connection");
+    sqlx::raw_sql("CREATE TABLE recipes (name TEXT)").execute(&mut conn).await.expect("another program's table");
+    let ended = site.run("serve").await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("tables of another program"), "{}", ended.err);
+    sqlx::raw_sql("DROP TABLE recipes").execute(&mut conn).await.expect("it is gone");
+
+    gate.shut();
+    let child = site.serve();
+    waits(&child).await;
+    gate.open();
+    child.ready().await;
+    assert_eq!(child.terminate().await.code, Some(0));
+    let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                 VALUES (9000, 'later', true, '\\x00', 0)";
+    sqlx::raw_sql(later).execute(&mut conn).await.expect("a later step");
+    let ended = site.run("serve").await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("a newer version of this program"), "{}", ended.err);
+    site.stage.close().await;
+}
+
+/// Waits until it says that it cannot start yet: it lives, and is not ready.
+async fn waits(child: &Child) {
+    child.says(WAITS).await;
+    let address = child.address().await;
+    assert_eq!(child::get(&format!("http://{address}/healthz")).await, 200);
+    patiently("it is not ready", answers(&format!("http://{address}/readyz"), 503)).await;
+}
