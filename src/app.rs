@@ -121,6 +121,7 @@ impl App {
         let timing = outbox::Timing {
             lease: config.timing.lease,
             call_timeout: config.timing.call_timeout,
+            take_over_pause: config.timing.take_over_pause,
             retry_limit: config.timing.retry_limit,
         };
         let stop = CancellationToken::new();
@@ -325,7 +326,7 @@ pub async fn door(config: &Config, store: Arc<dyn Store>, clock: Clock) -> anyho
 /// If it is away, another process's or another program's.
 pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match config.database.url.sqlite_path() {
-        Some(path) => SqliteStore::open(path, clock).await?,
+        Some(path) => SqliteStore::open_with_pause(path, clock, config.timing.take_over_pause).await?,
         None => PostgresStore::open(&postgres_settings(config)).await?,
     })
 }
@@ -731,6 +732,7 @@ async fn sample(
         metrics::ready(readiness.all());
         for platform in &platforms {
             metrics::connected(platform.name(), platform.is_connected());
+            metrics::behind(platform.name(), platform.is_behind());
         }
         // While the database is away, its last numbers stand; that it is away shows in the readiness.
         if let Ok(counts) = store.counts().await {

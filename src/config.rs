@@ -250,6 +250,9 @@ pub struct TimingConfig {
     pub call_timeout: Duration,
     /// `lease`: how long a process may be silent before another one takes over what it was doing.
     pub lease: Duration,
+    /// `take_over_pause`: how long after the end of a lease, and of the last call that may have been made under it,
+    /// another one takes over.
+    pub take_over_pause: Duration,
     /// `retry_limit`: how long a temporary failure holds what comes after it.
     pub retry_limit: Duration,
     /// `silence`: how long a connection may bring nothing until it is taken to be dead.
@@ -447,6 +450,7 @@ impl Default for TimingConfig {
         Self {
             call_timeout: Duration::from_secs(10),
             lease: Duration::from_secs(15),
+            take_over_pause: Duration::from_secs(5),
             retry_limit: Duration::from_secs(15 * 60),
             silence: Duration::from_secs(10 * 60),
         }

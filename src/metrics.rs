@@ -57,7 +57,7 @@ impl Kind {
 }
 
 /// Every metric, in the order in which they are documented.
-pub static ALL: [Metric; 18] = [
+pub static ALL: [Metric; 19] = [
     EVENTS,
     INTAKE_LAG,
     DEAD_EVENTS,
@@ -73,6 +73,7 @@ pub static ALL: [Metric; 18] = [
     OUTBOX_AGE,
     TICKETS_OPEN,
     CONNECTED,
+    BEHIND,
     RECONNECTS,
     READY,
     POOL,
@@ -182,6 +183,13 @@ const CONNECTED: Metric = Metric {
     labels: &["platform"],
     unit: "0 or 1",
     help: "Whether events of the platform are being received.",
+};
+const BEHIND: Metric = Metric {
+    name: "deskbell_behind",
+    kind: Kind::Gauge,
+    labels: &["platform"],
+    unit: "0 or 1",
+    help: "Whether something may have been missed that is being read from the platform.",
 };
 const RECONNECTS: Metric = Metric {
     name: "deskbell_reconnects_total",
@@ -311,6 +319,11 @@ pub fn connected(platform: PlatformName, is_connected: bool) {
     metrics::gauge!(CONNECTED.name, "platform" => platform.as_str()).set(f64::from(u8::from(is_connected)));
 }
 
+/// Whether something may have been missed that was not caught up with yet.
+pub fn behind(platform: PlatformName, is_behind: bool) {
+    metrics::gauge!(BEHIND.name, "platform" => platform.as_str()).set(f64::from(u8::from(is_behind)));
+}
+
 /// Whether everything is as it should be.
 pub fn ready(is_ready: bool) {
     metrics::gauge!(READY.name).set(f64::from(u8::from(is_ready)));
@@ -392,6 +405,7 @@ mod tests {
             outbox_age(Some(Timestamp::UNIX_EPOCH), Timestamp::constant(90, 0));
             tickets_open(4);
             connected(slack, true);
+            behind(slack, true);
             reconnect(slack);
             ready(false);
             pool("readers", 4, 3);

@@ -14,6 +14,8 @@ UPDATE effects SET lease_until_ms = 0 WHERE state = 'leased';
 
 CREATE INDEX effects_next ON effects (platform, due_at_ms) WHERE state = 'pending';
 CREATE INDEX effects_lease_ends ON effects (platform, lease_until_ms) WHERE state = 'leased';
+-- What may stand on the platform without our knowing.
+CREATE INDEX effects_unsure ON effects (platform) WHERE state = 'pending' AND unsure = 1;
 CREATE INDEX effects_tried ON effects (platform, tried_at_ms) WHERE tried_at_ms IS NOT NULL;
 
 -- How far a conversation has been read: everything up to there is handled. An empty one stands for the whole tenant.

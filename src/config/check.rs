@@ -206,6 +206,11 @@ impl Check {
         TimingConfig {
             call_timeout,
             lease,
+            take_over_pause: self.positive(
+                "timing.take_over_pause",
+                raw.take_over_pause.as_deref(),
+                default.take_over_pause,
+            ),
             retry_limit: self.duration("timing.retry_limit", raw.retry_limit.as_deref(), default.retry_limit),
             silence: self.positive("timing.silence", raw.silence.as_deref(), default.silence),
         }

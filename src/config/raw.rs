@@ -134,7 +134,7 @@ sections! {
     Http { listen: String }
     Desk { key_prefix: String, agents: Words, admins: Words, auto_close_days: u32, roster_refresh: String }
     Intake { burst_window: String, greeting_filter: bool, direct_window: String }
-    Timing { call_timeout: String, lease: String, retry_limit: String, silence: String }
+    Timing { call_timeout: String, lease: String, take_over_pause: String, retry_limit: String, silence: String }
     Log { format: String, level: String }
     Privacy { keep_keys_days: u32, keep_tickets_days: u32 }
     LinkedPeople { name: String, accounts: Words }

@@ -91,7 +91,7 @@ impl Facts {
     /// Loads what `event` needs.
     ///
     /// # Errors
-    /// If the database is away.
+    /// If the database is away, or it is too early to decide.
     pub async fn load(
         tx: &mut dyn Tx,
         event: &Event,
@@ -197,6 +197,9 @@ impl Facts {
         if self.home.is_none() {
             self.load_opening(tx, said).await?;
         }
+        if self.home.is_none() && self.opening.is_none() {
+            self.wait_for_card(tx, said).await?;
+        }
         if self.home.is_none() && self.opening.is_none() && !said.addresses_desk() {
             return Ok(());
         }
@@ -233,6 +236,16 @@ impl Facts {
             if self.home.is_none() {
                 self.home = tx.ticket_of_message(answered).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Words under something unknown in the desk's channel may be a note under a card that is posted and not known yet:
+    /// then nothing can be decided about them for now.
+    async fn wait_for_card(&self, tx: &mut dyn Tx, said: &Said) -> Result<(), StoreError> {
+        let is_reply = said.place.root().is_some() || said.reply_to.is_some();
+        if is_reply && self.rules.is_triage(&said.place) && tx.is_card_under_way(&said.place).await? {
+            return Err(StoreError::Early);
         }
         Ok(())
     }

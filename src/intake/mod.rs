@@ -86,7 +86,7 @@ impl Intake {
         match self.attempt(&event).await {
             Ok(outcome) => Ok(outcome),
             Err(StoreError::Away(why)) => {
-                tracing::warn!(why, "the database is away; the event is not acknowledged");
+                tracing::warn!(why, "the event cannot be handled now, and is not acknowledged");
                 Err(StoreError::Away(why))
             }
             Err(fault) => self.bury(&event, &fault).await,
@@ -115,7 +115,7 @@ impl Intake {
                     }
                     return Ok(outcome);
                 }
-                Err(StoreError::Conflict) if tries < TRIES => {
+                Err(StoreError::Conflict | StoreError::Early) if tries < TRIES => {
                     let pause = PAUSE.mul_f64(rand::random::<f64>() * f64::from(tries));
                     tokio::time::sleep(pause).await;
                 }
@@ -123,6 +123,8 @@ impl Intake {
                 Err(StoreError::Conflict) => {
                     return Err(StoreError::Away("too many decide about the same ticket at once".to_owned()));
                 }
+                // The platform gives it again.
+                Err(early @ StoreError::Early) => return Err(StoreError::Away(early.to_string())),
                 Err(error) => return Err(error),
             }
         }

@@ -25,7 +25,7 @@ use crate::domain::effect::Lane;
 use crate::domain::limits::discord;
 use crate::intake::Intake;
 use crate::platform::{Act, Platform};
-use crate::store::{Claim, Queued, Store, StoreError, TAKE_OVER_PAUSE, WorkerId};
+use crate::store::{Claim, Queued, Store, StoreError, WorkerId};
 use limits::{Cost, Windows};
 
 /// How many effects are looked at together.
@@ -49,6 +49,9 @@ pub struct Timing {
     pub lease: Duration,
     /// How long one delivery may take, in real time.
     pub call_timeout: Duration,
+    /// How long after that and the end of the lease somebody else takes over, in real time: clocks of machines, and
+    /// networks, are not exact.
+    pub take_over_pause: Duration,
     /// How long something temporary is tried, in the clock's time.
     pub retry_limit: Duration,
 }
@@ -173,7 +176,10 @@ impl Dispatcher {
     /// What processes that are dead or frozen have leased waits again, once none of their calls can be under way.
     async fn take_over(&self) -> Result<(), StoreError> {
         let platform = self.platform.name();
-        let effects = self.store.take_over(&self.worker, platform, self.timing.call_timeout + TAKE_OVER_PAUSE).await?;
+        let effects = self
+            .store
+            .take_over(&self.worker, platform, self.timing.call_timeout + self.timing.take_over_pause)
+            .await?;
         if effects > 0 {
             tracing::info!(%platform, effects, "taken over; they are looked for before they are repeated");
         }

@@ -304,6 +304,8 @@ pub trait Tx: Send {
     async fn open_of(&mut self, by: &[PersonRef], limit: u32) -> Result<Vec<Ticket>, StoreError>;
     /// The kept mention that is this message.
     async fn opening(&mut self, message: &MessageRef) -> Result<Option<Opening>, StoreError>;
+    /// Whether a card that no message is known of is being posted into this channel, or may stand there already.
+    async fn is_card_under_way(&mut self, channel: &Place) -> Result<bool, StoreError>;
     /// What was recorded of this message.
     async fn record(&mut self, message: &MessageRef) -> Result<Option<Record>, StoreError>;
     /// The last `limit` things said on a ticket, oldest first.
@@ -519,6 +521,9 @@ pub enum StoreError {
     /// Somebody else changed the same ticket meanwhile: decide again.
     #[error("the ticket was changed meanwhile")]
     Conflict,
+    /// What it may belong to is being posted just now: decide again, when that is known.
+    #[error("a card is being posted that it may belong to")]
+    Early,
     /// What stands in it cannot be read: a fault of ours, or another version's.
     #[error("the database holds something unexpected: {0}")]
     Corrupt(String),

@@ -249,6 +249,14 @@ texts! {
     TAKE_OVER =
         "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, unsure = 1 \
          WHERE platform = $1 AND state = 'leased' AND lease_until_ms <= $2 AND leased_by IS DISTINCT FROM $3";
+    /// A card is being posted into a channel, or may stand there, and no message is known of it.
+    CARD_UNDER_WAY =
+        "SELECT e.id FROM effects AS e WHERE e.id IN (\
+         SELECT id FROM effects WHERE platform = $1 AND state = 'leased' \
+         UNION ALL SELECT id FROM effects WHERE platform = $1 AND state = 'pending' AND unsure = 1) \
+         AND e.kind = 'show_card' AND e.order_key = 'card:' || e.ticket_id || $2 \
+         AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.ticket_id = e.ticket_id AND s.card = 1 \
+         AND s.platform = $1 AND s.place_channel = $3) LIMIT 1";
     /// What was tried since, and against which limits it counted.
     SPENT = "SELECT costs_json, tried_at_ms FROM effects WHERE platform = $1 AND tried_at_ms > $2";
     /// What failed for good.

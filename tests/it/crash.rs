@@ -3,25 +3,31 @@
 //!
 //! By hand, with a count and a seed:
 //! `DESKBELL_CRASH_KILLS=1000 DESKBELL_CRASH_SEED=7 DESKBELL_CRASH_DATABASE=sqlite cargo test --test it crash -- --nocapture`
-//! (`DESKBELL_CRASH_DATABASE=postgres` likewise; `DESKBELL_CRASH_PLATFORMS=slack` or `discord` leaves the other one out).
+//! (`DESKBELL_CRASH_DATABASE=postgres` likewise, without it both; `DESKBELL_CRASH_PLATFORMS=slack` or `discord` leaves
+//! the other one out).
 
 mod checker;
-#[expect(dead_code, reason = "several replicas need a database that they can share")]
 mod freeze;
 mod run;
 mod tag;
 mod traffic;
 
+use std::time::Duration;
+
 use deskbell::sandbox::Fault;
 use deskbell::sandbox::stage::Platforms;
 use tempfile::TempDir;
 
+use self::freeze::{Thawed, freeze_at};
 use self::run::{Outcome, Plan, run};
+use crate::postgres;
 
 /// Kills of the short form.
 const KILLS: u32 = 25;
 const SLACK: Platforms = Platforms { discord: false, ..Platforms::BOTH };
 const DISCORD: Platforms = Platforms { slack: false, ..Platforms::BOTH };
+/// How long after the thaw of a frozen process a second copy may stand.
+const MENDED_WITHIN: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_lose_and_double_nothing_on_sqlite() {
@@ -29,6 +35,15 @@ async fn kills_lose_and_double_nothing_on_sqlite() {
         let folder = TempDir::new().expect("a folder");
         let url = sqlite(&folder);
         kills_lose_and_double_nothing(folder, url).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_lose_and_double_nothing_on_postgres() {
+    if wants("postgres")
+        && let Some(url) = postgres::database().await
+    {
+        kills_lose_and_double_nothing(TempDir::new().expect("a folder"), url).await;
     }
 }
 
@@ -60,6 +75,40 @@ async fn without_reconciliation_the_checker_reports_doubles() {
     let outcome = without("reconcile", Fault::LoseAnswer { method: "chat.postMessage".to_owned(), times: 2 }).await;
     println!("without reconciliation:\n{}", outcome.report);
     assert!(!outcome.report.doubled.is_empty(), "the checker is blind to doubles");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frozen_before_it_writes_a_replica_leaves_one_copy() {
+    frozen_at("before_write").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frozen_in_flight_a_replica_leaves_one_copy() {
+    frozen_at("in_flight").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frozen_before_it_settles_a_replica_leaves_one_copy() {
+    frozen_at("before_settle").await;
+}
+
+/// A replica is frozen there, and thawed when the others have taken over: in the end everything stands once.
+async fn frozen_at(point: &str) {
+    let Some(url) = postgres::database().await else { return };
+    let Thawed { report, brief_copies, mended_in } = freeze_at(point, platforms(), &url, "").await;
+    let mended_s = mended_in.as_secs_f64();
+    println!("frozen {point}: {brief_copies} brief second copies, mended {mended_s:.1} s after the thaw");
+    assert_eq!(report.requests, report.tickets, "frozen {point}:\n{report}");
+    assert!(report.is_clean(), "frozen {point}:\n{report}");
+    assert!(mended_in < MENDED_WITHIN, "frozen {point}: mended {mended_s:.1} s after the thaw");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_fencing_the_checker_reports_doubles() {
+    let Some(url) = postgres::database().await else { return };
+    let report = freeze_at("before_write", SLACK, &url, "fencing").await.report;
+    println!("without fencing:\n{report}");
+    assert!(!report.doubled.is_empty(), "the checker is blind to doubles");
 }
 
 /// A short run on SQLite with a safeguard switched off.

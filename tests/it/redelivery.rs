@@ -360,3 +360,38 @@ async fn what_cannot_be_handled_by_a_fault_of_ours_is_kept_whole_and_said() {
     desk.stop().await;
     desk.stage.close().await;
 }
+
+#[tokio::test]
+async fn a_note_under_a_card_that_is_posted_and_not_known_yet_is_kept() {
+    for (platforms, method) in POSTING {
+        let desk = Desk::on(platforms, "").await;
+        let world = desk.worlds()[0].clone();
+        let triage = || see(&world, "mia").channels.into_iter().find(|channel| channel.name == "desk-triage");
+        let card = || triage()?.messages.into_iter().find(|message| message.bot);
+        // The card stands, and its answer is lost, like that of the confirmation.
+        world.inject(Fault::LoseAnswer { method: method.to_owned(), times: 2 });
+        world.say("jeff", &Spot::channel("sales"), "@desk the printer is jammed", None).await.expect("said");
+        desk.until("the card stands", async || card().is_some()).await;
+        let thread = Spot::thread("desk-triage", &card().expect("it stands").id);
+        world.say("mia", &thread, "he means the blue one", None).await.expect("said");
+        let is_recorded = async || {
+            let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
+            let records = desk.store().records(ticket.id).await.expect("records");
+            records.iter().any(|record| record.text == "he means the blue one")
+        };
+        patiently("the note is on record", async {
+            let mut grown = desk.stage.journal.grown();
+            while !is_recorded().await {
+                // The clock goes on, as fast as nothing happens.
+                grown.mark_unchanged();
+                if tokio::time::timeout(Duration::from_millis(10), grown.changed()).await.is_err() {
+                    desk.stage.clock.advance(Duration::from_millis(200));
+                }
+            }
+        })
+        .await;
+        desk.pass_slowly().await;
+        assert_eq!(desk.tickets().await, 1, "{method}");
+        desk.end().await;
+    }
+}

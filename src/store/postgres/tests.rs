@@ -14,6 +14,7 @@ const WHOLE_TABLE: &[&str] = &["COUNTS", "TOTAL", "SKIP_TICKETS"];
 /// Statements that may run along a whole index, and along which.
 const ALONG_AN_INDEX: &[(&str, &str)] = &[
     ("TAKE_OVER", "effects_leased"),
+    ("CARD_UNDER_WAY", "effects_leased"),
     ("DEAD_EVENTS", "dead_events_by_age"),
     ("LIVE_THREADS", "tickets_not_closed"),
     ("LIVE_DIRECT", "tickets_not_closed"),

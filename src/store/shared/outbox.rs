@@ -10,7 +10,7 @@ use super::dialect::{Conn, ENQUEUE, ENQUEUE_CARD, LEASE, Row, real_ms};
 use super::record::{all, count, one, run, run_all, stand, unstand};
 use super::rows::{self, json, ms};
 use crate::domain::effect::{Effect, EffectKind, Lane};
-use crate::domain::ids::{EffectId, MessageRef, PlatformName, TicketId};
+use crate::domain::ids::{EffectId, MessageRef, Place, PlatformName, TicketId};
 use crate::store::statement::{Statement, statement};
 use crate::store::{Claim, FailedEffect, Queued, Settled, Settlement, StoreError, WorkerId, sql};
 
@@ -150,6 +150,16 @@ fn closing(ending: &Ending<'_>) -> Result<Statement, StoreError> {
             .bind(error)
             .bind(&by.0)),
     }
+}
+
+/// Whether a card that no message is known of is being posted into this channel, or may stand there already.
+pub async fn is_card_under_way(conn: &mut Conn, channel: &Place) -> Result<bool, StoreError> {
+    let (platform, name) = (channel.platform(), channel.channel());
+    let query = statement(sql::CARD_UNDER_WAY)
+        .bind(platform.as_str())
+        .bind(format!(":{platform}:{name}"))
+        .bind(name.to_owned());
+    Ok(one(conn, query).await?.is_some())
 }
 
 /// What was leased and not settled for so long that whoever leased it is dead waits again, and is looked for before it is

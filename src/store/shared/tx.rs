@@ -158,6 +158,10 @@ impl Tx for StoreTx<'_> {
         asks!(self, record::opening(message))
     }
 
+    async fn is_card_under_way(&mut self, channel: &Place) -> Result<bool, StoreError> {
+        asks!(self, outbox::is_card_under_way(channel))
+    }
+
     async fn record(&mut self, message: &MessageRef) -> Result<Option<Record>, StoreError> {
         asks!(self, record::record(message))
     }

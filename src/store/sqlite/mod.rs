@@ -75,7 +75,16 @@ impl SqliteStore {
     /// # Errors
     /// If the file is another process's or cannot be used; then nothing in it was changed.
     pub async fn open(path: &Path, clock: Clock) -> Result<Arc<Self>, OpenError> {
-        Self::open_as(path, clock, open::writing(path)).await
+        Self::open_with_pause(path, clock, TAKE_OVER_PAUSE).await
+    }
+
+    /// The same with another pause (real time) between the end of a lease, as [`Store::take_over`] will count it, and the
+    /// taking over.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub async fn open_with_pause(path: &Path, clock: Clock, pause: Duration) -> Result<Arc<Self>, OpenError> {
+        Self::open_as(path, clock, open::writing(path), pause).await
     }
 
     /// Opens the file to read it only, beside its owner. Whatever writes fails with [`StoreError::Away`].
@@ -105,7 +114,12 @@ impl SqliteStore {
         Self::start(path, clock, conn, options, None).await
     }
 
-    async fn open_as(path: &Path, clock: Clock, options: SqliteConnectOptions) -> Result<Arc<Self>, OpenError> {
+    async fn open_as(
+        path: &Path,
+        clock: Clock,
+        options: SqliteConnectOptions,
+        pause: Duration,
+    ) -> Result<Arc<Self>, OpenError> {
         if path.is_dir() {
             return Err(OpenError::Io { path: path.to_owned(), what: "it is a folder".to_owned() });
         }
@@ -117,7 +131,7 @@ impl SqliteStore {
         let mut conn = options.connect().await.map_err(fault).map_err(failed)?;
         open::migrate(path, &mut conn).await?;
         // The former owner is certainly dead, so that only its last calls have to end.
-        let ended_ms = dialect::now_ms() - i64::try_from(TAKE_OVER_PAUSE.as_millis()).unwrap_or_default();
+        let ended_ms = dialect::now_ms() - i64::try_from(pause.as_millis()).unwrap_or_default();
         let recover = statement(dialect::RECOVER).bind(ended_ms);
         let unsure = record::run(&mut conn, recover).await.map_err(failed)?;
         if unsure > 0 {

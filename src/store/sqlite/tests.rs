@@ -83,7 +83,7 @@ async fn a_busy_database_is_away_and_comes_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("desk.db");
     let options = open::writing(&path).create_if_missing(true).busy_timeout(Duration::from_millis(20));
-    let store = SqliteStore::open_as(&path, Clock::system(), options).await.expect("it opens");
+    let store = SqliteStore::open_as(&path, Clock::system(), options, TAKE_OVER_PAUSE).await.expect("it opens");
     let mut other = open::writing(&path).connect().await.expect("a connection");
     sqlx::query(dialect::BEGIN).execute(&mut other).await.expect("it is free");
     assert!(matches!(store.ping().await, Err(StoreError::Away(_))));
@@ -101,7 +101,7 @@ async fn a_full_disk_fails_what_does_not_fit_and_nothing_else() {
     let path = folder.path().join("desk.db");
     SqliteStore::open(&path, Clock::system()).await.expect("it opens").close().await;
     let options = open::writing(&path).pragma("max_page_count", "80");
-    let store = SqliteStore::open_as(&path, Clock::system(), options).await.expect("it opens");
+    let store = SqliteStore::open_as(&path, Clock::system(), options, TAKE_OVER_PAUSE).await.expect("it opens");
     // A work that tries on after the disk has failed it must not keep the half of what it wrote.
     let stubborn: Work = Arc::new(|tx| {
         Box::pin(async move {

@@ -22,6 +22,8 @@ use crate::program::child::Child;
 
 /// Every mention is a request of its own, so that marks and tickets are one to one.
 const SETTINGS: &str = "[intake]\nburst_window = \"0s\"\n";
+/// Patience for processes that live a few seconds, on one machine.
+const TIMING: &str = "[timing]\ncall_timeout = \"1s\"\nlease = \"1500ms\"\ntake_over_pause = \"500ms\"\n";
 /// How long nothing must happen on the platforms before all is said and done.
 const SILENCE: Duration = Duration::from_secs(3);
 /// How long the work that was left over may take.
@@ -142,13 +144,13 @@ pub fn start(folder: &Path, line: &str, environment: &[(&str, &str)]) -> Child {
 /// Writes the settings file, and returns its text.
 pub fn settings(stage: &Stage, folder: &Path, url: &str, platforms: Platforms) -> String {
     let file = folder.join("desk.db");
-    let more = format!("{SETTINGS}[timing]\ncall_timeout = \"1s\"\nlease = \"2s\"\n");
+    let more = format!("{SETTINGS}{TIMING}");
     let text = stage.settings(&file, &more, platforms).replace(&format!("sqlite://{}", file.display()), url);
     std::fs::write(folder.join("deskbell.toml"), &text).expect("the settings are written");
     text
 }
 
-/// Waits until nothing is on its way in or out, and the platforms have been silent for a while.
+/// Waits until nothing is on its way in or out, all that was said meanwhile has been read, and the platforms have been silent for a while.
 pub async fn calm(child: &Child, config: &Config, worlds: &[Arc<dyn World>], journal: &Journal) -> Counts {
     let store = app::open_to_read(config).await.expect("the record can be read");
     let deadline = Instant::now() + AFTERMATH;
@@ -157,7 +159,7 @@ pub async fn calm(child: &Child, config: &Config, worlds: &[Arc<dyn World>], jou
         grown.mark_unchanged();
         let counts = counts(store.as_ref()).await;
         let undelivered: usize = worlds.iter().map(|world| world.undelivered()).sum();
-        let is_quiet = counts.waiting == 0 && undelivered == 0;
+        let is_quiet = counts.waiting == 0 && undelivered == 0 && !is_behind(child).await;
         let waited = tokio::time::timeout(SILENCE, grown.changed()).await;
         if is_quiet && waited.is_err() {
             store.close().await;
@@ -166,6 +168,15 @@ pub async fn calm(child: &Child, config: &Config, worlds: &[Arc<dyn World>], jou
         let state = format!("{counts:?}, {undelivered} events undelivered");
         assert!(Instant::now() < deadline, "it does not come to rest: {state}\n{}", tail(&child.log()));
     }
+}
+
+/// Whether the program has still to read what was said while it was away.
+async fn is_behind(child: &Child) -> bool {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let answer = client.get(format!("http://{}/metrics", child.address().await)).send().await.expect("an answer");
+    let text = answer.text().await.expect("metrics");
+    let mut known = text.lines().filter(|line| line.starts_with("deskbell_behind{")).peekable();
+    known.peek().is_none() || known.any(|line| !line.ends_with(" 0"))
 }
 
 async fn counts(store: &dyn Store) -> Counts {

@@ -12,6 +12,8 @@ pub struct Ticket {
     /// Channel and root of the place where the requester is answered.
     pub origin: (String, Option<String>),
     pub title: String,
+    /// The message that opened it.
+    pub opener: Option<At>,
     pub messages: Vec<Recorded>,
     /// What was done, oldest first.
     pub acts: Vec<String>,
@@ -41,6 +43,7 @@ pub fn read(lines: &str) -> (Vec<Ticket>, Vec<String>) {
 fn ticket(value: &Value) -> Ticket {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let head = &value["ticket"];
+    let opener = &head["origin_message"];
     let list = |name: &str| value[name].as_array().cloned().unwrap_or_default();
     let message = |message: &Value| Recorded {
         at: message["id"]
@@ -56,6 +59,9 @@ fn ticket(value: &Value) -> Ticket {
         platform: text(&head["platform"]),
         origin: (text(&head["origin"]["channel"]), head["origin"]["root"].as_str().map(str::to_owned)),
         title: text(&head["title"]),
+        opener: opener["id"]
+            .is_string()
+            .then(|| (text(&head["platform"]), text(&opener["channel"]), text(&opener["id"]))),
         messages: list("messages").iter().map(message).collect(),
         acts: list("audit").iter().map(|entry| text(&entry["act"])).collect(),
     }

@@ -107,7 +107,9 @@ fn cards(case: &Case<'_>, number: u32, ticket: &Ticket, posts: &[&Post], report:
         .journal
         .said
         .iter()
-        .filter(|said| is(said, Kind::Line) || is(said, Kind::Note))
+        .filter(|said| [Kind::Request, Kind::Line, Kind::Note].into_iter().any(|kind| is(said, kind)))
+        // What opened it is the card itself: the request, or what was said after it and reached the bot before it.
+        .filter(|said| ticket.opener.as_ref().map_or(!is(said, Kind::Request), |opener| said.at != *opener))
         .filter(|said| said.tag.is_some_and(|tag| tag.about == number))
         .collect();
     for platform in &case.journal.platforms {
