@@ -11,11 +11,11 @@ WORKDIR /build
 
 # First the dependencies alone, with an empty program: this layer is kept until Cargo.toml or Cargo.lock changes.
 COPY Cargo.toml Cargo.lock build.rs ./
-RUN mkdir -p src tests/it \
-    && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs \
+RUN mkdir -p src tests/it benches \
+    && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs benches/intake.rs benches/growth.rs benches/fanout.rs \
     && touch src/lib.rs \
     && cargo build --locked --release --bin deskbell \
-    && rm -r src tests
+    && rm -r src tests benches
 
 # Then the program. The empty one is newer than its files: touch them, or cargo would take it for done.
 COPY . .

@@ -167,14 +167,14 @@ Examples:
     /// Take one person's words and names out of the record; without --yes only say what that would change
     ///
     /// Words and names go from tickets, messages, the audit and whatever waits; accounts become an alias that is the same
-    /// everywhere, so that figures stay. Cards and lines that the bot has posted follow. Accounts that [[people]] links
+    /// everywhere, so that figures stay. Cards and lines that the bot has posted follow. Accounts that the settings link (people)
     /// are the same person. Works beside a running bot, and may be repeated. Ends with 1 if nothing is on record.
     #[command(after_long_help = "\
 Examples:
   deskbell erase --person slack:U0123456789                      what would change?
   deskbell erase --person slack:U0123456789 --person discord:42 --yes")]
     Erase {
-        /// An account of the person, slack:U… or discord:…; several if they are not linked in [[people]]
+        /// An account of the person, slack:U… or discord:…; several if the settings do not link them
         #[arg(long, value_name = "ACCOUNT", required = true, value_parser = erase::account)]
         person: Vec<PersonRef>,
         /// Do it

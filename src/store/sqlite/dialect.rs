@@ -111,8 +111,20 @@ pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// Runs statements in one trip to SQLite's thread.
+/// How many statements go in one trip at most. The texts that are made of them stay prepared, so that there must not be
+/// too many different ones.
+const IN_ONE_TRIP: usize = 16;
+
+/// Runs statements in as few trips to SQLite's thread as is sensible.
 pub async fn run_all(conn: &mut Conn, statements: &[Statement]) -> Result<Vec<u64>, StoreError> {
+    let mut touched = Vec::with_capacity(statements.len());
+    for some in statements.chunks(IN_ONE_TRIP) {
+        touched.extend(run_some(conn, some).await?);
+    }
+    Ok(touched)
+}
+
+async fn run_some(conn: &mut Conn, statements: &[Statement]) -> Result<Vec<u64>, StoreError> {
     let (text, values) = statement::joined(statements);
     let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), rows::bind_value);
     let mut ended = conn.fetch_many(query);

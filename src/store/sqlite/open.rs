@@ -15,8 +15,8 @@ use crate::store::StoreError;
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 
-/// How many statements the writing connection keeps ready: works send theirs together, in some hundred combinations.
-const STATEMENTS: usize = 500;
+/// How many statements the writing connection keeps ready: works send theirs together, in some dozen combinations.
+const STATEMENTS: usize = 200;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// What every SQLite file begins with: <https://www.sqlite.org/fileformat.html>.
 const MAGIC: &[u8] = b"SQLite format 3\0";
