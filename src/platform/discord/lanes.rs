@@ -383,11 +383,7 @@ impl Worker {
         if update.author.is_none() {
             return self.changed(update.guild_id, update.channel_id, update.id).await;
         }
-        let mut message = Message::default();
-        update.apply_to_message(&mut message);
-        message.guild_id = update.guild_id;
-        message.member = update.member.flatten();
-        self.edited_to(&message).await
+        self.edited_to(&inbound::whole(update)).await
     }
 
     async fn changed(&self, guild: Option<GuildId>, channel: ChannelId, id: MessageId) -> bool {
