@@ -3,7 +3,7 @@
 //! A checker that has never reported a fault proves nothing. With de-duplication, reconciliation or fencing switched off
 //! it must report some; and a process that is frozen at the worst moment, past its leases, is how fencing is tried. Both
 //! need a hand inside the program, which is this module: `DESKBELL_TRIAL_WITHOUT=dedupe,reconcile,fencing` switches
-//! safeguards off, `DESKBELL_TRIAL_FREEZE_AT=before_write|in_flight|before_settle` stops the process (SIGSTOP) the first
+//! safeguards off, `DESKBELL_TRIAL_FREEZE_AT=deciding|before_write|in_flight|before_settle` stops the process (SIGSTOP) the first
 //! time that it comes to that point.
 //!
 //! Release builds hold none of it: there the environment is not read, every safeguard is on, and no point is one.

@@ -282,6 +282,7 @@ impl Intake {
                         tx.remember(&post, now).await?;
                     }
                 }
+                trial::point("deciding");
                 Ok(decision.outcome)
             })
         })

@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::ids::Tenant;
+use crate::domain::ids::{PlatformName, Tenant};
 use crate::intake::{Intake, Position, StoreError};
 
 /// How far back a catch-up reads at most. Keys of handled events are kept longer than this.
@@ -28,8 +29,53 @@ pub const COMPARED: u32 = 1_000;
 const WHOLE: &str = "";
 /// The moment of the very first start, as a conversation: what was said before it is nobody's business.
 const BEGINNING: &str = "beginning";
+/// The whole platform, as a tenant.
+const EVERYWHERE: &str = "";
 /// How often positions are stored, in real time.
 const STORE_EVERY: Duration = Duration::from_secs(3);
+/// How long to wait before the database is asked again that did not answer, in real time.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// When the desk first opened on a platform, with this record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The moment.
+    pub at: Timestamp,
+    /// Whether that is now: nobody else has listened before.
+    pub is_now: bool,
+}
+
+/// When the desk first opened on this platform. To be asked before anything is received, since it is stored then: what is
+/// said from now on is a successor's to read if this process does not come to store how far it has come. Waits for the
+/// database; `None` at the end of that.
+pub async fn opened(intake: &Intake, platform: PlatformName, stop: &CancellationToken) -> Option<Opened> {
+    loop {
+        let now = intake.clock().now();
+        match open(intake, platform, now).await {
+            Ok(opened) => return Some(opened),
+            Err(error) => {
+                tracing::warn!(%platform, %error, "the record cannot be read yet; nothing is received before")
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = tokio::time::sleep(ASK_AGAIN_AFTER) => {}
+        }
+    }
+}
+
+async fn open(intake: &Intake, platform: PlatformName, now: Timestamp) -> Result<Opened, StoreError> {
+    let tenant = Tenant { platform, id: EVERYWHERE.to_owned() };
+    let known = intake.positions(&tenant).await?.into_iter().find(|position| position.conversation == BEGINNING);
+    let Some(known) = known else {
+        let through = now.as_millisecond().to_string();
+        intake.advance(&[Position { tenant, conversation: BEGINNING.to_owned(), through }]).await?;
+        return Ok(Opened { at: now, is_now: true });
+    };
+    let at = known.through.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let at = at.ok_or_else(|| StoreError::Corrupt("the beginning of a platform is no moment".to_owned()))?;
+    Ok(Opened { at, is_now: false })
+}
 
 /// How far a tenant has been handled. Clones are the same one. It is behind until the first catch-up has ended.
 #[derive(Clone, Debug)]
@@ -123,8 +169,8 @@ impl Progress {
         self.lock().behind
     }
 
-    /// A catch-up begins: reads the stored positions, the first time. `None`: nothing was ever stored, this is the very
-    /// first start, and [`Progress::begin_at`] is to be told where it is. Otherwise the round, for whoever catches up.
+    /// A catch-up begins: reads the stored positions, the first time. `None`: nothing was ever stored, and
+    /// [`Progress::begin_at`] is to be told where this tenant begins. Otherwise the round, for whoever catches up.
     ///
     /// # Errors
     /// If the database is away.
@@ -150,7 +196,7 @@ impl Progress {
         Ok((!is_first).then_some(state.round))
     }
 
-    /// The very first start is at `id`: nothing before it is ever read. Stored at once.
+    /// The tenant begins at `id`: nothing before it is ever read. Stored at once.
     ///
     /// # Errors
     /// If the database is away.
@@ -160,10 +206,15 @@ impl Progress {
             state.beginning = Id::of(id);
             let whole = state.reached(WHOLE);
             whole.through = Id::of(id).max(std::mem::take(&mut whole.through));
-            state.behind = false;
-            state.settle();
         }
         self.store(intake).await
+    }
+
+    /// Nothing can have been missed since the beginning: what was said came live.
+    pub fn missed_nothing(&self) {
+        let mut state = self.lock();
+        state.behind = false;
+        state.settle();
     }
 
     /// From where on this conversation is to be read ([`OVERLAP`] not subtracted): its own position, or the tenant's.

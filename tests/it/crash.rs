@@ -78,6 +78,11 @@ async fn without_reconciliation_the_checker_reports_doubles() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frozen_while_it_decides_a_replica_holds_nobody_up() {
+    frozen_at("deciding").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frozen_before_it_writes_a_replica_leaves_one_copy() {
     frozen_at("before_write").await;
 }

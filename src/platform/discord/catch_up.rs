@@ -59,6 +59,8 @@ impl Reached {
 /// What a session told at its beginning; which of it is to be read is found out once, for all lanes.
 pub(super) struct Plan {
     guild: Option<GuildId>,
+    /// Where reading begins if nothing of it was ever read.
+    beginning: Timestamp,
     listed: Vec<Listed>,
     progress: Progress,
     number: u64,
@@ -168,7 +170,13 @@ impl Gap {
 
 impl Plan {
     /// Positions stand still from now on.
-    pub(super) fn new(shared: &Shared, guild: Option<GuildId>, listed: Vec<Listed>, dealt: Dealt) -> Self {
+    pub(super) fn new(
+        shared: &Shared,
+        guild: Option<GuildId>,
+        joined_at: Option<Timestamp>,
+        listed: Vec<Listed>,
+        dealt: Dealt,
+    ) -> Self {
         let (progress, number) = {
             let mut all = shared.reached.lock().unwrap_or_else(PoisonError::into_inner);
             let reached = all.entry(guild).or_insert_with(|| Reached::new(guild));
@@ -183,7 +191,9 @@ impl Plan {
             None => snowflake_at(shared.clock.now()),
         };
         let (found, dealt) = (OnceCell::new(), Mutex::new(Some(dealt)));
-        Self { guild, listed, progress, number, through, found, dealt }
+        // What was said before the desk opened, or before it was asked in, is nobody's business.
+        let beginning = shared.opened_at.get().copied().max(joined_at).unwrap_or_else(|| shared.clock.now());
+        Self { guild, beginning, listed, progress, number, through, found, dealt }
     }
 
     fn is_newest(&self, shared: &Shared) -> bool {
@@ -227,13 +237,14 @@ impl Worker {
     }
 
     async fn find(&self, plan: &Plan) -> Result<Found, StoreError> {
-        let number = plan.progress.begin_round(&self.intake).await?;
-        let stretches = if number.is_some() {
-            self.stretches(plan).await?
-        } else {
-            plan.progress.begin_at(&plan.through.to_string(), &self.intake).await?;
-            Vec::new()
+        let number = match plan.progress.begin_round(&self.intake).await? {
+            Some(number) => Some(number),
+            None => {
+                plan.progress.begin_at(&snowflake_at(plan.beginning).to_string(), &self.intake).await?;
+                plan.progress.begin_round(&self.intake).await?
+            }
         };
+        let stretches = self.stretches(plan).await?;
         let _dealt = plan.dealt.lock().unwrap_or_else(PoisonError::into_inner).take();
         if !stretches.is_empty() {
             tracing::info!(guild = plan.guild.map(GuildId::get), places = stretches.len(), "reading what was missed");

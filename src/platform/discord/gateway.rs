@@ -43,7 +43,9 @@ use tokio_util::task::TaskTracker;
 use super::lanes::Pump;
 use super::rest::bare;
 use super::{Shared, manifest, watch};
+use crate::domain::ids::PlatformName;
 use crate::intake::Intake;
+use crate::platform::catch_up::opened;
 
 /// The runners of one shard's manager, where the library writes their stage.
 pub(super) type Runners = Arc<Mutex<HashMap<ShardId, ShardRunnerInfo>>>;
@@ -64,6 +66,9 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// Receives until `stop`, or until going on is senseless.
 pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationToken) -> anyhow::Result<()> {
+    let Some(opened) = opened(&intake, PlatformName::Discord, &stop).await else { return Ok(()) };
+    // Set once: a second run would find the same.
+    let _ = shared.opened_at.set(opened.at);
     let halt = stop.child_token();
     let tracker = TaskTracker::new();
     let pump = Arc::new(Pump::start(Arc::clone(&shared), intake.clone(), halt.clone(), tracker.clone()));

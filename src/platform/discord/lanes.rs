@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use serenity::http::{LightMethod, Route};
 use serenity::model::channel::Message;
@@ -138,14 +139,15 @@ impl Pump {
                 tracing::info!("connected to Discord");
                 // Direct messages come by the first shard.
                 if shard == 0 {
-                    self.missed(None, Vec::new(), dealt);
+                    self.missed(None, None, Vec::new(), dealt);
                 }
             }
             GatewayEvent::Resumed(_) => tracing::info!("connected to Discord again, nothing was missed"),
             GatewayEvent::GuildCreate(event) if self.shared.serves(Some(event.guild.id)) => {
                 let listed = directory.take_guild(&event.guild);
                 self.register_commands(event.guild.id);
-                self.missed(Some(event.guild.id), listed, dealt);
+                let joined_at = Timestamp::from_second(event.guild.joined_at.unix_timestamp()).ok();
+                self.missed(Some(event.guild.id), joined_at, listed, dealt);
             }
             GatewayEvent::MessageCreate(event) if self.shared.serves(event.message.guild_id) => {
                 self.posted(&event.message, dealt);
@@ -183,13 +185,19 @@ impl Pump {
     }
 
     /// Something may have been missed of a guild, or of the direct conversations.
-    fn missed(&self, guild: Option<GuildId>, listed: Vec<super::directory::Listed>, dealt: Dealt) {
+    fn missed(
+        &self,
+        guild: Option<GuildId>,
+        joined_at: Option<Timestamp>,
+        listed: Vec<super::directory::Listed>,
+        dealt: Dealt,
+    ) {
         let progress = self.shared.progress(guild);
         if self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(guild) {
             let (progress, intake, halt) = (progress.clone(), self.intake.clone(), self.halt.clone());
             self.tracker.spawn(async move { progress.keep(&intake, &halt).await });
         }
-        let plan = Arc::new(Plan::new(&self.shared, guild, listed, dealt));
+        let plan = Arc::new(Plan::new(&self.shared, guild, joined_at, listed, dealt));
         for lane in &self.lanes {
             if lane.sender.send(Told::Missed(Arc::clone(&plan))).is_err() {
                 tracing::error!("a lane of Discord's events has ended too early");

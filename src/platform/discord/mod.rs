@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serenity::http::{LightMethod, Route};
 use serenity::model::id::{ApplicationId, GuildId, UserId};
@@ -100,6 +101,8 @@ struct Shared {
     lists_members: bool,
     progress: Mutex<outbound::Progress>,
     silence: Duration,
+    /// When the desk first opened on Discord; known before anything is received.
+    opened_at: OnceLock<Timestamp>,
     /// How far each guild (`None`: the direct conversations) has been read.
     reached: Mutex<HashMap<Option<GuildId>, catch_up::Reached>>,
     /// Whose turn it is to run which shard; nothing where there is one process only.
@@ -159,6 +162,7 @@ impl DiscordPlatform {
             lists_members,
             progress: Mutex::default(),
             silence,
+            opened_at: OnceLock::new(),
             reached: Mutex::default(),
             turn: OnceLock::new(),
             turns: Mutex::default(),

@@ -29,7 +29,7 @@ use crate::domain::ids::Conversation;
 use crate::domain::limits::slack as limits;
 use crate::domain::record::Record;
 use crate::intake::{Intake, StoreError};
-use crate::platform::catch_up::{COMPARED, OVERLAP, SPAN};
+use crate::platform::catch_up::{COMPARED, OVERLAP, Opened, SPAN};
 
 /// Messages of one page.
 const PAGE: usize = 200;
@@ -42,7 +42,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// Catches up whenever something may have been missed, until `stop`.
-pub(super) async fn run(desk: &Workspace, intake: &Intake, stop: &CancellationToken) {
+pub(super) async fn run(desk: &Workspace, intake: &Intake, opened: Opened, stop: &CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -50,22 +50,22 @@ pub(super) async fn run(desk: &Workspace, intake: &Intake, stop: &CancellationTo
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = catch_up(desk, intake) => {}
+            () = catch_up(desk, intake, opened) => {}
         }
     }
 }
 
-async fn catch_up(desk: &Workspace, intake: &Intake) {
+async fn catch_up(desk: &Workspace, intake: &Intake, opened: Opened) {
     let began = desk.clock.now();
     let round = loop {
-        let begun = match desk.progress.begin_round(intake).await {
-            // There is nothing to catch up with: the desk opens now.
-            Ok(None) => desk.progress.begin_at(&slack_time(began), intake).await.map(|()| None),
-            begun => begun,
-        };
-        match begun {
+        match desk.progress.begin_round(intake).await {
             Ok(Some(round)) => break round,
-            Ok(None) => return,
+            Ok(None) => match desk.progress.begin_at(&slack_time(opened.at), intake).await {
+                // There is nothing to catch up with: the desk opens now.
+                Ok(()) if opened.is_now => return desk.progress.missed_nothing(),
+                Ok(()) => continue,
+                Err(error) => tracing::warn!(%error, "what was said meanwhile cannot be read yet"),
+            },
             Err(error) => tracing::warn!(%error, "what was said meanwhile cannot be read yet"),
         }
         tokio::time::sleep(RETRY_AFTER).await;

@@ -44,7 +44,7 @@ use crate::clock::Clock;
 use crate::domain::event::Event;
 use crate::domain::ids::{PersonRef, PlatformName, Tenant};
 use crate::intake::Intake;
-use crate::platform::catch_up::Progress;
+use crate::platform::catch_up::{Progress, opened};
 use crate::platform::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Unreached, Wanted};
 
 /// How to reach Slack.
@@ -177,6 +177,7 @@ impl Platform for SlackPlatform {
 
     async fn run(&self, intake: Intake, stop: CancellationToken) -> anyhow::Result<()> {
         let desk = &self.desk;
+        let Some(opened) = opened(&intake, PlatformName::Slack, &stop).await else { return Ok(()) };
         let warm_up = tokio::spawn({
             let desk = desk.clone();
             async move { desk.directory.warm_up().await }
@@ -197,7 +198,7 @@ impl Platform for SlackPlatform {
             halt.cancel();
             end
         };
-        let catch_up = catch_up::run(desk, &intake, &halt);
+        let catch_up = catch_up::run(desk, &intake, opened, &halt);
         let (end, (), ()) = tokio::join!(receive, catch_up, desk.progress.keep(&intake, &halt));
         if let Err(error) = desk.progress.store(&intake).await {
             tracing::debug!(%error, "positions could not be stored; more is read again");

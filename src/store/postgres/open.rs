@@ -85,7 +85,12 @@ impl OpenError {
     }
 }
 
-/// How connections are made. The limits are the server's: whatever happens to this process, no lock stays for long.
+/// The server's patience with this process: whatever happens to it, no lock stays for long. What froze in the midst of a
+/// transaction is ended while those who wait for its locks still do.
+const LIMITS: [(&str, &str); 3] =
+    [("idle_in_transaction_session_timeout", "2s"), ("lock_timeout", "5s"), ("statement_timeout", "10s")];
+
+/// How connections are made.
 pub fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
     let options = PgConnectOptions::from_str(url).map_err(|error| OpenError::Address(error.to_string()))?;
     let safe = [("synchronous_commit", "on"), ("client_min_messages", "warning")];
@@ -94,8 +99,7 @@ pub fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
 
 /// The pool for work.
 pub fn pool(options: PgConnectOptions, connections: u32, is_read_only: bool) -> PgPool {
-    let limits = [("statement_timeout", "10s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "30s")];
-    let mut options = options.options(limits);
+    let mut options = options.options(LIMITS);
     if is_read_only {
         options = options.options([("default_transaction_read_only", "on")]);
     }

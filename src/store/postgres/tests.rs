@@ -104,7 +104,7 @@ async fn connections_are_safe_and_bounded() {
         ("synchronous_commit", "on"),
         ("statement_timeout", "10s"),
         ("lock_timeout", "5s"),
-        ("idle_in_transaction_session_timeout", "30s"),
+        ("idle_in_transaction_session_timeout", "2s"),
         ("application_name", "deskbell"),
         ("client_encoding", "UTF8"),
     ] {

@@ -9,11 +9,13 @@ use deskbell::config::Config;
 use deskbell::sandbox::stage::{Platforms, Stage, StageOptions};
 use deskbell::sandbox::{Journal, Spot, World};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use super::checker::{self, Report};
 use super::run;
 use super::tag::{Kind, Tag};
-use crate::harness::patiently;
+use crate::harness::PATIENCE;
+use crate::program::child::Child;
 
 /// How long nothing is sent until no limit of a channel holds anything back.
 const LIMITS_PASS: Duration = Duration::from_millis(1_500);
@@ -57,11 +59,14 @@ pub async fn freeze_at(point: &str, platforms: Platforms, url: &str, without: &s
     let wanted = worlds.len() * (1 + worlds.len());
     let mut grown = journal.grown();
     let all_stand = grown.wait_for(|_| standing(&journal) >= wanted);
-    patiently("the others take over", all_stand).await.expect("the journal is there");
+    if timeout(PATIENCE, all_stand).await.is_err() {
+        let logs: Vec<String> = others.iter().map(Child::log).collect();
+        panic!("the others do not take over: {} of {wanted} stand\n{}", standing(&journal), logs.join("\n---\n"));
+    }
     // What it may send then must not be held back by a limit that the others have just used up.
     loop {
         grown.mark_unchanged();
-        if tokio::time::timeout(LIMITS_PASS, grown.changed()).await.is_err() {
+        if timeout(LIMITS_PASS, grown.changed()).await.is_err() {
             break;
         }
     }
