@@ -13,18 +13,32 @@ use crate::domain::permission::Roster;
 use crate::domain::record::{AuditEntry, Opening, Record, Side};
 use crate::domain::rules::Rules;
 use crate::domain::ticket::Ticket;
-use crate::store::{StoreError, Tx};
+use crate::store::{About, Read, StoreError, Tx};
 
 /// How much of a ticket's story is shown.
 const STORY: u32 = 50;
 /// How many other open tickets of a requester are offered.
 const OTHERS: u32 = 20;
 
+/// What is known of the work that an event makes, before it begins.
+#[must_use]
+pub fn about(event: &Event, rules: &Rules, roster: &Roster) -> About {
+    let mut reads = vec![Read::Known(event.key.clone())];
+    if let EventKind::MessagePosted(said) = &event.what {
+        if said.place.root().is_some() {
+            reads.push(Read::TicketAt(said.place.clone()));
+        } else if said.addresses_desk() && said.reply_to.is_none() {
+            let (by, channel) = (roster.accounts(&said.author.who), said.place.clone());
+            reads.push(Read::Burst { by, channel, since: rules.burst_since(said.at), until: said.at });
+        }
+    }
+    About { names: names(event, roster), reads }
+}
+
 /// Names of what nobody else may decide about meanwhile: the people who did it, the conversation, and the message. Two
 /// first messages of one person must not open two tickets, nor two people's words one thread's. What is about a ticket
 /// needs none: a ticket is written only as it was read.
-#[must_use]
-pub fn locks(event: &Event, roster: &Roster) -> Vec<String> {
+fn names(event: &Event, roster: &Roster) -> Vec<String> {
     let (who, places, messages) = match &event.what {
         EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => {
             (Some(&said.author), Some(&said.place), std::iter::once(&said.message).chain(&said.reply_to).collect())

@@ -105,7 +105,8 @@ impl Intake {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.inner.store.transact(self.work(Arc::clone(event))).await {
+            let about = facts::about(event, &self.inner.rules, &self.roster());
+            match self.inner.store.decide(about, self.work(Arc::clone(event))).await {
                 Ok(outcome) => {
                     let ticket = outcome.ticket().map(ToString::to_string);
                     if outcome == Outcome::Ignored {
@@ -252,7 +253,6 @@ impl Intake {
             let (this, event) = (this.clone(), Arc::clone(&event));
             Box::pin(async move {
                 let roster = this.roster();
-                tx.lock(&facts::locks(&event, &roster)).await?;
                 if !trial::without("dedupe") && tx.knows(&event.key).await? {
                     return Ok(Outcome::Repeated);
                 }

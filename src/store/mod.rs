@@ -32,6 +32,35 @@ pub const TAKE_OVER_PAUSE: Duration = Duration::from_secs(5);
 /// What is done inside one transaction. It may be run again from the start.
 pub type Work = Arc<dyn for<'t> Fn(&'t mut dyn Tx) -> BoxFuture<'t, Result<Outcome, StoreError>> + Send + Sync>;
 
+/// What a work is about, as far as that is known before it begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Nobody else decides about any of these names until the commit.
+    pub names: Vec<String>,
+    /// What it will read first, so that it can be read together with what others will.
+    pub reads: Vec<Read>,
+}
+
+/// Something that a work will read: the question of [`Tx`] with the same arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// [`Tx::knows`].
+    Known(DedupeKey),
+    /// [`Tx::ticket_at`].
+    TicketAt(Place),
+    /// [`Tx::burst`].
+    Burst {
+        /// Whose.
+        by: Vec<PersonRef>,
+        /// Where.
+        channel: Place,
+        /// After this moment.
+        since: Timestamp,
+        /// Up to this moment.
+        until: Timestamp,
+    },
+}
+
 /// The record of the desk.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -39,7 +68,15 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// If the work failed (nothing of it is kept) or the database is away.
-    async fn transact(&self, work: Work) -> Result<Outcome, StoreError>;
+    async fn decide(&self, about: About, work: Work) -> Result<Outcome, StoreError>;
+
+    /// The same for a work that nobody else's can cross.
+    ///
+    /// # Errors
+    /// As [`Store::decide`].
+    async fn transact(&self, work: Work) -> Result<Outcome, StoreError> {
+        self.decide(About::default(), work).await
+    }
 
     /// Effects of `platform` that may be delivered now, most urgent first, at most one for each order key (the oldest
     /// that is not settled), none that is leased, none whose order key has an older one waiting for a later moment.
@@ -273,8 +310,6 @@ pub trait Store: Send + Sync {
 pub trait Tx: Send {
     /// Whether the fact was handled before.
     async fn knows(&mut self, key: &DedupeKey) -> Result<bool, StoreError>;
-    /// Lets nobody else decide about any of these until the commit.
-    async fn lock(&mut self, names: &[String]) -> Result<(), StoreError>;
     /// Remembers that the fact was handled; a conflict if somebody else did meanwhile.
     async fn remember(&mut self, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError>;
     /// The number that the next ticket gets.

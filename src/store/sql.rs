@@ -13,10 +13,15 @@ macro_rules! texts {
 
 macro_rules! tickets {
     ($rest:literal) => {
+        tickets!("", $rest)
+    };
+    ($more:literal, $rest:literal) => {
         concat!(
             "SELECT id, key, kind, title, requester_json, opened_by_json, origin_platform, origin_tenant, origin_channel, \
              origin_root, private, origin_message_json, opened_at_ms, status, status_json, assignee_json, impact, urgency, \
-             priority, answered_at_ms, active_at_ms, follows, merged_into, version FROM tickets ",
+             priority, answered_at_ms, active_at_ms, follows, merged_into, version",
+            $more,
+            " FROM tickets ",
             $rest
         )
     };
@@ -65,13 +70,16 @@ macro_rules! enqueue_card {
     };
 }
 
-/// This effect is being delivered.
+/// Effects are being delivered.
 macro_rules! lease {
     ($which:literal) => {
         concat!(
-            "UPDATE effects SET state = 'leased', leased_at_ms = $2, tried_at_ms = $2, lease_until_ms = $3, \
-             leased_by = $4, costs_json = $5 WHERE state = 'pending' AND id = ",
-            $which
+            "WITH v (id, now_ms, until_ms, worker, costs_json) AS (VALUES ($1, CAST($2 AS BIGINT), CAST($3 AS BIGINT), \
+             $4, $5)) UPDATE effects SET state = 'leased', leased_at_ms = v.now_ms, tried_at_ms = v.now_ms, \
+             lease_until_ms = v.until_ms, leased_by = v.worker, costs_json = v.costs_json FROM v \
+             WHERE effects.state = 'pending' AND effects.id = v.id",
+            $which,
+            " RETURNING effects.id"
         )
     };
 }
@@ -90,6 +98,12 @@ texts! {
     TICKET = tickets!("WHERE id = $1");
     /// A ticket by its key.
     TICKET_BY_KEY = tickets!("WHERE key = $1");
+    /// The ticket of a place, and on which side.
+    TICKET_AT = tickets!(
+        ", (SELECT side FROM conversations WHERE platform = $1 AND tenant = $2 AND channel = $3 AND root = $4) AS side",
+        "WHERE id = (SELECT ticket_id FROM conversations WHERE platform = $1 AND tenant = $2 AND channel = $3 \
+         AND root = $4)"
+    );
     /// Tickets, newest first.
     TICKETS = tickets!("WHERE id < $1 ORDER BY id DESC LIMIT $2");
     /// The newest unanswered ticket of an account in a channel.
@@ -233,11 +247,12 @@ texts! {
         "SELECT due_at_ms FROM effects AS e WHERE platform = $1 AND state = 'pending' AND due_at_ms > $2 \
          AND NOT EXISTS (SELECT 1 FROM effects AS older WHERE older.order_key = e.order_key AND older.id < e.id \
          AND older.state IN ('pending', 'leased')) ORDER BY due_at_ms LIMIT 1";
-    /// An effect ended; of what it was only the kind is kept.
+    /// Effects ended; of what they were only the kind is kept.
     SETTLE =
-        "UPDATE effects SET state = $2, what_json = '\"' || kind || '\"', last_error = $3, settled_at_ms = $4, \
-         leased_at_ms = NULL, lease_until_ms = NULL, posted_json = $6 \
-         WHERE id = $1 AND (state = 'pending' OR (state = 'leased' AND leased_by = $5))";
+        "WITH v (id, state, error, now_ms, worker, posted_json) AS (VALUES ($1, $2, $3, CAST($4 AS BIGINT), $5, $6)) \
+         UPDATE effects SET state = v.state, what_json = '\"' || effects.kind || '\"', last_error = v.error, \
+         settled_at_ms = v.now_ms, leased_at_ms = NULL, lease_until_ms = NULL, posted_json = v.posted_json FROM v \
+         WHERE effects.id = v.id AND (effects.state = 'pending' OR (effects.state = 'leased' AND effects.leased_by = v.worker))";
     /// An effect is to be tried again.
     RETRY =
         "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, due_at_ms = $2, \

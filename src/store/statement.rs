@@ -1,17 +1,21 @@
-//! A statement with its values, not sent yet: what a work writes is gathered and sent together, since on SQLite each
-//! trip to the database's own thread costs more than the statement itself.
+//! A statement with its values, not sent yet: what works write is gathered and sent together, since each trip to the
+//! database (on SQLite, to its own thread) costs more than the statement itself.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
+/// How many rows one statement has at most.
+const ROWS: usize = 64;
+
 /// A value of a statement.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Value {
     Int(Option<i64>),
     Text(Option<String>),
 }
 
 /// A text of [`super::sql`] (or of a dialect) with its values, in order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Statement {
     pub text: &'static str,
     pub values: Vec<Value>,
@@ -38,19 +42,110 @@ impl Statement {
     }
 }
 
+/// One statement that does what several of the same text would, each for a row of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Merged {
+    pub text: Cow<'static, str>,
+    pub values: Vec<Value>,
+    /// How many statements it stands for.
+    pub rows: usize,
+    /// As in [`Statement`].
+    pub or_conflict: bool,
+}
+
+/// What each of several works writes, as one sequence with as few statements as can be. Statements of one work keep their
+/// order; those of different works do not depend on each other.
+pub(super) fn merged(works: impl IntoIterator<Item = Vec<Statement>>) -> Vec<Merged> {
+    let mut alike: Vec<Vec<Statement>> = Vec::new();
+    for work in works {
+        let mut at = 0;
+        for statement in work {
+            let fits = |others: &Vec<Statement>| can_share(others, &statement);
+            match alike[at..].iter().position(fits) {
+                Some(further) => {
+                    at += further;
+                    alike[at].push(statement);
+                }
+                None => {
+                    at = alike.len();
+                    alike.push(vec![statement]);
+                }
+            }
+        }
+    }
+    alike.into_iter().flat_map(with_rows).collect()
+}
+
+/// Whether a statement can be one more row of these. Where it would change what another row has written, it cannot.
+fn can_share(others: &[Statement], one: &Statement) -> bool {
+    let is_alike = |other: &Statement| other.text == one.text && other.or_conflict == one.or_conflict;
+    if !others.first().is_some_and(is_alike) {
+        return false;
+    }
+    let key = one.text.split_once("ON CONFLICT (").filter(|(_, rest)| rest.contains("DO UPDATE"));
+    let columns = key.and_then(|(_, rest)| rest.split_once(')')).map(|(columns, _)| columns.split(',').count());
+    columns.is_none_or(|columns| others.iter().all(|other| other.values[..columns] != one.values[..columns]))
+}
+
+/// Statements of one text as such with many rows. The numbers of rows are powers of two, so that the texts that are made of
+/// one, and stay prepared, are few.
+fn with_rows(alike: Vec<Statement>) -> Vec<Merged> {
+    let as_it_is = |Statement { text, values, or_conflict }| Merged { text: text.into(), values, rows: 1, or_conflict };
+    let Some((head, row, tail)) = alike.first().and_then(|first| around_row(first.text)) else {
+        return alike.into_iter().map(as_it_is).collect();
+    };
+    let mut all = Vec::new();
+    let mut rest = alike.into_iter();
+    while rest.len() > 0 {
+        let rows = (1 << rest.len().ilog2()).min(ROWS);
+        let mut some = rest.by_ref().take(rows);
+        if rows == 1 {
+            all.extend(some.next().map(as_it_is));
+            continue;
+        }
+        let (mut text, mut values, mut or_conflict) = (head.to_owned(), Vec::new(), false);
+        for statement in some {
+            text.push_str(if values.is_empty() { "" } else { ", " });
+            counted_on(&mut text, row, values.len());
+            values.extend(statement.values);
+            or_conflict = statement.or_conflict;
+        }
+        text.push_str(tail);
+        all.push(Merged { text: text.into(), values, rows, or_conflict });
+    }
+    all
+}
+
+/// A text before, in and behind the row of its `VALUES`, if it has one that all its values stand in.
+fn around_row(text: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
+    let begin = text.find("VALUES (")? + "VALUES ".len();
+    let mut depth = 0;
+    let length = text[begin..].find(|sign| {
+        depth += i32::from(sign == '(') - i32::from(sign == ')');
+        depth == 0
+    })?;
+    let (head, row, tail) = (&text[..begin], &text[begin..=begin + length], &text[begin + length + 1..]);
+    (!head.contains('$') && !tail.contains('$')).then_some((head, row, tail))
+}
+
+/// Appends a text with the numbers of its values counted on from `from`.
+pub(super) fn counted_on(to: &mut String, text: &str, from: usize) {
+    let mut parts = text.split('$');
+    to.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let number: usize = part[..digits].parse().unwrap_or_default();
+        // Writing into a text cannot fail.
+        let _ = write!(to, "${}{}", number + from, &part[digits..]);
+    }
+}
+
 /// Several statements as one text, the numbers of their values counted through.
 pub(super) fn joined(statements: &[Statement]) -> (String, Vec<Value>) {
     let mut text = String::with_capacity(statements.iter().map(|one| one.text.len() + 8).sum());
     let mut values = Vec::with_capacity(statements.iter().map(|one| one.values.len()).sum());
     for statement in statements {
-        let mut parts = statement.text.split('$');
-        text.push_str(parts.next().unwrap_or_default());
-        for part in parts {
-            let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-            let number: usize = part[..digits].parse().unwrap_or_default();
-            // Writing into a text cannot fail.
-            let _ = write!(text, "${}{}", number + values.len(), &part[digits..]);
-        }
+        counted_on(&mut text, statement.text, values.len());
         text.push(';');
         values.extend(statement.values.iter().cloned());
     }
@@ -102,6 +197,43 @@ impl From<Option<&str>> for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const KEEP: &str = "INSERT INTO a (x, y) VALUES ($1, up(down($2), 1)) ON CONFLICT (x) DO UPDATE SET y = excluded.y";
+    const DROP: &str = "DELETE FROM a WHERE x = $1";
+
+    #[test]
+    fn statements_of_one_text_become_rows_of_one_statement_and_keep_their_order() {
+        let keep = |x: i64, y: &str| statement(KEEP).bind(x).bind(y);
+        let works = [
+            vec![keep(1, "a"), statement(DROP).bind(1), keep(2, "b")],
+            vec![keep(3, "c"), statement(DROP).bind(3)],
+            vec![statement(DROP).bind(4), keep(5, "d")],
+        ];
+        let merged = merged(works);
+        let told: Vec<(&str, usize)> = merged.iter().map(|one| (&*one.text, one.rows)).collect();
+        let two = "INSERT INTO a (x, y) VALUES ($1, up(down($2), 1)), ($3, up(down($4), 1)) \
+                   ON CONFLICT (x) DO UPDATE SET y = excluded.y";
+        assert_eq!(told, [(two, 2), (DROP, 1), (DROP, 1), (DROP, 1), (two, 2)]);
+        assert_eq!(merged[0].values, [1.into(), "a".into(), 3.into(), "c".into()]);
+        assert_eq!(merged[4].values, [2.into(), "b".into(), 5.into(), "d".into()]);
+    }
+
+    #[test]
+    fn a_row_is_not_written_twice_by_one_statement() {
+        let keep = |x: i64, y: &str| statement(KEEP).bind(x).bind(y);
+        let merged = merged([vec![keep(1, "a"), keep(2, "b"), keep(1, "c")]]);
+        let values: Vec<usize> = merged.iter().map(|one| one.rows).collect();
+        assert_eq!(values, [2, 1]);
+        assert_eq!(merged[1].values, [1.into(), "c".into()]);
+    }
+
+    #[test]
+    fn rows_come_in_powers_of_two() {
+        let works = (0..100).map(|x| vec![statement(KEEP).bind(x).bind("a").or_conflict()]);
+        let merged = merged(works);
+        assert_eq!(merged.iter().map(|one| one.rows).collect::<Vec<_>>(), [64, 32, 4]);
+        assert!(merged.iter().all(|one| one.or_conflict && one.values.len() == 2 * one.rows));
+    }
 
     #[test]
     fn values_are_counted_through() {

@@ -1,18 +1,20 @@
 //! What only PostgreSQL has: its types, its own texts, its faults, and ids from sequences that many processes share.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand::Rng as _;
+use sha2::{Digest as _, Sha256};
 use sqlx::error::ErrorKind;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
-use sqlx::{Postgres, Row as _};
+use sqlx::{AssertSqlSafe, Postgres, Row as _};
 
 use super::record::one;
 use super::rows;
 use crate::domain::ids::{EffectId, TicketId};
 use crate::domain::ticket::Ticket;
-use crate::store::statement::{Statement, statement};
+use crate::store::statement::{self, Merged, Statement, statement};
 use crate::store::{StoreError, sql};
 
 pub type Db = Postgres;
@@ -20,6 +22,8 @@ pub type Conn = PgConnection;
 pub type Row = PgRow;
 pub type Arguments = PgArguments;
 
+/// The table of what is to be delivered.
+const OUTBOX: &str = "effects";
 /// By how much the number that people quote is greater than the ticket's id.
 const NUMBERS_BEGIN_AT: i64 = 1_000;
 /// The digits of the part of an effect's id that is chance: Crockford's, as in a ULID.
@@ -35,8 +39,6 @@ sql::texts! {
     ROLLBACK = "ROLLBACK";
     /// Lets a transaction take longer than usual.
     TAKE_TIME = "SET LOCAL statement_timeout = '10min'";
-    /// Lets nobody else pass with these names until the end of the transaction.
-    LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest($1::text[]) AS name";
     /// The time of the machine that everybody shares.
     REAL_MS = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms";
     /// Tells other processes that there is something to do.
@@ -53,7 +55,10 @@ sql::texts! {
     /// A card is to be shown. One that is being leased just now shows what was before.
     ENQUEUE_CARD = sql::enqueue_card!("lpad(nextval('effect_ids')::text, 16, '0') || $1", " FOR UPDATE");
     /// An effect is being delivered.
-    LEASE = sql::lease!("(SELECT id FROM effects WHERE id = $1 AND state = 'pending' FOR UPDATE SKIP LOCKED)");
+    LEASE = sql::lease!(
+        " AND effects.id IN (SELECT e.id FROM effects AS e WHERE e.id IN (SELECT v.id FROM v) AND e.state = 'pending' \
+         FOR UPDATE SKIP LOCKED)"
+    );
 }
 
 /// Milliseconds of real time since the Unix epoch, by the database's clock.
@@ -62,29 +67,81 @@ pub async fn real_ms(conn: &mut Conn) -> Result<i64, StoreError> {
     rows::get(&row, "now_ms")
 }
 
-/// Waits for whoever else decides about any of these, and keeps everybody else waiting until the commit.
-pub async fn lock(conn: &mut Conn, names: &[String]) -> Result<(), StoreError> {
-    if names.is_empty() {
-        return Ok(());
-    }
+/// Begins a transaction, waits for whoever else decides about any of these names, and keeps everybody else waiting until
+/// the commit. What is read afterwards is newer than what they wrote.
+pub fn begin_about(names: &[String]) -> String {
     // In one order everywhere, so that nobody waits in a circle.
-    let mut names = names.to_vec();
-    names.sort();
-    names.dedup();
-    sqlx::query(LOCK).bind(names).execute(conn).await.map(drop).map_err(fault)
+    let locks: BTreeSet<i64> = names.iter().map(|name| lock_of(name)).collect();
+    let mut text = BEGIN.to_owned();
+    for lock in locks {
+        // Writing into a text cannot fail.
+        let _ = write!(text, "; SELECT pg_advisory_xact_lock({lock})");
+    }
+    text
 }
 
-/// Runs statements one after the other, up to one that says that somebody else was faster.
-pub async fn run_all(conn: &mut Conn, statements: &[Statement]) -> Result<Vec<u64>, StoreError> {
-    let mut touched = Vec::with_capacity(statements.len());
-    for one in statements {
-        let done = rows::query(one.clone()).execute(&mut *conn).await.map_err(fault_or_conflict)?;
-        if one.or_conflict && done.rows_affected() == 0 {
+/// The number that stands for a name in every process: <https://www.postgresql.org/docs/current/explicit-locking.html>.
+fn lock_of(name: &str) -> i64 {
+    let hash = Sha256::digest(name.as_bytes());
+    hash.iter().take(8).fold(0, |number, byte| (number << 8) | i64::from(*byte))
+}
+
+/// Runs what each of several works writes in few round trips: statements of one text with many rows, and what goes into
+/// different tables together. How many rows they touched.
+pub async fn run_all(conn: &mut Conn, works: Vec<Vec<Statement>>) -> Result<u64, StoreError> {
+    let mut sum = 0;
+    let mut together: Vec<Merged> = Vec::new();
+    for next in statement::merged(works) {
+        if !can_join(&together, &next) {
+            sum += run_together(conn, std::mem::take(&mut together)).await?;
+        }
+        together.push(next);
+    }
+    Ok(sum + run_together(conn, together).await?)
+}
+
+/// Whether a statement can go with others, all of which see the database as it was before any of them: if each writes a
+/// table of its own. What is to be delivered goes alone: its ids are drawn once the ticket's row is this transaction's.
+fn can_join(together: &[Merged], next: &Merged) -> bool {
+    let Some(table) = table_of(&next.text) else { return together.is_empty() };
+    let is_apart = |other: &Merged| table_of(&other.text).is_some_and(|other| other != table && other != OUTBOX);
+    together.iter().all(is_apart) && (table != OUTBOX || together.is_empty())
+}
+
+/// The table that a statement writes, where it can be part of another.
+fn table_of(text: &str) -> Option<&str> {
+    let rest = ["INSERT INTO ", "UPDATE ", "DELETE FROM "].iter().find_map(|verb| text.strip_prefix(verb))?;
+    rest.split_once(' ').map(|(table, _)| table)
+}
+
+async fn run_together(conn: &mut Conn, mut together: Vec<Merged>) -> Result<u64, StoreError> {
+    if together.len() <= 1 {
+        let Some(Merged { text, values, rows, or_conflict }) = together.pop() else { return Ok(0) };
+        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text.into_owned())), rows::bind_value);
+        let touched = query.execute(conn).await.map_err(fault_or_conflict)?.rows_affected();
+        return if or_conflict && touched < rows as u64 { Err(StoreError::Conflict) } else { Ok(touched) };
+    }
+    let (mut parts, mut counts, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, one) in together.iter_mut().enumerate() {
+        let mut part = format!("part{number} AS (");
+        statement::counted_on(&mut part, &one.text, values.len());
+        part.push_str(" RETURNING 1)");
+        parts.push(part);
+        counts.push(format!("(SELECT count(*) FROM part{number})"));
+        values.append(&mut one.values);
+    }
+    let text = format!("WITH {} SELECT {}", parts.join(", "), counts.join(", "));
+    let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), rows::bind_value);
+    let row = query.fetch_one(conn).await.map_err(fault_or_conflict)?;
+    let mut sum = 0;
+    for (number, one) in together.iter().enumerate() {
+        let touched = u64::try_from(row.try_get::<i64, _>(number).map_err(fault)?).unwrap_or_default();
+        if one.or_conflict && touched < one.rows as u64 {
             return Err(StoreError::Conflict);
         }
-        touched.push(done.rows_affected());
+        sum += touched;
     }
-    Ok(touched)
+    Ok(sum)
 }
 
 /// What a fault of the database means to the core: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
@@ -119,7 +176,17 @@ pub fn fault(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// The same, where a value that must be unique and is taken means that somebody else was faster.
+/// Whether a connection was closed before it could be used.
+pub fn is_closed(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        // Ended by an operator, by a crash, or while the server starts.
+        sqlx::Error::Database(refused) => refused.code().is_some_and(|code| code.starts_with("57P0")),
+        _ => false,
+    }
+}
+
+/// As [`fault`], where a value that must be unique and is taken means that somebody else was faster.
 #[must_use]
 pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
     match &error {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{PgPool, Postgres};
+use sqlx::{AssertSqlSafe, PgPool, Postgres};
 
 use super::dialect::{self, Conn, fault};
 use crate::store::StoreError;
@@ -35,11 +35,21 @@ impl Lent {
         Ok(Self { conn: pool.acquire().await.map_err(fault)?, is_sound: false })
     }
 
-    /// The same, with a transaction begun.
-    pub async fn in_transaction(pool: &PgPool) -> Result<Self, StoreError> {
-        let mut lent = Self::of(pool).await?;
-        lent.execute(dialect::BEGIN).await?;
-        Ok(lent)
+    /// The same, with a transaction begun in which nobody else decides about these names.
+    pub async fn in_transaction(pool: &PgPool, names: &[String]) -> Result<Self, StoreError> {
+        let text = dialect::begin_about(names);
+        let mut tries = 0;
+        loop {
+            let mut lent = Self::of(pool).await?;
+            let begin = sqlx::raw_sql(AssertSqlSafe(text.clone())).execute(&mut *lent.conn);
+            match tokio::time::timeout(PATIENCE, begin).await {
+                Ok(Ok(_)) => return Ok(lent),
+                // The server has closed it while it was in the pool, and perhaps all of them.
+                Ok(Err(error)) if dialect::is_closed(&error) && tries <= pool.size() => tries += 1,
+                Ok(Err(error)) => return Err(fault(error)),
+                Err(_) => return Err(StoreError::Away("it does not answer".to_owned())),
+            }
+        }
     }
 
     pub fn conn(&mut self) -> &mut Conn {

@@ -16,6 +16,7 @@ mod outbox;
 mod record;
 #[path = "../shared/rows.rs"]
 mod rows;
+mod settling;
 #[cfg(test)]
 mod tests;
 #[path = "../shared/tx.rs"]
@@ -31,16 +32,18 @@ use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{Connection as _, PgPool};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument as _;
 
 use self::dialect::{FreeIds, Ids};
 use self::lent::{Fate, Lent, in_time};
 use self::news::{News, bump};
 pub use self::open::OpenError;
-use self::tx::StoreTx;
+use self::settling::Ended;
+use self::tx::{StoreTx, Unsent};
 use super::{
-    Claim, Counts, DeadEvent, FailedEffect, Position, Queued, Settled, Settlement, Store, StoreError, Work, WorkerId,
+    About, Claim, Counts, DeadEvent, FailedEffect, Position, Queued, Settled, Settlement, Store, StoreError, Work,
+    WorkerId,
 };
 use crate::domain::decision::Outcome;
 use crate::domain::effect::Lane;
@@ -52,6 +55,8 @@ use crate::metrics;
 
 /// How often a write that is no decision is begun again because of a deadlock.
 const TRIES: usize = 5;
+/// How many ends of deliveries may wait to be stored before those who bring them have to wait to bring them.
+const SETTLING: usize = 256;
 
 /// Where the database is, and how it is used.
 #[derive(Clone, Debug)]
@@ -82,6 +87,7 @@ pub struct PostgresStore {
     changed: watch::Sender<u64>,
     // None if it only reads.
     news: Option<News>,
+    settling: Option<mpsc::Sender<Ended>>,
 }
 
 impl PostgresStore {
@@ -99,7 +105,9 @@ impl PostgresStore {
         let pool = open::pool(options.clone(), settings.connections, false);
         let changed = watch::Sender::new(0);
         let news = News::begin(&pool, options, &changed, settings.look_every).await.map_err(OpenError::database)?;
-        Ok(Arc::new(Self { pool, free: FreeIds::default(), changed, news: Some(news) }))
+        let (settling, ended) = mpsc::channel(SETTLING);
+        tokio::spawn(settling::run(pool.clone(), ended).in_current_span());
+        Ok(Arc::new(Self { pool, free: FreeIds::default(), changed, news: Some(news), settling: Some(settling) }))
     }
 
     /// Opens the database to read it only. Whatever writes fails with [`StoreError::Away`].
@@ -116,7 +124,13 @@ impl PostgresStore {
             return Err(OpenError::Older);
         }
         let pool = open::pool(options, settings.connections, true);
-        Ok(Arc::new(Self { pool, free: FreeIds::default(), changed: watch::Sender::new(0), news: None }))
+        Ok(Arc::new(Self {
+            pool,
+            free: FreeIds::default(),
+            changed: watch::Sender::new(0),
+            news: None,
+            settling: None,
+        }))
     }
 
     /// The effects or timers were changed by something that other processes may want to know of.
@@ -143,7 +157,7 @@ macro_rules! commits {
         let mut tries = 0;
         loop {
             tries += 1;
-            let mut lent = Lent::in_transaction(&$store.pool).await?;
+            let mut lent = Lent::in_transaction(&$store.pool, &[]).await?;
             let answer = in_time($($call)::+(lent.conn(), $($argument),*)).await;
             match lent.end(answer).await.0 {
                 Err(StoreError::Conflict) if tries < TRIES => {}
@@ -155,12 +169,12 @@ macro_rules! commits {
 
 #[async_trait]
 impl Store for PostgresStore {
-    async fn transact(&self, work: Work) -> Result<Outcome, StoreError> {
+    async fn decide(&self, about: About, work: Work) -> Result<Outcome, StoreError> {
         if self.news.is_none() {
             return Err(StoreError::Away("it was opened to be read only".to_owned()));
         }
         // Whoever asked may stop waiting in the middle; what was begun is finished.
-        let begun = tokio::spawn(decide(self.pool.clone(), self.free.clone(), work).in_current_span());
+        let begun = tokio::spawn(decide(self.pool.clone(), self.free.clone(), about, work).in_current_span());
         let (answer, is_news) = begun.await.map_err(|error| StoreError::Away(error.to_string()))?;
         if is_news {
             self.tell();
@@ -198,9 +212,13 @@ impl Store for PostgresStore {
         end: Settlement,
         now: Timestamp,
     ) -> Result<Settled, StoreError> {
-        let settled = commits!(self, outbox::settle(&[outbox::Ending { effect, by, end: &end, now }]));
+        let closed = || StoreError::Away("it was closed, or opened to be read only".to_owned());
+        let (answer, settled) = oneshot::channel();
+        let ended = Ended { effect: effect.clone(), by: by.clone(), end, now, answer };
+        self.settling.as_ref().ok_or_else(closed)?.send(ended).await.map_err(|_| closed())?;
+        let settled = settled.await.map_err(|_| closed())?;
         bump(&self.changed);
-        settled?.pop().ok_or_else(|| StoreError::Work("nothing was settled".to_owned()))
+        settled
     }
 
     async fn take_over(&self, by: &WorkerId, platform: PlatformName, margin: Duration) -> Result<u64, StoreError> {
@@ -302,7 +320,7 @@ impl Store for PostgresStore {
     }
 
     async fn tidy(&self, then: Timestamp) -> Result<(), StoreError> {
-        let mut lent = Lent::in_transaction(&self.pool).await?;
+        let mut lent = Lent::in_transaction(&self.pool, &[]).await?;
         // Once a day it may have much to do, and nobody waits for it.
         lent.execute(dialect::TAKE_TIME).await?;
         let tidied = record::tidy(lent.conn(), then).await;
@@ -357,14 +375,15 @@ impl Store for PostgresStore {
 }
 
 /// One work in one transaction; whether the outbox or the timers are (or may be) changed.
-async fn decide(pool: PgPool, free: FreeIds, work: Work) -> (Result<Outcome, StoreError>, bool) {
-    let mut lent = match Lent::in_transaction(&pool).await {
+async fn decide(pool: PgPool, free: FreeIds, about: About, work: Work) -> (Result<Outcome, StoreError>, bool) {
+    let mut lent = match Lent::in_transaction(&pool, &about.names).await {
         Ok(lent) => lent,
         Err(error) => return (Err(error), false),
     };
     let mut ids = Ids::new(free);
     let (answer, touched) = {
-        let mut tx = StoreTx::new(lent.conn(), &mut ids);
+        let mut unsent = Unsent::new();
+        let mut tx = StoreTx::new(lent.conn(), &mut ids, &mut unsent, Vec::new());
         let done = AssertUnwindSafe(in_time(work(&mut tx))).catch_unwind().await;
         let answer = match done {
             Ok(Ok(outcome)) => in_time(tx.flush()).await.and_then(|()| tx.conn().map(|_| outcome)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
-use sqlx::{ConnectOptions, PgPool, Row as _};
+use sqlx::{ConnectOptions, Connection as _, PgPool, Row as _};
 
 use super::dialect::fault;
 use crate::store::StoreError;
@@ -90,11 +90,20 @@ impl OpenError {
 const LIMITS: [(&str, &str); 3] =
     [("idle_in_transaction_session_timeout", "2s"), ("lock_timeout", "5s"), ("statement_timeout", "10s")];
 
+/// A connection that was idle for so long is asked whether it still stands before it is used.
+const TESTED_AFTER: Duration = Duration::from_secs(1);
+/// How many statements stay prepared for a connection: those with many rows have a text for each of a few numbers of rows.
+const STATEMENTS: usize = 256;
+
 /// How connections are made.
 pub fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
     let options = PgConnectOptions::from_str(url).map_err(|error| OpenError::Address(error.to_string()))?;
     let safe = [("synchronous_commit", "on"), ("client_min_messages", "warning")];
-    Ok(options.application_name("deskbell").options(safe).disable_statement_logging())
+    Ok(options
+        .application_name("deskbell")
+        .options(safe)
+        .statement_cache_capacity(STATEMENTS)
+        .disable_statement_logging())
 }
 
 /// The pool for work.
@@ -108,7 +117,14 @@ pub fn pool(options: PgConnectOptions, connections: u32, is_read_only: bool) -> 
         .min_connections(MIN_CONNECTIONS.min(connections))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .max_lifetime(MAX_LIFETIME)
-        .test_before_acquire(true)
+        .test_before_acquire(false)
+        .before_acquire(|conn, about| {
+            Box::pin(async move {
+                // What was just used is there; else a trip tells whether the server has gone meanwhile.
+                let is_there = about.idle_for < TESTED_AFTER || conn.ping().await.is_ok();
+                Ok(is_there)
+            })
+        })
         .connect_lazy_with(options)
 }
 

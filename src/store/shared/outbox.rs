@@ -2,12 +2,13 @@
 //!
 //! Leases count in real time (`real_ms`), by the database's clock where several machines share it.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::dialect::{Conn, ENQUEUE, ENQUEUE_CARD, LEASE, Row, real_ms};
-use super::record::{all, count, one, run, run_all, stand, unstand};
+use super::dialect::{self, Conn, ENQUEUE, ENQUEUE_CARD, LEASE, Row, real_ms};
+use super::record::{all, count, one, run, stand, touched_by, unstand};
 use super::rows::{self, json, ms};
 use crate::domain::effect::{Effect, EffectKind, Lane};
 use crate::domain::ids::{EffectId, MessageRef, Place, PlatformName, TicketId};
@@ -15,11 +16,11 @@ use crate::store::statement::{Statement, statement};
 use crate::store::{Claim, FailedEffect, Queued, Settled, Settlement, StoreError, WorkerId, sql};
 
 /// What puts an effect into the outbox, unless it is to show a card that waits to be shown already: that one is shown no
-/// later than this one would be.
-pub fn enqueue(id: EffectId, effect: &Effect, now: Timestamp) -> Result<Vec<Statement>, StoreError> {
+/// later than this one would be. Where it `is_new` that anything is to be done there, none waits.
+pub fn enqueue(id: EffectId, effect: &Effect, is_new: bool, now: Timestamp) -> Result<Vec<Statement>, StoreError> {
     let order_key = effect.order_key();
     let due = effect.not_before.map_or(now, |moment| moment.max(now));
-    let is_card = matches!(effect.what, EffectKind::ShowCard { .. });
+    let is_card = matches!(effect.what, EffectKind::ShowCard { .. }) && !is_new;
     let mut all = Vec::new();
     if is_card {
         all.push(statement(sql::HASTEN_CARD).bind(&order_key).bind(ms(due)));
@@ -86,8 +87,9 @@ pub async fn lease(
                 .bind(json(&claim.costs)?),
         );
     }
-    let touched = run_all(conn, all).await?;
-    Ok(claims.iter().zip(touched).filter(|(_, touched)| *touched > 0).map(|(claim, _)| claim.effect.clone()).collect())
+    let ours: HashSet<EffectId> =
+        touched_by(conn, all, |row| rows::get(row, "id").map(EffectId)).await?.into_iter().collect();
+    Ok(claims.iter().map(|claim| &claim.effect).filter(|effect| ours.contains(effect)).cloned().collect())
 }
 
 /// How one delivery ended, as this worker says.
@@ -99,31 +101,31 @@ pub struct Ending<'a> {
     pub now: Timestamp,
 }
 
-/// Stores how deliveries ended, where that is still their workers' to say.
-pub async fn settle(conn: &mut Conn, endings: &[Ending<'_>]) -> Result<Vec<Settled>, StoreError> {
-    let closing = endings.iter().map(closing).collect::<Result<Vec<_>, _>>()?;
-    let touched = run_all(conn, closing).await?;
-    let (mut settled, mut follow_up) = (Vec::with_capacity(endings.len()), Vec::new());
-    for (ending, touched) in endings.iter().zip(touched) {
-        if touched == 0 {
-            settled.push(Settled::Taken(posted(conn, ending.effect).await?));
-            continue;
-        }
-        match ending.end {
+/// Stores how a delivery ended, if that is still its worker's to say.
+pub async fn settle(conn: &mut Conn, ending: &Ending<'_>) -> Result<Settled, StoreError> {
+    match settle_all(conn, &[*ending]).await {
+        Err(StoreError::Conflict) => Ok(Settled::Taken(posted(conn, ending.effect).await?)),
+        done => done.map(|()| Settled::Kept),
+    }
+}
+
+/// Stores how deliveries ended; a conflict if not all of that is still their workers' to say.
+pub async fn settle_all(conn: &mut Conn, endings: &[Ending<'_>]) -> Result<(), StoreError> {
+    let mut closings = Vec::with_capacity(endings.len());
+    let mut follow_up = Vec::with_capacity(endings.len());
+    for ending in endings {
+        closings.push(vec![closing(ending)?]);
+        follow_up.push(match ending.end {
             Settlement::Done(stands) | Settlement::Posted { stands, .. } => {
-                for stands in stands {
-                    follow_up.extend(stand(stands)?);
-                }
+                let all = stands.iter().map(stand).collect::<Result<Vec<_>, _>>()?;
+                all.into_iter().flatten().collect()
             }
-            Settlement::Removed(messages) => follow_up.extend(messages.iter().map(unstand)),
-            Settlement::Failed(_) | Settlement::Retry { .. } => {}
-        }
-        settled.push(Settled::Kept);
+            Settlement::Removed(messages) => messages.iter().map(unstand).collect(),
+            Settlement::Failed(_) | Settlement::Retry { .. } => Vec::new(),
+        });
     }
-    if !follow_up.is_empty() {
-        run_all(conn, follow_up).await?;
-    }
-    Ok(settled)
+    dialect::run_all(conn, closings).await?;
+    dialect::run_all(conn, follow_up).await.map(drop)
 }
 
 /// What closes an effect, or lets it wait again. It touches no row if the effect is not this worker's, or has ended.
@@ -136,7 +138,8 @@ fn closing(ending: &Ending<'_>) -> Result<Statement, StoreError> {
             .bind(error)
             .bind(ms(*now))
             .bind(&by.0)
-            .bind(json(&messages)?))
+            .bind(json(&messages)?)
+            .or_conflict())
     };
     match end {
         Settlement::Done(_) | Settlement::Removed(_) => close("done", None, &[]),
@@ -148,7 +151,8 @@ fn closing(ending: &Ending<'_>) -> Result<Statement, StoreError> {
             .bind(i64::from(*counts))
             .bind(i64::from(*unsure))
             .bind(error)
-            .bind(&by.0)),
+            .bind(&by.0)
+            .or_conflict()),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 
 use super::dialect::{self, Conn, Row, fault};
 use super::rows::{self, bind_message, bind_place, clean, json, ms, name};
@@ -11,11 +12,35 @@ use crate::domain::event::{DedupeKey, TimerKind};
 use crate::domain::ids::{Conversation, MessageRef, PersonRef, Place, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Opening, Record, Side, Standing, Voice};
 use crate::domain::ticket::Ticket;
-use crate::store::statement::{Statement, statement};
-use crate::store::{Counts, DeadEvent, Position, StoreError, sql};
+use crate::store::statement::{Merged, Statement, merged, statement};
+use crate::store::{Counts, DeadEvent, Position, Read, StoreError, sql};
 
-pub async fn knows(conn: &mut Conn, key: &DedupeKey) -> Result<bool, StoreError> {
-    Ok(one(conn, statement(sql::KNOWS).bind(key.as_str())).await?.is_some())
+/// Where rows come from: the database, or what was read of it a moment ago.
+pub trait Asks: Send {
+    /// The rows of a query.
+    fn rows(&mut self, query: Statement) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
+}
+
+impl Asks for Conn {
+    async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
+        rows::query(query).fetch_all(self).await.map_err(fault)
+    }
+}
+
+/// The queries that answer a question.
+#[allow(dead_code, reason = "PostgreSQL answers one question at a time")]
+pub fn queries(read: &Read) -> Vec<Statement> {
+    match read {
+        Read::Known(key) => vec![known(key)],
+        Read::TicketAt(place) => vec![at(place)],
+        Read::Burst { by, channel, since, until } => {
+            by.iter().map(|account| burst_of(account, channel, *since, *until)).collect()
+        }
+    }
+}
+
+pub async fn knows(asks: &mut impl Asks, key: &DedupeKey) -> Result<bool, StoreError> {
+    Ok(!asks.rows(known(key)).await?.is_empty())
 }
 
 /// Remembers a fact. If somebody else did meanwhile, what follows from it must be decided again.
@@ -36,11 +61,9 @@ pub async fn tickets(conn: &mut Conn, before: Option<TicketId>, limit: u32) -> R
     all(conn, statement(sql::TICKETS).bind(before).bind(i64::from(limit)), rows::ticket).await
 }
 
-pub async fn ticket_at(conn: &mut Conn, place: &Place) -> Result<Option<(Ticket, Side)>, StoreError> {
-    match bound(conn, place).await? {
-        Some((id, side)) => with_side(conn, id, side).await,
-        None => Ok(None),
-    }
+pub async fn ticket_at(asks: &mut impl Asks, place: &Place) -> Result<Option<(Ticket, Side)>, StoreError> {
+    let found = asks.rows(at(place)).await?;
+    found.first().map(|row| Ok((rows::ticket(row)?, rows::named(row, "side")?))).transpose()
 }
 
 /// The first of: the ticket on whose record the message is; the one that it stands for as a message of the bot; the one
@@ -64,7 +87,7 @@ pub async fn ticket_of_message(conn: &mut Conn, message: &MessageRef) -> Result<
 }
 
 pub async fn burst(
-    conn: &mut Conn,
+    asks: &mut impl Asks,
     by: &[PersonRef],
     channel: &Place,
     since: Timestamp,
@@ -72,14 +95,8 @@ pub async fn burst(
 ) -> Result<Option<Ticket>, StoreError> {
     let mut newest: Option<Ticket> = None;
     for account in by {
-        let query = statement(sql::BURST)
-            .bind(account.to_string())
-            .bind(channel.platform().as_str())
-            .bind(&channel.tenant.id)
-            .bind(channel.channel())
-            .bind(ms(since))
-            .bind(ms(until));
-        let found = one_ticket(conn, query).await?;
+        let found = asks.rows(burst_of(account, channel, since, until)).await?;
+        let found = found.first().map(rows::ticket).transpose()?;
         newest = newest.into_iter().chain(found).max_by_key(|ticket| (ticket.opened_at, ticket.id));
     }
     Ok(newest)
@@ -265,15 +282,14 @@ pub async fn positions(conn: &mut Conn, tenant: &Tenant) -> Result<Vec<Position>
 
 /// Moves positions on, never back.
 pub async fn advance(conn: &mut Conn, positions: &[Position]) -> Result<(), StoreError> {
-    for position in positions {
-        let query = statement(sql::ADVANCE)
+    let advance = |position: &Position| {
+        statement(sql::ADVANCE)
             .bind(position.tenant.platform.as_str())
             .bind(&position.tenant.id)
             .bind(&position.conversation)
-            .bind(&position.through);
-        run(conn, query).await?;
-    }
-    Ok(())
+            .bind(&position.through)
+    };
+    run_all(conn, positions.iter().map(advance).collect()).await.map(drop)
 }
 
 /// Conversations of tickets that are open, or were active after `since`; last active first, each once.
@@ -361,11 +377,25 @@ pub async fn run(conn: &mut Conn, statement: Statement) -> Result<u64, StoreErro
     Ok(rows::query(statement).execute(conn).await.map_err(fault)?.rows_affected())
 }
 
-/// Runs statements in order, together where the database can; how many rows each touched.
-pub async fn run_all(conn: &mut Conn, statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
-    let touched = dialect::run_all(conn, &statements).await?;
-    let is_conflict = |(one, touched): (&Statement, &u64)| one.or_conflict && *touched == 0;
-    if statements.iter().zip(&touched).any(is_conflict) { Err(StoreError::Conflict) } else { Ok(touched) }
+/// Runs statements in order, as few at a time as the database allows; how many rows they touched together.
+pub async fn run_all(conn: &mut Conn, statements: Vec<Statement>) -> Result<u64, StoreError> {
+    dialect::run_all(conn, vec![statements]).await
+}
+
+/// Runs statements of one text, as few at a time as can be; what they say of each row that they touched.
+pub async fn touched_by<T>(
+    conn: &mut Conn,
+    statements: Vec<Statement>,
+    read: impl Fn(&Row) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut touched = Vec::with_capacity(statements.len());
+    for Merged { text, values, .. } in merged([statements]) {
+        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text.into_owned())), rows::bind_value);
+        for row in query.fetch_all(&mut *conn).await.map_err(fault)? {
+            touched.push(read(&row)?);
+        }
+    }
+    Ok(touched)
 }
 
 /// The one row of a query, if there is one.
@@ -402,6 +432,24 @@ fn insert_record(said: &Record) -> Result<Statement, StoreError> {
         .bind(if said.deleted_at.is_some() { String::new() } else { clean(&said.text) })
         .bind(said.edited_at.map(ms))
         .bind(said.deleted_at.map(ms)))
+}
+
+fn known(key: &DedupeKey) -> Statement {
+    statement(sql::KNOWS).bind(key.as_str())
+}
+
+fn at(place: &Place) -> Statement {
+    bind_place(statement(sql::TICKET_AT), place)
+}
+
+fn burst_of(account: &PersonRef, channel: &Place, since: Timestamp, until: Timestamp) -> Statement {
+    statement(sql::BURST)
+        .bind(account.to_string())
+        .bind(channel.platform().as_str())
+        .bind(&channel.tenant.id)
+        .bind(channel.channel())
+        .bind(ms(since))
+        .bind(ms(until))
 }
 
 fn bind(text: &'static str, place: &Place, ticket: TicketId, side: Side) -> Result<Statement, StoreError> {

@@ -1,10 +1,13 @@
 //! What one work sees: its transaction. What it writes is sent together, before it reads again and at its end. Compiled
 //! once for each database.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::dialect::{Conn, Ids};
+use super::dialect::{Conn, Ids, Row};
+use super::record::Asks;
 use super::{dialect, erase, outbox, record};
 use crate::domain::decision::Change;
 use crate::domain::effect::Effect;
@@ -22,15 +25,41 @@ use crate::store::{Erased, StoreError, Tx};
 pub struct StoreTx<'c> {
     conn: &'c mut Conn,
     ids: &'c mut Ids,
-    /// What was written and not sent yet.
-    unsent: Vec<Statement>,
+    unsent: &'c mut Unsent,
+    /// What was read before the work began, and nothing of which it has changed since.
+    known: Known,
+    /// The ticket that it opens, and the order keys of what is to be done about that.
+    opened: Option<TicketId>,
+    queued: HashSet<String>,
     away: Option<String>,
     touched: bool,
 }
 
+/// What was written and not sent yet, by each work of a transaction: what several have written goes together.
+pub type Unsent = Vec<Vec<Statement>>;
+
+/// Queries with their rows, for as long as these are as they were.
+pub type Known = Vec<(Statement, Vec<Row>)>;
+
+/// The database, but for what is known.
+struct Knowing<'a> {
+    conn: &'a mut Conn,
+    known: &'a mut Known,
+}
+
+impl Asks for Knowing<'_> {
+    async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
+        match self.known.iter().position(|(known, _)| *known == query) {
+            Some(place) => Ok(self.known.swap_remove(place).1),
+            None => self.conn.rows(query).await,
+        }
+    }
+}
+
 impl<'c> StoreTx<'c> {
-    pub fn new(conn: &'c mut Conn, ids: &'c mut Ids) -> Self {
-        Self { conn, ids, unsent: Vec::new(), away: None, touched: false }
+    pub fn new(conn: &'c mut Conn, ids: &'c mut Ids, unsent: &'c mut Unsent, known: Known) -> Self {
+        unsent.push(Vec::new());
+        Self { conn, ids, unsent, known, opened: None, queued: HashSet::new(), away: None, touched: false }
     }
 
     /// Whether the outbox or the timers were changed.
@@ -59,18 +88,21 @@ impl<'c> StoreTx<'c> {
     /// # Errors
     /// If it cannot be written, or somebody else was faster.
     pub async fn flush(&mut self) -> Result<(), StoreError> {
-        if self.unsent.is_empty() {
+        if self.unsent.iter().all(Vec::is_empty) {
             return Ok(());
         }
-        let unsent = std::mem::take(&mut self.unsent);
-        let sent = record::run_all(self.conn()?, unsent).await.map(drop);
+        let unsent = std::mem::replace(self.unsent, vec![Vec::new()]);
+        let sent = dialect::run_all(self.conn()?, unsent).await.map(drop);
         self.kept(sent)
     }
 
     /// Writes, some time before the next reading and the end.
     fn later(&mut self, statements: impl IntoIterator<Item = Statement>) -> Result<(), StoreError> {
         self.conn()?;
-        self.unsent.extend(statements);
+        self.known.clear();
+        if let Some(own) = self.unsent.last_mut() {
+            own.extend(statements);
+        }
         Ok(())
     }
 
@@ -94,10 +126,21 @@ macro_rules! asks {
     }};
 }
 
+/// The same of what may be known already.
+macro_rules! recalls {
+    ($tx:ident, $($call:tt)::+ ($($argument:expr),*)) => {{
+        $tx.flush().await?;
+        $tx.conn()?;
+        let mut knowing = Knowing { conn: $tx.conn, known: &mut $tx.known };
+        let answer = $($call)::+(&mut knowing, $($argument),*).await;
+        $tx.kept(answer)
+    }};
+}
+
 #[async_trait]
 impl Tx for StoreTx<'_> {
     async fn knows(&mut self, key: &DedupeKey) -> Result<bool, StoreError> {
-        asks!(self, record::knows(key))
+        recalls!(self, record::knows(key))
     }
 
     async fn remember(&mut self, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError> {
@@ -116,10 +159,6 @@ impl Tx for StoreTx<'_> {
         self.kept(next)
     }
 
-    async fn lock(&mut self, names: &[String]) -> Result<(), StoreError> {
-        asks!(self, dialect::lock(names))
-    }
-
     async fn ticket_by_key(&mut self, key: &TicketKey) -> Result<Option<Ticket>, StoreError> {
         asks!(self, record::ticket_by_key(key))
     }
@@ -129,7 +168,7 @@ impl Tx for StoreTx<'_> {
     }
 
     async fn ticket_at(&mut self, place: &Place) -> Result<Option<(Ticket, Side)>, StoreError> {
-        asks!(self, record::ticket_at(place))
+        recalls!(self, record::ticket_at(place))
     }
 
     async fn ticket_of_message(&mut self, message: &MessageRef) -> Result<Option<(Ticket, Side)>, StoreError> {
@@ -143,7 +182,7 @@ impl Tx for StoreTx<'_> {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<Option<Ticket>, StoreError> {
-        asks!(self, record::burst(by, channel, since, until))
+        recalls!(self, record::burst(by, channel, since, until))
     }
 
     async fn latest_direct(&mut self, direct: &Place, since: Timestamp) -> Result<Option<Ticket>, StoreError> {
@@ -202,6 +241,7 @@ impl Tx for StoreTx<'_> {
         }
         self.later(record::apply(change)?)?;
         if let Change::Open(ticket) = change {
+            self.opened = Some(ticket.id);
             let taken = self.ids.take(ticket);
             self.later(taken)?;
         }
@@ -215,6 +255,8 @@ impl Tx for StoreTx<'_> {
     async fn enqueue(&mut self, effect: &Effect, now: Timestamp) -> Result<(), StoreError> {
         self.touch();
         let id = self.ids.next_effect();
-        self.later(outbox::enqueue(id, effect, now)?)
+        // Nothing waits in the threads and under the cards of a ticket that is opened just now.
+        let is_new = effect.ticket.is_some() && effect.ticket == self.opened && self.queued.insert(effect.order_key());
+        self.later(outbox::enqueue(id, effect, is_new, now)?)
     }
 }

@@ -13,7 +13,7 @@ use super::rows;
 use crate::clock::Clock;
 use crate::domain::ids::{EffectId, TicketId};
 use crate::domain::ticket::Ticket;
-use crate::store::statement::{self, Statement, statement};
+use crate::store::statement::{self, Merged, Statement, statement};
 use crate::store::{StoreError, sql};
 
 pub type Db = Sqlite;
@@ -42,8 +42,10 @@ sql::texts! {
 
     /// What a counter shows: the next value to be taken.
     COUNTER = "SELECT value FROM counters WHERE name = $1";
-    /// A value was taken.
-    TAKE_COUNTER = "UPDATE counters SET value = $2 + 1 WHERE name = $1 AND value <= $2";
+    /// Values up to these were taken.
+    TAKE_COUNTERS =
+        "UPDATE counters SET value = max(value, 1 + CASE name WHEN 'ticket_id' THEN $1 ELSE $2 END) \
+         WHERE name IN ('ticket_id', 'ticket_number')";
     /// The greatest id in the outbox.
     LAST_EFFECT = "SELECT max(id) AS id FROM effects";
     /// An effect is to be delivered.
@@ -51,7 +53,7 @@ sql::texts! {
     /// A card is to be shown.
     ENQUEUE_CARD = sql::enqueue_card!("$1", "");
     /// An effect is being delivered.
-    LEASE = sql::lease!("$1");
+    LEASE = sql::lease!("");
     /// Counts what other connections have committed.
     DATA_VERSION = "PRAGMA data_version";
     /// Writes the log into the file and empties it.
@@ -69,11 +71,6 @@ pub async fn real_ms(_: &mut Conn) -> Result<i64, StoreError> {
 pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// Nothing to do: there is one writer.
-pub async fn lock(_: &mut Conn, _: &[String]) -> Result<(), StoreError> {
-    Ok(())
 }
 
 /// What a fault of the database means to the core.
@@ -114,27 +111,73 @@ pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
 /// How many statements go in one trip at most. The texts that are made of them stay prepared, so that there must not be
 /// too many different ones.
 const IN_ONE_TRIP: usize = 16;
+/// So few queries go in one trip, whatever their texts.
+const FEW: usize = 4;
 
-/// Runs statements in as few trips to SQLite's thread as is sensible.
-pub async fn run_all(conn: &mut Conn, statements: &[Statement]) -> Result<Vec<u64>, StoreError> {
-    let mut touched = Vec::with_capacity(statements.len());
-    for some in statements.chunks(IN_ONE_TRIP) {
-        touched.extend(run_some(conn, some).await?);
+/// Runs what each of several works writes: few statements in one trip to SQLite's thread, many as few with many rows,
+/// since that thread wakes ours at the end of each. How many rows they touched.
+pub async fn run_all(conn: &mut Conn, works: Vec<Vec<Statement>>) -> Result<u64, StoreError> {
+    let mut sum = 0;
+    if works.iter().map(Vec::len).sum::<usize>() <= IN_ONE_TRIP {
+        return run_some(conn, &works.concat()).await;
     }
-    Ok(touched)
+    for Merged { text, values, rows, or_conflict } in statement::merged(works) {
+        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text.into_owned())), rows::bind_value);
+        let touched = query.execute(&mut *conn).await.map_err(fault_or_conflict)?.rows_affected();
+        if or_conflict && touched < rows as u64 {
+            return Err(StoreError::Conflict);
+        }
+        sum += touched;
+    }
+    Ok(sum)
 }
 
-async fn run_some(conn: &mut Conn, statements: &[Statement]) -> Result<Vec<u64>, StoreError> {
-    let (text, values) = statement::joined(statements);
-    let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), rows::bind_value);
-    let mut ended = conn.fetch_many(query);
-    let mut touched = Vec::with_capacity(statements.len());
-    while let Some(step) = ended.next().await {
-        if let Either::Left(done) = step.map_err(fault_or_conflict)? {
-            touched.push(done.rows_affected());
+/// Asks queries in few trips; the rows of each. Those of one text go together, so that there are few texts.
+pub async fn ask_all(conn: &mut Conn, mut queries: Vec<Statement>) -> Result<Vec<(Statement, Vec<Row>)>, StoreError> {
+    queries.sort_by_key(|query| query.text);
+    let few = queries.len() <= FEW;
+    let mut answers = Vec::with_capacity(queries.len());
+    for alike in queries.chunk_by(|one, next| few || one.text == next.text) {
+        for some in alike.chunks(IN_ONE_TRIP) {
+            answers.extend(ask_some(conn, some).await?);
         }
     }
-    Ok(touched)
+    Ok(answers)
+}
+
+async fn ask_some(conn: &mut Conn, queries: &[Statement]) -> Result<Vec<(Statement, Vec<Row>)>, StoreError> {
+    let (text, values) = statement::joined(queries);
+    let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), rows::bind_value);
+    let mut steps = conn.fetch_many(query);
+    let (mut rows, mut answers) = (Vec::new(), Vec::with_capacity(queries.len()));
+    while let Some(step) = steps.next().await {
+        match step.map_err(fault)? {
+            Either::Right(row) => rows.push(row),
+            Either::Left(_) => {
+                answers.extend(queries.get(answers.len()).map(|query| (query.clone(), std::mem::take(&mut rows))));
+            }
+        }
+    }
+    Ok(answers)
+}
+
+async fn run_some(conn: &mut Conn, statements: &[Statement]) -> Result<u64, StoreError> {
+    if statements.is_empty() {
+        return Ok(0);
+    }
+    let (text, values) = statement::joined(statements);
+    let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), rows::bind_value);
+    let mut steps = conn.fetch_many(query);
+    let (mut sum, mut ended) = (0, statements.iter());
+    while let Some(step) = steps.next().await {
+        if let Either::Left(done) = step.map_err(fault_or_conflict)? {
+            if ended.next().is_some_and(|one| one.or_conflict) && done.rows_affected() == 0 {
+                return Err(StoreError::Conflict);
+            }
+            sum += done.rows_affected();
+        }
+    }
+    Ok(sum)
 }
 
 /// Gives out ids: of effects, each greater than the one before, and of tickets, without gaps.
@@ -144,12 +187,14 @@ pub struct Ids {
     last: Ulid,
     /// The next id and number of a ticket, as far as they are known.
     next: Option<(i64, i64)>,
+    /// What was taken of them, and is not written down.
+    taken: Option<(i64, i64)>,
 }
 
 impl Ids {
     /// Ids above every one that the outbox holds.
     pub async fn above_known(conn: &mut Conn, clock: Clock) -> Result<Self, StoreError> {
-        let mut ids = Self { clock, last: Ulid::nil(), next: None };
+        let mut ids = Self { clock, last: Ulid::nil(), next: None, taken: None };
         ids.go_on_above(conn).await?;
         Ok(ids)
     }
@@ -186,18 +231,25 @@ impl Ids {
         self.next(conn).await.map(|(id, _)| TicketId(id))
     }
 
-    /// What writes down that a ticket was opened with its id and number.
-    pub fn take(&mut self, ticket: &Ticket) -> Vec<Statement> {
-        if let Some((id, number)) = &mut self.next {
-            (*id, *number) = ((*id).max(ticket.id.0 + 1), (*number).max(ticket.key.number() + 1));
+    /// A ticket was opened with its id and number. That is written down once for all of a transaction.
+    pub fn take(&mut self, ticket: &Ticket) -> Option<Statement> {
+        let (id, number) = (ticket.id.0, ticket.key.number());
+        if let Some(next) = &mut self.next {
+            *next = (next.0.max(id + 1), next.1.max(number + 1));
         }
-        let taken = [(IDS, ticket.id.0), (NUMBERS, ticket.key.number())];
-        taken.map(|(counter, taken)| statement(TAKE_COUNTER).bind(counter).bind(taken)).to_vec()
+        let taken = self.taken.get_or_insert((id, number));
+        *taken = (taken.0.max(id), taken.1.max(number));
+        None
+    }
+
+    /// What writes down what was taken.
+    pub fn write_down(&mut self) -> Option<Statement> {
+        self.taken.take().map(|(id, number)| statement(TAKE_COUNTERS).bind(id).bind(number))
     }
 
     /// Something was rolled back: what was taken may be free again.
     pub const fn forget(&mut self) {
-        self.next = None;
+        (self.next, self.taken) = (None, None);
     }
 
     async fn next(&mut self, conn: &mut Conn) -> Result<(i64, i64), StoreError> {
@@ -226,7 +278,7 @@ mod tests {
     #[test]
     fn ids_grow_though_the_clock_stands_still_or_is_behind() {
         let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 0.0);
-        let mut ids = Ids { clock: clock.clone(), last: Ulid::from_parts(1_000, u128::MAX), next: None };
+        let mut ids = Ids { clock: clock.clone(), last: Ulid::from_parts(1_000, u128::MAX), next: None, taken: None };
         let mut last = EffectId(ids.last.to_string());
         for step in 0..2_000 {
             if step == 1_000 {

@@ -39,8 +39,8 @@ use self::open::Owner;
 use self::writer::{Done, Job, Task, Writer};
 use super::statement::statement;
 use super::{
-    Claim, Counts, DeadEvent, FailedEffect, Position, Queued, Settled, Settlement, Store, StoreError, TAKE_OVER_PAUSE,
-    Work, WorkerId,
+    About, Claim, Counts, DeadEvent, FailedEffect, Position, Queued, Settled, Settlement, Store, StoreError,
+    TAKE_OVER_PAUSE, Work, WorkerId,
 };
 use crate::clock::Clock;
 use crate::domain::decision::Outcome;
@@ -181,8 +181,8 @@ fn readers(path: &Path) -> SqlitePool {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn transact(&self, work: Work) -> Result<Outcome, StoreError> {
-        match self.ask(Task::Work(work)).await? {
+    async fn decide(&self, about: About, work: Work) -> Result<Outcome, StoreError> {
+        match self.ask(Task::Work(about, work)).await? {
             Done::Work(outcome) => Ok(outcome),
             other => Err(other.unexpected()),
         }

@@ -42,6 +42,10 @@ async fn every_statement_is_valid_and_finds_its_rows_by_an_index() {
         for step in plan {
             let step: String = step.get("detail");
             told += 1;
+            // The rows that the statement brings itself.
+            if ["SCAN CONSTANT ROW", "SCAN v"].contains(&step.as_str()) {
+                continue;
+            }
             let allowed = ALONG_AN_INDEX.iter().find(|(known, _)| known == name).map_or(&[][..], |(_, along)| along);
             assert!(
                 !step.starts_with("SCAN") || allowed.iter().any(|index| step.contains(index)),

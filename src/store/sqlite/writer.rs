@@ -4,6 +4,8 @@
 //! costs a wait for the disk whether it holds one work or many, so that works that come together share it.
 
 use std::any::Any;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -17,14 +19,14 @@ use tracing::Instrument as _;
 use super::dialect::{self as sql, Ids, fault};
 use super::open::Owner;
 use super::outbox::Ending;
-use super::tx::StoreTx;
+use super::tx::{Known, StoreTx, Unsent};
 use super::{outbox, record, rows};
 use crate::domain::decision::Outcome;
 use crate::domain::event::DedupeKey;
 use crate::domain::ids::EffectId;
 use crate::domain::ids::PlatformName;
 use crate::store::statement::statement;
-use crate::store::{Claim, Position, Settled, Settlement, StoreError, Work, WorkerId};
+use crate::store::{About, Claim, Position, Settled, Settlement, StoreError, Work, WorkerId};
 
 /// How many works share a commit at most.
 pub const WORKS_PER_COMMIT: usize = 64;
@@ -34,7 +36,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Something to be written.
 pub enum Task {
-    Work(Work),
+    Work(About, Work),
     Lease {
         by: WorkerId,
         claims: Vec<Claim>,
@@ -238,14 +240,20 @@ impl Writer {
         let mut any_touched = false;
         // Ends of deliveries concern nobody else in this transaction: they are written together.
         let mut endings = Vec::new();
+        let mut unsent = Unsent::new();
+        let mut known = match care {
+            Care::All => self.read_ahead(batch).await.map_err(|_| Failure::Careless)?,
+            Care::Each => Vec::new(),
+        };
         for (index, job) in batch.iter().enumerate() {
             if care == Care::All {
                 if let Task::Settle { effect, by, end, now } = &job.task {
                     endings.push(Ending { effect, by, end, now: *now });
-                    answers.push(Ok(Done::Nothing));
+                    answers.push(Ok(Done::Settled(Settled::Kept)));
                     continue;
                 }
-                let (answer, touched) = self.perform(&job.task).await;
+                let known = known.get_mut(index).map(std::mem::take).unwrap_or_default();
+                let (answer, touched) = self.perform(&job.task, known, &mut unsent).await;
                 if answer.is_err() {
                     return Err(Failure::Careless);
                 }
@@ -254,7 +262,7 @@ impl Writer {
                 continue;
             }
             self.execute(sql::SAVEPOINT).await.map_err(Failure::Whole)?;
-            let (answer, touched) = self.perform(&job.task).await;
+            let (answer, touched) = self.perform_alone(&job.task).await;
             // The savepoint is gone where SQLite gave the whole transaction up, whatever the work made of that.
             let gone = match &answer {
                 Ok(_) => self.execute(sql::RELEASE).await.err(),
@@ -269,12 +277,12 @@ impl Writer {
             any_touched |= touched && answer.is_ok();
             answers.push(answer);
         }
+        if care == Care::All {
+            unsent.push(self.ids.write_down().into_iter().collect());
+            sql::run_all(&mut self.conn, unsent).await.map_err(|_| Failure::Careless)?;
+        }
         if !endings.is_empty() {
-            let settled = outbox::settle(&mut self.conn, &endings).await.map_err(|_| Failure::Careless)?;
-            let places = batch.iter().zip(&mut answers).filter(|(job, _)| matches!(job.task, Task::Settle { .. }));
-            for ((_, answer), settled) in places.zip(settled) {
-                *answer = Ok(Done::Settled(settled));
-            }
+            outbox::settle_all(&mut self.conn, &endings).await.map_err(|_| Failure::Careless)?;
             any_touched = true;
         }
         self.execute(sql::COMMIT).await.map_err(Failure::Whole)?;
@@ -307,15 +315,51 @@ impl Writer {
         }
     }
 
-    async fn perform(&mut self, task: &Task) -> (Answer, bool) {
-        let mut tx = StoreTx::new(&mut self.conn, &mut self.ids);
+    /// What the works will read first, in few trips for all of them. Not for a work that shares a name with an earlier one
+    /// of the same transaction: that one's writes may change what it will find. The others' cannot, just as where works
+    /// run beside each other and only their names keep them apart.
+    async fn read_ahead(&mut self, batch: &[Job]) -> Result<Vec<Known>, StoreError> {
+        let (mut names, mut queries, mut whose) = (HashSet::new(), Vec::new(), HashMap::new());
+        for (index, job) in batch.iter().enumerate() {
+            let Task::Work(about, _) = &job.task else { continue };
+            let known_names = names.len();
+            names.extend(&about.names);
+            if names.len() == known_names + about.names.len() {
+                for query in about.reads.iter().flat_map(record::queries) {
+                    // Who asks the same shares a name; the later one asks by itself.
+                    if let Entry::Vacant(free) = whose.entry(query.clone()) {
+                        free.insert(index);
+                        queries.push(query);
+                    }
+                }
+            }
+        }
+        let mut known: Vec<Known> = batch.iter().map(|_| Known::new()).collect();
+        for (query, rows) in sql::ask_all(&mut self.conn, queries).await? {
+            if let Some(index) = whose.get(&query) {
+                known[*index].push((query, rows));
+            }
+        }
+        Ok(known)
+    }
+
+    /// Does a task, but for sending all that it writes.
+    async fn perform(&mut self, task: &Task, known: Known, unsent: &mut Unsent) -> (Answer, bool) {
+        let mut tx = StoreTx::new(&mut self.conn, &mut self.ids, unsent, known);
         let done = AssertUnwindSafe(perform(&mut tx, task)).catch_unwind().await;
         let answer = done.unwrap_or_else(|panic| Err(StoreError::Work(words_of(panic.as_ref()))));
-        let answer = match answer {
-            Ok(done) => tx.flush().await.and_then(|()| tx.conn().map(|_| done)),
-            failed => failed,
-        };
-        let touched = tx.touched();
+        let answer = answer.and_then(|done| tx.conn().map(|_| done));
+        (answer, tx.touched())
+    }
+
+    /// Does a task, and sends what it writes.
+    async fn perform_alone(&mut self, task: &Task) -> (Answer, bool) {
+        let mut unsent = Unsent::new();
+        let (mut answer, touched) = self.perform(task, Known::new(), &mut unsent).await;
+        if answer.is_ok() {
+            unsent.push(self.ids.write_down().into_iter().collect());
+            answer = sql::run_all(&mut self.conn, unsent).await.and(answer);
+        }
         if answer.is_err() {
             self.ids.forget();
         }
@@ -345,7 +389,7 @@ impl Writer {
 }
 
 async fn perform(tx: &mut StoreTx<'_>, task: &Task) -> Answer {
-    if let Task::Work(work) = task {
+    if let Task::Work(_, work) = task {
         return work(tx).await.map(Done::Work);
     }
     let conn = tx.conn()?;
@@ -353,7 +397,7 @@ async fn perform(tx: &mut StoreTx<'_>, task: &Task) -> Answer {
         Task::Lease { by, claims, lasting } => outbox::lease(conn, by, claims, *lasting).await.map(Done::Leased),
         Task::Settle { effect, by, end, now } => {
             let ending = Ending { effect, by, end, now: *now };
-            outbox::settle(conn, &[ending]).await.map(|mut settled| settled.pop().map_or(Done::Nothing, Done::Settled))
+            outbox::settle(conn, &ending).await.map(Done::Settled)
         }
         Task::TakeOver { by, platform, margin } => {
             outbox::take_over(conn, by, *platform, *margin).await.map(Done::Counted)
@@ -365,7 +409,7 @@ async fn perform(tx: &mut StoreTx<'_>, task: &Task) -> Answer {
         }
         Task::Tidy { then } => record::tidy(conn, *then).await.map(|()| Done::Nothing),
         Task::Ping => record::ping(conn).await.map(|()| Done::Nothing),
-        Task::Work(_) | Task::Scrub | Task::Close => Ok(Done::Nothing),
+        Task::Work(..) | Task::Scrub | Task::Close => Ok(Done::Nothing),
     };
     if matches!(task, Task::Lease { .. } | Task::Settle { .. }) || matches!(done, Ok(Done::Counted(1..))) {
         tx.touch();
