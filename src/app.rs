@@ -114,8 +114,11 @@ impl App {
         }
         let worker = WorkerId::new();
         if let Some(discord) = discord {
-            let (store, worker) = (Arc::clone(&store), worker.clone());
-            discord.share(Arc::new(Leases { store, worker, lasting: config.timing.lease }));
+            // A SQLite file has one process.
+            if config.database.url.sqlite_path().is_none() {
+                let (store, worker) = (Arc::clone(&store), worker.clone());
+                discord.share(Arc::new(Leases { store, worker, lasting: config.timing.lease }));
+            }
             platforms.push(discord);
         }
         let timing = outbox::Timing {

@@ -113,10 +113,13 @@ pub fn redact(text: &str) -> Cow<'_, str> {
             r"(?<keep3>[?&]ticket=)[^&\s\x22'<>\\]+",
             // The password in the address of a database.
             r"(?<keep4>postgres(?:ql)?://[^\s:/?@]*:)[^\s@]+(?<after>@)",
+            // Why the library could not read a frame of Discord's gateway, which quotes it: in a line of JSON, and of text.
+            r"(?<keep5>Unhandled error: )Json\(Error\(\\\x22(?:[^\x22\\]|\\.)*",
+            r"(?<keep6>Unhandled error: )Json\(Error\(\x22[^\n]*",
         ];
         Regex::new(&patterns.join("|")).expect("the patterns are valid")
     });
-    SECRET.replace_all(text, "${keep}${keep2}${keep3}${keep4}[redacted]${after}")
+    SECRET.replace_all(text, "${keep}${keep2}${keep3}${keep4}${keep5}${keep6}[redacted]${after}")
 }
 
 /// Makes writers that strike out secrets. A line must come in one piece, as the formatting layers write it.
@@ -224,6 +227,17 @@ mod tests {
     use std::sync::{Mutex, PoisonError};
 
     use super::*;
+
+    #[test]
+    fn frames_of_the_gateway_are_not_quoted() {
+        let message =
+            r#"[7] Unhandled error: Json(Error("invalid type: string \"my \\ secret\", expected u64", line: 0))"#;
+        let line = serde_json::json!({"message": message, "target": "serenity"}).to_string();
+        let struck: serde_json::Value = serde_json::from_str(&redact(&line)).expect("it is still JSON");
+        let expected = "[7] Unhandled error: [redacted]";
+        assert_eq!((&struck["message"], &struck["target"]), (&expected.into(), &"serenity".into()));
+        assert_eq!(redact(&format!("{message}\nnext")), format!("{expected}\nnext"));
+    }
 
     #[derive(Clone, Default)]
     struct Page(Arc<Mutex<Vec<u8>>>);

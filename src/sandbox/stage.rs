@@ -50,6 +50,10 @@ pub struct StageOptions {
     pub linked: bool,
     /// Whether Discord grants the bot the words of messages that do not concern it.
     pub message_content: bool,
+    /// How many shards Discord advises the bot to open.
+    pub shards: u32,
+    /// How many of them it may open at once.
+    pub max_concurrency: u32,
     /// What chance depends on.
     pub seed: u64,
     /// How many public channels there are besides on each platform, for notices. On Discord they are in guilds of their own.
@@ -67,6 +71,8 @@ impl StageOptions {
             patience: Duration::from_secs(3),
             linked: true,
             message_content: true,
+            shards: 1,
+            max_concurrency: 1,
             seed: 1,
             destinations: 0,
         }
@@ -156,6 +162,8 @@ impl Stage {
             journal: options.journal.clone(),
             limits: options.limits,
             message_content_intent: options.message_content,
+            shards: options.shards,
+            max_concurrency: options.max_concurrency,
             interaction_deadline: options.patience,
             seed: options.seed,
         })

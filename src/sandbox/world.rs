@@ -327,6 +327,15 @@ pub enum Fault {
     Mute,
     /// The platform asks to reconnect, politely (Slack `disconnect`, Discord opcode 7).
     AskReconnect,
+    /// Every connection that is open brings this now.
+    Nonsense(Nonsense),
+    /// The next `times` connections are greeted by this text in place of the platform's hello.
+    Greeting {
+        /// What they bring first.
+        text: String,
+        /// How many connections.
+        times: u32,
+    },
     /// The bot loses a channel: archived (Slack), or its rights there (Discord).
     CloseChannel {
         /// Name without `#`.
@@ -337,6 +346,17 @@ pub enum Fault {
         /// Name of the scope.
         scope: String,
     },
+}
+
+/// What a connection brings that a platform would not send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Nonsense {
+    /// A frame of text.
+    Text(String),
+    /// A frame of bytes.
+    Binary(Vec<u8>),
+    /// Its end, with this code, or with none.
+    Close(Option<u16>),
 }
 
 /// Why a person could not do it.

@@ -6,11 +6,11 @@
 //! (`DESKBELL_CRASH_DATABASE=postgres` likewise, without it both; `DESKBELL_CRASH_PLATFORMS=slack` or `discord` leaves
 //! the other one out).
 
-mod checker;
+pub mod checker;
 mod freeze;
-mod run;
-mod tag;
-mod traffic;
+pub mod run;
+pub mod tag;
+pub mod traffic;
 
 use std::time::Duration;
 

@@ -11,7 +11,9 @@
 //! between two sessions is read again (`catch_up`).
 //!
 //! A session runs only while this process holds its shard, so that replicas share them; a session that is open, yet hears
-//! nothing although something is said, is replaced (`watch`).
+//! nothing although something is said, is replaced (`watch`). Who is told to stop gives the shard back at once and goes on
+//! listening until another replica has its own session: what nobody heard could not all be read afterwards (a first
+//! direct message, a click). What both hear is handled once.
 //!
 //! What serenity cannot parse (a reply to another bot's message with components that it does not know) it drops, and says
 //! so in a log line that holds the payload; there is no hook for it.
@@ -45,6 +47,7 @@ use super::rest::bare;
 use super::{Shared, manifest, watch};
 use crate::domain::ids::PlatformName;
 use crate::intake::Intake;
+use crate::platform::Turn;
 use crate::platform::catch_up::opened;
 
 /// The runners of one shard's manager, where the library writes their stage.
@@ -61,6 +64,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// A session that is not connected for so long is given up.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often in the time that a hold lasts those who stand by look whether the shard is free.
+const LOOKS_IN_A_HOLD: u32 = 15;
+/// How long a session that is to end waits for another replica's.
+const HAND_OVER: Duration = Duration::from_secs(8);
 /// How long what has come may take to be handled once a stop is wanted.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -69,7 +76,7 @@ pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationT
     let Some(opened) = opened(&intake, PlatformName::Discord, &stop).await else { return Ok(()) };
     // Set once: a second run would find the same.
     let _ = shared.opened_at.set(opened.at);
-    let halt = stop.child_token();
+    let halt = CancellationToken::new();
     let tracker = TaskTracker::new();
     let pump = Arc::new(Pump::start(Arc::clone(&shared), intake.clone(), halt.clone(), tracker.clone()));
     let identified = Arc::new(Mutex::new(None));
@@ -79,6 +86,7 @@ pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationT
             pump: Arc::clone(&pump),
             info: ShardInfo { id: ShardId(number), total: shared.shards },
             identified: Arc::clone(&identified),
+            stop: stop.clone(),
             halt: halt.clone(),
         };
         shards.spawn(keeper.keep());
@@ -87,11 +95,12 @@ pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationT
     let mut result = Ok(());
     while let Some(ended) = shards.join_next().await {
         let ended = ended.unwrap_or_else(|fault| Err(anyhow!("the gateway's task failed: {fault}")));
-        if ended.is_err() && result.is_ok() {
-            result = ended;
+        if ended.is_err() {
+            halt.cancel();
+            result = result.and(ended);
         }
-        halt.cancel();
     }
+    halt.cancel();
     shared.links.lock().unwrap_or_else(PoisonError::into_inner).clear();
     tracker.close();
     if timeout(DRAIN, tracker.wait()).await.is_err() {
@@ -137,12 +146,20 @@ fn lease(shard: u32) -> String {
     format!("discord:shard:{shard}")
 }
 
+/// The name of what a process takes once its session of a shard is open.
+fn is_open(shard: u32) -> String {
+    format!("discord:shard:{shard}:open")
+}
+
 /// Keeps one shard connected.
 struct Keeper {
     pump: Arc<Pump>,
     info: ShardInfo,
     /// When any shard last identified.
     identified: Arc<Mutex<Option<Instant>>>,
+    /// The program is to end.
+    stop: CancellationToken,
+    /// Receiving ends, whoever else receives.
     halt: CancellationToken,
 }
 
@@ -163,7 +180,7 @@ impl Keeper {
         loop {
             tokio::select! {
                 () = self.until_turn() => {}
-                () = self.halt.cancelled() => return Ok(()),
+                () = self.until_over() => return Ok(()),
             }
             let turn = async {
                 let mut identified = self.identified.lock().await;
@@ -176,7 +193,7 @@ impl Keeper {
             };
             tokio::select! {
                 () = turn => {}
-                () = self.halt.cancelled() => return Ok(()),
+                () = self.until_over() => return Ok(()),
             }
             let ended = self.session().await;
             self.pump.shared.links.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.info.id.0);
@@ -197,8 +214,15 @@ impl Keeper {
             tracing::warn!(shard = self.info.id.0, wait_ms = wait.as_millis(), "connecting to Discord again");
             tokio::select! {
                 () = sleep(wait) => {}
-                () = self.halt.cancelled() => return Ok(()),
+                () = self.until_over() => return Ok(()),
             }
+        }
+    }
+
+    async fn until_over(&self) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.halt.cancelled() => {}
         }
     }
 
@@ -215,22 +239,61 @@ impl Keeper {
                     self.note_turn(None);
                 }
             }
-            sleep(turn.lasting() / 3).await;
+            sleep(turn.lasting() / LOOKS_IN_A_HOLD).await;
         }
     }
 
-    /// Renews the hold; returns once it is lost. While the database is away nobody else can take it, and a second
-    /// session would be harmless: events are handled once.
-    async fn until_taken(&self) {
-        let Some(turn) = self.pump.shared.turn.get() else { return std::future::pending().await };
+    /// Renews the hold; returns once the session is not needed any more: the hold is lost, or the program is to end and
+    /// has handed the shard over. While the database is away nobody else can take it, and a second session would be
+    /// harmless: events are handled once.
+    async fn until_dispensable(&self, was_connected: &AtomicBool) -> Ended {
+        let Some(turn) = self.pump.shared.turn.get() else {
+            self.stop.cancelled().await;
+            return Ended::Stopped;
+        };
         let number = self.info.id.0;
-        loop {
+        let mut is_announced = false;
+        // A hold that was asked for is waited for: it must not be taken after it was given back.
+        while !self.stop.is_cancelled() {
             match turn.hold(&lease(number)).await {
                 Ok(true) => {}
-                Ok(false) => return self.note_turn(Some(false)),
+                Ok(false) => {
+                    self.note_turn(Some(false));
+                    return Ended::Taken;
+                }
                 Err(error) => tracing::warn!(shard = number, %error, "the hold on Discord's gateway is not renewed"),
             }
-            sleep(turn.lasting() / 3).await;
+            if !is_announced && was_connected.load(Ordering::Relaxed) {
+                // Whoever had the shard before looks there, and may stand in the way for a moment.
+                is_announced = turn.hold(&is_open(number)).await.unwrap_or(false);
+            }
+            let looks = if is_announced { 3 } else { LOOKS_IN_A_HOLD };
+            tokio::select! {
+                () = sleep(turn.lasting() / looks) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+        if was_connected.load(Ordering::Relaxed) && timeout(HAND_OVER, self.hand_over(turn.as_ref())).await.is_err() {
+            tracing::warn!(shard = number, "no other replica has connected to Discord in time");
+        }
+        Ended::Stopped
+    }
+
+    /// Gives the shard back; returns once another replica has connected, or if nobody wants the shard.
+    async fn hand_over(&self, turn: &dyn Turn) {
+        let number = self.info.id.0;
+        let look = turn.lasting() / LOOKS_IN_A_HOLD;
+        turn.let_go(&is_open(number)).await;
+        turn.let_go(&lease(number)).await;
+        // Whoever stands by has looked by then.
+        sleep(look * 3).await;
+        if !matches!(turn.hold(&lease(number)).await, Ok(false)) {
+            return;
+        }
+        self.note_turn(Some(false));
+        while let Ok(true) = turn.hold(&is_open(number)).await {
+            turn.let_go(&is_open(number)).await;
+            sleep(look).await;
         }
     }
 
@@ -311,21 +374,19 @@ impl Keeper {
         shared.links.lock().unwrap_or_else(PoisonError::into_inner).insert(self.info.id.0, Arc::clone(&runners));
 
         let mut running = pin!(runner.run());
-        let mut taken = pin!(self.until_taken());
+        let mut dispensable = pin!(self.until_dispensable(&was_connected));
         let mut deaf = pin!(watch::until_deaf(shared, self.info, hearing));
         let mut last_connected = Instant::now();
         let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
             tokio::select! {
                 ended = &mut running => return self.ended(ended, was_connected.load(Ordering::Relaxed)),
-                () = self.halt.cancelled() => {
-                    messenger.send_to_shard(ShardRunnerMessage::Shutdown(self.info.id, 1000));
-                    // Whether it says goodbye or not, the session ends.
-                    let _ = timeout(Duration::from_secs(2), running).await;
-                    return Ok(Ended::Stopped);
-                }
-                // Closed without a word: whoever has the shard now is served by another connection.
-                () = &mut taken => return Ok(Ended::Taken),
+                () = self.halt.cancelled() => return Ok(goodbye(&messenger, self.info, running).await),
+                why = &mut dispensable => return match why {
+                    Ended::Stopped => Ok(goodbye(&messenger, self.info, running).await),
+                    // Closed without a word: whoever has the shard now is served by another connection.
+                    why => Ok(why),
+                },
                 () = &mut deaf => {
                     tracing::warn!(shard = self.info.id.0, "a session of Discord's gateway is open and hears nothing");
                     return Ok(Ended::Lost(true));
@@ -369,6 +430,13 @@ impl Keeper {
             Ok(()) | Err(_) => Ok(Ended::Lost(was_connected)),
         }
     }
+}
+
+/// Ends a session, whether the other side says goodbye or not.
+async fn goodbye(messenger: &ShardMessenger, shard: ShardInfo, running: impl Future) -> Ended {
+    messenger.send_to_shard(ShardRunnerMessage::Shutdown(shard.id, 1000));
+    let _ = timeout(Duration::from_secs(2), running).await;
+    Ended::Stopped
 }
 
 /// A manager whose queue nobody serves, since it was made in a runtime that is gone; and what it would tell a client,

@@ -30,6 +30,8 @@ const PING_SECS: u64 = 10;
 const PONGS_MISSED: u64 = 3;
 /// How often the patience with a silent connection doubles while nothing comes.
 const SILENCES: u32 = 5;
+/// How often the wait doubles while Slack refuses connections.
+const REFUSALS: u32 = 5;
 
 /// Receives until `stop`.
 ///
@@ -48,6 +50,7 @@ pub(super) async fn run(
     // Nobody knows what was said before the start.
     let mut missed = true;
     let mut silences = 0;
+    let mut refusals = 0;
     loop {
         let serving = lines.iter().any(|line| line.state != State::Leaving);
         if !serving && Instant::now() >= not_before {
@@ -78,6 +81,7 @@ pub(super) async fn run(
                     News::Hello => {
                         lines[at].state = State::Open;
                         lines[at].heard = Instant::now();
+                        refusals = 0;
                         tracing::info!("connected to Slack");
                         if std::mem::take(&mut missed) {
                             desk.progress.fall_behind();
@@ -86,9 +90,17 @@ pub(super) async fn run(
                             line.manager.shutdown().await;
                         }
                     }
+                    News::Leaving(reason) if lines[at].state == State::Opening => {
+                        lines.remove(at).manager.shutdown().await;
+                        let wait = desk.reconnect_wait.saturating_mul(1 << refusals.min(REFUSALS));
+                        refusals += 1;
+                        not_before = Instant::now() + wait;
+                        tracing::warn!(reason, wait_ms = wait.as_millis(), "Slack refuses a connection; {}", hint(&reason));
+                    }
                     News::Leaving(reason) => {
                         tracing::debug!(reason, "Slack will close the connection");
                         lines[at].state = State::Leaving;
+                        not_before = not_before.max(lines[at].since + desk.reconnect_wait);
                     }
                     News::Envelope => {
                         lines[at].heard = Instant::now();
@@ -136,6 +148,16 @@ pub(super) async fn run(
         line.manager.shutdown().await;
     }
     Ok(())
+}
+
+/// What an operator can do about a connection that Slack refuses.
+fn hint(reason: &str) -> &'static str {
+    match reason {
+        "too_many_websockets" => {
+            "an app has ten at most: stop other programs that use this app's token, or some replicas"
+        }
+        _ => "it is tried again",
+    }
 }
 
 impl Workspace {
@@ -207,8 +229,9 @@ struct Ear {
 #[async_trait]
 impl SlackSocketModeClientListener for Ear {
     async fn on_message(&self, _client: &SlackSocketModeWssClientId, body: String) -> Option<String> {
-        let Ok(frame) = serde_json::from_str::<Value>(&body) else {
-            tracing::warn!("Slack sent a frame that is no JSON");
+        // What it holds is not told: it may be anything.
+        let Some(frame) = serde_json::from_str::<Value>(&body).ok().filter(Value::is_object) else {
+            tracing::warn!(bytes = body.len(), "Slack sent a frame that makes no sense; it is dropped");
             return None;
         };
         match frame["type"].as_str().unwrap_or_default() {
@@ -234,7 +257,8 @@ impl SlackSocketModeClientListener for Ear {
     }
 
     async fn on_error(&self, _error: Box<dyn std::error::Error + Send + Sync + 'static>) {
-        tracing::debug!("the connection to Slack failed");
+        // The error may hold what was sent.
+        tracing::warn!("a connection to Slack brought something that cannot be read, or broke");
     }
 
     async fn on_disconnect(&self, _client: &SlackSocketModeWssClientId) {
@@ -250,10 +274,16 @@ impl Ear {
 
     /// Handles an envelope; the acknowledgement, unless it must come again.
     async fn take(&self, mut frame: Value) -> Option<String> {
-        let envelope_id = frame["envelope_id"].as_str()?.to_owned();
+        let Some(envelope_id) = frame["envelope_id"].as_str().map(str::to_owned) else {
+            tracing::warn!("Slack sent a frame of a kind that is not known; it is dropped");
+            return None;
+        };
         let accepts_payload = frame["accepts_response_payload"] == true;
         let kind = frame["type"].as_str().unwrap_or_default().to_owned();
         let payload = frame["payload"].take();
+        if !payload.is_object() {
+            tracing::warn!("Slack sent an envelope with nothing in it; it is acknowledged and dropped");
+        }
         let (desk, intake) = (self.desk.clone(), self.intake.clone());
         // In a task of its own, so that a fault in it ends neither the connection nor what comes behind.
         let handled = tokio::spawn(async move { handle(&desk, &intake, &kind, &payload).await }).await;
@@ -286,8 +316,8 @@ async fn handle(
         "events_api" => desk.hear(payload, intake).await.map(|()| None),
         "interactive" => desk.act(payload, intake).await,
         "slash_commands" => desk.obey(payload, intake).await.map(|()| None),
-        other => {
-            tracing::debug!(kind = other, "an envelope that is not listened to");
+        _ => {
+            tracing::warn!("Slack sent an envelope of a kind that is not known; it is acknowledged and dropped");
             Ok(None)
         }
     };

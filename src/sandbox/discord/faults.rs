@@ -26,6 +26,8 @@ pub struct Troubles {
     pub late: VecDeque<Duration>,
     /// How many further events are to be overtaken by the next.
     pub swaps: u32,
+    /// What the next connections are greeted by.
+    pub greetings: VecDeque<String>,
 }
 
 #[derive(Debug)]

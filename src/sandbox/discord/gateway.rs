@@ -17,7 +17,9 @@ use tokio::sync::mpsc;
 use super::Shared;
 use super::ids::fixed;
 use super::journaling::join;
+use super::shards::{self, Shard};
 use super::state::State;
+use crate::sandbox::Nonsense;
 use crate::sandbox::traffic::Direction;
 
 /// The bits of IDENTIFY's `intents`.
@@ -90,6 +92,7 @@ pub struct Gateway {
 
 struct Session {
     id: String,
+    shard: Shard,
     intents: u64,
     seq: u64,
     /// The last event that was written to a socket.
@@ -118,6 +121,7 @@ struct Kept {
 enum Out {
     Event(Arc<Kept>),
     Plain(String),
+    Nonsense(Nonsense),
     Close(u16, &'static str),
     Cut,
 }
@@ -131,12 +135,16 @@ impl Gateway {
     /// Events that wait: not written yet, or missed by the session that may still be resumed.
     pub fn waiting(&self) -> usize {
         let waits = |session: &Session| usize::try_from(session.seq - session.written).unwrap_or(usize::MAX);
-        let unwritten: usize = if self.links() == 0 {
-            self.sessions.last().map_or(0, waits)
-        } else {
-            self.sessions.iter().filter(|session| session.link.is_some()).map(waits).sum()
-        };
-        unwritten + self.held.len()
+        let total = self.sessions.last().map_or(0, |session| session.shard.total);
+        let unwritten = (0..total).map(|number| {
+            let mut sessions = self.sessions.iter().filter(|session| session.shard == Shard { number, total });
+            if sessions.clone().any(|session| session.link.is_some()) {
+                sessions.filter(|session| session.link.is_some()).map(waits).sum()
+            } else {
+                sessions.next_back().map_or(0, waits)
+            }
+        });
+        unwritten.sum::<usize>() + self.held.len()
     }
 
     /// Events sent, or to be sent, to the connections that there are.
@@ -158,6 +166,11 @@ impl Gateway {
     /// The connections that there are bring nothing more, and answer heartbeats.
     pub fn mute_all(&mut self) {
         self.sessions.iter_mut().filter_map(|session| session.link.as_mut()).for_each(|link| link.muted = true);
+    }
+
+    /// Every connection brings this now.
+    pub fn bring(&mut self, nonsense: &Nonsense) {
+        self.tell_all(|| Out::Nonsense(nonsense.clone()));
     }
 
     /// Asks every connection to come again.
@@ -194,7 +207,7 @@ impl Session {
 }
 
 impl State {
-    /// Tells every session that wants to hear it; what was to be overtaken comes after it.
+    /// Tells every session that wants to hear it and has its guild; what was to be overtaken comes after it.
     pub fn dispatch(&mut self, happening: Happening) {
         if self.troubles.swaps > 0 {
             self.troubles.swaps -= 1;
@@ -213,7 +226,10 @@ impl State {
     }
 
     fn hand_out(&mut self, happening: &Happening) {
-        let wants = |session: &Session| happening.need == 0 || session.intents & happening.need != 0;
+        let guild = shards::guild_of(&happening.full);
+        let wants = |session: &Session| {
+            session.shard.hears(guild) && (happening.need == 0 || session.intents & happening.need != 0)
+        };
         if !self.gateway.sessions.iter().any(wants) {
             return;
         }
@@ -248,7 +264,7 @@ impl State {
         }
     }
 
-    fn identify(&mut self, wanted: u64, outgoing: mpsc::UnboundedSender<Out>) -> (String, u64) {
+    fn identify(&mut self, wanted: u64, shard: Shard, outgoing: mpsc::UnboundedSender<Out>) -> (String, u64) {
         self.gateway.connections += 1;
         let connection = self.gateway.connections;
         let id = format!("{:032x}", u128::from(fixed(self.seed, "session", &connection.to_string())));
@@ -259,13 +275,16 @@ impl State {
         }
         let link = Some(Link { connection, outgoing, muted: false });
         let (id_kept, kept) = (id.clone(), VecDeque::new());
-        let mut session = Session { id: id_kept, intents: wanted, seq: 0, written: 0, kept, link, forgotten: false };
+        let mut session =
+            Session { id: id_kept, shard, intents: wanted, seq: 0, written: 0, kept, link, forgotten: false };
         let unavailable = |id: u64| json!({ "id": id.to_string(), "unavailable": true });
-        let guilds: Vec<Value> = self.guilds.iter().map(|guild| unavailable(guild.id)).collect();
+        let mine = || self.guilds.iter().filter(|guild| shard.hears(Some(guild.id)));
+        let guilds: Vec<Value> = mine().map(|guild| unavailable(guild.id)).collect();
         let ready = json!({
             "v": 10, "user": self.me_json(), "user_settings": {}, "relationships": [], "private_channels": [],
             "presences": [], "guilds": guilds,
-            "session_id": id, "session_type": "normal", "resume_gateway_url": self.gateway_url, "shard": [0, 1],
+            "session_id": id, "session_type": "normal", "resume_gateway_url": self.gateway_url,
+            "shard": [shard.number, shard.total],
             "application": {
                 "id": self.bot.to_string(), "flags": self.application_flags(),
                 "flags_new": self.application_flags().to_string(),
@@ -274,13 +293,13 @@ impl State {
         });
         session.push("READY", &ready.to_string(), None);
         if wanted & intents::GUILDS != 0 {
-            for guild in &self.guilds {
+            for guild in mine() {
                 let guild = self.whole_guild_json(guild, wanted & intents::GUILD_MEMBERS != 0);
                 session.push("GUILD_CREATE", &guild.to_string(), None);
             }
         }
         self.gateway.sessions.push(session);
-        self.log("connected", json!({ "session": id, "resumed": false }));
+        self.log("connected", json!({ "session": id, "resumed": false, "shard": shard.number }));
         (id, connection)
     }
 
@@ -399,8 +418,11 @@ impl Connection {
             return End::Close(4002, "Decode error.");
         }
         let hello = json!({ "op": 10, "s": null, "t": null, "d": { "heartbeat_interval": HEARTBEAT_INTERVAL_MS } });
-        self.shared.with(|state| state.traffic.keep(Direction::ToBot, GATEWAY, || hello.clone()));
-        if self.socket.send(Frame::text(hello.to_string())).await.is_err() {
+        let greeting = self.shared.with(|state| {
+            state.traffic.keep(Direction::ToBot, GATEWAY, || hello.clone());
+            state.troubles.greetings.pop_front()
+        });
+        if self.socket.send(Frame::text(greeting.unwrap_or_else(|| hello.to_string()))).await.is_err() {
             return End::Gone;
         }
         let stop = self.shared.stop.clone();
@@ -424,6 +446,19 @@ impl Connection {
                     Some(Out::Plain(text)) => {
                         self.shared.with(|state| state.traffic.keep(Direction::ToBot, GATEWAY, || frame_json(&text)));
                         if self.socket.send(Frame::text(text)).await.is_err() {
+                            return End::Gone;
+                        }
+                    }
+                    Some(Out::Nonsense(nonsense)) => {
+                        let end = matches!(nonsense, Nonsense::Close(_));
+                        let frame = match nonsense {
+                            Nonsense::Text(text) => Frame::text(text),
+                            Nonsense::Binary(bytes) => Frame::binary(bytes),
+                            Nonsense::Close(code) => {
+                                Frame::Close(code.map(|code| CloseFrame { code, reason: "".into() }))
+                            }
+                        };
+                        if self.socket.send(frame).await.is_err() || end {
                             return End::Gone;
                         }
                     }
@@ -466,9 +501,7 @@ impl Connection {
         if !data["properties"].is_object() {
             return self.close(4002, "Error while decoding payload.");
         }
-        if data["shard"].is_array() && data["shard"] != json!([0, 1]) {
-            return self.close(4010, "Invalid shard.");
-        }
+        let Some(shard) = Shard::asked_for(data) else { return self.close(4010, "Invalid shard.") };
         let sender = self.sender.clone();
         let identified = self.shared.with(|state| {
             if !is_token(data, &state.token) {
@@ -480,7 +513,7 @@ impl Connection {
             if wanted & privileged & !(members | content) != 0 {
                 return Err((4014, "Disallowed intent(s)."));
             }
-            Ok(state.identify(wanted, sender))
+            Ok(state.identify(wanted, shard, sender))
         });
         match identified {
             Ok(session) => self.session = Some(session),

@@ -23,6 +23,7 @@ mod mentions;
 mod people;
 mod posting;
 mod rest;
+mod shards;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -67,6 +68,10 @@ pub struct DiscordSetup {
     pub limits: bool,
     /// Whether the developer portal grants the bot the message content.
     pub message_content_intent: bool,
+    /// How many shards the bot is advised to open.
+    pub shards: u32,
+    /// How many of them it may open at once.
+    pub max_concurrency: u32,
     /// How long a person waits for the first answer to a press, a command or a form, in real time.
     pub interaction_deadline: Duration,
     /// Varies the ids.
@@ -84,6 +89,8 @@ impl Default for DiscordSetup {
             journal: Journal::in_memory(),
             limits: true,
             message_content_intent: true,
+            shards: 1,
+            max_concurrency: 1,
             interaction_deadline: platform::INTERACTION_ACK,
             seed: 0,
         }

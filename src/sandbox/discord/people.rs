@@ -142,6 +142,8 @@ impl World for DiscordSandbox {
             Fault::CloseChannel { channel } => state.shut_bot_out(&channel),
             Fault::Forget => state.gateway.forget_all(),
             Fault::Mute => state.gateway.mute_all(),
+            Fault::Nonsense(nonsense) => state.gateway.bring(&nonsense),
+            Fault::Greeting { text, times } => state.troubles.greetings.extend((0..times).map(|_| text.clone())),
             // Discord has intents and permissions instead of scopes.
             Fault::RevokeScope { .. } => {}
         });

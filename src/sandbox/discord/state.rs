@@ -32,6 +32,9 @@ pub struct State {
     pub bot: u64,
     pub message_content: bool,
     pub members_intent: bool,
+    /// How many shards the bot is advised to open, and how many of them at once.
+    pub shards: u32,
+    pub max_concurrency: u32,
     pub users: HashMap<u64, User>,
     /// Everybody but the bot, in the order of the cast.
     pub people: Vec<u64>,
@@ -200,6 +203,8 @@ impl State {
             bot,
             message_content: setup.message_content_intent,
             members_intent: false,
+            shards: setup.shards,
+            max_concurrency: setup.max_concurrency,
             users: HashMap::new(),
             people: Vec::new(),
             handles: HashMap::new(),

@@ -1,5 +1,7 @@
 //! The guild against the real SDK, a plain HTTP client and a plain websocket.
 
+mod shards;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -185,9 +187,14 @@ impl Socket {
     }
 
     async fn identified(guild: &DiscordSandbox, intents: GatewayIntents) -> Self {
+        Self::identified_as(guild, intents, Value::Null).await
+    }
+
+    async fn identified_as(guild: &DiscordSandbox, intents: GatewayIntents, shard: Value) -> Self {
         let mut socket = Self::connect(guild).await;
         let properties = json!({ "os": "linux", "browser": "x", "device": "x" });
-        let data = json!({ "token": guild.token(), "intents": intents.bits(), "properties": properties });
+        let intents = intents.bits();
+        let data = json!({ "token": guild.token(), "intents": intents, "properties": properties, "shard": shard });
         socket.send(json!({ "op": 2, "d": data })).await;
         socket
     }

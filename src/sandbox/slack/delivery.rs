@@ -1,7 +1,8 @@
 //! What is on its way to the bot: given out once, given out again until it is acknowledged, kept while nobody listens.
 //!
 //! Events are retried up to three times like Slack's; clicks, forms and commands are given once, and the person sees
-//! the failure. A connection that dies does not use up a retry: what it had not acknowledged goes to the next one.
+//! the failure. Each goes to one of the connections, which take turns, and to whichever is next when it is given again.
+//! A connection that dies does not use up a retry: what it had not acknowledged goes to the next one.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Core;
 use super::ids::Mint;
+use crate::sandbox::Nonsense;
 use crate::sandbox::traffic::Direction;
 
 /// Times that an event without an acknowledgement is sent again.
@@ -20,6 +22,8 @@ const RETRIES: u32 = 3;
 const OVERTAKEN_WITHIN: Duration = Duration::from_millis(250);
 /// How long a socket that was asked to reconnect stays open if nothing replaces it, in real time.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// Connections that an app may have at a time (<https://docs.slack.dev/apis/events-api/using-socket-mode/>).
+const SOCKETS: usize = 10;
 
 /// What the bot is to get.
 pub(super) struct Parcel {
@@ -62,6 +66,8 @@ impl ParcelKind {
 pub(super) enum Out {
     /// Send this frame.
     Frame(String),
+    /// Send what Slack would not.
+    Nonsense(Nonsense),
     /// Close in good order.
     Close,
     /// Cut the line.
@@ -97,6 +103,8 @@ struct Inner {
     swaps: u32,
     /// Those that wait to be overtaken.
     held: Vec<u64>,
+    /// What the next connections are greeted by.
+    greetings: VecDeque<String>,
 }
 
 struct Socket {
@@ -134,6 +142,7 @@ impl Hub {
             late: VecDeque::new(),
             swaps: 0,
             held: Vec::new(),
+            greetings: VecDeque::new(),
         };
         Self {
             app,
@@ -187,6 +196,17 @@ impl Hub {
         let mut inner = self.lock();
         (inner.doubles, inner.swaps) = (0, 0);
         inner.late.clear();
+        inner.greetings.clear();
+    }
+
+    /// Every connection brings this now.
+    pub(super) fn bring(&self, nonsense: &Nonsense) {
+        self.lock().sockets.values().for_each(|socket| drop(socket.out.send(Out::Nonsense(nonsense.clone()))));
+    }
+
+    /// The next connections are greeted by this.
+    pub(super) fn greet_by(&self, text: &str, times: u32) {
+        self.lock().greetings.extend((0..times).map(|_| text.to_owned()));
     }
 
     /// The sockets that are open bring nothing more.
@@ -296,9 +316,13 @@ impl Core {
         waiting.retain(|id| flights.contains_key(id));
     }
 
-    /// A socket was opened.
-    pub(super) fn socket_opened(self: &Arc<Self>, out: mpsc::UnboundedSender<Out>) -> u64 {
+    /// A socket was opened; nothing if the app has as many as it may have.
+    pub(super) fn socket_opened(self: &Arc<Self>, out: mpsc::UnboundedSender<Out>) -> Option<u64> {
         let mut inner = self.hub.lock();
+        if inner.sockets.len() >= SOCKETS {
+            self.note("refused", json!({"method": "socket", "error": "too_many_websockets"}));
+            return None;
+        }
         inner.next_id += 1;
         let id = inner.next_id;
         let leaving: Vec<u64> = inner.sockets.iter().filter(|(_, s)| s.leaving).map(|(id, _)| *id).collect();
@@ -306,7 +330,7 @@ impl Core {
         let hello = json!({"type": "hello", "num_connections": inner.sockets.len(), "connection_info": {"app_id": self.hub.app},
             "debug_info": {"host": "applink-sandbox", "build_number": 10, "approximate_connection_time": 18060}});
         self.traffic.keep(Direction::ToBot, "hello", || hello.clone());
-        let _ = out.send(Out::Frame(hello.to_string()));
+        let _ = out.send(Out::Frame(inner.greetings.pop_front().unwrap_or_else(|| hello.to_string())));
         self.note("connected", json!({"socket": id, "sockets": inner.sockets.len()}));
         for old in leaving {
             self.close_later(old, self.ack_deadline);
@@ -317,7 +341,7 @@ impl Core {
         }
         drop(inner);
         self.hub.set_connected(true);
-        id
+        Some(id)
     }
 
     /// A socket is gone: what it did not acknowledge goes elsewhere.

@@ -66,6 +66,8 @@ impl Core {
             }
             Fault::Forget => self.forget(),
             Fault::Mute => self.hub.mute(),
+            Fault::Nonsense(nonsense) => self.hub.bring(&nonsense),
+            Fault::Greeting { text, times } => self.hub.greet_by(&text, times),
             Fault::DropSockets => self.drop_sockets(),
             Fault::AskReconnect => self.ask_reconnect(),
             Fault::CloseChannel { channel } => self.archive(&channel),

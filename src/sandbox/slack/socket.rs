@@ -1,4 +1,6 @@
 //! Socket Mode: one task a connection (<https://docs.slack.dev/apis/events-api/using-socket-mode/>).
+//!
+//! An app has ten of them at most; one more is told so where the hello would be, and closed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,9 +15,14 @@ use tokio::sync::mpsc;
 
 use super::Core;
 use super::delivery::Out;
+use crate::sandbox::Nonsense;
 
 /// How often the server pings, in real time.
 const PING: Duration = Duration::from_secs(10);
+
+/// What one connection too many is told.
+const TOO_MANY: &str =
+    r#"{"type":"disconnect","reason":"too_many_websockets","debug_info":{"host":"applink-sandbox"}}"#;
 
 /// Answers the request for a socket; the ticket from `apps.connections.open` is good for one.
 pub(super) async fn link(
@@ -35,7 +42,11 @@ pub(super) async fn link(
 
 async fn serve(core: &Arc<Core>, mut socket: WebSocket) {
     let (sender, mut orders) = mpsc::unbounded_channel();
-    let id = core.socket_opened(sender);
+    let Some(id) = core.socket_opened(sender) else {
+        let _ = socket.send(Message::Text(TOO_MANY.into())).await;
+        let _ = socket.send(farewell(Some(1000))).await;
+        return;
+    };
     let mut ping = tokio::time::interval(PING);
     ping.tick().await;
     loop {
@@ -43,9 +54,14 @@ async fn serve(core: &Arc<Core>, mut socket: WebSocket) {
             () = core.stop.cancelled() => break,
             order = orders.recv() => match order {
                 Some(Out::Frame(frame)) => socket.send(Message::Text(frame.into())).await,
+                Some(Out::Nonsense(Nonsense::Text(text))) => socket.send(Message::Text(text.into())).await,
+                Some(Out::Nonsense(Nonsense::Binary(bytes))) => socket.send(Message::Binary(bytes.into())).await,
+                Some(Out::Nonsense(Nonsense::Close(code))) => {
+                    let _ = socket.send(farewell(code)).await;
+                    break;
+                }
                 Some(Out::Close) => {
-                    let bye = CloseFrame { code: 1000, reason: "".into() };
-                    let _ = socket.send(Message::Close(Some(bye))).await;
+                    let _ = socket.send(farewell(Some(1000))).await;
                     break;
                 }
                 Some(Out::Cut) | None => break,
@@ -69,6 +85,10 @@ async fn serve(core: &Arc<Core>, mut socket: WebSocket) {
         }
     }
     core.socket_closed(id);
+}
+
+fn farewell(code: Option<u16>) -> Message {
+    Message::Close(code.map(|code| CloseFrame { code, reason: "".into() }))
 }
 
 fn heard(core: &Core, text: &str) {

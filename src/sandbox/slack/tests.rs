@@ -412,3 +412,44 @@ async fn http_deliveries_are_signed_and_lost_answers_cut_the_line() {
     });
     assert_eq!(slack.view("jeff").expect("a view").channels[0].messages.len(), 2);
 }
+
+#[tokio::test]
+async fn connections_share_the_events_and_one_too_many_is_refused() {
+    let slack = workspace(|setup| setup.ack_deadline = Duration::from_millis(300)).await;
+    let mut sockets = Vec::new();
+    for _ in 0..10 {
+        sockets.push(open_socket(&slack).await);
+    }
+    let opened = api(&slack, "apps.connections.open", json!({})).await;
+    let (mut refused, _) = connect_async(opened["url"].as_str().expect("a url")).await.expect("a socket");
+    let told = frame(&mut refused).await;
+    assert_eq!((&told["type"], &told["reason"]), (&json!("disconnect"), &json!("too_many_websockets")));
+    assert!(matches!(refused.next().await, Some(Ok(Message::Close(_)))));
+
+    // Each event comes by one of them, in turn.
+    for number in 0..10 {
+        slack.say("jeff", &Spot::channel("sales"), &format!("event {number}"), None).await.expect("said");
+    }
+    let mut heard = Vec::new();
+    for socket in &mut sockets {
+        let event = frame(socket).await;
+        heard.push(event["payload"]["event"]["text"].as_str().expect("a text").to_owned());
+        ack(socket, &event, Value::Null).await;
+    }
+    heard.sort();
+    assert_eq!(heard, (0..10).map(|number| format!("event {number}")).collect::<Vec<_>>());
+    settled(&slack).await;
+
+    // What is not acknowledged comes again by another.
+    sockets.truncate(2);
+    slack.say("jeff", &Spot::channel("sales"), "again", None).await.expect("said");
+    let [one, other] = &mut sockets[..] else { panic!("two sockets") };
+    let (first, second) = tokio::join!(frame(one), frame(other));
+    let attempts = [&first["retry_attempt"], &second["retry_attempt"]];
+    assert_eq!(attempts.iter().filter(|attempt| ***attempt == json!(0)).count(), 1, "{attempts:?}");
+    assert_eq!(first["payload"], second["payload"]);
+    assert_ne!(first["envelope_id"], second["envelope_id"]);
+    ack(one, &first, Value::Null).await;
+    settled(&slack).await;
+    assert_eq!(slack.faults_seen(), Vec::<String>::new());
+}

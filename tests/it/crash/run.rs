@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::checker::{self, Report};
-use super::traffic::{Habits, Traffic};
+use super::traffic::{Habits, PACE, Traffic};
 use crate::program::child::Child;
 
 /// Every mention is a request of its own, so that marks and tickets are one to one.
@@ -80,7 +80,7 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
     let environment: Vec<(&str, &str)> = plan.environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
 
     let stop = CancellationToken::new();
-    let habits = Habits { seed: plan.seed, faults: true, hasty: plan.hasty };
+    let habits = Habits { seed: plan.seed, faults: true, hasty: plan.hasty, pace: PACE, greetings: 6 };
     let people = tokio::spawn(Traffic::new(worlds.clone(), journal.clone(), habits).run(stop.clone()));
     let mut random = StdRng::seed_from_u64(plan.seed ^ 0x6b69_6c6c);
     let mut ends = 0;
@@ -106,7 +106,7 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
     worlds.iter().for_each(|world| world.inject(Fault::Calm));
     let child = start(folder.path(), "serve", &environment);
     child.ready().await;
-    let counts = calm(&child, &config, &worlds, &journal).await;
+    let counts = calm(&[&child], &config, &worlds, &journal).await;
     let ended = child.terminate().await;
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     let exported = start(folder.path(), "export", &[]).ended().await.succeeded().out;
@@ -151,7 +151,7 @@ pub fn settings(stage: &Stage, folder: &Path, url: &str, platforms: Platforms) -
 }
 
 /// Waits until nothing is on its way in or out, all that was said meanwhile has been read, and the platforms have been silent for a while.
-pub async fn calm(child: &Child, config: &Config, worlds: &[Arc<dyn World>], journal: &Journal) -> Counts {
+pub async fn calm(children: &[&Child], config: &Config, worlds: &[Arc<dyn World>], journal: &Journal) -> Counts {
     let store = app::open_to_read(config).await.expect("the record can be read");
     let deadline = Instant::now() + AFTERMATH;
     let mut grown = journal.grown();
@@ -159,14 +159,20 @@ pub async fn calm(child: &Child, config: &Config, worlds: &[Arc<dyn World>], jou
         grown.mark_unchanged();
         let counts = counts(store.as_ref()).await;
         let undelivered: usize = worlds.iter().map(|world| world.undelivered()).sum();
-        let is_quiet = counts.waiting == 0 && undelivered == 0 && !is_behind(child).await;
+        let mut is_quiet = counts.waiting == 0 && undelivered == 0;
+        for child in children {
+            is_quiet = is_quiet && !is_behind(child).await;
+        }
         let waited = tokio::time::timeout(SILENCE, grown.changed()).await;
         if is_quiet && waited.is_err() {
             store.close().await;
             return counts;
         }
         let state = format!("{counts:?}, {undelivered} events undelivered");
-        assert!(Instant::now() < deadline, "it does not come to rest: {state}\n{}", tail(&child.log()));
+        if Instant::now() > deadline {
+            let logs: Vec<String> = children.iter().map(|child| tail(&child.log())).collect();
+            panic!("it does not come to rest: {state}\n{}", logs.join("\n\n"));
+        }
     }
 }
 

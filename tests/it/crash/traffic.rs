@@ -30,8 +30,8 @@ const TROUBLES: [&str; 8] = [
 ];
 const MORE: [&str; 5] =
     ["it is the blue one", "still the same", "since this morning", "restarted it twice", "only in the office"];
-/// Mean time between two acts of people.
-const PACE: Duration = Duration::from_millis(380);
+/// Mean time between two acts of people who are not in a hurry.
+pub const PACE: Duration = Duration::from_millis(380);
 /// How many of the newest requests people still deal with.
 const LIVELY: usize = 30;
 
@@ -43,6 +43,11 @@ pub struct Habits {
     pub faults: bool,
     /// Whether people add to a request before it was confirmed.
     pub hasty: bool,
+    /// Mean time between two acts.
+    pub pace: Duration,
+    /// How often somebody greets, early only: on Discord the answer is taken away after a minute, and the end would have
+    /// to wait for that.
+    pub greetings: u32,
 }
 
 /// The people, and what they know of their requests.
@@ -111,7 +116,7 @@ impl Traffic {
             by_number: HashMap::new(),
             acting: JoinSet::new(),
             busy: Vec::new(),
-            greetings_left: 6,
+            greetings_left: habits.greetings,
         }
     }
 
@@ -123,7 +128,7 @@ impl Traffic {
                 self.busy.retain(|busy| *busy != done);
             }
             self.act().await;
-            let pause = PACE.mul_f64(self.random.random_range(0.2..1.8));
+            let pause = self.habits.pace.mul_f64(self.random.random_range(0.2..1.8));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => {}
@@ -376,7 +381,6 @@ impl Traffic {
         self.say(world, who, &Spot::channel(channel), &format!("{tag} lunch at noon?")).await;
     }
 
-    /// Early only: on Discord the answer is taken away after a minute, and the end would have to wait for that.
     async fn greet(&mut self) {
         if self.greetings_left > 0 {
             self.greetings_left -= 1;

@@ -19,8 +19,10 @@ impl State {
 
     pub(super) fn gateway_bot(&self) -> Done {
         Done::Json(json!({
-            "url": self.gateway_url, "shards": 1,
-            "session_start_limit": { "total": 1000, "remaining": 999, "reset_after": 14_400_000, "max_concurrency": 1 },
+            "url": self.gateway_url, "shards": self.shards,
+            "session_start_limit": {
+                "total": 1000, "remaining": 999, "reset_after": 14_400_000, "max_concurrency": self.max_concurrency,
+            },
         }))
     }
 
