@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::ReplyHandle;
 use super::ids::{MessageRef, Person, PersonRef, Place, PlatformName, TicketId};
+use super::limits;
 use super::message::Message;
 
 /// One intent, stored with the state that it follows from, and delivered later.
@@ -31,9 +32,9 @@ pub enum EffectKind {
         /// Who wants to know whether it was delivered.
         #[serde(default)]
         awaited: Option<Awaited>,
-        /// The message whose words it shows: if those change or go, it does too.
-        #[serde(default)]
-        mirrors: Option<MessageRef>,
+        /// The messages whose words it shows, one for each of its lines: if those change or go, it does too.
+        #[serde(default, with = "one_or_more", skip_serializing_if = "Vec::is_empty")]
+        mirrors: Vec<MessageRef>,
         /// The name of a thread that may have to be started for it.
         #[serde(default)]
         thread_title: Option<String>,
@@ -117,6 +118,104 @@ impl EffectKind {
             Self::Whisper { to, .. } => to.platform,
         }
     }
+
+    /// Whether it is nothing but a mirror of people's words, which others can be joined to while it waits.
+    #[must_use]
+    pub const fn is_mirror(&self) -> bool {
+        match self {
+            Self::Post { to: Destination::UnderCard(_), mirrors, awaited: None, .. } => !mirrors.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// This and what `next` says after it, in one message; `None` if they are not lines of one mirror, or too much for
+    /// one message.
+    #[must_use]
+    pub fn joined_with(&self, next: &Self) -> Option<Self> {
+        let (
+            Self::Post { to, message, mirrors, urgency, thread_title, .. },
+            Self::Post { to: next_to, message: more, mirrors: more_mirrors, urgency: next_urgency, .. },
+        ) = (self, next)
+        else {
+            return None;
+        };
+        let is_one_mirror = self.is_mirror()
+            && next.is_mirror()
+            && (to, urgency) == (next_to, next_urgency)
+            && self.platform() == next.platform();
+        if !is_one_mirror {
+            return None;
+        }
+        let message = message.clone().and(more.clone());
+        let mirrors = [mirrors.as_slice(), more_mirrors].concat();
+        let fits = mirrors.len() <= limits::JOINED_LINES && message.room() <= joined_chars(self.platform());
+        // Each line must be known by its message.
+        (fits && message.lines.len() == mirrors.len()).then(|| Self::Post {
+            to: to.clone(),
+            message,
+            awaited: None,
+            mirrors,
+            thread_title: thread_title.clone(),
+            urgency: *urgency,
+        })
+    }
+
+    /// What remains of it once the lines that show the words of `gone` are left out; `None` if nothing does.
+    #[must_use]
+    pub fn without(&self, gone: &[MessageRef]) -> Option<Self> {
+        let mut rest = self.clone();
+        if let Self::Post { mirrors, message, .. } = &mut rest
+            && mirrors.iter().any(|of| gone.contains(of))
+        {
+            // Where it is not known whose words a line shows, all of them go.
+            let is_known = mirrors.len() == message.lines.len();
+            let mut stays = mirrors.iter().map(|of| is_known && !gone.contains(of)).collect::<Vec<_>>().into_iter();
+            message.lines.retain(|_| stays.next().unwrap_or(false));
+            mirrors.retain(|of| is_known && !gone.contains(of));
+            if mirrors.is_empty() {
+                return None;
+            }
+        }
+        Some(rest)
+    }
+}
+
+/// Characters of lines that share a message.
+#[must_use]
+pub const fn joined_chars(platform: PlatformName) -> usize {
+    match platform {
+        PlatformName::Slack => limits::slack::JOINED_CHARS,
+        PlatformName::Discord => limits::discord::JOINED_CHARS,
+    }
+}
+
+/// One message as itself, several as a list: so earlier versions wrote one, and can read one.
+mod one_or_more {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use super::MessageRef;
+
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Known {
+        One(MessageRef),
+        More(Vec<MessageRef>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(all: &[MessageRef], to: S) -> Result<S::Ok, S::Error> {
+        match all {
+            [one] => one.serialize(to),
+            all => all.serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<MessageRef>, D::Error> {
+        Ok(match Option::<Known>::deserialize(from)? {
+            None => Vec::new(),
+            Some(Known::One(one)) => vec![one],
+            Some(Known::More(all)) => all,
+        })
+    }
 }
 
 /// Where a post goes.
@@ -169,7 +268,7 @@ pub fn notice(message: &Message, channels: &[Place]) -> impl Iterator<Item = Eff
             to: Destination::Place(place.clone()),
             message: message.clone(),
             awaited: None,
-            mirrors: None,
+            mirrors: Vec::new(),
             thread_title: None,
             urgency: Lane::Broadcast,
         },
@@ -249,4 +348,139 @@ pub enum Undeliverable {
     /// It was tried for too long.
     #[error("it was tried for too long")]
     GivenUp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ids::{Conversation, Tenant};
+    use super::super::message::{Line, Span};
+    use super::*;
+
+    fn place(platform: PlatformName, id: &str) -> Place {
+        let tenant = Tenant { platform, id: "T1".to_owned() };
+        Place { tenant, at: Conversation::Channel { channel: id.to_owned() } }
+    }
+
+    fn of(id: &str) -> MessageRef {
+        let tenant = Tenant { platform: PlatformName::Slack, id: "T1".to_owned() };
+        MessageRef { tenant, channel: "C1".to_owned(), id: id.to_owned() }
+    }
+
+    fn line(channel: &Place, id: &str, words: &str) -> EffectKind {
+        EffectKind::Post {
+            to: Destination::UnderCard(channel.clone()),
+            message: Message::new([Line(vec![Span::Quoted(words.to_owned())])]),
+            awaited: None,
+            mirrors: vec![of(id)],
+            thread_title: None,
+            urgency: Lane::Note,
+        }
+    }
+
+    fn shown(what: &EffectKind) -> (Vec<&str>, Vec<String>) {
+        let EffectKind::Post { message, mirrors, .. } = what else { panic!("{what:?}") };
+        let words = |line: &Line| format!("{:?}", line.0);
+        (mirrors.iter().map(|of| of.id.as_str()).collect(), message.lines.iter().map(words).collect())
+    }
+
+    #[test]
+    fn lines_of_one_mirror_are_joined_in_order() {
+        let desk = place(PlatformName::Slack, "C9");
+        let joined = line(&desk, "1", "one").joined_with(&line(&desk, "2", "two")).expect("they are joined");
+        let joined = joined.joined_with(&line(&desk, "3", "three")).expect("they are joined");
+        let (mirrors, lines) = shown(&joined);
+        assert_eq!(mirrors, ["1", "2", "3"]);
+        assert_eq!(lines, ["one", "two", "three"].map(|words| format!("{:?}", [Span::Quoted(words.to_owned())])));
+        assert!(joined.is_mirror());
+    }
+
+    #[test]
+    fn what_is_no_line_of_the_same_mirror_is_not_joined() {
+        let (desk, other) = (place(PlatformName::Slack, "C9"), place(PlatformName::Slack, "C8"));
+        let one = line(&desk, "1", "one");
+        let change = |change: fn(&mut EffectKind)| {
+            let mut changed = line(&desk, "2", "two");
+            change(&mut changed);
+            changed
+        };
+        let apart = [
+            line(&other, "2", "two"),
+            change(|what| {
+                if let EffectKind::Post { mirrors, .. } = what {
+                    mirrors.clear();
+                }
+            }),
+            change(|what| {
+                if let EffectKind::Post { awaited, .. } = what {
+                    *awaited = Some(Awaited::Notice);
+                }
+            }),
+            change(|what| {
+                if let EffectKind::Post { urgency, .. } = what {
+                    *urgency = Lane::Answer;
+                }
+            }),
+            change(|what| {
+                if let EffectKind::Post { message, .. } = what {
+                    message.lines.push(Line::said("a line of nobody"));
+                }
+            }),
+            EffectKind::ShowCard { channel: desk.clone() },
+            EffectKind::RefreshMirror { channel: desk.clone(), of: of("1") },
+        ];
+        for what in apart {
+            assert_eq!(one.joined_with(&what), None, "{what:?}");
+            assert_eq!(what.joined_with(&one), None, "{what:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_fits_into_one_message_is_joined() {
+        for (platform, most) in
+            [(PlatformName::Slack, limits::slack::JOINED_CHARS), (PlatformName::Discord, limits::discord::JOINED_CHARS)]
+        {
+            let desk = place(platform, "9");
+            // Each line ends with a line's end.
+            let one = line(&desk, "1", &"x".repeat(most / 2 - 1));
+            assert!(one.joined_with(&line(&desk, "2", &"x".repeat(most / 2 - 1))).is_some(), "{platform}");
+            for words in ["x".repeat(most / 2), "&".repeat(most / 5 / 2), "🦓".repeat(most / 4)] {
+                assert_eq!(one.joined_with(&line(&desk, "2", &words)), None, "{platform}: {words}");
+            }
+        }
+        let desk = place(PlatformName::Slack, "C9");
+        let mut all = line(&desk, "1", "x");
+        for number in 1..limits::JOINED_LINES {
+            all = all.joined_with(&line(&desk, &number.to_string(), "x")).expect("there is room");
+        }
+        assert_eq!(all.joined_with(&line(&desk, "99", "x")), None);
+    }
+
+    #[test]
+    fn lines_whose_words_are_gone_are_left_out() {
+        let desk = place(PlatformName::Slack, "C9");
+        let joined = line(&desk, "1", "one").joined_with(&line(&desk, "2", "two")).expect("they are joined");
+        assert_eq!(joined.without(&[of("1")]), Some(line(&desk, "2", "two")));
+        assert_eq!(joined.without(&[of("9")]).as_ref(), Some(&joined));
+        assert_eq!(joined.without(&[of("1"), of("2")]), None);
+        let card = EffectKind::ShowCard { channel: desk };
+        assert_eq!(card.without(&[of("1")]), Some(card));
+    }
+
+    #[test]
+    fn earlier_versions_and_this_one_read_each_others_lines() {
+        let desk = place(PlatformName::Slack, "C9");
+        let one = line(&desk, "1", "one");
+        let mut json = serde_json::to_value(&one).expect("JSON");
+        assert_eq!(json["post"]["mirrors"], serde_json::to_value(of("1")).expect("JSON"), "one message, as ever");
+        assert_eq!(serde_json::from_value::<EffectKind>(json.clone()).expect("it is read"), one);
+        let joined = one.joined_with(&line(&desk, "2", "two")).expect("they are joined");
+        let both = serde_json::to_value(&joined).expect("JSON");
+        assert_eq!(serde_json::from_value::<EffectKind>(both).expect("it is read"), joined);
+        // What mirrors nothing says so, or says nothing of it.
+        json["post"]["mirrors"] = serde_json::Value::Null;
+        let none = serde_json::from_value::<EffectKind>(json.clone()).expect("it is read");
+        assert_eq!(shown(&none).0, [""; 0]);
+        json["post"].as_object_mut().expect("fields").remove("mirrors");
+        assert_eq!(serde_json::from_value::<EffectKind>(json).expect("it is read"), none);
+    }
 }

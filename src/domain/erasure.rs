@@ -26,6 +26,17 @@ pub struct Erasure {
     everybody: bool,
 }
 
+/// What is left of something that waits to be said.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Remains {
+    /// All of it: it is not theirs.
+    Whole,
+    /// This.
+    Part(Box<EffectKind>),
+    /// Nothing: it will not be said.
+    Nothing,
+}
+
 impl fmt::Debug for Erasure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Erasure").field("everybody", &self.everybody).finish_non_exhaustive()
@@ -135,13 +146,19 @@ impl Erasure {
         (after != *entry).then_some(after)
     }
 
-    /// Whether something that waits to be said about a ticket of theirs is for them, holds their words, or calls somebody by
-    /// one of these names.
+    /// What becomes of something that waits to be said about a ticket of theirs: it goes if it is for them, holds their
+    /// words, or calls somebody by one of these names; of lines of several people only theirs do.
     /// `gone` are the messages whose words go.
     #[must_use]
-    pub fn effect(&self, what: &EffectKind, gone: &[MessageRef], names: &[String]) -> bool {
-        match what {
-            EffectKind::Post { mirrors: Some(of), .. } => gone.contains(of),
+    pub fn effect(&self, what: &EffectKind, gone: &[MessageRef], names: &[String]) -> Remains {
+        let goes = match what {
+            EffectKind::Post { mirrors, .. } if !mirrors.is_empty() => {
+                return match what.without(gone) {
+                    Some(rest) if rest == *what => Remains::Whole,
+                    Some(rest) => Remains::Part(Box::new(rest)),
+                    None => Remains::Nothing,
+                };
+            }
             EffectKind::Post { awaited: Some(Awaited::Reply { by, .. }), .. } if self.concerns(&by.who) => true,
             EffectKind::Post { message, .. } => says(message, names),
             EffectKind::Whisper { to, message, .. } | EffectKind::Hint { to, message, .. } => {
@@ -150,7 +167,8 @@ impl Erasure {
             // It would bring their words back.
             EffectKind::ReadThread { .. } => true,
             EffectKind::ShowCard { .. } | EffectKind::RefreshMirror { .. } | EffectKind::Remove { .. } => false,
-        }
+        };
+        if goes { Remains::Nothing } else { Remains::Whole }
     }
 
     /// Whether an event that could not be handled is theirs.

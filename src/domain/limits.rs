@@ -18,6 +18,9 @@ const fn rate(count: u32, secs: u64) -> Rate {
     Rate { count, per: Duration::from_secs(secs) }
 }
 
+/// Lines of one mirror that share a message: more are hard to read at once.
+pub const JOINED_LINES: usize = 10;
+
 /// Slack's limits.
 pub mod slack {
     use super::{Duration, Rate, rate};
@@ -44,6 +47,8 @@ pub mod slack {
     pub const TEXT_CHARS_MAX: usize = 40_000;
     /// Characters of the text in one section block.
     pub const BLOCK_TEXT_CHARS: usize = 3_000;
+    /// Characters of lines that share a message: one section of [`BLOCK_TEXT_CHARS`], with room for its frame.
+    pub const JOINED_CHARS: usize = 2_900;
     /// Blocks in one message.
     pub const BLOCKS: usize = 50;
     /// Blocks in one modal.
@@ -86,6 +91,8 @@ pub mod discord {
     pub const REFUSALS: Rate = rate(10_000, 600);
     /// Characters of one message.
     pub const TEXT_CHARS: usize = 2_000;
+    /// Characters of lines that share a message: [`TEXT_CHARS`], with room for its frame.
+    pub const JOINED_CHARS: usize = 1_900;
     /// Characters of a thread's name.
     pub const THREAD_NAME_CHARS: usize = 100;
     /// Characters of a `custom_id`.

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::action::{Action, TicketAction};
 use super::ids::{MessageRef, PersonRef, Place, TicketKey};
 
+/// Characters of a link but for its label and the ids in it, and of an age that counts by itself.
+const ADDRESS_CHARS: usize = 100;
+const AGE_CHARS: usize = 50;
+
 /// A message: lines of text, then buttons and menus.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Message {
@@ -117,6 +121,55 @@ impl Message {
     pub fn with(mut self, controls: impl IntoIterator<Item = Control>) -> Self {
         self.controls.extend(controls);
         self
+    }
+
+    /// This and then what `more` says, as one message. A control that is in both stands once.
+    #[must_use]
+    pub fn and(mut self, more: Self) -> Self {
+        self.lines.extend(more.lines);
+        for control in more.controls {
+            if !self.controls.contains(&control) {
+                self.controls.push(control);
+            }
+        }
+        self
+    }
+
+    /// How many characters its lines take at most, on whichever platform and however they are neutralised there.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.lines.iter().map(|line| 1 + line.0.iter().map(Span::room).sum::<usize>()).sum()
+    }
+}
+
+/// How many characters words take at most (as UTF-16 counts them), on whichever platform and however they are neutralised
+/// there.
+#[must_use]
+pub fn room_of(words: &str) -> usize {
+    let of = |c: char| match c {
+        // As entities.
+        '&' | '<' | '>' => 5,
+        // With a zero-width space behind them, or what closes them at the end.
+        '@' | ']' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => 2,
+        c => c.len_utf16(),
+    };
+    // A block of code that was left open is closed.
+    let fence = if words.contains("```") { 4 } else { 0 };
+    words.chars().map(of).sum::<usize>() + fence
+}
+
+impl Span {
+    fn room(&self) -> usize {
+        match self {
+            Self::Said(words) | Self::Quoted(words) => room_of(words),
+            Self::Strong(words) => room_of(words) + 4,
+            Self::Ping(person) => person.id.len() + 4,
+            Self::Link { to, label } => {
+                room_of(label) + to.tenant.id.len() + 2 * to.channel.len() + to.id.len() + ADDRESS_CHARS
+            }
+            Self::In { place, label } => room_of(label).max(place.channel().len() + 4),
+            Self::Ago(_) => AGE_CHARS,
+        }
     }
 }
 

@@ -130,9 +130,9 @@ pub struct Standing {
     pub place: Place,
     /// Which message.
     pub message: MessageRef,
-    /// The message whose words it shows.
+    /// The messages whose words it shows.
     #[serde(default)]
-    pub mirrors: Option<MessageRef>,
+    pub mirrors: Vec<MessageRef>,
 }
 
 /// A line of a list of tickets.

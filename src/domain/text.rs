@@ -10,7 +10,7 @@ use super::action::{Action, TicketAction};
 use super::effect::Undeliverable;
 use super::form::{Field, Form, FormKind, FormRef};
 use super::ids::{Person, PersonRef, PlatformName, TicketKey};
-use super::message::{Control, Line, Message, Span, Style};
+use super::message::{Control, Line, Message, Span, Style, room_of};
 use super::priority::Priority;
 use super::record::{AuditEntry, Record, TicketRef, Voice};
 use super::small_talk::SmallTalk;
@@ -292,14 +292,41 @@ pub fn mirrored(ticket: &Ticket, author: &Person, text: &str, voice: Voice, ping
     }
 }
 
-/// The same once the author has changed the words: nobody is pinged again.
+/// The same once an author has changed or deleted some of these words: all of them as they are now, nobody pinged again.
+/// If several do not fit into `most` characters together, the longest are cut, so that something of each can be read.
 #[must_use]
-pub fn mirrored_again(ticket: &Ticket, author: &Person, text: &str, voice: Voice) -> Message {
-    let mut message = mirrored(ticket, author, text, voice, None);
-    if let Some(line) = message.lines.last_mut() {
-        line.0.push(said(" (edited)"));
+pub fn mirrored_again(ticket: &Ticket, said: &[Record], most: usize) -> Message {
+    let shown = |most: usize| {
+        said.iter().fold(Message::default(), |message, record| {
+            let mut line = mirrored(ticket, &record.author, &cut(&record.text, most), record.voice, None);
+            if let Some(last) = line.lines.last_mut().filter(|_| record.edited_at.is_some()) {
+                last.0.push(self::said(" (edited)"));
+            }
+            message.and(line)
+        })
+    };
+    let whole = shown(usize::MAX);
+    let (room, mut lengths) = (whole.room(), said.iter().map(|record| room_of(&record.text)).collect::<Vec<_>>());
+    if said.len() < 2 || room <= most {
+        return whole;
     }
-    message
+    let frame = room.saturating_sub(lengths.iter().sum());
+    shown(fair_share(&mut lengths, most.saturating_sub(frame)))
+}
+
+/// To which length texts of these lengths must be cut to fit into `room` together.
+fn fair_share(lengths: &mut [usize], room: usize) -> usize {
+    lengths.sort_unstable();
+    let (mut left, mut others) = (room, lengths.len());
+    for length in lengths {
+        let share = left / others;
+        if *length > share {
+            return share;
+        }
+        left -= *length;
+        others -= 1;
+    }
+    usize::MAX
 }
 
 /// An agent's reply has reached the requester: shown under the card.
@@ -715,6 +742,21 @@ pub fn file(name: &str, url: &str) -> String {
     if url.is_empty() { format!("[file: {name}]") } else { format!("[file: {name} {url}]") }
 }
 
+/// What of a text takes at most so many characters.
+fn cut(text: &str, most: usize) -> String {
+    if room_of(text) <= most {
+        return text.to_owned();
+    }
+    let mut left = most.saturating_sub(1);
+    let fits = |grapheme: &&str| {
+        let (fits, room) = (room_of(grapheme) <= left, room_of(grapheme));
+        left = left.saturating_sub(room);
+        fits
+    };
+    let kept: String = text.graphemes(true).take_while(fits).collect();
+    format!("{}…", kept.trim_end())
+}
+
 fn shorten(text: &str, most: usize) -> String {
     let mut graphemes = text.graphemes(true);
     let start: String = graphemes.by_ref().take(most).collect();
@@ -750,6 +792,22 @@ mod tests {
         assert_eq!(title("printer\nsmokes"), "printer");
         assert_eq!(title("  \n\n x"), "x");
         assert_eq!(title("👩‍👩‍👧‍👧".repeat(100).as_str()).graphemes(true).count(), 80);
+    }
+
+    #[test]
+    fn words_are_cut_evenly_where_they_do_not_fit_together() {
+        for (lengths, room, most) in [
+            (&mut [10, 20, 30][..], 60, usize::MAX),
+            (&mut [300, 10, 20], 100, 70),
+            (&mut [300, 10, 400], 110, 50),
+            (&mut [5, 5], 0, 0),
+        ] {
+            assert_eq!(fair_share(lengths, room), most, "{lengths:?} in {room}");
+        }
+        assert_eq!(cut("short", 5), "short");
+        assert_eq!(cut("longer", 5), "long…");
+        assert_eq!(cut("👩‍👩‍👧‍👧👩‍👩‍👧‍👧", 15), "👩‍👩‍👧‍👧…", "what is one sign stays one");
+        assert_eq!(cut("&&&", 11), "&&…", "with room for escapes");
     }
 
     #[test]

@@ -216,17 +216,18 @@ fn follow_up(erased: &Erased, standing: &[Standing]) -> Vec<EffectKind> {
         at: Conversation::Channel { channel: place.channel().to_owned() },
     };
     let desks: Vec<Place> = standing.iter().filter(|one| one.card).map(|one| channel(&one.place)).collect();
-    let is_plain = |one: &&Standing| !one.card && one.mirrors.is_none();
+    let is_plain = |one: &&Standing| !one.card && one.mirrors.is_empty();
     let first = standing.iter().filter(is_plain).find(|one| !desks.contains(&channel(&one.place)));
     let mut effects = Vec::new();
     for one in standing {
-        let what = match &one.mirrors {
+        let what = match one.mirrors.as_slice() {
             _ if one.card => erased.ticket.then(|| EffectKind::ShowCard { channel: one.place.clone() }),
-            Some(of) => erased
-                .gone
-                .contains(of)
-                .then(|| EffectKind::RefreshMirror { channel: channel(&one.place), of: of.clone() }),
-            None => {
+            // One is enough: what shows the words of several is brought up to date as a whole.
+            mirrors @ [_, ..] => mirrors
+                .iter()
+                .find(|of| erased.gone.contains(of))
+                .map(|of| EffectKind::RefreshMirror { channel: channel(&one.place), of: of.clone() }),
+            [] => {
                 let is_first = first.is_some_and(|first| first.message == one.message);
                 let is_answer = is_first && !erased.is_requester_gone && !erased.gone.contains(&one.message);
                 let stays = is_answer || erased.others.contains(&one.message);

@@ -344,7 +344,7 @@ impl Intake {
                         to: Destination::Place(channel.clone()),
                         message: text::alarm(),
                         awaited: None,
-                        mirrors: None,
+                        mirrors: Vec::new(),
                         thread_title: None,
                         urgency: Lane::Act,
                     };

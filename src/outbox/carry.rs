@@ -108,6 +108,8 @@ impl Dispatcher {
         since: Instant,
         posted: &mut Vec<MessageRef>,
     ) -> Result<Option<Settlement>, StoreError> {
+        let Some(queued) = self.as_leased(queued).await? else { return Ok(None) };
+        let queued = queued.as_ref();
         let Some(act) = self.fill_in_or_settle(queued, act).await? else { return Ok(None) };
         let delivery = Delivery { effect: queued.id.clone(), since: queued.created_at, act };
         let looks = queued.unsure && !trial::without("reconcile");
@@ -291,7 +293,7 @@ fn standing(queued: &Queued, delivery: &Delivery, message: MessageRef) -> Option
     let card = matches!(queued.effect.what, EffectKind::ShowCard { .. });
     let mirrors = match &queued.effect.what {
         EffectKind::Post { mirrors, .. } => mirrors.clone(),
-        _ => None,
+        _ => Vec::new(),
     };
     let place = match &delivery.act {
         Act::Post { to, .. } => to.clone(),

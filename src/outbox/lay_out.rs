@@ -1,11 +1,11 @@
 //! Laying out an effect: from an intent to one call's content, with every address known, as the record is now.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Dispatcher;
-use crate::domain::decision::Outcome;
-use crate::domain::effect::{Destination, Effect, EffectKind, Undeliverable};
-use crate::domain::event::DedupeKey;
+use crate::domain::decision::{Change, Outcome};
+use crate::domain::effect::{Destination, Effect, EffectKind, Undeliverable, joined_chars};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::message::Message;
 use crate::domain::record::Standing;
@@ -27,11 +27,21 @@ impl Dispatcher {
         self.or_settle(queued, filled_in).await
     }
 
-    async fn or_settle(
+    /// The effect as it is now that it is leased: up to then, lines may have been joined to a mirror's. `None`: it has ended,
+    /// or cannot be read.
+    pub(super) async fn as_leased<'q>(&self, queued: &'q Queued) -> Result<Option<Cow<'q, Queued>>, StoreError> {
+        if !queued.effect.what.is_mirror() {
+            return Ok(Some(Cow::Borrowed(queued)));
+        }
+        let what = self.or_settle(queued, self.store.what(&queued.id).await).await?;
+        Ok(what.map(|what| Cow::Owned(Queued { effect: Effect { what, ..queued.effect.clone() }, ..queued.clone() })))
+    }
+
+    async fn or_settle<T>(
         &self,
         queued: &Queued,
-        laid_out: Result<Option<Act>, StoreError>,
-    ) -> Result<Option<Act>, StoreError> {
+        laid_out: Result<Option<T>, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
         match laid_out {
             Err(error @ (StoreError::Corrupt(_) | StoreError::Work(_))) => {
                 tracing::error!(effect = %queued.id, %error, "an effect cannot be laid out");
@@ -44,9 +54,15 @@ impl Dispatcher {
 
     async fn fill_in(&self, queued: &Queued, act: Act) -> Result<Option<Act>, StoreError> {
         match &queued.effect.what {
-            EffectKind::Post { mirrors: Some(of), .. } if self.are_words_gone(of).await? => {
-                self.end_unleased(queued, Settlement::Done(Vec::new())).await?;
-                Ok(None)
+            EffectKind::Post { mirrors, .. } if !mirrors.is_empty() => {
+                let gone = self.gone(mirrors).await?;
+                let (Some(EffectKind::Post { message, .. }), Act::Post { to, thread_title, .. }) =
+                    (queued.effect.what.without(&gone), act)
+                else {
+                    self.end_unleased(queued, Settlement::Done(Vec::new())).await?;
+                    return Ok(None);
+                };
+                Ok(Some(Act::Post { to, message, thread_title }))
             }
             EffectKind::ShowCard { channel } => {
                 let Some(text) = self.card_text(queued, channel).await? else {
@@ -122,39 +138,60 @@ impl Dispatcher {
             tracing::error!(effect = %queued.id, "there is no card to write under, and none can be shown");
             return self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await;
         }
-        let (now, key) = (self.clock.now(), DedupeKey::effect(&queued.id));
+        let (now, id, ticket) = (self.clock.now(), queued.id.clone(), queued.effect.ticket);
         let card = Effect { what: EffectKind::ShowCard { channel: channel.clone() }, ..queued.effect.clone() };
-        let again = Effect { not_before: Some(now), ..queued.effect.clone() };
         let work: Work = Arc::new(move |tx| {
-            let (card, again, key) = (card.clone(), again.clone(), key.clone());
+            let (card, id) = (card.clone(), id.clone());
             Box::pin(async move {
-                if tx.knows(&key).await? {
-                    return Ok(Outcome::Repeated);
+                // Whoever decides about the ticket meanwhile decides again, so that nothing gets in between.
+                if let Some(id) = ticket
+                    && let Some(mut ticket) = tx.ticket(id).await?
+                {
+                    ticket.version += 1;
+                    tx.apply(&Change::Put(Box::new(ticket))).await?;
                 }
-                tx.remember(&key, now).await?;
+                // As they are now: lines may have been joined to them since.
+                let mut behind = tx.take_back(&id, now).await?.into_iter();
+                let Some(first) = behind.next() else { return Ok(Outcome::Repeated) };
                 tx.enqueue(&card, now).await?;
-                tx.enqueue(&again, now).await?;
+                tx.enqueue(&Effect { not_before: Some(now), ..first }, now).await?;
+                for effect in behind {
+                    tx.enqueue(&effect, now).await?;
+                }
                 Ok(Outcome::Done(None))
             })
         });
-        self.store.transact(work).await?;
-        self.end_unleased(queued, Settlement::Done(Vec::new())).await
+        match self.store.transact(work).await {
+            // Somebody has changed something just now: it is looked at again.
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Whether the words of a message were deleted: then nothing shows them any more.
-    async fn are_words_gone(&self, of: &MessageRef) -> Result<bool, StoreError> {
-        Ok(self.store.record(of).await?.is_some_and(|record| record.deleted_at.is_some()))
+    /// Those of these messages whose words were deleted: nothing shows them any more.
+    async fn gone(&self, mirrors: &[MessageRef]) -> Result<Vec<MessageRef>, StoreError> {
+        let mut gone = Vec::new();
+        for of in mirrors {
+            if self.store.record(of).await?.is_some_and(|record| record.deleted_at.is_some()) {
+                gone.push(of.clone());
+            }
+        }
+        Ok(gone)
     }
 
-    /// What makes a mirrored message as it should be: its words as they are now, or none.
+    /// What makes a mirrored message as it should be: all of its words as they are now, or nothing if none are left.
     async fn refreshed(&self, channel: &Place, of: &MessageRef) -> Result<Option<Act>, StoreError> {
         let Some(shown) = self.mirrors_in(channel, of).await?.pop() else { return Ok(None) };
         let Some(record) = self.store.record(of).await? else { return Ok(None) };
         let Some(ticket) = self.store.ticket(record.ticket).await? else { return Ok(None) };
-        if record.deleted_at.is_some() {
+        let mut said = Vec::with_capacity(shown.mirrors.len());
+        for of in &shown.mirrors {
+            said.extend(self.store.record(of).await?.filter(|record| record.deleted_at.is_none()));
+        }
+        if said.is_empty() {
             return Ok(Some(Act::Remove { message: shown.message }));
         }
-        let to = text::mirrored_again(&ticket, &record.author, &record.text, record.voice);
+        let to = text::mirrored_again(&ticket, &said, joined_chars(channel.platform()));
         Ok(Some(Act::Update { place: shown.place, message: shown.message, to }))
     }
 

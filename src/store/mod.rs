@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::domain::decision::{Change, Outcome};
-use crate::domain::effect::{Effect, Lane, Undeliverable};
+use crate::domain::effect::{Effect, EffectKind, Lane, Undeliverable};
 use crate::domain::erasure::Erasure;
 use crate::domain::event::{DedupeKey, TimerKind};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey};
@@ -104,6 +104,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// If the database is away.
     async fn lease(&self, by: &WorkerId, claims: &[Claim], lasting: Duration) -> Result<Vec<EffectId>, StoreError>;
+
+    /// What an effect that has not ended is to do. Lines may be joined to a mirror's until it is leased.
+    ///
+    /// # Errors
+    /// If the database is away, or it cannot be read.
+    async fn what(&self, effect: &EffectId) -> Result<Option<EffectKind>, StoreError>;
 
     /// Stores how a delivery ended, if it is still this worker's to say; what is delivered or failed loses its texts.
     ///
@@ -365,8 +371,12 @@ pub trait Tx: Send {
     async fn apply(&mut self, change: &Change) -> Result<(), StoreError>;
     /// Writes an audit entry.
     async fn note(&mut self, entry: &AuditEntry) -> Result<(), StoreError>;
-    /// Puts an effect into the outbox. A card that already waits to be shown in the same channel is not queued twice.
+    /// Puts an effect into the outbox. A card that already waits to be shown in the same channel is not queued twice, and
+    /// lines of a mirror are joined to those that wait, untried, as the last of the same order key.
     async fn enqueue(&mut self, effect: &Effect, now: Timestamp) -> Result<(), StoreError>;
+    /// Takes an effect that waits out of the outbox, with what waits behind it in the same order: what they were to do, in
+    /// order. Nothing if it is being delivered, or has ended.
+    async fn take_back(&mut self, effect: &EffectId, now: Timestamp) -> Result<Vec<Effect>, StoreError>;
 }
 
 /// An effect in the outbox.

@@ -37,6 +37,17 @@ macro_rules! records {
     };
 }
 
+/// What stands, a row for each message whose words it shows beyond the first.
+macro_rules! standing {
+    ($rest:literal) => {
+        concat!(
+            "SELECT s.ticket_id, s.card, s.place_json, s.platform, s.tenant, s.channel, s.message, s.mirrors_json, \
+             m.mirrors_json AS more_json FROM standing AS s LEFT JOIN standing_more AS m ON m.standing_id = s.id ",
+            $rest
+        )
+    };
+}
+
 macro_rules! audit {
     ($rest:literal) => {
         concat!("SELECT ticket_id, at_ms, actor_json, act, from_json, fields_json FROM audit ", $rest)
@@ -70,6 +81,29 @@ macro_rules! enqueue_card {
     };
 }
 
+/// The last effect of an order key that has not ended.
+macro_rules! last_in_order {
+    ($locked:literal) => {
+        concat!(
+            "SELECT id, what_json, state, tried_at_ms, not_before_ms FROM effects WHERE order_key = $1 \
+             AND state IN ('pending', 'leased') ORDER BY id DESC LIMIT 1",
+            $locked
+        )
+    };
+}
+
+/// What waits of an order key, from one effect on.
+macro_rules! waiting_from {
+    ($locked:literal) => {
+        concat!(
+            "SELECT id, ticket_id, what_json, not_before_ms FROM effects \
+             WHERE order_key = (SELECT order_key FROM effects WHERE id = $1) AND id >= $1 \
+             AND state IN ('pending', 'leased') AND state = 'pending' ORDER BY id",
+            $locked
+        )
+    };
+}
+
 /// Effects are being delivered.
 macro_rules! lease {
     ($which:literal) => {
@@ -84,7 +118,7 @@ macro_rules! lease {
     };
 }
 
-pub(super) use {enqueue, enqueue_card, lease, texts};
+pub(super) use {enqueue, enqueue_card, last_in_order, lease, texts, waiting_from};
 
 texts! {
     /// A write that changes nothing of meaning.
@@ -175,23 +209,27 @@ texts! {
     MOVE_RECORDS = "UPDATE messages SET ticket_id = $2 WHERE ticket_id = $1";
 
     /// The bot's messages that stand for a ticket.
-    STANDING =
-        "SELECT ticket_id, card, place_json, platform, tenant, channel, message, mirrors_json FROM standing WHERE ticket_id = $1 \
-         ORDER BY id";
+    STANDING = standing!("WHERE s.ticket_id = $1 ORDER BY s.id, m.position");
     /// The bot's message.
     STANDING_MESSAGE =
         "SELECT ticket_id, card, place_json, platform, tenant, channel, message, mirrors_json FROM standing \
          WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4";
     /// The bot's messages that show the words of another.
-    MIRRORS =
-        "SELECT ticket_id, card, place_json, platform, tenant, channel, message, mirrors_json FROM standing \
-         WHERE mirrors_json = $1 ORDER BY id";
+    MIRRORS = standing!(
+        "WHERE s.id IN (SELECT id FROM standing WHERE mirrors_json = $1 \
+         UNION ALL SELECT standing_id FROM standing_more WHERE mirrors_json = $1) ORDER BY s.id, m.position"
+    );
     /// A message of the bot stands.
     STAND =
         "INSERT INTO standing (platform, tenant, channel, message, ticket_id, card, place_channel, place_json, \
          mirrors_json) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (platform, tenant, channel, message) DO UPDATE SET \
          ticket_id = excluded.ticket_id, card = excluded.card, place_channel = excluded.place_channel, \
          place_json = excluded.place_json, mirrors_json = excluded.mirrors_json";
+    /// It shows the words of another message, too.
+    STAND_MORE =
+        "INSERT INTO standing_more (standing_id, position, mirrors_json) SELECT id, CAST($5 AS BIGINT), $6 FROM standing \
+         WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4 \
+         ON CONFLICT (standing_id, position) DO UPDATE SET mirrors_json = excluded.mirrors_json";
     /// The card that stood in this channel gives way to another message.
     REPLACE_CARD =
         "DELETE FROM standing WHERE card = 1 AND platform = $1 AND tenant = $2 AND ticket_id = $3 \
@@ -236,6 +274,10 @@ texts! {
     HASTEN_CARD =
         "UPDATE effects SET not_before_ms = $2, due_at_ms = $2 WHERE order_key = $1 AND kind = 'show_card' \
          AND state IN ('pending', 'leased') AND state = 'pending' AND due_at_ms = not_before_ms AND due_at_ms > $2";
+    /// What waits says something else now, if it is still what it was.
+    REWORD = "UPDATE effects SET what_json = $3 WHERE id = $1 AND state = 'pending' AND what_json = $2";
+    /// What an effect that has not ended is to do.
+    WHAT = "SELECT what_json FROM effects WHERE id = $1 AND state IN ('pending', 'leased')";
     /// Effects that may be delivered now.
     DUE =
         "SELECT id, ticket_id, lane, what_json, attempts, unsure, not_before_ms, created_at_ms FROM effects AS e \
@@ -343,10 +385,10 @@ texts! {
     /// What is still to be said to a person.
     WAITING_FOR =
         "SELECT id, what_json, state FROM effects WHERE state IN ('pending', 'leased') AND order_key = $1";
-    /// It will not be said.
+    /// It will not be said, if it is still what it was.
     WITHDRAW =
         "UPDATE effects SET state = 'done', what_json = '\"' || kind || '\"', last_error = 'withdrawn', \
-         settled_at_ms = $2, posted_json = '[]' WHERE id = $1 AND state = 'pending'";
+         settled_at_ms = $3, posted_json = '[]' WHERE id = $1 AND state = 'pending' AND what_json = $2";
     /// Mentions that were kept of a person go.
     FORGET_OPENINGS_OF = "DELETE FROM openings WHERE at_ms >= $1 AND author_json LIKE $2";
     /// What aliases are made with is kept, unless it is.

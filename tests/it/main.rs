@@ -9,6 +9,7 @@ mod commands;
 mod crash;
 mod desk;
 mod fairness;
+mod joined;
 mod layers;
 mod metrics;
 mod nonsense;

@@ -679,7 +679,7 @@ mod outbox {
                     to: Destination::Place(channel("C1").thread(&key.to_string())),
                     message: Message::said(number.to_string()),
                     awaited: None,
-                    mirrors: None,
+                    mirrors: Vec::new(),
                     thread_title: None,
                     urgency: LANES[lane],
                 },

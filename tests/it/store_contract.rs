@@ -1,5 +1,6 @@
 //! What every store must do, whatever the database: each test is written against the port, and run for each store.
 
+mod joined;
 pub mod kit;
 mod lease;
 mod migrations;
@@ -61,6 +62,14 @@ contracts! {
         timers_are_set_moved_and_cleared,
         who_delivers_is_woken,
         dead_events_counts_and_tidying,
+    ;
+    joined:
+        lines_that_wait_untried_share_one_effect,
+        lines_are_joined_only_to_what_they_follow,
+        lines_share_an_effect_as_long_as_they_fit_into_one_message,
+        a_post_of_several_lines_is_found_by_each_of_them,
+        what_is_taken_back_is_not_joined_to,
+        who_is_erased_goes_from_lines_that_wait,
     ;
     lease:
         what_another_process_took_over_is_not_ours_to_settle,

@@ -310,7 +310,7 @@ fn attempt(
             let reply = EffectKind::Post {
                 to: Destination::Place(ticket.origin.clone()),
                 message: text::reply(person, &words),
-                mirrors: None,
+                mirrors: Vec::new(),
                 awaited: Some(Awaited::Reply { by: Person::new(person.who.clone(), person.name.clone()), text: words }),
                 thread_title: None,
                 urgency: Lane::Answer,

@@ -160,7 +160,7 @@ impl<'f> Draft<'f> {
                 to: Destination::Place(ticket.origin.clone()),
                 message,
                 awaited,
-                mirrors: None,
+                mirrors: Vec::new(),
                 thread_title,
                 urgency: if may_start_thread { Lane::Answer } else { Lane::Act },
             },
@@ -196,7 +196,7 @@ impl<'f> Draft<'f> {
                 to: Destination::UnderCard(channel.clone()),
                 message: message(channel),
                 awaited: None,
-                mirrors: mirrors.cloned(),
+                mirrors: mirrors.cloned().into_iter().collect(),
                 thread_title: Some(ticket.key.to_string()),
                 urgency: Lane::Note,
             };

@@ -54,6 +54,10 @@ sql::texts! {
     ENQUEUE = sql::enqueue!("lpad(nextval('effect_ids')::text, 16, '0') || $1");
     /// A card is to be shown. One that is being leased just now shows what was before.
     ENQUEUE_CARD = sql::enqueue_card!("lpad(nextval('effect_ids')::text, 16, '0') || $1", " FOR UPDATE");
+    /// The last effect of an order key that has not ended. While it is locked, nobody leases it.
+    LAST_IN_ORDER = sql::last_in_order!(" FOR UPDATE");
+    /// What waits of an order key, from one effect on. While it is locked, nobody leases or changes it.
+    WAITING_FROM = sql::waiting_from!(" FOR UPDATE");
     /// An effect is being delivered.
     LEASE = sql::lease!(
         " AND effects.id IN (SELECT e.id FROM effects AS e WHERE e.id IN (SELECT v.id FROM v) AND e.state = 'pending' \
@@ -108,8 +112,11 @@ fn can_join(together: &[Merged], next: &Merged) -> bool {
     together.iter().all(is_apart) && (table != OUTBOX || together.is_empty())
 }
 
-/// The table that a statement writes, where it can be part of another.
+/// The table that a statement writes, where it can be part of another: it reads none.
 fn table_of(text: &str) -> Option<&str> {
+    if text.contains("SELECT") {
+        return None;
+    }
     let rest = ["INSERT INTO ", "UPDATE ", "DELETE FROM "].iter().find_map(|verb| text.strip_prefix(verb))?;
     rest.split_once(' ').map(|(table, _)| table)
 }

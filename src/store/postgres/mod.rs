@@ -46,7 +46,7 @@ use super::{
     WorkerId,
 };
 use crate::domain::decision::Outcome;
-use crate::domain::effect::Lane;
+use crate::domain::effect::{EffectKind, Lane};
 use crate::domain::event::{DedupeKey, TimerKind};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Record, Standing};
@@ -219,6 +219,10 @@ impl Store for PostgresStore {
         let settled = settled.await.map_err(|_| closed())?;
         bump(&self.changed);
         settled
+    }
+
+    async fn what(&self, effect: &EffectId) -> Result<Option<EffectKind>, StoreError> {
+        asks!(self, outbox::what(effect))
     }
 
     async fn take_over(&self, by: &WorkerId, platform: PlatformName, margin: Duration) -> Result<u64, StoreError> {

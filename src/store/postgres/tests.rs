@@ -32,6 +32,7 @@ const YEARS: &str = "\
     INSERT INTO standing (ticket_id, card, place_channel, place_json, platform, tenant, channel, message, \
     mirrors_json) SELECT n, 1, 'C9', '{}', 'slack', 'T1', 'C9', n::text, n::text FROM generate_series(1, 20000) AS \
     n; \
+    INSERT INTO standing_more SELECT id, 1, id::text FROM standing; \
     INSERT INTO audit (ticket_id, at_ms, act, fields_json) SELECT n, n, 'x', '[]' FROM generate_series(1, 20000) \
     AS n; \
     INSERT INTO openings SELECT 'slack', 'T1', 'C1', n::text, '{}', '{}', n, 'x' FROM generate_series(1, 20000) AS \

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 
 use super::dialect::{Conn, Row};
-use super::record::{all, audit, one, put, run, ticket};
+use super::outbox;
+use super::record::{all, audit, one, put, run, run_all, ticket};
 use super::rows::{self, json, ms};
 use crate::domain::effect::EffectKind;
-use crate::domain::erasure::Erasure;
-use crate::domain::ids::{PersonRef, TicketId};
+use crate::domain::erasure::{Erasure, Remains};
+use crate::domain::ids::{EffectId, PersonRef, TicketId};
 use crate::store::statement::{Statement, statement};
 use crate::store::{Erased, StoreError, sql};
 
@@ -75,8 +76,8 @@ pub async fn erase(conn: &mut Conn, id: TicketId, erasure: &Erasure, now: Timest
     names.sort_unstable();
     names.dedup();
     let waiting = statement(sql::WAITING_ABOUT).bind(id.0);
-    let holds = |what: &EffectKind| erasure.effect(what, &erased.gone, &names);
-    erased.withdrawn = withdraw(conn, waiting, holds, now).await?;
+    let remains = |what: &EffectKind| erasure.effect(what, &erased.gone, &names);
+    erased.withdrawn = withdraw(conn, waiting, remains, now).await?;
     Ok(erased)
 }
 
@@ -88,7 +89,7 @@ pub async fn forget_openings(conn: &mut Conn, account: &PersonRef) -> Result<u64
 /// Withdraws what waits to be told to an account alone; how much that was.
 pub async fn withdraw_from(conn: &mut Conn, account: &PersonRef, now: Timestamp) -> Result<u64, StoreError> {
     let waiting = statement(sql::WAITING_FOR).bind(format!("to:{account}"));
-    withdraw(conn, waiting, |_| true, now).await
+    withdraw(conn, waiting, |_| Remains::Nothing, now).await
 }
 
 /// What aliases are made with: a number that only this database knows. `fresh` is taken the first time.
@@ -98,28 +99,35 @@ pub async fn salt(conn: &mut Conn, fresh: i64) -> Result<i64, StoreError> {
     rows::get(&row.ok_or_else(|| StoreError::Corrupt("the salt is missing".to_owned()))?, "value")
 }
 
+/// Withdraws what waits, or a part of it; how many effects that concerned. A conflict if one is being delivered, or is not
+/// any more what it was when it was read.
 async fn withdraw(
     conn: &mut Conn,
     waiting: Statement,
-    holds: impl Fn(&EffectKind) -> bool,
+    remains: impl Fn(&EffectKind) -> Remains,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     let read = |row: &Row| {
         let leased = rows::get::<String>(row, "state")? == "leased";
-        // What cannot be read is never said.
-        Ok((rows::get::<String>(row, "id")?, rows::read::<EffectKind>(row, "what_json").ok(), leased))
+        Ok((EffectId(rows::get(row, "id")?), rows::get::<String>(row, "what_json")?, leased))
     };
-    let mut count = 0;
-    for (id, what, leased) in all(conn, waiting, read).await? {
-        if !what.as_ref().is_some_and(&holds) {
-            continue;
-        }
-        if leased {
+    let mut withdrawn = Vec::new();
+    for (id, what_json, leased) in all(conn, waiting, read).await? {
+        // What cannot be read is never said.
+        let Ok(what) = serde_json::from_str::<EffectKind>(&what_json) else { continue };
+        let remains = remains(&what);
+        if leased && remains != Remains::Whole {
             return Err(StoreError::Conflict);
         }
-        count += run(conn, statement(sql::WITHDRAW).bind(id).bind(ms(now))).await?;
+        match remains {
+            Remains::Whole => {}
+            Remains::Part(rest) => withdrawn.push(outbox::reword(&id, what_json, &rest)?),
+            Remains::Nothing => withdrawn.push(outbox::withdraw(&id, what_json, now)),
+        }
     }
-    Ok(count)
+    let count = withdrawn.len();
+    run_all(conn, withdrawn).await?;
+    Ok(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
 /// A pattern for the account wherever it stands in JSON.

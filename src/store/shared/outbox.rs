@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::dialect::{self, Conn, ENQUEUE, ENQUEUE_CARD, LEASE, Row, real_ms};
+use super::dialect::{self, Conn, ENQUEUE, ENQUEUE_CARD, LAST_IN_ORDER, LEASE, Row, WAITING_FROM, real_ms};
 use super::record::{all, count, one, run, stand, touched_by, unstand};
 use super::rows::{self, json, ms};
 use crate::domain::effect::{Effect, EffectKind, Lane};
@@ -38,6 +38,60 @@ pub fn enqueue(id: EffectId, effect: &Effect, is_new: bool, now: Timestamp) -> R
         .bind(ms(now));
     all.push(insert);
     Ok(all)
+}
+
+/// What joins these lines of a mirror to those that wait in front of them: if that is the last thing that waits of their
+/// order key, and nobody has tried to send it. (It is locked then, so that nobody sends it without them.)
+pub async fn join(conn: &mut Conn, effect: &Effect) -> Result<Option<Statement>, StoreError> {
+    if !effect.what.is_mirror() || effect.not_before.is_some() {
+        return Ok(None);
+    }
+    let Some(row) = one(conn, statement(LAST_IN_ORDER).bind(effect.order_key())).await? else { return Ok(None) };
+    let is_tried = rows::get::<Option<i64>>(&row, "tried_at_ms")?.is_some();
+    let is_held = rows::get::<Option<i64>>(&row, "not_before_ms")?.is_some();
+    if is_tried || is_held || rows::get::<String>(&row, "state")? != "pending" {
+        return Ok(None);
+    }
+    let what_json: String = rows::get(&row, "what_json")?;
+    // What cannot be read is left to itself.
+    let waiting = serde_json::from_str::<EffectKind>(&what_json).ok();
+    let Some(joined) = waiting.and_then(|waiting| waiting.joined_with(&effect.what)) else { return Ok(None) };
+    reword(&EffectId(rows::get(&row, "id")?), what_json, &joined).map(Some)
+}
+
+/// What an effect that has not ended is to do, as it is now.
+pub async fn what(conn: &mut Conn, effect: &EffectId) -> Result<Option<EffectKind>, StoreError> {
+    let row = one(conn, statement(sql::WHAT).bind(&effect.0)).await?;
+    row.map(|row| rows::read(&row, "what_json")).transpose()
+}
+
+/// Takes an effect that waits out of the outbox, with what waits behind it: what they were to do, and what ends them.
+pub async fn take_back(
+    conn: &mut Conn,
+    effect: &EffectId,
+    now: Timestamp,
+) -> Result<(Vec<Effect>, Vec<Statement>), StoreError> {
+    let waiting = all(conn, statement(WAITING_FROM).bind(&effect.0), |row| {
+        let id = EffectId(rows::get(row, "id")?);
+        let ends = withdraw(&id, rows::get(row, "what_json")?, now);
+        Ok((id, intent(row).ok(), ends))
+    })
+    .await?;
+    if waiting.first().is_none_or(|(id, ..)| id != effect) {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    // What cannot be read is left where it is, and what waits behind it.
+    Ok(waiting.into_iter().map_while(|(_, effect, ends)| Some((effect?, ends))).unzip())
+}
+
+/// What waits says something else; a conflict if it is not any more what it was.
+pub fn reword(effect: &EffectId, was_json: String, what: &EffectKind) -> Result<Statement, StoreError> {
+    Ok(statement(sql::REWORD).bind(&effect.0).bind(was_json).bind(json(what)?).or_conflict())
+}
+
+/// What waits will not be said; a conflict if it is not any more what it was.
+pub fn withdraw(effect: &EffectId, was_json: String, now: Timestamp) -> Statement {
+    statement(sql::WITHDRAW).bind(&effect.0).bind(was_json).bind(ms(now)).or_conflict()
 }
 
 pub async fn due(
@@ -241,18 +295,21 @@ fn span_ms(span: Duration) -> i64 {
 }
 
 fn queued(row: &Row) -> Result<Queued, StoreError> {
-    let effect = Effect {
-        ticket: rows::get::<Option<i64>>(row, "ticket_id")?.map(TicketId),
-        not_before: rows::moment_if(row, "not_before_ms")?,
-        what: rows::read(row, "what_json")?,
-    };
     Ok(Queued {
         id: EffectId(rows::get(row, "id")?),
-        effect,
+        effect: intent(row)?,
         lane: lane(rows::get(row, "lane")?)?,
         attempts: count(row, "attempts")?,
         unsure: rows::flag(row, "unsure")?,
         created_at: rows::moment(rows::get(row, "created_at_ms")?)?,
+    })
+}
+
+fn intent(row: &Row) -> Result<Effect, StoreError> {
+    Ok(Effect {
+        ticket: rows::get::<Option<i64>>(row, "ticket_id")?.map(TicketId),
+        not_before: rows::moment_if(row, "not_before_ms")?,
+        what: rows::read(row, "what_json")?,
     })
 }
 

@@ -195,11 +195,25 @@ pub fn apply(change: &Change) -> Result<Vec<Statement>, StoreError> {
 }
 
 pub async fn standing(conn: &mut Conn, ticket: TicketId) -> Result<Vec<Standing>, StoreError> {
-    all(conn, statement(sql::STANDING).bind(ticket.0), rows::standing).await
+    stands(conn, statement(sql::STANDING).bind(ticket.0)).await
 }
 
 pub async fn mirrors(conn: &mut Conn, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
-    all(conn, statement(sql::MIRRORS).bind(json(of)?), rows::standing).await
+    stands(conn, statement(sql::MIRRORS).bind(json(of)?)).await
+}
+
+async fn stands(conn: &mut Conn, query: Statement) -> Result<Vec<Standing>, StoreError> {
+    let mut found: Vec<Standing> = Vec::new();
+    for (mut stands, more) in all(conn, query, |row| Ok((rows::standing(row)?, rows::more(row)?))).await? {
+        match found.last_mut().filter(|last| last.message == stands.message) {
+            Some(last) => last.mirrors.extend(more),
+            None => {
+                stands.mirrors.extend(more);
+                found.push(stands);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// A message of the bot stands. A card takes the place of the one that stood in its channel, and the thread under it
@@ -228,8 +242,11 @@ pub fn stand(stands: &Standing) -> Result<Vec<Statement>, StoreError> {
             .bind(i64::from(stands.card))
             .bind(stands.place.channel())
             .bind(json(&stands.place)?)
-            .bind(stands.mirrors.as_ref().map(json).transpose()?),
+            .bind(stands.mirrors.first().map(json).transpose()?),
     );
+    for (position, of) in (1..).zip(stands.mirrors.iter().skip(1)) {
+        all.push(bind_message(statement(sql::STAND_MORE), message).bind(position).bind(json(of)?));
+    }
     Ok(all)
 }
 

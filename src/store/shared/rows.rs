@@ -201,10 +201,16 @@ pub fn standing(row: &Row) -> Result<Standing, StoreError> {
         card: flag(row, "card")?,
         place: read(row, "place_json")?,
         message: message(row)?,
-        mirrors: get::<Option<String>>(row, "mirrors_json")?
-            .map(|text| serde_json::from_str(&text).map_err(|error| StoreError::Corrupt(error.to_string())))
-            .transpose()?,
+        mirrors: read_some(row, "mirrors_json")?.into_iter().collect(),
     })
+}
+
+/// One more message whose words it shows.
+///
+/// # Errors
+/// If the row holds something unexpected.
+pub fn more(row: &Row) -> Result<Option<MessageRef>, StoreError> {
+    read_some(row, "more_json")
 }
 
 /// A column.

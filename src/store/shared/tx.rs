@@ -13,7 +13,7 @@ use crate::domain::decision::Change;
 use crate::domain::effect::Effect;
 use crate::domain::erasure::Erasure;
 use crate::domain::event::DedupeKey;
-use crate::domain::ids::{MessageRef, PersonRef, Place, TicketId, TicketKey};
+use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Opening, Record, Side, Standing};
 use crate::domain::ticket::Ticket;
 use crate::store::statement::Statement;
@@ -254,9 +254,23 @@ impl Tx for StoreTx<'_> {
 
     async fn enqueue(&mut self, effect: &Effect, now: Timestamp) -> Result<(), StoreError> {
         self.touch();
+        if effect.what.is_mirror()
+            && let Some(joins) = asks!(self, outbox::join(effect))?
+        {
+            return self.later([joins]);
+        }
         let id = self.ids.next_effect();
         // Nothing waits in the threads and under the cards of a ticket that is opened just now.
         let is_new = effect.ticket.is_some() && effect.ticket == self.opened && self.queued.insert(effect.order_key());
         self.later(outbox::enqueue(id, effect, is_new, now)?)
+    }
+
+    async fn take_back(&mut self, effect: &EffectId, now: Timestamp) -> Result<Vec<Effect>, StoreError> {
+        let (taken, ends) = asks!(self, outbox::take_back(effect, now))?;
+        if !taken.is_empty() {
+            self.touch();
+        }
+        self.later(ends)?;
+        Ok(taken)
     }
 }

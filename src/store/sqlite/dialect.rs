@@ -52,6 +52,10 @@ sql::texts! {
     ENQUEUE = sql::enqueue!("$1");
     /// A card is to be shown.
     ENQUEUE_CARD = sql::enqueue_card!("$1", "");
+    /// The last effect of an order key that has not ended.
+    LAST_IN_ORDER = sql::last_in_order!("");
+    /// What waits of an order key, from one effect on.
+    WAITING_FROM = sql::waiting_from!("");
     /// An effect is being delivered.
     LEASE = sql::lease!("");
     /// Counts what other connections have committed.

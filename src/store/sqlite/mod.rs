@@ -44,7 +44,7 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::domain::decision::Outcome;
-use crate::domain::effect::Lane;
+use crate::domain::effect::{EffectKind, Lane};
 use crate::domain::event::{DedupeKey, TimerKind};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Record, Standing};
@@ -223,6 +223,10 @@ impl Store for SqliteStore {
             Done::Settled(settled) => Ok(settled),
             other => Err(other.unexpected()),
         }
+    }
+
+    async fn what(&self, effect: &EffectId) -> Result<Option<EffectKind>, StoreError> {
+        outbox::what(&mut *self.reader().await?, effect).await
     }
 
     async fn take_over(&self, by: &WorkerId, platform: PlatformName, margin: Duration) -> Result<u64, StoreError> {

@@ -72,6 +72,8 @@ pub async fn freeze_at(point: &str, platforms: Platforms, url: &str, without: &s
     }
     let thawed_us = journal.since(0).last().map_or(0, |entry| entry.wall_us);
     frozen.thaw();
+    // It may take a while to come to itself.
+    frozen.ready().await;
     run::calm(&[&others[0]], &config, &worlds, &journal).await;
     let entries = journal.since(0);
     let brief_copies = entries.iter().filter(|entry| entry.kind == "removed").count();

@@ -26,8 +26,8 @@ const SETTINGS: &str = "[intake]\nburst_window = \"0s\"\n";
 const TIMING: &str = "[timing]\ncall_timeout = \"1s\"\nlease = \"1500ms\"\ntake_over_pause = \"500ms\"\n";
 /// How long nothing must happen on the platforms before all is said and done.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How long the work that was left over may take.
-const AFTERMATH: Duration = Duration::from_secs(240);
+/// How long the work that was left over may take without becoming less.
+const AFTERMATH: Duration = Duration::from_secs(120);
 
 /// What a run is to be.
 pub struct Plan {
@@ -153,12 +153,15 @@ pub fn settings(stage: &Stage, folder: &Path, url: &str, platforms: Platforms) -
 /// Waits until nothing is on its way in or out, all that was said meanwhile has been read, and the platforms have been silent for a while.
 pub async fn calm(children: &[&Child], config: &Config, worlds: &[Arc<dyn World>], journal: &Journal) -> Counts {
     let store = app::open_to_read(config).await.expect("the record can be read");
-    let deadline = Instant::now() + AFTERMATH;
+    let (mut deadline, mut least) = (Instant::now() + AFTERMATH, u64::MAX);
     let mut grown = journal.grown();
     loop {
         grown.mark_unchanged();
         let counts = counts(store.as_ref()).await;
         let undelivered: usize = worlds.iter().map(|world| world.undelivered()).sum();
+        if counts.waiting < least {
+            (deadline, least) = (Instant::now() + AFTERMATH, counts.waiting);
+        }
         let mut is_quiet = counts.waiting == 0 && undelivered == 0;
         for child in children {
             is_quiet = is_quiet && !is_behind(child).await;

@@ -10,7 +10,7 @@ use deskbell::domain::effect::{Destination, Effect, EffectKind, Lane};
 use deskbell::domain::ids::{
     Conversation, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey,
 };
-use deskbell::domain::message::{Message, Span};
+use deskbell::domain::message::{Line, Message, Span};
 use deskbell::domain::priority::{Level, Priority};
 use deskbell::domain::record::{Record, Voice};
 use deskbell::domain::ticket::{Status, Ticket, TicketKind};
@@ -180,7 +180,7 @@ pub fn said(place: Place, text: &str, urgency: Lane) -> EffectKind {
         to: Destination::Place(place),
         message,
         awaited: None,
-        mirrors: None,
+        mirrors: Vec::new(),
         thread_title: None,
         urgency,
     }
@@ -191,10 +191,34 @@ pub fn post(to: Destination, text: &str) -> EffectKind {
         to,
         message: Message::said(text),
         awaited: None,
-        mirrors: None,
+        mirrors: Vec::new(),
         thread_title: None,
         urgency: Lane::Note,
     }
+}
+
+/// A line of the mirror under the card in a channel, by which message it shows.
+pub fn line_under(id: &str, of: &str, words: &str) -> EffectKind {
+    let line = Line(vec![Span::Quoted("Jeff".to_owned()), Span::Said(": ".to_owned()), Span::Quoted(words.to_owned())]);
+    EffectKind::Post {
+        to: Destination::UnderCard(channel(id)),
+        message: Message::new([line]),
+        awaited: None,
+        mirrors: vec![message("C1", of)],
+        thread_title: Some("IT-1001".to_owned()),
+        urgency: Lane::Note,
+    }
+}
+
+/// The words of an effect's lines, as it is now.
+pub async fn texts_of(store: &Arc<dyn Store>, effect: &EffectId) -> Vec<String> {
+    let what = store.what(effect).await.expect("an answer").expect("it has not ended");
+    let EffectKind::Post { message, .. } = what else { panic!("{what:?}") };
+    let words = |line: &Line| match line.0.last() {
+        Some(Span::Quoted(words)) => words.clone(),
+        other => panic!("{other:?}"),
+    };
+    message.lines.iter().map(words).collect()
 }
 
 pub fn person(platform: PlatformName, id: &str, name: &str) -> Person {

@@ -209,6 +209,6 @@ fn stands(ticket: &deskbell::domain::ticket::Ticket, id: &str) -> Standing {
         card: false,
         place: channel("C1").thread("1"),
         message: message("C1", id),
-        mirrors: None,
+        mirrors: Vec::new(),
     }
 }

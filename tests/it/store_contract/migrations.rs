@@ -3,15 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use deskbell::domain::effect::EffectKind;
 use deskbell::domain::ids::PlatformName;
 use deskbell::store::sqlite::SqliteStore;
-use deskbell::store::{Store, TAKE_OVER_PAUSE};
+use deskbell::store::{Settlement, Store, TAKE_OVER_PAUSE};
 use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, Executor as _};
 
 use super::kit::*;
 
-/// What a bot of the first schema leaves behind: a ticket, and an effect that was being delivered.
+/// What a bot of the first schema leaves behind: a ticket, an effect that was being delivered, a line that stands under a
+/// card, and one that waits.
 const DATA: &str = "INSERT INTO tickets (id, key, number, kind, title, requester, requester_json, opened_by_json, \
     origin_platform, origin_tenant, origin_channel, origin_root, private, origin_message_json, opened_at_ms, status, \
     status_json, impact, urgency, priority, active_at_ms, version) VALUES (1, 'IT-1001', 1001, 'incident', 'printer', \
@@ -21,7 +23,17 @@ const DATA: &str = "INSERT INTO tickets (id, key, number, kind, title, requester
     INSERT INTO effects (id, ticket_id, platform, lane, order_key, kind, what_json, state, due_at_ms, created_at_ms, \
     leased_at_ms) VALUES ('01ARZ3NDEKTSV4RRFFQ69G5FAV', 1, 'slack', 2, 'card:1', 'show_card', \
     '{\"show_card\":{\"channel\":{\"tenant\":{\"platform\":\"slack\",\"id\":\"T1\"},\"at\":{\"channel\":{\"channel\":\
-    \"C9\"}}}}}', 'leased', 5, 5, 5);";
+    \"C9\"}}}}}', 'leased', 5, 5, 5); \
+    INSERT INTO standing (ticket_id, card, place_channel, place_json, platform, tenant, channel, message, mirrors_json) \
+    VALUES (1, 0, 'C9', '{\"tenant\":{\"platform\":\"slack\",\"id\":\"T1\"},\"at\":{\"thread\":{\"channel\":\"C9\",\
+    \"root\":\"9.1\"}}}', 'slack', 'T1', 'C9', '9.2', '{\"tenant\":{\"platform\":\"slack\",\"id\":\"T1\"},\
+    \"channel\":\"C1\",\"id\":\"1.1\"}'); \
+    INSERT INTO effects (id, ticket_id, platform, lane, order_key, kind, what_json, state, due_at_ms, created_at_ms) \
+    VALUES ('01ARZ3NDEKTSV4RRFFQ69G5FAW', 1, 'slack', 3, 'card:1:slack:C9', 'post', '{\"post\":{\"to\":{\"under_card\":\
+    {\"tenant\":{\"platform\":\"slack\",\"id\":\"T1\"},\"at\":{\"channel\":{\"channel\":\"C9\"}}}},\"message\":\
+    {\"lines\":[[{\"quoted\":\"Jeff\"},{\"said\":\": \"},{\"quoted\":\"it smokes\"}]]},\"awaited\":null,\"mirrors\":\
+    {\"tenant\":{\"platform\":\"slack\",\"id\":\"T1\"},\"channel\":\"C1\",\"id\":\"1.2\"},\"thread_title\":\"IT-1001\",\
+    \"urgency\":\"note\"}}', 'pending', 5, 5);";
 
 #[test]
 fn steps_are_paired() {
@@ -64,6 +76,16 @@ async fn later_steps_keep_what_was_there_on_postgres() {
 async fn is_kept(store: Arc<dyn Store>) {
     let ticket = store.ticket_by_key(&"IT-1001".parse().expect("a key")).await.expect("an answer").expect("a ticket");
     assert_eq!(ticket.title, "printer");
+    let line = due(&store, 0).await.remove(0);
+    let EffectKind::Post { mirrors, .. } = &line.effect.what else { panic!("{line:?}") };
+    assert_eq!(mirrors, &[message("C1", "1.2")], "a line of an earlier version");
+    let stands = store.mirrors(&message("C1", "1.1")).await.expect("it stands");
+    assert_eq!(stands.len(), 1);
+    assert_eq!((stands[0].message.clone(), &stands[0].mirrors), (message("C9", "9.2"), &vec![message("C1", "1.1")]));
+    // What is said now is joined to it.
+    write(&store, [], [about(&ticket, line_under("C9", "1.3", "still"))]).await;
+    assert_eq!(texts_of(&store, &line.id).await, ["it smokes", "still"]);
+    deliver(&store, Settlement::Done(Vec::new())).await;
     assert_eq!(due(&store, 0).await, [], "it may still be under way");
     assert_eq!(store.take_over(&worker(), PlatformName::Slack, TAKE_OVER_PAUSE).await.expect("an answer"), 1);
     let waiting = due(&store, 0).await;

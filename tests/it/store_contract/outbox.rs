@@ -21,7 +21,7 @@ pub async fn effects_are_read_back_as_they_were_written(store: Arc<dyn Store>) {
             to: Destination::UnderCard(channel("C9")),
             message: words.clone(),
             awaited: Some(Awaited::Reply { by: person(PlatformName::Slack, "U9", "Mia"), text: "moved".to_owned() }),
-            mirrors: Some(message("C1", "1.5")),
+            mirrors: vec![message("C1", "1.5")],
             thread_title: Some("printer".to_owned()),
             urgency: Lane::Broadcast,
         },
@@ -145,7 +145,7 @@ pub async fn what_ended_loses_its_words_and_stands(store: Arc<dyn Store>) {
         card: false,
         place: thread.clone(),
         message: message("C1", "1.2"),
-        mirrors: None,
+        mirrors: Vec::new(),
     };
     write(&store, [], [about(&ticket, said(thread, "secret words", Lane::Answer))]).await;
     deliver(&store, Settlement::Done(vec![stands.clone()])).await;

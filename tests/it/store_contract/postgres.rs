@@ -15,6 +15,7 @@ use deskbell::store::{Claim, Store, StoreError, Work, WorkerId};
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use sqlx::Connection as _;
+use tokio::sync::Notify;
 
 use super::kit::*;
 use crate::harness::patiently;
@@ -123,6 +124,50 @@ async fn an_effect_is_leased_by_one_of_many() {
     let leased: Vec<_> = join_all(leases).await.into_iter().flatten().collect();
     assert_eq!(leased.len(), 30);
     assert_eq!(leased.into_iter().collect::<HashSet<_>>().len(), 30);
+}
+
+#[tokio::test]
+async fn lines_that_are_being_joined_are_not_leased_without_them() {
+    let Some(url) = crate::postgres::database().await else { return };
+    let (one, other) = (open_postgres(&url).await, open_postgres(&url).await);
+    let ticket = opened(&one, 1, &channel("C1"), "U1", at(0)).await;
+    let line = |of: &str| about(&ticket, line_under("C9", of, of));
+    write(&one, [], [line("1.1")]).await;
+    let found = due(&other, 0).await.remove(0);
+    let claim = Claim { effect: found.id.clone(), costs: Vec::new() };
+    let by = WorkerId::new();
+    let lease = || other.lease(&by, std::slice::from_ref(&claim), LONG);
+
+    // Joined and not committed: whoever delivers passes it by.
+    let (joined, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let work: Work = {
+        let (joined, go_on, line) = (Arc::clone(&joined), Arc::clone(&go_on), line("1.2"));
+        Arc::new(move |tx| {
+            let (joined, go_on, line) = (Arc::clone(&joined), Arc::clone(&go_on), line.clone());
+            Box::pin(async move {
+                tx.enqueue(&line, at(0)).await?;
+                joined.notify_one();
+                go_on.notified().await;
+                Ok(Outcome::Done(None))
+            })
+        })
+    };
+    let joining = tokio::spawn({
+        let one = Arc::clone(&one);
+        async move { one.transact(work).await }
+    });
+    patiently("it is joined", joined.notified()).await;
+    assert_eq!(lease().await.expect("an answer"), []);
+    go_on.notify_one();
+    patiently("it is committed", joining).await.expect("it ends").expect("it is committed");
+    assert_eq!(lease().await.expect("an answer"), std::slice::from_ref(&found.id));
+    assert_ne!(other.what(&found.id).await.expect("an answer"), Some(found.effect.what), "it was found before");
+    assert_eq!(texts_of(&other, &found.id).await, ["1.1", "1.2"]);
+
+    // Leased: what is said now waits by itself.
+    write(&one, [], [line("1.3")]).await;
+    assert_eq!(texts_of(&other, &found.id).await, ["1.1", "1.2"]);
+    assert_eq!(one.counts().await.expect("counts").waiting, 2);
 }
 
 #[tokio::test]

@@ -178,7 +178,7 @@ pub async fn a_place_and_a_message_lead_to_their_ticket(store: Arc<dyn Store>) {
         card,
         message: message(place.channel(), id),
         place,
-        mirrors: (!card).then(|| message("C1", "1.5")),
+        mirrors: (!card).then(|| message("C1", "1.5")).into_iter().collect(),
     };
     let card = stand(true, channel("C9"), "9.1");
     let under_card = stand(false, channel("C9").thread("9.1"), "9.2");
@@ -235,12 +235,22 @@ pub async fn a_move_takes_everything_but_cards_along(store: Arc<dyn Store>) {
         Change::Record(record(from.id, "1.1", Voice::Requester, at(1), "words")),
     ];
     write(&store, changes, [about(&from, show_card("C9"))]).await;
-    let card =
-        Standing { ticket: from.id, card: true, place: channel("C9"), message: message("C9", "9.1"), mirrors: None };
+    let card = Standing {
+        ticket: from.id,
+        card: true,
+        place: channel("C9"),
+        message: message("C9", "9.1"),
+        mirrors: Vec::new(),
+    };
     deliver(&store, Settlement::Done(vec![card.clone()])).await;
     write(&store, [], [about(&from, post(Destination::Place(place.clone()), "got it"))]).await;
-    let mut answer =
-        Standing { ticket: from.id, card: false, place: place.clone(), message: message("C1", "1.2"), mirrors: None };
+    let mut answer = Standing {
+        ticket: from.id,
+        card: false,
+        place: place.clone(),
+        message: message("C1", "1.2"),
+        mirrors: Vec::new(),
+    };
     deliver(&store, Settlement::Done(vec![answer.clone()])).await;
 
     write(&store, [Change::Move { from: from.id, to: to.id }], []).await;

@@ -134,11 +134,19 @@ fn cards(case: &Case<'_>, number: u32, ticket: &Ticket, posts: &[&Post], report:
         } else if !card.text.lines().any(|line| line.starts_with(&format!("{status} ·"))) {
             report.lost.push(format!("an update of the card of {key} on {platform}: it is {status}"));
         }
-        let mut standing: Vec<(&Post, &Said)> = Vec::new();
+        // A post may show several lines: each by its post, its place in that, and whose words it is.
+        let mut standing: Vec<(&Post, usize, &Said)> = Vec::new();
         for said in &lines {
             let Some(tag) = said.tag else { continue };
-            let shown: Vec<&&&Post> =
-                under.iter().filter(|post| Tag::all(&post.text).any(|found| found == tag)).collect();
+            let places = |post: &Post| {
+                Tag::all(&post.text)
+                    .enumerate()
+                    .filter(|(_, found)| *found == tag)
+                    .map(|(at, _)| at)
+                    .collect::<Vec<_>>()
+            };
+            let shown: Vec<(&Post, usize)> =
+                under.iter().flat_map(|post| places(post).into_iter().map(|at| (**post, at))).collect();
             let is_own = tag.kind == Kind::Note && said.platform() == platform;
             let is_on_record = ticket.messages.iter().any(|message| message.at.as_ref() == Some(&said.at));
             let wanted = usize::from(!said.deleted && !is_own && is_on_record);
@@ -150,7 +158,7 @@ fn cards(case: &Case<'_>, number: u32, ticket: &Ticket, posts: &[&Post], report:
                     .doubled
                     .push(format!("{} stands {times} times under the card of {key} on {platform}{kind}", words(said)));
             }
-            if let ([post], 1) = (shown.as_slice(), wanted) {
+            if let ([(post, at)], 1) = (shown.as_slice(), wanted) {
                 if post.thread.as_ref() != Some(&card.at.2) {
                     report
                         .wrong
@@ -160,12 +168,12 @@ fn cards(case: &Case<'_>, number: u32, ticket: &Ticket, posts: &[&Post], report:
                     let (is, should) = (&post.text, said.words());
                     report.lost.push(format!("an edit: under {key} on {platform} stands \"{is}\", not \"{should}\""));
                 }
-                standing.push((post, said));
+                standing.push((post, *at, said));
             }
         }
-        standing.sort_by_key(|(post, _)| post.seq);
-        for (position, (_, later)) in standing.iter().enumerate() {
-            for (_, earlier) in &standing[..position] {
+        standing.sort_by_key(|(post, at, _)| (post.seq, *at));
+        for (position, (_, _, later)) in standing.iter().enumerate() {
+            for (_, _, earlier) in &standing[..position] {
                 if earlier.seq > later.seq && (&earlier.at.1, &earlier.thread) == (&later.at.1, &later.thread) {
                     if case.journal.is_bound_before(later, earlier) {
                         let (one, other) = (words(earlier), words(later));

@@ -242,6 +242,29 @@ fn what_is_out_of_order_is_reported() {
 }
 
 #[test]
+fn lines_may_share_a_post_each_once_and_in_order() {
+    let (one, other) = ("Jeff: [l-000002/000001] still the same v2 (edited)", "Jeff: [l-000003/000001] the blue one");
+    let shared = |lines: &[&str]| {
+        let mut story = Story::told().without_post("2.2");
+        story.entry("updated", json!({"message": "2.1", "channel_id": "C2", "text": lines.join("\n")}));
+        story.checked()
+    };
+    let report = shared(&[one, other]);
+    assert!(report.is_clean(), "{report}");
+    let report = shared(&[other, one]);
+    assert_found(&report.disordered, "[l-000003/000001] stands before [l-000002/000001]", &report);
+    let report = shared(&[one, other, other]);
+    assert_found(&report.doubled, "[l-000003/000001] stands 2 times", &report);
+    let report = shared(&[one]);
+    assert_found(&report.lost, "[l-000003/000001] under the card", &report);
+    let mut story = Story::told();
+    let both = [one, other].join("\n");
+    story.entry("updated", json!({"message": "2.1", "channel_id": "C2", "text": both}));
+    let report = story.checked();
+    assert_found(&report.doubled, "[l-000003/000001] stands 2 times", &report);
+}
+
+#[test]
 fn what_overtook_on_its_way_to_the_bot_is_no_fault_of_the_bot() {
     let mut story = Story::told().with_posts_swapped("2.1", "2.2");
     // The first line was delivered only after the second one was dealt with.

@@ -1,0 +1,186 @@
+//! Much said at once about one request: the desk reads all of it, in few messages.
+
+mod race;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deskbell::domain::ids::{PersonRef, PlatformName};
+use deskbell::domain::limits::discord;
+use deskbell::intake::erase;
+use deskbell::sandbox::{MessageAt, MessageView, Spot, World};
+use deskbell::store::Store;
+use deskbell::store::sqlite::SqliteStore;
+
+use crate::harness::{Desk, normal, patiently, see};
+
+/// What is said quickly, by whom, and how the desk reads it.
+const SAID: [(&str, &str, &str); 8] = [
+    ("jeff", "it began at nine", "Jeff: @Mia Wong it began at nine"),
+    ("jeff", "first the left one", "Jeff: @Mia Wong first the left one"),
+    ("ana", "mine, too", "Ana (not the requester): mine, too"),
+    ("jeff", "then the right one", "Jeff: @Mia Wong then the right one"),
+    ("mia", "a moment please", "Mia answered in the thread: a moment please"),
+    ("jeff", "this & <that>", "Jeff: @Mia Wong this & <that>"),
+    ("ana", "and the mouse", "Ana (not the requester): and the mouse"),
+    ("jeff", "thanks so far", "Jeff: @Mia Wong thanks so far"),
+];
+
+#[tokio::test]
+async fn what_is_said_while_the_desks_channel_is_at_its_limit_comes_in_one_message() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let (said, before) = much_is_said(&desk, &world).await;
+        let one_more = |world: &Arc<dyn World>, before: usize| -> MessageView {
+            let lines = under_card(world);
+            assert_eq!(lines.len(), before + 1, "{}: {lines:#?}", world.platform());
+            lines[before].clone()
+        };
+        for (world, before) in desk.worlds().iter().zip(&before) {
+            let shown = one_more(world, *before);
+            assert_eq!(read(&shown), SAID.map(|(_, _, line)| line), "every word once, in order");
+            assert_eq!(shown.pings, ["mia"], "who works on it is called");
+            assert_eq!(shown.controls.len(), 1, "one button for all");
+        }
+
+        // One is changed, another taken back: just that changes, and nobody is called again.
+        world.edit("ana", &said[2], "mine is fine").await.expect("edited");
+        world.delete("jeff", &said[3]).await.expect("deleted");
+        desk.settle().await;
+        let mut wanted = SAID.map(|(_, _, line)| line.replace("@Mia Wong ", "")).to_vec();
+        wanted[2] = "Ana (not the requester): mine is fine (edited)".to_owned();
+        wanted.remove(3);
+        for (world, before) in desk.worlds().iter().zip(&before) {
+            assert_eq!(read(&one_more(world, *before)), wanted, "{}", world.platform());
+        }
+
+        // What grows beyond one message takes nothing from the others.
+        world.edit("jeff", &said[0], &"it began at nine and went on ".repeat(100)).await.expect("edited");
+        desk.settle().await;
+        for (world, before) in desk.worlds().iter().zip(&before) {
+            let lines = read(&one_more(world, *before));
+            assert!(lines[0].starts_with("Jeff: it began at nine and went on it") && lines[0].ends_with("… (edited)"));
+            assert_eq!(lines[1..], wanted[1..], "{}", world.platform());
+        }
+
+        for (at, (who, ..)) in SAID.iter().enumerate().filter(|(at, _)| *at != 3) {
+            world.delete(who, &said[at]).await.expect("deleted");
+        }
+        desk.settle().await;
+        for (world, before) in desk.worlds().iter().zip(&before) {
+            assert_eq!(under_card(world).len(), *before, "nothing of it stands on {}", world.platform());
+        }
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_deleted_before_it_was_posted_is_left_out() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let thread = at_its_limit(&desk, &world).await;
+        let before: Vec<usize> = desk.worlds().iter().map(|world| under_card(world).len()).collect();
+        let said = say_at_once(&desk, &world, &thread).await;
+        for at in [1, 4] {
+            world.delete(SAID[at].0, &said[at]).await.expect("deleted");
+        }
+        desk.settle().await;
+        for (world, before) in desk.worlds().iter().zip(before) {
+            let lines = under_card(world);
+            let all = lines[before..].iter().flat_map(read).collect::<Vec<_>>().join("\n");
+            for (at, (_, words, _)) in SAID.iter().enumerate() {
+                let times = usize::from(![1, 4].contains(&at));
+                assert_eq!(all.matches(words).count(), times, "{words} on {}: {all}", world.platform());
+            }
+        }
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn who_is_taken_out_takes_nobody_elses_words_along() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let (_, before) = much_is_said(&desk, &world).await;
+        let file = desk.folder.path().join("desk.db");
+        let guest: Arc<dyn Store> = SqliteStore::open_beside(&file, desk.stage.clock.clone()).await.expect("a guest");
+        let ana = [
+            PersonRef::new(PlatformName::Slack, desk.stage.slack.person_id("ana").expect("a person")),
+            PersonRef::new(PlatformName::Discord, desk.stage.discord.person_id("ana").expect("a person")),
+        ];
+        let done = erase::person(&guest, &desk.stage.clock, &ana, false).await.expect("erased");
+        assert_eq!(done.messages, 2, "{done:?}");
+
+        desk.settle().await;
+        let wanted = SAID.iter().filter(|(who, ..)| *who != "ana").map(|(_, _, line)| line.replace("@Mia Wong ", ""));
+        let wanted: Vec<String> = wanted.collect();
+        for (world, before) in desk.worlds().iter().zip(before) {
+            let lines = under_card(world);
+            assert_eq!(lines.len(), before + 1, "{lines:#?}");
+            assert_eq!(read(&lines[before]), wanted, "{}", world.platform());
+        }
+        guest.close().await;
+        desk.end().await;
+    }
+}
+
+/// Says [`SAID`] while nothing can be posted under the card, and lets it be posted; where it stands, and how many messages
+/// stood under the card before, on each platform.
+async fn much_is_said(desk: &Desk, world: &Arc<dyn World>) -> (Vec<MessageAt>, Vec<usize>) {
+    let thread = at_its_limit(desk, world).await;
+    let before = desk.worlds().iter().map(|world| under_card(world).len()).collect();
+    let said = say_at_once(desk, world, &thread).await;
+    desk.settle().await;
+    (said, before)
+}
+
+/// Somebody asks, and says so much that nothing more can be posted under the card while the clock stands; the thread.
+async fn at_its_limit(desk: &Desk, world: &Arc<dyn World>) -> Spot {
+    let ask = desk.ask(world, "jeff", "@desk my screen flickers").await;
+    let thread = Spot::thread("sales", &ask.id);
+    desk.say(world, "mia", &thread, "@desk claim").await;
+    desk.pass(discord::POST_PER_CHANNEL.per).await;
+    // Discord takes so many at once. Slack takes one, and then the others together.
+    let there = desk.discord();
+    for number in 1..=discord::POST_PER_CHANNEL.count as usize {
+        world.say("jeff", &thread, &format!("line {number}"), None).await.expect("said");
+        desk.settle_until("it is posted", Duration::ZERO, || under_card(&there).len() == number).await;
+    }
+    desk.settle().await;
+    assert_eq!(under_card(&desk.slack()).len(), 2);
+    thread
+}
+
+/// Says it all, and waits until the bot has got it; the clock stands still.
+async fn say_at_once(desk: &Desk, world: &Arc<dyn World>, thread: &Spot) -> Vec<MessageAt> {
+    let store = desk.store();
+    let ticket = store.tickets(None, 1).await.expect("tickets").remove(0).id;
+    let known = async || store.records(ticket).await.expect("records").len();
+    let all = known().await + SAID.len();
+    let mut changed = store.changed();
+    let mut said = Vec::new();
+    for (who, words, _) in SAID {
+        said.push(world.say(who, thread, words, None).await.expect("said"));
+    }
+    patiently("all is on record", async {
+        while known().await < all {
+            changed.changed().await.expect("the store lives");
+        }
+    })
+    .await;
+    said
+}
+
+/// What stands under the newest card.
+fn under_card(world: &Arc<dyn World>) -> Vec<MessageView> {
+    let seen = see(world, "mia");
+    let triage = seen.channels.into_iter().find(|channel| channel.name == "desk-triage").expect("the desk's channel");
+    triage.messages.last().expect("a card").thread.clone()
+}
+
+fn read(shown: &MessageView) -> Vec<String> {
+    normal(&shown.text).lines().map(str::to_owned).collect()
+}

@@ -1,0 +1,182 @@
+//! Lines that are joined while somebody takes them to be sent, or puts a card in front of them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deskbell::domain::decision::{Change, Outcome};
+use deskbell::domain::effect::Effect;
+use deskbell::domain::ids::{MessageRef, PersonRef, PlatformName, TicketId};
+use deskbell::domain::message::Span;
+use deskbell::domain::permission::Roster;
+use deskbell::domain::rules::Rules;
+use deskbell::intake::Intake;
+use deskbell::outbox::{Dispatcher, Timing};
+use deskbell::platform::{Act, Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Wanted};
+use deskbell::store::{Store, StoreError, Work, WorkerId};
+use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::patiently;
+use crate::store_contract::kit::*;
+
+/// Tickets, and lines said on each.
+const TICKETS: i64 = 12;
+const LINES: usize = 40;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_line_is_lost_or_doubled_between_waiting_and_being_sent_on_sqlite() {
+    let folder = tempfile::tempdir().expect("a folder");
+    every_line_is_sent_once(open(&folder.path().join("desk.db")).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_line_is_lost_or_doubled_between_waiting_and_being_sent_on_postgres() {
+    let Some(url) = crate::postgres::database().await else { return };
+    every_line_is_sent_once(open_postgres(&url).await).await;
+}
+
+async fn every_line_is_sent_once(store: Arc<dyn Store>) {
+    let mut tickets = Vec::new();
+    for number in 1..=TICKETS {
+        tickets.push(opened(&store, number, &channel("C1"), "U1", at(0)).await);
+    }
+    let platform = Arc::new(Recorder::default());
+    let rules = Rules {
+        key_prefix: "IT".to_owned(),
+        burst_window: SignedDuration::from_mins(2),
+        greeting_filter: true,
+        direct_window: SignedDuration::from_hours(12),
+        auto_close: None,
+        triage: vec![channel("C9")],
+    };
+    let intake = Intake::new(Arc::clone(&store), clock(), rules, Roster::default());
+    let timing = Timing {
+        lease: Duration::from_secs(60),
+        call_timeout: Duration::from_secs(10),
+        take_over_pause: Duration::from_secs(5),
+        retry_limit: Duration::from_secs(900),
+    };
+    let dispatcher = Dispatcher::new(platform.clone(), Arc::clone(&store), intake, timing, WorkerId::new());
+    let stop = CancellationToken::new();
+    let delivering = tokio::spawn(dispatcher.without_limits().run(stop.clone()));
+
+    // Nobody has shown the cards yet: the first line of each has one put in front of it.
+    for number in 0..LINES {
+        for ticket in &tickets {
+            let words = format!("{}:{number}", ticket.id.0);
+            say(&store, about(ticket, line_under("C9", &words, &words))).await;
+        }
+    }
+    let mut changed = store.changed();
+    patiently("everything is delivered", async {
+        while store.counts().await.expect("counts").waiting > 0 {
+            changed.changed().await.expect("the store lives");
+        }
+    })
+    .await;
+    stop.cancel();
+    patiently("it stops", delivering).await.expect("it stops");
+
+    let posts = platform.posts.lock().expect("nobody panicked").clone();
+    let mut said: HashMap<i64, Vec<usize>> = HashMap::new();
+    for (number, line) in posts.iter().flatten().filter_map(|words| words.split_once(':')) {
+        said.entry(number.parse().expect("a number")).or_default().push(line.parse().expect("a number"));
+    }
+    for ticket in &tickets {
+        assert_eq!(said[&ticket.id.0], (0..LINES).collect::<Vec<_>>(), "of ticket {}", ticket.id.0);
+    }
+    assert!(posts.len() < said.len() * LINES, "some share a message");
+    for ticket in 1..=TICKETS {
+        let standing = store.standing(TicketId(ticket)).await.expect("they stand");
+        assert_eq!(standing.iter().filter(|one| one.card).count(), 1);
+        assert_eq!(standing.iter().map(|one| one.mirrors.len()).sum::<usize>(), LINES, "each is found again");
+    }
+    store.close().await;
+}
+
+/// As a decision does it: with a change of the ticket, again if somebody else was faster.
+async fn say(store: &Arc<dyn Store>, line: Effect) {
+    let work: Work = Arc::new(move |tx| {
+        let line = line.clone();
+        Box::pin(async move {
+            let id = line.ticket.expect("it is about a ticket");
+            let mut ticket = tx.ticket(id).await?.expect("a ticket");
+            ticket.version += 1;
+            tx.apply(&Change::Put(Box::new(ticket))).await?;
+            tx.enqueue(&line, at(0)).await?;
+            Ok(Outcome::Done(None))
+        })
+    });
+    loop {
+        match store.transact(Arc::clone(&work)).await {
+            Err(StoreError::Conflict) => tokio::task::yield_now().await,
+            ended => {
+                ended.expect("it is committed");
+                return;
+            }
+        }
+    }
+}
+
+/// A platform that takes everything, and keeps what each message under a card says, line by line.
+#[derive(Default)]
+struct Recorder {
+    posts: Mutex<Vec<Vec<String>>>,
+    ids: AtomicU64,
+}
+
+#[async_trait]
+impl Platform for Recorder {
+    fn name(&self) -> PlatformName {
+        PlatformName::Slack
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { ephemeral_unasked: true, commands_in_threads: false, late_forms: true }
+    }
+
+    async fn run(&self, _: Intake, stop: CancellationToken) -> anyhow::Result<()> {
+        stop.cancelled().await;
+        Ok(())
+    }
+
+    fn is_connected(&self) -> bool {
+        true
+    }
+
+    fn is_behind(&self) -> bool {
+        false
+    }
+
+    fn received(&self) -> u64 {
+        0
+    }
+
+    async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+        let Act::Post { to, message, .. } = &delivery.act else { return Ok(Receipt::Changed) };
+        if to.root().is_some() {
+            let words = message.lines.iter().filter_map(|line| match line.0.last() {
+                Some(Span::Quoted(words)) => Some(words.clone()),
+                _ => None,
+            });
+            self.posts.lock().expect("nobody panicked").push(words.collect());
+        }
+        let id = self.ids.fetch_add(1, Ordering::Relaxed).to_string();
+        Ok(Receipt::Posted(MessageRef { tenant: to.tenant.clone(), channel: to.channel().to_owned(), id }))
+    }
+
+    async fn find(&self, _: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
+        Ok(None)
+    }
+
+    async fn members(&self, _: &str) -> Result<Vec<PersonRef>, DeliveryError> {
+        Ok(Vec::new())
+    }
+
+    async fn check(&self, _: &Wanted) -> Vec<Finding> {
+        Vec::new()
+    }
+}
