@@ -105,6 +105,12 @@ impl EffectKind {
         }
     }
 
+    /// Whether it shows a card.
+    #[must_use]
+    pub const fn is_card(&self) -> bool {
+        matches!(self, Self::ShowCard { .. })
+    }
+
     /// The platform that it is for.
     #[must_use]
     pub const fn platform(&self) -> PlatformName {

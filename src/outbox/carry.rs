@@ -17,6 +17,7 @@ use crate::domain::effect::{Awaited, Effect, EffectKind, Undeliverable};
 use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::record::Standing;
+use crate::domain::ticket::Ticket;
 use crate::platform::{Act, Delivery, DeliveryError, Receipt};
 use crate::store::{Queued, Settled, Settlement, StoreError, Work};
 use crate::trial;
@@ -30,6 +31,8 @@ pub(super) struct Leased {
     /// Where it goes, its words perhaps not filled in yet.
     pub act: Act,
     pub costs: Vec<Cost>,
+    /// The ticket whose card it shows, as it is since the lease.
+    pub ticket: Option<Ticket>,
     /// A moment before the lease began.
     pub since: Instant,
 }
@@ -37,9 +40,10 @@ pub(super) struct Leased {
 impl Dispatcher {
     /// Carries out one delivery and settles it. A fault of ours is a try that failed.
     pub(super) async fn carry(&self, leased: Leased) {
-        let Leased { queued, act, costs, since } = leased;
+        let Leased { queued, act, costs, ticket, since } = leased;
         let mut posted = Vec::new();
-        let tried = AssertUnwindSafe(self.attempt(&queued, act, &costs, since, &mut posted)).catch_unwind().await;
+        let tried =
+            AssertUnwindSafe(self.attempt(&queued, act, ticket, &costs, since, &mut posted)).catch_unwind().await;
         self.windows().end(&costs, self.clock.now());
         let end = tried.unwrap_or_else(|_| {
             tracing::error!("delivering panicked");
@@ -104,13 +108,14 @@ impl Dispatcher {
         &self,
         queued: &Queued,
         act: Act,
+        ticket: Option<Ticket>,
         costs: &[Cost],
         since: Instant,
         posted: &mut Vec<MessageRef>,
     ) -> Result<Option<Settlement>, StoreError> {
         let Some(queued) = self.as_leased(queued).await? else { return Ok(None) };
         let queued = queued.as_ref();
-        let Some(act) = self.fill_in_or_settle(queued, act).await? else { return Ok(None) };
+        let Some(act) = self.fill_in_or_settle(queued, act, ticket).await? else { return Ok(None) };
         let delivery = Delivery { effect: queued.id.clone(), since: queued.created_at, act };
         let looks = queued.unsure && !trial::without("reconcile");
         let found = if looks { self.within_time(self.platform.find(&delivery)).await } else { Ok(None) };

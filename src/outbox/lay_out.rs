@@ -6,24 +6,35 @@ use std::sync::Arc;
 use super::Dispatcher;
 use crate::domain::decision::{Change, Outcome};
 use crate::domain::effect::{Destination, Effect, EffectKind, Undeliverable, joined_chars};
-use crate::domain::ids::{MessageRef, Place};
+use crate::domain::ids::{MessageRef, Place, TicketId};
 use crate::domain::message::Message;
 use crate::domain::record::Standing;
 use crate::domain::text;
+use crate::domain::ticket::Ticket;
 use crate::platform::Act;
 use crate::store::{Queued, Settlement, StoreError, Work};
 
 impl Dispatcher {
     /// Where an effect goes and how: enough to know which limits it counts against. `None`: it was settled here, since there
     /// is nothing to deliver, or it cannot be read by a fault of ours: then it fails alone, and stops nothing behind it.
-    pub(super) async fn address_or_settle(&self, queued: &Queued) -> Result<Option<Act>, StoreError> {
-        let addressed = self.address(queued).await;
+    pub(super) async fn address_or_settle(
+        &self,
+        queued: &Queued,
+        cards: &[Standing],
+    ) -> Result<Option<Act>, StoreError> {
+        let addressed = self.address(queued, cards).await;
         self.or_settle(queued, addressed).await
     }
 
     /// What it says, as the record is now. Only once it is leased: a card that changes later is queued anew.
-    pub(super) async fn fill_in_or_settle(&self, queued: &Queued, act: Act) -> Result<Option<Act>, StoreError> {
-        let filled_in = self.fill_in(queued, act).await;
+    /// `ticket` is the effect's as it was read since then, if it was.
+    pub(super) async fn fill_in_or_settle(
+        &self,
+        queued: &Queued,
+        act: Act,
+        ticket: Option<Ticket>,
+    ) -> Result<Option<Act>, StoreError> {
+        let filled_in = self.fill_in(queued, act, ticket).await;
         self.or_settle(queued, filled_in).await
     }
 
@@ -52,7 +63,7 @@ impl Dispatcher {
         }
     }
 
-    async fn fill_in(&self, queued: &Queued, act: Act) -> Result<Option<Act>, StoreError> {
+    async fn fill_in(&self, queued: &Queued, act: Act, ticket: Option<Ticket>) -> Result<Option<Act>, StoreError> {
         match &queued.effect.what {
             EffectKind::Post { mirrors, .. } if !mirrors.is_empty() => {
                 let gone = self.gone(mirrors).await?;
@@ -65,7 +76,7 @@ impl Dispatcher {
                 Ok(Some(Act::Post { to, message, thread_title }))
             }
             EffectKind::ShowCard { channel } => {
-                let Some(text) = self.card_text(queued, channel).await? else {
+                let Some(text) = self.card_text(queued, channel, ticket).await? else {
                     self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await?;
                     return Ok(None);
                 };
@@ -75,18 +86,19 @@ impl Dispatcher {
                     other => other,
                 }))
             }
-            EffectKind::RefreshMirror { .. } => self.address(queued).await,
+            EffectKind::RefreshMirror { .. } => self.address(queued, &[]).await,
             _ => Ok(Some(act)),
         }
     }
 
-    async fn address(&self, queued: &Queued) -> Result<Option<Act>, StoreError> {
+    /// `cards` are those of its ticket that stand.
+    async fn address(&self, queued: &Queued, cards: &[Standing]) -> Result<Option<Act>, StoreError> {
         let act = match &queued.effect.what {
             EffectKind::Post { to: Destination::Place(to), message, thread_title, .. } => {
                 Act::Post { to: to.clone(), message: message.clone(), thread_title: thread_title.clone() }
             }
             EffectKind::Post { to: Destination::UnderCard(channel), message, thread_title, .. } => {
-                let Some(card) = self.card(queued, channel).await? else {
+                let Some(card) = card_in(queued, channel, cards) else {
                     self.queue_behind_a_card(queued, channel).await?;
                     return Ok(None);
                 };
@@ -95,7 +107,7 @@ impl Dispatcher {
             }
             EffectKind::ShowCard { channel } => {
                 let message = Message::default();
-                match self.card(queued, channel).await? {
+                match card_in(queued, channel, cards) {
                     Some(card) => Act::Update { place: channel.clone(), message: card.message, to: message },
                     None => Act::Post { to: channel.clone(), message, thread_title: None },
                 }
@@ -122,9 +134,17 @@ impl Dispatcher {
     }
 
     /// The card as it is to look now; `None` if its ticket is gone.
-    async fn card_text(&self, queued: &Queued, channel: &Place) -> Result<Option<Message>, StoreError> {
-        let Some(id) = queued.effect.ticket else { return Ok(None) };
-        let Some(ticket) = self.store.ticket(id).await? else { return Ok(None) };
+    async fn card_text(
+        &self,
+        queued: &Queued,
+        channel: &Place,
+        ticket: Option<Ticket>,
+    ) -> Result<Option<Message>, StoreError> {
+        let ticket = match (ticket, queued.effect.ticket) {
+            (None, Some(id)) => self.store.ticket(id).await?,
+            (ticket, _) => ticket,
+        };
+        let Some(ticket) = ticket else { return Ok(None) };
         let roster = self.intake.roster();
         let assignee = ticket.assignee.as_ref();
         let here = assignee.and_then(|agent| roster.account_on(&agent.who, channel.platform()));
@@ -201,14 +221,22 @@ impl Dispatcher {
         Ok(self.store.mirrors(of).await?.into_iter().filter(here).collect())
     }
 
-    async fn card(&self, queued: &Queued, channel: &Place) -> Result<Option<Standing>, StoreError> {
-        let Some(ticket) = queued.effect.ticket else { return Ok(None) };
-        let standing = self.store.standing(ticket).await?;
-        Ok(standing.into_iter().find(|one| one.card && one.place == *channel))
-    }
-
     /// Settles what needs no delivery.
     async fn end_unleased(&self, queued: &Queued, end: Settlement) -> Result<(), StoreError> {
         self.store.settle(&queued.id, &self.worker, end, self.clock.now()).await.map(drop)
+    }
+}
+
+/// The card of an effect's ticket that stands in a channel.
+fn card_in(queued: &Queued, channel: &Place, cards: &[Standing]) -> Option<Standing> {
+    let ticket = queued.effect.ticket?;
+    cards.iter().find(|card| card.ticket == ticket && card.place == *channel).cloned()
+}
+
+/// The ticket whose cards must be known before it is known where the effect goes.
+pub(super) fn needs_card_of(queued: &Queued) -> Option<TicketId> {
+    match &queued.effect.what {
+        EffectKind::ShowCard { .. } | EffectKind::Post { to: Destination::UnderCard(_), .. } => queued.effect.ticket,
+        _ => None,
     }
 }

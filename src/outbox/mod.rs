@@ -11,6 +11,7 @@ mod counting;
 mod lay_out;
 pub mod limits;
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,9 @@ use tracing::Instrument as _;
 use self::carry::Leased;
 use crate::clock::Clock;
 use crate::domain::effect::Lane;
+use crate::domain::ids::{EffectId, TicketId};
 use crate::domain::limits::discord;
+use crate::domain::ticket::Ticket;
 use crate::intake::Intake;
 use crate::platform::{Act, Platform};
 use crate::store::{Claim, Queued, Store, StoreError, WorkerId};
@@ -213,6 +216,10 @@ impl Dispatcher {
             .collect();
         let since = Instant::now();
         let ours = self.store.lease(&self.worker, &claims, self.timing.lease).await;
+        let shown = match &ours {
+            Ok(ours) => self.shown(&ready, ours).await,
+            Err(_) => HashMap::new(),
+        };
         for (queued, act, costs) in ready {
             if !ours.as_ref().is_ok_and(|ours| ours.contains(&queued.id)) {
                 self.windows().undo(&costs, queued.lane);
@@ -220,10 +227,26 @@ impl Dispatcher {
             }
             let (this, kind) = (self.clone(), queued.effect.what.name());
             let span = tracing::info_span!("effect", id = %queued.id, kind, platform = %name);
-            let leased = Leased { queued, act, costs, since };
+            let ticket =
+                queued.effect.ticket.filter(|_| queued.effect.what.is_card()).and_then(|id| shown.get(&id).cloned());
+            let leased = Leased { queued, act, costs, ticket, since };
             under_way.spawn(async move { this.carry(leased).await }.instrument(span));
         }
         ours.map(|_| wake_at)
+    }
+
+    /// The tickets whose cards are to be shown, as they are now that this is leased. What is missing is read one by one.
+    async fn shown(&self, ready: &[(Queued, Act, Vec<Cost>)], ours: &[EffectId]) -> HashMap<TicketId, Ticket> {
+        let cards = ready.iter().map(|(queued, ..)| queued).filter(|queued| queued.effect.what.is_card());
+        let tickets: BTreeSet<TicketId> =
+            cards.filter(|queued| ours.contains(&queued.id)).filter_map(|queued| queued.effect.ticket).collect();
+        match self.store.these(&Vec::from_iter(tickets)).await {
+            Ok(tickets) => tickets.into_iter().map(|ticket| (ticket.id, ticket)).collect(),
+            Err(error) => {
+                tracing::debug!(%error, "the tickets cannot be read together");
+                HashMap::new()
+            }
+        }
     }
 
     /// What may be started, at most `room`: every window that it counts against is taken already.
@@ -239,11 +262,13 @@ impl Dispatcher {
             let page = self.store.due(name, now, after, LOOK).await?;
             let is_last = page.len() < LOOK as usize;
             after = page.last().map(|queued| (queued.lane, queued.id.clone()));
+            let tickets: BTreeSet<TicketId> = page.iter().filter_map(lay_out::needs_card_of).collect();
+            let cards = self.store.cards(&Vec::from_iter(tickets)).await?;
             for queued in page {
                 if ready.len() == room {
                     return Ok(ready);
                 }
-                let Some(act) = self.address_or_settle(&queued).await? else { continue };
+                let Some(act) = self.address_or_settle(&queued, &cards).await? else { continue };
                 let costs = limits::costs(name, &act, is_old(&act, now));
                 let mut windows = self.windows();
                 let free_at = windows.free_at(&costs, queued.lane, now);

@@ -185,6 +185,18 @@ pub trait Store: Send + Sync {
     /// If the database is away.
     async fn standing(&self, ticket: TicketId) -> Result<Vec<Standing>, StoreError>;
 
+    /// The cards that stand for these tickets.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn cards(&self, tickets: &[TicketId]) -> Result<Vec<Standing>, StoreError>;
+
+    /// These tickets, as far as they are there, in any order.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn these(&self, tickets: &[TicketId]) -> Result<Vec<Ticket>, StoreError>;
+
     /// The messages of the bot that show the words of this message.
     ///
     /// # Errors

@@ -13,16 +13,17 @@ macro_rules! texts {
 
 macro_rules! tickets {
     ($rest:literal) => {
-        tickets!("", $rest)
+        tickets!("", "", concat!("tickets ", $rest))
     };
-    ($more:literal, $rest:literal) => {
+    ($with:literal, $more:literal, $from:expr) => {
         concat!(
+            $with,
             "SELECT id, key, kind, title, requester_json, opened_by_json, origin_platform, origin_tenant, origin_channel, \
              origin_root, private, origin_message_json, opened_at_ms, status, status_json, assignee_json, impact, urgency, \
              priority, answered_at_ms, active_at_ms, follows, merged_into, version",
             $more,
-            " FROM tickets ",
-            $rest
+            " FROM ",
+            $from
         )
     };
 }
@@ -112,8 +113,7 @@ macro_rules! lease {
              $4, $5)) UPDATE effects SET state = 'leased', leased_at_ms = v.now_ms, tried_at_ms = v.now_ms, \
              lease_until_ms = v.until_ms, leased_by = v.worker, costs_json = v.costs_json FROM v \
              WHERE effects.state = 'pending' AND effects.id = v.id",
-            $which,
-            " RETURNING effects.id"
+            $which
         )
     };
 }
@@ -124,7 +124,7 @@ texts! {
     /// A write that changes nothing of meaning.
     PING = "UPDATE counters SET value = value + 1 WHERE name = 'pings'";
     /// Whether a fact was handled.
-    KNOWS = "SELECT 1 FROM seen WHERE key = $1";
+    KNOWS = "WITH v (n, key) AS (VALUES (0, $1)) SELECT v.n FROM v JOIN seen ON seen.key = v.key";
     /// A fact was handled.
     REMEMBER = "INSERT INTO seen (key, at_ms) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
 
@@ -134,17 +134,26 @@ texts! {
     TICKET_BY_KEY = tickets!("WHERE key = $1");
     /// The ticket of a place, and on which side.
     TICKET_AT = tickets!(
-        ", (SELECT side FROM conversations WHERE platform = $1 AND tenant = $2 AND channel = $3 AND root = $4) AS side",
-        "WHERE id = (SELECT ticket_id FROM conversations WHERE platform = $1 AND tenant = $2 AND channel = $3 \
-         AND root = $4)"
+        "WITH v (n, platform, tenant, channel, root) AS (VALUES (0, $1, $2, $3, $4)) ",
+        ", c.side, v.n",
+        "v JOIN conversations AS c ON c.platform = v.platform AND c.tenant = v.tenant AND c.channel = v.channel \
+         AND c.root = v.root JOIN tickets ON tickets.id = c.ticket_id"
+    );
+    /// Several tickets.
+    THESE_TICKETS = tickets!(
+        "WITH v (n) AS (VALUES (CAST($1 AS BIGINT))) ", "", "tickets WHERE id IN (SELECT v.n FROM v)"
     );
     /// Tickets, newest first.
     TICKETS = tickets!("WHERE id < $1 ORDER BY id DESC LIMIT $2");
     /// The newest unanswered ticket of an account in a channel.
     BURST = tickets!(
-        "WHERE requester = $1 AND opened_at_ms > $5 AND opened_at_ms <= $6 AND origin_platform = $2 \
-         AND origin_tenant = $3 AND origin_channel = $4 AND status IN ('new', 'in_progress', 'pending') \
-         AND answered_at_ms IS NULL AND merged_into IS NULL ORDER BY opened_at_ms DESC, id DESC LIMIT 1"
+        "WITH v (n, requester, platform, tenant, channel, since_ms, until_ms) AS (VALUES (0, $1, $2, $3, $4, \
+         CAST($5 AS BIGINT), CAST($6 AS BIGINT))) ",
+        ", v.n",
+        "v JOIN tickets ON tickets.id = (SELECT t.id FROM tickets AS t WHERE t.requester = v.requester \
+         AND t.opened_at_ms > v.since_ms AND t.opened_at_ms <= v.until_ms AND t.origin_platform = v.platform \
+         AND t.origin_tenant = v.tenant AND t.origin_channel = v.channel AND t.status IN ('new', 'in_progress', 'pending') \
+         AND t.answered_at_ms IS NULL AND t.merged_into IS NULL ORDER BY t.opened_at_ms DESC, t.id DESC LIMIT 1)"
     );
     /// The last active ticket of a direct conversation.
     LATEST_DIRECT = tickets!(
@@ -210,6 +219,11 @@ texts! {
 
     /// The bot's messages that stand for a ticket.
     STANDING = standing!("WHERE s.ticket_id = $1 ORDER BY s.id, m.position");
+    /// The cards that stand for tickets.
+    CARDS =
+        "WITH v (ticket_id) AS (VALUES (CAST($1 AS BIGINT))) SELECT s.ticket_id, s.card, s.place_json, s.platform, \
+         s.tenant, s.channel, s.message, s.mirrors_json FROM v JOIN standing AS s ON s.ticket_id = v.ticket_id \
+         AND s.card = 1";
     /// The bot's message.
     STANDING_MESSAGE =
         "SELECT ticket_id, card, place_json, platform, tenant, channel, message, mirrors_json FROM standing \
@@ -232,8 +246,10 @@ texts! {
          ON CONFLICT (standing_id, position) DO UPDATE SET mirrors_json = excluded.mirrors_json";
     /// The card that stood in this channel gives way to another message.
     REPLACE_CARD =
-        "DELETE FROM standing WHERE card = 1 AND platform = $1 AND tenant = $2 AND ticket_id = $3 \
-         AND place_channel = $4 AND NOT (channel = $5 AND message = $6)";
+        "WITH v (platform, tenant, ticket_id, place_channel, channel, message) AS (VALUES ($1, $2, CAST($3 AS BIGINT), \
+         $4, $5, $6)) DELETE FROM standing WHERE id IN (SELECT s.id FROM v JOIN standing AS s \
+         ON s.ticket_id = v.ticket_id AND s.card = 1 AND s.platform = v.platform AND s.tenant = v.tenant \
+         AND s.place_channel = v.place_channel AND NOT (s.channel = v.channel AND s.message = v.message))";
     /// A message of the bot stands no more.
     UNSTAND = "DELETE FROM standing WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4";
     /// What stands for a ticket, but for cards, stands for another.

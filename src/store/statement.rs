@@ -116,6 +116,27 @@ fn with_rows(alike: Vec<Statement>) -> Vec<Merged> {
     all
 }
 
+/// Queries of one text as few with many rows, each with those that it asks for. The first value of a row counts them, and
+/// stands in the column `n` of what is found for it.
+pub(super) fn merged_queries(queries: Vec<Statement>) -> Vec<(Merged, Vec<Statement>)> {
+    let mut rest = queries.into_iter();
+    let mut all = Vec::new();
+    while rest.len() > 0 {
+        let rows = (1 << rest.len().ilog2()).min(ROWS);
+        let some: Vec<Statement> = rest.by_ref().take(rows).collect();
+        let mut merged = with_rows(some.clone());
+        for one in merged.iter_mut().filter(|one| one.rows > 1) {
+            let rows = one.text.split("(0, ").enumerate().map(|(number, part)| match number {
+                0 => part.to_owned(),
+                _ => format!("({}, {part}", number - 1),
+            });
+            one.text = rows.collect::<String>().into();
+        }
+        all.extend(merged.pop().map(|merged| (merged, some)));
+    }
+    all
+}
+
 /// A text before, in and behind the row of its `VALUES`, if it has one that all its values stand in.
 fn around_row(text: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
     let begin = text.find("VALUES (")? + "VALUES ".len();
@@ -216,6 +237,15 @@ mod tests {
         assert_eq!(told, [(two, 2), (DROP, 1), (DROP, 1), (DROP, 1), (two, 2)]);
         assert_eq!(merged[0].values, [1.into(), "a".into(), 3.into(), "c".into()]);
         assert_eq!(merged[4].values, [2.into(), "b".into(), 5.into(), "d".into()]);
+    }
+
+    #[test]
+    fn rows_of_queries_are_counted() {
+        const ASK: &str = "WITH v (n, x) AS (VALUES (0, $1)) SELECT v.n FROM v JOIN a ON a.x = v.x";
+        let merged = merged_queries((7..10).map(|x| statement(ASK).bind(x)).collect());
+        let texts: Vec<&str> = merged.iter().map(|(one, _)| &*one.text).collect();
+        assert_eq!(texts, ["WITH v (n, x) AS (VALUES (0, $1), (1, $2)) SELECT v.n FROM v JOIN a ON a.x = v.x", ASK]);
+        assert_eq!(merged[1].1, [statement(ASK).bind(9)]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use sqlx::error::ErrorKind;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Postgres, Row as _};
 
-use super::record::one;
+use super::record::{all_of, one};
 use super::rows;
 use crate::domain::ids::{EffectId, TicketId};
 use crate::domain::ticket::Ticket;
@@ -61,7 +61,7 @@ sql::texts! {
     /// An effect is being delivered.
     LEASE = sql::lease!(
         " AND effects.id IN (SELECT e.id FROM effects AS e WHERE e.id IN (SELECT v.id FROM v) AND e.state = 'pending' \
-         FOR UPDATE SKIP LOCKED)"
+         FOR UPDATE SKIP LOCKED) RETURNING effects.id"
     );
 }
 
@@ -88,6 +88,11 @@ pub fn begin_about(names: &[String]) -> String {
 fn lock_of(name: &str) -> i64 {
     let hash = Sha256::digest(name.as_bytes());
     hash.iter().take(8).fold(0, |number, byte| (number << 8) | i64::from(*byte))
+}
+
+/// Leases what still waits and nobody else leases just now; the ids of that.
+pub async fn lease(conn: &mut Conn, leases: Vec<Statement>, _: &[&EffectId]) -> Result<Vec<EffectId>, StoreError> {
+    all_of(conn, leases, |row| rows::get(row, "id").map(EffectId)).await
 }
 
 /// Runs what each of several works writes in few round trips: statements of one text with many rows, and what goes into

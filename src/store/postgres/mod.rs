@@ -275,6 +275,14 @@ impl Store for PostgresStore {
         asks!(self, record::standing(ticket))
     }
 
+    async fn cards(&self, tickets: &[TicketId]) -> Result<Vec<Standing>, StoreError> {
+        asks!(self, record::cards(tickets))
+    }
+
+    async fn these(&self, tickets: &[TicketId]) -> Result<Vec<Ticket>, StoreError> {
+        asks!(self, record::these(tickets))
+    }
+
     async fn mirrors(&self, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
         asks!(self, record::mirrors(of))
     }

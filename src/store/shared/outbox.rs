@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::dialect::{self, Conn, ENQUEUE, ENQUEUE_CARD, LAST_IN_ORDER, LEASE, Row, WAITING_FROM, real_ms};
-use super::record::{all, count, one, run, stand, touched_by, unstand};
+use super::record::{all, count, one, run, stand, unstand};
 use super::rows::{self, json, ms};
 use crate::domain::effect::{Effect, EffectKind, Lane};
 use crate::domain::ids::{EffectId, MessageRef, Place, PlatformName, TicketId};
@@ -141,8 +141,8 @@ pub async fn lease(
                 .bind(json(&claim.costs)?),
         );
     }
-    let ours: HashSet<EffectId> =
-        touched_by(conn, all, |row| rows::get(row, "id").map(EffectId)).await?.into_iter().collect();
+    let effects: Vec<&EffectId> = claims.iter().map(|claim| &claim.effect).collect();
+    let ours: HashSet<EffectId> = dialect::lease(conn, all, &effects).await?.into_iter().collect();
     Ok(claims.iter().map(|claim| &claim.effect).filter(|effect| ours.contains(effect)).cloned().collect())
 }
 

@@ -198,6 +198,15 @@ pub async fn standing(conn: &mut Conn, ticket: TicketId) -> Result<Vec<Standing>
     stands(conn, statement(sql::STANDING).bind(ticket.0)).await
 }
 
+/// The cards that stand for tickets.
+pub async fn cards(conn: &mut Conn, tickets: &[TicketId]) -> Result<Vec<Standing>, StoreError> {
+    all_of(conn, tickets.iter().map(|id| statement(sql::CARDS).bind(id.0)).collect(), rows::standing).await
+}
+
+pub async fn these(conn: &mut Conn, tickets: &[TicketId]) -> Result<Vec<Ticket>, StoreError> {
+    all_of(conn, tickets.iter().map(|id| statement(sql::THESE_TICKETS).bind(id.0)).collect(), rows::ticket).await
+}
+
 pub async fn mirrors(conn: &mut Conn, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
     stands(conn, statement(sql::MIRRORS).bind(json(of)?)).await
 }
@@ -399,20 +408,20 @@ pub async fn run_all(conn: &mut Conn, statements: Vec<Statement>) -> Result<u64,
     dialect::run_all(conn, vec![statements]).await
 }
 
-/// Runs statements of one text, as few at a time as can be; what they say of each row that they touched.
-pub async fn touched_by<T>(
+/// Asks queries (or runs statements that answer) of one text, as few as can be; every row.
+pub async fn all_of<T>(
     conn: &mut Conn,
     statements: Vec<Statement>,
     read: impl Fn(&Row) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let mut touched = Vec::with_capacity(statements.len());
+    let mut found = Vec::with_capacity(statements.len());
     for Merged { text, values, .. } in merged([statements]) {
         let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text.into_owned())), rows::bind_value);
         for row in query.fetch_all(&mut *conn).await.map_err(fault)? {
-            touched.push(read(&row)?);
+            found.push(read(&row)?);
         }
     }
-    Ok(touched)
+    Ok(found)
 }
 
 /// The one row of a query, if there is one.

@@ -58,6 +58,10 @@ sql::texts! {
     WAITING_FROM = sql::waiting_from!("");
     /// An effect is being delivered.
     LEASE = sql::lease!("");
+    /// Which of these effects still wait.
+    WAITING =
+        "SELECT json_group_array(id) AS ids FROM effects WHERE state = 'pending' \
+         AND id IN (SELECT value FROM json_each($1))";
     /// Counts what other connections have committed.
     DATA_VERSION = "PRAGMA data_version";
     /// Writes the log into the file and empties it.
@@ -115,15 +119,15 @@ pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
 /// How many statements go in one trip at most. The texts that are made of them stay prepared, so that there must not be
 /// too many different ones.
 const IN_ONE_TRIP: usize = 16;
-/// So few queries go in one trip, whatever their texts.
-const FEW: usize = 4;
 
 /// Runs what each of several works writes: few statements in one trip to SQLite's thread, many as few with many rows,
 /// since that thread wakes ours at the end of each. How many rows they touched.
 pub async fn run_all(conn: &mut Conn, works: Vec<Vec<Statement>>) -> Result<u64, StoreError> {
     let mut sum = 0;
-    if works.iter().map(Vec::len).sum::<usize>() <= IN_ONE_TRIP {
-        return run_some(conn, &works.concat()).await;
+    if let [work] = works.as_slice()
+        && work.len() <= IN_ONE_TRIP
+    {
+        return run_some(conn, work).await;
     }
     for Merged { text, values, rows, or_conflict } in statement::merged(works) {
         let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text.into_owned())), rows::bind_value);
@@ -136,33 +140,36 @@ pub async fn run_all(conn: &mut Conn, works: Vec<Vec<Statement>>) -> Result<u64,
     Ok(sum)
 }
 
-/// Asks queries in few trips; the rows of each. Those of one text go together, so that there are few texts.
+/// Asks queries, those of one text as few with many rows; the rows of each.
 pub async fn ask_all(conn: &mut Conn, mut queries: Vec<Statement>) -> Result<Vec<(Statement, Vec<Row>)>, StoreError> {
     queries.sort_by_key(|query| query.text);
-    let few = queries.len() <= FEW;
     let mut answers = Vec::with_capacity(queries.len());
-    for alike in queries.chunk_by(|one, next| few || one.text == next.text) {
-        for some in alike.chunks(IN_ONE_TRIP) {
-            answers.extend(ask_some(conn, some).await?);
+    for alike in queries.chunk_by(|one, next| one.text == next.text) {
+        for (Merged { text, values, .. }, asked) in statement::merged_queries(alike.to_vec()) {
+            let first = answers.len();
+            answers.extend(asked.into_iter().map(|query| (query, Vec::new())));
+            let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text.into_owned())), rows::bind_value);
+            for row in query.fetch_all(&mut *conn).await.map_err(fault)? {
+                let number = usize::try_from(rows::get::<i64>(&row, "n")?).unwrap_or(usize::MAX);
+                let asked = answers.get_mut(first.saturating_add(number));
+                asked.ok_or_else(|| StoreError::Work("an answer to no question".to_owned()))?.1.push(row);
+            }
         }
     }
     Ok(answers)
 }
 
-async fn ask_some(conn: &mut Conn, queries: &[Statement]) -> Result<Vec<(Statement, Vec<Row>)>, StoreError> {
-    let (text, values) = statement::joined(queries);
-    let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), rows::bind_value);
-    let mut steps = conn.fetch_many(query);
-    let (mut rows, mut answers) = (Vec::new(), Vec::with_capacity(queries.len()));
-    while let Some(step) = steps.next().await {
-        match step.map_err(fault)? {
-            Either::Right(row) => rows.push(row),
-            Either::Left(_) => {
-                answers.extend(queries.get(answers.len()).map(|query| (query.clone(), std::mem::take(&mut rows))));
-            }
-        }
-    }
-    Ok(answers)
+/// Leases what still waits; the ids of that.
+pub async fn lease(
+    conn: &mut Conn,
+    leases: Vec<Statement>,
+    effects: &[&EffectId],
+) -> Result<Vec<EffectId>, StoreError> {
+    // Nobody else writes meanwhile. One row tells sooner than many.
+    let waiting = one(conn, statement(WAITING).bind(rows::json(&effects)?)).await?;
+    let waiting = waiting.map(|row| rows::read(&row, "ids")).transpose()?;
+    run_all(conn, leases.into_iter().map(|lease| vec![lease]).collect()).await?;
+    Ok(waiting.unwrap_or_default())
 }
 
 async fn run_some(conn: &mut Conn, statements: &[Statement]) -> Result<u64, StoreError> {

@@ -284,6 +284,14 @@ impl Store for SqliteStore {
         record::standing(&mut *self.reader().await?, ticket).await
     }
 
+    async fn cards(&self, tickets: &[TicketId]) -> Result<Vec<Standing>, StoreError> {
+        record::cards(&mut *self.reader().await?, tickets).await
+    }
+
+    async fn these(&self, tickets: &[TicketId]) -> Result<Vec<Ticket>, StoreError> {
+        record::these(&mut *self.reader().await?, tickets).await
+    }
+
     async fn mirrors(&self, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
         record::mirrors(&mut *self.reader().await?, of).await
     }

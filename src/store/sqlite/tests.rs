@@ -43,7 +43,7 @@ async fn every_statement_is_valid_and_finds_its_rows_by_an_index() {
             let step: String = step.get("detail");
             told += 1;
             // The rows that the statement brings itself.
-            if ["SCAN CONSTANT ROW", "SCAN v"].contains(&step.as_str()) {
+            if ["SCAN CONSTANT ROW", "SCAN v"].contains(&step.as_str()) || step.starts_with("SCAN json_each ") {
                 continue;
             }
             let allowed = ALONG_AN_INDEX.iter().find(|(known, _)| known == name).map_or(&[][..], |(_, along)| along);
