@@ -7,6 +7,25 @@ use std::fmt::Write as _;
 /// How many rows one statement has at most.
 const ROWS: usize = 64;
 
+/// How many rows statements may have: each number makes a text of its own, and what is not prepared costs more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// Powers of two.
+    Powers,
+    /// Any number up to this one, and powers of two beyond.
+    UpTo(usize),
+}
+
+impl Rows {
+    /// How many of `waiting` go into the next statement.
+    fn next(self, waiting: usize) -> usize {
+        match self {
+            Self::UpTo(most) if waiting <= most => waiting,
+            _ => (1 << waiting.max(1).ilog2()).min(ROWS),
+        }
+    }
+}
+
 /// A value of a statement.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Value {
@@ -55,7 +74,7 @@ pub(super) struct Merged {
 
 /// What each of several works writes, as one sequence with as few statements as can be. Statements of one work keep their
 /// order; those of different works do not depend on each other.
-pub(super) fn merged(works: impl IntoIterator<Item = Vec<Statement>>) -> Vec<Merged> {
+pub(super) fn merged(works: impl IntoIterator<Item = Vec<Statement>>, rows: Rows) -> Vec<Merged> {
     let mut alike: Vec<Vec<Statement>> = Vec::new();
     for work in works {
         let mut at = 0;
@@ -73,7 +92,7 @@ pub(super) fn merged(works: impl IntoIterator<Item = Vec<Statement>>) -> Vec<Mer
             }
         }
     }
-    alike.into_iter().flat_map(with_rows).collect()
+    alike.into_iter().flat_map(|alike| with_rows(alike, rows)).collect()
 }
 
 /// Whether a statement can be one more row of these. Where it would change what another row has written, it cannot.
@@ -87,9 +106,8 @@ fn can_share(others: &[Statement], one: &Statement) -> bool {
     columns.is_none_or(|columns| others.iter().all(|other| other.values[..columns] != one.values[..columns]))
 }
 
-/// Statements of one text as such with many rows. The numbers of rows are powers of two, so that the texts that are made of
-/// one, and stay prepared, are few.
-fn with_rows(alike: Vec<Statement>) -> Vec<Merged> {
+/// Statements of one text as such with many rows.
+fn with_rows(alike: Vec<Statement>, sizes: Rows) -> Vec<Merged> {
     let as_it_is = |Statement { text, values, or_conflict }| Merged { text: text.into(), values, rows: 1, or_conflict };
     let Some((head, row, tail)) = alike.first().and_then(|first| around_row(first.text)) else {
         return alike.into_iter().map(as_it_is).collect();
@@ -97,7 +115,7 @@ fn with_rows(alike: Vec<Statement>) -> Vec<Merged> {
     let mut all = Vec::new();
     let mut rest = alike.into_iter();
     while rest.len() > 0 {
-        let rows = (1 << rest.len().ilog2()).min(ROWS);
+        let rows = sizes.next(rest.len());
         let mut some = rest.by_ref().take(rows);
         if rows == 1 {
             all.extend(some.next().map(as_it_is));
@@ -118,13 +136,13 @@ fn with_rows(alike: Vec<Statement>) -> Vec<Merged> {
 
 /// Queries of one text as few with many rows, each with those that it asks for. The first value of a row counts them, and
 /// stands in the column `n` of what is found for it.
-pub(super) fn merged_queries(queries: Vec<Statement>) -> Vec<(Merged, Vec<Statement>)> {
+pub(super) fn merged_queries(queries: Vec<Statement>, sizes: Rows) -> Vec<(Merged, Vec<Statement>)> {
     let mut rest = queries.into_iter();
     let mut all = Vec::new();
     while rest.len() > 0 {
-        let rows = (1 << rest.len().ilog2()).min(ROWS);
+        let rows = sizes.next(rest.len());
         let some: Vec<Statement> = rest.by_ref().take(rows).collect();
-        let mut merged = with_rows(some.clone());
+        let mut merged = with_rows(some.clone(), sizes);
         for one in merged.iter_mut().filter(|one| one.rows > 1) {
             let rows = one.text.split("(0, ").enumerate().map(|(number, part)| match number {
                 0 => part.to_owned(),
@@ -230,7 +248,7 @@ mod tests {
             vec![keep(3, "c"), statement(DROP).bind(3)],
             vec![statement(DROP).bind(4), keep(5, "d")],
         ];
-        let merged = merged(works);
+        let merged = merged(works, Rows::Powers);
         let told: Vec<(&str, usize)> = merged.iter().map(|one| (&*one.text, one.rows)).collect();
         let two = "INSERT INTO a (x, y) VALUES ($1, up(down($2), 1)), ($3, up(down($4), 1)) \
                    ON CONFLICT (x) DO UPDATE SET y = excluded.y";
@@ -242,7 +260,7 @@ mod tests {
     #[test]
     fn rows_of_queries_are_counted() {
         const ASK: &str = "WITH v (n, x) AS (VALUES (0, $1)) SELECT v.n FROM v JOIN a ON a.x = v.x";
-        let merged = merged_queries((7..10).map(|x| statement(ASK).bind(x)).collect());
+        let merged = merged_queries((7..10).map(|x| statement(ASK).bind(x)).collect(), Rows::Powers);
         let texts: Vec<&str> = merged.iter().map(|(one, _)| &*one.text).collect();
         assert_eq!(texts, ["WITH v (n, x) AS (VALUES (0, $1), (1, $2)) SELECT v.n FROM v JOIN a ON a.x = v.x", ASK]);
         assert_eq!(merged[1].1, [statement(ASK).bind(9)]);
@@ -251,18 +269,21 @@ mod tests {
     #[test]
     fn a_row_is_not_written_twice_by_one_statement() {
         let keep = |x: i64, y: &str| statement(KEEP).bind(x).bind(y);
-        let merged = merged([vec![keep(1, "a"), keep(2, "b"), keep(1, "c")]]);
+        let merged = merged([vec![keep(1, "a"), keep(2, "b"), keep(1, "c")]], Rows::Powers);
         let values: Vec<usize> = merged.iter().map(|one| one.rows).collect();
         assert_eq!(values, [2, 1]);
         assert_eq!(merged[1].values, [1.into(), "c".into()]);
     }
 
     #[test]
-    fn rows_come_in_powers_of_two() {
-        let works = (0..100).map(|x| vec![statement(KEEP).bind(x).bind("a").or_conflict()]);
-        let merged = merged(works);
-        assert_eq!(merged.iter().map(|one| one.rows).collect::<Vec<_>>(), [64, 32, 4]);
-        assert!(merged.iter().all(|one| one.or_conflict && one.values.len() == 2 * one.rows));
+    fn rows_come_in_few_numbers() {
+        let works = |count| (0..count).map(|x| vec![statement(KEEP).bind(x).bind("a").or_conflict()]);
+        let all = merged(works(100), Rows::Powers);
+        assert_eq!(all.iter().map(|one| one.rows).collect::<Vec<_>>(), [64, 32, 4]);
+        assert!(all.iter().all(|one| one.or_conflict && one.values.len() == 2 * one.rows));
+        let rows = |count, rows| merged(works(count), rows).iter().map(|one| one.rows).collect::<Vec<_>>();
+        assert_eq!((rows(7, Rows::Powers), rows(7, Rows::UpTo(16))), (vec![4, 2, 1], vec![7]));
+        assert_eq!(rows(45, Rows::UpTo(16)), [32, 13]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::record::{all_of, one};
 use super::rows;
 use crate::domain::ids::{EffectId, TicketId};
 use crate::domain::ticket::Ticket;
-use crate::store::statement::{self, Merged, Statement, statement};
+use crate::store::statement::{self, Merged, Rows, Statement, statement};
 use crate::store::{StoreError, sql};
 
 pub type Db = Postgres;
@@ -22,6 +22,8 @@ pub type Conn = PgConnection;
 pub type Row = PgRow;
 pub type Arguments = PgArguments;
 
+/// Each connection keeps its own texts prepared, and the server a plan for each.
+pub const ROWS: Rows = Rows::Powers;
 /// The table of what is to be delivered.
 const OUTBOX: &str = "effects";
 /// By how much the number that people quote is greater than the ticket's id.
@@ -100,7 +102,7 @@ pub async fn lease(conn: &mut Conn, leases: Vec<Statement>, _: &[&EffectId]) -> 
 pub async fn run_all(conn: &mut Conn, works: Vec<Vec<Statement>>) -> Result<u64, StoreError> {
     let mut sum = 0;
     let mut together: Vec<Merged> = Vec::new();
-    for next in statement::merged(works) {
+    for next in statement::merged(works, ROWS) {
         if !can_join(&together, &next) {
             sum += run_together(conn, std::mem::take(&mut together)).await?;
         }

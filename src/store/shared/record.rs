@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
-use super::dialect::{self, Conn, Row, fault};
+use super::dialect::{self, Conn, ROWS, Row, fault};
 use super::rows::{self, bind_message, bind_place, clean, json, ms, name};
 use crate::domain::decision::Change;
 use crate::domain::event::{DedupeKey, TimerKind};
@@ -415,7 +415,7 @@ pub async fn all_of<T>(
     read: impl Fn(&Row) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let mut found = Vec::with_capacity(statements.len());
-    for Merged { text, values, .. } in merged([statements]) {
+    for Merged { text, values, .. } in merged([statements], ROWS) {
         let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text.into_owned())), rows::bind_value);
         for row in query.fetch_all(&mut *conn).await.map_err(fault)? {
             found.push(read(&row)?);

@@ -13,7 +13,7 @@ use super::rows;
 use crate::clock::Clock;
 use crate::domain::ids::{EffectId, TicketId};
 use crate::domain::ticket::Ticket;
-use crate::store::statement::{self, Merged, Statement, statement};
+use crate::store::statement::{self, Merged, Rows, Statement, statement};
 use crate::store::{StoreError, sql};
 
 pub type Db = Sqlite;
@@ -116,6 +116,8 @@ pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
     }
 }
 
+/// One connection writes, so that there can be many texts.
+pub const ROWS: Rows = Rows::UpTo(24);
 /// How many statements go in one trip at most. The texts that are made of them stay prepared, so that there must not be
 /// too many different ones.
 const IN_ONE_TRIP: usize = 16;
@@ -129,7 +131,7 @@ pub async fn run_all(conn: &mut Conn, works: Vec<Vec<Statement>>) -> Result<u64,
     {
         return run_some(conn, work).await;
     }
-    for Merged { text, values, rows, or_conflict } in statement::merged(works) {
+    for Merged { text, values, rows, or_conflict } in statement::merged(works, ROWS) {
         let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text.into_owned())), rows::bind_value);
         let touched = query.execute(&mut *conn).await.map_err(fault_or_conflict)?.rows_affected();
         if or_conflict && touched < rows as u64 {
@@ -145,7 +147,7 @@ pub async fn ask_all(conn: &mut Conn, mut queries: Vec<Statement>) -> Result<Vec
     queries.sort_by_key(|query| query.text);
     let mut answers = Vec::with_capacity(queries.len());
     for alike in queries.chunk_by(|one, next| one.text == next.text) {
-        for (Merged { text, values, .. }, asked) in statement::merged_queries(alike.to_vec()) {
+        for (Merged { text, values, .. }, asked) in statement::merged_queries(alike.to_vec(), ROWS) {
             let first = answers.len();
             answers.extend(asked.into_iter().map(|query| (query, Vec::new())));
             let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text.into_owned())), rows::bind_value);

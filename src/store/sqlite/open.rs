@@ -15,8 +15,9 @@ use crate::store::StoreError;
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 
-/// How many statements the writing connection keeps ready: works send theirs together, in some dozen combinations.
-const STATEMENTS: usize = 200;
+/// How many statements the writing connection keeps ready: works send theirs together, some dozen texts with up to some
+/// dozen rows.
+const STATEMENTS: usize = 400;
 /// What the writer keeps of the file at most, in KiB if negative: each change to one of many tickets touches pages of its
 /// own, and reading one anew costs more than changing it.
 const CACHE: &str = "-16384";
