@@ -156,7 +156,7 @@ pub(super) fn merged_queries(queries: Vec<Statement>, sizes: Rows) -> Vec<(Merge
 }
 
 /// A text before, in and behind the row of its `VALUES`, if it has one that all its values stand in.
-fn around_row(text: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
+pub(super) fn around_row(text: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
     let begin = text.find("VALUES (")? + "VALUES ".len();
     let mut depth = 0;
     let length = text[begin..].find(|sign| {

@@ -1,5 +1,6 @@
 //! What only SQLite has: its types, its own texts, its faults, and ids from counters that one writer keeps.
 
+use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt as _;
@@ -132,7 +133,7 @@ pub async fn run_all(conn: &mut Conn, works: Vec<Vec<Statement>>) -> Result<u64,
         return run_some(conn, work).await;
     }
     for Merged { text, values, rows, or_conflict } in statement::merged(works, ROWS) {
-        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text.into_owned())), rows::bind_value);
+        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(nameless(text, rows))), rows::bind_value);
         let touched = query.execute(&mut *conn).await.map_err(fault_or_conflict)?.rows_affected();
         if or_conflict && touched < rows as u64 {
             return Err(StoreError::Conflict);
@@ -147,10 +148,10 @@ pub async fn ask_all(conn: &mut Conn, mut queries: Vec<Statement>) -> Result<Vec
     queries.sort_by_key(|query| query.text);
     let mut answers = Vec::with_capacity(queries.len());
     for alike in queries.chunk_by(|one, next| one.text == next.text) {
-        for (Merged { text, values, .. }, asked) in statement::merged_queries(alike.to_vec(), ROWS) {
+        for (Merged { text, values, rows, .. }, asked) in statement::merged_queries(alike.to_vec(), ROWS) {
             let first = answers.len();
             answers.extend(asked.into_iter().map(|query| (query, Vec::new())));
-            let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text.into_owned())), rows::bind_value);
+            let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(nameless(text, rows))), rows::bind_value);
             for row in query.fetch_all(&mut *conn).await.map_err(fault)? {
                 let number = usize::try_from(rows::get::<i64>(&row, "n")?).unwrap_or(usize::MAX);
                 let asked = answers.get_mut(first.saturating_add(number));
@@ -159,6 +160,21 @@ pub async fn ask_all(conn: &mut Conn, mut queries: Vec<Statement>) -> Result<Vec
         }
     }
     Ok(answers)
+}
+
+/// A text of many rows, whose values come in the order of their numbers, without the numbers: for SQLite they are names,
+/// each of which the library looks up among all of them for every value.
+fn nameless(text: Cow<'static, str>, rows: usize) -> String {
+    if rows == 1 {
+        return text.into_owned();
+    }
+    let mut parts = text.split('$');
+    let mut bare = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        bare.push('?');
+        bare.push_str(part.trim_start_matches(|sign: char| sign.is_ascii_digit()));
+    }
+    bare
 }
 
 /// Leases what still waits; the ids of that.

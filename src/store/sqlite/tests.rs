@@ -9,6 +9,7 @@ use super::*;
 use crate::domain::ids::{MessageRef, Tenant};
 use crate::store::Tx;
 use crate::store::sql;
+use crate::store::statement;
 
 /// Statements that may run along a whole index, and along which.
 const ALONG_AN_INDEX: &[(&str, &[&str])] = &[
@@ -175,4 +176,20 @@ fn remembering(from: u32, to: u32) -> Work {
 fn key(number: u32) -> DedupeKey {
     let tenant = Tenant { platform: PlatformName::Slack, id: "T1".to_owned() };
     DedupeKey::message(&MessageRef { tenant, channel: "C1".to_owned(), id: number.to_string() })
+}
+
+#[test]
+fn values_of_rows_come_in_the_order_of_their_numbers() {
+    let mut told = 0;
+    for (name, text) in sql::ALL.iter().chain(dialect::ALL) {
+        if let Some((_, row, _)) = statement::around_row(text) {
+            let numbers = row.split('$').skip(1).map(|part| part.trim_end_matches(|sign: char| !sign.is_ascii_digit()));
+            let numbers: Vec<String> =
+                numbers.map(|part| part.chars().take_while(char::is_ascii_digit).collect()).collect();
+            let expected: Vec<String> = (1..=numbers.len()).map(|number| number.to_string()).collect();
+            assert_eq!(numbers, expected, "{name}");
+            told += 1;
+        }
+    }
+    assert!(told > 10, "only {told} have rows");
 }

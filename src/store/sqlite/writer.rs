@@ -7,7 +7,7 @@ use std::any::Any;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
@@ -31,9 +31,6 @@ use crate::store::{About, Claim, Position, Settled, Settlement, StoreError, Work
 /// How many works share a commit at most.
 pub const WORKS_PER_COMMIT: usize = 64;
 const COMMIT_TRIES: u32 = 3;
-/// How long after the beginning of a transaction the next one begins at the earliest, in real time, unless it is full: in a
-/// flood it is worth to gather, since each costs the same for one work as for many. Who comes alone does not wait.
-const GATHER: Duration = Duration::from_millis(2);
 /// How often it is looked whether another process has written, while there is nothing to do.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -175,21 +172,11 @@ impl Writer {
 
     async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut batch = Vec::with_capacity(WORKS_PER_COMMIT);
-        let mut begun = Instant::now();
         loop {
             let asked = tokio::time::timeout(LOOK_EVERY, jobs.recv_many(&mut batch, WORKS_PER_COMMIT)).await;
             match asked {
                 Ok(0) => break,
                 Ok(_) => {
-                    if batch.len() < WORKS_PER_COMMIT && begun.elapsed() < GATHER {
-                        tokio::time::sleep_until((begun + GATHER).into()).await;
-                        while batch.len() < WORKS_PER_COMMIT
-                            && let Ok(job) = jobs.try_recv()
-                        {
-                            batch.push(job);
-                        }
-                    }
-                    begun = Instant::now();
                     if batch.iter().any(|job| matches!(job.task, Task::Close)) {
                         jobs.close();
                     }

@@ -26,7 +26,7 @@ const SETTINGS: &str = "[intake]\nburst_window = \"0s\"\n";
 const TIMING: &str = "[timing]\ncall_timeout = \"1s\"\nlease = \"1500ms\"\ntake_over_pause = \"500ms\"\n";
 /// How long nothing must happen on the platforms before all is said and done.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How long nothing may be delivered of the work that was left over.
+/// How long nothing may happen on the platforms while work is left over: catching up reads, with long pauses.
 const AFTERMATH: Duration = Duration::from_secs(120);
 
 /// What a run is to be.
@@ -153,17 +153,12 @@ pub fn settings(stage: &Stage, folder: &Path, url: &str, platforms: Platforms) -
 /// Waits until nothing is on its way in or out, all that was said meanwhile has been read, and the platforms have been silent for a while.
 pub async fn calm(children: &[&Child], config: &Config, worlds: &[Arc<dyn World>], journal: &Journal) -> Counts {
     let store = app::open_to_read(config).await.expect("the record can be read");
-    let (mut deadline, mut seen) = (Instant::now() + AFTERMATH, 0);
+    let mut deadline = Instant::now() + AFTERMATH;
     let mut grown = journal.grown();
     loop {
         grown.mark_unchanged();
         let counts = counts(store.as_ref()).await;
         let undelivered: usize = worlds.iter().map(|world| world.undelivered()).sum();
-        let new = journal.since(seen);
-        if new.iter().any(|entry| ["posted", "updated", "removed", "whispered"].contains(&entry.kind)) {
-            deadline = Instant::now() + AFTERMATH;
-        }
-        seen = new.last().map_or(seen, |entry| entry.seq + 1);
         let mut is_quiet = counts.waiting == 0 && undelivered == 0;
         for child in children {
             is_quiet = is_quiet && !is_behind(child).await;
@@ -172,6 +167,9 @@ pub async fn calm(children: &[&Child], config: &Config, worlds: &[Arc<dyn World>
         if is_quiet && waited.is_err() {
             store.close().await;
             return counts;
+        }
+        if waited.is_ok() {
+            deadline = Instant::now() + AFTERMATH;
         }
         let state = format!("{counts:?}, {undelivered} events undelivered");
         if Instant::now() > deadline {
