@@ -67,7 +67,8 @@ macro_rules! enqueue {
     };
 }
 
-/// A card is to be shown, unless one that shows the same waits already.
+/// A card is to be shown, unless one that shows the same waits already. One that may have been posted is looked for, and
+/// shows what was before if it stands.
 macro_rules! enqueue_card {
     ($id:literal, $locked:literal) => {
         concat!(
@@ -75,7 +76,8 @@ macro_rules! enqueue_card {
              due_at_ms, created_at_ms) SELECT ",
             $id,
             ", $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10 WHERE NOT EXISTS (SELECT 1 FROM effects \
-             WHERE order_key = $5 AND kind = 'show_card' AND state IN ('pending', 'leased') AND state = 'pending'",
+             WHERE order_key = $5 AND kind = 'show_card' AND state IN ('pending', 'leased') AND state = 'pending' \
+             AND unsure = 0",
             $locked,
             ")"
         )
@@ -289,7 +291,8 @@ texts! {
     /// A card waits already: it is shown no later than now wanted, unless a failed try holds it back.
     HASTEN_CARD =
         "UPDATE effects SET not_before_ms = $2, due_at_ms = $2 WHERE order_key = $1 AND kind = 'show_card' \
-         AND state IN ('pending', 'leased') AND state = 'pending' AND due_at_ms = not_before_ms AND due_at_ms > $2";
+         AND state IN ('pending', 'leased') AND state = 'pending' AND unsure = 0 AND due_at_ms = not_before_ms \
+         AND due_at_ms > $2";
     /// What waits says something else now, if it is still what it was.
     REWORD = "UPDATE effects SET what_json = $3 WHERE id = $1 AND state = 'pending' AND what_json = $2";
     /// What an effect that has not ended is to do.

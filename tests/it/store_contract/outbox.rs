@@ -135,6 +135,14 @@ pub async fn a_card_that_waits_is_not_queued_twice(store: Arc<dyn Store>) {
     write(&store, [], [card()]).await;
     assert_eq!(due(&store, 29).await, []);
     assert_eq!(due(&store, 30).await.len(), 1);
+    // One that may stand already shows what was before, if it does: another comes behind it, and one only.
+    let card_waiting = due(&store, 30).await.remove(0).id;
+    lease(&store, std::slice::from_ref(&card_waiting)).await;
+    let unsure = Settlement::Retry { at: at(31), unsure: true, counts: true, error: "no answer".to_owned() };
+    store.settle(&card_waiting, &worker(), unsure, at(30)).await.expect("it waits again");
+    write(&store, [], [card()]).await;
+    write(&store, [], [card()]).await;
+    assert_eq!(store.counts().await.expect("counts").waiting, 2);
 }
 
 pub async fn what_ended_loses_its_words_and_stands(store: Arc<dyn Store>) {
