@@ -127,10 +127,8 @@ const IN_ONE_TRIP: usize = 16;
 /// since that thread wakes ours at the end of each. How many rows they touched.
 pub async fn run_all(conn: &mut Conn, works: Vec<Vec<Statement>>) -> Result<u64, StoreError> {
     let mut sum = 0;
-    if let [work] = works.as_slice()
-        && work.len() <= IN_ONE_TRIP
-    {
-        return run_some(conn, work).await;
+    if works.iter().map(Vec::len).sum::<usize>() <= IN_ONE_TRIP {
+        return run_some(conn, &works.concat()).await;
     }
     for Merged { text, values, rows, or_conflict } in statement::merged(works, ROWS) {
         let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(nameless(text, rows))), rows::bind_value);
