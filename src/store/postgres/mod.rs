@@ -1,7 +1,7 @@
 //! The record of the desk in a PostgreSQL database, which any number of processes share.
 //!
 //! Each work is a transaction of its own, at READ COMMITTED: what two processes must not decide at once they lock by
-//! name ([`crate::store::Tx::lock`]), and a ticket is written only in the version that was read. Leases end by the
+//! name ([`crate::store::About`]), and a ticket is written only in the version that was read. Leases end by the
 //! database's clock. Moments are kept to the millisecond.
 
 mod dialect;
