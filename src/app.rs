@@ -1,5 +1,9 @@
 //! The composition root: starts the parts, supervises them, drains and stops them. The only room that knows everyone.
 
+mod connect;
+mod roster;
+mod upkeep;
+
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -8,44 +12,36 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use jiff::{SignedDuration, Timestamp};
+use futures_util::future::join_all;
+use jiff::SignedDuration;
 use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::config::{
-    Config, DISCORD_API_URL, DiscordConfig, PrivacyConfig, SLACK_API_URL, SlackConfig, SlackConnection,
+use self::connect::{
+    Connected, connect, connect_patiently, discord_settings, persevere, slack_settings, wait_in_public,
 };
-use crate::domain::event::{DedupeKey, Event, EventKind};
-use crate::domain::ids::{Conversation, Place, PlatformName, Tenant, TicketId};
-use crate::domain::permission::Roster;
+use self::roster::{Reading, learn_roster, refresh_roster, watch_roster};
+use self::upkeep::{fire_timers, ping, sample, tidy};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
 use crate::domain::rules::Rules;
 use crate::http::{self, Readiness};
-use crate::intake::{Intake, erase};
+use crate::intake::Intake;
 use crate::metrics;
 use crate::outbox::{self, Dispatcher};
-use crate::platform::discord::{DiscordPlatform, DiscordSettings};
-use crate::platform::slack::{SlackMode, SlackPlatform, SlackSettings};
-use crate::platform::{Finding, Platform, Turn, Unreached, Verdict, Wanted};
-use crate::store::postgres::{self, PostgresSettings, PostgresStore};
+use crate::platform::discord::DiscordPlatform;
+use crate::platform::slack::SlackPlatform;
+use crate::platform::{Finding, Platform, Turn, Verdict, Wanted};
+use crate::store::postgres::{PostgresSettings, PostgresStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{Store, StoreError, WorkerId};
 
 /// How long what is under way may take when the program is asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
-/// How often timers are looked at, in the clock's time.
-const TIMERS_EVERY: Duration = Duration::from_secs(60);
-/// How long to wait, in the clock's time, after some tickets have lost their words before the next do.
-const EXPIRE_EVERY: Duration = Duration::from_secs(60);
-/// How often the database is asked whether it answers.
-const PING_EVERY: Duration = Duration::from_secs(5);
-/// How often the numbers that go up and down are taken for `/metrics`.
-const SAMPLE_EVERY: Duration = Duration::from_secs(5);
 /// How long to wait before a task that panicked is begun again.
 const BEGIN_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// How long to wait before the roster is read again if it could not be read, in the clock's time.
-const ROSTER_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// How long to wait before a platform that gave up is started again.
 const RESTART_AFTER: Duration = Duration::from_secs(30);
 
@@ -99,7 +95,6 @@ impl App {
         let store = persevere(DATABASE, &readiness, || open_store(config, clock.clone())).await?;
         readiness.set(DATABASE, true, "answers");
         let Connected { slack, discord } = connect_patiently(config, &clock, &readiness).await?;
-        waiting.end().await;
         let rules = rules(config, slack.as_deref())?;
         let intake = Intake::new(Arc::clone(&store), clock.clone(), rules, config.roster());
 
@@ -127,12 +122,13 @@ impl App {
             take_over_pause: config.timing.take_over_pause,
             retry_limit: config.timing.retry_limit,
         };
+        let known =
+            join_all(platforms.iter().map(|platform| learn_roster(platform.as_ref(), &intake, &readiness))).await;
+        waiting.end().await;
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        for platform in &platforms {
+        for (platform, reading) in platforms.iter().zip(known) {
             metrics::expect(platform.name());
-            // Who is on the desk must be known before the first event is decided.
-            let is_known = refresh_roster(platform.as_ref(), &intake).await;
             let dispatcher =
                 Dispatcher::new(Arc::clone(platform), Arc::clone(&store), intake.clone(), timing, worker.clone());
             let dispatcher = if limits == Limits::Lifted { dispatcher.without_limits() } else { dispatcher };
@@ -146,7 +142,7 @@ impl App {
             });
             let (here, door, halt) = (Arc::clone(platform), intake.clone(), stop.clone());
             supervise(&mut tasks, &stop, &readiness, name, move || {
-                watch_roster(Arc::clone(&here), door.clone(), every, is_known, halt.clone())
+                watch_roster(Arc::clone(&here), door.clone(), every, reading, halt.clone())
             });
         }
         let (privacy, roster) = (config.privacy.clone(), Arc::new(config.roster()));
@@ -315,10 +311,10 @@ pub async fn door(config: &Config, store: Arc<dyn Store>, clock: Clock) -> anyho
     let intake = Intake::new(store, clock, rules(config, slack.as_deref())?, config.roster());
     let mut is_known = true;
     if let Some(slack) = &slack {
-        is_known &= refresh_roster(slack.as_ref(), &intake).await;
+        is_known &= refresh_roster(slack.as_ref(), &intake).await == Reading::Whole;
     }
     if let Some(discord) = &discord {
-        is_known &= refresh_roster(discord.as_ref(), &intake).await;
+        is_known &= refresh_roster(discord.as_ref(), &intake).await == Reading::Whole;
     }
     Ok((intake, is_known))
 }
@@ -358,132 +354,6 @@ const TRIAGE: &str = "the desk's triage channel";
 const SLACK: &str = PlatformName::Slack.as_str();
 const DISCORD: &str = PlatformName::Discord.as_str();
 const DATABASE: &str = "database";
-
-/// Says that the program lives and is not ready, while it waits for what it needs to start.
-struct Waiting {
-    stop: CancellationToken,
-    server: JoinHandle<()>,
-}
-
-/// Answers on the port already; the listener that is given back is another handle of the same port.
-fn wait_in_public(listener: TcpListener, readiness: &Readiness) -> anyhow::Result<(TcpListener, Waiting)> {
-    let listener = listener.into_std()?;
-    let ours = TcpListener::from_std(listener.try_clone()?)?;
-    let stop = CancellationToken::new();
-    // Slack sends again what is refused like that.
-    let others = axum::Router::new().fallback(|| async { axum::http::StatusCode::SERVICE_UNAVAILABLE });
-    let (router, halt) = (http::router(readiness.clone(), others), stop.clone());
-    let server = tokio::spawn(async move {
-        if let Err(error) = http::serve(ours, router, halt).await {
-            tracing::warn!(%error, "the HTTP port has failed while starting");
-        }
-    });
-    Ok((TcpListener::from_std(listener)?, Waiting { stop, server }))
-}
-
-impl Waiting {
-    async fn end(mut self) {
-        self.stop.cancel();
-        // It ends by itself; its panic would have been logged.
-        let _ = (&mut self.server).await;
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
-/// Tries until it works, or fails for a reason that an operator must mend. The waits are real time: nobody knows when
-/// the other side comes back.
-async fn persevere<T, F>(part: &str, readiness: &Readiness, attempt: impl Fn() -> F) -> anyhow::Result<T>
-where
-    F: Future<Output = anyhow::Result<T>>,
-{
-    let mut tries = 0;
-    loop {
-        let error = match attempt().await {
-            Ok(done) => return Ok(done),
-            Err(error) => error,
-        };
-        let asked = match (error.downcast_ref::<Unreached>(), error.downcast_ref::<postgres::OpenError>()) {
-            (Some(unreached), _) => unreached.retry_after.unwrap_or_default(),
-            (None, Some(postgres::OpenError::Away(_))) => Duration::ZERO,
-            (None, _) => return Err(error),
-        };
-        tries += 1;
-        let wait = asked.max(outbox::backoff::wait(tries, rand::random()));
-        let again_in_s = wait.as_secs_f64();
-        tracing::warn!(part, error = format!("{error:#}"), again_in_s, "cannot start yet; trying again");
-        readiness.set(part, false, "cannot be reached; trying again");
-        tokio::time::sleep(wait).await;
-    }
-}
-
-struct Connected {
-    slack: Option<Arc<SlackPlatform>>,
-    discord: Option<Arc<DiscordPlatform>>,
-}
-
-/// Connects with every configured platform, however long they cannot be reached.
-async fn connect_patiently(config: &Config, clock: &Clock, readiness: &Readiness) -> anyhow::Result<Connected> {
-    let slack = persevere(SLACK, readiness, || connect_slack(config, clock));
-    let discord = persevere(DISCORD, readiness, || connect_discord(config, clock));
-    let (slack, discord) = tokio::try_join!(slack, discord)?;
-    Ok(Connected { slack, discord })
-}
-
-/// Connects with every configured platform, or says at once why not.
-async fn connect(config: &Config, clock: &Clock) -> anyhow::Result<Connected> {
-    let (slack, discord) = tokio::try_join!(connect_slack(config, clock), connect_discord(config, clock))?;
-    Ok(Connected { slack, discord })
-}
-
-async fn connect_slack(config: &Config, clock: &Clock) -> anyhow::Result<Option<Arc<SlackPlatform>>> {
-    let Some(slack) = &config.slack else { return Ok(None) };
-    let settings = slack_settings(slack, config)?;
-    Ok(Some(SlackPlatform::connect(settings, clock.clone()).await.context("Slack")?))
-}
-
-async fn connect_discord(config: &Config, clock: &Clock) -> anyhow::Result<Option<Arc<DiscordPlatform>>> {
-    let Some(discord) = &config.discord else { return Ok(None) };
-    let settings = discord_settings(discord, config)?;
-    Ok(Some(DiscordPlatform::connect(settings, clock.clone()).await.context("Discord")?))
-}
-
-fn slack_settings(slack: &SlackConfig, config: &Config) -> anyhow::Result<SlackSettings> {
-    let (mode, app_token, signing_secret) = match &slack.connection {
-        SlackConnection::Socket { app_token } => (SlackMode::Socket, Some(app_token.clone()), None),
-        SlackConnection::Http { signing_secret } => (SlackMode::Http, None, Some(signing_secret.clone())),
-    };
-    Ok(SlackSettings {
-        bot_token: slack.bot_token.clone(),
-        app_token,
-        signing_secret,
-        api_url: other_base(&slack.api_url, SLACK_API_URL)?,
-        mode,
-        timeout: config.timing.call_timeout,
-        listen_to_bots: slack.listen_to_bots.clone(),
-        reconnect_wait: Duration::from_secs(1),
-        silence: config.timing.silence,
-    })
-}
-
-fn discord_settings(discord: &DiscordConfig, config: &Config) -> anyhow::Result<DiscordSettings> {
-    Ok(DiscordSettings {
-        token: discord.token.clone(),
-        api_url: other_base(&discord.api_url, DISCORD_API_URL)?,
-        timeout: config.timing.call_timeout,
-        guilds: discord.guilds.clone(),
-        listen_to_bots: discord.listen_to_bots.clone(),
-        silence: config.timing.silence,
-    })
-}
-
-fn other_base(url: &str, usual: &str) -> anyhow::Result<Option<url::Url>> {
-    Ok(if url == usual { None } else { Some(url.parse()?) })
-}
 
 fn people(config: &Config, platform: PlatformName) -> Vec<(String, &'static str)> {
     use crate::domain::permission::Principal;
@@ -594,160 +464,5 @@ impl Turn for Leases {
 
     fn lasting(&self) -> Duration {
         self.lasting
-    }
-}
-
-async fn watch_roster(
-    platform: Arc<dyn Platform>,
-    intake: Intake,
-    every: Duration,
-    mut is_known: bool,
-    stop: CancellationToken,
-) {
-    loop {
-        let wait = if is_known { every } else { ROSTER_AGAIN_AFTER };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = intake.clock().sleep(wait) => is_known = refresh_roster(platform.as_ref(), &intake).await,
-        }
-    }
-}
-
-/// Asks who is in which group; says whether every group could be read.
-async fn refresh_roster(platform: &dyn Platform, intake: &Intake) -> bool {
-    let mut is_known = true;
-    for group in intake.roster().groups_on(platform.name()) {
-        match platform.members(&group.id).await {
-            Ok(members) => intake.set_members(platform.name(), &group.id, members),
-            Err(error) => {
-                is_known = false;
-                tracing::warn!(
-                    platform = %platform.name(), group = group.id, %error,
-                    "who is in this group cannot be read; what was last known stays"
-                );
-            }
-        }
-    }
-    is_known
-}
-
-async fn fire_timers(store: Arc<dyn Store>, intake: Intake, stop: CancellationToken) {
-    loop {
-        match store.due_timers(intake.clock().now(), 100).await {
-            Ok(due) => {
-                for (ticket, timer, at) in due {
-                    let event = Event {
-                        key: DedupeKey::timer(ticket, timer, at),
-                        at,
-                        what: EventKind::TimerFired { ticket, timer },
-                    };
-                    if let Err(error) = intake.handle(event).await {
-                        tracing::warn!(%error, "a timer has to wait");
-                    }
-                }
-            }
-            Err(error) => tracing::warn!(%error, "timers cannot be read"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = intake.clock().sleep(TIMERS_EVERY) => {}
-        }
-    }
-}
-
-async fn tidy(
-    store: Arc<dyn Store>,
-    clock: Clock,
-    privacy: PrivacyConfig,
-    roster: Arc<Roster>,
-    stop: CancellationToken,
-) {
-    let days = |days: u32| SignedDuration::from_hours(24 * i64::from(days));
-    loop {
-        if let Ok(then) = clock.now().checked_sub(days(privacy.keep_keys_days))
-            && let Err(error) = store.tidy(then).await
-        {
-            tracing::warn!(%error, "old keys cannot be forgotten");
-        }
-        if privacy.keep_tickets_days > 0
-            && let Ok(then) = clock.now().checked_sub(days(privacy.keep_tickets_days))
-        {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                ended = expire(&store, &clock, &roster, then) => {
-                    if let Err(error) = ended {
-                        tracing::warn!(%error, "words that were kept long enough are still there; trying again tomorrow");
-                    }
-                }
-            }
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = clock.sleep(Duration::from_secs(24 * 3600)) => {}
-        }
-    }
-}
-
-/// Takes words and names out of what ended before `then`, a few tickets a minute: the platforms have to follow.
-async fn expire(
-    store: &Arc<dyn Store>,
-    clock: &Clock,
-    roster: &Arc<Roster>,
-    then: Timestamp,
-) -> Result<(), StoreError> {
-    for dead in store.dead_events(u32::MAX).await?.iter().filter(|dead| dead.buried_at < then) {
-        tracing::warn!(key = dead.key.as_str(), "a dead event was kept long enough and is gone");
-        store.exhume(&dead.key).await?;
-    }
-    let mut above = TicketId(0);
-    let mut is_any = false;
-    while let Some(last) = erase::expired(store, clock, roster, then, above).await? {
-        (above, is_any) = (last, true);
-        clock.sleep(EXPIRE_EVERY).await;
-    }
-    if is_any && !store.scrub().await? {
-        tracing::info!("what was deleted is overwritten as soon as nobody reads it any more");
-    }
-    Ok(())
-}
-
-async fn ping(store: Arc<dyn Store>, readiness: Readiness, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(PING_EVERY) => {}
-        }
-        match store.ping().await {
-            Ok(()) => readiness.set("database", true, "answers"),
-            Err(error) => readiness.set("database", false, error.to_string()),
-        }
-    }
-}
-
-async fn sample(
-    platforms: Vec<Arc<dyn Platform>>,
-    store: Arc<dyn Store>,
-    readiness: Readiness,
-    clock: Clock,
-    stop: CancellationToken,
-) {
-    loop {
-        metrics::ready(readiness.all());
-        for platform in &platforms {
-            metrics::connected(platform.name(), platform.is_connected());
-            metrics::behind(platform.name(), platform.is_behind());
-        }
-        // While the database is away, its last numbers stand; that it is away shows in the readiness.
-        if let Ok(counts) = store.counts().await {
-            metrics::outbox(counts.waiting, counts.leased, counts.failed);
-            metrics::outbox_age(counts.oldest_waiting_at, clock.now());
-            metrics::dead_events_kept(counts.dead);
-            metrics::tickets_open(counts.open);
-        }
-        metrics::upkeep();
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(SAMPLE_EVERY) => {}
-        }
     }
 }

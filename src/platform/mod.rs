@@ -223,6 +223,17 @@ pub enum DeliveryError {
     },
 }
 
+impl DeliveryError {
+    /// How long the platform asks to wait; zero if it does not.
+    #[must_use]
+    pub const fn retry_after(&self) -> Duration {
+        match self {
+            Self::RateLimited { retry_after, .. } => *retry_after,
+            Self::Temporary(_) | Self::Unknown(_) | Self::Permanent { .. } => Duration::ZERO,
+        }
+    }
+}
+
 /// What `check` wants to know.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use serenity::http::{LightMethod, Route};
+use serenity::http::Route;
 use serenity::model::channel::Message;
 use serenity::model::id::{ChannelId, GuildId, MessageId};
 use tokio::sync::{OnceCell, watch};
@@ -457,12 +457,10 @@ impl Worker {
             if edited.is_none() || edited == edited_at.map(Timestamp::as_millisecond) {
                 return true;
             }
-            self.know_author(&mut message).await;
-            return self.edited_to(&message).await;
+            return self.know_author(&mut message).await && self.edited_to(&message).await;
         }
         self.shared.directory.saw(channel, gap.guild, message.id);
-        self.know_author(&mut message).await;
-        let is_done = self.posted(&message).await;
+        let is_done = self.know_author(&mut message).await && self.posted(&message).await;
         if let Some(thread) = thread.filter(|_| is_done) {
             self.look_into(gap, &thread);
         }
@@ -498,25 +496,30 @@ impl Worker {
     }
 
     /// REST does not tell an author's roles, which prove what somebody may do: they are asked for where that can matter.
-    async fn know_author(&mut self, message: &mut Message) {
-        let Some(guild) = message.guild_id else { return };
+    /// `false` if the end came before the answer.
+    async fn know_author(&mut self, message: &mut Message) -> bool {
+        let Some(guild) = message.guild_id else { return true };
         let is_person = !message.author.bot && message.webhook_id.is_none();
         let in_thread = self.shared.directory.lane(message.channel_id) != message.channel_id;
         let names_bot =
             message.mentions.iter().any(|user| user.id == self.shared.me) || !message.mention_roles.is_empty();
         if !is_person || !(in_thread || names_bot) {
-            return;
+            return true;
         }
         let user = message.author.id;
         if !self.members.contains_key(&(guild, user)) {
             self.pace.wait().await;
             let route = Route::GuildMember { guild_id: guild, user_id: user };
-            let found = self.shared.rest.call_patiently(LightMethod::Get, route, &[], None).await;
-            // Who has left the guild has no roles.
-            let member = found.ok().and_then(|member| serde_json::from_value(member).ok());
+            let member = match self.ask(route, &[]).await {
+                Asked::Found(member) => serde_json::from_value(member).ok(),
+                // Who has left the guild has no roles.
+                Asked::Refused => None,
+                Asked::Halted => return false,
+            };
             self.members.insert((guild, user), member);
         }
         message.member = self.members.get(&(guild, user)).cloned().flatten().map(Box::new);
+        true
     }
 }
 

@@ -458,7 +458,7 @@ impl Worker {
             match self.shared.rest.call_patiently(LightMethod::Get, route, query, None).await {
                 Ok(found) => return Asked::Found(found),
                 Err(error @ RestError::Refused { .. }) => {
-                    tracing::warn!(%error, "Discord does not show what an event is about: it is dropped");
+                    tracing::warn!(%error, "Discord does not show what was asked for, and will not");
                     return Asked::Refused;
                 }
                 Err(error) => tracing::warn!(%error, "Discord does not answer: an event waits"),

@@ -41,6 +41,7 @@ use self::api::{Api, Repeat};
 use self::directory::Directory;
 use self::inbound::Me;
 use crate::clock::Clock;
+use crate::domain::effect::Undeliverable;
 use crate::domain::event::Event;
 use crate::domain::ids::{PersonRef, PlatformName, Tenant};
 use crate::intake::Intake;
@@ -229,7 +230,13 @@ impl Platform for SlackPlatform {
 
     async fn members(&self, group: &str) -> Result<Vec<PersonRef>, DeliveryError> {
         let members = outbound::group_members(&self.desk.api, group).await;
-        members.map_err(|error| self.desk.failed(error, Repeat::Harmless))
+        members.map_err(|error| {
+            if error.passes_after().is_some() || error.is_about_the_token() {
+                return self.desk.failed(error, Repeat::Harmless);
+            }
+            // Any other word is final for such a question (a plan without user groups, say).
+            DeliveryError::Permanent { reason: Undeliverable::NotPermitted, detail: error.to_string() }
+        })
     }
 
     async fn check(&self, wanted: &Wanted) -> Vec<Finding> {

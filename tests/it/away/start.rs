@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use deskbell::sandbox::Fault;
 use deskbell::sandbox::stage::Platforms;
+use deskbell::sandbox::{Fault, Spot};
 use sqlx::Connection as _;
 
 use super::gate::Gate;
-use super::{answers, on};
-use crate::harness::patiently;
+use super::{all, answers, answers_to, ask, confirmed, on, until};
+use crate::harness::{patiently, see};
 use crate::program::Site;
 use crate::program::child::{self, Child};
 
@@ -20,12 +20,15 @@ const DISCORD: Platforms = Platforms { slack: false, ..Platforms::BOTH };
 async fn a_platform_that_is_down_is_waited_for() {
     for (platforms, method) in [
         (SLACK, "auth.test"),
+        (SLACK, "usergroups.users.list"),
         (DISCORD, "GET /users/@me"),
         (DISCORD, "GET /applications/@me"),
         (DISCORD, "GET /gateway/bot"),
+        (DISCORD, "GET /guilds/{id}/members"),
     ] {
         let site = Site::open(platforms, "").await;
         let world = &site.stage.worlds()[usize::from(!platforms.slack)];
+        site.stage.discord.grant_members_intent(true);
         let method = method.to_owned();
         world.inject(Fault::LoseAnswer { method: method.clone(), times: 1 });
         world.inject(Fault::Fail { method, status: 503, times: 1_000 });
@@ -37,6 +40,49 @@ async fn a_platform_that_is_down_is_waited_for() {
         assert_eq!(child.terminate().await.code, Some(0));
         site.stage.close().await;
     }
+}
+
+#[tokio::test]
+async fn an_agents_words_are_an_act_even_if_the_group_can_be_read_only_later() {
+    for (platforms, method) in [(SLACK, "usergroups.users.list"), (DISCORD, "GET /guilds/{id}/members")] {
+        let site = Site::open(platforms, "").await;
+        let world = &site.stage.worlds()[usize::from(!platforms.slack)];
+        site.stage.discord.grant_members_intent(true);
+        let text = "the printer is jammed";
+        let child = site.serve();
+        child.ready().await;
+        ask(world, "jeff", "sales", text).await;
+        confirmed(world, "sales", text).await;
+        assert_eq!(child.terminate().await.code, Some(0));
+
+        let view = see(world, "mia");
+        let asked = all(&view).find(|message| message.text.contains(text)).expect("it was said");
+        let thread = Spot::thread("sales", &asked.id);
+        world.say("mia", &thread, "@desk resolve a sheet was stuck", None).await.expect("said");
+        world.inject(Fault::Fail { method: method.to_owned(), status: 503, times: 1 });
+        let child = site.serve();
+        child.ready().await;
+        until(world, "ada", "the request is resolved", |view| {
+            answers_to(view, "sales", text).iter().any(|answer| answer.contains("a sheet was stuck")).then_some(())
+        })
+        .await;
+        assert_eq!(child.terminate().await.code, Some(0));
+        site.stage.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_be_read_holds_nothing_up() {
+    let site = Site::open(SLACK, "").await;
+    let world = &site.stage.worlds()[0];
+    world.inject(Fault::RevokeScope { scope: "usergroups:read".to_owned() });
+    let child = site.serve();
+    child.ready().await;
+    child.says("missing_scope").await;
+    ask(world, "jeff", "sales", "the printer is jammed").await;
+    confirmed(world, "sales", "the printer is jammed").await;
+    assert_eq!(child.terminate().await.code, Some(0));
+    site.stage.close().await;
 }
 
 #[tokio::test]

@@ -139,6 +139,22 @@ async fn what_is_said_edited_and_deleted_while_it_is_down_is_found() {
 }
 
 #[tokio::test]
+async fn an_agents_words_are_an_act_even_if_the_role_can_be_read_only_later() {
+    let mut desk = on("").await;
+    let world = desk.discord();
+    let ask = desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+    leave(&mut desk).await;
+    say(&desk, "mia", &Spot::thread("sales", &ask.id), "@desk claim").await;
+    world.inject(Fault::Fail { method: "GET /guilds/{id}/members/{uid}".to_owned(), status: 503, times: 1 });
+    desk.start().await;
+    assert_eq!(texts(&desk).await, ["the printer is jammed"]);
+    let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
+    assert_eq!(ticket.status.name(), "in_progress");
+    desk.expect_refusals(1);
+    desk.end().await;
+}
+
+#[tokio::test]
 async fn the_very_first_start_reads_nothing_of_what_was_before() {
     let mut desk = on("").await;
     leave(&mut desk).await;
