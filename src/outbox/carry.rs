@@ -37,13 +37,22 @@ pub(super) struct Leased {
     pub since: Instant,
 }
 
+/// What this process may have left on the platform.
+#[derive(Default)]
+struct Tries {
+    /// These stand.
+    posted: Vec<MessageRef>,
+    /// Whether this one does is not known.
+    unsure: Option<Delivery>,
+}
+
 impl Dispatcher {
     /// Carries out one delivery and settles it. A fault of ours is a try that failed.
     pub(super) async fn carry(&self, leased: Leased) {
         let Leased { queued, act, costs, ticket, since } = leased;
-        let mut posted = Vec::new();
+        let mut tries = Tries::default();
         let tried =
-            AssertUnwindSafe(self.attempt(&queued, act, ticket, &costs, since, &mut posted)).catch_unwind().await;
+            AssertUnwindSafe(self.attempt(&queued, act, ticket, &costs, since, &mut tries)).catch_unwind().await;
         self.windows().end(&costs, self.clock.now());
         let end = tried.unwrap_or_else(|_| {
             tracing::error!("delivering panicked");
@@ -54,7 +63,7 @@ impl Dispatcher {
         let Some(end) = end else { return };
         let end = self.give_up_if_old(&queued, end).await;
         trial::point("before_settle");
-        self.settle(&queued, end, &posted).await;
+        self.settle(&queued, end, &tries).await;
     }
 
     /// What was tried for too long is given up. What has waited long for its turn, or for the database, has not been tried
@@ -74,14 +83,17 @@ impl Dispatcher {
     }
 
     /// Stores how it ended, however long that takes. If somebody else took the effect over meanwhile and left messages of
-    /// their own, `posted` are second copies: they are removed.
-    async fn settle(&self, queued: &Queued, end: Settlement, posted: &[MessageRef]) {
+    /// their own, what we posted are second copies: they are removed.
+    async fn settle(&self, queued: &Queued, end: Settlement, tries: &Tries) {
         loop {
             match self.store.settle(&queued.id, &self.worker, end.clone(), self.clock.now()).await {
                 Ok(Settled::Kept) => return counting::settled(self.platform.name(), queued, &end, self.clock.now()),
                 Ok(Settled::Taken(_)) if trial::without("fencing") => return,
-                Ok(Settled::Taken(Some(theirs))) => return self.withdraw(queued, posted, &theirs).await,
-                Ok(Settled::Taken(None)) if posted.is_empty() => return,
+                Ok(Settled::Taken(Some(theirs))) => {
+                    self.withdraw(queued, &tries.posted, &theirs).await;
+                    return self.withdraw_late(queued, tries, &theirs).await;
+                }
+                Ok(Settled::Taken(None)) if tries.posted.is_empty() && tries.unsure.is_none() => return,
                 Ok(Settled::Taken(None)) => {}
                 Err(error) => tracing::warn!(%error, "the receipt cannot be stored; trying again"),
             }
@@ -103,6 +115,19 @@ impl Dispatcher {
         }
     }
 
+    /// A call that was given up may come through all the same, a process that was frozen in it sends it after its thaw.
+    /// Then its message stands besides theirs, and nobody has its receipt.
+    async fn withdraw_late(&self, queued: &Queued, tries: &Tries, theirs: &[MessageRef]) {
+        let Some(delivery) = tries.unsure.as_ref().filter(|_| !theirs.is_empty()) else { return };
+        for wait in [Duration::ZERO, self.timing.call_timeout] {
+            tokio::time::sleep(wait).await;
+            match self.platform.find_second(delivery, theirs).await {
+                Ok(second) => self.withdraw(queued, second.as_slice(), theirs).await,
+                Err(error) => tracing::warn!(%error, "whether a second copy stands cannot be looked up"),
+            }
+        }
+    }
+
     /// One try. `None`: there was nothing to deliver any more, and it is settled.
     async fn attempt(
         &self,
@@ -111,7 +136,7 @@ impl Dispatcher {
         ticket: Option<Ticket>,
         costs: &[Cost],
         since: Instant,
-        posted: &mut Vec<MessageRef>,
+        tries: &mut Tries,
     ) -> Result<Option<Settlement>, StoreError> {
         let Some(queued) = self.as_leased(queued).await? else { return Ok(None) };
         let queued = queued.as_ref();
@@ -134,7 +159,10 @@ impl Dispatcher {
             // That it cannot be looked for says nothing about the earlier try.
             Err(error) => Err(error),
         };
-        self.judge(queued, &delivery, costs, result, posted).await.map(Some)
+        if let Err(DeliveryError::Unknown(_)) = &result {
+            tries.unsure = Some(delivery.clone());
+        }
+        self.judge(queued, &delivery, costs, result, &mut tries.posted).await.map(Some)
     }
 
     /// Whether a call that begins now has certainly ended when the lease does.

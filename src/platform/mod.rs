@@ -74,6 +74,14 @@ pub trait Platform: Send + Sync {
     /// See [`DeliveryError`].
     async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError>;
 
+    /// Looks whether it stands besides `known`, which somebody else posted: a try whose outcome is unknown may have come
+    /// through after all. Only what certainly is a copy of it; `None` where the platform itself keeps the second one out.
+    ///
+    /// # Errors
+    /// See [`DeliveryError`].
+    async fn find_second(&self, delivery: &Delivery, known: &[MessageRef])
+    -> Result<Option<MessageRef>, DeliveryError>;
+
     /// The accounts in a user group or with a role.
     ///
     /// # Errors

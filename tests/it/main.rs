@@ -23,6 +23,7 @@ mod redelivery;
 mod replay;
 mod rolling;
 mod rules;
+mod second_copy;
 mod specs;
 mod store_contract;
 mod tickets;

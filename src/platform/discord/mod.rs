@@ -46,7 +46,7 @@ use self::rest::{Rest, RestError};
 use super::catch_up::Progress;
 use super::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Turn, Unreached, Wanted};
 use crate::clock::Clock;
-use crate::domain::ids::{PersonRef, PlatformName};
+use crate::domain::ids::{MessageRef, PersonRef, PlatformName};
 use crate::intake::Intake;
 
 pub use self::manifest::manifest;
@@ -216,6 +216,11 @@ impl Platform for DiscordPlatform {
 
     async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
         self.shared.find(delivery).await
+    }
+
+    /// Discord answers a second post with the same nonce by the first one, for some minutes: longer than a call lasts.
+    async fn find_second(&self, _: &Delivery, _: &[MessageRef]) -> Result<Option<MessageRef>, DeliveryError> {
+        Ok(None)
     }
 
     async fn members(&self, group: &str) -> Result<Vec<PersonRef>, DeliveryError> {

@@ -43,7 +43,7 @@ use self::inbound::Me;
 use crate::clock::Clock;
 use crate::domain::effect::Undeliverable;
 use crate::domain::event::Event;
-use crate::domain::ids::{PersonRef, PlatformName, Tenant};
+use crate::domain::ids::{MessageRef, PersonRef, PlatformName, Tenant};
 use crate::intake::Intake;
 use crate::platform::catch_up::{Progress, opened};
 use crate::platform::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Unreached, Wanted};
@@ -226,6 +226,14 @@ impl Platform for SlackPlatform {
 
     async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
         self.desk.find(delivery).await
+    }
+
+    async fn find_second(
+        &self,
+        delivery: &Delivery,
+        known: &[MessageRef],
+    ) -> Result<Option<MessageRef>, DeliveryError> {
+        self.desk.find_second(delivery, known).await
     }
 
     async fn members(&self, group: &str) -> Result<Vec<PersonRef>, DeliveryError> {

@@ -72,7 +72,7 @@ impl Workspace {
     pub(super) async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
         match &delivery.act {
             Act::Post { to, .. } => {
-                let found = self.look_for(to, &delivery.effect, delivery.since).await;
+                let found = self.look_for(to, delivery, &[]).await;
                 found.map(|message| message.map(Receipt::Posted)).or_else(|error| match error.code() {
                     Some("thread_not_found" | "message_not_found") => Ok(None),
                     _ => Err(self.failed(error, Repeat::Harmless)),
@@ -81,6 +81,15 @@ impl Workspace {
             Act::Whisper { .. } | Act::Hint { .. } => Ok(Some(Receipt::Whispered)),
             Act::Update { .. } | Act::Remove { .. } | Act::ReadThread { .. } => Ok(None),
         }
+    }
+
+    pub(super) async fn find_second(
+        &self,
+        delivery: &Delivery,
+        known: &[MessageRef],
+    ) -> Result<Option<MessageRef>, DeliveryError> {
+        let Act::Post { to, .. } = &delivery.act else { return Ok(None) };
+        self.look_for(to, delivery, known).await.map_err(|error| self.failed(error, Repeat::Harmless))
     }
 
     /// The dispatcher's view of a failure; what an operator must mend is said loudly, once.
@@ -236,8 +245,15 @@ impl Workspace {
         Ok(Receipt::Read(said, left_out || unread == Pages::Unread))
     }
 
-    async fn look_for(&self, to: &Place, effect: &EffectId, since: Timestamp) -> Result<Option<MessageRef>, CallError> {
-        let oldest = since - SignedDuration::try_from(CLOCK_SKEW).unwrap_or_default();
+    /// A post of this effect besides those that are `known`.
+    async fn look_for(
+        &self,
+        to: &Place,
+        delivery: &Delivery,
+        known: &[MessageRef],
+    ) -> Result<Option<MessageRef>, CallError> {
+        let effect = &delivery.effect;
+        let oldest = delivery.since - SignedDuration::try_from(CLOCK_SKEW).unwrap_or_default();
         let mut params = vec![("oldest", slack_time(oldest)), ("include_all_metadata", "true".to_owned())];
         let method = match to.root() {
             Some(root) => {
@@ -249,7 +265,8 @@ impl Workspace {
         let found = self.pages(method, to.channel(), &params, |message| {
             let metadata = &message["metadata"];
             let ours = metadata["event_type"] == EVENT_TYPE && metadata["event_payload"]["effect"] == effect.0.as_str();
-            if ours { message["ts"].as_str().map(|ts| self.message_ref(to.channel(), ts)) } else { None }
+            let found = message["ts"].as_str().filter(|_| ours).map(|ts| self.message_ref(to.channel(), ts));
+            found.filter(|message| !known.contains(message))
         });
         match found.await? {
             Pages::Found(message) => Ok(Some(message)),

@@ -27,19 +27,22 @@ pub struct Thawed {
     pub brief_copies: usize,
     /// From the thaw until everything stood once, for good; zero if nothing had to be mended.
     pub mended_in: Duration,
+    /// What the platforms saw, and what the replicas logged, the frozen one first.
+    pub told: String,
 }
 
-/// Three replicas on the database at `url`; the one that delivers is frozen at `point` until the others have taken over,
-/// and is thawed then. `without` switches a safeguard off in all of them.
-pub async fn freeze_at(point: &str, platforms: Platforms, url: &str, without: &str) -> Thawed {
+/// Three replicas on the database at `url`; the one that delivers is frozen at `point`, with what was said `first`, until
+/// the others have taken over, and is thawed then. `without` switches a safeguard off in all of them.
+pub async fn freeze_at(point: &str, platforms: Platforms, first: &str, url: &str, without: &str) -> Thawed {
     let folder = TempDir::new().expect("a folder");
     let journal = Journal::to_file(&folder.path().join("journal.jsonl")).expect("a journal");
     let options = StageOptions { journal: journal.clone(), ..StageOptions::by(Clock::system()) };
     let stage = Stage::open(options).await.expect("the stage opens");
     let settings = run::settings(&stage, folder.path(), url, platforms);
     let config = Config::from_text(&settings, []).expect("good settings");
-    let worlds: Vec<Arc<dyn World>> =
+    let mut worlds: Vec<Arc<dyn World>> =
         stage.worlds().into_iter().filter(|world| platforms.has(world.platform())).collect();
+    worlds.sort_by_key(|world| world.platform() != first);
     let trial = [("DESKBELL_TRIAL_WITHOUT", without)];
 
     // It is alone at first, so that it is the one that delivers.
@@ -49,8 +52,11 @@ pub async fn freeze_at(point: &str, platforms: Platforms, url: &str, without: &s
         let tag = Tag { kind: Kind::Request, number, about: number };
         let text = format!("@desk {tag} the printer is jammed");
         world.say("jeff", &Spot::channel("sales"), &text, None).await.expect("said");
+        if number == 1 {
+            // What is said on the other platform reaches it only after the thaw.
+            frozen.says(&format!("trial: frozen at {point}")).await;
+        }
     }
-    frozen.says(&format!("trial: frozen at {point}")).await;
     let others = [(); 2].map(|()| run::start(folder.path(), "serve", &trial));
     for other in &others {
         other.ready().await;
@@ -82,14 +88,18 @@ pub async fn freeze_at(point: &str, platforms: Platforms, url: &str, without: &s
     let mended_in = Duration::from_micros(last_us.saturating_sub(thawed_us));
 
     let [one, other] = others;
+    let mut told = Vec::new();
     for child in [frozen, one, other] {
         let ended = child.terminate().await;
         assert_eq!(ended.code, Some(0), "{}", ended.err);
+        told.push(ended.err);
     }
     let exported = run::start(folder.path(), "export", &[]).ended().await.succeeded().out;
     let written = std::fs::read_to_string(folder.path().join("journal.jsonl")).expect("the journal");
     stage.close().await;
-    Thawed { report: checker::check(&written, &exported), brief_copies, mended_in }
+    let report = checker::check(&written, &exported);
+    told.insert(0, written);
+    Thawed { report, brief_copies, mended_in, told: told.join("\n---\n") }
 }
 
 /// Posts of the bot that stand.

@@ -172,6 +172,10 @@ impl Platform for Recorder {
         Ok(None)
     }
 
+    async fn find_second(&self, _: &Delivery, _: &[MessageRef]) -> Result<Option<MessageRef>, DeliveryError> {
+        Ok(None)
+    }
+
     async fn members(&self, _: &str) -> Result<Vec<PersonRef>, DeliveryError> {
         Ok(Vec::new())
     }

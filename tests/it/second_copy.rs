@@ -1,0 +1,202 @@
+//! A process that is frozen in the midst of a call, past its lease: what it sends after its thaw stands besides what
+//! another process has posted meanwhile, and it has no receipt for it. The second copy is found and taken away.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deskbell::domain::effect::Lane;
+use deskbell::domain::ids::{EffectId, MessageRef, PersonRef, PlatformName};
+use deskbell::domain::permission::Roster;
+use deskbell::domain::rules::Rules;
+use deskbell::intake::Intake;
+use deskbell::outbox::{Dispatcher, Timing};
+use deskbell::platform::{Act, Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Wanted};
+use deskbell::store::{Store, WorkerId};
+use jiff::SignedDuration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::patiently;
+use crate::store_contract::kit::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_a_thawed_process_sends_without_a_receipt_is_taken_away_on_sqlite() {
+    let folder = tempfile::tempdir().expect("a folder");
+    one_copy_stays(open(&folder.path().join("desk.db")).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_a_thawed_process_sends_without_a_receipt_is_taken_away_on_postgres() {
+    let Some(url) = crate::postgres::database().await else { return };
+    one_copy_stays(open_postgres(&url).await).await;
+}
+
+async fn one_copy_stays(store: Arc<dyn Store>) {
+    let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
+    let wall = Arc::new(Wall::default());
+    let (thaw, thawed) = mpsc::channel();
+    let freezing =
+        Arc::new(Door { wall: Arc::clone(&wall), thawed: Mutex::new(Some(thawed)), frozen: AtomicBool::default() });
+    let steady = Arc::new(Door { wall: Arc::clone(&wall), thawed: Mutex::new(None), frozen: AtomicBool::default() });
+
+    let stop = CancellationToken::new();
+    let first = tokio::spawn(dispatcher(&store, &freezing).run(stop.clone()));
+    let answer = about(&ticket, said(channel("C1"), "you have been heard", Lane::Answer));
+    write(&store, [], [answer]).await;
+    let mut grown = wall.grown.subscribe();
+    patiently("it is frozen", grown.wait_for(|_| freezing.frozen.load(Ordering::SeqCst)))
+        .await
+        .expect("the wall stands");
+    let second = tokio::spawn(dispatcher(&store, &steady).run(stop.clone()));
+    let mut changed = store.changed();
+    patiently("the other one takes over", async {
+        while store.counts().await.expect("counts").waiting > 0 || wall.posts().is_empty() {
+            // A lease that ends changes nothing by itself.
+            let _ = tokio::time::timeout(Duration::from_millis(20), changed.changed()).await;
+        }
+    })
+    .await;
+    thaw.send(()).expect("it waits for that");
+    patiently("the second copy comes and goes", grown.wait_for(|_| wall.removed.load(Ordering::SeqCst) > 0))
+        .await
+        .expect("the wall stands");
+    let posts = wall.posts();
+    assert_eq!(posts.len(), 1);
+    let standing = store.standing(ticket.id).await.expect("it can be read");
+    assert_eq!(standing.iter().map(|one| &one.message).collect::<Vec<_>>(), [&posts[0].1], "the one that is on record");
+    stop.cancel();
+    for running in [first, second] {
+        patiently("it stops", running).await.expect("it stops");
+    }
+    store.close().await;
+}
+
+fn dispatcher(store: &Arc<dyn Store>, platform: &Arc<Door>) -> Dispatcher {
+    let rules = Rules {
+        key_prefix: "IT".to_owned(),
+        burst_window: SignedDuration::from_mins(2),
+        greeting_filter: true,
+        direct_window: SignedDuration::from_hours(12),
+        auto_close: None,
+        triage: vec![channel("C9")],
+    };
+    let intake = Intake::new(Arc::clone(store), clock(), rules, Roster::default());
+    let timing = Timing {
+        lease: Duration::from_millis(300),
+        call_timeout: Duration::from_millis(100),
+        take_over_pause: Duration::from_millis(100),
+        retry_limit: Duration::from_secs(900),
+    };
+    let platform = Arc::clone(platform) as Arc<dyn Platform>;
+    Dispatcher::new(platform, Arc::clone(store), intake, timing, WorkerId::new()).without_limits()
+}
+
+/// What everybody sees.
+struct Wall {
+    posts: Mutex<Vec<(EffectId, MessageRef)>>,
+    ids: AtomicU64,
+    removed: AtomicU64,
+    grown: watch::Sender<()>,
+}
+
+impl Default for Wall {
+    fn default() -> Self {
+        let (posts, ids, removed) = (Mutex::default(), AtomicU64::default(), AtomicU64::default());
+        Self { posts, ids, removed, grown: watch::channel(()).0 }
+    }
+}
+
+impl Wall {
+    fn posts(&self) -> Vec<(EffectId, MessageRef)> {
+        self.posts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn post(&self, delivery: &Delivery) -> MessageRef {
+        let id = self.ids.fetch_add(1, Ordering::SeqCst).to_string();
+        let message = MessageRef { tenant: channel("C1").tenant, channel: "C1".to_owned(), id };
+        let mut posts = self.posts.lock().unwrap_or_else(PoisonError::into_inner);
+        posts.push((delivery.effect.clone(), message.clone()));
+        message
+    }
+
+    fn remove(&self, message: &MessageRef) {
+        self.posts.lock().unwrap_or_else(PoisonError::into_inner).retain(|(_, known)| known != message);
+        self.removed.fetch_add(1, Ordering::SeqCst);
+        self.grown.send_replace(());
+    }
+}
+
+/// A process's way to the wall; one of them is frozen in its first call.
+struct Door {
+    wall: Arc<Wall>,
+    thawed: Mutex<Option<mpsc::Receiver<()>>>,
+    frozen: AtomicBool,
+}
+
+#[async_trait]
+impl Platform for Door {
+    fn name(&self) -> PlatformName {
+        PlatformName::Slack
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { ephemeral_unasked: true, commands_in_threads: false, late_forms: true }
+    }
+
+    async fn run(&self, _: Intake, stop: CancellationToken) -> anyhow::Result<()> {
+        stop.cancelled().await;
+        Ok(())
+    }
+
+    fn is_connected(&self) -> bool {
+        true
+    }
+
+    fn is_behind(&self) -> bool {
+        false
+    }
+
+    fn received(&self) -> u64 {
+        0
+    }
+
+    async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+        if let Act::Remove { message } = &delivery.act {
+            self.wall.remove(message);
+            return Ok(Receipt::Changed);
+        }
+        let thawed = self.thawed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thawed) = thawed else { return Ok(Receipt::Posted(self.wall.post(delivery))) };
+        self.frozen.store(true, Ordering::SeqCst);
+        self.wall.grown.send_replace(());
+        // No time-out is heard meanwhile, as in a process that is stopped.
+        thawed.recv().expect("it is thawed");
+        self.wall.post(delivery);
+        // The answer comes too late.
+        std::future::pending().await
+    }
+
+    async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
+        Ok(self.find_second(delivery, &[]).await?.map(Receipt::Posted))
+    }
+
+    async fn find_second(
+        &self,
+        delivery: &Delivery,
+        known: &[MessageRef],
+    ) -> Result<Option<MessageRef>, DeliveryError> {
+        let posts = self.wall.posts();
+        let other = posts.into_iter().find(|(effect, message)| *effect == delivery.effect && !known.contains(message));
+        Ok(other.map(|(_, message)| message))
+    }
+
+    async fn members(&self, _: &str) -> Result<Vec<PersonRef>, DeliveryError> {
+        Ok(Vec::new())
+    }
+
+    async fn check(&self, _: &Wanted) -> Vec<Finding> {
+        Vec::new()
+    }
+}
