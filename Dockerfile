@@ -11,6 +11,7 @@ WORKDIR /build
 
 # First the dependencies alone, with an empty program: this layer is kept until Cargo.toml or Cargo.lock changes.
 COPY Cargo.toml Cargo.lock build.rs ./
+COPY .cargo .cargo
 RUN mkdir -p src tests/it benches \
     && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs benches/intake.rs benches/growth.rs benches/fanout.rs \
     && touch src/lib.rs \

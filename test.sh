@@ -77,16 +77,16 @@ check_rust() {
 
 check_compiler() {
   if ! has_compiler; then
-    install gcc libc6-dev || true
+    install gcc libc6-dev make || true
   fi
   if ! has_compiler; then
-    give_up "There is no C compiler (SQLite and ring are built with it): apt-get install gcc libc6-dev"
+    give_up "There is no C compiler or no make (SQLite, ring and jemalloc are built with them): apt-get install gcc libc6-dev make"
   fi
-  echo "C compiler: $(command -v cc)"
+  echo "C compiler: $(command -v cc), $(command -v make)"
 }
 
 has_compiler() {
-  command -v cc >/dev/null && echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1
+  command -v cc >/dev/null && command -v make >/dev/null && echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1
 }
 
 check_browser() {

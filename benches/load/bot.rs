@@ -27,6 +27,10 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// Tickets of one page.
 const PAGE: u32 = 1_000;
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How the bot is to run.
 #[derive(Clone, Debug)]
 pub struct Settings {
