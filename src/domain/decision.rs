@@ -77,7 +77,7 @@ impl Outcome {
 pub enum Change {
     /// A new ticket; its number is taken from the counter.
     Open(Box<Ticket>),
-    /// A ticket as it is now; its `version` is one more than what was read.
+    /// A ticket as it is now; its `version` is one more than what was read. Whose it is and where it came from never change.
     Put(Box<Ticket>),
     /// This place belongs to the ticket from now on (and to no other any more).
     Bind {

@@ -154,7 +154,7 @@ texts! {
         ", v.n",
         "v JOIN tickets ON tickets.id = (SELECT t.id FROM tickets AS t WHERE t.requester = v.requester \
          AND t.opened_at_ms > v.since_ms AND t.opened_at_ms <= v.until_ms AND t.origin_platform = v.platform \
-         AND t.origin_tenant = v.tenant AND t.origin_channel = v.channel AND t.status IN ('new', 'in_progress', 'pending') \
+         AND t.origin_tenant = v.tenant AND t.origin_channel = v.channel AND t.status IN ('new', 'in_progress', 'pending', 'resolved') AND t.status <> 'resolved' \
          AND t.answered_at_ms IS NULL AND t.merged_into IS NULL ORDER BY t.opened_at_ms DESC, t.id DESC LIMIT 1)"
     );
     /// The last active ticket of a direct conversation.
@@ -165,7 +165,7 @@ texts! {
     );
     /// Open tickets of an account.
     OPEN_OF = tickets!(
-        "WHERE requester = $1 AND status IN ('new', 'in_progress', 'pending') \
+        "WHERE requester = $1 AND status IN ('new', 'in_progress', 'pending', 'resolved') AND status <> 'resolved' \
          ORDER BY active_at_ms DESC, id DESC LIMIT $2"
     );
     /// A new ticket.
@@ -177,6 +177,12 @@ texts! {
          $23, $24, $25, $26, $27)";
     /// A ticket as it is now.
     UPDATE_TICKET =
+        "UPDATE tickets SET kind = $2, title = $3, status = $4, status_json = $5, assignee = $6, assignee_json = $7, \
+         impact = $8, urgency = $9, priority = $10, answered_at_ms = $11, active_at_ms = $12, follows = $13, \
+         merged_into = $14, version = $15 WHERE id = $1 AND version = $15 - 1";
+    /// The same, with what only an erasure changes: whose it is, and where it came from. An index is written for every
+    /// column that is named, changed or not.
+    REWRITE_TICKET =
         "UPDATE tickets SET key = $2, number = $3, kind = $4, title = $5, requester = $6, requester_json = $7, \
          opened_by_json = $8, origin_platform = $9, origin_tenant = $10, origin_channel = $11, origin_root = $12, \
          private = $13, origin_message_json = $14, opened_at_ms = $15, status = $16, status_json = $17, assignee = $18, \
@@ -436,7 +442,8 @@ texts! {
     TOTAL = "SELECT count(*) AS tickets FROM tickets";
     /// Numbers for operators.
     COUNTS =
-        "SELECT (SELECT count(*) FROM tickets WHERE status IN ('new', 'in_progress', 'pending')) AS open, \
+        "SELECT (SELECT count(*) FROM tickets WHERE status IN ('new', 'in_progress', 'pending', 'resolved') \
+         AND status <> 'resolved') AS open, \
          (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased')) AS waiting, \
          (SELECT count(*) FROM effects WHERE state = 'leased') AS leased, \
          (SELECT count(*) FROM effects WHERE state = 'failed') AS failed, \

@@ -16,8 +16,8 @@ const ALONG_AN_INDEX: &[(&str, &str)] = &[
     ("TAKE_OVER", "effects_leased"),
     ("CARD_UNDER_WAY", "effects_leased"),
     ("DEAD_EVENTS", "dead_events_by_age"),
-    ("LIVE_THREADS", "tickets_not_closed"),
-    ("LIVE_DIRECT", "tickets_not_closed"),
+    ("LIVE_THREADS", "tickets_live"),
+    ("LIVE_DIRECT", "tickets_live"),
 ];
 /// A desk after some years, in small.
 const YEARS: &str = "\

@@ -170,7 +170,7 @@ pub fn note(entry: &AuditEntry) -> Result<Statement, StoreError> {
 pub fn apply(change: &Change) -> Result<Vec<Statement>, StoreError> {
     Ok(vec![match change {
         Change::Open(ticket) => rows::bind_ticket(statement(sql::INSERT_TICKET), ticket)?,
-        Change::Put(ticket) => rows::bind_ticket(statement(sql::UPDATE_TICKET), ticket)?.or_conflict(),
+        Change::Put(ticket) => rows::bind_changeable(statement(sql::UPDATE_TICKET), ticket)?.or_conflict(),
         Change::Bind { place, ticket, side } => bind(sql::BIND, place, *ticket, *side)?,
         Change::Record(said) => insert_record(said)?,
         Change::Rewrite { message, text, at } => {
@@ -440,7 +440,7 @@ pub async fn all<T>(
 
 /// A ticket as it is now; a conflict if somebody else changed it meanwhile.
 pub async fn put(conn: &mut Conn, ticket: &Ticket) -> Result<(), StoreError> {
-    let update = rows::bind_ticket(statement(sql::UPDATE_TICKET), ticket)?.or_conflict();
+    let update = rows::bind_ticket(statement(sql::REWRITE_TICKET), ticket)?.or_conflict();
     run_all(conn, vec![update]).await.map(drop)
 }
 

@@ -80,7 +80,6 @@ pub fn bind_place(query: Statement, place: &Place) -> Statement {
 /// # Errors
 /// If a part cannot be written as JSON: a fault of ours.
 pub fn bind_ticket(query: Statement, ticket: &Ticket) -> Result<Statement, StoreError> {
-    let assignee = ticket.assignee.as_ref();
     let query = query
         .bind(ticket.id.0)
         .bind(ticket.key.to_string())
@@ -90,10 +89,22 @@ pub fn bind_ticket(query: Statement, ticket: &Ticket) -> Result<Statement, Store
         .bind(ticket.requester.who.to_string())
         .bind(json(&ticket.requester)?)
         .bind(json(&ticket.opened_by)?);
-    Ok(bind_place(query, &ticket.origin)
+    let query = bind_place(query, &ticket.origin)
         .bind(i64::from(ticket.is_private()))
         .bind(json(&ticket.origin_message)?)
-        .bind(ms(ticket.opened_at))
+        .bind(ms(ticket.opened_at));
+    bind_state(query, ticket)
+}
+
+/// What may change of a ticket while it is worked on.
+pub fn bind_changeable(query: Statement, ticket: &Ticket) -> Result<Statement, StoreError> {
+    let query = query.bind(ticket.id.0).bind(name(&ticket.kind)?).bind(clean(&ticket.title));
+    bind_state(query, ticket)
+}
+
+fn bind_state(query: Statement, ticket: &Ticket) -> Result<Statement, StoreError> {
+    let assignee = ticket.assignee.as_ref();
+    Ok(query
         .bind(ticket.status.name())
         .bind(json(&ticket.status)?)
         .bind(assignee.map(|person| person.who.to_string()))
