@@ -439,8 +439,10 @@ impl Worker {
 
     /// Hands on what is new or changed.
     async fn compare(&mut self, gap: &mut Gap, message: Value, records: &BTreeMap<u64, Option<Timestamp>>) -> bool {
-        let Some(id) = snowflake(&message) else { return true };
+        let Some(id) = snowflake(&message).filter(|id| *id > 0) else { return true };
         let channel = gap.stretch.channel;
+        // What is on record counts as heard: else the session would be taken for deaf.
+        self.shared.directory.saw(channel, gap.guild, MessageId::new(id));
         let record = records.get(&id);
         let is_new = id > gap.stretch.after && record.is_none();
         if !is_new && record.is_none() {
@@ -459,7 +461,6 @@ impl Worker {
             }
             return self.know_author(&mut message).await && self.edited_to(&message).await;
         }
-        self.shared.directory.saw(channel, gap.guild, message.id);
         let is_done = self.know_author(&mut message).await && self.posted(&message).await;
         if let Some(thread) = thread.filter(|_| is_done) {
             self.look_into(gap, &thread);

@@ -307,6 +307,30 @@ async fn a_session_that_hears_nothing_is_replaced_and_a_quiet_one_is_left_alone(
     close(desk).await;
 }
 
+#[tokio::test]
+async fn a_quiet_session_is_left_alone_after_a_restart_too() {
+    let mut desk = on("[timing]\nsilence = \"200ms\"\n").await;
+    let world = desk.discord();
+    for words in ["my screen is cracked", "from side to side"] {
+        desk.say(&world, "omar", &Spot::direct(), words).await;
+    }
+    desk.say(&world, "jeff", &Spot::channel("sales"), "@desk the printer is jammed").await;
+    leave(&mut desk).await;
+    let before = desk.stage.journal.since(0).len();
+    desk.start().await;
+    let since = |kind: &str, method: &str| {
+        let entries = desk.stage.journal.since(0);
+        let later = entries.iter().skip(before).filter(|it| it.kind == kind);
+        later.filter(|it| method.is_empty() || shape(it.text("method")) == method).count()
+    };
+    until(&desk, Duration::from_millis(100), "it has looked", async || {
+        since("called", "GET /guilds/{}/threads/active") >= 4
+    })
+    .await;
+    assert_eq!(since("connected", ""), 1, "all that was said is on record");
+    desk.end().await;
+}
+
 /// Events are counted by session, so after a second one nobody can tell whether all is quiet.
 async fn close(mut desk: Desk) {
     assert_eq!(desk.discord().faults_seen(), Vec::<String>::new());

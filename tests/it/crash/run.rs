@@ -22,8 +22,10 @@ use crate::program::child::Child;
 
 /// Every mention is a request of its own, so that marks and tickets are one to one.
 const SETTINGS: &str = "[intake]\nburst_window = \"0s\"\n";
-/// Patience for processes that live a few seconds, on one machine.
-const TIMING: &str = "[timing]\ncall_timeout = \"1s\"\nlease = \"1500ms\"\ntake_over_pause = \"500ms\"\n";
+/// Patience for processes that live a few seconds, on one machine. Nobody says anything any more while the last one reads
+/// what was missed, which takes longer than a silent connection is trusted otherwise.
+const TIMING: &str =
+    "[timing]\ncall_timeout = \"1s\"\nlease = \"1500ms\"\ntake_over_pause = \"500ms\"\nsilence = \"2h\"\n";
 /// How long nothing must happen on the platforms before all is said and done.
 const SILENCE: Duration = Duration::from_secs(3);
 /// How long nothing may happen on the platforms while work is left over: catching up reads, with long pauses.
