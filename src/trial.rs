@@ -24,6 +24,9 @@ mod switches {
     static FROZEN: AtomicBool = AtomicBool::new(false);
     /// How long a request gets to leave this process before it is frozen.
     const LEAVING: Duration = Duration::from_millis(5);
+    /// How long it may take until the signal is heard: the system lets one thread hear it first, and the others go on
+    /// until then.
+    const HEARD_WITHIN: Duration = Duration::from_millis(200);
 
     /// Whether this safeguard (`dedupe`, `reconcile` or `fencing`) is switched off.
     #[must_use]
@@ -41,6 +44,7 @@ mod switches {
         if let Err(error) = Command::new("kill").args(["-STOP", &own]).status() {
             eprintln!("trial: cannot stop itself: {error}");
         }
+        std::thread::sleep(HEARD_WITHIN);
     }
 
     /// Carries out a call to a platform, with the point `in_flight` right after its request has left.

@@ -111,9 +111,9 @@ async fn frozen_at(point: &str, first: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_fencing_the_checker_reports_doubles() {
     let Some(url) = postgres::database().await else { return };
-    let report = freeze_at("before_write", SLACK, "slack", &url, "fencing").await.report;
+    let Thawed { report, told, .. } = freeze_at("before_write", SLACK, "slack", &url, "fencing").await;
     println!("without fencing:\n{report}");
-    assert!(!report.doubled.is_empty(), "the checker is blind to doubles");
+    assert!(!report.doubled.is_empty(), "the checker is blind to doubles:\n{told}");
 }
 
 /// A short run on SQLite with a safeguard switched off.
