@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
+use super::lay_out::Filled;
 use super::limits::Cost;
 use super::{Dispatcher, backoff, counting, signed};
 use crate::domain::decision::Outcome;
@@ -108,7 +109,7 @@ impl Dispatcher {
         for message in posted.iter().filter(|message| !theirs.contains(message)) {
             tracing::warn!(message = message.id, "another process has delivered this, too; our copy is removed");
             let act = Act::Remove { message: message.clone() };
-            let delivery = Delivery { effect: queued.id.clone(), since: queued.created_at, act };
+            let delivery = delivery(queued, act);
             if let Err(error) = self.platform.deliver(&delivery).await {
                 tracing::error!(%error, message = message.id, "a second copy stands and cannot be removed");
             }
@@ -140,12 +141,11 @@ impl Dispatcher {
     ) -> Result<Option<Settlement>, StoreError> {
         let Some(queued) = self.as_leased(queued).await? else { return Ok(None) };
         let queued = queued.as_ref();
-        let Some(act) = self.fill_in_or_settle(queued, act, ticket).await? else { return Ok(None) };
-        let delivery = Delivery { effect: queued.id.clone(), since: queued.created_at, act };
-        let looks = queued.unsure && !trial::without("reconcile");
-        let found = if looks { self.within_time(self.platform.find(&delivery)).await } else { Ok(None) };
-        let result = match found {
-            Ok(None) => {
+        let Some(filled) = self.fill_in_or_settle(queued, act, ticket).await? else { return Ok(None) };
+        let (delivery, result) = match (self.look(queued, &filled).await, filled.say) {
+            (Some(looked), _) => looked,
+            (None, None) => return Ok(Some(Settlement::Done(Vec::new()))),
+            (None, Some(act)) => {
                 trial::point("before_write");
                 // Checked last: a process that was frozen here must not send what another one has taken over.
                 if !self.may_send(since) {
@@ -153,16 +153,29 @@ impl Dispatcher {
                     let at = self.clock.now();
                     return Ok(Some(Settlement::Retry { at, unsure: queued.unsure, counts: false, error }));
                 }
-                self.within_time(trial::in_flight(self.platform.deliver(&delivery))).await
+                let delivery = delivery(queued, act);
+                let result = self.within_time(trial::in_flight(self.platform.deliver(&delivery))).await;
+                (delivery, result)
             }
-            Ok(Some(receipt)) => Ok(receipt),
-            // That it cannot be looked for says nothing about the earlier try.
-            Err(error) => Err(error),
         };
         if let Err(DeliveryError::Unknown(_)) = &result {
             tries.unsure = Some(delivery.clone());
         }
         self.judge(queued, &delivery, costs, result, &mut tries.posted).await.map(Some)
+    }
+
+    /// What an earlier try has left, if one may have left something. That it cannot be looked for says nothing about it.
+    async fn look(&self, queued: &Queued, filled: &Filled) -> Option<(Delivery, Result<Receipt, DeliveryError>)> {
+        if !queued.unsure || trial::without("reconcile") {
+            return None;
+        }
+        for act in filled.said_before.iter().chain(&filled.say) {
+            let delivery = delivery(queued, act.clone());
+            if let Some(found) = self.within_time(self.platform.find(&delivery)).await.transpose() {
+                return Some((delivery, found));
+            }
+        }
+        None
     }
 
     /// Whether a call that begins now has certainly ended when the lease does.
@@ -318,6 +331,10 @@ impl Dispatcher {
         let at = now.unwrap_or_else(|| self.clock.now()) + signed(wait);
         Settlement::Retry { at, unsure, counts: true, error: error.to_owned() }
     }
+}
+
+fn delivery(queued: &Queued, act: Act) -> Delivery {
+    Delivery { effect: queued.id.clone(), since: queued.created_at, act }
 }
 
 /// The message that stands now, if its ticket wants to know it again.

@@ -14,6 +14,21 @@ use crate::domain::ticket::Ticket;
 use crate::platform::Act;
 use crate::store::{Queued, Settlement, StoreError, Work};
 
+/// What one try says, as the record is now.
+pub(super) struct Filled {
+    /// What is to be sent. `None`: nothing is left to say, but an earlier try may stand, and what is queued behind it takes
+    /// that away once it is known.
+    pub say: Option<Act>,
+    /// What an earlier try may have sent, if that is something else.
+    pub said_before: Option<Act>,
+}
+
+impl From<Act> for Filled {
+    fn from(act: Act) -> Self {
+        Self { say: Some(act), said_before: None }
+    }
+}
+
 impl Dispatcher {
     /// Where an effect goes and how: enough to know which limits it counts against. `None`: it was settled here, since there
     /// is nothing to deliver, or it cannot be read by a fault of ours: then it fails alone, and stops nothing behind it.
@@ -33,7 +48,7 @@ impl Dispatcher {
         queued: &Queued,
         act: Act,
         ticket: Option<Ticket>,
-    ) -> Result<Option<Act>, StoreError> {
+    ) -> Result<Option<Filled>, StoreError> {
         let filled_in = self.fill_in(queued, act, ticket).await;
         self.or_settle(queued, filled_in).await
     }
@@ -63,31 +78,38 @@ impl Dispatcher {
         }
     }
 
-    async fn fill_in(&self, queued: &Queued, act: Act, ticket: Option<Ticket>) -> Result<Option<Act>, StoreError> {
-        match &queued.effect.what {
-            EffectKind::Post { mirrors, .. } if !mirrors.is_empty() => {
+    async fn fill_in(&self, queued: &Queued, act: Act, ticket: Option<Ticket>) -> Result<Option<Filled>, StoreError> {
+        match (&queued.effect.what, act) {
+            (EffectKind::Post { message, mirrors, .. }, Act::Post { to, thread_title, .. }) if !mirrors.is_empty() => {
+                let post = |message: &Message| {
+                    Act::Post { to: to.clone(), message: message.clone(), thread_title: thread_title.clone() }
+                };
                 let gone = self.gone(mirrors).await?;
-                let (Some(EffectKind::Post { message, .. }), Act::Post { to, thread_title, .. }) =
-                    (queued.effect.what.without(&gone), act)
-                else {
+                let say = match queued.effect.what.without(&gone) {
+                    Some(EffectKind::Post { message, .. }) => Some(post(&message)),
+                    _ => None,
+                };
+                if say.is_none() && !queued.unsure {
                     self.end_unleased(queued, Settlement::Done(Vec::new())).await?;
                     return Ok(None);
-                };
-                Ok(Some(Act::Post { to, message, thread_title }))
+                }
+                let said_before = (queued.unsure && !gone.is_empty()).then(|| post(message));
+                Ok(Some(Filled { say, said_before }))
             }
-            EffectKind::ShowCard { channel } => {
+            (EffectKind::ShowCard { channel }, act) => {
                 let Some(text) = self.card_text(queued, channel, ticket).await? else {
                     self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await?;
                     return Ok(None);
                 };
-                Ok(Some(match act {
+                let shown = match act {
                     Act::Update { place, message, .. } => Act::Update { place, message, to: text },
                     Act::Post { to, thread_title, .. } => Act::Post { to, message: text, thread_title },
                     other => other,
-                }))
+                };
+                Ok(Some(shown.into()))
             }
-            EffectKind::RefreshMirror { .. } => self.address(queued, &[]).await,
-            _ => Ok(Some(act)),
+            (EffectKind::RefreshMirror { .. }, _) => Ok(self.address(queued, &[]).await?.map(Filled::from)),
+            (_, act) => Ok(Some(act.into())),
         }
     }
 

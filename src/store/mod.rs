@@ -370,7 +370,7 @@ pub trait Tx: Send {
     async fn standing(&mut self, ticket: TicketId) -> Result<Vec<Standing>, StoreError>;
 
     /// Takes whom `erasure` concerns out of a ticket, what was said and done on it, and what waits to be said about it.
-    /// A conflict while something that holds their words is being delivered.
+    /// A conflict while something that holds their words is being delivered, or may stand without our knowing.
     async fn erase(&mut self, ticket: TicketId, erasure: &Erasure, now: Timestamp) -> Result<Erased, StoreError>;
     /// Forgets the mentions that were kept of an account; how many there were.
     async fn forget_openings(&mut self, account: &PersonRef) -> Result<u64, StoreError>;

@@ -406,10 +406,11 @@ texts! {
     ERASE_ENTRY = "UPDATE audit SET actor_json = $2, fields_json = $3 WHERE id = $1";
     /// What is still to be said about a ticket.
     WAITING_ABOUT =
-        "SELECT id, what_json, state FROM effects WHERE state IN ('pending', 'leased') AND order_key > '' AND ticket_id = $1";
+        "SELECT id, what_json, state, unsure FROM effects \
+         WHERE state IN ('pending', 'leased') AND order_key > '' AND ticket_id = $1";
     /// What is still to be said to a person.
     WAITING_FOR =
-        "SELECT id, what_json, state FROM effects WHERE state IN ('pending', 'leased') AND order_key = $1";
+        "SELECT id, what_json, state, unsure FROM effects WHERE state IN ('pending', 'leased') AND order_key = $1";
     /// It will not be said, if it is still what it was.
     WITHDRAW =
         "UPDATE effects SET state = 'done', what_json = '\"' || kind || '\"', last_error = 'withdrawn', \

@@ -8,7 +8,7 @@ use std::time::Duration;
 use deskbell::domain::ids::{PersonRef, PlatformName};
 use deskbell::domain::limits::discord;
 use deskbell::intake::erase;
-use deskbell::sandbox::{MessageAt, MessageView, Spot, World};
+use deskbell::sandbox::{Fault, MessageAt, MessageView, Spot, World};
 use deskbell::store::Store;
 use deskbell::store::sqlite::SqliteStore;
 
@@ -24,6 +24,13 @@ const SAID: [(&str, &str, &str); 8] = [
     ("jeff", "this & <that>", "Jeff: @Mia Wong this & <that>"),
     ("ana", "and the mouse", "Ana (not the requester): and the mouse"),
     ("jeff", "thanks so far", "Jeff: @Mia Wong thanks so far"),
+];
+
+/// The same of people who have nothing to do with the request.
+const THIRDS: [(&str, &str, &str); 3] = [
+    ("ana", "mine, too", "Ana (not the requester): mine, too"),
+    ("sam", "and mine", "Sam (not the requester): and mine"),
+    ("ana", "since noon", "Ana (not the requester): since noon"),
 ];
 
 #[tokio::test]
@@ -82,7 +89,7 @@ async fn what_is_deleted_before_it_was_posted_is_left_out() {
         let world = desk.worlds()[index].clone();
         let thread = at_its_limit(&desk, &world).await;
         let before: Vec<usize> = desk.worlds().iter().map(|world| under_card(world).len()).collect();
-        let said = say_at_once(&desk, &world, &thread).await;
+        let said = say_at_once(&desk, &world, &thread, &SAID).await;
         for at in [1, 4] {
             world.delete(SAID[at].0, &said[at]).await.expect("deleted");
         }
@@ -95,6 +102,28 @@ async fn what_is_deleted_before_it_was_posted_is_left_out() {
                 assert_eq!(all.matches(words).count(), times, "{words} on {}: {all}", world.platform());
             }
         }
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_posted_unknown_to_us_is_found_though_a_line_of_it_was_deleted() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let thread = at_its_limit(&desk, &world).await;
+        let before = under_card(&world).len();
+        let method = if world.platform() == "slack" { "chat.postMessage" } else { "POST /channels/{id}/messages" };
+        world.inject(Fault::LoseAnswer { method: method.to_owned(), times: 1 });
+        // Without a button, which would be a mark.
+        let said = say_at_once(&desk, &world, &thread, &THIRDS).await;
+        desk.settle_until("it is posted", Duration::from_mins(1), || under_card(&world).len() > before).await;
+        world.delete(THIRDS[1].0, &said[1]).await.expect("deleted");
+        desk.settle().await;
+        // So long does Discord not know a post again by its nonce.
+        desk.pass(Duration::from_mins(20)).await;
+        let all = under_card(&world)[before..].iter().flat_map(read).collect::<Vec<_>>();
+        assert_eq!(all, [THIRDS[0].2, THIRDS[2].2], "on {}", world.platform());
         desk.end().await;
     }
 }
@@ -132,7 +161,7 @@ async fn who_is_taken_out_takes_nobody_elses_words_along() {
 async fn much_is_said(desk: &Desk, world: &Arc<dyn World>) -> (Vec<MessageAt>, Vec<usize>) {
     let thread = at_its_limit(desk, world).await;
     let before = desk.worlds().iter().map(|world| under_card(world).len()).collect();
-    let said = say_at_once(desk, world, &thread).await;
+    let said = say_at_once(desk, world, &thread, &SAID).await;
     desk.settle().await;
     (said, before)
 }
@@ -155,14 +184,19 @@ async fn at_its_limit(desk: &Desk, world: &Arc<dyn World>) -> Spot {
 }
 
 /// Says it all, and waits until the bot has got it; the clock stands still.
-async fn say_at_once(desk: &Desk, world: &Arc<dyn World>, thread: &Spot) -> Vec<MessageAt> {
+async fn say_at_once(
+    desk: &Desk,
+    world: &Arc<dyn World>,
+    thread: &Spot,
+    lines: &[(&str, &str, &str)],
+) -> Vec<MessageAt> {
     let store = desk.store();
     let ticket = store.tickets(None, 1).await.expect("tickets").remove(0).id;
     let known = async || store.records(ticket).await.expect("records").len();
-    let all = known().await + SAID.len();
+    let all = known().await + lines.len();
     let mut changed = store.changed();
     let mut said = Vec::new();
-    for (who, words, _) in SAID {
+    for (who, words, _) in lines {
         said.push(world.say(who, thread, words, None).await.expect("said"));
     }
     patiently("all is on record", async {

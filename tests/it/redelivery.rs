@@ -188,6 +188,27 @@ async fn an_answer_that_was_lost_is_found_not_repeated() {
 }
 
 #[tokio::test]
+async fn what_was_posted_unknown_to_us_goes_with_the_words_that_it_shows() {
+    for (platforms, method) in POSTING {
+        // The requester's words have a button under the card, a third person's have none.
+        for who in ["jeff", "ana"] {
+            let desk = Desk::on(platforms, "").await;
+            let world = desk.worlds()[0].clone();
+            let ask = desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+            world.inject(Fault::LoseAnswer { method: method.to_owned(), times: 1 });
+            let line = desk.say(&world, who, &Spot::thread("sales", &ask.id), "my number is 4711").await;
+            let shown = || desk.said_in("desk-triage").iter().filter(|shown| shown.text.contains("4711")).count();
+            assert_eq!(shown(), 1, "{method}: it was posted\n{}", desk.transcript(&world));
+            world.delete(who, &line).await.expect("deleted");
+            desk.settle().await;
+            desk.pass_slowly().await;
+            assert_eq!(shown(), 0, "{method}, {who}: it stands\n{}", desk.transcript(&world));
+            desk.end().await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_fails_for_a_while_is_delivered_later_and_once() {
     for (platforms, method) in POSTING {
         let mut desk = Desk::on(platforms, "").await;

@@ -70,6 +70,7 @@ contracts! {
         a_post_of_several_lines_is_found_by_each_of_them,
         what_is_taken_back_is_not_joined_to,
         who_is_erased_goes_from_lines_that_wait,
+        who_is_erased_waits_for_what_may_stand,
     ;
     lease:
         what_another_process_took_over_is_not_ours_to_settle,

@@ -34,7 +34,8 @@ pub async fn expired(
     all(conn, statement(sql::EXPIRED).bind(above.0).bind(up_to.0).bind(ms(then)), id).await
 }
 
-/// Takes whom `erasure` concerns out of a ticket. A conflict while something that holds their words is being delivered.
+/// Takes whom `erasure` concerns out of a ticket. A conflict while something that holds their words is being delivered,
+/// or may stand without our knowing.
 pub async fn erase(conn: &mut Conn, id: TicketId, erasure: &Erasure, now: Timestamp) -> Result<Erased, StoreError> {
     let mut erased = Erased::default();
     let Some(before) = ticket(conn, id).await? else { return Ok(erased) };
@@ -99,8 +100,8 @@ pub async fn salt(conn: &mut Conn, fresh: i64) -> Result<i64, StoreError> {
     rows::get(&row.ok_or_else(|| StoreError::Corrupt("the salt is missing".to_owned()))?, "value")
 }
 
-/// Withdraws what waits, or a part of it; how many effects that concerned. A conflict if one is being delivered, or is not
-/// any more what it was when it was read.
+/// Withdraws what waits, or a part of it; how many effects that concerned. A conflict if one is being delivered, may stand
+/// already without our knowing, or is not any more what it was when it was read.
 async fn withdraw(
     conn: &mut Conn,
     waiting: Statement,
@@ -108,15 +109,15 @@ async fn withdraw(
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     let read = |row: &Row| {
-        let leased = rows::get::<String>(row, "state")? == "leased";
-        Ok((EffectId(rows::get(row, "id")?), rows::get::<String>(row, "what_json")?, leased))
+        let may_stand = rows::get::<String>(row, "state")? == "leased" || rows::flag(row, "unsure")?;
+        Ok((EffectId(rows::get(row, "id")?), rows::get::<String>(row, "what_json")?, may_stand))
     };
     let mut withdrawn = Vec::new();
-    for (id, what_json, leased) in all(conn, waiting, read).await? {
+    for (id, what_json, may_stand) in all(conn, waiting, read).await? {
         // What cannot be read is never said.
         let Ok(what) = serde_json::from_str::<EffectKind>(&what_json) else { continue };
         let remains = remains(&what);
-        if leased && remains != Remains::Whole {
+        if may_stand && remains != Remains::Whole {
             return Err(StoreError::Conflict);
         }
         match remains {

@@ -175,6 +175,18 @@ pub async fn who_is_erased_goes_from_lines_that_wait(store: Arc<dyn Store>) {
     assert_eq!(due_in("C8").await, [], "of the other nothing is left");
 }
 
+/// As long as words may stand without our knowing, what would find them is not withdrawn.
+pub async fn who_is_erased_waits_for_what_may_stand(store: Arc<dyn Store>) {
+    let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
+    let author = Person::new(account("U2"), "Ana");
+    let said = Change::Record(Record { author, ..record(ticket.id, "1.1", Voice::Third, at(1), "1.1") });
+    write(&store, [said], [about(&ticket, line_under("C9", "1.1", "1.1"))]).await;
+    deliver(&store, Settlement::Retry { at: at(0), unsure: true, counts: true, error: "cut".to_owned() }).await;
+    assert!(matches!(erased(&store, &ticket).await, Err(StoreError::Conflict)));
+    deliver(&store, Settlement::Done(Vec::new())).await;
+    assert_eq!(erased(&store, &ticket).await.expect("erased").records, 1);
+}
+
 /// Takes Ana out.
 async fn erased(store: &Arc<dyn Store>, ticket: &Ticket) -> Result<Erased, StoreError> {
     let (slot, id) = (Arc::new(std::sync::Mutex::new(Erased::default())), ticket.id);
