@@ -92,6 +92,12 @@ enum Stage {
     Resolved,
 }
 
+/// What an agent writes into the form of a request.
+struct Reply {
+    key: String,
+    words: String,
+}
+
 /// Words that can still be changed.
 #[derive(Clone)]
 struct Words {
@@ -370,9 +376,10 @@ impl Traffic {
         let Some(at) = self.lively(|ask| ask.stage == Stage::Taken && !ask.is_deleted) else { return };
         let (world, agent) = (self.any_world(), self.one_of(&AGENTS));
         let Some(card) = self.asks[at].cards.get(self.worlds[world].platform()).cloned() else { return };
+        let Some(key) = self.asks[at].key.clone() else { return };
         let tag = self.tag(Kind::Answer, Some(self.asks[at].number));
         let words = format!("{tag} {}", self.one_of(&MORE));
-        self.press(world, agent, card, "Reply to requester", Some(words));
+        self.press(world, agent, card, "Reply to requester", Some(Reply { key, words }));
     }
 
     async fn chat(&mut self) {
@@ -399,16 +406,16 @@ impl Traffic {
         });
     }
 
-    /// Presses a button; if a form is to open, fills it in with these words and sends it.
-    fn press(&mut self, world: usize, who: &str, on: MessageAt, label: &'static str, words: Option<String>) {
+    /// Presses a button; if a form is to open, fills it in with this and sends it.
+    fn press(&mut self, world: usize, who: &str, on: MessageAt, label: &'static str, reply: Option<Reply>) {
         let Some(hands) = self.hands(world, who) else { return };
         let (acting, who) = (Arc::clone(&self.worlds[world]), who.to_owned());
         self.acting.spawn(async move {
             if let Some(control) = control(acting.as_ref(), &who, &on, label)
                 && acting.press(&who, &on, &control, None).await.is_ok()
-                && let Some(words) = words
+                && let Some(reply) = reply
             {
-                submit(acting.as_ref(), &who, words).await;
+                submit(acting.as_ref(), &who, reply).await;
             }
             hands
         });
@@ -463,11 +470,13 @@ fn control(world: &dyn World, who: &str, on: &MessageAt, label: &str) -> Option<
     message.controls.into_iter().find(|control| control.label == label).map(|control| control.id)
 }
 
-/// Fills in the form that is open and sends it; closes it if it could not be sent.
-async fn submit(world: &dyn World, who: &str, words: String) {
+/// Fills in the form that is open, if it is for that request, and sends it. What is not sent is closed: the form of an
+/// earlier press that opened late, too.
+async fn submit(world: &dyn World, who: &str, Reply { key, words }: Reply) {
     let Some(form) = world.view(who).ok().and_then(|view| view.form) else { return };
+    let is_for_it = form.title.split_whitespace().any(|word| word == key);
     let values = BTreeMap::from([(form.fields[0].id.clone(), words)]);
-    if world.submit(who, &form.id, &values).await.is_err() {
+    if !is_for_it || world.submit(who, &form.id, &values).await.is_err() {
         // It may be closed already.
         let _ = world.dismiss(who, &form.id).await;
     }
