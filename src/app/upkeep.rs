@@ -22,6 +22,8 @@ use crate::store::{Store, StoreError};
 const TIMERS_EVERY: Duration = Duration::from_secs(60);
 /// How long to wait, in the clock's time, after some tickets have lost their words before the next do.
 const EXPIRE_EVERY: Duration = Duration::from_secs(60);
+/// How long others write, in real time, before some more old keys are forgotten.
+const FORGET_EVERY: Duration = Duration::from_millis(200);
 /// How often the database is asked whether it answers.
 const PING_EVERY: Duration = Duration::from_secs(5);
 /// How often the numbers that go up and down are taken for `/metrics`.
@@ -60,10 +62,15 @@ pub(super) async fn tidy(
 ) {
     let days = |days: u32| SignedDuration::from_hours(24 * i64::from(days));
     loop {
-        if let Ok(then) = clock.now().checked_sub(days(privacy.keep_keys_days))
-            && let Err(error) = store.tidy(then).await
-        {
-            tracing::warn!(%error, "old keys cannot be forgotten");
+        if let Ok(then) = clock.now().checked_sub(days(privacy.keep_keys_days)) {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                tidied = forget(&store, then) => {
+                    if let Err(error) = tidied {
+                        tracing::warn!(%error, "old keys cannot be forgotten");
+                    }
+                }
+            }
         }
         if privacy.keep_tickets_days > 0
             && let Ok(then) = clock.now().checked_sub(days(privacy.keep_tickets_days))
@@ -82,6 +89,14 @@ pub(super) async fn tidy(
             () = clock.sleep(Duration::from_secs(24 * 3600)) => {}
         }
     }
+}
+
+/// Forgets what is from before `then`, a little at a time: whoever writes meanwhile goes first.
+async fn forget(store: &Arc<dyn Store>, then: Timestamp) -> Result<(), StoreError> {
+    while store.tidy(then).await? {
+        tokio::time::sleep(FORGET_EVERY).await;
+    }
+    Ok(())
 }
 
 /// Takes words and names out of what ended before `then`, a few tickets a minute: the platforms have to follow.

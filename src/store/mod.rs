@@ -28,6 +28,8 @@ use crate::domain::ticket::Ticket;
 /// How long after the end of a lease, and of the last call that may have been made under it, somebody else takes over:
 /// clocks of machines, and networks, are not exact. Real time.
 pub const TAKE_OVER_PAUSE: Duration = Duration::from_secs(5);
+/// How many keys, openings and effects are forgotten in one transaction.
+pub const TIDIED_AT_ONCE: u32 = 1_000;
 
 /// What is done inside one transaction. It may be run again from the start.
 pub type Work = Arc<dyn for<'t> Fn(&'t mut dyn Tx) -> BoxFuture<'t, Result<Outcome, StoreError>> + Send + Sync>;
@@ -289,11 +291,12 @@ pub trait Store: Send + Sync {
     /// If the database is away.
     async fn scrub(&self) -> Result<bool, StoreError>;
 
-    /// Forgets dedupe keys, openings and settled effects from before `then`.
+    /// Forgets dedupe keys, openings and settled effects from before `then`, at most [`TIDIED_AT_ONCE`] of each, so that
+    /// nobody waits long for it; whether there may be more.
     ///
     /// # Errors
     /// If the database is away.
-    async fn tidy(&self, then: Timestamp) -> Result<(), StoreError>;
+    async fn tidy(&self, then: Timestamp) -> Result<bool, StoreError>;
 
     /// How many tickets there are. Takes its time with many.
     ///

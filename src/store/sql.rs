@@ -433,11 +433,15 @@ texts! {
     /// One of them was handled after all.
     EXHUME = "DELETE FROM dead_events WHERE key = $1";
     /// Old facts are forgotten.
-    TIDY_SEEN = "DELETE FROM seen WHERE at_ms < $1";
+    TIDY_SEEN =
+        "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)";
     /// Old mentions are forgotten.
-    TIDY_OPENINGS = "DELETE FROM openings WHERE at_ms < $1";
+    TIDY_OPENINGS =
+        "DELETE FROM openings WHERE (platform, tenant, channel, message) IN (SELECT platform, tenant, channel, message \
+         FROM openings WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)";
     /// Old effects are forgotten.
-    TIDY_EFFECTS = "DELETE FROM effects WHERE settled_at_ms < $1";
+    TIDY_EFFECTS =
+        "DELETE FROM effects WHERE id IN (SELECT id FROM effects WHERE settled_at_ms < $1 ORDER BY settled_at_ms LIMIT $2)";
 
     /// How many tickets there are.
     TOTAL = "SELECT count(*) AS tickets FROM tickets";

@@ -52,6 +52,7 @@ contracts! {
         the_latest_direct_ticket_and_open_ones,
         one_failing_work_among_ten_leaves_nothing_and_harms_nobody,
         a_fact_is_known_once_remembered,
+        what_is_old_is_forgotten_a_little_at_a_time,
     ;
     outbox:
         effects_are_read_back_as_they_were_written,

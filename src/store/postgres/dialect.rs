@@ -39,8 +39,6 @@ sql::texts! {
     COMMIT = "SELECT 1; COMMIT";
     /// Gives it up.
     ROLLBACK = "ROLLBACK";
-    /// Lets a transaction take longer than usual.
-    TAKE_TIME = "SET LOCAL statement_timeout = '10min'";
     /// The time of the machine that everybody shares.
     REAL_MS = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms";
     /// Tells other processes that there is something to do.

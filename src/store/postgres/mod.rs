@@ -331,10 +331,8 @@ impl Store for PostgresStore {
         asks!(self, record::exhume(key))
     }
 
-    async fn tidy(&self, then: Timestamp) -> Result<(), StoreError> {
+    async fn tidy(&self, then: Timestamp) -> Result<bool, StoreError> {
         let mut lent = Lent::in_transaction(&self.pool, &[]).await?;
-        // Once a day it may have much to do, and nobody waits for it.
-        lent.execute(dialect::TAKE_TIME).await?;
         let tidied = record::tidy(lent.conn(), then).await;
         lent.end(tidied).await.0
     }

@@ -13,7 +13,7 @@ use crate::domain::ids::{Conversation, MessageRef, PersonRef, Place, Tenant, Tic
 use crate::domain::record::{AuditEntry, Opening, Record, Side, Standing, Voice};
 use crate::domain::ticket::Ticket;
 use crate::store::statement::{Merged, Statement, merged, statement};
-use crate::store::{Counts, DeadEvent, Position, Read, StoreError, sql};
+use crate::store::{Counts, DeadEvent, Position, Read, StoreError, TIDIED_AT_ONCE, sql};
 
 /// Where rows come from: the database, or what was read of it a moment ago.
 pub trait Asks: Send {
@@ -365,11 +365,14 @@ pub async fn bury(
     run(conn, statement(sql::BURY).bind(key.as_str()).bind(event_json).bind(fault).bind(ms(now))).await.map(drop)
 }
 
-pub async fn tidy(conn: &mut Conn, then: Timestamp) -> Result<(), StoreError> {
+/// Forgets some of what is from before `then`; whether there may be more.
+pub async fn tidy(conn: &mut Conn, then: Timestamp) -> Result<bool, StoreError> {
+    let mut is_more = false;
     for text in [sql::TIDY_SEEN, sql::TIDY_OPENINGS, sql::TIDY_EFFECTS] {
-        run(conn, statement(text).bind(ms(then))).await?;
+        let forgotten = run(conn, statement(text).bind(ms(then)).bind(i64::from(TIDIED_AT_ONCE))).await?;
+        is_more |= forgotten >= u64::from(TIDIED_AT_ONCE);
     }
-    Ok(())
+    Ok(is_more)
 }
 
 pub async fn counts(conn: &mut Conn) -> Result<Counts, StoreError> {

@@ -353,8 +353,11 @@ impl Store for SqliteStore {
         }
     }
 
-    async fn tidy(&self, then: Timestamp) -> Result<(), StoreError> {
-        self.ask(Task::Tidy { then }).await.map(drop)
+    async fn tidy(&self, then: Timestamp) -> Result<bool, StoreError> {
+        match self.ask(Task::Tidy { then }).await? {
+            Done::Tidied(is_more) => Ok(is_more),
+            other => Err(other.unexpected()),
+        }
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

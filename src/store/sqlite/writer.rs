@@ -83,6 +83,8 @@ pub enum Done {
     Settled(Settled),
     Counted(u64),
     Scrubbed(bool),
+    /// Whether there may be more.
+    Tidied(bool),
     Nothing,
 }
 
@@ -407,7 +409,7 @@ async fn perform(tx: &mut StoreTx<'_>, task: &Task) -> Answer {
         Task::Bury { key, event_json, fault, now } => {
             record::bury(conn, key, event_json, fault, *now).await.map(|()| Done::Nothing)
         }
-        Task::Tidy { then } => record::tidy(conn, *then).await.map(|()| Done::Nothing),
+        Task::Tidy { then } => record::tidy(conn, *then).await.map(Done::Tidied),
         Task::Ping => record::ping(conn).await.map(|()| Done::Nothing),
         Task::Work(..) | Task::Scrub | Task::Close => Ok(Done::Nothing),
     };

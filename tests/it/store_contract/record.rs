@@ -9,7 +9,7 @@ use deskbell::domain::ids::{Person, PersonRef, Place, PlatformName, TicketId, Ti
 use deskbell::domain::priority::{Level, Priority};
 use deskbell::domain::record::{AuditEntry, FieldChange, Opening, Record, Side, Standing, Voice};
 use deskbell::domain::ticket::{CancelReason, Status, Ticket, TicketKind};
-use deskbell::store::{Settlement, Store, StoreError, Work};
+use deskbell::store::{Settlement, Store, StoreError, TIDIED_AT_ONCE, Work};
 use futures_util::future::join_all;
 
 use super::kit::*;
@@ -392,8 +392,40 @@ pub async fn a_fact_is_known_once_remembered(store: Arc<dyn Store>) {
     let fresh = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Outcome::Skipped))).count();
     let repeated = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Outcome::Repeated))).count();
     assert_eq!((fresh, repeated), (1, 19));
-    store.tidy(at(1)).await.expect("it tidies");
+    assert!(!store.tidy(at(1)).await.expect("it tidies"));
     assert_eq!(once().await.expect("an outcome"), Outcome::Repeated, "not old enough to be forgotten");
-    store.tidy(at(2)).await.expect("it tidies");
+    assert!(!store.tidy(at(2)).await.expect("it tidies"));
     assert_eq!(once().await.expect("an outcome"), Outcome::Skipped, "forgotten");
+}
+
+/// Much that is old goes a little at a time: nobody waits long for that.
+pub async fn what_is_old_is_forgotten_a_little_at_a_time(store: Arc<dyn Store>) {
+    let all = TIDIED_AT_ONCE + TIDIED_AT_ONCE / 2;
+    let key = |number: u32| DedupeKey::interaction(PlatformName::Slack, &format!("I{number}"));
+    within(&store, move |tx| {
+        Box::pin(async move {
+            for number in 0..all {
+                tx.remember(&key(number), at(1)).await?;
+            }
+            Ok(())
+        })
+    })
+    .await;
+    let left = async || {
+        within(&store, move |tx| {
+            Box::pin(async move {
+                let mut left = 0;
+                for number in 0..all {
+                    left += u32::from(tx.knows(&key(number)).await?);
+                }
+                Ok(left)
+            })
+        })
+        .await
+    };
+    assert_eq!(left().await, all);
+    assert!(store.tidy(at(2)).await.expect("it tidies"), "there is more");
+    assert_eq!(left().await, all - TIDIED_AT_ONCE);
+    assert!(!store.tidy(at(2)).await.expect("it tidies"), "that was all");
+    assert_eq!(left().await, 0);
 }
