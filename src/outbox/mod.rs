@@ -12,6 +12,7 @@ mod lay_out;
 pub mod limits;
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,8 +32,8 @@ use crate::platform::{Act, Platform};
 use crate::store::{Claim, Queued, Store, StoreError, WorkerId};
 use limits::{Cost, Windows};
 
-/// How many effects are looked at together.
-const LOOK: u32 = 128;
+/// How many effects are looked at together: as many as there is room for, within this.
+const LOOK: RangeInclusive<usize> = 32..=128;
 /// How long it is waited for more while deliveries are under way, in real time: each look ends in a commit, which is worth
 /// its price for many only.
 const GATHER: Duration = Duration::from_millis(10);
@@ -259,8 +260,9 @@ impl Dispatcher {
         let name = self.platform.name();
         let (mut ready, mut after) = (Vec::new(), None);
         loop {
-            let page = self.store.due(name, now, after, LOOK).await?;
-            let is_last = page.len() < LOOK as usize;
+            let look = (room - ready.len()).clamp(*LOOK.start(), *LOOK.end());
+            let page = self.store.due(name, now, after, u32::try_from(look).unwrap_or(u32::MAX)).await?;
+            let is_last = page.len() < look;
             after = page.last().map(|queued| (queued.lane, queued.id.clone()));
             let tickets: BTreeSet<TicketId> = page.iter().filter_map(lay_out::needs_card_of).collect();
             let cards = self.store.cards(&Vec::from_iter(tickets)).await?;
