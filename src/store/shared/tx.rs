@@ -41,18 +41,15 @@ pub type Unsent = Vec<Vec<Statement>>;
 /// Queries with their rows, for as long as these are as they were.
 pub type Known = Vec<(Statement, Vec<Row>)>;
 
-/// The database, but for what is known.
-struct Knowing<'a> {
-    conn: &'a mut Conn,
-    known: &'a mut Known,
-}
-
-impl Asks for Knowing<'_> {
+/// The database, but for what is known. Before it is asked, what was written is sent; what is known needs no sending, so
+/// that works of one transaction which ask for nothing else write together.
+impl Asks for StoreTx<'_> {
     async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
-        match self.known.iter().position(|(known, _)| *known == query) {
-            Some(place) => Ok(self.known.swap_remove(place).1),
-            None => self.conn.rows(query).await,
+        if let Some(place) = self.known.iter().position(|(known, _)| *known == query) {
+            return Ok(self.known.swap_remove(place).1);
         }
+        self.flush().await?;
+        self.conn()?.rows(query).await
     }
 }
 
@@ -129,10 +126,8 @@ macro_rules! asks {
 /// The same of what may be known already.
 macro_rules! recalls {
     ($tx:ident, $($call:tt)::+ ($($argument:expr),*)) => {{
-        $tx.flush().await?;
         $tx.conn()?;
-        let mut knowing = Knowing { conn: $tx.conn, known: &mut $tx.known };
-        let answer = $($call)::+(&mut knowing, $($argument),*).await;
+        let answer = $($call)::+($tx, $($argument),*).await;
         $tx.kept(answer)
     }};
 }

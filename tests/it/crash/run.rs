@@ -81,6 +81,8 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
     let config = Config::from_text(&settings, []).expect("good settings");
     let environment: Vec<(&str, &str)> = plan.environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
 
+    // The desk opens: what was said before that is nothing that it was asked.
+    start(folder.path(), "serve", &environment).ready().await;
     let stop = CancellationToken::new();
     let habits = Habits { seed: plan.seed, faults: true, hasty: plan.hasty, pace: PACE, greetings: 6 };
     let people = tokio::spawn(Traffic::new(worlds.clone(), journal.clone(), habits).run(stop.clone()));
