@@ -134,6 +134,15 @@ impl EffectKind {
         }
     }
 
+    /// The messages whose words it shows.
+    #[must_use]
+    pub fn mirrors(&self) -> &[MessageRef] {
+        match self {
+            Self::Post { mirrors, .. } => mirrors,
+            _ => &[],
+        }
+    }
+
     /// This and what `next` says after it, in one message; `None` if they are not lines of one mirror, or too much for
     /// one message.
     #[must_use]

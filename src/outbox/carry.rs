@@ -20,7 +20,7 @@ use crate::domain::ids::{MessageRef, Place};
 use crate::domain::record::Standing;
 use crate::domain::ticket::Ticket;
 use crate::platform::{Act, Delivery, DeliveryError, Receipt};
-use crate::store::{Queued, Settled, Settlement, StoreError, Work};
+use crate::store::{Current, Queued, Settled, Settlement, StoreError, Work};
 use crate::trial;
 
 /// How often something is tried before it can be given up, however old it is.
@@ -34,6 +34,8 @@ pub(super) struct Leased {
     pub costs: Vec<Cost>,
     /// The ticket whose card it shows, as it is since the lease.
     pub ticket: Option<Ticket>,
+    /// What it is to do, as it is since the lease, where that may have changed.
+    pub current: Option<Current>,
     /// A moment before the lease began.
     pub since: Instant,
 }
@@ -50,10 +52,11 @@ struct Tries {
 impl Dispatcher {
     /// Carries out one delivery and settles it. A fault of ours is a try that failed.
     pub(super) async fn carry(&self, leased: Leased) {
-        let Leased { queued, act, costs, ticket, since } = leased;
+        let Leased { queued, act, costs, since, ticket, current } = leased;
         let mut tries = Tries::default();
-        let tried =
-            AssertUnwindSafe(self.attempt(&queued, act, ticket, &costs, since, &mut tries)).catch_unwind().await;
+        let tried = AssertUnwindSafe(self.attempt(&queued, act, (ticket, current), &costs, since, &mut tries))
+            .catch_unwind()
+            .await;
         self.windows().end(&costs, self.clock.now());
         let end = tried.unwrap_or_else(|_| {
             tracing::error!("delivering panicked");
@@ -134,14 +137,14 @@ impl Dispatcher {
         &self,
         queued: &Queued,
         act: Act,
-        ticket: Option<Ticket>,
+        (ticket, current): (Option<Ticket>, Option<Current>),
         costs: &[Cost],
         since: Instant,
         tries: &mut Tries,
     ) -> Result<Option<Settlement>, StoreError> {
-        let Some(queued) = self.as_leased(queued).await? else { return Ok(None) };
+        let Some((queued, gone)) = self.as_leased(queued, current).await? else { return Ok(None) };
         let queued = queued.as_ref();
-        let Some(filled) = self.fill_in_or_settle(queued, act, ticket).await? else { return Ok(None) };
+        let Some(filled) = self.fill_in_or_settle(queued, act, &gone, ticket).await? else { return Ok(None) };
         let (delivery, result) = match (self.look(queued, &filled).await, filled.say) {
             (Some(looked), _) => looked,
             (None, None) => return Ok(Some(Settlement::Done(Vec::new()))),

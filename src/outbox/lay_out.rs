@@ -12,7 +12,7 @@ use crate::domain::record::Standing;
 use crate::domain::text;
 use crate::domain::ticket::Ticket;
 use crate::platform::Act;
-use crate::store::{Queued, Settlement, StoreError, Work};
+use crate::store::{Current, Queued, Settlement, StoreError, Work};
 
 /// What one try says, as the record is now.
 pub(super) struct Filled {
@@ -42,25 +42,38 @@ impl Dispatcher {
     }
 
     /// What it says, as the record is now. Only once it is leased: a card that changes later is queued anew.
-    /// `ticket` is the effect's as it was read since then, if it was.
+    /// `gone` has no words any more; `ticket` is the effect's as it was read since then, if it was.
     pub(super) async fn fill_in_or_settle(
         &self,
         queued: &Queued,
         act: Act,
+        gone: &[MessageRef],
         ticket: Option<Ticket>,
     ) -> Result<Option<Filled>, StoreError> {
-        let filled_in = self.fill_in(queued, act, ticket).await;
+        let filled_in = self.fill_in(queued, act, gone, ticket).await;
         self.or_settle(queued, filled_in).await
     }
 
-    /// The effect as it is now that it is leased: up to then, lines may have been joined to a mirror's. `None`: it has ended,
-    /// or cannot be read.
-    pub(super) async fn as_leased<'q>(&self, queued: &'q Queued) -> Result<Option<Cow<'q, Queued>>, StoreError> {
+    /// The effect as it is now that it is leased: up to then, lines may have been joined to a mirror's. And those of the
+    /// messages it shows whose words are gone. `None`: it has ended, or cannot be read.
+    pub(super) async fn as_leased<'q>(
+        &self,
+        queued: &'q Queued,
+        current: Option<Current>,
+    ) -> Result<Option<(Cow<'q, Queued>, Vec<MessageRef>)>, StoreError> {
         if !queued.effect.what.is_mirror() {
-            return Ok(Some(Cow::Borrowed(queued)));
+            return Ok(Some((Cow::Borrowed(queued), Vec::new())));
         }
-        let what = self.or_settle(queued, self.store.what(&queued.id).await).await?;
-        Ok(what.map(|what| Cow::Owned(Queued { effect: Effect { what, ..queued.effect.clone() }, ..queued.clone() })))
+        let current = match current {
+            Some(current) => Some(current),
+            None => {
+                let read = self.store.current(std::slice::from_ref(&queued.id)).await;
+                self.or_settle(queued, read.map(|mut read| read.pop())).await?
+            }
+        };
+        Ok(current.map(|Current { what, gone, .. }| {
+            (Cow::Owned(Queued { effect: Effect { what, ..queued.effect.clone() }, ..queued.clone() }), gone)
+        }))
     }
 
     async fn or_settle<T>(
@@ -78,14 +91,21 @@ impl Dispatcher {
         }
     }
 
-    async fn fill_in(&self, queued: &Queued, act: Act, ticket: Option<Ticket>) -> Result<Option<Filled>, StoreError> {
+    async fn fill_in(
+        &self,
+        queued: &Queued,
+        act: Act,
+        gone: &[MessageRef],
+        ticket: Option<Ticket>,
+    ) -> Result<Option<Filled>, StoreError> {
         match (&queued.effect.what, act) {
             (EffectKind::Post { message, mirrors, .. }, Act::Post { to, thread_title, .. }) if !mirrors.is_empty() => {
-                let post = |message: &Message| {
-                    Act::Post { to: to.clone(), message: message.clone(), thread_title: thread_title.clone() }
+                let post = |message: &Message| Act::Post {
+                    to: to.clone(),
+                    message: message.clone(),
+                    thread_title: thread_title.clone(),
                 };
-                let gone = self.gone(mirrors).await?;
-                let say = match queued.effect.what.without(&gone) {
+                let say = match queued.effect.what.without(gone) {
                     Some(EffectKind::Post { message, .. }) => Some(post(&message)),
                     _ => None,
                 };
@@ -208,17 +228,6 @@ impl Dispatcher {
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    /// Those of these messages whose words were deleted: nothing shows them any more.
-    async fn gone(&self, mirrors: &[MessageRef]) -> Result<Vec<MessageRef>, StoreError> {
-        let mut gone = Vec::new();
-        for of in mirrors {
-            if self.store.record(of).await?.is_some_and(|record| record.deleted_at.is_some()) {
-                gone.push(of.clone());
-            }
-        }
-        Ok(gone)
     }
 
     /// What makes a mirrored message as it should be: all of its words as they are now, or nothing if none are left.

@@ -29,7 +29,7 @@ use crate::domain::limits::discord;
 use crate::domain::ticket::Ticket;
 use crate::intake::Intake;
 use crate::platform::{Act, Platform};
-use crate::store::{Claim, Queued, Store, StoreError, WorkerId};
+use crate::store::{Claim, Current, Queued, Store, StoreError, WorkerId};
 use limits::{Cost, Windows};
 
 /// How many effects are looked at together: as many as there is room for, within this.
@@ -217,9 +217,9 @@ impl Dispatcher {
             .collect();
         let since = Instant::now();
         let ours = self.store.lease(&self.worker, &claims, self.timing.lease).await;
-        let shown = match &ours {
-            Ok(ours) => self.shown(&ready, ours).await,
-            Err(_) => HashMap::new(),
+        let (tickets, mut current) = match &ours {
+            Ok(ours) => self.as_of_now(&ready, ours).await,
+            Err(_) => Default::default(),
         };
         for (queued, act, costs) in ready {
             if !ours.as_ref().is_ok_and(|ours| ours.contains(&queued.id)) {
@@ -229,25 +229,38 @@ impl Dispatcher {
             let (this, kind) = (self.clone(), queued.effect.what.name());
             let span = tracing::info_span!("effect", id = %queued.id, kind, platform = %name);
             let ticket =
-                queued.effect.ticket.filter(|_| queued.effect.what.is_card()).and_then(|id| shown.get(&id).cloned());
-            let leased = Leased { queued, act, costs, ticket, since };
+                queued.effect.ticket.filter(|_| queued.effect.what.is_card()).and_then(|id| tickets.get(&id).cloned());
+            let current = current.remove(&queued.id);
+            let leased = Leased { queued, act, costs, since, ticket, current };
             under_way.spawn(async move { this.carry(leased).await }.instrument(span));
         }
         ours.map(|_| wake_at)
     }
 
-    /// The tickets whose cards are to be shown, as they are now that this is leased. What is missing is read one by one.
-    async fn shown(&self, ready: &[(Queued, Act, Vec<Cost>)], ours: &[EffectId]) -> HashMap<TicketId, Ticket> {
-        let cards = ready.iter().map(|(queued, ..)| queued).filter(|queued| queued.effect.what.is_card());
-        let tickets: BTreeSet<TicketId> =
-            cards.filter(|queued| ours.contains(&queued.id)).filter_map(|queued| queued.effect.ticket).collect();
-        match self.store.these(&Vec::from_iter(tickets)).await {
-            Ok(tickets) => tickets.into_iter().map(|ticket| (ticket.id, ticket)).collect(),
-            Err(error) => {
-                tracing::debug!(%error, "the tickets cannot be read together");
-                HashMap::new()
-            }
+    /// The tickets whose cards are to be shown and the lines that are, as they are now that this is leased. What is missing
+    /// is read one by one.
+    async fn as_of_now(
+        &self,
+        ready: &[(Queued, Act, Vec<Cost>)],
+        ours: &[EffectId],
+    ) -> (HashMap<TicketId, Ticket>, HashMap<EffectId, Current>) {
+        let ready = ready.iter().map(|(queued, ..)| queued).filter(|queued| ours.contains(&queued.id));
+        let (mut tickets, mut mirrors) = (BTreeSet::new(), Vec::new());
+        for queued in ready {
+            tickets.extend(queued.effect.ticket.filter(|_| queued.effect.what.is_card()));
+            mirrors.extend(queued.effect.what.is_mirror().then(|| queued.id.clone()));
         }
+        let read = async {
+            let tickets = self.store.these(&Vec::from_iter(tickets)).await?;
+            let current = if mirrors.is_empty() { Vec::new() } else { self.store.current(&mirrors).await? };
+            Ok::<_, StoreError>((tickets, current))
+        };
+        let (tickets, current) = read.await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "what is to be said cannot be read together");
+            Default::default()
+        });
+        let current = current.into_iter().map(|current| (current.effect.clone(), current)).collect();
+        (tickets.into_iter().map(|ticket| (ticket.id, ticket)).collect(), current)
     }
 
     /// What may be started, at most `room`: every window that it counts against is taken already.

@@ -107,11 +107,11 @@ pub trait Store: Send + Sync {
     /// If the database is away.
     async fn lease(&self, by: &WorkerId, claims: &[Claim], lasting: Duration) -> Result<Vec<EffectId>, StoreError>;
 
-    /// What an effect that has not ended is to do. Lines may be joined to a mirror's until it is leased.
+    /// What effects are to do as it is now, if they have not ended: lines may be joined to a mirror's until it is leased.
     ///
     /// # Errors
-    /// If the database is away, or it cannot be read.
-    async fn what(&self, effect: &EffectId) -> Result<Option<EffectKind>, StoreError>;
+    /// If the database is away, or one of them cannot be read.
+    async fn current(&self, effects: &[EffectId]) -> Result<Vec<Current>, StoreError>;
 
     /// Stores how a delivery ended, if it is still this worker's to say; what is delivered or failed loses its texts.
     ///
@@ -409,6 +409,17 @@ pub struct Queued {
     pub unsure: bool,
     /// When it was decided.
     pub created_at: Timestamp,
+}
+
+/// What an effect is to do, as it is now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Current {
+    /// Which effect.
+    pub effect: EffectId,
+    /// What it is to do.
+    pub what: EffectKind,
+    /// Those of the messages whose words it shows that have lost them.
+    pub gone: Vec<MessageRef>,
 }
 
 /// A running process of the program, as who holds leases: another one after each start.

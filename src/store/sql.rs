@@ -301,8 +301,15 @@ texts! {
          AND due_at_ms > $2";
     /// What waits says something else now, if it is still what it was.
     REWORD = "UPDATE effects SET what_json = $3 WHERE id = $1 AND state = 'pending' AND what_json = $2";
-    /// What an effect that has not ended is to do.
-    WHAT = "SELECT what_json FROM effects WHERE id = $1 AND state IN ('pending', 'leased')";
+    /// What effects that have not ended are to do.
+    CURRENT =
+        "WITH v (id) AS (VALUES ($1)) SELECT e.id, e.what_json FROM v JOIN effects AS e ON e.id = v.id \
+         AND e.state IN ('pending', 'leased')";
+    /// Those of these messages whose words were deleted.
+    WORDLESS =
+        "WITH v (platform, tenant, channel, message) AS (VALUES ($1, $2, $3, $4)) SELECT m.platform, m.tenant, m.channel, \
+         m.message FROM v JOIN messages AS m ON m.platform = v.platform AND m.tenant = v.tenant \
+         AND m.channel = v.channel AND m.message = v.message WHERE m.deleted_at_ms IS NOT NULL";
     /// Effects that may be delivered now.
     DUE =
         "SELECT id, ticket_id, lane, what_json, attempts, unsure, not_before_ms, created_at_ms FROM effects AS e \

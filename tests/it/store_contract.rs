@@ -70,6 +70,7 @@ contracts! {
         lines_share_an_effect_as_long_as_they_fit_into_one_message,
         a_post_of_several_lines_is_found_by_each_of_them,
         what_is_taken_back_is_not_joined_to,
+        words_that_are_gone_are_told_with_what_shows_them,
         who_is_erased_goes_from_lines_that_wait,
         who_is_erased_waits_for_what_may_stand,
     ;

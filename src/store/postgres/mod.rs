@@ -42,11 +42,11 @@ pub use self::open::OpenError;
 use self::settling::Ended;
 use self::tx::{StoreTx, Unsent};
 use super::{
-    About, Claim, Counts, DeadEvent, FailedEffect, Position, Queued, Settled, Settlement, Store, StoreError, Work,
-    WorkerId,
+    About, Claim, Counts, Current, DeadEvent, FailedEffect, Position, Queued, Settled, Settlement, Store, StoreError,
+    Work, WorkerId,
 };
 use crate::domain::decision::Outcome;
-use crate::domain::effect::{EffectKind, Lane};
+use crate::domain::effect::Lane;
 use crate::domain::event::{DedupeKey, TimerKind};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Record, Standing};
@@ -221,8 +221,8 @@ impl Store for PostgresStore {
         settled
     }
 
-    async fn what(&self, effect: &EffectId) -> Result<Option<EffectKind>, StoreError> {
-        asks!(self, outbox::what(effect))
+    async fn current(&self, effects: &[EffectId]) -> Result<Vec<Current>, StoreError> {
+        asks!(self, outbox::current(effects))
     }
 
     async fn take_over(&self, by: &WorkerId, platform: PlatformName, margin: Duration) -> Result<u64, StoreError> {

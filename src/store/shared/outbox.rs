@@ -8,12 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::dialect::{self, Conn, ENQUEUE, ENQUEUE_CARD, LAST_IN_ORDER, LEASE, Row, WAITING_FROM, real_ms};
-use super::record::{all, count, one, run, stand, unstand};
+use super::record::{all, all_of, count, one, run, stand, unstand};
 use super::rows::{self, json, ms};
 use crate::domain::effect::{Effect, EffectKind, Lane};
 use crate::domain::ids::{EffectId, MessageRef, Place, PlatformName, TicketId};
 use crate::store::statement::{Statement, statement};
-use crate::store::{Claim, FailedEffect, Queued, Settled, Settlement, StoreError, WorkerId, sql};
+use crate::store::{Claim, Current, FailedEffect, Queued, Settled, Settlement, StoreError, WorkerId, sql};
 
 /// What puts an effect into the outbox, unless it is to show a card that waits to be shown already: that one is shown no
 /// later than this one would be. Where it `is_new` that anything is to be done there, none waits.
@@ -59,10 +59,20 @@ pub async fn join(conn: &mut Conn, effect: &Effect) -> Result<Option<Statement>,
     reword(&EffectId(rows::get(&row, "id")?), what_json, &joined).map(Some)
 }
 
-/// What an effect that has not ended is to do, as it is now.
-pub async fn what(conn: &mut Conn, effect: &EffectId) -> Result<Option<EffectKind>, StoreError> {
-    let row = one(conn, statement(sql::WHAT).bind(&effect.0)).await?;
-    row.map(|row| rows::read(&row, "what_json")).transpose()
+/// What effects that have not ended are to do, as it is now.
+pub async fn current(conn: &mut Conn, effects: &[EffectId]) -> Result<Vec<Current>, StoreError> {
+    let asked = effects.iter().map(|effect| statement(sql::CURRENT).bind(&effect.0)).collect();
+    let read = |row: &Row| {
+        Ok(Current { effect: EffectId(rows::get(row, "id")?), what: rows::read(row, "what_json")?, gone: Vec::new() })
+    };
+    let mut all = all_of(conn, asked, read).await?;
+    let shown = all.iter().flat_map(|current| current.what.mirrors());
+    let asked = shown.map(|of| rows::bind_message(statement(sql::WORDLESS), of)).collect();
+    let wordless: HashSet<MessageRef> = all_of(conn, asked, rows::message).await?.into_iter().collect();
+    for current in &mut all {
+        current.gone = current.what.mirrors().iter().filter(|of| wordless.contains(of)).cloned().collect();
+    }
+    Ok(all)
 }
 
 /// Takes an effect that waits out of the outbox, with what waits behind it: what they were to do, and what ends them.

@@ -272,7 +272,11 @@ pub fn moment_if(row: &Row, column: &str) -> Result<Option<Timestamp>, StoreErro
     get::<Option<i64>>(row, column)?.map(moment).transpose()
 }
 
-fn message(row: &Row) -> Result<MessageRef, StoreError> {
+/// The message that four columns name.
+///
+/// # Errors
+/// If it holds something unexpected.
+pub fn message(row: &Row) -> Result<MessageRef, StoreError> {
     let platform: PlatformName = named(row, "platform")?;
     let tenant = Tenant { platform, id: get(row, "tenant")? };
     Ok(MessageRef { tenant, channel: get(row, "channel")?, id: get(row, "message")? })

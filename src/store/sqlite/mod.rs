@@ -39,12 +39,12 @@ use self::open::Owner;
 use self::writer::{Done, Job, Task, Writer};
 use super::statement::statement;
 use super::{
-    About, Claim, Counts, DeadEvent, FailedEffect, Position, Queued, Settled, Settlement, Store, StoreError,
+    About, Claim, Counts, Current, DeadEvent, FailedEffect, Position, Queued, Settled, Settlement, Store, StoreError,
     TAKE_OVER_PAUSE, Work, WorkerId,
 };
 use crate::clock::Clock;
 use crate::domain::decision::Outcome;
-use crate::domain::effect::{EffectKind, Lane};
+use crate::domain::effect::Lane;
 use crate::domain::event::{DedupeKey, TimerKind};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Record, Standing};
@@ -225,8 +225,8 @@ impl Store for SqliteStore {
         }
     }
 
-    async fn what(&self, effect: &EffectId) -> Result<Option<EffectKind>, StoreError> {
-        outbox::what(&mut *self.reader().await?, effect).await
+    async fn current(&self, effects: &[EffectId]) -> Result<Vec<Current>, StoreError> {
+        outbox::current(&mut *self.reader().await?, effects).await
     }
 
     async fn take_over(&self, by: &WorkerId, platform: PlatformName, margin: Duration) -> Result<u64, StoreError> {

@@ -1,5 +1,6 @@
 //! Lines of a mirror that wait are one effect.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use deskbell::domain::decision::{Change, Outcome};
@@ -31,7 +32,7 @@ pub async fn lines_that_wait_untried_share_one_effect(store: Arc<dyn Store>) {
     write(&store, [], [line("1.4"), line("1.5")]).await;
     assert_eq!(texts_of(&store, &first).await, ["1.1", "1.2", "1.3"]);
     store.settle(&first, &worker(), Settlement::Done(Vec::new()), at(0)).await.expect("it is settled");
-    assert_eq!(store.what(&first).await.expect("an answer"), None, "it has ended");
+    assert_eq!(store.current(std::slice::from_ref(&first)).await.expect("an answer"), [], "it has ended");
     let second = due(&store, 0).await.remove(0).id;
     assert_eq!(texts_of(&store, &second).await, ["1.4", "1.5"]);
     lease(&store, std::slice::from_ref(&second)).await;
@@ -173,6 +174,24 @@ pub async fn who_is_erased_goes_from_lines_that_wait(store: Arc<dyn Store>) {
     assert_eq!(erased(&store, &ticket).await.expect("erased").withdrawn, 2);
     assert_eq!(texts_of(&store, &first).await, ["1.2"], "what others have said is said");
     assert_eq!(due_in("C8").await, [], "of the other nothing is left");
+}
+
+/// Whoever delivers is told which words are gone.
+pub async fn words_that_are_gone_are_told_with_what_shows_them(store: Arc<dyn Store>) {
+    let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
+    let said = ["1.1", "1.2"].map(|of| Change::Record(record(ticket.id, of, Voice::Third, at(1), of)));
+    write(&store, said, ["1.1", "1.2"].map(|of| about(&ticket, line_under("C9", of, of)))).await;
+    write(&store, [], [about(&ticket, line_under("C8", "1.2", "1.2"))]).await;
+    let effects: Vec<EffectId> = due(&store, 0).await.into_iter().map(|queued| queued.id).collect();
+    let gone = async || {
+        let current = store.current(&effects).await.expect("an answer");
+        assert_eq!(current.iter().map(|current| &current.effect).collect::<HashSet<_>>().len(), 2);
+        current.into_iter().map(|current| (current.what.mirrors().len(), current.gone)).collect::<HashMap<_, _>>()
+    };
+    assert_eq!(gone().await, HashMap::from([(2, vec![]), (1, vec![])]));
+    write(&store, [Change::Erase { message: message("C1", "1.2"), at: at(2) }], []).await;
+    let it = message("C1", "1.2");
+    assert_eq!(gone().await, HashMap::from([(2, vec![it.clone()]), (1, vec![it])]));
 }
 
 /// As long as words may stand without our knowing, what would find them is not withdrawn.

@@ -212,7 +212,8 @@ pub fn line_under(id: &str, of: &str, words: &str) -> EffectKind {
 
 /// The words of an effect's lines, as it is now.
 pub async fn texts_of(store: &Arc<dyn Store>, effect: &EffectId) -> Vec<String> {
-    let what = store.what(effect).await.expect("an answer").expect("it has not ended");
+    let mut current = store.current(std::slice::from_ref(effect)).await.expect("an answer");
+    let what = current.pop().expect("it has not ended").what;
     let EffectKind::Post { message, .. } = what else { panic!("{what:?}") };
     let words = |line: &Line| match line.0.last() {
         Some(Span::Quoted(words)) => words.clone(),
