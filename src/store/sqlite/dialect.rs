@@ -118,7 +118,7 @@ pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
 }
 
 /// One connection writes, so that there can be many texts.
-pub const ROWS: Rows = Rows::UpTo(24);
+pub const ROWS: Rows = Rows::UpTo(12);
 /// How many statements go in one trip at most. The texts that are made of them stay prepared, so that there must not be
 /// too many different ones.
 const IN_ONE_TRIP: usize = 16;
