@@ -32,12 +32,18 @@ pub(super) struct Leased {
     /// Where it goes, its words perhaps not filled in yet.
     pub act: Act,
     pub costs: Vec<Cost>,
-    /// The ticket whose card it shows, as it is since the lease.
-    pub ticket: Option<Ticket>,
-    /// What it is to do, as it is since the lease, where that may have changed.
-    pub current: Option<Current>,
+    pub fresh: Fresh,
     /// A moment before the lease began.
     pub since: Instant,
+}
+
+/// What was read of an effect since it was leased; what is missing is read when it is needed.
+#[derive(Default)]
+pub(super) struct Fresh {
+    /// The ticket whose card it shows.
+    pub ticket: Option<Ticket>,
+    /// What it is to do, where that may have changed.
+    pub current: Option<Current>,
 }
 
 /// What this process may have left on the platform.
@@ -52,11 +58,9 @@ struct Tries {
 impl Dispatcher {
     /// Carries out one delivery and settles it. A fault of ours is a try that failed.
     pub(super) async fn carry(&self, leased: Leased) {
-        let Leased { queued, act, costs, since, ticket, current } = leased;
+        let Leased { queued, act, costs, since, fresh } = leased;
         let mut tries = Tries::default();
-        let tried = AssertUnwindSafe(self.attempt(&queued, act, (ticket, current), &costs, since, &mut tries))
-            .catch_unwind()
-            .await;
+        let tried = AssertUnwindSafe(self.attempt(&queued, act, fresh, &costs, since, &mut tries)).catch_unwind().await;
         self.windows().end(&costs, self.clock.now());
         let end = tried.unwrap_or_else(|_| {
             tracing::error!("delivering panicked");
@@ -137,14 +141,14 @@ impl Dispatcher {
         &self,
         queued: &Queued,
         act: Act,
-        (ticket, current): (Option<Ticket>, Option<Current>),
+        fresh: Fresh,
         costs: &[Cost],
         since: Instant,
         tries: &mut Tries,
     ) -> Result<Option<Settlement>, StoreError> {
-        let Some((queued, gone)) = self.as_leased(queued, current).await? else { return Ok(None) };
+        let Some((queued, gone)) = self.as_leased(queued, fresh.current).await? else { return Ok(None) };
         let queued = queued.as_ref();
-        let Some(filled) = self.fill_in_or_settle(queued, act, &gone, ticket).await? else { return Ok(None) };
+        let Some(filled) = self.fill_in_or_settle(queued, act, &gone, fresh.ticket).await? else { return Ok(None) };
         let (delivery, result) = match (self.look(queued, &filled).await, filled.say) {
             (Some(looked), _) => looked,
             (None, None) => return Ok(Some(Settlement::Done(Vec::new()))),

@@ -21,15 +21,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use self::carry::Leased;
+use self::carry::{Fresh, Leased};
 use crate::clock::Clock;
 use crate::domain::effect::Lane;
 use crate::domain::ids::{EffectId, TicketId};
 use crate::domain::limits::discord;
-use crate::domain::ticket::Ticket;
 use crate::intake::Intake;
 use crate::platform::{Act, Platform};
-use crate::store::{Claim, Current, Queued, Store, StoreError, WorkerId};
+use crate::store::{Claim, Queued, Store, StoreError, WorkerId};
 use limits::{Cost, Windows};
 
 /// How many effects are looked at together: as many as there is room for, within this.
@@ -217,9 +216,9 @@ impl Dispatcher {
             .collect();
         let since = Instant::now();
         let ours = self.store.lease(&self.worker, &claims, self.timing.lease).await;
-        let (tickets, mut current) = match &ours {
-            Ok(ours) => self.as_of_now(&ready, ours).await,
-            Err(_) => Default::default(),
+        let mut fresh = match &ours {
+            Ok(ours) => self.fresh(&ready, ours).await,
+            Err(_) => HashMap::new(),
         };
         for (queued, act, costs) in ready {
             if !ours.as_ref().is_ok_and(|ours| ours.contains(&queued.id)) {
@@ -228,10 +227,8 @@ impl Dispatcher {
             }
             let (this, kind) = (self.clone(), queued.effect.what.name());
             let span = tracing::info_span!("effect", id = %queued.id, kind, platform = %name);
-            let ticket =
-                queued.effect.ticket.filter(|_| queued.effect.what.is_card()).and_then(|id| tickets.get(&id).cloned());
-            let current = current.remove(&queued.id);
-            let leased = Leased { queued, act, costs, since, ticket, current };
+            let fresh = fresh.remove(&queued.id).unwrap_or_default();
+            let leased = Leased { queued, act, costs, since, fresh };
             under_way.spawn(async move { this.carry(leased).await }.instrument(span));
         }
         ours.map(|_| wake_at)
@@ -239,28 +236,34 @@ impl Dispatcher {
 
     /// The tickets whose cards are to be shown and the lines that are, as they are now that this is leased. What is missing
     /// is read one by one.
-    async fn as_of_now(
-        &self,
-        ready: &[(Queued, Act, Vec<Cost>)],
-        ours: &[EffectId],
-    ) -> (HashMap<TicketId, Ticket>, HashMap<EffectId, Current>) {
-        let ready = ready.iter().map(|(queued, ..)| queued).filter(|queued| ours.contains(&queued.id));
-        let (mut tickets, mut mirrors) = (BTreeSet::new(), Vec::new());
-        for queued in ready {
-            tickets.extend(queued.effect.ticket.filter(|_| queued.effect.what.is_card()));
+    async fn fresh(&self, ready: &[(Queued, Act, Vec<Cost>)], ours: &[EffectId]) -> HashMap<EffectId, Fresh> {
+        let (mut cards, mut mirrors) = (Vec::new(), Vec::new());
+        for (queued, ..) in ready.iter().filter(|(queued, ..)| ours.contains(&queued.id)) {
+            cards.extend(queued.effect.ticket.filter(|_| queued.effect.what.is_card()).map(|id| (&queued.id, id)));
             mirrors.extend(queued.effect.what.is_mirror().then(|| queued.id.clone()));
         }
+        let tickets = BTreeSet::from_iter(cards.iter().map(|(_, ticket)| *ticket));
         let read = async {
             let tickets = self.store.these(&Vec::from_iter(tickets)).await?;
             let current = if mirrors.is_empty() { Vec::new() } else { self.store.current(&mirrors).await? };
             Ok::<_, StoreError>((tickets, current))
         };
-        let (tickets, current) = read.await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "what is to be said cannot be read together");
-            Default::default()
+        let (tickets, current) = match read.await {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::debug!(%error, "what is to be shown cannot be read together");
+                return HashMap::new();
+            }
+        };
+        let shown = cards.into_iter().map(|(effect, id)| {
+            let ticket = tickets.iter().find(|ticket| ticket.id == id).cloned();
+            (effect.clone(), Fresh { ticket, current: None })
         });
-        let current = current.into_iter().map(|current| (current.effect.clone(), current)).collect();
-        (tickets.into_iter().map(|ticket| (ticket.id, ticket)).collect(), current)
+        let lines = current.into_iter().map(|current| {
+            let effect = current.effect.clone();
+            (effect, Fresh { ticket: None, current: Some(current) })
+        });
+        shown.chain(lines).collect()
     }
 
     /// What may be started, at most `room`: every window that it counts against is taken already.
