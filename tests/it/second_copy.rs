@@ -9,17 +9,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use deskbell::domain::effect::Lane;
-use deskbell::domain::ids::{EffectId, MessageRef, PersonRef, PlatformName};
-use deskbell::domain::permission::Roster;
-use deskbell::domain::rules::Rules;
-use deskbell::intake::Intake;
+use deskbell::domain::ids::{EffectId, MessageRef};
 use deskbell::outbox::{Dispatcher, Timing};
-use deskbell::platform::{Act, Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Wanted};
-use deskbell::store::{Store, WorkerId};
-use jiff::SignedDuration;
+use deskbell::platform::{Act, Delivery, DeliveryError, Receipt};
+use deskbell::store::Store;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::bare::{self, Delivers};
 use crate::harness::patiently;
 use crate::store_contract::kit::*;
 
@@ -69,24 +66,14 @@ async fn one_copy_stays(store: Arc<dyn Store>) {
     store.close().await;
 }
 
-fn dispatcher(store: &Arc<dyn Store>, platform: &Arc<Door>) -> Dispatcher {
-    let rules = Rules {
-        key_prefix: "IT".to_owned(),
-        burst_window: SignedDuration::from_mins(2),
-        greeting_filter: true,
-        direct_window: SignedDuration::from_hours(12),
-        auto_close: None,
-        triage: vec![channel("C9")],
-    };
-    let intake = Intake::new(Arc::clone(store), clock(), rules, Roster::default());
+fn dispatcher(store: &Arc<dyn Store>, door: &Arc<Door>) -> Dispatcher {
     let timing = Timing {
         lease: Duration::from_millis(300),
         call_timeout: Duration::from_millis(100),
         take_over_pause: Duration::from_millis(100),
         retry_limit: Duration::from_secs(900),
     };
-    let platform = Arc::clone(platform) as Arc<dyn Platform>;
-    Dispatcher::new(platform, Arc::clone(store), intake, timing, WorkerId::new()).without_limits()
+    bare::dispatcher(store, door, timing)
 }
 
 /// What everybody sees.
@@ -132,32 +119,7 @@ struct Door {
 }
 
 #[async_trait]
-impl Platform for Door {
-    fn name(&self) -> PlatformName {
-        PlatformName::Slack
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { ephemeral_unasked: true, commands_in_threads: false, late_forms: true }
-    }
-
-    async fn run(&self, _: Intake, stop: CancellationToken) -> anyhow::Result<()> {
-        stop.cancelled().await;
-        Ok(())
-    }
-
-    fn is_connected(&self) -> bool {
-        true
-    }
-
-    fn is_behind(&self) -> bool {
-        false
-    }
-
-    fn received(&self) -> u64 {
-        0
-    }
-
+impl Delivers for Door {
     async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
         if let Act::Remove { message } = &delivery.act {
             self.wall.remove(message);
@@ -174,25 +136,9 @@ impl Platform for Door {
         std::future::pending().await
     }
 
-    async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
-        Ok(self.find_second(delivery, &[]).await?.map(Receipt::Posted))
-    }
-
-    async fn find_second(
-        &self,
-        delivery: &Delivery,
-        known: &[MessageRef],
-    ) -> Result<Option<MessageRef>, DeliveryError> {
+    async fn find_second(&self, delivery: &Delivery, known: &[MessageRef]) -> Option<MessageRef> {
         let posts = self.wall.posts();
         let other = posts.into_iter().find(|(effect, message)| *effect == delivery.effect && !known.contains(message));
-        Ok(other.map(|(_, message)| message))
-    }
-
-    async fn members(&self, _: &str) -> Result<Vec<PersonRef>, DeliveryError> {
-        Ok(Vec::new())
-    }
-
-    async fn check(&self, _: &Wanted) -> Vec<Finding> {
-        Vec::new()
+        other.map(|(_, message)| message)
     }
 }

@@ -8,17 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deskbell::domain::decision::{Change, Outcome};
 use deskbell::domain::effect::Effect;
-use deskbell::domain::ids::{MessageRef, PersonRef, PlatformName, TicketId};
+use deskbell::domain::ids::{MessageRef, TicketId};
 use deskbell::domain::message::Span;
-use deskbell::domain::permission::Roster;
-use deskbell::domain::rules::Rules;
-use deskbell::intake::Intake;
-use deskbell::outbox::{Dispatcher, Timing};
-use deskbell::platform::{Act, Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Wanted};
-use deskbell::store::{Store, StoreError, Work, WorkerId};
-use jiff::SignedDuration;
+use deskbell::outbox::Timing;
+use deskbell::platform::{Act, Delivery, DeliveryError, Receipt};
+use deskbell::store::{Store, StoreError, Work};
 use tokio_util::sync::CancellationToken;
 
+use crate::bare::{self, Delivers};
 use crate::harness::patiently;
 use crate::store_contract::kit::*;
 
@@ -44,24 +41,14 @@ async fn every_line_is_sent_once(store: Arc<dyn Store>) {
         tickets.push(opened(&store, number, &channel("C1"), "U1", at(0)).await);
     }
     let platform = Arc::new(Recorder::default());
-    let rules = Rules {
-        key_prefix: "IT".to_owned(),
-        burst_window: SignedDuration::from_mins(2),
-        greeting_filter: true,
-        direct_window: SignedDuration::from_hours(12),
-        auto_close: None,
-        triage: vec![channel("C9")],
-    };
-    let intake = Intake::new(Arc::clone(&store), clock(), rules, Roster::default());
     let timing = Timing {
         lease: Duration::from_secs(60),
         call_timeout: Duration::from_secs(10),
         take_over_pause: Duration::from_secs(5),
         retry_limit: Duration::from_secs(900),
     };
-    let dispatcher = Dispatcher::new(platform.clone(), Arc::clone(&store), intake, timing, WorkerId::new());
     let stop = CancellationToken::new();
-    let delivering = tokio::spawn(dispatcher.without_limits().run(stop.clone()));
+    let delivering = tokio::spawn(bare::dispatcher(&store, &platform, timing).run(stop.clone()));
 
     // Nobody has shown the cards yet: the first line of each has one put in front of it.
     for number in 0..LINES {
@@ -129,32 +116,7 @@ struct Recorder {
 }
 
 #[async_trait]
-impl Platform for Recorder {
-    fn name(&self) -> PlatformName {
-        PlatformName::Slack
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { ephemeral_unasked: true, commands_in_threads: false, late_forms: true }
-    }
-
-    async fn run(&self, _: Intake, stop: CancellationToken) -> anyhow::Result<()> {
-        stop.cancelled().await;
-        Ok(())
-    }
-
-    fn is_connected(&self) -> bool {
-        true
-    }
-
-    fn is_behind(&self) -> bool {
-        false
-    }
-
-    fn received(&self) -> u64 {
-        0
-    }
-
+impl Delivers for Recorder {
     async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
         let Act::Post { to, message, .. } = &delivery.act else { return Ok(Receipt::Changed) };
         if to.root().is_some() {
@@ -166,21 +128,5 @@ impl Platform for Recorder {
         }
         let id = self.ids.fetch_add(1, Ordering::Relaxed).to_string();
         Ok(Receipt::Posted(MessageRef { tenant: to.tenant.clone(), channel: to.channel().to_owned(), id }))
-    }
-
-    async fn find(&self, _: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
-        Ok(None)
-    }
-
-    async fn find_second(&self, _: &Delivery, _: &[MessageRef]) -> Result<Option<MessageRef>, DeliveryError> {
-        Ok(None)
-    }
-
-    async fn members(&self, _: &str) -> Result<Vec<PersonRef>, DeliveryError> {
-        Ok(Vec::new())
-    }
-
-    async fn check(&self, _: &Wanted) -> Vec<Finding> {
-        Vec::new()
     }
 }

@@ -1,0 +1,96 @@
+//! A platform that does nothing but deliver, as a test has it, and a dispatcher for it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deskbell::domain::ids::{MessageRef, PersonRef, PlatformName};
+use deskbell::domain::permission::Roster;
+use deskbell::domain::rules::Rules;
+use deskbell::intake::Intake;
+use deskbell::outbox::{Dispatcher, Timing};
+use deskbell::platform::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Wanted};
+use deskbell::store::{Store, WorkerId};
+use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
+
+use crate::store_contract::kit::{channel, clock};
+
+/// How a test delivers.
+#[async_trait]
+pub trait Delivers: Send + Sync {
+    async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError>;
+
+    /// What stands of it, but for what is known; nothing unless the test says so.
+    async fn find_second(&self, _: &Delivery, _: &[MessageRef]) -> Option<MessageRef> {
+        None
+    }
+}
+
+/// A dispatcher without limits that delivers so, as a process of its own.
+pub fn dispatcher(store: &Arc<dyn Store>, delivers: &Arc<impl Delivers + 'static>, timing: Timing) -> Dispatcher {
+    let rules = Rules {
+        key_prefix: "IT".to_owned(),
+        burst_window: SignedDuration::from_mins(2),
+        greeting_filter: true,
+        direct_window: SignedDuration::from_hours(12),
+        auto_close: None,
+        triage: vec![channel("C9")],
+    };
+    let intake = Intake::new(Arc::clone(store), clock(), rules, Roster::default());
+    let platform = Arc::new(Bare(Arc::clone(delivers)));
+    Dispatcher::new(platform, Arc::clone(store), intake, timing, WorkerId::new()).without_limits()
+}
+
+struct Bare<D>(Arc<D>);
+
+#[async_trait]
+impl<D: Delivers> Platform for Bare<D> {
+    fn name(&self) -> PlatformName {
+        PlatformName::Slack
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { ephemeral_unasked: true, commands_in_threads: false, late_forms: true }
+    }
+
+    async fn run(&self, _: Intake, stop: CancellationToken) -> anyhow::Result<()> {
+        stop.cancelled().await;
+        Ok(())
+    }
+
+    fn is_connected(&self) -> bool {
+        true
+    }
+
+    fn is_behind(&self) -> bool {
+        false
+    }
+
+    fn received(&self) -> u64 {
+        0
+    }
+
+    async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+        self.0.deliver(delivery).await
+    }
+
+    async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
+        Ok(self.0.find_second(delivery, &[]).await.map(Receipt::Posted))
+    }
+
+    async fn find_second(
+        &self,
+        delivery: &Delivery,
+        known: &[MessageRef],
+    ) -> Result<Option<MessageRef>, DeliveryError> {
+        Ok(self.0.find_second(delivery, known).await)
+    }
+
+    async fn members(&self, _: &str) -> Result<Vec<PersonRef>, DeliveryError> {
+        Ok(Vec::new())
+    }
+
+    async fn check(&self, _: &Wanted) -> Vec<Finding> {
+        Vec::new()
+    }
+}
