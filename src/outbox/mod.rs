@@ -304,7 +304,7 @@ impl Dispatcher {
                     return Ok(ready);
                 }
             }
-            if is_last {
+            if is_last || ready.len() == room {
                 return Ok(ready);
             }
         }
