@@ -4,16 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use deskbell::domain::ids::{MessageRef, PersonRef, PlatformName};
-use deskbell::domain::permission::Roster;
-use deskbell::domain::rules::Rules;
 use deskbell::intake::Intake;
 use deskbell::outbox::{Dispatcher, Timing};
 use deskbell::platform::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Wanted};
 use deskbell::store::{Store, WorkerId};
-use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
-use crate::store_contract::kit::{channel, clock};
+use crate::store_contract::kit::door;
 
 /// How a test delivers.
 #[async_trait]
@@ -28,15 +25,7 @@ pub trait Delivers: Send + Sync {
 
 /// A dispatcher without limits that delivers so, as a process of its own.
 pub fn dispatcher(store: &Arc<dyn Store>, delivers: &Arc<impl Delivers + 'static>, timing: Timing) -> Dispatcher {
-    let rules = Rules {
-        key_prefix: "IT".to_owned(),
-        burst_window: SignedDuration::from_mins(2),
-        greeting_filter: true,
-        direct_window: SignedDuration::from_hours(12),
-        auto_close: None,
-        triage: vec![channel("C9")],
-    };
-    let intake = Intake::new(Arc::clone(store), clock(), rules, Roster::default());
+    let intake = door(Arc::clone(store));
     let platform = Arc::new(Bare(Arc::clone(delivers)));
     Dispatcher::new(platform, Arc::clone(store), intake, timing, WorkerId::new()).without_limits()
 }

@@ -11,14 +11,17 @@ use deskbell::domain::ids::{
     Conversation, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey,
 };
 use deskbell::domain::message::{Line, Message, Span};
+use deskbell::domain::permission::Roster;
 use deskbell::domain::priority::{Level, Priority};
 use deskbell::domain::record::{Record, Voice};
+use deskbell::domain::rules::Rules;
 use deskbell::domain::ticket::{Status, Ticket, TicketKind};
+use deskbell::intake::Intake;
 use deskbell::store::postgres::{PostgresSettings, PostgresStore};
 use deskbell::store::sqlite::SqliteStore;
 use deskbell::store::{Claim, Queued, Settlement, Store, StoreError, Tx, Work, WorkerId};
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub async fn open(path: &Path) -> Arc<dyn Store> {
     SqliteStore::open(path, clock()).await.expect("it opens")
@@ -35,6 +38,19 @@ pub fn postgres(url: &str) -> PostgresSettings {
 
 pub fn clock() -> Clock {
     Clock::starting_at(at(0), 0.0)
+}
+
+/// The way in, by plain rules; the desk has one channel.
+pub fn door(store: Arc<dyn Store>) -> Intake {
+    let rules = Rules {
+        key_prefix: "IT".to_owned(),
+        burst_window: SignedDuration::from_mins(2),
+        greeting_filter: true,
+        direct_window: SignedDuration::from_hours(12),
+        auto_close: None,
+        triage: vec![channel("C9")],
+    };
+    Intake::new(store, clock(), rules, Roster::default())
 }
 
 /// Commits changes and effects.

@@ -6,14 +6,11 @@ use std::sync::Arc;
 use deskbell::domain::decision::{Change, Outcome};
 use deskbell::domain::event::{DedupeKey, Event, EventKind, Said};
 use deskbell::domain::ids::{TicketId, TicketKey};
-use deskbell::domain::permission::Roster;
 use deskbell::domain::record::Voice;
-use deskbell::domain::rules::Rules;
 use deskbell::intake::Intake;
 use deskbell::store::postgres::{OpenError, PostgresStore};
 use deskbell::store::{Claim, Store, StoreError, Work, WorkerId};
 use futures_util::future::join_all;
-use jiff::SignedDuration;
 use sqlx::Connection as _;
 use tokio::sync::Notify;
 
@@ -271,15 +268,7 @@ async fn doors(replicas: usize) -> Option<(String, Vec<Intake>)> {
     let url = crate::postgres::database().await?;
     let mut doors = Vec::new();
     for _ in 0..replicas {
-        let rules = Rules {
-            key_prefix: "IT".to_owned(),
-            burst_window: SignedDuration::from_mins(2),
-            greeting_filter: true,
-            direct_window: SignedDuration::from_hours(12),
-            auto_close: None,
-            triage: vec![channel("C9")],
-        };
-        doors.push(Intake::new(open_postgres(&url).await, clock(), rules, Roster::default()));
+        doors.push(door(open_postgres(&url).await));
     }
     Some((url, doors))
 }
