@@ -301,11 +301,11 @@ fn component(control: &Control, index: usize, effect: &EffectId) -> Option<Value
                     json!({ "label": filled(label, OPTION_CHARS), "value": shortened(value, OPTION_CHARS) })
                 })
                 .collect();
-            let placeholder = shortened(label, PLACEHOLDER_CHARS);
+            let placeholder = filled(label, PLACEHOLDER_CHARS);
             Some(json!({ "type": 3, "custom_id": custom_id, "placeholder": placeholder, "options": options }))
         }
         Control::People { label, .. } => {
-            let placeholder = shortened(label, PLACEHOLDER_CHARS);
+            let placeholder = filled(label, PLACEHOLDER_CHARS);
             Some(json!({ "type": 5, "custom_id": custom_id, "placeholder": placeholder }))
         }
     }

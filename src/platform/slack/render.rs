@@ -16,6 +16,8 @@ use crate::domain::message::{Control, Message, Span, Style};
 
 /// Stands where text was cut off.
 const SHORTENED: &str = "… (shortened)";
+/// Stands where there is nothing to be read.
+const BLANK: &str = "…";
 /// Begins and ends a block of code.
 const FENCE: &str = "```";
 /// Takes the meaning from what follows, and shows as nothing.
@@ -357,20 +359,25 @@ fn element(index: usize, control: &Control) -> Option<Value> {
 
 /// A text object without any syntax.
 pub(super) fn plain_text(text: &str, most: usize) -> Value {
-    let text = if text.trim().is_empty() { "…" } else { text };
-    json!({"type": "plain_text", "text": cut(text, most), "emoji": false})
+    json!({"type": "plain_text", "text": cut(shown_label(text), most), "emoji": false})
 }
 
+/// Slack takes no blank text.
+fn shown_label(text: &str) -> &str {
+    if text.trim().is_empty() { BLANK } else { text }
+}
+
+/// What a message without words of its own says in a notification: its labels, blank ones as the dots they are shown as.
 fn labels(controls: &[Control]) -> String {
     let labels: Vec<String> = controls
         .iter()
         .map(|control| match control {
             Control::Button { label, .. } | Control::Choice { label, .. } | Control::People { label, .. } => {
-                escape(label)
+                escape(shown_label(label))
             }
         })
         .collect();
-    if labels.is_empty() { "…".to_owned() } else { cut(&labels.join(" · "), limits::TEXT_CHARS) }
+    if labels.is_empty() { BLANK.to_owned() } else { cut(&labels.join(" · "), limits::TEXT_CHARS) }
 }
 
 #[cfg(test)]
@@ -472,6 +479,17 @@ mod tests {
                     prop_assert!(ids.insert(element["action_id"].as_str().unwrap_or_default().to_owned()));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_message_without_a_readable_word_still_has_a_text() {
+        let key = TicketKey::new("IT", 7);
+        for labels in [&[][..], &[""], &[" \n"], &["", "Take it"], &["<b>"]] {
+            let controls = labels.iter().map(|label| Control::button(label, Action::Take, &key));
+            let rendered = render(&Message::default().with(controls), &ctx());
+            assert!(!rendered.text.trim().is_empty(), "{labels:?}");
+            assert!(!rendered.text.contains('<'), "{labels:?}: {}", rendered.text);
         }
     }
 
