@@ -195,7 +195,6 @@ const SANDBOX_HELP: &str = "\
 Examples:
   deskbell sandbox                                 then open the address that it prints
   deskbell sandbox --listen 127.0.0.1:0            any free port
-  deskbell sandbox --database try.db               keep the tickets for the next time
   deskbell sandbox --journal journal.jsonl         write down what everybody said and saw
   deskbell sandbox --replay FILE --json            play a transcript, print figures, end
   deskbell sandbox --replay FILE --platform slack --burst-window 0s --no-greeting-filter --list what.jsonl";
@@ -245,10 +244,6 @@ pub struct SandboxArgs {
     /// Where the page is served; port 0 is any free one
     #[arg(long, value_name = "ADDRESS", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 7070)))]
     pub listen: SocketAddr,
-
-    /// SQLite file for the tickets [default: a temporary one]
-    #[arg(long, value_name = "PATH")]
-    pub database: Option<PathBuf>,
 
     /// Play this transcript (JSON Lines) through the platforms, print figures, and end
     #[arg(long, value_name = "FILE")]

@@ -40,22 +40,17 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<ExitCode> {
         Some(path) => Journal::to_file(path).with_context(|| format!("cannot write {}", path.display()))?,
         None => Journal::in_memory(),
     };
+    // The workspaces live in this process, and so does the record: one that outlived them would hold messages that its
+    // next workspaces do not know, and so take for deleted.
     let folder = std::env::temp_dir().join(format!("deskbell-sandbox-{}", std::process::id()));
-    let database = match &args.database {
-        Some(path) => path.clone(),
-        None => {
-            std::fs::create_dir_all(&folder)?;
-            folder.join("deskbell.db")
-        }
-    };
+    std::fs::create_dir_all(&folder)?;
+    let database = folder.join("deskbell.db");
     let done = match &args.replay {
         Some(file) => replay_file(&args, file, journal, &database).await,
         None => try_it(&args, journal, &database).await,
     };
-    if args.database.is_none() {
-        // The temporary record has served; that it cannot be removed harms nobody.
-        let _ = std::fs::remove_dir_all(&folder);
-    }
+    // The temporary record has served; that it cannot be removed harms nobody.
+    let _ = std::fs::remove_dir_all(&folder);
     done
 }
 
