@@ -341,10 +341,54 @@ pub enum Fault {
         /// Name without `#`.
         channel: String,
     },
+    /// The same channel is as it was before.
+    OpenChannel {
+        /// Name without `#`.
+        channel: String,
+    },
+    /// A channel is deleted, with everything in it.
+    DeleteChannel {
+        /// Name without `#`.
+        channel: String,
+    },
+    /// The bot is put out of its guilds (Discord). On Slack an app that is put out has lost its token.
+    PutOut,
     /// A granted scope (Slack) is taken away.
     RevokeScope {
         /// Name of the scope.
         scope: String,
+    },
+    /// A scope (Slack) is granted.
+    GrantScope {
+        /// Name of the scope.
+        scope: String,
+    },
+    /// The platform is out of the bot's reach until [`Fault::Return`] (or [`Fault::Calm`]).
+    Leave(Absence),
+    /// It is in reach again.
+    Return,
+    /// What is posted shows in the history only so much later, in the clock's time.
+    Lag {
+        /// How much later.
+        by: Duration,
+    },
+}
+
+/// How a platform is out of reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// It answers every call with 503; connections are cut, and new ones refused.
+    Down,
+    /// It refuses the bot's token, as after it was revoked; connections are cut, and new ones refused.
+    TokenRefused,
+    /// Somebody between (a proxy, a firewall) answers in its place. Connections that there are go on.
+    Between {
+        /// The calls that are answered so, as in [`Fault::Fail`].
+        method: String,
+        /// HTTP status.
+        status: u16,
+        /// The answer, which is none of the platform's.
+        body: String,
     },
 }
 

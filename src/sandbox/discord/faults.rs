@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::sandbox::Absence;
+
 /// What is done with one call instead of answering it as usual.
 #[derive(Clone, Debug)]
 pub enum Trouble {
@@ -28,6 +30,10 @@ pub struct Troubles {
     pub swaps: u32,
     /// What the next connections are greeted by.
     pub greetings: VecDeque<String>,
+    /// How Discord is out of reach.
+    pub absence: Option<Absence>,
+    /// How much later than it is posted something shows in a history.
+    pub lag: Duration,
 }
 
 #[derive(Debug)]
@@ -43,6 +49,14 @@ impl Troubles {
         if times > 0 {
             self.ahead.push(Ahead { method: shape(method), trouble, times });
         }
+    }
+
+    /// How Discord is out of reach for a call of this method, if it is.
+    pub fn absent(&self, template: &str) -> Option<&Absence> {
+        self.absence.as_ref().filter(|absence| match absence {
+            Absence::Down | Absence::TokenRefused => true,
+            Absence::Between { method, .. } => method == "*" || shape(method) == shape(template),
+        })
     }
 
     /// The trouble of this call, which is then over for one time.

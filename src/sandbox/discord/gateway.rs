@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State as Extracted};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -19,7 +20,7 @@ use super::ids::fixed;
 use super::journaling::join;
 use super::shards::{self, Shard};
 use super::state::State;
-use crate::sandbox::Nonsense;
+use crate::sandbox::{Absence, Nonsense};
 use crate::sandbox::traffic::Direction;
 
 /// The bits of IDENTIFY's `intents`.
@@ -347,6 +348,12 @@ impl State {
         self.log("disconnected", json!({ "session": id }));
     }
 
+    /// Whether the payload carries a token that is taken, with or without "Bot ".
+    fn takes_token(&self, data: &Value) -> bool {
+        let given = data["token"].as_str().map(|given| given.strip_prefix("Bot ").unwrap_or(given));
+        given == Some(self.token.as_str()) && self.troubles.absence != Some(Absence::TokenRefused)
+    }
+
     /// The application's flags; an app of one guild has its intents in the "limited" form.
     pub fn application_flags(&self) -> u64 {
         let content = if self.message_content { 1 << 19 } else { 0 };
@@ -369,6 +376,9 @@ pub async fn upgrade(
     Query(parameters): Query<Parameters>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    if shared.with(|state| state.troubles.absence == Some(Absence::Down)) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     upgrade.on_upgrade(move |socket| async move {
         let (sender, outgoing) = mpsc::unbounded_channel();
         let connection = Connection { shared, socket, sender, session: None };
@@ -504,7 +514,7 @@ impl Connection {
         let Some(shard) = Shard::asked_for(data) else { return self.close(4010, "Invalid shard.") };
         let sender = self.sender.clone();
         let identified = self.shared.with(|state| {
-            if !is_token(data, &state.token) {
+            if !state.takes_token(data) {
                 return Err((4004, "Authentication failed."));
             }
             let members = if state.members_intent { intents::GUILD_MEMBERS } else { 0 };
@@ -526,7 +536,7 @@ impl Connection {
         let seq = data["seq"].as_u64().unwrap_or(u64::MAX);
         let sender = self.sender.clone();
         let resumed = self.shared.with(|state| {
-            if !is_token(data, &state.token) {
+            if !state.takes_token(data) {
                 return Err((4004, "Authentication failed."));
             }
             Ok(state.resume(id, seq, sender))
@@ -575,10 +585,6 @@ impl Connection {
     }
 }
 
-/// Whether the payload carries the token, with or without "Bot ".
-fn is_token(data: &Value, token: &str) -> bool {
-    data["token"].as_str().is_some_and(|given| given.strip_prefix("Bot ").unwrap_or(given) == token)
-}
 
 fn frame_json(frame: &str) -> Value {
     serde_json::from_str(frame).unwrap_or_default()

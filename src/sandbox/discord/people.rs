@@ -139,13 +139,19 @@ impl World for DiscordSandbox {
             Fault::Calm => state.troubles = Troubles::default(),
             Fault::DropSockets => state.gateway.cut_all(),
             Fault::AskReconnect => state.gateway.ask_reconnect(),
-            Fault::CloseChannel { channel } => state.shut_bot_out(&channel),
+            Fault::CloseChannel { channel } => state.let_bot_in(&channel, false),
+            Fault::OpenChannel { channel } => state.let_bot_in(&channel, true),
+            Fault::DeleteChannel { channel } => state.delete_channel(&channel),
+            Fault::PutOut => state.put_bot_out(),
+            Fault::Leave(absence) => state.leave(Some(absence)),
+            Fault::Return => state.leave(None),
+            Fault::Lag { by } => state.troubles.lag = by,
             Fault::Forget => state.gateway.forget_all(),
             Fault::Mute => state.gateway.mute_all(),
             Fault::Nonsense(nonsense) => state.gateway.bring(&nonsense),
             Fault::Greeting { text, times } => state.troubles.greetings.extend((0..times).map(|_| text.clone())),
             // Discord has intents and permissions instead of scopes.
-            Fault::RevokeScope { .. } => {}
+            Fault::RevokeScope { .. } | Fault::GrantScope { .. } => {}
         });
     }
 

@@ -15,7 +15,7 @@ use super::{DiscordSetup, Member};
 use crate::clock::Clock;
 use crate::domain::limits::discord as platform;
 use crate::sandbox::traffic::Traffic;
-use crate::sandbox::{Journal, WorldError};
+use crate::sandbox::{Absence, Journal, WorldError};
 
 /// Everything that the guild knows.
 pub struct State {
@@ -383,15 +383,53 @@ impl State {
         self.roles.iter().filter(|role| role.members.contains(&user)).map(|role| role.id).collect()
     }
 
-    /// Takes the bot's right to see a channel.
-    pub fn shut_bot_out(&mut self, name: &str) {
+    /// Gives the bot the right to see a channel, or takes it.
+    pub fn let_bot_in(&mut self, name: &str, may: bool) {
         let Some(id) = self.channel_named(name) else { return };
         if let Some(Place::Text { bot, .. }) = self.channels.get_mut(&id).map(|channel| &mut channel.place) {
-            *bot = false;
+            *bot = may;
         }
         let data = self.channel_json(id);
         let note = self.place_fields(id);
         self.dispatch(Happening::new("CHANNEL_UPDATE", intents::GUILDS, data).note(note));
+    }
+
+    /// Deletes a text channel with its threads and everything in it.
+    pub fn delete_channel(&mut self, name: &str) {
+        let Some(id) = self.channel_named(name) else { return };
+        let data = self.channel_json(id);
+        let note = self.place_fields(id);
+        self.dispatch_in(id, Happening::new("CHANNEL_DELETE", intents::GUILDS, data).note(note));
+        self.channel_names.remove(name);
+        self.channel_order.retain(|known| *known != id);
+        self.guilds.iter_mut().for_each(|guild| guild.channels.retain(|known| *known != id));
+        let gone: Vec<u64> = self.channels.keys().copied().filter(|known| self.parent(*known) == id).collect();
+        self.expiries.retain(|(_, thread)| !gone.contains(thread));
+        gone.iter().for_each(|channel| drop(self.channels.remove(channel)));
+        self.touch();
+    }
+
+    /// Somebody puts the bot out of every guild.
+    pub fn put_bot_out(&mut self) {
+        let guilds = std::mem::take(&mut self.guilds);
+        for guild in &guilds {
+            let data = json!({ "id": guild.id.to_string() });
+            self.dispatch(Happening::new("GUILD_DELETE", intents::GUILDS, data));
+            for channel in &guild.channels {
+                if let Some(Place::Text { bot, .. }) = self.channels.get_mut(channel).map(|known| &mut known.place) {
+                    *bot = false;
+                }
+            }
+        }
+        self.touch();
+    }
+
+    /// Discord is out of the bot's reach, or in reach again.
+    pub fn leave(&mut self, absence: Option<Absence>) {
+        if matches!(absence, Some(Absence::Down | Absence::TokenRefused)) {
+            self.gateway.cut_all();
+        }
+        self.troubles.absence = absence;
     }
 
     /// Gives the role to exactly these people.

@@ -4,8 +4,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::Core;
-use super::state::Kind;
-use crate::sandbox::Fault;
+use super::state::{Kind, State};
+use crate::sandbox::{Absence, Fault};
 
 /// What an API call meets instead of an ordinary answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,10 +20,11 @@ pub(super) enum Mishap {
     Hang,
 }
 
-/// The armed ones, oldest first: method (or `*`), mishap, how often.
+/// The armed ones, oldest first: method (or `*`), mishap, how often; and how Slack is out of reach.
 #[derive(Default)]
 pub(super) struct Faults {
     armed: Vec<(String, Mishap, u32)>,
+    absence: Option<Absence>,
 }
 
 impl Faults {
@@ -42,6 +43,24 @@ impl Faults {
 }
 
 impl Core {
+    /// How Slack is out of reach for a call of `method`, if it is.
+    pub(super) fn absence(&self, method: &str) -> Option<Absence> {
+        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let concerns = |absence: &&Absence| match absence {
+            Absence::Down | Absence::TokenRefused => true,
+            Absence::Between { method: wanted, .. } => wanted == "*" || wanted == method,
+        };
+        faults.absence.as_ref().filter(concerns).cloned()
+    }
+
+    fn set_absence(self: &Arc<Self>, absence: Option<Absence>) {
+        let cuts = matches!(absence, Some(Absence::Down | Absence::TokenRefused));
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).absence = absence;
+        if cuts {
+            self.drop_sockets();
+        }
+    }
+
     /// Takes the mishap that a call of `method` meets.
     pub(super) fn mishap(&self, method: &str) -> Option<Mishap> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).take(method)
@@ -61,35 +80,51 @@ impl Core {
             Fault::Late { by, times } => self.hub.delay(by, times),
             Fault::OutOfOrder { times } => self.hub.swap(times),
             Fault::Calm => {
-                self.faults.lock().unwrap_or_else(PoisonError::into_inner).armed.clear();
+                *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = Faults::default();
                 self.hub.calm();
+                self.lock().lag = Duration::ZERO;
             }
+            Fault::Leave(absence) => self.set_absence(Some(absence)),
+            Fault::Return => self.set_absence(None),
+            Fault::Lag { by } => self.lock().lag = by,
             Fault::Forget => self.forget(),
             Fault::Mute => self.hub.mute(),
             Fault::Nonsense(nonsense) => self.hub.bring(&nonsense),
             Fault::Greeting { text, times } => self.hub.greet_by(&text, times),
             Fault::DropSockets => self.drop_sockets(),
             Fault::AskReconnect => self.ask_reconnect(),
-            Fault::CloseChannel { channel } => self.archive(&channel),
+            Fault::CloseChannel { channel } => {
+                self.turn_channel(&channel, "archive", |state, at| state.channels[at].archived = true);
+            }
+            Fault::OpenChannel { channel } => {
+                self.turn_channel(&channel, "unarchive", |state, at| state.channels[at].archived = false);
+            }
+            Fault::DeleteChannel { channel } => self.turn_channel(&channel, "deleted", State::delete_channel),
+            // An app that is put out of a workspace has lost its token: that is another fault.
+            Fault::PutOut => {}
             Fault::RevokeScope { scope } => {
                 self.lock().scopes.remove(&scope);
+            }
+            Fault::GrantScope { scope } => {
+                self.lock().scopes.insert(scope);
             }
         }
     }
 
-    /// Archives a channel; the bot hears of it if it may.
-    fn archive(self: &Arc<Self>, name: &str) {
+    /// Something happens to a whole channel; the bot hears of it if it may.
+    fn turn_channel(self: &Arc<Self>, name: &str, what: &str, turn: impl FnOnce(&mut State, usize)) {
         let mut state = self.lock();
         let Some(at) = state.channel(name) else { return };
-        state.channels[at].archived = true;
         let by = state.people.first().map_or_else(|| state.ids.bot_user.clone(), |person| person.id.clone());
-        let (kind, scope) = match state.channels[at].kind {
-            Kind::Private => ("group_archive", "groups:read"),
-            _ => ("channel_archive", "channels:read"),
+        let (family, scope) = match state.channels[at].kind {
+            Kind::Private => ("group", "groups:read"),
+            _ => ("channel", "channels:read"),
         };
-        if state.channels[at].bot && state.scopes.contains(scope) {
+        let (kind, is_told) = (format!("{family}_{what}"), state.channels[at].bot && state.scopes.contains(scope));
+        turn(&mut state, at);
+        if is_told {
             let event = serde_json::json!({"type": kind, "channel": state.channels[at].id, "user": by, "is_moved": 0});
-            self.tell(&mut state, kind, event, Some(at));
+            self.tell(&mut state, &kind, event, Some(at));
         }
         drop(state);
         self.touch();

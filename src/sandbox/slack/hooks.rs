@@ -17,6 +17,7 @@ use super::posting::Draft;
 use super::server;
 use super::state::{Author, Content, Hook, State as Workspace};
 use crate::domain::limits::slack;
+use crate::sandbox::Absence;
 use crate::sandbox::traffic::Direction;
 
 /// Name under which faults are injected and refusals are journalled.
@@ -50,7 +51,7 @@ impl Core {
     ) -> Result<(), Refusal> {
         let content = chat::content(state, args)?;
         let thread = match args.text("thread_ts") {
-            Some(ts) => Some(chat::thread_root(state, at, &ts)?),
+            Some(ts) => chat::thread_root(state, at, &ts)?,
             None => None,
         };
         if args.text("response_type").as_deref() == Some("in_channel") {
@@ -72,6 +73,12 @@ pub(super) async fn respond(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    // No token goes with these.
+    if core.absence(METHOD) != Some(Absence::TokenRefused)
+        && let Some(response) = server::absent(&core, METHOD)
+    {
+        return response;
+    }
     let mishap = core.mishap(METHOD);
     if let Some(response) = server::befall(&core, METHOD, mishap.as_ref()).await {
         return response;

@@ -16,6 +16,7 @@ use super::api::{self, Refusal};
 use super::args::Args;
 use super::faults::Mishap;
 use super::{Core, hooks, socket};
+use crate::sandbox::Absence;
 use crate::sandbox::traffic::Direction;
 
 /// Largest body that is read.
@@ -53,6 +54,9 @@ async fn call(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    if let Some(response) = absent(&core, &method) {
+        return response;
+    }
     let mishap = core.mishap(&method);
     if let Some(response) = befall(&core, &method, mishap.as_ref()).await {
         return response;
@@ -74,6 +78,20 @@ async fn call(
         }
     };
     if mishap == Some(Mishap::LoseAnswer) { cut_off() } else { answer(&core, outcome) }
+}
+
+/// What a call is answered while Slack is out of reach.
+pub(super) fn absent(core: &Core, method: &str) -> Option<Response> {
+    let absence = core.absence(method)?;
+    core.note("absent", json!({"method": method}));
+    Some(match absence {
+        Absence::Down => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Absence::TokenRefused => answer(core, Err(Refusal::of("token_revoked"))),
+        Absence::Between { status, body, .. } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
+            (status, [(header::CONTENT_TYPE, "text/html")], body).into_response()
+        }
+    })
 }
 
 /// What happens to a call instead of an ordinary answer, if anything.

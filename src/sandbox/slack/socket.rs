@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::Core;
 use super::delivery::Out;
-use crate::sandbox::Nonsense;
+use crate::sandbox::{Absence, Nonsense};
 
 /// How often the server pings, in real time.
 const PING: Duration = Duration::from_secs(10);
@@ -30,6 +30,11 @@ pub(super) async fn link(
     Query(query): Query<HashMap<String, String>>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    match core.absence("link") {
+        Some(Absence::Down) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Some(Absence::TokenRefused) => return StatusCode::UNAUTHORIZED.into_response(),
+        Some(Absence::Between { .. }) | None => {}
+    }
     if !query.get("ticket").is_some_and(|ticket| core.hub.admit(ticket)) {
         return StatusCode::UNAUTHORIZED.into_response();
     }

@@ -1,7 +1,7 @@
 //! The workspace itself: people, channels, groups, messages and what is open before whom. One lock guards it all.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -77,6 +77,8 @@ pub(super) struct Channel {
     pub members: HashSet<String>,
     pub bot: bool,
     pub archived: bool,
+    /// Nobody sees it any more, and nothing finds it.
+    pub deleted: bool,
     pub created_s: i64,
     pub messages: BTreeMap<Ts, Message>,
     /// What stands in the channel itself: roots and broadcast replies.
@@ -95,6 +97,7 @@ impl Channel {
             members: HashSet::new(),
             bot: false,
             archived: false,
+            deleted: false,
             created_s,
             messages: BTreeMap::new(),
             tops: BTreeSet::new(),
@@ -106,6 +109,7 @@ impl Channel {
     /// Whether this person sees it.
     pub(super) fn seen_by(&self, person: &str) -> bool {
         match &self.kind {
+            _ if self.deleted => false,
             Kind::Public => true,
             Kind::Private => self.members.contains(person),
             Kind::Direct(with) => with == person,
@@ -216,6 +220,8 @@ pub(super) struct State {
     pub triggers: HashMap<String, Trigger>,
     pub hooks: HashMap<String, Hook>,
     pub windows: Windows,
+    /// How much later than it is posted something shows in a history.
+    pub lag: Duration,
     people_by_id: HashMap<String, usize>,
     people_by_handle: HashMap<String, usize>,
     channels_by_id: HashMap<String, usize>,
@@ -237,6 +243,7 @@ impl State {
             triggers: HashMap::new(),
             hooks: HashMap::new(),
             windows: Windows::default(),
+            lag: Duration::ZERO,
             people_by_id: HashMap::new(),
             people_by_handle: HashMap::new(),
             channels_by_id: HashMap::new(),
@@ -285,6 +292,15 @@ impl State {
         }
         self.channels.push(Channel::new(id, name.to_owned(), kind, self.clock.now().as_second()));
         at
+    }
+
+    /// Deletes a channel with everything in it.
+    pub(super) fn delete_channel(&mut self, at: usize) {
+        let channel = &mut self.channels[at];
+        channel.deleted = true;
+        channel.bot = false;
+        self.channels_by_id.remove(&channel.id);
+        self.channels_by_name.remove(&channel.name);
     }
 
     pub(super) fn person(&self, handle: &str) -> Option<usize> {

@@ -54,7 +54,9 @@ impl State {
             return Err(ApiError::field("", "MESSAGE_LIST_EXCLUSIVE", message));
         }
         let messages = &self.open_to_bot(channel)?.messages;
-        let there = |message: &&Message| !message.gone;
+        let lag_ms = i64::try_from(self.troubles.lag.as_millis()).unwrap_or(i64::MAX);
+        let shown_ms = if lag_ms == 0 { i64::MAX } else { self.now_ms().saturating_sub(lag_ms) };
+        let there = |message: &&Message| !message.gone && message.at_ms <= shown_ms;
         let older = |than: u64, limit: usize| {
             messages.range(..than).rev().map(|(_, message)| message).filter(there).take(limit).collect::<Vec<_>>()
         };

@@ -28,6 +28,7 @@ use super::journaling::join;
 use super::limits::{Bucket, TooMany};
 use super::state::State;
 use crate::domain::limits::discord as platform;
+use crate::sandbox::Absence;
 use crate::sandbox::traffic::Direction;
 
 /// The largest body that is read.
@@ -90,6 +91,8 @@ struct Answer {
     status: u16,
     body: Option<Value>,
     headers: Vec<(&'static str, String)>,
+    /// In place of the body, what somebody else says.
+    foreign: Option<String>,
 }
 
 /// Takes any request but the Gateway's.
@@ -131,6 +134,10 @@ impl State {
             return Outcome::Answer(refusal(&ApiError::not_found()));
         };
         let template = matched.template;
+        if let Some(answer) = self.absent(&matched) {
+            self.log("absent", json!({ "method": template }));
+            return Outcome::Answer(answer);
+        }
         let trouble = self.troubles.take(template);
         match trouble {
             Some(Trouble::Hang) => {
@@ -158,12 +165,28 @@ impl State {
             Some(too_many) => {
                 let error = ApiError::new(429, 0, "You are being rate limited.");
                 self.log_refusal(&matched, &error, is_injected);
-                Answer { status: 429, body: Some(too_many.body()), headers: too_many.headers() }
+                Answer { status: 429, body: Some(too_many.body()), headers: too_many.headers(), foreign: None }
             }
             None => self.answer_to(&matched, query, headers, bytes),
         };
         answer.headers.extend(standing.headers());
         if matches!(trouble, Some(Trouble::LoseAnswer)) { Outcome::Cut } else { Outcome::Answer(answer) }
+    }
+
+    /// What a call is answered while Discord is out of reach. Interactions' answers carry no token of the bot's.
+    fn absent(&self, matched: &Matched) -> Option<Answer> {
+        let is_without_token = matches!(
+            matched.route,
+            Route::Callback(..) | Route::FollowUp(..) | Route::WebhookMessage(..) | Route::Gateway
+        );
+        Some(match self.troubles.absent(matched.template)? {
+            Absence::TokenRefused if is_without_token => return None,
+            Absence::TokenRefused => refusal(&ApiError::unauthorized()),
+            Absence::Down => Answer { status: 503, body: None, headers: Vec::new(), foreign: None },
+            Absence::Between { status, body, .. } => {
+                Answer { status: *status, body: None, headers: Vec::new(), foreign: Some(body.clone()) }
+            }
+        })
     }
 
     fn answer_to(
@@ -188,11 +211,12 @@ impl State {
                     }
                     self.log("called", fields);
                 }
-                match done {
-                    Done::Json(body) => Answer { status: 200, body: Some(body), headers: Vec::new() },
-                    Done::Created(body) => Answer { status: 201, body: Some(body), headers: Vec::new() },
-                    Done::Empty => Answer { status: 204, body: None, headers: Vec::new() },
-                }
+                let (status, body) = match done {
+                    Done::Json(body) => (200, Some(body)),
+                    Done::Created(body) => (201, Some(body)),
+                    Done::Empty => (204, None),
+                };
+                Answer { status, body, headers: Vec::new(), foreign: None }
             }
             Err(error) => {
                 if error.is_bad_body() {
@@ -298,7 +322,7 @@ fn read_body(headers: &HeaderMap, bytes: &Bytes) -> Result<Value, ApiError> {
 }
 
 fn refusal(error: &ApiError) -> Answer {
-    Answer { status: error.status, body: Some(error.body()), headers: Vec::new() }
+    Answer { status: error.status, body: Some(error.body()), headers: Vec::new(), foreign: None }
 }
 
 fn respond(answer: Answer) -> Response {
@@ -307,6 +331,10 @@ fn respond(answer: Answer) -> Response {
         response = response.header(name, value);
     }
     let body = match answer.body {
+        _ if answer.foreign.is_some() => {
+            response = response.header(header::CONTENT_TYPE, "text/html");
+            Body::from(answer.foreign.unwrap_or_default())
+        }
         Some(body) => {
             response = response.header(header::CONTENT_TYPE, "application/json");
             Body::from(body.to_string())

@@ -14,14 +14,15 @@ use crate::sandbox::slack::{message, text, view};
 /// Characters of all blocks of a message together; undocumented, seen by many (bolt-js issue 2509).
 const ALL_BLOCKS_CHARS: usize = 13_200;
 
-/// `chat.postMessage`.
+/// `chat.postMessage`. A reply to a root that is gone becomes a message of the channel (slack-go issue 1571); a root of
+/// which a tombstone stands still has its thread.
 pub(in crate::sandbox::slack) fn post_message(call: &mut Call<'_>) -> Outcome {
     call.need("chat:write")?;
     let at = writable(call)?;
     let content = content(call.state, call.args)?;
     let metadata = metadata(call.args)?;
     let thread = match call.args.text("thread_ts") {
-        Some(ts) => Some(thread_root(call.state, at, &ts)?),
+        Some(ts) => thread_root(call.state, at, &ts)?,
         None => None,
     };
     let broadcast = thread.is_some() && call.args.flag("reply_broadcast");
@@ -43,7 +44,7 @@ pub(in crate::sandbox::slack) fn post_ephemeral(call: &mut Call<'_>) -> Outcome 
     }
     let content = content(call.state, call.args)?;
     let thread = match call.args.text("thread_ts") {
-        Some(ts) => Some(thread_root(call.state, at, &ts)?),
+        Some(ts) => thread_root(call.state, at, &ts)?,
         None => None,
     };
     let ts = call.core.whisper(call.state, at, person, content, thread);
@@ -149,15 +150,16 @@ pub(in crate::sandbox::slack) fn content(state: &mut State, args: &Args) -> Resu
     Ok(Content { text, blocks, attachments })
 }
 
-/// The root of the thread that a message is to stand in.
+/// The root of the thread that a message is to stand in; `None` if that root is gone.
 ///
 /// # Errors
-/// `thread_not_found` for what is no root.
-pub(in crate::sandbox::slack) fn thread_root(state: &State, at: usize, ts: &str) -> Result<Ts, Refusal> {
-    let message = Ts::parse(ts).and_then(|ts| state.channels[at].messages.get(&ts));
-    match message {
-        Some(message) if message.thread.is_none() => Ok(message.ts),
-        _ => Err(Refusal::of("thread_not_found")),
+/// `thread_not_found` for what is a reply, or no time stamp.
+pub(in crate::sandbox::slack) fn thread_root(state: &State, at: usize, ts: &str) -> Result<Option<Ts>, Refusal> {
+    let ts = Ts::parse(ts).ok_or_else(|| Refusal::of("thread_not_found"))?;
+    match state.channels[at].messages.get(&ts) {
+        Some(message) if message.thread.is_none() => Ok(Some(ts)),
+        Some(_) => Err(Refusal::of("thread_not_found")),
+        None => Ok(None),
     }
 }
 

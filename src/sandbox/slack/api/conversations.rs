@@ -19,7 +19,7 @@ pub(in crate::sandbox::slack) fn info(call: &mut Call<'_>) -> Outcome {
 
 /// `conversations.list`: public channels, and what the bot is in.
 pub(in crate::sandbox::slack) fn list(call: &mut Call<'_>) -> Outcome {
-    page(call, |_, channel| channel.kind == Kind::Public || channel.bot)
+    page(call, |_, channel| (channel.kind == Kind::Public && !channel.deleted) || channel.bot)
 }
 
 /// `users.conversations`: what the bot (or a person) is in.

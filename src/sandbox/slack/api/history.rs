@@ -17,8 +17,9 @@ pub(in crate::sandbox::slack) fn history(call: &mut Call<'_>) -> Outcome {
     if let Some(place) = call.args.cursor()? {
         latest = Bound::Included(Ts::parse(&place).ok_or_else(|| Refusal::of("invalid_cursor"))?);
     }
+    let shown = shown(call);
     let channel = &call.state.channels[at];
-    let mut found = within(&channel.tops, oldest, latest).rev().filter_map(|ts| channel.messages.get(ts));
+    let mut found = within(&channel.tops, oldest, latest).filter(|ts| **ts <= shown).rev().filter_map(|ts| channel.messages.get(ts));
     let with_metadata = call.args.flag("include_all_metadata");
     let page = found.by_ref().take(limit);
     let messages: Vec<Value> = page.map(|m| message::json(call.state, channel, m, with_metadata)).collect();
@@ -39,20 +40,31 @@ pub(in crate::sandbox::slack) fn replies(call: &mut Call<'_>) -> Outcome {
     if let Some(place) = call.args.cursor()? {
         oldest = Bound::Included(Ts::parse(&place).ok_or_else(|| Refusal::of("invalid_cursor"))?);
     }
+    let shown = shown(call);
     let channel = &call.state.channels[at];
     let root = channel.messages.get(&ts).ok_or_else(|| Refusal::of("thread_not_found"))?;
     let none = std::collections::BTreeSet::new();
     let all = channel.replies.get(&ts).unwrap_or(&none);
-    let mut found = within(all, oldest, latest).filter_map(|ts| channel.messages.get(ts));
+    let mut found =
+        within(all, oldest, latest).filter(|ts| **ts <= shown).filter_map(|ts| channel.messages.get(ts));
     let page: Vec<_> = found.by_ref().take(limit.saturating_sub(1).max(1)).collect();
     let next = found.next().map(|message| cursor_for(&message.ts.to_string()));
     let with_metadata = call.args.flag("include_all_metadata");
-    let shown = std::iter::once(root).chain(page).map(|m| message::json(call.state, channel, m, with_metadata));
-    let mut out = json!({"messages": shown.collect::<Vec<_>>(), "has_more": next.is_some()});
+    let page = std::iter::once(root).chain(page).map(|m| message::json(call.state, channel, m, with_metadata));
+    let mut out = json!({"messages": page.collect::<Vec<_>>(), "has_more": next.is_some()});
     if let Some(cursor) = next {
         out["response_metadata"] = json!({"next_cursor": cursor});
     }
     Ok(out)
+}
+
+/// The last message that histories show yet.
+fn shown(call: &Call<'_>) -> Ts {
+    let lag_us = i64::try_from(call.state.lag.as_micros()).unwrap_or(i64::MAX);
+    match lag_us {
+        0 => Ts(i64::MAX),
+        lag_us => Ts(call.state.clock.now().as_microsecond().saturating_sub(lag_us)),
+    }
 }
 
 fn readable(call: &Call<'_>) -> Result<usize, Refusal> {
