@@ -16,6 +16,7 @@ mod metrics;
 mod nonsense;
 mod operate;
 mod permissions;
+mod platform_away;
 mod postgres;
 mod privacy;
 mod program;

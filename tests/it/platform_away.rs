@@ -1,0 +1,242 @@
+//! A platform takes nothing for a long time, while people on the other one, and those who can still be heard, go on. What
+//! they wait for is never given up, never doubled, and goes out when the platform is well again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deskbell::sandbox::{Absence, Fault, MessageView, Spot, World};
+
+use crate::harness::{Desk, Setup, patiently, see};
+
+/// How long one place may fail while others do not: short, so that an hour is many times that.
+const HASTY: &str = "[timing]\nretry_limit = \"3s\"\n";
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn between(status: u16, body: &str) -> Absence {
+    Absence::Between { method: "*".to_owned(), status, body: body.to_owned() }
+}
+
+/// Every way to be away in which people can still be heard.
+fn absences() -> Vec<(&'static str, Absence)> {
+    vec![
+        ("503", between(503, "")),
+        ("a blocking proxy", between(403, "<html>blocked</html>")),
+        ("a page that is not there", between(404, "{}")),
+        ("a bad request of somebody's", between(400, "<h1>Bad Request</h1>")),
+        ("a login page", between(200, "<html>please sign in</html>")),
+    ]
+}
+
+impl Desk {
+    /// Lets time pass while a platform takes nothing: from one look at it to the next.
+    pub async fn wait_out(&self, platform: &str, how_long: Duration) {
+        let end = self.stage.clock.now() + jiff::SignedDuration::try_from(how_long).expect("a span");
+        while self.stage.clock.now() < end {
+            let before = self.tries(platform);
+            let wake = self.stage.clock.next_wake();
+            let step = self.stage.clock.now() + jiff::SignedDuration::from_secs(60);
+            self.stage.clock.advance_to(wake.map_or(step, |wake| wake.min(step)).min(end));
+            let tried = async {
+                while self.tries(platform) == before && self.stage.clock.next_wake().is_none_or(|next| Some(next) == wake) {
+                    tokio::task::yield_now().await;
+                }
+            };
+            patiently("the next look", tried).await;
+            patiently("nothing is under way", async {
+                while self.store().counts().await.expect("counts").leased > 0 {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+        }
+    }
+
+    /// How many calls were answered in the platform's place.
+    pub fn tries(&self, platform: &str) -> usize {
+        let entries = self.stage.journal.since(0);
+        entries.iter().filter(|entry| entry.kind == "absent" && entry.platform == platform).count()
+    }
+}
+
+/// What the bot said in a channel, threads and all, as `who` sees it.
+fn said(world: &Arc<dyn World>, who: &str, channel: &str) -> Vec<String> {
+    let view = see(world, who);
+    let channel = view.channels.into_iter().find(|known| known.name == channel).expect("it is there");
+    let all = channel.messages.into_iter().flat_map(|mut message: MessageView| {
+        let thread = std::mem::take(&mut message.thread);
+        std::iter::once(message).chain(thread)
+    });
+    all.filter(|message| message.bot && !message.only_you).map(|message| message.text.replace('*', "")).collect()
+}
+
+#[tokio::test]
+async fn what_a_platform_refuses_for_an_hour_goes_out_once_when_it_is_well() {
+    for index in 0..2 {
+        for (what, absence) in absences() {
+            let desk = Desk::open_with(Setup { more: HASTY, ..Setup::default() }).await;
+            let (world, other) = (desk.worlds()[index].clone(), desk.worlds()[1 - index].clone());
+            let platform = world.platform();
+            world.inject(Fault::Leave(absence));
+            world.say("jeff", &Spot::channel("sales"), "@desk the printer is jammed", None).await.expect("said");
+            other.say("ana", &Spot::channel("sales"), "@desk no sound", None).await.expect("said");
+            patiently("both are heard", async {
+                while desk.store().total().await.expect("a number") < 2 {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+            desk.wait_out(platform, HOUR).await;
+            assert_eq!(said(&world, "mia", "sales"), Vec::<String>::new(), "{platform}, {what}");
+            let tries = desk.tries(platform);
+            assert!((60..400).contains(&tries), "{platform}, {what}: {tries} tries in an hour");
+            // Who asks where the bot is well waits for nothing.
+            let told = said(&other, "mia", "sales");
+            assert_eq!(told.len(), 1, "{platform}, {what}: {told:?}");
+            world.inject(Fault::Return);
+            desk.settle_until("it goes out", HOUR, || said(&world, "mia", "sales").len() == 1).await;
+            desk.settle().await;
+            let told = said(&world, "mia", "sales");
+            assert!(told[0].contains("IT-100"), "{platform}, {what}: {told:?}");
+            let cards = said(&world, "mia", "desk-triage");
+            assert_eq!(cards.iter().filter(|text| text.starts_with("IT-100")).count(), 2, "{what}: {cards:#?}");
+            let failed = desk.store().failed(None, 10).await.expect("a list");
+            assert!(failed.is_empty(), "{platform}, {what}: {failed:?}");
+            desk.end_with_errors().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn while_it_is_away_one_look_is_taken_now_and_then_whatever_waits() {
+    for index in 0..2 {
+        let desk = Desk::open_with(Setup { more: HASTY, ..Setup::default() }).await;
+        let world = desk.worlds()[index].clone();
+        let platform = world.platform();
+        world.inject(Fault::Leave(between(503, "")));
+        for number in 0..40 {
+            let who = world.add_person(&format!("p{number}"), &format!("Pat {number}"));
+            assert!(!who.is_empty());
+            world.say(&format!("p{number}"), &Spot::channel("sales"), "@desk no sound", None).await.expect("said");
+        }
+        patiently("all are heard", async {
+            while desk.store().total().await.expect("a number") < 40 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        desk.wait_out(platform, Duration::from_secs(120)).await;
+        let before = desk.tries(platform);
+        desk.wait_out(platform, HOUR).await;
+        let tries = desk.tries(platform) - before;
+        assert!((60..260).contains(&tries), "{platform}: {tries} tries in an hour for 120 messages that wait");
+        world.inject(Fault::Return);
+        desk.settle_until("all is said", HOUR, || said(&world, "mia", "sales").len() == 40).await;
+        desk.settle().await;
+        let waiting = desk.store().counts().await.expect("counts").waiting;
+        assert_eq!(waiting, 0, "{platform}");
+        // Requesters' answers went out before the desk's cards.
+        let entries = desk.stage.journal.since(0);
+        let posted: Vec<&str> = entries
+            .iter()
+            .filter(|entry| entry.kind == "posted" && entry.platform == platform)
+            .map(|entry| entry.text("channel"))
+            .collect();
+        let last_answer = posted.iter().rposition(|channel| *channel == "sales").expect("there are answers");
+        let cards_before = posted[..last_answer].iter().filter(|channel| **channel == "desk-triage").count();
+        // They have limits of their own, so that some cards find room beside the answers.
+        assert!(cards_before <= 40, "{platform}: {cards_before}");
+        desk.end_with_errors().await;
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_waited_out_and_told_on_the_other_platform() {
+    for index in 0..2 {
+        let desk = Desk::open_with(Setup { more: HASTY, ..Setup::default() }).await;
+        let (world, other) = (desk.worlds()[index].clone(), desk.worlds()[1 - index].clone());
+        let ask = desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+        world.inject(Fault::Leave(Absence::TokenRefused));
+        // An agent on the other platform goes on.
+        let at = Spot::channel("random");
+        other.command("mia", &at, "reply IT-1001 try the one next door").await.expect("given");
+        desk.wait_out(world.platform(), HOUR).await;
+        let told = said(&other, "mia", "desk-triage");
+        assert!(told.iter().any(|text| text.contains("token")), "{}: {told:#?}", world.platform());
+        world.inject(Fault::Return);
+        let thread = |text: &str| said(&world, "mia", "sales").iter().any(|line| line.contains(text));
+        desk.settle_until("the reply is there", HOUR, || thread("try the one next door")).await;
+        let replies = said(&world, "mia", "sales");
+        assert_eq!(replies.iter().filter(|text| text.contains("next door")).count(), 1, "{replies:#?}");
+        assert!(!ask.id.is_empty());
+        desk.end_with_errors().await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_seen_late_in_the_history_is_not_posted_again() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let method = ["chat.postMessage", "POST /channels/{id}/messages"][index];
+        world.inject(Fault::Lag { by: Duration::from_secs(6) });
+        world.inject(Fault::LoseAnswer { method: method.to_owned(), times: 1 });
+        desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+        for _ in 0..40 {
+            desk.pass(Duration::from_secs(1)).await;
+        }
+        let told = said(&world, "mia", "sales");
+        assert_eq!(told.len(), 1, "{}: {told:?}", world.platform());
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_under_a_request_that_is_gone_never_stands_in_the_channel() {
+    let desk = Desk::open().await;
+    let world = desk.slack();
+    // The request is deleted before its answer comes: its thread cannot be had any more.
+    world.inject(Fault::Leave(Absence::Between {
+        method: "chat.postMessage".to_owned(),
+        status: 503,
+        body: String::new(),
+    }));
+    let ask = world.say("jeff", &Spot::channel("sales"), "@desk my password is hunter2", None).await.expect("said");
+    patiently("it is heard", async {
+        while desk.store().total().await.expect("a number") < 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    world.delete("jeff", &ask).await.expect("deleted");
+    world.inject(Fault::Return);
+    desk.settle_until("the desk hears of it", Duration::from_secs(60), || {
+        said(&world, "mia", "desk-triage").iter().any(|text| text.contains("gone"))
+    })
+    .await;
+    desk.settle().await;
+    assert_eq!(said(&world, "mia", "sales"), Vec::<String>::new());
+    // So it is with an agent's answer.
+    desk.command(&world, "mia", "reply IT-1001 I have changed it").await;
+    assert_eq!(said(&world, "mia", "sales"), Vec::<String>::new());
+    let told = desk.last_private(&world, "mia");
+    assert!(told.contains("gone"), "{told}");
+    desk.end_with_errors().await;
+}
+
+#[tokio::test]
+async fn an_answer_under_a_request_of_which_a_tombstone_stands_goes_into_its_thread() {
+    let desk = Desk::open().await;
+    let world = desk.slack();
+    let ask = desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+    world.delete("jeff", &ask).await.expect("deleted");
+    desk.settle().await;
+    desk.command(&world, "mia", "reply IT-1001 it prints again").await;
+    let view = see(&world, "mia");
+    let sales = view.channels.iter().find(|channel| channel.name == "sales").expect("it is there");
+    let top: Vec<&str> =
+        sales.messages.iter().filter(|message| message.bot).map(|message| message.text.as_str()).collect();
+    assert_eq!(top, Vec::<&str>::new(), "nothing stands in the channel itself");
+    let told = said(&world, "mia", "sales");
+    assert_eq!(told.iter().filter(|text| text.contains("it prints again")).count(), 1, "{told:?}");
+    desk.end().await;
+}
