@@ -39,7 +39,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Tickets { json, limit } => tickets(&config()?, json, limit).await,
         Command::Export => export::export(&config()?).await,
-        Command::Effects { failed: _, json, limit } => effects::failed(&config()?, json, limit).await,
+        Command::Effects(args) => effects::run(&config()?, args).await,
         Command::Events(args) => events::run(&config()?, args).await,
         Command::Backup { file } => backup::backup(&config()?, &file).await,
         Command::Erase { person, yes } => erase::erase(&config()?, &person, yes).await,
@@ -59,16 +59,19 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
+    // One pair of ears from the beginning to the end: what is said between two would go unheard.
+    let asked_to_stop = asked_to_stop();
+    tokio::pin!(asked_to_stop);
     // It may wait long at its start for what cannot be reached.
     let app = tokio::select! {
         started = App::start(config, Clock::system()) => started?,
-        asked = asked_to_stop() => {
+        asked = &mut asked_to_stop => {
             asked?;
             tracing::info!("stopped before it had started");
             return Ok(ExitCode::SUCCESS);
         }
     };
-    asked_to_stop().await?;
+    asked_to_stop.await?;
     app.stop().await;
     Ok(ExitCode::SUCCESS)
 }
