@@ -98,7 +98,7 @@ async fn measure(args: &Args, platform: PlatformName) -> anyhow::Result<bool> {
     let platforms = Platforms { slack, discord: !slack, slack_http: false };
     let config = stage.config(&folder.path().join("desk.db"), SETTINGS, platforms)?;
     let app = App::start(&config, clock).await?;
-    app.readiness().wait().await;
+    app.health().wait().await;
     let world = stage.worlds().into_iter().find(|world| world.platform() == platform.as_str()).context("no world")?;
     let bench = Bench { stage: &stage, app: &app, world, platform, scale };
     bench.silence().await;

@@ -1,6 +1,7 @@
 //! The composition root: starts the parts, supervises them, drains and stops them. The only room that knows everyone.
 
 mod connect;
+mod house;
 mod roster;
 mod upkeep;
 
@@ -12,28 +13,27 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use futures_util::future::join_all;
 use jiff::SignedDuration;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::connect::{
-    Connected, connect, connect_patiently, discord_settings, persevere, slack_settings, wait_in_public,
-};
-use self::roster::{Reading, learn_roster, refresh_roster, watch_roster};
-use self::upkeep::{fire_timers, ping, sample, tidy};
+use self::connect::{connect_discord, connect_slack, discord_settings, persevere, slack_settings};
+use self::house::{House, Platforms, TENANT};
+use self::roster::{Reading, refresh_roster};
+use self::upkeep::{fire_timers, ping, sample, tell_the_desk, tidy};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
 use crate::domain::rules::Rules;
-use crate::http::{self, Readiness};
+use crate::health::Health;
+use crate::http::{self, Port};
 use crate::intake::Intake;
 use crate::metrics;
-use crate::outbox::{self, Dispatcher};
 use crate::platform::discord::DiscordPlatform;
 use crate::platform::slack::SlackPlatform;
-use crate::platform::{Finding, Platform, Turn, Verdict, Wanted};
+use crate::platform::{Finding, Platform as _, Turn, Verdict, Wanted};
 use crate::store::postgres::{PostgresSettings, PostgresStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{Store, StoreError, WorkerId};
@@ -42,8 +42,6 @@ use crate::store::{Store, StoreError, WorkerId};
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long to wait before a task that panicked is begun again.
 const BEGIN_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// How long to wait before a platform that gave up is started again.
-const RESTART_AFTER: Duration = Duration::from_secs(30);
 
 /// Whether the platforms' limits are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,18 +56,20 @@ pub enum Limits {
 pub struct App {
     store: Arc<dyn Store>,
     intake: Intake,
-    platforms: Vec<Arc<dyn Platform>>,
-    readiness: Readiness,
+    platforms: Platforms,
+    health: Health,
     address: SocketAddr,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
 
 impl App {
-    /// Starts everything that the settings ask for, by this clock.
+    /// Starts everything that the settings ask for, by this clock. Returns once the database is there and a platform is
+    /// connected, or is being waited for; each platform starts, fails and recovers by itself.
     ///
     /// # Errors
-    /// What an operator must mend before it can run.
+    /// What an operator must mend before anything can run: a port that is taken, a database that is not to be used, or that
+    /// every platform has refused the bot.
     pub async fn start(config: &Config, clock: Clock) -> anyhow::Result<Self> {
         Self::start_with(config, clock, Limits::Kept).await
     }
@@ -77,7 +77,7 @@ impl App {
     /// The same, with the platforms' limits kept or lifted.
     ///
     /// # Errors
-    /// What an operator must mend before it can run.
+    /// As [`App::start`].
     pub async fn start_with(config: &Config, clock: Clock, limits: Limits) -> anyhow::Result<Self> {
         if let Some(missing) = config.platforms_missing() {
             bail!("{missing}");
@@ -90,87 +90,86 @@ impl App {
         let address = listener.local_addr()?;
         tracing::info!(%address, "listening");
         let configured = [(SLACK, config.slack.is_some()), (DISCORD, config.discord.is_some()), (DATABASE, true)];
-        let readiness = Readiness::new(configured.iter().filter(|(_, is)| *is).map(|(name, _)| *name));
-        let (listener, waiting) = wait_in_public(listener, &readiness)?;
-        let store = persevere(DATABASE, &readiness, || open_store(config, clock.clone())).await?;
-        readiness.set(DATABASE, true, "answers");
-        let Connected { slack, discord } = connect_patiently(config, &clock, &readiness).await?;
-        let rules = rules(config, slack.as_deref())?;
-        let intake = Intake::new(Arc::clone(&store), clock.clone(), rules, config.roster());
-
-        let mut platforms: Vec<Arc<dyn Platform>> = Vec::new();
-        let mut routes = axum::Router::new();
-        if let Some(slack) = &slack {
-            platforms.push(Arc::clone(slack) as Arc<dyn Platform>);
-            let is_http = config.slack.as_ref().is_some_and(|slack| slack.connection.is_http());
-            if is_http {
-                routes = routes.merge(slack.http_routes(intake.clone()));
-            }
-        }
-        let worker = WorkerId::new();
-        if let Some(discord) = discord {
-            // A SQLite file has one process.
-            if config.database.url.sqlite_path().is_none() {
-                let (store, worker) = (Arc::clone(&store), worker.clone());
-                discord.share(Arc::new(Leases { store, worker, lasting: config.timing.lease }));
-            }
-            platforms.push(discord);
-        }
-        let timing = outbox::Timing {
-            lease: config.timing.lease,
-            call_timeout: config.timing.call_timeout,
-            take_over_pause: config.timing.take_over_pause,
-            retry_limit: config.timing.retry_limit,
-        };
-        let known =
-            join_all(platforms.iter().map(|platform| learn_roster(platform.as_ref(), &intake, &readiness))).await;
-        waiting.end().await;
+        let health = Health::new(configured.iter().filter(|(_, is)| *is).map(|(name, _)| *name));
+        let takes_requests = config.slack.as_ref().is_some_and(|slack| slack.connection.is_http());
+        let port = Port::new(health.clone(), takes_requests);
         let stop = CancellationToken::new();
+        // Whatever ends this early ends the port, too.
+        let ends_early = stop.clone().drop_guard();
         let mut tasks = JoinSet::new();
-        for (platform, reading) in platforms.iter().zip(known) {
-            metrics::expect(platform.name());
-            let dispatcher =
-                Dispatcher::new(Arc::clone(platform), Arc::clone(&store), intake.clone(), timing, worker.clone());
-            let dispatcher = if limits == Limits::Lifted { dispatcher.without_limits() } else { dispatcher };
-            let name = platform.name().as_str();
-            let every = config.desk.roster_refresh;
-            let halt = stop.clone();
-            supervise(&mut tasks, &stop, &readiness, name, move || dispatcher.clone().run(halt.clone()));
-            let (here, door, ready, halt) = (Arc::clone(platform), intake.clone(), readiness.clone(), stop.clone());
-            supervise(&mut tasks, &stop, &readiness, name, move || {
-                receive(Arc::clone(&here), door.clone(), ready.clone(), halt.clone())
-            });
-            let (here, door, halt) = (Arc::clone(platform), intake.clone(), stop.clone());
-            supervise(&mut tasks, &stop, &readiness, name, move || {
-                watch_roster(Arc::clone(&here), door.clone(), every, reading, halt.clone())
-            });
-        }
-        let (privacy, roster) = (config.privacy.clone(), Arc::new(config.roster()));
-        let (record, door, halt) = (Arc::clone(&store), intake.clone(), stop.clone());
-        supervise(&mut tasks, &stop, &readiness, "database", move || {
-            fire_timers(Arc::clone(&record), door.clone(), halt.clone())
-        });
-        let (watch, record, halt) = (clock.clone(), Arc::clone(&store), stop.clone());
-        supervise(&mut tasks, &stop, &readiness, "database", move || {
-            tidy(Arc::clone(&record), clock.clone(), privacy.clone(), Arc::clone(&roster), halt.clone())
-        });
-        let (record, ready, halt) = (Arc::clone(&store), readiness.clone(), stop.clone());
-        supervise(&mut tasks, &stop, &readiness, "database", move || {
-            ping(Arc::clone(&record), ready.clone(), halt.clone())
-        });
-        let (here, record, ready, halt) = (platforms.clone(), Arc::clone(&store), readiness.clone(), stop.clone());
-        supervise(&mut tasks, &stop, &readiness, "database", move || {
-            sample(here.clone(), Arc::clone(&record), ready.clone(), watch.clone(), halt.clone())
-        });
-        let router = http::router(readiness.clone(), routes);
-        let http_stop = stop.clone();
+        let (router, http_stop) = (http::router(port.clone()), stop.clone());
         tasks.spawn(async move {
             if let Err(error) = http::serve(listener, router, http_stop).await {
                 tracing::error!(%error, "the HTTP port has failed");
             }
         });
+        let store = persevere(DATABASE, &health, || open_store(config, clock.clone())).await?;
+        health.set(DATABASE, true, "answers");
+        let record = Arc::clone(&store);
+        port.store_by(Arc::new(move || {
+            let record = Arc::clone(&record);
+            Box::pin(async move { record.ping().await.is_ok() })
+        }));
+        let known = store.remembered(TENANT).await.unwrap_or_default();
+        let rules = rules(config, known.map(slack_tenant).as_ref())?;
+        let intake = Intake::new(Arc::clone(&store), clock.clone(), rules, config.roster());
+        let platforms = Platforms::default();
+        let house = Arc::new(House {
+            config: config.clone(),
+            store: Arc::clone(&store),
+            intake: intake.clone(),
+            health: health.clone(),
+            worker: WorkerId::new(),
+            limits,
+            platforms: platforms.clone(),
+            port,
+            stop: stop.clone(),
+        });
+        let (firsts, mut first) = mpsc::unbounded_channel();
+        let names = [(PlatformName::Slack, config.slack.is_some()), (PlatformName::Discord, config.discord.is_some())];
+        let names: Vec<PlatformName> = names.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect();
+        for name in &names {
+            metrics::expect(*name);
+            let (house, firsts, name) = (Arc::clone(&house), firsts.clone(), *name);
+            tasks.spawn(async move { house.keep(name, &firsts).await });
+        }
+        let (privacy, roster) = (config.privacy.clone(), Arc::new(config.roster()));
+        let (record, door, halt) = (Arc::clone(&store), intake.clone(), stop.clone());
+        supervise(&mut tasks, &stop, &health, "database", move || {
+            fire_timers(Arc::clone(&record), door.clone(), halt.clone())
+        });
+        let (watch, record, halt) = (clock.clone(), Arc::clone(&store), stop.clone());
+        supervise(&mut tasks, &stop, &health, "database", move || {
+            tidy(Arc::clone(&record), clock.clone(), privacy.clone(), Arc::clone(&roster), halt.clone())
+        });
+        let (record, known, halt) = (Arc::clone(&store), health.clone(), stop.clone());
+        supervise(&mut tasks, &stop, &health, "database", move || {
+            ping(Arc::clone(&record), known.clone(), halt.clone())
+        });
+        let (here, record, known, halt) = (platforms.clone(), Arc::clone(&store), health.clone(), stop.clone());
+        supervise(&mut tasks, &stop, &health, "database", move || {
+            sample(here.clone(), Arc::clone(&record), known.clone(), watch.clone(), halt.clone())
+        });
+        let (door, known, halt) = (intake.clone(), health.clone(), stop.clone());
+        supervise(&mut tasks, &stop, &health, "database", move || {
+            tell_the_desk(door.clone(), known.clone(), halt.clone())
+        });
+        let mut refused = Vec::new();
+        while refused.len() < names.len() {
+            match first.recv().await {
+                Some(Err(error)) => refused.push(error),
+                Some(Ok(())) | None => break,
+            }
+        }
+        if refused.len() == names.len() {
+            stop.cancel();
+            store.close().await;
+            let all = refused.iter().map(|error| format!("{error:#}")).collect::<Vec<_>>().join("; ");
+            bail!("{all}");
+        }
         tracing::info!(%address, "started");
-        Ok(Self { store, intake, platforms, readiness, address, stop, tasks })
+        drop(ends_early.disarm());
+        Ok(Self { store, intake, platforms, health, address, stop, tasks })
     }
 
     /// The record, for whoever wants to look at it.
@@ -191,22 +190,22 @@ impl App {
         self.address
     }
 
-    /// Whether everything is connected.
+    /// How everything is.
     #[must_use]
-    pub const fn readiness(&self) -> &Readiness {
-        &self.readiness
+    pub const fn health(&self) -> &Health {
+        &self.health
     }
 
-    /// Whether something may have been missed on a platform that is still to be read.
+    /// Whether something may have been missed on a platform that is connected, and is still to be read.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        self.platforms.iter().any(|platform| platform.is_behind())
+        self.platforms.all().iter().any(|platform| platform.is_behind())
     }
 
     /// How many events of a platform have been received and dealt with, since the start.
     #[must_use]
     pub fn received(&self, platform: PlatformName) -> u64 {
-        self.platforms.iter().filter(|known| known.name() == platform).map(|known| known.received()).sum()
+        self.platforms.all().iter().filter(|known| known.name() == platform).map(|known| known.received()).sum()
     }
 
     /// Takes nothing new in, finishes what is under way, and stops.
@@ -307,8 +306,21 @@ pub async fn door(config: &Config, store: Arc<dyn Store>, clock: Clock) -> anyho
     if let Some(missing) = config.platforms_missing() {
         bail!("{missing}");
     }
-    let Connected { slack, discord } = connect(config, &clock).await?;
-    let intake = Intake::new(store, clock, rules(config, slack.as_deref())?, config.roster());
+    let slack = async {
+        match &config.slack {
+            Some(slack) => connect_slack(slack, config, &clock).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let discord = async {
+        match &config.discord {
+            Some(discord) => connect_discord(discord, config, &clock).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let (slack, discord) = tokio::try_join!(slack, discord)?;
+    let tenant = slack.as_ref().map(|slack| slack.tenant());
+    let intake = Intake::new(store, clock.clone(), rules(config, tenant.as_ref())?, config.roster());
     let mut is_known = true;
     if let Some(slack) = &slack {
         is_known &= refresh_roster(slack.as_ref(), &intake).await == Reading::Whole;
@@ -366,11 +378,17 @@ fn people(config: &Config, platform: PlatformName) -> Vec<(String, &'static str)
     all.map(|(person, what)| (person.id.clone(), what)).collect()
 }
 
-fn rules(config: &Config, slack: Option<&SlackPlatform>) -> anyhow::Result<Rules> {
+/// A workspace of Slack by its id.
+fn slack_tenant(id: String) -> Tenant {
+    Tenant { platform: PlatformName::Slack, id }
+}
+
+/// The desk's rules. `slack`: the workspace, as far as it is known.
+fn rules(config: &Config, slack: Option<&Tenant>) -> anyhow::Result<Rules> {
     let mut triage = Vec::new();
-    if let (Some(slack), Some(channel)) = (slack, config.slack.as_ref().and_then(|slack| slack.triage_channel.clone()))
+    if let (Some(tenant), Some(channel)) = (slack, config.slack.as_ref().and_then(|slack| slack.triage_channel.clone()))
     {
-        triage.push(Place { tenant: slack.tenant(), at: Conversation::Channel { channel } });
+        triage.push(Place { tenant: tenant.clone(), at: Conversation::Channel { channel } });
     }
     if let Some(there) = config.discord.as_ref().and_then(|discord| discord.triage.as_ref()) {
         let tenant = Tenant { platform: PlatformName::Discord, id: there.guild.clone() };
@@ -387,60 +405,24 @@ fn rules(config: &Config, slack: Option<&SlackPlatform>) -> anyhow::Result<Rules
     })
 }
 
-/// Runs a task until it is stopped. A panic in it is logged, shows in the readiness of `part`, and it is begun again.
+/// Runs a task until it is stopped. A panic in it is logged, shows in the health of `part`, and it is begun again.
 fn supervise<F>(
     tasks: &mut JoinSet<()>,
     stop: &CancellationToken,
-    readiness: &Readiness,
+    health: &Health,
     part: &'static str,
     begin: impl Fn() -> F + Send + 'static,
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
-    let (stop, readiness) = (stop.clone(), readiness.clone());
+    let (stop, health) = (stop.clone(), health.clone());
     tasks.spawn(async move {
         while AssertUnwindSafe(begin()).catch_unwind().await.is_err() && !stop.is_cancelled() {
             tracing::error!(part, "a task panicked; it is begun again");
-            readiness.set(part, false, "a part of it failed and is begun again");
+            health.set(part, false, "a part of it failed and is begun again");
             tokio::time::sleep(BEGIN_AGAIN_AFTER).await;
         }
     });
-}
-
-/// Receives until stopped. A platform that gives up (a revoked token) is started again, so that the other goes on.
-async fn receive(platform: Arc<dyn Platform>, intake: Intake, readiness: Readiness, stop: CancellationToken) {
-    let name = platform.name().as_str();
-    let show = async {
-        loop {
-            let connected = platform.is_connected();
-            let detail = match (connected, platform.stands_by()) {
-                (true, true) => "standing by: another replica receives",
-                (true, false) => "connected",
-                (false, _) => "not connected",
-            };
-            readiness.set(name, connected, detail);
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let run = async {
-        while !stop.is_cancelled() {
-            if let Err(error) = platform.run(intake.clone(), stop.clone()).await {
-                tracing::error!(
-                    platform = name,
-                    error = format!("{error:#}"),
-                    "no more events come in; trying again soon"
-                );
-            }
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(RESTART_AFTER) => {}
-            }
-        }
-    };
-    tokio::select! {
-        () = show => {}
-        () = run => {}
-    }
 }
 
 /// Turns as leases in the database.

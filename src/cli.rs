@@ -119,25 +119,20 @@ Examples:
   deskbell export | jq -r 'select(.ticket.status == \"new\") | .ticket.key'")]
     Export,
 
-    /// List what could not be delivered for good, newest first
+    /// List what waits to be said, what is held until something is mended, and what failed for good; try again
     ///
-    /// When, on which platform, what and where, for which ticket, how often it was tried, and why it failed. Works beside
-    /// a running bot. What failed is kept as long as privacy.keep_keys_days says.
+    /// When, on which platform, what and where, for which ticket, how often it was tried, and why it is not delivered. Each
+    /// list newest first. What is held (a missing right or scope, an archived or deleted channel) keeps its words for 30 days
+    /// and is tried again by itself now and then. Works beside a running bot. What failed is listed as long as
+    /// privacy.keep_keys_days says.
     #[command(after_long_help = "\
 Examples:
-  deskbell effects --failed
+  deskbell effects                                  everything
+  deskbell effects --held                           what an operator can mend
+  deskbell effects retry --all                      it is mended: send it now
+  deskbell effects retry 01JD9GJ2V4M8Q3B7Z5T6W1X0CY only this one
   deskbell effects --failed --json --limit 1000 | jq -r .error | sort | uniq -c")]
-    Effects {
-        /// What failed for good (there is no other list yet)
-        #[arg(long, required = true)]
-        failed: bool,
-        /// One JSON object a line, instead of a table
-        #[arg(long)]
-        json: bool,
-        /// At most so many
-        #[arg(long, value_name = "N", default_value_t = 50)]
-        limit: u32,
-    },
+    Effects(EffectsArgs),
 
     /// List what could not be handled by a fault of ours (dead events), oldest first, or handle it again
     ///
@@ -198,6 +193,62 @@ Examples:
   deskbell sandbox --journal journal.jsonl         write down what everybody said and saw
   deskbell sandbox --replay FILE --json            play a transcript, print figures, end
   deskbell sandbox --replay FILE --platform slack --burst-window 0s --no-greeting-filter --list what.jsonl";
+
+/// What is asked of effects.
+#[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct EffectsArgs {
+    /// What waits, or is being delivered
+    #[arg(long)]
+    pub waiting: bool,
+
+    /// What is kept until an operator has mended what refuses it
+    #[arg(long)]
+    pub held: bool,
+
+    /// What failed for good
+    #[arg(long)]
+    pub failed: bool,
+
+    /// One JSON object a line, instead of a table
+    #[arg(long)]
+    pub json: bool,
+
+    /// At most so many of each
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: u32,
+
+    /// Try again.
+    #[command(subcommand)]
+    pub command: Option<EffectsCommand>,
+}
+
+/// What can be done with effects.
+#[derive(Clone, Debug, Subcommand)]
+pub enum EffectsCommand {
+    /// Try effects that are held again, now that what refused them is mended
+    ///
+    /// Works beside a running bot, which sends them at once; else they are sent at its next start. What is refused again is
+    /// held again. Ends with 1 if what was named is not held.
+    #[command(override_usage = "deskbell effects retry <ID>...\n       deskbell effects retry --in <PLACE>\n       \
+                                deskbell effects retry --all")]
+    #[command(after_long_help = "\
+Examples:
+  deskbell effects retry --all
+  deskbell effects retry --in post:C0123456789
+  deskbell effects retry 01JD9GJ2V4M8Q3B7Z5T6W1X0CY")]
+    Retry {
+        /// Which (`deskbell effects --held` lists them)
+        #[arg(value_name = "ID", required_unless_present_any = ["all", "held_in"], conflicts_with_all = ["all", "held_in"])]
+        effects: Vec<String>,
+        /// Every one
+        #[arg(long, conflicts_with = "held_in")]
+        all: bool,
+        /// Those that this refuses (as `deskbell effects --held` names it)
+        #[arg(long = "in", value_name = "PLACE")]
+        held_in: Option<String>,
+    },
+}
 
 /// What is asked of dead events.
 #[derive(Args, Clone, Debug)]

@@ -21,6 +21,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod domain;
+pub mod health;
 pub mod http;
 pub mod intake;
 pub mod logging;

@@ -57,7 +57,7 @@ impl Kind {
 }
 
 /// Every metric, in the order in which they are documented.
-pub static ALL: [Metric; 19] = [
+pub static ALL: [Metric; 22] = [
     EVENTS,
     INTAKE_LAG,
     DEAD_EVENTS,
@@ -69,9 +69,12 @@ pub static ALL: [Metric; 19] = [
     REFUSALS,
     OUTBOX_DEPTH,
     OUTBOX_LEASED,
+    OUTBOX_HELD,
     OUTBOX_FAILED,
     OUTBOX_AGE,
     TICKETS_OPEN,
+    CONDITION,
+    DOOR_REFUSALS,
     CONNECTED,
     BEHIND,
     RECONNECTS,
@@ -119,7 +122,7 @@ const DELIVERIES: Metric = Metric {
     kind: Kind::Counter,
     labels: &["platform", "kind", "end"],
     unit: "effects",
-    help: "Effects by how they ended. `done`: delivered, or there was nothing left to deliver; `failed`: they never can be.",
+    help: "Effects by how they ended. `done`: delivered, or there was nothing left to deliver; `held`: an operator can mend what refuses them, and they are kept for that; `failed`: they never can be; `dropped`: so it is with an answer to one person alone.",
 };
 const DELIVERY_LAG: Metric = Metric {
     name: "deskbell_delivery_lag_seconds",
@@ -156,6 +159,13 @@ const OUTBOX_LEASED: Metric = Metric {
     unit: "effects",
     help: "Effects that are being delivered.",
 };
+const OUTBOX_HELD: Metric = Metric {
+    name: "deskbell_outbox_held",
+    kind: Kind::Gauge,
+    labels: &[],
+    unit: "effects",
+    help: "Effects that are kept until an operator has mended what refuses them.",
+};
 const OUTBOX_FAILED: Metric = Metric {
     name: "deskbell_outbox_failed",
     kind: Kind::Gauge,
@@ -176,6 +186,20 @@ const TICKETS_OPEN: Metric = Metric {
     labels: &[],
     unit: "tickets",
     help: "Tickets that are open.",
+};
+const CONDITION: Metric = Metric {
+    name: "deskbell_condition",
+    kind: Kind::Gauge,
+    labels: &["platform", "kind"],
+    unit: "0 or 1",
+    help: "Whether something keeps people on a platform from being answered or seen. `delivery`: it takes nothing; `token`: it refuses the bot's token; `connection`: nothing is heard of it; `triage`: the desk's channel refuses cards; `guild`: the bot was put out; `door`: its requests are refused at the port.",
+};
+const DOOR_REFUSALS: Metric = Metric {
+    name: "deskbell_door_refusals_total",
+    kind: Kind::Counter,
+    labels: &["platform", "why"],
+    unit: "requests",
+    help: "Requests that were refused at the port. `unsigned`: somebody else's; `forged`: signed with another secret; `stale`: too far from this machine's time.",
 };
 const CONNECTED: Metric = Metric {
     name: "deskbell_connected",
@@ -203,7 +227,7 @@ const READY: Metric = Metric {
     kind: Kind::Gauge,
     labels: &[],
     unit: "0 or 1",
-    help: "Whether the database answers and every platform is connected, as `/readyz` says.",
+    help: "Whether the database stores what it is given, as `/readyz` says.",
 };
 const POOL: Metric = Metric {
     name: "deskbell_pool_connections",
@@ -225,6 +249,10 @@ pub const AWAY: &str = "away";
 pub const DONE: &str = "done";
 /// The end of an effect that can never be delivered.
 pub const FAILED: &str = "failed";
+/// The end of a private answer that can never be delivered.
+pub const DROPPED: &str = "dropped";
+/// What became of an effect that an operator can mend, for now.
+pub const HELD: &str = "held";
 
 /// Begins to count; further calls change nothing.
 pub fn install() {
@@ -291,10 +319,11 @@ pub fn reconnect(platform: PlatformName) {
     metrics::counter!(RECONNECTS.name, "platform" => platform.as_str()).increment(1);
 }
 
-/// How many effects wait or are being delivered, are being delivered, and failed for good.
-pub fn outbox(waiting: u64, leased: u64, failed: u64) {
+/// How many effects wait or are being delivered, are being delivered, are held, and failed for good.
+pub fn outbox(waiting: u64, leased: u64, held: u64, failed: u64) {
     metrics::gauge!(OUTBOX_DEPTH.name).set(float(waiting));
     metrics::gauge!(OUTBOX_LEASED.name).set(float(leased));
+    metrics::gauge!(OUTBOX_HELD.name).set(float(held));
     metrics::gauge!(OUTBOX_FAILED.name).set(float(failed));
 }
 
@@ -312,6 +341,16 @@ pub fn dead_events_kept(count: u64) {
 /// How many tickets are open.
 pub fn tickets_open(count: u64) {
     metrics::gauge!(TICKETS_OPEN.name).set(float(count));
+}
+
+/// Whether something of this kind keeps people on a platform from being answered or seen.
+pub fn condition(platform: PlatformName, kind: &'static str, is_so: bool) {
+    metrics::gauge!(CONDITION.name, "platform" => platform.as_str(), "kind" => kind).set(f64::from(u8::from(is_so)));
+}
+
+/// A request was refused at the port.
+pub fn door_refusal(platform: PlatformName, why: &'static str) {
+    metrics::counter!(DOOR_REFUSALS.name, "platform" => platform.as_str(), "why" => why).increment(1);
 }
 
 /// Whether events of a platform are being received.
@@ -401,7 +440,9 @@ mod tests {
             delivery(slack, "post", DONE, Duration::from_secs(2));
             retry(slack);
             refusal(slack);
-            outbox(5, 1, 2);
+            outbox(5, 1, 4, 2);
+            condition(slack, "token", true);
+            door_refusal(slack, "forged");
             outbox_age(Some(Timestamp::UNIX_EPOCH), Timestamp::constant(90, 0));
             tickets_open(4);
             connected(slack, true);

@@ -203,7 +203,7 @@ fn serve(settings: &Path) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let app = runtime.block_on(async {
         let app = App::start_with(&config, Clock::system(), Limits::Lifted).await?;
-        app.readiness().wait().await;
+        app.health().wait().await;
         anyhow::Ok(app)
     })?;
     println!("{}", app.address());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::http::Readiness;
+use crate::health::Health;
 use crate::intake::Intake;
 use crate::outbox::backoff;
 use crate::platform::{DeliveryError, Platform};
@@ -26,7 +26,7 @@ pub(super) enum Reading {
 
 /// Asks who is in which group until the platform has said it, or has said that it will not: an agent's words are an act
 /// only for who knows the agent, so that nothing may be decided before. The waits are real time, as at any start.
-pub(super) async fn learn_roster(platform: &dyn Platform, intake: &Intake, readiness: &Readiness) -> Reading {
+pub(super) async fn learn_roster(platform: &dyn Platform, intake: &Intake, health: &Health) -> Reading {
     let mut tries = 0;
     loop {
         let reading = refresh_roster(platform, intake).await;
@@ -35,7 +35,7 @@ pub(super) async fn learn_roster(platform: &dyn Platform, intake: &Intake, readi
         let wait = asked.max(backoff::wait(tries, rand::random()));
         let (part, again_in_s) = (platform.name().as_str(), wait.as_secs_f64());
         tracing::warn!(part, again_in_s, "cannot start yet: who is on the desk is not known; trying again");
-        readiness.set(part, false, "who is on the desk cannot be read; trying again");
+        health.set(part, false, "who is on the desk cannot be read; trying again");
         tokio::time::sleep(wait).await;
     }
 }

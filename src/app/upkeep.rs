@@ -7,15 +7,17 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use super::house::Platforms;
 use crate::clock::Clock;
 use crate::config::PrivacyConfig;
 use crate::domain::event::{DedupeKey, Event, EventKind};
-use crate::domain::ids::TicketId;
+use crate::domain::ids::{PlatformName, TicketId};
+use crate::domain::limits;
 use crate::domain::permission::Roster;
-use crate::http::Readiness;
+use crate::domain::text;
+use crate::health::{Condition, Health, Kind};
 use crate::intake::{Intake, erase};
 use crate::metrics;
-use crate::platform::Platform;
 use crate::store::{Store, StoreError};
 
 /// How often timers are looked at, in the clock's time.
@@ -26,6 +28,8 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 const FORGET_EVERY: Duration = Duration::from_millis(200);
 /// How often the database is asked whether it answers.
 const PING_EVERY: Duration = Duration::from_secs(5);
+/// How long the database may take for that.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often the numbers that go up and down are taken for `/metrics`.
 const SAMPLE_EVERY: Duration = Duration::from_secs(5);
 
@@ -72,6 +76,9 @@ pub(super) async fn tidy(
                 }
             }
         }
+        if let Err(error) = end_held(&store, &clock).await {
+            tracing::warn!(%error, "what was held for too long is held on; trying again tomorrow");
+        }
         if privacy.keep_tickets_days > 0
             && let Ok(then) = clock.now().checked_sub(days(privacy.keep_tickets_days))
         {
@@ -88,6 +95,91 @@ pub(super) async fn tidy(
             () = stop.cancelled() => return,
             () = clock.sleep(Duration::from_secs(24 * 3600)) => {}
         }
+    }
+}
+
+/// What nobody has mended for so long is given up, each with a line in the log.
+async fn end_held(store: &Arc<dyn Store>, clock: &Clock) -> Result<(), StoreError> {
+    let now = clock.now();
+    let Ok(then) = now.checked_sub(SignedDuration::try_from(limits::HELD_AT_MOST).unwrap_or(SignedDuration::MAX))
+    else {
+        return Ok(());
+    };
+    loop {
+        let ended = store.end_held(then, now).await?;
+        if ended.is_empty() {
+            return Ok(());
+        }
+        for effect in ended {
+            let why = effect.error;
+            tracing::error!(effect = %effect.id, platform = %effect.platform, kind = effect.kind, why, "given up: nobody has mended it for 30 days");
+        }
+    }
+}
+
+/// Tells the desk of conditions on a platform and of their end: where its people can read that.
+pub(super) async fn tell_the_desk(intake: Intake, health: Health, stop: CancellationToken) {
+    let mut told: Vec<Condition> = Vec::new();
+    let mut changes = health.subscribe();
+    loop {
+        changes.mark_unchanged();
+        let (now, conditions) = (intake.clock().now(), health.conditions());
+        let is_same = |one: &Condition, other: &Condition| (one.platform, one.kind) == (other.platform, other.kind);
+        for over in told.extract_if(.., |one| !conditions.iter().any(|other| is_same(one, other))) {
+            say(&intake, &over, true).await;
+        }
+        let mut next = None;
+        for condition in conditions {
+            if told.iter().any(|one| is_same(one, &condition)) {
+                continue;
+            }
+            let since = condition.since;
+            let due = since.checked_add(grace(condition.kind)).unwrap_or(since);
+            if due <= now {
+                say(&intake, &condition, false).await;
+                told.push(condition);
+            } else {
+                next = Some(next.map_or(due, |next: Timestamp| next.min(due)));
+            }
+        }
+        let wake = async {
+            match next {
+                Some(at) => intake.clock().sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = changes.changed() => if changed.is_err() { return },
+            () = wake => {}
+        }
+    }
+}
+
+/// How long a condition may last before the desk is told: many pass by themselves.
+fn grace(kind: Kind) -> SignedDuration {
+    match kind {
+        Kind::Delivery | Kind::Connection => SignedDuration::from_secs(60),
+        Kind::Token | Kind::Triage | Kind::Guild | Kind::Door => SignedDuration::ZERO,
+    }
+}
+
+async fn say(intake: &Intake, condition: &Condition, is_over: bool) {
+    let Condition { platform, kind, detail, .. } = condition;
+    // Where nothing can be said, or nobody reads it, only the others are told.
+    let except = matches!(kind, Kind::Delivery | Kind::Token | Kind::Triage).then_some(*platform);
+    let message = match kind {
+        _ if is_over => text::well_again(*platform),
+        Kind::Delivery => text::takes_nothing(*platform, detail),
+        Kind::Token => text::refuses_the_token(*platform),
+        Kind::Connection => text::hears_nothing(*platform),
+        Kind::Triage => text::desk_is_shut(*platform, detail),
+        Kind::Guild => text::put_out(detail),
+        Kind::Door => text::door_refuses(*platform, detail),
+    };
+    let name = format!("{platform}:{kind}{}", if is_over { ":over" } else { "" });
+    if let Err(error) = intake.tell_the_desk(&name, except, message).await {
+        tracing::warn!(%error, "the desk cannot be told of a condition");
     }
 }
 
@@ -122,35 +214,46 @@ async fn expire(
     Ok(())
 }
 
-pub(super) async fn ping(store: Arc<dyn Store>, readiness: Readiness, stop: CancellationToken) {
+pub(super) async fn ping(store: Arc<dyn Store>, health: Health, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PING_EVERY) => {}
         }
-        match store.ping().await {
-            Ok(()) => readiness.set("database", true, "answers"),
-            Err(error) => readiness.set("database", false, error.to_string()),
+        match tokio::time::timeout(PING_TIMEOUT, store.ping()).await {
+            Ok(Ok(())) => health.set("database", true, "answers"),
+            Ok(Err(error)) => health.set("database", false, error.to_string()),
+            Err(_) => health.set("database", false, "takes nothing within two seconds"),
         }
     }
 }
 
 pub(super) async fn sample(
-    platforms: Vec<Arc<dyn Platform>>,
+    platforms: Platforms,
     store: Arc<dyn Store>,
-    readiness: Readiness,
+    health: Health,
     clock: Clock,
     stop: CancellationToken,
 ) {
     loop {
-        metrics::ready(readiness.all());
-        for platform in &platforms {
+        metrics::ready(health.checks().iter().any(|check| check.name == "database" && check.ready));
+        for platform in platforms.all() {
             metrics::connected(platform.name(), platform.is_connected());
             metrics::behind(platform.name(), platform.is_behind());
         }
+        // A platform that is not connected yet is none of the list, and shows all the same.
+        let (checks, conditions) = (health.checks(), health.conditions());
+        for platform in
+            PlatformName::ALL.into_iter().filter(|name| checks.iter().any(|check| check.name == name.as_str()))
+        {
+            for kind in Kind::ALL {
+                let is_so = conditions.iter().any(|one| (one.platform, one.kind) == (platform, kind));
+                metrics::condition(platform, kind.name(), is_so);
+            }
+        }
         // While the database is away, its last numbers stand; that it is away shows in the readiness.
         if let Ok(counts) = store.counts().await {
-            metrics::outbox(counts.waiting, counts.leased, counts.failed);
+            metrics::outbox(counts.waiting, counts.leased, counts.held, counts.failed);
             metrics::outbox_age(counts.oldest_waiting_at, clock.now());
             metrics::dead_events_kept(counts.dead);
             metrics::tickets_open(counts.open);

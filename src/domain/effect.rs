@@ -111,6 +111,12 @@ impl EffectKind {
         matches!(self, Self::ShowCard { .. })
     }
 
+    /// Whether it tells one person something that is shown nowhere else.
+    #[must_use]
+    pub const fn is_private(&self) -> bool {
+        matches!(self, Self::Whisper { .. } | Self::Hint { .. })
+    }
+
     /// The platform that it is for.
     #[must_use]
     pub const fn platform(&self) -> PlatformName {
@@ -333,6 +339,45 @@ impl Effect {
     }
 }
 
+/// Effects of one gate mostly wait for the same limit of their platform: a gate whose limit is used up need not be looked at
+/// again before there is room. Gates are few, whatever the number of effects and conversations, since a look steps from one
+/// to the next. It is a guess, made when the effect is decided; who delivers corrects it where it was wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Gate(pub String);
+
+impl Effect {
+    /// The gate of this effect. `is_new`: nothing is known of its ticket but that it has just been opened, so that its card
+    /// is a post.
+    #[must_use]
+    pub fn gate(&self, is_new: bool) -> Gate {
+        // Slack counts posts by channel, Discord by thread: a gate for each thread or person would be too many.
+        let posts_in = |place: &Place| match (place.platform(), place.root()) {
+            _ if place.is_direct() => "direct".to_owned(),
+            (PlatformName::Discord, Some(_)) => "thread".to_owned(),
+            (PlatformName::Slack, _) | (PlatformName::Discord, None) => format!("post:{}", place.channel()),
+        };
+        let what = match &self.what {
+            _ if self.lane() == Lane::Broadcast => "all".to_owned(),
+            EffectKind::Post { to: Destination::Place(place), .. } => posts_in(place),
+            EffectKind::Post { to: Destination::UnderCard(channel), .. } => match channel.platform() {
+                PlatformName::Slack => format!("post:{}", channel.channel()),
+                PlatformName::Discord => "thread".to_owned(),
+            },
+            EffectKind::ShowCard { channel } if is_new => format!("post:{}", channel.channel()),
+            EffectKind::ShowCard { .. } | EffectKind::RefreshMirror { .. } => "change".to_owned(),
+            EffectKind::Remove { .. } => "remove".to_owned(),
+            EffectKind::Whisper { .. } => "whisper".to_owned(),
+            EffectKind::Hint { place, .. } => match place.platform() {
+                PlatformName::Slack => "whisper".to_owned(),
+                PlatformName::Discord => posts_in(place),
+            },
+            EffectKind::ReadThread { .. } => "read".to_owned(),
+        };
+        Gate(format!("{}{what}", self.lane() as i64))
+    }
+}
+
 /// Slack orders by thread, Discord by channel (a thread is one): the same text for both.
 fn at(place: &Place) -> String {
     format!("{}:{}:{}", place.platform(), place.channel(), place.root().unwrap_or_default())
@@ -348,7 +393,10 @@ pub enum Undeliverable {
     /// The channel is archived, or the bot is not (any more) in it, or may not write there.
     #[error("the channel cannot be written to")]
     ChannelClosed,
-    /// Channel, thread, message or person is gone.
+    /// The channel is gone.
+    #[error("the channel is gone")]
+    ChannelGone,
+    /// Thread, message or person is gone.
     #[error("it is gone")]
     Gone,
     /// The answer came too late (an expired interaction).
@@ -360,9 +408,26 @@ pub enum Undeliverable {
     /// The platform found the message invalid: a fault of ours.
     #[error("the platform refused the message")]
     Invalid,
-    /// It was tried for too long.
-    #[error("it was tried for too long")]
+    /// This place alone refused it again and again, while others took what was theirs.
+    #[error("it is refused again and again")]
+    Stuck,
+    /// It was written by another version of this program, or is damaged.
+    #[error("it cannot be read by this version")]
+    Unreadable,
+    /// It was tried, or held, for too long.
+    #[error("it was held for too long")]
     GivenUp,
+}
+
+impl Undeliverable {
+    /// Whether an operator can mend it: a right, a scope, a channel. Then it is held, not ended.
+    #[must_use]
+    pub const fn is_mendable(self) -> bool {
+        match self {
+            Self::ChannelClosed | Self::ChannelGone | Self::NotPermitted | Self::Stuck | Self::Unreadable => true,
+            Self::DirectClosed | Self::Gone | Self::Expired | Self::Invalid | Self::GivenUp => false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::effect::{Awaited, EffectKind};
 use super::event::EventKind;
 use super::ids::{MessageRef, Person, PersonRef};
-use super::message::{Message, Span};
+use super::message::{Control, Message, Span};
 use super::record::{AuditEntry, FieldChange, Record};
 use super::text;
 use super::ticket::{Status, Ticket};
@@ -146,11 +146,11 @@ impl Erasure {
         (after != *entry).then_some(after)
     }
 
-    /// What becomes of something that waits to be said about a ticket of theirs: it goes if it is for them, holds their
-    /// words, or calls somebody by one of these names; of lines of several people only theirs do.
-    /// `gone` are the messages whose words go.
+    /// What becomes of something that waits to be said about a ticket of theirs: it goes if it is for them, holds one of
+    /// these `words` of theirs, or calls somebody by one of these names; of lines of several people only theirs do. Private
+    /// answers can be asked for again: they go if they hold words of anybody. `gone` are the messages whose words go.
     #[must_use]
-    pub fn effect(&self, what: &EffectKind, gone: &[MessageRef], names: &[String]) -> Remains {
+    pub fn effect(&self, what: &EffectKind, gone: &[MessageRef], names: &[String], words: &[String]) -> Remains {
         let goes = match what {
             EffectKind::Post { mirrors, .. } if !mirrors.is_empty() => {
                 return match what.without(gone) {
@@ -160,9 +160,9 @@ impl Erasure {
                 };
             }
             EffectKind::Post { awaited: Some(Awaited::Reply { by, .. }), .. } if self.concerns(&by.who) => true,
-            EffectKind::Post { message, .. } => says(message, names),
+            EffectKind::Post { message, .. } => says(message, names) || quotes(message, words),
             EffectKind::Whisper { to, message, .. } | EffectKind::Hint { to, message, .. } => {
-                self.concerns(to) || says(message, names)
+                self.concerns(to) || quoted(message).next().is_some()
             }
             // It would bring their words back.
             EffectKind::ReadThread { .. } => true,
@@ -215,6 +215,27 @@ impl Erasure {
 
 /// Whether a message calls somebody by one of these names.
 fn says(message: &Message, names: &[String]) -> bool {
-    let mut spans = message.lines.iter().flat_map(|line| &line.0);
-    spans.any(|span| matches!(span, Span::Quoted(text) if names.iter().any(|name| name == text.trim())))
+    quoted(message).any(|text| names.iter().any(|name| name == text.trim()))
+}
+
+/// Whether a message holds any of these words, or the beginning of them, where they were cut.
+fn quotes(message: &Message, words: &[String]) -> bool {
+    let holds = |text: &str, words: &String| {
+        let text = text.trim().trim_end_matches('…');
+        !text.is_empty() && !words.trim().is_empty() && (text.contains(words.trim()) || words.contains(text))
+    };
+    quoted(message).any(|text| words.iter().any(|words| holds(text, words)))
+}
+
+/// What a message holds of people's words: in its lines, and as choices of its menus.
+fn quoted(message: &Message) -> impl Iterator<Item = &str> {
+    let lines = message.lines.iter().flat_map(|line| &line.0).filter_map(|span| match span {
+        Span::Quoted(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let choices = message.controls.iter().flat_map(|control| match control {
+        Control::Choice { options, .. } => options.as_slice(),
+        Control::Button { .. } | Control::People { .. } => &[],
+    });
+    lines.chain(choices.map(|(label, _)| label.as_str()))
 }

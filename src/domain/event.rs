@@ -279,6 +279,24 @@ impl DedupeKey {
         Self(format!("x:{effect}"))
     }
 
+    /// The result of an effect that was held, and is delivered after all.
+    #[must_use]
+    pub fn effect_after_all(effect: &EffectId) -> Self {
+        Self(format!("x:{effect}:late"))
+    }
+
+    /// What an effect left is to be removed.
+    #[must_use]
+    pub fn effect_removed(effect: &EffectId) -> Self {
+        Self(format!("x:{effect}:remove"))
+    }
+
+    /// What an effect shows is to be brought up to date.
+    #[must_use]
+    pub fn effect_refreshed(effect: &EffectId) -> Self {
+        Self(format!("x:{effect}:refresh"))
+    }
+
     /// A timer that was set for `due`.
     #[must_use]
     pub fn timer(ticket: TicketId, timer: TimerKind, due: Timestamp) -> Self {
@@ -296,6 +314,12 @@ impl DedupeKey {
     #[must_use]
     pub fn alarm(at: Timestamp) -> Self {
         Self(format!("a:dead:{}", at.as_second().div_euclid(3600)))
+    }
+
+    /// The desk was told, within this hour, of a condition of this name.
+    #[must_use]
+    pub fn condition(name: &str, at: Timestamp) -> Self {
+        Self(format!("a:{name}:{}", at.as_second().div_euclid(3600)))
     }
 
     /// The key as it is stored.

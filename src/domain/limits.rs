@@ -21,6 +21,11 @@ const fn rate(count: u32, secs: u64) -> Rate {
 /// Lines of one mirror that share a message: more are hard to read at once.
 pub const JOINED_LINES: usize = 10;
 
+/// How late an answer is that says so.
+pub const UNTIMELY: Duration = Duration::from_secs(10 * 60);
+/// How long what an operator can mend is kept for that.
+pub const HELD_AT_MOST: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Slack's limits.
 pub mod slack {
     use super::{Duration, Rate, rate};
@@ -71,6 +76,9 @@ pub mod slack {
     pub const RESPONSE_URL: Duration = Duration::from_secs(30 * 60);
     /// How often a `response_url` works.
     pub const RESPONSE_URL_USES: u32 = 5;
+    /// How long after a post its history may not show it yet ("propagation lag" of a few seconds is what others have seen,
+    /// korotovsky/slack-mcp-server pull request 284; this is several times that).
+    pub const HISTORY_LAG: Duration = Duration::from_secs(10);
     /// How far a request's time stamp may lie from now.
     pub const SIGNATURE_WINDOW: Duration = Duration::from_secs(5 * 60);
 }
@@ -115,6 +123,9 @@ pub mod discord {
     pub const NONCE_CHARS: usize = 25;
     /// How long `enforce_nonce` recognises a nonce ("past few minutes" is documented).
     pub const NONCE_WINDOW: Duration = Duration::from_secs(120);
+    /// How long after a post its history may not show it yet. A post that is repeated within [`NONCE_WINDOW`] is answered by
+    /// the first one, and no lag is as long as that.
+    pub const HISTORY_LAG: Duration = Duration::ZERO;
     /// Active threads of one guild.
     pub const ACTIVE_THREADS: usize = 1_000;
     /// Channels of one guild.

@@ -149,6 +149,13 @@ pub fn reply(by: &Person, text: &str) -> Message {
     Message::new([Line(vec![quoted(first_name(by)), said(" (IT): "), quoted(text)])])
 }
 
+/// An answer that could not be given when it was due: the same, with an excuse before it.
+#[must_use]
+pub fn late(answer: Message) -> Message {
+    let excuse = Line::said("Sorry for the wait, I couldn't get through until now.");
+    Message { lines: std::iter::once(excuse).chain(answer.lines).collect(), controls: answer.controls }
+}
+
 // ---- to whoever wrote no request -------------------------------------------------------------------------------------
 
 /// The bot was mentioned, and nothing else was said.
@@ -346,15 +353,23 @@ pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>)
         Undeliverable::ChannelClosed => {
             line.push(said("I can't write in that channel any more (archived, or I was taken out of it)."))
         }
+        Undeliverable::ChannelGone => line.push(said("the channel where it was asked is gone.")),
         Undeliverable::Gone => line.push(said("the place where it was asked is gone.")),
         Undeliverable::NotPermitted => line.push(said("I lack a permission there; the operator's log says which.")),
-        Undeliverable::Expired | Undeliverable::Invalid | Undeliverable::GivenUp => {
+        Undeliverable::Expired
+        | Undeliverable::Invalid
+        | Undeliverable::Stuck
+        | Undeliverable::Unreadable
+        | Undeliverable::GivenUp => {
             line.push(said("the platform did not take it; the operator's log says why."));
         }
     }
     line.push(said(" Please reach "));
     line.push(quoted(first_name(&ticket.requester)));
     line.push(said(" another way."));
+    if reason.is_mendable() {
+        line.push(said(" I keep it, and send it once that is mended."));
+    }
     if let Some(text) = text {
         line.extend([said("\nIt said: "), quoted(text)]);
     }
@@ -369,6 +384,75 @@ pub fn alarm() -> Message {
          is held up by it. An operator can see it with “deskbell events”, and have it handled again with \
          “deskbell events replay”. (I say this once an hour at most.)",
     )
+}
+
+const fn platform_name(platform: PlatformName) -> &'static str {
+    match platform {
+        PlatformName::Slack => "Slack",
+        PlatformName::Discord => "Discord",
+    }
+}
+
+/// A platform takes nothing of what is to be said there. `detail` is for operators, and holds no secrets.
+#[must_use]
+pub fn takes_nothing(platform: PlatformName, detail: &str) -> Message {
+    let name = platform_name(platform);
+    Message::said(format!(
+        "I can't get through to {name} just now ({detail}). What people there are to hear from the desk waits, and goes out \
+         once {name} takes it again."
+    ))
+}
+
+/// A platform refuses the bot's token.
+#[must_use]
+pub fn refuses_the_token(platform: PlatformName) -> Message {
+    let name = platform_name(platform);
+    Message::said(format!(
+        "{name} refuses my token. What people there are to hear from the desk waits until an operator has renewed it \
+         (“deskbell check” says what to do)."
+    ))
+}
+
+/// Nothing is heard of a platform.
+#[must_use]
+pub fn hears_nothing(platform: PlatformName) -> Message {
+    let name = platform_name(platform);
+    Message::said(format!(
+        "I hear nothing from {name} just now. What is said there meanwhile I read once I'm connected again."
+    ))
+}
+
+/// The desk's channel on a platform cannot be written to.
+#[must_use]
+pub fn desk_is_shut(platform: PlatformName, detail: &str) -> Message {
+    let name = platform_name(platform);
+    Message::said(format!(
+        "The desk's channel on {name} can't be written to ({detail}). Requests are heard and answered; their cards there wait \
+         until an operator has mended that, or named another channel."
+    ))
+}
+
+/// The bot is not in a guild that it is to serve.
+#[must_use]
+pub fn put_out(detail: &str) -> Message {
+    Message::said(format!(
+        "I've been put out of a Discord server that I'm to serve ({detail}): nobody there can reach the desk by me."
+    ))
+}
+
+/// Requests of a platform are refused at the port.
+#[must_use]
+pub fn door_refuses(platform: PlatformName, detail: &str) -> Message {
+    let name = platform_name(platform);
+    Message::said(format!(
+        "I have to refuse what {name} sends me ({detail}): nobody there can reach the desk by me until an operator has mended that."
+    ))
+}
+
+/// A condition on a platform is over.
+#[must_use]
+pub fn well_again(platform: PlatformName) -> Message {
+    Message::said(format!("{} is fine again: whatever waited for that is on its way.", platform_name(platform)))
 }
 
 /// Earlier words of a thread are on record now.

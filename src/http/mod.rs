@@ -4,11 +4,11 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -18,13 +18,16 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use axum::{Router, serve as axum_serve};
+use futures_util::future::BoxFuture;
 use http_body_util::Limited;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 use url::{Host, Url};
 
+use crate::health::{Check, Condition, Health};
 use crate::metrics;
 
 /// The longest body that is read. Slack's longest requests (forms with their view) are far below.
@@ -36,75 +39,80 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a health check waits.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What must be so before the bot is ready. Clones are the same one.
-#[derive(Clone, Debug)]
-pub struct Readiness {
-    checks: Arc<watch::Sender<Vec<Check>>>,
+/// How long the database may take to store something until it counts as away.
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How old an answer to that may be: whoever asks many times a second shares one.
+const STORED_LATELY: Duration = Duration::from_millis(500);
+
+/// Says whether something can be stored now.
+pub type Storing = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
+
+/// What the port answers by. Clones are the same one.
+#[derive(Clone, Default)]
+pub struct Port {
+    inner: Arc<Inner>,
 }
 
-/// One thing that must be so.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// Its name, such as `database` or `slack`.
-    pub name: String,
-    /// Whether it is so.
-    pub ready: bool,
-    /// More about it, for people. It is public: no secrets, no names.
-    pub detail: String,
+#[derive(Default)]
+struct Inner {
+    health: Health,
+    storing: OnceLock<Storing>,
+    /// When it was last tried whether something can be stored, and whether it could.
+    stored: Mutex<Option<(Instant, bool)>>,
+    /// Whether a platform's requests come in by this port.
+    takes_requests: bool,
+    /// Where they go, once their platform is there.
+    routes: OnceLock<Router>,
 }
 
-impl Readiness {
-    /// Checks of these names, none of them ready.
+impl Port {
+    /// A port of a program that is like `health`. Where a platform's requests come in by it, it `takes_requests`.
     #[must_use]
-    pub fn new<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
-        let starting = |name: N| Check { name: name.into(), ready: false, detail: "starting".to_owned() };
-        Self { checks: Arc::new(watch::channel(names.into_iter().map(starting).collect()).0) }
+    pub fn new(health: Health, takes_requests: bool) -> Self {
+        Self { inner: Arc::new(Inner { health, takes_requests, ..Inner::default() }) }
     }
 
-    /// Says how a check stands. A name that is new becomes a check.
-    pub fn set(&self, name: &str, ready: bool, detail: impl Into<String>) {
-        let new = Check { name: name.to_owned(), ready, detail: detail.into() };
-        self.checks.send_if_modified(|checks| match checks.iter_mut().find(|check| check.name == name) {
-            Some(check) if *check == new => false,
-            Some(check) => {
-                *check = new;
-                true
-            }
-            None => {
-                checks.push(new);
-                true
-            }
-        });
+    /// There is a database now, and this tries whether it can store something.
+    pub fn store_by(&self, storing: Storing) {
+        // Told twice, the first stays.
+        let _ = self.inner.storing.set(storing);
     }
 
-    /// Whether every check is ready.
-    #[must_use]
-    pub fn all(&self) -> bool {
-        self.checks.borrow().iter().all(|check| check.ready)
+    /// The platform whose requests come in here is there, and takes them by these routes.
+    pub fn serve_by(&self, routes: Router) {
+        // Told twice, the first stays.
+        let _ = self.inner.routes.set(routes);
     }
 
-    /// How every check stands.
-    #[must_use]
-    pub fn checks(&self) -> Vec<Check> {
-        self.checks.borrow().clone()
-    }
-
-    /// Waits until every check is ready.
-    pub async fn wait(&self) {
-        let mut checks = self.checks.subscribe();
-        // The sender lives in `self`, so waiting cannot fail.
-        let _ = checks.wait_for(|checks| checks.iter().all(|check| check.ready)).await;
+    /// Whether this process can store a request now. Where requests come in by this port, there must be somebody to take
+    /// them, too.
+    pub async fn is_ready(&self) -> bool {
+        let Inner { storing, stored, takes_requests, routes, .. } = &*self.inner;
+        let Some(storing) = storing.get() else { return false };
+        if *takes_requests && routes.get().is_none() {
+            return false;
+        }
+        let mut stored = stored.lock().await;
+        if let Some((at, could)) = *stored
+            && at.elapsed() < STORED_LATELY
+        {
+            return could;
+        }
+        let could = tokio::time::timeout(STORE_TIMEOUT, storing()).await.unwrap_or(false);
+        *stored = Some((Instant::now(), could));
+        could
     }
 }
 
-/// `/healthz`, `/readyz`, `/metrics` and `further` routes, with a limit on bodies and careful headers on every answer.
-pub fn router(readiness: Readiness, further: Router) -> Router {
+/// `/healthz`, `/readyz`, `/metrics`, and a platform's routes once it is there, with a limit on bodies and careful headers
+/// on every answer.
+pub fn router(port: Port) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(|| async { ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::render()) }))
-        .with_state(readiness)
-        .merge(further)
+        .fallback(further)
+        .with_state(port)
         .layer(middleware::from_fn(limit_body))
         .layer(middleware::map_response(secure))
 }
@@ -177,17 +185,40 @@ pub enum ProbeError {
     Status,
 }
 
-async fn ready(State(readiness): State<Readiness>) -> Response {
+#[derive(Deserialize)]
+struct Asked {
+    /// Names of platforms, with commas between them.
+    platform: Option<String>,
+}
+
+/// 200 if this process can store a request now, and, for each platform that was asked about, if all is well with it.
+async fn ready(State(port): State<Port>, Query(asked): Query<Asked>) -> Response {
     #[derive(Serialize)]
     struct Answer {
         ready: bool,
         checks: Vec<Check>,
+        conditions: Vec<Condition>,
     }
 
-    let checks = readiness.checks();
-    let ready = checks.iter().all(|check| check.ready);
+    let can_store = port.is_ready().await;
+    let (checks, conditions) = (port.inner.health.checks(), port.inner.health.conditions());
+    let is_well = |platform: &str| {
+        let works = checks.iter().any(|check| check.name == platform && check.ready);
+        works && conditions.iter().all(|condition| condition.platform.as_str() != platform)
+    };
+    let platforms = asked.platform.as_deref().unwrap_or_default().split(',').filter(|name| !name.is_empty());
+    let ready = can_store && platforms.into_iter().all(is_well);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Answer { ready, checks })).into_response()
+    (status, Json(Answer { ready, checks, conditions })).into_response()
+}
+
+/// A platform's requests. While it is not there yet they are refused so that it sends them again.
+async fn further(State(port): State<Port>, request: Request) -> Response {
+    match port.inner.routes.get() {
+        Some(routes) => routes.clone().oneshot(request).await.into_response(),
+        None if port.inner.takes_requests => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// Bodies that say that they are too long are refused; others break off at the limit, whoever reads them.
@@ -218,22 +249,33 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
 #[cfg(test)]
 mod tests {
     use axum::routing::post;
+    use jiff::Timestamp;
 
     use super::*;
+    use crate::domain::ids::PlatformName;
+    use crate::health::Kind;
 
-    async fn start() -> (SocketAddr, Readiness, CancellationToken, tokio::task::JoinHandle<io::Result<()>>) {
-        let readiness = Readiness::new(["database", "slack"]);
-        let echo = Router::new().route("/echo", post(|body: String| async move { body }));
+    async fn start() -> (SocketAddr, Port, CancellationToken, tokio::task::JoinHandle<io::Result<()>>) {
+        let port = Port::new(Health::new(["database", "slack"]), true);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let stop = CancellationToken::new();
-        let server = tokio::spawn(serve(listener, router(readiness.clone(), echo), stop.clone()));
-        (address, readiness, stop, server)
+        let server = tokio::spawn(serve(listener, router(port.clone()), stop.clone()));
+        (address, port, stop, server)
+    }
+
+    fn echo() -> Router {
+        Router::new().route("/echo", post(|body: String| async move { body }))
+    }
+
+    async fn asked(address: SocketAddr, query: &str) -> (u16, serde_json::Value) {
+        let answer = reqwest::get(format!("http://{address}/readyz{query}")).await.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
 
     #[tokio::test]
-    async fn it_is_alive_at_once_ready_when_all_is_and_stops_when_told() {
-        let (address, readiness, stop, server) = start().await;
+    async fn it_is_alive_at_once_and_ready_when_a_request_can_be_stored() {
+        let (address, port, stop, server) = start().await;
         let probed = tokio::task::spawn_blocking(move || {
             (probe(&health_url(address)), probe(&format!("http://{address}/readyz")), probe("https://127.0.0.1/"))
         });
@@ -242,17 +284,24 @@ mod tests {
         assert!(matches!(ready, Err(ProbeError::Status)), "{ready:?}");
         assert!(matches!(tls, Err(ProbeError::Address)), "{tls:?}");
 
-        readiness.set("database", true, "");
-        assert!(!readiness.all());
-        let answer = reqwest::get(format!("http://{address}/readyz")).await.expect("an answer");
-        assert_eq!(answer.status(), 503);
-        let body: serde_json::Value = answer.json().await.expect("JSON");
+        port.store_by(Arc::new(|| Box::pin(async { true })));
+        assert_eq!(asked(address, "").await.0, 503, "nobody takes the requests yet");
+        let post = || reqwest::Client::new().post(format!("http://{address}/echo")).body("x").send();
+        assert_eq!(post().await.expect("an answer").status(), 503, "the platform sends that again");
+        port.serve_by(echo());
+        assert_eq!(post().await.expect("an answer").status(), 200);
+        let (status, body) = asked(address, "").await;
+        assert_eq!(status, 200, "a platform that is away is no reason to take the requests of others away");
         assert_eq!(body["checks"][1], serde_json::json!({"name": "slack", "ready": false, "detail": "starting"}));
-
-        readiness.set("slack", true, "connected");
-        readiness.wait().await;
+        assert_eq!(asked(address, "?platform=slack").await.0, 503);
+        port.inner.health.set("slack", true, "connected");
+        assert_eq!(asked(address, "?platform=slack").await.0, 200);
+        assert_eq!(asked(address, "?platform=slack,discord").await.0, 503, "there is none");
+        port.inner.health.raise(PlatformName::Slack, Kind::Token, "refused", Timestamp::UNIX_EPOCH);
+        let (status, body) = asked(address, "?platform=slack").await;
+        assert_eq!((status, body["conditions"][0]["kind"].as_str()), (503, Some("token")));
+        assert_eq!(asked(address, "").await.0, 200);
         let answer = reqwest::get(format!("http://{address}/readyz")).await.expect("an answer");
-        assert_eq!(answer.status(), 200);
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
         stop.cancel();
         server.await.expect("no panic").expect("a clean end");
@@ -260,7 +309,8 @@ mod tests {
 
     #[tokio::test]
     async fn long_bodies_are_refused_on_every_route() {
-        let (address, _readiness, _stop, _server) = start().await;
+        let (address, port, _stop, _server) = start().await;
+        port.serve_by(echo());
         let post = |bytes| reqwest::Client::new().post(format!("http://{address}/echo")).body("x".repeat(bytes)).send();
         assert_eq!(post(1000).await.expect("an answer").status(), 200);
         assert_eq!(post(BODY_LIMIT_BYTES + 1).await.expect("an answer").status(), 413);

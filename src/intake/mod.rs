@@ -19,7 +19,7 @@ use crate::domain::decision::{Decision, Outcome};
 use crate::domain::effect::{self, Destination, Effect, EffectKind, Lane};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::form::{Form, FormKind, FormRef};
-use crate::domain::ids::{Person, PersonRef, Place, PlatformName, Tenant};
+use crate::domain::ids::{Person, PersonRef, Place, PlatformName, Tenant, TicketId};
 use crate::domain::message::Message;
 use crate::domain::permission::{GroupRef, Roster};
 use crate::domain::record::{Record, Voice};
@@ -53,7 +53,7 @@ pub struct Intake {
 struct Inner {
     store: Arc<dyn Store>,
     clock: Clock,
-    rules: Arc<Rules>,
+    rules: RwLock<Arc<Rules>>,
     roster: RwLock<Arc<Roster>>,
     /// When the desk was last told of a dead event.
     alarmed_at: Mutex<Option<Timestamp>>,
@@ -65,7 +65,8 @@ impl Intake {
     pub fn new(store: Arc<dyn Store>, clock: Clock, rules: Rules, roster: Roster) -> Self {
         let roster = RwLock::new(Arc::new(roster));
         let alarmed_at = Mutex::default();
-        Self { inner: Arc::new(Inner { store, clock, rules: Arc::new(rules), roster, alarmed_at }) }
+        let rules = RwLock::new(Arc::new(rules));
+        Self { inner: Arc::new(Inner { store, clock, rules, roster, alarmed_at }) }
     }
 
     /// Handles one event. `Ok` means that it is committed (or was handled before, or is none of the desk's business).
@@ -105,7 +106,7 @@ impl Intake {
         let mut tries = 0;
         loop {
             tries += 1;
-            let about = facts::about(event, &self.inner.rules, &self.roster());
+            let about = facts::about(event, &self.rules(), &self.roster());
             match self.inner.store.decide(about, self.work(Arc::clone(event))).await {
                 Ok(outcome) => {
                     let ticket = outcome.ticket().map(ToString::to_string);
@@ -176,6 +177,40 @@ impl Intake {
         }
     }
 
+    /// Tells the desk something about the program itself, on every platform but `except`: once an hour at most for each
+    /// `name`, whichever process notices it.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn tell_the_desk(
+        &self,
+        name: &str,
+        except: Option<PlatformName>,
+        message: Message,
+    ) -> Result<Outcome, StoreError> {
+        let now = self.inner.clock.now();
+        self.tell_once(DedupeKey::condition(name, now), except, message, now).await
+    }
+
+    /// Shows cards of these tickets in a channel of the desk.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn show_cards(&self, channel: &Place, tickets: &[TicketId]) -> Result<(), StoreError> {
+        let (channel, tickets, now) = (channel.clone(), tickets.to_vec(), self.inner.clock.now());
+        let work: Work = Arc::new(move |tx| {
+            let (channel, tickets) = (channel.clone(), tickets.clone());
+            Box::pin(async move {
+                for ticket in tickets {
+                    let card = EffectKind::ShowCard { channel: channel.clone() };
+                    tx.enqueue(&Effect::about(ticket, card), now).await?;
+                }
+                Ok(Outcome::Done(None))
+            })
+        });
+        self.inner.store.transact(work).await.map(drop)
+    }
+
     /// The form to open for a button, prefilled from what is on record if that can be read within half a second.
     /// It never writes; rights are decided when it is submitted.
     pub async fn form(&self, form: &FormRef, actor: &Person) -> Form {
@@ -187,6 +222,17 @@ impl Intake {
             FormKind::Details | FormKind::Reply | FormKind::Pending | FormKind::Resolve => String::new(),
         };
         text::form(form, &value)
+    }
+
+    /// The desk's rules as of now.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        self.inner.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Another set of rules holds from now on.
+    pub fn set_rules(&self, rules: Rules) {
+        *self.inner.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
     }
 
     /// The roster as of now.
@@ -257,7 +303,7 @@ impl Intake {
                     return Ok(Outcome::Repeated);
                 }
                 let now = this.inner.clock.now();
-                let rules = Arc::clone(&this.inner.rules);
+                let rules = this.rules();
                 let facts = Facts::load(tx, &event, rules, roster, now).await?;
                 let decision = decide::decide(&facts, &event);
                 if decision.outcome != Outcome::Ignored {
@@ -331,18 +377,31 @@ impl Intake {
             }
             *last = Some(now);
         }
-        let (key, rules) = (DedupeKey::alarm(now), Arc::clone(&self.inner.rules));
+        if let Err(error) = self.tell_once(DedupeKey::alarm(now), None, text::alarm(), now).await {
+            tracing::error!(%error, "the desk cannot be told");
+        }
+    }
+
+    /// Says something in the desk's channels, unless that was said by this key.
+    async fn tell_once(
+        &self,
+        key: DedupeKey,
+        except: Option<PlatformName>,
+        message: Message,
+        now: Timestamp,
+    ) -> Result<Outcome, StoreError> {
+        let rules = self.rules();
         let work: Work = Arc::new(move |tx| {
-            let (key, rules) = (key.clone(), Arc::clone(&rules));
+            let (key, rules, message) = (key.clone(), Arc::clone(&rules), message.clone());
             Box::pin(async move {
                 if tx.knows(&key).await? {
                     return Ok(Outcome::Repeated);
                 }
                 tx.remember(&key, now).await?;
-                for channel in &rules.triage {
+                for channel in rules.triage.iter().filter(|channel| Some(channel.platform()) != except) {
                     let what = EffectKind::Post {
                         to: Destination::Place(channel.clone()),
-                        message: text::alarm(),
+                        message: message.clone(),
                         awaited: None,
                         mirrors: Vec::new(),
                         thread_title: None,
@@ -354,9 +413,9 @@ impl Intake {
             })
         });
         match self.inner.store.transact(work).await {
-            // A conflict: another process was faster.
-            Ok(_) | Err(StoreError::Conflict) => {}
-            Err(error) => tracing::error!(%error, "the desk cannot be told"),
+            // Another process was faster.
+            Err(StoreError::Conflict) => Ok(Outcome::Repeated),
+            told => told,
         }
     }
 }

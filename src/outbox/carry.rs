@@ -12,18 +12,20 @@ use jiff::Timestamp;
 
 use super::lay_out::Filled;
 use super::limits::Cost;
+use super::places::Refused;
 use super::{Dispatcher, backoff, counting, signed};
 use crate::domain::decision::Outcome;
-use crate::domain::effect::{Awaited, Effect, EffectKind, Undeliverable};
+use crate::domain::effect::{Awaited, Destination, Effect, EffectKind, Undeliverable};
 use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::record::Standing;
 use crate::domain::ticket::Ticket;
-use crate::platform::{Act, Delivery, DeliveryError, Receipt};
-use crate::store::{Current, Queued, Settled, Settlement, StoreError, Work};
+use crate::health::Kind;
+use crate::platform::{Absence, Act, Delivery, DeliveryError, Receipt};
+use crate::store::{Current, Queued, Release, Settled, Settlement, StoreError, Work};
 use crate::trial;
 
-/// How often something is tried before it can be given up, however old it is.
+/// How often something is tried before it can be held, however long it fails.
 const TRIES_AT_LEAST: u32 = 5;
 
 /// An effect that this process may deliver.
@@ -35,6 +37,8 @@ pub(super) struct Leased {
     pub fresh: Fresh,
     /// A moment before the lease began.
     pub since: Instant,
+    /// Whether it shows if the platform is there again.
+    pub is_probe: bool,
 }
 
 /// What was read of an effect since it was leased; what is missing is read when it is needed.
@@ -58,10 +62,13 @@ struct Tries {
 impl Dispatcher {
     /// Carries out one delivery and settles it. A fault of ours is a try that failed.
     pub(super) async fn carry(&self, leased: Leased) {
-        let Leased { queued, act, costs, since, fresh } = leased;
+        let Leased { queued, act, costs, since, fresh, is_probe } = leased;
         let mut tries = Tries::default();
         let tried = AssertUnwindSafe(self.attempt(&queued, act, fresh, &costs, since, &mut tries)).catch_unwind().await;
         self.windows().end(&costs, self.clock.now());
+        if is_probe {
+            self.knowledge().breaker.end_probe();
+        }
         let end = tried.unwrap_or_else(|_| {
             tracing::error!("delivering panicked");
             Ok(Some(self.again(&queued, None, true, "a panic while delivering")))
@@ -69,25 +76,53 @@ impl Dispatcher {
         // What cannot be settled now stays leased and is settled (or looked for) later: it must not be sent again.
         let end = end.unwrap_or_else(|error| Some(self.again(&queued, None, true, &error.to_string())));
         let Some(end) = end else { return };
-        let end = self.give_up_if_old(&queued, end).await;
+        let end = self.hold_if_stuck(&queued, end).await;
         trial::point("before_settle");
         self.settle(&queued, end, &tries).await;
     }
 
-    /// What was tried for too long is given up. What has waited long for its turn, or for the database, has not been tried
-    /// long; what may stand is looked for once more first.
-    async fn give_up_if_old(&self, queued: &Queued, end: Settlement) -> Settlement {
-        let Settlement::Retry { at, error, unsure, counts } = &end else { return end };
-        let old = self.clock.now().duration_since(queued.created_at) > signed(self.timing.retry_limit);
-        if !(old && queued.attempts >= TRIES_AT_LEAST && *counts && !*unsure) {
-            tracing::warn!(error, again_at = %at, unsure, "not delivered yet");
+    /// What fails by itself again and again, while others of the platform are delivered, is held, so that those behind it
+    /// go on. While the platform as a whole takes nothing, nothing fails by itself.
+    async fn hold_if_stuck(&self, queued: &Queued, end: Settlement) -> Settlement {
+        let Settlement::Retry { at, error, unsure, counts } = &end else {
+            self.knowledge().places.ended(&queued.id);
+            return end;
+        };
+        tracing::warn!(error, again_at = %at, unsure, "not delivered yet");
+        if !*counts {
             return end;
         }
-        tracing::error!(error, "given up: it was tried for too long");
-        match self.tell(queued, Err(Undeliverable::GivenUp)).await {
-            Ok(()) => Settlement::Failed(Undeliverable::GivenUp),
+        let now = self.clock.now();
+        let is_stuck = {
+            let mut knowledge = self.knowledge();
+            let since = knowledge.places.failed(&queued.id, now);
+            let is_long = now.duration_since(since) > signed(self.timing.retry_limit);
+            let do_others_go = knowledge.breaker.last_success().is_some_and(|success| success > since);
+            is_long && queued.attempts >= TRIES_AT_LEAST && do_others_go
+        };
+        if !is_stuck {
+            return end;
+        }
+        tracing::error!(error, "held: it is refused again and again, while others are delivered");
+        match self.tell(queued, Err(Undeliverable::Stuck)).await {
+            Ok(()) => {
+                let by = self.knowledge().places.stuck(&queued.id, error, now);
+                Settlement::Held { by, error: error.clone(), unsure: *unsure }
+            }
             Err(_) => end,
         }
+    }
+
+    /// An effect whose place has refused others lately is held without a call.
+    pub(super) async fn hold_unleased(&self, queued: &Queued, refused: &Refused) -> Result<(), StoreError> {
+        let Refused { by, reason, detail } = refused;
+        tracing::debug!(effect = %queued.id, by, %reason, "held: its place refuses");
+        self.tell(queued, Err(*reason)).await?;
+        let end = Settlement::Held { by: by.clone(), error: format!("{reason}: {detail}"), unsure: false };
+        let now = self.clock.now();
+        self.store.settle(&queued.id, &self.worker, end.clone(), now).await?;
+        counting::settled(self.platform.name(), queued, &end, now);
+        Ok(())
     }
 
     /// Stores how it ended, however long that takes. If somebody else took the effect over meanwhile and left messages of
@@ -149,7 +184,14 @@ impl Dispatcher {
         let Some((queued, gone)) = self.as_leased(queued, fresh.current).await? else { return Ok(None) };
         let queued = queued.as_ref();
         let Some(filled) = self.fill_in_or_settle(queued, act, &gone, fresh.ticket).await? else { return Ok(None) };
-        let (delivery, result) = match (self.look(queued, &filled).await, filled.say) {
+        let looked = self.look(queued, &filled).await;
+        if looked.is_none()
+            && let Some(at) = self.too_early_to_repeat(queued, &filled)
+        {
+            let error = "it may stand there, and not be shown in the history yet".to_owned();
+            return Ok(Some(Settlement::Retry { at, unsure: false, counts: false, error }));
+        }
+        let (delivery, result) = match (looked, filled.say) {
             (Some(looked), _) => looked,
             (None, None) => return Ok(Some(Settlement::Done(Vec::new()))),
             (None, Some(act)) => {
@@ -162,13 +204,32 @@ impl Dispatcher {
                 }
                 let delivery = delivery(queued, act);
                 let result = self.within_time(trial::in_flight(self.platform.deliver(&delivery))).await;
+                self.learn(&result);
                 (delivery, result)
             }
         };
-        if let Err(DeliveryError::Unknown(_)) = &result {
+        if let Err(DeliveryError::Unknown { .. }) = &result {
             tries.unsure = Some(delivery.clone());
         }
         self.judge(queued, &delivery, costs, result, &mut tries.posted).await.map(Some)
+    }
+
+    /// What a delivery tells of the platform as a whole.
+    fn learn(&self, result: &Result<Receipt, DeliveryError>) {
+        let now = self.clock.now();
+        match result.as_ref().map_err(DeliveryError::absence) {
+            Err(Some((cause, detail))) => self.platform_failed(cause, detail, now),
+            Ok(_) | Err(None) => self.platform_answered(now),
+        }
+    }
+
+    /// Until when it is not believed that nothing stands of an earlier try, though nothing is to be seen.
+    fn too_early_to_repeat(&self, queued: &Queued, filled: &Filled) -> Option<Timestamp> {
+        let is_post = |act: &Act| matches!(act, Act::Post { .. } | Act::Hint { .. });
+        let is_any_post = filled.said_before.iter().chain(&filled.say).any(is_post);
+        let tried_at = queued.unsure_at.filter(|_| queued.unsure && is_any_post && !trial::without("reconcile"))?;
+        let believed_at = tried_at + signed(self.platform.history_lag());
+        (self.clock.now() < believed_at).then_some(believed_at)
     }
 
     /// What an earlier try has left, if one may have left something. That it cannot be looked for says nothing about it.
@@ -179,6 +240,10 @@ impl Dispatcher {
         for act in filled.said_before.iter().chain(&filled.say) {
             let delivery = delivery(queued, act.clone());
             if let Some(found) = self.within_time(self.platform.find(&delivery)).await.transpose() {
+                // That a history can be read does not show that anything would be taken.
+                if let Err(Some((cause, detail))) = found.as_ref().map_err(DeliveryError::absence) {
+                    self.platform_failed(cause, detail, self.clock.now());
+                }
                 return Some((delivery, found));
             }
         }
@@ -192,7 +257,9 @@ impl Dispatcher {
 
     async fn within_time<T>(&self, call: impl Future<Output = Result<T, DeliveryError>>) -> Result<T, DeliveryError> {
         let timed = tokio::time::timeout(self.timing.call_timeout, call).await;
-        timed.unwrap_or_else(|_| Err(DeliveryError::Unknown("it took too long".to_owned())))
+        timed.unwrap_or_else(|_| {
+            Err(DeliveryError::Unknown { cause: Absence::Failing, detail: "it took too long".to_owned() })
+        })
     }
 
     /// What follows from a try.
@@ -205,8 +272,10 @@ impl Dispatcher {
         posted: &mut Vec<MessageRef>,
     ) -> Result<Settlement, StoreError> {
         // Somebody deleted the card: it is posted anew. A mirrored line that somebody deleted stays deleted.
-        if let (Act::Update { place, to, .. }, Err(DeliveryError::Permanent { reason: Undeliverable::Gone, .. })) =
-            (&delivery.act, &result)
+        if let (
+            Act::Update { place, to, .. },
+            Err(DeliveryError::Permanent { reason: Undeliverable::Gone | Undeliverable::ChannelGone, .. }),
+        ) = (&delivery.act, &result)
         {
             result = if matches!(queued.effect.what, EffectKind::ShowCard { .. }) {
                 let act = Act::Post { to: place.clone(), message: to.clone(), thread_title: None };
@@ -216,6 +285,9 @@ impl Dispatcher {
             };
         }
         let now = self.clock.now();
+        if result.is_ok() {
+            self.open_place(&delivery.act, now).await?;
+        }
         match result {
             Ok(Receipt::Posted(message)) => {
                 posted.push(message);
@@ -252,12 +324,64 @@ impl Dispatcher {
                 Ok(Settlement::Retry { at: until, unsure: false, counts: false, error })
             }
             Err(DeliveryError::Temporary(error)) => Ok(self.again(queued, Some(now), false, &error)),
-            Err(DeliveryError::Unknown(error)) => Ok(self.again(queued, Some(now), true, &error)),
+            Err(DeliveryError::Away { detail, .. }) => Ok(self.again_once_back(queued, now, false, &detail)),
+            Err(DeliveryError::Unknown { detail, .. }) => Ok(self.again_once_back(queued, now, true, &detail)),
+            Err(DeliveryError::Astray { message, is_removed }) => {
+                let reason = Undeliverable::Gone;
+                tracing::warn!(
+                    message = message.id,
+                    is_removed,
+                    "it went to another place than it was meant for, and is taken away from there"
+                );
+                if !is_removed {
+                    self.remove_later(queued, message, now).await?;
+                }
+                self.tell(queued, Err(reason)).await?;
+                Ok(Settlement::Failed(reason))
+            }
+            Err(DeliveryError::Permanent { reason, detail }) if reason.is_mendable() => {
+                let by = self.knowledge().places.refused(&delivery.act, reason, &detail, now);
+                tracing::warn!(%reason, detail, by, "held: an operator can mend it");
+                self.tell_of_desk(&delivery.act, reason);
+                self.tell(queued, Err(reason)).await?;
+                Ok(Settlement::Held { by, error: format!("{reason}: {detail}"), unsure: false })
+            }
             Err(DeliveryError::Permanent { reason, detail }) => {
                 tracing::warn!(%reason, detail, "cannot be delivered");
                 self.tell(queued, Err(reason)).await?;
                 Ok(Settlement::Failed(reason))
             }
+        }
+    }
+
+    /// Something was carried out there: what is held there waits again.
+    async fn open_place(&self, act: &Act, now: Timestamp) -> Result<(), StoreError> {
+        let platform = self.platform.name();
+        let opened = self.knowledge().places.opened(act);
+        for held_in in opened {
+            if self.desk_channel(act).is_some() {
+                self.health.clear(platform, Kind::Triage);
+            }
+            let effects = self.store.release(Release::In { platform, held_in, limit: u32::MAX }, now).await?;
+            if effects > 0 {
+                tracing::info!(effects, "what was held there is sent now");
+            }
+        }
+        Ok(())
+    }
+
+    /// The desk's channel into which something was to be posted, if it was that.
+    fn desk_channel<'a>(&self, act: &'a Act) -> Option<&'a Place> {
+        let Act::Post { to, .. } = act else { return None };
+        let rules = self.intake.rules();
+        rules.triage.iter().any(|desk| desk.tenant == to.tenant && desk.channel() == to.channel()).then_some(to)
+    }
+
+    /// The desk's channel refuses: nobody sees what is waiting.
+    fn tell_of_desk(&self, act: &Act, reason: Undeliverable) {
+        if self.desk_channel(act).is_some() {
+            let detail = format!("the desk's channel takes no cards: {reason}");
+            self.health.raise(self.platform.name(), Kind::Triage, detail, self.clock.now());
         }
     }
 
@@ -271,6 +395,7 @@ impl Dispatcher {
         if let Some(last) = messages.last() {
             self.tell(queued, Ok(last.clone())).await?;
         }
+        self.refresh_if_late(queued).await?;
         tracing::debug!("posted");
         let stands = messages.iter().filter_map(|message| standing(queued, delivery, message.clone())).collect();
         Ok(Settlement::Posted { messages: messages.to_vec(), stands })
@@ -301,6 +426,17 @@ impl Dispatcher {
         Ok(Settlement::Removed(gone))
     }
 
+    /// A mirror that was held says what people said then; what they have changed meanwhile follows.
+    async fn refresh_if_late(&self, queued: &Queued) -> Result<(), StoreError> {
+        let EffectKind::Post { to: Destination::UnderCard(channel), mirrors, .. } = &queued.effect.what else {
+            return Ok(());
+        };
+        let Some(of) = mirrors.first().filter(|_| queued.held_at.is_some()) else { return Ok(()) };
+        let what = EffectKind::RefreshMirror { channel: channel.clone(), of: of.clone() };
+        let refresh = Effect { what, not_before: None, ..queued.effect.clone() };
+        self.enqueue_once(DedupeKey::effect_refreshed(&queued.id), refresh).await
+    }
+
     /// Lets the one who waits for this delivery know how it ended.
     async fn tell(&self, queued: &Queued, result: Result<MessageRef, Undeliverable>) -> Result<(), StoreError> {
         let EffectKind::Post { awaited: Some(awaited), .. } = &queued.effect.what else { return Ok(()) };
@@ -308,29 +444,45 @@ impl Dispatcher {
         if *awaited == Awaited::Notice && result.is_ok() {
             return Ok(());
         }
+        // Who was told that it is held hears that it has been delivered after all.
+        let is_late = queued.held_at.is_some() && result.is_ok();
+        let key = if is_late { DedupeKey::effect_after_all(&queued.id) } else { DedupeKey::effect(&queued.id) };
         let settled = DeliverySettled { effect: queued.id.clone(), ticket, awaited: awaited.clone(), result };
         let what = EventKind::DeliverySettled(settled);
-        self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: self.clock.now(), what }).await?;
+        self.intake.handle(Event { key, at: self.clock.now(), what }).await?;
         Ok(())
     }
 
     async fn remove_later(&self, queued: &Queued, message: MessageRef, at: Timestamp) -> Result<(), StoreError> {
         let remove =
             Effect { ticket: queued.effect.ticket, not_before: Some(at), what: EffectKind::Remove { message } };
-        let (key, now) = (DedupeKey::effect(&queued.id), self.clock.now());
+        self.enqueue_once(DedupeKey::effect_removed(&queued.id), remove).await
+    }
+
+    async fn enqueue_once(&self, key: DedupeKey, effect: Effect) -> Result<(), StoreError> {
+        let now = self.clock.now();
         let work: Work = Arc::new(move |tx| {
-            let (remove, key) = (remove.clone(), key.clone());
+            let (effect, key) = (effect.clone(), key.clone());
             Box::pin(async move {
                 if tx.knows(&key).await? {
                     return Ok(Outcome::Repeated);
                 }
                 tx.remember(&key, now).await?;
-                tx.enqueue(&remove, now).await?;
+                tx.enqueue(&effect, now).await?;
                 Ok(Outcome::Done(None))
             })
         });
         self.store.transact(work).await?;
         Ok(())
+    }
+
+    /// It is tried again once the platform takes anything; until that is clear, a little later. Nothing of that counts as a
+    /// failure of its own.
+    fn again_once_back(&self, queued: &Queued, now: Timestamp, unsure: bool, error: &str) -> Settlement {
+        if self.knowledge().breaker.open().is_some() {
+            return Settlement::Retry { at: now, unsure, counts: false, error: error.to_owned() };
+        }
+        self.again(queued, Some(now), unsure, error)
     }
 
     fn again(&self, queued: &Queued, now: Option<Timestamp>, unsure: bool, error: &str) -> Settlement {

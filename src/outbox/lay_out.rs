@@ -3,16 +3,18 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::Dispatcher;
+use super::places::{self, UNREADABLE};
+use super::{Dispatcher, signed};
 use crate::domain::decision::{Change, Outcome};
-use crate::domain::effect::{Destination, Effect, EffectKind, Undeliverable, joined_chars};
+use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Undeliverable, joined_chars};
 use crate::domain::ids::{MessageRef, Place, TicketId};
+use crate::domain::limits;
 use crate::domain::message::Message;
 use crate::domain::record::Standing;
 use crate::domain::text;
 use crate::domain::ticket::Ticket;
 use crate::platform::Act;
-use crate::store::{Current, Queued, Settlement, StoreError, Work};
+use crate::store::{Current, Queued, Release, Settlement, StoreError, Work};
 
 /// What one try says, as the record is now.
 pub(super) struct Filled {
@@ -20,12 +22,12 @@ pub(super) struct Filled {
     /// that away once it is known.
     pub say: Option<Act>,
     /// What an earlier try may have sent, if that is something else.
-    pub said_before: Option<Act>,
+    pub said_before: Vec<Act>,
 }
 
 impl From<Act> for Filled {
     fn from(act: Act) -> Self {
-        Self { say: Some(act), said_before: None }
+        Self { say: Some(act), said_before: Vec::new() }
     }
 }
 
@@ -83,8 +85,9 @@ impl Dispatcher {
     ) -> Result<Option<T>, StoreError> {
         match laid_out {
             Err(error @ (StoreError::Corrupt(_) | StoreError::Work(_))) => {
-                tracing::error!(effect = %queued.id, %error, "an effect cannot be laid out");
-                self.end_unleased(queued, Settlement::Failed(Undeliverable::Invalid)).await?;
+                tracing::error!(effect = %queued.id, %error, "an effect cannot be laid out; it is kept");
+                let held = Settlement::Held { by: UNREADABLE.to_owned(), error: error.to_string(), unsure: false };
+                self.end_unleased(queued, held).await?;
                 Ok(None)
             }
             other => other,
@@ -114,7 +117,7 @@ impl Dispatcher {
                     return Ok(None);
                 }
                 let said_before = (queued.unsure && !gone.is_empty()).then(|| post(message));
-                Ok(Some(Filled { say, said_before }))
+                Ok(Some(Filled { say, said_before: said_before.into_iter().collect() }))
             }
             (EffectKind::ShowCard { channel }, act) => {
                 let Some(text) = self.card_text(queued, channel, ticket).await? else {
@@ -129,8 +132,37 @@ impl Dispatcher {
                 Ok(Some(shown.into()))
             }
             (EffectKind::RefreshMirror { .. }, _) => Ok(self.address(queued, &[]).await?.map(Filled::from)),
-            (_, act) => Ok(Some(act.into())),
+            (_, act) => Ok(Some(self.excused(queued, act))),
         }
+    }
+
+    /// An answer that comes much later than it was decided says so. Who looks for an earlier try looks for one without that.
+    fn excused(&self, queued: &Queued, act: Act) -> Filled {
+        let due = queued.effect.not_before.map_or(queued.created_at, |moment| moment.max(queued.created_at));
+        let is_late = self.clock.now().duration_since(due) > signed(limits::UNTIMELY);
+        if !is_late || queued.lane == Lane::Broadcast {
+            return act.into();
+        }
+        let late = |message: &Message| text::late(message.clone());
+        let excused = match &act {
+            Act::Post { to, message, thread_title } if !self.is_desk(to) => {
+                Act::Post { to: to.clone(), message: late(message), thread_title: thread_title.clone() }
+            }
+            Act::Whisper { to, near, via, message } => {
+                Act::Whisper { to: to.clone(), near: near.clone(), via: via.clone(), message: late(message) }
+            }
+            Act::Hint { to, place, reply_to, message } => {
+                Act::Hint { to: to.clone(), place: place.clone(), reply_to: reply_to.clone(), message: late(message) }
+            }
+            Act::Post { .. } | Act::Update { .. } | Act::Remove { .. } | Act::ReadThread { .. } => return act.into(),
+        };
+        let said_before = if queued.unsure { vec![act] } else { Vec::new() };
+        Filled { say: Some(excused), said_before }
+    }
+
+    fn is_desk(&self, place: &Place) -> bool {
+        let rules = self.intake.rules();
+        rules.triage.iter().any(|desk| desk.tenant == place.tenant && desk.channel() == place.channel())
     }
 
     /// `cards` are those of its ticket that stand.
@@ -141,7 +173,17 @@ impl Dispatcher {
             }
             EffectKind::Post { to: Destination::UnderCard(channel), message, thread_title, .. } => {
                 let Some(card) = card_in(queued, channel, cards) else {
-                    self.queue_behind_a_card(queued, channel).await?;
+                    if !self.is_desk(channel) {
+                        self.move_to_the_desk(queued, channel).await?;
+                        return Ok(None);
+                    }
+                    // Where no card can be had, there will be one once that is mended, and then this comes after it.
+                    let desk = places::posts_in(channel.channel());
+                    let refusal = self.knowledge().places.refusal(&desk, queued.released_at);
+                    match refusal {
+                        Some(refused) => self.hold_unleased(queued, &refused).await?,
+                        None => self.queue_behind_a_card(queued, channel).await?,
+                    }
                     return Ok(None);
                 };
                 let to = channel.thread(&card.message.id);
@@ -151,6 +193,11 @@ impl Dispatcher {
                 let message = Message::default();
                 match card_in(queued, channel, cards) {
                     Some(card) => Act::Update { place: channel.clone(), message: card.message, to: message },
+                    // The desk has another channel now, and its card stands there, or will.
+                    None if !self.is_desk(channel) => {
+                        self.end_unleased(queued, Settlement::Done(Vec::new())).await?;
+                        return Ok(None);
+                    }
                     None => Act::Post { to: channel.clone(), message, thread_title: None },
                 }
             }
@@ -193,9 +240,42 @@ impl Dispatcher {
         Ok(Some(text::card(&ticket, here.as_ref())))
     }
 
+    /// The desk has another channel than when this was decided, and nothing stands in the old one: it is said in the new one,
+    /// with what waits behind it.
+    async fn move_to_the_desk(&self, queued: &Queued, from: &Place) -> Result<(), StoreError> {
+        let rules = self.intake.rules();
+        let Some(to) = rules.triage.iter().find(|desk| desk.platform() == from.platform()).cloned() else {
+            tracing::warn!(effect = %queued.id, "the desk has no channel on this platform any more");
+            return self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await;
+        };
+        let (now, id) = (self.clock.now(), queued.id.clone());
+        let work: Work = Arc::new(move |tx| {
+            let (id, to) = (id.clone(), to.clone());
+            Box::pin(async move {
+                for mut effect in tx.take_back(&id, now).await? {
+                    match &mut effect.what {
+                        EffectKind::Post { to: Destination::UnderCard(channel), .. } => channel.clone_from(&to),
+                        // Nothing stands of it, and the card is shown in the new channel anyway.
+                        _ => continue,
+                    }
+                    tx.enqueue(&effect, now).await?;
+                }
+                Ok(Outcome::Done(None))
+            })
+        });
+        match self.store.transact(work).await {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// There is no card to write under (it failed once, or the channel is new): one is shown first. Once only: what comes
     /// back has a moment set.
     async fn queue_behind_a_card(&self, queued: &Queued, channel: &Place) -> Result<(), StoreError> {
+        // One that is held goes first, and may show whether that is mended.
+        if self.store.release(Release::Card(queued.effect.order_key()), self.clock.now()).await? > 0 {
+            return Ok(());
+        }
         if queued.effect.not_before.is_some() {
             tracing::error!(effect = %queued.id, "there is no card to write under, and none can be shown");
             return self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await;

@@ -6,10 +6,13 @@
 //! is sent is laid out from the record once the effect is leased (`lay_out`), so that it is the newest.
 
 pub mod backoff;
+mod breaker;
 mod carry;
 mod counting;
+mod gates;
 mod lay_out;
 pub mod limits;
+mod places;
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
@@ -21,15 +24,20 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use self::breaker::{Admits, Breaker};
 use self::carry::{Fresh, Leased};
+use self::gates::Gates;
+use self::limits::{Cost, Windows};
+use self::places::{Places, UNREADABLE};
 use crate::clock::Clock;
-use crate::domain::effect::Lane;
+use crate::domain::effect::{Gate, Undeliverable};
 use crate::domain::ids::{EffectId, TicketId};
 use crate::domain::limits::discord;
+use crate::domain::record::Standing;
+use crate::health::{Health, Kind};
 use crate::intake::Intake;
-use crate::platform::{Act, Platform};
-use crate::store::{Claim, Queued, Store, StoreError, WorkerId};
-use limits::{Cost, Windows};
+use crate::platform::{Absence, Act, Platform};
+use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, Unreadable, WorkerId};
 
 /// How many effects are looked at together: as many as there is room for, within this.
 const LOOK: RangeInclusive<usize> = 32..=128;
@@ -55,8 +63,17 @@ pub struct Timing {
     /// How long after that and the end of the lease somebody else takes over, in real time: clocks of machines, and
     /// networks, are not exact.
     pub take_over_pause: Duration,
-    /// How long something temporary is tried, in the clock's time.
+    /// How long an effect may fail by itself, while others of its platform are delivered, until it is held and those behind
+    /// it go on, in the clock's time.
     pub retry_limit: Duration,
+}
+
+/// What is known of the platform beside its limits.
+#[derive(Debug, Default)]
+struct Knowledge {
+    breaker: Breaker,
+    places: Places,
+    gates: Gates,
 }
 
 /// Delivers the effects of one platform.
@@ -68,11 +85,13 @@ pub struct Dispatcher {
     clock: Clock,
     timing: Timing,
     worker: WorkerId,
+    health: Health,
     windows: Arc<Mutex<Windows>>,
+    knowledge: Arc<Mutex<Knowledge>>,
 }
 
 impl Dispatcher {
-    /// A dispatcher that works as this process.
+    /// A dispatcher that works as this process, and tells `health` what it finds wrong.
     #[must_use]
     pub fn new(
         platform: Arc<dyn Platform>,
@@ -80,9 +99,11 @@ impl Dispatcher {
         intake: Intake,
         timing: Timing,
         worker: WorkerId,
+        health: Health,
     ) -> Self {
         let clock = intake.clock().clone();
-        Self { platform, store, intake, clock, timing, worker, windows: Arc::default() }
+        let (windows, knowledge) = (Arc::default(), Arc::default());
+        Self { platform, store, intake, clock, timing, worker, health, windows, knowledge }
     }
 
     /// The same without the platform's limits: for measuring what the program can do.
@@ -133,6 +154,7 @@ impl Dispatcher {
     ) -> Result<(), StoreError> {
         let spent = self.store.spent(self.platform.name(), LONGEST_WINDOW).await?;
         self.windows().seed(&spent, self.clock.now());
+        self.take_stock().await?;
         let mut changed = self.store.changed();
         let mut renew = tokio::time::interval(self.timing.lease / 5);
         renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -176,13 +198,31 @@ impl Dispatcher {
         }
     }
 
+    /// What is held is looked at again soon: it may have been mended, or this may be the version that can read it.
+    async fn take_stock(&self) -> Result<(), StoreError> {
+        let (platform, now) = (self.platform.name(), self.clock.now());
+        let held_in = self.store.held_in(platform).await?;
+        self.knowledge().places.load(held_in.into_iter().map(|(by, _)| by), now);
+        let unreadable = Release::In { platform, held_in: UNREADABLE.to_owned(), limit: u32::MAX };
+        self.store.release(unreadable, now).await.map(drop)
+    }
+
+    /// Of each place that refuses and is to be looked at, the first effect that is held waits again.
+    async fn probe_places(&self, now: Timestamp) -> Result<(), StoreError> {
+        let due = self.knowledge().places.take_due(now);
+        for by in due {
+            let one = Release::In { platform: self.platform.name(), held_in: by.clone(), limit: 1 };
+            if self.store.release(one, now).await? == 0 {
+                self.knowledge().places.forget(&by);
+            }
+        }
+        Ok(())
+    }
+
     /// What processes that are dead or frozen have leased waits again, once none of their calls can be under way.
     async fn take_over(&self) -> Result<(), StoreError> {
-        let platform = self.platform.name();
-        let effects = self
-            .store
-            .take_over(&self.worker, platform, self.timing.call_timeout + self.timing.take_over_pause)
-            .await?;
+        let (platform, margin) = (self.platform.name(), self.timing.call_timeout + self.timing.take_over_pause);
+        let effects = self.store.take_over(&self.worker, platform, margin, self.clock.now()).await?;
         if effects > 0 {
             tracing::info!(%platform, effects, "taken over; they are looked for before they are repeated");
         }
@@ -193,12 +233,23 @@ impl Dispatcher {
     async fn start_due(&self, under_way: &mut JoinSet<()>) -> Result<Option<Timestamp>, StoreError> {
         let name = self.platform.name();
         let now = self.clock.now();
+        self.probe_places(now).await?;
         let room = AT_ONCE.saturating_sub(under_way.len());
         if room == 0 {
             return Ok(None);
         }
-        let mut wake_at = None;
-        let ready = self.ready(now, room, &mut wake_at).await?;
+        let admits = self.knowledge().breaker.admits(now);
+        let mut wake_at = self.knowledge().places.next_probe();
+        let ready = match admits {
+            Admits::Nothing(until) => return Ok(until),
+            Admits::All => self.ready(now, room, &mut wake_at).await?,
+            Admits::Probe(leaving_out) => {
+                let mut in_line = self.ready(now, leaving_out + 1, &mut wake_at).await?;
+                let probe = in_line.pop();
+                in_line.iter().for_each(|(queued, _, costs)| self.windows().undo(costs, queued.lane));
+                probe.into_iter().collect()
+            }
+        };
         if ready.len() < room {
             // Where there is more to start, the end of a delivery is waited for, not a moment.
             let next_due = self.store.next_due(name, now).await?;
@@ -225,10 +276,14 @@ impl Dispatcher {
                 self.windows().undo(&costs, queued.lane);
                 continue;
             }
+            let is_probe = admits != Admits::All;
+            if is_probe {
+                self.knowledge().breaker.begin_probe();
+            }
             let (this, kind) = (self.clone(), queued.effect.what.name());
             let span = tracing::info_span!("effect", id = %queued.id, kind, platform = %name);
             let fresh = fresh.remove(&queued.id).unwrap_or_default();
-            let leased = Leased { queued, act, costs, since, fresh };
+            let leased = Leased { queued, act, costs, since, fresh, is_probe };
             under_way.spawn(async move { this.carry(leased).await }.instrument(span));
         }
         ours.map(|_| wake_at)
@@ -266,7 +321,8 @@ impl Dispatcher {
         shown.chain(lines).collect()
     }
 
-    /// What may be started, at most `room`: every window that it counts against is taken already.
+    /// What may be started, at most `room`: every window that it counts against is taken already. Gates whose limits are
+    /// used up are left out, so that the work of a look depends on what can be sent, not on what waits.
     async fn ready(
         &self,
         now: Timestamp,
@@ -276,17 +332,28 @@ impl Dispatcher {
         let name = self.platform.name();
         let (mut ready, mut after) = (Vec::new(), None);
         loop {
+            let (blocked, free_at) = self.blocked_gates(now);
+            *wake_at = wake_at.iter().copied().chain(free_at).min();
             let look = (room - ready.len()).clamp(*LOOK.start(), *LOOK.end());
-            let page = self.store.due(name, now, after, u32::try_from(look).unwrap_or(u32::MAX)).await?;
-            let is_last = page.len() < look;
-            after = page.last().map(|queued| (queued.lane, queued.id.clone()));
-            let tickets: BTreeSet<TicketId> = page.iter().filter_map(lay_out::needs_card_of).collect();
-            let cards = self.store.cards(&Vec::from_iter(tickets)).await?;
-            for queued in page {
+            let page = self.store.due(name, now, after, &blocked, u32::try_from(look).unwrap_or(u32::MAX)).await?;
+            for unreadable in &page.unreadable {
+                self.set_aside(unreadable).await?;
+            }
+            let cards = self.cards(&page.ready).await?;
+            let mut gates = Vec::new();
+            for queued in page.ready {
                 if ready.len() == room {
-                    return Ok(ready);
+                    break;
+                }
+                if self.knowledge().gates.is_blocked(&queued.gate) {
+                    continue;
                 }
                 let Some(act) = self.address_or_settle(&queued, &cards).await? else { continue };
+                let refused = self.knowledge().places.refuses(&act, queued.released_at, now);
+                if let Some(refused) = refused {
+                    self.hold_unleased(&queued, &refused).await?;
+                    continue;
+                }
                 let costs = limits::costs(name, &act, is_old(&act, now));
                 let mut windows = self.windows();
                 let free_at = windows.free_at(&costs, queued.lane, now);
@@ -296,18 +363,90 @@ impl Dispatcher {
                     ready.push((queued, act, costs));
                     continue;
                 }
-                // Broadcasts come last: if this one waits for the whole workspace, those behind it do as well.
-                let no_more = queued.lane == Lane::Broadcast && windows.shared_free_at(&costs, queued.lane, now) > now;
-                drop(windows);
                 *wake_at = Some(wake_at.map_or(free_at, |at| at.min(free_at)));
-                if no_more {
-                    return Ok(ready);
+                let gate = self.knowledge().gates.block(&queued.gate, &costs, queued.lane, &mut windows, now);
+                drop(windows);
+                if gate != queued.gate {
+                    gates.push((queued.id, gate));
                 }
             }
-            if is_last || ready.len() == room {
+            self.store.regate(&gates).await?;
+            if !page.is_more || ready.len() == room {
                 return Ok(ready);
             }
+            after = page.last;
         }
+    }
+
+    /// The gates whose limits are used up, and when the first of them is open again.
+    fn blocked_gates(&self, now: Timestamp) -> (Vec<Gate>, Option<Timestamp>) {
+        let mut windows = self.windows();
+        self.knowledge().gates.blocked(&mut windows, now)
+    }
+
+    /// The cards that stand for the tickets of these effects. A ticket whose cards cannot be read holds up no other.
+    async fn cards(&self, of: &[Queued]) -> Result<Vec<Standing>, StoreError> {
+        let tickets: BTreeSet<TicketId> = of.iter().filter_map(lay_out::needs_card_of).collect();
+        let tickets = Vec::from_iter(tickets);
+        let mut cards = Vec::new();
+        match self.store.cards(&tickets).await {
+            Err(StoreError::Corrupt(_)) => {}
+            cards => return cards,
+        }
+        for ticket in &tickets {
+            match self.store.cards(std::slice::from_ref(ticket)).await {
+                Err(error @ StoreError::Corrupt(_)) => {
+                    tracing::error!(ticket = ticket.0, %error, "the cards of a ticket cannot be read");
+                }
+                known => cards.extend(known?),
+            }
+        }
+        Ok(cards)
+    }
+
+    /// An effect that cannot be read, another version's say, is kept for who can, and holds up nothing.
+    async fn set_aside(&self, Unreadable { id, kind }: &Unreadable) -> Result<(), StoreError> {
+        tracing::error!(
+            effect = %id, kind,
+            "an effect cannot be read: another version's, or damaged; it is kept, and tried again after the next start"
+        );
+        let (by, error) = (UNREADABLE.to_owned(), Undeliverable::Unreadable.to_string());
+        let held = Settlement::Held { by, error, unsure: false };
+        self.store.settle(id, &self.worker, held, self.clock.now()).await.map(drop)
+    }
+
+    /// The platform has answered in its own words.
+    fn platform_answered(&self, now: Timestamp) {
+        if let Some(since) = self.knowledge().breaker.answered(now) {
+            let platform = self.platform.name();
+            let away_s = now.duration_since(since).as_secs_f64();
+            tracing::info!(%platform, away_s, "the platform takes messages again");
+            self.health.clear(platform, Kind::Delivery);
+            self.health.clear(platform, Kind::Token);
+        }
+    }
+
+    /// A delivery, or a look for one, shows that the platform as a whole takes nothing.
+    fn platform_failed(&self, cause: Absence, detail: &str, now: Timestamp) {
+        let platform = self.platform.name();
+        let mut knowledge = self.knowledge();
+        if knowledge.breaker.failed(now, cause, detail, rand::random()) {
+            tracing::error!(
+                %platform, cause = cause.name(), detail,
+                "the platform takes nothing: what is to be said there waits, and one message is tried now and then"
+            );
+        }
+        let Some(open) = knowledge.breaker.open().cloned() else { return };
+        knowledge.places.forget_failures();
+        drop(knowledge);
+        let (kind, other) =
+            if open.cause == Absence::Token { (Kind::Token, Kind::Delivery) } else { (Kind::Delivery, Kind::Token) };
+        self.health.raise(platform, kind, open.cause.told(), open.since);
+        self.health.clear(platform, other);
+    }
+
+    fn knowledge(&self) -> MutexGuard<'_, Knowledge> {
+        self.knowledge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn windows(&self) -> MutexGuard<'_, Windows> {

@@ -31,6 +31,14 @@ pub struct Unreached {
     pub retry_after: Option<Duration>,
 }
 
+/// A platform refuses the bot's token: an operator must renew it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct TokenRefused {
+    /// What it says, and what to do.
+    pub what: String,
+}
+
 /// A chat platform, connected.
 #[async_trait]
 pub trait Platform: Send + Sync {
@@ -67,12 +75,15 @@ pub trait Platform: Send + Sync {
     /// See [`DeliveryError`].
     async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError>;
 
-    /// Looks whether an earlier try of this delivery was carried out after all. `None`: it certainly was not, or it is
-    /// idempotent. Unfindable ones (whispers) answer with [`Receipt::Whispered`], so that they are sent at most once.
+    /// Looks whether an earlier try of this delivery was carried out after all. `None`: nothing of it can be seen, or it is
+    /// idempotent. A history may show what was posted a little later ([`Platform::history_lag`]). Unfindable ones (whispers) answer with [`Receipt::Whispered`], so that they are sent at most once.
     ///
     /// # Errors
     /// See [`DeliveryError`].
     async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError>;
+
+    /// How long after a try its message may not be seen in a history yet, in the clock's time.
+    fn history_lag(&self) -> Duration;
 
     /// Looks whether it stands besides `known`, which somebody else posted: a try whose outcome is unknown may have come
     /// through after all. Only what certainly is a copy of it; `None` where the platform itself keeps the second one out.
@@ -204,6 +215,43 @@ pub enum Receipt {
     Read(Vec<Said>, bool),
 }
 
+/// Why a platform as a whole takes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Absence {
+    /// No connection can be made.
+    Unreachable,
+    /// It answers that it cannot, or does not answer.
+    Failing,
+    /// It refuses the bot's token.
+    Token,
+    /// Somebody between (a proxy, a firewall) answers in its place.
+    Between,
+}
+
+impl Absence {
+    /// Its name in logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Failing => "failing",
+            Self::Token => "token",
+            Self::Between => "between",
+        }
+    }
+
+    /// What an operator is told of it, in public: no secrets.
+    #[must_use]
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Unreachable => "it cannot be reached",
+            Self::Failing => "it answers that it fails, or does not answer",
+            Self::Token => "it refuses the bot's token",
+            Self::Between => "somebody between (a proxy, a firewall) answers in its place",
+        }
+    }
+}
+
 /// Why a delivery did not succeed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DeliveryError {
@@ -215,13 +263,34 @@ pub enum DeliveryError {
         /// Whether every call is concerned, not just ones like this.
         global: bool,
     },
-    /// Nothing was done; it may work later.
+    /// Nothing was done: the platform as a whole takes nothing now, whatever it is asked.
+    #[error("away: {detail}")]
+    Away {
+        /// What is known of it.
+        cause: Absence,
+        /// More, for operators.
+        detail: String,
+    },
+    /// Nothing was done, as the platform itself says; it may work later.
     #[error("temporary: {0}")]
     Temporary(String),
-    /// It may have been done: look before repeating.
-    #[error("outcome unknown: {0}")]
-    Unknown(String),
-    /// It will never work.
+    /// It may have been done: look before repeating. The platform has not answered in its own words.
+    #[error("outcome unknown: {detail}")]
+    Unknown {
+        /// What is known of it.
+        cause: Absence,
+        /// More, for operators.
+        detail: String,
+    },
+    /// It was done in another place than it was meant for, since that one is gone.
+    #[error("it went to another place than it was meant for")]
+    Astray {
+        /// What stands there.
+        message: MessageRef,
+        /// Whether it has been removed already.
+        is_removed: bool,
+    },
+    /// The platform itself refuses it.
     #[error("{reason}: {detail}")]
     Permanent {
         /// Why, for the core.
@@ -237,7 +306,20 @@ impl DeliveryError {
     pub const fn retry_after(&self) -> Duration {
         match self {
             Self::RateLimited { retry_after, .. } => *retry_after,
-            Self::Temporary(_) | Self::Unknown(_) | Self::Permanent { .. } => Duration::ZERO,
+            Self::Away { .. }
+            | Self::Temporary(_)
+            | Self::Unknown { .. }
+            | Self::Astray { .. }
+            | Self::Permanent { .. } => Duration::ZERO,
+        }
+    }
+
+    /// The evidence that the platform as a whole takes nothing, if this is any.
+    #[must_use]
+    pub fn absence(&self) -> Option<(Absence, &str)> {
+        match self {
+            Self::Away { cause, detail } | Self::Unknown { cause, detail } => Some((*cause, detail)),
+            Self::RateLimited { .. } | Self::Temporary(_) | Self::Astray { .. } | Self::Permanent { .. } => None,
         }
     }
 }

@@ -17,6 +17,6 @@ pub mod world;
 pub use journal::{Entry, Journal};
 pub use traffic::{Direction, Passage};
 pub use world::{
-    Absence, ChannelInfo, ChannelView, ControlKind, ControlView, Fault, FormField, FormView, MessageAt, MessageView, Nonsense,
-    OptionView, PersonInfo, Spot, View, World, WorldError,
+    Absence, ChannelInfo, ChannelView, ControlKind, ControlView, Fault, FormField, FormView, MessageAt, MessageView,
+    Nonsense, OptionView, PersonInfo, Spot, View, World, WorldError,
 };

@@ -292,9 +292,9 @@ async fn quiet(stage: &Stage, app: &App, worlds: &[Arc<dyn World>], until: Times
         let mut waiting = undelivered > 0 || unheard;
         for world in worlds {
             let platform = if world.platform() == "slack" { PlatformName::Slack } else { PlatformName::Discord };
-            let due = store.due(platform, now, None, 1).await?;
+            let due = store.due(platform, now, None, &[], 1).await?;
             let next = store.next_due(platform, now).await?;
-            waiting |= !due.is_empty() || next.is_some_and(|at| at <= until);
+            waiting |= !due.ready.is_empty() || next.is_some_and(|at| at <= until);
         }
         if !waiting && store.counts().await?.waiting == 0 {
             return Ok(());

@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::domain::decision::{Change, Outcome};
-use crate::domain::effect::{Effect, EffectKind, Lane, Undeliverable};
+use crate::domain::effect::{Effect, EffectKind, Gate, Lane, Undeliverable};
 use crate::domain::erasure::Erasure;
 use crate::domain::event::{DedupeKey, TimerKind};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey};
@@ -81,8 +81,8 @@ pub trait Store: Send + Sync {
     }
 
     /// Effects of `platform` that may be delivered now, most urgent first, at most one for each order key (the oldest
-    /// that is not settled), none that is leased, none whose order key has an older one waiting for a later moment.
-    /// With `after`, those that come behind that one.
+    /// that is not settled), none that is leased, none whose order key has an older one waiting for a later moment, none of
+    /// the gates `beside`. With `after`, those that come behind that one.
     ///
     /// # Errors
     /// If the database is away.
@@ -91,14 +91,57 @@ pub trait Store: Send + Sync {
         platform: PlatformName,
         now: Timestamp,
         after: Option<(Lane, EffectId)>,
+        beside: &[Gate],
         limit: u32,
-    ) -> Result<Vec<Queued>, StoreError>;
+    ) -> Result<Due, StoreError>;
 
     /// When the next waiting effect of `platform` becomes due, if any waits for a later moment than `now`.
     ///
     /// # Errors
     /// If the database is away.
     async fn next_due(&self, platform: PlatformName, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+
+    /// These effects, if they wait still, wait for other limits than it seemed.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn regate(&self, gates: &[(EffectId, Gate)]) -> Result<(), StoreError>;
+
+    /// What refuses effects of `platform` that are held, and how many each does.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn held_in(&self, platform: PlatformName) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// Effects that are held wait again: those that `by` names, oldest first. How many there were.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn release(&self, by: Release, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Ends effects that have been held since before `then`, at most [`TIDIED_AT_ONCE`]; they lose their words.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn end_held(&self, then: Timestamp, now: Timestamp) -> Result<Vec<EndedHeld>, StoreError>;
+
+    /// What was kept in mind by this name.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn remembered(&self, name: &str) -> Result<Option<String>, StoreError>;
+
+    /// Keeps something in mind for the next start.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn keep_in_mind(&self, name: &str, value: &str) -> Result<(), StoreError>;
+
+    /// Tickets above `above` that are not over and have no card in this channel, oldest first.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn without_card(&self, channel: &Place, above: TicketId, limit: u32) -> Result<Vec<TicketId>, StoreError>;
 
     /// Leases effects for this real time, in one transaction; those that are this worker's now (the others were taken by
     /// somebody else, or have ended).
@@ -126,11 +169,17 @@ pub trait Store: Send + Sync {
     ) -> Result<Settled, StoreError>;
 
     /// Other processes' leases that ended `margin` ago (real time), or whose owner is known to be dead for that long: they
-    /// wait again, and are looked for before they are repeated. How many there were.
+    /// wait again, and are looked for before they are repeated. How many there were. `now` is the clock's time.
     ///
     /// # Errors
     /// If the database is away.
-    async fn take_over(&self, by: &WorkerId, platform: PlatformName, margin: Duration) -> Result<u64, StoreError>;
+    async fn take_over(
+        &self,
+        by: &WorkerId,
+        platform: PlatformName,
+        margin: Duration,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
 
     /// What was tried within the last `since` (real time): the limits that it counted against, and how long ago.
     ///
@@ -138,11 +187,16 @@ pub trait Store: Send + Sync {
     /// If the database is away.
     async fn spent(&self, platform: PlatformName, since: Duration) -> Result<Vec<(Vec<String>, Duration)>, StoreError>;
 
-    /// Effects that failed for good, newest first.
+    /// Effects in a state, newest first.
     ///
     /// # Errors
     /// If the database is away.
-    async fn failed(&self, before: Option<EffectId>, limit: u32) -> Result<Vec<FailedEffect>, StoreError>;
+    async fn listed(
+        &self,
+        which: Listed,
+        before: Option<EffectId>,
+        limit: u32,
+    ) -> Result<Vec<ListedEffect>, StoreError>;
 
     /// Takes, or renews, what one process at a time may have, for this real time; whether it is this worker's now.
     ///
@@ -394,6 +448,59 @@ pub trait Tx: Send {
     async fn take_back(&mut self, effect: &EffectId, now: Timestamp) -> Result<Vec<Effect>, StoreError>;
 }
 
+/// Effects that may be delivered now, as far as was asked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Due {
+    /// Those that can be read, in order.
+    pub ready: Vec<Queued>,
+    /// Those that cannot: another version's, or damaged.
+    pub unreadable: Vec<Unreadable>,
+    /// The last of them in order.
+    pub last: Option<(Lane, EffectId)>,
+    /// Whether there may be more.
+    pub is_more: bool,
+}
+
+/// An effect that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its id.
+    pub id: EffectId,
+    /// What it was to do, as whoever wrote it called that.
+    pub kind: String,
+}
+
+/// Effects that are held and are to wait again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// This one.
+    One(EffectId),
+    /// The card that stands in this order.
+    Card(String),
+    /// The first so many that this refuses.
+    In {
+        /// On which platform.
+        platform: PlatformName,
+        /// What refuses them.
+        held_in: String,
+        /// How many at most.
+        limit: u32,
+    },
+}
+
+/// An effect that was held for too long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedHeld {
+    /// Its id.
+    pub id: EffectId,
+    /// On which platform.
+    pub platform: PlatformName,
+    /// What it was to do.
+    pub kind: String,
+    /// Why it was held.
+    pub error: String,
+}
+
 /// An effect in the outbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Queued {
@@ -403,12 +510,20 @@ pub struct Queued {
     pub effect: Effect,
     /// How urgent.
     pub lane: Lane,
+    /// Which others mostly wait for the same limit.
+    pub gate: Gate,
     /// How often it was tried.
     pub attempts: u32,
     /// Whether an earlier try may have been carried out without our knowing: look before repeating.
     pub unsure: bool,
+    /// When that try ended, or (if nobody knows) when that was found out.
+    pub unsure_at: Option<Timestamp>,
     /// When it was decided.
     pub created_at: Timestamp,
+    /// When it was first held, if it ever was: whoever waits for it has been told then.
+    pub held_at: Option<Timestamp>,
+    /// When it was last let go.
+    pub released_at: Option<Timestamp>,
 }
 
 /// What an effect is to do, as it is now.
@@ -473,6 +588,15 @@ pub enum Settlement {
     },
     /// It can never be delivered.
     Failed(Undeliverable),
+    /// It is kept until an operator has mended what refuses it.
+    Held {
+        /// What refuses it.
+        by: String,
+        /// Why, for operators; no texts, no secrets.
+        error: String,
+        /// Whether the last try may have been carried out.
+        unsure: bool,
+    },
     /// It is to be tried again.
     Retry {
         /// Not before.
@@ -488,13 +612,26 @@ pub enum Settlement {
     Removed(Vec<MessageRef>),
 }
 
-/// An effect that failed for good.
+/// Which effects are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Those that wait, or are being delivered.
+    Waiting,
+    /// Those that an operator can mend.
+    Held,
+    /// Those that failed for good.
+    Failed,
+}
+
+/// An effect as operators see it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct FailedEffect {
+pub struct ListedEffect {
     /// Its id.
     pub id: EffectId,
     /// On which platform.
     pub platform: PlatformName,
+    /// `pending`, `leased`, `held` or `failed`.
+    pub state: String,
     /// What it was to do.
     pub kind: String,
     /// Where (its order key).
@@ -503,12 +640,22 @@ pub struct FailedEffect {
     pub ticket: Option<TicketKey>,
     /// How often it was tried.
     pub attempts: u32,
-    /// Why it failed.
+    /// Why it failed, is held, or was not delivered at the last try.
     pub error: String,
     /// When it was decided.
     pub created_at: Timestamp,
+    /// When it is tried next, if it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// What refuses it, if it is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_in: Option<String>,
+    /// Since when it is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_at: Option<Timestamp>,
     /// When it was given up.
-    pub failed_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<Timestamp>,
 }
 
 /// An event that could not be handled.
@@ -577,6 +724,8 @@ pub struct Counts {
     pub leased: u64,
     /// Effects that failed for good.
     pub failed: u64,
+    /// Effects that are held.
+    pub held: u64,
     /// Dead events.
     pub dead: u64,
     /// Since when the oldest effect that waits is due (a later moment, if everything waits for one).

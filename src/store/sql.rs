@@ -49,6 +49,17 @@ macro_rules! standing {
     };
 }
 
+/// An effect as it is listed.
+macro_rules! listed {
+    ($rest:literal) => {
+        concat!(
+            "SELECT e.id, e.platform, e.kind, e.order_key, e.state, e.attempts, e.last_error, e.created_at_ms, e.due_at_ms, \
+             e.held_in, e.held_at_ms, e.settled_at_ms, t.key FROM effects AS e LEFT JOIN tickets AS t ON t.id = e.ticket_id ",
+            $rest
+        )
+    };
+}
+
 macro_rules! audit {
     ($rest:literal) => {
         concat!("SELECT ticket_id, at_ms, actor_json, act, from_json, fields_json FROM audit ", $rest)
@@ -60,23 +71,26 @@ macro_rules! enqueue {
     ($id:literal) => {
         concat!(
             "INSERT INTO effects (id, ticket_id, platform, lane, order_key, kind, what_json, state, not_before_ms, \
-             due_at_ms, created_at_ms) VALUES (",
+             due_at_ms, created_at_ms, gate) VALUES (",
             $id,
-            ", $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10)"
+            ", $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10, $11)"
         )
     };
 }
 
-/// A card is to be shown, unless one that shows the same waits already. One that may have been posted is looked for, and
-/// shows what was before if it stands.
+/// A card is to be shown, unless one that shows the same waits already, or is held. One that may have been posted is looked
+/// for, and shows what was before if it stands.
 macro_rules! enqueue_card {
     ($id:literal, $locked:literal) => {
         concat!(
             "INSERT INTO effects (id, ticket_id, platform, lane, order_key, kind, what_json, state, not_before_ms, \
-             due_at_ms, created_at_ms) SELECT ",
+             due_at_ms, created_at_ms, gate) SELECT ",
             $id,
-            ", $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10 WHERE NOT EXISTS (SELECT 1 FROM effects \
+            ", $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10, $11 WHERE NOT EXISTS (SELECT 1 FROM effects \
              WHERE order_key = $5 AND kind = 'show_card' AND state IN ('pending', 'leased') AND state = 'pending' \
+             AND unsure = 0",
+            $locked,
+            ") AND NOT EXISTS (SELECT 1 FROM effects WHERE order_key = $5 AND kind = 'show_card' AND state = 'held' \
              AND unsure = 0",
             $locked,
             ")"
@@ -120,7 +134,74 @@ macro_rules! lease {
     };
 }
 
-pub(super) use {enqueue, enqueue_card, last_in_order, lease, texts, waiting_from};
+/// What is read of an effect that waits.
+macro_rules! queued {
+    ($alias:literal) => {
+        concat!(
+            $alias,
+            ".id, ",
+            $alias,
+            ".ticket_id, ",
+            $alias,
+            ".lane, ",
+            $alias,
+            ".gate, ",
+            $alias,
+            ".kind, ",
+            $alias,
+            ".what_json, ",
+            $alias,
+            ".attempts, ",
+            $alias,
+            ".unsure, ",
+            $alias,
+            ".unsure_at_ms, ",
+            $alias,
+            ".not_before_ms, ",
+            $alias,
+            ".created_at_ms, ",
+            $alias,
+            ".held_at_ms, ",
+            $alias,
+            ".released_at_ms"
+        )
+    };
+}
+
+/// Effects that may be delivered now, of every gate but these: of each the first few, whatever waits in the others. Gates
+/// are found one after the other, each by a step in the index.
+macro_rules! due_beside {
+    ($except:literal, $of_each:expr) => {
+        concat!(
+            "WITH RECURSIVE g (gate) AS (\
+             SELECT (SELECT min(f.gate) FROM effects AS f WHERE f.platform = $1 AND f.state = 'pending') \
+             UNION ALL SELECT (SELECT min(n.gate) FROM effects AS n WHERE n.platform = $1 AND n.state = 'pending' \
+             AND n.gate > g.gate) FROM g WHERE g.gate IS NOT NULL) SELECT ",
+            sql::queued!("e"),
+            " FROM g ",
+            $of_each,
+            " WHERE g.gate IS NOT NULL AND g.gate NOT IN (",
+            $except,
+            ") ORDER BY e.lane, e.id LIMIT $3"
+        )
+    };
+}
+
+/// The first few of one gate, from behind an effect on.
+macro_rules! due_of_gate {
+    ($what:expr) => {
+        concat!(
+            "(SELECT ",
+            $what,
+            " FROM effects AS d WHERE d.platform = $1 AND d.state = 'pending' AND d.gate = g.gate \
+             AND d.due_at_ms <= $2 AND (d.lane, d.id) > ($4, $5) AND NOT EXISTS (SELECT 1 FROM effects AS older \
+             WHERE older.order_key = d.order_key AND older.id < d.id AND older.state IN ('pending', 'leased')) \
+             ORDER BY d.id LIMIT $3)"
+        )
+    };
+}
+
+pub(super) use {due_beside, due_of_gate, enqueue, enqueue_card, last_in_order, lease, queued, texts, waiting_from};
 
 texts! {
     /// A write that changes nothing of meaning.
@@ -284,9 +365,10 @@ texts! {
     /// A kept mention has served.
     FORGET = "DELETE FROM openings WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4";
 
-    /// Timers that are due.
+    /// Timers that are due, of the kinds that are known: another version's are left to that one, and fill no page.
     DUE_TIMERS =
-        "SELECT ticket_id, kind, due_at_ms FROM timers WHERE due_at_ms <= $1 ORDER BY due_at_ms, ticket_id LIMIT $2";
+        "SELECT ticket_id, kind, due_at_ms FROM timers WHERE due_at_ms <= $1 AND kind IN ('auto_close') \
+         ORDER BY due_at_ms, ticket_id LIMIT $2";
     /// A moment is waited for.
     SET_TIMER =
         "INSERT INTO timers (ticket_id, kind, due_at_ms) VALUES ($1, $2, $3) \
@@ -300,7 +382,7 @@ texts! {
          AND state IN ('pending', 'leased') AND state = 'pending' AND unsure = 0 AND due_at_ms = not_before_ms \
          AND due_at_ms > $2";
     /// What waits says something else now, if it is still what it was.
-    REWORD = "UPDATE effects SET what_json = $3 WHERE id = $1 AND state = 'pending' AND what_json = $2";
+    REWORD = "UPDATE effects SET what_json = $3 WHERE id = $1 AND state IN ('pending', 'held') AND what_json = $2";
     /// What effects that have not ended are to do.
     CURRENT =
         "WITH v (id) AS (VALUES ($1)) SELECT e.id, e.what_json FROM v JOIN effects AS e ON e.id = v.id \
@@ -312,10 +394,9 @@ texts! {
          AND m.channel = v.channel AND m.message = v.message WHERE m.deleted_at_ms IS NOT NULL";
     /// Effects that may be delivered now.
     DUE =
-        "SELECT id, ticket_id, lane, what_json, attempts, unsure, not_before_ms, created_at_ms FROM effects AS e \
-         WHERE platform = $1 AND state = 'pending' AND due_at_ms <= $2 AND (lane, id) > ($4, $5) AND NOT EXISTS (SELECT 1 FROM effects AS older \
+        concat!("SELECT ", queued!("e"), " FROM effects AS e WHERE platform = $1 AND state = 'pending' AND due_at_ms <= $2 AND (lane, id) > ($4, $5) AND NOT EXISTS (SELECT 1 FROM effects AS older \
          WHERE older.order_key = e.order_key AND older.id < e.id AND older.state IN ('pending', 'leased')) \
-         ORDER BY lane, id LIMIT $3";
+         ORDER BY lane, id LIMIT $3");
     /// The moment at which the next effect becomes due.
     NEXT_DUE =
         "SELECT due_at_ms FROM effects AS e WHERE platform = $1 AND state = 'pending' AND due_at_ms > $2 \
@@ -327,16 +408,50 @@ texts! {
          UPDATE effects SET state = v.state, what_json = '\"' || effects.kind || '\"', last_error = v.error, \
          settled_at_ms = v.now_ms, leased_at_ms = NULL, lease_until_ms = NULL, posted_json = v.posted_json FROM v \
          WHERE effects.id = v.id AND (effects.state = 'pending' OR (effects.state = 'leased' AND effects.leased_by = v.worker))";
-    /// An effect is to be tried again.
+    /// Effects wait for another limit than it seemed.
+    REGATE =
+        "WITH v (id, gate) AS (VALUES ($1, $2)) UPDATE effects SET gate = v.gate FROM v \
+         WHERE effects.id = v.id AND effects.state = 'pending'";
+    /// An effect is to be tried again. `$7` is the present moment.
     RETRY =
         "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, due_at_ms = $2, \
-         attempts = attempts + $3, unsure = CASE WHEN $4 = 1 THEN 1 ELSE unsure END, last_error = $5 \
+         attempts = attempts + $3, unsure = CASE WHEN $4 = 1 THEN 1 ELSE unsure END, \
+         unsure_at_ms = CASE WHEN $4 = 1 THEN $7 ELSE unsure_at_ms END, last_error = $5 \
          WHERE id = $1 AND state = 'leased' AND leased_by = $6";
+    /// An effect is held, with its words, until what refuses it is mended.
+    HOLD_BACK =
+        "UPDATE effects SET state = 'held', leased_at_ms = NULL, lease_until_ms = NULL, held_in = $2, \
+         held_at_ms = coalesce(held_at_ms, $3), last_error = $4, unsure = CASE WHEN $6 = 1 THEN 1 ELSE unsure END, \
+         unsure_at_ms = CASE WHEN $6 = 1 THEN $3 ELSE unsure_at_ms END \
+         WHERE id = $1 AND (state = 'pending' OR (state = 'leased' AND leased_by = $5))";
+    /// The first effects that this refuses wait again.
+    RELEASE =
+        "UPDATE effects SET state = 'pending', held_in = NULL, due_at_ms = $3, released_at_ms = $3 WHERE id IN (\
+         SELECT id FROM effects WHERE platform = $1 AND state = 'held' AND held_in = $2 ORDER BY id LIMIT $4)";
+    /// One effect that is held waits again.
+    RELEASE_ONE =
+        "UPDATE effects SET state = 'pending', held_in = NULL, due_at_ms = $2, released_at_ms = $2 \
+         WHERE id = $1 AND state = 'held'";
+    /// The card that is held in an order waits again.
+    RELEASE_CARD =
+        "UPDATE effects SET state = 'pending', held_in = NULL, due_at_ms = $2, released_at_ms = $2 \
+         WHERE state = 'held' AND order_key = $1 AND kind = 'show_card'";
+    /// What refuses effects, and how many.
+    HELD_IN =
+        "SELECT held_in, count(*) AS effects FROM effects WHERE platform = $1 AND state = 'held' GROUP BY held_in";
+    /// What was held for too long.
+    HELD_SINCE =
+        "SELECT id, platform, kind, held_in, last_error FROM effects WHERE platform IN ('slack', 'discord') \
+         AND state = 'held' AND held_at_ms < $1 ORDER BY platform, held_in, id LIMIT $2";
+    /// It is held no more, and will not be sent.
+    END_HELD =
+        "UPDATE effects SET state = 'failed', what_json = '\"' || kind || '\"', held_in = NULL, settled_at_ms = $2, \
+         posted_json = '[]' WHERE id = $1 AND state = 'held'";
     /// What somebody else left on the platform.
     POSTED = "SELECT posted_json FROM effects WHERE id = $1";
-    /// Whoever was delivering it is dead, and may have delivered it.
+    /// Whoever was delivering it is dead, and may have delivered it at `$4` by the clock, or before.
     TAKE_OVER =
-        "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, unsure = 1 \
+        "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, unsure = 1, unsure_at_ms = $4 \
          WHERE platform = $1 AND state = 'leased' AND lease_until_ms <= $2 AND leased_by IS DISTINCT FROM $3";
     /// A card is being posted into a channel, or may stand there, and no message is known of it.
     CARD_UNDER_WAY =
@@ -348,11 +463,13 @@ texts! {
          AND s.platform = $1 AND s.place_channel = $3) LIMIT 1";
     /// What was tried since, and against which limits it counted.
     SPENT = "SELECT costs_json, tried_at_ms FROM effects WHERE platform = $1 AND tried_at_ms > $2";
-    /// What failed for good.
-    FAILED =
-        "SELECT e.id, e.platform, e.kind, e.order_key, e.attempts, e.last_error, e.created_at_ms, e.settled_at_ms, t.key \
-         FROM effects AS e LEFT JOIN tickets AS t ON t.id = e.ticket_id \
-         WHERE e.state = 'failed' AND e.id < $1 ORDER BY e.id DESC LIMIT $2";
+    /// What failed for good, newest first.
+    FAILED = listed!("WHERE e.state = 'failed' AND e.id < $1 ORDER BY e.id DESC LIMIT $2");
+    /// What is held, newest first.
+    HELD = listed!("WHERE e.state = 'held' AND e.platform IN ('slack', 'discord') AND e.id < $1 ORDER BY e.id DESC LIMIT $2");
+    /// What waits, newest first.
+    LISTED_WAITING =
+        listed!("WHERE e.state IN ('pending', 'leased') AND e.order_key > '' AND e.id < $1 ORDER BY e.id DESC LIMIT $2");
 
     /// A named lease is taken or renewed.
     HOLD =
@@ -414,14 +531,17 @@ texts! {
     /// What is still to be said about a ticket.
     WAITING_ABOUT =
         "SELECT id, what_json, state, unsure FROM effects \
-         WHERE state IN ('pending', 'leased') AND order_key > '' AND ticket_id = $1";
+         WHERE state IN ('pending', 'leased') AND order_key > '' AND ticket_id = $1 \
+         UNION ALL SELECT id, what_json, state, unsure FROM effects \
+         WHERE state = 'held' AND order_key > '' AND ticket_id = $1";
     /// What is still to be said to a person.
     WAITING_FOR =
-        "SELECT id, what_json, state, unsure FROM effects WHERE state IN ('pending', 'leased') AND order_key = $1";
+        "SELECT id, what_json, state, unsure FROM effects WHERE state IN ('pending', 'leased') AND order_key = $1 \
+         UNION ALL SELECT id, what_json, state, unsure FROM effects WHERE state = 'held' AND order_key = $1";
     /// It will not be said, if it is still what it was.
     WITHDRAW =
-        "UPDATE effects SET state = 'done', what_json = '\"' || kind || '\"', last_error = 'withdrawn', \
-         settled_at_ms = $3, posted_json = '[]' WHERE id = $1 AND state = 'pending' AND what_json = $2";
+        "UPDATE effects SET state = 'done', what_json = '\"' || kind || '\"', last_error = 'withdrawn', held_in = NULL, \
+         settled_at_ms = $3, posted_json = '[]' WHERE id = $1 AND state IN ('pending', 'held') AND what_json = $2";
     /// Mentions that were kept of a person go.
     FORGET_OPENINGS_OF = "DELETE FROM openings WHERE at_ms >= $1 AND author_json LIKE $2";
     /// What aliases are made with is kept, unless it is.
@@ -439,6 +559,17 @@ texts! {
         "SELECT key, event_json, fault, times, buried_at_ms FROM dead_events ORDER BY buried_at_ms, key LIMIT $1";
     /// One of them was handled after all.
     EXHUME = "DELETE FROM dead_events WHERE key = $1";
+    /// What was remembered by this name.
+    REMEMBERED = "SELECT value FROM remembered WHERE name = $1";
+    /// It is remembered by this name.
+    KEEP_IN_MIND =
+        "INSERT INTO remembered (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    /// Tickets that are not over and have no card in a channel, from behind one on.
+    WITHOUT_CARD =
+        "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.status IN ('new', 'in_progress', 'pending', 'resolved') \
+         AND t.merged_into IS NULL AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.ticket_id = t.id AND s.card = 1 \
+         AND s.platform = $2 AND s.tenant = $3 AND s.place_channel = $4) ORDER BY t.id LIMIT $5";
+
     /// Old facts are forgotten.
     TIDY_SEEN =
         "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)";
@@ -459,6 +590,7 @@ texts! {
          (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased')) AS waiting, \
          (SELECT count(*) FROM effects WHERE state = 'leased') AS leased, \
          (SELECT count(*) FROM effects WHERE state = 'failed') AS failed, \
+         (SELECT count(*) FROM effects WHERE state = 'held') AS held, \
          (SELECT count(*) FROM dead_events) AS dead, \
          (SELECT min(due_at_ms) FROM effects WHERE state IN ('pending', 'leased')) AS oldest_waiting_at_ms";
 }

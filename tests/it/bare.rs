@@ -1,9 +1,11 @@
 //! A platform that does nothing but deliver, as a test has it, and a dispatcher for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use deskbell::domain::ids::{MessageRef, PersonRef, PlatformName};
+use deskbell::health::Health;
 use deskbell::intake::Intake;
 use deskbell::outbox::{Dispatcher, Timing};
 use deskbell::platform::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Wanted};
@@ -27,7 +29,7 @@ pub trait Delivers: Send + Sync {
 pub fn dispatcher(store: &Arc<dyn Store>, delivers: &Arc<impl Delivers + 'static>, timing: Timing) -> Dispatcher {
     let intake = door(Arc::clone(store));
     let platform = Arc::new(Bare(Arc::clone(delivers)));
-    Dispatcher::new(platform, Arc::clone(store), intake, timing, WorkerId::new()).without_limits()
+    Dispatcher::new(platform, Arc::clone(store), intake, timing, WorkerId::new(), Health::default()).without_limits()
 }
 
 struct Bare<D>(Arc<D>);
@@ -73,6 +75,10 @@ impl<D: Delivers> Platform for Bare<D> {
         known: &[MessageRef],
     ) -> Result<Option<MessageRef>, DeliveryError> {
         Ok(self.0.find_second(delivery, known).await)
+    }
+
+    fn history_lag(&self) -> Duration {
+        Duration::ZERO
     }
 
     async fn members(&self, _: &str) -> Result<Vec<PersonRef>, DeliveryError> {

@@ -92,7 +92,7 @@ impl Desk {
         if self.config.slack.as_ref().is_some_and(|slack| slack.connection.is_http()) {
             self.stage.slack.set_http_target(format!("http://{}", app.address()));
         }
-        patiently("everything is connected", app.readiness().wait()).await;
+        patiently("everything is connected", app.health().wait()).await;
         self.app = Some(app);
     }
 
@@ -182,7 +182,8 @@ impl Desk {
         if self.app().is_behind() {
             return false;
         }
-        if self.stage.discord.sent() != self.app().received(PlatformName::Discord) {
+        // After a session that began anew, the program has received more than the present one has brought.
+        if self.stage.discord.sent() > self.app().received(PlatformName::Discord) {
             return false;
         }
         self.store().counts().await.expect("counts").leased == 0 && !self.is_anything_due().await
@@ -193,7 +194,7 @@ impl Desk {
             return true;
         }
         for name in PlatformName::ALL {
-            if !self.store().due(name, self.stage.clock.now(), None, 1).await.expect("due").is_empty() {
+            if !self.store().due(name, self.stage.clock.now(), None, &[], 1).await.expect("due").ready.is_empty() {
                 return true;
             }
         }

@@ -4,17 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// For each room, the other rooms of the crate that it may name.
-const MAY_KNOW: [(&str, &[&str]); 12] = [
+const MAY_KNOW: [(&str, &[&str]); 13] = [
     ("clock.rs", &[]),
     ("trial.rs", &[]),
     ("domain", &[]),
     ("store", &["domain", "clock", "metrics"]),
     ("intake", &["domain", "store", "clock", "metrics", "trial"]),
-    ("platform", &["domain", "intake", "clock", "metrics"]),
-    ("outbox", &["domain", "store", "intake", "platform", "clock", "metrics", "trial"]),
+    ("health.rs", &["domain"]),
+    ("platform", &["domain", "intake", "clock", "metrics", "health"]),
+    ("outbox", &["domain", "store", "intake", "platform", "clock", "metrics", "health", "trial"]),
     ("logging.rs", &[]),
     ("metrics.rs", &["domain"]),
-    ("http", &["domain", "metrics"]),
+    ("http", &["domain", "health", "metrics"]),
     ("sandbox/slack", &["clock", "domain", "sandbox"]),
     ("sandbox/discord", &["clock", "domain", "sandbox"]),
 ];

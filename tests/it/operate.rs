@@ -320,8 +320,14 @@ async fn words_and_names_go_when_a_ticket_was_kept_long_enough() {
 async fn commands_say_what_is_wrong() {
     let folder = TempDir::new().expect("a folder");
     let at = folder.path();
-    for line in ["effects --failed", "events", "events replay --all", "backup copy.db", "erase --person slack:U1 --yes"]
-    {
+    for line in [
+        "effects",
+        "effects retry --all",
+        "events",
+        "events replay --all",
+        "backup copy.db",
+        "erase --person slack:U1 --yes",
+    ] {
         let ended = run(at, line, &[]).await;
         assert_eq!(ended.code, Some(1), "{line}: there is no database");
         assert!(ended.err.contains("deskbell.db"), "{line}: {}", ended.err);
@@ -329,8 +335,14 @@ async fn commands_say_what_is_wrong() {
     }
     run(at, "migrate", &[]).await.succeeded();
     for (line, code, said) in [
-        ("effects", 2, "--failed"),
-        ("effects --failed", 0, "Nothing: everything was delivered"),
+        ("effects", 0, "Nothing waits.\nNothing is held.\nNothing failed for good."),
+        ("effects --failed", 0, "Nothing failed for good."),
+        ("effects --held", 0, "Nothing is held."),
+        ("effects retry", 2, "--all"),
+        ("effects retry --all", 0, "Nothing is held."),
+        ("effects retry --in post:C1", 1, "Nothing is held there."),
+        ("effects retry 01JD9GJ2V4M8Q3B7Z5T6W1X0CY", 1, "01JD9GJ2V4M8Q3B7Z5T6W1X0CY is not held"),
+        ("effects retry --help", 0, "Examples:"),
         ("effects --failed --json", 0, ""),
         ("events", 0, "None: everything that came in was handled."),
         ("events --show m:1", 1, "there is no dead event m:1"),

@@ -697,8 +697,8 @@ mod outbox {
 
         /// What may be delivered now.
         pub async fn due(&self, most: u32) -> Vec<Entry> {
-            let due = self.store.due(PlatformName::Slack, self.clock.now(), None, most).await.expect("effects");
-            due.iter().map(entry).collect()
+            let due = self.store.due(PlatformName::Slack, self.clock.now(), None, &[], most).await.expect("effects");
+            due.ready.iter().map(entry).collect()
         }
 
         /// Leases these; returns those that are ours now.
@@ -732,7 +732,7 @@ mod outbox {
             let store = SqliteStore::open(&folder.path().join("desk.db"), clock.clone()).await.expect("it opens");
             // What a dead process had leased waits again.
             let worker = WorkerId::new();
-            store.take_over(&worker, PlatformName::Slack, TAKE_OVER_PAUSE).await.expect("an answer");
+            store.take_over(&worker, PlatformName::Slack, TAKE_OVER_PAUSE, clock.now()).await.expect("an answer");
             Self { store, clock, folder, worker }
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use deskbell::sandbox::stage::Platforms;
 use deskbell::sandbox::{Fault, MessageView, Spot};
+use deskbell::store::{Listed, Release};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
@@ -219,7 +220,9 @@ async fn what_fails_for_a_while_is_delivered_later_and_once() {
         desk.pass_slowly().await;
         desk.assert_once(method).await;
         desk.expect_refusals(4);
-        desk.end().await;
+        let logged = desk.end_with_errors().await;
+        assert_eq!(logged.len(), 1, "{logged:?}");
+        assert!(logged[0].contains("the platform takes nothing"), "{logged:?}");
     }
 }
 
@@ -344,11 +347,18 @@ async fn a_card_that_could_not_be_shown_is_shown_before_the_next_line_under_it()
     for index in 0..2 {
         let mut desk = Desk::open().await;
         let world = desk.worlds()[index].clone();
-        let method = if world.platform() == "slack" { "chat.postMessage" } else { "POST /channels/{id}/messages" };
-        // Both the answer and the card are refused for good.
-        world.inject(Fault::Fail { method: method.to_owned(), status: 403, times: 2 });
+        world.inject(Fault::CloseChannel { channel: "desk-triage".to_owned() });
         let ask = desk.ask(&world, "jeff", "@desk printer smokes").await;
         desk.say(&world, "jeff", &Spot::thread("sales", &ask.id), "and now it burns").await;
+        let held = desk.store().listed(Listed::Held, None, 10).await.expect("a list");
+        assert_eq!(held.len(), 2, "{}: {held:#?}", world.platform());
+        world.inject(Fault::OpenChannel { channel: "desk-triage".to_owned() });
+        desk.pass(Duration::from_secs(1)).await;
+        // Only the line is let go: its card goes before it.
+        let line = held.iter().find(|effect| effect.kind == "post").expect("the line is held");
+        let released = desk.store().release(Release::One(line.id.clone()), desk.stage.clock.now()).await;
+        assert_eq!(released.expect("it is let go"), 1);
+        desk.settle().await;
         let transcript = desk.transcript(&world);
         assert!(transcript.contains("Desk: IT-1001  printer smokes"), "{transcript}");
         assert!(transcript.contains("└ Desk: Jeff: and now it burns"), "{transcript}");

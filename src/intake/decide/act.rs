@@ -407,5 +407,6 @@ fn refuse(mut draft: Draft<'_>, actor: &Actor<'_>, why: Message) -> Decision {
 }
 
 fn answer(draft: &mut Draft<'_>, actor: &Actor<'_>, message: Message) {
-    draft.whisper(&actor.person.who, actor.place, actor.via, message);
+    let about = draft.facts.named.as_ref();
+    draft.whisper(about, &actor.person.who, actor.place, actor.via, message);
 }

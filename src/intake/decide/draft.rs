@@ -222,15 +222,18 @@ impl<'f> Draft<'f> {
         }
     }
 
+    /// Tells one person something. `about`: the ticket whose words or people it names, so that it is found if they are to
+    /// be erased.
     pub(super) fn whisper(
         &mut self,
+        about: Option<&Ticket>,
         to: &PersonRef,
         near: Option<&Place>,
         via: Option<&ReplyHandle>,
         message: Message,
     ) {
         let whisper = EffectKind::Whisper { to: to.clone(), near: near.cloned(), via: via.cloned(), message };
-        self.effect(None, whisper);
+        self.effect(about.map(|ticket| ticket.id), whisper);
     }
 }
 

@@ -123,7 +123,8 @@ fn commanded(mut draft: Draft<'_>, said: &Said, command: command::Command) -> De
     if carries_words && own_thread && !draft.rights(&said.author).agent {
         // Words of somebody who cannot have meant the command: they are told so, and nothing of what they said is lost.
         let requester = draft.same(&ticket.requester, &said.author);
-        draft.whisper(&said.author.who, Some(&said.place), None, text::agents_only(Some(ticket), requester));
+        let why = text::agents_only(Some(ticket), requester);
+        draft.whisper(Some(ticket), &said.author.who, Some(&said.place), None, why);
         return on_ticket(draft, said, ticket);
     }
     act::carry_out(draft, &actor, ticket, Deed::from(command.verb))
@@ -289,7 +290,8 @@ fn hint(draft: &mut Draft<'_>, said: &Said, message: Message) {
 }
 
 fn refuse_words(mut draft: Draft<'_>, said: &Said, why: Message) -> Decision {
-    draft.whisper(&said.author.who, Some(&said.place), None, why);
+    let about = draft.facts.named.as_ref();
+    draft.whisper(about, &said.author.who, Some(&said.place), None, why);
     draft.end(Outcome::Refused)
 }
 

@@ -4,11 +4,12 @@
 
 use super::rest::RestError;
 use crate::domain::effect::Undeliverable;
-use crate::platform::DeliveryError;
+use crate::platform::{Absence, DeliveryError};
 
 /// Discord's codes that mean something here.
 pub(super) mod code {
     pub const UNKNOWN_CHANNEL: u64 = 10_003;
+    pub const UNKNOWN_GUILD: u64 = 10_004;
     pub const UNKNOWN_MESSAGE: u64 = 10_008;
     pub const UNKNOWN_USER: u64 = 10_013;
     pub const UNKNOWN_WEBHOOK: u64 = 10_015;
@@ -27,8 +28,10 @@ pub(super) mod code {
 /// What is being done, which decides what an error means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doing {
-    /// Something that must not be done twice.
+    /// Something that must not be done twice, and can be looked for.
     Posting,
+    /// Something that must not be done twice, and cannot be looked for.
+    Whispering,
     /// Something that may be done again without harm.
     Repeatable,
 }
@@ -45,15 +48,20 @@ pub(super) fn failed(error: RestError, doing: Doing) -> DeliveryError {
     let detail = error.to_string();
     let reason = match error {
         RestError::RateLimited { retry_after, global } => return DeliveryError::RateLimited { retry_after, global },
-        RestError::Unauthorized => return DeliveryError::Temporary(detail),
-        RestError::Temporary(why) => return DeliveryError::Temporary(why),
-        RestError::Unknown(why) if doing == Doing::Posting => return DeliveryError::Unknown(why),
-        RestError::Unknown(why) => return DeliveryError::Temporary(why),
+        RestError::Unauthorized => return DeliveryError::Away { cause: Absence::Token, detail },
+        RestError::Away { cause, detail } => return DeliveryError::Away { cause, detail },
+        RestError::Unknown { cause, detail } => {
+            return match (doing, cause) {
+                (Doing::Repeatable, _) | (Doing::Whispering, Absence::Between) => DeliveryError::Away { cause, detail },
+                (Doing::Posting | Doing::Whispering, _) => DeliveryError::Unknown { cause, detail },
+            };
+        }
         RestError::Refused { status, code, .. } => match (code, status) {
             (code::CANNOT_MESSAGE_USER | code::NO_MUTUAL_GUILDS, _) => Undeliverable::DirectClosed,
-            (code::MISSING_ACCESS | code::THREAD_LOCKED | code::ARCHIVED, _) => Undeliverable::ChannelClosed,
-            (code::MISSING_PERMISSIONS, _) if doing == Doing::Posting => Undeliverable::ChannelClosed,
-            (code::UNKNOWN_CHANNEL | code::UNKNOWN_MESSAGE | code::UNKNOWN_USER, _) | (_, 404) => Undeliverable::Gone,
+            (code::MISSING_ACCESS, _) => Undeliverable::ChannelClosed,
+            (code::UNKNOWN_CHANNEL | code::UNKNOWN_GUILD, _) => Undeliverable::ChannelGone,
+            (code::MISSING_PERMISSIONS | code::THREAD_LOCKED | code::ARCHIVED, _) => Undeliverable::NotPermitted,
+            (code::UNKNOWN_MESSAGE | code::UNKNOWN_USER, _) | (_, 404) => Undeliverable::Gone,
             (_, 403) => Undeliverable::NotPermitted,
             (_, 400 | 405 | 413) => Undeliverable::Invalid,
             _ => return DeliveryError::Temporary(detail),
@@ -76,10 +84,17 @@ mod tests {
         assert_eq!(reason(403, 50_007, Doing::Posting), Some(Undeliverable::DirectClosed));
         assert_eq!(reason(403, 50_001, Doing::Posting), Some(Undeliverable::ChannelClosed));
         assert_eq!(reason(403, 50_013, Doing::Repeatable), Some(Undeliverable::NotPermitted));
+        assert_eq!(reason(404, 10_003, Doing::Posting), Some(Undeliverable::ChannelGone));
         assert_eq!(reason(404, 10_008, Doing::Repeatable), Some(Undeliverable::Gone));
         assert_eq!(reason(400, 50_035, Doing::Posting), Some(Undeliverable::Invalid));
-        let unknown = || RestError::Unknown("cut".to_owned());
-        assert!(matches!(failed(unknown(), Doing::Posting), DeliveryError::Unknown(_)));
-        assert!(matches!(failed(unknown(), Doing::Repeatable), DeliveryError::Temporary(_)));
+        let unknown = |cause| RestError::Unknown { cause, detail: "cut".to_owned() };
+        let is_unsure = |error| matches!(error, DeliveryError::Unknown { .. });
+        assert!(is_unsure(failed(unknown(Absence::Failing), Doing::Posting)));
+        assert!(is_unsure(failed(unknown(Absence::Between), Doing::Posting)));
+        assert!(is_unsure(failed(unknown(Absence::Failing), Doing::Whispering)));
+        assert!(!is_unsure(failed(unknown(Absence::Between), Doing::Whispering)));
+        assert!(!is_unsure(failed(unknown(Absence::Failing), Doing::Repeatable)));
+        let token = failed(RestError::Unauthorized, Doing::Posting);
+        assert!(matches!(token, DeliveryError::Away { cause: Absence::Token, .. }));
     }
 }

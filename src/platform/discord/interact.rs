@@ -170,11 +170,11 @@ async fn first_answer(shared: &Shared, id: InteractionId, token: &str, answer: &
             Ok(_) => return true,
             Err(error) if error.is(ALREADY_ANSWERED) => return true,
             // It may have been answered; if not, the same act comes again under another id.
-            Err(RestError::Unknown(why)) => {
-                tracing::warn!(why, "whether an interaction was answered is not known");
+            Err(RestError::Unknown { detail, .. }) => {
+                tracing::warn!(why = detail, "whether an interaction was answered is not known");
                 return true;
             }
-            Err(RestError::Temporary(_) | RestError::RateLimited { .. }) if tried < TRIES => {
+            Err(RestError::Away { .. } | RestError::RateLimited { .. }) if tried < TRIES => {
                 sleep(Duration::from_millis(200)).await;
             }
             Err(error) => {

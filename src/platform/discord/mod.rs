@@ -44,9 +44,11 @@ use url::Url;
 use self::directory::Directory;
 use self::rest::{Rest, RestError};
 use super::catch_up::Progress;
-use super::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Turn, Unreached, Wanted};
+use super::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, TokenRefused, Turn, Unreached, Wanted};
 use crate::clock::Clock;
 use crate::domain::ids::{MessageRef, PersonRef, PlatformName};
+use crate::domain::limits::discord as limits;
+use crate::health::{Health, Kind};
 use crate::intake::Intake;
 
 pub use self::manifest::manifest;
@@ -105,6 +107,9 @@ struct Shared {
     opened_at: OnceLock<Timestamp>,
     /// How far each guild (`None`: the direct conversations) has been read.
     reached: Mutex<HashMap<Option<GuildId>, catch_up::Reached>>,
+    /// The guilds that the bot is in, as the gateway says.
+    joined: Mutex<HashSet<GuildId>>,
+    health: OnceLock<Health>,
     /// Whose turn it is to run which shard; nothing where there is one process only.
     turn: OnceLock<Arc<dyn Turn>>,
     /// The shards of which it is known whether this process has them (or another).
@@ -125,7 +130,7 @@ impl DiscordPlatform {
             rest.call(LightMethod::Get, Route::GatewayBot, &[], None).await.map_err(|error| unreachable(&error))?;
         let gateway_url = gateway["url"].as_str().unwrap_or_default().to_owned();
         if [&me["id"], &application["id"], &gateway["url"]].iter().any(|said| !said.is_string()) {
-            return Err(unreachable(&RestError::Unknown("Discord's answer names nobody".to_owned())));
+            return Err(unreachable(&RestError::nonsense("Discord's answer names nobody")));
         }
         check_gateway(&gateway_url, api_url.as_ref())?;
         let flags = application["flags"].as_u64().unwrap_or_default();
@@ -164,6 +169,8 @@ impl DiscordPlatform {
             silence,
             opened_at: OnceLock::new(),
             reached: Mutex::default(),
+            joined: Mutex::default(),
+            health: OnceLock::new(),
             turn: OnceLock::new(),
             turns: Mutex::default(),
         };
@@ -175,6 +182,12 @@ impl DiscordPlatform {
     pub fn share(&self, turn: Arc<dyn Turn>) {
         // Told twice, the first stays.
         let _ = self.shared.turn.set(turn);
+    }
+
+    /// Where to tell that the bot is not in a guild that it is to serve.
+    pub fn tell(&self, health: Health) {
+        // Told twice, the first stays.
+        let _ = self.shared.health.set(health);
     }
 }
 
@@ -223,6 +236,11 @@ impl Platform for DiscordPlatform {
         Ok(None)
     }
 
+    /// None: a nonce is recognised for longer than any lag.
+    fn history_lag(&self) -> Duration {
+        limits::HISTORY_LAG
+    }
+
     async fn members(&self, group: &str) -> Result<Vec<PersonRef>, DeliveryError> {
         self.shared.members(group).await
     }
@@ -249,6 +267,24 @@ impl Shared {
         reached.values().map(|reached| reached.progress.clone()).collect()
     }
 
+    /// The guilds that the bot is in have changed: if it is to serve one that it is not in, somebody should know.
+    fn note_guilds(&self, change: impl FnOnce(&mut HashSet<GuildId>)) {
+        let mut joined = self.joined.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut joined);
+        let Some(health) = self.health.get() else { return };
+        let missing = self.guilds.difference(&joined).count();
+        if missing == 0 && !joined.is_empty() {
+            health.clear(PlatformName::Discord, Kind::Guild);
+            return;
+        }
+        let detail = if joined.is_empty() {
+            "it is in none".to_owned()
+        } else {
+            format!("it is not in {missing} of {}", self.guilds.len())
+        };
+        health.raise(PlatformName::Discord, Kind::Guild, detail, self.clock.now());
+    }
+
     /// Counts an event of the gateway that has been dealt with.
     fn count_received(&self) {
         self.received.fetch_add(1, Ordering::Release);
@@ -268,8 +304,9 @@ fn unreachable(error: &RestError) -> anyhow::Error {
     let what = format!("{error}. Check discord.token, and that this machine reaches Discord");
     match error {
         RestError::RateLimited { retry_after, .. } => Unreached { what, retry_after: Some(*retry_after) }.into(),
-        RestError::Temporary(_) | RestError::Unknown(_) => Unreached { what, retry_after: None }.into(),
-        RestError::Unauthorized | RestError::Refused { .. } => anyhow::anyhow!(what),
+        RestError::Away { .. } | RestError::Unknown { .. } => Unreached { what, retry_after: None }.into(),
+        RestError::Unauthorized => TokenRefused { what }.into(),
+        RestError::Refused { .. } => anyhow::anyhow!(what),
     }
 }
 

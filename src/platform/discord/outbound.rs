@@ -26,7 +26,7 @@ use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{Conversation, EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::limits::discord as limits;
 use crate::domain::message::Message;
-use crate::platform::{Act, Delivery, DeliveryError, Receipt};
+use crate::platform::{Absence, Act, Delivery, DeliveryError, Receipt};
 
 /// How long a public hint stands.
 const HINT_STANDS: Duration = Duration::from_secs(60);
@@ -99,7 +99,7 @@ impl Shared {
             Act::Whisper { to, near, via, message } => {
                 self.whisper(to, near.as_ref(), via.as_ref(), message, effect)
                     .await
-                    .map_err(|error| failed(error, Doing::Posting))?;
+                    .map_err(|error| failed(error, Doing::Whispering))?;
                 Ok(Receipt::Whispered)
             }
             Act::Hint { place, reply_to, message, .. } => {
@@ -370,11 +370,13 @@ impl Shared {
         let opened = self.rest.call(LightMethod::Post, Route::UserMeDmChannels, &[], Some(&body)).await;
         // Nothing was said yet, whatever became of it.
         let opened = opened.map_err(|error| match error {
-            RestError::Unknown(why) => RestError::Temporary(why),
+            RestError::Unknown { cause, detail } => RestError::Away { cause, detail },
             other => other,
         })?;
-        let direct = opened["id"].as_str().and_then(id);
-        let direct = direct.ok_or_else(|| RestError::Temporary("the answer names no conversation".to_owned()))?;
+        let direct = opened["id"].as_str().and_then(id).ok_or_else(|| {
+            let detail = "the answer names no conversation".to_owned();
+            RestError::Away { cause: Absence::Between, detail }
+        })?;
         self.directory.learn_direct(user, direct);
         self.directory.learn(direct, None, None);
         Ok(direct)
@@ -551,17 +553,17 @@ fn reference(tenant: &Tenant, sent: &Value) -> Result<MessageRef, RestError> {
     let of = |field: &str| sent[field].as_str().map(str::to_owned);
     match (of("channel_id"), of("id")) {
         (Some(channel), Some(id)) => Ok(MessageRef { tenant: tenant.clone(), channel, id }),
-        _ => Err(RestError::Unknown("the answer names no message".to_owned())),
+        _ => Err(RestError::nonsense("the answer names no message")),
     }
 }
 
 /// An answer that names what was made; any other says nothing about whether it was.
 fn named(made: Value) -> Result<Value, RestError> {
-    if made["id"].is_string() { Ok(made) } else { Err(RestError::Unknown("the answer names nothing".to_owned())) }
+    if made["id"].is_string() { Ok(made) } else { Err(RestError::nonsense("the answer names nothing")) }
 }
 
 fn no_list() -> RestError {
-    RestError::Unknown("the answer is no list of messages".to_owned())
+    RestError::nonsense("the answer is no list of messages")
 }
 
 fn address(message: &MessageRef) -> Result<(ChannelId, MessageId), RestError> {

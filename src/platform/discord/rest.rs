@@ -29,7 +29,7 @@ use crate::clock::Clock;
 use crate::domain::ids::PlatformName;
 use crate::domain::limits::discord as limits;
 use crate::metrics;
-use crate::platform::ANSWER_BYTES;
+use crate::platform::{ANSWER_BYTES, Absence};
 
 /// The real Discord, as the library's routes begin.
 const DISCORD: &str = "https://discord.com";
@@ -46,12 +46,12 @@ pub(super) enum RestError {
     /// Nothing was done; Discord (or the memory of what it said) asks to wait.
     #[error("rate limited for {retry_after:?}")]
     RateLimited { retry_after: Duration, global: bool },
-    /// Nothing was done; it may work later.
-    #[error("{0}")]
-    Temporary(String),
-    /// The request was sent and the answer is not known.
-    #[error("{0}")]
-    Unknown(String),
+    /// Nothing was done: Discord as a whole does not take calls now.
+    #[error("{detail}")]
+    Away { cause: Absence, detail: String },
+    /// The request was sent and the answer is not known, or none of Discord's.
+    #[error("{detail}")]
+    Unknown { cause: Absence, detail: String },
     /// The token is of no use; nothing was done. It works again once an operator has mended it.
     #[error("401: Discord refuses the bot's token")]
     Unauthorized,
@@ -61,6 +61,11 @@ pub(super) enum RestError {
 }
 
 impl RestError {
+    /// The answer makes no sense.
+    pub(super) fn nonsense(detail: impl Into<String>) -> Self {
+        Self::Unknown { cause: Absence::Between, detail: detail.into() }
+    }
+
     /// Whether Discord refused with this code.
     pub(super) fn is(&self, wanted: u64) -> bool {
         matches!(self, Self::Refused { code, .. } if *code == wanted)
@@ -190,11 +195,9 @@ impl Rest {
         self.note_limits(bucket, response.headers());
         let headers = response.headers().clone();
         let mut answer = Vec::new();
-        while let Some(part) =
-            response.chunk().await.map_err(|_| RestError::Unknown("the answer was cut off".to_owned()))?
-        {
+        while let Some(part) = response.chunk().await.map_err(|_| lost("the answer was cut off"))? {
             if answer.len() + part.len() > ANSWER_BYTES {
-                return Err(RestError::Unknown("the answer is longer than any of Discord's".to_owned()));
+                return Err(RestError::nonsense("the answer is longer than any of Discord's"));
             }
             answer.extend_from_slice(&part);
         }
@@ -203,10 +206,9 @@ impl Rest {
             if answer.is_empty() {
                 return Ok(Value::Null);
             }
-            return serde_json::from_slice(&answer)
-                .map_err(|_| RestError::Unknown("the answer cannot be read".to_owned()));
+            return serde_json::from_slice(&answer).map_err(|_| RestError::nonsense("the answer cannot be read"));
         }
-        Err(self.failed(status, bucket, &headers, &serde_json::from_slice(&answer).unwrap_or_default()))
+        Err(self.failed(status, bucket, &headers, serde_json::from_slice(&answer).ok().filter(is_discords)))
     }
 
     /// Refuses a call that Discord would surely refuse, else counts it.
@@ -247,14 +249,17 @@ impl Rest {
         memory.buckets.insert(key, Bucket { remaining, reset: after(now, reset_after) });
     }
 
-    fn failed(&self, status: u16, bucket: Option<BucketKey>, headers: &HeaderMap, body: &Value) -> RestError {
+    /// What an answer of this status means; `own` is its body, if that is Discord's own.
+    fn failed(&self, status: u16, bucket: Option<BucketKey>, headers: &HeaderMap, own: Option<Value>) -> RestError {
         let now = self.clock.now();
         if status == 429 {
+            let body = own.clone().unwrap_or_default();
             metrics::refusal(PlatformName::Discord);
             let told = body["retry_after"].as_f64().and_then(|secs| Duration::try_from_secs_f64(secs).ok());
             let retry_after =
                 told.or_else(|| header(headers, "retry-after").and_then(seconds)).unwrap_or(RETRY_AFTER_DEFAULT);
-            let global = body["global"] == true || header(headers, "x-ratelimit-global").is_some();
+            // Without Discord's own words it is Cloudflare before it, which counts everything.
+            let global = body["global"] == true || header(headers, "x-ratelimit-global").is_some() || own.is_none();
             let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
             // What all bots of a channel used up together does not count towards a ban.
             if header(headers, "x-ratelimit-scope") != Some("shared") {
@@ -268,6 +273,17 @@ impl Rest {
             }
             return RestError::RateLimited { retry_after, global };
         }
+        if status >= 500 || status == 408 {
+            return RestError::Away { cause: Absence::Failing, detail: format!("Discord answers {status}") };
+        }
+        let detail = format!("the answer is a {status} without Discord's own words: somebody between has answered");
+        let Some(body) = own else {
+            return if status < 400 {
+                RestError::nonsense(detail)
+            } else {
+                RestError::Away { cause: Absence::Between, detail }
+            };
+        };
         if status == 401 || status == 403 {
             self.memory.lock().unwrap_or_else(PoisonError::into_inner).refusals.push_back(now);
         }
@@ -277,13 +293,6 @@ impl Rest {
                 tracing::error!("Discord refuses the bot's token: make a new one and set discord.token");
             }
             return RestError::Unauthorized;
-        }
-        if status < 400 {
-            // Discord never redirects: somebody between has answered.
-            return RestError::Unknown(format!("the answer is a {status}"));
-        }
-        if status >= 500 || status == 408 {
-            return RestError::Temporary(format!("Discord answers {status}"));
         }
         let mut message = body["message"].as_str().unwrap_or("refused").to_owned();
         if let Some(errors) = body.get("errors") {
@@ -299,15 +308,24 @@ pub(super) fn bare(token: &str) -> &str {
     token.trim().trim_start_matches("Bot ").trim()
 }
 
+/// Whether a body is one of Discord's refusals: <https://docs.discord.com/developers/reference#error-messages>.
+fn is_discords(body: &Value) -> bool {
+    body["message"].is_string() && (body["code"].is_u64() || body["retry_after"].is_number())
+}
+
 fn unsent_or_unknown(error: &reqwest::Error) -> RestError {
     // The error's own words hold the address, and that may hold an interaction's token.
     if error.is_connect() || error.is_builder() {
-        RestError::Temporary("Discord cannot be reached".to_owned())
+        RestError::Away { cause: Absence::Unreachable, detail: "Discord cannot be reached".to_owned() }
     } else if error.is_timeout() {
-        RestError::Unknown("no answer in time".to_owned())
+        lost("no answer in time")
     } else {
-        RestError::Unknown("the connection was cut".to_owned())
+        lost("the connection was cut")
     }
+}
+
+fn lost(detail: &str) -> RestError {
+    RestError::Unknown { cause: Absence::Failing, detail: detail.to_owned() }
 }
 
 fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
@@ -366,11 +384,35 @@ mod tests {
         let rest = rest();
         let denied = json!({ "code": 50013, "message": "Missing Permissions" });
         for _ in 0..REFUSALS_STOP {
-            assert!(rest.failed(403, None, &HeaderMap::new(), &denied).is(50013));
+            assert!(rest.failed(403, None, &HeaderMap::new(), Some(denied.clone())).is(50013));
         }
         assert!(matches!(rest.may_call(None), Err(RestError::RateLimited { global: true, .. })));
         rest.clock.advance(limits::REFUSALS.per);
         assert_eq!(rest.may_call(None), Ok(()));
+    }
+
+    #[test]
+    fn what_is_not_discords_own_is_somebody_between() {
+        let rest = rest();
+        let own = |text: &str| serde_json::from_str(text).ok().filter(is_discords);
+        for foreign in ["", "{}", "<html>blocked</html>", r#"{"message":"no"}"#, r#"{"error":"forbidden","code":"x"}"#]
+        {
+            for status in [400, 401, 403, 404, 405, 407, 413, 451] {
+                let error = rest.failed(status, None, &HeaderMap::new(), own(foreign));
+                assert!(
+                    matches!(error, RestError::Away { cause: Absence::Between, .. }),
+                    "{status} {foreign}: {error:?}"
+                );
+            }
+            assert!(matches!(rest.failed(302, None, &HeaderMap::new(), own(foreign)), RestError::Unknown { .. }));
+            let limited = rest.failed(429, None, &HeaderMap::new(), own(foreign));
+            assert!(matches!(limited, RestError::RateLimited { global: true, .. }), "{limited:?}");
+        }
+        assert!(
+            rest.failed(404, None, &HeaderMap::new(), own(r#"{"message":"Unknown Message","code":10008}"#)).is(10_008)
+        );
+        let refused = rest.failed(401, None, &HeaderMap::new(), own(r#"{"message":"401: Unauthorized","code":0}"#));
+        assert_eq!(refused, RestError::Unauthorized);
     }
 
     #[test]
@@ -379,7 +421,7 @@ mod tests {
         let body = json!({ "message": "You are being rate limited.", "retry_after": 1.337, "global": true });
         let retry_after = Duration::from_millis(1_337);
         let told = RestError::RateLimited { retry_after, global: true };
-        assert_eq!(rest.failed(429, key(1), &HeaderMap::new(), &body), told);
+        assert_eq!(rest.failed(429, key(1), &HeaderMap::new(), Some(body)), told);
         assert_eq!(rest.may_call(key(2)), Err(told));
     }
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hyper_util::client::legacy::connect::HttpConnector;
+use reqwest::header::RETRY_AFTER;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use slack_morphism::errors::SlackClientError;
 use slack_morphism::prelude::SlackClientHyperConnector;
-use slack_morphism::{SlackApiToken, SlackClient, SlackClientApiCallContext, SlackClientHttpConnector as _};
+use slack_morphism::{SlackApiToken, SlackClient};
 use tokio::time::Instant;
 use url::Url;
 
@@ -21,7 +22,7 @@ use super::bounded::Bounded;
 use crate::domain::effect::Undeliverable;
 use crate::domain::ids::PlatformName;
 use crate::metrics;
-use crate::platform::{ANSWER_BYTES, DeliveryError};
+use crate::platform::{ANSWER_BYTES, Absence, DeliveryError};
 
 /// Where Slack itself answers.
 const SLACK: &str = "https://slack.com/api";
@@ -34,6 +35,8 @@ pub(super) type Connector = SlackClientHyperConnector<Bounded<hyper_rustls::Http
 /// The Web API at one base address, with the bot's token.
 pub(super) struct Api {
     client: Arc<SlackClient<Connector>>,
+    /// For `response_url`s.
+    hooks: reqwest::Client,
     bot: SlackApiToken,
     base: Url,
     is_slack: bool,
@@ -49,9 +52,12 @@ pub(super) enum CallError {
     /// Slack refused, in its own word.
     #[error("{0}")]
     Refused(String),
-    /// Another HTTP status than 200 and 429.
+    /// Slack fails: an HTTP status of 500 or more, or 408.
     #[error("HTTP status {0}")]
     Status(u16),
+    /// Another HTTP status than 200 and 429, without Slack's own answer: somebody between.
+    #[error("HTTP status {0}, and no answer of Slack's: somebody between has answered")]
+    Foreign(u16),
     /// The request did not leave.
     #[error("no connection")]
     NotSent,
@@ -70,6 +76,8 @@ pub(super) enum Repeat {
     Harmless,
     /// It must not be repeated without looking.
     Doubles,
+    /// It cannot be looked for, and must not be repeated if it may have been done.
+    Unfindable,
 }
 
 impl Api {
@@ -92,7 +100,12 @@ impl Api {
         let connector = Connector::with_connector(Bounded::new(https.enable_http1().build(), ANSWER_BYTES))
             .with_slack_api_url(base.as_str().trim_end_matches('/'));
         let client = Arc::new(SlackClient::new(connector));
-        Ok(Self { client, bot: token(bot_token), base, is_slack, timeout })
+        let mut hooks = reqwest::Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none());
+        if !is_slack {
+            hooks = hooks.no_proxy();
+        }
+        let hooks = hooks.build().context("the HTTP client cannot be built")?;
+        Ok(Self { client, hooks, bot: token(bot_token), base, is_slack, timeout })
     }
 
     /// The SDK's client, for Socket Mode.
@@ -151,19 +164,24 @@ impl Api {
         if !self.may_respond_to(&url) {
             return Err(CallError::Refused("foreign_response_url".to_owned()));
         }
-        let span = tracing::Span::none();
-        let context = SlackClientApiCallContext {
-            rate_control_params: None,
-            token: None,
-            tracing_span: &span,
-            is_sensitive_url: true,
+        // Not by the SDK, which makes an empty answer of whatever is no JSON: a login page would pass for Slack's `ok`.
+        let call = async {
+            let answer = self.hooks.post(url).json(body).send().await.map_err(|error| {
+                if error.is_connect() || error.is_builder() { CallError::NotSent } else { CallError::Lost }
+            })?;
+            let status = answer.status().as_u16();
+            let wait = answer.headers().get(RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse().ok());
+            let mut said = Vec::new();
+            let mut answer = answer;
+            while let Some(part) = answer.chunk().await.map_err(|_| CallError::Lost)? {
+                said.extend_from_slice(&part);
+                if said.len() > ANSWER_BYTES {
+                    return Err(CallError::Unreadable);
+                }
+            }
+            responded(status, wait, &String::from_utf8_lossy(&said))
         };
-        let connector = &self.client.http_api.connector;
-        match within(deadline, connector.http_post_uri::<Value, Value>(url, body, context)).await {
-            // Slack answers these with the bare word `ok`.
-            Ok(_) | Err(CallError::Unreadable) => Ok(()),
-            Err(error) => Err(error),
-        }
+        tokio::time::timeout_at(deadline, call).await.unwrap_or(Err(CallError::Lost))
     }
 
     /// Whether this is Slack itself, not what stands in its place.
@@ -219,27 +237,35 @@ impl CallError {
         match self {
             Self::RateLimited(retry_after) => Some(*retry_after),
             Self::Refused(code) => CODES.contains(&code.as_str()).then_some(Duration::ZERO),
-            Self::Status(status) => (*status < 400 || *status >= 500 || *status == 408).then_some(Duration::ZERO),
-            Self::NotSent | Self::Lost | Self::Unreadable => Some(Duration::ZERO),
+            Self::Status(_) | Self::Foreign(_) | Self::NotSent | Self::Lost | Self::Unreadable => Some(Duration::ZERO),
         }
     }
 
     /// What the dispatcher is to make of it.
     pub(super) fn into_delivery(self, repeat: Repeat) -> DeliveryError {
-        let unsure = |detail: String| match repeat {
-            Repeat::Harmless => DeliveryError::Temporary(detail),
-            Repeat::Doubles => DeliveryError::Unknown(detail),
-        };
         let detail = self.to_string();
+        let away = |cause| DeliveryError::Away { cause, detail: detail.clone() };
+        let unsure = |cause| match (repeat, cause) {
+            // Who answers in Slack's place has not passed the request on; a post is looked for all the same.
+            (Repeat::Harmless, _) | (Repeat::Unfindable, Absence::Between) => away(cause),
+            (Repeat::Doubles | Repeat::Unfindable, _) => DeliveryError::Unknown { cause, detail: detail.clone() },
+        };
+        let is_token = self.is_about_the_token();
         match self {
             Self::RateLimited(retry_after) => DeliveryError::RateLimited { retry_after, global: false },
-            Self::NotSent | Self::Status(500..) => DeliveryError::Temporary(detail),
-            // Slack neither redirects nor succeeds in another way: somebody between has answered.
-            Self::Lost | Self::Unreadable | Self::Status(..400) => unsure(detail),
-            Self::Status(_) => DeliveryError::Permanent { reason: Undeliverable::Invalid, detail },
+            Self::NotSent => away(Absence::Unreachable),
+            // A gateway that got no answer does not know what became of the request.
+            Self::Status(502 | 504) if repeat == Repeat::Doubles => unsure(Absence::Failing),
+            Self::Status(_) => away(Absence::Failing),
+            Self::Lost => unsure(Absence::Failing),
+            // Slack neither redirects nor succeeds in another way.
+            Self::Unreadable | Self::Foreign(..400) => unsure(Absence::Between),
+            Self::Foreign(_) => away(Absence::Between),
+            Self::Refused(_) if is_token => away(Absence::Token),
             Self::Refused(code) => match code.as_str() {
                 // "It's possible some aspect of the operation succeeded before the error was raised."
-                "fatal_error" | "internal_error" | "request_timeout" => unsure(code),
+                "fatal_error" | "internal_error" | "request_timeout" => unsure(Absence::Failing),
+                "service_unavailable" => away(Absence::Failing),
                 "ratelimited" | "rate_limited" => {
                     DeliveryError::RateLimited { retry_after: UNSAID_RETRY_AFTER, global: false }
                 }
@@ -255,14 +281,8 @@ impl CallError {
 /// Why Slack's word is final; `None` for what may pass, or be mended, and for words that are not known.
 fn reason(code: &str) -> Option<Undeliverable> {
     let reason = match code {
-        "is_archived"
-        | "not_in_channel"
-        | "channel_not_found"
-        | "channel_is_archived"
-        | "posting_to_general_channel_denied" => Undeliverable::ChannelClosed,
-        "cannot_dm_bot" | "user_disabled" | "messages_tab_disabled" | "user_not_visible" | "cannot_dm_user" => {
-            Undeliverable::DirectClosed
-        }
+        "is_archived" | "not_in_channel" | "channel_not_found" | "channel_is_archived" => Undeliverable::ChannelClosed,
+        "cannot_dm_bot" | "user_disabled" | "user_not_visible" | "cannot_dm_user" => Undeliverable::DirectClosed,
         "message_not_found"
         | "thread_not_found"
         | "cant_update_message"
@@ -278,6 +298,11 @@ fn reason(code: &str) -> Option<Undeliverable> {
         | "restricted_action_read_only_channel"
         | "restricted_action_thread_only_channel"
         | "restricted_action_non_threadable_channel"
+        | "restricted_action_thread_locked"
+        | "posting_to_general_channel_denied"
+        | "messages_tab_disabled"
+        | "accesslimited"
+        | "enterprise_is_restricted"
         | "access_denied"
         | "ekm_access_denied"
         | "team_access_not_granted"
@@ -320,12 +345,22 @@ async fn within<T>(deadline: Instant, call: impl Future<Output = Result<T, Slack
 /// The SDK's error without what it holds of bodies and addresses.
 fn plain(error: SlackClientError) -> CallError {
     match error {
-        SlackClientError::ApiError(refusal) => CallError::Refused(refusal.code),
+        SlackClientError::ApiError(refusal) => match own_word(refusal.http_response_body.as_deref()) {
+            Some(code) => CallError::Refused(code),
+            None => CallError::Unreadable,
+        },
         SlackClientError::RateLimitError(limit) => {
             metrics::refusal(PlatformName::Slack);
             CallError::RateLimited(limit.retry_after.unwrap_or(UNSAID_RETRY_AFTER))
         }
-        SlackClientError::HttpError(answer) => CallError::Status(answer.status_code.as_u16()),
+        SlackClientError::HttpError(answer) => {
+            let status = answer.status_code.as_u16();
+            match own_word(answer.http_response_body.as_deref()) {
+                _ if is_failing(status) => CallError::Status(status),
+                Some(code) => CallError::Refused(code),
+                None => CallError::Foreign(status),
+            }
+        }
         SlackClientError::ProtocolError(_) => CallError::Unreadable,
         SlackClientError::HttpProtocolError(failure) => {
             let cause =
@@ -339,6 +374,38 @@ fn plain(error: SlackClientError) -> CallError {
         SlackClientError::EndOfStream(_)
         | SlackClientError::SystemError(_)
         | SlackClientError::SocketModeProtocolError(_) => CallError::Lost,
+    }
+}
+
+/// Slack's word in a refusal; `None` if it is none of Slack's: those say `"ok": false`.
+fn own_word(body: Option<&str>) -> Option<String> {
+    let said = serde_json::from_str::<Value>(body?).ok()?;
+    (said["ok"] == false).then(|| said["error"].as_str().map(str::to_owned)).flatten()
+}
+
+const fn is_failing(status: u16) -> bool {
+    status >= 500 || status == 408
+}
+
+/// What came of a `response_url`. Slack answers with the bare word `ok`, or with JSON, or with nothing.
+fn responded(status: u16, wait_s: Option<u64>, said: &str) -> Result<(), CallError> {
+    let said = said.trim();
+    match status {
+        200..300 if said.is_empty() || said == "ok" => Ok(()),
+        200..300 => match serde_json::from_str::<Value>(said) {
+            Ok(answer) if answer["ok"] == true => Ok(()),
+            _ => own_word(Some(said)).map_or(Err(CallError::Unreadable), |code| Err(CallError::Refused(code))),
+        },
+        429 => {
+            metrics::refusal(PlatformName::Slack);
+            Err(CallError::RateLimited(wait_s.map_or(UNSAID_RETRY_AFTER, Duration::from_secs)))
+        }
+        _ if is_failing(status) => Err(CallError::Status(status)),
+        // Some are said as a bare word, too.
+        _ if ["used_url", "expired_url", "no_text", "invalid_payload"].contains(&said) => {
+            Err(CallError::Refused(said.to_owned()))
+        }
+        _ => Err(own_word(Some(said)).map_or(CallError::Foreign(status), CallError::Refused)),
     }
 }
 
@@ -383,15 +450,52 @@ mod tests {
 
     #[test]
     fn errors_say_whether_it_was_done() {
-        let lost = CallError::Lost;
-        assert!(matches!(lost.clone().into_delivery(Repeat::Doubles), DeliveryError::Unknown(_)));
-        assert!(matches!(lost.into_delivery(Repeat::Harmless), DeliveryError::Temporary(_)));
-        assert!(matches!(CallError::NotSent.into_delivery(Repeat::Doubles), DeliveryError::Temporary(_)));
+        let away = |error: CallError, repeat| match error.into_delivery(repeat) {
+            DeliveryError::Away { cause, .. } => Some((false, cause)),
+            DeliveryError::Unknown { cause, .. } => Some((true, cause)),
+            _ => None,
+        };
+        let (unsure, undone) = (|cause| Some((true, cause)), |cause| Some((false, cause)));
+        for (error, doubles, harmless, unfindable) in [
+            (CallError::Lost, unsure(Absence::Failing), undone(Absence::Failing), unsure(Absence::Failing)),
+            (
+                CallError::NotSent,
+                undone(Absence::Unreachable),
+                undone(Absence::Unreachable),
+                undone(Absence::Unreachable),
+            ),
+            (CallError::Status(503), undone(Absence::Failing), undone(Absence::Failing), undone(Absence::Failing)),
+            (CallError::Status(504), unsure(Absence::Failing), undone(Absence::Failing), undone(Absence::Failing)),
+            (CallError::Foreign(403), undone(Absence::Between), undone(Absence::Between), undone(Absence::Between)),
+            (CallError::Foreign(302), unsure(Absence::Between), undone(Absence::Between), undone(Absence::Between)),
+            (CallError::Unreadable, unsure(Absence::Between), undone(Absence::Between), undone(Absence::Between)),
+        ] {
+            assert_eq!(away(error.clone(), Repeat::Doubles), doubles, "{error}");
+            assert_eq!(away(error.clone(), Repeat::Harmless), harmless, "{error}");
+            assert_eq!(away(error.clone(), Repeat::Unfindable), unfindable, "{error}");
+        }
         let archived = CallError::Refused("is_archived".to_owned()).into_delivery(Repeat::Doubles);
         assert!(matches!(archived, DeliveryError::Permanent { reason: Undeliverable::ChannelClosed, .. }));
-        assert!(matches!(CallError::Status(302).into_delivery(Repeat::Doubles), DeliveryError::Unknown(_)));
         let revoked = CallError::Refused("token_revoked".to_owned());
         assert!(revoked.is_about_the_token());
-        assert!(matches!(revoked.into_delivery(Repeat::Doubles), DeliveryError::Temporary(_)));
+        assert_eq!(away(revoked, Repeat::Doubles), undone(Absence::Token));
+        let unheard_of = CallError::Refused("something_new".to_owned()).into_delivery(Repeat::Doubles);
+        assert!(matches!(unheard_of, DeliveryError::Temporary(_)));
+    }
+
+    #[test]
+    fn only_slacks_own_words_are_a_refusal() {
+        assert_eq!(own_word(Some(r#"{"ok":false,"error":"is_archived"}"#)), Some("is_archived".to_owned()));
+        for foreign in ["", "{}", "null", "<html>blocked</html>", r#"{"error":"forbidden"}"#, r#"{"ok":true}"#, "[]"] {
+            assert_eq!(own_word(Some(foreign)), None, "{foreign}");
+        }
+        for fine in ["", "ok", " ok\n", r#"{"ok":true}"#] {
+            assert_eq!(responded(200, None, fine), Ok(()), "{fine}");
+        }
+        assert_eq!(responded(200, None, "<html>sign in</html>"), Err(CallError::Unreadable));
+        assert_eq!(responded(404, None, "used_url"), Err(CallError::Refused("used_url".to_owned())));
+        assert_eq!(responded(404, None, "<html>"), Err(CallError::Foreign(404)));
+        assert_eq!(responded(503, None, r#"{"ok":false,"error":"x"}"#), Err(CallError::Status(503)));
+        assert_eq!(responded(429, Some(7), ""), Err(CallError::RateLimited(Duration::from_secs(7))));
     }
 }

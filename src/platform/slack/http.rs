@@ -4,7 +4,7 @@
 //! (<https://docs.slack.dev/authentication/verifying-requests-from-slack>).
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use axum::Json;
 use axum::body::Bytes;
@@ -19,28 +19,56 @@ use sha2::Sha256;
 
 use super::Workspace;
 use crate::clock::Clock;
+use crate::domain::ids::PlatformName;
 use crate::domain::limits::slack as limits;
-use crate::intake::Intake;
-use crate::intake::StoreError;
+use crate::health::{Health, Kind};
+use crate::intake::{Intake, StoreError};
+use crate::metrics;
 
 /// More than Slack ever sends.
 const BODY_BYTES: usize = 1024 * 1024;
 
 /// The routes that Slack calls.
-pub(super) fn routes(desk: Arc<Workspace>, intake: Intake) -> axum::Router {
+pub(super) fn routes(desk: Arc<Workspace>, intake: Intake, health: Health) -> axum::Router {
     axum::Router::new()
         .route("/slack/events", post(events))
         .route("/slack/interactions", post(interactions))
         .route("/slack/commands", post(commands))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .with_state(Door { desk, intake })
+        .with_state(Door { desk, intake, health, refused: Arc::default() })
 }
 
 #[derive(Clone)]
 struct Door {
     desk: Arc<Workspace>,
     intake: Intake,
+    health: Health,
+    refused: Arc<Refused>,
 }
+
+/// Requests that were refused since one was taken last.
+#[derive(Default)]
+struct Refused {
+    count: AtomicU32,
+    /// When that was logged last, in seconds of the clock.
+    logged_s: AtomicI64,
+}
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unproven {
+    /// It carries no signature, or no time.
+    Unsigned,
+    /// It is signed with another secret, or was changed.
+    Forged,
+    /// It is Slack's, and so many seconds from now: older if positive.
+    Stale(i64),
+}
+
+/// Refusals without a request that was taken, from which on it is a condition.
+const REFUSALS: u32 = 3;
+/// How often refusals are logged.
+const LOG_EVERY_S: i64 = 60;
 
 async fn events(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
     if !door.is_signed(&headers, &body) {
@@ -76,29 +104,67 @@ async fn commands(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> 
 }
 
 impl Door {
+    /// Whether a request is from Slack and from now. What is not is counted, and told: with a wrong secret or a wrong clock
+    /// nobody on Slack is heard.
     fn is_signed(&self, headers: &HeaderMap, body: &[u8]) -> bool {
-        self.desk.signing_secret.as_ref().is_some_and(|secret| is_signed(secret, headers, body, &self.desk.clock))
+        let Some(secret) = &self.desk.signing_secret else { return false };
+        let now = self.desk.clock.now();
+        let Err(why) = prove(secret, headers, body, &self.desk.clock) else {
+            if self.refused.count.swap(0, Ordering::Relaxed) > 0 {
+                self.health.clear(PlatformName::Slack, Kind::Door);
+            }
+            return true;
+        };
+        let (name, told) = match why {
+            Unproven::Unsigned => ("unsigned", "it is not signed: somebody else knocks".to_owned()),
+            Unproven::Forged => ("forged", "the signature is wrong: see slack.signing_secret".to_owned()),
+            Unproven::Stale(by_s) => {
+                ("stale", format!("its time is {by_s} s from this machine's: see this machine's clock"))
+            }
+        };
+        metrics::door_refusal(PlatformName::Slack, name);
+        let count = self.refused.count.fetch_add(1, Ordering::Relaxed) + 1;
+        if now.as_second() - self.refused.logged_s.load(Ordering::Relaxed) >= LOG_EVERY_S {
+            self.refused.logged_s.store(now.as_second(), Ordering::Relaxed);
+            tracing::warn!(why = name, told, refused = count, "a request at the port is refused");
+        }
+        // Unsigned ones come from anybody who finds the port.
+        if count >= REFUSALS && why != Unproven::Unsigned {
+            self.health.raise(PlatformName::Slack, Kind::Door, told, now);
+        }
+        false
     }
 }
 
 /// Whether the request is from Slack and from now.
 pub(super) fn is_signed(secret: &SecretString, headers: &HeaderMap, body: &[u8], clock: &Clock) -> bool {
+    prove(secret, headers, body, clock).is_ok()
+}
+
+/// Proves that the request is from Slack and from now.
+pub(super) fn prove(secret: &SecretString, headers: &HeaderMap, body: &[u8], clock: &Clock) -> Result<(), Unproven> {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let (Some(stamp), Some(signature)) = (header("x-slack-request-timestamp"), header("x-slack-signature")) else {
-        return false;
+        return Err(Unproven::Unsigned);
     };
     let secret = secret.expose_secret().as_bytes();
     let (Some(Ok(signature)), Ok(sent), false) =
         (signature.strip_prefix("v0=").map(hex::decode), stamp.parse::<i64>(), secret.is_empty())
     else {
-        return false;
+        return Err(Unproven::Forged);
     };
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return false };
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| Unproven::Forged)?;
     for part in [b"v0:", stamp.as_bytes(), b":", body] {
         mac.update(part);
     }
     // `verify_slice` takes the same time wherever the difference is.
-    mac.verify_slice(&signature).is_ok() && clock.now().as_second().abs_diff(sent) <= limits::SIGNATURE_WINDOW.as_secs()
+    mac.verify_slice(&signature).map_err(|_| Unproven::Forged)?;
+    let now = clock.now().as_second();
+    if now.abs_diff(sent) <= limits::SIGNATURE_WINDOW.as_secs() {
+        Ok(())
+    } else {
+        Err(Unproven::Stale(now.saturating_sub(sent)))
+    }
 }
 
 /// The fields of a form as Slack sends it.

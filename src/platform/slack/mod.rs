@@ -44,9 +44,13 @@ use crate::clock::Clock;
 use crate::domain::effect::Undeliverable;
 use crate::domain::event::Event;
 use crate::domain::ids::{MessageRef, PersonRef, PlatformName, Tenant};
+use crate::domain::limits::slack as limits;
+use crate::health::Health;
 use crate::intake::Intake;
 use crate::platform::catch_up::{Progress, opened};
-use crate::platform::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Unreached, Wanted};
+use crate::platform::{
+    Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, TokenRefused, Unreached, Wanted,
+};
 
 /// How to reach Slack.
 #[derive(Clone, Debug)]
@@ -107,7 +111,8 @@ impl SlackPlatform {
         let answer = api.post("auth.test", &json!({}), api.deadline()).await;
         let answer = answer.map_err(|error| {
             if error.is_about_the_token() {
-                anyhow::anyhow!("Slack does not accept the bot's token ({error}): set slack.bot_token to the app's Bot User OAuth Token (xoxb-…)")
+                let what = format!("Slack does not accept the bot's token ({error}): set slack.bot_token to the app's Bot User OAuth Token (xoxb-…)");
+                TokenRefused { what }.into()
             } else {
                 let what =
                     format!("Slack does not say who the bot is ({error}): see whether this machine reaches Slack");
@@ -155,8 +160,8 @@ impl SlackPlatform {
     }
 
     /// `/slack/events`, `/slack/interactions` and `/slack/commands`.
-    pub fn http_routes(self: &Arc<Self>, intake: Intake) -> axum::Router {
-        http::routes(self.desk.clone(), intake)
+    pub fn http_routes(self: &Arc<Self>, intake: Intake, health: Health) -> axum::Router {
+        http::routes(self.desk.clone(), intake, health)
     }
 
     /// The workspace.
@@ -234,6 +239,10 @@ impl Platform for SlackPlatform {
         known: &[MessageRef],
     ) -> Result<Option<MessageRef>, DeliveryError> {
         self.desk.find_second(delivery, known).await
+    }
+
+    fn history_lag(&self) -> Duration {
+        limits::HISTORY_LAG
     }
 
     async fn members(&self, group: &str) -> Result<Vec<PersonRef>, DeliveryError> {

@@ -18,7 +18,7 @@ use super::interact::Handle;
 use super::render::{RenderContext, Rendered, render};
 use crate::domain::effect::Undeliverable;
 use crate::domain::event::ReplyHandle;
-use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName};
+use crate::domain::ids::{Conversation, EffectId, MessageRef, PersonRef, Place, PlatformName};
 use crate::domain::message::Message;
 use crate::platform::{Act, Delivery, DeliveryError, Receipt};
 
@@ -38,11 +38,12 @@ impl Workspace {
         let deadline = self.api.deadline();
         match &delivery.act {
             Act::Post { to, message, .. } => {
-                let message = self.post(to.channel(), to.root(), message, &delivery.effect, deadline).await;
-                message.map(Receipt::Posted).map_err(|error| {
+                let posted = self.post(to.channel(), to.root(), message, &delivery.effect, deadline).await;
+                let posted = posted.map_err(|error| {
                     let error = self.failed(error, Repeat::Doubles);
                     if to.is_direct() { closed_to_us(error) } else { error }
-                })
+                })?;
+                self.receipt(to, posted).await
             }
             Act::Update { message, to, .. } => {
                 let Rendered { text, blocks } = render(to, &self.rendering());
@@ -72,11 +73,19 @@ impl Workspace {
     pub(super) async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
         match &delivery.act {
             Act::Post { to, .. } => {
-                let found = self.look_for(to, delivery, &[]).await;
-                found.map(|message| message.map(Receipt::Posted)).or_else(|error| match error.code() {
-                    Some("thread_not_found" | "message_not_found") => Ok(None),
-                    _ => Err(self.failed(error, Repeat::Harmless)),
-                })
+                let found = match self.look_for(to, delivery, &[]).await {
+                    Err(error) if is_thread_gone(&error) => Ok(None),
+                    found => found,
+                };
+                let found = match found {
+                    // Where the thread is gone, it stands in the channel.
+                    Ok(None) if to.root().is_some() => self.look_for(&open_channel(to), delivery, &[]).await,
+                    found => found,
+                };
+                match found.map_err(|error| self.failed(error, Repeat::Harmless))? {
+                    Some(posted) => self.receipt(to, posted).await.map(Some),
+                    None => Ok(None),
+                }
             }
             Act::Whisper { .. } | Act::Hint { .. } => Ok(Some(Receipt::Whispered)),
             Act::Update { .. } | Act::Remove { .. } | Act::ReadThread { .. } => Ok(None),
@@ -89,7 +98,23 @@ impl Workspace {
         known: &[MessageRef],
     ) -> Result<Option<MessageRef>, DeliveryError> {
         let Act::Post { to, .. } = &delivery.act else { return Ok(None) };
-        self.look_for(to, delivery, known).await.map_err(|error| self.failed(error, Repeat::Harmless))
+        let second = self.look_for(to, delivery, known).await;
+        second.map(|second| second.map(|second| second.message)).map_err(|error| self.failed(error, Repeat::Harmless))
+    }
+
+    /// Compares where a post stands with where it was to stand. A reply to a root that is gone becomes a message of the
+    /// channel, which everybody there reads (slack-go issue 1571): it is taken away at once.
+    async fn receipt(&self, to: &Place, posted: Posted) -> Result<Receipt, DeliveryError> {
+        let Posted { message, root } = posted;
+        // A root is in no thread, or names itself.
+        let root = root.filter(|root| *root != message.id);
+        if message.channel == to.channel() && root.as_deref() == to.root() {
+            return Ok(Receipt::Posted(message));
+        }
+        let body = json!({"channel": message.channel, "ts": message.id});
+        let removed = self.api.post("chat.delete", &body, self.api.deadline()).await;
+        let is_removed = removed.is_ok() || removed.is_err_and(|error| error.code() == Some("message_not_found"));
+        Err(DeliveryError::Astray { message, is_removed })
     }
 
     /// The dispatcher's view of a failure; what an operator must mend is said loudly, once.
@@ -113,7 +138,7 @@ impl Workspace {
         message: &Message,
         effect: &EffectId,
         deadline: Instant,
-    ) -> Result<MessageRef, CallError> {
+    ) -> Result<Posted, CallError> {
         let Rendered { text, blocks } = render(message, &self.rendering());
         let mut body = json!({
             "channel": channel, "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false,
@@ -124,10 +149,16 @@ impl Workspace {
         }
         let answer = self.api.post("chat.postMessage", &body, deadline).await?;
         let ts = answer["ts"].as_str().ok_or(CallError::Unreadable)?;
-        if let Some(root) = thread {
+        // Slack always says how the message stands; of an answer without that nothing can be told.
+        let root = match &answer["message"] {
+            Value::Object(stands) => stands.get("thread_ts").and_then(Value::as_str),
+            _ => thread,
+        };
+        let root = root.map(str::to_owned);
+        if let Some(root) = &root {
             self.directory.learn_thread(channel, root);
         }
-        Ok(self.message_ref(answer["channel"].as_str().unwrap_or(channel), ts))
+        Ok(Posted { message: self.message_ref(answer["channel"].as_str().unwrap_or(channel), ts), root })
     }
 
     /// Tells one person: by the `response_url` of their act, else near the place, else in their direct conversation.
@@ -152,9 +183,9 @@ impl Workspace {
         {
             match self.respond(url, handle.thread.as_deref(), message, deadline).await {
                 Ok(()) => return Ok(Receipt::Whispered),
-                // Used up, expired or not Slack's: there are other ways.
-                Err(CallError::Refused(_) | CallError::Status(..500)) => {}
-                Err(error) => return Err(self.failed(error, Repeat::Doubles)),
+                // Used up or expired: there are other ways.
+                Err(CallError::Refused(_)) => {}
+                Err(error) => return Err(self.failed(error, Repeat::Unfindable)),
             }
         }
         let acted_at = handle.as_ref().and_then(|handle| {
@@ -168,14 +199,14 @@ impl Workspace {
             match self.show_to_one(to, place, message, deadline).await {
                 Ok(()) => return Ok(Receipt::Whispered),
                 Err(error) if not_there(&error) => {}
-                Err(error) => return Err(self.failed(error, Repeat::Doubles)),
+                Err(error) => return Err(self.failed(error, Repeat::Unfindable)),
             }
         }
         // Always the person's own conversation, whatever place was given.
         let direct = self.directory.direct(&to.id, deadline).await;
         let direct = direct.map_err(|error| closed_to_us(self.failed(error, Repeat::Harmless)))?;
         let posted = self.post(&direct, None, message, effect, deadline).await;
-        posted.map(|_| Receipt::Whispered).map_err(|error| closed_to_us(self.failed(error, Repeat::Doubles)))
+        posted.map(|_| Receipt::Whispered).map_err(|error| closed_to_us(self.failed(error, Repeat::Unfindable)))
     }
 
     async fn respond(
@@ -251,7 +282,7 @@ impl Workspace {
         to: &Place,
         delivery: &Delivery,
         known: &[MessageRef],
-    ) -> Result<Option<MessageRef>, CallError> {
+    ) -> Result<Option<Posted>, CallError> {
         let effect = &delivery.effect;
         let oldest = delivery.since - SignedDuration::try_from(CLOCK_SKEW).unwrap_or_default();
         let mut params = vec![("oldest", slack_time(oldest)), ("include_all_metadata", "true".to_owned())];
@@ -265,8 +296,10 @@ impl Workspace {
         let found = self.pages(method, to.channel(), &params, |message| {
             let metadata = &message["metadata"];
             let ours = metadata["event_type"] == EVENT_TYPE && metadata["event_payload"]["effect"] == effect.0.as_str();
-            let found = message["ts"].as_str().filter(|_| ours).map(|ts| self.message_ref(to.channel(), ts));
-            found.filter(|message| !known.contains(message))
+            let root = message["thread_ts"].as_str().map(str::to_owned);
+            let found = message["ts"].as_str().filter(|_| ours);
+            let found = found.map(|ts| Posted { message: self.message_ref(to.channel(), ts), root });
+            found.filter(|posted| !known.contains(&posted.message))
         });
         match found.await? {
             Pages::Found(message) => Ok(Some(message)),
@@ -302,6 +335,23 @@ impl Workspace {
         }
         Ok(Pages::Unread)
     }
+}
+
+/// A post, as Slack says where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Posted {
+    message: MessageRef,
+    /// The root of its thread.
+    root: Option<String>,
+}
+
+fn is_thread_gone(error: &CallError) -> bool {
+    matches!(error.code(), Some("thread_not_found" | "message_not_found"))
+}
+
+/// The channel of a thread.
+fn open_channel(thread: &Place) -> Place {
+    Place { tenant: thread.tenant.clone(), at: Conversation::Channel { channel: thread.channel().to_owned() } }
 }
 
 /// What a look through a history came to.

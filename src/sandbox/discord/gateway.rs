@@ -20,8 +20,8 @@ use super::ids::fixed;
 use super::journaling::join;
 use super::shards::{self, Shard};
 use super::state::State;
-use crate::sandbox::{Absence, Nonsense};
 use crate::sandbox::traffic::Direction;
+use crate::sandbox::{Absence, Nonsense};
 
 /// The bits of IDENTIFY's `intents`.
 pub mod intents {
@@ -584,7 +584,6 @@ impl Connection {
         let _ = self.sender.send(Out::Close(code, reason));
     }
 }
-
 
 fn frame_json(frame: &str) -> Value {
     serde_json::from_str(frame).unwrap_or_default()

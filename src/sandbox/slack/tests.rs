@@ -167,7 +167,6 @@ async fn wrong_calls_get_the_real_errors() {
             json!({"channel": sales, "blocks": [{"type": "actions", "elements": [button]}]}),
             "invalid_blocks",
         ),
-        ("chat.postMessage", json!({"channel": sales, "text": "x", "thread_ts": "1.000000"}), "thread_not_found"),
         ("chat.update", json!({"channel": sales, "ts": said.id, "text": "x"}), "cant_update_message"),
         ("chat.delete", json!({"channel": sales, "ts": "1.000000"}), "message_not_found"),
         (

@@ -29,7 +29,8 @@ impl World for SlackSandbox {
 
     fn channels(&self) -> Vec<ChannelInfo> {
         let state = self.core.lock();
-        let listed = state.channels.iter().filter(|channel| !channel.deleted && !matches!(channel.kind, Kind::Direct(_)));
+        let listed =
+            state.channels.iter().filter(|channel| !channel.deleted && !matches!(channel.kind, Kind::Direct(_)));
         listed
             .map(|channel| ChannelInfo {
                 name: channel.name.clone(),

@@ -56,6 +56,11 @@ sql::texts! {
     ENQUEUE_CARD = sql::enqueue_card!("lpad(nextval('effect_ids')::text, 16, '0') || $1", " FOR UPDATE");
     /// The last effect of an order key that has not ended. While it is locked, nobody leases it.
     LAST_IN_ORDER = sql::last_in_order!(" FOR UPDATE");
+    /// Effects that may be delivered now, of every gate but these.
+    DUE_BESIDE = sql::due_beside!(
+        "SELECT value FROM json_array_elements_text($6::json)",
+        concat!("CROSS JOIN LATERAL ", sql::due_of_gate!("d.*"), " AS e")
+    );
     /// What waits of an order key, from one effect on. While it is locked, nobody leases or changes it.
     WAITING_FROM = sql::waiting_from!(" FOR UPDATE");
     /// An effect is being delivered.

@@ -42,11 +42,11 @@ pub use self::open::OpenError;
 use self::settling::Ended;
 use self::tx::{StoreTx, Unsent};
 use super::{
-    About, Claim, Counts, Current, DeadEvent, FailedEffect, Position, Queued, Settled, Settlement, Store, StoreError,
-    Work, WorkerId,
+    About, Claim, Counts, Current, DeadEvent, Due, EndedHeld, Listed, ListedEffect, Position, Release, Settled,
+    Settlement, Store, StoreError, Work, WorkerId,
 };
 use crate::domain::decision::Outcome;
-use crate::domain::effect::Lane;
+use crate::domain::effect::{Gate, Lane};
 use crate::domain::event::{DedupeKey, TimerKind};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Record, Standing};
@@ -187,9 +187,45 @@ impl Store for PostgresStore {
         platform: PlatformName,
         now: Timestamp,
         after: Option<(Lane, EffectId)>,
+        beside: &[Gate],
         limit: u32,
-    ) -> Result<Vec<Queued>, StoreError> {
-        asks!(self, outbox::due(platform, now, after.as_ref(), limit))
+    ) -> Result<Due, StoreError> {
+        asks!(self, outbox::due(platform, now, after.as_ref(), beside, limit))
+    }
+
+    async fn regate(&self, gates: &[(EffectId, Gate)]) -> Result<(), StoreError> {
+        if gates.is_empty() {
+            return Ok(());
+        }
+        commits!(self, outbox::regate(gates))
+    }
+
+    async fn held_in(&self, platform: PlatformName) -> Result<Vec<(String, u64)>, StoreError> {
+        asks!(self, outbox::held_in(platform))
+    }
+
+    async fn release(&self, by: Release, now: Timestamp) -> Result<u64, StoreError> {
+        let effects = commits!(self, outbox::release(&by, now))?;
+        if effects > 0 {
+            self.tell();
+        }
+        Ok(effects)
+    }
+
+    async fn end_held(&self, then: Timestamp, now: Timestamp) -> Result<Vec<EndedHeld>, StoreError> {
+        commits!(self, outbox::end_held(then, now))
+    }
+
+    async fn remembered(&self, name: &str) -> Result<Option<String>, StoreError> {
+        asks!(self, record::remembered(name))
+    }
+
+    async fn keep_in_mind(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        commits!(self, record::keep_in_mind(name, value))
+    }
+
+    async fn without_card(&self, channel: &Place, above: TicketId, limit: u32) -> Result<Vec<TicketId>, StoreError> {
+        asks!(self, record::without_card(channel, above, limit))
     }
 
     async fn next_due(&self, platform: PlatformName, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -225,8 +261,14 @@ impl Store for PostgresStore {
         asks!(self, outbox::current(effects))
     }
 
-    async fn take_over(&self, by: &WorkerId, platform: PlatformName, margin: Duration) -> Result<u64, StoreError> {
-        let effects = commits!(self, outbox::take_over(by, platform, margin))?;
+    async fn take_over(
+        &self,
+        by: &WorkerId,
+        platform: PlatformName,
+        margin: Duration,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let effects = commits!(self, outbox::take_over(by, platform, margin, now))?;
         if effects > 0 {
             bump(&self.changed);
         }
@@ -237,8 +279,13 @@ impl Store for PostgresStore {
         asks!(self, outbox::spent(platform, since))
     }
 
-    async fn failed(&self, before: Option<EffectId>, limit: u32) -> Result<Vec<FailedEffect>, StoreError> {
-        asks!(self, outbox::failed(before.as_ref(), limit))
+    async fn listed(
+        &self,
+        which: Listed,
+        before: Option<EffectId>,
+        limit: u32,
+    ) -> Result<Vec<ListedEffect>, StoreError> {
+        asks!(self, outbox::listed(which, before.as_ref(), limit))
     }
 
     async fn hold(&self, name: &str, by: &WorkerId, lasting: Duration) -> Result<bool, StoreError> {

@@ -13,8 +13,7 @@ mod cluster;
 const WHOLE_TABLE: &[&str] = &["COUNTS", "TOTAL", "SKIP_TICKETS"];
 /// Statements that may run along a whole index, and along which.
 const ALONG_AN_INDEX: &[(&str, &str)] = &[
-    ("TAKE_OVER", "effects_leased"),
-    ("CARD_UNDER_WAY", "effects_leased"),
+    ("WAITING_ABOUT", "effects_held"),
     ("DEAD_EVENTS", "dead_events_by_age"),
     ("LIVE_THREADS", "tickets_live"),
     ("LIVE_DIRECT", "tickets_live"),
@@ -39,17 +38,18 @@ const YEARS: &str = "\
     n; \
     INSERT INTO timers SELECT n, 'auto_close', n FROM generate_series(1, 20000) AS n; \
     INSERT INTO seen SELECT n::text, n FROM generate_series(1, 20000) AS n; \
-    INSERT INTO effects (id, ticket_id, platform, lane, order_key, kind, what_json, state, due_at_ms, \
-    created_at_ms, leased_at_ms, lease_until_ms, tried_at_ms, settled_at_ms, last_error) SELECT lpad(n::text, 26, \
-    '0'), n, 'slack', n % 5, 'k' || n / 3, 'post', '{}', s, n, n, CASE WHEN s = 'leased' THEN n END, CASE WHEN s = \
-    'leased' THEN n END, n, CASE WHEN s IN ('done', 'failed') THEN n END, CASE WHEN s = 'failed' THEN 'x' END FROM \
-    (SELECT n, CASE WHEN n % 4 = 0 THEN 'pending' WHEN n % 100 = 1 THEN 'leased' WHEN n % 100 = 2 THEN 'failed' \
-    ELSE 'done' END AS s FROM generate_series(1, 20000) AS n) AS made; \
+    INSERT INTO effects (id, ticket_id, platform, lane, gate, order_key, kind, what_json, state, due_at_ms, \
+    created_at_ms, leased_at_ms, lease_until_ms, tried_at_ms, settled_at_ms, last_error, held_in, held_at_ms) SELECT \
+    lpad(n::text, 26, '0'), n, 'slack', n % 5, 'C' || n % 50, 'k' || n / 3, 'post', '{}', s, n, n, CASE WHEN s = \
+    'leased' THEN n END, CASE WHEN s = 'leased' THEN n END, n, CASE WHEN s IN ('done', 'failed') THEN n END, CASE \
+    WHEN s IN ('failed', 'held') THEN 'x' END, CASE WHEN s = 'held' THEN 'C' || n % 50 END, CASE WHEN s = 'held' \
+    THEN n END FROM (SELECT n, CASE WHEN n % 4 = 0 THEN 'pending' WHEN n % 100 = 1 THEN 'leased' WHEN n % 100 = 2 \
+    THEN 'failed' WHEN n % 100 = 3 THEN 'held' ELSE 'done' END AS s FROM generate_series(1, 20000) AS n) AS made; \
     INSERT INTO dead_events SELECT n::text, '{}', 'x', 1, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO positions SELECT 'slack', 'T' || n % 100, n::text, '1' FROM generate_series(1, 20000) AS n; \
     INSERT INTO holds SELECT n::text, 'x', n FROM generate_series(1, 2000) AS n; \
     ANALYZE;";
-const TYPES_OF_AN_EFFECT: &str = "(text, bigint, text, bigint, text, text, text, bigint, bigint, bigint)";
+const TYPES_OF_AN_EFFECT: &str = "(text, bigint, text, bigint, text, text, text, bigint, bigint, bigint, text)";
 /// Statements that have no plan.
 const NO_PLAN: &[&str] = &["BEGIN", "COMMIT", "ROLLBACK"];
 

@@ -39,13 +39,16 @@ pub async fn expired(
 pub async fn erase(conn: &mut Conn, id: TicketId, erasure: &Erasure, now: Timestamp) -> Result<Erased, StoreError> {
     let mut erased = Erased::default();
     let Some(before) = ticket(conn, id).await? else { return Ok(erased) };
-    let mut names = Vec::new();
+    let (mut names, mut words) = (Vec::new(), Vec::new());
     for person in [&before.requester, &before.opened_by].into_iter().chain(&before.assignee) {
         names.extend(erasure.names(person));
     }
     let requester = &before.requester.who;
     erased.is_requester_gone = requester.is_erased() || erasure.concerns(requester);
     if let Some((after, fields)) = erasure.ticket(&before, &audit(conn, id).await?) {
+        if after.title != before.title {
+            words.push(before.title.clone());
+        }
         put(conn, &after).await?;
         erased.ticket = true;
         erased.fields = fields;
@@ -60,6 +63,7 @@ pub async fn erase(conn: &mut Conn, id: TicketId, erasure: &Erasure, now: Timest
         let query = statement(sql::ERASE_RECORD).bind(number).bind(json(&after.author)?).bind(after.deleted_at.map(ms));
         run(conn, query).await?;
         erased.records += 1;
+        words.push(record.text);
         erased.gone.extend(record.message);
     }
     let numbered = |row: &Row| Ok((rows::get::<i64>(row, "id")?, rows::audit_entry(row)?));
@@ -77,7 +81,7 @@ pub async fn erase(conn: &mut Conn, id: TicketId, erasure: &Erasure, now: Timest
     names.sort_unstable();
     names.dedup();
     let waiting = statement(sql::WAITING_ABOUT).bind(id.0);
-    let remains = |what: &EffectKind| erasure.effect(what, &erased.gone, &names);
+    let remains = |what: &EffectKind| erasure.effect(what, &erased.gone, &names, &words);
     erased.withdrawn = withdraw(conn, waiting, remains, now).await?;
     Ok(erased)
 }
@@ -109,7 +113,9 @@ async fn withdraw(
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     let read = |row: &Row| {
-        let may_stand = rows::get::<String>(row, "state")? == "leased" || rows::flag(row, "unsure")?;
+        // What is held waits for an operator, perhaps for weeks: it goes, though a copy may stand where nobody can look.
+        let state = rows::get::<String>(row, "state")?;
+        let may_stand = state == "leased" || (state == "pending" && rows::flag(row, "unsure")?);
         Ok((EffectId(rows::get(row, "id")?), rows::get::<String>(row, "what_json")?, may_stand))
     };
     let mut withdrawn = Vec::new();

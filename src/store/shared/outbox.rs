@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::dialect::{self, Conn, ENQUEUE, ENQUEUE_CARD, LAST_IN_ORDER, LEASE, Row, WAITING_FROM, real_ms};
+use super::dialect::{self, Conn, DUE_BESIDE, ENQUEUE, ENQUEUE_CARD, LAST_IN_ORDER, LEASE, Row, WAITING_FROM, real_ms};
 use super::record::{all, all_of, count, one, run, stand, unstand};
 use super::rows::{self, json, ms};
-use crate::domain::effect::{Effect, EffectKind, Lane};
+use crate::domain::effect::{Effect, EffectKind, Gate, Lane};
 use crate::domain::ids::{EffectId, MessageRef, Place, PlatformName, TicketId};
 use crate::store::statement::{Statement, statement};
-use crate::store::{Claim, Current, FailedEffect, Queued, Settled, Settlement, StoreError, WorkerId, sql};
+use crate::store::{
+    Claim, Current, Due, EndedHeld, Listed, ListedEffect, Queued, Release, Settled, Settlement, StoreError,
+    TIDIED_AT_ONCE, Unreadable, WorkerId, sql,
+};
 
 /// What puts an effect into the outbox, unless it is to show a card that waits to be shown already: that one is shown no
 /// later than this one would be. Where it `is_new` that anything is to be done there, none waits.
@@ -35,7 +38,8 @@ pub fn enqueue(id: EffectId, effect: &Effect, is_new: bool, now: Timestamp) -> R
         .bind(json(&effect.what)?)
         .bind(effect.not_before.map(ms))
         .bind(ms(due))
-        .bind(ms(now));
+        .bind(ms(now))
+        .bind(effect.gate(is_new).0);
     all.push(insert);
     Ok(all)
 }
@@ -109,16 +113,78 @@ pub async fn due(
     platform: PlatformName,
     now: Timestamp,
     after: Option<&(Lane, EffectId)>,
+    beside: &[Gate],
     limit: u32,
-) -> Result<Vec<Queued>, StoreError> {
+) -> Result<Due, StoreError> {
     let (lane, id) = after.map_or((-1, String::new()), |(lane, id)| (*lane as i64, id.0.clone()));
-    let query = statement(sql::DUE).bind(platform.as_str()).bind(ms(now)).bind(i64::from(limit)).bind(lane).bind(id);
+    let text = if beside.is_empty() { sql::DUE } else { DUE_BESIDE };
+    let mut query = statement(text).bind(platform.as_str()).bind(ms(now)).bind(i64::from(limit)).bind(lane).bind(id);
+    if !beside.is_empty() {
+        query = query.bind(json(&beside)?);
+    }
+    let mut due = Due::default();
+    let rows = all(conn, query, |row| {
+        let place = (lane_of(rows::get(row, "lane")?)?, EffectId(rows::get(row, "id")?));
+        Ok((place, rows::get(row, "kind")?, queued(row)))
+    })
+    .await?;
+    due.is_more = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
+    due.last = rows.last().map(|(place, ..)| place.clone());
     // One row that cannot be read must not stop the others.
-    let rows = all(conn, query, |row| Ok(queued(row))).await?;
-    let readable = rows.into_iter().filter_map(|row| {
-        row.inspect_err(|error| tracing::error!(%error, "an effect in the outbox cannot be read")).ok()
-    });
-    Ok(readable.collect())
+    for ((_, id), kind, row) in rows {
+        match row {
+            Ok(queued) => due.ready.push(queued),
+            Err(error) => {
+                tracing::debug!(%error, effect = %id, "an effect cannot be read");
+                due.unreadable.push(Unreadable { id, kind });
+            }
+        }
+    }
+    Ok(due)
+}
+
+/// Effects that wait for other limits than it seemed.
+pub async fn regate(conn: &mut Conn, gates: &[(EffectId, Gate)]) -> Result<(), StoreError> {
+    let regate = |(id, gate): &(EffectId, Gate)| statement(sql::REGATE).bind(&id.0).bind(&gate.0);
+    dialect::run_all(conn, gates.iter().map(|gate| vec![regate(gate)]).collect()).await.map(drop)
+}
+
+/// What refuses effects that are held, and how many.
+pub async fn held_in(conn: &mut Conn, platform: PlatformName) -> Result<Vec<(String, u64)>, StoreError> {
+    all(conn, statement(sql::HELD_IN).bind(platform.as_str()), |row| {
+        Ok((rows::get(row, "held_in")?, count(row, "effects")?))
+    })
+    .await
+}
+
+/// Effects that are held wait again; how many.
+pub async fn release(conn: &mut Conn, by: &Release, now: Timestamp) -> Result<u64, StoreError> {
+    let release = match by {
+        Release::One(effect) => statement(sql::RELEASE_ONE).bind(&effect.0).bind(ms(now)),
+        Release::Card(order_key) => statement(sql::RELEASE_CARD).bind(order_key).bind(ms(now)),
+        Release::In { platform, held_in, limit } => {
+            statement(sql::RELEASE).bind(platform.as_str()).bind(held_in).bind(ms(now)).bind(i64::from(*limit))
+        }
+    };
+    run(conn, release).await
+}
+
+/// Ends what was held for too long; which that was.
+pub async fn end_held(conn: &mut Conn, then: Timestamp, now: Timestamp) -> Result<Vec<EndedHeld>, StoreError> {
+    let query = statement(sql::HELD_SINCE).bind(ms(then)).bind(i64::from(TIDIED_AT_ONCE));
+    let ended = all(conn, query, |row| {
+        Ok(EndedHeld {
+            id: EffectId(rows::get(row, "id")?),
+            platform: rows::named(row, "platform")?,
+            kind: rows::get(row, "kind")?,
+            error: rows::get(row, "last_error")?,
+        })
+    })
+    .await?;
+    for effect in &ended {
+        run(conn, statement(sql::END_HELD).bind(&effect.id.0).bind(ms(now))).await?;
+    }
+    Ok(ended)
 }
 
 pub async fn next_due(
@@ -185,7 +251,7 @@ pub async fn settle_all(conn: &mut Conn, endings: &[Ending<'_>]) -> Result<(), S
                 all.into_iter().flatten().collect()
             }
             Settlement::Removed(messages) => messages.iter().map(unstand).collect(),
-            Settlement::Failed(_) | Settlement::Retry { .. } => Vec::new(),
+            Settlement::Failed(_) | Settlement::Held { .. } | Settlement::Retry { .. } => Vec::new(),
         });
     }
     dialect::run_all(conn, closings).await?;
@@ -216,6 +282,15 @@ fn closing(ending: &Ending<'_>) -> Result<Statement, StoreError> {
             .bind(i64::from(*unsure))
             .bind(error)
             .bind(&by.0)
+            .bind(ms(*now))
+            .or_conflict()),
+        Settlement::Held { by: held_in, error, unsure } => Ok(statement(sql::HOLD_BACK)
+            .bind(&effect.0)
+            .bind(held_in)
+            .bind(ms(*now))
+            .bind(error)
+            .bind(&by.0)
+            .bind(i64::from(*unsure))
             .or_conflict()),
     }
 }
@@ -237,9 +312,14 @@ pub async fn take_over(
     by: &WorkerId,
     platform: PlatformName,
     margin: Duration,
+    now: Timestamp,
 ) -> Result<u64, StoreError> {
     let ended_ms = real_ms(conn).await? - span_ms(margin);
-    run(conn, statement(sql::TAKE_OVER).bind(platform.as_str()).bind(ended_ms).bind(by.0.clone())).await
+    // Whatever was sent was sent before the lease ended, so that this much of the time has passed already in which
+    // histories may not show it yet.
+    let unsure_at_ms = ms(now) - span_ms(margin);
+    let query = statement(sql::TAKE_OVER).bind(platform.as_str()).bind(ended_ms).bind(by.0.clone()).bind(unsure_at_ms);
+    run(conn, query).await
 }
 
 pub async fn spent(
@@ -256,20 +336,35 @@ pub async fn spent(
     .await
 }
 
-pub async fn failed(conn: &mut Conn, before: Option<&EffectId>, limit: u32) -> Result<Vec<FailedEffect>, StoreError> {
+pub async fn listed(
+    conn: &mut Conn,
+    which: Listed,
+    before: Option<&EffectId>,
+    limit: u32,
+) -> Result<Vec<ListedEffect>, StoreError> {
     // Ids are 26 characters of 0-9 and A-Z.
     let before = before.map_or_else(|| "~".to_owned(), |id| id.0.clone());
-    all(conn, statement(sql::FAILED).bind(before).bind(i64::from(limit)), |row| {
-        Ok(FailedEffect {
+    let text = match which {
+        Listed::Waiting => sql::LISTED_WAITING,
+        Listed::Held => sql::HELD,
+        Listed::Failed => sql::FAILED,
+    };
+    all(conn, statement(text).bind(before).bind(i64::from(limit)), |row| {
+        let is_waiting = which == Listed::Waiting;
+        Ok(ListedEffect {
             id: EffectId(rows::get(row, "id")?),
             platform: rows::named(row, "platform")?,
+            state: rows::get(row, "state")?,
             kind: rows::get(row, "kind")?,
             place: rows::get(row, "order_key")?,
             ticket: rows::named_if(row, "key")?,
             attempts: count(row, "attempts")?,
             error: rows::get::<Option<String>>(row, "last_error")?.unwrap_or_default(),
             created_at: rows::moment(rows::get(row, "created_at_ms")?)?,
-            failed_at: rows::moment(rows::get(row, "settled_at_ms")?)?,
+            due_at: rows::moment_if(row, "due_at_ms")?.filter(|_| is_waiting),
+            held_in: rows::get(row, "held_in")?,
+            held_at: rows::moment_if(row, "held_at_ms")?.filter(|_| which == Listed::Held),
+            failed_at: rows::moment_if(row, "settled_at_ms")?,
         })
     })
     .await
@@ -308,10 +403,14 @@ fn queued(row: &Row) -> Result<Queued, StoreError> {
     Ok(Queued {
         id: EffectId(rows::get(row, "id")?),
         effect: intent(row)?,
-        lane: lane(rows::get(row, "lane")?)?,
+        lane: lane_of(rows::get(row, "lane")?)?,
+        gate: Gate(rows::get(row, "gate")?),
         attempts: count(row, "attempts")?,
         unsure: rows::flag(row, "unsure")?,
+        unsure_at: rows::moment_if(row, "unsure_at_ms")?,
         created_at: rows::moment(rows::get(row, "created_at_ms")?)?,
+        held_at: rows::moment_if(row, "held_at_ms")?,
+        released_at: rows::moment_if(row, "released_at_ms")?,
     })
 }
 
@@ -323,7 +422,7 @@ fn intent(row: &Row) -> Result<Effect, StoreError> {
     })
 }
 
-fn lane(number: i64) -> Result<Lane, StoreError> {
+fn lane_of(number: i64) -> Result<Lane, StoreError> {
     [Lane::Answer, Lane::Act, Lane::Card, Lane::Note, Lane::Broadcast]
         .into_iter()
         .find(|lane| *lane as i64 == number)

@@ -277,6 +277,32 @@ pub async fn due_timers(
     .await
 }
 
+/// What was kept in mind by this name.
+pub async fn remembered(conn: &mut Conn, name: &str) -> Result<Option<String>, StoreError> {
+    let row = one(conn, statement(sql::REMEMBERED).bind(name)).await?;
+    row.map(|row| rows::get(&row, "value")).transpose()
+}
+
+pub async fn keep_in_mind(conn: &mut Conn, name: &str, value: &str) -> Result<(), StoreError> {
+    run(conn, statement(sql::KEEP_IN_MIND).bind(name).bind(value)).await.map(drop)
+}
+
+/// Tickets above `above` that are not over and have no card in this channel.
+pub async fn without_card(
+    conn: &mut Conn,
+    channel: &Place,
+    above: TicketId,
+    limit: u32,
+) -> Result<Vec<TicketId>, StoreError> {
+    let query = statement(sql::WITHOUT_CARD)
+        .bind(above.0)
+        .bind(channel.platform().as_str())
+        .bind(&channel.tenant.id)
+        .bind(channel.channel())
+        .bind(i64::from(limit));
+    all(conn, query, |row| rows::get(row, "id").map(TicketId)).await
+}
+
 pub async fn dead_events(conn: &mut Conn, limit: u32) -> Result<Vec<DeadEvent>, StoreError> {
     all(conn, statement(sql::DEAD_EVENTS).bind(i64::from(limit)), |row| {
         Ok(DeadEvent {
@@ -381,6 +407,7 @@ pub async fn counts(conn: &mut Conn) -> Result<Counts, StoreError> {
         open: count(&row, "open")?,
         waiting: count(&row, "waiting")?,
         leased: count(&row, "leased")?,
+        held: count(&row, "held")?,
         failed: count(&row, "failed")?,
         dead: count(&row, "dead")?,
         oldest_waiting_at: rows::moment_if(&row, "oldest_waiting_at_ms")?,

@@ -55,6 +55,11 @@ sql::texts! {
     ENQUEUE_CARD = sql::enqueue_card!("$1", "");
     /// The last effect of an order key that has not ended.
     LAST_IN_ORDER = sql::last_in_order!("");
+    /// Effects that may be delivered now, of every gate but these.
+    DUE_BESIDE = sql::due_beside!(
+        "SELECT value FROM json_each($6)",
+        concat!("JOIN effects AS e ON e.id IN ", sql::due_of_gate!("d.id"))
+    );
     /// What waits of an order key, from one effect on.
     WAITING_FROM = sql::waiting_from!("");
     /// An effect is being delivered.

@@ -39,12 +39,12 @@ use self::open::Owner;
 use self::writer::{Done, Job, Task, Writer};
 use super::statement::statement;
 use super::{
-    About, Claim, Counts, Current, DeadEvent, FailedEffect, Position, Queued, Settled, Settlement, Store, StoreError,
-    TAKE_OVER_PAUSE, Work, WorkerId,
+    About, Claim, Counts, Current, DeadEvent, Due, EndedHeld, Listed, ListedEffect, Position, Release, Settled,
+    Settlement, Store, StoreError, TAKE_OVER_PAUSE, Work, WorkerId,
 };
 use crate::clock::Clock;
 use crate::domain::decision::Outcome;
-use crate::domain::effect::Lane;
+use crate::domain::effect::{Gate, Lane};
 use crate::domain::event::{DedupeKey, TimerKind};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey};
 use crate::domain::record::{AuditEntry, Record, Standing};
@@ -193,9 +193,47 @@ impl Store for SqliteStore {
         platform: PlatformName,
         now: Timestamp,
         after: Option<(Lane, EffectId)>,
+        beside: &[Gate],
         limit: u32,
-    ) -> Result<Vec<Queued>, StoreError> {
-        outbox::due(&mut *self.reader().await?, platform, now, after.as_ref(), limit).await
+    ) -> Result<Due, StoreError> {
+        outbox::due(&mut *self.reader().await?, platform, now, after.as_ref(), beside, limit).await
+    }
+
+    async fn regate(&self, gates: &[(EffectId, Gate)]) -> Result<(), StoreError> {
+        if gates.is_empty() {
+            return Ok(());
+        }
+        self.ask(Task::Regate { gates: gates.to_vec() }).await.map(drop)
+    }
+
+    async fn held_in(&self, platform: PlatformName) -> Result<Vec<(String, u64)>, StoreError> {
+        outbox::held_in(&mut *self.reader().await?, platform).await
+    }
+
+    async fn release(&self, by: Release, now: Timestamp) -> Result<u64, StoreError> {
+        match self.ask(Task::Release { by, now }).await? {
+            Done::Counted(count) => Ok(count),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    async fn end_held(&self, then: Timestamp, now: Timestamp) -> Result<Vec<EndedHeld>, StoreError> {
+        match self.ask(Task::EndHeld { then, now }).await? {
+            Done::Ended(effects) => Ok(effects),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    async fn remembered(&self, name: &str) -> Result<Option<String>, StoreError> {
+        record::remembered(&mut *self.reader().await?, name).await
+    }
+
+    async fn keep_in_mind(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.ask(Task::KeepInMind { name: name.to_owned(), value: value.to_owned() }).await.map(drop)
+    }
+
+    async fn without_card(&self, channel: &Place, above: TicketId, limit: u32) -> Result<Vec<TicketId>, StoreError> {
+        record::without_card(&mut *self.reader().await?, channel, above, limit).await
     }
 
     async fn next_due(&self, platform: PlatformName, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -229,8 +267,14 @@ impl Store for SqliteStore {
         outbox::current(&mut *self.reader().await?, effects).await
     }
 
-    async fn take_over(&self, by: &WorkerId, platform: PlatformName, margin: Duration) -> Result<u64, StoreError> {
-        match self.ask(Task::TakeOver { by: by.clone(), platform, margin }).await? {
+    async fn take_over(
+        &self,
+        by: &WorkerId,
+        platform: PlatformName,
+        margin: Duration,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        match self.ask(Task::TakeOver { by: by.clone(), platform, margin, now }).await? {
             Done::Counted(count) => Ok(count),
             other => Err(other.unexpected()),
         }
@@ -240,8 +284,13 @@ impl Store for SqliteStore {
         outbox::spent(&mut *self.reader().await?, platform, since).await
     }
 
-    async fn failed(&self, before: Option<EffectId>, limit: u32) -> Result<Vec<FailedEffect>, StoreError> {
-        outbox::failed(&mut *self.reader().await?, before.as_ref(), limit).await
+    async fn listed(
+        &self,
+        which: Listed,
+        before: Option<EffectId>,
+        limit: u32,
+    ) -> Result<Vec<ListedEffect>, StoreError> {
+        outbox::listed(&mut *self.reader().await?, which, before.as_ref(), limit).await
     }
 
     /// The file has one owner, so whatever there is to hold is that one's.

@@ -22,11 +22,12 @@ use super::outbox::Ending;
 use super::tx::{Known, StoreTx, Unsent};
 use super::{outbox, record, rows};
 use crate::domain::decision::Outcome;
+use crate::domain::effect::Gate;
 use crate::domain::event::DedupeKey;
 use crate::domain::ids::EffectId;
 use crate::domain::ids::PlatformName;
 use crate::store::statement::statement;
-use crate::store::{About, Claim, Position, Settled, Settlement, StoreError, Work, WorkerId};
+use crate::store::{About, Claim, EndedHeld, Position, Release, Settled, Settlement, StoreError, Work, WorkerId};
 
 /// How many works share a commit at most.
 pub const WORKS_PER_COMMIT: usize = 64;
@@ -52,6 +53,22 @@ pub enum Task {
         by: WorkerId,
         platform: PlatformName,
         margin: Duration,
+        now: Timestamp,
+    },
+    Regate {
+        gates: Vec<(EffectId, Gate)>,
+    },
+    Release {
+        by: Release,
+        now: Timestamp,
+    },
+    EndHeld {
+        then: Timestamp,
+        now: Timestamp,
+    },
+    KeepInMind {
+        name: String,
+        value: String,
     },
     Advance {
         positions: Vec<Position>,
@@ -82,6 +99,7 @@ pub enum Done {
     Leased(Vec<EffectId>),
     Settled(Settled),
     Counted(u64),
+    Ended(Vec<EndedHeld>),
     Scrubbed(bool),
     /// Whether there may be more.
     Tidied(bool),
@@ -401,9 +419,13 @@ async fn perform(tx: &mut StoreTx<'_>, task: &Task) -> Answer {
             let ending = Ending { effect, by, end, now: *now };
             outbox::settle(conn, &ending).await.map(Done::Settled)
         }
-        Task::TakeOver { by, platform, margin } => {
-            outbox::take_over(conn, by, *platform, *margin).await.map(Done::Counted)
+        Task::TakeOver { by, platform, margin, now } => {
+            outbox::take_over(conn, by, *platform, *margin, *now).await.map(Done::Counted)
         }
+        Task::Regate { gates } => outbox::regate(conn, gates).await.map(|()| Done::Nothing),
+        Task::Release { by, now } => outbox::release(conn, by, *now).await.map(Done::Counted),
+        Task::EndHeld { then, now } => outbox::end_held(conn, *then, *now).await.map(Done::Ended),
+        Task::KeepInMind { name, value } => record::keep_in_mind(conn, name, value).await.map(|()| Done::Nothing),
         Task::Advance { positions } => record::advance(conn, positions).await.map(|()| Done::Nothing),
         Task::Exhume { key } => record::exhume(conn, key).await.map(|()| Done::Nothing),
         Task::Bury { key, event_json, fault, now } => {

@@ -78,7 +78,7 @@ async fn answers_that_make_no_sense_lead_to_no_second_copy_and_to_no_lost_one() 
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     for (stand_in, world) in stand_ins.iter().zip(&worlds) {
         let posts = stand_in.state.posts.load(Ordering::SeqCst);
-        assert!(posts >= 2 * KINDS, "{}: every kind was met: {posts} posts", world.platform());
+        assert!(posts >= 4 * KINDS - 1, "{}: every kind was met: {posts} posts", world.platform());
         assert_eq!(stand_in.state.looks_spoilt.load(Ordering::SeqCst), SPOILT_LOOKS, "{}", world.platform());
         for (_, channel, text) in REQUESTS {
             let answers = super::answers_to(&see(world, "ada"), channel, text);
@@ -210,6 +210,8 @@ async fn answer(
     if calls.is_mad.load(Ordering::SeqCst) {
         if is_post {
             let number = calls.posts.fetch_add(1, Ordering::SeqCst);
+            // Every other one is answered well: a platform that makes no sense to anybody counts as away.
+            let number = if number % 2 == 0 { number / 2 } else { 2 * KINDS };
             if number < KINDS {
                 let _ = calls.pass_on(method.clone(), &uri, headers.clone(), body.clone()).await;
             }

@@ -51,6 +51,16 @@ pub async fn get(url: &str) -> u16 {
     client.get(url).send().await.map_or(0, |answer| answer.status().as_u16())
 }
 
+/// Whether a program answers that it is ready and that every part of it works.
+pub async fn works(address: &str) -> bool {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let Ok(answer) = client.get(format!("http://{address}/readyz")).send().await else { return false };
+    let is_ready = answer.status() == 200;
+    let said: serde_json::Value = answer.json().await.unwrap_or_default();
+    let mut checks = said["checks"].as_array().into_iter().flatten();
+    is_ready && said["checks"].is_array() && checks.all(|check| check["ready"] == true)
+}
+
 impl Child {
     /// Resident memory in KiB, where the system tells (Linux).
     pub fn memory_kib(&self) -> Option<u64> {
@@ -110,12 +120,11 @@ impl Child {
         patiently("it says where it listens", self.err.find(address_in)).await
     }
 
-    /// Waits until it says that it is ready.
+    /// Waits until it says that it is ready, and connected with every platform.
     pub async fn ready(&self) {
         let address = self.address().await;
-        let url = format!("http://{address}/readyz");
         let ready = async {
-            while get(&url).await != 200 {
+            while !works(&address).await {
                 tokio::task::yield_now().await
             }
         };

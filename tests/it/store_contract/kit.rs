@@ -122,7 +122,7 @@ pub async fn lease(store: &Arc<dyn Store>, effects: &[EffectId]) {
 }
 
 pub async fn due(store: &Arc<dyn Store>, second: i64) -> Vec<Queued> {
-    store.due(PlatformName::Slack, at(second), None, 100).await.expect("effects")
+    store.due(PlatformName::Slack, at(second), None, &[], 100).await.expect("effects").ready
 }
 
 pub fn texts(queued: &[Queued]) -> Vec<String> {

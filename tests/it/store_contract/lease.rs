@@ -9,7 +9,7 @@ use deskbell::domain::event::DedupeKey;
 use deskbell::domain::ids::{EffectId, Place, PlatformName};
 use deskbell::domain::record::{Side, Standing, Voice};
 use deskbell::domain::ticket::Status;
-use deskbell::store::{Claim, Position, Settled, Settlement, Store, WorkerId};
+use deskbell::store::{Claim, Listed, Position, Settled, Settlement, Store, WorkerId};
 
 use super::kit::*;
 
@@ -22,10 +22,18 @@ pub async fn what_another_process_took_over_is_not_ours_to_settle(store: Arc<dyn
     let (frozen, other) = (WorkerId::new(), WorkerId::new());
     assert_eq!(claim(&store, &frozen, &effect, NONE).await, std::slice::from_ref(&effect));
     assert_eq!(claim(&store, &other, &effect, LONG).await, [], "it is leased");
-    assert_eq!(store.take_over(&other, PlatformName::Slack, LONG).await.expect("an answer"), 0, "it has just ended");
-    assert_eq!(store.take_over(&other, PlatformName::Discord, NONE).await.expect("an answer"), 0);
-    assert_eq!(store.take_over(&frozen, PlatformName::Slack, NONE).await.expect("an answer"), 0, "it is its own");
-    assert_eq!(store.take_over(&other, PlatformName::Slack, NONE).await.expect("an answer"), 1);
+    assert_eq!(
+        store.take_over(&other, PlatformName::Slack, LONG, at(0)).await.expect("an answer"),
+        0,
+        "it has just ended"
+    );
+    assert_eq!(store.take_over(&other, PlatformName::Discord, NONE, at(0)).await.expect("an answer"), 0);
+    assert_eq!(
+        store.take_over(&frozen, PlatformName::Slack, NONE, at(0)).await.expect("an answer"),
+        0,
+        "it is its own"
+    );
+    assert_eq!(store.take_over(&other, PlatformName::Slack, NONE, at(0)).await.expect("an answer"), 1);
     let waiting = due(&store, 0).await;
     assert!(waiting[0].unsure, "it is looked for before it is repeated");
     assert_eq!(claim(&store, &other, &effect, LONG).await, std::slice::from_ref(&effect));
@@ -69,7 +77,7 @@ pub async fn the_outbox_is_read_in_pages(store: Arc<dyn Store>) {
     write(&store, [], (0..10).map(to)).await;
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let page = store.due(PlatformName::Slack, at(0), after, 3).await.expect("effects");
+        let page = store.due(PlatformName::Slack, at(0), after, &[], 3).await.expect("effects").ready;
         after = page.last().map(|queued| (queued.lane, queued.id.clone()));
         found.extend(texts(&page));
         if page.len() < 3 {
@@ -85,7 +93,7 @@ pub async fn what_failed_is_listed_without_its_words(store: Arc<dyn Store>) {
     deliver(&store, Settlement::Failed(Undeliverable::ChannelClosed)).await;
     write(&store, [], [about(&ticket, show_card("C9"))]).await;
     deliver(&store, Settlement::Failed(Undeliverable::NotPermitted)).await;
-    let failed = store.failed(None, 10).await.expect("an answer");
+    let failed = store.listed(Listed::Failed, None, 10).await.expect("an answer");
     let seen: Vec<_> = failed.iter().map(|one| (one.kind.as_str(), one.error.as_str(), one.ticket.clone())).collect();
     let key = Some(ticket.key);
     assert_eq!(
@@ -93,9 +101,9 @@ pub async fn what_failed_is_listed_without_its_words(store: Arc<dyn Store>) {
         [("show_card", "a permission is missing", key.clone()), ("post", "the channel cannot be written to", key)]
     );
     assert_eq!(failed[1].place, "slack:C1:1");
-    assert_eq!((failed[1].created_at, failed[1].failed_at), (at(0), at(0)));
+    assert_eq!((failed[1].created_at, failed[1].failed_at), (at(0), Some(at(0))));
     assert!(!format!("{failed:?}").contains("secret"));
-    let older = store.failed(Some(failed[0].id.clone()), 10).await.expect("an answer");
+    let older = store.listed(Listed::Failed, Some(failed[0].id.clone()), 10).await.expect("an answer");
     assert_eq!(older, failed[1..]);
 }
 

@@ -87,7 +87,7 @@ async fn is_kept(store: Arc<dyn Store>) {
     assert_eq!(texts_of(&store, &line.id).await, ["it smokes", "still"]);
     deliver(&store, Settlement::Done(Vec::new())).await;
     assert_eq!(due(&store, 0).await, [], "it may still be under way");
-    assert_eq!(store.take_over(&worker(), PlatformName::Slack, TAKE_OVER_PAUSE).await.expect("an answer"), 1);
+    assert_eq!(store.take_over(&worker(), PlatformName::Slack, TAKE_OVER_PAUSE, at(0)).await.expect("an answer"), 1);
     let waiting = due(&store, 0).await;
     assert_eq!(waiting.len(), 1);
     assert!(waiting[0].unsure, "whoever delivered it may have done so");

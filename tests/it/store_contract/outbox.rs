@@ -50,7 +50,7 @@ pub async fn effects_are_read_back_as_they_were_written(store: Arc<dyn Store>) {
     queued.sort_by_key(|queued| queued.id.clone());
     assert!(queued.iter().all(|queued| queued.lane == queued.effect.lane() && queued.created_at == at(0)));
     assert_eq!(queued.into_iter().map(|queued| queued.effect).collect::<Vec<_>>(), effects);
-    let elsewhere = store.due(PlatformName::Discord, at(5), None, 100).await.expect("an answer");
+    let elsewhere = store.due(PlatformName::Discord, at(5), None, &[], 100).await.expect("an answer").ready;
     assert_eq!(elsewhere, []);
 }
 
@@ -68,7 +68,7 @@ pub async fn effects_come_by_lane_and_one_of_an_order_key(store: Arc<dyn Store>)
     write(&store, [], effects).await;
     let first = due(&store, 0).await;
     assert_eq!(texts(&first), ["an answer", "another answer", "an act", "a note", "a broadcast"]);
-    let two = store.due(PlatformName::Slack, at(0), None, 2).await.expect("effects");
+    let two = store.due(PlatformName::Slack, at(0), None, &[], 2).await.expect("effects").ready;
     assert_eq!(texts(&two), ["an answer", "another answer"]);
 
     let ids: Vec<EffectId> = first.iter().map(|queued| queued.id.clone()).collect();
@@ -213,7 +213,7 @@ pub async fn dead_events_counts_and_tidying(store: Arc<dyn Store>) {
         store.bury(&key, "{}", fault, at(1)).await.expect("it is buried");
     }
     assert_eq!(store.total().await.expect("a number"), 2);
-    let counts = Counts { open: 1, waiting: 1, leased: 0, failed: 1, dead: 1, oldest_waiting_at: Some(at(0)) };
+    let counts = Counts { open: 1, waiting: 1, leased: 0, held: 0, failed: 1, dead: 1, oldest_waiting_at: Some(at(0)) };
     assert_eq!(store.counts().await.expect("counts"), counts);
     store.tidy(at(100)).await.expect("it tidies");
     let counts = Counts { failed: 0, ..counts };

@@ -33,12 +33,15 @@ async fn after_a_crash_nothing_is_lost_and_leases_are_unsure() {
     };
     assert_eq!(store.ticket(ticket.id).await.expect("an answer"), Some(ticket.clone()));
     assert_eq!(due(&store, 0).await.len(), 1, "its last call may still be under way");
-    let own = store.take_over(&worker(), PlatformName::Slack, TAKE_OVER_PAUSE).await.expect("an answer");
+    let own = store.take_over(&worker(), PlatformName::Slack, TAKE_OVER_PAUSE, at(0)).await.expect("an answer");
     assert_eq!(own, 0, "one's own are under way, whatever the machine's clock says");
     let early =
-        store.take_over(&WorkerId::new(), PlatformName::Slack, TAKE_OVER_PAUSE + LONG).await.expect("an answer");
+        store.take_over(&WorkerId::new(), PlatformName::Slack, TAKE_OVER_PAUSE + LONG, at(0)).await.expect("an answer");
     assert_eq!(early, 0);
-    assert_eq!(store.take_over(&WorkerId::new(), PlatformName::Slack, TAKE_OVER_PAUSE).await.expect("an answer"), 1);
+    assert_eq!(
+        store.take_over(&WorkerId::new(), PlatformName::Slack, TAKE_OVER_PAUSE, at(0)).await.expect("an answer"),
+        1
+    );
     let waiting = due(&store, 0).await;
     assert_eq!(waiting.iter().map(|queued| queued.unsure).collect::<Vec<_>>(), [true, false]);
     assert_eq!(waiting[0].id, leased.id);

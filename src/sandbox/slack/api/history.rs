@@ -19,7 +19,10 @@ pub(in crate::sandbox::slack) fn history(call: &mut Call<'_>) -> Outcome {
     }
     let shown = shown(call);
     let channel = &call.state.channels[at];
-    let mut found = within(&channel.tops, oldest, latest).filter(|ts| **ts <= shown).rev().filter_map(|ts| channel.messages.get(ts));
+    let mut found = within(&channel.tops, oldest, latest)
+        .filter(|ts| **ts <= shown)
+        .rev()
+        .filter_map(|ts| channel.messages.get(ts));
     let with_metadata = call.args.flag("include_all_metadata");
     let page = found.by_ref().take(limit);
     let messages: Vec<Value> = page.map(|m| message::json(call.state, channel, m, with_metadata)).collect();
@@ -45,8 +48,7 @@ pub(in crate::sandbox::slack) fn replies(call: &mut Call<'_>) -> Outcome {
     let root = channel.messages.get(&ts).ok_or_else(|| Refusal::of("thread_not_found"))?;
     let none = std::collections::BTreeSet::new();
     let all = channel.replies.get(&ts).unwrap_or(&none);
-    let mut found =
-        within(all, oldest, latest).filter(|ts| **ts <= shown).filter_map(|ts| channel.messages.get(ts));
+    let mut found = within(all, oldest, latest).filter(|ts| **ts <= shown).filter_map(|ts| channel.messages.get(ts));
     let page: Vec<_> = found.by_ref().take(limit.saturating_sub(1).max(1)).collect();
     let next = found.next().map(|message| cursor_for(&message.ts.to_string()));
     let with_metadata = call.args.flag("include_all_metadata");

@@ -1,0 +1,286 @@
+//! One platform from its start to its end: connect, however long that takes, then receive and deliver. What happens to one
+//! platform concerns no other.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::connect::{connect_discord, connect_slack};
+use super::roster::{learn_roster, watch_roster};
+use super::{Leases, Limits, rules, supervise};
+use crate::config::Config;
+use crate::domain::ids::{Place, PlatformName, Tenant, TicketId};
+use crate::health::{Health, Kind};
+use crate::http::Port;
+use crate::intake::Intake;
+use crate::outbox::{self, Dispatcher};
+use crate::platform::{Platform, TokenRefused, Unreached};
+use crate::store::{Store, StoreError, WorkerId};
+
+/// Under which name the workspace is remembered that Slack's token is for.
+pub(super) const TENANT: &str = "slack:tenant";
+/// How long to wait before a platform that gave up is started again.
+const RESTART_AFTER: Duration = Duration::from_secs(30);
+/// The longest wait before a platform that refused the bot is asked again, in real time.
+const REFUSED_AGAIN_AFTER: Duration = Duration::from_secs(120);
+/// How long a connection may be missing, in the clock's time, before that is a condition.
+const DISCONNECTED_FOR: Duration = Duration::from_secs(60);
+/// How many cards are queued in one transaction.
+const CARDS_AT_ONCE: u32 = 200;
+
+/// The platforms that are connected. Clones are the same list.
+#[derive(Clone, Default)]
+pub(super) struct Platforms {
+    list: Arc<RwLock<Vec<Arc<dyn Platform>>>>,
+}
+
+impl Platforms {
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<Arc<dyn Platform>> {
+        self.list.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, platform: Arc<dyn Platform>) {
+        self.list.write().unwrap_or_else(PoisonError::into_inner).push(platform);
+    }
+}
+
+/// What every platform needs.
+pub(super) struct House {
+    pub(super) config: Config,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) intake: Intake,
+    pub(super) health: Health,
+    pub(super) worker: WorkerId,
+    pub(super) limits: Limits,
+    pub(super) platforms: Platforms,
+    pub(super) port: Port,
+    pub(super) stop: CancellationToken,
+}
+
+/// A platform that is connected, and the routes by which its requests come in, if they come by the port.
+type Connected = (Arc<dyn Platform>, Option<axum::Router>);
+
+/// What came of the first try to connect: it goes on, or the platform has refused the bot.
+pub(super) type First = anyhow::Result<()>;
+
+impl House {
+    /// Keeps a platform until the end.
+    pub(super) async fn keep(self: Arc<Self>, name: PlatformName, firsts: &UnboundedSender<First>) {
+        let served = async {
+            let (platform, routes) = self.connect(name, firsts).await;
+            // Nobody may wait for it any more.
+            let _ = firsts.send(Ok(()));
+            let reading = learn_roster(platform.as_ref(), &self.intake, &self.health).await;
+            if let Some(routes) = routes {
+                self.port.serve_by(routes);
+            }
+            (platform, reading)
+        };
+        let (platform, reading) = tokio::select! {
+            served = served => served,
+            () = self.stop.cancelled() => return,
+        };
+        self.platforms.add(Arc::clone(&platform));
+        let config = &self.config;
+        let timing = outbox::Timing {
+            lease: config.timing.lease,
+            call_timeout: config.timing.call_timeout,
+            take_over_pause: config.timing.take_over_pause,
+            retry_limit: config.timing.retry_limit,
+        };
+        let (store, health) = (Arc::clone(&self.store), self.health.clone());
+        let dispatcher =
+            Dispatcher::new(Arc::clone(&platform), store, self.intake.clone(), timing, self.worker.clone(), health);
+        let dispatcher = if self.limits == Limits::Lifted { dispatcher.without_limits() } else { dispatcher };
+        let (mut tasks, part) = (JoinSet::new(), name.as_str());
+        let (stop, health) = (&self.stop, &self.health);
+        let halt = stop.clone();
+        supervise(&mut tasks, stop, health, part, move || dispatcher.clone().run(halt.clone()));
+        let (house, here) = (Arc::clone(&self), Arc::clone(&platform));
+        supervise(&mut tasks, stop, health, part, move || receive(Arc::clone(&house), Arc::clone(&here)));
+        let (here, door, every, halt) =
+            (Arc::clone(&platform), self.intake.clone(), config.desk.roster_refresh, stop.clone());
+        supervise(&mut tasks, stop, health, part, move || {
+            watch_roster(Arc::clone(&here), door.clone(), every, reading, halt.clone())
+        });
+        let house = Arc::clone(&self);
+        supervise(&mut tasks, stop, health, part, move || show_missing_cards(Arc::clone(&house), name));
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// Connects, however long that takes. The waits are real time: nobody knows when the other side comes back.
+    async fn connect(&self, name: PlatformName, firsts: &UnboundedSender<First>) -> Connected {
+        let (mut tries, mut is_first) = (0, true);
+        loop {
+            let error = match self.attempt(name).await {
+                Ok(connected) => {
+                    self.health.clear(name, Kind::Token);
+                    self.health.clear(name, Kind::Connection);
+                    return connected;
+                }
+                Err(error) => error,
+            };
+            let unreached = error.downcast_ref::<Unreached>();
+            let is_token = error.downcast_ref::<TokenRefused>().is_some();
+            tries += 1;
+            let backoff = outbox::backoff::wait(tries, rand::random());
+            let (wait, told) = match (unreached, is_token) {
+                (Some(unreached), _) => (backoff.max(unreached.retry_after.unwrap_or_default()), CANNOT_BE_REACHED),
+                (None, true) => (REFUSED_AGAIN_AFTER.min(backoff * 4), TOKEN_IS_REFUSED),
+                (None, false) => (REFUSED_AGAIN_AFTER.min(backoff * 4), REFUSES),
+            };
+            let (part, again_in_s) = (name.as_str(), wait.as_secs_f64());
+            let shown = format!("{error:#}");
+            if unreached.is_some() {
+                tracing::warn!(part, error = shown, again_in_s, "cannot start yet; trying again");
+            } else {
+                tracing::error!(part, error = shown, again_in_s, "refuses the bot: mend it and start again");
+            }
+            self.health.set(part, false, told);
+            self.note(name, if is_token { Kind::Token } else { Kind::Connection }, told);
+            let is_refused = unreached.is_none();
+            if std::mem::take(&mut is_first) {
+                // Nobody may wait for it any more.
+                let _ = firsts.send(if is_refused { Err(error) } else { Ok(()) });
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn note(&self, name: PlatformName, kind: Kind, detail: &str) {
+        self.health.raise(name, kind, detail, self.intake.clock().now());
+    }
+
+    async fn attempt(&self, name: PlatformName) -> anyhow::Result<Connected> {
+        let clock = self.intake.clock();
+        match (name, &self.config.slack, &self.config.discord) {
+            (PlatformName::Slack, Some(settings), _) => {
+                let slack = connect_slack(settings, &self.config, clock).await?;
+                self.know_workspace(&slack.tenant()).await?;
+                let is_http = settings.connection.is_http();
+                let routes = is_http.then(|| slack.http_routes(self.intake.clone(), self.health.clone()));
+                Ok((slack, routes))
+            }
+            (PlatformName::Discord, _, Some(settings)) => {
+                let discord = connect_discord(settings, &self.config, clock).await?;
+                // A SQLite file has one process.
+                if self.store.is_shared() {
+                    let (store, worker) = (Arc::clone(&self.store), self.worker.clone());
+                    discord.share(Arc::new(Leases { store, worker, lasting: self.config.timing.lease }));
+                }
+                discord.tell(self.health.clone());
+                Ok((discord, None))
+            }
+            (name, ..) => anyhow::bail!("{name} is not configured"),
+        }
+    }
+
+    /// The workspace is known now: the desk's channel there can be named, at the next start, too, before Slack answers.
+    async fn know_workspace(&self, tenant: &Tenant) -> anyhow::Result<()> {
+        self.intake.set_rules(rules(&self.config, Some(tenant))?);
+        let kept = async {
+            match self.store.remembered(TENANT).await?.as_deref() {
+                Some(known) if known == tenant.id => Ok(()),
+                _ => self.store.keep_in_mind(TENANT, &tenant.id).await,
+            }
+        };
+        if let Err(error) = kept.await {
+            tracing::warn!(%error, "which workspace this is cannot be kept for the next start");
+        }
+        Ok(())
+    }
+}
+
+const CANNOT_BE_REACHED: &str = "cannot be reached; trying again";
+const TOKEN_IS_REFUSED: &str = "refuses the bot's token: an operator must renew it";
+const REFUSES: &str = "refuses the bot: the log says why";
+
+/// Receives until stopped. A platform that gives up (a revoked token) is started again.
+async fn receive(house: Arc<House>, platform: Arc<dyn Platform>) {
+    let House { intake, health, stop, .. } = &*house;
+    let (name, clock) = (platform.name(), intake.clock());
+    let show = async {
+        let mut lost_at: Option<Timestamp> = None;
+        loop {
+            let connected = platform.is_connected();
+            let detail = match (connected, platform.stands_by()) {
+                (true, true) => "standing by: another replica receives",
+                (true, false) => "connected",
+                (false, _) => "not connected",
+            };
+            health.set(name.as_str(), connected, detail);
+            let now = clock.now();
+            if connected {
+                lost_at = None;
+                health.clear(name, Kind::Connection);
+            } else if now.duration_since(*lost_at.get_or_insert(now)).unsigned_abs() >= DISCONNECTED_FOR {
+                let since = lost_at.unwrap_or(now);
+                health.raise(name, Kind::Connection, "nothing of what is said there is received", since);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let run = async {
+        while !stop.is_cancelled() {
+            if let Err(error) = platform.run(intake.clone(), stop.clone()).await {
+                tracing::error!(
+                    platform = name.as_str(),
+                    error = format!("{error:#}"),
+                    "no more events come in; trying again soon"
+                );
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(RESTART_AFTER) => {}
+            }
+        }
+    };
+    tokio::select! {
+        () = show => {}
+        () = run => {}
+    }
+}
+
+/// Every ticket that is not over has its card in the desk's channel: where that channel is another than at the last start,
+/// or was not known when tickets were opened, they are shown there now.
+async fn show_missing_cards(house: Arc<House>, name: PlatformName) {
+    let rules = house.intake.rules();
+    let Some(channel) = rules.triage.iter().find(|channel| channel.platform() == name) else { return };
+    loop {
+        match offer_cards(&house, channel).await {
+            Ok(0) => return,
+            Ok(cards) => {
+                tracing::info!(platform = %name, cards, "tickets without a card in the desk's channel get one");
+                return;
+            }
+            Err(error) => tracing::warn!(platform = %name, %error, "cards that are missing wait; trying again"),
+        }
+        tokio::select! {
+            () = house.stop.cancelled() => return,
+            () = tokio::time::sleep(RESTART_AFTER) => {}
+        }
+    }
+}
+
+async fn offer_cards(house: &House, channel: &Place) -> Result<usize, StoreError> {
+    let (name, here) =
+        (format!("{}:triage", channel.platform()), format!("{}/{}", channel.tenant.id, channel.channel()));
+    if house.store.remembered(&name).await?.as_deref() == Some(here.as_str()) {
+        return Ok(0);
+    }
+    let (mut above, mut cards) = (TicketId(0), 0);
+    loop {
+        let some = house.store.without_card(channel, above, CARDS_AT_ONCE).await?;
+        let Some(last) = some.last() else { break };
+        above = *last;
+        cards += some.len();
+        house.intake.show_cards(channel, &some).await?;
+    }
+    house.store.keep_in_mind(&name, &here).await?;
+    Ok(cards)
+}

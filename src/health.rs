@@ -1,0 +1,208 @@
+//! How the program is: whether its parts work, and what keeps people from being answered or seen.
+//!
+//! *Checks* are parts that work or do not (the database, the connection to each platform). *Conditions* are what an
+//! operator should know of although the parts work: a platform that takes nothing, a channel of the desk that refuses.
+//! Whoever notices one raises it, and clears it when it is over; `/readyz`, the metrics and the desk on the other platform
+//! tell of it. Nothing in here holds secrets, names or words of people: `/readyz` is public.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::domain::ids::PlatformName;
+
+/// How everything is. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Health {
+    board: Arc<watch::Sender<Board>>,
+}
+
+/// Everything at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Board {
+    checks: Vec<Check>,
+    conditions: BTreeMap<(PlatformName, Kind), Condition>,
+}
+
+/// A part that works or does not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Its name, such as `database` or `slack`.
+    pub name: String,
+    /// Whether it works.
+    pub ready: bool,
+    /// More about it, for people. It is public: no secrets, no names.
+    pub detail: String,
+}
+
+/// Something on a platform that keeps people from being answered or seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Condition {
+    /// On which platform.
+    pub platform: PlatformName,
+    /// What kind of thing.
+    pub kind: Kind,
+    /// Since when.
+    pub since: Timestamp,
+    /// More about it, for people. It is public: no secrets, no names.
+    pub detail: String,
+}
+
+/// The kinds of conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The platform takes nothing of what is to be said.
+    Delivery,
+    /// The platform refuses the bot's token.
+    Token,
+    /// Nothing of what people say there is received.
+    Connection,
+    /// The desk's channel there cannot be written to.
+    Triage,
+    /// The bot is not in a guild that it is to serve.
+    Guild,
+    /// Requests of the platform are refused at the port: a wrong secret, or a clock that is wrong.
+    Door,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [Self::Delivery, Self::Token, Self::Connection, Self::Triage, Self::Guild, Self::Door];
+
+    /// Its name in metrics and answers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Delivery => "delivery",
+            Self::Token => "token",
+            Self::Connection => "connection",
+            Self::Triage => "triage",
+            Self::Guild => "guild",
+            Self::Door => "door",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self::new([""; 0])
+    }
+}
+
+impl Health {
+    /// Parts of these names, none of which works yet.
+    #[must_use]
+    pub fn new<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
+        let starting = |name: N| Check { name: name.into(), ready: false, detail: "starting".to_owned() };
+        let board = Board { checks: names.into_iter().map(starting).collect(), conditions: BTreeMap::new() };
+        Self { board: Arc::new(watch::channel(board).0) }
+    }
+
+    /// Says how a part is. A name that is new becomes a part.
+    pub fn set(&self, name: &str, ready: bool, detail: impl Into<String>) {
+        let new = Check { name: name.to_owned(), ready, detail: detail.into() };
+        self.board.send_if_modified(|board| match board.checks.iter_mut().find(|check| check.name == name) {
+            Some(check) if *check == new => false,
+            Some(check) => {
+                *check = new;
+                true
+            }
+            None => {
+                board.checks.push(new);
+                true
+            }
+        });
+    }
+
+    /// Whether every part works.
+    #[must_use]
+    pub fn all(&self) -> bool {
+        self.board.borrow().checks.iter().all(|check| check.ready)
+    }
+
+    /// How every part is.
+    #[must_use]
+    pub fn checks(&self) -> Vec<Check> {
+        self.board.borrow().checks.clone()
+    }
+
+    /// Waits until every part works.
+    pub async fn wait(&self) {
+        let mut board = self.board.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = board.wait_for(|board| board.checks.iter().all(|check| check.ready)).await;
+    }
+
+    /// There is such a condition. One that is there already goes on since when it began.
+    pub fn raise(&self, platform: PlatformName, kind: Kind, detail: impl Into<String>, now: Timestamp) {
+        let detail = detail.into();
+        let is_new = self.board.send_if_modified(|board| match board.conditions.get_mut(&(platform, kind)) {
+            Some(known) if known.detail == detail => false,
+            Some(known) => {
+                known.detail.clone_from(&detail);
+                true
+            }
+            None => {
+                let condition = Condition { platform, kind, since: now, detail: detail.clone() };
+                board.conditions.insert((platform, kind), condition);
+                true
+            }
+        });
+        if is_new {
+            tracing::warn!(%platform, %kind, detail, "something keeps people from being answered or seen");
+        }
+    }
+
+    /// There is no such condition any more.
+    pub fn clear(&self, platform: PlatformName, kind: Kind) {
+        if self.board.send_if_modified(|board| board.conditions.remove(&(platform, kind)).is_some()) {
+            tracing::info!(%platform, %kind, "that is over");
+        }
+    }
+
+    /// Tells of changes.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Board> {
+        self.board.subscribe()
+    }
+
+    /// The conditions that there are.
+    #[must_use]
+    pub fn conditions(&self) -> Vec<Condition> {
+        self.board.borrow().conditions.values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_goes_on_since_it_began_until_it_is_cleared() {
+        let health = Health::new(["database"]);
+        let at = |secs| Timestamp::from_second(secs).expect("a time");
+        health.raise(PlatformName::Slack, Kind::Delivery, "503", at(1));
+        health.raise(PlatformName::Slack, Kind::Delivery, "no connection", at(5));
+        health.raise(PlatformName::Discord, Kind::Triage, "gone", at(6));
+        let known: Vec<_> = health.conditions().into_iter().map(|one| (one.kind, one.since, one.detail)).collect();
+        let slack = (Kind::Delivery, at(1), "no connection".to_owned());
+        assert_eq!(known, [slack, (Kind::Triage, at(6), "gone".to_owned())]);
+        health.clear(PlatformName::Slack, Kind::Delivery);
+        health.clear(PlatformName::Slack, Kind::Delivery);
+        assert_eq!(health.conditions().len(), 1);
+        assert!(!health.all(), "a condition is no part, and a part is none");
+        health.set("database", true, "answers");
+        assert!(health.all());
+    }
+}

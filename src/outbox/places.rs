@@ -1,0 +1,247 @@
+//! Places that refuse while the platform itself is well: pure.
+//!
+//! What an operator can mend (a right, a channel) is refused for every effect that goes there. So after one refusal the
+//! others are held without a call, and one of them is let go now and then to see whether it is mended; whatever succeeds
+//! there lets all of them go. An effect that fails again and again by itself, while others of its platform are delivered,
+//! is held, too, in a place of its own.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::signed;
+use crate::domain::effect::Undeliverable;
+use crate::domain::ids::EffectId;
+use crate::platform::Act;
+
+/// The time from a refusal to the first look whether it is mended; it doubles up to the longest.
+const PROBE_FIRST: Duration = Duration::from_secs(5 * 60);
+const PROBE_LONGEST: Duration = Duration::from_secs(3600);
+/// Where effects are held that this version cannot read. They are let go at the next start, which may be another version's.
+pub const UNREADABLE: &str = "unreadable";
+
+/// What is known of places that refuse, and of effects that fail.
+#[derive(Debug, Default)]
+pub struct Places {
+    closed: HashMap<String, Closed>,
+    failing: HashMap<EffectId, Timestamp>,
+}
+
+#[derive(Debug)]
+struct Closed {
+    /// When it was refused last; nothing if that was another process's time.
+    refused_at: Option<Timestamp>,
+    reason: Undeliverable,
+    detail: String,
+    refusals: u32,
+    probe_at: Timestamp,
+}
+
+/// Why an effect need not be tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What refuses it.
+    pub by: String,
+    /// Why.
+    pub reason: Undeliverable,
+    /// The platform's own word.
+    pub detail: String,
+}
+
+/// What an act needs: its channel as a whole, and its conversation. A right may be missing for one thread alone.
+fn needs(act: &Act) -> [String; 2] {
+    let (verb, channel, root) = match act {
+        Act::Post { to: place, .. } | Act::Hint { place, .. } => ("post", place.channel(), place.root()),
+        Act::Update { message, .. } | Act::Remove { message } => ("change", message.channel.as_str(), None),
+        Act::Whisper { to, .. } => ("whisper", to.id.as_str(), None),
+        Act::ReadThread { place, .. } => ("read", place.channel(), place.root()),
+    };
+    let channel = format!("{verb}:{channel}");
+    let conversation = root.map_or_else(|| channel.clone(), |root| format!("{channel}/{root}"));
+    [channel, conversation]
+}
+
+/// Where posts into a channel are held, if that refuses them.
+pub fn posts_in(channel: &str) -> String {
+    format!("post:{channel}")
+}
+
+/// Where an effect is held that fails by itself.
+pub fn alone(effect: &EffectId) -> String {
+    format!("effect:{effect}")
+}
+
+impl Places {
+    /// Begins with what earlier processes left: everything is looked at soon, since it may have been mended for this start.
+    pub fn load(&mut self, held_in: impl IntoIterator<Item = String>, now: Timestamp) {
+        for by in held_in.into_iter().filter(|by| by != UNREADABLE) {
+            let unknown = Closed {
+                refused_at: None,
+                reason: Undeliverable::NotPermitted,
+                detail: String::new(),
+                refusals: 0,
+                probe_at: now,
+            };
+            self.closed.entry(by).or_insert(unknown);
+        }
+    }
+
+    /// Whether an act need not be tried, since its place has refused lately. Who was let go since then is tried.
+    pub fn refuses(&mut self, act: &Act, released_at: Option<Timestamp>, now: Timestamp) -> Option<Refused> {
+        needs(act).into_iter().find_map(|by| {
+            let closed = self.closed.get_mut(&by)?;
+            let refused_at = closed.refused_at?;
+            if released_at.is_some_and(|released_at| released_at > refused_at) {
+                return None;
+            }
+            if now >= closed.probe_at {
+                // It is the probe; those behind it wait for what comes of it.
+                closed.probe_at = now + signed(PROBE_FIRST);
+                return None;
+            }
+            Some(Refused { by, reason: closed.reason, detail: closed.detail.clone() })
+        })
+    }
+
+    /// Whether this refuses just now, as far as it is known to somebody who was let go at this moment, if ever.
+    pub fn refusal(&self, by: &str, released_at: Option<Timestamp>) -> Option<Refused> {
+        let closed = self.closed.get(by)?;
+        let refused_at = closed.refused_at?;
+        if released_at.is_some_and(|released_at| released_at > refused_at) {
+            return None;
+        }
+        Some(Refused { by: by.to_owned(), reason: closed.reason, detail: closed.detail.clone() })
+    }
+
+    /// Notes that an act was refused for a reason that an operator can mend; where it is held.
+    pub fn refused(&mut self, act: &Act, reason: Undeliverable, detail: &str, now: Timestamp) -> String {
+        let [channel, conversation] = needs(act);
+        let is_whole = matches!(reason, Undeliverable::ChannelClosed | Undeliverable::ChannelGone);
+        let by = if is_whole { channel } else { conversation };
+        self.close(by.clone(), reason, detail, now);
+        by
+    }
+
+    /// Notes that an effect fails by itself; where it is held.
+    pub fn stuck(&mut self, effect: &EffectId, detail: &str, now: Timestamp) -> String {
+        self.failing.remove(effect);
+        let by = alone(effect);
+        self.close(by.clone(), Undeliverable::Stuck, detail, now);
+        by
+    }
+
+    fn close(&mut self, by: String, reason: Undeliverable, detail: &str, now: Timestamp) {
+        let refusals = self.closed.get(&by).map_or(0, |closed| closed.refusals);
+        let wait = PROBE_FIRST.saturating_mul(2_u32.saturating_pow(refusals.min(16))).min(PROBE_LONGEST);
+        let (refused_at, detail, probe_at) = (Some(now), detail.to_owned(), now + signed(wait));
+        self.closed.insert(by, Closed { refused_at, reason, detail, refusals: refusals + 1, probe_at });
+    }
+
+    /// Notes that an act was carried out; what was closed and is open now.
+    pub fn opened(&mut self, act: &Act) -> Vec<String> {
+        let mut opened: Vec<String> = needs(act).into_iter().filter(|by| self.closed.remove(by).is_some()).collect();
+        opened.dedup();
+        opened
+    }
+
+    /// What is to be looked at now.
+    pub fn take_due(&mut self, now: Timestamp) -> Vec<String> {
+        let due = self.closed.iter_mut().filter(|(_, closed)| closed.probe_at <= now);
+        due.map(|(by, closed)| {
+            closed.probe_at = now + signed(PROBE_FIRST);
+            by.clone()
+        })
+        .collect()
+    }
+
+    /// When something is to be looked at next.
+    pub fn next_probe(&self) -> Option<Timestamp> {
+        self.closed.values().map(|closed| closed.probe_at).min()
+    }
+
+    /// Nothing is held there any more.
+    pub fn forget(&mut self, by: &str) {
+        self.closed.remove(by);
+    }
+
+    /// Notes that a try at an effect failed; since when they do.
+    pub fn failed(&mut self, effect: &EffectId, now: Timestamp) -> Timestamp {
+        *self.failing.entry(effect.clone()).or_insert(now)
+    }
+
+    /// Notes that an effect came to its end.
+    pub fn ended(&mut self, effect: &EffectId) {
+        self.failing.remove(effect);
+    }
+
+    /// The platform is away: nothing fails by itself.
+    pub fn forget_failures(&mut self) {
+        self.failing.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
+    use crate::domain::message::Message;
+
+    fn at(mins: i64) -> Timestamp {
+        Timestamp::from_second(60 * mins).expect("a time")
+    }
+
+    fn post(channel: &str, root: Option<&str>) -> Act {
+        let channel = channel.to_owned();
+        let at = match root {
+            Some(root) => Conversation::Thread { channel, root: root.to_owned() },
+            None => Conversation::Channel { channel },
+        };
+        let to = Place { tenant: Tenant { platform: PlatformName::Slack, id: "T1".to_owned() }, at };
+        Act::Post { to, message: Message::default(), thread_title: None }
+    }
+
+    #[test]
+    fn a_channel_that_is_closed_closes_its_threads_and_a_thread_only_itself() {
+        let mut places = Places::default();
+        let by = places.refused(&post("C1", Some("1.1")), Undeliverable::ChannelClosed, "is_archived", at(0));
+        assert_eq!(by, "post:C1");
+        let refused = |places: &mut Places, act: &Act| places.refuses(act, None, at(1)).map(|refused| refused.by);
+        assert_eq!(refused(&mut places, &post("C1", Some("2.1"))), Some("post:C1".to_owned()));
+        assert_eq!(refused(&mut places, &post("C2", None)), None);
+        let by = places.refused(&post("C2", Some("1.1")), Undeliverable::NotPermitted, "thread_locked", at(0));
+        assert_eq!(by, "post:C2/1.1");
+        assert_eq!(refused(&mut places, &post("C2", Some("2.1"))), None);
+        assert_eq!(refused(&mut places, &post("C2", Some("1.1"))), Some(by));
+    }
+
+    #[test]
+    fn it_is_looked_at_ever_more_rarely_and_opened_by_any_success() {
+        let mut places = Places::default();
+        let mut now = 0;
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            places.refused(&post("C1", None), Undeliverable::NotPermitted, "no", at(now));
+            let next = places.next_probe().expect("it is closed");
+            waits.push((next.as_second() - at(now).as_second()) / 60);
+            now = next.as_second() / 60;
+            assert_eq!(places.take_due(at(now)), ["post:C1"]);
+            assert_eq!(places.take_due(at(now)), [""; 0], "one at a time");
+        }
+        assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
+        assert_eq!(places.opened(&post("C1", None)), ["post:C1"]);
+        assert_eq!(places.refuses(&post("C1", None), None, at(now)), None);
+        assert_eq!(places.next_probe(), None);
+    }
+
+    #[test]
+    fn who_was_let_go_since_the_refusal_is_tried_and_so_is_what_another_process_left() {
+        let mut places = Places::default();
+        places.load(["post:C1".to_owned(), UNREADABLE.to_owned()], at(0));
+        assert_eq!(places.refuses(&post("C1", None), None, at(0)), None);
+        assert_eq!(places.take_due(at(0)), ["post:C1"]);
+        places.refused(&post("C1", None), Undeliverable::NotPermitted, "no", at(1));
+        assert!(places.refuses(&post("C1", None), Some(at(1)), at(2)).is_some());
+        assert!(places.refuses(&post("C1", None), Some(at(2)), at(2)).is_none());
+    }
+}
