@@ -218,13 +218,22 @@ fn says(message: &Message, names: &[String]) -> bool {
     quoted(message).any(|text| names.iter().any(|name| name == text.trim()))
 }
 
+/// So many characters of somebody's words are taken for them wherever they stand; shorter ones ("no") only where nothing
+/// else is quoted.
+const ENOUGH_CHARS: usize = 12;
+
 /// Whether a message holds any of these words, or the beginning of them, where they were cut.
 fn quotes(message: &Message, words: &[String]) -> bool {
-    let holds = |text: &str, words: &String| {
-        let text = text.trim().trim_end_matches('…');
-        !text.is_empty() && !words.trim().is_empty() && (text.contains(words.trim()) || words.contains(text))
+    let holds = |text: &str, words: &str| {
+        let text = text.trim();
+        match words.char_indices().nth(ENOUGH_CHARS) {
+            Some((end, _)) if text.ends_with('…') => text.contains(&words[..end]),
+            Some(_) => text.contains(words),
+            None => text == words,
+        }
     };
-    quoted(message).any(|text| words.iter().any(|words| holds(text, words)))
+    let words = || words.iter().map(|words| words.trim());
+    quoted(message).any(|text| words().any(|words| holds(text, words)))
 }
 
 /// What a message holds of people's words: in its lines, and as choices of its menus.

@@ -27,7 +27,6 @@ const PROBES_OF_ONE: u32 = 2;
 pub struct Breaker {
     failures: u32,
     open: Option<Open>,
-    last_success: Option<Timestamp>,
 }
 
 /// The platform is away.
@@ -84,9 +83,8 @@ impl Breaker {
     }
 
     /// Notes that the platform answered a delivery in its own words. If it was away, since when.
-    pub fn answered(&mut self, now: Timestamp) -> Option<Timestamp> {
+    pub fn answered(&mut self) -> Option<Timestamp> {
         self.failures = 0;
-        self.last_success = Some(now);
         self.open.take().map(|open| open.since)
     }
 
@@ -121,11 +119,6 @@ impl Breaker {
     pub const fn open(&self) -> Option<&Open> {
         self.open.as_ref()
     }
-
-    /// When the platform last answered a delivery in its own words.
-    pub const fn last_success(&self) -> Option<Timestamp> {
-        self.last_success
-    }
 }
 
 #[cfg(test)]
@@ -145,11 +138,11 @@ mod tests {
         let mut breaker = Breaker::default();
         assert!(!away(&mut breaker, 0, Absence::Failing));
         assert!(!away(&mut breaker, 1, Absence::Failing));
-        assert_eq!(breaker.answered(at(2)), None, "it was never open");
+        assert_eq!(breaker.answered(), None, "it was never open");
         assert!(!away(&mut breaker, 3, Absence::Failing) && !away(&mut breaker, 3, Absence::Failing));
         assert_eq!(breaker.admits(at(3)), Admits::All);
         assert!(away(&mut breaker, 4, Absence::Failing));
-        assert_eq!(breaker.answered(at(5)), Some(at(4)));
+        assert_eq!(breaker.answered(), Some(at(4)));
         assert!(away(&mut breaker, 6, Absence::Token));
         assert_eq!(breaker.admits(at(6)), Admits::Nothing(Some(at(7))));
     }

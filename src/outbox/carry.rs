@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 use super::lay_out::Filled;
 use super::limits::Cost;
-use super::places::Refused;
-use super::{Dispatcher, backoff, counting, signed};
+use super::places::{Refused, Verb};
+use super::{Dispatcher, backoff, counting, places, signed};
 use crate::domain::decision::Outcome;
 use crate::domain::effect::{Awaited, Destination, Effect, EffectKind, Undeliverable};
 use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind};
@@ -63,7 +63,7 @@ impl Dispatcher {
     /// Carries out one delivery and settles it. A fault of ours is a try that failed.
     pub(super) async fn carry(&self, leased: Leased) {
         let Leased { queued, act, costs, since, fresh, is_probe } = leased;
-        let mut tries = Tries::default();
+        let (mut tries, verb) = (Tries::default(), places::verb(&act));
         let tried = AssertUnwindSafe(self.attempt(&queued, act, fresh, &costs, since, &mut tries)).catch_unwind().await;
         self.windows().end(&costs, self.clock.now());
         if is_probe {
@@ -76,14 +76,14 @@ impl Dispatcher {
         // What cannot be settled now stays leased and is settled (or looked for) later: it must not be sent again.
         let end = end.unwrap_or_else(|error| Some(self.again(&queued, None, true, &error.to_string())));
         let Some(end) = end else { return };
-        let end = self.hold_if_stuck(&queued, end).await;
+        let end = self.hold_if_stuck(&queued, verb, end).await;
         trial::point("before_settle");
         self.settle(&queued, end, &tries).await;
     }
 
-    /// What fails by itself again and again, while others of the platform are delivered, is held, so that those behind it
-    /// go on. While the platform as a whole takes nothing, nothing fails by itself.
-    async fn hold_if_stuck(&self, queued: &Queued, end: Settlement) -> Settlement {
+    /// What fails by itself again and again, while others of its kind are delivered, is held, so that those behind it go on.
+    /// While the platform as a whole takes nothing, nothing fails by itself.
+    async fn hold_if_stuck(&self, queued: &Queued, verb: Verb, end: Settlement) -> Settlement {
         let Settlement::Retry { at, error, unsure, counts } = &end else {
             self.knowledge().places.ended(&queued.id);
             return end;
@@ -93,14 +93,8 @@ impl Dispatcher {
             return end;
         }
         let now = self.clock.now();
-        let is_stuck = {
-            let mut knowledge = self.knowledge();
-            let since = knowledge.places.failed(&queued.id, now);
-            let is_long = now.duration_since(since) > signed(self.timing.retry_limit);
-            let do_others_go = knowledge.breaker.last_success().is_some_and(|success| success > since);
-            is_long && queued.attempts >= TRIES_AT_LEAST && do_others_go
-        };
-        if !is_stuck {
+        let is_alone = self.knowledge().places.failed(&queued.id, verb, self.timing.retry_limit, now);
+        if !is_alone || queued.attempts < TRIES_AT_LEAST {
             return end;
         }
         tracing::error!(error, "held: it is refused again and again, while others are delivered");
@@ -357,7 +351,7 @@ impl Dispatcher {
     /// Something was carried out there: what is held there waits again.
     async fn open_place(&self, act: &Act, now: Timestamp) -> Result<(), StoreError> {
         let platform = self.platform.name();
-        let opened = self.knowledge().places.opened(act);
+        let opened = self.knowledge().places.opened(act, now);
         for held_in in opened {
             if self.desk_channel(act).is_some() {
                 self.health.clear(platform, Kind::Triage);

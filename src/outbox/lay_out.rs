@@ -334,6 +334,7 @@ impl Dispatcher {
 
     /// Settles what needs no delivery.
     async fn end_unleased(&self, queued: &Queued, end: Settlement) -> Result<(), StoreError> {
+        self.knowledge().places.ended(&queued.id);
         self.store.settle(&queued.id, &self.worker, end, self.clock.now()).await.map(drop)
     }
 }

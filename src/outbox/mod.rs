@@ -63,8 +63,8 @@ pub struct Timing {
     /// How long after that and the end of the lease somebody else takes over, in real time: clocks of machines, and
     /// networks, are not exact.
     pub take_over_pause: Duration,
-    /// How long an effect may fail by itself, while others of its platform are delivered, until it is held and those behind
-    /// it go on, in the clock's time.
+    /// How long an effect may fail by itself, while others of its kind are delivered, until it is held and those behind it
+    /// go on, in the clock's time.
     pub retry_limit: Duration,
 }
 
@@ -336,6 +336,7 @@ impl Dispatcher {
             *wake_at = wake_at.iter().copied().chain(free_at).min();
             let look = (room - ready.len()).clamp(*LOOK.start(), *LOOK.end());
             let page = self.store.due(name, now, after, &blocked, u32::try_from(look).unwrap_or(u32::MAX)).await?;
+            tracing::trace!(platform = %name, effects = page.ready.len(), "the outbox is read");
             for unreadable in &page.unreadable {
                 self.set_aside(unreadable).await?;
             }
@@ -417,7 +418,7 @@ impl Dispatcher {
 
     /// The platform has answered in its own words.
     fn platform_answered(&self, now: Timestamp) {
-        if let Some(since) = self.knowledge().breaker.answered(now) {
+        if let Some(since) = self.knowledge().breaker.answered() {
             let platform = self.platform.name();
             let away_s = now.duration_since(since).as_secs_f64();
             tracing::info!(%platform, away_s, "the platform takes messages again");

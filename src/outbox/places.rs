@@ -2,8 +2,8 @@
 //!
 //! What an operator can mend (a right, a channel) is refused for every effect that goes there. So after one refusal the
 //! others are held without a call, and one of them is let go now and then to see whether it is mended; whatever succeeds
-//! there lets all of them go. An effect that fails again and again by itself, while others of its platform are delivered,
-//! is held, too, in a place of its own.
+//! there lets all of them go. An effect that fails again and again by itself, while others of its kind are delivered, is
+//! held, too, in a place of its own.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -26,7 +26,12 @@ pub const UNREADABLE: &str = "unreadable";
 pub struct Places {
     closed: HashMap<String, Closed>,
     failing: HashMap<EffectId, Timestamp>,
+    /// When an act of a kind was last carried out.
+    succeeded: HashMap<Verb, Timestamp>,
 }
+
+/// A kind of act. A platform that takes no posts may well take changes, so that the success of one says nothing of another.
+pub type Verb = &'static str;
 
 #[derive(Debug)]
 struct Closed {
@@ -49,15 +54,26 @@ pub struct Refused {
     pub detail: String,
 }
 
+/// The kind of an act.
+pub const fn verb(act: &Act) -> Verb {
+    match act {
+        Act::Post { .. } | Act::Hint { .. } => "post",
+        Act::Update { .. } | Act::Remove { .. } => "change",
+        Act::Whisper { .. } => "whisper",
+        Act::ReadThread { .. } => "read",
+    }
+}
+
 /// What an act needs: its channel as a whole, and its conversation. A right may be missing for one thread alone.
 fn needs(act: &Act) -> [String; 2] {
-    let (verb, channel, root) = match act {
-        Act::Post { to: place, .. } | Act::Hint { place, .. } => ("post", place.channel(), place.root()),
-        Act::Update { message, .. } | Act::Remove { message } => ("change", message.channel.as_str(), None),
-        Act::Whisper { to, .. } => ("whisper", to.id.as_str(), None),
-        Act::ReadThread { place, .. } => ("read", place.channel(), place.root()),
+    let (channel, root) = match act {
+        Act::Post { to: place, .. } | Act::Hint { place, .. } | Act::ReadThread { place, .. } => {
+            (place.channel(), place.root())
+        }
+        Act::Update { message, .. } | Act::Remove { message } => (message.channel.as_str(), None),
+        Act::Whisper { to, .. } => (to.id.as_str(), None),
     };
-    let channel = format!("{verb}:{channel}");
+    let channel = format!("{}:{channel}", verb(act));
     let conversation = root.map_or_else(|| channel.clone(), |root| format!("{channel}/{root}"));
     [channel, conversation]
 }
@@ -139,7 +155,8 @@ impl Places {
     }
 
     /// Notes that an act was carried out; what was closed and is open now.
-    pub fn opened(&mut self, act: &Act) -> Vec<String> {
+    pub fn opened(&mut self, act: &Act, now: Timestamp) -> Vec<String> {
+        self.succeeded.insert(verb(act), now);
         let mut opened: Vec<String> = needs(act).into_iter().filter(|by| self.closed.remove(by).is_some()).collect();
         opened.dedup();
         opened
@@ -165,14 +182,21 @@ impl Places {
         self.closed.remove(by);
     }
 
-    /// Notes that a try at an effect failed; since when they do.
-    pub fn failed(&mut self, effect: &EffectId, now: Timestamp) -> Timestamp {
-        *self.failing.entry(effect.clone()).or_insert(now)
+    /// Notes that a try at an effect failed. Whether it has failed for longer than `limit`, while others of its kind were
+    /// carried out; what was found so once, and was only looked at again, is so at once.
+    pub fn failed(&mut self, effect: &EffectId, verb: Verb, limit: Duration, now: Timestamp) -> bool {
+        if self.closed.contains_key(&alone(effect)) {
+            return true;
+        }
+        let since = *self.failing.entry(effect.clone()).or_insert(now);
+        let is_long = now.duration_since(since) > signed(limit);
+        is_long && self.succeeded.get(verb).is_some_and(|success| *success > since)
     }
 
     /// Notes that an effect came to its end.
     pub fn ended(&mut self, effect: &EffectId) {
         self.failing.remove(effect);
+        self.closed.remove(&alone(effect));
     }
 
     /// The platform is away: nothing fails by itself.
@@ -184,7 +208,7 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
+    use crate::domain::ids::{Conversation, MessageRef, Place, PlatformName, Tenant};
     use crate::domain::message::Message;
 
     fn at(mins: i64) -> Timestamp {
@@ -199,6 +223,11 @@ mod tests {
         };
         let to = Place { tenant: Tenant { platform: PlatformName::Slack, id: "T1".to_owned() }, at };
         Act::Post { to, message: Message::default(), thread_title: None }
+    }
+
+    fn message(channel: &str) -> MessageRef {
+        let tenant = Tenant { platform: PlatformName::Slack, id: "T1".to_owned() };
+        MessageRef { tenant, channel: channel.to_owned(), id: "1.1".to_owned() }
     }
 
     #[test]
@@ -229,9 +258,30 @@ mod tests {
             assert_eq!(places.take_due(at(now)), [""; 0], "one at a time");
         }
         assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
-        assert_eq!(places.opened(&post("C1", None)), ["post:C1"]);
+        assert_eq!(places.opened(&post("C1", None), at(now)), ["post:C1"]);
         assert_eq!(places.refuses(&post("C1", None), None, at(now)), None);
         assert_eq!(places.next_probe(), None);
+    }
+
+    #[test]
+    fn what_fails_while_others_of_its_kind_do_not_is_stuck() {
+        let mut places = Places::default();
+        let (effect, limit) = (EffectId("1".to_owned()), Duration::from_secs(15 * 60));
+        let change = Act::Remove { message: message("C1") };
+        assert!(!places.failed(&effect, "post", limit, at(0)));
+        places.opened(&change, at(5));
+        assert!(!places.failed(&effect, "post", limit, at(20)), "no post was taken");
+        places.opened(&post("C2", None), at(21));
+        assert!(places.failed(&effect, "post", limit, at(22)));
+        assert_eq!(places.stuck(&effect, "500", at(22)), "effect:1");
+        assert_eq!(places.take_due(at(27)), ["effect:1"]);
+        assert!(places.failed(&effect, "post", limit, at(27)), "one look is enough");
+        places.ended(&effect);
+        assert!(!places.failed(&effect, "post", limit, at(23)), "it begins anew");
+        places.opened(&post("C2", None), at(24));
+        assert!(!places.failed(&effect, "post", limit, at(25)), "that is not long");
+        places.forget_failures();
+        assert!(!places.failed(&effect, "post", limit, at(60)));
     }
 
     #[test]

@@ -27,9 +27,18 @@ pub trait Delivers: Send + Sync {
 
 /// A dispatcher without limits that delivers so, as a process of its own.
 pub fn dispatcher(store: &Arc<dyn Store>, delivers: &Arc<impl Delivers + 'static>, timing: Timing) -> Dispatcher {
-    let intake = door(Arc::clone(store));
+    limited(&door(Arc::clone(store)), store, delivers, timing).without_limits()
+}
+
+/// The same with Slack's limits, by the clock of this door.
+pub fn limited(
+    door: &Intake,
+    store: &Arc<dyn Store>,
+    delivers: &Arc<impl Delivers + 'static>,
+    timing: Timing,
+) -> Dispatcher {
     let platform = Arc::new(Bare(Arc::clone(delivers)));
-    Dispatcher::new(platform, Arc::clone(store), intake, timing, WorkerId::new(), Health::default()).without_limits()
+    Dispatcher::new(platform, Arc::clone(store), door.clone(), timing, WorkerId::new(), Health::default())
 }
 
 struct Bare<D>(Arc<D>);

@@ -1,5 +1,6 @@
 //! One binary, one file a capability. Each test reads as a conversation and ends by asserting silence.
 
+mod backlog;
 mod bare;
 mod harness;
 

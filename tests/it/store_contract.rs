@@ -1,5 +1,6 @@
 //! What every store must do, whatever the database: each test is written against the port, and run for each store.
 
+mod held;
 mod joined;
 pub mod kit;
 mod lease;
@@ -63,6 +64,16 @@ contracts! {
         timers_are_set_moved_and_cleared,
         who_delivers_is_woken,
         dead_events_counts_and_tidying,
+    ;
+    held:
+        what_is_held_keeps_its_words_until_it_is_let_go,
+        a_card_that_is_held_is_not_queued_twice_and_goes_before_its_lines,
+        what_is_held_for_too_long_ends_and_is_told,
+        gates_whose_limits_are_used_up_are_left_out,
+        what_is_to_be_known_again_is,
+        tickets_that_lack_a_card_in_a_channel_are_found,
+        who_is_erased_goes_from_what_is_held_and_from_whispers,
+        what_failed_is_no_more_to_be_let_go,
     ;
     joined:
         lines_that_wait_untried_share_one_effect,

@@ -23,9 +23,9 @@ use crate::program::child::Child;
 /// Every mention is a request of its own, so that marks and tickets are one to one.
 const SETTINGS: &str = "[intake]\nburst_window = \"0s\"\n";
 /// Patience for processes that live a few seconds, on one machine. Nobody says anything any more while the last one reads
-/// what was missed, which takes longer than a silent connection is trusted otherwise.
-const TIMING: &str =
-    "[timing]\ncall_timeout = \"1s\"\nlease = \"1500ms\"\ntake_over_pause = \"500ms\"\nsilence = \"2h\"\n";
+/// what was missed, which takes longer than a silent connection is trusted otherwise. What fails alone is held soon.
+const TIMING: &str = "[timing]\ncall_timeout = \"1s\"\nlease = \"1500ms\"\ntake_over_pause = \"500ms\"\n\
+                      silence = \"2h\"\nretry_limit = \"3s\"\n";
 /// How long nothing must happen on the platforms before all is said and done.
 const SILENCE: Duration = Duration::from_secs(3);
 /// How long nothing may happen on the platforms while work is left over: catching up reads, with long pauses.
@@ -107,7 +107,9 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
     }
     stop.cancel();
     people.await.expect("the people do not panic");
-    worlds.iter().for_each(|world| world.inject(Fault::Calm));
+    for fault in [Fault::Calm, Fault::Return] {
+        worlds.iter().for_each(|world| world.inject(fault.clone()));
+    }
     let child = start(folder.path(), "serve", &environment);
     child.ready().await;
     let counts = calm(&[&child], &config, &worlds, &journal).await;
@@ -163,7 +165,7 @@ pub async fn calm(children: &[&Child], config: &Config, worlds: &[Arc<dyn World>
         grown.mark_unchanged();
         let counts = counts(store.as_ref()).await;
         let undelivered: usize = worlds.iter().map(|world| world.undelivered()).sum();
-        let mut is_quiet = counts.waiting == 0 && undelivered == 0;
+        let mut is_quiet = counts.waiting + counts.held == 0 && undelivered == 0;
         for child in children {
             is_quiet = is_quiet && !is_behind(child).await;
         }

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deskbell::sandbox::stage::{CHANNELS, TRIAGE};
-use deskbell::sandbox::{Fault, Journal, MessageAt, Spot, World, WorldError};
+use deskbell::sandbox::{Absence, Fault, Journal, MessageAt, Spot, World, WorldError};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -64,6 +64,8 @@ pub struct Traffic {
     acting: JoinSet<(usize, String)>,
     busy: Vec<(usize, String)>,
     greetings_left: u32,
+    /// Until when each world takes nothing.
+    away: Vec<Option<Instant>>,
 }
 
 /// A request as its people know it.
@@ -111,6 +113,7 @@ struct Words {
 impl Traffic {
     pub fn new(worlds: Vec<Arc<dyn World>>, journal: Journal, habits: Habits) -> Self {
         Self {
+            away: vec![None; worlds.len()],
             worlds,
             journal,
             random: StdRng::seed_from_u64(habits.seed),
@@ -179,6 +182,7 @@ impl Traffic {
     }
 
     async fn act(&mut self) {
+        self.come_back();
         match self.random.random_range(0..100) {
             0..11 => self.ask_in_channel().await,
             11..14 => self.ask_directly().await,
@@ -448,7 +452,7 @@ impl Traffic {
         };
         let method = self.one_of(methods).to_owned();
         let times = self.random.random_range(1..=2);
-        world.inject(match self.random.random_range(0..10) {
+        world.inject(match self.random.random_range(0..11) {
             0 => Fault::Late { by: Duration::from_millis(self.random.random_range(50..1_500)), times },
             1 => Fault::OutOfOrder { times },
             2 | 3 => Fault::DeliverTwice { times: times + 1 },
@@ -456,9 +460,45 @@ impl Traffic {
             5 => Fault::Fail { method, status: self.one_of(&[500, 502, 503]), times },
             6 | 7 => Fault::LoseAnswer { method, times },
             8 => Fault::Hang { method, times: 1 },
+            9 if self.away[at].is_none() => self.leave(at),
             _ if self.random.random_bool(0.5) => Fault::DropSockets,
             _ => Fault::AskReconnect,
         });
+    }
+}
+
+impl Traffic {
+    /// A platform takes nothing for a while, many times as long as one message may fail: it is out of reach, refuses the
+    /// token, or somebody answers in its place.
+    fn leave(&mut self, at: usize) -> Fault {
+        let is_long = self.random.random_bool(0.3);
+        let away_ms =
+            if is_long { self.random.random_range(8_000..20_000) } else { self.random.random_range(500..5_000) };
+        self.away[at] = Some(Instant::now() + Duration::from_millis(away_ms));
+        let between = |method: &str, status, body: &str| {
+            Fault::Leave(Absence::Between { method: method.to_owned(), status, body: body.to_owned() })
+        };
+        let posts =
+            if self.worlds[at].platform() == "slack" { "chat.postMessage" } else { "POST /channels/{id}/messages" };
+        match self.random.random_range(0..7) {
+            0 => Fault::Leave(Absence::Down),
+            1 => Fault::Leave(Absence::TokenRefused),
+            2 => between("*", 503, ""),
+            3 => between("*", 403, "<html>blocked</html>"),
+            4 => between("*", 404, "{}"),
+            5 => between("*", 200, "<html>please sign in</html>"),
+            _ => between(posts, 400, "<h1>Bad Request</h1>"),
+        }
+    }
+
+    /// The platforms whose time it is are there again.
+    fn come_back(&mut self) {
+        for (world, away) in self.worlds.iter().zip(&mut self.away) {
+            if away.is_some_and(|until| until <= Instant::now()) {
+                *away = None;
+                world.inject(Fault::Return);
+            }
+        }
     }
 }
 
