@@ -146,8 +146,8 @@ impl Health {
 
     /// There is such a condition. One that is there already goes on since when it began.
     pub fn raise(&self, platform: PlatformName, kind: Kind, detail: impl Into<String>, now: Timestamp) {
-        let detail = detail.into();
-        let is_new = self.board.send_if_modified(|board| match board.conditions.get_mut(&(platform, kind)) {
+        let (detail, mut is_new) = (detail.into(), false);
+        self.board.send_if_modified(|board| match board.conditions.get_mut(&(platform, kind)) {
             Some(known) if known.detail == detail => false,
             Some(known) => {
                 known.detail.clone_from(&detail);
@@ -156,6 +156,7 @@ impl Health {
             None => {
                 let condition = Condition { platform, kind, since: now, detail: detail.clone() };
                 board.conditions.insert((platform, kind), condition);
+                is_new = true;
                 true
             }
         });

@@ -364,12 +364,14 @@ pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>)
             line.push(said("the platform did not take it; the operator's log says why."));
         }
     }
-    line.push(said(" Please reach "));
+    let is_kept = reason.is_mendable();
+    line.push(said(if is_kept {
+        " I keep it, and send it once that is mended. If it can't wait, please reach "
+    } else {
+        " Please reach "
+    }));
     line.push(quoted(first_name(&ticket.requester)));
     line.push(said(" another way."));
-    if reason.is_mendable() {
-        line.push(said(" I keep it, and send it once that is mended."));
-    }
     if let Some(text) = text {
         line.extend([said("\nIt said: "), quoted(text)]);
     }

@@ -426,15 +426,15 @@ texts! {
          WHERE id = $1 AND (state = 'pending' OR (state = 'leased' AND leased_by = $5))";
     /// The first effects that this refuses wait again.
     RELEASE =
-        "UPDATE effects SET state = 'pending', held_in = NULL, due_at_ms = $3, released_at_ms = $3 WHERE id IN (\
+        "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $3 WHERE id IN (\
          SELECT id FROM effects WHERE platform = $1 AND state = 'held' AND held_in = $2 ORDER BY id LIMIT $4)";
     /// One effect that is held waits again.
     RELEASE_ONE =
-        "UPDATE effects SET state = 'pending', held_in = NULL, due_at_ms = $2, released_at_ms = $2 \
+        "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $2 \
          WHERE id = $1 AND state = 'held'";
     /// The card that is held in an order waits again.
     RELEASE_CARD =
-        "UPDATE effects SET state = 'pending', held_in = NULL, due_at_ms = $2, released_at_ms = $2 \
+        "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $2 \
          WHERE state = 'held' AND order_key = $1 AND kind = 'show_card'";
     /// What refuses effects, and how many.
     HELD_IN =

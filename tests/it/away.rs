@@ -157,12 +157,12 @@ fn on(site: &Site, url: &str) {
     site.settle(&settings.replace(&file, url));
 }
 
-async fn ask(world: &Arc<dyn World>, who: &str, channel: &str, text: &str) {
+pub async fn ask(world: &Arc<dyn World>, who: &str, channel: &str, text: &str) {
     world.say(who, &Spot::channel(channel), &format!("@desk {text}"), None).await.expect("said");
 }
 
 /// Waits for the answer under a request.
-async fn confirmed(world: &Arc<dyn World>, channel: &str, text: &str) {
+pub async fn confirmed(world: &Arc<dyn World>, channel: &str, text: &str) {
     let what = format!("{}: an answer to: {text}", world.platform());
     until(world, "ada", &what, |view| {
         answers_to(view, channel, text).iter().any(|answer| answer.contains("IT-10")).then_some(())
@@ -183,7 +183,7 @@ fn all(view: &View) -> impl Iterator<Item = &MessageView> {
     messages.flat_map(|message| std::iter::once(message).chain(&message.thread))
 }
 
-async fn until<T>(world: &Arc<dyn World>, who: &str, what: &str, look: impl Fn(&View) -> Option<T>) -> T {
+pub async fn until<T>(world: &Arc<dyn World>, who: &str, what: &str, look: impl Fn(&View) -> Option<T>) -> T {
     let mut changes = world.changes();
     patiently(what, async {
         loop {
@@ -198,7 +198,7 @@ async fn until<T>(world: &Arc<dyn World>, who: &str, what: &str, look: impl Fn(&
 }
 
 /// Waits until a GET has this status.
-async fn answers(url: &str, status: u16) {
+pub async fn answers(url: &str, status: u16) {
     while child::get(url).await != status {
         tokio::task::yield_now().await;
     }

@@ -194,7 +194,8 @@ impl Desk {
             return true;
         }
         for name in PlatformName::ALL {
-            if !self.store().due(name, self.stage.clock.now(), None, &[], 1).await.expect("due").ready.is_empty() {
+            let due = self.store().due(name, self.stage.clock.now(), None, &[], 1).await.expect("due");
+            if !due.ready.is_empty() || !due.unreadable.is_empty() {
                 return true;
             }
         }

@@ -10,9 +10,9 @@ use deskbell::domain::ids::{PersonRef, PlatformName};
 use deskbell::domain::ticket::{Status, Ticket};
 use deskbell::intake::erase;
 use deskbell::sandbox::stage::Platforms;
-use deskbell::sandbox::{Spot, World};
-use deskbell::store::Store;
+use deskbell::sandbox::{Absence, Fault, Spot, World};
 use deskbell::store::sqlite::{BackupError, SqliteStore};
+use deskbell::store::{Listed, Store};
 use sqlx::Connection as _;
 use tempfile::TempDir;
 
@@ -314,6 +314,38 @@ async fn words_and_names_go_when_a_ticket_was_kept_long_enough() {
     desk.pass(3 * DAY).await;
     assert_eq!(desk.store().audit(after[1].id).await.expect("audit"), audit, "once is enough");
     desk.end().await;
+}
+
+#[tokio::test]
+async fn what_waits_to_be_told_to_one_person_goes_with_whose_words_it_holds() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        desk.say(&world, "jeff", &Spot::direct(), "zebracode gamma in private").await;
+        // What people type is heard, and no answer to one person alone gets through.
+        let method = ["*", "PATCH /webhooks/{app}/{token}/messages/@original"][index].to_owned();
+        world.inject(Fault::Leave(Absence::Between { method, status: 503, body: String::new() }));
+        let _ = world.command("mia", &Spot::channel("random"), "show IT-1001").await;
+        let waiting = async || {
+            let effects = desk.store().listed(Listed::Waiting, None, 10).await.expect("a list");
+            effects.into_iter().filter(|effect| effect.kind == "whisper").count()
+        };
+        patiently("the answer waits", async {
+            while waiting().await == 0 || desk.store().counts().await.expect("counts").leased > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let erased = erase::person(desk.store(), &desk.stage.clock, &accounts(&desk, "jeff"), false).await;
+        assert!(!erased.expect("erased").is_empty(), "{}", world.platform());
+        assert_eq!(waiting().await, 0, "{}: it is found by whose words it holds", world.platform());
+        world.inject(Fault::Return);
+        desk.pass(DAY).await;
+        for told in [desk.last_private(&world, "mia"), shown(&world, "mia", "random")] {
+            assert!(!told.contains("zebracode"), "{}: {told}", world.platform());
+        }
+        desk.end_with_errors().await;
+    }
 }
 
 #[tokio::test]

@@ -36,7 +36,11 @@ impl Desk {
             let before = self.tries(platform);
             let wake = self.stage.clock.next_wake();
             let step = self.stage.clock.now() + jiff::SignedDuration::from_secs(60);
-            self.stage.clock.advance_to(wake.map_or(step, |wake| wake.min(step)).min(end));
+            let until = wake.map_or(step, |wake| wake.min(step)).min(end);
+            self.stage.clock.advance_to(until);
+            if wake.is_none_or(|wake| wake > until) {
+                continue;
+            }
             let tried = async {
                 while self.tries(platform) == before
                     && self.stage.clock.next_wake().is_none_or(|next| Some(next) == wake)
@@ -62,7 +66,7 @@ impl Desk {
 }
 
 /// What the bot said in a channel, threads and all, as `who` sees it.
-fn said(world: &Arc<dyn World>, who: &str, channel: &str) -> Vec<String> {
+pub fn said(world: &Arc<dyn World>, who: &str, channel: &str) -> Vec<String> {
     let view = see(world, who);
     let channel = view.channels.into_iter().find(|known| known.name == channel).expect("it is there");
     let all = channel.messages.into_iter().flat_map(|mut message: MessageView| {

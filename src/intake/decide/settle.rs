@@ -40,7 +40,7 @@ pub(super) fn delivered(facts: &Facts, settled: &DeliverySettled) -> Decision {
             draft.audit(ticket, "reply not delivered", Vec::new());
             draft.under_cards(ticket, None, None, |_| text::not_delivered(ticket, *reason, Some(words)));
             let near = facts.rules.triage.iter().find(|channel| channel.platform() == by.who.platform);
-            draft.whisper(Some(ticket), &by.who, near, None, text::not_delivered(ticket, *reason, None));
+            draft.whisper(Some(ticket), &by.who, near, None, text::not_delivered(ticket, *reason, Some(words)));
         }
     }
     draft.end(Outcome::Recorded(ticket.key.clone()))

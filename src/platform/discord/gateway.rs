@@ -304,8 +304,11 @@ impl Keeper {
             Some(ours) => turns.insert(self.info.id.0, ours),
             None => turns.remove(&self.info.id.0),
         };
+        drop(turns);
         if ours == Some(false) && before != ours {
             tracing::info!(shard = self.info.id.0, "standing by: another replica has this shard of Discord");
+            let shared = &self.pump.shared;
+            shared.note_guilds(|membership| membership.handed_over(self.info.id.0, shared.shards));
         }
     }
 

@@ -137,13 +137,8 @@ impl Pump {
         match event {
             GatewayEvent::Ready(event) => {
                 tracing::info!("connected to Discord");
-                let (named, shards) = (event.ready.guilds.iter().map(|guild| guild.id), u64::from(self.shared.shards));
-                // A shard names its own guilds: https://docs.discord.com/developers/events/gateway#sharding
-                let is_of_another = |guild: &GuildId| (guild.get() >> 22) % shards != u64::from(shard);
-                self.shared.note_guilds(|joined| {
-                    joined.retain(is_of_another);
-                    joined.extend(named);
-                });
+                let named = event.ready.guilds.iter().map(|guild| guild.id);
+                self.shared.note_guilds(|membership| membership.named(shard, self.shared.shards, named));
                 // Direct messages come by the first shard.
                 if shard == 0 {
                     self.missed(None, None, Vec::new(), dealt);
@@ -151,9 +146,7 @@ impl Pump {
             }
             GatewayEvent::Resumed(_) => tracing::info!("connected to Discord again, nothing was missed"),
             GatewayEvent::GuildCreate(event) if self.shared.serves(Some(event.guild.id)) => {
-                self.shared.note_guilds(|joined| {
-                    joined.insert(event.guild.id);
-                });
+                self.shared.note_guilds(|membership| membership.joined(event.guild.id));
                 let listed = directory.take_guild(&event.guild);
                 self.register_commands(event.guild.id);
                 let joined_at = Timestamp::from_second(event.guild.joined_at.unix_timestamp()).ok();
@@ -195,9 +188,7 @@ impl Pump {
                 if let GatewayEvent::GuildDelete(event) = event
                     && !event.guild.unavailable
                 {
-                    self.shared.note_guilds(|joined| {
-                        joined.remove(&event.guild.id);
-                    });
+                    self.shared.note_guilds(|membership| membership.left(event.guild.id));
                 }
             }
         }

@@ -19,6 +19,7 @@ mod inbound;
 mod interact;
 mod lanes;
 mod manifest;
+mod membership;
 mod outbound;
 #[doc(hidden)]
 pub mod parsers;
@@ -42,6 +43,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::directory::Directory;
+use self::membership::Membership;
 use self::rest::{Rest, RestError};
 use super::catch_up::Progress;
 use super::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, TokenRefused, Turn, Unreached, Wanted};
@@ -108,7 +110,7 @@ struct Shared {
     /// How far each guild (`None`: the direct conversations) has been read.
     reached: Mutex<HashMap<Option<GuildId>, catch_up::Reached>>,
     /// The guilds that the bot is in, as the gateway says.
-    joined: Mutex<HashSet<GuildId>>,
+    membership: Mutex<Membership>,
     health: OnceLock<Health>,
     /// Whose turn it is to run which shard; nothing where there is one process only.
     turn: OnceLock<Arc<dyn Turn>>,
@@ -169,7 +171,7 @@ impl DiscordPlatform {
             silence,
             opened_at: OnceLock::new(),
             reached: Mutex::default(),
-            joined: Mutex::default(),
+            membership: Mutex::default(),
             health: OnceLock::new(),
             turn: OnceLock::new(),
             turns: Mutex::default(),
@@ -268,21 +270,14 @@ impl Shared {
     }
 
     /// The guilds that the bot is in have changed: if it is to serve one that it is not in, somebody should know.
-    fn note_guilds(&self, change: impl FnOnce(&mut HashSet<GuildId>)) {
-        let mut joined = self.joined.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut joined);
+    fn note_guilds(&self, change: impl FnOnce(&mut Membership)) {
+        let mut membership = self.membership.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut membership);
         let Some(health) = self.health.get() else { return };
-        let missing = self.guilds.difference(&joined).count();
-        if missing == 0 && !joined.is_empty() {
-            health.clear(PlatformName::Discord, Kind::Guild);
-            return;
+        match membership.missing(&self.guilds, self.shards) {
+            None => health.clear(PlatformName::Discord, Kind::Guild),
+            Some(missing) => health.raise(PlatformName::Discord, Kind::Guild, missing, self.clock.now()),
         }
-        let detail = if joined.is_empty() {
-            "it is in none".to_owned()
-        } else {
-            format!("it is not in {missing} of {}", self.guilds.len())
-        };
-        health.raise(PlatformName::Discord, Kind::Guild, detail, self.clock.now());
     }
 
     /// Counts an event of the gateway that has been dealt with.

@@ -92,6 +92,6 @@ async fn ask(shared: &Shared, route: Route<'_>, query: &[(&str, String)]) -> Val
 
 /// Which shard a guild's events come by.
 /// Source: <https://docs.discord.com/developers/events/gateway#sharding>.
-fn shard_of(guild: GuildId, shards: u32) -> u32 {
+pub(super) fn shard_of(guild: GuildId, shards: u32) -> u32 {
     u32::try_from((guild.get() >> 22) % u64::from(shards.max(1))).unwrap_or_default()
 }

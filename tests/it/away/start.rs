@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use deskbell::sandbox::stage::Platforms;
-use deskbell::sandbox::{Fault, Spot};
+use deskbell::sandbox::stage::{Platforms, TRIAGE};
+use deskbell::sandbox::{Absence, Fault, Spot, View};
 use sqlx::Connection as _;
 
 use super::gate::Gate;
-use super::{all, answers_to, ask, confirmed, on, until};
-use crate::harness::see;
+use super::{all, answers, answers_to, ask, confirmed, on, until};
+use crate::harness::{patiently, see};
 use crate::program::Site;
 use crate::program::child::{self, Child};
 
@@ -99,6 +99,66 @@ async fn a_platform_that_asks_to_wait_is_obeyed_and_a_stop_is_heard_meanwhile() 
         assert_eq!(asked, 1, "it is asked once");
         let ended = child.terminate().await;
         assert_eq!(ended.code, Some(0), "{}", ended.err);
+        site.stage.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_platform_that_is_away_or_refuses_the_token_keeps_nobody_elses_desk_shut() {
+    for index in 0..2 {
+        for absence in [Absence::TokenRefused, Absence::Down] {
+            let is_token = absence == Absence::TokenRefused;
+            let site = Site::open(Platforms::BOTH, "").await;
+            let (world, other) = (&site.stage.worlds()[index], &site.stage.worlds()[1 - index]);
+            let what = format!("{} {absence:?}", world.platform());
+            world.inject(Fault::Leave(absence));
+            let child = site.serve();
+            let address = child.address().await;
+            let ready = |query: &str| format!("http://{address}/readyz{query}");
+            patiently(&what, answers(&ready(&format!("?platform={}", other.platform())), 200)).await;
+            assert_eq!(child::get(&ready("")).await, 200, "{what}");
+            assert_eq!(child::get(&ready(&format!("?platform={}", world.platform()))).await, 503, "{what}");
+            ask(other, "jeff", "sales", "the printer is jammed").await;
+            confirmed(other, "sales", "the printer is jammed").await;
+            if is_token {
+                child.says("refuses the bot").await;
+                let told = |view: &View| {
+                    let desk = view.channels.iter().find(|channel| channel.name == TRIAGE)?;
+                    desk.messages.iter().any(|message| message.text.contains("refuses my token")).then_some(())
+                };
+                until(other, "mia", &format!("{what}: the desk is told"), told).await;
+            } else {
+                child.says(WAITS).await;
+            }
+            world.inject(Fault::Return);
+            child.ready().await;
+            ask(world, "jeff", "sales", "no sound").await;
+            confirmed(world, "sales", "no sound").await;
+            // What the desk on that platform did not see meanwhile is shown there now.
+            let both = |view: &View| {
+                let desk = view.channels.iter().find(|channel| channel.name == TRIAGE)?;
+                let cards = desk.messages.iter().filter(|message| message.text.contains("IT-100")).count();
+                (cards == 2).then_some(())
+            };
+            until(world, "mia", &format!("{what}: both cards"), both).await;
+            assert_eq!(child.terminate().await.code, Some(0));
+            site.stage.close().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn if_every_platform_refuses_the_bot_it_ends_and_says_what_to_mend() {
+    for platforms in [SLACK, DISCORD, Platforms::BOTH] {
+        let site = Site::open(platforms, "").await;
+        for world in site.stage.worlds() {
+            world.inject(Fault::Leave(Absence::TokenRefused));
+        }
+        let ended = site.run("serve").await;
+        assert_eq!(ended.code, Some(1), "{}", ended.err);
+        for (name, is_there) in [("Slack", platforms.slack), ("Discord", platforms.discord)] {
+            assert_eq!(ended.err.lines().last().is_some_and(|line| line.contains(name)), is_there, "{}", ended.err);
+        }
         site.stage.close().await;
     }
 }

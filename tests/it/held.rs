@@ -1,0 +1,330 @@
+//! What an operator can mend is held with its words, told, and goes out once it is mended; what fails alone, or cannot be
+//! read, holds up nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deskbell::domain::ids::PlatformName;
+use deskbell::domain::record::Voice;
+use deskbell::sandbox::{Absence, Fault, Spot, World};
+use deskbell::store::{Listed, ListedEffect, Release};
+use sqlx::Connection as _;
+
+use crate::harness::{Desk, Setup, see};
+use crate::platform_away::said;
+use crate::program::child::run;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+impl Desk {
+    async fn held(&self) -> Vec<ListedEffect> {
+        self.store().listed(Listed::Held, None, 100).await.expect("a list")
+    }
+
+    /// Everything that is held is let go, as an operator does.
+    async fn let_go(&self) {
+        self.stage.clock.advance(Duration::from_secs(1));
+        for platform in PlatformName::ALL {
+            for (held_in, _) in self.store().held_in(platform).await.expect("places") {
+                let all = Release::In { platform, held_in, limit: u32::MAX };
+                self.store().release(all, self.stage.clock.now()).await.expect("they are let go");
+            }
+        }
+        self.settle().await;
+    }
+
+    /// The settings name another channel for the desk.
+    fn name_triage(&mut self, platform: &str, channel: &str) {
+        match platform {
+            "slack" => {
+                let slack = self.config.slack.as_mut().expect("it is configured");
+                slack.triage_channel = self.stage.slack.channel_id(channel);
+            }
+            _ => {
+                let triage = self.config.discord.as_mut().and_then(|discord| discord.triage.as_mut());
+                triage.expect("it is configured").channel =
+                    self.stage.discord.channel_id(channel).expect("it is there");
+            }
+        }
+    }
+
+    /// The end of a test in which the platforms were right to refuse.
+    async fn end_with_refusals(mut self) {
+        let refused = self.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
+        self.expect_refusals(refused);
+        self.end_with_errors().await;
+    }
+}
+
+/// The ways in which the bot may lose a right, and how an operator mends each.
+fn rights(platform: &str) -> Vec<(Fault, Fault)> {
+    let channel = || "sales".to_owned();
+    let mut rights = vec![(Fault::CloseChannel { channel: channel() }, Fault::OpenChannel { channel: channel() })];
+    if platform == "slack" {
+        let scope = || "chat:write".to_owned();
+        rights.push((Fault::RevokeScope { scope: scope() }, Fault::GrantScope { scope: scope() }));
+    }
+    rights
+}
+
+#[tokio::test]
+async fn what_a_missing_right_refuses_goes_out_once_when_it_is_mended() {
+    for index in 0..2 {
+        let platform = ["slack", "discord"][index];
+        for (lost, mended) in rights(platform) {
+            let desk = Desk::open().await;
+            let world = desk.worlds()[index].clone();
+            let what = format!("{platform}: {lost:?}");
+            let first = desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+            world.inject(lost);
+            desk.command(&world, "mia", "reply IT-1001 try the one next door").await;
+            desk.command(&world, "mia", "reply IT-1001 it has paper").await;
+            let held = desk.held().await;
+            assert!(held.len() >= 2, "{what}: {held:#?}");
+            assert!(held.iter().all(|effect| effect.ticket.as_ref().is_some_and(|key| key.to_string() == "IT-1001")));
+            let failed = desk.store().listed(Listed::Failed, None, 10).await.expect("a list");
+            assert!(failed.is_empty(), "{what}: {failed:#?}");
+            // One call shows it; what else is to go there is held without one.
+            let calls = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
+            desk.command(&world, "mia", "reply IT-1001 and toner").await;
+            let more = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count() - calls;
+            assert!(more <= 1, "{what}: {more} calls more");
+
+            world.inject(mended);
+            desk.let_go().await;
+            assert_eq!(desk.held().await.len(), 0, "{what}");
+            let told = said(&world, "ada", "sales");
+            let wanted = ["next door", "it has paper", "and toner"];
+            let found: Vec<&str> =
+                told.iter().filter_map(|text| wanted.iter().find(|words| text.contains(**words))).copied().collect();
+            assert_eq!(found, wanted, "{what}: once, and in order: {told:#?}");
+            assert!(!first.id.is_empty());
+            desk.end_with_refusals().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_mended_without_a_word_goes_out_by_itself_and_says_sorry() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+        world.inject(Fault::CloseChannel { channel: "sales".to_owned() });
+        desk.command(&world, "mia", "reply IT-1001 try the one next door").await;
+        let told = desk.last_private(&world, "mia");
+        assert!(told.starts_with("Not delivered") && told.contains("I keep it"), "{told}");
+        desk.pass(HOUR).await;
+        assert_eq!(desk.held().await.len(), 1, "it is looked at now and then, and is still refused");
+        world.inject(Fault::OpenChannel { channel: "sales".to_owned() });
+        for _ in 0..3 {
+            desk.pass(HOUR).await;
+        }
+        let told = said(&world, "ada", "sales");
+        let answers: Vec<&String> = told.iter().filter(|text| text.contains("next door")).collect();
+        assert_eq!(answers.len(), 1, "{}: {told:#?}", world.platform());
+        assert!(answers[0].starts_with("Sorry for the wait"), "{answers:?}");
+        assert!(!told[0].contains("Sorry"), "what came in time says nothing of it: {told:#?}");
+        // The desk hears that it has been delivered after all, and it is on record as the agent's.
+        let desks = said(&world, "mia", "desk-triage");
+        assert!(desks.iter().any(|text| text.contains("Not delivered")), "{desks:#?}");
+        assert!(desks.iter().any(|text| text.contains("next door") && !text.contains("Not delivered")), "{desks:#?}");
+        let records = desk.store().records(desk.store().tickets(None, 1).await.expect("tickets")[0].id).await;
+        let voices: Vec<_> = records.expect("records").into_iter().map(|record| (record.voice, record.text)).collect();
+        assert!(voices.iter().any(|(voice, text)| *voice == Voice::Agent && text.contains("next door")), "{voices:#?}");
+        desk.end_with_refusals().await;
+    }
+}
+
+#[tokio::test]
+async fn cards_wait_for_a_desks_channel_that_is_deleted_and_go_to_its_successor() {
+    for index in 0..2 {
+        let mut desk = Desk::open().await;
+        let (world, other) = (desk.worlds()[index].clone(), desk.worlds()[1 - index].clone());
+        let platform = world.platform();
+        let before = desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+        world.inject(Fault::DeleteChannel { channel: "desk-triage".to_owned() });
+        let ask = desk.ask(&world, "ana", "@desk no sound").await;
+        desk.say(&world, "ana", &Spot::thread("sales", &ask.id), "since this morning").await;
+        let told = said(&world, "ada", "sales");
+        assert_eq!(told.iter().filter(|text| text.contains("IT-100")).count(), 2, "people are answered: {told:#?}");
+        let held = desk.held().await;
+        assert!(held.iter().any(|effect| effect.kind == "show_card"), "{held:#?}");
+        let conditions = desk.app().health().conditions();
+        let triage = conditions.iter().find(|condition| condition.kind.name() == "triage").expect("it is known");
+        assert_eq!(triage.platform.as_str(), platform);
+        let elsewhere = said(&other, "mia", "desk-triage");
+        assert!(elsewhere.iter().any(|text| text.contains("can't be written to")), "{elsewhere:#?}");
+
+        // The operator names another channel, and starts again.
+        desk.stop().await;
+        desk.name_triage(platform, "general");
+        desk.start().await;
+        desk.pass(HOUR).await;
+        let cards = said(&world, "mia", "general");
+        for (key, title) in [("IT-1001", "the printer is jammed"), ("IT-1002", "no sound")] {
+            let count = cards.iter().filter(|text| text.starts_with(key) && text.contains(title)).count();
+            assert_eq!(count, 1, "{platform}, {key}: {cards:#?}");
+        }
+        let lines = cards.iter().filter(|text| text.contains("since this morning")).count();
+        assert_eq!(lines, 1, "{platform}: what was said under it comes along: {cards:#?}");
+        assert_eq!(desk.held().await, [], "{platform}");
+        assert!(desk.app().health().conditions().is_empty(), "{platform}");
+        assert!(!before.id.is_empty());
+        desk.end_with_refusals().await;
+    }
+}
+
+#[tokio::test]
+async fn a_private_answer_whose_time_has_passed_reaches_its_person_alone_or_nobody() {
+    for index in 0..2 {
+        for is_closed in [false, true] {
+            let desk = Desk::open().await;
+            let world = desk.worlds()[index].clone();
+            let what = format!("{}, direct messages closed: {is_closed}", world.platform());
+            desk.say(&world, "jeff", &Spot::direct(), "my badge is broken").await;
+            if is_closed {
+                world.close_direct("jeff", true);
+            }
+            // What people press and type is heard, and every way to answer them alone is shut.
+            let method = match world.platform() {
+                "slack" => "*",
+                _ => "PATCH /webhooks/{app}/{token}/messages/@original",
+            };
+            world.inject(Fault::Leave(Absence::Between {
+                method: method.to_owned(),
+                status: 503,
+                body: String::new(),
+            }));
+            let _ = world.command("jeff", &Spot::channel("random"), "show IT-1001").await;
+            desk.wait_out(world.platform(), 2 * HOUR).await;
+            world.inject(Fault::Return);
+            desk.pass(HOUR).await;
+            desk.settle().await;
+            let told = desk.last_private(&world, "jeff");
+            let is_told = told.contains("IT-1001") && told.contains("Sorry for the wait");
+            // On Slack there is a private way in the channel, too, which needs no direct conversation.
+            assert_eq!(is_told, !is_closed || world.platform() == "slack", "{what}: {told}");
+            for channel in ["random", "sales", "general"] {
+                assert_eq!(said(&world, "ada", channel), Vec::<String>::new(), "{what}: nobody else sees it");
+            }
+            let counts = desk.store().counts().await.expect("counts");
+            assert_eq!((counts.waiting, counts.held), (0, 0), "{what}: a private answer waits for nobody");
+            assert_eq!(counts.failed, u64::from(is_closed && !is_told), "{what}");
+            desk.end_with_refusals().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_held_for_a_month_ends_and_is_listed() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+        world.inject(Fault::CloseChannel { channel: "sales".to_owned() });
+        desk.command(&world, "mia", "reply IT-1001 try the one next door").await;
+        desk.pass(29 * DAY).await;
+        assert_eq!(desk.held().await.len(), 1);
+        for _ in 0..3 {
+            desk.pass(DAY).await;
+        }
+        assert_eq!(desk.held().await, []);
+        let failed = desk.store().listed(Listed::Failed, None, 10).await.expect("a list");
+        assert_eq!(failed.len(), 1, "{failed:#?}");
+        assert!(!failed[0].error.is_empty());
+        desk.end_with_refusals().await;
+    }
+}
+
+#[tokio::test]
+async fn effects_of_another_version_are_set_aside_and_kept_for_it() {
+    let mut desk = Desk::open_with(Setup::default()).await;
+    let file = desk.folder.path().join("desk.db");
+    for world in desk.worlds() {
+        desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+    }
+    desk.stop().await;
+    // More than any page of the outbox, and older than all that comes.
+    let mut raw = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.expect("opened");
+    let unknown = "INSERT INTO effects (id, ticket_id, platform, lane, gate, order_key, kind, what_json, state, due_at_ms, \
+                   created_at_ms) WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 300) SELECT \
+                   printf('0%025d', n), 1, CASE n % 2 WHEN 0 THEN 'slack' ELSE 'discord' END, 0, '0sing', 'sing:' || n, \
+                   'sing', '{\"kind\":\"sing\",\"song\":\"la\"}', 'pending', 0, 0 FROM n";
+    sqlx::raw_sql(unknown).execute(&mut raw).await.expect("written");
+    raw.close().await.expect("closed");
+    for _ in 0..2 {
+        desk.start().await;
+        for world in desk.worlds() {
+            let before = said(&world, "ada", "sales").len();
+            desk.pass(HOUR).await;
+            desk.ask(&world, "ana", "@desk no sound").await;
+            assert_eq!(said(&world, "ada", "sales").len(), before + 1, "{}", world.platform());
+        }
+        let held = desk.store().listed(Listed::Held, None, 1_000).await.expect("a list");
+        assert_eq!(held.iter().filter(|effect| effect.kind == "sing").count(), 300, "they are kept");
+        desk.stop().await;
+    }
+    // The version that knows them comes: they have their words.
+    let mut raw = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.expect("opened");
+    let kept = "SELECT count(*) FROM effects WHERE what_json LIKE '%song%'";
+    let kept: i64 = sqlx::query_scalar(kept).fetch_one(&mut raw).await.expect("a number");
+    assert_eq!(kept, 300);
+    sqlx::raw_sql("DELETE FROM effects WHERE kind = 'sing'").execute(&mut raw).await.expect("gone");
+    raw.close().await.expect("closed");
+    desk.start().await;
+    desk.end_with_errors().await;
+}
+
+#[tokio::test]
+async fn an_operator_lists_what_is_held_and_sends_it_beside_the_running_bot() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world: Arc<dyn World> = desk.worlds()[index].clone();
+        let url = format!("sqlite://{}", desk.folder.path().join("desk.db").display());
+        let environment = [("DESKBELL__DATABASE__URL", url.as_str())];
+        let effects = async |line: &str| run(desk.folder.path(), line, &environment).await.succeeded().out;
+        desk.ask(&world, "jeff", "@desk the printer is jammed").await;
+        world.inject(Fault::CloseChannel { channel: "sales".to_owned() });
+        desk.command(&world, "mia", "reply IT-1001 try the one next door").await;
+        let listed = effects("effects").await;
+        assert!(listed.contains("Nothing waits.") && listed.contains("Nothing failed for good."), "{listed}");
+        assert!(
+            listed.contains("held:") && listed.contains("IT-1001") && listed.contains("cannot be written to"),
+            "{listed}"
+        );
+        assert!(!listed.contains("next door"), "{listed}");
+        let json: serde_json::Value =
+            serde_json::from_str(&effects("effects --held --json").await).expect("one object");
+        let place = json["held_in"].as_str().expect("a place").to_owned();
+        assert!(listed.contains(&place), "{listed}");
+        // Not mended yet: it is held again, and nobody is told a second time.
+        desk.pass(HOUR / 60).await;
+        let desks = said(&world, "mia", "desk-triage").len();
+        let tried = effects("effects retry --all").await;
+        assert!(tried.contains("1 effect is tried again"), "{tried}");
+        crate::harness::patiently("it is tried and held again", async {
+            while desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count() < 2
+                || desk.store().counts().await.expect("counts").held == 0
+            {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        desk.settle().await;
+        assert_eq!(said(&world, "mia", "desk-triage").len(), desks, "nobody is told again");
+        world.inject(Fault::OpenChannel { channel: "sales".to_owned() });
+        desk.pass(HOUR / 60).await;
+        let tried = effects(&format!("effects retry --in {place}")).await;
+        assert!(tried.contains("1 effect is tried again"), "{tried}");
+        crate::harness::patiently("it is there", async {
+            while !said(&world, "ada", "sales").iter().any(|text| text.contains("next door")) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(see(&world, "ada").channels.iter().filter(|channel| channel.direct).count(), 1);
+        desk.end_with_refusals().await;
+    }
+}
