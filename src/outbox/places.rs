@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::signed;
 use crate::domain::effect::Undeliverable;
-use crate::domain::ids::EffectId;
+use crate::domain::ids::{EffectId, PlatformName};
 use crate::platform::Act;
 
 /// The time from a refusal to the first look whether it is mended; it doubles up to the longest.
@@ -61,6 +61,14 @@ pub const fn verb(act: &Act) -> Verb {
         Act::Update { .. } | Act::Remove { .. } => "change",
         Act::Whisper { .. } => "whisper",
         Act::ReadThread { .. } => "read",
+    }
+}
+
+const fn platform(act: &Act) -> PlatformName {
+    match act {
+        Act::Post { to: place, .. } | Act::Hint { place, .. } | Act::ReadThread { place, .. } => place.tenant.platform,
+        Act::Update { message, .. } | Act::Remove { message } => message.tenant.platform,
+        Act::Whisper { to, .. } => to.platform,
     }
 }
 
@@ -133,7 +141,12 @@ impl Places {
     /// Notes that an act was refused for a reason that an operator can mend; where it is held.
     pub fn refused(&mut self, act: &Act, reason: Undeliverable, detail: &str, now: Timestamp) -> String {
         let [channel, conversation] = needs(act);
-        let is_whole = matches!(reason, Undeliverable::ChannelClosed | Undeliverable::ChannelGone);
+        // A thread of Discord may be closed to the bot by itself; on Slack only the channel around it can.
+        let is_whole = match reason {
+            Undeliverable::ChannelGone => true,
+            Undeliverable::ChannelClosed => platform(act) == PlatformName::Slack,
+            _ => false,
+        };
         let by = if is_whole { channel } else { conversation };
         self.close(by.clone(), reason, detail, now);
         by
@@ -208,7 +221,7 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::{Conversation, MessageRef, Place, PlatformName, Tenant};
+    use crate::domain::ids::{Conversation, MessageRef, Place, Tenant};
     use crate::domain::message::Message;
 
     fn at(mins: i64) -> Timestamp {
@@ -242,6 +255,19 @@ mod tests {
         assert_eq!(by, "post:C2/1.1");
         assert_eq!(refused(&mut places, &post("C2", Some("2.1"))), None);
         assert_eq!(refused(&mut places, &post("C2", Some("1.1"))), Some(by));
+        // A private thread of Discord that has lost the bot says nothing of the others.
+        let on_discord = |root: &str| match post("C3", Some(root)) {
+            Act::Post { mut to, message, thread_title } => {
+                to.tenant.platform = PlatformName::Discord;
+                Act::Post { to, message, thread_title }
+            }
+            other => other,
+        };
+        let by = places.refused(&on_discord("1"), Undeliverable::ChannelClosed, "Missing Access", at(0));
+        assert_eq!(by, "post:C3/1");
+        assert_eq!(refused(&mut places, &on_discord("2")), None);
+        let by = places.refused(&on_discord("2"), Undeliverable::ChannelGone, "Unknown Channel", at(0));
+        assert_eq!((by.as_str(), refused(&mut places, &on_discord("3"))), ("post:C3", Some("post:C3".to_owned())));
     }
 
     #[test]

@@ -424,10 +424,12 @@ texts! {
          held_at_ms = coalesce(held_at_ms, $3), last_error = $4, unsure = CASE WHEN $6 = 1 THEN 1 ELSE unsure END, \
          unsure_at_ms = CASE WHEN $6 = 1 THEN $3 ELSE unsure_at_ms END \
          WHERE id = $1 AND (state = 'pending' OR (state = 'leased' AND leased_by = $5))";
-    /// The first effects that this refuses wait again.
+    /// The first effects that this refuses wait again: those that have waited for that the longest, so that each has its turn
+    /// where one is let go at a time.
     RELEASE =
         "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $3 WHERE id IN (\
-         SELECT id FROM effects WHERE platform = $1 AND state = 'held' AND held_in = $2 ORDER BY id LIMIT $4)";
+         SELECT id FROM effects WHERE platform = $1 AND state = 'held' AND held_in = $2 \
+         ORDER BY coalesce(released_at_ms, 0), id LIMIT $4)";
     /// One effect that is held waits again.
     RELEASE_ONE =
         "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $2 \

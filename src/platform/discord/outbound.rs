@@ -242,6 +242,9 @@ impl Shared {
                 body["message_reference"] = json!({ "message_id": message, "fail_if_not_exists": false });
             }
             let sent = named(self.create(channel, &body).await?)?;
+            if sent["channel_id"].as_str().is_some_and(|stands_in| stands_in != channel.to_string()) {
+                return Err(RestError::nonsense("the answer is of another channel"));
+            }
             self.note_part(effect, sent);
         }
         Ok(self.forget_parts(effect))

@@ -25,7 +25,8 @@ const ALONG_AN_INDEX: &[(&str, &[&str])] = &[
 ];
 
 /// Statements that are asked rarely, and sort or join a few rows.
-const MAY_SORT: &[&str] = &["COUNTS", "LIVE_THREADS", "LIVE_DIRECT", "OPEN_OF", "DUE_BESIDE", "HELD", "HELD_SINCE"];
+const MAY_SORT: &[&str] =
+    &["COUNTS", "LIVE_THREADS", "LIVE_DIRECT", "OPEN_OF", "DUE_BESIDE", "RELEASE", "HELD", "HELD_SINCE"];
 
 #[tokio::test]
 async fn every_statement_is_valid_and_finds_its_rows_by_an_index() {

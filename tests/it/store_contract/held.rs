@@ -68,6 +68,17 @@ pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Stor
     assert_eq!(release(&store, Release::One(second.id.clone()), 8).await, 0, "it waits already");
     assert_eq!(texts(&due(&store, 8).await), ["second"]);
     assert_eq!(store.held_in(PlatformName::Slack).await.expect("places"), []);
+    // Each has its turn: what was let go and was refused again comes last.
+    assert_eq!(texts(&due(&store, 8).await), ["second"], "the third stands behind it");
+    hold(&store, &second.id, "post:C1").await;
+    let third = due(&store, 8).await.remove(0);
+    hold(&store, &third.id, "post:C1").await;
+    let one = || Release::In { platform: PlatformName::Slack, held_in: "post:C1".to_owned(), limit: 1 };
+    assert_eq!(release(&store, one(), 9).await, 1);
+    assert_eq!(texts(&due(&store, 9).await), ["third"]);
+    deliver(&store, Settlement::Done(Vec::new())).await;
+    assert_eq!(release(&store, one(), 10).await, 1);
+    assert_eq!(texts(&due(&store, 10).await), ["second"]);
     // Held again, it is still held since the first time.
     hold(&store, &second.id, "post:C1").await;
     store.settle(&second.id, &worker(), held("post:C1"), at(9)).await.expect("an answer");
