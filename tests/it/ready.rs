@@ -96,7 +96,7 @@ async fn whatever_keeps_people_from_being_heard_or_seen_is_told_in_the_body_and_
     let address = child.address().await;
     site.stage.slack.set_http_target(format!("http://{address}"));
     child.ready().await;
-    let [slack, discord] = site.stage.worlds().try_into().unwrap_or_else(|_| panic!("there are two"));
+    let [slack, discord] = site.stage.worlds();
     for text in ["the printer is jammed", "still jammed", "it burns"] {
         ask(&slack, "jeff", "sales", text).await;
     }
