@@ -135,12 +135,15 @@ pub async fn gates_whose_limits_are_used_up_are_left_out(store: Arc<dyn Store>) 
         (texts(&found.ready), found.is_more)
     };
     assert_eq!(beside(std::slice::from_ref(&full)).await, (vec!["C2 1".to_owned(), "C3 1".to_owned()], false));
-    let other = gate(&store.due(PlatformName::Slack, at(0), None, &[full.clone()], 1).await.expect("effects").ready[0]);
+    let other = gate(
+        &store.due(PlatformName::Slack, at(0), None, std::slice::from_ref(&full), 1).await.expect("effects").ready[0],
+    );
     assert_eq!(beside(&[full.clone(), other]).await.0, ["C3 1"]);
     // What waits for another limit than it seemed stands in a gate of its own.
     let own = Gate("0thread:7".to_owned());
     store.regate(&[(first[7].id.clone(), own.clone())]).await.expect("it is changed");
-    let found = store.due(PlatformName::Slack, at(0), None, &[full.clone()], 100).await.expect("effects").ready;
+    let found =
+        store.due(PlatformName::Slack, at(0), None, std::slice::from_ref(&full), 100).await.expect("effects").ready;
     assert_eq!(texts(&found), ["C1 7", "C2 1", "C3 1"]);
     assert_eq!(found[0].gate, own);
     // What is not due, or stands behind another one, is not found there either.
