@@ -196,6 +196,7 @@ impl Dispatcher {
                     // The desk has another channel now, and its card stands there, or will.
                     None if !self.is_desk(channel) => {
                         self.end_unleased(queued, Settlement::Done(Vec::new())).await?;
+                        self.let_go_of(channel).await?;
                         return Ok(None);
                     }
                     None => Act::Post { to: channel.clone(), message, thread_title: None },
@@ -243,6 +244,7 @@ impl Dispatcher {
     /// The desk has another channel than when this was decided, and nothing stands in the old one: it is said in the new one,
     /// with what waits behind it.
     async fn move_to_the_desk(&self, queued: &Queued, from: &Place) -> Result<(), StoreError> {
+        self.let_go_of(from).await?;
         let rules = self.intake.rules();
         let Some(to) = rules.triage.iter().find(|desk| desk.platform() == from.platform()).cloned() else {
             tracing::warn!(effect = %queued.id, "the desk has no channel on this platform any more");
@@ -267,6 +269,13 @@ impl Dispatcher {
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Nothing waits for this channel any more: what is held for it is said elsewhere, or not at all.
+    async fn let_go_of(&self, channel: &Place) -> Result<(), StoreError> {
+        let (platform, held_in) = (self.platform.name(), places::posts_in(channel.channel()));
+        self.knowledge().places.forget(&held_in);
+        self.store.release(Release::In { platform, held_in, limit: u32::MAX }, self.clock.now()).await.map(drop)
     }
 
     /// There is no card to write under (it failed once, or the channel is new): one is shown first. Once only: what comes

@@ -1,18 +1,27 @@
 //! What an operator can mend is held with its words, told, and goes out once it is mended; what fails alone, or cannot be
 //! read, holds up nothing.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use deskbell::domain::effect::Lane;
 use deskbell::domain::ids::PlatformName;
+use deskbell::domain::message::Span;
 use deskbell::domain::record::Voice;
+use deskbell::outbox::Timing;
+use deskbell::platform::{Act, Delivery, DeliveryError, Receipt};
 use deskbell::sandbox::{Absence, Fault, Spot, World};
 use deskbell::store::{Listed, ListedEffect, Release};
 use sqlx::Connection as _;
+use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Desk, Setup, see};
+use crate::bare::{self, Delivers};
+use crate::harness::{Desk, Setup, patiently, see};
 use crate::platform_away::said;
 use crate::program::child::run;
+use crate::store_contract::kit;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -115,12 +124,24 @@ async fn what_is_mended_without_a_word_goes_out_by_itself_and_says_sorry() {
         desk.command(&world, "mia", "reply IT-1001 try the one next door").await;
         let told = desk.last_private(&world, "mia");
         assert!(told.starts_with("Not delivered") && told.contains("I keep it"), "{told}");
-        desk.pass(HOUR).await;
-        assert_eq!(desk.held().await.len(), 1, "it is looked at now and then, and is still refused");
+        let looks = || desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
+        let before = looks();
+        desk.stage.clock.advance(HOUR);
+        patiently("it is looked at now and then, and is still refused", async {
+            while looks() == before || desk.held().await.len() != 1 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
         world.inject(Fault::OpenChannel { channel: "sales".to_owned() });
-        for _ in 0..3 {
-            desk.pass(HOUR).await;
-        }
+        desk.stage.clock.advance(HOUR);
+        patiently("it goes out", async {
+            while !said(&world, "ada", "sales").iter().any(|text| text.contains("next door")) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        desk.settle().await;
         let told = said(&world, "ada", "sales");
         let answers: Vec<&String> = told.iter().filter(|text| text.contains("next door")).collect();
         assert_eq!(answers.len(), 1, "{}: {told:#?}", world.platform());
@@ -161,6 +182,12 @@ async fn cards_wait_for_a_desks_channel_that_is_deleted_and_go_to_its_successor(
         desk.stop().await;
         desk.name_triage(platform, "general");
         desk.start().await;
+        patiently("nothing is held any more", async {
+            while desk.store().counts().await.expect("counts").held > 0 {
+                desk.settle().await;
+            }
+        })
+        .await;
         desk.pass(HOUR).await;
         let cards = said(&world, "mia", "general");
         for (key, title) in [("IT-1001", "the printer is jammed"), ("IT-1002", "no sound")] {
@@ -226,10 +253,14 @@ async fn what_is_held_for_a_month_ends_and_is_listed() {
         world.inject(Fault::CloseChannel { channel: "sales".to_owned() });
         desk.command(&world, "mia", "reply IT-1001 try the one next door").await;
         desk.pass(29 * DAY).await;
-        assert_eq!(desk.held().await.len(), 1);
-        for _ in 0..3 {
-            desk.pass(DAY).await;
-        }
+        assert_eq!(desk.store().listed(Listed::Failed, None, 10).await.expect("a list"), []);
+        desk.pass(2 * DAY).await;
+        patiently("it ends", async {
+            while desk.store().counts().await.expect("counts").failed == 0 {
+                desk.pass(DAY).await;
+            }
+        })
+        .await;
         assert_eq!(desk.held().await, []);
         let failed = desk.store().listed(Listed::Failed, None, 10).await.expect("a list");
         assert_eq!(failed.len(), 1, "{failed:#?}");
@@ -278,6 +309,109 @@ async fn effects_of_another_version_are_set_aside_and_kept_for_it() {
 }
 
 #[tokio::test]
+async fn what_fails_alone_is_held_so_that_those_behind_it_go_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = kit::open(&folder.path().join("desk.db")).await;
+    let ticket = kit::opened(&store, 1, &kit::channel("C1"), "U1", kit::at(0)).await;
+    let (door, wall) = (kit::door(Arc::clone(&store)), Arc::new(Choosy::default()));
+    let timing = Timing {
+        lease: Duration::from_secs(60),
+        call_timeout: Duration::from_secs(10),
+        take_over_pause: Duration::from_secs(1),
+        retry_limit: Duration::from_secs(15 * 60),
+    };
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(bare::limited(&door, &store, &wall, timing).without_limits().run(stop.clone()));
+    let say = async |root: &str, words: &str| {
+        let place = kit::channel("C1").thread(root);
+        kit::write(&store, [], [kit::about(&ticket, kit::said(place, words, Lane::Answer))]).await;
+    };
+    wall.refuses.store(true, Ordering::SeqCst);
+    say("1", "ill-fated").await;
+    say("1", "behind it").await;
+    let all_is_done = async || {
+        patiently("nothing is under way", async {
+            while store.counts().await.expect("counts").leased > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    };
+    let mut minutes = 0;
+    while store.counts().await.expect("counts").held == 0 {
+        minutes += 1;
+        assert!(minutes < 120, "it is held one day");
+        assert!(!wall.said().contains(&"behind it".to_owned()), "it keeps its turn until then");
+        let words = format!("well {minutes}");
+        say(&format!("9{minutes}"), &words).await;
+        patiently("others are delivered", async {
+            while !wall.said().contains(&words) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        door.clock().advance(Duration::from_secs(60));
+        all_is_done().await;
+    }
+    assert!(minutes > 15, "it was tried for as long as the settings say: {minutes} minutes");
+    patiently("those behind it go on", async {
+        while !wall.said().contains(&"behind it".to_owned()) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let held = store.listed(Listed::Held, None, 10).await.expect("a list");
+    assert_eq!(held.len(), 1);
+    assert!(held[0].held_in.as_ref().is_some_and(|by| by.starts_with("effect:")), "{held:#?}");
+    // It is looked at by itself now and then.
+    wall.refuses.store(false, Ordering::SeqCst);
+    patiently("it is delivered after all", async {
+        while !wall.said().iter().any(|words| words == "ill-fated") {
+            door.clock().advance(Duration::from_secs(60));
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    all_is_done().await;
+    assert_eq!(wall.said().iter().filter(|words| *words == "ill-fated").count(), 1);
+    assert_eq!(store.counts().await.expect("counts").held, 0);
+    stop.cancel();
+    running.await.expect("it does not panic");
+    store.close().await;
+}
+
+/// A platform that refuses one message for no reason that it gives.
+#[derive(Default)]
+struct Choosy {
+    refuses: AtomicBool,
+    said: Mutex<Vec<String>>,
+}
+
+impl Choosy {
+    fn said(&self) -> Vec<String> {
+        self.said.lock().expect("nobody panicked").clone()
+    }
+}
+
+#[async_trait]
+impl Delivers for Choosy {
+    async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+        let Act::Post { to, message, .. } = &delivery.act else { return Ok(Receipt::Changed) };
+        let words = message.lines.last().and_then(|line| line.0.first()).map(|span| match span {
+            Span::Said(text) | Span::Quoted(text) => text.clone(),
+            other => format!("{other:?}"),
+        });
+        let words = words.unwrap_or_default();
+        if words == "ill-fated" && self.refuses.load(Ordering::SeqCst) {
+            return Err(DeliveryError::Temporary("HTTP status 500".to_owned()));
+        }
+        let mut said = self.said.lock().expect("nobody panicked");
+        said.push(words);
+        Ok(Receipt::Posted(kit::message(to.channel(), &said.len().to_string())))
+    }
+}
+
+#[tokio::test]
 async fn an_operator_lists_what_is_held_and_sends_it_beside_the_running_bot() {
     for index in 0..2 {
         let desk = Desk::open().await;
@@ -304,7 +438,7 @@ async fn an_operator_lists_what_is_held_and_sends_it_beside_the_running_bot() {
         let desks = said(&world, "mia", "desk-triage").len();
         let tried = effects("effects retry --all").await;
         assert!(tried.contains("1 effect is tried again"), "{tried}");
-        crate::harness::patiently("it is tried and held again", async {
+        patiently("it is tried and held again", async {
             while desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count() < 2
                 || desk.store().counts().await.expect("counts").held == 0
             {
@@ -318,7 +452,7 @@ async fn an_operator_lists_what_is_held_and_sends_it_beside_the_running_bot() {
         desk.pass(HOUR / 60).await;
         let tried = effects(&format!("effects retry --in {place}")).await;
         assert!(tried.contains("1 effect is tried again"), "{tried}");
-        crate::harness::patiently("it is there", async {
+        patiently("it is there", async {
             while !said(&world, "ada", "sales").iter().any(|text| text.contains("next door")) {
                 tokio::task::yield_now().await;
             }
