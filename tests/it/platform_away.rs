@@ -236,6 +236,34 @@ async fn an_answer_under_a_request_that_is_gone_never_stands_in_the_channel() {
 }
 
 #[tokio::test]
+async fn an_answer_that_went_astray_unknown_to_us_is_found_and_taken_away() {
+    let mut desk = Desk::open().await;
+    let world = desk.slack();
+    let method = "chat.postMessage".to_owned();
+    world.inject(Fault::Leave(Absence::Between { method: method.clone(), status: 503, body: String::new() }));
+    let ask = world.say("jeff", &Spot::channel("sales"), "@desk my password is hunter2", None).await.expect("said");
+    patiently("it is heard", async {
+        while desk.store().total().await.expect("a number") < 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    world.delete("jeff", &ask).await.expect("deleted");
+    world.inject(Fault::LoseAnswer { method, times: 1 });
+    world.inject(Fault::Return);
+    for _ in 0..60 {
+        desk.pass(Duration::from_secs(1)).await;
+    }
+    assert_eq!(said(&world, "mia", "sales"), Vec::<String>::new());
+    let posted = desk.stage.journal.since(0);
+    let posted = posted.iter().filter(|entry| entry.kind == "posted" && entry.text("channel") == "sales").count();
+    assert!(posted <= 1, "it is not posted a second time: {posted}");
+    let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
+    desk.expect_refusals(refused);
+    desk.end_with_errors().await;
+}
+
+#[tokio::test]
 async fn an_answer_under_a_request_of_which_a_tombstone_stands_goes_into_its_thread() {
     let desk = Desk::open().await;
     let world = desk.slack();

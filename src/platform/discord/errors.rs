@@ -61,6 +61,9 @@ pub(super) fn failed(error: RestError, doing: Doing) -> DeliveryError {
             (code::MISSING_ACCESS, _) => Undeliverable::ChannelClosed,
             (code::UNKNOWN_CHANNEL | code::UNKNOWN_GUILD, _) => Undeliverable::ChannelGone,
             (code::MISSING_PERMISSIONS | code::THREAD_LOCKED | code::ARCHIVED, _) => Undeliverable::NotPermitted,
+            (code::UNKNOWN_WEBHOOK | code::UNKNOWN_INTERACTION | code::INVALID_WEBHOOK_TOKEN, _) => {
+                Undeliverable::Expired
+            }
             (code::UNKNOWN_MESSAGE | code::UNKNOWN_USER, _) | (_, 404) => Undeliverable::Gone,
             (_, 403) => Undeliverable::NotPermitted,
             (_, 400 | 405 | 413) => Undeliverable::Invalid,

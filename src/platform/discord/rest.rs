@@ -25,6 +25,7 @@ use serde_json::Value;
 use serenity::http::{LightMethod, RatelimitingBucket, Route};
 use url::Url;
 
+use super::errors::code;
 use crate::clock::Clock;
 use crate::domain::ids::PlatformName;
 use crate::domain::limits::discord as limits;
@@ -288,7 +289,8 @@ impl Rest {
             self.memory.lock().unwrap_or_else(PoisonError::into_inner).refusals.push_back(now);
         }
         let code = body["code"].as_u64().unwrap_or_default();
-        if status == 401 {
+        // The token of an interaction that has run out is refused with 401, too.
+        if status == 401 && code != code::INVALID_WEBHOOK_TOKEN {
             if !self.told_unauthorized.swap(true, Ordering::Relaxed) {
                 tracing::error!("Discord refuses the bot's token: make a new one and set discord.token");
             }
@@ -413,6 +415,8 @@ mod tests {
         );
         let refused = rest.failed(401, None, &HeaderMap::new(), own(r#"{"message":"401: Unauthorized","code":0}"#));
         assert_eq!(refused, RestError::Unauthorized);
+        let expired = own(r#"{"message":"Invalid Webhook Token","code":50027}"#);
+        assert!(rest.failed(401, None, &HeaderMap::new(), expired).is(50_027), "the bot's own token is well");
     }
 
     #[test]
