@@ -56,8 +56,9 @@ pub enum Command {
     /// Run the bot, on every platform that is configured
     ///
     /// Runs until it gets SIGTERM or Ctrl-C, then finishes what it has begun and ends. The database is migrated at the
-    /// start. /healthz and /readyz answer on http.listen (127.0.0.1:8080). Without any platform it does not start, and
-    /// says how to configure one.
+    /// start. /healthz and /readyz answer on http.listen (127.0.0.1:8080). A platform that cannot be reached, or refuses the
+    /// token, is waited for while another works; if every platform refuses, it ends. Without any platform it does not start,
+    /// and says how to configure one.
     #[command(after_long_help = "\
 Examples:
   deskbell serve

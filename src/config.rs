@@ -253,7 +253,7 @@ pub struct TimingConfig {
     /// `take_over_pause`: how long after the end of a lease, and of the last call that may have been made under it,
     /// another one takes over.
     pub take_over_pause: Duration,
-    /// `retry_limit`: how long a temporary failure holds what comes after it.
+    /// `retry_limit`: how long one message may be refused, while others are taken, until what comes after it goes on.
     pub retry_limit: Duration,
     /// `silence`: how long a connection may bring nothing until it is taken to be dead.
     pub silence: Duration,
