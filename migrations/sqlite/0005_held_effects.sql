@@ -57,7 +57,8 @@ CREATE INDEX effects_held ON effects (platform, held_in, id) WHERE state = 'held
 CREATE INDEX effects_held_in_order ON effects (order_key, id) WHERE state = 'held';
 CREATE INDEX effects_failed ON effects (id) WHERE state = 'failed';
 CREATE INDEX effects_settled ON effects (settled_at_ms) WHERE settled_at_ms IS NOT NULL;
-CREATE INDEX effects_next ON effects (platform, due_at_ms) WHERE state = 'pending';
+-- What was put off.
+CREATE INDEX effects_next ON effects (platform, due_at_ms) WHERE state = 'pending' AND due_at_ms > created_at_ms;
 CREATE INDEX effects_lease_ends ON effects (platform, lease_until_ms) WHERE state = 'leased';
 -- What may stand on the platform without our knowing.
 CREATE INDEX effects_unsure ON effects (platform) WHERE state = 'pending' AND unsure = 1;

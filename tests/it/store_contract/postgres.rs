@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use deskbell::domain::decision::{Change, Outcome};
+use deskbell::domain::effect::Lane;
 use deskbell::domain::event::{DedupeKey, Event, EventKind, Said};
-use deskbell::domain::ids::{TicketId, TicketKey};
+use deskbell::domain::ids::{PlatformName, TicketId, TicketKey};
 use deskbell::domain::record::Voice;
 use deskbell::intake::Intake;
 use deskbell::store::postgres::{OpenError, PostgresStore};
@@ -26,6 +27,24 @@ async fn an_event_that_comes_to_every_replica_at_once_has_one_outcome() {
     assert_eq!(outcomes.iter().filter(|name| **name == "opened").count(), 1, "{outcomes:?}");
     assert_eq!(outcomes.iter().filter(|name| **name == "repeated").count(), 15, "{outcomes:?}");
     assert_eq!(open_postgres(&url).await.total().await.expect("an answer"), 1);
+}
+
+/// During a rolling update a replica of the version before runs on beside this one: it knows nothing of gates.
+#[tokio::test]
+async fn what_an_older_version_queues_beside_this_one_is_delivered() {
+    let Some(url) = crate::postgres::database().await else { return };
+    let store = open_postgres(&url).await;
+    let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
+    write(&store, [], [about(&ticket, said(channel("C1"), "words", Lane::Answer))]).await;
+    let mut raw = sqlx::PgConnection::connect(&url).await.expect("a connection");
+    let older = "INSERT INTO effects (id, ticket_id, platform, lane, order_key, kind, what_json, state, due_at_ms, \
+                 created_at_ms) SELECT lpad('1', 26, '0'), ticket_id, platform, lane, 'older', kind, what_json, state, \
+                 due_at_ms, created_at_ms FROM effects";
+    sqlx::raw_sql(older).execute(&mut raw).await.expect("it is queued");
+    let all = due(&store, 0).await;
+    assert_eq!(texts(&all), ["words", "words"]);
+    let beside = store.due(PlatformName::Slack, at(0), None, &[all[1].gate.clone()], 10).await.expect("effects");
+    assert_eq!(beside.ready, all[..1], "it stands in a gate like any other");
 }
 
 #[tokio::test]
