@@ -194,7 +194,7 @@ impl Dispatcher {
                 if !self.may_send(since) {
                     let error = "the lease ended before it could be sent".to_owned();
                     let at = self.clock.now();
-                    return Ok(Some(Settlement::Retry { at, unsure: queued.unsure, counts: false, error }));
+                    return Ok(Some(Settlement::Retry { at, unsure: queued.is_unsure(), counts: false, error }));
                 }
                 let delivery = delivery(queued, act);
                 let result = self.within_time(trial::in_flight(self.platform.deliver(&delivery))).await;
@@ -221,14 +221,14 @@ impl Dispatcher {
     fn too_early_to_repeat(&self, queued: &Queued, filled: &Filled) -> Option<Timestamp> {
         let is_post = |act: &Act| matches!(act, Act::Post { .. } | Act::Hint { .. });
         let is_any_post = filled.said_before.iter().chain(&filled.say).any(is_post);
-        let tried_at = queued.unsure_at.filter(|_| queued.unsure && is_any_post && !trial::without("reconcile"))?;
+        let tried_at = queued.unsure_at.filter(|_| is_any_post && !trial::without("reconcile"))?;
         let believed_at = tried_at + signed(self.platform.history_lag());
         (self.clock.now() < believed_at).then_some(believed_at)
     }
 
     /// What an earlier try has left, if one may have left something. That it cannot be looked for says nothing about it.
     async fn look(&self, queued: &Queued, filled: &Filled) -> Option<(Delivery, Result<Receipt, DeliveryError>)> {
-        if !queued.unsure || trial::without("reconcile") {
+        if !queued.is_unsure() || trial::without("reconcile") {
             return None;
         }
         for act in filled.said_before.iter().chain(&filled.say) {
@@ -425,7 +425,7 @@ impl Dispatcher {
         let EffectKind::Post { to: Destination::UnderCard(channel), mirrors, .. } = &queued.effect.what else {
             return Ok(());
         };
-        let Some(of) = mirrors.first().filter(|_| queued.held_at.is_some()) else { return Ok(()) };
+        let Some(of) = mirrors.first().filter(|_| queued.was_held()) else { return Ok(()) };
         let what = EffectKind::RefreshMirror { channel: channel.clone(), of: of.clone() };
         let refresh = Effect { what, not_before: None, ..queued.effect.clone() };
         self.enqueue_once(DedupeKey::effect_refreshed(&queued.id), refresh).await
@@ -439,7 +439,7 @@ impl Dispatcher {
             return Ok(());
         }
         // Who was told that it is held hears that it has been delivered after all.
-        let is_late = queued.held_at.is_some() && result.is_ok();
+        let is_late = queued.was_held() && result.is_ok();
         let key = if is_late { DedupeKey::effect_after_all(&queued.id) } else { DedupeKey::effect(&queued.id) };
         let settled = DeliverySettled { effect: queued.id.clone(), ticket, awaited: awaited.clone(), result };
         let what = EventKind::DeliverySettled(settled);

@@ -112,11 +112,11 @@ impl Dispatcher {
                     Some(EffectKind::Post { message, .. }) => Some(post(&message)),
                     _ => None,
                 };
-                if say.is_none() && !queued.unsure {
+                if say.is_none() && !queued.is_unsure() {
                     self.end_unleased(queued, Settlement::Done(Vec::new())).await?;
                     return Ok(None);
                 }
-                let said_before = (queued.unsure && !gone.is_empty()).then(|| post(message));
+                let said_before = (queued.is_unsure() && !gone.is_empty()).then(|| post(message));
                 Ok(Some(Filled { say, said_before: said_before.into_iter().collect() }))
             }
             (EffectKind::ShowCard { channel }, act) => {
@@ -156,7 +156,7 @@ impl Dispatcher {
             }
             Act::Post { .. } | Act::Update { .. } | Act::Remove { .. } | Act::ReadThread { .. } => return act.into(),
         };
-        let said_before = if queued.unsure { vec![act] } else { Vec::new() };
+        let said_before = if queued.is_unsure() { vec![act] } else { Vec::new() };
         Filled { say: Some(excused), said_before }
     }
 

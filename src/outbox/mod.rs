@@ -19,6 +19,7 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,7 @@ use crate::domain::record::Standing;
 use crate::health::{Health, Kind};
 use crate::intake::Intake;
 use crate::platform::{Absence, Act, Platform};
-use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, Unreadable, WorkerId};
+use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, WorkerId};
 
 /// How many effects are looked at together: as many as there is room for, within this.
 const LOOK: RangeInclusive<usize> = 32..=128;
@@ -284,7 +285,9 @@ impl Dispatcher {
             let span = tracing::info_span!("effect", id = %queued.id, kind, platform = %name);
             let fresh = fresh.remove(&queued.id).unwrap_or_default();
             let leased = Leased { queued, act, costs, since, fresh, is_probe };
-            under_way.spawn(async move { this.carry(leased).await }.instrument(span));
+            // On the heap at once: it is large, and would be moved as a whole several times until it runs.
+            let carried: BoxFuture<'static, ()> = Box::pin(async move { this.carry(leased).await });
+            under_way.spawn(carried.instrument(span));
         }
         ours.map(|_| wake_at)
     }
@@ -406,14 +409,14 @@ impl Dispatcher {
     }
 
     /// An effect that cannot be read, another version's say, is kept for who can, and holds up nothing.
-    async fn set_aside(&self, Unreadable { id, kind }: &Unreadable) -> Result<(), StoreError> {
+    async fn set_aside(&self, effect: &EffectId) -> Result<(), StoreError> {
         tracing::error!(
-            effect = %id, kind,
+            %effect,
             "an effect cannot be read: another version's, or damaged; it is kept, and tried again after the next start"
         );
         let (by, error) = (UNREADABLE.to_owned(), Undeliverable::Unreadable.to_string());
         let held = Settlement::Held { by, error, unsure: false };
-        self.store.settle(id, &self.worker, held, self.clock.now()).await.map(drop)
+        self.store.settle(effect, &self.worker, held, self.clock.now()).await.map(drop)
     }
 
     /// The platform has answered in its own words.

@@ -113,6 +113,9 @@ impl Places {
 
     /// Whether an act need not be tried, since its place has refused lately. Who was let go since then is tried.
     pub fn refuses(&mut self, act: &Act, released_at: Option<Timestamp>, now: Timestamp) -> Option<Refused> {
+        if self.closed.is_empty() {
+            return None;
+        }
         needs(act).into_iter().find_map(|by| {
             let closed = self.closed.get_mut(&by)?;
             let refused_at = closed.refused_at?;
@@ -170,6 +173,9 @@ impl Places {
     /// Notes that an act was carried out; what was closed and is open now.
     pub fn opened(&mut self, act: &Act, now: Timestamp) -> Vec<String> {
         self.succeeded.insert(verb(act), now);
+        if self.closed.is_empty() {
+            return Vec::new();
+        }
         let mut opened: Vec<String> = needs(act).into_iter().filter(|by| self.closed.remove(by).is_some()).collect();
         opened.dedup();
         opened
@@ -209,7 +215,9 @@ impl Places {
     /// Notes that an effect came to its end.
     pub fn ended(&mut self, effect: &EffectId) {
         self.failing.remove(effect);
-        self.closed.remove(&alone(effect));
+        if !self.closed.is_empty() {
+            self.closed.remove(&alone(effect));
+        }
     }
 
     /// The platform is away: nothing fails by itself.

@@ -454,20 +454,11 @@ pub struct Due {
     /// Those that can be read, in order.
     pub ready: Vec<Queued>,
     /// Those that cannot: another version's, or damaged.
-    pub unreadable: Vec<Unreadable>,
+    pub unreadable: Vec<EffectId>,
     /// The last of them in order.
     pub last: Option<(Lane, EffectId)>,
     /// Whether there may be more.
     pub is_more: bool,
-}
-
-/// An effect that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreadable {
-    /// Its id.
-    pub id: EffectId,
-    /// What it was to do, as whoever wrote it called that.
-    pub kind: String,
 }
 
 /// Effects that are held and are to wait again.
@@ -514,16 +505,27 @@ pub struct Queued {
     pub gate: Gate,
     /// How often it was tried.
     pub attempts: u32,
-    /// Whether an earlier try may have been carried out without our knowing: look before repeating.
-    pub unsure: bool,
-    /// When that try ended, or (if nobody knows) when that was found out.
+    /// When a try ended (or, if nobody knows, when that was found out) that may have been carried out without our knowing,
+    /// if there was one: look before repeating.
     pub unsure_at: Option<Timestamp>,
     /// When it was decided.
     pub created_at: Timestamp,
-    /// When it was first held, if it ever was: whoever waits for it has been told then.
-    pub held_at: Option<Timestamp>,
-    /// When it was last let go.
+    /// When it was last let go, if it ever was held: whoever waits for it was told of that.
     pub released_at: Option<Timestamp>,
+}
+
+impl Queued {
+    /// Whether an earlier try may have been carried out without our knowing.
+    #[must_use]
+    pub const fn is_unsure(&self) -> bool {
+        self.unsure_at.is_some()
+    }
+
+    /// Whether it was held once.
+    #[must_use]
+    pub const fn was_held(&self) -> bool {
+        self.released_at.is_some()
+    }
 }
 
 /// What an effect is to do, as it is now.

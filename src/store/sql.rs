@@ -134,37 +134,11 @@ macro_rules! lease {
     };
 }
 
-/// What is read of an effect that waits.
+/// What is read of an effect `e` that waits. Each column costs: so few, and those that are rarely set together.
 macro_rules! queued {
-    ($alias:literal) => {
-        concat!(
-            $alias,
-            ".id, ",
-            $alias,
-            ".ticket_id, ",
-            $alias,
-            ".lane, ",
-            $alias,
-            ".gate, ",
-            $alias,
-            ".kind, ",
-            $alias,
-            ".what_json, ",
-            $alias,
-            ".attempts, ",
-            $alias,
-            ".unsure, ",
-            $alias,
-            ".unsure_at_ms, ",
-            $alias,
-            ".not_before_ms, ",
-            $alias,
-            ".created_at_ms, ",
-            $alias,
-            ".held_at_ms, ",
-            $alias,
-            ".released_at_ms"
-        )
+    () => {
+        "e.id, e.ticket_id, e.lane, e.gate, e.what_json, e.attempts, e.not_before_ms, e.created_at_ms, e.released_at_ms, \
+         CASE WHEN e.unsure = 1 THEN coalesce(e.unsure_at_ms, 0) END AS unsure_at_ms"
     };
 }
 
@@ -177,7 +151,7 @@ macro_rules! due_beside {
              SELECT (SELECT min(f.gate) FROM effects AS f WHERE f.platform = $1 AND f.state = 'pending') \
              UNION ALL SELECT (SELECT min(n.gate) FROM effects AS n WHERE n.platform = $1 AND n.state = 'pending' \
              AND n.gate > g.gate) FROM g WHERE g.gate IS NOT NULL) SELECT ",
-            sql::queued!("e"),
+            sql::queued!(),
             " FROM g ",
             $of_each,
             " WHERE g.gate IS NOT NULL AND g.gate NOT IN (",
@@ -394,13 +368,13 @@ texts! {
          AND m.channel = v.channel AND m.message = v.message WHERE m.deleted_at_ms IS NOT NULL";
     /// Effects that may be delivered now.
     DUE =
-        concat!("SELECT ", queued!("e"), " FROM effects AS e WHERE platform = $1 AND state = 'pending' AND due_at_ms <= $2 AND (lane, id) > ($4, $5) AND NOT EXISTS (SELECT 1 FROM effects AS older \
+        concat!("SELECT ", queued!(), " FROM effects AS e WHERE platform = $1 AND state = 'pending' AND due_at_ms <= $2 AND (lane, id) > ($4, $5) AND NOT EXISTS (SELECT 1 FROM effects AS older \
          WHERE older.order_key = e.order_key AND older.id < e.id AND older.state IN ('pending', 'leased')) \
          ORDER BY lane, id LIMIT $3");
-    /// The moment at which the next effect becomes due.
+    /// The moment at which the next effect becomes due: one that was put off.
     NEXT_DUE =
-        "SELECT due_at_ms FROM effects AS e WHERE platform = $1 AND state = 'pending' AND due_at_ms > $2 \
-         AND NOT EXISTS (SELECT 1 FROM effects AS older WHERE older.order_key = e.order_key AND older.id < e.id \
+        "SELECT due_at_ms FROM effects AS e WHERE platform = $1 AND state = 'pending' AND due_at_ms > created_at_ms \
+         AND due_at_ms > $2 AND NOT EXISTS (SELECT 1 FROM effects AS older WHERE older.order_key = e.order_key AND older.id < e.id \
          AND older.state IN ('pending', 'leased')) ORDER BY due_at_ms LIMIT 1";
     /// Effects ended; of what they were only the kind is kept.
     SETTLE =

@@ -4,7 +4,7 @@
 //! fields) or lose (a message's text, if another field of it does not parse) cannot be left out or lost here. The SDK's
 //! own throttle is off: it holds all posts of a workspace to one per second, while Slack counts by channel.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -35,8 +35,8 @@ pub(super) type Connector = SlackClientHyperConnector<Bounded<hyper_rustls::Http
 /// The Web API at one base address, with the bot's token.
 pub(super) struct Api {
     client: Arc<SlackClient<Connector>>,
-    /// For `response_url`s.
-    hooks: reqwest::Client,
+    /// For `response_url`s; made when one is used first, since it has connections and certificates of its own.
+    hooks: OnceLock<reqwest::Client>,
     bot: SlackApiToken,
     base: Url,
     is_slack: bool,
@@ -100,12 +100,7 @@ impl Api {
         let connector = Connector::with_connector(Bounded::new(https.enable_http1().build(), ANSWER_BYTES))
             .with_slack_api_url(base.as_str().trim_end_matches('/'));
         let client = Arc::new(SlackClient::new(connector));
-        let mut hooks = reqwest::Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none());
-        if !is_slack {
-            hooks = hooks.no_proxy();
-        }
-        let hooks = hooks.build().context("the HTTP client cannot be built")?;
-        Ok(Self { client, hooks, bot: token(bot_token), base, is_slack, timeout })
+        Ok(Self { client, hooks: OnceLock::new(), bot: token(bot_token), base, is_slack, timeout })
     }
 
     /// The SDK's client, for Socket Mode.
@@ -166,7 +161,7 @@ impl Api {
         }
         // Not by the SDK, which makes an empty answer of whatever is no JSON: a login page would pass for Slack's `ok`.
         let call = async {
-            let answer = self.hooks.post(url).json(body).send().await.map_err(|error| {
+            let answer = self.hooks()?.post(url).json(body).send().await.map_err(|error| {
                 if error.is_connect() || error.is_builder() { CallError::NotSent } else { CallError::Lost }
             })?;
             let status = answer.status().as_u16();
@@ -182,6 +177,18 @@ impl Api {
             responded(status, wait, &String::from_utf8_lossy(&said))
         };
         tokio::time::timeout_at(deadline, call).await.unwrap_or(Err(CallError::Lost))
+    }
+
+    /// The client for `response_url`s.
+    fn hooks(&self) -> Result<&reqwest::Client, CallError> {
+        if let Some(hooks) = self.hooks.get() {
+            return Ok(hooks);
+        }
+        // Not through a proxy of the environment: the address is a secret.
+        let plain =
+            reqwest::Client::builder().timeout(self.timeout).redirect(reqwest::redirect::Policy::none()).no_proxy();
+        let made = plain.build().map_err(|_| CallError::NotSent)?;
+        Ok(self.hooks.get_or_init(|| made))
     }
 
     /// Whether this is Slack itself, not what stands in its place.

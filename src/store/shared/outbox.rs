@@ -15,7 +15,7 @@ use crate::domain::ids::{EffectId, MessageRef, Place, PlatformName, TicketId};
 use crate::store::statement::{Statement, statement};
 use crate::store::{
     Claim, Current, Due, EndedHeld, Listed, ListedEffect, Queued, Release, Settled, Settlement, StoreError,
-    TIDIED_AT_ONCE, Unreadable, WorkerId, sql,
+    TIDIED_AT_ONCE, WorkerId, sql,
 };
 
 /// What puts an effect into the outbox, unless it is to show a card that waits to be shown already: that one is shown no
@@ -122,22 +122,28 @@ pub async fn due(
     if !beside.is_empty() {
         query = query.bind(json(&beside)?);
     }
-    let mut due = Due::default();
+    // One row that cannot be read must not stop the others.
     let rows = all(conn, query, |row| {
-        let place = (lane_of(rows::get(row, "lane")?)?, EffectId(rows::get(row, "id")?));
-        Ok((place, rows::get(row, "kind")?, queued(row)))
+        Ok(match queued(row) {
+            Ok(queued) => (queued.lane, Ok(queued)),
+            Err(error) => {
+                let unreadable = EffectId(rows::get(row, "id")?);
+                tracing::debug!(%error, effect = %unreadable, "an effect cannot be read");
+                // A lane that is not known either comes after all that are.
+                (lane_of(rows::get(row, "lane")?).unwrap_or(Lane::Broadcast), Err(unreadable))
+            }
+        })
     })
     .await?;
-    due.is_more = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
-    due.last = rows.last().map(|(place, ..)| place.clone());
-    // One row that cannot be read must not stop the others.
-    for ((_, id), kind, row) in rows {
+    let is_more = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
+    let mut due = Due { is_more, ..Due::default() };
+    due.last = rows.last().map(|(lane, row)| match row {
+        Ok(Queued { id, .. }) | Err(id) => (*lane, id.clone()),
+    });
+    for (_, row) in rows {
         match row {
             Ok(queued) => due.ready.push(queued),
-            Err(error) => {
-                tracing::debug!(%error, effect = %id, "an effect cannot be read");
-                due.unreadable.push(Unreadable { id, kind });
-            }
+            Err(unreadable) => due.unreadable.push(unreadable),
         }
     }
     Ok(due)
@@ -406,10 +412,8 @@ fn queued(row: &Row) -> Result<Queued, StoreError> {
         lane: lane_of(rows::get(row, "lane")?)?,
         gate: Gate(rows::get(row, "gate")?),
         attempts: count(row, "attempts")?,
-        unsure: rows::flag(row, "unsure")?,
         unsure_at: rows::moment_if(row, "unsure_at_ms")?,
         created_at: rows::moment(rows::get(row, "created_at_ms")?)?,
-        held_at: rows::moment_if(row, "held_at_ms")?,
         released_at: rows::moment_if(row, "released_at_ms")?,
     })
 }

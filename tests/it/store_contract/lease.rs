@@ -35,7 +35,7 @@ pub async fn what_another_process_took_over_is_not_ours_to_settle(store: Arc<dyn
     );
     assert_eq!(store.take_over(&other, PlatformName::Slack, NONE, at(0)).await.expect("an answer"), 1);
     let waiting = due(&store, 0).await;
-    assert!(waiting[0].unsure, "it is looked for before it is repeated");
+    assert!(waiting[0].is_unsure(), "it is looked for before it is repeated");
     assert_eq!(claim(&store, &other, &effect, LONG).await, std::slice::from_ref(&effect));
 
     let posted = |id: &str| Settlement::Posted { messages: vec![message("C1", id)], stands: vec![stands(&ticket, id)] };

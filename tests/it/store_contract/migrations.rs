@@ -90,7 +90,7 @@ async fn is_kept(store: Arc<dyn Store>) {
     assert_eq!(store.take_over(&worker(), PlatformName::Slack, TAKE_OVER_PAUSE, at(0)).await.expect("an answer"), 1);
     let waiting = due(&store, 0).await;
     assert_eq!(waiting.len(), 1);
-    assert!(waiting[0].unsure, "whoever delivered it may have done so");
+    assert!(waiting[0].is_unsure(), "whoever delivered it may have done so");
     store.close().await;
 }
 

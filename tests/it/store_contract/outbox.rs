@@ -95,7 +95,7 @@ pub async fn a_try_that_failed_holds_its_order_key_back(store: Arc<dyn Store>) {
     assert_eq!(next(10).await, None, "it is due");
     let tries = async |second| {
         let queued = due(&store, second).await.remove(0);
-        (queued.attempts, queued.unsure)
+        (queued.attempts, queued.is_unsure())
     };
     assert_eq!(tries(10).await, (0, false));
     deliver(&store, retry(11, true, true)).await;

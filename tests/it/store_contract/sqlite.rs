@@ -43,7 +43,7 @@ async fn after_a_crash_nothing_is_lost_and_leases_are_unsure() {
         1
     );
     let waiting = due(&store, 0).await;
-    assert_eq!(waiting.iter().map(|queued| queued.unsure).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(waiting.iter().map(|queued| queued.is_unsure()).collect::<Vec<_>>(), [true, false]);
     assert_eq!(waiting[0].id, leased.id);
     write(&store, [], [to("3")]).await;
     let newest = due(&store, 0).await.into_iter().map(|queued| queued.id).max();
