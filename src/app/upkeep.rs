@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::house::Platforms;
 use crate::clock::Clock;
 use crate::config::PrivacyConfig;
+use crate::domain::decision::Outcome;
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::ids::{PlatformName, TicketId};
 use crate::domain::limits;
@@ -32,6 +33,8 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often the numbers that go up and down are taken for `/metrics`.
 const SAMPLE_EVERY: Duration = Duration::from_secs(5);
+/// How long to wait, in the clock's time, before the desk is told again of what it could not be told of.
+const TELL_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
 pub(super) async fn fire_timers(store: Arc<dyn Store>, intake: Intake, stop: CancellationToken) {
     loop {
@@ -126,7 +129,8 @@ pub(super) async fn tell_the_desk(intake: Intake, health: Health, stop: Cancella
         let (now, conditions) = (intake.clock().now(), health.conditions());
         let is_same = |one: &Condition, other: &Condition| (one.platform, one.kind) == (other.platform, other.kind);
         for over in told.extract_if(.., |one| !conditions.iter().any(|other| is_same(one, other))) {
-            say(&intake, &over, true).await;
+            // Who has been told that something is wrong can be told that it is over.
+            let _ = say(&intake, &over, true).await;
         }
         let mut next = None;
         for condition in conditions {
@@ -135,12 +139,16 @@ pub(super) async fn tell_the_desk(intake: Intake, health: Health, stop: Cancella
             }
             let since = condition.since;
             let due = since.checked_add(grace(condition.kind)).unwrap_or(since);
-            if due <= now {
-                say(&intake, &condition, false).await;
+            let look_at = if due > now {
+                due
+            } else if say(&intake, &condition, false).await {
                 told.push(condition);
+                continue;
             } else {
-                next = Some(next.map_or(due, |next: Timestamp| next.min(due)));
-            }
+                // Nobody could be told: no channel of the desk is known yet, or the database is away.
+                now.checked_add(TELL_AGAIN_AFTER).unwrap_or(now)
+            };
+            next = Some(next.map_or(look_at, |next: Timestamp| next.min(look_at)));
         }
         let wake = async {
             match next {
@@ -166,7 +174,8 @@ fn grace(kind: Kind) -> SignedDuration {
     }
 }
 
-async fn say(intake: &Intake, condition: &Condition, is_over: bool) {
+/// Whether somebody was told, by this process or another one.
+async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
     let Condition { platform, kind, detail, .. } = condition;
     // Where nothing can be said, or nobody reads it, only the others are told.
     let except = matches!(kind, Kind::Delivery | Kind::Token | Kind::Triage).then_some(*platform);
@@ -180,8 +189,12 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) {
         Kind::Door => text::door_refuses(*platform, detail),
     };
     let name = format!("{platform}:{kind}{}", if is_over { ":over" } else { "" });
-    if let Err(error) = intake.tell_the_desk(&name, except, message).await {
-        tracing::warn!(%error, "the desk cannot be told of a condition");
+    match intake.tell_the_desk(&name, except, message).await {
+        Ok(outcome) => outcome != Outcome::Ignored,
+        Err(error) => {
+            tracing::warn!(%error, "the desk cannot be told of a condition");
+            false
+        }
     }
 }
 

@@ -178,7 +178,7 @@ impl Intake {
     }
 
     /// Tells the desk something about the program itself, on every platform but `except`: once an hour at most for each
-    /// `name`, whichever process notices it.
+    /// `name`, whichever process notices it. [`Outcome::Ignored`]: no channel is known yet where it could be told.
     ///
     /// # Errors
     /// If the database is away.
@@ -390,17 +390,21 @@ impl Intake {
         message: Message,
         now: Timestamp,
     ) -> Result<Outcome, StoreError> {
-        let rules = self.rules();
+        let channels = self.rules().triage.clone();
+        let channels: Vec<Place> = channels.into_iter().filter(|channel| Some(channel.platform()) != except).collect();
+        if channels.is_empty() {
+            return Ok(Outcome::Ignored);
+        }
         let work: Work = Arc::new(move |tx| {
-            let (key, rules, message) = (key.clone(), Arc::clone(&rules), message.clone());
+            let (key, channels, message) = (key.clone(), channels.clone(), message.clone());
             Box::pin(async move {
                 if tx.knows(&key).await? {
                     return Ok(Outcome::Repeated);
                 }
                 tx.remember(&key, now).await?;
-                for channel in rules.triage.iter().filter(|channel| Some(channel.platform()) != except) {
+                for channel in channels {
                     let what = EffectKind::Post {
-                        to: Destination::Place(channel.clone()),
+                        to: Destination::Place(channel),
                         message: message.clone(),
                         awaited: None,
                         mirrors: Vec::new(),

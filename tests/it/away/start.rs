@@ -148,6 +148,25 @@ async fn a_platform_that_is_away_or_refuses_the_token_keeps_nobody_elses_desk_sh
 }
 
 #[tokio::test]
+async fn what_is_wrong_is_told_as_soon_as_a_channel_of_the_desk_is_known() {
+    let site = Site::open(Platforms::BOTH, "").await;
+    let (slack, discord) = (&site.stage.worlds()[0], &site.stage.worlds()[1]);
+    slack.inject(Fault::Leave(Absence::Down));
+    discord.inject(Fault::Leave(Absence::TokenRefused));
+    let child = site.serve();
+    child.says("Discord refuses the bot").await;
+    child.says(WAITS).await;
+    slack.inject(Fault::Return);
+    let told = |view: &View| {
+        let desk = view.channels.iter().find(|channel| channel.name == TRIAGE)?;
+        desk.messages.iter().any(|message| message.text.contains("refuses my token")).then_some(())
+    };
+    until(slack, "mia", "the desk is told", told).await;
+    assert_eq!(child.terminate().await.code, Some(0));
+    site.stage.close().await;
+}
+
+#[tokio::test]
 async fn if_every_platform_refuses_the_bot_it_ends_and_says_what_to_mend() {
     for platforms in [SLACK, DISCORD, Platforms::BOTH] {
         let site = Site::open(platforms, "").await;
