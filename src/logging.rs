@@ -113,13 +113,10 @@ pub fn redact(text: &str) -> Cow<'_, str> {
             r"(?<keep3>[?&]ticket=)[^&\s\x22'<>\\]+",
             // The password in the address of a database.
             r"(?<keep4>postgres(?:ql)?://[^\s:/?@]*:)[^\s@]+(?<after>@)",
-            // Why the library could not read a frame of Discord's gateway, which quotes it: in a line of JSON, and of text.
-            r"(?<keep5>Unhandled error: )Json\(Error\(\\\x22(?:[^\x22\\]|\\.)*",
-            r"(?<keep6>Unhandled error: )Json\(Error\(\x22[^\n]*",
         ];
         Regex::new(&patterns.join("|")).expect("the patterns are valid")
     });
-    SECRET.replace_all(text, "${keep}${keep2}${keep3}${keep4}${keep5}${keep6}[redacted]${after}")
+    SECRET.replace_all(text, "${keep}${keep2}${keep3}${keep4}[redacted]${after}")
 }
 
 /// Makes writers that strike out secrets. A line must come in one piece, as the formatting layers write it.
@@ -173,9 +170,8 @@ impl<W: Write> Write for RedactedWriter<W> {
 const REDACTED: &str = "[redacted]";
 
 /// Libraries that are heard from `warn` up, unless they are named in the level.
-const QUIET: [&str; 11] = [
+const QUIET: [&str; 10] = [
     "slack_morphism",
-    "serenity",
     "hyper",
     "hyper_util",
     "hyper_rustls",
@@ -188,24 +184,17 @@ const QUIET: [&str; 11] = [
 ];
 
 /// Of these, those that log addresses and bodies below `info`: even if they are named, that is as far as it goes.
-const LEAKING: [&str; 3] = ["serenity", "tungstenite", "tokio_tungstenite"];
+const LEAKING: [&str; 2] = ["tungstenite", "tokio_tungstenite"];
 
-/// Places that log tokens at every level (tickets of connections, whole payloads with tokens of interactions): never heard.
-const NEVER: [&str; 2] = ["slack_morphism", "serenity::gateway::ws"];
+/// What logs tokens at every level (tickets of connections): never heard.
+const NEVER: &str = "slack_morphism";
 
 fn is_within_ceiling(metadata: &Metadata<'_>, named: &str) -> bool {
     let target = metadata.target();
-    if NEVER
-        .iter()
-        .any(|never| target == *never || target.strip_prefix(never).is_some_and(|rest| rest.starts_with("::")))
-    {
-        return false;
-    }
-    if target == "serenity::gateway::bridge::shard_runner" && *metadata.level() > LevelFilter::ERROR {
-        // It warns of every close, and closes are ordinary.
-        return false;
-    }
     let krate = target.split("::").next().unwrap_or_default();
+    if krate == NEVER {
+        return false;
+    }
     let ceiling = if !QUIET.contains(&krate) {
         LevelFilter::TRACE
     } else if !is_named(krate, named) {
@@ -227,17 +216,6 @@ mod tests {
     use std::sync::{Mutex, PoisonError};
 
     use super::*;
-
-    #[test]
-    fn frames_of_the_gateway_are_not_quoted() {
-        let message =
-            r#"[7] Unhandled error: Json(Error("invalid type: string \"my \\ secret\", expected u64", line: 0))"#;
-        let line = serde_json::json!({"message": message, "target": "serenity"}).to_string();
-        let struck: serde_json::Value = serde_json::from_str(&redact(&line)).expect("it is still JSON");
-        let expected = "[7] Unhandled error: [redacted]";
-        assert_eq!((&struck["message"], &struck["target"]), (&expected.into(), &"serenity".into()));
-        assert_eq!(redact(&format!("{message}\nnext")), format!("{expected}\nnext"));
-    }
 
     #[derive(Clone, Default)]
     struct Page(Arc<Mutex<Vec<u8>>>);
@@ -309,15 +287,15 @@ mod tests {
                 tracing::debug!("ours");
                 tracing::debug!(target: "slack_morphism::hyper", "slack debug");
                 tracing::info!(target: "slack_morphism::hyper", "slack info");
-                tracing::warn!(target: "serenity::http", "discord warn");
-                tracing::warn!(target: "serenity::gateway::ws", "frame with a token");
+                tracing::warn!(target: "tungstenite::protocol", "socket warn");
+                tracing::debug!(target: "tungstenite::protocol", "frame with a token");
                 tracing::debug!(target: "sqlx::query", "sql debug");
             })
         };
         let debug = log("debug");
-        assert!(debug.contains("ours") && debug.contains("discord warn"), "{debug}");
+        assert!(debug.contains("ours") && debug.contains("socket warn"), "{debug}");
         assert!(!debug.contains("slack debug") && !debug.contains("slack info") && !debug.contains("sql"), "{debug}");
-        let named = log("info,slack_morphism::hyper=trace,serenity=trace,sqlx=debug");
+        let named = log("info,slack_morphism::hyper=trace,tungstenite=trace,sqlx=debug");
         assert!(named.contains("sql debug"), "{named}");
         assert!(!named.contains("slack info") && !named.contains("frame"), "{named}");
         assert!(!named.contains("slack debug") && !named.contains("ours"), "{named}");

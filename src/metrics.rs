@@ -57,7 +57,7 @@ impl Kind {
 }
 
 /// Every metric, in the order in which they are documented.
-pub static ALL: [Metric; 22] = [
+pub static ALL: [Metric; 24] = [
     EVENTS,
     INTAKE_LAG,
     DEAD_EVENTS,
@@ -78,6 +78,8 @@ pub static ALL: [Metric; 22] = [
     CONNECTED,
     BEHIND,
     RECONNECTS,
+    UNREADABLE,
+    GAPS,
     READY,
     POOL,
 ];
@@ -199,7 +201,7 @@ const DOOR_REFUSALS: Metric = Metric {
     kind: Kind::Counter,
     labels: &["platform", "why"],
     unit: "requests",
-    help: "Requests that were refused at the port. `unsigned`: somebody else's; `forged`: signed with another secret; `stale`: too far from this machine's time.",
+    help: "Requests that were refused at the port. `unsigned`: somebody else's; `forged`: signed with another secret; `stale`: too far from this machine's time; `foreign`: of another workspace.",
 };
 const CONNECTED: Metric = Metric {
     name: "deskbell_connected",
@@ -221,6 +223,20 @@ const RECONNECTS: Metric = Metric {
     labels: &["platform"],
     unit: "connections",
     help: "Sockets that took the place of an earlier one.",
+};
+const UNREADABLE: Metric = Metric {
+    name: "deskbell_unreadable_total",
+    kind: Kind::Counter,
+    labels: &["platform"],
+    unit: "payloads",
+    help: "Payloads of a platform without what nothing can be done without. What they were about is asked for where that is known.",
+};
+const GAPS: Metric = Metric {
+    name: "deskbell_gateway_gaps_total",
+    kind: Kind::Counter,
+    labels: &["kind"],
+    unit: "gaps",
+    help: "What Discord's gateway has left out. `numbers`: events, by their numbers; `guild`: a guild that was named and did not come. It is asked for.",
 };
 const READY: Metric = Metric {
     name: "deskbell_ready",
@@ -361,6 +377,29 @@ pub fn connected(platform: PlatformName, is_connected: bool) {
 /// Whether something may have been missed that was not caught up with yet.
 pub fn behind(platform: PlatformName, is_behind: bool) {
     metrics::gauge!(BEHIND.name, "platform" => platform.as_str()).set(f64::from(u8::from(is_behind)));
+}
+
+/// Something of a platform cannot be read.
+pub fn unreadable(platform: PlatformName) {
+    metrics::counter!(UNREADABLE.name, "platform" => platform.as_str()).increment(1);
+}
+
+/// What Discord's gateway can leave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// Events, by their numbers.
+    Numbers,
+    /// A guild that was named.
+    Guild,
+}
+
+/// Discord's gateway has left something out.
+pub fn gap(what: Gap) {
+    let kind = match what {
+        Gap::Numbers => "numbers",
+        Gap::Guild => "guild",
+    };
+    metrics::counter!(GAPS.name, "kind" => kind).increment(1);
 }
 
 /// Whether everything is as it should be.

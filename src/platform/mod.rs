@@ -5,6 +5,7 @@
 
 pub mod catch_up;
 pub mod discord;
+mod lenient;
 pub mod slack;
 
 use std::time::Duration;

@@ -372,6 +372,46 @@ pub enum Fault {
         /// How much later.
         by: Duration,
     },
+    /// The next `times` events of this name carry these fields besides, in place of their own of the same name.
+    Odd {
+        /// The platform's name of the event (Slack `message`, Discord `MESSAGE_CREATE`).
+        event: String,
+        /// The fields as they are written in JSON, without the braces around them.
+        fields: String,
+        /// How many events.
+        times: u32,
+    },
+    /// The next `times` events of this name are left out (Discord): counted by their numbers, or not even that.
+    LeaveOut {
+        /// Discord's name of the event.
+        event: String,
+        /// Whether its number is used up; then a session that is resumed brings it.
+        numbered: bool,
+        /// How many events.
+        times: u32,
+    },
+    /// So many more sessions may be begun until then (Discord); whoever begins more loses the token.
+    Sessions {
+        /// How many.
+        remaining: u64,
+        /// When there are a thousand again, in the clock's time from now.
+        reset_after: Duration,
+    },
+    /// The next `times` sessions are closed as soon as they have begun, and cannot be resumed (Discord).
+    Unsteady {
+        /// How many.
+        times: u32,
+    },
+    /// The bot may not read what was said in a channel (Discord): its history is empty.
+    HideHistory {
+        /// Name without `#`.
+        channel: String,
+    },
+    /// It may again.
+    ShowHistory {
+        /// Name without `#`.
+        channel: String,
+    },
 }
 
 /// How a platform is out of reach.

@@ -16,6 +16,7 @@ mod joined;
 mod layers;
 mod metrics;
 mod nonsense;
+mod odd;
 mod operate;
 mod permissions;
 mod platform_away;

@@ -17,13 +17,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use serenity::http::Route;
-use serenity::model::channel::Message;
 use serenity::model::id::{ChannelId, GuildId, MessageId};
 use tokio::sync::{OnceCell, watch};
 
 use super::directory::{self, Listed};
-use super::inbound::{lenient, snowflake_at, time_of};
+use super::inbound::{snowflake_at, time_of};
 use super::lanes::{Asked, Beyond, Dealt, LANES, RETRY_FIRST, Worker, lane_of};
+use super::payload::{Member, Message};
 use super::{Shared, id};
 use crate::clock::Clock;
 use crate::domain::ids::{Conversation, Place};
@@ -449,13 +449,12 @@ impl Worker {
             return true;
         }
         let thread = message.get("thread").filter(|_| is_new).cloned();
-        let Some(mut message) = lenient(message, gap.guild) else {
+        let Ok(mut message) = Message::read_in(&message, gap.guild) else {
             self.shared.count_unreadable("a message that was missed");
             return true;
         };
         if let Some(edited_at) = record {
-            let edited = message.edited_timestamp.and_then(|at| at.to_rfc3339()?.parse::<Timestamp>().ok());
-            let edited = edited.map(Timestamp::as_millisecond);
+            let edited = message.edited().map(Timestamp::as_millisecond);
             if edited.is_none() || edited == edited_at.map(Timestamp::as_millisecond) {
                 return true;
             }
@@ -499,11 +498,10 @@ impl Worker {
     /// REST does not tell an author's roles, which prove what somebody may do: they are asked for where that can matter.
     /// `false` if the end came before the answer.
     async fn know_author(&mut self, message: &mut Message) -> bool {
-        let Some(guild) = message.guild_id else { return true };
-        let is_person = !message.author.bot && message.webhook_id.is_none();
-        let in_thread = self.shared.directory.lane(message.channel_id) != message.channel_id;
-        let names_bot =
-            message.mentions.iter().any(|user| user.id == self.shared.me) || !message.mention_roles.is_empty();
+        let Some(guild) = message.guild else { return true };
+        let is_person = !message.author.is_bot && !message.is_webhook;
+        let in_thread = self.shared.directory.lane(message.channel) != message.channel;
+        let names_bot = message.names(self.shared.me) || !message.mention_roles.is_empty();
         if !is_person || !(in_thread || names_bot) {
             return true;
         }
@@ -512,14 +510,14 @@ impl Worker {
             self.pace.wait().await;
             let route = Route::GuildMember { guild_id: guild, user_id: user };
             let member = match self.ask(route, &[]).await {
-                Asked::Found(member) => serde_json::from_value(member).ok(),
+                Asked::Found(member) => Member::read(&member),
                 // Who has left the guild has no roles.
                 Asked::Refused => None,
                 Asked::Halted => return false,
             };
             self.members.insert((guild, user), member);
         }
-        message.member = self.members.get(&(guild, user)).cloned().flatten().map(Box::new);
+        message.author.member = self.members.get(&(guild, user)).cloned().flatten();
         true
     }
 }

@@ -5,6 +5,7 @@ use serenity::http::{LightMethod, Route};
 use serenity::model::Permissions;
 use serenity::model::id::{ChannelId, GuildId, RoleId, UserId};
 
+use super::payload::{ids, permissions};
 use super::{Shared, id, manifest};
 use crate::platform::{Finding, Verdict, Wanted};
 
@@ -176,54 +177,6 @@ impl Shared {
     }
 }
 
-/// What somebody may do in a channel: a member with these roles, or (`None`) anybody.
-///
-/// Source: <https://docs.discord.com/developers/topics/permissions#permission-overwrites>.
-fn permissions(channel: &Value, roles: &Value, guild: GuildId, who: Option<(UserId, &[RoleId])>) -> Permissions {
-    let everyone = RoleId::new(guild.get());
-    let (user, mine) = who.map_or((None, &[][..]), |(user, roles)| (Some(user), roles));
-    let roles = roles.as_array().map_or(&[][..], Vec::as_slice);
-    let mut allowed = Permissions::empty();
-    for role in roles {
-        let role_id: Option<RoleId> = role["id"].as_str().and_then(id);
-        if role_id.is_some_and(|role| role == everyone || mine.contains(&role)) {
-            allowed |= bits(&role["permissions"]);
-        }
-    }
-    if allowed.contains(Permissions::ADMINISTRATOR) {
-        return Permissions::all();
-    }
-    let overwrites = channel["permission_overwrites"].as_array().map_or(&[][..], Vec::as_slice);
-    let of = |is_of: &dyn Fn(u64, bool) -> bool| {
-        let matching = overwrites.iter().filter(|overwrite| {
-            let id = overwrite["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
-            is_of(id, overwrite["type"] == 0)
-        });
-        matching.fold((Permissions::empty(), Permissions::empty()), |(allow, deny), overwrite| {
-            (allow | bits(&overwrite["allow"]), deny | bits(&overwrite["deny"]))
-        })
-    };
-    let layers = [
-        of(&|id, is_role| is_role && id == everyone.get()),
-        of(&|id, is_role| is_role && id != everyone.get() && mine.iter().any(|role| role.get() == id)),
-        of(&|id, is_role| !is_role && user.is_some_and(|user| user.get() == id)),
-    ];
-    for (allow, deny) in layers {
-        allowed = (allowed - deny) | allow;
-    }
-    allowed
-}
-
-fn bits(value: &Value) -> Permissions {
-    let bits = value.as_str().and_then(|bits| bits.parse().ok()).unwrap_or_default();
-    Permissions::from_bits_truncate(bits)
-}
-
-fn ids<T: From<std::num::NonZeroU64>>(list: &Value) -> Vec<T> {
-    let list = list.as_array().map_or(&[][..], Vec::as_slice);
-    list.iter().filter_map(|text| id(text.as_str()?)).collect()
-}
-
 fn good(what: String) -> Finding {
     Finding { verdict: Verdict::Good, what, mend: String::new() }
 }
@@ -234,29 +187,4 @@ fn degraded(what: String, mend: &str) -> Finding {
 
 fn bad(what: String, mend: &str) -> Finding {
     Finding { verdict: Verdict::Bad, what, mend: mend.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn overwrites_apply_from_everybody_to_the_person() {
-        let guild = GuildId::new(10);
-        let view = Permissions::VIEW_CHANNEL.bits().to_string();
-        let roles = json!([{ "id": "10", "permissions": view }, { "id": "20", "permissions": "0" }]);
-        let private = json!({ "permission_overwrites": [
-            { "id": "10", "type": 0, "allow": "0", "deny": view },
-            { "id": "20", "type": 0, "allow": view, "deny": "0" },
-            { "id": "5", "type": 1, "allow": "0", "deny": view },
-        ] });
-        let sees = |who| permissions(&private, &roles, guild, who).contains(Permissions::VIEW_CHANNEL);
-        let desk = [RoleId::new(20)];
-        assert!(!sees(None));
-        assert!(sees(Some((UserId::new(4), &desk[..]))));
-        assert!(!sees(Some((UserId::new(5), &desk[..]))));
-        assert!(permissions(&json!({}), &roles, guild, None).contains(Permissions::VIEW_CHANNEL));
-    }
 }

@@ -6,12 +6,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use serde_json::Value;
 use serenity::model::Permissions;
-use serenity::model::channel::{ChannelType, GuildChannel, PartialChannel};
-use serenity::model::event::Event;
-use serenity::model::guild::{Guild, Role};
 use serenity::model::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
 
+use super::payload::{Channel, Role, guild_of, id, ids, list, permissions};
 use crate::domain::ids::{Conversation, Person, PersonRef, Place, PlatformName, Tenant};
 
 /// Id of the tenant that direct messages belong to.
@@ -72,32 +71,36 @@ impl Directory {
     }
 
     /// Takes in a guild as it is now; tells what of it can be read.
-    pub(super) fn take_guild(&self, guild: &Guild) -> Vec<Listed> {
+    pub(super) fn take_guild(&self, guild: GuildId, told: &Value) -> Vec<Listed> {
         let mut known = self.write();
-        let roles = guild.roles.values().map(|role| (role.id, self.role(role))).collect();
-        known.guilds.insert(guild.id, roles);
+        let (channels, threads) = (list(&told["channels"]), list(&told["threads"]));
+        let roles = list(&told["roles"]).iter().filter_map(Role::read);
+        known.guilds.insert(guild, roles.map(|role| (role.id, self.role(&role))).collect());
+        let my_roles = list(&told["members"]).iter().find(|member| id(&member["user"]["id"]) == Some(self.me));
+        let my_roles: Option<Vec<RoleId>> = my_roles.map(|me| ids(&me["roles"]));
+        let by_id: HashMap<ChannelId, &Value> =
+            channels.iter().filter_map(|channel| Some((id(&channel["id"])?, channel))).collect();
         let mut listed = Vec::new();
-        for channel in guild.channels.values().chain(&guild.threads) {
-            known.take(channel, guild.id);
-            let ruling = channel.parent_id.filter(|_| is_thread(channel.kind));
-            let ruling = ruling.and_then(|parent| guild.channels.get(&parent)).unwrap_or(channel);
-            let may_read = guild.members.get(&self.me).is_none_or(|me| {
-                guild
-                    .user_permissions_in(ruling, me)
+        for (payload, channel) in channels.iter().chain(threads).filter_map(|it| Some((it, Channel::read(it)?))) {
+            known.take(&channel, guild);
+            let ruling = channel.parent.and_then(|parent| by_id.get(&parent).copied()).unwrap_or(payload);
+            // What cannot be found out is tried.
+            let may_read = my_roles.as_ref().is_none_or(|mine| {
+                permissions(ruling, &told["roles"], guild, Some((self.me, mine)))
                     .contains(Permissions::VIEW_CHANNEL | Permissions::READ_MESSAGE_HISTORY)
             });
             if let Some(known) = known.channels.get_mut(&channel.id) {
-                known.readable = may_read && holds_messages(channel.kind);
+                known.readable = may_read && channel.holds_messages;
                 if known.readable {
                     // What has no message yet was seen to its end, which is where its own id stands.
-                    let last = channel.last_message_id.unwrap_or(MessageId::new(channel.id.get()));
+                    let last = channel.last.unwrap_or(MessageId::new(channel.id.get()));
                     listed.push(Listed { channel: channel.id, last: Some(last) });
                 }
             }
         }
         // Only active threads are listed: what was said in one that has been archived since is read, too.
-        let active: HashSet<ChannelId> = guild.threads.iter().map(|thread| thread.id).collect();
-        let mine = known.channels.iter_mut().filter(|(_, channel)| channel.guild == Some(guild.id));
+        let active: HashSet<ChannelId> = threads.iter().filter_map(|thread| id(&thread["id"])).collect();
+        let mine = known.channels.iter_mut().filter(|(_, channel)| channel.guild == Some(guild));
         for (id, thread) in mine.filter(|(id, it)| it.parent.is_some() && !it.archived && !active.contains(id)) {
             thread.archived = true;
             listed.push(Listed { channel: *id, last: None });
@@ -129,9 +132,9 @@ impl Directory {
     }
 
     /// Takes in a role.
-    pub(super) fn take_role(&self, role: &Role) {
-        let own = self.role(role);
-        self.write().guilds.entry(role.guild_id).or_default().insert(role.id, own);
+    pub(super) fn take_role(&self, guild: GuildId, role: &Role) {
+        let known = self.role(role);
+        self.write().guilds.entry(guild).or_default().insert(role.id, known);
     }
 
     /// Forgets a role.
@@ -141,33 +144,45 @@ impl Directory {
         }
     }
 
-    /// Takes in a channel or thread.
-    pub(super) fn take_channel(&self, channel: &GuildChannel) {
-        self.write().take(channel, channel.guild_id);
-    }
-
-    /// Takes in what the gateway tells of roles, channels and threads.
-    pub(super) fn take(&self, event: &Event) {
-        match event {
-            Event::GuildDelete(event) if !event.guild.unavailable => self.forget_guild(event.guild.id),
-            Event::GuildRoleCreate(event) => self.take_role(&event.role),
-            Event::GuildRoleUpdate(event) => self.take_role(&event.role),
-            Event::GuildRoleDelete(event) => self.forget_role(event.guild_id, event.role_id),
-            Event::ChannelCreate(event) => self.take_channel(&event.channel),
-            Event::ChannelUpdate(event) => self.take_channel(&event.channel),
-            Event::ChannelDelete(event) => self.forget_channel(event.channel.id),
-            Event::ThreadCreate(event) => self.take_channel(&event.thread),
-            Event::ThreadUpdate(event) => self.take_channel(&event.thread),
-            Event::ThreadDelete(event) => self.forget_channel(event.thread.id),
-            Event::ThreadListSync(event) => event.threads.iter().for_each(|it| self.take_channel(it)),
+    /// Takes in what the gateway tells of roles, channels and threads. What cannot be read of it is asked for when it is
+    /// needed.
+    pub(super) fn take(&self, event: &str, told: &Value) {
+        let guild: Option<GuildId> = guild_of(told).ok().flatten();
+        match (event, guild) {
+            ("GUILD_ROLE_CREATE" | "GUILD_ROLE_UPDATE", Some(guild)) => {
+                if let Some(role) = Role::read(&told["role"]) {
+                    self.take_role(guild, &role);
+                }
+            }
+            ("GUILD_ROLE_DELETE", Some(guild)) => {
+                if let Some(role) = id(&told["role_id"]) {
+                    self.forget_role(guild, role);
+                }
+            }
+            ("CHANNEL_CREATE" | "CHANNEL_UPDATE" | "THREAD_CREATE" | "THREAD_UPDATE", Some(guild)) => {
+                self.take_channel(guild, told);
+            }
+            ("CHANNEL_DELETE" | "THREAD_DELETE", _) => {
+                if let Some(channel) = id(&told["id"]) {
+                    self.forget_channel(channel);
+                }
+            }
+            ("THREAD_LIST_SYNC", Some(guild)) => {
+                list(&told["threads"]).iter().for_each(|thread| self.take_channel(guild, thread));
+            }
             _ => {}
         }
     }
 
+    fn take_channel(&self, guild: GuildId, told: &Value) {
+        if let Some(channel) = Channel::read(told) {
+            self.write().take(&channel, guild);
+        }
+    }
+
     /// Takes in a channel as an interaction tells of it.
-    pub(super) fn take_partial(&self, channel: &PartialChannel, guild: Option<GuildId>) {
-        let parent = if is_thread(channel.kind) { channel.parent_id } else { None };
-        let name = channel.name.clone().unwrap_or_default();
+    pub(super) fn take_partial(&self, channel: &Channel, guild: Option<GuildId>) {
+        let (name, parent) = (channel.name.clone(), channel.parent);
         let fresh = KnownChannel { guild, name, parent, last: None, archived: false, readable: true };
         self.write().channels.entry(channel.id).or_insert(fresh);
     }
@@ -181,6 +196,11 @@ impl Directory {
     /// Forgets a channel or thread that is gone.
     pub(super) fn forget_channel(&self, channel: ChannelId) {
         self.write().channels.remove(&channel);
+    }
+
+    /// The guild that a channel or thread is known to be in.
+    pub(super) fn guild_of(&self, channel: ChannelId) -> Option<GuildId> {
+        self.read().channels.get(&channel)?.guild
     }
 
     /// Whether the channel, thread or direct conversation is known to exist.
@@ -284,7 +304,7 @@ impl Directory {
     }
 
     fn role(&self, role: &Role) -> KnownRole {
-        KnownRole { name: role.name.clone(), own: role.tags.bot_id == Some(self.me) }
+        KnownRole { name: role.name.clone(), own: role.bot == Some(self.me) }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
@@ -297,14 +317,13 @@ impl Directory {
 }
 
 impl Known {
-    fn take(&mut self, channel: &GuildChannel, guild: GuildId) {
-        let parent = if is_thread(channel.kind) { channel.parent_id } else { None };
-        let last = self.channels.get(&channel.id).and_then(|known| known.last).max(channel.last_message_id);
+    fn take(&mut self, channel: &Channel, guild: GuildId) {
+        let last = self.channels.get(&channel.id).and_then(|known| known.last).max(channel.last);
         // What has no message yet was seen to its end, which is where its own id stands.
         let last = last.or(Some(MessageId::new(channel.id.get())));
-        let archived = channel.thread_metadata.as_ref().is_some_and(|thread| thread.archived);
-        let readable = self.channels.get(&channel.id).map_or(holds_messages(channel.kind), |known| known.readable);
-        let known = KnownChannel { guild: Some(guild), name: channel.name.clone(), parent, last, archived, readable };
+        let readable = self.channels.get(&channel.id).map_or(channel.holds_messages, |known| known.readable);
+        let (name, parent, archived) = (channel.name.clone(), channel.parent, channel.is_archived);
+        let known = KnownChannel { guild: Some(guild), name, parent, last, archived, readable };
         self.channels.insert(channel.id, known);
     }
 }
@@ -332,51 +351,34 @@ pub(super) fn person(user: UserId, name: &str, guild: Option<GuildId>, roles: Op
     Person { who: account(user), name: name.to_owned(), groups }
 }
 
-fn holds_messages(kind: ChannelType) -> bool {
-    is_thread(kind) || matches!(kind, ChannelType::Text | ChannelType::News | ChannelType::Voice | ChannelType::Stage)
-}
-
-fn is_thread(kind: ChannelType) -> bool {
-    matches!(kind, ChannelType::PublicThread | ChannelType::PrivateThread | ChannelType::NewsThread)
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
     fn channel(id: &str, kind: u8, parent: Option<&str>, last: Option<&str>) -> Value {
         let mut channel = json!({
-            "id": id, "type": kind, "guild_id": "10", "name": format!("c{id}"), "position": 0,
-            "permission_overwrites": [], "nsfw": false, "parent_id": parent, "last_message_id": last,
+            "id": id, "type": kind, "guild_id": "10", "name": format!("c{id}"), "permission_overwrites": [],
+            "parent_id": parent, "last_message_id": last,
         });
         if kind == 11 {
-            channel["thread_metadata"] = json!({
-                "archived": false, "archive_timestamp": "2026-11-21T10:00:00+00:00", "auto_archive_duration": 60,
-                "locked": false,
-            });
+            channel["thread_metadata"] = json!({ "archived": false });
         }
         channel
     }
 
-    fn guild(channels: &[Value], threads: &[Value]) -> Guild {
-        serde_json::from_value(json!({
-            "id": "10", "name": "Sandbox", "owner_id": "1", "afk_timeout": 300, "verification_level": 1,
-            "default_message_notifications": 1, "explicit_content_filter": 0, "roles": [], "emojis": [],
-            "features": [], "mfa_level": 0, "system_channel_flags": 0, "premium_tier": 0, "preferred_locale": "en-US",
-            "nsfw_level": 0, "premium_progress_bar_enabled": false, "joined_at": "2026-11-21T10:00:00+00:00",
-            "large": false, "member_count": 1, "voice_states": [], "members": [], "channels": channels,
-            "threads": threads, "presences": [], "stage_instances": [], "guild_scheduled_events": [], "stickers": [],
-        }))
-        .expect("is a guild")
+    fn guild(channels: &[Value], threads: &[Value]) -> Value {
+        json!({ "id": "10", "name": "Sandbox", "roles": [], "members": [], "channels": channels, "threads": threads })
     }
+
+    const GUILD: GuildId = GuildId::new(10);
 
     #[test]
     fn a_session_tells_what_can_be_read() {
         let directory = Directory::new(UserId::new(99));
-        let listed = |guild: &Guild| {
-            let mut listed = directory.take_guild(guild);
+        let listed = |guild: &Value| {
+            let mut listed = directory.take_guild(GUILD, guild);
             listed.sort_by_key(|it| it.channel);
             listed.into_iter().map(|it| (it.channel.get(), it.last.map(MessageId::get))).collect::<Vec<_>>()
         };
@@ -403,17 +405,25 @@ mod tests {
         let directory = Directory::new(UserId::new(99));
         let mut hidden = channel("20", 0, None, Some("100"));
         hidden["permission_overwrites"] = json!([{ "id": "10", "type": 0, "allow": "0", "deny": "1024" }]);
-        let mut guild = serde_json::to_value(guild(&[hidden, channel("21", 0, None, Some("101"))], &[])).expect("JSON");
-        guild["roles"] = json!([{
-            "id": "10", "guild_id": "10", "name": "@everyone", "color": 0, "colors": { "primary_color": 0 }, "hoist": false,
-            "managed": false, "mentionable": false, "permissions": "66560", "position": 0, "icon": null,
-            "unicode_emoji": null,
-        }]);
-        guild["members"] = json!([{
-            "user": { "id": "99", "username": "desk", "discriminator": "1", "avatar": null, "bot": true },
-            "roles": [], "joined_at": "2026-11-21T10:00:00+00:00", "deaf": false, "mute": false, "flags": 0,
-        }]);
-        let listed = directory.take_guild(&serde_json::from_value(guild).expect("is a guild"));
+        let mut guild = guild(&[hidden, channel("21", 0, None, Some("101"))], &[]);
+        guild["roles"] = json!([{ "id": "10", "name": "@everyone", "permissions": "66560" }]);
+        guild["members"] = json!([{ "user": { "id": "99" }, "roles": [] }]);
+        let listed = directory.take_guild(GUILD, &guild);
         assert_eq!(listed, [Listed { channel: ChannelId::new(21), last: Some(MessageId::new(101)) }]);
+    }
+    #[test]
+    fn a_guild_is_taken_in_whatever_is_odd_in_it() {
+        let directory = Directory::new(UserId::new(99));
+        let mut odd = channel("20", 0, None, Some("100"));
+        odd["permission_overwrites"] = json!(null);
+        odd["nsfw"] = json!([]);
+        let mut guild = guild(&[odd, json!(null), json!({ "id": 7.5 }), json!({ "id": "22" })], &[json!("odd")]);
+        guild["roles"] = json!([null, { "id": "70", "name": null, "tags": 3 }]);
+        guild["members"] = json!({});
+        guild["nsfw_level"] = json!("unknown");
+        let mut listed = directory.take_guild(GUILD, &guild);
+        listed.sort_by_key(|it| it.channel);
+        assert_eq!(listed.iter().map(|it| it.channel.get()).collect::<Vec<_>>(), [20, 22]);
+        assert!(directory.role_name(GUILD, RoleId::new(70)).is_some());
     }
 }

@@ -1,69 +1,57 @@
-//! Keeps the gateway connection and hands what comes to the core, in order.
+//! Keeps the gateway's sessions and hands what comes to the core, in order.
 //!
-//! Serenity's `Client` dispatches every event in a task of its own, so that the answer in a thread can overtake the mention
-//! that opened it; its `Shard` cannot be read from outside. Between the two stands `ShardRunner`, which is public: it is
-//! made and run here, one for each session, with a collector added *before* it runs. A collector is called in the runner's
-//! own loop, for every event, in the order of the gateway. It only sorts: each channel (a thread with the channel that it
-//! hangs in) belongs to one of a few lanes, and a lane's worker handles one event after another.
+//! A connection (`link`) brings each dispatch as it came. It is only sorted here: each channel (a thread with the channel
+//! that it hangs in) belongs to one of a few lanes, and a lane's worker handles one event after another (`lanes`).
 //!
-//! Serenity resumes sessions by itself. When it gives one up it asks its manager for a new runner, which would have no
-//! collector; so the manager is an idle one, whose queue nobody serves, and the next runner is made here. What was missed
-//! between two sessions is read again (`catch_up`).
+//! A connection that ends is followed by another one, which resumes the session where it stood, at the address that Discord
+//! has named for that. Where Discord does not resume it, a new one begins, and what was missed between the two is read again
+//! (`catch_up`). Whatever does not hold is waited for a little longer each time, and the number of sessions that Discord
+//! allows a day is heeded (`budget`). Dispatches are numbered: where a number is missing, the session is resumed from there.
 //!
 //! A session runs only while this process holds its shard, so that replicas share them; a session that is open, yet hears
 //! nothing although something is said, is replaced (`watch`). Who is told to stop gives the shard back at once and goes on
 //! listening until another replica has its own session: what nobody heard could not all be read afterwards (a first
 //! direct message, a click). What both hear is handled once.
-//!
-//! What serenity cannot parse (a reply to another bot's message with components that it does not know) it drops, and says
-//! so in a log line that holds the payload; there is no hook for it.
 
-use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use secrecy::ExposeSecret as _;
-use serenity::cache::{Cache, Settings as CacheSettings};
-use serenity::gateway::{
-    CollectorCallback, ConnectionStage, GatewayError, Shard, ShardManager, ShardManagerOptions, ShardMessenger,
-    ShardRunner, ShardRunnerInfo, ShardRunnerMessage, ShardRunnerOptions,
-};
-use serenity::http::Http;
-use serenity::model::event::Event as GatewayEvent;
 use serenity::model::gateway::{GatewayIntents, ShardInfo};
 use serenity::model::id::ShardId;
-use serenity::prelude::TypeMap;
-use tokio::sync::{Mutex, RwLock, watch as signal};
+use tokio::sync::{Notify, watch as signal};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::budget::{Budget, Patience};
 use super::lanes::Pump;
+use super::link::{self, Heard, Identity, Link, Session, refused};
 use super::rest::bare;
-use super::{Shared, manifest, watch};
+use super::{Shared, check_gateway, manifest, watch};
 use crate::domain::ids::PlatformName;
 use crate::intake::Intake;
+use crate::metrics::{self, Gap};
 use crate::platform::Turn;
 use crate::platform::catch_up::opened;
-
-/// The runners of one shard's manager, where the library writes their stage.
-pub(super) type Runners = Arc<Mutex<HashMap<ShardId, ShardRunnerInfo>>>;
 
 /// Said where the privileged intent is missing.
 pub(super) const DEGRADED: &str = "DEGRADED: Discord does not give the bot the content of messages, so it reads only \
      mentions of it and direct messages, and misses what is said in threads. Switch on the Message Content Intent in the \
      developer portal (Bot), then start again";
-/// Discord wants this much time between two IDENTIFYs.
-const BETWEEN_IDENTIFIES: Duration = Duration::from_secs(5);
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// A session that is not connected for so long is given up.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long after READY a guild that it names may take to come.
+const GUILDS_WITHIN: Duration = Duration::from_secs(10);
+/// How often in a row a session may be resumed without bringing anything, before it is given up.
+const RESUMED_IN_VAIN: u32 = 3;
+/// Gaps within this time are one fault: what did not help the last time is not tried again.
+const SAME_FAULT: Duration = Duration::from_secs(600);
 /// How often in the time that a hold lasts those who stand by look whether the shard is free.
 const LOOKS_IN_A_HOLD: u32 = 15;
 /// How long a session that is to end waits for another replica's.
@@ -79,13 +67,13 @@ pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationT
     let halt = CancellationToken::new();
     let tracker = TaskTracker::new();
     let pump = Arc::new(Pump::start(Arc::clone(&shared), intake.clone(), halt.clone(), tracker.clone()));
-    let identified = Arc::new(Mutex::new(None));
+    let budget = Arc::new(Budget::new(Arc::clone(&shared)));
     let mut shards = JoinSet::new();
     for number in 0..shared.shards {
         let keeper = Keeper {
             pump: Arc::clone(&pump),
             info: ShardInfo { id: ShardId(number), total: shared.shards },
-            identified: Arc::clone(&identified),
+            budget: Arc::clone(&budget),
             stop: stop.clone(),
             halt: halt.clone(),
         };
@@ -123,16 +111,9 @@ pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationT
 
 /// Whether every shard is connected, here or by another replica.
 pub(super) fn is_connected(shared: &Shared) -> bool {
-    let links = shared.links.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_linked = |number: u32| {
-        links.get(&number).is_some_and(|runners| match runners.try_lock() {
-            Ok(runners) => runners.get(&ShardId(number)).is_some_and(|it| it.stage == ConnectionStage::Connected),
-            // The library is writing the stage at this moment, which it does for heartbeats of a living connection.
-            Err(_) => true,
-        })
-    };
+    let linked = shared.links.lock().unwrap_or_else(PoisonError::into_inner);
     let turns = shared.turns.lock().unwrap_or_else(PoisonError::into_inner);
-    (0..shared.shards).all(|number| turns.get(&number) == Some(&false) || is_linked(number))
+    (0..shared.shards).all(|number| turns.get(&number) == Some(&false) || linked.contains(&number))
 }
 
 /// Whether another replica has every shard.
@@ -155,62 +136,100 @@ fn is_open(shard: u32) -> String {
 struct Keeper {
     pump: Arc<Pump>,
     info: ShardInfo,
-    /// When any shard last identified.
-    identified: Arc<Mutex<Option<Instant>>>,
+    budget: Arc<Budget>,
     /// The program is to end.
     stop: CancellationToken,
     /// Receiving ends, whoever else receives.
     halt: CancellationToken,
 }
 
-/// How a session ended.
+/// How a connection ended.
 enum Ended {
     Stopped,
-    /// To be connected again; whether it had been connected.
-    Lost(bool),
+    /// To be followed by another one; how long this one had been connected, if it was.
+    Lost(Option<Duration>),
     /// Discord does not give the bot the content of messages.
     ContentRefused,
     /// Another replica has the shard now.
     Taken,
 }
 
+/// What a shard remembers from one connection to the next.
+#[derive(Default)]
+struct Course {
+    session: Option<Session>,
+    /// Since when the connection has been listening.
+    connected_at: Option<Instant>,
+    /// The guilds of the shard have been looked for.
+    has_asked: bool,
+    /// How often the session was resumed without bringing anything.
+    in_vain: u32,
+    /// When a number was last missing, and how often in a row.
+    gap: Option<(Instant, u32)>,
+    /// What comes is no use any more: it comes again.
+    is_over: bool,
+}
+
+impl Course {
+    /// Whether a dispatch with this number comes after the last one. If not, what is to be done about it depends on what did
+    /// not help before: to resume, to begin anew, or to bear it.
+    fn follows(&mut self, seq: Option<u64>, shard: u32) -> bool {
+        let (Some(session), Some(seq)) = (&mut self.session, seq) else { return true };
+        let (missing, last) = (seq.saturating_sub(session.seq + 1), session.seq);
+        if missing == 0 {
+            session.seq = last.max(seq);
+            return true;
+        }
+        metrics::gap(Gap::Numbers);
+        let before = self.gap.filter(|(at, _)| at.elapsed() < SAME_FAULT).map_or(0, |(_, times)| times);
+        self.gap = Some((Instant::now(), before + 1));
+        tracing::warn!(shard, missing, after = last, "events of Discord are missing: their numbers were left out");
+        match before {
+            0 => {}
+            1 => self.session = None,
+            _ => {
+                session.seq = seq;
+                return true;
+            }
+        }
+        self.is_over = true;
+        false
+    }
+}
+
 impl Keeper {
     async fn keep(self) -> anyhow::Result<()> {
-        let mut wait = FIRST_WAIT;
+        let mut patience = Patience::default();
+        let course = Mutex::new(Course::default());
         loop {
             tokio::select! {
                 () = self.until_turn() => {}
                 () = self.until_over() => return Ok(()),
             }
-            let turn = async {
-                let mut identified = self.identified.lock().await;
-                if let Some(last) = *identified
-                    && !self.pump.shared.is_elsewhere
-                {
-                    tokio::time::sleep_until(last + BETWEEN_IDENTIFIES).await;
+            if lock(&course).session.is_none() {
+                tokio::select! {
+                    () = self.budget.turn() => {}
+                    () = self.until_over() => return Ok(()),
                 }
-                *identified = Some(Instant::now());
-            };
-            tokio::select! {
-                () = turn => {}
-                () = self.until_over() => return Ok(()),
             }
-            let ended = self.session().await;
+            let ended = self.connection(&course).await;
             self.pump.shared.links.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.info.id.0);
-            match ended? {
+            let wait = match ended? {
                 Ended::Stopped => return Ok(()),
                 Ended::Taken => {
                     tracing::warn!(shard = self.info.id.0, "another replica has taken this shard of Discord over");
-                    wait = FIRST_WAIT;
+                    // What happens meanwhile is the other's; this session has not heard it.
+                    *lock(&course) = Course::default();
+                    patience = Patience::default();
                     continue;
                 }
-                Ended::Lost(true) => wait = FIRST_WAIT,
-                Ended::Lost(false) => wait = (wait * 2).min(LONGEST_WAIT),
+                Ended::Lost(held) => patience.after(held),
                 Ended::ContentRefused => {
                     self.pump.shared.without_content.store(true, Ordering::Relaxed);
                     tracing::warn!("{DEGRADED}");
+                    patience.after(None)
                 }
-            }
+            };
             tracing::warn!(shard = self.info.id.0, wait_ms = wait.as_millis(), "connecting to Discord again");
             tokio::select! {
                 () = sleep(wait) => {}
@@ -312,99 +331,134 @@ impl Keeper {
         }
     }
 
-    /// Runs one session, resumes included, to its end.
-    async fn session(&self) -> anyhow::Result<Ended> {
-        let shared = &self.pump.shared;
-        let http = Arc::new(Http::new(""));
-        let mut cache = CacheSettings::default();
-        cache.cache_guilds = false;
-        cache.cache_channels = false;
-        cache.cache_users = false;
-        cache.max_messages = 0;
-        let cache = Arc::new(Cache::new_with_settings(cache));
-        let data = Arc::new(RwLock::new(TypeMap::new()));
-        let ws_url = Arc::new(Mutex::new(shared.gateway_url.clone()));
-        let intents = self.intents();
-        let (manager, _ended) = idle_manager(ShardManagerOptions {
-            data: Arc::clone(&data),
-            event_handlers: Vec::new(),
-            raw_event_handlers: Vec::new(),
-            shard_index: self.info.id.0,
-            shard_init: 1,
-            shard_total: self.info.total,
-            ws_url: Arc::clone(&ws_url),
-            cache: Arc::clone(&cache),
-            http: Arc::clone(&http),
-            intents,
-            presence: None,
-        })?;
-        let token = bare(shared.token.expose_secret());
-        let shard = match timeout(shared.timeout, Shard::new(ws_url, token, self.info, intents, None)).await {
-            Ok(Ok(shard)) => shard,
-            Ok(Err(_)) | Err(_) => {
-                tracing::warn!(shard = self.info.id.0, "Discord's gateway cannot be reached");
-                return Ok(Ended::Lost(false));
-            }
+    /// Runs one connection to its end.
+    async fn connection(&self, course: &Mutex<Course>) -> anyhow::Result<Ended> {
+        let (shared, number) = (&self.pump.shared, self.info.id.0);
+        let identity = Identity {
+            token: bare(shared.token.expose_secret()),
+            intents: self.intents(),
+            shard: number,
+            shards: self.info.total,
         };
-        let mut runner = ShardRunner::new(ShardRunnerOptions {
-            data,
-            event_handlers: Vec::new(),
-            raw_event_handlers: Vec::new(),
-            manager: Arc::clone(&manager),
-            shard,
-            cache,
-            http,
-        });
-        let messenger = ShardMessenger::new(&runner);
-        let was_connected = Arc::new(AtomicBool::new(false));
-        let (pump, connected) = (Arc::clone(&self.pump), Arc::clone(&was_connected));
-        let (heard, hearing) = signal::channel(Instant::now());
-        let number = self.info.id.0;
-        messenger.add_collector(CollectorCallback(Box::new(move |event| {
-            heard.send_replace(Instant::now());
-            if matches!(event, GatewayEvent::Ready(_)) {
-                connected.store(true, Ordering::Relaxed);
+        let resumed = {
+            let mut course = lock(course);
+            *course = Course {
+                session: course.session.take(),
+                in_vain: course.in_vain,
+                gap: course.gap,
+                ..Course::default()
+            };
+            course.session.clone()
+        };
+        let address = resumed.as_ref().and_then(|session| session.url.clone());
+        let address = address.unwrap_or_else(|| shared.gateway_url.clone());
+        let Some(mut link) = Link::open(&address, &identity, resumed.as_ref(), shared.timeout).await else {
+            tracing::warn!(shard = number, "Discord's gateway cannot be reached");
+            if let Some(session) = &mut lock(course).session {
+                // Where sessions begin, they can be resumed, too.
+                session.url = None;
             }
-            pump.take(event, number);
-            true
-        })));
-        // A runner that gives up waits until its manager hears that it has ended; ours hears it beforehand.
-        manager.shutdown_finished(self.info.id);
-        let runner_tx = messenger.clone();
-        let link = ShardRunnerInfo { latency: None, runner_tx, stage: ConnectionStage::Disconnected };
-        manager.runners.lock().await.insert(self.info.id, link);
-        let runners = Arc::clone(&manager.runners);
-        shared.links.lock().unwrap_or_else(PoisonError::into_inner).insert(self.info.id.0, Arc::clone(&runners));
-
-        let mut running = pin!(runner.run());
-        let mut dispensable = pin!(self.until_dispensable(&was_connected));
-        let mut deaf = pin!(watch::until_deaf(shared, self.info, hearing));
-        let mut last_connected = Instant::now();
-        let mut look = tokio::time::interval(LOOK_EVERY);
-        loop {
-            tokio::select! {
-                ended = &mut running => return self.ended(ended, was_connected.load(Ordering::Relaxed)),
-                () = self.halt.cancelled() => return Ok(goodbye(&messenger, self.info, running).await),
-                why = &mut dispensable => return match why {
-                    Ended::Stopped => Ok(goodbye(&messenger, self.info, running).await),
-                    // Closed without a word: whoever has the shard now is served by another connection.
-                    why => Ok(why),
-                },
-                () = &mut deaf => {
-                    tracing::warn!(shard = self.info.id.0, "a session of Discord's gateway is open and hears nothing");
-                    return Ok(Ended::Lost(true));
+            return Ok(Ended::Lost(None));
+        };
+        let was_connected = AtomicBool::new(false);
+        let (heard, hearing) = signal::channel(Instant::now());
+        let is_over = Notify::new();
+        let ended = {
+            let mut listening = pin!(link.listen(|what| {
+                heard.send_replace(Instant::now());
+                self.hear(&what, &mut lock(course), &was_connected);
+                if lock(course).is_over {
+                    is_over.notify_one();
                 }
-                _ = look.tick() => {
-                    let stage = runners.lock().await.get(&self.info.id).map(|runner| runner.stage);
-                    if stage == Some(ConnectionStage::Connected) {
-                        last_connected = Instant::now();
-                    } else if last_connected.elapsed() > STUCK_AFTER {
-                        tracing::warn!(shard = self.info.id.0, "a session of Discord's gateway hangs");
-                        return Ok(Ended::Lost(was_connected.load(Ordering::Relaxed)));
+            }));
+            let mut dispensable = pin!(self.until_dispensable(&was_connected));
+            let mut deaf = pin!(watch::until_deaf(shared, self.info, hearing));
+            let began = Instant::now();
+            let mut look = tokio::time::interval(LOOK_EVERY);
+            loop {
+                tokio::select! {
+                    ended = &mut listening => break End::By(ended),
+                    () = self.halt.cancelled() => break End::Stop,
+                    () = is_over.notified() => break End::Again,
+                    why = &mut dispensable => break if matches!(why, Ended::Stopped) { End::Stop } else { End::Taken },
+                    () = &mut deaf => {
+                        tracing::warn!(shard = number, "a session of Discord's gateway is open and hears nothing");
+                        lock(course).session = None;
+                        break End::Again;
+                    }
+                    _ = look.tick() => {
+                        let connected_at = lock(course).connected_at;
+                        if connected_at.is_none() && began.elapsed() > STUCK_AFTER {
+                            tracing::warn!(shard = number, "a session of Discord's gateway hangs");
+                            break End::Again;
+                        }
+                        let is_time = connected_at.is_some_and(|at| at.elapsed() > GUILDS_WITHIN);
+                        if is_time && !std::mem::replace(&mut lock(course).has_asked, true) {
+                            self.pump.ask_for_missing(number);
+                        }
                     }
                 }
             }
+        };
+        let held = {
+            let mut course = lock(course);
+            if resumed.is_some() && course.session == resumed {
+                course.in_vain += 1;
+            }
+            // What it would bring next may be what ends it.
+            if course.in_vain >= RESUMED_IN_VAIN {
+                (course.session, course.in_vain) = (None, 0);
+            }
+            course.connected_at.map(|at| at.elapsed())
+        };
+        match ended {
+            End::Stop => {
+                link.say_goodbye().await;
+                Ok(Ended::Stopped)
+            }
+            // Closed without a word: whoever has the shard now is served by another connection.
+            End::Taken => Ok(Ended::Taken),
+            End::Again => {
+                link.break_off().await;
+                Ok(Ended::Lost(held))
+            }
+            End::By(ended) => {
+                if ended.is_for_good() {
+                    lock(course).session = None;
+                }
+                self.ended(ended, held)
+            }
         }
+    }
+
+    /// Takes in what a connection brings.
+    fn hear(&self, what: &Heard, course: &mut Course, was_connected: &AtomicBool) {
+        let (shared, number) = (&self.pump.shared, self.info.id.0);
+        if course.is_over {
+            return;
+        }
+        if let Heard::Dispatch(dispatch) = what {
+            match dispatch.name.as_str() {
+                "READY" => {
+                    let url = dispatch.data["resume_gateway_url"].as_str();
+                    let url = url.filter(|url| check_gateway(url, shared.api_url.as_ref()).is_ok());
+                    course.session = dispatch.data["session_id"].as_str().map(|id| Session {
+                        id: id.to_owned(),
+                        url: url.map(str::to_owned),
+                        seq: dispatch.seq.unwrap_or_default(),
+                    });
+                    course.in_vain = 0;
+                }
+                _ if !course.follows(dispatch.seq, number) => return,
+                _ => {}
+            }
+            if matches!(dispatch.name.as_str(), "READY" | "RESUMED") {
+                was_connected.store(true, Ordering::Relaxed);
+                course.connected_at = Some(Instant::now());
+                shared.links.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+            }
+        }
+        self.pump.take(what, number);
     }
 
     fn intents(&self) -> GatewayIntents {
@@ -415,41 +469,64 @@ impl Keeper {
         intents
     }
 
-    fn ended(&self, ended: serenity::Result<()>, was_connected: bool) -> anyhow::Result<Ended> {
-        match ended {
-            Err(serenity::Error::Gateway(GatewayError::InvalidAuthentication)) => {
+    fn ended(&self, ended: link::Ended, held: Option<Duration>) -> anyhow::Result<Ended> {
+        let link::Ended::Closed(Some(code)) = ended else { return Ok(Ended::Lost(held)) };
+        match code {
+            refused::TOKEN => {
                 Err(anyhow!("Discord's gateway refuses the bot's token: make a new one and set discord.token"))
             }
-            Err(serenity::Error::Gateway(GatewayError::InvalidGatewayIntents)) => {
+            refused::INTENTS_UNKNOWN => {
                 Err(anyhow!("Discord's gateway does not know the intents that it was asked for"))
             }
-            Err(serenity::Error::Gateway(GatewayError::DisallowedGatewayIntents)) => {
-                if self.intents().contains(GatewayIntents::MESSAGE_CONTENT) {
-                    Ok(Ended::ContentRefused)
-                } else {
-                    Err(anyhow!("Discord's gateway refuses the intents that the bot asks for"))
-                }
+            refused::INTENTS_NOT_GRANTED if self.intents().contains(GatewayIntents::MESSAGE_CONTENT) => {
+                Ok(Ended::ContentRefused)
             }
-            Ok(()) | Err(_) => Ok(Ended::Lost(was_connected)),
+            refused::INTENTS_NOT_GRANTED => Err(anyhow!("Discord's gateway refuses the intents that the bot asks for")),
+            refused::SHARD | refused::TOO_FEW_SHARDS => {
+                Err(anyhow!("Discord's gateway wants another number of shards ({code}); it is asked again"))
+            }
+            refused::VERSION => Err(anyhow!("Discord's gateway does not speak version 10 any more ({code})")),
+            code => {
+                tracing::info!(shard = self.info.id.0, code, "Discord's gateway has closed the connection");
+                Ok(Ended::Lost(held))
+            }
         }
     }
 }
 
-/// Ends a session, whether the other side says goodbye or not.
-async fn goodbye(messenger: &ShardMessenger, shard: ShardInfo, running: impl Future) -> Ended {
-    messenger.send_to_shard(ShardRunnerMessage::Shutdown(shard.id, 1000));
-    let _ = timeout(Duration::from_secs(2), running).await;
-    Ended::Stopped
+/// Why nothing more is listened to.
+enum End {
+    By(link::Ended),
+    Again,
+    Stop,
+    Taken,
 }
 
-/// A manager whose queue nobody serves, since it was made in a runtime that is gone; and what it would tell a client,
-/// which the library expects somebody to hold.
-fn idle_manager(options: ShardManagerOptions) -> anyhow::Result<(Arc<ShardManager>, impl Sized + Send)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().context("no runtime can be made")?;
-    let made = {
-        let _inside = runtime.enter();
-        ShardManager::new(options)
-    };
-    runtime.shutdown_background();
-    Ok(made)
+fn lock(course: &Mutex<Course>) -> MutexGuard<'_, Course> {
+    course.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn course(seq: u64) -> Course {
+        Course { session: Some(Session { id: "s".to_owned(), url: None, seq }), ..Course::default() }
+    }
+
+    #[test]
+    fn a_number_that_is_missing_is_asked_for_then_begun_anew_then_borne() {
+        let mut course = course(5);
+        assert!(course.follows(Some(6), 0) && course.follows(None, 0));
+        assert!(course.follows(Some(4), 0), "what comes again is harmless");
+        assert!(!course.follows(Some(8), 0));
+        assert_eq!(course.session.as_ref().map(|session| session.seq), Some(6), "resumed from the last that came");
+        course.is_over = false;
+        assert!(!course.follows(Some(8), 0));
+        assert_eq!(course.session, None, "begun anew");
+        course.session = Some(Session { id: "t".to_owned(), url: None, seq: 1 });
+        course.is_over = false;
+        assert!(course.follows(Some(3), 0) && course.follows(Some(4), 0), "Discord numbers otherwise");
+        assert_eq!(course.gap.map(|(_, times)| times), Some(3));
+    }
 }

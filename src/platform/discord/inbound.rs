@@ -7,15 +7,11 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use regex::{Captures, Regex};
-use serde_json::Value;
-use serenity::model::channel::{Message, MessageReferenceKind, MessageType};
-use serenity::model::event::MessageUpdateEvent;
-use serenity::model::guild::{Member, PartialMember};
 use serenity::model::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
-use serenity::model::user::User;
 
 use super::directory::{self, Directory};
-use crate::domain::event::{DedupeKey, Event, EventKind, File, Said};
+use super::payload::{Account, Member, Message};
+use crate::domain::event::{DedupeKey, Event, EventKind, Said};
 use crate::domain::ids::{MessageRef, Person, Place};
 
 /// Milliseconds of the Unix epoch at which snowflakes begin.
@@ -40,95 +36,87 @@ impl Reader<'_> {
 
     /// An edited message, as it is now, as an event.
     pub(super) fn edited(&self, message: &Message, place: Place) -> Option<Event> {
-        let edited = message.edited_timestamp?.to_rfc3339()?;
+        let written = message.edited_at.as_ref()?;
         let said = self.said(message, place)?;
-        let at = edited.parse().unwrap_or(said.at);
-        Some(Event { key: DedupeKey::edit(&said.message, &edited), at, what: EventKind::MessageEdited(said) })
+        // Written alike wherever it was read, so that the same edit is the same fact.
+        let edited = message.edited();
+        let key = edited.map_or_else(|| written.clone(), |edited| edited.to_string());
+        let at = edited.unwrap_or(said.at);
+        Some(Event { key: DedupeKey::edit(&said.message, &key), at, what: EventKind::MessageEdited(said) })
     }
 
     /// What a person said; `None` for messages of the system, of bots that are not listed, and of Deskbell itself.
     pub(super) fn said(&self, message: &Message, place: Place) -> Option<Said> {
-        if !matches!(message.kind, MessageType::Regular | MessageType::InlineReply) || message.author.system {
+        if !message.is_said {
             return None;
         }
         let author = &message.author;
-        let is_bot = author.bot || message.webhook_id.is_some();
+        let is_bot = author.is_bot || message.is_webhook;
         if author.id == self.me || (is_bot && !self.listen_to_bots.contains(&author.id.to_string())) {
             return None;
         }
-        let guild = message.guild_id;
+        let guild = message.guild;
         let (text, mentions_bot) = self.text(message);
-        let files: Vec<File> = message
-            .attachments
-            .iter()
-            .map(|file| File { name: file.filename.clone(), url: file.url.clone(), bytes: u64::from(file.size) })
-            .collect();
+        let files = message.files.clone();
         if text.is_empty() && files.is_empty() && !mentions_bot && guild.is_some() {
             // Nothing to read: a poll, or the bot may not read the content of messages.
             return None;
         }
         let here = MessageRef {
             tenant: place.tenant.clone(),
-            channel: message.channel_id.to_string(),
+            channel: message.channel.to_string(),
             id: message.id.to_string(),
         };
-        let reply_to = message
-            .message_reference
-            .as_ref()
-            .filter(|reference| reference.kind == MessageReferenceKind::Default)
-            .and_then(|reference| {
-                let id = reference.message_id?.to_string();
-                Some(MessageRef { tenant: place.tenant.clone(), channel: reference.channel_id.to_string(), id })
-            });
+        let reply_to = message.reply_to.map(|(channel, id)| MessageRef {
+            tenant: place.tenant.clone(),
+            channel: channel.to_string(),
+            id: id.to_string(),
+        });
         let mentions = self.mentions(message);
-        let author = self.remembered(author, guild, message.member.as_deref());
+        let author = self.person(author, guild);
         let at = time_of(message.id.get());
         Some(Said { author, place, message: here, at, text, mentions, mentions_bot, reply_to, files })
     }
 
-    /// A member of a guild, or a person in a direct conversation, who acts.
-    pub(super) fn actor(&self, user: &User, guild: Option<GuildId>, member: Option<&Member>) -> Person {
-        let name = name(user, member.and_then(|member| member.nick.as_deref()));
-        self.remember(user, name, guild, member.map(|member| member.roles.as_slice()))
-    }
-
     /// A person as a payload shows them, remembered.
-    pub(super) fn remembered(&self, user: &User, guild: Option<GuildId>, member: Option<&PartialMember>) -> Person {
-        let name = name(user, member.and_then(|member| member.nick.as_deref()));
-        self.remember(user, name, guild, member.map(|member| member.roles.as_slice()))
+    pub(super) fn person(&self, user: &Account, guild: Option<GuildId>) -> Person {
+        self.person_as(user, guild, user.member.as_ref())
     }
 
-    fn remember(&self, user: &User, name: &str, guild: Option<GuildId>, roles: Option<&[RoleId]>) -> Person {
+    /// The same, where the payload tells apart from the account what they are in the guild.
+    pub(super) fn person_as(&self, user: &Account, guild: Option<GuildId>, member: Option<&Member>) -> Person {
+        let (name, roles) = (user.name_as(member), member.and_then(|member| member.roles.as_deref()));
         self.directory.saw_person(guild, user.id, name, roles);
         directory::person(user.id, name, guild, roles)
     }
 
     fn mentions(&self, message: &Message) -> Vec<Person> {
         // Discord lists them in no order that is promised: the text's own order counts.
-        let place = |user: &User| {
+        let place = |user: &Account| {
             let id = user.id;
             [format!("<@{id}>"), format!("<@!{id}>")].iter().filter_map(|token| message.content.find(token)).min()
         };
-        let mut users: Vec<(usize, &User)> = message
+        let mut users: Vec<(usize, &Account)> = message
             .mentions
             .iter()
+            .flatten()
             .filter(|user| user.id != self.me)
             .filter_map(|user| place(user).map(|at| (at, user)))
             .collect();
         users.sort_by_key(|(at, _)| *at);
-        users.into_iter().map(|(_, user)| self.remembered(user, message.guild_id, user.member.as_deref())).collect()
+        users.into_iter().map(|(_, user)| self.person(user, message.guild)).collect()
     }
 
     /// The words as people read them, and whether the bot was mentioned by them.
     fn text(&self, message: &Message) -> (String, bool) {
         let mut content = message.content.clone();
         if content.is_empty()
-            && let Some(forwarded) = message.message_snapshots.first()
+            && let Some(forwarded) = &message.forwarded
         {
-            content.clone_from(&forwarded.content);
+            content.clone_from(forwarded);
         }
-        if content.is_empty() && !message.sticker_items.is_empty() {
-            let names: Vec<String> = message.sticker_items.iter().map(|it| format!(":{}:", it.name)).collect();
+        if content.is_empty() && !message.stickers.is_empty() {
+            let names: Vec<String> = message.stickers.iter().map(|name| format!(":{name}:")).collect();
             content = names.join(" ");
         }
         let mut plain = String::with_capacity(content.len());
@@ -152,9 +140,9 @@ impl Reader<'_> {
     /// A token in a code block names nobody: what Discord lists as mentioned decides.
     fn is_own_mention(&self, token: &Captures<'_>, message: &Message) -> bool {
         if let Some(user) = id_of::<UserId>(token, "user") {
-            return user == self.me && message.mentions.iter().any(|user| user.id == self.me);
+            return user == self.me && message.names(self.me);
         }
-        if let (Some(role), Some(guild)) = (id_of::<RoleId>(token, "role"), message.guild_id) {
+        if let (Some(role), Some(guild)) = (id_of::<RoleId>(token, "role"), message.guild) {
             let is_own = self.directory.role_name(guild, role).is_some_and(|(_, own)| own);
             return is_own && message.mention_roles.contains(&role);
         }
@@ -163,14 +151,13 @@ impl Reader<'_> {
 
     fn readable(&self, token: &Captures<'_>, message: &Message) -> String {
         if let Some(user) = id_of::<UserId>(token, "user") {
-            let mentioned = message.mentions.iter().find(|mentioned| mentioned.id == user);
-            let shown = mentioned
-                .map(|user| name(user, user.member.as_deref().and_then(|member| member.nick.as_deref())).to_owned());
+            let mentioned = message.mentions.iter().flatten().find(|mentioned| mentioned.id == user);
+            let shown = mentioned.map(|user| user.name().to_owned());
             let shown = shown.or_else(|| self.directory.person_name(user));
             return format!("@{}", shown.as_deref().unwrap_or("somebody"));
         }
         if let Some(role) = id_of::<RoleId>(token, "role") {
-            let known = message.guild_id.and_then(|guild| self.directory.role_name(guild, role));
+            let known = message.guild.and_then(|guild| self.directory.role_name(guild, role));
             return format!("@{}", known.map_or_else(|| "role".to_owned(), |(name, _)| name));
         }
         if let Some(channel) = id_of::<ChannelId>(token, "channel") {
@@ -190,40 +177,6 @@ pub(super) fn deleted(place: &Place, channel: ChannelId, message: MessageId, now
     Event { key: DedupeKey::deletion(&message), at: now, what: EventKind::MessageDeleted { message } }
 }
 
-/// Reads a message of the REST API. Whatever the library may not know of and translation does not need is left out
-/// first, since one unknown component would make the whole message unreadable.
-pub(super) fn lenient(mut message: Value, guild: Option<GuildId>) -> Option<Message> {
-    const NOT_NEEDED: [&str; 10] = [
-        "components",
-        "embeds",
-        "referenced_message",
-        "interaction",
-        "interaction_metadata",
-        "message_snapshots",
-        "reactions",
-        "thread",
-        "poll",
-        "activity",
-    ];
-    let fields = message.as_object_mut()?;
-    for field in NOT_NEEDED {
-        fields.remove(field);
-    }
-    fields.insert("embeds".to_owned(), Value::Array(Vec::new()));
-    let mut message: Message = serde_json::from_value(message).ok()?;
-    message.guild_id = guild;
-    Some(message)
-}
-
-/// The message that an update holds whole.
-pub(super) fn whole(update: MessageUpdateEvent) -> Message {
-    let mut message = Message::default();
-    update.apply_to_message(&mut message);
-    message.guild_id = update.guild_id;
-    message.member = update.member.flatten();
-    message
-}
-
 /// When a snowflake was made.
 pub(super) fn time_of(snowflake: u64) -> Timestamp {
     let since = i64::try_from(snowflake >> 22).unwrap_or_default();
@@ -234,12 +187,6 @@ pub(super) fn time_of(snowflake: u64) -> Timestamp {
 pub(super) fn snowflake_at(time: Timestamp) -> u64 {
     let since = time.as_millisecond() - DISCORD_EPOCH_MS;
     u64::try_from(since).unwrap_or_default() << 22
-}
-
-/// The name that a guild's members see.
-pub(super) fn name<'n>(user: &'n User, nick: Option<&'n str>) -> &'n str {
-    let shown = [nick, user.global_name.as_deref()].into_iter().flatten().find(|name| !name.trim().is_empty());
-    shown.unwrap_or(&user.name)
 }
 
 static TOKENS: LazyLock<Regex> = LazyLock::new(|| {
@@ -265,10 +212,11 @@ fn after_mention(before: &str, rest: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::domain::ids::Conversation;
+    use crate::platform::discord::payload::Role;
 
     const ME: u64 = 99;
 
@@ -291,15 +239,11 @@ mod tests {
     fn directory() -> Directory {
         let directory = Directory::new(UserId::new(ME));
         for (id, name, bot) in [("80", "Desk", true), ("81", "Ops", false)] {
-            let mut role = json!({
-                "id": id, "guild_id": "10", "name": name, "color": 0, "colors": { "primary_color": 0 },
-                "hoist": false, "managed": bot, "mentionable": true, "permissions": "0", "position": 1,
-                "icon": null, "unicode_emoji": null,
-            });
+            let mut role = json!({ "id": id, "name": name });
             if bot {
                 role["tags"] = json!({ "bot_id": ME.to_string() });
             }
-            directory.take_role(&serde_json::from_value(role).expect("is a role"));
+            directory.take_role(GuildId::new(10), &Role::read(&role).expect("is a role"));
         }
         directory
     }
@@ -308,9 +252,9 @@ mod tests {
         let directory = directory();
         let listen_to_bots = HashSet::from(["6".to_owned()]);
         let reader = Reader { directory: &directory, me: UserId::new(ME), listen_to_bots: &listen_to_bots };
-        let message: Message = serde_json::from_value(payload).expect("is a message");
+        let message = Message::read(&payload).expect("is a message");
         let at = Conversation::Channel { channel: "20".to_owned() };
-        reader.said(&message, Place { tenant: directory::tenant(message.guild_id), at })
+        reader.said(&message, Place { tenant: directory::tenant(message.guild), at })
     }
 
     fn words(content: &str) -> (String, bool) {
@@ -372,11 +316,30 @@ mod tests {
     }
 
     #[test]
-    fn what_the_library_cannot_read_is_left_out() {
-        let mut payload = message("hello");
-        payload["components"] = json!([{ "type": 17, "components": [{ "type": 10, "content": "new" }] }]);
-        let message = lenient(payload, None).expect("is readable");
-        assert_eq!(message.content, "hello");
+    fn an_edit_has_one_key_wherever_it_is_read() {
+        let directory = directory();
+        let none = HashSet::new();
+        let reader = Reader { directory: &directory, me: UserId::new(ME), listen_to_bots: &none };
+        let key = |written: Value| {
+            let mut payload = message("changed");
+            payload["edited_timestamp"] = written;
+            let at = Conversation::Channel { channel: "20".to_owned() };
+            let place = Place { tenant: directory::tenant(Some(GuildId::new(10))), at };
+            reader.edited(&Message::read(&payload).expect("is a message"), place).map(|event| event.key)
+        };
+        let live = key(json!("2026-11-21T10:00:00.120000+00:00"));
+        assert!(live.is_some());
+        assert_eq!(live, key(json!("2026-11-21T10:00:00.12Z")));
+        assert_ne!(live, key(json!("2026-11-21T10:00:01+00:00")));
+        assert!(key(json!(7)).is_some(), "it was edited, whenever");
+        assert_eq!(key(json!(null)), None);
+    }
+
+    #[test]
+    fn where_mentions_are_not_told_the_words_decide() {
+        let mut payload = message("<@99> printer");
+        payload["mentions"] = json!(null);
+        assert!(read(payload).expect("is said").mentions_bot);
     }
 
     #[test]

@@ -9,16 +9,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use serenity::http::{LightMethod, Route};
-use serenity::model::application::{
-    ActionRowComponent, CommandDataOption, CommandDataOptionValue, CommandInteraction, ComponentInteraction,
-    ComponentInteractionDataKind, Interaction, ModalInteraction,
-};
-use serenity::model::channel::PartialChannel;
-use serenity::model::id::{ChannelId, GuildId, InteractionId};
+use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, UserId};
 use tokio::time::{sleep, timeout};
 
 use super::inbound::{Reader, time_of};
 use super::outbound::{Deferred, Handle};
+use super::payload::{Account, Channel, Member, Unreadable, guild_of, id, list};
 use super::rest::RestError;
 use super::{Shared, directory, render};
 use crate::domain::action::TicketAction;
@@ -42,21 +38,113 @@ const DEFERRED_MESSAGE: u8 = 5;
 const DEFERRED_UPDATE: u8 = 6;
 const MODAL: u8 = 9;
 
-/// Answers an interaction and hands it to the core.
-pub(super) async fn take(shared: &Shared, intake: &Intake, interaction: Interaction) {
-    match interaction {
-        Interaction::Component(component) if shared.serves(component.guild_id) => {
-            take_component(shared, intake, &component).await;
+/// Types of options of a command: one that has options of its own, and one that is a person.
+const SUB_COMMAND: u64 = 1;
+const USER: u64 = 6;
+
+/// What an interaction is, and the type by which Discord calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// 2: a command.
+    Command,
+    /// 3: a button or menu.
+    Component,
+    /// 5: a form.
+    Form,
+}
+
+/// An interaction.
+#[derive(Clone, Debug)]
+pub(super) struct Interaction {
+    pub(super) kind: Kind,
+    id: InteractionId,
+    application: Option<ApplicationId>,
+    token: String,
+    guild: Option<GuildId>,
+    channel: ChannelId,
+    /// The channel as Discord tells of it.
+    told: Option<Channel>,
+    user: Account,
+    /// It was begun at a message.
+    at_message: bool,
+    data: Value,
+}
+
+impl Interaction {
+    /// Reads an interaction; `Ok(None)` if it is of a kind that the desk does not offer.
+    pub(super) fn read(interaction: &Value) -> Result<Option<Self>, Unreadable> {
+        let kind = match interaction["type"].as_u64().ok_or(Unreadable)? {
+            2 => Kind::Command,
+            3 => Kind::Component,
+            5 => Kind::Form,
+            _ => return Ok(None),
+        };
+        let member = &interaction["member"];
+        let user = if member.is_object() { &member["user"] } else { &interaction["user"] };
+        let mut user = Account::read(user).ok_or(Unreadable)?;
+        user.member = Member::read(member);
+        let places = [&interaction["channel_id"], &interaction["channel"]["id"], &interaction["message"]["channel_id"]];
+        Ok(Some(Self {
+            kind,
+            id: id(&interaction["id"]).ok_or(Unreadable)?,
+            application: id(&interaction["application_id"]),
+            token: interaction["token"].as_str().ok_or(Unreadable)?.to_owned(),
+            guild: guild_of(interaction)?,
+            channel: places.into_iter().find_map(id).ok_or(Unreadable)?,
+            told: Channel::read(&interaction["channel"]),
+            user,
+            at_message: interaction["message"].is_object(),
+            data: interaction["data"].clone(),
+        }))
+    }
+
+    fn actor(&self, reader: &Reader<'_>) -> Person {
+        reader.person(&self.user, self.guild)
+    }
+
+    fn place(&self, reader: &Reader<'_>) -> Place {
+        if let Some(told) = self.told.as_ref().filter(|told| told.id == self.channel && self.guild.is_some()) {
+            reader.directory.take_partial(told, self.guild);
         }
-        Interaction::Command(command) if shared.serves(command.guild_id) => {
-            take_command(shared, intake, &command).await;
+        reader.directory.place(self.guild, self.channel).unwrap_or_else(|| Place {
+            tenant: directory::tenant(self.guild),
+            at: Conversation::Channel { channel: self.channel.to_string() },
+        })
+    }
+
+    /// Somebody whom it names.
+    fn resolved(&self, reader: &Reader<'_>, user: UserId) -> Option<Person> {
+        let (id, resolved) = (user.to_string(), &self.data["resolved"]);
+        let member = Member::read(&resolved["members"][&id]);
+        Some(reader.person_as(&Account::read(&resolved["users"][&id])?, self.guild, member.as_ref()))
+    }
+
+    fn handle(&self, shared: &Shared, deferred: Deferred) -> Handle {
+        Handle {
+            application: self.application.unwrap_or(shared.application),
+            id: self.id,
+            token: self.token.clone(),
+            deferred,
+            user: self.user.id,
+            channel: self.channel,
         }
-        Interaction::Modal(modal) if shared.serves(modal.guild_id) => take_modal(shared, intake, &modal).await,
-        _ => tracing::debug!("an interaction that the desk does not serve"),
     }
 }
 
-async fn take_component(shared: &Shared, intake: &Intake, pressed: &ComponentInteraction) {
+/// Answers an interaction and hands it to the core.
+pub(super) async fn take(shared: &Shared, intake: &Intake, interaction: &Interaction) {
+    if !shared.serves(interaction.guild) {
+        tracing::debug!("an interaction that the desk does not serve");
+        return;
+    }
+    match interaction.kind {
+        Kind::Component => take_component(shared, intake, interaction).await,
+        Kind::Command => take_command(shared, intake, interaction).await,
+        Kind::Form => take_modal(shared, intake, interaction).await,
+    }
+}
+
+async fn take_component(shared: &Shared, intake: &Intake, pressed: &Interaction) {
     let what = used(&shared.reader(), pressed);
     if let Some(does) = &what.does
         && let Some(kind) = does.action.opens()
@@ -69,38 +157,24 @@ async fn take_component(shared: &Shared, intake: &Intake, pressed: &ComponentInt
     if !first_answer(shared, pressed.id, &pressed.token, &json!({ "type": DEFERRED_UPDATE })).await {
         return;
     }
-    let handle = Handle {
-        application: pressed.application_id,
-        id: pressed.id,
-        token: pressed.token.clone(),
-        deferred: Deferred::Update,
-        user: pressed.user.id,
-        channel: pressed.channel_id,
-    };
+    let handle = pressed.handle(shared, Deferred::Update);
     let what = EventKind::ActionTaken(ActionTaken { reply: reply(&handle), ..what });
     settle(shared, intake, what, &handle).await;
 }
 
-async fn take_command(shared: &Shared, intake: &Intake, given: &CommandInteraction) {
+async fn take_command(shared: &Shared, intake: &Intake, given: &Interaction) {
     let answer = json!({ "type": DEFERRED_MESSAGE, "data": { "flags": EPHEMERAL } });
     if !first_answer(shared, given.id, &given.token, &answer).await {
         return;
     }
-    let handle = Handle {
-        application: given.application_id,
-        id: given.id,
-        token: given.token.clone(),
-        deferred: Deferred::Message,
-        user: given.user.id,
-        channel: given.channel_id,
-    };
+    let handle = given.handle(shared, Deferred::Message);
     let what = said(&shared.reader(), given);
     let what = EventKind::CommandGiven(CommandGiven { reply: reply(&handle), ..what });
     settle(shared, intake, what, &handle).await;
 }
 
-async fn take_modal(shared: &Shared, intake: &Intake, sent: &ModalInteraction) {
-    let (deferred, answer) = if sent.message.is_some() {
+async fn take_modal(shared: &Shared, intake: &Intake, sent: &Interaction) {
+    let (deferred, answer) = if sent.at_message {
         (Deferred::Update, json!({ "type": DEFERRED_UPDATE }))
     } else {
         (Deferred::Message, json!({ "type": DEFERRED_MESSAGE, "data": { "flags": EPHEMERAL } }))
@@ -108,56 +182,55 @@ async fn take_modal(shared: &Shared, intake: &Intake, sent: &ModalInteraction) {
     if !first_answer(shared, sent.id, &sent.token, &answer).await {
         return;
     }
-    let handle = Handle {
-        application: sent.application_id,
-        id: sent.id,
-        token: sent.token.clone(),
-        deferred,
-        user: sent.user.id,
-        channel: sent.channel_id,
-    };
+    let handle = sent.handle(shared, deferred);
     let what = filled_in(&shared.reader(), sent);
     let what = EventKind::FormSubmitted(FormSubmitted { reply: reply(&handle), ..what });
     settle(shared, intake, what, &handle).await;
 }
 
 /// What a button or menu says; the reply is added once there is one.
-pub(super) fn used(reader: &Reader<'_>, pressed: &ComponentInteraction) -> ActionTaken {
+pub(super) fn used(reader: &Reader<'_>, pressed: &Interaction) -> ActionTaken {
     ActionTaken {
-        place: place(reader, pressed.guild_id, pressed.channel_id, pressed.channel.as_ref()),
-        actor: reader.actor(&pressed.user, pressed.guild_id, pressed.member.as_ref()),
-        does: pressed.data.custom_id.parse::<TicketAction>().ok(),
+        place: pressed.place(reader),
+        actor: pressed.actor(reader),
+        does: pressed.data["custom_id"].as_str().and_then(|custom_id| custom_id.parse::<TicketAction>().ok()),
         choice: choice(reader, pressed),
         reply: no_reply(),
     }
 }
 
 /// What a command says; the reply is added once there is one.
-pub(super) fn said(reader: &Reader<'_>, given: &CommandInteraction) -> CommandGiven {
-    let place = place(reader, given.guild_id, given.channel_id, given.channel.as_ref());
-    let actor = reader.actor(&given.user, given.guild_id, given.member.as_deref());
-    let (words, mentions) = words(&given.data.options, |user| {
-        let resolved = &given.data.resolved;
-        let user = resolved.users.get(&user)?;
-        Some(reader.remembered(user, given.guild_id, resolved.members.get(&user.id)))
-    });
+pub(super) fn said(reader: &Reader<'_>, given: &Interaction) -> CommandGiven {
+    let (place, actor) = (given.place(reader), given.actor(reader));
+    let (words, mentions) = words(list(&given.data["options"]), |user| given.resolved(reader, user));
     CommandGiven { actor, place, words, mentions, reply: no_reply() }
 }
 
 /// What a form says; the reply is added once there is one.
-pub(super) fn filled_in(reader: &Reader<'_>, sent: &ModalInteraction) -> FormSubmitted {
+pub(super) fn filled_in(reader: &Reader<'_>, sent: &Interaction) -> FormSubmitted {
     let mut values = Values::new();
-    for component in sent.data.components.iter().flat_map(|row| &row.components) {
-        if let ActionRowComponent::InputText(input) = component {
-            values.insert(input.custom_id.clone(), input.value.clone().unwrap_or_default());
-        }
-    }
+    gather(&sent.data["components"], &mut values);
     FormSubmitted {
-        actor: reader.actor(&sent.user, sent.guild_id, sent.member.as_ref()),
-        place: Some(place(reader, sent.guild_id, sent.channel_id, sent.channel.as_ref())),
-        form: sent.data.custom_id.parse().ok(),
+        actor: sent.actor(reader),
+        place: Some(sent.place(reader)),
+        form: sent.data["custom_id"].as_str().and_then(|custom_id| custom_id.parse().ok()),
         values,
         reply: no_reply(),
+    }
+}
+
+/// What stands in the inputs of a form, in whatever rows and labels they lie.
+fn gather(components: &Value, values: &mut Values) {
+    for component in list(components) {
+        if let (Some(name), Some(value)) = (component["custom_id"].as_str(), component["value"].as_str()) {
+            values.insert(name.to_owned(), value.to_owned());
+        } else if let Some(name) = component["custom_id"].as_str().filter(|_| component["value"].is_null()) {
+            values.insert(name.to_owned(), String::new());
+        }
+        gather(&component["components"], values);
+        if component["component"].is_object() {
+            gather(&Value::Array(vec![component["component"].clone()]), values);
+        }
     }
 }
 
@@ -215,49 +288,34 @@ const fn no_reply() -> ReplyHandle {
     ReplyHandle(String::new())
 }
 
-fn place(reader: &Reader<'_>, guild: Option<GuildId>, channel: ChannelId, told: Option<&PartialChannel>) -> Place {
-    if let Some(told) = told.filter(|told| told.id == channel && guild.is_some()) {
-        reader.directory.take_partial(told, guild);
-    }
-    reader.directory.place(guild, channel).unwrap_or_else(|| Place {
-        tenant: directory::tenant(guild),
-        at: Conversation::Channel { channel: channel.to_string() },
-    })
-}
-
-fn choice(reader: &Reader<'_>, pressed: &ComponentInteraction) -> Option<Choice> {
-    match &pressed.data.kind {
-        ComponentInteractionDataKind::StringSelect { values } => values.first().cloned().map(Choice::Value),
-        ComponentInteractionDataKind::UserSelect { values } => {
-            let resolved = &pressed.data.resolved;
-            let user = resolved.users.get(values.first()?)?;
-            let member = resolved.members.get(&user.id);
-            Some(Choice::Person(reader.remembered(user, pressed.guild_id, member)))
-        }
+fn choice(reader: &Reader<'_>, pressed: &Interaction) -> Option<Choice> {
+    // The types of menus: of texts, of people.
+    let first = list(&pressed.data["values"]).first()?;
+    match pressed.data["component_type"].as_u64()? {
+        3 => first.as_str().map(|value| Choice::Value(value.to_owned())),
+        5 => pressed.resolved(reader, id(first)?).map(Choice::Person),
         _ => None,
     }
 }
 
 /// Lays a command's options out as words: `<sub> [@Name] [level] [key] [text]`.
-fn words(
-    options: &[CommandDataOption],
-    resolve: impl Fn(serenity::model::id::UserId) -> Option<Person>,
-) -> (String, Vec<Person>) {
+fn words(options: &[Value], resolve: impl Fn(UserId) -> Option<Person>) -> (String, Vec<Person>) {
     let Some(sub) = options.first() else { return (String::new(), Vec::new()) };
-    let CommandDataOptionValue::SubCommand(options) = &sub.value else { return (sub.name.clone(), Vec::new()) };
+    let name = sub["name"].as_str().unwrap_or_default();
+    if sub["type"] != SUB_COMMAND {
+        return (name.to_owned(), Vec::new());
+    }
     let mut mentions = Vec::new();
-    let mut words = vec![sub.name.clone()];
+    let mut words = vec![name.to_owned()];
     for wanted in ["person", "level", "key", "resolution", "reason", "text"] {
-        let Some(option) = options.iter().find(|option| option.name == wanted) else { continue };
-        match &option.value {
-            CommandDataOptionValue::User(user) => {
-                if let Some(person) = resolve(*user) {
-                    words.push(format!("@{}", person.name));
-                    mentions.push(person);
-                }
+        let Some(option) = list(&sub["options"]).iter().find(|option| option["name"] == wanted) else { continue };
+        if option["type"] == USER {
+            if let Some(person) = id(&option["value"]).and_then(&resolve) {
+                words.push(format!("@{}", person.name));
+                mentions.push(person);
             }
-            CommandDataOptionValue::String(text) if !text.trim().is_empty() => words.push(text.trim().to_owned()),
-            _ => {}
+        } else if let Some(text) = option["value"].as_str().filter(|text| !text.trim().is_empty()) {
+            words.push(text.trim().to_owned());
         }
     }
     (words.join(" "), mentions)
@@ -292,15 +350,12 @@ fn modal(form: &Form) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use serenity::model::id::UserId;
-
     use super::*;
     use crate::domain::form::{Field, FormKind};
     use crate::domain::ids::TicketKey;
 
     fn laid_out(options: Value) -> (String, Vec<Person>) {
-        let options: Vec<CommandDataOption> = serde_json::from_value(options).expect("are options");
-        words(&options, |user| Some(directory::person(user, "Mia", None, None)))
+        words(list(&options), |user| Some(directory::person(user, "Mia", None, None)))
     }
 
     #[test]

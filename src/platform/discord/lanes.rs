@@ -1,4 +1,4 @@
-//! Hands what the gateway brings to the core, in order.
+//! Hands what the gateway brings (`pump`) to the core, in order.
 //!
 //! Each channel (a thread with the channel that it hangs in: a *family*) belongs to one of a few lanes, and a lane's worker
 //! handles one event after another. While something of a family is still to be read that was missed (`catch_up`), what
@@ -16,19 +16,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use serenity::http::{LightMethod, Route};
-use serenity::model::channel::Message;
-use serenity::model::event::{Event as GatewayEvent, MessageUpdateEvent};
-use serenity::model::guild::PartialMember;
 use serenity::model::id::{ChannelId, GuildId, MessageId, UserId};
 use tokio::sync::mpsc::{self, error::TryRecvError};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::catch_up::{Gap, Missed, Pace, Plan};
-use super::inbound::{self, lenient};
+use super::inbound;
+use super::payload::{self, Channel, Member, Message, Unreadable};
 use super::rest::RestError;
-use super::{Shared, interact, manifest};
+use super::{Shared, manifest};
 use crate::domain::event::Event;
 use crate::domain::ids::Place;
 use crate::intake::Intake;
@@ -45,12 +43,16 @@ const RETRY_LONGEST: Duration = Duration::from_secs(5);
 /// Sorts events into lanes.
 pub(super) struct Pump {
     pub(super) shared: Arc<Shared>,
-    intake: Intake,
+    pub(super) intake: Intake,
     lanes: Vec<Lane>,
-    halt: CancellationToken,
-    tracker: TaskTracker,
+    pub(super) halt: CancellationToken,
+    pub(super) tracker: TaskTracker,
     /// Whose progress is being stored.
     kept: Mutex<HashSet<Option<GuildId>>>,
+    /// The guilds that READY has named, and of which nothing more was heard yet.
+    pub(super) awaited: Mutex<HashSet<GuildId>>,
+    /// When everything was last read again, since something could not be.
+    pub(super) reread_at: Mutex<Option<Instant>>,
 }
 
 struct Lane {
@@ -74,11 +76,20 @@ pub(super) struct Beyond {
 }
 
 /// Counts an event of the gateway once all that follows from it has been dealt with.
-pub(super) struct Dealt(Arc<Shared>);
+pub(super) struct Dealt(pub(super) Option<Arc<Shared>>);
+
+impl Dealt {
+    /// What did not come by the gateway.
+    pub(super) const fn uncounted() -> Self {
+        Self(None)
+    }
+}
 
 impl Drop for Dealt {
     fn drop(&mut self) {
-        self.0.count_received();
+        if let Some(shared) = &self.0 {
+            shared.count_received();
+        }
     }
 }
 
@@ -90,13 +101,18 @@ struct Waiting {
     _dealt: Dealt,
 }
 
-enum Item {
+pub(super) enum Item {
     Posted(Box<Message>, Handling),
-    Edited(Box<MessageUpdateEvent>),
+    /// The same, of which the gateway's words cannot be read.
+    Unread(Home, ChannelId, MessageId, Handling),
+    Edited(Box<Message>),
     /// The same, to be read again.
-    Changed(Option<GuildId>, ChannelId, MessageId),
+    Changed(Home, ChannelId, MessageId),
     Deleted(Option<GuildId>, ChannelId, Vec<MessageId>),
 }
+
+/// The guild that something is said in, or none; `Unreadable`: Discord is to be asked.
+pub(super) type Home = Result<Option<GuildId>, Unreadable>;
 
 /// What is told to a lane.
 enum Told {
@@ -127,75 +143,12 @@ impl Pump {
             Lane { sender, load }
         });
         let lanes = lanes.collect();
-        Self { shared, intake, lanes, halt, tracker, kept: Mutex::default() }
-    }
-
-    /// Called by the library for each event of a shard, in order; must not take long.
-    pub(super) fn take(&self, event: &GatewayEvent, shard: u32) {
-        let dealt = Dealt(Arc::clone(&self.shared));
-        let directory = &self.shared.directory;
-        match event {
-            GatewayEvent::Ready(event) => {
-                tracing::info!("connected to Discord");
-                let named = event.ready.guilds.iter().map(|guild| guild.id);
-                self.shared.note_guilds(|membership| membership.named(shard, self.shared.shards, named));
-                // Direct messages come by the first shard.
-                if shard == 0 {
-                    self.missed(None, None, Vec::new(), dealt);
-                }
-            }
-            GatewayEvent::Resumed(_) => tracing::info!("connected to Discord again, nothing was missed"),
-            GatewayEvent::GuildCreate(event) if self.shared.serves(Some(event.guild.id)) => {
-                self.shared.note_guilds(|membership| membership.joined(event.guild.id));
-                let listed = directory.take_guild(&event.guild);
-                self.register_commands(event.guild.id);
-                let joined_at = Timestamp::from_second(event.guild.joined_at.unix_timestamp()).ok();
-                self.missed(Some(event.guild.id), joined_at, listed, dealt);
-            }
-            GatewayEvent::MessageCreate(event) if self.shared.serves(event.message.guild_id) => {
-                self.posted(&event.message, dealt);
-            }
-            GatewayEvent::MessageUpdate(event)
-                if event.edited_timestamp.is_some()
-                    && event.content.is_some()
-                    && self.shared.serves(event.guild_id) =>
-            {
-                let item = if self.is_full(event.channel_id) {
-                    Item::Changed(event.guild_id, event.channel_id, event.id)
-                } else {
-                    Item::Edited(Box::new(event.clone()))
-                };
-                self.put(event.channel_id, item, dealt);
-            }
-            GatewayEvent::MessageDelete(event) if self.shared.serves(event.guild_id) => {
-                let item = Item::Deleted(event.guild_id, event.channel_id, vec![event.message_id]);
-                self.put(event.channel_id, item, dealt);
-            }
-            GatewayEvent::MessageDeleteBulk(event) if self.shared.serves(event.guild_id) => {
-                let item = Item::Deleted(event.guild_id, event.channel_id, event.ids.clone());
-                self.put(event.channel_id, item, dealt);
-            }
-            GatewayEvent::InteractionCreate(event) => {
-                let (shared, intake) = (Arc::clone(&self.shared), self.intake.clone());
-                let interaction = event.interaction.clone();
-                self.tracker.spawn(async move {
-                    interact::take(&shared, &intake, interaction).await;
-                    drop(dealt);
-                });
-            }
-            _ => {
-                directory.take(event);
-                if let GatewayEvent::GuildDelete(event) = event
-                    && !event.guild.unavailable
-                {
-                    self.shared.note_guilds(|membership| membership.left(event.guild.id));
-                }
-            }
-        }
+        let (kept, awaited, reread_at) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { shared, intake, lanes, halt, tracker, kept, awaited, reread_at }
     }
 
     /// Something may have been missed of a guild, or of the direct conversations.
-    fn missed(
+    pub(super) fn missed(
         &self,
         guild: Option<GuildId>,
         joined_at: Option<Timestamp>,
@@ -215,33 +168,49 @@ impl Pump {
         }
     }
 
-    fn posted(&self, message: &Message, dealt: Dealt) {
-        let channel = message.channel_id;
-        self.shared.directory.saw(channel, message.guild_id, message.id);
-        let progress = self.shared.progress(message.guild_id);
-        let family = self.shared.directory.lane(channel);
-        let load = &self.lanes[lane_of(family)].load;
-        {
-            let mut beyond = load.beyond.lock().unwrap_or_else(PoisonError::into_inner);
-            if load.waiting.load(Ordering::Relaxed) >= KEPT || beyond.contains_key(&family) {
-                beyond.entry(family).or_default().entry(channel).or_insert_with(|| Beyond {
-                    guild: message.guild_id,
-                    first: message.id,
-                    handling: progress.begin(&channel.to_string(), &message.id.to_string()),
-                });
-                return;
-            }
+    pub(super) fn posted(&self, message: Message, dealt: Dealt) {
+        let (channel, id) = (message.channel, message.id);
+        // What a guild's channel holds is not private because the guild is not told.
+        let guild = message.guild.or_else(|| self.shared.directory.guild_of(channel));
+        if !self.shared.serves(guild) {
+            return;
         }
-        let handling = progress.begin(&channel.to_string(), &message.id.to_string());
-        self.put(channel, Item::Posted(Box::new(message.clone()), handling), dealt);
+        if let Some(handling) = self.begin(guild, channel, id) {
+            self.put(channel, Item::Posted(Box::new(Message { guild, ..message }), handling), dealt);
+        }
     }
 
-    fn is_full(&self, channel: ChannelId) -> bool {
+    pub(super) fn unread(&self, home: Home, channel: ChannelId, message: MessageId, dealt: Dealt) {
+        if home.is_ok_and(|guild| !self.shared.serves(guild)) {
+            return;
+        }
+        if let Some(handling) = self.begin(home.unwrap_or_default(), channel, message) {
+            self.put(channel, Item::Unread(home, channel, message, handling), dealt);
+        }
+    }
+
+    /// Notes that a message has come; `None` if its lane is full, and it is to be read later.
+    fn begin(&self, guild: Option<GuildId>, channel: ChannelId, message: MessageId) -> Option<Handling> {
+        self.shared.directory.saw(channel, guild, message);
+        let progress = self.shared.progress(guild);
+        let family = self.shared.directory.lane(channel);
+        let load = &self.lanes[lane_of(family)].load;
+        let mut beyond = load.beyond.lock().unwrap_or_else(PoisonError::into_inner);
+        let handling = progress.begin(&channel.to_string(), &message.to_string());
+        if load.waiting.load(Ordering::Relaxed) < KEPT && !beyond.contains_key(&family) {
+            return Some(handling);
+        }
+        let first = || Beyond { guild, first: message, handling };
+        beyond.entry(family).or_default().entry(channel).or_insert_with(first);
+        None
+    }
+
+    pub(super) fn is_full(&self, channel: ChannelId) -> bool {
         let family = self.shared.directory.lane(channel);
         self.lanes[lane_of(family)].load.waiting.load(Ordering::Relaxed) >= KEPT
     }
 
-    fn put(&self, channel: ChannelId, item: Item, dealt: Dealt) {
+    pub(super) fn put(&self, channel: ChannelId, item: Item, dealt: Dealt) {
         let family = self.shared.directory.lane(channel);
         let lane = &self.lanes[lane_of(family)];
         lane.load.waiting.fetch_add(1, Ordering::Relaxed);
@@ -250,7 +219,7 @@ impl Pump {
         }
     }
 
-    fn register_commands(&self, guild: GuildId) {
+    pub(super) fn register_commands(&self, guild: GuildId) {
         let shared = Arc::clone(&self.shared);
         self.tracker.spawn(async move {
             let route = Route::GuildCommands { application_id: shared.application, guild_id: guild };
@@ -282,7 +251,7 @@ pub(super) struct Worker {
     pub(super) gaps: Vec<Gap>,
     lost: HashSet<ChannelId>,
     /// People asked for while reading what was missed.
-    pub(super) members: HashMap<(GuildId, UserId), Option<PartialMember>>,
+    pub(super) members: HashMap<(GuildId, UserId), Option<Member>>,
 }
 
 impl Worker {
@@ -372,8 +341,23 @@ impl Worker {
                 }
                 is_done
             }
-            Item::Edited(update) => self.edited(*update).await,
-            Item::Changed(guild, channel, id) => self.changed(guild, channel, id).await,
+            Item::Unread(home, channel, id, handling) => {
+                let is_done = match self.message(home, channel, id).await {
+                    Asked::Found(message) => self.posted(&message).await,
+                    Asked::Refused => true,
+                    Asked::Halted => false,
+                };
+                if is_done {
+                    handling.done();
+                }
+                is_done
+            }
+            Item::Edited(message) => self.edited_to(&message).await,
+            Item::Changed(home, channel, id) => match self.message(home, channel, id).await {
+                Asked::Found(message) => self.edited_to(&message).await,
+                Asked::Refused => true,
+                Asked::Halted => false,
+            },
             Item::Deleted(guild, channel, messages) => self.deleted(guild, channel, &messages).await,
         };
         if !is_done {
@@ -386,7 +370,7 @@ impl Worker {
         if message.author.id == self.shared.me {
             return true;
         }
-        let place = match self.place(message.guild_id, message.channel_id).await {
+        let place = match self.place(message.guild, message.channel).await {
             Asked::Found(place) => place,
             Asked::Refused => return true,
             Asked::Halted => return false,
@@ -397,21 +381,26 @@ impl Worker {
         }
     }
 
-    async fn edited(&self, update: MessageUpdateEvent) -> bool {
-        if update.author.is_none() {
-            return self.changed(update.guild_id, update.channel_id, update.id).await;
-        }
-        self.edited_to(&inbound::whole(update)).await
-    }
-
-    async fn changed(&self, guild: Option<GuildId>, channel: ChannelId, id: MessageId) -> bool {
-        match self.ask(Route::ChannelMessage { channel_id: channel, message_id: id }, &[]).await {
-            Asked::Found(message) => match lenient(message, guild) {
-                Some(message) => self.edited_to(&message).await,
-                None => true,
+    /// Reads a message by itself.
+    async fn message(&self, home: Home, channel: ChannelId, id: MessageId) -> Asked<Message> {
+        let guild = match home {
+            Ok(guild) => guild,
+            Err(Unreadable) => match self.ask(Route::Channel { channel_id: channel }, &[]).await {
+                Asked::Found(found) => payload::id(&found["guild_id"]),
+                Asked::Refused => return Asked::Refused,
+                Asked::Halted => return Asked::Halted,
             },
-            Asked::Refused => true,
-            Asked::Halted => false,
+        };
+        match self.ask(Route::ChannelMessage { channel_id: channel, message_id: id }, &[]).await {
+            Asked::Found(message) => match Message::read_in(&message, guild) {
+                Ok(message) => Asked::Found(message),
+                Err(Unreadable) => {
+                    self.shared.count_unreadable("a message that was asked for");
+                    Asked::Refused
+                }
+            },
+            Asked::Refused => Asked::Refused,
+            Asked::Halted => Asked::Halted,
         }
     }
 
@@ -419,7 +408,7 @@ impl Worker {
         if message.author.id == self.shared.me {
             return true;
         }
-        let place = match self.place(message.guild_id, message.channel_id).await {
+        let place = match self.place(message.guild, message.channel).await {
             Asked::Found(place) => place,
             Asked::Refused => return true,
             Asked::Halted => return false,
@@ -455,8 +444,7 @@ impl Worker {
             Asked::Refused => return Asked::Refused,
             Asked::Halted => return Asked::Halted,
         };
-        let is_thread = found["type"].as_u64().is_some_and(|kind| (10..=12).contains(&kind));
-        let parent = found["parent_id"].as_str().filter(|_| is_thread).and_then(super::id);
+        let parent = Channel::read(&found).and_then(|found| found.parent);
         self.shared.directory.learn(channel, guild, parent);
         self.shared.directory.place(guild, channel).map_or(Asked::Refused, Asked::Found)
     }

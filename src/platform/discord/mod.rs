@@ -1,15 +1,13 @@
 //! The Discord adapter: [`DiscordPlatform`].
 //!
-//! Inbound, the unmodified serenity keeps the gateway connection (`gateway`), payloads are translated (`inbound`) and
-//! interactions answered within their three seconds (`interact`). Outbound, messages are rendered (`render`) and
+//! Inbound, the gateway's frames are read as they come (`gateway`, `link`), each field by itself (`payload`), and translated
+//! (`inbound`); interactions are answered within their three seconds (`interact`). Outbound, messages are rendered (`render`) and
 //! delivered (`outbound`) by REST (`rest`). Nothing here knows what a ticket is.
-//!
-//! **Logs.** Serenity writes payloads it cannot read, and events as fields of its spans, into the log: words of people and
-//! tokens of interactions among them. Whatever subscriber is installed must apply [`LOG_FILTER`].
 //!
 //! **Roles.** Without the privileged members intent Discord does not list who has a role. What counts at an act is the
 //! roles that the act itself proves; [`Platform::members`] then answers from what events have shown, checked again.
 
+mod budget;
 mod catch_up;
 mod check;
 mod directory;
@@ -18,11 +16,14 @@ mod gateway;
 mod inbound;
 mod interact;
 mod lanes;
+mod link;
 mod manifest;
 mod membership;
 mod outbound;
 #[doc(hidden)]
 pub mod parsers;
+mod payload;
+mod pump;
 mod render;
 mod rest;
 mod roster;
@@ -55,9 +56,6 @@ use crate::intake::Intake;
 
 pub use self::manifest::manifest;
 
-/// What a log filter must hold, so that serenity writes no payload into the log.
-pub const LOG_FILTER: &str = "serenity=warn,serenity::gateway::ws=off,serenity::gateway::shard=error";
-
 /// How to reach Discord.
 #[derive(Clone, Debug)]
 pub struct DiscordSettings {
@@ -86,8 +84,8 @@ struct Shared {
     token: SecretString,
     clock: Clock,
     timeout: Duration,
-    /// Whether another base URL stands in for the real Discord.
-    is_elsewhere: bool,
+    /// What stands in for the real Discord.
+    api_url: Option<Url>,
     guilds: HashSet<GuildId>,
     listen_to_bots: HashSet<String>,
     me: UserId,
@@ -95,7 +93,8 @@ struct Shared {
     gateway_url: String,
     shards: u32,
     directory: Directory,
-    links: Mutex<HashMap<u32, gateway::Runners>>,
+    /// The shards that are connected here.
+    links: Mutex<HashSet<u32>>,
     /// Set where Discord does not give the bot the content of messages.
     without_content: AtomicBool,
     unreadable: AtomicU64,
@@ -154,7 +153,7 @@ impl DiscordPlatform {
             token,
             clock,
             timeout,
-            is_elsewhere: api_url.is_some(),
+            api_url,
             guilds,
             listen_to_bots: listen_to_bots.into_iter().collect(),
             me,

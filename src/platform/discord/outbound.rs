@@ -18,14 +18,15 @@ use serenity::http::{LightMethod, Route};
 use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId};
 
 use super::errors::{Doing, code, failed, is_expired};
-use super::inbound::{lenient, snowflake_at, time_of};
+use super::inbound::{snowflake_at, time_of};
 use super::render::{self, Rendered};
 use super::rest::RestError;
-use super::{Shared, id};
+use super::{Shared, id, payload};
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{Conversation, EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::limits::discord as limits;
 use crate::domain::message::Message;
+use crate::metrics;
 use crate::platform::{Absence, Act, Delivery, DeliveryError, Receipt};
 
 /// How long a public hint stands.
@@ -424,7 +425,7 @@ impl Shared {
         let guild: Option<GuildId> = id(&place.tenant.id);
         let reader = self.reader();
         let said = |message: Value| -> Option<Said> {
-            let Some(message) = lenient(message, guild) else {
+            let Ok(message) = payload::Message::read_in(&message, guild) else {
                 self.count_unreadable("a message of a thread");
                 return None;
             };
@@ -432,7 +433,7 @@ impl Shared {
                 tenant: place.tenant.clone(),
                 at: Conversation::Channel { channel: place.channel().to_owned() },
             };
-            let is_in_thread = message.channel_id.to_string() != place.channel() || place.root().is_none();
+            let is_in_thread = message.channel.to_string() != place.channel() || place.root().is_none();
             reader.said(&message, if is_in_thread { place.clone() } else { parent })
         };
         Ok(Receipt::Read(page.into_iter().rev().filter_map(said).collect(), truncated))
@@ -485,9 +486,16 @@ impl Shared {
         Ok(None)
     }
 
+    /// Counts something that cannot be read and is asked for.
+    pub(super) fn asks_for(&self, what: &str) {
+        metrics::unreadable(PlatformName::Discord);
+        tracing::warn!(what, "Discord sent something that cannot be read: it is asked for");
+    }
+
     /// Counts something that cannot be read, and says so.
     pub(super) fn count_unreadable(&self, what: &str) {
         let count = self.unreadable.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+        metrics::unreadable(PlatformName::Discord);
         tracing::error!(what, count, "Discord sent something that cannot be read");
     }
 

@@ -7,16 +7,17 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use serenity::model::application::Interaction;
-use serenity::model::event::{Event as Dispatch, GatewayEvent};
 use serenity::model::id::{ChannelId, GuildId, UserId};
 
 use super::directory::{self, Directory};
 use super::inbound::{self, Reader};
-use super::{interact, render};
+use super::interact::{self, Interaction, Kind};
+use super::payload::{self, guild_of, id, ids};
+use super::render;
 use crate::domain::event::{Event, EventKind, Said};
 use crate::domain::ids::{Conversation, EffectId, Place};
 use crate::domain::message::Message;
+use crate::platform::lenient;
 
 /// A message as Discord takes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,18 +32,14 @@ pub struct Rendered {
     pub allowed_mentions: Value,
 }
 
-/// Reads frames of the gateway, one JSON object a line, as one session would. What serenity cannot read is left out.
+/// Reads frames of the gateway, one JSON object a line, as one session would.
 #[must_use]
 pub fn gateway(frames: &[u8]) -> Vec<Event> {
     let (directory, none) = (Directory::new(ME), HashSet::new());
     let reader = Reader { directory: &directory, me: ME, listen_to_bots: &none };
-    let mut events = Vec::new();
-    for frame in frames.split(|byte| *byte == b'\n') {
-        if let Ok(GatewayEvent::Dispatch(_, event)) = serde_json::from_slice(frame) {
-            events.extend(translated(&reader, event));
-        }
-    }
-    events
+    let frames = frames.split(|byte| *byte == b'\n').filter_map(lenient::json);
+    let dispatches = frames.filter(|frame| frame["op"] == 0);
+    dispatches.flat_map(|frame| translated(&reader, frame["t"].as_str().unwrap_or_default(), &frame["d"])).collect()
 }
 
 /// Reads an interaction as the gateway tells of it.
@@ -50,12 +47,12 @@ pub fn gateway(frames: &[u8]) -> Vec<Event> {
 pub fn interaction(payload: &[u8]) -> Option<EventKind> {
     let (directory, none) = (Directory::new(ME), HashSet::new());
     let reader = Reader { directory: &directory, me: ME, listen_to_bots: &none };
-    match serde_json::from_slice(payload).ok()? {
-        Interaction::Component(pressed) => Some(EventKind::ActionTaken(interact::used(&reader, &pressed))),
-        Interaction::Command(given) => Some(EventKind::CommandGiven(interact::said(&reader, &given))),
-        Interaction::Modal(sent) => Some(EventKind::FormSubmitted(interact::filled_in(&reader, &sent))),
-        _ => None,
-    }
+    let interaction = Interaction::read(&lenient::json(payload)?).ok()??;
+    Some(match interaction.kind {
+        Kind::Component => EventKind::ActionTaken(interact::used(&reader, &interaction)),
+        Kind::Command => EventKind::CommandGiven(interact::said(&reader, &interaction)),
+        Kind::Form => EventKind::FormSubmitted(interact::filled_in(&reader, &interaction)),
+    })
 }
 
 /// Reads a message of the REST API, as catching up does.
@@ -63,8 +60,8 @@ pub fn interaction(payload: &[u8]) -> Option<EventKind> {
 pub fn message(payload: &[u8]) -> Option<Said> {
     let (directory, none) = (Directory::new(ME), HashSet::new());
     let reader = Reader { directory: &directory, me: ME, listen_to_bots: &none };
-    let message = inbound::lenient(serde_json::from_slice(payload).ok()?, Some(GuildId::new(10)))?;
-    reader.said(&message, place(&directory, message.guild_id, message.channel_id))
+    let message = payload::Message::read_in(&lenient::json(payload)?, Some(GuildId::new(10))).ok()?;
+    reader.said(&message, place(&directory, message.guild, message.channel))
 }
 
 /// Renders a message.
@@ -83,33 +80,35 @@ pub fn thread_name(title: &str) -> String {
 
 const ME: UserId = UserId::new(99);
 
-fn translated(reader: &Reader<'_>, event: Dispatch) -> Vec<Event> {
+fn translated(reader: &Reader<'_>, name: &str, data: &Value) -> Vec<Event> {
     let directory = reader.directory;
-    let deleted = |guild, channel, message| {
-        inbound::deleted(&place(directory, guild, channel), channel, message, Timestamp::UNIX_EPOCH)
-    };
-    match event {
-        Dispatch::GuildCreate(event) => {
-            directory.take_guild(&event.guild);
+    let placed = |message: &payload::Message| place(directory, message.guild, message.channel);
+    let read = || payload::Message::read(data).ok();
+    match name {
+        "GUILD_CREATE" => {
+            if let Some(guild) = id(&data["id"]) {
+                directory.take_guild(guild, data);
+            }
             Vec::new()
         }
-        Dispatch::MessageCreate(event) => {
-            let message = &event.message;
-            directory.saw(message.channel_id, message.guild_id, message.id);
-            let place = place(directory, message.guild_id, message.channel_id);
-            reader.posted(message, place).into_iter().collect()
+        "MESSAGE_CREATE" => {
+            let posted = read().and_then(|message| {
+                directory.saw(message.channel, message.guild, message.id);
+                reader.posted(&message, placed(&message))
+            });
+            posted.into_iter().collect()
         }
-        Dispatch::MessageUpdate(update) if update.author.is_some() => {
-            let message = inbound::whole(update);
-            let place = place(directory, message.guild_id, message.channel_id);
-            reader.edited(&message, place).into_iter().collect()
+        "MESSAGE_UPDATE" => read().and_then(|message| reader.edited(&message, placed(&message))).into_iter().collect(),
+        "MESSAGE_DELETE" | "MESSAGE_DELETE_BULK" => {
+            let messages =
+                if name == "MESSAGE_DELETE" { id(&data["id"]).into_iter().collect() } else { ids(&data["ids"]) };
+            let (Some(channel), Ok(guild)) = (id(&data["channel_id"]), guild_of(data)) else { return Vec::new() };
+            let place = place(directory, guild, channel);
+            let deleted = |message: &_| inbound::deleted(&place, channel, *message, Timestamp::UNIX_EPOCH);
+            messages.iter().map(deleted).collect()
         }
-        Dispatch::MessageDelete(event) => vec![deleted(event.guild_id, event.channel_id, event.message_id)],
-        Dispatch::MessageDeleteBulk(event) => {
-            event.ids.iter().map(|message| deleted(event.guild_id, event.channel_id, *message)).collect()
-        }
-        event => {
-            directory.take(&event);
+        other => {
+            directory.take(other, data);
             Vec::new()
         }
     }

@@ -30,7 +30,7 @@ use crate::clock::Clock;
 use crate::domain::ids::PlatformName;
 use crate::domain::limits::discord as limits;
 use crate::metrics;
-use crate::platform::{ANSWER_BYTES, Absence};
+use crate::platform::{ANSWER_BYTES, Absence, lenient};
 
 /// The real Discord, as the library's routes begin.
 const DISCORD: &str = "https://discord.com";
@@ -207,7 +207,7 @@ impl Rest {
             if answer.is_empty() {
                 return Ok(Value::Null);
             }
-            return serde_json::from_slice(&answer).map_err(|_| RestError::nonsense("the answer cannot be read"));
+            return lenient::json(&answer).ok_or_else(|| RestError::nonsense("the answer cannot be read"));
         }
         Err(self.failed(status, bucket, &headers, serde_json::from_slice(&answer).ok().filter(is_discords)))
     }

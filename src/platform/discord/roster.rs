@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use serenity::http::{LightMethod, Route};
 use serenity::model::id::{GuildId, UserId};
 
@@ -51,6 +51,22 @@ impl Shared {
         let listed = self.rest.call_patiently(LightMethod::Get, Route::UserMeGuilds, &[], None).await?;
         let listed = listed.as_array().map_or(&[][..], Vec::as_slice);
         Ok(listed.iter().filter_map(|guild| id(guild["id"].as_str()?)).collect())
+    }
+
+    /// A guild as the gateway would tell of it.
+    pub(super) async fn whole_guild(&self, guild: GuildId) -> Result<Value, RestError> {
+        let get = async |route| self.rest.call_patiently(LightMethod::Get, route, &[], None).await;
+        let roles = get(Route::GuildRoles { guild_id: guild }).await?;
+        let channels = get(Route::GuildChannels { guild_id: guild }).await?;
+        let mut active = get(Route::GuildThreadsActive { guild_id: guild }).await?;
+        let me = get(Route::GuildMember { guild_id: guild, user_id: self.me }).await?;
+        if !roles.is_array() || !channels.is_array() {
+            return Err(RestError::nonsense("a guild without channels or roles"));
+        }
+        Ok(json!({
+            "roles": roles, "channels": channels, "threads": active["threads"].take(),
+            "joined_at": me["joined_at"], "members": [{ "user": { "id": self.me.to_string() }, "roles": me["roles"] }],
+        }))
     }
 
     async fn list_members(&self, guild: GuildId, role: &str) -> Result<Vec<UserId>, RestError> {

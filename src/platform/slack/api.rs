@@ -22,7 +22,7 @@ use super::bounded::Bounded;
 use crate::domain::effect::Undeliverable;
 use crate::domain::ids::PlatformName;
 use crate::metrics;
-use crate::platform::{ANSWER_BYTES, Absence, DeliveryError};
+use crate::platform::{ANSWER_BYTES, Absence, DeliveryError, lenient};
 
 /// Where Slack itself answers.
 const SLACK: &str = "https://slack.com/api";
@@ -338,12 +338,19 @@ fn reason(code: &str) -> Option<Undeliverable> {
     Some(reason)
 }
 
-async fn within<T>(deadline: Instant, call: impl Future<Output = Result<T, SlackClientError>>) -> Result<T, CallError> {
+async fn within(
+    deadline: Instant,
+    call: impl Future<Output = Result<Value, SlackClientError>>,
+) -> Result<Value, CallError> {
     if Instant::now() >= deadline {
         return Err(CallError::NotSent);
     }
     match tokio::time::timeout_at(deadline, call).await {
         Ok(Ok(answer)) => Ok(answer),
+        // People's words in it may hold what the parser does not take.
+        Ok(Err(SlackClientError::ProtocolError(failure))) => {
+            failure.json_body.and_then(|body| lenient::json(body.as_bytes())).ok_or(CallError::Unreadable)
+        }
         Ok(Err(error)) => Err(plain(error)),
         Err(_) => Err(CallError::Lost),
     }

@@ -24,6 +24,7 @@ use crate::domain::limits::slack as limits;
 use crate::health::{Health, Kind};
 use crate::intake::{Intake, StoreError};
 use crate::metrics;
+use crate::platform::lenient;
 
 /// More than Slack ever sends.
 const BODY_BYTES: usize = 1024 * 1024;
@@ -74,7 +75,7 @@ async fn events(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Re
     if !door.is_signed(&headers, &body) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let Ok(payload) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST.into_response() };
+    let Some(payload) = lenient::json(&body) else { return StatusCode::BAD_REQUEST.into_response() };
     if payload["type"] == "url_verification" {
         return Json(json!({"challenge": payload["challenge"]})).into_response();
     }
@@ -87,8 +88,8 @@ async fn interactions(State(door): State<Door>, headers: HeaderMap, body: Bytes)
     if !door.is_signed(&headers, &body) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let payload = form(&body).get("payload").and_then(Value::as_str).map(serde_json::from_str::<Value>);
-    let Some(Ok(payload)) = payload else { return StatusCode::BAD_REQUEST.into_response() };
+    let payload = form(&body).get("payload").and_then(Value::as_str).and_then(|text| lenient::json(text.as_bytes()));
+    let Some(payload) = payload else { return StatusCode::BAD_REQUEST.into_response() };
     let end = door.desk.act(&payload, &door.intake).await;
     door.desk.received.fetch_add(1, Ordering::Release);
     answer(end)

@@ -18,6 +18,7 @@ use crate::domain::ids::{Conversation, MessageRef, Person, PersonRef, Place, Pla
 use crate::domain::permission::GroupRef;
 use crate::intake::Intake;
 use crate::intake::StoreError;
+use crate::metrics;
 use crate::platform::catch_up::{Handling, OVERLAP};
 
 /// Slack's own voice.
@@ -142,6 +143,9 @@ impl Workspace {
             self.progress.fall_behind();
             return Ok(());
         }
+        if !self.is_ours(payload) {
+            return Ok(());
+        }
         let event = &payload["event"];
         match event["type"].as_str().unwrap_or_default() {
             "message" => {
@@ -174,6 +178,23 @@ impl Workspace {
             other => tracing::debug!(kind = other, "an event that is not listened to"),
         }
         Ok(())
+    }
+
+    /// Whether a payload is about the workspace that the desk serves. In a shared channel another one may be named as that
+    /// of whoever spoke, but then ours is among those that have installed the app.
+    pub(super) fn is_ours(&self, payload: &Value) -> bool {
+        let installed = payload["authorizations"].as_array().map_or(&[][..], Vec::as_slice);
+        let teams = installed.iter().map(|it| &it["team_id"]);
+        let mut named = [&payload["team_id"], &payload["context_team_id"]].into_iter().chain(teams).peekable();
+        let ours = self.me.tenant.id.as_str();
+        let is_ours = named.clone().all(|team| !team.is_string()) || named.any(|team| team == ours);
+        if !is_ours {
+            metrics::door_refusal(PlatformName::Slack, "foreign");
+            tracing::warn!(
+                "Slack sent something of another workspace; it is refused: the app is to be installed in one"
+            );
+        }
+        is_ours
     }
 
     /// Notes that what was said there is being handled. A time stamp that makes no sense moves no position.

@@ -89,6 +89,9 @@ impl Workspace {
 
     /// Handles one slash command.
     pub(super) async fn obey(&self, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
+        if !self.is_ours(payload) {
+            return Ok(());
+        }
         let field = |name: &str| text_of(&payload[name]);
         let (Some(user), Some(channel), Some(trigger)) = (field("user_id"), field("channel_id"), field("trigger_id"))
         else {

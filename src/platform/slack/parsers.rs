@@ -17,6 +17,7 @@ use crate::domain::action::TicketAction;
 use crate::domain::event::Event;
 use crate::domain::form::{FormRef, Values};
 use crate::domain::ids::{Person, PlatformName, Tenant};
+use crate::platform::lenient;
 
 /// What a button, menu or form of Slack says.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +45,7 @@ pub enum Interaction {
 /// Reads a body of the Events API, or a frame of Socket Mode that holds one. `None` for what is no message of a person.
 #[must_use]
 pub fn event(body: &[u8]) -> Option<Event> {
-    let body = payload(serde_json::from_slice(body).ok()?);
+    let body = payload(lenient::json(body)?);
     let me = me();
     me.event(&inbound::news(&body["event"], &me)?, &names())
 }
@@ -52,9 +53,9 @@ pub fn event(body: &[u8]) -> Option<Event> {
 /// Reads the body of an interaction (a form field of HTTP), or a frame of Socket Mode that holds one.
 #[must_use]
 pub fn interaction(body: &[u8]) -> Option<Interaction> {
-    let payload = match serde_json::from_slice(body) {
-        Ok(frame) => payload(frame),
-        Err(_) => serde_json::from_str(http::form(body).get("payload")?.as_str()?).ok()?,
+    let payload = match lenient::json(body) {
+        Some(frame) => payload(frame),
+        None => lenient::json(http::form(body).get("payload")?.as_str()?.as_bytes())?,
     };
     match payload["type"].as_str()? {
         "block_actions" => {

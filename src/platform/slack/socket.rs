@@ -24,6 +24,7 @@ use super::Workspace;
 use super::api::CallError;
 use crate::intake::Intake;
 use crate::intake::StoreError;
+use crate::platform::lenient;
 
 /// How often the SDK pings, and how many pongs may stay away.
 const PING_SECS: u64 = 10;
@@ -230,7 +231,7 @@ struct Ear {
 impl SlackSocketModeClientListener for Ear {
     async fn on_message(&self, _client: &SlackSocketModeWssClientId, body: String) -> Option<String> {
         // What it holds is not told: it may be anything.
-        let Some(frame) = serde_json::from_str::<Value>(&body).ok().filter(Value::is_object) else {
+        let Some(frame) = lenient::json(body.as_bytes()).filter(Value::is_object) else {
             tracing::warn!(bytes = body.len(), "Slack sent a frame that makes no sense; it is dropped");
             return None;
         };

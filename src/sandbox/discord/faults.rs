@@ -34,6 +34,12 @@ pub struct Troubles {
     pub absence: Option<Absence>,
     /// How much later than it is posted something shows in a history.
     pub lag: Duration,
+    /// The next events of these names carry these fields besides.
+    pub odd: VecDeque<(String, String)>,
+    /// The next events of these names are left out, with their numbers or without.
+    pub left_out: VecDeque<(String, bool)>,
+    /// How many further sessions are closed as soon as they have begun.
+    pub unsteady: u32,
 }
 
 #[derive(Debug)]
@@ -57,6 +63,18 @@ impl Troubles {
             Absence::Down | Absence::TokenRefused => true,
             Absence::Between { method, .. } => method == "*" || shape(method) == shape(template),
         })
+    }
+
+    /// What an event of this name carries besides, once.
+    pub fn odd_fields(&mut self, event: &str) -> Option<String> {
+        let at = self.odd.iter().position(|(name, _)| name == event)?;
+        self.odd.remove(at).map(|(_, fields)| fields)
+    }
+
+    /// Whether an event of this name is left out, once, and whether its number is used up.
+    pub fn leaves_out(&mut self, event: &str) -> Option<bool> {
+        let at = self.left_out.iter().position(|(name, _)| name == event)?;
+        self.left_out.remove(at).map(|(_, numbered)| numbered)
     }
 
     /// The trouble of this call, which is then over for one time.

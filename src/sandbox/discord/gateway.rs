@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::Shared;
+use super::faults::Troubles;
 use super::ids::fixed;
 use super::journaling::join;
 use super::shards::{self, Shard};
@@ -192,7 +193,13 @@ impl Gateway {
 }
 
 impl Session {
-    fn push(&mut self, name: &str, data: &str, note: Option<Value>) {
+    fn push(&mut self, troubles: &mut Troubles, name: &str, data: &str, note: Option<Value>) {
+        let left_out = troubles.leaves_out(name);
+        if left_out == Some(false) {
+            return;
+        }
+        let odd = troubles.odd_fields(name).map(|fields| with_fields(data, &fields));
+        let data = odd.as_deref().unwrap_or(data);
         self.seq += 1;
         let seq = self.seq;
         let frame = format!(r#"{{"t":"{name}","s":{seq},"op":0,"d":{data}}}"#);
@@ -201,7 +208,7 @@ impl Session {
         if self.kept.len() > KEPT_EVENTS {
             self.kept.pop_front();
         }
-        if let Some(link) = self.link.as_ref().filter(|link| !link.muted) {
+        if let Some(link) = self.link.as_ref().filter(|link| !link.muted && left_out.is_none()) {
             let _ = link.outgoing.send(Out::Event(kept));
         }
     }
@@ -247,7 +254,7 @@ impl State {
             let data = if with_content { &full } else { bare.as_ref().unwrap_or(&full) };
             let first = session.seq;
             for _ in 0..times {
-                session.push(happening.name, data, Some(note.clone()));
+                session.push(&mut self.troubles, happening.name, data, Some(note.clone()));
             }
             if times == 2
                 && let Some(second) = session.kept.iter().rev().find(|kept| kept.seq == first + 2)
@@ -292,12 +299,21 @@ impl State {
             },
             "guild_join_requests": [], "geo_ordered_rtc_regions": [],
         });
-        session.push("READY", &ready.to_string(), None);
-        if wanted & intents::GUILDS != 0 {
-            for guild in mine() {
-                let guild = self.whole_guild_json(guild, wanted & intents::GUILD_MEMBERS != 0);
-                session.push("GUILD_CREATE", &guild.to_string(), None);
-            }
+        let whole: Vec<Value> = if wanted & intents::GUILDS == 0 {
+            Vec::new()
+        } else {
+            mine().map(|guild| self.whole_guild_json(guild, wanted & intents::GUILD_MEMBERS != 0)).collect()
+        };
+        session.push(&mut self.troubles, "READY", &ready.to_string(), None);
+        for guild in whole {
+            session.push(&mut self.troubles, "GUILD_CREATE", &guild.to_string(), None);
+        }
+        if self.troubles.unsteady > 0
+            && let Some(link) = &session.link
+        {
+            self.troubles.unsteady -= 1;
+            session.forgotten = true;
+            let _ = link.outgoing.send(Out::Close(4000, "Unknown error."));
         }
         self.gateway.sessions.push(session);
         self.log("connected", json!({ "session": id, "resumed": false, "shard": shard.number }));
@@ -308,7 +324,7 @@ impl State {
     fn resume(&mut self, id: &str, seq: u64, outgoing: mpsc::UnboundedSender<Out>) -> Option<u64> {
         self.gateway.connections += 1;
         let connection = self.gateway.connections;
-        let session = self.gateway.session(id)?;
+        let session = self.gateway.sessions.iter_mut().find(|session| session.id == id)?;
         let oldest = session.kept.front().map_or(session.seq, |kept| kept.seq - 1);
         if session.forgotten || seq > session.seq || seq < oldest {
             return None;
@@ -320,7 +336,7 @@ impl State {
             let _ = outgoing.send(Out::Event(Arc::clone(kept)));
         }
         session.link = Some(Link { connection, outgoing, muted: false });
-        session.push("RESUMED", r#"{"_trace":[]}"#, None);
+        session.push(&mut self.troubles, "RESUMED", r#"{"_trace":[]}"#, None);
         self.log("connected", json!({ "session": id, "resumed": true }));
         Some(connection)
     }
@@ -523,6 +539,11 @@ impl Connection {
             if wanted & privileged & !(members | content) != 0 {
                 return Err((4014, "Disallowed intent(s)."));
             }
+            if !state.takes_session() {
+                state.fault("gateway: more sessions begun than are left: the token is reset".to_owned());
+                state.leave(Some(Absence::TokenRefused));
+                return Err((4004, "Authentication failed."));
+            }
             Ok(state.identify(wanted, shard, sender))
         });
         match identified {
@@ -569,8 +590,8 @@ impl Connection {
         });
         if let (Some(reply), Some((id, _))) = (reply, &self.session) {
             self.shared.with(|state| {
-                if let Some(session) = state.gateway.session(id) {
-                    session.push("GUILD_MEMBERS_CHUNK", &reply.to_string(), None);
+                if let Some(session) = state.gateway.sessions.iter_mut().find(|session| session.id == *id) {
+                    session.push(&mut state.troubles, "GUILD_MEMBERS_CHUNK", &reply.to_string(), None);
                 }
             });
         }
@@ -583,6 +604,11 @@ impl Connection {
     fn close(&self, code: u16, reason: &'static str) {
         let _ = self.sender.send(Out::Close(code, reason));
     }
+}
+
+/// An event with further fields; of two with one name the later one counts.
+fn with_fields(data: &str, fields: &str) -> String {
+    data.strip_suffix('}').map_or_else(|| data.to_owned(), |data| format!("{data},{fields}}}"))
 }
 
 fn frame_json(frame: &str) -> Value {

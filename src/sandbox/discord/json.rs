@@ -13,6 +13,7 @@ const EVERYONE_MAY: u64 = 1 << 6 | VIEW | 1 << 11 | 1 << 14 | 1 << 15 | 1 << 16 
 /// The bot's role may mention everyone (that it can is the danger) and manage threads besides.
 const BOT_MAY: u64 = EVERYONE_MAY | 1 << 17 | 1 << 34;
 const VIEW: u64 = 1 << 10;
+const READ_HISTORY: u64 = 1 << 16;
 
 /// A time as Discord writes it.
 pub fn stamp(at_ms: i64) -> String {
@@ -154,6 +155,10 @@ impl State {
             overwrites.push(overwrite(channel.guild.unwrap_or(self.guild), 0, 0, VIEW));
             let people = self.people.iter().filter(|user| members.contains(user));
             overwrites.extend(people.map(|user| overwrite(*user, 1, VIEW, 0)));
+        }
+        if self.blind.contains(&channel.id) {
+            overwrites.push(overwrite(self.bot, 1, if *private { VIEW } else { 0 }, READ_HISTORY));
+            return Value::Array(overwrites);
         }
         match (private, bot) {
             (true, true) => overwrites.push(overwrite(self.bot, 1, VIEW, 0)),

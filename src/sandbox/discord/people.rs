@@ -150,6 +150,16 @@ impl World for DiscordSandbox {
             Fault::Mute => state.gateway.mute_all(),
             Fault::Nonsense(nonsense) => state.gateway.bring(&nonsense),
             Fault::Greeting { text, times } => state.troubles.greetings.extend((0..times).map(|_| text.clone())),
+            Fault::Odd { event, fields, times } => {
+                state.troubles.odd.extend((0..times).map(|_| (event.clone(), fields.clone())));
+            }
+            Fault::LeaveOut { event, numbered, times } => {
+                state.troubles.left_out.extend((0..times).map(|_| (event.clone(), numbered)));
+            }
+            Fault::Sessions { remaining, reset_after } => state.limit_sessions(remaining, reset_after),
+            Fault::Unsteady { times } => state.troubles.unsteady += times,
+            Fault::HideHistory { channel } => state.show_history(&channel, false),
+            Fault::ShowHistory { channel } => state.show_history(&channel, true),
             // Discord has intents and permissions instead of scopes.
             Fault::RevokeScope { .. } | Fault::GrantScope { .. } => {}
         });

@@ -1,6 +1,7 @@
 //! The guild: people, roles, channels, threads, messages.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -35,6 +36,10 @@ pub struct State {
     /// How many shards the bot is advised to open, and how many of them at once.
     pub shards: u32,
     pub max_concurrency: u32,
+    /// Sessions that were begun since they were last counted anew, of how many, and when they are counted anew.
+    sessions: Sessions,
+    /// Text channels whose history the bot may not read.
+    pub blind: HashSet<u64>,
     pub users: HashMap<u64, User>,
     /// Everybody but the bot, in the order of the cast.
     pub people: Vec<u64>,
@@ -128,6 +133,16 @@ pub enum Place {
     Direct { person: u64 },
 }
 
+/// How many sessions a bot may begin a day.
+pub const SESSIONS_A_DAY: u64 = 1_000;
+const DAY_MS: i64 = 24 * 3_600 * 1_000;
+
+#[derive(Debug)]
+struct Sessions {
+    left: u64,
+    reset_at_ms: Option<i64>,
+}
+
 /// What only threads have.
 #[derive(Debug)]
 pub struct Thread {
@@ -205,6 +220,8 @@ impl State {
             members_intent: false,
             shards: setup.shards,
             max_concurrency: setup.max_concurrency,
+            sessions: Sessions { left: SESSIONS_A_DAY, reset_at_ms: None },
+            blind: HashSet::new(),
             users: HashMap::new(),
             people: Vec::new(),
             handles: HashMap::new(),
@@ -392,6 +409,50 @@ impl State {
         let data = self.channel_json(id);
         let note = self.place_fields(id);
         self.dispatch(Happening::new("CHANNEL_UPDATE", intents::GUILDS, data).note(note));
+    }
+
+    /// Whether the bot may read what was said in a channel and its threads.
+    pub fn show_history(&mut self, name: &str, may: bool) {
+        let Some(id) = self.channel_named(name) else { return };
+        if may {
+            self.blind.remove(&id)
+        } else {
+            self.blind.insert(id)
+        };
+        let data = self.channel_json(id);
+        let note = self.place_fields(id);
+        self.dispatch_in(id, Happening::new("CHANNEL_UPDATE", intents::GUILDS, data).note(note));
+    }
+
+    /// Lets the bot begin so many more sessions for a time.
+    pub fn limit_sessions(&mut self, left: u64, reset_after: Duration) {
+        let reset_after = i64::try_from(reset_after.as_millis()).unwrap_or(i64::MAX);
+        self.sessions = Sessions { left, reset_at_ms: Some(self.now_ms().saturating_add(reset_after)) };
+    }
+
+    /// How many sessions may be begun until they are counted anew.
+    pub fn sessions_left(&self) -> u64 {
+        if self.sessions.reset_at_ms.is_some_and(|at| at <= self.now_ms()) {
+            SESSIONS_A_DAY
+        } else {
+            self.sessions.left
+        }
+    }
+
+    /// In how many milliseconds that is.
+    pub fn sessions_reset_ms(&self) -> i64 {
+        let left = self.sessions.reset_at_ms.map(|at| at - self.now_ms()).filter(|left| *left > 0);
+        left.unwrap_or(DAY_MS)
+    }
+
+    /// Begins a session, if another one may be begun.
+    pub fn takes_session(&mut self) -> bool {
+        let left = self.sessions_left();
+        if self.sessions.reset_at_ms.is_none_or(|at| at <= self.now_ms()) {
+            self.sessions.reset_at_ms = Some(self.now_ms() + DAY_MS);
+        }
+        self.sessions.left = left.saturating_sub(1);
+        left > 0
     }
 
     /// Deletes a text channel with its threads and everything in it.

@@ -37,6 +37,14 @@ pub(super) struct Parcel {
     pub takes_answer: bool,
 }
 
+/// Stands for half of a surrogate pair, which no text of this program can hold, until it is written to the wire.
+const HALF: &str = "\u{e000}";
+
+/// JSON as it goes over the wire.
+pub(super) fn as_written(value: &Value) -> String {
+    value.to_string().replace(HALF, "\\ud83d")
+}
+
 impl Parcel {
     pub(super) fn event(event: String, payload: Value, about: Map<String, Value>) -> Self {
         Self { kind: ParcelKind::Event, event, payload, about, takes_answer: false }
@@ -103,6 +111,8 @@ struct Inner {
     swaps: u32,
     /// Those that wait to be overtaken.
     held: Vec<u64>,
+    /// What the next events of these types carry besides.
+    odd: VecDeque<(String, String)>,
     /// What the next connections are greeted by.
     greetings: VecDeque<String>,
 }
@@ -141,6 +151,7 @@ impl Hub {
             doubles: 0,
             late: VecDeque::new(),
             swaps: 0,
+            odd: VecDeque::new(),
             held: Vec::new(),
             greetings: VecDeque::new(),
         };
@@ -177,6 +188,23 @@ impl Hub {
     }
 
     /// Delivers the next events twice.
+    /// The next events of this type carry these fields besides.
+    pub(super) fn make_odd(&self, event: &str, fields: &str, times: u32) {
+        self.lock().odd.extend((0..times).map(|_| (event.to_owned(), fields.to_owned())));
+    }
+
+    /// An event as it is told, with the fields that it is to carry besides.
+    pub(super) fn odd(&self, mut event: Value) -> Value {
+        let mut inner = self.lock();
+        let Some(at) = inner.odd.iter().position(|(kind, _)| event["type"] == kind.as_str()) else { return event };
+        let fields = inner.odd.remove(at).map(|(_, fields)| format!("{{{fields}}}").replace("\\ud83d", HALF));
+        let fields: Option<Map<String, Value>> = fields.and_then(|fields| serde_json::from_str(&fields).ok());
+        if let (Some(event), Some(fields)) = (event.as_object_mut(), fields) {
+            event.extend(fields);
+        }
+        event
+    }
+
     pub(super) fn double(&self, times: u32) {
         self.lock().doubles += times;
     }
@@ -445,7 +473,7 @@ impl Core {
             self.note_delivered(&parcel, attempt);
             self.traffic.keep(Direction::ToBot, parcel.kind.envelope_type(), || frame.clone());
             if let Some(socket) = inner.sockets.get(&socket).filter(|socket| !socket.muted) {
-                let _ = socket.out.send(Out::Frame(frame.to_string()));
+                let _ = socket.out.send(Out::Frame(as_written(&frame)));
             }
         }
         let sent = inner.flights.get(&id).map_or(0, |flight| flight.sent);

@@ -19,6 +19,7 @@ impl Core {
         if event.get("event_ts").is_none() {
             event["event_ts"] = json!(state.next_ts().to_string());
         }
+        let event = self.hub.odd(event);
         let event_id = state.mint.event();
         let ids = &state.ids;
         let mut about = Map::new();

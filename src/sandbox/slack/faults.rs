@@ -100,8 +100,14 @@ impl Core {
                 self.turn_channel(&channel, "unarchive", |state, at| state.channels[at].archived = false);
             }
             Fault::DeleteChannel { channel } => self.turn_channel(&channel, "deleted", State::delete_channel),
-            // An app that is put out of a workspace has lost its token: that is another fault.
-            Fault::PutOut => {}
+            Fault::Odd { event, fields, times } => self.hub.make_odd(&event, &fields, times),
+            // An app that is put out of a workspace has lost its token: that is another fault. The others are Discord's.
+            Fault::PutOut
+            | Fault::LeaveOut { .. }
+            | Fault::Sessions { .. }
+            | Fault::Unsteady { .. }
+            | Fault::HideHistory { .. }
+            | Fault::ShowHistory { .. } => {}
             Fault::RevokeScope { scope } => {
                 self.lock().scopes.remove(&scope);
             }

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use url::form_urlencoded::Serializer;
 
 use super::Core;
-use super::delivery::{Parcel, ParcelKind};
+use super::delivery::{Parcel, ParcelKind, as_written};
 
 /// How often an endpoint that refuses connections is tried, in real time.
 const KNOCK: Duration = Duration::from_millis(50);
@@ -121,7 +121,7 @@ pub(super) fn signature(secret: &str, seconds: i64, body: &str) -> String {
 fn request_of(parcel: &Parcel) -> (&'static str, &'static str, String) {
     const FORM: &str = "application/x-www-form-urlencoded";
     match parcel.kind {
-        ParcelKind::Event => ("/slack/events", "application/json", parcel.payload.to_string()),
+        ParcelKind::Event => ("/slack/events", "application/json", as_written(&parcel.payload)),
         ParcelKind::Interactive => {
             let body = Serializer::new(String::new()).append_pair("payload", &parcel.payload.to_string()).finish();
             ("/slack/interactions", FORM, body)

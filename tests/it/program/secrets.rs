@@ -10,7 +10,7 @@ use super::Site;
 use crate::harness::{find_control, patiently, see};
 
 /// Everything that can be named, as loud as it goes.
-const LOUD: &str = "[log]\nlevel = \"trace,deskbell=trace,slack_morphism=trace,serenity=trace,hyper=trace,\
+const LOUD: &str = "[log]\nlevel = \"trace,deskbell=trace,slack_morphism=trace,hyper=trace,\
                     hyper_util=trace,reqwest=trace,rustls=trace,tungstenite=trace,tokio_tungstenite=trace,sqlx=trace,\
                     axum=trace\"\n";
 

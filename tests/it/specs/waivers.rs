@@ -174,9 +174,4 @@ pub const WAIVERS: &[Waiver] = &[
         place: "READY /d/geo_ordered_rtc_regions",
         reason: "Discord still sends what only users' clients need; the types leave that out.",
     },
-    Waiver {
-        spec: GATEWAY,
-        place: "from the bot op 2 /d/presence/since",
-        reason: "The SDK writes a time of its own form there, for every bot; Discord means by it since when a client is idle, and this one is online.",
-    },
 ];

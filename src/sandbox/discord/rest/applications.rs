@@ -10,7 +10,7 @@ use super::{Call, Done};
 use crate::sandbox::discord::components::chars;
 use crate::sandbox::discord::errors::{ApiError, Wrong};
 use crate::sandbox::discord::ids::fixed;
-use crate::sandbox::discord::state::{RegisteredCommand, State};
+use crate::sandbox::discord::state::{RegisteredCommand, SESSIONS_A_DAY, State};
 
 impl State {
     pub(super) fn gateway_address(&self) -> Done {
@@ -21,7 +21,8 @@ impl State {
         Done::Json(json!({
             "url": self.gateway_url, "shards": self.shards,
             "session_start_limit": {
-                "total": 1000, "remaining": 999, "reset_after": 14_400_000, "max_concurrency": self.max_concurrency,
+                "total": SESSIONS_A_DAY, "remaining": self.sessions_left(), "reset_after": self.sessions_reset_ms(),
+                "max_concurrency": self.max_concurrency,
             },
         }))
     }

@@ -19,6 +19,9 @@ impl State {
 
     pub(super) fn get_message(&self, channel: u64, message: u64) -> Result<Done, ApiError> {
         self.open_to_bot(channel)?;
+        if self.blind.contains(&self.parent(channel)) {
+            return Err(ApiError::missing_permissions());
+        }
         let message = self.message(channel, message)?;
         Ok(Done::Json(self.message_json(message, self.message_content)))
     }
@@ -54,6 +57,10 @@ impl State {
             return Err(ApiError::field("", "MESSAGE_LIST_EXCLUSIVE", message));
         }
         let messages = &self.open_to_bot(channel)?.messages;
+        // Without the right to read history Discord says nothing of it, and shows nothing.
+        if self.blind.contains(&self.parent(channel)) {
+            return Ok(Done::Json(json!([])));
+        }
         let lag_ms = i64::try_from(self.troubles.lag.as_millis()).unwrap_or(i64::MAX);
         let shown_ms = if lag_ms == 0 { i64::MAX } else { self.now_ms().saturating_sub(lag_ms) };
         let there = |message: &&Message| !message.gone && message.at_ms <= shown_ms;

@@ -1,0 +1,147 @@
+//! How many sessions Discord lets the bot begin, and how long is waited between two.
+//!
+//! Discord allows a number of sessions a day (a thousand), and takes the token away from who begins more. So the wait grows
+//! as long as sessions do not hold; before each, Discord is asked what is left; and what is left is spread over the time that
+//! it has to last.
+//!
+//! Source: <https://docs.discord.com/developers/events/gateway#session-start-limit-object>.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serenity::http::{LightMethod, Route};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::Shared;
+
+/// Discord wants this much time between two IDENTIFYs.
+const BETWEEN_IDENTIFIES: Duration = Duration::from_secs(5);
+/// Below this part of a day's sessions they are spread.
+const RESERVE: u64 = 4;
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// While the gateway cannot be reached.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// While it can, but no session holds.
+const LONGEST_UNSTEADY: Duration = Duration::from_secs(600);
+/// A session that was connected for so long has held.
+const HELD: Duration = Duration::from_secs(60);
+
+/// How long is waited before another connection.
+#[derive(Debug)]
+pub(super) struct Patience {
+    next: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { next: FIRST_WAIT }
+    }
+}
+
+impl Patience {
+    /// How long to wait after a connection that was connected for a time, or never.
+    pub(super) fn after(&mut self, connected: Option<Duration>) -> Duration {
+        if connected.is_some_and(|connected| connected >= HELD) {
+            *self = Self::default();
+        }
+        let longest = if connected.is_some() { LONGEST_UNSTEADY } else { LONGEST_WAIT };
+        let wait = self.next.min(longest);
+        self.next = (self.next * 2).min(LONGEST_UNSTEADY);
+        wait
+    }
+}
+
+/// The sessions that may be begun, over all shards of this process.
+pub(super) struct Budget {
+    shared: Arc<Shared>,
+    /// When a session was last begun.
+    last: Mutex<Option<Instant>>,
+}
+
+/// What Discord says of the sessions that are left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Left {
+    total: u64,
+    remaining: u64,
+    reset_after: Duration,
+}
+
+impl Left {
+    /// How much time is to pass since the last session.
+    fn pause(self) -> Duration {
+        match self.remaining {
+            0 => self.reset_after,
+            few if few < self.total / RESERVE => self.reset_after / u32::try_from(few).unwrap_or(u32::MAX),
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+impl Budget {
+    /// None has been begun.
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, last: Mutex::default() }
+    }
+
+    /// Waits until another session may be begun.
+    pub(super) async fn turn(&self) {
+        let mut last = self.last.lock().await;
+        if let Some(last) = *last
+            && self.shared.api_url.is_none()
+        {
+            tokio::time::sleep_until(last + BETWEEN_IDENTIFIES).await;
+        }
+        loop {
+            // Where Discord does not say, the growing waits have to do.
+            let Some(left) = self.left().await else { break };
+            let since = last.map_or(Duration::MAX, |last| last.elapsed());
+            // The first session since the start is begun as long as there is one.
+            let pause = if left.remaining > 0 { left.pause().saturating_sub(since) } else { left.pause() };
+            if pause.is_zero() {
+                break;
+            }
+            let (remaining, wait_secs) = (left.remaining, pause.as_secs());
+            tracing::error!(remaining, wait_secs, "Discord lets the bot begin few more sessions: connecting waits");
+            self.shared.clock.sleep(pause).await;
+            if left.remaining > 0 {
+                break;
+            }
+        }
+        *last = Some(Instant::now());
+    }
+
+    async fn left(&self) -> Option<Left> {
+        let asked = self.shared.rest.call_patiently(LightMethod::Get, Route::GatewayBot, &[], None).await;
+        let limit = &asked.ok()?["session_start_limit"];
+        Some(Left {
+            total: limit["total"].as_u64()?,
+            remaining: limit["remaining"].as_u64()?,
+            reset_after: Duration::from_millis(limit["reset_after"].as_u64()?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_grows_until_a_session_holds() {
+        let mut patience = Patience::default();
+        let brief = Some(Duration::from_secs(1));
+        let waits: Vec<u64> = (0..14).map(|_| patience.after(brief).as_secs()).collect();
+        assert_eq!(waits, [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
+        assert_eq!(patience.after(None), LONGEST_WAIT, "it cannot be reached, which costs no session");
+        assert_eq!(patience.after(Some(HELD)), FIRST_WAIT);
+        let a_day: u64 = 24 * 3_600;
+        assert!(a_day / LONGEST_UNSTEADY.as_secs() < 1_000);
+    }
+
+    #[test]
+    fn the_last_sessions_of_a_day_are_spread() {
+        let hour = Duration::from_secs(3_600);
+        let pause = |remaining| Left { total: 1_000, remaining, reset_after: hour }.pause();
+        assert_eq!((pause(0), pause(1), pause(100), pause(250)), (hour, hour, hour / 100, Duration::ZERO));
+    }
+}

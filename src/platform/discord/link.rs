@@ -1,0 +1,270 @@
+//! One connection to Discord's gateway, from its HELLO to its end. It hands on each dispatch as it came, read by nobody.
+//!
+//! Why no library's: serenity hands out its own types only, and drops what does not fit them. `twilight-gateway` 0.18 hands
+//! out the text, but connects again by itself, at once and without end, to whatever address READY has named, before whoever
+//! uses it hears of it: neither a growing wait nor "the token goes to no other host" can be kept; and it takes sequence
+//! numbers from the first `"s":` that it finds. What is left is small: greeting, heartbeats, and reading one object.
+//!
+//! Sources: <https://docs.discord.com/developers/events/gateway>, `…/topics/opcodes-and-status-codes#gateway`.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use rand::Rng as _;
+use serde_json::{Value, json};
+use serenity::model::gateway::GatewayIntents;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use url::Url;
+
+use crate::platform::lenient;
+
+/// The longest frame: a large guild comes in one.
+const FRAME_BYTES: usize = 64 << 20;
+/// How long saying goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// Closed with this code by us, a session can be resumed.
+const TO_BE_RESUMED: u16 = 4_000;
+
+/// Close codes of Discord after which the same would only be refused again.
+pub(super) mod refused {
+    /// The token is of no use.
+    pub(crate) const TOKEN: u16 = 4_004;
+    /// There is no such shard, or there must be more of them.
+    pub(crate) const SHARD: u16 = 4_010;
+    pub(crate) const TOO_FEW_SHARDS: u16 = 4_011;
+    /// Another version of the API is asked for.
+    pub(crate) const VERSION: u16 = 4_012;
+    /// An intent that does not exist, or one that was not granted.
+    pub(crate) const INTENTS_UNKNOWN: u16 = 4_013;
+    pub(crate) const INTENTS_NOT_GRANTED: u16 = 4_014;
+}
+
+/// Close codes after which the session is gone.
+const SESSION_GONE: [u16; 2] = [4_007, 4_009];
+
+/// What makes a connection go on where another one ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Session {
+    pub(super) id: String,
+    /// Where it is to be resumed, if that is a place where the token may go.
+    pub(super) url: Option<String>,
+    /// The last dispatch that was taken in.
+    pub(super) seq: u64,
+}
+
+/// What the gateway tells of something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Dispatch {
+    pub(super) seq: Option<u64>,
+    pub(super) name: String,
+    pub(super) data: Value,
+}
+
+/// What a connection brings.
+#[derive(Debug)]
+pub(super) enum Heard {
+    Dispatch(Dispatch),
+    /// A frame that is no JSON, or no dispatch although it says so.
+    Unreadable,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Closed with this code, cut, or silent.
+    Closed(Option<u16>),
+    /// Discord does not know the session, or does not let it be resumed.
+    SessionGone,
+}
+
+impl Ended {
+    /// Whether the session cannot be resumed.
+    pub(super) fn is_for_good(self) -> bool {
+        match self {
+            Self::SessionGone => true,
+            Self::Closed(code) => code.is_some_and(|code| SESSION_GONE.contains(&code)),
+        }
+    }
+}
+
+/// Who identifies.
+#[derive(Debug)]
+pub(super) struct Identity<'t> {
+    /// Without `Bot ` before it.
+    pub(super) token: &'t str,
+    pub(super) intents: GatewayIntents,
+    pub(super) shard: u32,
+    pub(super) shards: u32,
+}
+
+/// The connection.
+pub(super) struct Link {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    interval: Duration,
+    beat_at: Instant,
+    /// Nothing has come since the last heartbeat.
+    is_unanswered: bool,
+    /// The last dispatch that came.
+    seq: Option<u64>,
+}
+
+impl Link {
+    /// Connects, and begins or resumes a session. `None`: it cannot be reached, or does not greet.
+    pub(super) async fn open(
+        address: &str,
+        identity: &Identity<'_>,
+        resume: Option<&Session>,
+        patience: Duration,
+    ) -> Option<Self> {
+        let url = with_version(address)?;
+        let opened = async {
+            let limits =
+                WebSocketConfig::default().max_message_size(Some(FRAME_BYTES)).max_frame_size(Some(FRAME_BYTES));
+            let (socket, _) = connect_async_with_config(url.as_str(), Some(limits), true).await.ok()?;
+            let now = Instant::now();
+            let seq = resume.map(|session| session.seq);
+            let mut link = Self { socket, interval: Duration::MAX, beat_at: now, is_unanswered: false, seq };
+            link.interval = link.greeted().await?;
+            link.beat_at = now + link.interval.mul_f64(rand::rng().random());
+            let hello = match resume {
+                Some(Session { id, seq, .. }) => {
+                    json!({ "op": 6, "d": { "token": identity.token, "session_id": id, "seq": seq } })
+                }
+                None => json!({ "op": 2, "d": {
+                    "token": identity.token, "intents": identity.intents.bits(), "shard": [identity.shard, identity.shards],
+                    "properties": { "os": std::env::consts::OS, "browser": "deskbell", "device": "deskbell" },
+                } }),
+            };
+            link.send(&hello).await?;
+            Some(link)
+        };
+        timeout(patience, opened).await.ok().flatten()
+    }
+
+    /// Waits for HELLO; how often a heartbeat is wanted.
+    async fn greeted(&mut self) -> Option<Duration> {
+        loop {
+            let text = match self.socket.next().await?.ok()? {
+                Frame::Text(text) => text,
+                Frame::Ping(_) | Frame::Pong(_) => continue,
+                _ => return None,
+            };
+            let hello = lenient::json(text.as_bytes()).filter(|frame| frame["op"] == 10)?;
+            let interval = hello["d"]["heartbeat_interval"].as_u64().filter(|interval| *interval > 0)?;
+            return Some(Duration::from_millis(interval));
+        }
+    }
+
+    /// Hands on what comes, until the connection ends.
+    pub(super) async fn listen(&mut self, mut hear: impl FnMut(Heard)) -> Ended {
+        loop {
+            let frame = tokio::select! {
+                frame = self.socket.next() => frame,
+                () = sleep_until(self.beat_at) => {
+                    // Anything that comes is an answer.
+                    if self.is_unanswered || self.beat().await.is_none() {
+                        return Ended::Closed(None);
+                    }
+                    continue;
+                }
+            };
+            let payload = match frame {
+                Some(Ok(Frame::Text(text))) => lenient::json(text.as_bytes()),
+                Some(Ok(Frame::Binary(bytes))) => lenient::json(&bytes),
+                Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => continue,
+                Some(Ok(Frame::Close(frame))) => return Ended::Closed(frame.map(|frame| frame.code.into())),
+                Some(Err(_)) | None => return Ended::Closed(None),
+            };
+            self.is_unanswered = false;
+            let Some(mut payload) = payload else {
+                hear(Heard::Unreadable);
+                continue;
+            };
+            match payload["op"].as_u64() {
+                Some(0) => {
+                    let (seq, name) = (payload["s"].as_u64(), payload["t"].as_str().map(str::to_owned));
+                    self.seq = self.seq.max(seq);
+                    hear(match name {
+                        Some(name) => Heard::Dispatch(Dispatch { seq, name, data: payload["d"].take() }),
+                        None => Heard::Unreadable,
+                    });
+                }
+                Some(1) => {
+                    if self.beat().await.is_none() {
+                        return Ended::Closed(None);
+                    }
+                }
+                Some(7) => return Ended::Closed(None),
+                Some(9) => return if payload["d"] == true { Ended::Closed(None) } else { Ended::SessionGone },
+                Some(_) => {}
+                None => hear(Heard::Unreadable),
+            }
+        }
+    }
+
+    /// Ends the session for good.
+    pub(super) async fn say_goodbye(self) {
+        self.close(CloseCode::Normal).await;
+    }
+
+    /// Ends the connection; the session can be resumed.
+    pub(super) async fn break_off(self) {
+        self.close(CloseCode::Library(TO_BE_RESUMED)).await;
+    }
+
+    async fn close(mut self, code: CloseCode) {
+        let farewell = async {
+            // The other side may have gone already.
+            let _ = self.socket.close(Some(CloseFrame { code, reason: "".into() })).await;
+            while let Some(Ok(_)) = self.socket.next().await {}
+        };
+        let _ = timeout(GOODBYE, farewell).await;
+    }
+
+    async fn beat(&mut self) -> Option<()> {
+        self.beat_at = Instant::now() + self.interval;
+        self.is_unanswered = true;
+        self.send(&json!({ "op": 1, "d": self.seq })).await
+    }
+
+    async fn send(&mut self, frame: &Value) -> Option<()> {
+        self.socket.send(Frame::text(frame.to_string())).await.ok()
+    }
+}
+
+/// The address with the version and encoding that are spoken here.
+fn with_version(address: &str) -> Option<Url> {
+    let mut url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "ws" | "wss"))?;
+    url.query_pairs_mut().clear().append_pair("v", "10").append_pair("encoding", "json");
+    Some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_says_what_is_spoken() {
+        let with = |address| with_version(address).map(String::from);
+        let real = Some("wss://gateway.discord.gg/?v=10&encoding=json".to_owned());
+        assert_eq!(with("wss://gateway.discord.gg"), real);
+        assert_eq!(with("wss://gateway.discord.gg/?v=9"), real);
+        assert_eq!(with("ws://127.0.0.1:4/gateway"), Some("ws://127.0.0.1:4/gateway?v=10&encoding=json".to_owned()));
+        for none in ["", "gateway", "https://discord.gg", "file:///tmp/x"] {
+            assert_eq!(with(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn what_ends_a_session_is_known() {
+        assert!(Ended::SessionGone.is_for_good());
+        assert!(Ended::Closed(Some(4_009)).is_for_good());
+        assert!(!Ended::Closed(Some(1_001)).is_for_good());
+        assert!(!Ended::Closed(None).is_for_good());
+    }
+}

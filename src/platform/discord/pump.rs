@@ -1,0 +1,222 @@
+//! Sorts what the gateway brings: what is heard at once, what goes into a lane, and what has to be asked for, since it did not
+//! come or cannot be read.
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use serenity::model::id::{ChannelId, GuildId, MessageId};
+use tokio::time::{Instant, sleep};
+
+use super::interact;
+use super::lanes::{Dealt, Home, Item, Pump};
+use super::link::{Dispatch, Heard};
+use super::payload::{Message, Unreadable, guild_of, id, ids, list};
+use super::rest::RestError;
+use super::watch::shard_of;
+use crate::metrics::{self, Gap};
+
+/// How long a guild that did not come is waited for before it is asked for again, at first and at most.
+const ASK_FIRST: Duration = Duration::from_secs(1);
+const ASK_LONGEST: Duration = Duration::from_secs(60);
+/// How often everything may be looked through since something could not be read.
+const REREAD_EVERY: Duration = Duration::from_secs(60);
+
+impl Pump {
+    /// Takes in what comes by a shard, in order; must not take long.
+    pub(super) fn take(self: &Arc<Self>, heard: &Heard, shard: u32) {
+        let dealt = Dealt(Some(Arc::clone(&self.shared)));
+        match heard {
+            Heard::Dispatch(dispatch) => {
+                if self.take_in(dispatch, shard, dealt).is_err() {
+                    self.shared.count_unreadable(&dispatch.name);
+                    self.reread(shard);
+                }
+            }
+            Heard::Unreadable => {
+                self.shared.count_unreadable("a frame of the gateway");
+                self.reread(shard);
+            }
+        }
+    }
+
+    /// An error if it cannot be read, and what it is about is not known either.
+    fn take_in(
+        self: &Arc<Self>,
+        Dispatch { name, data, .. }: &Dispatch,
+        shard: u32,
+        dealt: Dealt,
+    ) -> Result<(), Unreadable> {
+        let shared = &self.shared;
+        match name.as_str() {
+            "READY" => {
+                tracing::info!("connected to Discord");
+                let named: Vec<GuildId> = list(&data["guilds"]).iter().filter_map(|guild| id(&guild["id"])).collect();
+                self.awaits(&named);
+                shared.note_guilds(|membership| membership.named(shard, shared.shards, named));
+                // Direct messages come by the first shard.
+                if shard == 0 {
+                    self.missed(None, None, Vec::new(), dealt);
+                }
+            }
+            "RESUMED" => tracing::info!("connected to Discord again, nothing was missed"),
+            "GUILD_CREATE" => {
+                let guild = id(&data["id"]).ok_or(Unreadable)?;
+                if data["unavailable"] != true && self.shared.serves(Some(guild)) {
+                    if !data["channels"].is_array() || !data["roles"].is_array() {
+                        shared.asks_for("a guild");
+                        self.has_come(guild);
+                        self.ask_for(guild);
+                        return Ok(());
+                    }
+                    self.guild(guild, data, dealt);
+                }
+                self.has_come(guild);
+            }
+            "GUILD_DELETE" => {
+                let guild = id(&data["id"]).ok_or(Unreadable)?;
+                self.has_come(guild);
+                // One that is out of order comes back.
+                if data["unavailable"] != true {
+                    shared.directory.forget_guild(guild);
+                    shared.note_guilds(|membership| membership.left(guild));
+                }
+            }
+            "MESSAGE_CREATE" => match Message::read(data) {
+                Ok(message) => self.posted(message, dealt),
+                Err(Unreadable) => {
+                    let (home, channel, message) = self.whereabouts(data)?;
+                    shared.asks_for("a message");
+                    self.unread(home, channel, message, dealt);
+                }
+            },
+            // Without a time of editing it is a preview that was added, or a pin.
+            "MESSAGE_UPDATE" if !data["edited_timestamp"].is_null() => {
+                let (home, channel, message) = self.whereabouts(data)?;
+                if home.is_ok_and(|guild| !self.shared.serves(guild)) {
+                    return Ok(());
+                }
+                let whole = Message::read(data).ok().filter(|_| data["content"].is_string() && !self.is_full(channel));
+                let item = match whole {
+                    Some(whole) => Item::Edited(Box::new(Message { guild: home.ok().flatten(), ..whole })),
+                    None => Item::Changed(home, channel, message),
+                };
+                self.put(channel, item, dealt);
+            }
+            "MESSAGE_DELETE" | "MESSAGE_DELETE_BULK" => {
+                let channel = id(&data["channel_id"]).ok_or(Unreadable)?;
+                let guild = self.home(data, channel).unwrap_or_default();
+                let messages =
+                    if name == "MESSAGE_DELETE" { vec![id(&data["id"]).ok_or(Unreadable)?] } else { ids(&data["ids"]) };
+                if self.shared.serves(guild) {
+                    self.put(channel, Item::Deleted(guild, channel, messages), dealt);
+                }
+            }
+            "INTERACTION_CREATE" => {
+                let read = interact::Interaction::read(data);
+                let Ok(interaction) = read else {
+                    // It cannot be asked for, and it does not come again: Discord tells the person that it failed.
+                    shared.count_unreadable("a click, command or form");
+                    return Ok(());
+                };
+                let Some(interaction) = interaction else { return Ok(()) };
+                let (shared, intake) = (Arc::clone(&self.shared), self.intake.clone());
+                self.tracker.spawn(async move {
+                    interact::take(&shared, &intake, &interaction).await;
+                    drop(dealt);
+                });
+            }
+            other => shared.directory.take(other, data),
+        }
+        Ok(())
+    }
+
+    /// Which message a payload is about.
+    fn whereabouts(&self, data: &Value) -> Result<(Home, ChannelId, MessageId), Unreadable> {
+        let (channel, message) = (id(&data["channel_id"]).ok_or(Unreadable)?, id(&data["id"]).ok_or(Unreadable)?);
+        Ok((self.home(data, channel), channel, message))
+    }
+
+    /// The guild that a payload about a channel is about.
+    fn home(&self, data: &Value, channel: ChannelId) -> Home {
+        match guild_of(data) {
+            Ok(Some(guild)) => Ok(Some(guild)),
+            // What a guild's channel holds is not private because the guild is not told.
+            told => self.shared.directory.guild_of(channel).map_or(told, |known| Ok(Some(known))),
+        }
+    }
+
+    /// Takes in a guild as it is now, and reads what was missed in it.
+    fn guild(&self, guild: GuildId, told: &Value, dealt: Dealt) {
+        self.shared.note_guilds(|membership| membership.joined(guild));
+        let listed = self.shared.directory.take_guild(guild, told);
+        self.register_commands(guild);
+        let joined_at = told["joined_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+        self.missed(Some(guild), joined_at, listed, dealt);
+    }
+
+    fn awaits(&self, guilds: &[GuildId]) {
+        let served = guilds.iter().filter(|guild| self.shared.serves(Some(**guild)));
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner).extend(served);
+    }
+
+    fn has_come(&self, guild: GuildId) {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner).remove(&guild);
+    }
+
+    /// Asks for the guilds of a shard that READY has named and that have not come.
+    pub(super) fn ask_for_missing(self: &Arc<Self>, shard: u32) {
+        let shards = self.shared.shards;
+        let missing: Vec<GuildId> = {
+            let mut awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+            awaited.extract_if(|guild| shard_of(*guild, shards) == shard).collect()
+        };
+        for guild in missing {
+            tracing::warn!(%guild, "a guild that Discord has named did not come; it is asked for");
+            metrics::gap(Gap::Guild);
+            self.ask_for(guild);
+        }
+    }
+
+    /// Something could not be read, and nobody knows what: everything of a shard is looked through, at most once a minute.
+    fn reread(self: &Arc<Self>, shard: u32) {
+        {
+            let mut reread_at = self.reread_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if reread_at.is_some_and(|at| at.elapsed() < REREAD_EVERY) {
+                return;
+            }
+            *reread_at = Some(Instant::now());
+        }
+        let mut guilds: HashSet<GuildId> = self.shared.directory.guilds().into_iter().collect();
+        guilds.extend(self.awaited.lock().unwrap_or_else(PoisonError::into_inner).drain());
+        let of_shard = guilds.into_iter().filter(|guild| shard_of(*guild, self.shared.shards) == shard);
+        of_shard.for_each(|guild| self.ask_for(guild));
+        if shard == 0 {
+            self.missed(None, None, Vec::new(), Dealt::uncounted());
+        }
+    }
+
+    /// Asks Discord for a guild, as often as it takes.
+    fn ask_for(self: &Arc<Self>, guild: GuildId) {
+        let this = Arc::clone(self);
+        self.tracker.spawn(async move {
+            let mut wait = ASK_FIRST;
+            while !this.halt.is_cancelled() {
+                match this.shared.whole_guild(guild).await {
+                    Ok(told) => return this.guild(guild, &told, Dealt::uncounted()),
+                    Err(error @ RestError::Refused { .. }) => {
+                        tracing::error!(%guild, %error, "a guild is not shown to the bot: nothing in it is heard");
+                        return;
+                    }
+                    Err(error) => tracing::warn!(%guild, %error, "a guild cannot be asked for yet"),
+                }
+                tokio::select! {
+                    () = sleep(wait) => wait = (wait * 2).min(ASK_LONGEST),
+                    () = this.halt.cancelled() => {}
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,220 @@
+//! What comes with fields that no library expects is heard all the same; what was left out is noticed and read; and nobody
+//! loses the token by connecting too often.
+
+use std::time::Duration;
+
+use deskbell::sandbox::stage::Platforms;
+use deskbell::sandbox::{Fault, Spot};
+
+use crate::harness::{Desk, Setup, patiently};
+
+const DISCORD: Platforms = Platforms { slack: false, discord: true, slack_http: false };
+const SLACK: Platforms = Platforms { slack: true, discord: false, slack_http: false };
+const EACH_A_TICKET: &str = "[intake]\nburst_window = \"0s\"\ndirect_window = \"0s\"\n";
+
+async fn on(platforms: Platforms) -> Desk {
+    Desk::open_with(Setup { platforms, more: EACH_A_TICKET, ..Setup::default() }).await
+}
+
+async fn tickets(desk: &Desk) -> u64 {
+    desk.store().total().await.expect("a number")
+}
+
+/// Waits until there are so many tickets.
+async fn until_tickets(desk: &Desk, count: u64, what: &str) {
+    let mut grown = desk.stage.journal.grown();
+    patiently(what, async {
+        while tickets(desk).await < count {
+            // Nothing need change; then it is looked again.
+            let _ = tokio::time::timeout(Duration::from_millis(20), grown.changed()).await;
+        }
+    })
+    .await;
+}
+
+/// All words on record, oldest ticket first.
+async fn texts(desk: &Desk) -> Vec<String> {
+    let mut all = Vec::new();
+    for ticket in desk.store().tickets(None, 1_000).await.expect("tickets").into_iter().rev() {
+        all.extend(desk.store().records(ticket.id).await.expect("records"));
+    }
+    all.into_iter().map(|record| record.text).collect()
+}
+
+/// Fields of a message, and of its author, that are none of what is described; with values of every kind.
+fn odd_fields() -> Vec<String> {
+    let component = r#"{"type":1,"components":[{"type":99,"custom_id":null,"new":[]}]}"#;
+    let other =
+        format!(r#"{{"id":"1","channel_id":"2","type":77,"content":null,"components":[{component}],"author":null}}"#);
+    let mut all: Vec<String> = [
+        format!(r#""components":[{component}]"#),
+        format!(r#""referenced_message":{other}"#),
+        format!(r#""message_snapshots":[{{"message":{other}}}]"#),
+        r#""attachments":[{"id":"1","filename":"a.png","size":null,"url":"https://cdn.example/a.png"}]"#.to_owned(),
+        r#""attachments":[{"id":1,"size":"big","height":1.5,"flags":{}}],"flags":-1"#.to_owned(),
+        r#""nonce":{"a":1e999},"position":1e999,"tts":"no""#.to_owned(),
+        r#""embeds":[{"type":"hologram","title":"half \ud83d of a pair"}]"#.to_owned(),
+        r#""poll":{"question":null},"activity":7,"application":[],"thread":{"id":null}"#.to_owned(),
+        r#""interaction_metadata":{"type":900},"resolved":3,"call":{},"role_subscription_data":[]"#.to_owned(),
+        r#""mention_channels":{},"sticker_items":null,"reactions":[{"count":null}],"edited_timestamp":null"#.to_owned(),
+        r#""timestamp":"yesterday","type":null,"webhook_id":null,"member":{"roles":null,"joined_at":7,"flags":"x"}"#
+            .to_owned(),
+        r#""member":null"#.to_owned(),
+        r#""message_reference":{"type":99,"message_id":[]},"mention_everyone":"perhaps""#.to_owned(),
+    ]
+    .into();
+    all.push(format!(r#""deep":{}1{}"#, "[".repeat(500), "]".repeat(500)));
+    all
+}
+
+#[tokio::test]
+async fn on_discord_a_request_is_heard_whatever_comes_with_it() {
+    let desk = on(DISCORD).await;
+    let (mut said, spots) = (0, [Spot::channel("sales"), Spot::direct()]);
+    for fields in odd_fields() {
+        for spot in &spots {
+            said += 1;
+            let (event, fields) = ("MESSAGE_CREATE".to_owned(), fields.clone());
+            desk.discord().inject(Fault::Odd { event, fields: fields.clone(), times: 1 });
+            desk.discord().say("jeff", spot, &format!("@desk trouble {said}"), None).await.expect("said");
+            until_tickets(&desk, said, &fields).await;
+        }
+    }
+    let heard = texts(&desk).await;
+    for number in 1..=said {
+        assert!(heard.iter().any(|text| text.contains(&format!("trouble {number}"))), "{number}: {heard:?}");
+    }
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn on_discord_a_message_that_cannot_be_read_is_asked_for() {
+    let desk = on(DISCORD).await;
+    for (number, fields) in (1..).zip([r#""author":null"#, r#""author":{"id":{}}"#, r#""guild_id":{}"#]) {
+        desk.discord().inject(Fault::Odd { event: "MESSAGE_CREATE".into(), fields: fields.into(), times: 1 });
+        let at = desk.discord().say("jeff", &Spot::channel("sales"), "@desk no sound", None).await.expect("said");
+        until_tickets(&desk, number, fields).await;
+        desk.discord().inject(Fault::Odd { event: "MESSAGE_UPDATE".into(), fields: fields.into(), times: 1 });
+        desk.discord().edit("jeff", &at, &format!("@desk no sound at all {number}")).await.expect("edited");
+        patiently(fields, async {
+            while !texts(&desk).await.iter().any(|text| text.contains(&format!("at all {number}"))) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn on_discord_a_guild_is_served_whatever_it_is_told_with() {
+    let oddities = [
+        r#""nsfw_level":null,"verification_level":99,"roles_new":[],"owner_id":7"#,
+        r#""emojis":{},"members":null,"voice_states":7,"features":[null],"joined_at":9"#,
+        // Then it is asked for.
+        r#""channels":null"#,
+        r#""roles":"none""#,
+    ];
+    for fields in oddities {
+        let mut desk = on(DISCORD).await;
+        desk.settle().await;
+        desk.stop().await;
+        desk.stage.clock.advance(Duration::from_secs(600));
+        desk.discord().say("jeff", &Spot::channel("sales"), "@desk while you were away", None).await.expect("said");
+        desk.discord().inject(Fault::Odd { event: "GUILD_CREATE".into(), fields: fields.into(), times: 1 });
+        desk.start().await;
+        until_tickets(&desk, 1, fields).await;
+        desk.discord().say("jeff", &Spot::channel("general"), "@desk and now", None).await.expect("said");
+        until_tickets(&desk, 2, fields).await;
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn on_discord_a_guild_that_did_not_come_is_asked_for() {
+    let event = || "GUILD_CREATE".to_owned();
+    let faults = [
+        Fault::LeaveOut { event: event(), numbered: false, times: 1 },
+        Fault::Odd { event: event(), fields: r#""id":null"#.to_owned(), times: 1 },
+    ];
+    for fault in faults {
+        let mut desk = on(DISCORD).await;
+        desk.settle().await;
+        desk.stop().await;
+        desk.stage.clock.advance(Duration::from_secs(600));
+        desk.discord().say("jeff", &Spot::channel("sales"), "@desk while you were away", None).await.expect("said");
+        desk.discord().inject(fault.clone());
+        desk.start().await;
+        until_tickets(&desk, 1, "what was missed in it").await;
+        let errors = desk.end_with_errors().await;
+        assert_eq!(errors.len(), usize::from(matches!(fault, Fault::Odd { .. })), "{errors:?}");
+    }
+}
+
+#[tokio::test]
+async fn on_discord_an_event_that_was_left_out_is_noticed_by_the_next() {
+    let desk = on(DISCORD).await;
+    desk.discord().inject(Fault::LeaveOut { event: "MESSAGE_CREATE".into(), numbered: true, times: 1 });
+    desk.discord().say("jeff", &Spot::direct(), "the printer is jammed", None).await.expect("said");
+    desk.discord().say("ana", &Spot::channel("sales"), "@desk no sound", None).await.expect("said");
+    until_tickets(&desk, 2, "the first words, of which only the next told").await;
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn on_discord_no_more_sessions_are_begun_than_are_left() {
+    let desk = on(DISCORD).await;
+    let begun = || desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "connected").count();
+    assert_eq!(begun(), 1);
+    desk.discord().inject(Fault::Sessions { remaining: 0, reset_after: Duration::from_secs(3_600) });
+    desk.discord().inject(Fault::Forget);
+    desk.discord().inject(Fault::DropSockets);
+    let left = || desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "disconnected").count();
+    let mut grown = desk.stage.journal.grown();
+    patiently("the session ends", async {
+        while left() < 1 {
+            grown.changed().await.expect("grows");
+        }
+    })
+    .await;
+    // It asks how many are left, and waits in the clock's time.
+    desk.discord().say("jeff", &Spot::channel("sales"), "@desk no sound", None).await.expect("said");
+    patiently("a session once there is one", async {
+        while begun() < 2 {
+            desk.stage.clock.advance(Duration::from_secs(60));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    until_tickets(&desk, 1, "what was said meanwhile").await;
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn on_slack_a_request_is_heard_whatever_comes_with_it() {
+    let desk = on(SLACK).await;
+    let fields = [
+        r#""blocks":[{"type":"hologram","elements":null}]"#,
+        r#""blocks":null,"attachments":{},"files":[null,7]"#,
+        r#""metadata":{"event_payload":{"a":1.5}},"client_msg_id":7"#,
+        r#""edited":null,"thread_ts":null,"user_team":[]"#,
+        r#""unfurl":"half \ud83d of a pair","bot_profile":null"#,
+        r#""channel_type":"hologram","subtype":null"#,
+    ];
+    for (number, fields) in (1..).zip(fields) {
+        desk.slack().inject(Fault::Odd { event: "app_mention".into(), fields: fields.into(), times: 1 });
+        desk.slack().inject(Fault::Odd { event: "message".into(), fields: fields.into(), times: 1 });
+        desk.slack()
+            .say("jeff", &Spot::channel("sales"), &format!("@desk trouble {number}"), None)
+            .await
+            .expect("said");
+        until_tickets(&desk, number, fields).await;
+    }
+    let words = r#""text":"<@UDESK> half \ud83d of a pair""#.replace("UDESK", &desk.stage.slack.bot_user_id());
+    desk.slack().inject(Fault::Odd { event: "app_mention".into(), fields: words.clone(), times: 1 });
+    desk.slack().inject(Fault::Odd { event: "message".into(), fields: words, times: 1 });
+    desk.slack().say("jeff", &Spot::channel("sales"), "@desk half of a pair", None).await.expect("said");
+    until_tickets(&desk, 7, "half of a pair").await;
+    assert!(texts(&desk).await.iter().any(|text| text.contains("half \u{fffd} of a pair")));
+    desk.end().await;
+}
