@@ -487,6 +487,8 @@ mod tests {
             connected(slack, true);
             behind(slack, true);
             reconnect(slack);
+            unreadable(slack);
+            gap(Gap::Numbers);
             ready(false);
             pool("readers", 4, 3);
         });
