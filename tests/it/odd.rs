@@ -1,12 +1,12 @@
 //! What comes with fields that no library expects is heard all the same; what was left out is noticed and read; and nobody
-//! loses the token by connecting too often.
+//! loses the token by connecting too often. What is not shown does not count as deleted.
 
 use std::time::Duration;
 
 use deskbell::sandbox::stage::Platforms;
 use deskbell::sandbox::{Fault, Spot};
 
-use crate::harness::{Desk, Setup, patiently};
+use crate::harness::{Desk, Setup, patiently, see};
 
 const DISCORD: Platforms = Platforms { slack: false, discord: true, slack_http: false };
 const SLACK: Platforms = Platforms { slack: true, discord: false, slack_http: false };
@@ -216,5 +216,100 @@ async fn on_slack_a_request_is_heard_whatever_comes_with_it() {
     desk.slack().say("jeff", &Spot::channel("sales"), "@desk half of a pair", None).await.expect("said");
     until_tickets(&desk, 7, "half of a pair").await;
     assert!(texts(&desk).await.iter().any(|text| text.contains("half \u{fffd} of a pair")));
+    desk.end().await;
+}
+
+/// Each ticket's title and words.
+async fn on_record(desk: &Desk) -> Vec<(String, Vec<String>)> {
+    let mut all = Vec::new();
+    for ticket in desk.store().tickets(None, 1_000).await.expect("tickets") {
+        let records = desk.store().records(ticket.id).await.expect("records");
+        all.push((ticket.title.clone(), records.into_iter().map(|record| record.text).collect()));
+    }
+    all
+}
+
+#[tokio::test]
+async fn what_a_history_does_not_show_stays_on_record() {
+    let lag = || Fault::Lag { by: Duration::from_secs(3_600) };
+    let hide = || Fault::HideHistory { channel: "sales".to_owned() };
+    for (platforms, fault) in [(DISCORD, lag()), (DISCORD, hide()), (SLACK, lag())] {
+        let mut desk = on(platforms).await;
+        let world = desk.worlds().remove(0);
+        for number in 1..=3 {
+            let at = world.say("jeff", &Spot::channel("sales"), &format!("@desk trouble {number}"), None).await;
+            let thread = Spot::thread("sales", &at.expect("said").id);
+            desk.settle().await;
+            world.say("jeff", &thread, &format!("more of {number}"), None).await.expect("said");
+            desk.settle().await;
+        }
+        let before = on_record(&desk).await;
+        desk.stop().await;
+        desk.stage.clock.advance(Duration::from_secs(600));
+        world.inject(fault.clone());
+        desk.start().await;
+        let what = format!("{}: {fault:?}", world.platform());
+        assert_eq!(on_record(&desk).await, before, "{what}");
+        let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
+        assert!(refused <= 1, "{what}: a channel that is not shown is asked once, not {refused} times");
+        desk.expect_refusals(refused);
+        world.inject(Fault::Calm);
+        world.inject(Fault::ShowHistory { channel: "sales".to_owned() });
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn where_a_history_is_not_shown_nothing_is_posted_twice() {
+    let mut desk = on(DISCORD).await;
+    let world = desk.discord();
+    world.inject(Fault::HideHistory { channel: "sales".to_owned() });
+    let at = world.say("jeff", &Spot::channel("sales"), "@desk the printer is jammed", None).await.expect("said");
+    desk.settle().await;
+    let standing = || {
+        let view = see(&world, "jeff");
+        let sales = view.channels.iter().find(|channel| channel.name == "sales").expect("a channel");
+        let asked = sales.messages.iter().find(|message| message.id == at.id).expect("a message");
+        asked.thread.iter().filter(|message| message.bot).map(|message| message.text.clone()).collect::<Vec<_>>()
+    };
+    let before = standing().len();
+    // The answer to a reply is posted, and the connection breaks; the memory of the nonce is short, and a history is empty.
+    world.inject(Fault::LoseAnswer { method: "POST /channels/{id}/messages".to_owned(), times: 1 });
+    let desk_channel = "desk-triage";
+    desk.press(&world, "mia", desk_channel, "Take it").await;
+    for _ in 0..40 {
+        desk.stage.clock.advance(Duration::from_secs(60));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let now = standing();
+    assert!(now.len() <= before + 1, "{now:?}");
+    world.inject(Fault::ShowHistory { channel: "sales".to_owned() });
+    desk.pass(Duration::from_secs(7_200)).await;
+    assert_eq!(standing().len(), before + 1, "{:?}", standing());
+    desk.expect_refusals(0);
+    desk.end_with_errors().await;
+}
+
+#[tokio::test]
+async fn on_discord_a_gateway_that_closes_whatever_begins_is_asked_less_and_less() {
+    let desk = on(DISCORD).await;
+    desk.discord().inject(Fault::Unsteady { times: 3 });
+    desk.discord().inject(Fault::Forget);
+    desk.discord().inject(Fault::DropSockets);
+    let begun = || -> Vec<u64> {
+        let entries = desk.stage.journal.since(0);
+        entries.iter().filter(|entry| entry.kind == "connected").map(|entry| entry.wall_us / 1_000).collect()
+    };
+    let mut grown = desk.stage.journal.grown();
+    patiently("a session that holds", async {
+        while begun().len() < 5 {
+            grown.changed().await.expect("grows");
+        }
+    })
+    .await;
+    let pauses_ms: Vec<u64> = begun().windows(2).skip(1).map(|two| two[1] - two[0]).collect();
+    for (pause_ms, least_ms) in pauses_ms.iter().zip([500, 1_000, 2_000]) {
+        assert!(*pause_ms >= least_ms, "{pauses_ms:?}");
+    }
     desk.end().await;
 }

@@ -16,14 +16,16 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use serenity::http::Route;
+use serenity::http::{LightMethod, Route};
 use serenity::model::id::{ChannelId, GuildId, MessageId};
 use tokio::sync::{OnceCell, watch};
 
 use super::directory::{self, Listed};
+use super::errors::code;
 use super::inbound::{snowflake_at, time_of};
 use super::lanes::{Asked, Beyond, Dealt, LANES, RETRY_FIRST, Worker, lane_of};
 use super::payload::{Member, Message};
+use super::rest::RestError;
 use super::{Shared, id};
 use crate::clock::Clock;
 use crate::domain::ids::{Conversation, Place};
@@ -395,8 +397,9 @@ impl Worker {
                 }
             }
             let read = records.range(after + 1..=last.unwrap_or(u64::MAX - 1));
-            let gone: Vec<MessageId> =
+            let not_shown: Vec<MessageId> =
                 read.map(|(id, _)| *id).filter(|id| !there.contains(id)).map(MessageId::new).collect();
+            let Some(gone) = self.gone(gap, &not_shown).await else { return false };
             if !self.deleted(gap.guild, channel, &gone).await {
                 return false;
             }
@@ -409,6 +412,42 @@ impl Worker {
                 What::New | What::Live => last,
             };
         }
+    }
+
+    /// Which of these messages are gone: only what is asked for by itself and is not there. That a page does not show them
+    /// says nothing, since who may not read a history is shown an empty one. `None`: the end came before the answer.
+    async fn gone(&mut self, gap: &Gap, not_shown: &[MessageId]) -> Option<Vec<MessageId>> {
+        let channel = gap.stretch.channel;
+        let mut gone = Vec::new();
+        let mut wait = RETRY_FIRST;
+        let mut left = not_shown.iter();
+        let mut next = left.next();
+        while let Some(message) = next {
+            if self.hidden.contains(&gap.family) {
+                break;
+            }
+            self.pace.wait().await;
+            let route = Route::ChannelMessage { channel_id: channel, message_id: *message };
+            match self.shared.rest.call_patiently(LightMethod::Get, route, &[], None).await {
+                Ok(_) => {}
+                Err(error) if error.is(code::UNKNOWN_MESSAGE) => gone.push(*message),
+                Err(error) if error.is(code::UNKNOWN_CHANNEL) => break,
+                Err(error @ RestError::Refused { .. }) => {
+                    tracing::warn!(%channel, %error, "the bot may not read what was said in a channel: what was deleted there stays on record");
+                    // Asked once: each refusal counts towards a ban.
+                    self.hidden.insert(gap.family);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "whether a message was deleted is not known yet");
+                    if !self.pause(&mut wait).await {
+                        return None;
+                    }
+                    continue;
+                }
+            }
+            next = left.next();
+        }
+        Some(gone)
     }
 
     /// What is on record, and when it was last changed.

@@ -5,7 +5,7 @@ use serenity::http::{LightMethod, Route};
 use serenity::model::Permissions;
 use serenity::model::id::{ChannelId, GuildId, RoleId, UserId};
 
-use super::payload::{ids, permissions};
+use super::payload::{Channel, ids, list, permissions};
 use super::{Shared, id, manifest};
 use crate::platform::{Finding, Verdict, Wanted};
 
@@ -85,8 +85,30 @@ impl Shared {
                 Ok(found) => good(format!("the bot is in the guild {}", found["name"])),
                 Err(error) => bad(format!("the bot is not in the guild {guild}: {error}"), &invite()),
             });
+            findings.extend(self.check_histories(*guild).await);
         }
         guilds
+    }
+
+    /// Without the right to read a channel's history Discord shows an empty one, and says nothing.
+    async fn check_histories(&self, guild: GuildId) -> Option<Finding> {
+        let told = self.whole_guild(guild).await.ok()?;
+        let mine: Vec<RoleId> = ids(&told["members"][0]["roles"]);
+        let hidden = list(&told["channels"]).iter().filter(|channel| {
+            let may = permissions(channel, &told["roles"], guild, Some((self.me, &mine)));
+            let holds_messages = Channel::read(channel).is_some_and(|channel| channel.holds_messages);
+            holds_messages
+                && may.contains(Permissions::VIEW_CHANNEL)
+                && !may.contains(Permissions::READ_MESSAGE_HISTORY)
+        });
+        let names: Vec<String> =
+            hidden.map(|channel| format!("#{}", channel["name"].as_str().unwrap_or("?"))).collect();
+        (!names.is_empty()).then(|| {
+            degraded(
+                format!("what was said while the bot is away is not read in {}", names.join(", ")),
+                "Allow Read Message History there for the bot's role.",
+            )
+        })
     }
 
     async fn check_channel(&self, channel: &str, what_for: &str) -> Finding {

@@ -138,6 +138,7 @@ impl Pump {
                 gaps: Vec::new(),
                 lost: HashSet::new(),
                 members: HashMap::new(),
+                hidden: HashSet::new(),
             };
             tracker.spawn(worker.work(told));
             Lane { sender, load }
@@ -252,6 +253,8 @@ pub(super) struct Worker {
     lost: HashSet<ChannelId>,
     /// People asked for while reading what was missed.
     pub(super) members: HashMap<(GuildId, UserId), Option<Member>>,
+    /// Families whose history the bot may not read, while what was missed is being read.
+    pub(super) hidden: HashSet<ChannelId>,
 }
 
 impl Worker {
@@ -283,6 +286,7 @@ impl Worker {
             }
             if self.gaps.is_empty() {
                 self.members.clear();
+                self.hidden.clear();
                 self.take_beyond();
             }
             if self.gaps.is_empty() && is_closed {

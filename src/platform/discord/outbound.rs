@@ -15,6 +15,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use serenity::http::{LightMethod, Route};
+use serenity::model::Permissions;
 use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId};
 
 use super::errors::{Doing, code, failed, is_expired};
@@ -447,27 +448,49 @@ impl Shared {
         rendered: &Rendered,
         delivery: &Delivery,
     ) -> Result<Option<Vec<MessageRef>>, RestError> {
+        match self.look_through(channel, tenant, rendered, delivery).await? {
+            Looked::Found(messages) => Ok(Some(messages)),
+            Looked::Without => Ok(None),
+            // Who may not read a history is shown an empty one: only what is empty to whom may read it says something.
+            Looked::Empty if !self.may_read_history(channel_id(channel)?).await? => Err(history_is_hidden()),
+            Looked::Empty => match self.look_through(channel, tenant, rendered, delivery).await? {
+                Looked::Found(messages) => Ok(Some(messages)),
+                Looked::Without | Looked::Empty => Ok(None),
+            },
+        }
+    }
+
+    async fn look_through(
+        &self,
+        channel: &str,
+        tenant: &Tenant,
+        rendered: &Rendered,
+        delivery: &Delivery,
+    ) -> Result<Looked, RestError> {
         let route = Route::ChannelMessages { channel_id: channel_id(channel)? };
         let since = delivery.since.checked_sub(CLOCK_SKEW).unwrap_or(delivery.since);
         let mut after = snowflake_at(since);
         let last = rendered.parts.len() - 1;
         let mut done: Vec<Value> = Vec::new();
+        let mut shows_nothing = true;
         for _ in 0..PAGES {
             let query = [("after", after.to_string()), ("limit", PAGE.to_string())];
             let page = match self.rest.call(LightMethod::Get, route, &query, None).await {
                 // A thread that was not even started.
-                Err(error) if error.is(code::UNKNOWN_CHANNEL) => return Ok(None),
+                Err(error) if error.is(code::UNKNOWN_CHANNEL) => return Ok(Looked::Without),
                 other => other?,
             };
             // An answer without messages is none: it must not pass for a channel in which nothing was found.
             let page = page.as_array().ok_or_else(no_list)?;
+            shows_nothing &= page.is_empty();
             for message in page.iter().rev().filter(|message| message["author"]["id"] == self.me.to_string()) {
                 let content = message["content"].as_str().unwrap_or_default().trim();
                 let is_marked = custom_ids(message).any(|id| render::is_marked(id, &delivery.effect));
                 if is_marked || (rendered.components.is_empty() && content == rendered.parts[last].trim()) {
                     self.forget_parts(&delivery.effect);
                     done.push(message.clone());
-                    return done.iter().map(|message| reference(tenant, message)).collect::<Result<_, _>>().map(Some);
+                    let messages = done.iter().map(|message| reference(tenant, message)).collect::<Result<_, _>>()?;
+                    return Ok(Looked::Found(messages));
                 }
                 if done.len() < last && content == rendered.parts[done.len()].trim() {
                     done.push(message.clone());
@@ -483,7 +506,23 @@ impl Shared {
         for part in done {
             self.note_part(&delivery.effect, part);
         }
-        Ok(None)
+        Ok(if shows_nothing { Looked::Empty } else { Looked::Without })
+    }
+
+    /// Whether Discord shows the bot what was said in a channel or thread.
+    pub(super) async fn may_read_history(&self, channel: ChannelId) -> Result<bool, RestError> {
+        let get = async |route| self.rest.call_patiently(LightMethod::Get, route, &[], None).await;
+        let found = get(Route::Channel { channel_id: channel }).await?;
+        let Some(guild) = payload::id::<GuildId>(&found["guild_id"]) else { return Ok(true) };
+        let ruling = match payload::Channel::read(&found).and_then(|found| found.parent) {
+            Some(parent) => get(Route::Channel { channel_id: parent }).await?,
+            None => found,
+        };
+        let roles = get(Route::GuildRoles { guild_id: guild }).await?;
+        let me = get(Route::GuildMember { guild_id: guild, user_id: self.me }).await?;
+        let mine = payload::ids(&me["roles"]);
+        let may = payload::permissions(&ruling, &roles, guild, Some((self.me, &mine)));
+        Ok(may.contains(Permissions::READ_MESSAGE_HISTORY))
     }
 
     /// Counts something that cannot be read and is asked for.
@@ -571,6 +610,22 @@ fn reference(tenant: &Tenant, sent: &Value) -> Result<MessageRef, RestError> {
 /// An answer that names what was made; any other says nothing about whether it was.
 fn named(made: Value) -> Result<Value, RestError> {
     if made["id"].is_string() { Ok(made) } else { Err(RestError::nonsense("the answer names nothing")) }
+}
+
+/// What a look through a history has shown.
+enum Looked {
+    /// It stands.
+    Found(Vec<MessageRef>),
+    /// Other messages, or there is no such place.
+    Without,
+    /// Nothing at all.
+    Empty,
+}
+
+/// Whether what was posted stands cannot be found out until an operator lets the bot read it.
+fn history_is_hidden() -> RestError {
+    let message = "the bot may not read the channel's history (Read Message History)".to_owned();
+    RestError::Refused { status: 403, code: code::MISSING_PERMISSIONS, message }
 }
 
 fn no_list() -> RestError {

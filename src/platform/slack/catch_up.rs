@@ -395,7 +395,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// What is on record and was not seen is asked for by itself; only if Slack says that it is not there, it was deleted.
+    /// What is on record and was not seen is asked for by itself; only if Slack says of that message that it is not there, it
+    /// was deleted.
     async fn look_for_missing(&mut self, channel: &str) -> Result<(), Trouble> {
         let Some(compared) = self.compared.get(channel) else { return Ok(()) };
         let missing =
@@ -403,12 +404,23 @@ impl Reading<'_> {
         let missing: Vec<String> = missing.map(|(ts, _)| ts.clone()).collect();
         for ts in missing {
             let params = [("channel", channel.to_owned()), ("ts", ts.clone()), ("limit", "1".to_owned())];
-            let is_gone = match self.call("conversations.replies", &params).await {
-                Err(Trouble::Call(error)) if is_no_message(&error) => true,
+            let shown = match self.call("conversations.replies", &params).await {
+                Err(Trouble::Call(error)) if is_no_message(&error) => None,
                 answer => {
                     let answer = answer?;
                     let mut messages = answer["messages"].as_array().into_iter().flatten();
-                    messages.any(|message| message["ts"] == ts.as_str() && message["subtype"] == "tombstone")
+                    messages.find(|message| message["ts"] == ts.as_str()).map(|it| it["subtype"] == "tombstone")
+                }
+            };
+            let is_gone = match shown {
+                Some(is_tombstone) => is_tombstone,
+                // Histories lag, and end where the plan or the workspace's retention does: that it is not shown says nothing.
+                None => {
+                    let params = [("channel", channel.to_owned()), ("message_ts", ts.clone())];
+                    match self.call("chat.getPermalink", &params).await {
+                        Err(Trouble::Call(error)) if error.code() == Some("message_not_found") => true,
+                        answer => answer.map(|_| false)?,
+                    }
                 }
             };
             if is_gone {

@@ -117,7 +117,8 @@ async fn what_is_said_edited_and_deleted_while_it_is_down_is_found() {
         assert!(!transcript.contains("hunter2") && transcript.contains("Jeff: it is the green one"), "{transcript}");
 
         // Two messages were asked for by themselves, and are not there.
-        desk.expect_refusals(2);
+        // Each of the two that were deleted is looked for in its thread, and by itself.
+        desk.expect_refusals(4);
         // Once more, with and without a while between: nothing is new.
         for wait in [Duration::from_secs(5), LONG] {
             desk.stop().await;

@@ -452,7 +452,7 @@ impl Traffic {
         };
         let method = self.one_of(methods).to_owned();
         let times = self.random.random_range(1..=2);
-        world.inject(match self.random.random_range(0..11) {
+        world.inject(match self.random.random_range(0..12) {
             0 => Fault::Late { by: Duration::from_millis(self.random.random_range(50..1_500)), times },
             1 => Fault::OutOfOrder { times },
             2 | 3 => Fault::DeliverTwice { times: times + 1 },
@@ -461,6 +461,8 @@ impl Traffic {
             6 | 7 => Fault::LoseAnswer { method, times },
             8 => Fault::Hang { method, times: 1 },
             9 if self.away[at].is_none() => self.leave(at),
+            // Slack's histories show what was posted a little later, at times.
+            10 if world.platform() == "slack" => Fault::Lag { by: Duration::from_secs(self.one_of(&[0, 2])) },
             _ if self.random.random_bool(0.5) => Fault::DropSockets,
             _ => Fault::AskReconnect,
         });
