@@ -19,7 +19,8 @@ use super::Shared;
 const BETWEEN_IDENTIFIES: Duration = Duration::from_secs(5);
 /// Below this part of a day's sessions they are spread.
 const RESERVE: u64 = 4;
-const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// After a connection that had held, or a session that could not be resumed.
+pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// While the gateway cannot be reached.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// While it can, but no session holds.

@@ -28,7 +28,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::budget::{Budget, Patience};
+use super::budget::{Budget, FIRST_WAIT, Patience};
 use super::lanes::Pump;
 use super::link::{self, Heard, Identity, Link, Session, refused};
 use super::rest::bare;
@@ -148,6 +148,8 @@ enum Ended {
     Stopped,
     /// To be followed by another one; how long this one had been connected, if it was.
     Lost(Option<Duration>),
+    /// Discord did not resume the session: another one may be begun.
+    Forgotten,
     /// Discord does not give the bot the content of messages.
     ContentRefused,
     /// Another replica has the shard now.
@@ -224,6 +226,7 @@ impl Keeper {
                     continue;
                 }
                 Ended::Lost(held) => patience.after(held),
+                Ended::Forgotten => FIRST_WAIT,
                 Ended::ContentRefused => {
                     self.pump.shared.without_content.store(true, Ordering::Relaxed);
                     tracing::warn!("{DEGRADED}");
@@ -425,6 +428,9 @@ impl Keeper {
             End::By(ended) => {
                 if ended.is_for_good() {
                     lock(course).session = None;
+                    if resumed.is_some() && held.is_none() {
+                        return Ok(Ended::Forgotten);
+                    }
                 }
                 self.ended(ended, held)
             }
