@@ -59,6 +59,7 @@ pub struct App {
     platforms: Platforms,
     health: Health,
     address: SocketAddr,
+    health_address: SocketAddr,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -84,25 +85,38 @@ impl App {
         }
         metrics::install();
         // The port first: it is what fails most often, and nothing has been touched yet.
-        let listener = TcpListener::bind(config.http.listen)
-            .await
-            .with_context(|| format!("cannot listen on {} (http.listen)", config.http.listen))?;
-        let address = listener.local_addr()?;
+        let takes_requests = config.slack.as_ref().is_some_and(|slack| slack.connection.is_http());
+        let own = config.http.health(takes_requests);
+        let mut listeners = Vec::new();
+        if takes_requests {
+            listeners.push((listen(config.http.listen, "http.listen").await?, true));
+        }
+        listeners.push((
+            listen(own, if own == config.http.listen { "http.listen" } else { "http.health_listen" }).await?,
+            false,
+        ));
+        let address = listeners[0].0.local_addr()?;
+        let health_address = listeners[listeners.len() - 1].0.local_addr()?;
+        if takes_requests {
+            tracing::info!(%health_address, "answering for health and metrics");
+        }
         tracing::info!(%address, "listening");
         let configured = [(SLACK, config.slack.is_some()), (DISCORD, config.discord.is_some()), (DATABASE, true)];
         let health = Health::new(configured.iter().filter(|(_, is)| *is).map(|(name, _)| *name));
-        let takes_requests = config.slack.as_ref().is_some_and(|slack| slack.connection.is_http());
         let port = Port::new(health.clone(), takes_requests);
         let stop = CancellationToken::new();
         // Whatever ends this early ends the port, too.
         let ends_early = stop.clone().drop_guard();
         let mut tasks = JoinSet::new();
-        let (router, http_stop) = (http::router(port.clone()), stop.clone());
-        tasks.spawn(async move {
-            if let Err(error) = http::serve(listener, router, http_stop).await {
-                tracing::error!(%error, "the HTTP port has failed");
-            }
-        });
+        for (listener, is_public) in listeners {
+            let (port, http_stop) = (port.clone(), stop.clone());
+            let router = if is_public { http::public_router(port) } else { http::own_router(port) };
+            tasks.spawn(async move {
+                if let Err(error) = http::serve(listener, router, http_stop).await {
+                    tracing::error!(%error, "the HTTP port has failed");
+                }
+            });
+        }
         let store = persevere(DATABASE, &health, || open_store(config, clock.clone())).await?;
         health.set(DATABASE, true, "answers");
         let record = Arc::clone(&store);
@@ -169,7 +183,7 @@ impl App {
         }
         tracing::info!(%address, "started");
         drop(ends_early.disarm());
-        Ok(Self { store, intake, platforms, health, address, stop, tasks })
+        Ok(Self { store, intake, platforms, health, address, health_address, stop, tasks })
     }
 
     /// The record, for whoever wants to look at it.
@@ -184,10 +198,16 @@ impl App {
         &self.intake
     }
 
-    /// Where health checks and Slack's HTTP events are answered.
+    /// Where Slack's HTTP events are answered, or else health checks.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where health checks and metrics are answered.
+    #[must_use]
+    pub const fn health_address(&self) -> SocketAddr {
+        self.health_address
     }
 
     /// How everything is.
@@ -220,6 +240,10 @@ impl App {
         self.store.close().await;
         tracing::info!("stopped");
     }
+}
+
+async fn listen(on: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(on).await.with_context(|| format!("cannot listen on {on} ({key})"))
 }
 
 /// Tests what the settings say against the platforms and the database.

@@ -56,7 +56,7 @@ pub enum Command {
     /// Run the bot, on every platform that is configured
     ///
     /// Runs until it gets SIGTERM or Ctrl-C, then finishes what it has begun and ends. The database is migrated at the
-    /// start. /healthz and /readyz answer on http.listen (127.0.0.1:8080). A platform that cannot be reached, or refuses the
+    /// start. /healthz and /readyz answer on http.listen (127.0.0.1:8080), or on http.health_listen. A platform that cannot be reached, or refuses the
     /// token, is waited for while another works; if every platform refuses, it ends. Without any platform it does not start,
     /// and says how to configure one.
     #[command(after_long_help = "\
@@ -181,7 +181,7 @@ Examples:
     /// Ask a running bot whether it is alive (for a container's health check)
     #[command(hide = true)]
     Health {
-        /// What to ask [default: /healthz on http.listen]
+        /// What to ask [default: /healthz where the settings say]
         #[arg(long, value_name = "URL")]
         url: Option<String>,
     },

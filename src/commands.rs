@@ -46,7 +46,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Health { url } => {
             let url = match url {
                 Some(url) => url,
-                None => http::health_url(config()?.http.listen),
+                None => {
+                    let config = config()?;
+                    let takes_requests = config.slack.as_ref().is_some_and(|slack| slack.connection.is_http());
+                    http::health_url(config.http.health(takes_requests))
+                }
             };
             tokio::task::spawn_blocking(move || http::probe(&url)).await??;
             Ok(ExitCode::SUCCESS)

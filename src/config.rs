@@ -210,11 +210,27 @@ fn is_secret(key: &str) -> bool {
     key.contains("password")
 }
 
-/// `[http]`: the port for health checks and, in Slack's HTTP mode, for Slack.
+/// `[http]`: the ports for health checks and, in Slack's HTTP mode, for Slack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpConfig {
-    /// `listen`: address and port.
+    /// `listen`: address and port for Slack's requests, else for health checks.
     pub listen: SocketAddr,
+    /// `health_listen`: address and port for health checks and metrics, if that is another one.
+    pub health_listen: Option<SocketAddr>,
+}
+
+impl HttpConfig {
+    /// Where health checks and metrics are answered. Where Slack's requests come in by the port, that may be public: then it
+    /// is the next one, on this machine only.
+    #[must_use]
+    pub fn health(&self, takes_requests: bool) -> SocketAddr {
+        let next = match self.listen.port() {
+            0 => 0,
+            port => port.checked_add(1).unwrap_or(port - 1),
+        };
+        let own = if takes_requests { SocketAddr::from((Ipv4Addr::LOCALHOST, next)) } else { self.listen };
+        self.health_listen.unwrap_or(own)
+    }
 }
 
 /// `[desk]`: who is on the desk, and its habits.
@@ -419,7 +435,7 @@ impl Default for DatabaseConfig {
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), health_listen: None }
     }
 }
 

@@ -201,7 +201,7 @@ const DOOR_REFUSALS: Metric = Metric {
     kind: Kind::Counter,
     labels: &["platform", "why"],
     unit: "requests",
-    help: "Requests that were refused at the port. `unsigned`: somebody else's; `forged`: signed with another secret; `stale`: too far from this machine's time; `foreign`: of another workspace.",
+    help: "Requests that were refused at the port. `unsigned`: somebody else's; `forged`: signed with another secret; `stale`: too far from this machine's time; `foreign`: of another workspace; `full`: too much was under way, and Slack sends it again.",
 };
 const CONNECTED: Metric = Metric {
     name: "deskbell_connected",

@@ -162,14 +162,15 @@ impl Check {
     }
 
     fn http(&mut self, raw: raw::Http) -> HttpConfig {
-        let Some(listen) = raw.listen else { return HttpConfig::default() };
-        listen.parse::<SocketAddr>().map_or_else(
-            |_| {
-                self.say("http.listen must be an address and a port, like 127.0.0.1:8080 or 0.0.0.0:8080.");
-                HttpConfig::default()
-            },
-            |listen| HttpConfig { listen },
-        )
+        let mut address = |key: &str, written: Option<String>| {
+            let address = written?.parse::<SocketAddr>();
+            if address.is_err() {
+                self.say(format!("http.{key} must be an address and a port, like 127.0.0.1:8080 or 0.0.0.0:8080."));
+            }
+            address.ok()
+        };
+        let (listen, health_listen) = (address("listen", raw.listen), address("health_listen", raw.health_listen));
+        HttpConfig { listen: listen.unwrap_or(HttpConfig::default().listen), health_listen }
     }
 
     fn desk(&mut self, raw: raw::Desk) -> DeskConfig {

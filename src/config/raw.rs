@@ -131,7 +131,7 @@ sections! {
         api_url: String,
     }
     Database { url: String, url_file: PathBuf, connections: u32 }
-    Http { listen: String }
+    Http { listen: String, health_listen: String }
     Desk { key_prefix: String, agents: Words, admins: Words, auto_close_days: u32, roster_refresh: String }
     Intake { burst_window: String, greeting_filter: bool, direct_window: String }
     Timing { call_timeout: String, lease: String, take_over_pause: String, retry_limit: String, silence: String }

@@ -1,12 +1,16 @@
-//! The port of the bot: is it alive, is it ready, its metrics, and whatever else is merged in (Slack's requests in HTTP mode).
+//! The ports of the bot: is it alive, is it ready, its metrics; and, where Slack's requests come in (HTTP mode), another one
+//! for them, on which only whether it is alive and ready is said besides.
 //!
 //! It has no pages, so its answers tell browsers to do nothing with them.
+
+mod serve;
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{
@@ -17,24 +21,20 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
-use axum::{Router, serve as axum_serve};
 use futures_util::future::BoxFuture;
 use http_body_util::Limited;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
 use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use url::{Host, Url};
 
 use crate::health::{Check, Condition, Health};
 use crate::metrics;
 
+pub use self::serve::serve;
+
 /// The longest body that is read. Slack's longest requests (forms with their view) are far below.
 pub const BODY_LIMIT_BYTES: usize = 1024 * 1024;
-
-/// How long requests that have begun may take to end once the bot is to stop.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a health check waits.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -104,36 +104,25 @@ impl Port {
     }
 }
 
-/// `/healthz`, `/readyz`, `/metrics`, and a platform's routes once it is there, with a limit on bodies and careful headers
-/// on every answer.
-pub fn router(port: Port) -> Router {
-    Router::new()
+/// For whoever looks after the bot: `/healthz`, `/readyz` with what it finds, `/metrics`.
+pub fn own_router(port: Port) -> Router {
+    let metrics = get(|| async { ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::render()) });
+    carefully(port, Router::new().route("/readyz", get(ready)).route("/metrics", metrics))
+}
+
+/// For a platform's requests, which anybody may knock at: its routes once it is there, `/healthz`, and `/readyz` with nothing
+/// but yes or no, for a balancer.
+pub fn public_router(port: Port) -> Router {
+    carefully(port, Router::new().route("/readyz", get(bare_ready)).fallback(further))
+}
+
+/// With a limit on bodies and careful headers on every answer.
+fn carefully(port: Port, router: Router<Port>) -> Router {
+    router
         .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(|| async { ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::render()) }))
-        .fallback(further)
         .with_state(port)
         .layer(middleware::from_fn(limit_body))
         .layer(middleware::map_response(secure))
-}
-
-/// Serves until `stop`, then lets requests that have begun end, for ten seconds at most.
-///
-/// # Errors
-/// If the listener fails for good.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
-    let serving = axum_serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let late = async {
-        stop.cancelled().await;
-        tokio::time::sleep(DRAIN_TIMEOUT).await;
-    };
-    tokio::select! {
-        served = serving.into_future() => served,
-        () = late => {
-            tracing::warn!("requests were cut off at the stop");
-            Ok(())
-        }
-    }
 }
 
 /// Where a bot that listens on `listen` is asked for its health from the same machine.
@@ -200,6 +189,17 @@ async fn ready(State(port): State<Port>, Query(asked): Query<Asked>) -> Response
         conditions: Vec<Condition>,
     }
 
+    let (status, checks, conditions) = look(&port, &asked).await;
+    (status, Json(Answer { ready: status.is_success(), checks, conditions })).into_response()
+}
+
+/// The same without what it finds.
+async fn bare_ready(State(port): State<Port>, Query(asked): Query<Asked>) -> Response {
+    let (status, ..) = look(&port, &asked).await;
+    (status, Json(serde_json::json!({ "ready": status.is_success() }))).into_response()
+}
+
+async fn look(port: &Port, asked: &Asked) -> (StatusCode, Vec<Check>, Vec<Condition>) {
     let can_store = port.is_ready().await;
     let (checks, conditions) = (port.inner.health.checks(), port.inner.health.conditions());
     let is_well = |platform: &str| {
@@ -209,7 +209,7 @@ async fn ready(State(port): State<Port>, Query(asked): Query<Asked>) -> Response
     let platforms = asked.platform.as_deref().unwrap_or_default().split(',').filter(|name| !name.is_empty());
     let ready = can_store && platforms.into_iter().all(is_well);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Answer { ready, checks, conditions })).into_response()
+    (status, checks, conditions)
 }
 
 /// A platform's requests. While it is not there yet they are refused so that it sends them again.
@@ -250,6 +250,8 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
 mod tests {
     use axum::routing::post;
     use jiff::Timestamp;
+    use tokio::net::TcpListener;
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::domain::ids::PlatformName;
@@ -260,7 +262,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let stop = CancellationToken::new();
-        let server = tokio::spawn(serve(listener, router(port.clone()), stop.clone()));
+        let server = tokio::spawn(serve(listener, public_router(port.clone()), stop.clone()));
         (address, port, stop, server)
     }
 
@@ -276,6 +278,9 @@ mod tests {
     #[tokio::test]
     async fn it_is_alive_at_once_and_ready_when_a_request_can_be_stored() {
         let (address, port, stop, server) = start().await;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+        let own = listener.local_addr().expect("it is bound");
+        let _own_server = tokio::spawn(serve(listener, own_router(port.clone()), stop.clone()));
         let probed = tokio::task::spawn_blocking(move || {
             (probe(&health_url(address)), probe(&format!("http://{address}/readyz")), probe("https://127.0.0.1/"))
         });
@@ -290,7 +295,16 @@ mod tests {
         assert_eq!(post().await.expect("an answer").status(), 503, "the platform sends that again");
         port.serve_by(echo());
         assert_eq!(post().await.expect("an answer").status(), 200);
-        let (status, body) = asked(address, "").await;
+        assert_eq!(asked(address, "").await, (200, serde_json::json!({"ready": true})), "in public no more is said");
+        for path in ["metrics", "echo"] {
+            let status =
+                |at| async move { reqwest::get(format!("http://{at}/{path}")).await.expect("an answer").status() };
+            assert_eq!(
+                (status(address).await.is_success(), status(own).await.is_success()),
+                (false, path == "metrics")
+            );
+        }
+        let (status, body) = asked(own, "").await;
         assert_eq!(status, 200, "a platform that is away is no reason to take the requests of others away");
         assert_eq!(body["checks"][1], serde_json::json!({"name": "slack", "ready": false, "detail": "starting"}));
         assert_eq!(asked(address, "?platform=slack").await.0, 503);
@@ -298,7 +312,7 @@ mod tests {
         assert_eq!(asked(address, "?platform=slack").await.0, 200);
         assert_eq!(asked(address, "?platform=slack,discord").await.0, 503, "there is none");
         port.inner.health.raise(PlatformName::Slack, Kind::Token, "refused", Timestamp::UNIX_EPOCH);
-        let (status, body) = asked(address, "?platform=slack").await;
+        let (status, body) = asked(own, "?platform=slack").await;
         assert_eq!((status, body["conditions"][0]["kind"].as_str()), (503, Some("token")));
         assert_eq!(asked(address, "").await.0, 200);
         let answer = reqwest::get(format!("http://{address}/readyz")).await.expect("an answer");

@@ -20,6 +20,7 @@ mod odd;
 mod operate;
 mod permissions;
 mod platform_away;
+mod port;
 mod postgres;
 mod privacy;
 mod program;

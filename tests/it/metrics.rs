@@ -52,7 +52,7 @@ async fn a_mention_and_what_came_of_it_can_be_read_as_numbers() {
     let site = Site::open(Platforms::BOTH, "").await;
     let program = site.serve();
     program.ready().await;
-    let address = program.address().await;
+    let address = program.health_address().await;
     let (slack, discord) = (Arc::clone(&site.stage.slack), Arc::clone(&site.stage.discord));
     // Slack refuses the answer or the card once; Discord refuses its card, which waits for an hour.
     let retry_after = Duration::from_secs(1);

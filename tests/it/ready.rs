@@ -93,8 +93,8 @@ async fn whatever_keeps_people_from_being_heard_or_seen_is_told_in_the_body_and_
     let settings = site.stage.settings(&site.path("desk.db"), "", platforms);
     site.settle(&settings.replace(&site.stage.slack.signing_secret(), "not-the-secret-of-this-app"));
     let child = site.serve();
-    let address = child.address().await;
-    site.stage.slack.set_http_target(format!("http://{address}"));
+    site.stage.slack.set_http_target(format!("http://{}", child.address().await));
+    let address = child.health_address().await;
     child.ready().await;
     let [slack, discord] = site.stage.worlds();
     for text in ["the printer is jammed", "still jammed", "it burns"] {

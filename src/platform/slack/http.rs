@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
@@ -16,6 +18,7 @@ use hmac::{Hmac, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Workspace;
 use crate::clock::Clock;
@@ -28,6 +31,10 @@ use crate::platform::lenient;
 
 /// More than Slack ever sends.
 const BODY_BYTES: usize = 1024 * 1024;
+/// The most bytes of bodies that are under way at once, over all requests.
+const UNDER_WAY_BYTES: usize = 16 * BODY_BYTES;
+/// How long a body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The routes that Slack calls.
 pub(super) fn routes(desk: Arc<Workspace>, intake: Intake, health: Health) -> axum::Router {
@@ -35,12 +42,20 @@ pub(super) fn routes(desk: Arc<Workspace>, intake: Intake, health: Health) -> ax
         .route("/slack/events", post(events))
         .route("/slack/interactions", post(interactions))
         .route("/slack/commands", post(commands))
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .with_state(Door { desk, intake, health, refused: Arc::default() })
+        .layer(DefaultBodyLimit::disable())
+        .with_state(Door {
+            desk,
+            intake,
+            health,
+            refused: Arc::default(),
+            under_way: Arc::new(Semaphore::new(UNDER_WAY_BYTES)),
+        })
 }
 
 #[derive(Clone)]
 struct Door {
+    /// How many more bytes of bodies may be under way.
+    under_way: Arc<Semaphore>,
     desk: Arc<Workspace>,
     intake: Intake,
     health: Health,
@@ -71,10 +86,11 @@ const REFUSALS: u32 = 3;
 /// How often refusals are logged.
 const LOG_EVERY_S: i64 = 60;
 
-async fn events(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
-    if !door.is_signed(&headers, &body) {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
+async fn events(State(door): State<Door>, request: Request) -> Response {
+    let (body, _room) = match door.admit(request).await {
+        Ok(admitted) => admitted,
+        Err(status) => return status.into_response(),
+    };
     let Some(payload) = lenient::json(&body) else { return StatusCode::BAD_REQUEST.into_response() };
     if payload["type"] == "url_verification" {
         return Json(json!({"challenge": payload["challenge"]})).into_response();
@@ -84,10 +100,11 @@ async fn events(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Re
     answer(end)
 }
 
-async fn interactions(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
-    if !door.is_signed(&headers, &body) {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
+async fn interactions(State(door): State<Door>, request: Request) -> Response {
+    let (body, _room) = match door.admit(request).await {
+        Ok(admitted) => admitted,
+        Err(status) => return status.into_response(),
+    };
     let payload = form(&body).get("payload").and_then(Value::as_str).and_then(|text| lenient::json(text.as_bytes()));
     let Some(payload) = payload else { return StatusCode::BAD_REQUEST.into_response() };
     let end = door.desk.act(&payload, &door.intake).await;
@@ -95,27 +112,60 @@ async fn interactions(State(door): State<Door>, headers: HeaderMap, body: Bytes)
     answer(end)
 }
 
-async fn commands(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
-    if !door.is_signed(&headers, &body) {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
+async fn commands(State(door): State<Door>, request: Request) -> Response {
+    let (body, _room) = match door.admit(request).await {
+        Ok(admitted) => admitted,
+        Err(status) => return status.into_response(),
+    };
     let end = door.desk.obey(&Value::Object(form(&body)), &door.intake).await.map(|()| None);
     door.desk.received.fetch_add(1, Ordering::Release);
     answer(end)
 }
 
 impl Door {
-    /// Whether a request is from Slack and from now. What is not is counted, and told: with a wrong secret or a wrong clock
-    /// nobody on Slack is heard.
+    /// The body of a request that is from Slack and from now, and the room that it takes. Nothing is read of what carries no
+    /// signature, or another time, and no more at once than there is room for.
+    async fn admit(&self, request: Request) -> Result<(Bytes, OwnedSemaphorePermit), StatusCode> {
+        let (head, body) = request.into_parts();
+        if let Err(why) = proof(&head.headers, &self.desk.clock) {
+            self.refuse(why);
+            return Err(StatusCode::UNAUTHORIZED);
+        }
+        let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|length| length > BODY_BYTES) {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        let bytes = u32::try_from(length.unwrap_or(BODY_BYTES)).unwrap_or(u32::MAX);
+        let Ok(room) = Arc::clone(&self.under_way).try_acquire_many_owned(bytes) else {
+            metrics::door_refusal(PlatformName::Slack, "full");
+            tracing::warn!("a request at the port is refused: too much is under way at once; Slack sends it again");
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        };
+        let read = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, BODY_BYTES)).await;
+        let body = match read {
+            Ok(Ok(body)) => body,
+            Ok(Err(_)) => return Err(StatusCode::PAYLOAD_TOO_LARGE),
+            Err(_) => return Err(StatusCode::REQUEST_TIMEOUT),
+        };
+        if self.is_signed(&head.headers, &body) { Ok((body, room)) } else { Err(StatusCode::UNAUTHORIZED) }
+    }
+
+    /// Whether a request is from Slack and from now.
     fn is_signed(&self, headers: &HeaderMap, body: &[u8]) -> bool {
         let Some(secret) = &self.desk.signing_secret else { return false };
-        let now = self.desk.clock.now();
         let Err(why) = prove(secret, headers, body, &self.desk.clock) else {
             if self.refused.count.swap(0, Ordering::Relaxed) > 0 {
                 self.health.clear(PlatformName::Slack, Kind::Door);
             }
             return true;
         };
+        self.refuse(why);
+        false
+    }
+
+    /// What is refused is counted, and told: with a wrong secret or a wrong clock nobody on Slack is heard.
+    fn refuse(&self, why: Unproven) {
+        let now = self.desk.clock.now();
         let (name, told) = match why {
             Unproven::Unsigned => ("unsigned", "it is not signed: somebody else knocks".to_owned()),
             Unproven::Forged => ("forged", "the signature is wrong: see slack.signing_secret".to_owned()),
@@ -133,7 +183,6 @@ impl Door {
         if count >= REFUSALS && why != Unproven::Unsigned {
             self.health.raise(PlatformName::Slack, Kind::Door, told, now);
         }
-        false
     }
 }
 
@@ -142,30 +191,36 @@ pub(super) fn is_signed(secret: &SecretString, headers: &HeaderMap, body: &[u8],
     prove(secret, headers, body, clock).is_ok()
 }
 
-/// Proves that the request is from Slack and from now.
-pub(super) fn prove(secret: &SecretString, headers: &HeaderMap, body: &[u8], clock: &Clock) -> Result<(), Unproven> {
+/// What a request says of its signature and its time, if it was made now.
+fn proof<'h>(headers: &'h HeaderMap, clock: &Clock) -> Result<(&'h str, Vec<u8>), Unproven> {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let (Some(stamp), Some(signature)) = (header("x-slack-request-timestamp"), header("x-slack-signature")) else {
         return Err(Unproven::Unsigned);
     };
-    let secret = secret.expose_secret().as_bytes();
-    let (Some(Ok(signature)), Ok(sent), false) =
-        (signature.strip_prefix("v0=").map(hex::decode), stamp.parse::<i64>(), secret.is_empty())
-    else {
+    let (Some(Ok(signature)), Ok(sent)) = (signature.strip_prefix("v0=").map(hex::decode), stamp.parse::<i64>()) else {
         return Err(Unproven::Forged);
     };
+    let now = clock.now().as_second();
+    if now.abs_diff(sent) <= limits::SIGNATURE_WINDOW.as_secs() {
+        Ok((stamp, signature))
+    } else {
+        Err(Unproven::Stale(now.saturating_sub(sent)))
+    }
+}
+
+/// Proves that the request is from Slack and from now.
+pub(super) fn prove(secret: &SecretString, headers: &HeaderMap, body: &[u8], clock: &Clock) -> Result<(), Unproven> {
+    let (stamp, signature) = proof(headers, clock)?;
+    let secret = secret.expose_secret().as_bytes();
+    if secret.is_empty() {
+        return Err(Unproven::Forged);
+    }
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| Unproven::Forged)?;
     for part in [b"v0:", stamp.as_bytes(), b":", body] {
         mac.update(part);
     }
     // `verify_slice` takes the same time wherever the difference is.
-    mac.verify_slice(&signature).map_err(|_| Unproven::Forged)?;
-    let now = clock.now().as_second();
-    if now.abs_diff(sent) <= limits::SIGNATURE_WINDOW.as_secs() {
-        Ok(())
-    } else {
-        Err(Unproven::Stale(now.saturating_sub(sent)))
-    }
+    mac.verify_slice(&signature).map_err(|_| Unproven::Forged)
 }
 
 /// The fields of a form as Slack sends it.

@@ -188,7 +188,8 @@ pub async fn calm(children: &[&Child], config: &Config, worlds: &[Arc<dyn World>
 /// Whether the program has still to read what was said while it was away.
 async fn is_behind(child: &Child) -> bool {
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let answer = client.get(format!("http://{}/metrics", child.address().await)).send().await.expect("an answer");
+    let answer =
+        client.get(format!("http://{}/metrics", child.health_address().await)).send().await.expect("an answer");
     let text = answer.text().await.expect("metrics");
     let mut known = text.lines().filter(|line| line.starts_with("deskbell_behind{")).peekable();
     known.peek().is_none() || known.any(|line| !line.ends_with(" 0"))

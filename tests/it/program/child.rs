@@ -120,9 +120,17 @@ impl Child {
         patiently("it says where it listens", self.err.find(address_in)).await
     }
 
+    /// Where it answers for its health and metrics: said before, if that is another place.
+    pub async fn health_address(&self) -> String {
+        let address = self.address().await;
+        let log = self.log();
+        let own = log.split("\"health_address\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        own.map_or(address, str::to_owned)
+    }
+
     /// Waits until it says that it is ready, and connected with every platform.
     pub async fn ready(&self) {
-        let address = self.address().await;
+        let address = self.health_address().await;
         let ready = async {
             while !works(&address).await {
                 tokio::task::yield_now().await

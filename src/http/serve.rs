@@ -1,0 +1,201 @@
+//! Serves connections so that nobody can make the port deaf: each has ten seconds for a request's head, there is a most of
+//! them, and where it is reached the one that has been waiting for a head the longest makes room.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+/// How long a connection may take for a request's head, and stay without one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long requests that have begun may take to end once the bot is to stop.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most connections at once. Slack opens a few dozen; what waits for a head costs about ten kilobytes.
+const CONNECTIONS: u64 = 2_048;
+/// Descriptors for everything else: the database, the platforms, the log.
+const OTHER_DESCRIPTORS: u64 = 256;
+/// How long is waited if no connection can be taken, since something has run out.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Lets the process have as many descriptors as the system allows; how many connections that is enough for.
+fn room() -> usize {
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024);
+    let connections = CONNECTIONS.min(descriptors.saturating_sub(OTHER_DESCRIPTORS).max(descriptors / 4));
+    usize::try_from(connections).unwrap_or(usize::MAX)
+}
+
+/// Serves until `stop`, then lets requests that have begun end, for ten seconds at most.
+///
+/// # Errors
+/// If the listener fails for good.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
+    let seats = Seats::new(room());
+    let tracker = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) if is_of_the_connection(&error) => continue,
+            Err(error) => {
+                tracing::warn!(%error, "no connection can be taken at the port");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let Some(seat) = seats.take() else {
+            tracing::warn!("a connection at the port is refused: all that there may be are busy");
+            continue;
+        };
+        tracker.spawn(one(TokioIo::new(stream), seat, router.clone(), stop.clone()));
+    }
+    tracker.close();
+    if tokio::time::timeout(DRAIN_TIMEOUT, tracker.wait()).await.is_err() {
+        tracing::warn!("requests were cut off at the stop");
+    }
+    Ok(())
+}
+
+/// Whether only the one who was about to connect is concerned.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// Serves one connection to its end.
+async fn one(io: TokioIo<tokio::net::TcpStream>, seat: Seat, router: Router, stop: CancellationToken) {
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        seat.is_busy(true);
+        let (response, seat) = (router.clone().oneshot(request.map(Body::new)), &seat);
+        async move {
+            let response = response.await;
+            seat.is_busy(false);
+            response
+        }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    let mut served = pin!(http.serve_connection(io, service));
+    tokio::select! {
+        // Whatever the other side has done wrong is its own business.
+        _ = served.as_mut() => {}
+        () = seat.leave.cancelled() => {}
+        () = stop.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            let _ = tokio::time::timeout(DRAIN_TIMEOUT, served).await;
+        }
+    }
+}
+
+/// Who may be connected.
+#[derive(Clone)]
+struct Seats {
+    most: usize,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    taken: usize,
+    next: u64,
+    /// Those that wait for a head, by when they began to.
+    waiting: BTreeMap<u64, CancellationToken>,
+}
+
+impl Seats {
+    fn new(most: usize) -> Self {
+        Self { most, inner: Arc::default() }
+    }
+
+    /// A seat, if need be that of whoever has been waiting for a head the longest.
+    fn take(&self) -> Option<Seat> {
+        let mut inner = lock(&self.inner);
+        if inner.taken >= self.most {
+            inner.waiting.pop_first()?.1.cancel();
+        }
+        inner.taken += 1;
+        let leave = CancellationToken::new();
+        let seat = Seat { seats: Arc::clone(&self.inner), waits_as: Mutex::default(), leave };
+        let number = inner.wait(&seat.leave);
+        drop(inner);
+        *lock(&seat.waits_as) = Some(number);
+        Some(seat)
+    }
+}
+
+impl Inner {
+    fn wait(&mut self, leave: &CancellationToken) -> u64 {
+        self.next += 1;
+        self.waiting.insert(self.next, leave.clone());
+        self.next
+    }
+}
+
+/// A connection's place among all; it ends with this.
+struct Seat {
+    seats: Arc<Mutex<Inner>>,
+    /// Its number among those that wait for a head.
+    waits_as: Mutex<Option<u64>>,
+    /// To make room.
+    leave: CancellationToken,
+}
+
+impl Seat {
+    fn is_busy(&self, is_busy: bool) {
+        let (mut waits_as, mut inner) = (lock(&self.waits_as), lock(&self.seats));
+        if let Some(number) = waits_as.take() {
+            inner.waiting.remove(&number);
+        }
+        if !is_busy {
+            *waits_as = Some(inner.wait(&self.leave));
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.is_busy(true);
+        lock(&self.seats).taken -= 1;
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_for_a_head_the_longest_makes_room_and_the_busy_stay() {
+        let seats = Seats::new(2);
+        let (first, second) = (seats.take().expect("a seat"), seats.take().expect("a seat"));
+        first.is_busy(true);
+        let third = seats.take().expect("the second's");
+        assert!(second.leave.is_cancelled() && !first.leave.is_cancelled());
+        drop(second);
+        third.is_busy(true);
+        assert!(seats.take().is_none(), "all are busy");
+        first.is_busy(false);
+        let fourth = seats.take().expect("the first's");
+        assert!(first.leave.is_cancelled());
+        drop((first, third, fourth));
+        assert_eq!(lock(&seats.inner).taken, 0);
+        assert!(lock(&seats.inner).waiting.is_empty());
+    }
+}
