@@ -176,8 +176,15 @@ impl Pump {
         if !self.shared.serves(guild) {
             return;
         }
+        let message = Message { guild, ..message };
+        if !self.shared.may_concern(&message) {
+            // Who spoke is remembered: roles are known by what events show.
+            self.shared.reader().person(&message.author, guild);
+            self.shared.directory.saw(channel, guild, id);
+            return self.shared.progress(guild).begin(&channel.to_string(), &id.to_string()).done();
+        }
         if let Some(handling) = self.begin(guild, channel, id) {
-            self.put(channel, Item::Posted(Box::new(Message { guild, ..message }), handling), dealt);
+            self.put(channel, Item::Posted(Box::new(message), handling), dealt);
         }
     }
 
@@ -371,7 +378,7 @@ impl Worker {
 
     /// Whether all that follows from a message is committed; `false` only at the end.
     pub(super) async fn posted(&self, message: &Message) -> bool {
-        if message.author.id == self.shared.me {
+        if message.author.id == self.shared.me || !self.shared.may_concern(message) {
             return true;
         }
         let place = match self.place(message.guild, message.channel).await {

@@ -257,6 +257,17 @@ impl Shared {
         guild.is_none_or(|guild| self.guilds.is_empty() || self.guilds.contains(&guild))
     }
 
+    /// Whether a new message may concern the desk: one in a channel that neither names the bot nor answers anything never does.
+    fn may_concern(&self, message: &payload::Message) -> bool {
+        let is_in_channel =
+            self.directory.knows(message.channel) && self.directory.lane(message.channel) == message.channel;
+        message.guild.is_none()
+            || !is_in_channel
+            || message.reply_to.is_some()
+            || !message.mention_roles.is_empty()
+            || message.names(self.me)
+    }
+
     /// How far a guild, or the direct conversations, has been read.
     fn progress(&self, guild: Option<GuildId>) -> Progress {
         let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);

@@ -374,6 +374,9 @@ impl Reading<'_> {
     }
 
     async fn hand_in(&mut self, news: News) -> Result<Option<Outcome>, StoreError> {
+        if !self.desk.me.may_concern(&news) {
+            return Ok(Some(Outcome::Ignored));
+        }
         let Some(event) = self.desk.tell(news).await else { return Ok(None) };
         self.handed_in += 1;
         self.intake.handle(event).await.map(Some)

@@ -1,20 +1,30 @@
 //! Who is who: names of people, channels and groups, direct conversations, and which threads have replies.
 //!
-//! All of it can be asked for again, so it is only a cache. A name is worth waiting for, but not for long.
+//! All of it can be asked for again, so it is only a cache. A name is worth waiting for, but not for long: Slack waits three
+//! seconds for an acknowledgement, and who is behind waits, too. So names are asked for beside the event, by one call for each,
+//! at most twenty for a message and so many a minute; once they come slowly nobody waits for them for a while.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared, join_all};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::api::{Api, CallError};
 
 /// How long an event waits for names.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How long nobody waits for names any more once they did not come in time.
+const IMPATIENT_FOR: Duration = Duration::from_secs(60);
+/// The most names that are asked for on account of one message.
+const ASKED_AT_ONCE: usize = 20;
+/// The most names of one kind that are asked for in a minute: Slack allows fifty calls a minute at least.
+const ASKED_A_MINUTE: usize = 40;
+const MINUTE: Duration = Duration::from_secs(60);
 /// How long a name is taken to be right.
 const FRESH: Duration = Duration::from_secs(3600);
 /// How long a name that was not found is not asked for again.
@@ -27,9 +37,11 @@ const PAGES: usize = 10;
 /// The caches.
 pub(super) struct Directory {
     api: Arc<Api>,
-    people: Cache,
-    channels: Cache,
-    groups: Cache,
+    people: Arc<Cache>,
+    channels: Arc<Cache>,
+    groups: Arc<Cache>,
+    /// Until when nobody waits for names.
+    impatient_until: Mutex<Option<Instant>>,
     directs: Mutex<HashMap<String, String>>,
     threads: Mutex<HashSet<(String, String)>>,
 }
@@ -54,9 +66,10 @@ impl Directory {
     pub(super) fn new(api: Arc<Api>) -> Self {
         Self {
             api,
-            people: Cache::default(),
-            channels: Cache::default(),
-            groups: Cache::default(),
+            people: Arc::default(),
+            channels: Arc::default(),
+            groups: Arc::default(),
+            impatient_until: Mutex::default(),
             directs: Mutex::default(),
             threads: Mutex::default(),
         }
@@ -84,26 +97,52 @@ impl Directory {
         }
     }
 
-    /// The names that can be had within a second.
+    /// The names that are known, or can be had soon. Of a message that names very many the first are asked for.
     pub(super) async fn names(&self, asked: &Asked) -> Names {
-        let deadline = Instant::now() + PATIENCE;
-        let people = join_all(asked.people.iter().map(|id| self.person(id, deadline)));
-        let channels = join_all(asked.channels.iter().map(|id| self.channel(id, deadline)));
-        let (people, channels) = futures_util::join!(people, channels);
-        let mut groups = Vec::with_capacity(asked.groups.len());
-        for id in &asked.groups {
-            groups.push(self.group(id, deadline).await);
+        let mut left = ASKED_AT_ONCE;
+        let mut first = |cache: &Cache, ids: &[String]| -> Vec<String> {
+            let unknown: Vec<String> = ids.iter().filter(|id| cache.wants(id)).take(left).cloned().collect();
+            left -= unknown.len();
+            unknown
+        };
+        // The author is asked for last in order, and is needed first.
+        let (author, others) =
+            asked.people.split_last().map_or((&[][..], &[][..]), |(_, others)| (&asked.people[others.len()..], others));
+        let mut flights: Vec<Flight> = Vec::new();
+        for ids in [author, others] {
+            flights.extend(first(&self.people, ids).iter().filter_map(|id| self.person(id)));
         }
+        flights.extend(first(&self.channels, &asked.channels).iter().filter_map(|id| self.channel(id)));
+        let groups = first(&self.groups, &asked.groups);
+        if !groups.is_empty() {
+            flights.extend(self.all_groups(groups));
+        }
+        self.wait_for(flights).await;
         Names {
-            people: known(&asked.people, people),
-            channels: known(&asked.channels, channels),
-            groups: known(&asked.groups, groups),
+            people: self.people.known(&asked.people),
+            channels: self.channels.known(&asked.channels),
+            groups: self.groups.known(&asked.groups),
         }
     }
 
-    /// One person's name, if it can be had within a second.
+    /// One person's name, if it is known or can be had soon.
     pub(super) async fn name(&self, id: &str) -> Option<String> {
-        self.person(id, Instant::now() + PATIENCE).await
+        if self.people.wants(id) {
+            self.wait_for(self.person(id).into_iter().collect()).await;
+        }
+        self.people.name(id)
+    }
+
+    /// Waits until these have been asked for, but not for long.
+    async fn wait_for(&self, flights: Vec<Flight>) {
+        let is_impatient = lock(&self.impatient_until).is_some_and(|until| until > Instant::now());
+        if flights.is_empty() || is_impatient {
+            return;
+        }
+        if timeout(PATIENCE, join_all(flights)).await.is_err() {
+            tracing::warn!("Slack says names slowly: for a while nobody waits for them");
+            *lock(&self.impatient_until) = Some(Instant::now() + IMPATIENT_FOR);
+        }
     }
 
     /// The direct conversation of this person with the bot.
@@ -146,40 +185,38 @@ impl Directory {
         found
     }
 
-    async fn person(&self, id: &str, deadline: Instant) -> Option<String> {
-        self.people
-            .get_or(id, async {
-                let user = self.api.get("users.info", &[("user", id.to_owned())], deadline).await?;
-                Ok(display_name(&user["user"]))
-            })
-            .await
+    fn person(&self, id: &str) -> Option<Flight> {
+        let (api, id_asked) = (Arc::clone(&self.api), id.to_owned());
+        self.people.ask(id, async move {
+            let user = api.get("users.info", &[("user", id_asked)], api.deadline()).await?;
+            Ok(display_name(&user["user"]))
+        })
     }
 
-    async fn channel(&self, id: &str, deadline: Instant) -> Option<String> {
-        self.channels
-            .get_or(id, async {
-                let channel = self.api.get("conversations.info", &[("channel", id.to_owned())], deadline).await?;
-                Ok(channel["channel"]["name"].as_str().map(str::to_owned))
-            })
-            .await
+    fn channel(&self, id: &str) -> Option<Flight> {
+        let (api, id_asked) = (Arc::clone(&self.api), id.to_owned());
+        self.channels.ask(id, async move {
+            let channel = api.get("conversations.info", &[("channel", id_asked)], api.deadline()).await?;
+            Ok(channel["channel"]["name"].as_str().map(str::to_owned))
+        })
     }
 
-    async fn group(&self, id: &str, deadline: Instant) -> Option<String> {
-        self.groups
-            .get_or(id, async {
-                let answer = self.api.get("usergroups.list", &[], deadline).await?;
-                let mut wanted = None;
-                for group in answer["usergroups"].as_array().into_iter().flatten() {
-                    if let (Some(found), Some(handle)) = (group["id"].as_str(), group["handle"].as_str()) {
-                        self.groups.put(found, Some(handle.to_owned()));
-                        if found == id {
-                            wanted = Some(handle.to_owned());
-                        }
-                    }
+    /// All groups at once: Slack names none by itself.
+    fn all_groups(&self, wanted: Vec<String>) -> Option<Flight> {
+        const ALL: &str = "";
+        let (api, groups) = (Arc::clone(&self.api), Arc::clone(&self.groups));
+        self.groups.ask(ALL, async move {
+            let answer = api.get("usergroups.list", &[], api.deadline()).await?;
+            for group in answer["usergroups"].as_array().into_iter().flatten() {
+                if let (Some(found), Some(handle)) = (group["id"].as_str(), group["handle"].as_str()) {
+                    groups.put(found, Some(handle.to_owned()));
                 }
-                Ok(wanted)
-            })
-            .await
+            }
+            for id in wanted.iter().filter(|id| groups.wants(id)) {
+                groups.put(id, None);
+            }
+            Ok(None)
+        })
     }
 }
 
@@ -190,8 +227,16 @@ pub(super) fn display_name(user: &Value) -> Option<String> {
     names.into_iter().filter_map(Value::as_str).map(str::trim).find(|name| !name.is_empty()).map(str::to_owned)
 }
 
+/// A name that is being asked for.
+type Flight = Shared<BoxFuture<'static, ()>>;
+
 #[derive(Default)]
-struct Cache(Mutex<HashMap<String, Entry>>);
+struct Cache {
+    entries: Mutex<HashMap<String, Entry>>,
+    flights: Mutex<HashMap<String, Flight>>,
+    /// When names were asked for within the last minute.
+    asked: Mutex<VecDeque<Instant>>,
+}
 
 struct Entry {
     name: Option<String>,
@@ -200,35 +245,65 @@ struct Entry {
 
 impl Cache {
     fn put(&self, id: &str, name: Option<String>) {
-        lock(&self.0).insert(id.to_owned(), Entry { name, asked: Instant::now() });
+        lock(&self.entries).insert(id.to_owned(), Entry { name, asked: Instant::now() });
     }
 
-    /// What is known, else what `ask` says; a name that cannot be asked for again stays what it was.
-    async fn get_or(&self, id: &str, ask: impl Future<Output = Result<Option<String>, CallError>>) -> Option<String> {
-        let old = {
-            let entries = lock(&self.0);
-            let entry = entries.get(id);
-            if let Some(entry) = entry
-                && entry.asked.elapsed() < if entry.name.is_some() { FRESH } else { UNKNOWN_FOR }
-            {
-                return entry.name.clone();
-            }
-            entry.and_then(|entry| entry.name.clone())
-        };
-        let name = match ask.await {
-            Ok(name) => name.or(old),
-            Err(error) => {
-                tracing::debug!(id, %error, "a name could not be read");
-                old
-            }
-        };
-        self.put(id, name.clone());
-        name
+    fn name(&self, id: &str) -> Option<String> {
+        lock(&self.entries).get(id)?.name.clone()
     }
-}
 
-fn known(ids: &[String], names: Vec<Option<String>>) -> HashMap<String, String> {
-    ids.iter().cloned().zip(names).filter_map(|(id, name)| Some((id, name?))).collect()
+    fn known(&self, ids: &[String]) -> HashMap<String, String> {
+        ids.iter().filter_map(|id| Some((id.clone(), self.name(id)?))).collect()
+    }
+
+    /// Whether a name is not known, or was asked for long ago.
+    fn wants(&self, id: &str) -> bool {
+        let entries = lock(&self.entries);
+        let Some(entry) = entries.get(id) else { return true };
+        entry.asked.elapsed() >= if entry.name.is_some() { FRESH } else { UNKNOWN_FOR }
+    }
+
+    /// Asks for a name, once however many want it; a name that cannot be asked for again stays what it was. `None`: too many
+    /// have been asked for.
+    fn ask(
+        self: &Arc<Self>,
+        id: &str,
+        ask: impl Future<Output = Result<Option<String>, CallError>> + Send + 'static,
+    ) -> Option<Flight> {
+        let mut flights = lock(&self.flights);
+        if let Some(flight) = flights.get(id) {
+            return Some(flight.clone());
+        }
+        {
+            let mut asked = lock(&self.asked);
+            while asked.front().is_some_and(|first| first.elapsed() >= MINUTE) {
+                asked.pop_front();
+            }
+            if asked.len() >= ASKED_A_MINUTE {
+                return None;
+            }
+            asked.push_back(Instant::now());
+        }
+        let (this, id) = (Arc::clone(self), id.to_owned());
+        let key = id.clone();
+        let flight = async move {
+            let old = this.name(&id);
+            let name = match ask.await {
+                Ok(name) => name.or(old),
+                Err(error) => {
+                    tracing::debug!(id, %error, "a name could not be read");
+                    old
+                }
+            };
+            this.put(&id, name);
+            lock(&this.flights).remove(&id);
+        };
+        let flight = flight.boxed().shared();
+        flights.insert(key, flight.clone());
+        drop(flights);
+        tokio::spawn(flight.clone());
+        Some(flight)
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T>

@@ -81,6 +81,17 @@ impl Me {
         Place { tenant: self.tenant.clone(), at }
     }
 
+    /// Whether something may concern the desk: a new message that neither names the bot nor stands in a thread or a direct
+    /// conversation never does. (Whether an old one does, only the record knows.)
+    pub(super) fn may_concern(&self, news: &News) -> bool {
+        match news {
+            News::Posted(heard) => {
+                heard.is_direct || heard.thread.is_some() || heard.raw.contains(&format!("<@{}", self.user))
+            }
+            News::Edited(..) | News::Deleted { .. } => true,
+        }
+    }
+
     /// Whose names are needed to read a message.
     pub(super) fn asked(&self, heard: &Heard) -> Asked {
         let mut asked = words::asked(&heard.raw, &self.user);
@@ -151,7 +162,9 @@ impl Workspace {
             "message" => {
                 if let Some(news) = news(event, &self.me) {
                     let handling = self.handling(event);
-                    if let Some(event) = self.tell(news).await {
+                    if self.me.may_concern(&news)
+                        && let Some(event) = self.tell(news).await
+                    {
                         self.remember_deletion(&event);
                         intake.handle(event).await?;
                     }
