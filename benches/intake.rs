@@ -73,6 +73,9 @@ struct Args {
     /// Events per second of the open loop, which does not wait; 0 leaves it out.
     #[arg(long, default_value_t = 500)]
     rate: u64,
+    /// Events per second, beside those of the open loop, that are none of the desk's business.
+    #[arg(long, default_value_t = 0)]
+    chatter: u64,
     /// How long the open loop takes.
     #[arg(long, default_value_t = 20)]
     rate_seconds: u64,
@@ -157,7 +160,7 @@ fn measure(args: &Args) -> anyhow::Result<ExitCode> {
     let mut open = None;
     if args.rate > 0 {
         let before = bot.usage();
-        let round = LocalSet::new().block_on(&runtime, load.open(args.rate, args.rate_seconds))?;
+        let round = LocalSet::new().block_on(&runtime, load.open(args.rate, args.chatter, args.rate_seconds))?;
         let cpu = per_thousand(&before, &bot.usage(), args.rate * args.rate_seconds);
         open = Some((round, cpu));
     }
@@ -192,6 +195,7 @@ fn measure(args: &Args) -> anyhow::Result<ExitCode> {
         },
         "open": open.map(|(round, cpu)| json!({
             "events_per_sec": args.rate,
+            "chatter_per_sec": args.chatter,
             "ack_p50_ms": ms(round.p50),
             "ack_p99_ms": ms(round.p99),
             "ack_max_ms": ms(round.max),
@@ -286,7 +290,27 @@ impl Load {
     }
 
     /// So many are sent in every second, whatever the bot does; times count from the moment at which each was due.
-    async fn open(&self, rate: u64, seconds: u64) -> anyhow::Result<Round> {
+    async fn open(&self, rate: u64, chatter: u64, seconds: u64) -> anyhow::Result<Round> {
+        let began = Instant::now();
+        let mut talkers = Vec::new();
+        let mut talking = None;
+        if chatter > 0 {
+            let mut doors = Vec::new();
+            for _ in 0..self.connections {
+                let (mut connection, cast, next) =
+                    (Connection::open(self.bot).await?, self.cast, Rc::clone(&self.next));
+                let (door, mut due) = mpsc::unbounded_channel::<Instant>();
+                doors.push(door);
+                talkers.push(tokio::task::spawn_local(async move {
+                    while due.recv().await.is_some() {
+                        let number = next.replace_with(|number| *number + 1);
+                        connection.send(&cast.chatter(number)).await?;
+                    }
+                    anyhow::Ok(())
+                }));
+            }
+            talking = Some(std::thread::spawn(move || pace(chatter, seconds, began, &doors)));
+        }
         let mut clients = Vec::new();
         let mut doors = Vec::new();
         for _ in 0..self.connections {
@@ -305,21 +329,16 @@ impl Load {
         }
         let events = rate * seconds;
         let began = Instant::now();
-        // The timer of the runtime is good for a millisecond only.
-        let pacing = std::thread::spawn(move || {
-            for (number, door) in (0..events).zip(doors.iter().cycle()) {
-                let due = began + Duration::from_nanos(number * 1_000_000_000 / rate);
-                std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                // A client that is gone has an error to tell.
-                let _ = door.send(due);
-            }
-        });
+        let pacing = std::thread::spawn(move || pace(rate, seconds, began, &doors));
         let mut took = Vec::new();
         for client in clients {
             took.extend(client.await??);
         }
         let acknowledged = began.elapsed();
-        ensure!(pacing.join().is_ok(), "the pace was lost");
+        ensure!(pacing.join().is_ok() && talking.is_none_or(|talking| talking.join().is_ok()), "the pace was lost");
+        for talker in talkers {
+            talker.await??;
+        }
         self.drained().await?;
         Ok(round(events, took, acknowledged, began.elapsed()))
     }
@@ -346,6 +365,16 @@ impl Load {
             posts: Rc::clone(&self.posts),
             next: Rc::clone(&self.next),
         }
+    }
+}
+
+/// Tells clients in turn when their next message is due. The timer of the runtime is good for a millisecond only.
+fn pace(rate: u64, seconds: u64, began: Instant, doors: &[mpsc::UnboundedSender<Instant>]) {
+    for (number, door) in (0..rate * seconds).zip(doors.iter().cycle()) {
+        let due = began + Duration::from_nanos(number * 1_000_000_000 / rate);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        // A client that is gone has an error to tell.
+        let _ = door.send(due);
     }
 }
 

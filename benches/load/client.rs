@@ -28,6 +28,8 @@ pub struct Message {
     pub ts: String,
     /// The request that it is a reply to.
     pub root: Option<String>,
+    /// It is none of the desk's business: people talk to each other.
+    pub is_chatter: bool,
 }
 
 /// Who writes what where: new requests by everybody in every channel in turn, so that no two of one person in one channel
@@ -44,7 +46,12 @@ impl Cast {
         let index = usize::try_from(number).unwrap_or_default();
         let (author, channel) = (index % self.people, index / self.people % self.channels);
         let (author, channel) = (stub::person(author), stub::channel(channel));
-        Message { number, author, channel, ts: now(number), root: None }
+        Message { number, author, channel, ts: now(number), root: None, is_chatter: false }
+    }
+
+    /// What somebody says to others in a channel.
+    pub fn chatter(self, number: u64) -> Message {
+        Message { is_chatter: true, ..self.request(number) }
     }
 
     /// Words of the author of `request` in its thread, without a mention.
@@ -105,13 +112,14 @@ impl Connection {
 
 /// What Slack sends for it, in the fields and length of a real one.
 fn payload(message: &Message) -> String {
-    let Message { number, author, channel, ts, root } = message;
-    let (mention, words) = if root.is_none() {
+    let Message { number, author, channel, ts, root, is_chatter } = message;
+    let names_bot = root.is_none() && !is_chatter;
+    let (mention, words) = if names_bot {
         (format!("<@{BOT}> "), format!("the printer on our floor prints nothing but stripes, number {number}"))
     } else {
         (String::new(), format!("it was off and on again since, and it is still the same, number {number}"))
     };
-    let elements = if root.is_none() {
+    let elements = if names_bot {
         format!(r#"{{"type":"user","user_id":"{BOT}"}},{{"type":"text","text":" {words}"}}"#)
     } else {
         format!(r#"{{"type":"text","text":"{words}"}}"#)

@@ -313,3 +313,48 @@ async fn on_discord_a_gateway_that_closes_whatever_begins_is_asked_less_and_less
     }
     desk.end().await;
 }
+
+#[tokio::test]
+async fn on_slack_names_are_asked_for_sparingly_and_keep_nobody_waiting() {
+    let mut desk = on(SLACK).await;
+    let journal = desk.stage.journal.clone();
+    let asked = || {
+        let entries = journal.since(0);
+        entries.iter().filter(|entry| entry.text("method") == "users.info").count()
+    };
+    let many: String = (0..1_500).map(|number| format!("<@U{number:010}> ")).collect();
+    let say = async |mention: &str, names: &str, spot: &str| {
+        for event in ["message", "app_mention"] {
+            let fields = format!(r#""text":"{mention}trouble {names}""#);
+            desk.slack().inject(Fault::Odd { event: event.to_owned(), fields, times: 1 });
+        }
+        desk.slack().say("jeff", &Spot::channel(spot), &format!("{mention}trouble"), None).await.expect("said");
+    };
+    desk.slack().say("jeff", &Spot::channel("general"), "nothing of the desk's", None).await.expect("said");
+    desk.settle().await;
+    let fields = format!(r#""text":"lunch? {many}""#);
+    desk.slack().inject(Fault::Odd { event: "message".to_owned(), fields, times: 1 });
+    desk.slack().say("jeff", &Spot::channel("sales"), "lunch?", None).await.expect("said");
+    desk.settle().await;
+    assert_eq!(asked(), 0, "nobody asked the desk");
+    let bot = format!("<@{}> ", desk.stage.slack.bot_user_id());
+    say(&bot, &many, "sales").await;
+    until_tickets(&desk, 1, "a request that names very many").await;
+    assert!((1..=20).contains(&asked()), "{} names were asked for", asked());
+    // Nobody answers any more: what comes is stored all the same, and acknowledged in time.
+    desk.slack().inject(Fault::Hang { method: "users.info".to_owned(), times: 1_000 });
+    for number in 0..30_u64 {
+        say(&bot, &format!("<@U9{number:09}>"), "sales").await;
+        until_tickets(&desk, 2 + number, "a request that names somebody unknown").await;
+    }
+    let again = desk.stage.journal.since(0);
+    let again = again
+        .iter()
+        .filter(|entry| entry.kind == "delivered" && entry.fields.get("attempt").is_some_and(|it| *it != 0));
+    assert_eq!(again.count(), 0, "nothing was sent again");
+    desk.slack().inject(Fault::Calm);
+    // Nobody has these names.
+    let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
+    desk.expect_refusals(refused);
+    desk.end().await;
+}

@@ -257,15 +257,8 @@ impl Shared {
         guild.is_none_or(|guild| self.guilds.is_empty() || self.guilds.contains(&guild))
     }
 
-    /// Whether a new message may concern the desk: one in a channel that neither names the bot nor answers anything never does.
     fn may_concern(&self, message: &payload::Message) -> bool {
-        let is_in_channel =
-            self.directory.knows(message.channel) && self.directory.lane(message.channel) == message.channel;
-        message.guild.is_none()
-            || !is_in_channel
-            || message.reply_to.is_some()
-            || !message.mention_roles.is_empty()
-            || message.names(self.me)
+        may_concern(&self.directory, self.me, message)
     }
 
     /// How far a guild, or the direct conversations, has been read.
@@ -298,6 +291,16 @@ impl Shared {
     fn reader(&self) -> inbound::Reader<'_> {
         inbound::Reader { directory: &self.directory, me: self.me, listen_to_bots: &self.listen_to_bots }
     }
+}
+
+/// Whether a new message may concern the desk: one in a channel that neither names the bot nor answers anything never does.
+fn may_concern(directory: &Directory, me: UserId, message: &payload::Message) -> bool {
+    let is_in_channel = directory.knows(message.channel) && directory.lane(message.channel) == message.channel;
+    message.guild.is_none()
+        || !is_in_channel
+        || message.reply_to.is_some()
+        || !message.mention_roles.is_empty()
+        || message.names(me)
 }
 
 /// Reads an id of Discord.

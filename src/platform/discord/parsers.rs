@@ -4,6 +4,7 @@
 //! Nothing is parsed or rendered here: these are the adapter's own functions, with a memory that is empty at first.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -40,6 +41,19 @@ pub fn gateway(frames: &[u8]) -> Vec<Event> {
     let frames = frames.split(|byte| *byte == b'\n').filter_map(lenient::json);
     let dispatches = frames.filter(|frame| frame["op"] == 0);
     dispatches.flat_map(|frame| translated(&reader, frame["t"].as_str().unwrap_or_default(), &frame["d"])).collect()
+}
+
+/// Whether a frame of the gateway may concern the desk, by one who knows the channel 20; `None` if it tells of no new message.
+#[must_use]
+pub fn may_concern(frame: &[u8]) -> Option<bool> {
+    static DIRECTORY: LazyLock<Directory> = LazyLock::new(|| {
+        let directory = Directory::new(ME);
+        directory.learn(ChannelId::new(20), Some(GuildId::new(10)), None);
+        directory
+    });
+    let frame = lenient::json(frame).filter(|frame| frame["t"] == "MESSAGE_CREATE")?;
+    let message = payload::Message::read(&frame["d"]).ok()?;
+    Some(super::may_concern(&DIRECTORY, ME, &message))
 }
 
 /// Reads an interaction as the gateway tells of it.

@@ -50,6 +50,13 @@ pub fn event(body: &[u8]) -> Option<Event> {
     me.event(&inbound::news(&body["event"], &me)?, &names())
 }
 
+/// Whether a body of the Events API may concern the desk; `None` if it tells of no message.
+#[must_use]
+pub fn may_concern(body: &[u8]) -> Option<bool> {
+    let (body, me) = (payload(lenient::json(body)?), me());
+    inbound::news(&body["event"], &me).map(|news| me.may_concern(&news))
+}
+
 /// Reads the body of an interaction (a form field of HTTP), or a frame of Socket Mode that holds one.
 #[must_use]
 pub fn interaction(body: &[u8]) -> Option<Interaction> {
