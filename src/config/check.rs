@@ -150,6 +150,12 @@ impl Check {
         };
         let Some(url) = url else { return DatabaseConfig { connections, ..default } };
         let is_sqlite = url.strip_prefix("sqlite:").is_some_and(|path| !path.trim_start_matches('/').is_empty());
+        if is_sqlite && url.contains('?') {
+            self.say(
+                "database.url takes nothing after the path of an SQLite file: write sqlite://deskbell.db, without ? and \
+                 what follows it.",
+            );
+        }
         let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
         if !(is_sqlite || is_postgres && Url::parse(&url).is_ok()) {
             self.say(

@@ -33,6 +33,26 @@ fn nothing_is_a_whole_set_of_settings_but_no_platform() {
 }
 
 #[test]
+fn an_sqlite_file_has_a_path_and_no_more() {
+    for url in ["sqlite://d.db?mode=rwc", "sqlite:d.db?cache=shared&x"] {
+        let said = problems(SLACK, &[("DESKBELL__DATABASE__URL", url)]);
+        assert!(said.contains("nothing after the path"), "{said}");
+    }
+}
+
+#[test]
+fn health_is_answered_elsewhere_than_where_slack_calls() {
+    let http = |environment: &[(&str, &str)]| load("", environment).expect("good settings").http;
+    let port = |http: &HttpConfig, takes_requests| http.health(takes_requests).to_string();
+    let own = http(&[("DESKBELL__HTTP__LISTEN", "0.0.0.0:8080")]);
+    assert_eq!((port(&own, false), port(&own, true)), ("0.0.0.0:8080".to_owned(), "127.0.0.1:8081".to_owned()));
+    let told = http(&[("DESKBELL__HTTP__HEALTH_LISTEN", "127.0.0.1:9")]);
+    assert_eq!((port(&told, false), port(&told, true)), ("127.0.0.1:9".to_owned(), "127.0.0.1:9".to_owned()));
+    let last = http(&[("DESKBELL__HTTP__LISTEN", "127.0.0.1:65535")]);
+    assert_eq!(port(&last, true), "127.0.0.1:65534");
+}
+
+#[test]
 fn the_environment_wins_over_the_file_and_does_alone() {
     let config = load(
         SLACK,
@@ -256,7 +276,9 @@ fn the_sample_is_valid_as_it_is_and_switched_on_and_its_defaults_are_true() {
     let config = load(&switched_on(false), &[]).expect("every line is valid");
     let default = Config::default();
     assert_eq!(config.database, default.database);
-    assert_eq!(config.http, default.http);
+    // Shown as it is with Slack in HTTP mode.
+    assert_eq!(config.http.health_listen, Some(default.http.health(true)));
+    assert_eq!(config.http.listen, default.http.listen);
     assert_eq!(config.intake, default.intake);
     assert_eq!(config.timing, default.timing);
     assert_eq!(config.log, default.log);

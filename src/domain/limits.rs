@@ -26,6 +26,10 @@ pub const UNTIMELY: Duration = Duration::from_secs(10 * 60);
 /// How long what an operator can mend is kept for that.
 pub const HELD_AT_MOST: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// The most characters of one message that a line under a card shows: a few posts on Discord. The rest is where it was
+/// written.
+pub const LINE_CHARS: usize = 8_000;
+
 /// Slack's limits.
 pub mod slack {
     use super::{Duration, Rate, rate};

@@ -10,6 +10,7 @@ use super::action::{Action, TicketAction};
 use super::effect::Undeliverable;
 use super::form::{Field, Form, FormKind, FormRef};
 use super::ids::{Person, PersonRef, PlatformName, TicketKey};
+use super::limits;
 use super::message::{Control, Line, Message, Span, Style, room_of};
 use super::priority::Priority;
 use super::record::{AuditEntry, Record, TicketRef, Voice};
@@ -164,6 +165,15 @@ pub fn nothing_said() -> Message {
     Message::said("Tell me what's wrong in one sentence, and I'll pass it to the desk.")
 }
 
+/// A request of which nothing is to be seen.
+#[must_use]
+pub fn nothing_to_see(ticket: &Ticket) -> Message {
+    Message::said(format!(
+        "I can't see any words in that, so all the desk has is {}. Tell it there in one sentence what's wrong.",
+        ticket.key
+    ))
+}
+
 /// Small talk, answered.
 #[must_use]
 pub fn small_talk(kind: SmallTalk) -> Message {
@@ -291,8 +301,19 @@ pub fn mirrored(ticket: &Ticket, author: &Person, text: &str, voice: Voice, ping
     if let Some(account) = ping {
         line.extend([Span::Ping(account.clone()), said(" ")]);
     }
-    line.push(quoted(text));
-    let message = Message::new([Line(line)]);
+    let words = cut(text, limits::LINE_CHARS);
+    let is_cut = words != text;
+    line.push(quoted(words));
+    let mut lines = vec![Line(line)];
+    if is_cut {
+        lines.push(Line(if ticket.origin.is_direct() {
+            vec![said("That was longer; all of it is on record.")]
+        } else {
+            let to = ticket.origin_message.clone();
+            vec![said("That was longer: "), Span::Link { to, label: "read all of it there".to_owned() }, said(".")]
+        }));
+    }
+    let message = Message::new(lines);
     match voice {
         Voice::Requester => message.with([Control::button("Reply to requester", Action::Reply, &ticket.key)]),
         Voice::Agent | Voice::Third | Voice::Note | Voice::Before => message,
@@ -800,8 +821,23 @@ const MAX_FIELD_CHARS: usize = 3_000;
 #[must_use]
 pub fn title(text: &str) -> String {
     let line =
-        text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("```")).unwrap_or("(no words)");
+        text.lines().map(str::trim).find(|line| !is_blank(line) && !line.starts_with("```")).unwrap_or("(no words)");
     shorten(line, 80)
+}
+
+/// Whether nothing of a text is to be seen: it is empty, or of spaces, marks without an extent, and letters that are blank.
+///
+/// Source: the property `Default_Ignorable_Code_Point` of Unicode, and the blanks that are no spaces (Braille, Hangul).
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
+                | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+    })
 }
 
 /// What stands in place of a title whose words were deleted.
@@ -878,6 +914,18 @@ mod tests {
         assert_eq!(title("printer\nsmokes"), "printer");
         assert_eq!(title("  \n\n x"), "x");
         assert_eq!(title("👩‍👩‍👧‍👧".repeat(100).as_str()).graphemes(true).count(), 80);
+    }
+
+    #[test]
+    fn a_title_is_to_be_seen() {
+        for blank in ["", "\u{3164}", "\u{200b}\u{2060}", "\u{2800} \u{fe0f}", "\u{e0020}\n\u{ffa0}"] {
+            assert!(is_blank(blank), "{blank:?}");
+            assert_eq!(title(blank), "(no words)", "{blank:?}");
+        }
+        assert_eq!(title("\u{3164}\nprinter"), "printer");
+        for words in ["한글", ".", "🔥", "a\u{3164}"] {
+            assert!(!is_blank(words), "{words}");
+        }
     }
 
     #[test]

@@ -49,3 +49,42 @@ async fn a_direct_message_of_emoji_alone_is_answered_and_opens_nothing() {
         desk.end().await;
     }
 }
+
+#[tokio::test]
+async fn a_request_of_which_nothing_is_to_be_seen_is_opened_and_asked_about() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        desk.say(&world, "jeff", &Spot::channel("sales"), "@desk \u{3164}").await;
+        let tickets = desk.store().tickets(None, 10).await.expect("tickets");
+        assert_eq!(tickets.iter().map(|ticket| ticket.title.as_str()).collect::<Vec<_>>(), ["(no words)"]);
+        assert!(desk.transcript(&world).contains("I can't see any words in that"), "{}", desk.transcript(&world));
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_very_long_message_is_cut_under_the_card_and_leads_to_where_it_is_whole() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let at = desk.say(&world, "jeff", &Spot::channel("sales"), "@desk the printer is jammed").await;
+        let thread = Spot::thread("sales", &at.id);
+        let posts = || desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "posted").count();
+        let before = posts();
+        // What is longer than a message of the platform comes in several.
+        let most = if world.platform() == "slack" { 40_000 } else { 2_000 };
+        let long = "word ".repeat(most / 5 - 1);
+        for _ in 0..(40_000 / most) {
+            desk.say(&world, "jeff", &thread, &long).await;
+        }
+        // What people wrote, a line of it on each platform's card, and no more than five posts for the longest.
+        let (written, made) = (40_000 / most, posts() - before);
+        assert!(made <= written * if most > 2_000 { 7 } else { 3 }, "{made} posts");
+        let records = desk.store().records(desk.store().tickets(None, 1).await.expect("tickets")[0].id).await;
+        let kept = records.expect("records").iter().filter(|record| record.text == long.trim_end()).count();
+        assert_eq!(kept, 40_000 / most, "all of it is on record");
+        assert_eq!(desk.transcript(&world).contains("That was longer"), world.platform() == "slack");
+        desk.end().await;
+    }
+}

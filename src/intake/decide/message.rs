@@ -235,6 +235,9 @@ fn elsewhere(mut draft: Draft<'_>, said: &Said) -> Decision {
     }
     let (origin, all) = with_opening(&mut draft, said, words);
     let ticket = draft.open(&said.author, origin, &all, None);
+    if said.files.is_empty() && all.iter().all(|words| text::is_blank(&words.text)) {
+        hint(&mut draft, said, text::nothing_to_see(&ticket));
+    }
     if said.place.root().is_some() && facts.opening.is_none() {
         let read = EffectKind::ReadThread { place: said.place.clone(), before: said.message.clone() };
         draft.effect(Some(ticket.id), read);

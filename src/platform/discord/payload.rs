@@ -15,6 +15,7 @@ use serenity::model::Permissions;
 use serenity::model::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
 
 use crate::domain::event::File;
+use crate::domain::text::is_blank;
 
 /// Types of messages by which people say something: an ordinary one and a reply.
 const SAID: [u64; 2] = [0, 19];
@@ -74,7 +75,7 @@ impl Account {
     /// Reads an account.
     pub(super) fn read(user: &Value) -> Option<Self> {
         let shown = [&user["global_name"], &user["username"]].into_iter().filter_map(Value::as_str);
-        let name = shown.map(str::trim).find(|name| !name.is_empty()).unwrap_or("somebody").to_owned();
+        let name = shown.map(str::trim).find(|name| !is_blank(name)).unwrap_or("somebody").to_owned();
         Some(Self {
             id: id(&user["id"])?,
             is_bot: user["bot"] == true,
@@ -107,7 +108,7 @@ impl Member {
     /// Reads what somebody is in a guild, if that is told.
     pub(super) fn read(member: &Value) -> Option<Self> {
         member.is_object().then(|| Self {
-            nick: member["nick"].as_str().filter(|nick| !nick.trim().is_empty()).map(str::to_owned),
+            nick: member["nick"].as_str().filter(|nick| !is_blank(nick)).map(str::to_owned),
             roles: member["roles"].is_array().then(|| ids(&member["roles"])),
         })
     }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use super::api::{Api, CallError};
+use crate::domain::text::is_blank;
 
 /// How long an event waits for names.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -224,7 +225,7 @@ impl Directory {
 pub(super) fn display_name(user: &Value) -> Option<String> {
     let profile = &user["profile"];
     let names = [&profile["display_name"], &profile["real_name"], &user["real_name"], &user["name"]];
-    names.into_iter().filter_map(Value::as_str).map(str::trim).find(|name| !name.is_empty()).map(str::to_owned)
+    names.into_iter().filter_map(Value::as_str).map(str::trim).find(|name| !is_blank(name)).map(str::to_owned)
 }
 
 /// A name that is being asked for.

@@ -56,8 +56,11 @@ impl SqliteStore {
     pub async fn backup(from: &Path, to: &Path) -> Result<Backup, BackupError> {
         open::examine(from).await?.ok_or_else(|| OpenError::Older(from.to_owned()))?;
         let failed = |what: String| BackupError::Write { path: to.to_owned(), what };
-        if to.try_exists().map_err(|error| failed(error.to_string()))? {
-            return Err(BackupError::Exists(to.to_owned()));
+        // A link counts, too, wherever it leads: it would be replaced.
+        match to.symlink_metadata() {
+            Ok(_) => return Err(BackupError::Exists(to.to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error.to_string())),
         }
         let mut part = to.as_os_str().to_owned();
         part.push(".part");
