@@ -3,8 +3,9 @@
 //! Nothing of a request is looked at before its signature is found right
 //! (<https://docs.slack.dev/authentication/verifying-requests-from-slack>).
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
@@ -19,6 +20,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::Workspace;
 use crate::clock::Clock;
@@ -33,6 +35,8 @@ use crate::platform::lenient;
 const BODY_BYTES: usize = 1024 * 1024;
 /// The most bytes of bodies that are under way at once, over all requests.
 const UNDER_WAY_BYTES: usize = 16 * BODY_BYTES;
+/// How long is waited for the room of whoever has made some.
+const ROOM_WITHIN: Duration = Duration::from_millis(50);
 /// How long a body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -49,6 +53,7 @@ pub(super) fn routes(desk: Arc<Workspace>, intake: Intake, health: Health) -> ax
             health,
             refused: Arc::default(),
             under_way: Arc::new(Semaphore::new(UNDER_WAY_BYTES)),
+            reading: Reading::default(),
         })
 }
 
@@ -56,10 +61,55 @@ pub(super) fn routes(desk: Arc<Workspace>, intake: Intake, health: Health) -> ax
 struct Door {
     /// How many more bytes of bodies may be under way.
     under_way: Arc<Semaphore>,
+    reading: Reading,
     desk: Arc<Workspace>,
     intake: Intake,
     health: Health,
     refused: Arc<Refused>,
+}
+
+/// Counts a request for which there is no room.
+fn full() -> StatusCode {
+    metrics::door_refusal(PlatformName::Slack, "full");
+    tracing::warn!("a request at the port is refused: too much is under way at once; Slack sends it again");
+    StatusCode::SERVICE_UNAVAILABLE
+}
+
+/// The bodies that are being read, oldest first.
+#[derive(Clone, Default)]
+struct Reading(Arc<Mutex<Bodies>>);
+
+#[derive(Default)]
+struct Bodies {
+    next: u64,
+    leave: BTreeMap<u64, CancellationToken>,
+}
+
+/// One of them, until this ends.
+struct Reader {
+    all: Reading,
+    number: u64,
+}
+
+impl Reading {
+    fn push(&self, leave: CancellationToken) -> Reader {
+        let mut bodies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        bodies.next += 1;
+        let number = bodies.next;
+        bodies.leave.insert(number, leave);
+        Reader { all: self.clone(), number }
+    }
+
+    /// Takes the oldest out.
+    fn pop(&self) -> Option<CancellationToken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).leave.pop_first().map(|(_, leave)| leave)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).leave.remove(&self.number);
+    }
 }
 
 /// Requests that were refused since one was taken last.
@@ -91,7 +141,11 @@ async fn events(State(door): State<Door>, request: Request) -> Response {
         Ok(admitted) => admitted,
         Err(status) => return status.into_response(),
     };
-    let Some(payload) = lenient::json(&body) else { return StatusCode::BAD_REQUEST.into_response() };
+    let Some(payload) = lenient::json(&body) else {
+        metrics::unreadable(PlatformName::Slack);
+        tracing::warn!(bytes = body.len(), "Slack sent something that makes no sense; it is refused");
+        return StatusCode::BAD_REQUEST.into_response();
+    };
     if payload["type"] == "url_verification" {
         return Json(json!({"challenge": payload["challenge"]})).into_response();
     }
@@ -136,18 +190,36 @@ impl Door {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
         let bytes = u32::try_from(length.unwrap_or(BODY_BYTES)).unwrap_or(u32::MAX);
-        let Ok(room) = Arc::clone(&self.under_way).try_acquire_many_owned(bytes) else {
-            metrics::door_refusal(PlatformName::Slack, "full");
-            tracing::warn!("a request at the port is refused: too much is under way at once; Slack sends it again");
-            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        let room = self.room(bytes).await.ok_or_else(full)?;
+        let leave = CancellationToken::new();
+        let reading = self.reading.push(leave.clone());
+        let read = tokio::select! {
+            read = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, BODY_BYTES)) => read,
+            () = leave.cancelled() => return Err(full()),
         };
-        let read = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, BODY_BYTES)).await;
+        drop(reading);
         let body = match read {
             Ok(Ok(body)) => body,
             Ok(Err(_)) => return Err(StatusCode::PAYLOAD_TOO_LARGE),
             Err(_) => return Err(StatusCode::REQUEST_TIMEOUT),
         };
         if self.is_signed(&head.headers, &body) { Ok((body, room)) } else { Err(StatusCode::UNAUTHORIZED) }
+    }
+
+    /// Room for a body: if there is none, bodies that have been coming the longest make it. Slack's come at once.
+    async fn room(&self, bytes: u32) -> Option<OwnedSemaphorePermit> {
+        loop {
+            if let Ok(room) = Arc::clone(&self.under_way).try_acquire_many_owned(bytes) {
+                return Some(room);
+            }
+            let left = self.reading.pop()?;
+            left.cancel();
+            // Whoever left gives its room back in a moment.
+            let next = Arc::clone(&self.under_way).acquire_many_owned(bytes);
+            if let Ok(room) = tokio::time::timeout(ROOM_WITHIN, next).await {
+                return room.ok();
+            }
+        }
     }
 
     /// Whether a request is from Slack and from now.

@@ -22,8 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Workspace;
 use super::api::CallError;
+use crate::domain::ids::PlatformName;
 use crate::intake::Intake;
 use crate::intake::StoreError;
+use crate::metrics;
 use crate::platform::lenient;
 
 /// How often the SDK pings, and how many pongs may stay away.
@@ -232,6 +234,7 @@ impl SlackSocketModeClientListener for Ear {
     async fn on_message(&self, _client: &SlackSocketModeWssClientId, body: String) -> Option<String> {
         // What it holds is not told: it may be anything.
         let Some(frame) = lenient::json(body.as_bytes()).filter(Value::is_object) else {
+            metrics::unreadable(PlatformName::Slack);
             tracing::warn!(bytes = body.len(), "Slack sent a frame that makes no sense; it is dropped");
             return None;
         };
