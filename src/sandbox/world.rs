@@ -402,6 +402,8 @@ pub enum Fault {
         /// How many.
         times: u32,
     },
+    /// Events that were refused often enough are sent again every hour for a day (Slack's Delayed Events, over HTTP).
+    DelayEvents,
     /// The bot may not read what was said in a channel (Discord): its history is empty.
     HideHistory {
         /// Name without `#`.

@@ -330,6 +330,45 @@ async fn what_is_not_signed_by_slack_now_opens_nothing() {
     end_quietly(desk).await;
 }
 
+/// An app can have Slack send again every hour for a day what was refused: it is one request, however late.
+#[tokio::test]
+async fn what_comes_hours_late_opens_one_request() {
+    let http = Platforms { slack: true, discord: false, slack_http: true };
+    let desk = Desk::on(http, "").await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let refusing = listener.local_addr().expect("it is bound");
+    let refuses = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            tokio::spawn(async move {
+                use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+                let _ = stream.read(&mut [0; 65_536]).await;
+                let _ = stream.write_all(b"HTTP/1.1 503 Away\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+            });
+        }
+    });
+    desk.slack().inject(Fault::DelayEvents);
+    desk.stage.slack.set_http_target(format!("http://{refusing}"));
+    desk.slack().say("jeff", &Spot::channel("sales"), "@desk the printer is jammed", None).await.expect("said");
+    let tries = || {
+        let entries = desk.stage.journal.since(0);
+        entries.iter().filter(|entry| entry.kind == "delivered" && entry.text("type") == "message").count()
+    };
+    desk.until("it was refused four times", async || tries() >= 4).await;
+    assert_eq!(desk.tickets().await, 0);
+    desk.stage.slack.set_http_target(format!("http://{}", desk.app().address()));
+    patiently("it comes an hour later", async {
+        while desk.tickets().await == 0 {
+            desk.stage.clock.advance(Duration::from_secs(60));
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(tries(), 5);
+    refuses.abort();
+    end_quietly(desk).await;
+}
+
 /// The message was never said, so that answering under it is refused.
 async fn end_quietly(mut desk: Desk) {
     desk.stop().await;

@@ -18,6 +18,17 @@ use crate::sandbox::traffic::Direction;
 
 /// Times that an event without an acknowledgement is sent again.
 const RETRIES: u32 = 3;
+/// How often it is sent again afterwards, every hour, if the app wants that.
+/// Source: <https://docs.slack.dev/apis/events-api/#delayed-events>.
+const LATE_RETRIES: u32 = 24;
+
+/// When something is sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    AtOnce,
+    InAnHour,
+    Never,
+}
 /// How long an event that is to come out of order waits for another to overtake it, in real time.
 const OVERTAKEN_WITHIN: Duration = Duration::from_millis(250);
 /// How long a socket that was asked to reconnect stays open if nothing replaces it, in real time.
@@ -111,6 +122,8 @@ struct Inner {
     swaps: u32,
     /// Those that wait to be overtaken.
     held: Vec<u64>,
+    /// Whether what was refused often enough is sent again every hour.
+    sends_late: bool,
     /// What the next events of these types carry besides.
     odd: VecDeque<(String, String)>,
     /// What the next connections are greeted by.
@@ -151,6 +164,7 @@ impl Hub {
             doubles: 0,
             late: VecDeque::new(),
             swaps: 0,
+            sends_late: false,
             odd: VecDeque::new(),
             held: Vec::new(),
             greetings: VecDeque::new(),
@@ -188,6 +202,11 @@ impl Hub {
     }
 
     /// Delivers the next events twice.
+    /// What was refused often enough is sent again every hour.
+    pub(super) fn send_late(&self) {
+        self.lock().sends_late = true;
+    }
+
     /// The next events of this type carry these fields besides.
     pub(super) fn make_odd(&self, event: &str, fields: &str, times: u32) {
         self.lock().odd.extend((0..times).map(|_| (event.to_owned(), fields.to_owned())));
@@ -572,16 +591,21 @@ impl Core {
         self.settle(&mut self.hub.lock(), id, answer);
     }
 
-    /// The bot refused or was late; whether to try again.
-    pub(super) fn http_refused(&self, id: u64, no_retry: bool) -> bool {
+    /// The bot refused or was late; when to try again.
+    pub(super) fn http_refused(&self, id: u64, no_retry: bool) -> Next {
         let mut inner = self.hub.lock();
-        let Some(flight) = inner.flights.get_mut(&id) else { return false };
+        let sends_late = inner.sends_late;
+        let Some(flight) = inner.flights.get_mut(&id) else { return Next::Never };
         flight.late += 1;
-        let again = flight.parcel.kind == ParcelKind::Event && flight.late <= RETRIES && !no_retry;
-        if !again {
-            self.give_up(&mut inner, id);
+        let is_retried = flight.parcel.kind == ParcelKind::Event && !no_retry;
+        match flight.late {
+            ..=RETRIES if is_retried => Next::AtOnce,
+            late if is_retried && sends_late && late <= RETRIES + LATE_RETRIES => Next::InAnHour,
+            _ => {
+                self.give_up(&mut inner, id);
+                Next::Never
+            }
         }
-        again
     }
 }
 

@@ -100,6 +100,7 @@ impl Core {
                 self.turn_channel(&channel, "unarchive", |state, at| state.channels[at].archived = false);
             }
             Fault::DeleteChannel { channel } => self.turn_channel(&channel, "deleted", State::delete_channel),
+            Fault::DelayEvents => self.hub.send_late(),
             Fault::Odd { event, fields, times } => self.hub.make_odd(&event, &fields, times),
             // An app that is put out of a workspace has lost its token: that is another fault. The others are Discord's.
             Fault::PutOut

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use url::form_urlencoded::Serializer;
 
 use super::Core;
-use super::delivery::{Parcel, ParcelKind, as_written};
+use super::delivery::{Next, Parcel, ParcelKind, as_written};
 
 /// How often an endpoint that refuses connections is tried, in real time.
 const KNOCK: Duration = Duration::from_millis(50);
@@ -75,8 +75,13 @@ impl Core {
                     false
                 }
             };
-            if !self.http_refused(id, no_retry) {
-                return;
+            match self.http_refused(id, no_retry) {
+                Next::AtOnce => {}
+                Next::InAnHour => tokio::select! {
+                    () = self.clock.sleep(Duration::from_secs(3_600)) => {}
+                    () = self.stop.cancelled() => return,
+                },
+                Next::Never => return,
             }
         }
     }
