@@ -106,6 +106,18 @@ async fn on_discord_a_message_that_cannot_be_read_is_asked_for() {
     desk.end().await;
 }
 
+/// A desk on Discord that was away while somebody asked, and comes back into this.
+async fn away_until(fault: Fault) -> Desk {
+    let mut desk = on(DISCORD).await;
+    desk.settle().await;
+    desk.stop().await;
+    desk.stage.clock.advance(Duration::from_secs(600));
+    desk.discord().say("jeff", &Spot::channel("sales"), "@desk while you were away", None).await.expect("said");
+    desk.discord().inject(fault);
+    desk.start().await;
+    desk
+}
+
 #[tokio::test]
 async fn on_discord_a_guild_is_served_whatever_it_is_told_with() {
     let oddities = [
@@ -116,13 +128,8 @@ async fn on_discord_a_guild_is_served_whatever_it_is_told_with() {
         r#""roles":"none""#,
     ];
     for fields in oddities {
-        let mut desk = on(DISCORD).await;
-        desk.settle().await;
-        desk.stop().await;
-        desk.stage.clock.advance(Duration::from_secs(600));
-        desk.discord().say("jeff", &Spot::channel("sales"), "@desk while you were away", None).await.expect("said");
-        desk.discord().inject(Fault::Odd { event: "GUILD_CREATE".into(), fields: fields.into(), times: 1 });
-        desk.start().await;
+        let fault = Fault::Odd { event: "GUILD_CREATE".into(), fields: fields.into(), times: 1 };
+        let desk = away_until(fault).await;
         until_tickets(&desk, 1, fields).await;
         desk.discord().say("jeff", &Spot::channel("general"), "@desk and now", None).await.expect("said");
         until_tickets(&desk, 2, fields).await;
@@ -138,13 +145,7 @@ async fn on_discord_a_guild_that_did_not_come_is_asked_for() {
         Fault::Odd { event: event(), fields: r#""id":null"#.to_owned(), times: 1 },
     ];
     for fault in faults {
-        let mut desk = on(DISCORD).await;
-        desk.settle().await;
-        desk.stop().await;
-        desk.stage.clock.advance(Duration::from_secs(600));
-        desk.discord().say("jeff", &Spot::channel("sales"), "@desk while you were away", None).await.expect("said");
-        desk.discord().inject(fault.clone());
-        desk.start().await;
+        let desk = away_until(fault.clone()).await;
         until_tickets(&desk, 1, "what was missed in it").await;
         let errors = desk.end_with_errors().await;
         assert_eq!(errors.len(), usize::from(matches!(fault, Fault::Odd { .. })), "{errors:?}");
@@ -182,7 +183,8 @@ async fn on_discord_no_more_sessions_are_begun_than_are_left() {
     patiently("a session once there is one", async {
         while begun() < 2 {
             desk.stage.clock.advance(Duration::from_secs(60));
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            // Nothing need change; then it is looked again.
+            let _ = tokio::time::timeout(Duration::from_millis(5), grown.changed()).await;
         }
     })
     .await;
@@ -277,10 +279,7 @@ async fn where_a_history_is_not_shown_nothing_is_posted_twice() {
     world.inject(Fault::LoseAnswer { method: "POST /channels/{id}/messages".to_owned(), times: 1 });
     let desk_channel = "desk-triage";
     desk.press(&world, "mia", desk_channel, "Take it").await;
-    for _ in 0..40 {
-        desk.stage.clock.advance(Duration::from_secs(60));
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    desk.pass(Duration::from_secs(2_400)).await;
     let now = standing();
     assert!(now.len() <= before + 1, "{now:?}");
     world.inject(Fault::ShowHistory { channel: "sales".to_owned() });
