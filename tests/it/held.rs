@@ -225,6 +225,12 @@ async fn a_private_answer_whose_time_has_passed_reaches_its_person_alone_or_nobo
                 body: String::new(),
             }));
             let _ = world.command("jeff", &Spot::channel("random"), "show IT-1001").await;
+            patiently("it is heard", async {
+                while desk.store().counts().await.expect("counts").waiting == 0 {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
             desk.wait_out(world.platform(), 2 * HOUR).await;
             world.inject(Fault::Return);
             desk.pass(HOUR).await;
