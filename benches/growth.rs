@@ -26,7 +26,7 @@ use deskbell::domain::action::{Action, TicketAction};
 use deskbell::domain::decision::{Change, Outcome};
 use deskbell::domain::event::{ActionTaken, DedupeKey, Event, EventKind, ReplyHandle, Said};
 use deskbell::domain::ids::{
-    Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey,
+    Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey, TicketUid,
 };
 use deskbell::domain::permission::{Principal, Roster};
 use deskbell::domain::priority::{Level, Priority};
@@ -297,7 +297,7 @@ impl Desk {
         let taken = ActionTaken {
             actor: agent(),
             place: place(TRIAGE),
-            does: Some(TicketAction { action, ticket }),
+            does: Some(TicketAction::new(action, ticket.into())),
             choice: None,
             reply: ReplyHandle(String::new()),
         };
@@ -320,8 +320,10 @@ async fn write(tx: &mut dyn Tx, number: i64, now: Timestamp) -> Result<(), Store
     let ticket = Ticket {
         id,
         key: key_of(number),
+        uid: TicketUid::of(&DedupeKey::stored(number.to_string())),
         kind: TicketKind::Incident,
         title: words(number),
+        titled_by: Some(message.clone()),
         requester: requester.clone(),
         opened_by: requester.clone(),
         origin: origin.clone(),
@@ -347,6 +349,7 @@ async fn write(tx: &mut dyn Tx, number: i64, now: Timestamp) -> Result<(), Store
         text,
         edited_at: None,
         deleted_at: None,
+        joined: false,
     };
     tx.remember(&DedupeKey::message(&message), at).await?;
     tx.apply(&Change::Open(Box::new(ticket))).await?;

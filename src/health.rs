@@ -66,13 +66,16 @@ pub enum Kind {
     Triage,
     /// The bot is not in a guild that it is to serve.
     Guild,
+    /// Who is on the desk cannot be read.
+    Roster,
     /// Requests of the platform are refused at the port: a wrong secret, or a clock that is wrong.
     Door,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [Self::Delivery, Self::Token, Self::Connection, Self::Triage, Self::Guild, Self::Door];
+    pub const ALL: [Self; 7] =
+        [Self::Delivery, Self::Token, Self::Connection, Self::Triage, Self::Guild, Self::Roster, Self::Door];
 
     /// Its name in metrics and answers.
     #[must_use]
@@ -83,6 +86,7 @@ impl Kind {
             Self::Connection => "connection",
             Self::Triage => "triage",
             Self::Guild => "guild",
+            Self::Roster => "roster",
             Self::Door => "door",
         }
     }

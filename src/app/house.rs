@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{connect_discord, connect_slack};
-use super::roster::{learn_roster, watch_roster};
+use super::roster::{Asking, learn_roster, watch_roster};
 use super::{Leases, Limits, rules, supervise};
 use crate::config::Config;
 use crate::domain::ids::{Place, PlatformName, Tenant, TicketId};
@@ -75,6 +75,7 @@ impl House {
             let (platform, routes) = self.connect(name, firsts).await;
             // Nobody may wait for it any more.
             let _ = firsts.send(Ok(()));
+            self.intake.ask_for_proof(name, Arc::new(Asking(Arc::clone(&platform))));
             let reading = learn_roster(platform.as_ref(), &self.intake, &self.health).await;
             if let Some(routes) = routes {
                 self.port.serve_by(routes);
@@ -105,8 +106,9 @@ impl House {
         supervise(&mut tasks, stop, health, part, move || receive(Arc::clone(&house), Arc::clone(&here)));
         let (here, door, every, halt) =
             (Arc::clone(&platform), self.intake.clone(), config.desk.roster_refresh, stop.clone());
+        let board = self.health.clone();
         supervise(&mut tasks, stop, health, part, move || {
-            watch_roster(Arc::clone(&here), door.clone(), every, reading, halt.clone())
+            watch_roster(Arc::clone(&here), door.clone(), board.clone(), every, reading, halt.clone())
         });
         let house = Arc::clone(&self);
         supervise(&mut tasks, stop, health, part, move || show_missing_cards(Arc::clone(&house), name));

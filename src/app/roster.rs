@@ -3,15 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::health::Health;
-use crate::intake::Intake;
+use crate::domain::effect::Undeliverable;
+use crate::domain::ids::{PersonRef, PlatformName};
+use crate::domain::permission::GroupRef;
+use crate::health::{Health, Kind};
+use crate::intake::{Intake, Prover};
 use crate::outbox::backoff;
-use crate::platform::{DeliveryError, Platform};
+use crate::platform::{DeliveryError, Listed, Platform, Proven};
 
 /// How long to wait before the roster is read again if it could not be read, in the clock's time.
 const ROSTER_AGAIN_AFTER: Duration = Duration::from_secs(30);
+const CANNOT_BE_READ: &str = "who is in the desk's groups cannot be read";
 
 /// What came of reading a platform's groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +49,13 @@ pub(super) async fn learn_roster(platform: &dyn Platform, intake: &Intake, healt
 pub(super) async fn watch_roster(
     platform: Arc<dyn Platform>,
     intake: Intake,
+    health: Health,
     every: Duration,
     mut last: Reading,
     stop: CancellationToken,
 ) {
     loop {
+        note(&health, &intake, platform.name(), last);
         let wait = match last {
             Reading::Whole => every,
             Reading::Refused => ROSTER_AGAIN_AFTER,
@@ -61,21 +68,33 @@ pub(super) async fn watch_roster(
     }
 }
 
-/// Asks who is in which group; what cannot be read stays as it was last known.
+/// While groups cannot be read, who is on the desk by them is not for much longer: that is to be seen.
+fn note(health: &Health, intake: &Intake, name: PlatformName, reading: Reading) {
+    match reading {
+        Reading::Whole => health.clear(name, Kind::Roster),
+        Reading::Refused | Reading::NotYet(_) => health.raise(name, Kind::Roster, CANNOT_BE_READ, intake.clock().now()),
+    }
+}
+
+/// Asks who is in which group; what cannot be read counts as it was last proven, for an hour.
 pub(super) async fn refresh_roster(platform: &dyn Platform, intake: &Intake) -> Reading {
     let mut reading = Reading::Whole;
     for group in intake.roster().groups_on(platform.name()) {
+        let at = intake.clock().now();
         let error = match platform.members(&group.id).await {
-            Ok(members) => {
-                intake.set_members(platform.name(), &group.id, members);
+            Ok(Listed { guild, members }) => {
+                intake.learn_members(&group, guild, members, at);
                 continue;
             }
             Err(error) => error,
         };
         tracing::warn!(
             platform = %platform.name(), group = group.id, %error,
-            "who is in this group cannot be read; what was last known stays"
+            "who is in this group cannot be read; what was last proven counts for an hour"
         );
+        if matches!(error, DeliveryError::Permanent { reason: Undeliverable::Gone, .. }) {
+            intake.change_members(&group, |members| members.end(at));
+        }
         reading = match (reading, error) {
             (Reading::Whole, DeliveryError::Permanent { .. }) => Reading::Refused,
             (reading, DeliveryError::Permanent { .. }) => reading,
@@ -86,4 +105,23 @@ pub(super) async fn refresh_roster(platform: &dyn Platform, intake: &Intake) -> 
         };
     }
     reading
+}
+
+/// Asks a platform who is in its groups.
+pub(super) struct Asking(pub(super) Arc<dyn Platform>);
+
+#[async_trait]
+impl Prover for Asking {
+    async fn prove(&self, intake: &Intake, group: &GroupRef, who: &PersonRef) -> bool {
+        let at = intake.clock().now();
+        match self.0.prove(&group.id, who).await {
+            Ok(Proven::One(is_member)) => intake.learn_member(group, who, is_member, at),
+            Ok(Proven::All(Listed { guild, members })) => intake.learn_members(group, guild, members, at),
+            Err(error) => {
+                tracing::warn!(group = group.id, %error, "whether somebody is in this group cannot be asked now");
+                return false;
+            }
+        }
+        true
+    }
 }

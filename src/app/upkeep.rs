@@ -170,6 +170,8 @@ fn grace(kind: Kind) -> SignedDuration {
         Kind::Delivery | Kind::Connection => SignedDuration::from_secs(60),
         // Anybody who finds the port can send a few that are signed wrongly.
         Kind::Door => SignedDuration::from_mins(5),
+        // Long enough to pass by itself, and well before anybody's hour is over.
+        Kind::Roster => SignedDuration::from_mins(10),
         Kind::Token | Kind::Triage | Kind::Guild => SignedDuration::ZERO,
     }
 }
@@ -186,6 +188,7 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
         Kind::Connection => text::hears_nothing(*platform),
         Kind::Triage => text::desk_is_shut(*platform, detail),
         Kind::Guild => text::put_out(detail),
+        Kind::Roster => text::roster_unread(*platform),
         Kind::Door => text::door_refuses(*platform, detail),
     };
     let name = format!("{platform}:{kind}{}", if is_over { ":over" } else { "" });

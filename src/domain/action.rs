@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::form::FormKind;
-use super::ids::{TicketKey, UnknownName};
+use super::ids::{TicketTag, UnknownName};
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
@@ -41,6 +41,8 @@ actions! {
     AskAgain = "ask_again",
     /// What was just said directly is a request of its own (a form).
     NewRequest = "new_request",
+    /// A message that was joined to a request is one of its own.
+    OwnRequest = "own_request",
     /// This request belongs to another one of the same requester.
     BelongsTo = "belongs_to",
     /// The agents' menu in a public thread.
@@ -80,6 +82,7 @@ impl Action {
             Self::Pending => Some(FormKind::Pending),
             Self::Resolve => Some(FormKind::Resolve),
             Self::Cancel
+            | Self::OwnRequest
             | Self::AskAgain
             | Self::BelongsTo
             | Self::DeskMenu
@@ -95,46 +98,82 @@ impl Action {
     }
 }
 
-/// An action on a ticket. Its text (`take:IT-1042`) is what a button carries; a renderer may append `~` and a mark.
+/// An action on a ticket. Its text (`take:IT-1042~u` and the ticket's uid) is what a button carries; a renderer may
+/// append `~` and a mark.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TicketAction {
     /// What.
     pub action: Action,
     /// On which ticket.
-    pub ticket: TicketKey,
+    #[serde(flatten)]
+    pub ticket: TicketTag,
+    /// The platform's id of the message that it is about, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+impl TicketAction {
+    /// An action on a ticket as a whole.
+    #[must_use]
+    pub const fn new(action: Action, ticket: TicketTag) -> Self {
+        Self { action, ticket, message: None }
+    }
 }
 
 impl fmt::Display for TicketAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.action.as_str(), self.ticket)
+        write!(f, "{}:{}", self.action.as_str(), self.ticket)?;
+        match &self.message {
+            Some(message) => write!(f, "~m{message}"),
+            None => Ok(()),
+        }
     }
 }
 
 impl FromStr for TicketAction {
     type Err = UnknownName;
 
-    /// Reads what a button carries; whatever follows a `~` is the renderer's.
+    /// Reads what a button carries; whatever else follows a `~` is the renderer's.
     fn from_str(text: &str) -> Result<Self, UnknownName> {
-        let text = text.split('~').next().unwrap_or_default();
         let (action, ticket) = text.split_once(':').ok_or(UnknownName)?;
         let action = Action::ALL.iter().find(|known| known.as_str() == action).ok_or(UnknownName)?;
-        Ok(Self { action: *action, ticket: ticket.parse()? })
+        let message = ticket.split('~').skip(1).find_map(|part| part.strip_prefix('m')).map(str::to_owned);
+        Ok(Self { action: *action, ticket: ticket.parse()?, message })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::{TicketKey, TicketUid};
 
     #[test]
     fn what_a_button_carries_is_read_back() {
+        let key = TicketKey::new("IT", 1042);
         for action in Action::ALL {
-            let does = TicketAction { action: *action, ticket: TicketKey::new("IT", 1042) };
-            assert_eq!(does.to_string().parse(), Ok(does.clone()));
-            assert_eq!(format!("{does}~01ARZ3").parse(), Ok(does));
+            for uid in [TicketUid::default(), TicketUid::of(&crate::domain::event::DedupeKey::stored("m:1".to_owned()))]
+            {
+                for message in [None, Some("1610241741.000200".to_owned())] {
+                    let ticket = TicketTag { key: key.clone(), uid: uid.clone() };
+                    let does = TicketAction { action: *action, ticket, message };
+                    assert_eq!(does.to_string().parse(), Ok(does.clone()));
+                    for mark in ["~0", "~24", "~301ARZ3NDEKTSV4RRFFQ69G5FAV"] {
+                        assert_eq!(format!("{does}{mark}").parse(), Ok(does.clone()));
+                    }
+                    let stored = serde_json::to_string(&does).expect("is written");
+                    assert_eq!(serde_json::from_str::<TicketAction>(&stored).ok(), Some(does));
+                }
+            }
         }
-        for junk in ["", "take", "take:", "take:IT", "fly:IT-1", ":IT-1", "take:IT-1x"] {
+        for junk in ["", "take", "take:", "take:IT", "fly:IT-1", ":IT-1", "take:IT-1x", "take:IT-1~u12", "take:IT-1~uX"]
+        {
             assert_eq!(junk.parse::<TicketAction>(), Err(UnknownName), "{junk}");
         }
+    }
+
+    #[test]
+    fn a_button_of_an_earlier_version_is_read() {
+        let does = serde_json::from_str::<TicketAction>(r#"{"action":"take","ticket":"IT-7"}"#).expect("is read");
+        assert_eq!(does, TicketAction::new(Action::Take, TicketKey::new("IT", 7).into()));
     }
 }

@@ -1,4 +1,6 @@
-//! Commands by words, in exact grammar: what does not match wholly is no command.
+//! Commands: by words, in exact grammar (what does not match wholly is no command), or by fields, each of which is what it is.
+
+use serde::{Deserialize, Serialize};
 
 use super::ids::{Person, TicketKey};
 use super::priority::Priority;
@@ -38,6 +40,69 @@ pub enum Verb {
     /// `reply text`
     Reply(String),
 }
+
+/// A command whose parts were typed into fields of their own: whatever they say, none is taken for another.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Typed {
+    /// The name of what is to be done.
+    pub verb: String,
+    /// The ticket's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// To whom it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<Person>,
+    /// The priority.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// Free words: an answer, a reason, a resolution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+impl Typed {
+    /// Reads the fields as a command.
+    #[must_use]
+    pub fn read(&self, prefix: &str) -> Parsed {
+        let given = |field: &Option<String>| field.as_deref().map(str::trim).unwrap_or_default().to_owned();
+        let (key, text) = (given(&self.key), given(&self.text));
+        let ticket = match key.as_str() {
+            "" => None,
+            key => match key_of(key, prefix) {
+                Some(key) => Some(key),
+                None => return Parsed::Malformed("key: IT-1042"),
+            },
+        };
+        let verb = match self.verb.as_str() {
+            "help" => return command(None, Verb::Help),
+            "show" => Verb::Show,
+            "claim" => Verb::Claim,
+            "release" => Verb::Release,
+            "reopen" => Verb::Reopen,
+            "cancel" => Verb::Cancel,
+            "pending" => Verb::Pending(text),
+            "resolve" if text.is_empty() => return Parsed::Malformed(RESOLVE),
+            "resolve" => Verb::Resolve(text),
+            "reply" if text.is_empty() => return Parsed::Malformed(REPLY),
+            "reply" => Verb::Reply(text),
+            "assign" => match &self.person {
+                Some(person) => Verb::Assign(person.clone()),
+                None => return Parsed::Malformed(ASSIGN),
+            },
+            "priority" => match given(&self.level).parse() {
+                Ok(priority) => Verb::Priority(priority),
+                Err(_) => return Parsed::Malformed(PRIORITY),
+            },
+            _ => return Parsed::Words,
+        };
+        command(ticket, verb)
+    }
+}
+
+const RESOLVE: &str = "resolve how it was solved";
+const REPLY: &str = "reply your words";
+const ASSIGN: &str = "assign @name, with the name picked from the list that opens after the @";
+const PRIORITY: &str = "priority P1 (or P2, P3, P4)";
 
 /// What words turn out to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,21 +151,19 @@ pub fn parse(words: &str, mentions: &[Person], place: Where, prefix: &str) -> Pa
         "reopen" => alone(Verb::Reopen),
         "cancel" => alone(Verb::Cancel),
         "pending" => command(ticket, Verb::Pending(rest)),
-        "resolve" if rest.is_empty() => Parsed::Malformed("resolve how it was solved"),
+        "resolve" if rest.is_empty() => Parsed::Malformed(RESOLVE),
         "resolve" => command(ticket, Verb::Resolve(rest)),
         "reply" if matches!(place, Where::TicketThread) => Parsed::Words,
-        "reply" if rest.is_empty() => Parsed::Malformed("reply your words"),
+        "reply" if rest.is_empty() => Parsed::Malformed(REPLY),
         "reply" => command(ticket, Verb::Reply(rest)),
         "assign" => match mentions {
             [person] if rest == format!("@{}", person.name) => command(ticket, Verb::Assign(person.clone())),
-            _ if rest.split_whitespace().count() <= 2 || place == Where::Slash => {
-                Parsed::Malformed("assign @name, with the name picked from the list that opens after the @")
-            }
+            _ if rest.split_whitespace().count() <= 2 || place == Where::Slash => Parsed::Malformed(ASSIGN),
             _ => Parsed::Words,
         },
         "priority" => match rest.parse() {
             Ok(priority) => command(ticket, Verb::Priority(priority)),
-            Err(_) if rest.split_whitespace().count() <= 1 => Parsed::Malformed("priority P1 (or P2, P3, P4)"),
+            Err(_) if rest.split_whitespace().count() <= 1 => Parsed::Malformed(PRIORITY),
             Err(_) => Parsed::Words,
         },
         _ => Parsed::Words,
@@ -111,10 +174,15 @@ const fn command(ticket: Option<TicketKey>, verb: Verb) -> Parsed {
     Parsed::Command(Command { ticket, verb })
 }
 
+/// A word as a key: `it-7` is one, `KB-5034` is a word.
+fn key_of(word: &str, prefix: &str) -> Option<TicketKey> {
+    word.parse::<TicketKey>().ok().filter(|key| key.prefix().eq_ignore_ascii_case(prefix))
+}
+
 /// Takes a key that stands first; where what precedes it cannot be free words (`assign @x IT-1`, `priority P1 IT-1`),
 /// also one that stands last.
 fn take_key(rest: &str, prefix: &str, ends: bool) -> (Option<TicketKey>, String) {
-    let key = |word: &str| word.parse::<TicketKey>().ok().filter(|key| key.prefix().eq_ignore_ascii_case(prefix));
+    let key = |word: &str| key_of(word, prefix);
     let (first, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     if let Some(key) = key(first) {
         return (Some(key), after.trim().to_owned());
@@ -160,6 +228,29 @@ mod tests {
         assert_eq!(parse("pending PO-12345 still missing", Where::Elsewhere), Parsed::Words);
         assert!(matches!(parse("resolve", Where::TicketThread), Parsed::Malformed(_)));
         assert!(matches!(parse("assign mia", Where::TicketThread), Parsed::Malformed(_)));
+    }
+
+    #[test]
+    fn what_is_typed_into_a_field_is_that_field_whatever_it_says() {
+        let words = "IT-1007 is the same, see there";
+        for (verb, expected) in [
+            ("reply", Verb::Reply(words.to_owned())),
+            ("resolve", Verb::Resolve(words.to_owned())),
+            ("pending", Verb::Pending(words.to_owned())),
+        ] {
+            let typed = Typed { verb: verb.to_owned(), text: Some(format!(" {words}\n")), ..Typed::default() };
+            assert_eq!(typed.read("IT"), command(None, expected.clone()));
+            assert_eq!(Typed { key: Some(" it-7 ".to_owned()), ..typed }.read("IT"), command(key(7), expected));
+        }
+        let claim = |key: &str| Typed { verb: "claim".to_owned(), key: Some(key.to_owned()), ..Typed::default() };
+        assert_eq!(claim("").read("IT"), command(None, Verb::Claim));
+        for junk in ["KB-7", "IT-7 please", "7"] {
+            assert!(matches!(claim(junk).read("IT"), Parsed::Malformed(_)), "{junk}");
+        }
+        for verb in ["resolve", "reply", "assign", "priority"] {
+            let empty = Typed { verb: verb.to_owned(), text: Some("  ".to_owned()), ..Typed::default() };
+            assert!(matches!(empty.read("IT"), Parsed::Malformed(_)), "{verb}");
+        }
     }
 
     #[test]

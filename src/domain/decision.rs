@@ -106,6 +106,13 @@ pub enum Change {
         /// Since when.
         at: Timestamp,
     },
+    /// What was joined to one ticket belongs to another, and is joined no more.
+    Part {
+        /// Which message.
+        message: MessageRef,
+        /// To this ticket.
+        to: TicketId,
+    },
     /// Everything said on one ticket, and every place of it, belongs to another.
     Move {
         /// From this ticket.

@@ -81,6 +81,15 @@ pub enum EffectKind {
         /// What to say.
         message: Message,
     },
+    /// Put a sign on somebody's message, or take it away: a reaction. It is no line, and says nothing to others.
+    React {
+        /// Which message.
+        message: MessageRef,
+        /// Which sign.
+        sign: Sign,
+        /// Whether it is to be there.
+        is_on: bool,
+    },
     /// Read what was said in a thread before (the last hundred messages).
     ReadThread {
         /// Which thread.
@@ -101,6 +110,7 @@ impl EffectKind {
             Self::Remove { .. } => "remove",
             Self::Whisper { .. } => "whisper",
             Self::Hint { .. } => "hint",
+            Self::React { .. } => "react",
             Self::ReadThread { .. } => "read_thread",
         }
     }
@@ -126,7 +136,7 @@ impl EffectKind {
             | Self::RefreshMirror { channel: place, .. }
             | Self::Hint { place, .. }
             | Self::ReadThread { place, .. } => place.platform(),
-            Self::Remove { message } => message.tenant.platform,
+            Self::Remove { message } | Self::React { message, .. } => message.tenant.platform,
             Self::Whisper { to, .. } => to.platform,
         }
     }
@@ -239,6 +249,14 @@ mod one_or_more {
     }
 }
 
+/// A sign on a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// The message was joined to a request.
+    Joined,
+}
+
 /// Where a post goes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -308,7 +326,7 @@ impl Effect {
     pub const fn lane(&self) -> Lane {
         match &self.what {
             EffectKind::Post { urgency, .. } => *urgency,
-            EffectKind::Whisper { .. } | EffectKind::Hint { .. } => Lane::Answer,
+            EffectKind::Whisper { .. } | EffectKind::Hint { .. } | EffectKind::React { .. } => Lane::Answer,
             EffectKind::ShowCard { .. } => Lane::Card,
             EffectKind::RefreshMirror { .. } | EffectKind::Remove { .. } | EffectKind::ReadThread { .. } => Lane::Note,
         }
@@ -331,6 +349,9 @@ impl Effect {
             }
             EffectKind::Remove { message } => {
                 format!("rm:{}:{}:{}", message.tenant.platform, message.channel, message.id)
+            }
+            EffectKind::React { message, .. } => {
+                format!("sign:{}:{}:{}", message.tenant.platform, message.channel, message.id)
             }
             EffectKind::Whisper { to, .. } => format!("to:{to}"),
             EffectKind::Hint { to, .. } => format!("to:{to}"),
@@ -367,6 +388,7 @@ impl Effect {
             EffectKind::ShowCard { channel } if is_new => format!("post:{}", channel.channel()),
             EffectKind::ShowCard { .. } | EffectKind::RefreshMirror { .. } => "change".to_owned(),
             EffectKind::Remove { .. } => "remove".to_owned(),
+            EffectKind::React { .. } => "sign".to_owned(),
             EffectKind::Whisper { .. } => "whisper".to_owned(),
             EffectKind::Hint { place, .. } => match place.platform() {
                 PlatformName::Slack => "whisper".to_owned(),

@@ -166,7 +166,10 @@ impl Erasure {
             }
             // It would bring their words back.
             EffectKind::ReadThread { .. } => true,
-            EffectKind::ShowCard { .. } | EffectKind::RefreshMirror { .. } | EffectKind::Remove { .. } => false,
+            EffectKind::ShowCard { .. }
+            | EffectKind::RefreshMirror { .. }
+            | EffectKind::Remove { .. }
+            | EffectKind::React { .. } => false,
         };
         if goes { Remains::Nothing } else { Remains::Whole }
     }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::action::TicketAction;
+use super::command::{self, Parsed, Typed, Where};
 use super::form::{FormRef, Values};
 use super::ids::{EffectId, MessageRef, Person, Place, PlatformName, Tenant, TicketId};
 
@@ -137,6 +138,23 @@ pub struct ActionTaken {
     pub reply: ReplyHandle,
 }
 
+impl CommandGiven {
+    /// What it says.
+    #[must_use]
+    pub fn read(&self, prefix: &str) -> Parsed {
+        match &self.typed {
+            Some(typed) => typed.read(prefix),
+            None => command::parse(&self.words, &self.mentions, Where::Slash, prefix),
+        }
+    }
+
+    /// Whether nothing was said.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        self.typed.as_ref().map_or(self.words.as_str(), |typed| typed.verb.as_str()).trim().is_empty()
+    }
+}
+
 /// What was chosen from a menu.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -169,10 +187,15 @@ pub struct CommandGiven {
     pub actor: Person,
     /// Where.
     pub place: Place,
-    /// The words after `/desk`, mentions as `@Name`; Discord's options are laid out as such words.
+    /// The words after `/desk`, mentions as `@Name`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub words: String,
     /// The people mentioned, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<Person>,
+    /// What was typed into fields instead, where the platform has such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typed: Option<Typed>,
     /// How to answer this person.
     pub reply: ReplyHandle,
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{TicketKey, UnknownName};
+use super::ids::{TicketTag, UnknownName};
 
 /// Which form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,13 +38,14 @@ impl FormKind {
     }
 }
 
-/// Which form about which ticket. Its text (`reply:IT-1042`) is what the platform carries from opening to submitting.
+/// Which form about which ticket. Its text (`reply:IT-1042~u` and the ticket's uid) is what the platform carries from opening to submitting.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FormRef {
     /// Which form.
     pub kind: FormKind,
     /// About which ticket.
-    pub ticket: TicketKey,
+    #[serde(flatten)]
+    pub ticket: TicketTag,
 }
 
 impl fmt::Display for FormRef {

@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::event::DedupeKey;
 
 /// A chat platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -56,6 +59,80 @@ pub struct Tenant {
     pub platform: PlatformName,
     /// The platform's id of it.
     pub id: String,
+}
+
+/// A ticket's id by the fact that opened it. A database that was restored may give a key again that had been given to another
+/// ticket, but never the same of these, since no fact happens twice: what stands on a platform (a button, a form) knows its
+/// ticket by it. It is no secret, and proves no right. Empty for a ticket from before tickets had one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TicketUid(String);
+
+impl TicketUid {
+    /// The id of the ticket that the fact of this key opens: the first 64 bits of its SHA-256.
+    #[must_use]
+    pub fn of(key: &DedupeKey) -> Self {
+        let digest = Sha256::digest(key.as_str());
+        Self(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// An id as it was stored or carried.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn stored(text: &str) -> Result<Self, UnknownName> {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let is_one = text.is_empty() || (text.len() == 16 && text.bytes().all(is_digit));
+        is_one.then(|| Self(text.to_owned())).ok_or(UnknownName)
+    }
+
+    /// Whether the ticket has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A ticket as a button, menu or form carries it. Its text is `IT-1042~u` and that id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TicketTag {
+    /// What people quote.
+    #[serde(rename = "ticket")]
+    pub key: TicketKey,
+    /// Which ticket of that key.
+    #[serde(default, skip_serializing_if = "TicketUid::is_empty")]
+    pub uid: TicketUid,
+}
+
+impl From<TicketKey> for TicketTag {
+    /// A ticket from before tickets had random ids.
+    fn from(key: TicketKey) -> Self {
+        Self { key, uid: TicketUid::default() }
+    }
+}
+
+impl fmt::Display for TicketTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.uid.is_empty() { self.key.fmt(f) } else { write!(f, "{}~u{}", self.key, self.uid.0) }
+    }
+}
+
+impl FromStr for TicketTag {
+    type Err = UnknownName;
+
+    /// Reads what [`TicketTag`] wrote; what else follows a `~` is not its own.
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let mut parts = text.split('~');
+        let key = parts.next().unwrap_or_default().parse()?;
+        let uid = parts.next().and_then(|part| part.strip_prefix('u')).unwrap_or_default();
+        Ok(Self { key, uid: TicketUid::stored(uid)? })
+    }
 }
 
 /// What an alias begins with: no platform's id does.
@@ -130,16 +207,19 @@ pub struct Person {
     pub who: PersonRef,
     /// Display name, as the platform shows it.
     pub name: String,
-    /// Groups (Slack user groups, Discord roles) that the event itself proves; empty where it says nothing.
+    /// Groups (Discord roles) that the event itself proves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
+    /// The guild whose groups these are: all that this person has of it. `None` where the event says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guild: Option<String>,
 }
 
 impl Person {
     /// A person of whom the event says no groups.
     #[must_use]
     pub fn new(who: PersonRef, name: impl Into<String>) -> Self {
-        Self { who, name: name.into(), groups: Vec::new() }
+        Self { who, name: name.into(), groups: Vec::new(), guild: None }
     }
 }
 

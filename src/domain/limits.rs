@@ -42,6 +42,8 @@ pub mod slack {
     pub const UPDATE: Rate = rate(50, 60);
     /// `chat.delete`, per workspace (tier 3).
     pub const DELETE: Rate = rate(50, 60);
+    /// `reactions.add` and `reactions.remove`, per workspace (tier 3 and tier 2: the smaller one for both).
+    pub const REACTION: Rate = rate(20, 60);
     /// `chat.postEphemeral`, per workspace (tier 4).
     pub const EPHEMERAL: Rate = rate(100, 60);
     /// `conversations.history` and `conversations.replies`, each (tier 3, internal apps).
@@ -93,6 +95,8 @@ pub mod discord {
 
     /// Messages, per channel (as its headers have it).
     pub const POST_PER_CHANNEL: Rate = rate(5, 5);
+    /// Reactions, per channel (as its headers have it: one in a quarter of a second).
+    pub const REACTION_PER_CHANNEL: Rate = Rate { count: 1, per: Duration::from_millis(250) };
     /// Requests of the whole bot, interactions' answers excepted.
     pub const REQUESTS: Rate = rate(50, 1);
     /// Edits of messages older than an hour, per channel.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::action::{Action, TicketAction};
-use super::ids::{MessageRef, PersonRef, Place, TicketKey};
+use super::ids::{MessageRef, PersonRef, Place, TicketTag};
 
 /// Characters of a link but for its label and the ids in it, and of an age that counts by itself.
 const ADDRESS_CHARS: usize = 100;
@@ -197,14 +197,14 @@ impl Line {
 impl Control {
     /// A plain button.
     #[must_use]
-    pub fn button(label: &str, action: Action, ticket: &TicketKey) -> Self {
+    pub fn button(label: &str, action: Action, ticket: &TicketTag) -> Self {
         Self::styled(label, action, ticket, Style::Plain)
     }
 
     /// A button that looks like `style`.
     #[must_use]
-    pub fn styled(label: &str, action: Action, ticket: &TicketKey, style: Style) -> Self {
-        Self::Button { label: label.to_owned(), does: TicketAction { action, ticket: ticket.clone() }, style }
+    pub fn styled(label: &str, action: Action, ticket: &TicketTag, style: Style) -> Self {
+        Self::Button { label: label.to_owned(), does: TicketAction::new(action, ticket.clone()), style }
     }
 
     /// What it does.

@@ -4,9 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Person, PersonRef, PlatformName, UnknownName};
+use super::ticket::Ticket;
 
 /// Somebody in the settings: `slack:U0123` or `slack:group:S0123`, `discord:42` or `discord:role:42`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -69,6 +71,12 @@ impl TryFrom<String> for Principal {
     }
 }
 
+/// How long it counts that an account is in a group once the platform has said so. Source: a role that was taken must end
+/// even where nothing tells of it, and a platform that is away for minutes must not leave the desk without people.
+pub const PROOF_LASTS: SignedDuration = SignedDuration::from_hours(1);
+/// After this time it is asked for again before somebody acts by it.
+pub const PROOF_IS_FRESH: SignedDuration = SignedDuration::from_mins(1);
+
 /// What a person may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rights {
@@ -88,7 +96,7 @@ pub struct Roster {
     /// Accounts that are one person, by the settings (`[[people]]`).
     pub people: Vec<LinkedPerson>,
     /// Who is in which group, as the platforms last said.
-    pub members: HashMap<GroupRef, HashSet<PersonRef>>,
+    pub members: HashMap<GroupRef, Members>,
 }
 
 /// One person with accounts on several platforms.
@@ -100,12 +108,93 @@ pub struct LinkedPerson {
     pub accounts: Vec<PersonRef>,
 }
 
-impl Roster {
-    /// What this person may do. Groups that the event itself proves count before what was last heard of a group.
+/// Who is in a group, as far as that has been proven: each account with the time of the last proof.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Members {
+    /// The guild that the group belongs to, where a platform has several: only that guild says who is in it.
+    pub guild: Option<String>,
+    proofs: HashMap<PersonRef, Proof>,
+    /// The platform's own time of the last change that was applied.
+    changed_at: Option<Timestamp>,
+}
+
+/// Whether an account is in a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Proof {
+    is_member: bool,
+    at: Timestamp,
+}
+
+impl Members {
+    /// All members were listed, by a reading that began at `at`. What was proven after that stays.
+    pub fn list(&mut self, guild: Option<String>, members: impl IntoIterator<Item = PersonRef>, at: Timestamp) {
+        self.guild = guild.or(self.guild.take());
+        self.proofs.retain(|_, proof| proof.at > at);
+        for member in members {
+            self.prove(&member, true, at);
+        }
+    }
+
+    /// It was proven that an account is, or is not, in the group. Whether that is the newest that is known.
+    pub fn prove(&mut self, who: &PersonRef, is_member: bool, at: Timestamp) -> bool {
+        let is_newest = self.proofs.get(who).is_none_or(|known| known.at <= at);
+        if is_newest {
+            self.proofs.insert(who.clone(), Proof { is_member, at });
+        }
+        is_newest
+    }
+
+    /// The group's members changed at `at`, by the platform's time. `false`: not applied, since this change is not certainly
+    /// newer than what is known (it may have come twice, or late); the group is to be read again.
+    pub fn change(&mut self, added: &[PersonRef], removed: &[PersonRef], at: Timestamp) -> bool {
+        let is_old = |who: &PersonRef| self.proofs.get(who).is_some_and(|known| known.at > at);
+        if self.changed_at.is_some_and(|changed_at| changed_at >= at) || added.iter().chain(removed).any(is_old) {
+            return false;
+        }
+        self.changed_at = Some(at);
+        for (accounts, is_member) in [(added, true), (removed, false)] {
+            for who in accounts {
+                self.prove(who, is_member, at);
+            }
+        }
+        true
+    }
+
+    /// Nobody is in it any more: it was deleted.
+    pub fn end(&mut self, at: Timestamp) {
+        for proof in self.proofs.values_mut() {
+            *proof = Proof { is_member: false, at };
+        }
+    }
+
+    /// Whether this account is in it, for all that is known.
     #[must_use]
-    pub fn rights(&self, person: &Person) -> Rights {
-        let admin = self.is_any(&self.admins, person);
-        Rights { agent: admin || self.is_any(&self.agents, person), admin }
+    pub fn holds(&self, who: &PersonRef, now: Timestamp) -> bool {
+        self.is_believed(who).is_some_and(|at| now.duration_since(at) <= PROOF_LASTS)
+    }
+
+    /// Since when nothing has proven anew that this account is in it; `None` if it is not thought to be.
+    #[must_use]
+    pub fn is_believed(&self, who: &PersonRef) -> Option<Timestamp> {
+        self.proofs.get(who).filter(|proof| proof.is_member).map(|proof| proof.at)
+    }
+}
+
+impl Roster {
+    /// What this person may do at `now`. What the event itself proves counts before what was last heard of a group.
+    #[must_use]
+    pub fn rights(&self, person: &Person, now: Timestamp) -> Rights {
+        let admin = self.is_any(&self.admins, person, now);
+        Rights { agent: admin || self.is_any(&self.agents, person, now), admin }
+    }
+
+    /// Whether this person may know that the ticket exists. It is asked before every deed, by whichever way it comes in; who
+    /// may not is answered as if there were none. `is_there`: they act in a public place that belongs to it, where it is to
+    /// be seen anyway.
+    #[must_use]
+    pub fn may_know(&self, person: &Person, ticket: &Ticket, is_there: bool, now: Timestamp) -> bool {
+        let is_seen = is_there && !ticket.is_private();
+        is_seen || self.same(&ticket.requester.who, &person.who) || self.rights(person, now).agent
     }
 
     /// Every account of the person whose account this is, that one first.
@@ -138,21 +227,175 @@ impl Roster {
         groups.collect::<HashSet<_>>().into_iter().collect()
     }
 
-    fn is_any(&self, principals: &[Principal], person: &Person) -> bool {
+    /// What must be asked before this person acts at `now`: their accounts that are thought to be in a group, which the event
+    /// does not prove and nothing has proven for a minute.
+    #[must_use]
+    pub fn stale(&self, person: &Person, now: Timestamp) -> Vec<(GroupRef, PersonRef)> {
+        let mut stale = Vec::new();
+        for who in self.accounts(&person.who) {
+            for group in self.groups_on(who.platform) {
+                let Some(members) = self.members.get(&group) else { continue };
+                let is_proven = who == person.who && proves(person, &group, members).is_some();
+                let is_old = |at: Timestamp| now.duration_since(at) > PROOF_IS_FRESH;
+                if !is_proven && members.is_believed(&who).is_some_and(is_old) {
+                    stale.push((group, who.clone()));
+                }
+            }
+        }
+        stale
+    }
+
+    /// What an event proves of a person that is not known yet, or was last proven more than a minute before.
+    #[must_use]
+    pub fn news(&self, person: &Person, at: Timestamp) -> Vec<(GroupRef, bool)> {
+        let Some(guild) = &person.guild else { return Vec::new() };
+        let unknown = Members::default();
+        let is_news = |group: &GroupRef| {
+            let members = self.members.get(group).unwrap_or(&unknown);
+            let is_member = proves(person, group, members)?;
+            let known = members.proofs.get(&person.who);
+            let is_old = known.is_some_and(|known| known.at > at);
+            let is_known = known.map_or(!is_member && members.guild.as_ref() == Some(guild), |known| {
+                known.is_member == is_member && at.duration_since(known.at) <= PROOF_IS_FRESH
+            });
+            (!is_old && !is_known).then_some(is_member)
+        };
+        let groups = self.groups_on(person.who.platform).into_iter();
+        groups.filter_map(|group| is_news(&group).map(|is_member| (group, is_member))).collect()
+    }
+
+    /// Remembers what an event proved of a person.
+    pub fn learn(&mut self, person: &Person, news: Vec<(GroupRef, bool)>, at: Timestamp) {
+        for (group, is_member) in news {
+            let members = self.members.entry(group).or_default();
+            if is_member {
+                members.guild.clone_from(&person.guild);
+            }
+            members.prove(&person.who, is_member, at);
+        }
+    }
+
+    fn is_any(&self, principals: &[Principal], person: &Person, now: Timestamp) -> bool {
         let accounts = self.accounts(&person.who);
         principals.iter().any(|principal| match principal {
             Principal::Person(listed) => accounts.contains(listed),
             Principal::Group(group) => {
-                let proven = group.platform == person.who.platform && !person.groups.is_empty();
-                let heard = self.members.get(group);
+                let unknown = Members::default();
+                let members = self.members.get(group).unwrap_or(&unknown);
                 accounts.iter().any(|account| {
-                    if proven && *account == person.who {
-                        person.groups.contains(&group.id)
-                    } else {
-                        heard.is_some_and(|members| members.contains(account))
-                    }
+                    let proven = if *account == person.who { proves(person, group, members) } else { None };
+                    proven.unwrap_or_else(|| members.holds(account, now))
                 })
             }
         })
+    }
+}
+
+/// Whether an event proves that this person is, or is not, in the group; `None` if it says nothing about that: a guild tells
+/// only of its own roles.
+fn proves(person: &Person, group: &GroupRef, members: &Members) -> Option<bool> {
+    if person.who.platform != group.platform {
+        return None;
+    }
+    let is_named = person.groups.contains(&group.id);
+    (is_named || (person.guild.is_some() && person.guild == members.guild)).then_some(is_named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_second(secs).expect("a time")
+    }
+
+    fn mia() -> PersonRef {
+        PersonRef::new(PlatformName::Discord, "7")
+    }
+
+    fn role() -> GroupRef {
+        GroupRef { platform: PlatformName::Discord, id: "42".to_owned() }
+    }
+
+    /// Mia as an event of this guild shows her, with these roles.
+    fn shown(guild: &str, roles: &[&str]) -> Person {
+        let groups = roles.iter().map(|role| (*role).to_owned()).collect();
+        Person { groups, guild: Some(guild.to_owned()), ..Person::new(mia(), "Mia") }
+    }
+
+    /// The desk's role is in guild A; Mia was listed with it at zero.
+    fn roster() -> Roster {
+        let mut members = Members::default();
+        members.list(Some("A".to_owned()), [mia()], at(0));
+        Roster {
+            agents: vec![Principal::Group(role())],
+            members: HashMap::from([(role(), members)]),
+            ..Roster::default()
+        }
+    }
+
+    fn is_agent(roster: &Roster, person: &Person, now: i64) -> bool {
+        roster.rights(person, at(now)).agent
+    }
+
+    #[test]
+    fn a_role_is_proven_by_its_own_guild_alone() {
+        let roster = roster();
+        assert!(is_agent(&roster, &shown("B", &["71", "B"]), 10), "guild B says nothing about a role of A");
+        assert!(!is_agent(&roster, &shown("A", &[]), 10), "no roles at all is a proof, too");
+        assert!(is_agent(&roster, &shown("A", &["42"]), 9_000), "what an event proves needs no list");
+        let guest = Person { who: PersonRef::new(PlatformName::Discord, "8"), ..shown("B", &["71"]) };
+        assert!(!is_agent(&roster, &guest, 10));
+    }
+
+    #[test]
+    fn what_an_event_proves_is_known_from_then_on_whatever_comes_late() {
+        let mut roster = roster();
+        let unseen = Person::new(mia(), "Mia");
+        assert!(is_agent(&roster, &unseen, 10));
+        let learn = |roster: &mut Roster, roles: &[&str], secs| {
+            let news = roster.news(&shown("A", roles), at(secs));
+            roster.learn(&shown("A", roles), news.clone(), at(secs));
+            news.len()
+        };
+        assert_eq!(learn(&mut roster, &["71"], 20), 1);
+        assert!(!is_agent(&roster, &unseen, 21));
+        assert_eq!(learn(&mut roster, &["42"], 15), 0, "that was before");
+        assert!(!is_agent(&roster, &unseen, 22));
+        let members = roster.members.get_mut(&role()).expect("it is known");
+        members.list(None, [mia()], at(19));
+        assert_eq!(members.is_believed(&mia()), None, "a listing that began before does not bring it back");
+        assert_eq!(members.guild.as_deref(), Some("A"));
+        assert_eq!(learn(&mut roster, &["42"], 30), 1);
+        assert_eq!(learn(&mut roster, &["42"], 31), 0, "that is known");
+        assert!(is_agent(&roster, &unseen, 31));
+        let stranger = Person { who: PersonRef::new(PlatformName::Discord, "8"), ..shown("A", &[]) };
+        assert_eq!(roster.news(&stranger, at(40)), [], "who has no role, and was not thought to have one");
+    }
+
+    #[test]
+    fn a_proof_is_asked_for_after_a_minute_and_ends_after_an_hour() {
+        let roster = roster();
+        let unseen = Person::new(mia(), "Mia");
+        assert_eq!(roster.stale(&unseen, at(60)), []);
+        assert_eq!(roster.stale(&unseen, at(61)), [(role(), mia())]);
+        assert_eq!(roster.stale(&shown("A", &["42"]), at(61)), [], "the event proves it");
+        assert_eq!(roster.stale(&shown("B", &[]), at(61)), [(role(), mia())]);
+        assert!(is_agent(&roster, &unseen, 3_600));
+        assert!(!is_agent(&roster, &unseen, 3_601));
+    }
+
+    #[test]
+    fn a_change_that_comes_again_or_late_is_not_applied() {
+        let mut members = Members::default();
+        assert!(members.change(&[mia()], &[], at(10)));
+        assert!(members.change(&[], &[mia()], at(20)));
+        assert!(!members.change(&[mia()], &[], at(10)), "it came again");
+        assert_eq!(members.is_believed(&mia()), None);
+        members.list(None, [mia()], at(30));
+        assert!(!members.change(&[], &[mia()], at(25)), "the listing is newer");
+        assert!(members.holds(&mia(), at(31)));
+        members.end(at(40));
+        assert!(!members.holds(&mia(), at(41)));
     }
 }

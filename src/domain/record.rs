@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{MessageRef, Person, Place, TicketId, TicketKey};
+use super::ids::{MessageRef, Person, Place, TicketId, TicketTag};
 
 /// Something that was said about a ticket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,10 @@ pub struct Record {
     pub edited_at: Option<Timestamp>,
     /// When the words were deleted.
     pub deleted_at: Option<Timestamp>,
+    /// Whether it was joined to a request that its author had just made: no line of the bot stands where it was said, so that
+    /// what others answer there is nobody's.
+    #[serde(default)]
+    pub joined: bool,
 }
 
 /// As what somebody spoke.
@@ -138,8 +142,8 @@ pub struct Standing {
 /// A line of a list of tickets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketRef {
-    /// Its key.
-    pub key: TicketKey,
+    /// Which.
+    pub tag: TicketTag,
     /// Its title.
     pub title: String,
 }

@@ -9,7 +9,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 use super::action::{Action, TicketAction};
 use super::effect::Undeliverable;
 use super::form::{Field, Form, FormKind, FormRef};
-use super::ids::{Person, PersonRef, PlatformName, TicketKey};
+use super::ids::{MessageRef, Person, PersonRef, PlatformName, TicketKey};
 use super::limits;
 use super::message::{Control, Line, Message, Span, Style, room_of};
 use super::priority::Priority;
@@ -46,7 +46,7 @@ pub fn confirmation(ticket: &Ticket, others: &[TicketRef]) -> Message {
         (Some(before), _) => vec![
             said("Noted as "),
             key,
-            said(format!(", following on from {before}. The desk has it, and answers here.")),
+            said(format!(", following on from {before}. The desk has it, and answers here.{}", reads_along(ticket))),
         ],
         (None, true) => vec![
             said("Thanks for telling us, "),
@@ -55,25 +55,69 @@ pub fn confirmation(ticket: &Ticket, others: &[TicketRef]) -> Message {
             key,
             said(". Only you and the desk can see this; the answer comes here."),
         ],
-        (None, false) => vec![said("Got it, "), name, said(": "), key, said(". The desk has it, and answers here.")],
+        (None, false) => vec![
+            said("Got it, "),
+            name,
+            said(": "),
+            key,
+            said(format!(". The desk has it, and answers here.{}", reads_along(ticket))),
+        ],
     };
-    let key = &ticket.key;
+    let tag = ticket.tag();
     let mut controls =
-        vec![Control::button("Add details", Action::AddDetails, key), Control::button("Cancel", Action::Cancel, key)];
+        vec![Control::button("Add details", Action::AddDetails, &tag), Control::button("Cancel", Action::Cancel, &tag)];
     if ticket.is_private() {
-        controls.push(Control::button("New request", Action::NewRequest, key));
+        controls.push(Control::button("New request", Action::NewRequest, &tag));
         if !others.is_empty() {
-            let options = others.iter().map(|other| (format!("{} {}", other.key, other.title), other.key.to_string()));
+            let options =
+                others.iter().map(|other| (format!("{} {}", other.tag.key, other.title), other.tag.to_string()));
             controls.push(Control::Choice {
                 label: "Belongs to…".to_owned(),
-                does: TicketAction { action: Action::BelongsTo, ticket: key.clone() },
+                does: TicketAction::new(Action::BelongsTo, tag.clone()),
                 options: options.take(20).map(|(label, value)| (shorten(&label, 70), value)).collect(),
             });
         }
     } else {
-        controls.push(Control::button("Desk…", Action::DeskMenu, key));
+        controls.push(Control::button("Desk…", Action::DeskMenu, &tag));
     }
     Message::new([Line(line)]).with(controls)
+}
+
+/// Others speak in a thread, too: wherever their words are kept, they are told so.
+fn reads_along(ticket: &Ticket) -> &'static str {
+    if ticket.is_private() { "" } else { " It reads along in this thread." }
+}
+
+/// What was said is part of a request that its author had just made. Told privately, with the way to make it another one.
+#[must_use]
+pub fn joined(ticket: &Ticket, message: &MessageRef) -> Message {
+    let does =
+        TicketAction { message: Some(message.id.clone()), ..TicketAction::new(Action::OwnRequest, ticket.tag()) };
+    let label = "Make it a request of its own".to_owned();
+    let mut line = vec![said(format!("I've added that to {}, since it came right after. ", ticket.key))];
+    if !ticket.is_private() {
+        line.extend([
+            Span::Link { to: ticket.origin_message.clone(), label: "Go on there".to_owned() },
+            said(" with whatever else belongs to it. "),
+        ]);
+    }
+    line.push(said("Is it about something else?"));
+    Message::new([Line(line)]).with([Control::Button { label, does, style: Style::Plain }])
+}
+
+/// What had been joined to a request is one of its own now. Told privately.
+#[must_use]
+pub fn of_its_own(before: &Ticket, ticket: &Ticket) -> Message {
+    Message::said(format!("Done: that is {} now, and no part of {} any more.", ticket.key, before.key))
+}
+
+/// What is to be a request of its own is one already, or gone.
+#[must_use]
+pub fn no_longer_joined(ticket: &Ticket) -> Message {
+    Message::said(format!(
+        "That is no part of {} any more, so there is nothing to take out. To ask for something else, mention me.",
+        ticket.key
+    ))
 }
 
 /// Somebody has taken the request.
@@ -127,7 +171,7 @@ pub fn cancelled(ticket: &Ticket) -> Message {
     Message::said(format!("{} is cancelled, as you asked. Changed your mind?", ticket.key)).with([Control::button(
         "Ask again",
         Action::AskAgain,
-        &ticket.key,
+        &ticket.tag(),
     )])
 }
 
@@ -135,7 +179,7 @@ pub fn cancelled(ticket: &Ticket) -> Message {
 #[must_use]
 pub fn no_request(ticket: &Ticket) -> Message {
     Message::said(format!("The desk thinks that {} needs nothing done. If it does, press the button:", ticket.key))
-        .with([Control::button("Ask again", Action::AskAgain, &ticket.key)])
+        .with([Control::button("Ask again", Action::AskAgain, &ticket.tag())])
 }
 
 /// It belongs to another request of the same person.
@@ -215,7 +259,7 @@ pub fn help(agent: bool) -> Message {
 /// The card of a ticket in a desk's channel.
 #[must_use]
 pub fn card(ticket: &Ticket, assignee_here: Option<&PersonRef>) -> Message {
-    let key = &ticket.key;
+    let (key, tag) = (&ticket.key, ticket.tag());
     let mut where_from = vec![quoted(&ticket.requester.name), said(" ")];
     if ticket.is_private() {
         where_from.push(said("in private"));
@@ -260,16 +304,16 @@ pub fn card(ticket: &Ticket, assignee_here: Option<&PersonRef>) -> Message {
     }
     let controls = match (&ticket.status, &ticket.assignee) {
         (status, None) if status.is_open() => vec![
-            Control::styled("Take it", Action::Take, key, Style::Primary),
-            Control::button("Not a request", Action::NotARequest, key),
-            Control::button("More…", Action::More, key),
+            Control::styled("Take it", Action::Take, &tag, Style::Primary),
+            Control::button("Not a request", Action::NotARequest, &tag),
+            Control::button("More…", Action::More, &tag),
         ],
         (status, Some(_)) if status.is_open() => vec![
-            Control::styled("Reply to requester", Action::Reply, key, Style::Primary),
-            Control::button("Not a request", Action::NotARequest, key),
-            Control::button("More…", Action::More, key),
+            Control::styled("Reply to requester", Action::Reply, &tag, Style::Primary),
+            Control::button("Not a request", Action::NotARequest, &tag),
+            Control::button("More…", Action::More, &tag),
         ],
-        _ => vec![Control::button("More…", Action::More, key)],
+        _ => vec![Control::button("More…", Action::More, &tag)],
     };
     Message::new(lines).with(controls)
 }
@@ -315,7 +359,7 @@ pub fn mirrored(ticket: &Ticket, author: &Person, text: &str, voice: Voice, ping
     }
     let message = Message::new(lines);
     match voice {
-        Voice::Requester => message.with([Control::button("Reply to requester", Action::Reply, &ticket.key)]),
+        Voice::Requester => message.with([Control::button("Reply to requester", Action::Reply, &ticket.tag())]),
         Voice::Agent | Voice::Third | Voice::Note | Voice::Before => message,
     }
 }
@@ -472,6 +516,16 @@ pub fn door_refuses(platform: PlatformName, detail: &str) -> Message {
     ))
 }
 
+/// Who is on the desk cannot be read.
+#[must_use]
+pub fn roster_unread(platform: PlatformName) -> Message {
+    let name = platform_name(platform);
+    Message::said(format!(
+        "I can't read any more who is in the desk's groups on {name}. An hour after I last could, people who are on the desk \
+         by a group alone can't work tickets there, until an operator has mended that."
+    ))
+}
+
 /// A condition on a platform is over.
 #[must_use]
 pub fn well_again(platform: PlatformName) -> Message {
@@ -502,33 +556,33 @@ pub fn assigned(by: &Person, to: &Person, ping: Option<&PersonRef>) -> Message {
 /// The agents' menu for a ticket.
 #[must_use]
 pub fn menu(ticket: &Ticket) -> Message {
-    let key = &ticket.key;
+    let (key, tag) = (&ticket.key, ticket.tag());
     let open = ticket.status.is_open();
     let mut controls = Vec::new();
     if open && ticket.assignee.is_none() {
-        controls.push(Control::styled("Take it", Action::Take, key, Style::Primary));
+        controls.push(Control::styled("Take it", Action::Take, &tag, Style::Primary));
     }
     if open {
-        controls.push(Control::button("Reply to requester", Action::Reply, key));
-        controls.push(Control::button("Resolve…", Action::Resolve, key));
-        controls.push(Control::button("Pending…", Action::Pending, key));
+        controls.push(Control::button("Reply to requester", Action::Reply, &tag));
+        controls.push(Control::button("Resolve…", Action::Resolve, &tag));
+        controls.push(Control::button("Pending…", Action::Pending, &tag));
     }
     if open && ticket.assignee.is_some() {
-        controls.push(Control::button("Release", Action::Release, key));
+        controls.push(Control::button("Release", Action::Release, &tag));
     }
     if matches!(ticket.status, Status::Resolved { .. } | Status::Cancelled { .. }) {
-        controls.push(Control::button("Reopen", Action::Reopen, key));
+        controls.push(Control::button("Reopen", Action::Reopen, &tag));
     }
-    controls.push(Control::button("Show", Action::Show, key));
+    controls.push(Control::button("Show", Action::Show, &tag));
     if open {
-        controls.push(Control::styled("Not a request", Action::NotARequest, key, Style::Danger));
+        controls.push(Control::styled("Not a request", Action::NotARequest, &tag, Style::Danger));
         controls.push(Control::People {
             label: "Assign to…".to_owned(),
-            does: TicketAction { action: Action::Assign, ticket: key.clone() },
+            does: TicketAction::new(Action::Assign, tag.clone()),
         });
         controls.push(Control::Choice {
             label: format!("Priority ({})", ticket.priority),
-            does: TicketAction { action: Action::SetPriority, ticket: key.clone() },
+            does: TicketAction::new(Action::SetPriority, tag),
             options: Priority::ALL.iter().map(|p| (priority(*p).to_owned(), p.to_string())).collect(),
         });
     }
@@ -622,6 +676,24 @@ pub fn unknown_ticket(key: &TicketKey) -> Message {
     ))
 }
 
+/// A button or form belongs to a ticket that is not known, or that this person may not know of.
+#[must_use]
+pub fn unknown_subject() -> Message {
+    Message::said(
+        "I don't know the request that this belongs to: perhaps it is from before my record was restored. \
+         Nothing was changed. Please write here what you need, or mention me.",
+    )
+}
+
+/// Words under a request begin with the key of another one.
+#[must_use]
+pub fn names_another(here: &TicketKey, named: &TicketKey) -> Message {
+    Message::said(format!(
+        "Nothing was done: this is about {here}, and your words begin with {named}. If you mean {here}, put another word \
+         before the key. If you mean {named}, use its own thread or card, or give the key with /desk."
+    ))
+}
+
 /// A command needs a ticket, and none was named.
 #[must_use]
 pub fn which_ticket() -> Message {
@@ -668,7 +740,7 @@ pub fn not_now(
             let by = if is_actor(by) { said("you") } else { quoted(first_name(by)) };
             let message = Message::new([Line(vec![said(format!("{key} was cancelled {when} by ")), by, said(".")])]);
             if actor_is_requester {
-                message.with([Control::button("Ask again", Action::AskAgain, key)])
+                message.with([Control::button("Ask again", Action::AskAgain, &ticket.tag())])
             } else {
                 message
             }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{MessageRef, Person, Place, TicketId, TicketKey};
+use super::ids::{MessageRef, Person, Place, TicketId, TicketKey, TicketTag, TicketUid};
 use super::priority::{Level, Priority};
 
 /// A record of one requester's need.
@@ -13,10 +13,14 @@ pub struct Ticket {
     pub id: TicketId,
     /// What people quote.
     pub key: TicketKey,
+    /// Names it to what stands on a platform.
+    pub uid: TicketUid,
     /// What kind of need.
     pub kind: TicketKind,
     /// The first words, on one line.
     pub title: String,
+    /// The message whose words make the title; `None` if they stand in no message, or it is from before this was kept.
+    pub titled_by: Option<MessageRef>,
     /// Whom it is for.
     pub requester: Person,
     /// Who typed it.
@@ -149,6 +153,12 @@ pub enum Refusal {
 }
 
 impl Ticket {
+    /// As buttons and forms carry it.
+    #[must_use]
+    pub fn tag(&self) -> TicketTag {
+        TicketTag { key: self.key.clone(), uid: self.uid.clone() }
+    }
+
     /// Whether it came by a direct message: then no word of it appears in public.
     #[must_use]
     pub const fn is_private(&self) -> bool {

@@ -8,7 +8,9 @@ use crate::domain::action::Action;
 use crate::domain::command::{self, Parsed, Verb, Where};
 use crate::domain::event::{Choice, DedupeKey, Event, EventKind, Said};
 use crate::domain::form::FormKind;
-use crate::domain::ids::{Conversation, MessageRef, PersonRef, Place, Tenant, TicketId, TicketKey};
+use crate::domain::ids::{
+    Conversation, MessageRef, PersonRef, Place, Tenant, TicketId, TicketKey, TicketTag, TicketUid,
+};
 use crate::domain::permission::Roster;
 use crate::domain::record::{AuditEntry, Opening, Record, Side};
 use crate::domain::rules::Rules;
@@ -66,6 +68,12 @@ fn names(event: &Event, roster: &Roster) -> Vec<String> {
     names
 }
 
+/// The ticket that a button or form carries: one that merely has its key, since a restore, is another.
+async fn by_tag(tx: &mut dyn Tx, tag: &TicketTag) -> Result<Option<Ticket>, StoreError> {
+    let found = tx.ticket_by_key(&tag.key).await?;
+    Ok(found.filter(|ticket| ticket.uid == tag.uid))
+}
+
 /// Everything that a decision may see.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -76,7 +84,7 @@ pub struct Facts {
     /// Who is on the desk.
     pub roster: Arc<Roster>,
     /// What the next ticket is called.
-    pub next: (TicketId, TicketKey),
+    pub next: (TicketId, TicketKey, TicketUid),
     /// The ticket that the place, or the answered message, belongs to.
     pub home: Option<(Ticket, Side)>,
     /// The ticket that a key, a button, a form, a timer or a delivery names.
@@ -113,7 +121,7 @@ impl Facts {
         roster: Arc<Roster>,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        let next = (TicketId(0), rules.key(0));
+        let next = (TicketId(0), rules.key(0), TicketUid::of(&event.key));
         let mut facts = Self {
             now,
             rules,
@@ -153,21 +161,28 @@ impl Facts {
                 }
             }
             EventKind::ActionTaken(taken) => {
+                facts.load_home(tx, &taken.place, None).await?;
                 if let Some(does) = &taken.does {
-                    facts.named = tx.ticket_by_key(&does.ticket).await?;
+                    facts.named = by_tag(tx, &does.ticket).await?;
                     if does.action == Action::Show {
                         facts.load_story(tx).await?;
                     }
-                    if let (Action::BelongsTo, Some(Choice::Value(key))) = (does.action, &taken.choice)
-                        && let Ok(key) = key.parse()
+                    if let (Action::BelongsTo, Some(Choice::Value(tag))) = (does.action, &taken.choice)
+                        && let Ok(tag) = tag.parse()
                     {
-                        facts.chosen = tx.ticket_by_key(&key).await?;
+                        facts.chosen = by_tag(tx, &tag).await?;
+                    }
+                    if let (Action::OwnRequest, Some(message)) = (does.action, &does.message) {
+                        facts.load_joined(tx, message).await?;
                     }
                 }
             }
             EventKind::FormSubmitted(sent) => {
+                if let Some(place) = &sent.place {
+                    facts.load_home(tx, place, None).await?;
+                }
                 if let Some(form) = &sent.form {
-                    facts.named = tx.ticket_by_key(&form.ticket).await?;
+                    facts.named = by_tag(tx, &form.ticket).await?;
                     if form.kind == FormKind::NewRequest {
                         facts.others = tx.open_of(&facts.accounts(&sent.actor.who), OTHERS).await?;
                         facts.load_next(tx).await?;
@@ -176,9 +191,7 @@ impl Facts {
             }
             EventKind::CommandGiven(given) => {
                 facts.load_home(tx, &given.place, None).await?;
-                if let Parsed::Command(parsed) =
-                    command::parse(&given.words, &given.mentions, Where::Slash, &facts.rules.key_prefix)
-                {
+                if let Parsed::Command(parsed) = given.read(&facts.rules.key_prefix) {
                     facts.load_command(tx, &parsed).await?;
                 }
             }
@@ -223,7 +236,8 @@ impl Facts {
         {
             self.load_command(tx, &parsed).await?;
         }
-        if self.home.is_none() {
+        // In a thread that is not the ticket's own, others speak; and who answers a mention of theirs goes on with that.
+        if self.home.is_none() && self.opening.is_none() && said.place.root().is_none() {
             let by = self.accounts(&said.author.who);
             self.burst = tx.burst(&by, &said.place, self.rules.burst_since(said.at), said.at).await?;
         }
@@ -248,7 +262,9 @@ impl Facts {
                 self.home = tx.ticket_at(&place.thread(&answered.id)).await?;
             }
             if self.home.is_none() {
-                self.home = tx.ticket_of_message(answered).await?;
+                // Where no line of the bot stands, nobody knows that words are kept.
+                let is_unseen = !place.is_direct() && tx.record(answered).await?.is_some_and(|record| record.joined);
+                self.home = if is_unseen { None } else { tx.ticket_of_message(answered).await? };
             }
         }
         Ok(())
@@ -291,6 +307,18 @@ impl Facts {
         Ok(())
     }
 
+    /// Loads a message that was joined to the named ticket, to be made a request of its own.
+    async fn load_joined(&mut self, tx: &mut dyn Tx, message: &str) -> Result<(), StoreError> {
+        let Some(ticket) = &self.named else { return Ok(()) };
+        let message = MessageRef {
+            tenant: ticket.origin.tenant.clone(),
+            channel: ticket.origin.channel().to_owned(),
+            id: message.to_owned(),
+        };
+        self.record = tx.record(&message).await?.filter(|record| record.ticket == ticket.id);
+        self.load_next(tx).await
+    }
+
     async fn load_story(&mut self, tx: &mut dyn Tx) -> Result<(), StoreError> {
         if let Some(ticket) = &self.named {
             self.records = tx.records(ticket.id, STORY).await?;
@@ -300,7 +328,7 @@ impl Facts {
     }
 
     async fn load_next(&mut self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        self.next = (tx.next_id().await?, self.rules.key(tx.next_number().await?));
+        (self.next.0, self.next.1) = (tx.next_id().await?, self.rules.key(tx.next_number().await?));
         Ok(())
     }
 }

@@ -6,8 +6,8 @@
 pub mod decide;
 pub mod erase;
 pub mod facts;
+mod proof;
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::form::{Form, FormKind, FormRef};
 use crate::domain::ids::{Person, PersonRef, Place, PlatformName, Tenant, TicketId};
 use crate::domain::message::Message;
-use crate::domain::permission::{GroupRef, Roster};
+use crate::domain::permission::{GroupRef, Members, Roster};
 use crate::domain::record::{Record, Voice};
 use crate::domain::rules::Rules;
 use crate::domain::text;
@@ -30,6 +30,7 @@ pub use crate::store::{Position, StoreError};
 use crate::store::{Store, Tx, Work};
 use crate::trial;
 use facts::Facts;
+pub use proof::Prover;
 
 /// How often an event is decided again because somebody else changed the same ticket meanwhile.
 const TRIES: u32 = 12;
@@ -55,6 +56,7 @@ struct Inner {
     clock: Clock,
     rules: RwLock<Arc<Rules>>,
     roster: RwLock<Arc<Roster>>,
+    provers: proof::Provers,
     /// When the desk was last told of a dead event.
     alarmed_at: Mutex<Option<Timestamp>>,
 }
@@ -66,7 +68,7 @@ impl Intake {
         let roster = RwLock::new(Arc::new(roster));
         let alarmed_at = Mutex::default();
         let rules = RwLock::new(Arc::new(rules));
-        Self { inner: Arc::new(Inner { store, clock, rules, roster, alarmed_at }) }
+        Self { inner: Arc::new(Inner { store, clock, rules, roster, provers: proof::Provers::default(), alarmed_at }) }
     }
 
     /// Handles one event. `Ok` means that it is committed (or was handled before, or is none of the desk's business).
@@ -84,6 +86,7 @@ impl Intake {
     }
 
     async fn handle_in_span(&self, event: Arc<Event>) -> Result<Outcome, StoreError> {
+        self.prove(&event).await;
         match self.attempt(&event).await {
             Ok(outcome) => Ok(outcome),
             Err(StoreError::Away(why)) => {
@@ -241,11 +244,32 @@ impl Intake {
         self.inner.roster.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Replaces what is known of a group's members.
-    pub fn set_members(&self, platform: PlatformName, group: &str, members: impl IntoIterator<Item = PersonRef>) {
+    /// These are all members of a group, by a reading that began at `at`. `guild`: where the group is, if that is told.
+    pub fn learn_members(
+        &self,
+        group: &GroupRef,
+        guild: Option<String>,
+        members: impl IntoIterator<Item = PersonRef>,
+        at: Timestamp,
+    ) {
+        self.change_members(group, |known| known.list(guild, members, at));
+    }
+
+    /// This account is, or is not, in a group, as was found out at `at`.
+    pub fn learn_member(&self, group: &GroupRef, who: &PersonRef, is_member: bool, at: Timestamp) {
+        self.change_members(group, |known| {
+            known.prove(who, is_member, at);
+        });
+    }
+
+    /// What is known of a group's members changes.
+    pub fn change_members<R>(&self, group: &GroupRef, change: impl FnOnce(&mut Members) -> R) -> R {
+        self.change_roster(|roster| change(roster.members.entry(group.clone()).or_default()))
+    }
+
+    fn change_roster<R>(&self, change: impl FnOnce(&mut Roster) -> R) -> R {
         let mut roster = self.inner.roster.write().unwrap_or_else(PoisonError::into_inner);
-        let members: HashSet<PersonRef> = members.into_iter().collect();
-        Arc::make_mut(&mut roster).members.insert(GroupRef { platform, id: group.to_owned() }, members);
+        change(Arc::make_mut(&mut roster))
     }
 
     /// How far the conversations of a tenant have been read.
@@ -336,8 +360,8 @@ impl Intake {
 
     /// The last words of the requester on a ticket, if this person may see them.
     async fn last_words(&self, form: &FormRef, actor: &Person) -> Option<String> {
-        let ticket = self.inner.store.ticket_by_key(&form.ticket).await.ok()??;
-        if !self.roster().same(&ticket.requester.who, &actor.who) {
+        let ticket = self.inner.store.ticket_by_key(&form.ticket.key).await.ok()??;
+        if ticket.uid != form.ticket.uid || !self.roster().same(&ticket.requester.who, &actor.who) {
             return None;
         }
         let records = self.inner.store.records(ticket.id).await.ok()?;

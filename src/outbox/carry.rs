@@ -501,7 +501,9 @@ fn standing(queued: &Queued, delivery: &Delivery, message: MessageRef) -> Option
     let place = match &delivery.act {
         Act::Post { to, .. } => to.clone(),
         Act::Update { place, .. } => place.clone(),
-        Act::Remove { .. } | Act::Whisper { .. } | Act::Hint { .. } | Act::ReadThread { .. } => return None,
+        Act::Remove { .. } | Act::React { .. } | Act::Whisper { .. } | Act::Hint { .. } | Act::ReadThread { .. } => {
+            return None;
+        }
     };
     Some(Standing { ticket, card, place, message, mirrors })
 }

@@ -154,7 +154,9 @@ impl Dispatcher {
             Act::Hint { to, place, reply_to, message } => {
                 Act::Hint { to: to.clone(), place: place.clone(), reply_to: reply_to.clone(), message: late(message) }
             }
-            Act::Post { .. } | Act::Update { .. } | Act::Remove { .. } | Act::ReadThread { .. } => return act.into(),
+            Act::Post { .. } | Act::Update { .. } | Act::Remove { .. } | Act::React { .. } | Act::ReadThread { .. } => {
+                return act.into();
+            }
         };
         let said_before = if queued.is_unsure() { vec![act] } else { Vec::new() };
         Filled { say: Some(excused), said_before }
@@ -202,7 +204,7 @@ impl Dispatcher {
                     None => Act::Post { to: channel.clone(), message, thread_title: None },
                 }
             }
-            EffectKind::RefreshMirror { channel, of } => match self.refreshed(channel, of).await? {
+            EffectKind::RefreshMirror { channel, of } => match self.refreshed(queued, channel, of).await? {
                 Some(act) => act,
                 None => {
                     self.end_unleased(queued, Settlement::Done(Vec::new())).await?;
@@ -210,6 +212,9 @@ impl Dispatcher {
                 }
             },
             EffectKind::Remove { message } => Act::Remove { message: message.clone() },
+            EffectKind::React { message, sign, is_on } => {
+                Act::React { message: message.clone(), sign: *sign, is_on: *is_on }
+            }
             EffectKind::Whisper { to, near, via, message } => {
                 Act::Whisper { to: to.clone(), near: near.clone(), via: via.clone(), message: message.clone() }
             }
@@ -320,13 +325,16 @@ impl Dispatcher {
     }
 
     /// What makes a mirrored message as it should be: all of its words as they are now, or nothing if none are left.
-    async fn refreshed(&self, channel: &Place, of: &MessageRef) -> Result<Option<Act>, StoreError> {
-        let Some(shown) = self.mirrors_in(channel, of).await?.pop() else { return Ok(None) };
-        let Some(record) = self.store.record(of).await? else { return Ok(None) };
-        let Some(ticket) = self.store.ticket(record.ticket).await? else { return Ok(None) };
+    async fn refreshed(&self, queued: &Queued, channel: &Place, of: &MessageRef) -> Result<Option<Act>, StoreError> {
+        let mut all = self.mirrors_in(channel, of).await?;
+        // Words that have gone to another ticket may stand under the cards of both.
+        let ours = all.iter().rposition(|shown| Some(shown.ticket) == queued.effect.ticket);
+        let Some(shown) = ours.map(|at| all.swap_remove(at)).or_else(|| all.pop()) else { return Ok(None) };
+        let Some(ticket) = self.store.ticket(shown.ticket).await? else { return Ok(None) };
         let mut said = Vec::with_capacity(shown.mirrors.len());
         for of in &shown.mirrors {
-            said.extend(self.store.record(of).await?.filter(|record| record.deleted_at.is_none()));
+            let record = self.store.record(of).await?;
+            said.extend(record.filter(|record| record.deleted_at.is_none() && record.ticket == shown.ticket));
         }
         if said.is_empty() {
             return Ok(Some(Act::Remove { message: shown.message }));

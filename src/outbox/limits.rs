@@ -52,6 +52,7 @@ fn slack_costs(act: &Act) -> Vec<Cost> {
         Act::Whisper { near: Some(place), .. } | Act::Hint { place, .. } if place.is_direct() => post(place),
         Act::Update { .. } => vec![Cost::halved("update", slack::UPDATE)],
         Act::Remove { .. } => vec![Cost::halved("delete", slack::DELETE)],
+        Act::React { .. } => vec![Cost::shared("sign", slack::REACTION)],
         Act::Whisper { .. } | Act::Hint { .. } => vec![Cost::shared("ephemeral", slack::EPHEMERAL)],
         Act::ReadThread { .. } => vec![Cost::shared("replies", slack::HISTORY)],
     }
@@ -69,6 +70,7 @@ fn discord_costs(act: &Act, old: bool) -> Vec<Cost> {
         Act::Update { message, .. } | Act::Remove { message } => {
             Cost::narrow(format!("change:{}", message.channel), discord::REQUESTS)
         }
+        Act::React { message, .. } => Cost::narrow(format!("sign:{}", message.channel), discord::REACTION_PER_CHANNEL),
         Act::Whisper { to, .. } => Cost::narrow(format!("whisper:{}", to.id), discord::REQUESTS),
         Act::ReadThread { place, .. } => Cost::narrow(format!("read:{}", channel(place)), discord::REQUESTS),
     };

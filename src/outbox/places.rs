@@ -59,6 +59,7 @@ pub const fn verb(act: &Act) -> Verb {
     match act {
         Act::Post { .. } | Act::Hint { .. } => "post",
         Act::Update { .. } | Act::Remove { .. } => "change",
+        Act::React { .. } => "sign",
         Act::Whisper { .. } => "whisper",
         Act::ReadThread { .. } => "read",
     }
@@ -67,7 +68,7 @@ pub const fn verb(act: &Act) -> Verb {
 const fn platform(act: &Act) -> PlatformName {
     match act {
         Act::Post { to: place, .. } | Act::Hint { place, .. } | Act::ReadThread { place, .. } => place.tenant.platform,
-        Act::Update { message, .. } | Act::Remove { message } => message.tenant.platform,
+        Act::Update { message, .. } | Act::Remove { message } | Act::React { message, .. } => message.tenant.platform,
         Act::Whisper { to, .. } => to.platform,
     }
 }
@@ -78,7 +79,9 @@ fn needs(act: &Act) -> [String; 2] {
         Act::Post { to: place, .. } | Act::Hint { place, .. } | Act::ReadThread { place, .. } => {
             (place.channel(), place.root())
         }
-        Act::Update { message, .. } | Act::Remove { message } => (message.channel.as_str(), None),
+        Act::Update { message, .. } | Act::Remove { message } | Act::React { message, .. } => {
+            (message.channel.as_str(), None)
+        }
         Act::Whisper { to, .. } => (to.id.as_str(), None),
     };
     let channel = format!("{}:{channel}", verb(act));

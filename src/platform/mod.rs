@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::effect::Undeliverable;
+use crate::domain::effect::{Sign, Undeliverable};
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName};
 use crate::domain::message::Message;
@@ -98,7 +98,13 @@ pub trait Platform: Send + Sync {
     ///
     /// # Errors
     /// See [`DeliveryError`].
-    async fn members(&self, group: &str) -> Result<Vec<PersonRef>, DeliveryError>;
+    async fn members(&self, group: &str) -> Result<Listed, DeliveryError>;
+
+    /// Whether an account is in a user group or has a role, asked now.
+    ///
+    /// # Errors
+    /// See [`DeliveryError`].
+    async fn prove(&self, group: &str, who: &PersonRef) -> Result<Proven, DeliveryError>;
 
     /// Tests tokens, scopes, intents and that the bot can use these channels and groups; tells what to mend.
     async fn check(&self, wanted: &Wanted) -> Vec<Finding>;
@@ -118,6 +124,24 @@ pub trait Turn: Send + Sync {
 
     /// How long a hold lasts, in real time.
     fn lasting(&self) -> Duration;
+}
+
+/// Who is in a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The guild that the group belongs to, where a platform has several.
+    pub guild: Option<String>,
+    /// All its members.
+    pub members: Vec<PersonRef>,
+}
+
+/// What came of asking whether an account is in a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proven {
+    /// The platform tells of this one.
+    One(bool),
+    /// It tells of all at once.
+    All(Listed),
 }
 
 /// What a platform can do that another cannot.
@@ -167,6 +191,15 @@ pub enum Act {
     Remove {
         /// Which.
         message: MessageRef,
+    },
+    /// Put a sign on somebody's message, or take it away. Where that cannot be, it is left out: nothing hangs on it.
+    React {
+        /// Which message.
+        message: MessageRef,
+        /// Which sign.
+        sign: Sign,
+        /// Whether it is to be there.
+        is_on: bool,
     },
     /// Tell one person privately; never in public.
     Whisper {

@@ -20,7 +20,7 @@ macro_rules! tickets {
             $with,
             "SELECT id, key, kind, title, requester_json, opened_by_json, origin_platform, origin_tenant, origin_channel, \
              origin_root, private, origin_message_json, opened_at_ms, status, status_json, assignee_json, impact, urgency, \
-             priority, answered_at_ms, active_at_ms, follows, merged_into, version",
+             priority, answered_at_ms, active_at_ms, follows, merged_into, version, uid, titled_by_json",
             $more,
             " FROM ",
             $from
@@ -32,7 +32,7 @@ macro_rules! records {
     ($rest:literal) => {
         concat!(
             "SELECT ticket_id, platform, tenant, channel, message, author_json, voice, at_ms, text, edited_at_ms, \
-             deleted_at_ms FROM messages ",
+             deleted_at_ms, joined FROM messages ",
             $rest
         )
     };
@@ -227,9 +227,9 @@ texts! {
     INSERT_TICKET =
         "INSERT INTO tickets (id, key, number, kind, title, requester, requester_json, opened_by_json, origin_platform, \
          origin_tenant, origin_channel, origin_root, private, origin_message_json, opened_at_ms, status, status_json, \
-         assignee, assignee_json, impact, urgency, priority, answered_at_ms, active_at_ms, follows, merged_into, version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-         $23, $24, $25, $26, $27)";
+         assignee, assignee_json, impact, urgency, priority, answered_at_ms, active_at_ms, follows, merged_into, version, \
+         uid, titled_by_json) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
+         $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)";
     /// A ticket as it is now.
     UPDATE_TICKET =
         "UPDATE tickets SET kind = $2, title = $3, status = $4, status_json = $5, assignee = $6, assignee_json = $7, \
@@ -267,7 +267,7 @@ texts! {
     /// Something was said.
     INSERT_RECORD =
         "INSERT INTO messages (platform, tenant, channel, message, ticket_id, author_json, voice, at_ms, text, \
-         edited_at_ms, deleted_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+         edited_at_ms, deleted_at_ms, joined) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
          ON CONFLICT (platform, tenant, channel, message) DO NOTHING";
     /// The words are these now, unless they were deleted or a later edit is known.
     REWRITE =
@@ -277,6 +277,10 @@ texts! {
     ERASE =
         "UPDATE messages SET text = '', deleted_at_ms = $5 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
          AND message = $4 AND deleted_at_ms IS NULL";
+    /// What was joined to a ticket belongs to another.
+    PART =
+        "UPDATE messages SET ticket_id = $5, joined = 0 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
+         AND message = $4 AND joined = 1";
     /// Everything said on a ticket belongs to another.
     MOVE_RECORDS = "UPDATE messages SET ticket_id = $2 WHERE ticket_id = $1";
 
@@ -496,7 +500,7 @@ texts! {
     /// What was said on a ticket, with the numbers of its rows.
     NUMBERED_RECORDS =
         "SELECT id, ticket_id, platform, tenant, channel, message, author_json, voice, at_ms, text, edited_at_ms, \
-         deleted_at_ms FROM messages WHERE ticket_id = $1 ORDER BY at_ms, id";
+         deleted_at_ms, joined FROM messages WHERE ticket_id = $1 ORDER BY at_ms, id";
     /// What was done on a ticket, with the numbers of its rows.
     NUMBERED_AUDIT =
         "SELECT id, ticket_id, at_ms, actor_json, act, from_json, fields_json FROM audit WHERE ticket_id = $1 ORDER BY id";

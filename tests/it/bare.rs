@@ -8,7 +8,7 @@ use deskbell::domain::ids::{MessageRef, PersonRef, PlatformName};
 use deskbell::health::Health;
 use deskbell::intake::Intake;
 use deskbell::outbox::{Dispatcher, Timing};
-use deskbell::platform::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, Wanted};
+use deskbell::platform::{Capabilities, Delivery, DeliveryError, Finding, Listed, Platform, Proven, Receipt, Wanted};
 use deskbell::store::{Store, WorkerId};
 use tokio_util::sync::CancellationToken;
 
@@ -90,8 +90,12 @@ impl<D: Delivers> Platform for Bare<D> {
         Duration::ZERO
     }
 
-    async fn members(&self, _: &str) -> Result<Vec<PersonRef>, DeliveryError> {
-        Ok(Vec::new())
+    async fn members(&self, _: &str) -> Result<Listed, DeliveryError> {
+        Ok(Listed { guild: None, members: Vec::new() })
+    }
+
+    async fn prove(&self, _: &str, _: &PersonRef) -> Result<Proven, DeliveryError> {
+        Ok(Proven::One(false))
     }
 
     async fn check(&self, _: &Wanted) -> Vec<Finding> {

@@ -52,6 +52,23 @@ impl Default for Setup {
     }
 }
 
+/// `/desk text` as somebody at this platform's client types it: Discord has a field for the key.
+pub fn typed(world: &Arc<dyn World>, text: &str) -> String {
+    let field = match text.split(' ').next() {
+        Some("reply") => "text",
+        Some("resolve") => "resolution",
+        Some("pending") => "reason",
+        _ => return text.to_owned(),
+    };
+    match text.splitn(3, ' ').collect::<Vec<_>>()[..] {
+        [verb, key] if world.platform() == "discord" && key.starts_with("IT-") => format!("{verb} key:{key}"),
+        [verb, key, words] if world.platform() == "discord" && key.starts_with("IT-") => {
+            format!("{verb} key:{key} {field}:{words}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
 impl Desk {
     pub async fn open() -> Self {
         Self::open_with(Setup::default()).await
@@ -233,6 +250,9 @@ impl Desk {
     pub async fn choose(&self, world: &Arc<dyn World>, who: &str, channel: &str, label: &str, value: Option<&str>) {
         let (at, control) = find_control(&see(world, who), channel, label)
             .unwrap_or_else(|| panic!("{who} sees no {label} in {channel}:\n{}", self.transcript(world)));
+        // Who chooses reads what an option says; its value is the bot's own.
+        let says = |wanted: &&str| control.options.iter().find(|option| option.label.starts_with(*wanted));
+        let value = value.map(|value| says(&value).map_or(value, |option| option.value.as_str()));
         world
             .press(who, &at, &control.id, value)
             .await
@@ -251,7 +271,7 @@ impl Desk {
     /// Somebody gives a command in a channel.
     pub async fn command(&self, world: &Arc<dyn World>, who: &str, text: &str) {
         world
-            .command(who, &Spot::channel("random"), text)
+            .command(who, &Spot::channel("random"), &typed(world, text))
             .await
             .unwrap_or_else(|error| panic!("{who}: /desk {text}: {error}"));
         self.settle().await;

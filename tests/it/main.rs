@@ -6,6 +6,7 @@ mod harness;
 
 mod away;
 mod browser;
+mod bursts;
 mod catch_up;
 mod commands;
 mod crash;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use deskbell::sandbox::{Absence, Fault, MessageView, Spot, World};
 use deskbell::store::Listed;
 
-use crate::harness::{Desk, Setup, patiently, see};
+use crate::harness::{Desk, Setup, patiently, see, typed};
 
 /// How long one place may fail while others do not: short, so that an hour is many times that.
 const HASTY: &str = "[timing]\nretry_limit = \"3s\"\n";
@@ -170,7 +170,7 @@ async fn a_revoked_token_is_waited_out_and_told_on_the_other_platform() {
         world.inject(Fault::Leave(Absence::TokenRefused));
         // An agent on the other platform goes on.
         let at = Spot::channel("random");
-        other.command("mia", &at, "reply IT-1001 try the one next door").await.expect("given");
+        other.command("mia", &at, &typed(&other, "reply IT-1001 try the one next door")).await.expect("given");
         // It is answered before an hour passes: what is given to one person cannot be given later.
         patiently("the agent is answered", async {
             while desk.last_private(&other, "mia").is_empty() {

@@ -266,7 +266,7 @@ fn event(
                 Action::SetPriority => Some(Choice::Value(format!("P{}", choice % 6))),
                 _ => None,
             };
-            let does = Some(TicketAction { action, ticket: ticket.key.clone() });
+            let does = Some(TicketAction::new(action, ticket.tag()));
             let place = channel("C9");
             let taken = ActionTaken { actor: person(PEOPLE[*who]), place, does, choice, reply: reply() };
             (about(&[ticket]), (click(*who), EventKind::ActionTaken(taken)))
@@ -276,8 +276,8 @@ fn event(
             let taken = ActionTaken {
                 actor: person(PEOPLE[*who]),
                 place: ticket.origin.clone(),
-                does: Some(TicketAction { action: Action::BelongsTo, ticket: ticket.key.clone() }),
-                choice: Some(Choice::Value(other.key.to_string())),
+                does: Some(TicketAction::new(Action::BelongsTo, ticket.tag())),
+                choice: Some(Choice::Value(other.tag().to_string())),
                 reply: reply(),
             };
             (about(&[ticket, other]), (click(*who), EventKind::ActionTaken(taken)))
@@ -288,7 +288,7 @@ fn event(
             let form = FormSubmitted {
                 actor: person(PEOPLE[*who]),
                 place: Some(channel("C9")),
-                form: Some(FormRef { kind, ticket: ticket.key.clone() }),
+                form: Some(FormRef { kind, ticket: ticket.tag() }),
                 values: BTreeMap::from([("text".to_owned(), WORDS[*words].to_owned())]),
                 reply: reply(),
             };
@@ -307,8 +307,14 @@ fn event(
                 "assign" => format!("assign @{} {}", mentions[0].name, ticket.key),
                 bare => format!("{bare} {}", ticket.key),
             };
-            let given =
-                CommandGiven { actor: person(PEOPLE[*who]), place: channel("C2"), words, mentions, reply: reply() };
+            let given = CommandGiven {
+                actor: person(PEOPLE[*who]),
+                place: channel("C2"),
+                words,
+                mentions,
+                typed: None,
+                reply: reply(),
+            };
             (about(&[ticket]), (DedupeKey::slack_command(&tenant(), &id), EventKind::CommandGiven(given)))
         }
         Step::Delivered { who, ticket, well } => {

@@ -130,22 +130,23 @@ fn by_the_rules(lines: &[Line], window: Duration, filter: bool) -> Vec<Fate> {
         let fate = match parts[line.n] {
             Part::Chatter => Fate::Unrecorded,
             Part::Reply(start) if on_ticket.contains(&start) => Fate::Recorded,
-            Part::Reply(start) if lines[start].who == line.who && !(filter && says_nothing(&line.text)) => {
+            Part::Reply(start)
+                if lines[start].who == line.who
+                    && fates[start] != Fate::Merged
+                    && !(filter && says_nothing(&line.text)) =>
+            {
                 on_ticket.insert(start);
-                if recent.is_none() {
+                // A burst goes on from the newest one.
+                if opened.get(line.who.as_str()).is_none_or(|(at, _)| *at < seconds[start]) {
                     opened.insert(&line.who, (seconds[start], start));
-                    fates[start] = Fate::Ticket;
-                } else {
-                    fates[start] = Fate::Merged;
                 }
+                fates[start] = Fate::Ticket;
                 Fate::Recorded
             }
             Part::Reply(_) => Fate::Unrecorded,
             Part::Start if line.text.trim().to_lowercase() == "help" => Fate::Command,
-            Part::Start if recent.is_some() => {
-                on_ticket.insert(line.n);
-                Fate::Merged
-            }
+            // What others say under it is nobody's: no line of the bot stands there.
+            Part::Start if recent.is_some() => Fate::Merged,
             Part::Start if filter && says_nothing(&line.text) => Fate::Skipped,
             Part::Start => {
                 on_ticket.insert(line.n);

@@ -38,7 +38,7 @@ async fn a_mention_is_answered_claimed_and_resolved() {
     expect![[r#"
         #sales
          Jeff Park: @Desk printer on 3 prints blank pages, meeting at 11
-         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. [Add details] [Cancel] [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. It reads along in this thread. [Add details] [Cancel] [Desk…]
          └ Jeff Park: it's the big Ricoh
          └ Desk: Mia is on it.
          └ Desk: Mia (IT): I've moved you to the printer next door: RICOH-3B.
@@ -90,7 +90,7 @@ async fn resolved_and_not() {
     expect![[r#"
         #sales
          Jeff Park: @Desk printer smokes
-         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. [Add details] [Cancel] [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. It reads along in this thread. [Add details] [Cancel] [Desk…]
          └ Mia Wong: @Desk claim
          └ Desk: Mia is on it.
          └ Mia Wong: @Desk resolve fuser changed
@@ -124,12 +124,12 @@ async fn what_is_resolved_is_closed_after_days_and_then_starts_a_linked_one() {
     expect![[r#"
         #sales
          Jeff Park: @Desk printer smokes
-         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. [Add details] [Cancel] [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. It reads along in this thread. [Add details] [Cancel] [Desk…]
          └ Mia Wong: @Desk resolve fuser changed
          └ Desk: IT-1001 is resolved: fuser changed ⏎ Not right? Just write here.
          └ Jeff Park: thanks
          └ Jeff Park: it smokes again
-         └ Desk: Noted as IT-1002, following on from IT-1001. The desk has it, and answers here. [Add details] [Cancel] [Desk…]
+         └ Desk: Noted as IT-1002, following on from IT-1001. The desk has it, and answers here. It reads along in this thread. [Add details] [Cancel] [Desk…]
         #desk-triage
          Desk: IT-1001  printer smokes ⏎ Jeff Park in #sales · open ⏎ closed · P3 · (age) ⏎ Resolved: fuser changed [More…]
          └ Desk: Jeff: thanks [Reply to requester]
@@ -173,7 +173,7 @@ async fn a_request_on_one_platform_is_worked_on_the_other() {
     expect![[r#"
         #sales
          Jeff Park: @Desk laptop does not wake up
-         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. [Add details] [Cancel] [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. It reads along in this thread. [Add details] [Cancel] [Desk…]
          └ Desk: Mia is on it.
          └ Desk: Mia (IT): Hold the power key for ten seconds.
          └ Jeff Park: that did it
@@ -220,7 +220,7 @@ async fn a_mention_in_a_running_thread_reads_it_back() {
          Ana Lima: is anybody's badge working today?
          └ Jeff Park: mine is dead too
          └ Ana Lima: @Desk badge readers on 2 are down
-         └ Desk: Got it, Ana: IT-1001. The desk has it, and answers here. [Add details] [Cancel] [Desk…]
+         └ Desk: Got it, Ana: IT-1001. The desk has it, and answers here. It reads along in this thread. [Add details] [Cancel] [Desk…]
          └ Jeff Park: same at the garage
         #desk-triage
          Desk: IT-1001  badge readers on 2 are down ⏎ Ana Lima in #sales · open ⏎ new · nobody yet · P3 · (age) [Take it] [Not a request] [More…]

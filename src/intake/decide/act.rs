@@ -5,15 +5,15 @@ use jiff::Timestamp;
 use super::draft::{Draft, Words};
 use super::message::{NOTICE, close_at};
 use crate::domain::action::Action;
-use crate::domain::command::{self, Parsed, Verb, Where};
+use crate::domain::command::{Parsed, Verb};
 use crate::domain::decision::{Change, Decision, Outcome};
-use crate::domain::effect::{Awaited, Destination, EffectKind, Lane};
+use crate::domain::effect::{Awaited, Destination, EffectKind, Lane, Sign};
 use crate::domain::event::{ActionTaken, Choice, CommandGiven, FormSubmitted, ReplyHandle, TimerKind};
 use crate::domain::form::FormKind;
-use crate::domain::ids::{Person, Place};
+use crate::domain::ids::{Conversation, Person, Place};
 use crate::domain::message::Message;
 use crate::domain::priority::Priority;
-use crate::domain::record::Voice;
+use crate::domain::record::{Record, Voice};
 use crate::domain::text;
 use crate::domain::ticket::{CancelReason, Refusal, Status, Ticket};
 use crate::intake::facts::Facts;
@@ -68,7 +68,7 @@ pub(super) fn button(facts: &Facts, taken: &ActionTaken) -> Decision {
     let wants_answer = taken.choice.is_some() || does_release(taken);
     let actor = Actor { person: &taken.actor, place: Some(&taken.place), via: Some(&taken.reply), wants_answer };
     let Some(does) = &taken.does else { return refuse(draft, &actor, text::unknown_button()) };
-    let Some(ticket) = &facts.named else { return refuse(draft, &actor, text::unknown_ticket(&does.ticket)) };
+    let Some(ticket) = known(&draft, &actor) else { return refuse(draft, &actor, text::unknown_subject()) };
     let deed = match (does.action, &taken.choice) {
         (Action::Take, _) => Deed::Claim,
         (Action::Release, _) => Deed::Release,
@@ -83,11 +83,12 @@ pub(super) fn button(facts: &Facts, taken: &ActionTaken) -> Decision {
             Err(_) => return refuse(draft, &actor, text::unknown_button()),
         },
         (Action::BelongsTo, _) => {
-            return match &facts.chosen {
+            return match facts.chosen.as_ref().filter(|other| draft.may_know(actor.person, other)) {
                 Some(other) => belongs(draft, &actor, ticket, other),
-                None => refuse(draft, &actor, text::unknown_button()),
+                None => refuse(draft, &actor, text::unknown_subject()),
             };
         }
+        (Action::OwnRequest, _) => return part(draft, &actor, ticket),
         // These open forms: a press arrives here only where the platform could not open one.
         (
             Action::AddDetails
@@ -112,7 +113,7 @@ pub(super) fn form(facts: &Facts, sent: &FormSubmitted, at: Timestamp) -> Decisi
     let mut draft = Draft::new(facts, Some(&sent.actor), sent.place.as_ref());
     let actor = Actor { person: &sent.actor, place: sent.place.as_ref(), via: Some(&sent.reply), wants_answer: false };
     let Some(form) = &sent.form else { return refuse(draft, &actor, text::unknown_button()) };
-    let Some(ticket) = &facts.named else { return refuse(draft, &actor, text::unknown_ticket(&form.ticket)) };
+    let Some(ticket) = known(&draft, &actor) else { return refuse(draft, &actor, text::unknown_subject()) };
     let words = sent.values.get("text").map(|text| text.trim().to_owned()).unwrap_or_default();
     if words.is_empty() && form.kind != FormKind::Pending {
         return refuse(draft, &actor, text::empty_field());
@@ -126,7 +127,7 @@ pub(super) fn form(facts: &Facts, sent: &FormSubmitted, at: Timestamp) -> Decisi
             if !draft.same(&ticket.requester, actor.person) || !ticket.is_private() {
                 return refuse(draft, &actor, text::requester_only(ticket));
             }
-            let words = Words { message: ticket.origin_message.clone(), at, text: words, on_record: false };
+            let words = Words::given(ticket.origin_message.clone(), at, words);
             let opened = draft.open(actor.person, ticket.origin.clone(), &[words], None);
             draft.end(Outcome::Opened(opened.key))
         }
@@ -137,10 +138,10 @@ pub(super) fn form(facts: &Facts, sent: &FormSubmitted, at: Timestamp) -> Decisi
 pub(super) fn command(facts: &Facts, given: &CommandGiven) -> Decision {
     let mut draft = Draft::new(facts, Some(&given.actor), Some(&given.place));
     let actor = Actor { person: &given.actor, place: Some(&given.place), via: Some(&given.reply), wants_answer: true };
-    let command = match command::parse(&given.words, &given.mentions, Where::Slash, &facts.rules.key_prefix) {
+    let command = match given.read(&facts.rules.key_prefix) {
         Parsed::Command(command) => command,
         Parsed::Malformed(usage) => return refuse(draft, &actor, text::malformed(usage)),
-        Parsed::Words if given.words.trim().is_empty() => {
+        Parsed::Words if given.is_bare() => {
             let agent = draft.rights(actor.person).agent;
             answer(&mut draft, &actor, text::help(agent));
             return draft.end(Outcome::Done(None));
@@ -152,11 +153,16 @@ pub(super) fn command(facts: &Facts, given: &CommandGiven) -> Decision {
         answer(&mut draft, &actor, text::help(agent));
         return draft.end(Outcome::Done(None));
     }
-    match (&facts.named, &command.ticket) {
+    match (known(&draft, &actor), &command.ticket) {
         (Some(ticket), _) => carry_out(draft, &actor, ticket, Deed::from(command.verb)),
         (None, Some(key)) => refuse(draft, &actor, text::unknown_ticket(key)),
         (None, None) => refuse(draft, &actor, text::which_ticket()),
     }
+}
+
+/// The ticket that is meant, if this person may know of it: whichever way somebody acts, this comes first.
+fn known<'f>(draft: &Draft<'f>, actor: &Actor<'_>) -> Option<&'f Ticket> {
+    draft.facts.named.as_ref().filter(|ticket| draft.may_know(actor.person, ticket))
 }
 
 /// Does it, if this person may, and the ticket lets it be done.
@@ -165,9 +171,6 @@ pub(super) fn carry_out(mut draft: Draft<'_>, actor: &Actor<'_>, ticket: &Ticket
     let requester = draft.same(&ticket.requester, actor.person);
     if !rights.agent {
         match &deed {
-            _ if !requester && ticket.is_private() => {
-                return refuse(draft, actor, text::unknown_ticket(&ticket.key));
-            }
             Deed::Show | Deed::Cancel | Deed::Reopen | Deed::Add(_) if !requester => {
                 return refuse(draft, actor, text::requester_only(ticket));
             }
@@ -329,7 +332,7 @@ fn attempt(
                 return Err(Refusal::NotNow(ticket.status.clone()).into());
             }
             let voice = if requester { Voice::Requester } else { Voice::Note };
-            let words = Words { message: ticket.origin_message.clone(), at: now, text: words, on_record: false };
+            let words = Words::given(ticket.origin_message.clone(), now, words);
             draft.record(ticket, person, voice, &words);
             if requester && matches!(ticket.status, Status::Resolved { .. }) {
                 after.reopen()?;
@@ -376,6 +379,31 @@ fn belongs(mut draft: Draft<'_>, actor: &Actor<'_>, ticket: &Ticket, other: &Tic
     });
     answer(&mut draft, actor, text::belongs(&other.key));
     draft.end(Outcome::Done(Some(other.key.clone())))
+}
+
+/// The requester says that what was joined to their request is one of its own.
+fn part(mut draft: Draft<'_>, actor: &Actor<'_>, ticket: &Ticket) -> Decision {
+    let facts = draft.facts;
+    if !draft.same(&ticket.requester, actor.person) {
+        return refuse(draft, actor, text::requester_only(ticket));
+    }
+    let is_joined = |record: &&Record| record.joined && record.deleted_at.is_none();
+    let Some((record, message)) =
+        facts.record.as_ref().filter(is_joined).and_then(|record| Some((record, record.message.as_ref()?)))
+    else {
+        return refuse(draft, actor, text::no_longer_joined(ticket));
+    };
+    let channel =
+        Place { tenant: message.tenant.clone(), at: Conversation::Channel { channel: message.channel.clone() } };
+    let origin = if ticket.is_private() { ticket.origin.clone() } else { channel.thread(&message.id) };
+    let words = Words { is_joined: true, ..Words::standing(message.clone(), record.at, record.text.clone()) };
+    let opened = draft.open(&record.author, origin, &[words], None);
+    draft.audit(ticket, "message made a request of its own", Vec::new());
+    draft.touch(ticket, ticket.clone(), facts.now);
+    draft.refresh_mirrors(ticket, message);
+    draft.effect(Some(opened.id), EffectKind::React { message: message.clone(), sign: Sign::Joined, is_on: false });
+    draft.whisper(Some(&opened), &actor.person.who, actor.place, actor.via, text::of_its_own(ticket, &opened));
+    draft.end(Outcome::Opened(opened.key))
 }
 
 /// An agent who was given a ticket by somebody else hears of it under the card.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::decision::{Change, Decision, Outcome};
-use crate::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane};
+use crate::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane, Sign};
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{MessageRef, Person, PersonRef, Place, TicketId};
 use crate::domain::message::Message;
@@ -35,7 +35,16 @@ impl<'f> Draft<'f> {
     }
 
     pub(super) fn rights(&self, person: &Person) -> Rights {
-        self.facts.roster.rights(person)
+        self.facts.roster.rights(person, self.facts.now)
+    }
+
+    /// Whether somebody may know of this ticket, from where they act. See [`Roster::may_know`].
+    ///
+    /// [`Roster::may_know`]: crate::domain::permission::Roster::may_know
+    pub(super) fn may_know(&self, person: &Person, ticket: &Ticket) -> bool {
+        let is_there =
+            matches!(&self.facts.home, Some((home, Side::Request)) if home.id == ticket.id && !ticket.is_private());
+        self.facts.roster.may_know(person, ticket, is_there, self.facts.now)
     }
 
     pub(super) fn same(&self, one: &Person, other: &Person) -> bool {
@@ -52,18 +61,20 @@ impl<'f> Draft<'f> {
 
     /// Opens a ticket for `author` with these words (message, when, text), the first of which opened it.
     pub(super) fn open(&mut self, author: &Person, origin: Place, words: &[Words], follows: Option<&Ticket>) -> Ticket {
-        let (id, key) = self.facts.next.clone();
+        let (id, key, uid) = self.facts.next.clone();
         let first = &words[0];
-        let said: Vec<&str> = words.iter().map(|words| words.text.as_str()).filter(|text| !text.is_empty()).collect();
+        let said = words.iter().rfind(|words| !words.text.is_empty());
         let (impact, urgency) = (Level::Low, Level::High);
         let author = Person::new(author.who.clone(), author.name.clone());
         // Greetings are on the record, but the words that say what is wrong make the title.
-        let title = text::title(said.last().copied().unwrap_or_default());
+        let title = text::title(said.map(|words| words.text.as_str()).unwrap_or_default());
         let ticket = Ticket {
             id,
             key,
+            uid,
             kind: TicketKind::Incident,
             title,
+            titled_by: said.and_then(Words::source).cloned(),
             requester: author.clone(),
             opened_by: author.clone(),
             origin: origin.clone(),
@@ -85,13 +96,17 @@ impl<'f> Draft<'f> {
             self.change(Change::Bind { place: origin.clone(), ticket: id, side: Side::Request });
         }
         for words in words.iter().filter(|words| !words.text.is_empty()) {
-            self.record(&ticket, &author, Voice::Requester, words);
+            if words.is_joined {
+                self.change(Change::Part { message: words.message.clone(), to: id });
+            } else {
+                self.record(&ticket, &author, Voice::Requester, words);
+            }
         }
         let fields = changes(None, &ticket);
         self.audit(&ticket, "opened", fields);
         let others = self.facts.others.iter().filter(|other| other.is_private() == ticket.is_private());
         let others: Vec<TicketRef> =
-            others.map(|other| TicketRef { key: other.key.clone(), title: other.title.clone() }).collect();
+            others.map(|other| TicketRef { tag: other.tag(), title: other.title.clone() }).collect();
         self.tell_requester(&ticket, text::confirmation(&ticket, &others), Some(Awaited::Notice), true);
         self.show_cards(&ticket);
         // The card has room for one line; whoever works the ticket reads the rest under it.
@@ -132,6 +147,22 @@ impl<'f> Draft<'f> {
     }
 
     pub(super) fn record(&mut self, ticket: &Ticket, author: &Person, voice: Voice, words: &Words) {
+        self.record_as(ticket, author, voice, words, false);
+    }
+
+    /// What is said where no line of the bot stands goes on the record alone: its author sees that at once, by a sign on it,
+    /// and privately with the way to make it another request.
+    pub(super) fn join(&mut self, ticket: &Ticket, said: &Said, words: &Words) {
+        self.record_as(ticket, &said.author, Voice::Requester, words, true);
+        self.audit(ticket, "joined", Vec::new());
+        self.effect(
+            Some(ticket.id),
+            EffectKind::React { message: said.message.clone(), sign: Sign::Joined, is_on: true },
+        );
+        self.whisper(Some(ticket), &said.author.who, Some(&said.place), None, text::joined(ticket, &said.message));
+    }
+
+    fn record_as(&mut self, ticket: &Ticket, author: &Person, voice: Voice, words: &Words, joined: bool) {
         self.change(Change::Record(Record {
             ticket: ticket.id,
             message: words.on_record.then(|| words.message.clone()),
@@ -141,6 +172,7 @@ impl<'f> Draft<'f> {
             text: words.text.clone(),
             edited_at: None,
             deleted_at: None,
+            joined,
         }));
     }
 
@@ -244,16 +276,28 @@ pub(super) struct Words {
     pub(super) text: String,
     /// Whether `message` holds just these words (those of a form stand in no message).
     pub(super) on_record: bool,
+    /// Whether they are on the record already, as what was joined to another ticket.
+    pub(super) is_joined: bool,
 }
 
 impl Words {
+    /// Words that stand in a message.
+    pub(super) const fn standing(message: MessageRef, at: Timestamp, text: String) -> Self {
+        Self { message, at, text, on_record: true, is_joined: false }
+    }
+
+    /// Words that came by a form or command; `near` is a message that they belong to.
+    pub(super) const fn given(near: MessageRef, at: Timestamp, text: String) -> Self {
+        Self { message: near, at, text, on_record: false, is_joined: false }
+    }
+
     /// The message that holds these words.
     pub(super) fn source(&self) -> Option<&MessageRef> {
         self.on_record.then_some(&self.message)
     }
 
     pub(super) fn of(said: &Said) -> Self {
-        Self { message: said.message.clone(), at: said.at, text: full_text(said), on_record: true }
+        Self::standing(said.message.clone(), said.at, full_text(said))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::effect::{Awaited, EffectKind};
 use crate::domain::event::{Said, TimerKind};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::message::Message;
-use crate::domain::record::{Opening, Side, Voice};
+use crate::domain::record::{Opening, Record, Side, Voice};
 use crate::domain::small_talk::{is_content, small_talk};
 use crate::domain::text;
 use crate::domain::ticket::{Status, Ticket};
@@ -64,9 +64,13 @@ pub(super) fn edited(facts: &Facts, said: &Said, at: Timestamp) -> Decision {
     if record.text == words || record.deleted_at.is_some() || is_outdated {
         return draft.end(Outcome::Ignored);
     }
+    if words.is_empty() {
+        // Its file was all there was of it, and is gone.
+        return erased(draft, record, ticket, &said.message, at);
+    }
     draft.change(Change::Rewrite { message: said.message.clone(), text: words.clone(), at });
     let key = ticket.key.clone();
-    if text::title(&record.text) == ticket.title {
+    if makes_title(&draft, record, ticket) {
         let after = Ticket { title: text::title(&words), ..ticket.clone() };
         draft.put(ticket, after, "words changed");
     } else {
@@ -89,9 +93,22 @@ pub(super) fn deleted(facts: &Facts, message: &MessageRef, at: Timestamp) -> Dec
     if record.deleted_at.is_some() {
         return draft.end(Outcome::Ignored);
     }
+    erased(draft, record, ticket, message, at)
+}
+
+/// Whether a message's words make the ticket's title: then they change and go there as well. Others may write the same.
+fn makes_title(draft: &Draft<'_>, record: &Record, ticket: &Ticket) -> bool {
+    let is_its = match &ticket.titled_by {
+        Some(message) => record.message.as_ref() == Some(message),
+        None => draft.same(&record.author, &ticket.requester),
+    };
+    is_its && text::title(&record.text) == ticket.title
+}
+
+/// The words of a message go from the record.
+fn erased(mut draft: Draft<'_>, record: &Record, ticket: &Ticket, message: &MessageRef, at: Timestamp) -> Decision {
     draft.change(Change::Erase { message: message.clone(), at });
-    // The title is the first line of some message's words: if these are the ones, they go from there as well.
-    if text::title(&record.text) == ticket.title {
+    if makes_title(&draft, record, ticket) {
         let after = Ticket { title: text::deleted_title(), ..ticket.clone() };
         draft.put(ticket, after, "words deleted");
     } else {
@@ -111,11 +128,23 @@ fn commanded(mut draft: Draft<'_>, said: &Said, command: command::Command) -> De
         }
         return draft.end(Outcome::Done(None));
     }
-    let Some(ticket) = &facts.named else {
+    let known = facts.named.as_ref().filter(|ticket| draft.may_know(&said.author, ticket));
+    let Some(ticket) = known else {
         let unknown = command.ticket.as_ref().map_or_else(text::which_ticket, text::unknown_ticket);
         return refuse_words(draft, said, unknown);
     };
-    let carries_words = matches!(command.verb, Verb::Resolve(_) | Verb::Pending(_));
+    let carries_words = matches!(command.verb, Verb::Resolve(_) | Verb::Pending(_) | Verb::Reply(_));
+    if carries_words
+        && let Some((home, side)) = &facts.home
+        && home.id != ticket.id
+        && let Some(named) = &command.ticket
+    {
+        // "resolve IT-7 is the same" under IT-8 may mean either: words never go to another ticket on a guess.
+        return match side {
+            Side::Request if !draft.rights(&said.author).agent => on_ticket(draft, said, home),
+            Side::Request | Side::Card => refuse_words(draft, said, text::names_another(&home.key, named)),
+        };
+    }
     let own_thread = matches!(&facts.home, Some((home, Side::Request)) if home.id == ticket.id);
     // In the request's own thread most acts show by what the bot says there.
     let shows = own_thread && !matches!(command.verb, Verb::Release | Verb::Priority(_));
@@ -217,10 +246,12 @@ fn elsewhere(mut draft: Draft<'_>, said: &Said) -> Decision {
         return draft.end(Outcome::Skipped);
     }
     if let Some(ticket) = facts.direct.as_ref().filter(|_| said.place.is_direct()) {
-        return on_ticket(draft, said, ticket);
+        // What comes right after a request may be another one: its author decides.
+        let is_burst = facts.burst.as_ref().is_some_and(|burst| burst.id == ticket.id) && said.reply_to.is_none();
+        return if is_burst { join(draft, said, &words, ticket) } else { on_ticket(draft, said, ticket) };
     }
     if let Some(ticket) = &facts.burst {
-        return merge(draft, said, words, ticket);
+        return join(draft, said, &words, ticket);
     }
     if facts.rules.greeting_filter
         && said.files.is_empty()
@@ -245,20 +276,17 @@ fn elsewhere(mut draft: Draft<'_>, said: &Said) -> Decision {
     draft.end(Outcome::Opened(ticket.key))
 }
 
-/// The author has just opened a ticket here: these words are part of it, and what is answered to them too.
-fn merge(mut draft: Draft<'_>, said: &Said, words: Words, ticket: &Ticket) -> Decision {
-    let (alias, all) = with_opening(&mut draft, said, words);
-    if !alias.is_direct() {
-        draft.change(Change::Bind { place: alias, ticket: ticket.id, side: Side::Request });
+/// The author has just opened a ticket here: these words are part of it, and nothing that others say about them is.
+fn join(mut draft: Draft<'_>, said: &Said, words: &Words, ticket: &Ticket) -> Decision {
+    draft.join(ticket, said, words);
+    let mut after = ticket.clone();
+    if matches!(ticket.status, Status::Pending { .. }) {
+        after.go_on();
+        draft.put(ticket, after, "went on");
+    } else {
+        draft.touch(ticket, after, said.at);
     }
-    for words in all.iter().filter(|words| !words.text.is_empty()) {
-        draft.record(ticket, &said.author, Voice::Requester, words);
-    }
-    draft.touch(ticket, ticket.clone(), said.at);
-    draft.audit(ticket, "joined", Vec::new());
-    for words in all.iter().filter(|words| !words.text.is_empty()) {
-        draft.mirror(ticket, &said.author, words, Voice::Requester);
-    }
+    draft.mirror(ticket, &said.author, words, Voice::Requester);
     draft.end(Outcome::Merged(ticket.key.clone()))
 }
 
@@ -268,7 +296,7 @@ fn with_opening(draft: &mut Draft<'_>, said: &Said, words: Words) -> (Place, Vec
         return (origin_of(&said.place, &said.message), vec![words]);
     };
     draft.change(Change::Forget { message: opening.message.clone() });
-    let first = Words { message: opening.message.clone(), at: opening.at, text: opening.text.clone(), on_record: true };
+    let first = Words::standing(opening.message.clone(), opening.at, opening.text.clone());
     (origin_of(&opening.place, &opening.message), vec![first, words])
 }
 

@@ -25,7 +25,7 @@ pub(super) fn delivered(facts: &Facts, settled: &DeliverySettled) -> Decision {
             draft.under_cards(ticket, None, None, |_| text::not_delivered(ticket, *reason, None));
         }
         (Awaited::Reply { by, text: words }, Ok(message)) => {
-            let said = Words { message: message.clone(), at: facts.now, text: words.clone(), on_record: true };
+            let said = Words::standing(message.clone(), facts.now, words.clone());
             draft.record(ticket, by, Voice::Agent, &said);
             let mut after = ticket.clone();
             after.answered_at = after.answered_at.or(Some(facts.now));
@@ -34,8 +34,7 @@ pub(super) fn delivered(facts: &Facts, settled: &DeliverySettled) -> Decision {
             draft.under_cards(ticket, None, None, |_| text::reply_sent(by, &ticket.requester, words));
         }
         (Awaited::Reply { by, text: words }, Err(reason)) => {
-            let said =
-                Words { message: ticket.origin_message.clone(), at: facts.now, text: words.clone(), on_record: false };
+            let said = Words::given(ticket.origin_message.clone(), facts.now, words.clone());
             draft.record(ticket, by, Voice::Note, &said);
             draft.audit(ticket, "reply not delivered", Vec::new());
             draft.under_cards(ticket, None, None, |_| text::not_delivered(ticket, *reason, Some(words)));
@@ -74,11 +73,15 @@ pub(super) fn timer(facts: &Facts, timer: TimerKind) -> Decision {
                 _ => None,
             };
             if due.is_some_and(|due| due > facts.now) {
-                // It was reopened and resolved again meanwhile; its new timer stands.
+                // It was reopened and resolved again meanwhile, or the settings give it longer.
+                if let Some(due) = due {
+                    draft.change(Change::SetTimer { ticket: ticket.id, timer, due });
+                }
                 return draft.end(Outcome::Done(None));
             }
             draft.change(Change::ClearTimer { ticket: ticket.id, timer });
-            if after.close(facts.now).is_err() {
+            // Without a moment it is not resolved any more, or nothing is closed by itself any more.
+            if due.is_none() || after.close(facts.now).is_err() {
                 return draft.end(Outcome::Done(None));
             }
             draft.put(ticket, after, "closed");

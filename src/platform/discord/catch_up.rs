@@ -550,8 +550,8 @@ impl Worker {
             let route = Route::GuildMember { guild_id: guild, user_id: user };
             let member = match self.ask(route, &[]).await {
                 Asked::Found(member) => Member::read(&member),
-                // Who has left the guild has no roles.
-                Asked::Refused => None,
+                // Who has left the guild has no roles, and that is proven.
+                Asked::Refused => Some(Member::gone()),
                 Asked::Halted => return false,
             };
             self.members.insert((guild, user), member);

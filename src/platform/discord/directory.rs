@@ -282,15 +282,16 @@ impl Directory {
         self.read().people.get(&user).map(|person| person.name.clone())
     }
 
-    /// People who were last seen with a role, by guild.
-    pub(super) fn seen_with(&self, role: RoleId) -> HashSet<(GuildId, UserId)> {
+    /// Whether the guild has this role, as far as it is known.
+    pub(super) fn has_role(&self, guild: GuildId, role: RoleId) -> bool {
+        self.read().guilds.get(&guild).is_some_and(|roles| roles.contains_key(&role))
+    }
+
+    /// People who were last seen with a role of the guild.
+    pub(super) fn seen_with(&self, guild: GuildId, role: RoleId) -> Vec<UserId> {
         let known = self.read();
-        let mut found = HashSet::new();
-        for (user, person) in &known.people {
-            let guilds = person.roles.iter().filter(|(_, roles)| roles.contains(&role));
-            found.extend(guilds.map(|(guild, _)| (*guild, *user)));
-        }
-        found
+        let has = |person: &KnownPerson| person.roles.get(&guild).is_some_and(|roles| roles.contains(&role));
+        known.people.iter().filter(|(_, person)| has(person)).map(|(user, _)| *user).collect()
     }
 
     /// The direct conversation with a person.
@@ -342,13 +343,15 @@ pub(super) fn account(user: UserId) -> PersonRef {
 /// A person with the roles that an event proves: where it tells them, everybody's role (whose id is the guild's) is among
 /// them, so that a person without any other is not taken for one of whom nothing is known.
 pub(super) fn person(user: UserId, name: &str, guild: Option<GuildId>, roles: Option<&[RoleId]>) -> Person {
-    let groups = match (guild, roles) {
+    let person = Person::new(account(user), name);
+    match (guild, roles) {
         (Some(guild), Some(roles)) => {
-            roles.iter().map(ToString::to_string).chain(std::iter::once(guild.to_string())).collect()
+            // Everybody in a guild has the role of its id.
+            let groups = roles.iter().map(ToString::to_string).chain(std::iter::once(guild.to_string())).collect();
+            Person { groups, guild: Some(guild.to_string()), ..person }
         }
-        _ => Vec::new(),
-    };
-    Person { who: account(user), name: name.to_owned(), groups }
+        _ => person,
+    }
 }
 
 #[cfg(test)]

@@ -150,6 +150,8 @@ enum Ended {
     Lost(Option<Duration>),
     /// Discord did not resume the session: another one may be begun.
     Forgotten,
+    /// Discord does not tell the bot of members.
+    MembersRefused,
     /// Discord does not give the bot the content of messages.
     ContentRefused,
     /// Another replica has the shard now.
@@ -227,6 +229,13 @@ impl Keeper {
                 }
                 Ended::Lost(held) => patience.after(held),
                 Ended::Forgotten => FIRST_WAIT,
+                Ended::MembersRefused => {
+                    self.pump.shared.hears_members.store(false, Ordering::Relaxed);
+                    tracing::warn!(
+                        "Discord does not tell of members any more: roles are asked for when they are needed"
+                    );
+                    patience.after(None)
+                }
                 Ended::ContentRefused => {
                     self.pump.shared.without_content.store(true, Ordering::Relaxed);
                     tracing::warn!("{DEGRADED}");
@@ -469,6 +478,8 @@ impl Keeper {
 
     fn intents(&self) -> GatewayIntents {
         let mut intents = manifest::intents();
+        // Privileged: asked for only where it was granted. Without it, proofs are asked for when they are needed.
+        intents.set(GatewayIntents::GUILD_MEMBERS, self.pump.shared.hears_members.load(Ordering::Relaxed));
         if self.pump.shared.without_content.load(Ordering::Relaxed) {
             intents.remove(GatewayIntents::MESSAGE_CONTENT);
         }
@@ -483,6 +494,9 @@ impl Keeper {
             }
             refused::INTENTS_UNKNOWN => {
                 Err(anyhow!("Discord's gateway does not know the intents that it was asked for"))
+            }
+            refused::INTENTS_NOT_GRANTED if self.intents().contains(GatewayIntents::GUILD_MEMBERS) => {
+                Ok(Ended::MembersRefused)
             }
             refused::INTENTS_NOT_GRANTED if self.intents().contains(GatewayIntents::MESSAGE_CONTENT) => {
                 Ok(Ended::ContentRefused)

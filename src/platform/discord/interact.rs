@@ -18,6 +18,7 @@ use super::payload::{Account, Channel, Member, Unreadable, guild_of, id, list};
 use super::rest::RestError;
 use super::{Shared, directory, render};
 use crate::domain::action::TicketAction;
+use crate::domain::command::Typed;
 use crate::domain::event::{
     ActionTaken, Choice, CommandGiven, DedupeKey, Event, EventKind, FormSubmitted, ReplyHandle,
 };
@@ -38,8 +39,7 @@ const DEFERRED_MESSAGE: u8 = 5;
 const DEFERRED_UPDATE: u8 = 6;
 const MODAL: u8 = 9;
 
-/// Types of options of a command: one that has options of its own, and one that is a person.
-const SUB_COMMAND: u64 = 1;
+/// The type of an option that is a person.
 const USER: u64 = 6;
 
 /// What an interaction is, and the type by which Discord calls it.
@@ -202,8 +202,8 @@ pub(super) fn used(reader: &Reader<'_>, pressed: &Interaction) -> ActionTaken {
 /// What a command says; the reply is added once there is one.
 pub(super) fn said(reader: &Reader<'_>, given: &Interaction) -> CommandGiven {
     let (place, actor) = (given.place(reader), given.actor(reader));
-    let (words, mentions) = words(list(&given.data["options"]), |user| given.resolved(reader, user));
-    CommandGiven { actor, place, words, mentions, reply: no_reply() }
+    let typed = typed(list(&given.data["options"]), |user| given.resolved(reader, user));
+    CommandGiven { actor, place, words: String::new(), mentions: Vec::new(), typed: Some(typed), reply: no_reply() }
 }
 
 /// What a form says; the reply is added once there is one.
@@ -298,27 +298,21 @@ fn choice(reader: &Reader<'_>, pressed: &Interaction) -> Option<Choice> {
     }
 }
 
-/// Lays a command's options out as words: `<sub> [@Name] [level] [key] [text]`.
-fn words(options: &[Value], resolve: impl Fn(UserId) -> Option<Person>) -> (String, Vec<Person>) {
-    let Some(sub) = options.first() else { return (String::new(), Vec::new()) };
-    let name = sub["name"].as_str().unwrap_or_default();
-    if sub["type"] != SUB_COMMAND {
-        return (name.to_owned(), Vec::new());
-    }
-    let mut mentions = Vec::new();
-    let mut words = vec![name.to_owned()];
-    for wanted in ["person", "level", "key", "resolution", "reason", "text"] {
-        let Some(option) = list(&sub["options"]).iter().find(|option| option["name"] == wanted) else { continue };
-        if option["type"] == USER {
-            if let Some(person) = id(&option["value"]).and_then(&resolve) {
-                words.push(format!("@{}", person.name));
-                mentions.push(person);
-            }
-        } else if let Some(text) = option["value"].as_str().filter(|text| !text.trim().is_empty()) {
-            words.push(text.trim().to_owned());
+/// A command's options: each is what it is, whatever it says.
+fn typed(options: &[Value], resolve: impl Fn(UserId) -> Option<Person>) -> Typed {
+    let Some(sub) = options.first() else { return Typed::default() };
+    let mut typed = Typed { verb: sub["name"].as_str().unwrap_or_default().to_owned(), ..Typed::default() };
+    for option in list(&sub["options"]) {
+        let text = option["value"].as_str().map(str::to_owned);
+        match option["name"].as_str().unwrap_or_default() {
+            "key" => typed.key = text,
+            "level" => typed.level = text,
+            "person" if option["type"] == USER => typed.person = id(&option["value"]).and_then(&resolve),
+            "resolution" | "reason" | "text" => typed.text = text,
+            other => tracing::warn!(option = other, "an option that is not known"),
         }
     }
-    (words.join(" "), mentions)
+    typed
 }
 
 fn modal(form: &Form) -> Value {
@@ -354,26 +348,27 @@ mod tests {
     use crate::domain::form::{Field, FormKind};
     use crate::domain::ids::TicketKey;
 
-    fn laid_out(options: Value) -> (String, Vec<Person>) {
-        words(list(&options), |user| Some(directory::person(user, "Mia", None, None)))
+    fn read(options: Value) -> Typed {
+        typed(list(&options), |user| Some(directory::person(user, "Mia", None, None)))
     }
 
     #[test]
-    fn options_become_words() {
+    fn options_are_fields() {
         let key = json!({ "name": "key", "type": 3, "value": " IT-1042 " });
-        let claim = json!([{ "name": "claim", "type": 1, "options": [key] }]);
-        assert_eq!(laid_out(claim).0, "claim IT-1042");
+        let claim = read(json!([{ "name": "claim", "type": 1, "options": [key] }]));
+        let expected = Typed { verb: "claim".to_owned(), key: Some(" IT-1042 ".to_owned()), ..Typed::default() };
+        assert_eq!(claim, expected);
         let person = json!({ "name": "person", "type": 6, "value": "5" });
-        let (assign, mentions) = laid_out(json!([{ "name": "assign", "type": 1, "options": [key, person] }]));
-        assert_eq!(assign, "assign @Mia IT-1042");
-        assert_eq!(mentions[0].who, directory::account(UserId::new(5)));
-        let done = json!({ "name": "resolution", "type": 3, "value": "replaced toner" });
-        let resolve = json!([{ "name": "resolve", "type": 1, "options": [done, key] }]);
-        assert_eq!(laid_out(resolve).0, "resolve IT-1042 replaced toner");
+        let assign = read(json!([{ "name": "assign", "type": 1, "options": [key, person] }]));
+        assert_eq!(assign.person.map(|person| person.who), Some(directory::account(UserId::new(5))));
+        let text = json!({ "name": "text", "type": 3, "value": "IT-1007 is the same, see there" });
+        let reply = read(json!([{ "name": "reply", "type": 1, "options": [text] }]));
+        assert_eq!((reply.key, reply.text.as_deref()), (None, Some("IT-1007 is the same, see there")));
         let level = json!({ "name": "level", "type": 3, "value": "P1" });
-        let priority = json!([{ "name": "priority", "type": 1, "options": [level, key] }]);
-        assert_eq!(laid_out(priority).0, "priority P1 IT-1042");
-        assert_eq!(laid_out(json!([{ "name": "help", "type": 1, "options": [] }])).0, "help");
+        let priority = read(json!([{ "name": "priority", "type": 1, "options": [level, key] }]));
+        assert_eq!(priority.level.as_deref(), Some("P1"));
+        assert_eq!(read(json!([{ "name": "help", "type": 1 }])).verb, "help");
+        assert_eq!(read(json!([])), Typed::default());
     }
 
     #[test]
@@ -388,7 +383,7 @@ mod tests {
             max_chars: 9_000,
         };
         let form = Form {
-            form: FormRef { kind: FormKind::Reply, ticket: TicketKey::new("IT", 7) },
+            form: FormRef { kind: FormKind::Reply, ticket: TicketKey::new("IT", 7).into() },
             title: "Reply".to_owned(),
             submit: "Send".to_owned(),
             fields: vec![field],

@@ -35,6 +35,8 @@ pub fn manifest() -> Value {
 /// What the gateway is asked for.
 pub(super) fn intents() -> GatewayIntents {
     GatewayIntents::GUILDS
+        // Who is banned works on no ticket any more.
+        | GatewayIntents::GUILD_MODERATION
         | GatewayIntents::GUILD_MESSAGES
         | GatewayIntents::DIRECT_MESSAGES
         | GatewayIntents::MESSAGE_CONTENT
@@ -43,6 +45,7 @@ pub(super) fn intents() -> GatewayIntents {
 /// What the bot must be allowed to do. (Threads are managed to wake them up, and to make room at the guild's limit.)
 pub(super) fn permissions() -> Permissions {
     Permissions::VIEW_CHANNEL
+        | Permissions::ADD_REACTIONS
         | Permissions::SEND_MESSAGES
         | Permissions::READ_MESSAGE_HISTORY
         | Permissions::CREATE_PUBLIC_THREADS
@@ -127,8 +130,11 @@ mod tests {
     #[test]
     fn the_manifest_names_what_its_bits_say() {
         let manifest = manifest();
-        assert_eq!(manifest["intents"], json!(["GUILDS", "GUILD_MESSAGES", "DIRECT_MESSAGES", "MESSAGE_CONTENT"]));
-        assert_eq!(manifest["intents_bits"], 1 | 1 << 9 | 1 << 12 | 1 << 15);
-        assert_eq!(manifest["permissions"].as_array().map(Vec::len), Some(6));
+        assert_eq!(
+            manifest["intents"],
+            json!(["GUILDS", "GUILD_MODERATION", "GUILD_MESSAGES", "DIRECT_MESSAGES", "MESSAGE_CONTENT"])
+        );
+        assert_eq!(manifest["intents_bits"], 1 | 1 << 2 | 1 << 9 | 1 << 12 | 1 << 15);
+        assert_eq!(manifest["permissions"].as_array().map(Vec::len), Some(7));
     }
 }

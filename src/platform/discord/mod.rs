@@ -47,7 +47,10 @@ use self::directory::Directory;
 use self::membership::Membership;
 use self::rest::{Rest, RestError};
 use super::catch_up::Progress;
-use super::{Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, TokenRefused, Turn, Unreached, Wanted};
+use super::{
+    Capabilities, Delivery, DeliveryError, Finding, Listed, Platform, Proven, Receipt, TokenRefused, Turn, Unreached,
+    Wanted,
+};
 use crate::clock::Clock;
 use crate::domain::ids::{MessageRef, PersonRef, PlatformName};
 use crate::domain::limits::discord as limits;
@@ -97,6 +100,8 @@ struct Shared {
     links: Mutex<HashSet<u32>>,
     /// Set where Discord does not give the bot the content of messages.
     without_content: AtomicBool,
+    /// Whether the gateway is asked to tell of members.
+    hears_members: AtomicBool,
     unreadable: AtomicU64,
     /// Events of the gateway that were dealt with.
     received: AtomicU64,
@@ -163,6 +168,7 @@ impl DiscordPlatform {
             directory: Directory::new(me),
             links: Mutex::default(),
             without_content: AtomicBool::new(without_content),
+            hears_members: AtomicBool::new(lists_members),
             unreadable: AtomicU64::new(0),
             received: AtomicU64::new(0),
             lists_members,
@@ -242,8 +248,12 @@ impl Platform for DiscordPlatform {
         limits::HISTORY_LAG
     }
 
-    async fn members(&self, group: &str) -> Result<Vec<PersonRef>, DeliveryError> {
+    async fn members(&self, group: &str) -> Result<Listed, DeliveryError> {
         self.shared.members(group).await
+    }
+
+    async fn prove(&self, group: &str, who: &PersonRef) -> Result<Proven, DeliveryError> {
+        self.shared.is_member(group, who).await.map(Proven::One)
     }
 
     async fn check(&self, wanted: &Wanted) -> Vec<Finding> {

@@ -23,6 +23,7 @@ use super::inbound::{snowflake_at, time_of};
 use super::render::{self, Rendered};
 use super::rest::RestError;
 use super::{Shared, id, payload};
+use crate::domain::effect::Sign;
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{Conversation, EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::limits::discord as limits;
@@ -98,6 +99,10 @@ impl Shared {
                 self.remove(message).await.map_err(|error| failed(error, Doing::Repeatable))?;
                 Ok(Receipt::Changed)
             }
+            Act::React { message, sign, is_on } => {
+                self.react(message, *sign, *is_on).await.map_err(|error| failed(error, Doing::Repeatable))?;
+                Ok(Receipt::Changed)
+            }
             Act::Whisper { to, near, via, message } => {
                 self.whisper(to, near.as_ref(), via.as_ref(), message, effect)
                     .await
@@ -119,7 +124,7 @@ impl Shared {
         let effect = &delivery.effect;
         let found = match &delivery.act {
             Act::Whisper { .. } => return Ok(Some(Receipt::Whispered)),
-            Act::Update { .. } | Act::Remove { .. } | Act::ReadThread { .. } => return Ok(None),
+            Act::Update { .. } | Act::Remove { .. } | Act::React { .. } | Act::ReadThread { .. } => return Ok(None),
             Act::Post { to, message, .. } => {
                 let channel = to.root().unwrap_or_else(|| to.channel());
                 let rendered = render::message(message, effect);
@@ -280,6 +285,25 @@ impl Shared {
         match self.in_archive_too(channel_id, LightMethod::Delete, route, None).await {
             Err(error) if error.is(code::UNKNOWN_MESSAGE) || error.is(code::UNKNOWN_CHANNEL) => Ok(()),
             other => other,
+        }
+    }
+
+    /// Where a sign cannot be (the right is missing, the person has blocked the bot, the message is gone), nothing hangs on
+    /// it.
+    async fn react(&self, message: &MessageRef, sign: Sign, is_on: bool) -> Result<(), RestError> {
+        // The emoji as it stands in an address.
+        let reaction = match sign {
+            Sign::Joined => "%F0%9F%93%8E",
+        };
+        let (channel_id, message_id) = address(message)?;
+        let route = Route::ChannelMessageReactionMe { channel_id, message_id, reaction };
+        let method = if is_on { LightMethod::Put } else { LightMethod::Delete };
+        match self.rest.call(method, route, &[], None).await {
+            Err(error @ RestError::Refused { .. }) => {
+                tracing::warn!(channel = message.channel, %error, "a sign on a message is left out");
+                Ok(())
+            }
+            other => other.map(drop),
         }
     }
 

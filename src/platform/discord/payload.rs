@@ -105,6 +105,11 @@ pub(super) struct Member {
 }
 
 impl Member {
+    /// Somebody who is not in the guild (any more).
+    pub(super) const fn gone() -> Self {
+        Self { nick: None, roles: Some(Vec::new()) }
+    }
+
     /// Reads what somebody is in a guild, if that is told.
     pub(super) fn read(member: &Value) -> Option<Self> {
         member.is_object().then(|| Self {

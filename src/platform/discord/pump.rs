@@ -80,6 +80,7 @@ impl Pump {
                 self.has_come(guild);
                 // One that is out of order comes back.
                 if data["unavailable"] != true {
+                    shared.hear_of_members(name, data, &self.intake);
                     shared.directory.forget_guild(guild);
                     shared.note_guilds(|membership| membership.left(guild));
                 }
@@ -128,7 +129,10 @@ impl Pump {
                     drop(dealt);
                 });
             }
-            other => shared.directory.take(other, data),
+            other => {
+                shared.hear_of_members(other, data, &self.intake);
+                shared.directory.take(other, data);
+            }
         }
         Ok(())
     }

@@ -332,7 +332,7 @@ mod tests {
 
     use super::*;
     use crate::domain::action::Action;
-    use crate::domain::ids::{PersonRef, TicketKey};
+    use crate::domain::ids::{PersonRef, TicketKey, TicketTag};
     use crate::domain::message::Line;
 
     /// What Discord would act on: mentions, tokens, masked links.
@@ -424,8 +424,8 @@ mod tests {
 
     #[test]
     fn a_blank_label_is_not_sent() {
-        let key = TicketKey::new("IT", 7);
-        let does = crate::domain::action::TicketAction { action: Action::BelongsTo, ticket: key.clone() };
+        let key = TicketTag::from(TicketKey::new("IT", 7));
+        let does = crate::domain::action::TicketAction::new(Action::BelongsTo, key.clone());
         let options = vec![(" \n".to_owned(), "IT-8".to_owned())];
         let menu = Control::Choice { label: "Belongs to…".to_owned(), does, options };
         let rendered = message(&Message::said("x").with([Control::button("", Action::Take, &key), menu]), &effect());
@@ -467,7 +467,7 @@ mod tests {
 
     #[test]
     fn controls_become_rows_and_carry_the_mark() {
-        let key = TicketKey::new("IT", 1);
+        let key = TicketTag::from(TicketKey::new("IT", 1));
         let does = Control::button("x", Action::Assign, &key).does().clone();
         let mut controls: Vec<Control> = (0..6).map(|_| Control::button("Take it", Action::Take, &key)).collect();
         controls.insert(1, Control::People { label: "Whom?".to_owned(), does });

@@ -1,42 +1,78 @@
 //! Who has a role, and which guilds are served.
 
-use std::collections::HashSet;
-
 use serde_json::{Value, json};
 use serenity::http::{LightMethod, Route};
-use serenity::model::id::{GuildId, UserId};
+use serenity::model::id::{GuildId, RoleId, UserId};
 
 use super::errors::{Doing, failed};
+use super::payload::{guild_of, id, list};
 use super::rest::RestError;
-use super::{Shared, directory, id};
+use super::{Shared, directory};
 use crate::domain::effect::Undeliverable;
-use crate::domain::ids::PersonRef;
-use crate::platform::DeliveryError;
+use crate::domain::ids::{PersonRef, PlatformName};
+use crate::intake::Intake;
+use crate::platform::{DeliveryError, Listed};
 
 impl Shared {
     /// The accounts with a role. Where Discord does not list them, those that events have shown with it and that still
     /// have it.
-    pub(super) async fn members(&self, group: &str) -> Result<Vec<PersonRef>, DeliveryError> {
-        let Some(role) = id(group) else {
-            return Err(DeliveryError::Permanent {
-                reason: Undeliverable::Gone,
-                detail: format!("{group:?} is no id of a role"),
-            });
-        };
-        let mut members = HashSet::new();
-        if self.lists_members {
-            for guild in self.served_guilds().await.map_err(|error| failed(error, Doing::Repeatable))? {
-                let listed = self.list_members(guild, group).await;
-                members.extend(listed.map_err(|error| failed(error, Doing::Repeatable))?);
-            }
-        } else {
-            for (guild, user) in self.directory.seen_with(role) {
-                if self.serves(Some(guild)) && self.still_has(guild, user, group).await {
-                    members.insert(user);
+    pub(super) async fn members(&self, group: &str) -> Result<Listed, DeliveryError> {
+        let role = role_of(group)?;
+        let asked = async {
+            // A role that is in no guild that is served is nobody's.
+            let Some(guild) = self.guild_of(role).await? else {
+                return Ok(Listed { guild: None, members: Vec::new() });
+            };
+            let users = if self.lists_members {
+                self.list_members(guild, role).await?
+            } else {
+                let mut users = Vec::new();
+                for user in self.directory.seen_with(guild, role) {
+                    if self.has_now(guild, user, role).await? {
+                        users.push(user);
+                    }
                 }
+                users
+            };
+            let members = users.into_iter().map(directory::account).collect();
+            Ok(Listed { guild: Some(guild.to_string()), members })
+        };
+        asked.await.map_err(|error: RestError| failed(error, Doing::Repeatable))
+    }
+
+    /// Whether an account has a role, asked now.
+    pub(super) async fn is_member(&self, group: &str, who: &PersonRef) -> Result<bool, DeliveryError> {
+        let (role, Some(user)) = (role_of(group)?, super::id::<UserId>(&who.id)) else { return Ok(false) };
+        let asked = async {
+            match self.guild_of(role).await? {
+                Some(guild) => self.has_now(guild, user, role).await,
+                None => Ok(false),
+            }
+        };
+        asked.await.map_err(|error: RestError| failed(error, Doing::Repeatable))
+    }
+
+    /// The guild that a role belongs to, among those that are served.
+    async fn guild_of(&self, role: RoleId) -> Result<Option<GuildId>, RestError> {
+        let guilds = self.served_guilds().await?;
+        // Everybody's role has the id of its guild.
+        let is_there = |guild: &&GuildId| self.directory.has_role(**guild, role) || guild.get() == role.get();
+        if let Some(guild) = guilds.iter().find(is_there) {
+            return Ok(Some(*guild));
+        }
+        for guild in guilds {
+            let route = Route::GuildRoles { guild_id: guild };
+            let roles = match self.rest.call_patiently(LightMethod::Get, route, &[], None).await {
+                Ok(roles) => roles,
+                // The bot is not in it.
+                Err(error) if error.is_status(403) || error.is_status(404) => continue,
+                Err(error) => return Err(error),
+            };
+            if list(&roles).iter().any(|known| id(&known["id"]) == Some(role)) {
+                return Ok(Some(guild));
             }
         }
-        Ok(members.into_iter().map(directory::account).collect())
+        Ok(None)
     }
 
     /// The guilds that are served, even before the gateway has told of them.
@@ -50,7 +86,7 @@ impl Shared {
         }
         let listed = self.rest.call_patiently(LightMethod::Get, Route::UserMeGuilds, &[], None).await?;
         let listed = listed.as_array().map_or(&[][..], Vec::as_slice);
-        Ok(listed.iter().filter_map(|guild| id(guild["id"].as_str()?)).collect())
+        Ok(listed.iter().filter_map(|guild| id(&guild["id"])).collect())
     }
 
     /// A guild as the gateway would tell of it.
@@ -69,7 +105,7 @@ impl Shared {
         }))
     }
 
-    async fn list_members(&self, guild: GuildId, role: &str) -> Result<Vec<UserId>, RestError> {
+    async fn list_members(&self, guild: GuildId, role: RoleId) -> Result<Vec<UserId>, RestError> {
         const MEMBERS: usize = 1_000;
         let mut found = Vec::new();
         let mut after = "0".to_owned();
@@ -77,10 +113,9 @@ impl Shared {
             let query = [("limit", MEMBERS.to_string()), ("after", after)];
             let route = Route::GuildMembers { guild_id: guild };
             let page = self.rest.call_patiently(LightMethod::Get, route, &query, None).await?;
-            let page = page.as_array().map_or(&[][..], Vec::as_slice);
-            for member in page.iter().filter(|member| has_role(member, role)) {
-                found.extend(member["user"]["id"].as_str().and_then(id::<UserId>));
-            }
+            let page = list(&page);
+            let with_role = page.iter().filter(|member| has_role(member, guild, role));
+            found.extend(with_role.filter_map(|member| id::<UserId>(&member["user"]["id"])));
             let last = page.last().and_then(|member| member["user"]["id"].as_str());
             match last {
                 Some(last) if page.len() >= MEMBERS => after = last.to_owned(),
@@ -89,15 +124,62 @@ impl Shared {
         }
     }
 
-    async fn still_has(&self, guild: GuildId, user: UserId, role: &str) -> bool {
+    async fn has_now(&self, guild: GuildId, user: UserId, role: RoleId) -> Result<bool, RestError> {
         let route = Route::GuildMember { guild_id: guild, user_id: user };
-        match self.rest.call_patiently(LightMethod::Get, route, &[], None).await {
-            Ok(member) => has_role(&member, role),
-            Err(error) => !error.is_status(404),
+        match self.rest.call(LightMethod::Get, route, &[], None).await {
+            Ok(member) => Ok(has_role(&member, guild, role)),
+            // Nobody of that name is there any more, or the bot itself is not.
+            Err(error) if error.is_status(404) || error.is_status(403) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the gateway tells of who is in a guild, and of its roles.
+    pub(super) fn hear_of_members(&self, event: &str, told: &Value, intake: &Intake) {
+        let Some(guild) = guild_of(told).ok().flatten().filter(|guild| self.serves(Some(*guild))) else { return };
+        let (now, user) = (intake.clock().now(), id::<UserId>(&told["user"]["id"]));
+        let roster = intake.roster();
+        let of_guild = roster.groups_on(PlatformName::Discord).into_iter().filter(|group| {
+            let known = roster.members.get(group).and_then(|members| members.guild.as_deref());
+            known == Some(guild.to_string().as_str())
+        });
+        match (event, user) {
+            ("GUILD_MEMBER_UPDATE" | "GUILD_MEMBER_ADD", Some(user)) if told["roles"].is_array() => {
+                for group in of_guild {
+                    let has = role_of(&group.id).is_ok_and(|role| has_role(told, guild, role));
+                    // Of whom nothing is known without the role, nothing need be kept.
+                    let account = directory::account(user);
+                    if has || roster.members.get(&group).is_some_and(|known| known.is_believed(&account).is_some()) {
+                        intake.learn_member(&group, &account, has, now);
+                    }
+                }
+            }
+            ("GUILD_MEMBER_REMOVE" | "GUILD_BAN_ADD", Some(user)) => {
+                of_guild.for_each(|group| intake.learn_member(&group, &directory::account(user), false, now));
+            }
+            ("GUILD_ROLE_DELETE", _) => {
+                let gone = told["role_id"].as_str().unwrap_or_default();
+                of_guild.filter(|group| group.id == gone).for_each(|group| {
+                    tracing::warn!(role = gone, "a role of the desk was deleted: nobody is on the desk by it any more");
+                    intake.change_members(&group, |members| members.end(now));
+                });
+            }
+            ("GUILD_DELETE", _) if told["unavailable"] != true => {
+                tracing::warn!(%guild, "the bot is not in a guild any more: nobody is on the desk by its roles");
+                of_guild.for_each(|group| intake.change_members(&group, |members| members.end(now)));
+            }
+            _ => {}
         }
     }
 }
 
-fn has_role(member: &Value, role: &str) -> bool {
-    member["roles"].as_array().is_some_and(|roles| roles.iter().any(|it| it == role))
+fn role_of(group: &str) -> Result<RoleId, DeliveryError> {
+    super::id(group).ok_or_else(|| DeliveryError::Permanent {
+        reason: Undeliverable::Gone,
+        detail: format!("{group:?} is no id of a role"),
+    })
+}
+
+fn has_role(member: &Value, guild: GuildId, role: RoleId) -> bool {
+    role.get() == guild.get() || list(&member["roles"]).iter().any(|known| id(known) == Some(role))
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::Workspace;
 use super::directory::{Asked, Names};
 use super::outbound::slack_time;
+use super::outbound::{group_members, is_no_group};
 use super::words::{self, SOMEONE};
 use crate::domain::event::{DedupeKey, Event, EventKind, File, Said};
 use crate::domain::ids::{Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant};
@@ -174,18 +175,16 @@ impl Workspace {
                 }
             }
             "subteam_updated" => {
-                let group = &event["subteam"];
-                let gone = group["date_delete"].as_i64().unwrap_or_default() != 0;
-                match (group["id"].as_str(), group["users"].as_array()) {
-                    (Some(id), _) if gone => self.set_group(id, Vec::new(), intake),
-                    (Some(id), Some(users)) => self.set_group(id, ids(users), intake),
-                    (Some(id), None) => self.reread_group(id, intake),
-                    (None, _) => {}
+                // It may have come twice, or late: the group is asked for as it is now.
+                if let Some(id) = event["subteam"]["id"].as_str() {
+                    self.reread_group(id, intake);
                 }
             }
             "subteam_members_changed" => {
-                if let Some(id) = event["subteam_id"].as_str() {
-                    self.change_group(id, &event["added_users"], &event["removed_users"], intake);
+                if let Some(id) = event["subteam_id"].as_str().filter(|id| is_wanted(id, intake))
+                    && !change_group(id, event, intake)
+                {
+                    self.reread_group(id, intake);
                 }
             }
             other => tracing::debug!(kind = other, "an event that is not listened to"),
@@ -260,37 +259,40 @@ impl Workspace {
         self.me.event(&news, &names)
     }
 
-    fn set_group(&self, id: &str, users: Vec<String>, intake: &Intake) {
-        if is_wanted(id, intake) {
-            intake.set_members(PlatformName::Slack, id, users.into_iter().map(slack_person));
-        }
-    }
-
-    /// Applies what changed to what is known; a group of which nothing is known is read.
-    fn change_group(&self, id: &str, added: &Value, removed: &Value, intake: &Intake) {
-        let group = GroupRef { platform: PlatformName::Slack, id: id.to_owned() };
-        let Some(mut members) = intake.roster().members.get(&group).cloned() else {
-            return self.reread_group(id, intake);
-        };
-        members.extend(added.as_array().map(|users| ids(users)).unwrap_or_default().into_iter().map(slack_person));
-        for user in removed.as_array().map(|users| ids(users)).unwrap_or_default() {
-            members.remove(&slack_person(user));
-        }
-        intake.set_members(PlatformName::Slack, id, members);
-    }
-
+    /// Asks for a group as it is now. One that was deleted has nobody.
     fn reread_group(&self, id: &str, intake: &Intake) {
         if !is_wanted(id, intake) {
             return;
         }
-        let (api, id, intake) = (self.api.clone(), id.to_owned(), intake.clone());
+        let (api, group, intake) = (self.api.clone(), group(id), intake.clone());
         tokio::spawn(async move {
-            match super::outbound::group_members(&api, &id).await {
-                Ok(members) => intake.set_members(PlatformName::Slack, &id, members),
-                Err(error) => tracing::warn!(group = id, %error, "the members of a group could not be read"),
+            let at = intake.clock().now();
+            match group_members(&api, &group.id).await {
+                Ok(members) => intake.learn_members(&group, None, members, at),
+                Err(error) if error.code().is_some_and(is_no_group) => {
+                    tracing::warn!(group = group.id, "the group is gone: nobody is on the desk by it any more");
+                    intake.change_members(&group, |members| members.end(at));
+                }
+                Err(error) => tracing::warn!(group = group.id, %error, "the members of a group could not be read"),
             }
         });
     }
+}
+
+/// Applies what changed in a group to what is known; `false` if the group must be read again instead.
+fn change_group(id: &str, event: &Value, intake: &Intake) -> bool {
+    let accounts = |field: &str| -> Vec<PersonRef> {
+        event[field].as_array().map(|users| ids(users)).unwrap_or_default().into_iter().map(slack_person).collect()
+    };
+    let Some(at) = event["date_update"].as_i64().and_then(|secs| Timestamp::from_second(secs).ok()) else {
+        return false;
+    };
+    intake
+        .change_members(&group(id), |members| members.change(&accounts("added_users"), &accounts("removed_users"), at))
+}
+
+fn group(id: &str) -> GroupRef {
+    GroupRef { platform: PlatformName::Slack, id: id.to_owned() }
 }
 
 /// What a `message` event tells; `None` for what is no message of a person.

@@ -114,6 +114,7 @@ impl Workspace {
             place: self.place(channel, None, is_direct(channel, &Value::Null)),
             words: words.text,
             mentions: words.mentions,
+            typed: None,
             reply: reply.pack(),
         };
         let event = Event {
@@ -366,7 +367,7 @@ mod tests {
     #[test]
     fn a_form_comes_back_to_where_it_was_opened() {
         let ticket = TicketKey::new("IT", 7);
-        let form = text::form(&FormRef { kind: FormKind::Resolve, ticket }, "it <was> the fuser");
+        let form = text::form(&FormRef { kind: FormKind::Resolve, ticket: ticket.into() }, "it <was> the fuser");
         let place = Place {
             tenant: Tenant { platform: PlatformName::Slack, id: "T1".to_owned() },
             at: Conversation::Thread { channel: "C1".to_owned(), root: "5.000001".to_owned() },

@@ -13,6 +13,7 @@ pub const SCOPES: &[&str] = &[
     "im:history",
     "im:read",
     "im:write",
+    "reactions:write",
     "usergroups:read",
     "users:read",
 ];

@@ -49,7 +49,7 @@ use crate::health::Health;
 use crate::intake::Intake;
 use crate::platform::catch_up::{Progress, opened};
 use crate::platform::{
-    Capabilities, Delivery, DeliveryError, Finding, Platform, Receipt, TokenRefused, Unreached, Wanted,
+    Capabilities, Delivery, DeliveryError, Finding, Listed, Platform, Proven, Receipt, TokenRefused, Unreached, Wanted,
 };
 
 /// How to reach Slack.
@@ -245,15 +245,22 @@ impl Platform for SlackPlatform {
         limits::HISTORY_LAG
     }
 
-    async fn members(&self, group: &str) -> Result<Vec<PersonRef>, DeliveryError> {
+    async fn members(&self, group: &str) -> Result<Listed, DeliveryError> {
         let members = outbound::group_members(&self.desk.api, group).await;
-        members.map_err(|error| {
+        members.map(|members| Listed { guild: None, members }).map_err(|error| {
             if error.passes_after().is_some() || error.is_about_the_token() {
                 return self.desk.failed(error, Repeat::Harmless);
             }
+            let is_gone = error.code().is_some_and(outbound::is_no_group);
             // Any other word is final for such a question (a plan without user groups, say).
-            DeliveryError::Permanent { reason: Undeliverable::NotPermitted, detail: error.to_string() }
+            let reason = if is_gone { Undeliverable::Gone } else { Undeliverable::NotPermitted };
+            DeliveryError::Permanent { reason, detail: error.to_string() }
         })
+    }
+
+    /// Slack tells of a whole group at once.
+    async fn prove(&self, group: &str, _: &PersonRef) -> Result<Proven, DeliveryError> {
+        self.members(group).await.map(Proven::All)
     }
 
     async fn check(&self, wanted: &Wanted) -> Vec<Finding> {

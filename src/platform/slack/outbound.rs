@@ -16,7 +16,7 @@ use super::api::{Api, CallError, Repeat};
 use super::inbound::{heard, is_direct, time};
 use super::interact::Handle;
 use super::render::{RenderContext, Rendered, render};
-use crate::domain::effect::Undeliverable;
+use crate::domain::effect::{Sign, Undeliverable};
 use crate::domain::event::ReplyHandle;
 use crate::domain::ids::{Conversation, EffectId, MessageRef, PersonRef, Place, PlatformName};
 use crate::domain::message::Message;
@@ -60,6 +60,7 @@ impl Workspace {
                     _ => Ok(Receipt::Changed),
                 }
             }
+            Act::React { message, sign, is_on } => self.react(message, *sign, *is_on).await,
             Act::Whisper { to, near, via, message } => {
                 self.whisper(to, near.as_ref(), via.as_ref(), message, &delivery.effect, deadline).await
             }
@@ -88,8 +89,30 @@ impl Workspace {
                 }
             }
             Act::Whisper { .. } | Act::Hint { .. } => Ok(Some(Receipt::Whispered)),
-            Act::Update { .. } | Act::Remove { .. } | Act::ReadThread { .. } => Ok(None),
+            Act::Update { .. } | Act::Remove { .. } | Act::React { .. } | Act::ReadThread { .. } => Ok(None),
         }
+    }
+
+    /// Slack answers that a sign is there already, or is gone; and where none can be, nothing hangs on it.
+    async fn react(&self, message: &MessageRef, sign: Sign, is_on: bool) -> Result<Receipt, DeliveryError> {
+        let name = match sign {
+            Sign::Joined => "paperclip",
+        };
+        let body = json!({"channel": message.channel, "timestamp": message.id, "name": name});
+        let method = if is_on { "reactions.add" } else { "reactions.remove" };
+        let Err(error) = self.api.post(method, &body, self.api.deadline()).await else { return Ok(Receipt::Changed) };
+        match error.code() {
+            Some("already_reacted" | "no_reaction" | "message_not_found") => {}
+            _ => match self.failed(error, Repeat::Harmless) {
+                DeliveryError::Permanent { detail, .. } => {
+                    tracing::warn!(channel = message.channel, why = detail, "a sign on a message is left out");
+                }
+                // A word that is not known may pass, but a sign is not worth the wait.
+                DeliveryError::Temporary(detail) => tracing::warn!(why = detail, "a sign on a message is left out"),
+                error => return Err(error),
+            },
+        }
+        Ok(Receipt::Changed)
     }
 
     pub(super) async fn find_second(
@@ -369,6 +392,11 @@ pub(super) async fn group_members(api: &Api, group: &str) -> Result<Vec<PersonRe
     let answer = api.get("usergroups.users.list", &[("usergroup", group.to_owned())], api.deadline()).await?;
     let users = answer["users"].as_array().ok_or(CallError::Unreadable)?;
     Ok(users.iter().filter_map(Value::as_str).map(|user| PersonRef::new(PlatformName::Slack, user)).collect())
+}
+
+/// Whether Slack says that there is no such user group (any more).
+pub(super) fn is_no_group(code: &str) -> bool {
+    matches!(code, "no_such_subteam" | "subteam_not_found")
 }
 
 /// Whether somebody cannot be shown something in a place because one of us is not there.

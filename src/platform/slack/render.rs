@@ -386,7 +386,7 @@ mod tests {
 
     use super::*;
     use crate::domain::action::Action;
-    use crate::domain::ids::{PersonRef, Place, TicketKey};
+    use crate::domain::ids::{PersonRef, Place, TicketKey, TicketTag};
     use crate::domain::message::Line;
 
     fn ctx() -> RenderContext {
@@ -459,7 +459,7 @@ mod tests {
 
         #[test]
         fn everything_keeps_within_the_limits(texts in proptest::collection::vec(people(), 0..6), labels in proptest::collection::vec(people(), 0..40)) {
-            let key = TicketKey::new("IT", 7);
+            let key = TicketTag::from(TicketKey::new("IT", 7));
             let message = Message::new(texts.iter().map(|text| Line(vec![Span::Strong(text.clone()), Span::Quoted(text.repeat(3))])))
                 .with(labels.iter().map(|label| Control::button(label, Action::Take, &key)));
             let rendered = render(&message, &ctx());
@@ -484,7 +484,7 @@ mod tests {
 
     #[test]
     fn a_message_without_a_readable_word_still_has_a_text() {
-        let key = TicketKey::new("IT", 7);
+        let key = TicketTag::from(TicketKey::new("IT", 7));
         for labels in [&[][..], &[""], &[" \n"], &["", "Take it"], &["<b>"]] {
             let controls = labels.iter().map(|label| Control::button(label, Action::Take, &key));
             let rendered = render(&Message::default().with(controls), &ctx());

@@ -298,7 +298,7 @@ impl State {
 }
 
 /// Adds or takes back one person's reaction; false if nothing changed.
-fn change_reaction(reactions: &mut Vec<(String, Vec<u64>)>, emoji: &str, person: u64, add: bool) -> bool {
+pub(super) fn change_reaction(reactions: &mut Vec<(String, Vec<u64>)>, emoji: &str, person: u64, add: bool) -> bool {
     let known = reactions.iter().position(|(known, _)| known == emoji);
     match (known, add) {
         (Some(at), true) if !reactions[at].1.contains(&person) => reactions[at].1.push(person),

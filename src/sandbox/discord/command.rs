@@ -1,15 +1,12 @@
-//! Lays the words of a typed command into the options that the bot has registered, as somebody at the client would.
+//! Lays what is typed after a command into the options that the bot has registered, as Discord's client does: whatever a word
+//! says, it goes into the field that it is typed into. A field is named by `name:` before its words (`key:IT-1042 text:…`);
+//! words before any name go into the first field, a person or a choice being one word.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
 use serde_json::{Value, json};
 
 use super::components::chars;
 use super::state::State;
 use crate::sandbox::WorldError;
-
-static TICKET_KEY: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[A-Z]+-\d+$").expect("is valid"));
 
 impl State {
     /// Fills in `/desk text`; the result is `data` of the interaction.
@@ -61,32 +58,42 @@ impl State {
         resolved: &mut Resolved,
     ) -> Result<Vec<Value>, WorldError> {
         let mut values: Vec<Option<Value>> = vec![None; options.len()];
-        for (value, option) in values.iter_mut().zip(options) {
-            let found = words.iter().position(|word| self.fits(option, word));
-            if let Some(at) = found {
-                *value = self.value_of(option, words.remove(at), resolved);
-            }
-        }
-        let plain = |option: &Value| option["type"] == 3 && !has_choices(option);
-        let rest = |values: &[Option<Value>], keys: bool| {
-            let free = options.iter().enumerate().filter(|(at, option)| values[*at].is_none() && plain(option));
-            free.filter(|(_, option)| keys || option["name"] != "key").map(|(at, _)| at).collect::<Vec<_>>()
+        let named = |word: &str| {
+            let (name, rest) = word.split_once(':')?;
+            options.iter().position(|option| option["name"] == name).map(|at| (at, rest.to_owned()))
         };
-        // A word that fits nothing better is typed into the key's field, where no other field for text is free.
-        let mut free = rest(&values, false);
-        if free.is_empty() {
-            free = rest(&values, true);
+        let begins = words.iter().position(|word| named(word).is_some()).unwrap_or(words.len());
+        let mut fields: Vec<(usize, Vec<String>)> = Vec::new();
+        for word in words.drain(begins..) {
+            match (named(word), fields.last_mut()) {
+                (Some((at, rest)), _) => fields.push((at, vec![rest])),
+                (None, Some((_, words))) => words.push(word.to_owned()),
+                (None, None) => {}
+            }
         }
-        if let Some((last, others)) = free.split_last() {
-            for at in others {
-                if words.len() > 1 {
-                    values[*at] = Some(json!(words.remove(0)));
-                }
+        for (at, words) in fields {
+            let text = words.join(" ");
+            let value = self.value_of(&options[at], text.trim(), resolved);
+            let name = options[at]["name"].as_str().unwrap_or_default();
+            values[at] = Some(value.ok_or_else(|| refused(&format!("the option {name} does not take {text}")))?);
+        }
+        // What is typed without naming a field: a person and a choice are one word, text is all the rest.
+        for (value, option) in values.iter_mut().zip(options) {
+            if value.is_none()
+                && let Some(word) = words.first()
+                && self.fits(option, word)
+            {
+                *value = self.value_of(option, words.remove(0), resolved);
             }
-            if !words.is_empty() {
-                values[*last] = Some(json!(words.join(" ")));
-                words.clear();
-            }
+        }
+        let is_free =
+            |(at, option): &(usize, &Value)| values[*at].is_none() && option["type"] == 3 && !has_choices(option);
+        let mut free: Vec<(usize, &Value)> = options.iter().enumerate().filter(is_free).collect();
+        // The key's field is opened only where there is no other.
+        free.sort_by_key(|(_, option)| option["name"] == "key");
+        if let (Some((at, _)), false) = (free.first(), words.is_empty()) {
+            values[*at] = Some(json!(words.join(" ")));
+            words.clear();
         }
         if let Some(word) = words.first() {
             return Err(refused(&format!("there is no option for {word}")));
@@ -112,7 +119,6 @@ impl State {
     fn fits(&self, option: &Value, word: &str) -> bool {
         match option["type"].as_u64() {
             Some(3) if has_choices(option) => choice(option, word).is_some(),
-            Some(3) => option["name"] == "key" && TICKET_KEY.is_match(word),
             Some(4) => word.parse::<i64>().is_ok(),
             Some(5) => matches!(word, "true" | "false"),
             Some(6) => self.mentioned(word).is_some(),

@@ -380,7 +380,7 @@ async fn the_sdk_connects_hears_and_answers_presses_forms_and_commands() {
     assert!(matches!(refused, Err(WorldError::NotAllowed(_))));
     guild.submit("jeff", &form.id, &answer("because")).await.expect("answered");
 
-    guild.command("mia", &Spot::channel("sales"), "assign @jeff IT-7 he knows it").await.expect("answered");
+    guild.command("mia", &Spot::channel("sales"), "assign to:@jeff key:IT-7 why:he knows it").await.expect("answered");
     let mut changes = guild.changes();
     let told = loop {
         let view = guild.view("mia").expect("a view");

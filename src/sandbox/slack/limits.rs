@@ -49,6 +49,7 @@ pub(super) fn rates(method: &str, channel: &str) -> Vec<(String, Rate)> {
         ],
         "chat.update" => one(slack::UPDATE),
         "chat.delete" => one(slack::DELETE),
+        "reactions.add" | "reactions.remove" => one(slack::REACTION),
         "chat.postEphemeral" => one(slack::EPHEMERAL),
         "conversations.history" | "conversations.replies" => one(slack::HISTORY),
         _ => one(slack::OTHER),

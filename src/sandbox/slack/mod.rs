@@ -87,6 +87,7 @@ impl SlackSetup {
             "im:history",
             "im:read",
             "im:write",
+            "reactions:write",
             "users:read",
             "usergroups:read",
         ];

@@ -169,7 +169,7 @@ pub fn note(entry: &AuditEntry) -> Result<Statement, StoreError> {
 /// What a change writes.
 pub fn apply(change: &Change) -> Result<Vec<Statement>, StoreError> {
     Ok(vec![match change {
-        Change::Open(ticket) => rows::bind_ticket(statement(sql::INSERT_TICKET), ticket)?,
+        Change::Open(ticket) => rows::bind_names(rows::bind_ticket(statement(sql::INSERT_TICKET), ticket)?, ticket)?,
         Change::Put(ticket) => rows::bind_changeable(statement(sql::UPDATE_TICKET), ticket)?.or_conflict(),
         Change::Bind { place, ticket, side } => bind(sql::BIND, place, *ticket, *side)?,
         Change::Record(said) => insert_record(said)?,
@@ -177,6 +177,7 @@ pub fn apply(change: &Change) -> Result<Vec<Statement>, StoreError> {
             bind_message(statement(sql::REWRITE), message).bind(clean(text)).bind(ms(*at))
         }
         Change::Erase { message, at } => bind_message(statement(sql::ERASE), message).bind(ms(*at)),
+        Change::Part { message, to } => bind_message(statement(sql::PART), message).bind(to.0).or_conflict(),
         Change::Move { from, to } => {
             let texts = [sql::MOVE_RECORDS, sql::MOVE_CONVERSATIONS, sql::MOVE_STANDING];
             return Ok(texts.map(|text| statement(text).bind(from.0).bind(to.0)).to_vec());
@@ -487,7 +488,8 @@ fn insert_record(said: &Record) -> Result<Statement, StoreError> {
         .bind(ms(said.at))
         .bind(if said.deleted_at.is_some() { String::new() } else { clean(&said.text) })
         .bind(said.edited_at.map(ms))
-        .bind(said.deleted_at.map(ms)))
+        .bind(said.deleted_at.map(ms))
+        .bind(i64::from(said.joined)))
 }
 
 fn known(key: &DedupeKey) -> Statement {

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use sqlx::{Decode, Row as _, Type};
 
 use super::dialect::{Arguments, Db, Row, fault};
-use crate::domain::ids::{Conversation, MessageRef, Place, PlatformName, Tenant, TicketId, TicketKey};
+use crate::domain::ids::{Conversation, MessageRef, Place, PlatformName, Tenant, TicketId, TicketKey, TicketUid};
 use crate::domain::record::{AuditEntry, Opening, Record, Standing};
 use crate::domain::ticket::Ticket;
 use crate::store::StoreError;
@@ -96,6 +96,11 @@ pub fn bind_ticket(query: Statement, ticket: &Ticket) -> Result<Statement, Store
     bind_state(query, ticket)
 }
 
+/// What names a ticket to others, and never changes but in an erasure.
+pub fn bind_names(query: Statement, ticket: &Ticket) -> Result<Statement, StoreError> {
+    Ok(query.bind(ticket.uid.as_str()).bind(ticket.titled_by.as_ref().map(json).transpose()?))
+}
+
 /// What may change of a ticket while it is worked on.
 pub fn bind_changeable(query: Statement, ticket: &Ticket) -> Result<Statement, StoreError> {
     let query = query.bind(ticket.id.0).bind(name(&ticket.kind)?).bind(clean(&ticket.title));
@@ -152,6 +157,9 @@ pub fn ticket(row: &Row) -> Result<Ticket, StoreError> {
         follows: named_if(row, "follows")?,
         merged_into: named_if(row, "merged_into")?,
         version: get(row, "version")?,
+        uid: TicketUid::stored(&get::<String>(row, "uid")?)
+            .map_err(|_| StoreError::Corrupt("uid is none".to_owned()))?,
+        titled_by: read_some(row, "titled_by_json")?,
     })
 }
 
@@ -170,6 +178,7 @@ pub fn record(row: &Row) -> Result<Record, StoreError> {
         text: get(row, "text")?,
         edited_at: moment_if(row, "edited_at_ms")?,
         deleted_at: moment_if(row, "deleted_at_ms")?,
+        joined: flag(row, "joined")?,
     })
 }
 

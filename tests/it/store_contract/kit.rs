@@ -8,7 +8,7 @@ use deskbell::clock::Clock;
 use deskbell::domain::decision::{Change, Outcome};
 use deskbell::domain::effect::{Destination, Effect, EffectKind, Lane};
 use deskbell::domain::ids::{
-    Conversation, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey,
+    Conversation, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey, TicketUid,
 };
 use deskbell::domain::message::{Line, Message, Span};
 use deskbell::domain::permission::Roster;
@@ -149,8 +149,10 @@ pub fn ticket(number: i64, place: &Place, requester: &str, at: Timestamp) -> Tic
     Ticket {
         id: TicketId(number),
         key: TicketKey::new("IT", 1_000 + number),
+        uid: TicketUid::of(&deskbell::domain::event::DedupeKey::stored(number.to_string())),
         kind: TicketKind::Incident,
         title: "printer".to_owned(),
+        titled_by: Some(message(place.channel(), "1.0")),
         opened_by: requester.clone(),
         requester,
         origin: place.clone(),
@@ -179,6 +181,7 @@ pub fn record(ticket: TicketId, id: &str, voice: Voice, at: Timestamp, text: &st
         text: text.to_owned(),
         edited_at: None,
         deleted_at: None,
+        joined: false,
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::Bound;
 use serde_json::{Value, json};
 
 use super::{Call, Done};
+use crate::sandbox::discord::acts::change_reaction;
 use crate::sandbox::discord::errors::ApiError;
 use crate::sandbox::discord::state::{Message, State};
 use crate::sandbox::discord::validate::MessageBody;
@@ -45,6 +46,31 @@ impl State {
         }
         self.log_message("removed", message, json!({ "method": call.template }));
         self.remove(channel, id);
+        Ok(Done::Empty)
+    }
+
+    /// The bot's own reaction. A new one needs the right to add reactions, and the one to read history.
+    pub(super) fn react(&mut self, channel: u64, id: u64, emoji: &str, add: bool) -> Result<Done, ApiError> {
+        self.open_to_bot(channel)?;
+        self.message(channel, id)?;
+        if add && self.blind.contains(&self.parent(channel)) {
+            return Err(ApiError::missing_permissions());
+        }
+        let emoji = url::form_urlencoded::parse(emoji.as_bytes()).next().map(|(emoji, _)| emoji.into_owned());
+        let emoji = emoji.unwrap_or_default();
+        if emoji.is_ascii() {
+            return Err(ApiError::new(400, 10014, "Unknown Emoji"));
+        }
+        let bot = self.bot;
+        if let Some(message) = self.channels.get_mut(&channel).and_then(|channel| channel.messages.get_mut(&id)) {
+            change_reaction(&mut message.reactions, &emoji, bot, add);
+        }
+        let mut fields = self.place_fields(channel);
+        fields["message"] = json!(id.to_string());
+        fields["text"] = json!(emoji);
+        fields["added"] = json!(add);
+        self.log("signed", fields);
+        self.touch();
         Ok(Done::Empty)
     }
 

@@ -294,6 +294,7 @@ impl State {
             Route::GetMessage(channel, message) => self.get_message(*channel, *message),
             Route::EditMessage(channel, message) => self.edit_message(*channel, *message, call),
             Route::DeleteMessage(channel, message) => self.delete_message(*channel, *message, call),
+            Route::React(channel, message, emoji, add) => self.react(*channel, *message, emoji, *add),
             Route::GetGuild(guild) => self.get_guild(*guild),
             Route::GuildChannels(guild) => self.guild_channels(*guild),
             Route::GuildRoles(guild) => self.guild_roles(*guild),

@@ -24,6 +24,8 @@ pub enum Route {
     GetMessage(u64, u64),
     EditMessage(u64, u64),
     DeleteMessage(u64, u64),
+    /// The bot's own reaction: its emoji, and whether it is to be there.
+    React(u64, u64, String, bool),
     GetGuild(u64),
     GuildChannels(u64),
     GuildRoles(u64),
@@ -58,6 +60,7 @@ impl Route {
             | Self::PatchChannel(channel)
             | Self::JoinThread(channel)
             | Self::StartThread(channel, _)
+            | Self::React(channel, ..)
             | Self::ListMessages(channel)
             | Self::CreateMessage(channel)
             | Self::GetMessage(channel, _)
@@ -136,6 +139,14 @@ pub fn find(method: &str, path: &str) -> Option<Matched> {
         ("DELETE", ["channels", channel, "messages", message]) => {
             ("DELETE /channels/{id}/messages/{mid}", Route::DeleteMessage(id(channel), id(message)))
         }
+        ("PUT", ["channels", channel, "messages", message, "reactions", emoji, "@me"]) => (
+            "PUT /channels/{id}/messages/{mid}/reactions/{emoji}/@me",
+            Route::React(id(channel), id(message), (*emoji).to_owned(), true),
+        ),
+        ("DELETE", ["channels", channel, "messages", message, "reactions", emoji, "@me"]) => (
+            "DELETE /channels/{id}/messages/{mid}/reactions/{emoji}/@me",
+            Route::React(id(channel), id(message), (*emoji).to_owned(), false),
+        ),
         ("POST", ["channels", channel, "messages", message, "threads"]) => {
             ("POST /channels/{id}/messages/{mid}/threads", Route::StartThread(id(channel), id(message)))
         }

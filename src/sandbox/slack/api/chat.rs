@@ -96,6 +96,39 @@ pub(in crate::sandbox::slack) fn delete(call: &mut Call<'_>) -> Outcome {
     Ok(json!({"channel": call.state.channels[at].id, "ts": ts.to_string()}))
 }
 
+/// `reactions.add` and `reactions.remove`: the bot's own.
+pub(in crate::sandbox::slack) fn react(call: &mut Call<'_>, add: bool) -> Outcome {
+    call.need("reactions:write")?;
+    let at = call.channel()?;
+    let (name, ts) = (call.args.required("name")?, call.args.required("timestamp")?);
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-+".contains(&byte)) {
+        return Err(Refusal::of("invalid_name"));
+    }
+    let bot = call.state.ids.bot_user.clone();
+    let channel = &mut call.state.channels[at];
+    if channel.archived {
+        return Err(Refusal::of("is_archived"));
+    }
+    if !matches!(channel.kind, Kind::Direct(_)) && !channel.bot {
+        return Err(Refusal::of("not_in_channel"));
+    }
+    let message = Ts::parse(&ts).and_then(|ts| channel.messages.get_mut(&ts));
+    let message = message.ok_or_else(|| Refusal::of("message_not_found"))?;
+    let known = message.reactions.iter().position(|(known, _)| *known == name);
+    let has = known.is_some_and(|known| message.reactions[known].1.contains(&bot));
+    match (known, add) {
+        (_, true) if has => return Err(Refusal::of("already_reacted")),
+        (Some(known), true) => message.reactions[known].1.push(bot),
+        (None, true) => message.reactions.push((name.clone(), vec![bot])),
+        (Some(known), false) if has => message.reactions[known].1.retain(|user| *user != bot),
+        (_, false) => return Err(Refusal::of("no_reaction")),
+    }
+    message.reactions.retain(|(_, users)| !users.is_empty());
+    let id = channel.id.clone();
+    call.core.note("signed", json!({"channel_id": id, "message": ts, "text": name, "added": add}));
+    Ok(json!({}))
+}
+
 /// `chat.getPermalink`.
 pub(in crate::sandbox::slack) fn permalink(call: &mut Call<'_>) -> Outcome {
     let at = call.channel()?;

@@ -190,6 +190,8 @@ fn handler(method: &str) -> Option<Handler> {
         "chat.update" => chat::update,
         "chat.delete" => chat::delete,
         "chat.getPermalink" => chat::permalink,
+        "reactions.add" => |call| chat::react(call, true),
+        "reactions.remove" => |call| chat::react(call, false),
         "views.open" => views::open,
         _ => return None,
     })

@@ -1,0 +1,170 @@
+//! A second request right after the first: it is joined, its author sees that at once and can take it out again, and nobody
+//! else is overheard (DESIGN §2, *Burst*).
+
+use std::sync::Arc;
+
+use deskbell::domain::ids::TicketId;
+use deskbell::domain::record::Record;
+use deskbell::domain::ticket::Ticket;
+use deskbell::sandbox::{Absence, Fault, MessageView, Spot, World};
+use deskbell::store::Listed;
+
+use crate::harness::{Desk, find_control, see};
+use crate::platform_away::said;
+
+const OWN: &str = "Make it a request of its own";
+
+/// Where this person sees what only they see.
+fn private(world: &Arc<dyn World>) -> &'static str {
+    if world.platform() == "slack" { "sales" } else { "desk" }
+}
+
+async fn tickets(desk: &Desk) -> Vec<Ticket> {
+    let mut tickets = desk.store().tickets(None, 10).await.expect("tickets");
+    tickets.sort_by_key(|ticket| ticket.id);
+    tickets
+}
+
+async fn words(desk: &Desk, ticket: TicketId) -> Vec<String> {
+    let records: Vec<Record> = desk.store().records(ticket).await.expect("records");
+    records.into_iter().map(|record| record.text).collect()
+}
+
+async fn acts(desk: &Desk, ticket: TicketId) -> Vec<String> {
+    desk.store().audit(ticket).await.expect("an audit").into_iter().map(|entry| entry.act).collect()
+}
+
+fn message(world: &Arc<dyn World>, text: &str) -> MessageView {
+    let view = see(world, "jeff");
+    let all = view.channels.into_iter().flat_map(|channel| channel.messages);
+    all.into_iter().find(|message| message.text.contains(text)).expect("it stands there")
+}
+
+#[tokio::test]
+async fn a_conversation_of_others_is_never_bound_by_a_burst() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let lunch = desk.say(&world, "ana", &Spot::channel("sales"), "where do we have lunch?").await;
+        desk.say(&world, "sam", &Spot::thread("sales", &lunch.id), "the usual place").await;
+        desk.ask(&world, "jeff", "@desk the printer jams").await;
+        desk.say(&world, "jeff", &Spot::thread("sales", &lunch.id), "@desk also the scanner").await;
+        let known = tickets(&desk).await;
+        assert_eq!(known.len(), 2, "{}: it is a request of its own", world.platform());
+        assert_eq!(words(&desk, known[0].id).await, ["the printer jams"]);
+        // Whoever speaks there reads that the desk does, too.
+        let told = said(&world, "ana", "sales");
+        assert!(told.iter().any(|line| line.contains("IT-1002") && line.contains("reads along")), "{told:#?}");
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_overheard_under_what_was_joined() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        desk.ask(&world, "jeff", "@desk the scanner jams").await;
+        let second = desk.ask(&world, "jeff", "@desk wifi in room 4 is slow").await;
+        // In a thread under it, and as an answer to it.
+        desk.say(&world, "ana", &Spot::thread("sales", &second.id), "my new salary would be 90k").await;
+        if world.platform() == "discord" {
+            world.say("sam", &Spot::channel("sales"), "mine 95k", Some(&second.id)).await.expect("said");
+            desk.settle().await;
+        }
+        desk.say(&world, "jeff", &Spot::thread("sales", &second.id), "not here, please").await;
+        let known = tickets(&desk).await;
+        assert_eq!(known.len(), 1);
+        assert_eq!(words(&desk, known[0].id).await, ["the scanner jams", "wifi in room 4 is slow"]);
+        let cards = said(&world, "mia", "desk-triage").join("\n");
+        assert!(!cards.contains("90k") && !cards.contains("95k") && !cards.contains("not here"), "{cards}");
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_joined_shows_that_at_once_and_can_be_a_request_of_its_own() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let what = world.platform();
+        desk.ask(&world, "jeff", "@desk the scanner jams").await;
+        let second = desk.ask(&world, "jeff", "@desk wifi in room 4 is slow").await;
+        assert_eq!(message(&world, "wifi in room 4").reactions.len(), 1, "{what}: a sign stands on it");
+        let told = desk.last_private(&world, "jeff");
+        assert!(told.starts_with("I've added that to IT-1001"), "{what}: {told}");
+        assert!(find_control(&see(&world, "ana"), "sales", OWN).is_none(), "{what}: nobody else sees it");
+        let first = tickets(&desk).await.remove(0);
+        assert_eq!(acts(&desk, first.id).await, ["opened", "joined"]);
+        assert!(said(&world, "mia", "desk-triage").iter().any(|line| line.contains("wifi")), "{what}");
+
+        desk.press(&world, "jeff", private(&world), OWN).await;
+        let known = tickets(&desk).await;
+        assert_eq!(known.len(), 2, "{what}");
+        assert_eq!(words(&desk, known[0].id).await, ["the scanner jams"]);
+        assert_eq!(words(&desk, known[1].id).await, ["wifi in room 4 is slow"]);
+        assert_eq!(
+            (known[1].title.as_str(), known[1].origin.root()),
+            ("wifi in room 4 is slow", Some(second.id.as_str()))
+        );
+        assert_eq!(acts(&desk, known[0].id).await, ["opened", "joined", "message made a request of its own"]);
+        assert_eq!(acts(&desk, known[1].id).await, ["opened"]);
+        assert_eq!(message(&world, "wifi in room 4").reactions, [], "{what}: the sign is gone");
+        let told = desk.last_private(&world, "jeff");
+        assert!(told.starts_with("Done: that is IT-1002 now"), "{what}: {told}");
+        // Under the first card nothing of it is left, and there is a card of its own.
+        let desk_reads = said(&world, "mia", "desk-triage");
+        assert_eq!(desk_reads.iter().filter(|line| line.contains("wifi")).count(), 1, "{what}: {desk_reads:#?}");
+        // Now a line of the bot stands under it, and what is said there is on the record.
+        desk.say(&world, "ana", &Spot::thread("sales", &second.id), "in room 5 as well").await;
+        assert_eq!(words(&desk, known[1].id).await.len(), 2, "{what}");
+
+        // Once is enough.
+        desk.press(&world, "jeff", private(&world), OWN).await;
+        assert_eq!(tickets(&desk).await.len(), 2, "{what}");
+        assert!(desk.last_private(&world, "jeff").contains("no part of IT-1001 any more"), "{what}");
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn so_it_is_in_the_direct_conversation() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        desk.say(&world, "jeff", &Spot::direct(), "my badge is broken").await;
+        desk.say(&world, "jeff", &Spot::direct(), "and I need a new mouse").await;
+        assert_eq!(message(&world, "a new mouse").reactions.len(), 1);
+        desk.press(&world, "jeff", "desk", OWN).await;
+        let known = tickets(&desk).await;
+        assert_eq!(known.len(), 2, "{}", world.platform());
+        assert_eq!(words(&desk, known[1].id).await, ["and I need a new mouse"]);
+        assert!(known[1].is_private());
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn without_the_right_to_react_it_is_told_all_the_same() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let (method, status, body) = match world.platform() {
+            "slack" => ("reactions.add", 200, r#"{"ok":false,"error":"missing_scope"}"#),
+            _ => {
+                let react = "PUT /channels/{id}/messages/{mid}/reactions/{emoji}/@me";
+                (react, 403, r#"{"message":"Missing Permissions","code":50013}"#)
+            }
+        };
+        let (method, body) = (method.to_owned(), body.to_owned());
+        world.inject(Fault::Leave(Absence::Between { method, status, body }));
+        desk.ask(&world, "jeff", "@desk the scanner jams").await;
+        desk.ask(&world, "jeff", "@desk wifi in room 4 is slow").await;
+        assert_eq!(message(&world, "wifi in room 4").reactions, []);
+        assert!(desk.last_private(&world, "jeff").starts_with("I've added that to IT-1001"));
+        let failed = desk.store().listed(Listed::Failed, None, 10).await.expect("a list");
+        let held = desk.store().listed(Listed::Held, None, 10).await.expect("a list");
+        assert!(failed.is_empty() && held.is_empty(), "a sign is not worth an operator's time");
+        desk.end().await;
+    }
+}
