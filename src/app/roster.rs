@@ -12,7 +12,7 @@ use crate::domain::permission::GroupRef;
 use crate::health::{Health, Kind};
 use crate::intake::{Intake, Prover};
 use crate::outbox::backoff;
-use crate::platform::{DeliveryError, Listed, Platform, Proven};
+use crate::platform::{DeliveryError, Platform, Proven};
 
 /// How long to wait before the roster is read again if it could not be read, in the clock's time.
 const ROSTER_AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -82,8 +82,8 @@ pub(super) async fn refresh_roster(platform: &dyn Platform, intake: &Intake) -> 
     for group in intake.roster().groups_on(platform.name()) {
         let at = intake.clock().now();
         let error = match platform.members(&group.id).await {
-            Ok(Listed { guild, members }) => {
-                intake.learn_members(&group, guild, members, at);
+            Ok(listed) => {
+                intake.learn_members(&group, listed, at);
                 continue;
             }
             Err(error) => error,
@@ -116,7 +116,7 @@ impl Prover for Asking {
         let at = intake.clock().now();
         match self.0.prove(&group.id, who).await {
             Ok(Proven::One(is_member)) => intake.learn_member(group, who, is_member, at),
-            Ok(Proven::All(Listed { guild, members })) => intake.learn_members(group, guild, members, at),
+            Ok(Proven::All(listed)) => intake.learn_members(group, listed, at),
             Err(error) => {
                 tracing::warn!(group = group.id, %error, "whether somebody is in this group cannot be asked now");
                 return false;

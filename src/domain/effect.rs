@@ -412,6 +412,9 @@ pub enum Undeliverable {
     /// The person accepts no direct messages from the bot.
     #[error("direct messages are closed")]
     DirectClosed,
+    /// The person's account was deactivated: nobody reads there.
+    #[error("the account is deactivated")]
+    Deactivated,
     /// The channel is archived, or the bot is not (any more) in it, or may not write there.
     #[error("the channel cannot be written to")]
     ChannelClosed,
@@ -447,7 +450,7 @@ impl Undeliverable {
     pub const fn is_mendable(self) -> bool {
         match self {
             Self::ChannelClosed | Self::ChannelGone | Self::NotPermitted | Self::Stuck | Self::Unreadable => true,
-            Self::DirectClosed | Self::Gone | Self::Expired | Self::Invalid | Self::GivenUp => false,
+            Self::DirectClosed | Self::Deactivated | Self::Gone | Self::Expired | Self::Invalid | Self::GivenUp => false,
         }
     }
 }

@@ -77,6 +77,9 @@ pub const PROOF_LASTS: SignedDuration = SignedDuration::from_hours(1);
 /// After this time it is asked for again before somebody acts by it.
 pub const PROOF_IS_FRESH: SignedDuration = SignedDuration::from_mins(1);
 
+/// How long it counts that somebody is not in a group whose members are not listed.
+const STRANGER_KNOWN_FOR: SignedDuration = SignedDuration::from_mins(15);
+
 /// What a person may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rights {
@@ -108,12 +111,25 @@ pub struct LinkedPerson {
     pub accounts: Vec<PersonRef>,
 }
 
+/// Who is in a group, as a platform lists it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The guild that the group belongs to, where a platform has several.
+    pub guild: Option<String>,
+    /// Its members.
+    pub members: Vec<PersonRef>,
+    /// Whether these are all: a platform may not list them, and then only those are given that were seen.
+    pub is_whole: bool,
+}
+
 /// Who is in a group, as far as that has been proven: each account with the time of the last proof.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Members {
     /// The guild that the group belongs to, where a platform has several: only that guild says who is in it.
     pub guild: Option<String>,
     proofs: HashMap<PersonRef, Proof>,
+    /// Whether all members are known: a platform may not list them, and then only who was seen is known.
+    is_whole: bool,
     /// The platform's own time of the last change that was applied.
     changed_at: Option<Timestamp>,
 }
@@ -126,10 +142,14 @@ struct Proof {
 }
 
 impl Members {
-    /// All members were listed, by a reading that began at `at`. What was proven after that stays.
-    pub fn list(&mut self, guild: Option<String>, members: impl IntoIterator<Item = PersonRef>, at: Timestamp) {
+    /// Members were listed, all of them or not, by a reading that began at `at`. What was proven after that stays.
+    pub fn list(&mut self, listed: Listed, at: Timestamp) {
+        let Listed { guild, members, is_whole } = listed;
         self.guild = guild.or(self.guild.take());
-        self.proofs.retain(|_, proof| proof.at > at);
+        self.is_whole = is_whole;
+        if is_whole {
+            self.proofs.retain(|_, proof| proof.at > at);
+        }
         for member in members {
             self.prove(&member, true, at);
         }
@@ -227,17 +247,25 @@ impl Roster {
         groups.collect::<HashSet<_>>().into_iter().collect()
     }
 
-    /// What must be asked before this person acts at `now`: their accounts that are thought to be in a group, which the event
-    /// does not prove and nothing has proven for a minute.
+    /// What must be asked before this person acts at `now`: their accounts that are, or may be, in a group, where the event
+    /// does not prove it and nothing has proven it lately.
     #[must_use]
     pub fn stale(&self, person: &Person, now: Timestamp) -> Vec<(GroupRef, PersonRef)> {
         let mut stale = Vec::new();
         for who in self.accounts(&person.who) {
             for group in self.groups_on(who.platform) {
                 let Some(members) = self.members.get(&group) else { continue };
-                let is_proven = who == person.who && proves(person, &group, members).is_some();
-                let is_old = |at: Timestamp| now.duration_since(at) > PROOF_IS_FRESH;
-                if !is_proven && members.is_believed(&who).is_some_and(is_old) {
+                if who == person.who && proves(person, &group, members).is_some() {
+                    continue;
+                }
+                let lasts = match members.proofs.get(&who) {
+                    Some(proof) if proof.is_member => PROOF_IS_FRESH,
+                    // Of a group that is not listed, anybody may be a member who was not seen there.
+                    _ if members.is_whole => continue,
+                    _ => STRANGER_KNOWN_FOR,
+                };
+                let proven_at = members.proofs.get(&who).map(|proof| proof.at);
+                if proven_at.is_none_or(|at| now.duration_since(at) > lasts) {
                     stale.push((group, who.clone()));
                 }
             }
@@ -323,10 +351,14 @@ mod tests {
         Person { groups, guild: Some(guild.to_owned()), ..Person::new(mia(), "Mia") }
     }
 
+    fn listed(guild: Option<&str>, members: &[PersonRef], is_whole: bool) -> Listed {
+        Listed { guild: guild.map(str::to_owned), members: members.to_vec(), is_whole }
+    }
+
     /// The desk's role is in guild A; Mia was listed with it at zero.
     fn roster() -> Roster {
         let mut members = Members::default();
-        members.list(Some("A".to_owned()), [mia()], at(0));
+        members.list(listed(Some("A"), &[mia()], true), at(0));
         Roster {
             agents: vec![Principal::Group(role())],
             members: HashMap::from([(role(), members)]),
@@ -363,7 +395,7 @@ mod tests {
         assert_eq!(learn(&mut roster, &["42"], 15), 0, "that was before");
         assert!(!is_agent(&roster, &unseen, 22));
         let members = roster.members.get_mut(&role()).expect("it is known");
-        members.list(None, [mia()], at(19));
+        members.list(listed(None, &[mia()], true), at(19));
         assert_eq!(members.is_believed(&mia()), None, "a listing that began before does not bring it back");
         assert_eq!(members.guild.as_deref(), Some("A"));
         assert_eq!(learn(&mut roster, &["42"], 30), 1);
@@ -386,13 +418,27 @@ mod tests {
     }
 
     #[test]
+    fn who_was_never_seen_is_asked_for_where_members_are_not_listed() {
+        let mut members = Members::default();
+        members.list(listed(Some("A"), &[], false), at(0));
+        let mut roster = Roster { members: HashMap::from([(role(), members)]), ..roster() };
+        let unseen = Person::new(mia(), "Mia");
+        assert_eq!(roster.stale(&unseen, at(1)), [(role(), mia())]);
+        assert_eq!(roster.stale(&shown("B", &[]), at(1)), [(role(), mia())], "guild B does not know");
+        let members = roster.members.get_mut(&role()).expect("it is known");
+        members.prove(&mia(), false, at(1));
+        assert_eq!(roster.stale(&unseen, at(901)), []);
+        assert_eq!(roster.stale(&unseen, at(902)), [(role(), mia())]);
+    }
+
+    #[test]
     fn a_change_that_comes_again_or_late_is_not_applied() {
         let mut members = Members::default();
         assert!(members.change(&[mia()], &[], at(10)));
         assert!(members.change(&[], &[mia()], at(20)));
         assert!(!members.change(&[mia()], &[], at(10)), "it came again");
         assert_eq!(members.is_believed(&mia()), None);
-        members.list(None, [mia()], at(30));
+        members.list(listed(None, &[mia()], true), at(30));
         assert!(!members.change(&[], &[mia()], at(25)), "the listing is newer");
         assert!(members.holds(&mia(), at(31)));
         members.end(at(40));

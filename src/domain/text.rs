@@ -415,6 +415,9 @@ pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>)
         Undeliverable::DirectClosed => {
             line.extend([quoted(first_name(&ticket.requester)), said("'s direct messages are closed.")]);
         }
+        Undeliverable::Deactivated => {
+            line.extend([quoted(first_name(&ticket.requester)), said("'s account is deactivated, so nobody reads that.")]);
+        }
         Undeliverable::ChannelClosed => {
             line.push(said("I can't write in that channel any more (archived, or I was taken out of it)."))
         }
@@ -840,6 +843,18 @@ pub fn our_fault() -> Message {
     )
 }
 
+/// What somebody did takes longer than usual: told to them, so that they need not do it again.
+#[must_use]
+pub fn takes_a_while() -> Message {
+    Message::said("That takes a little longer than usual. No need to do it again: I'll tell you here how it ends.")
+}
+
+/// What took a while is done. Told where nothing else says so.
+#[must_use]
+pub fn is_done() -> Message {
+    Message::said("Done, that went through now. Sorry for the wait.")
+}
+
 /// The database is away: told to somebody who pressed a button or gave a command.
 #[must_use]
 pub fn try_again() -> Message {
@@ -934,6 +949,12 @@ pub fn erased_name() -> String {
 #[must_use]
 pub fn file(name: &str, url: &str) -> String {
     if url.is_empty() { format!("[file: {name}]") } else { format!("[file: {name} {url}]") }
+}
+
+/// Whether a line of words on the record stands for a file.
+#[must_use]
+pub fn is_file(line: &str) -> bool {
+    line.starts_with("[file: ") && line.ends_with(']')
 }
 
 /// What of a text takes at most so many characters.

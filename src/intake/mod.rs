@@ -21,7 +21,7 @@ use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::form::{Form, FormKind, FormRef};
 use crate::domain::ids::{Person, PersonRef, Place, PlatformName, Tenant, TicketId};
 use crate::domain::message::Message;
-use crate::domain::permission::{GroupRef, Members, Roster};
+use crate::domain::permission::{GroupRef, Listed, Members, Roster};
 use crate::domain::record::{Record, Voice};
 use crate::domain::rules::Rules;
 use crate::domain::text;
@@ -244,15 +244,9 @@ impl Intake {
         self.inner.roster.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// These are all members of a group, by a reading that began at `at`. `guild`: where the group is, if that is told.
-    pub fn learn_members(
-        &self,
-        group: &GroupRef,
-        guild: Option<String>,
-        members: impl IntoIterator<Item = PersonRef>,
-        at: Timestamp,
-    ) {
-        self.change_members(group, |known| known.list(guild, members, at));
+    /// These are members of a group, by a reading that began at `at`.
+    pub fn learn_members(&self, group: &GroupRef, listed: Listed, at: Timestamp) {
+        self.change_members(group, |known| known.list(listed, at));
     }
 
     /// This account is, or is not, in a group, as was found out at `at`.

@@ -17,6 +17,7 @@ use crate::domain::effect::{Sign, Undeliverable};
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName};
 use crate::domain::message::Message;
+pub use crate::domain::permission::Listed;
 use crate::intake::{Intake, StoreError};
 
 /// The longest answer of a platform that is read, in bytes: far more than either ever sends, and little enough to hold.
@@ -124,15 +125,6 @@ pub trait Turn: Send + Sync {
 
     /// How long a hold lasts, in real time.
     fn lasting(&self) -> Duration;
-}
-
-/// Who is in a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// The guild that the group belongs to, where a platform has several.
-    pub guild: Option<String>,
-    /// All its members.
-    pub members: Vec<PersonRef>,
 }
 
 /// What came of asking whether an account is in a group.

@@ -91,7 +91,7 @@ impl<D: Delivers> Platform for Bare<D> {
     }
 
     async fn members(&self, _: &str) -> Result<Listed, DeliveryError> {
-        Ok(Listed { guild: None, members: Vec::new() })
+        Ok(Listed::default())
     }
 
     async fn prove(&self, _: &str, _: &PersonRef) -> Result<Proven, DeliveryError> {

@@ -42,7 +42,7 @@ pub struct Setup {
     pub platforms: Platforms,
     pub linked: bool,
     pub message_content: bool,
-    /// Channels for notices on each platform.
+    /// Channels for notices on each platform; on Discord in a guild of their own.
     pub destinations: usize,
 }
 

@@ -5,6 +5,7 @@
 //!
 //! Source: <https://docs.discord.com/developers/interactions/receiving-and-responding>.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -19,12 +20,14 @@ use super::rest::RestError;
 use super::{Shared, directory, render};
 use crate::domain::action::TicketAction;
 use crate::domain::command::Typed;
+use crate::domain::decision::Outcome;
 use crate::domain::event::{
     ActionTaken, Choice, CommandGiven, DedupeKey, Event, EventKind, FormSubmitted, ReplyHandle,
 };
 use crate::domain::form::{Form, FormRef, Values};
 use crate::domain::ids::{Conversation, EffectId, Person, Place, PlatformName};
 use crate::domain::limits::discord as limits;
+use crate::domain::message::Message;
 use crate::domain::text;
 use crate::intake::Intake;
 
@@ -259,24 +262,43 @@ async fn first_answer(shared: &Shared, id: InteractionId, token: &str, answer: &
     false
 }
 
-/// Hands the event to the core; if that cannot store it now, the person is told, since nothing else will come.
+/// Hands the event to the core. Who acted hears if that takes a while, and then how it ends, since nothing else may come: what
+/// goes on must not be done a second time.
 async fn settle(shared: &Shared, intake: &Intake, what: EventKind, handle: &Handle) {
     let key = DedupeKey::interaction(PlatformName::Discord, &handle.id.to_string());
-    let name = what.name();
+    let (name, is_command) = (what.name(), matches!(what, EventKind::CommandGiven(_)));
     let event = Event { key: key.clone(), at: time_of(handle.id.get()), what };
-    let error = match timeout(HANDLING, intake.handle(event)).await {
-        Ok(Ok(outcome)) => {
-            tracing::debug!(key = key.as_str(), event = name, outcome = outcome.name());
-            return;
-        }
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "it takes too long".to_owned(),
+    let mut handling = pin!(intake.handle(event));
+    let mut is_slow = false;
+    let end = if let Ok(end) = timeout(HANDLING, &mut handling).await {
+        end
+    } else {
+        is_slow = true;
+        tracing::warn!(key = key.as_str(), "an interaction takes longer than usual");
+        say(shared, handle, &text::takes_a_while(), "slow").await;
+        handling.await
     };
-    tracing::warn!(key = key.as_str(), error, "an interaction is not carried out");
-    let effect = EffectId(format!("try-again-{}", handle.id));
-    let rendered = render::message(&text::try_again(), &effect);
+    match end {
+        Ok(outcome) => {
+            tracing::debug!(key = key.as_str(), event = name, outcome = outcome.name());
+            // A command is answered in any case, and a refusal tells why.
+            if is_slow && !is_command && !matches!(outcome, Outcome::Refused | Outcome::Dead) {
+                say(shared, handle, &text::is_done(), "done").await;
+            }
+        }
+        Err(error) => {
+            tracing::warn!(key = key.as_str(), %error, "an interaction is not carried out");
+            say(shared, handle, &text::try_again(), "try-again").await;
+        }
+    }
+}
+
+/// Tells whoever acted something that is not worth keeping.
+async fn say(shared: &Shared, handle: &Handle, message: &Message, why: &str) {
+    let effect = EffectId(format!("{why}-{}", handle.id));
+    let rendered = render::message(message, &effect);
     if let Err(error) = shared.answer(handle, &rendered, &effect).await {
-        tracing::warn!(%error, "nor could the person be told");
+        tracing::warn!(%error, why, "the person could not be told");
     }
 }
 

@@ -21,7 +21,7 @@ impl Shared {
         let asked = async {
             // A role that is in no guild that is served is nobody's.
             let Some(guild) = self.guild_of(role).await? else {
-                return Ok(Listed { guild: None, members: Vec::new() });
+                return Ok(Listed { is_whole: true, ..Listed::default() });
             };
             let users = if self.lists_members {
                 self.list_members(guild, role).await?
@@ -35,7 +35,7 @@ impl Shared {
                 users
             };
             let members = users.into_iter().map(directory::account).collect();
-            Ok(Listed { guild: Some(guild.to_string()), members })
+            Ok(Listed { guild: Some(guild.to_string()), members, is_whole: self.lists_members })
         };
         asked.await.map_err(|error: RestError| failed(error, Doing::Repeatable))
     }

@@ -28,6 +28,7 @@ use crate::domain::event::{Event, EventKind};
 use crate::domain::ids::Conversation;
 use crate::domain::limits::slack as limits;
 use crate::domain::record::Record;
+use crate::domain::text;
 use crate::intake::{Intake, StoreError};
 use crate::platform::catch_up::{COMPARED, OVERLAP, Opened, SPAN};
 
@@ -347,6 +348,13 @@ impl Reading<'_> {
         };
         let mut opened = None;
         if let Some(record) = known {
+            // A deleted file leaves no time behind: it is gone since now, for all that is known.
+            let named = record.text.lines().filter(|line| text::is_file(line)).count();
+            if has_tombstone(message) && named > heard.files.len() {
+                let now = slack_time(self.desk.clock.now());
+                self.hand_in(News::Edited(heard, now)).await?;
+                return Ok(None);
+            }
             let is_known =
                 edited.as_deref().and_then(time).is_none_or(|at| record.edited_at.is_some_and(|old| old >= at));
             if is_known {
@@ -579,3 +587,8 @@ fn is_no_message(error: &CallError) -> bool {
 fn before(at: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| at.checked_sub(by).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
+/// Whether a file of the message was deleted by its owner.
+fn has_tombstone(message: &Value) -> bool {
+    message["files"].as_array().is_some_and(|files| files.iter().any(|file| file["mode"] == "tombstone"))
+}
+

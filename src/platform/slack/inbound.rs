@@ -16,7 +16,7 @@ use super::outbound::{group_members, is_no_group};
 use super::words::{self, SOMEONE};
 use crate::domain::event::{DedupeKey, Event, EventKind, File, Said};
 use crate::domain::ids::{Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant};
-use crate::domain::permission::GroupRef;
+use crate::domain::permission::{GroupRef, Listed};
 use crate::intake::Intake;
 use crate::intake::StoreError;
 use crate::metrics;
@@ -268,7 +268,7 @@ impl Workspace {
         tokio::spawn(async move {
             let at = intake.clock().now();
             match group_members(&api, &group.id).await {
-                Ok(members) => intake.learn_members(&group, None, members, at),
+                Ok(members) => intake.learn_members(&group, Listed { guild: None, members, is_whole: true }, at),
                 Err(error) if error.code().is_some_and(is_no_group) => {
                     tracing::warn!(group = group.id, "the group is gone: nobody is on the desk by it any more");
                     intake.change_members(&group, |members| members.end(at));
@@ -308,10 +308,12 @@ pub(super) fn news(event: &Value, me: &Me) -> Option<News> {
                 // The first message of a thread leaves a stone behind when it is deleted.
                 return is_heeded(before, me).then(|| deleted(now["ts"].as_str().unwrap_or_default()));
             }
-            if !before.is_null() && now["text"] == before["text"] {
+            let is_a_file_gone = files(&now["files"]).len() < files(&before["files"]).len();
+            if !before.is_null() && now["text"] == before["text"] && !is_a_file_gone {
                 return None;
             }
-            let edited = now["edited"]["ts"].as_str().unwrap_or(stamp).to_owned();
+            // That a file was deleted is no edit of its message, whose own time stays.
+            let edited = now["edited"]["ts"].as_str().filter(|_| !is_a_file_gone).unwrap_or(stamp).to_owned();
             Some(News::Edited(heard(now, channel, is_direct, me)?, edited))
         }
         Some("message_deleted") => {
@@ -397,9 +399,11 @@ fn raw_text(message: &Value) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
+/// The files of a message. Of one that its owner deleted nothing is left but a tombstone.
 fn files(files: &Value) -> Vec<File> {
     let files = files.as_array().into_iter().flatten();
     files
+        .filter(|file| file["mode"] != "tombstone")
         .filter_map(|file| {
             let name = [&file["name"], &file["title"], &file["id"]].into_iter().find_map(text_of)?;
             let url = [&file["permalink"], &file["url_private"]].into_iter().find_map(text_of).unwrap_or_default();

@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::Workspace;
 use super::inbound::{is_direct, person, text_of, time};
 use super::render::{cut, plain, plain_text};
 use super::words;
 use crate::domain::action::TicketAction;
+use crate::domain::decision::Outcome;
 use crate::domain::event::{
     ActionTaken, Choice, CommandGiven, DedupeKey, Event, EventKind, FormSubmitted, ReplyHandle,
 };
 use crate::domain::form::{Form, FormRef, Values};
 use crate::domain::ids::{Person, Place};
 use crate::domain::limits::slack as limits;
+use crate::domain::message::Message;
 use crate::domain::text;
 use crate::intake::Intake;
 use crate::intake::StoreError;
@@ -26,6 +28,8 @@ use crate::intake::StoreError;
 const CALLBACK_ID: &str = "deskbell";
 /// Within this time a form must have been opened: a `trigger_id` lives three seconds.
 const OPENING: Duration = Duration::from_millis(2_500);
+/// Within this time it must be known what came of a click or command: Slack waits three seconds.
+const HANDLING: Duration = Duration::from_millis(2_200);
 /// Characters of a field's label and of its hint.
 const LABEL_CHARS: usize = 2_000;
 const HINT_CHARS: usize = 150;
@@ -88,7 +92,7 @@ impl Workspace {
     }
 
     /// Handles one slash command.
-    pub(super) async fn obey(&self, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
+    pub(super) async fn obey(self: &Arc<Self>, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
         if !self.is_ours(payload) {
             return Ok(());
         }
@@ -122,7 +126,43 @@ impl Workspace {
             at: self.clock.now(),
             what: EventKind::CommandGiven(command),
         };
-        intake.handle(event).await.map(drop)
+        self.settle(event, reply, intake).await
+    }
+
+    /// Hands in what Slack does not send again, and tells the person that it failed if it hears nothing in time: then they are
+    /// told first that it takes a while, and in the end how it went. What goes on must not be done a second time.
+    async fn settle(self: &Arc<Self>, event: Event, reply: Handle, intake: &Intake) -> Result<(), StoreError> {
+        let (key, door) = (event.key.clone(), intake.clone());
+        let mut handling = tokio::spawn(async move { door.handle(event).await });
+        if let Ok(end) = timeout(HANDLING, &mut handling).await {
+            return end.unwrap_or_else(|error| Err(StoreError::Work(error.to_string()))).map(drop);
+        }
+        tracing::warn!(key = key.as_str(), "an interaction takes longer than usual");
+        let desk = Arc::clone(self);
+        tokio::spawn(async move {
+            desk.say(&reply, &text::takes_a_while()).await;
+            match handling.await {
+                // A command is answered in any case, and a refusal tells why.
+                Ok(Ok(Outcome::Refused | Outcome::Dead)) => {}
+                Ok(Ok(_)) if reply.command => {}
+                Ok(Ok(_)) => desk.say(&reply, &text::is_done()).await,
+                Ok(Err(_)) | Err(_) => {
+                    tracing::warn!(key = key.as_str(), "an interaction is not carried out");
+                    desk.say(&reply, &text::try_again()).await;
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Tells whoever acted something that is not worth keeping.
+    async fn say(&self, reply: &Handle, said: &Message) {
+        let answer = json!({"response_type": "ephemeral", "replace_original": false, "text": plain(said)});
+        if let Some(url) = &reply.url
+            && let Err(error) = self.api.respond(url, &answer, self.api.deadline()).await
+        {
+            tracing::warn!(%error, "the person could not be told");
+        }
     }
 
     async fn take_action(self: &Arc<Self>, click: &Click, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
@@ -160,7 +200,7 @@ impl Workspace {
             at: time(&click.action_ts).unwrap_or_else(|| self.clock.now()),
             what: EventKind::ActionTaken(ActionTaken { actor, place, does, choice, reply: reply.pack() }),
         };
-        intake.handle(event).await.map(drop)
+        self.settle(event, reply, intake).await
     }
 
     async fn open_form(
@@ -177,13 +217,7 @@ impl Workspace {
         let body = json!({"trigger_id": trigger, "view": view(&form, place)});
         if let Err(error) = self.api.post("views.open", &body, deadline).await {
             tracing::warn!(form = %form.form, %error, "a form could not be opened");
-            let said = text::try_again();
-            let answer = json!({"response_type": "ephemeral", "replace_original": false, "text": plain(&said)});
-            if let Some(url) = &reply.url
-                && let Err(error) = self.api.respond(url, &answer, self.api.deadline()).await
-            {
-                tracing::warn!(%error, "nor could that be said");
-            }
+            self.say(reply, &text::try_again()).await;
         }
     }
 

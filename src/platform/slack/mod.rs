@@ -22,12 +22,14 @@ mod render;
 mod socket;
 mod words;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -155,6 +157,7 @@ impl SlackPlatform {
             received: AtomicU64::new(0),
             progress: Progress::new(tenant),
             deletions: Mutex::default(),
+            readers: Mutex::default(),
         };
         Ok(Arc::new(Self { desk: Arc::new(desk) }))
     }
@@ -247,7 +250,7 @@ impl Platform for SlackPlatform {
 
     async fn members(&self, group: &str) -> Result<Listed, DeliveryError> {
         let members = outbound::group_members(&self.desk.api, group).await;
-        members.map(|members| Listed { guild: None, members }).map_err(|error| {
+        members.map(|members| Listed { guild: None, members, is_whole: true }).map_err(|error| {
             if error.passes_after().is_some() || error.is_about_the_token() {
                 return self.desk.failed(error, Repeat::Harmless);
             }
@@ -287,4 +290,6 @@ struct Workspace {
     progress: Progress,
     /// Deletions that came while something was being caught up with.
     deletions: Mutex<Vec<Event>>,
+    /// Direct conversations, when that was asked, and whether somebody reads there.
+    readers: Mutex<HashMap<String, (Timestamp, bool)>>,
 }

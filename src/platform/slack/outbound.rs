@@ -4,6 +4,7 @@
 //! found, and is sent at most once. What is private goes out as an ephemeral message or a direct one, and nowhere else.
 
 use std::collections::VecDeque;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ const READ_BACK: usize = 100;
 const PAGE: usize = 200;
 /// Pages of history that are looked through.
 const PAGES: usize = 15;
+/// How long it is not asked again whether somebody still reads their direct conversation.
+const READER_KNOWN_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// How far Slack's clock and ours may lie apart.
 const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
@@ -38,6 +41,9 @@ impl Workspace {
         let deadline = self.api.deadline();
         match &delivery.act {
             Act::Post { to, message, .. } => {
+                if to.is_direct() {
+                    self.is_read(to.channel()).await?;
+                }
                 let posted = self.post(to.channel(), to.root(), message, &delivery.effect, deadline).await;
                 let posted = posted.map_err(|error| {
                     let error = self.failed(error, Repeat::Doubles);
@@ -91,6 +97,31 @@ impl Workspace {
             Act::Whisper { .. } | Act::Hint { .. } => Ok(Some(Receipt::Whispered)),
             Act::Update { .. } | Act::Remove { .. } | Act::React { .. } | Act::ReadThread { .. } => Ok(None),
         }
+    }
+
+    /// Slack takes what is written to a deactivated account, and nobody reads it: an error then. What is not known is no
+    /// reason to say nothing.
+    async fn is_read(&self, direct: &str) -> Result<(), DeliveryError> {
+        let now = self.clock.now();
+        let known = {
+            let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+            readers.retain(|_, (at, _)| now.duration_since(*at) < READER_KNOWN_FOR);
+            readers.get(direct).map(|(_, reads)| *reads)
+        };
+        let reads = match known {
+            Some(reads) => reads,
+            None => {
+                let query = [("channel", direct.to_owned())];
+                let answer = self.api.get("conversations.info", &query, self.api.deadline()).await;
+                let Ok(answer) = answer else { return Ok(()) };
+                let reads = answer["channel"]["is_user_deleted"] != true;
+                let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+                readers.insert(direct.to_owned(), (now, reads));
+                reads
+            }
+        };
+        let detail = "the account is deactivated".to_owned();
+        if reads { Ok(()) } else { Err(DeliveryError::Permanent { reason: Undeliverable::Deactivated, detail }) }
     }
 
     /// Slack answers that a sign is there already, or is gone; and where none can be, nothing hangs on it.

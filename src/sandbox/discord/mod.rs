@@ -246,6 +246,16 @@ impl DiscordSandbox {
         self.shared.with(|state| state.set_role(name, members));
     }
 
+    /// Puts a person out of the desk's guild; `is_banned`: for good.
+    pub fn put_out(&self, who: &str, is_banned: bool) {
+        self.shared.with(|state| state.put_out(who, is_banned));
+    }
+
+    /// Deletes a role.
+    pub fn delete_role(&self, name: &str) {
+        self.shared.with(|state| state.delete_role(name));
+    }
+
     /// Grants the bot the privileged intent for members in the developer portal, or takes it back (it begins without).
     pub fn grant_members_intent(&self, granted: bool) {
         self.shared.with(|state| state.members_intent = granted);

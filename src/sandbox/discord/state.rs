@@ -40,6 +40,8 @@ pub struct State {
     sessions: Sessions,
     /// Text channels whose history the bot may not read.
     pub blind: HashSet<u64>,
+    /// Who is not in a guild any more: the guild, and the user.
+    pub left: HashSet<(u64, u64)>,
     pub users: HashMap<u64, User>,
     /// Everybody but the bot, in the order of the cast.
     pub people: Vec<u64>,
@@ -222,6 +224,7 @@ impl State {
             max_concurrency: setup.max_concurrency,
             sessions: Sessions { left: SESSIONS_A_DAY, reset_at_ms: None },
             blind: HashSet::new(),
+            left: HashSet::new(),
             users: HashMap::new(),
             people: Vec::new(),
             handles: HashMap::new(),
@@ -370,6 +373,9 @@ impl State {
 
     /// Whether this user can see the channel.
     pub fn sees(&self, user: u64, channel: u64) -> bool {
+        if self.guild_of(channel).is_some_and(|guild| self.left.contains(&(guild, user))) {
+            return false;
+        }
         match self.channels.get(&self.parent(channel)).map(|channel| &channel.place) {
             Some(Place::Text { private, members, bot }) => {
                 if user == self.bot {
@@ -491,6 +497,30 @@ impl State {
             self.gateway.cut_all();
         }
         self.troubles.absence = absence;
+    }
+
+    /// Puts a person out of the desk's guild, for good or not.
+    pub fn put_out(&mut self, who: &str, is_banned: bool) {
+        let Ok(user) = self.person(who) else { return };
+        self.left.insert((self.guild, user));
+        let data = json!({ "guild_id": self.guild.to_string(), "user": self.user_json(user) });
+        if is_banned {
+            self.dispatch(Happening::new("GUILD_BAN_ADD", intents::GUILD_MODERATION, data.clone()));
+        }
+        self.dispatch(Happening::new("GUILD_MEMBER_REMOVE", intents::GUILD_MEMBERS, data));
+        for role in &mut self.roles {
+            role.members.remove(&user);
+        }
+        self.touch();
+    }
+
+    /// Deletes a role.
+    pub fn delete_role(&mut self, name: &str) {
+        let Some(at) = self.roles.iter().position(|role| role.name == name) else { return };
+        let role = self.roles.remove(at);
+        let data = json!({ "guild_id": self.guild.to_string(), "role_id": role.id.to_string() });
+        self.dispatch(Happening::new("GUILD_ROLE_DELETE", intents::GUILDS, data));
+        self.touch();
     }
 
     /// Gives the role to exactly these people.

@@ -69,6 +69,31 @@ impl Core {
         }
     }
 
+    /// Tells of a change of a user group again, as of this second: what Slack had told before, and sends again.
+    pub(super) fn tell_of_group(self: &Arc<Self>, handle: &str, added: &[&str], removed: &[&str], at_s: i64) {
+        let mut state = self.lock();
+        let Some(group) = state.groups.iter().find(|group| group.handle == handle) else { return };
+        let (id, team) = (group.id.clone(), state.ids.team.clone());
+        let (added, removed) = (ids_of(&state, added.iter().copied()), ids_of(&state, removed.iter().copied()));
+        let changed = json!({"type": "subteam_members_changed", "subteam_id": id, "team_id": team,
+            "date_previous_update": at_s - 1, "date_update": at_s,
+            "added_users": added, "added_users_count": added.len(),
+            "removed_users": removed, "removed_users_count": removed.len()});
+        self.tell(&mut state, "subteam_members_changed", changed, None);
+    }
+
+    /// Deactivates an account: Slack says nothing to whoever writes to it, and nobody reads that.
+    pub(super) fn deactivate(self: &Arc<Self>, handle: &str) {
+        let mut state = self.lock();
+        let Some(at) = state.person(handle) else { return };
+        state.people[at].deleted = true;
+        if state.scopes.contains("users:read") {
+            let user = users::person_json(&state, at);
+            let event = json!({"type": "user_change", "user": user, "cache_ts": state.clock.now().as_second()});
+            self.tell(&mut state, "user_change", event, None);
+        }
+    }
+
     /// Gives a person another display name.
     pub(super) fn rename_person(self: &Arc<Self>, handle: &str, name: &str) {
         let mut state = self.lock();

@@ -83,6 +83,11 @@ pub(super) fn content_into(out: &mut Map<String, Value>, content: &Content, ts: 
         None if content.text.is_empty() => None,
         None => out.insert("blocks".into(), json!([text::rich_text(&content.text, &format!("r{}", ts.0 % 100_000))])),
     };
+    if !content.files.is_empty() {
+        out.insert("subtype".into(), json!("file_share"));
+        out.insert("files".into(), json!(content.files));
+        out.insert("upload".into(), json!(false));
+    }
     if let Some(attachments) = &content.attachments {
         out.insert("attachments".into(), json!(attachments));
     }

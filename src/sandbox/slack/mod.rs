@@ -45,6 +45,7 @@ use super::Journal;
 pub use super::setup::{ChannelSetup, Member};
 use super::traffic::{Passage, Traffic};
 use crate::clock::Clock;
+use crate::sandbox::world::{MessageAt, Spot, WorldError};
 use crate::domain::limits::slack;
 
 /// What the workspace is made of.
@@ -266,6 +267,32 @@ impl SlackSandbox {
     /// Gives a user group these members (handles); the bot hears of it.
     pub fn set_group(&self, handle: &str, members: &[&str]) {
         self.core.set_group(handle, members);
+    }
+
+    /// Tells of a change of a user group as of this second (since the epoch), without there being one: it comes late, or again.
+    pub fn tell_of_group(&self, handle: &str, added: &[&str], removed: &[&str], at_s: i64) {
+        self.core.tell_of_group(handle, added, removed, at_s);
+    }
+
+    /// A person posts with a file.
+    ///
+    /// # Errors
+    /// As with [`World::say`].
+    pub fn share(&self, who: &str, spot: &Spot, text: &str, file: &str) -> Result<MessageAt, WorldError> {
+        self.core.share(who, spot, text, file)
+    }
+
+    /// A person deletes the files that came with a message.
+    ///
+    /// # Errors
+    /// As with [`World::edit`].
+    pub fn delete_files(&self, who: &str, message: &MessageAt) -> Result<(), WorldError> {
+        self.core.delete_files(who, message)
+    }
+
+    /// Deactivates an account.
+    pub fn deactivate(&self, handle: &str) {
+        self.core.deactivate(handle);
     }
 
     /// Gives a person another display name; the bot hears of it.

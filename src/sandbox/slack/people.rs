@@ -23,6 +23,44 @@ impl Core {
         Ok(MessageAt { channel: state.channels[at].id.clone(), id: ts.to_string() })
     }
 
+    /// Posts what a person typed, with a file of this name.
+    pub(super) fn share(
+        self: &Arc<Self>,
+        who: &str,
+        spot: &Spot,
+        typed: &str,
+        name: &str,
+    ) -> Result<MessageAt, WorldError> {
+        let mut state = self.lock();
+        let person = person(&state, who)?;
+        let (at, thread) = stand(&mut state, person, spot)?;
+        let id = format!("F{}", state.next_ts().0);
+        let link = format!("https://files.example/{id}/{name}");
+        let file = json!({"id": id, "name": name, "title": name, "mode": "hosted", "size": 1_024,
+            "mimetype": "text/plain", "user": state.people[person].id, "permalink": link, "url_private": link});
+        let content = Content { files: vec![file], ..written(&state, typed)? };
+        let author = Author::Person(state.people[person].id.clone());
+        let ts = self.post(&mut state, at, Draft { thread, ..Draft::of(author, content) });
+        Ok(MessageAt { channel: state.channels[at].id.clone(), id: ts.to_string() })
+    }
+
+    /// Deletes the files of one's own message: tombstones stay, and the message counts as not edited.
+    pub(super) fn delete_files(self: &Arc<Self>, who: &str, message: &MessageAt) -> Result<(), WorldError> {
+        let mut state = self.lock();
+        let (at, ts) = own(&state, who, message)?;
+        let Some(old) = state.channels[at].messages.get(&ts).cloned() else { return Ok(()) };
+        let before = super::message::json(&state, &state.channels[at], &old, false);
+        if let Some(message) = state.channels[at].messages.get_mut(&ts) {
+            for file in &mut message.content.files {
+                *file = json!({"id": file["id"], "mode": "tombstone"});
+            }
+        }
+        let now = state.next_ts();
+        self.tell_changed(&mut state, at, ts, before, now);
+        self.touch();
+        Ok(())
+    }
+
     /// Edits one's own message.
     pub(super) fn edit(self: &Arc<Self>, who: &str, message: &MessageAt, typed: &str) -> Result<(), WorldError> {
         let mut state = self.lock();
@@ -156,5 +194,5 @@ fn written(state: &State, typed: &str) -> Result<Content, WorldError> {
     if text.chars().count() > slack::TEXT_CHARS_MAX {
         return Err(WorldError::NotAllowed("the message is too long".to_owned()));
     }
-    Ok(Content { text, blocks: None, attachments: None })
+    Ok(Content { text, ..Content::default() })
 }

@@ -170,7 +170,7 @@ impl Core {
         true
     }
 
-    fn tell_changed(self: &Arc<Self>, state: &mut State, at: usize, ts: Ts, before: Value, now: Ts) {
+    pub(super) fn tell_changed(self: &Arc<Self>, state: &mut State, at: usize, ts: Ts, before: Value, now: Ts) {
         if !state.heard(at, "message") {
             return;
         }

@@ -29,6 +29,8 @@ pub(super) struct Ids {
 
 /// A person.
 pub(super) struct Person {
+    /// Whether the account was deactivated.
+    pub deleted: bool,
     pub id: String,
     pub handle: String,
     pub name: String,
@@ -154,6 +156,8 @@ pub(super) struct Content {
     pub text: String,
     pub blocks: Option<Vec<Value>>,
     pub attachments: Option<Vec<Value>>,
+    /// Files that came with it; what is left of a deleted one is its tombstone.
+    pub files: Vec<Value>,
 }
 
 /// A message.
@@ -268,6 +272,7 @@ impl State {
         self.people_by_id.insert(id.clone(), at);
         self.people_by_handle.insert(handle.to_owned(), at);
         self.people.push(Person {
+            deleted: false,
             id,
             handle: handle.to_owned(),
             name: name.to_owned(),

@@ -36,7 +36,7 @@ impl State {
 
     pub(super) fn guild_member(&self, guild: u64, user: u64) -> Result<Done, ApiError> {
         self.own_guild(guild)?;
-        if !self.users.contains_key(&user) {
+        if !self.users.contains_key(&user) || self.left.contains(&(guild, user)) {
             return Err(ApiError::unknown_member());
         }
         Ok(Done::Json(self.member_json(guild, user, true)))
@@ -49,7 +49,7 @@ impl State {
         }
         let limit = call.limit(1, 1000)?;
         let after = call.number("after")?.unwrap_or(0);
-        let mut users: Vec<u64> = self.users.keys().copied().filter(|user| *user > after).collect();
+        let mut users: Vec<u64> = self.users.keys().copied().filter(|user| *user > after && !self.left.contains(&(guild, *user))).collect();
         users.sort_unstable();
         let members: Vec<Value> = users.iter().take(limit).map(|user| self.member_json(guild, *user, true)).collect();
         Ok(Done::Json(Value::Array(members)))

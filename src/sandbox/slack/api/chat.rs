@@ -180,7 +180,7 @@ pub(in crate::sandbox::slack) fn content(state: &mut State, args: &Args) -> Resu
         Some(blocks) if given.trim().is_empty() => text::escape(&view::lines(state, blocks).join(" ")),
         _ => text::normalise(&given),
     };
-    Ok(Content { text, blocks, attachments })
+    Ok(Content { text, blocks, attachments, files: Vec::new() })
 }
 
 /// The root of the thread that a message is to stand in; `None` if that root is gone.

@@ -60,7 +60,7 @@ pub(in crate::sandbox::slack) fn open(call: &mut Call<'_>) -> Outcome {
         return Err(Refusal::of("cannot_dm_bot"));
     }
     let person = call.state.person_by_id(user).ok_or_else(|| Refusal::of("user_not_found"))?;
-    if call.state.people[person].closed {
+    if call.state.people[person].closed || call.state.people[person].deleted {
         return Err(Refusal::of("user_disabled"));
     }
     let was_open = call.state.channel_by_id(&call.state.direct_id(person)).is_some();
@@ -143,8 +143,9 @@ fn channel_json(state: &State, at: usize) -> Value {
     let channel = &state.channels[at];
     let creator = state.people.first().map_or(&state.ids.bot_user, |person| &person.id);
     if let Kind::Direct(user) = &channel.kind {
+        let is_deleted = state.person_by_id(user).is_some_and(|person| state.people[person].deleted);
         return json!({"id": channel.id, "created": channel.created_s, "is_archived": false, "is_im": true,
-            "is_org_shared": false, "user": user, "is_user_deleted": false, "priority": 0});
+            "is_org_shared": false, "user": user, "is_user_deleted": is_deleted, "priority": 0});
     }
     let about = json!({"value": "", "creator": "", "last_set": 0});
     json!({"id": channel.id, "name": channel.name, "is_channel": true, "is_group": false, "is_im": false,

@@ -52,7 +52,9 @@ pub(in crate::sandbox::slack) fn group_members(call: &mut Call<'_>) -> Outcome {
 /// A person as Slack writes one.
 pub(in crate::sandbox::slack) fn person_json(state: &State, at: usize) -> Value {
     let person = &state.people[at];
-    user_json(&state.ids.team, &person.id, &person.handle, &person.name, false)
+    let mut user = user_json(&state.ids.team, &person.id, &person.handle, &person.name, false);
+    user["deleted"] = json!(person.deleted);
+    user
 }
 
 /// A user group as Slack writes one.

@@ -1,0 +1,317 @@
+//! One gate before every deed: who may not know of a ticket learns nothing about it, whichever way they come. These come as
+//! somebody with a changed client would: every id is typed in, whatever the platform has shown them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deskbell::clock::Clock;
+use deskbell::domain::action::{Action, TicketAction};
+use deskbell::domain::command::Typed;
+use deskbell::domain::decision::Outcome;
+use deskbell::domain::effect::EffectKind;
+use deskbell::domain::event::{
+    ActionTaken, Choice, CommandGiven, DedupeKey, Event, EventKind, FormSubmitted, ReplyHandle, Said,
+};
+use deskbell::domain::form::{FormKind, FormRef};
+use deskbell::domain::ids::{
+    Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketKey, TicketTag, TicketUid,
+};
+use deskbell::domain::message::{Message, Span};
+use deskbell::domain::permission::{Principal, Roster};
+use deskbell::domain::rules::Rules;
+use deskbell::domain::ticket::Ticket;
+use deskbell::intake::Intake;
+use deskbell::store::Store;
+use deskbell::store::sqlite::SqliteStore;
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+
+const REQUESTER: &str = "U1";
+const OUTSIDER: &str = "U2";
+const AGENT: &str = "U9";
+
+/// The door of a desk with two tickets of the requester: the first was asked in public, the second in private.
+struct Hall {
+    intake: Intake,
+    store: Arc<dyn Store>,
+    count: std::cell::Cell<u32>,
+    _folder: TempDir,
+}
+
+fn tenant() -> Tenant {
+    Tenant { platform: PlatformName::Slack, id: "T1".to_owned() }
+}
+
+fn place(at: Conversation) -> Place {
+    Place { tenant: tenant(), at }
+}
+
+fn channel(channel: &str) -> Place {
+    place(Conversation::Channel { channel: channel.to_owned() })
+}
+
+fn direct(who: &str) -> Place {
+    place(Conversation::Direct { channel: format!("D{who}") })
+}
+
+fn person(id: &str) -> Person {
+    Person::new(PersonRef::new(PlatformName::Slack, id), format!("Person {id}"))
+}
+
+fn reply() -> ReplyHandle {
+    ReplyHandle("{}".to_owned())
+}
+
+/// The same number, as of another ticket: from before a restore, or made up.
+fn other_uid(tag: &TicketTag) -> TicketTag {
+    TicketTag { uid: TicketUid::of(&DedupeKey::stored("another".to_owned())), ..tag.clone() }
+}
+
+fn nobodys() -> TicketTag {
+    TicketTag { uid: TicketUid::of(&DedupeKey::stored("nobody's".to_owned())), ..TicketKey::new("IT", 1_999).into() }
+}
+
+impl Hall {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Clock::starting_at(Timestamp::from_second(1_700_000_000).expect("a time"), 0.0);
+        let store = SqliteStore::open(&folder.path().join("desk.db"), clock.clone()).await.expect("it opens");
+        let agents = vec![Principal::Person(PersonRef::new(PlatformName::Slack, AGENT))];
+        let rules = Rules {
+            key_prefix: "IT".to_owned(),
+            burst_window: SignedDuration::ZERO,
+            greeting_filter: true,
+            direct_window: SignedDuration::ZERO,
+            auto_close: None,
+            triage: vec![channel("C9")],
+        };
+        let store: Arc<dyn Store> = store;
+        let intake = Intake::new(store.clone(), clock, rules, Roster { agents, ..Roster::default() });
+        let hall = Self { intake, store, count: std::cell::Cell::new(0), _folder: folder };
+        hall.say(REQUESTER, channel("C1"), "my screen is black").await;
+        hall.say(REQUESTER, direct(REQUESTER), "my salary is wrong").await;
+        hall
+    }
+
+    async fn ticket(&self, number: i64) -> Ticket {
+        let key = TicketKey::new("IT", number);
+        self.store.ticket_by_key(&key).await.expect("a database").expect("it is there")
+    }
+
+    fn next(&self) -> u32 {
+        self.count.set(self.count.get() + 1);
+        self.count.get()
+    }
+
+    async fn handle(&self, what: EventKind) -> Outcome {
+        let key = DedupeKey::stored(format!("test {}", self.next()));
+        let at = self.intake.clock().now();
+        self.intake.handle(Event { key, at, what }).await.expect("handled")
+    }
+
+    async fn say(&self, who: &str, at: Place, text: &str) -> Outcome {
+        let id = format!("{}.0", 1_700_000_000 + self.next());
+        let message = MessageRef { tenant: tenant(), channel: at.channel().to_owned(), id };
+        let mentions_bot = !at.is_direct();
+        let said = Said {
+            author: person(who),
+            place: at,
+            message,
+            at: self.intake.clock().now(),
+            text: text.to_owned(),
+            mentions: Vec::new(),
+            mentions_bot,
+            reply_to: None,
+            files: Vec::new(),
+        };
+        self.handle(EventKind::MessagePosted(said)).await
+    }
+
+    async fn press(&self, who: &str, at: Place, does: TicketAction, choice: Option<Choice>) -> Outcome {
+        let taken = ActionTaken { actor: person(who), place: at, does: Some(does), choice, reply: reply() };
+        self.handle(EventKind::ActionTaken(taken)).await
+    }
+
+    /// Lets somebody do something to a ticket by one of the ways in.
+    async fn come(&self, way: Way, who: &str, at: Place, tag: &TicketTag) -> Outcome {
+        let key = tag.key.to_string();
+        match way {
+            Way::Button => self.press(who, at, TicketAction::new(Action::Show, tag.clone()), None).await,
+            Way::Menu => {
+                let own = self.own_of(who).await;
+                let belongs = TicketAction::new(Action::BelongsTo, own);
+                self.press(who, at, belongs, Some(Choice::Value(tag.to_string()))).await
+            }
+            Way::Form => {
+                let sent = FormSubmitted {
+                    actor: person(who),
+                    place: Some(at),
+                    form: Some(FormRef { kind: FormKind::Details, ticket: tag.clone() }),
+                    values: BTreeMap::from([("text".to_owned(), "more".to_owned())]),
+                    reply: reply(),
+                };
+                self.handle(EventKind::FormSubmitted(sent)).await
+            }
+            Way::Command | Way::Fields => {
+                let typed = Typed { verb: "show".to_owned(), key: Some(key.clone()), ..Typed::default() };
+                let is_typed = matches!(way, Way::Fields);
+                let given = CommandGiven {
+                    actor: person(who),
+                    place: at,
+                    words: if is_typed { String::new() } else { format!("show {key}") },
+                    mentions: Vec::new(),
+                    typed: is_typed.then_some(typed),
+                    reply: reply(),
+                };
+                self.handle(EventKind::CommandGiven(given)).await
+            }
+            Way::Words => self.say(who, at, &format!("show {key}")).await,
+        }
+    }
+
+    /// A private request of somebody's own.
+    async fn own_of(&self, who: &str) -> TicketTag {
+        self.say(who, direct(who), "another thing").await;
+        self.store.tickets(None, 1).await.expect("tickets")[0].tag()
+    }
+
+    /// What somebody was told last, privately.
+    async fn told(&self, who: &str) -> String {
+        let now = self.intake.clock().now();
+        let due = self.store.due(PlatformName::Slack, now, None, &[], 1_000).await.expect("due");
+        // One of each order key is given at a time: the others are taken off by being looked at in the order of decision.
+        let mut whispers: Vec<(String, String)> = Vec::new();
+        for queued in due.ready {
+            if let EffectKind::Whisper { to, message, .. } = &queued.effect.what
+                && to.id == who
+            {
+                whispers.push((queued.id.0.clone(), plain(message)));
+            }
+        }
+        whispers.sort();
+        whispers.pop().map(|(_, text)| text).unwrap_or_default()
+    }
+}
+
+fn plain(message: &Message) -> String {
+    let span = |span: &Span| match span {
+        Span::Said(words) | Span::Strong(words) | Span::Quoted(words) => words.clone(),
+        Span::Ping(_) | Span::Link { .. } | Span::In { .. } | Span::Ago(_) => String::new(),
+    };
+    message.lines.iter().flat_map(|line| line.0.iter().map(span)).collect()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Button,
+    Menu,
+    Form,
+    Command,
+    Fields,
+    Words,
+}
+
+const WAYS: [Way; 6] = [Way::Button, Way::Menu, Way::Form, Way::Command, Way::Fields, Way::Words];
+
+#[tokio::test]
+async fn each_way_in_is_open_to_who_may_know_and_shut_to_who_may_not() {
+    for way in WAYS {
+        for number in [1001, 1002] {
+            // Whom it lets in. (Only one's own requests can be joined, so that way is open to the requester alone.)
+            for who in if way == Way::Menu { &[REQUESTER][..] } else { &[REQUESTER, AGENT] } {
+                let hall = Hall::open().await;
+                let tag = hall.ticket(number).await.tag();
+                let outcome = hall.come(way, who, channel("C5"), &tag).await;
+                // A public request takes in no private one, which says that it is there all the same.
+                let is_refused = outcome == Outcome::Refused && !(way == Way::Menu && number == 1001);
+                assert!(!is_refused, "{way:?} by {who} on {number}: {}", hall.told(who).await);
+            }
+            // Whom it does not, and what they are told is what is told of a ticket that never was.
+            let hall = Hall::open().await;
+            let before = hall.ticket(number).await;
+            let outcome = hall.come(way, OUTSIDER, channel("C5"), &before.tag()).await;
+            assert_eq!(outcome, Outcome::Refused, "{way:?} on {number}");
+            let told = hall.told(OUTSIDER).await;
+            let elsewhere = Hall::open().await;
+            elsewhere.come(way, OUTSIDER, channel("C5"), &nobodys()).await;
+            let of_nobodys = elsewhere.told(OUTSIDER).await;
+            assert!(!told.is_empty());
+            assert_eq!(told, of_nobodys.replace("IT-1999", &before.key.to_string()), "{way:?} on {number}");
+            assert!(!told.contains("U1"), "{told}");
+            assert_eq!(hall.ticket(number).await, before, "{way:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_stands_where_it_was_asked_knows_that_it_is_there_and_no_more() {
+    let hall = Hall::open().await;
+    let ticket = hall.ticket(1001).await;
+    for way in [Way::Button, Way::Form, Way::Command, Way::Fields, Way::Words] {
+        let outcome = hall.come(way, OUTSIDER, ticket.origin.clone(), &ticket.tag()).await;
+        assert_eq!(outcome, Outcome::Refused, "{way:?}");
+        assert_eq!(hall.ticket(1001).await, ticket, "{way:?}");
+    }
+    let told = hall.told(OUTSIDER).await;
+    assert!(told.starts_with("IT-1001 is Person's request"), "{told}");
+    // Who claims to stand in a private conversation learns nothing by that.
+    let private = hall.ticket(1002).await;
+    for way in [Way::Button, Way::Form, Way::Command, Way::Fields] {
+        let fresh = Hall::open().await;
+        fresh.come(way, OUTSIDER, private.origin.clone(), &private.tag()).await;
+        let told = fresh.told(OUTSIDER).await;
+        assert!(told.contains("I know no IT-1002") || told.contains("I don't know the request"), "{way:?}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_button_from_before_a_restore_acts_on_nothing() {
+    for action in Action::ALL {
+        for who in [REQUESTER, AGENT, OUTSIDER] {
+            let hall = Hall::open().await;
+            let before = hall.ticket(1001).await;
+            let does = TicketAction::new(*action, other_uid(&before.tag()));
+            let choice = Some(Choice::Value("P1".to_owned()));
+            let outcome = hall.press(who, channel("C9"), does, choice).await;
+            assert_eq!(outcome, Outcome::Refused, "{action:?} by {who}");
+            let told = hall.told(who).await;
+            assert!(told.contains("before my record was restored"), "{action:?} by {who}: {told}");
+            assert_eq!(hall.ticket(1001).await, before);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_from_before_a_restore_acts_on_nothing() {
+    for kind in [FormKind::Details, FormKind::NewRequest, FormKind::Reply, FormKind::Pending, FormKind::Resolve] {
+        let hall = Hall::open().await;
+        let before = hall.ticket(1002).await;
+        for who in [REQUESTER, AGENT] {
+            let sent = FormSubmitted {
+                actor: person(who),
+                place: Some(before.origin.clone()),
+                form: Some(FormRef { kind, ticket: other_uid(&before.tag()) }),
+                values: BTreeMap::from([("text".to_owned(), "he is a thief".to_owned())]),
+                reply: reply(),
+            };
+            assert_eq!(hall.handle(EventKind::FormSubmitted(sent)).await, Outcome::Refused, "{kind:?}");
+        }
+        assert_eq!(hall.ticket(1002).await, before);
+        assert_eq!(hall.store.total().await.expect("a number"), 2, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn words_never_go_to_another_ticket_on_a_guess() {
+    let hall = Hall::open().await;
+    hall.say("U3", channel("C2"), "the scanner jams").await;
+    let (here, there) = (hall.ticket(1003).await, hall.ticket(1001).await);
+    for verb in ["resolve", "pending"] {
+        let words = format!("{verb} IT-1001 is the same, see there");
+        let outcome = hall.say(AGENT, here.origin.clone(), &words).await;
+        assert_eq!(outcome, Outcome::Refused, "{verb}");
+        let told = hall.told(AGENT).await;
+        assert!(told.contains("IT-1003") && told.contains("IT-1001"), "{told}");
+    }
+    assert_eq!((hall.ticket(1003).await.status, hall.ticket(1001).await), (here.status, there));
+}
