@@ -1,6 +1,7 @@
 //! The composition root: starts the parts, supervises them, drains and stops them. The only room that knows everyone.
 
 mod connect;
+mod copies;
 mod house;
 mod roster;
 mod upkeep;
@@ -119,6 +120,7 @@ impl App {
         }
         let store = persevere(DATABASE, &health, || open_store(config, clock.clone())).await?;
         health.set(DATABASE, true, "answers");
+        copies::mind(&store, clock.now()).await?;
         let record = Arc::clone(&store);
         port.store_by(Arc::new(move || {
             let record = Arc::clone(&record);

@@ -160,6 +160,12 @@ Examples:
         file: PathBuf,
     },
 
+    /// Say that the database was put back from a copy which `deskbell backup` did not make
+    ///
+    /// At its next start the bot skips numbers, so that no key is given again that people were told after the copy was made.
+    /// A copy that `deskbell backup` made knows that by itself, as does a PostgreSQL database that pg_restore has filled.
+    Restored,
+
     /// Take one person's words and names out of the record; without --yes only say what that would change
     ///
     /// Words and names go from tickets, messages, the audit and whatever waits; accounts become an alias that is the same

@@ -5,15 +5,20 @@ pub mod effects;
 pub mod erase;
 pub mod events;
 mod export;
+mod terminal;
 
 use std::process::ExitCode;
 
 use serde_json::json;
 
+use terminal::say;
+pub use terminal::shown;
+
 use crate::app::{self, App};
 use crate::cli::{Cli, Command, ManifestPlatform};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::plain::one_line;
 use crate::domain::text;
 use crate::platform::{Verdict, discord, slack};
 use crate::{http, logging, sandbox};
@@ -34,13 +39,14 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 ManifestPlatform::Slack => slack::manifest(),
                 ManifestPlatform::Discord => discord::manifest(),
             };
-            println!("{}", serde_json::to_string_pretty(&manifest)?);
+            say!("{}", serde_json::to_string_pretty(&manifest)?);
             Ok(ExitCode::SUCCESS)
         }
         Command::Tickets { json, limit } => tickets(&config()?, json, limit).await,
         Command::Export => export::export(&config()?).await,
         Command::Effects(args) => effects::run(&config()?, args).await,
         Command::Events(args) => events::run(&config()?, args).await,
+        Command::Restored => restored(&config()?).await,
         Command::Backup { file } => backup::backup(&config()?, &file).await,
         Command::Erase { person, yes } => erase::erase(&config()?, &person, yes).await,
         Command::Health { url } => {
@@ -56,6 +62,15 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// The database was put back from a copy.
+async fn restored(config: &Config) -> anyhow::Result<ExitCode> {
+    let store = app::open_beside(config, Clock::system()).await?;
+    store.keep_in_mind(crate::store::COPY, "1").await?;
+    store.close().await;
+    say!("Noted. At its next start the bot skips numbers, so that no key is given a second time.");
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
@@ -92,9 +107,9 @@ async fn check(config: &Config) -> anyhow::Result<ExitCode> {
                 "BAD "
             }
         };
-        println!("{mark}  {}", logging::redact(&finding.what));
+        say!("{mark}  {}", logging::redact(&finding.what));
         for line in finding.mend.lines() {
-            println!("      {line}");
+            say!("      {line}");
         }
     }
     Ok(code)
@@ -102,7 +117,7 @@ async fn check(config: &Config) -> anyhow::Result<ExitCode> {
 
 async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
     app::open_store(config, Clock::system()).await?.close().await;
-    println!("The database {} is up to date.", config.database.url);
+    say!("The database {} is up to date.", config.database.url);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -118,17 +133,17 @@ async fn tickets(config: &Config, as_json: bool, limit: u32) -> anyhow::Result<E
                 "opened_at": ticket.opened_at, "answered_at": ticket.answered_at, "active_at": ticket.active_at,
                 "follows": ticket.follows, "merged_into": ticket.merged_into,
             });
-            println!("{line}");
+            say!("{line}");
         } else {
             let assignee = ticket.assignee.as_ref().map_or("nobody yet", text::first_name);
-            println!(
+            say!(
                 "{:<10} {:<12} {:<3} {:<12} {:<12} {}",
                 ticket.key.to_string(),
                 text::status(&ticket.status),
                 ticket.priority,
                 text::first_name(&ticket.requester),
                 assignee,
-                ticket.title
+                one_line(&ticket.title)
             );
         }
     }

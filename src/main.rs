@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     match runtime.block_on(commands::run(cli)) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("deskbell: {}", deskbell::logging::redact(&format!("{error:#}")));
+            eprintln!("deskbell: {}", deskbell::commands::shown(&deskbell::logging::redact(&format!("{error:#}"))));
             ExitCode::FAILURE
         }
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
+use super::terminal::say;
 use crate::config::Config;
 use crate::store::sqlite::SqliteStore;
 
@@ -18,8 +19,8 @@ pub async fn backup(config: &Config, to: &Path) -> anyhow::Result<ExitCode> {
     };
     let copy = SqliteStore::backup(path, to).await?;
     let tickets = if copy.tickets == 1 { "1 ticket".to_owned() } else { format!("{} tickets", copy.tickets) };
-    println!("{}: {} bytes, {tickets}, looked through and sound.", to.display(), copy.bytes);
-    println!("It holds what people said. Keep it as private as the database itself.");
+    say!("{}: {} bytes, {tickets}, looked through and sound.", to.display(), copy.bytes);
+    say!("It holds what people said. Keep it as private as the database itself.");
     Ok(ExitCode::SUCCESS)
 }
 

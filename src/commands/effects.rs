@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
+use super::terminal::say;
 use crate::app;
 use crate::cli::{EffectsArgs, EffectsCommand};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::ids::{EffectId, PlatformName};
+use crate::domain::plain::one_line;
 use crate::store::{Listed, ListedEffect, Release, Store};
 
 /// What each list is called.
@@ -45,20 +47,20 @@ async fn list(store: &dyn Store, args: &EffectsArgs) -> anyhow::Result<()> {
         let effects = store.listed(which, None, args.limit).await?;
         if args.json {
             for effect in effects {
-                println!("{}", serde_json::to_string(&effect)?);
+                say!("{}", serde_json::to_string(&effect)?);
             }
             continue;
         }
         if effects.is_empty() {
-            println!("{nothing}");
+            say!("{nothing}");
             continue;
         }
-        println!("{name}:");
+        say!("{name}:");
         for effect in &effects {
-            println!("{}", line(effect, which));
+            say!("{}", line(effect, which));
         }
         if which == Listed::Held {
-            println!(
+            say!(
                 "Mend what refuses them; they are tried again by themselves, or at once by: deskbell effects retry --all"
             );
         }
@@ -86,6 +88,7 @@ fn line(effect: &ListedEffect, which: Listed) -> String {
     };
     let id = if which == Listed::Failed { String::new() } else { format!("{}  ", effect.id) };
     let place = effect.held_in.as_ref().unwrap_or(&effect.place);
+    let why = one_line(&why);
     format!("{since:.0}  {id}{ticket:<10} {:<8} {:<14} {place}  {tries}{why}", effect.platform, effect.kind)
 }
 
@@ -107,13 +110,13 @@ async fn retry(store: &dyn Store, effects: &[String], all: bool, held_in: Option
         }
     }
     for effect in &unknown {
-        println!("{effect} is not held: “deskbell effects --held” lists what is.");
+        say!("{effect} is not held: “deskbell effects --held” lists what is.");
     }
     match released {
-        0 if effects.is_empty() => println!("Nothing is held{}.", if all { "" } else { " there" }),
+        0 if effects.is_empty() => say!("Nothing is held{}.", if all { "" } else { " there" }),
         0 => {}
-        1 => println!("1 effect is tried again now, by the bot that runs or at its next start."),
-        released => println!("{released} effects are tried again now, by the bot that runs or at its next start."),
+        1 => say!("1 effect is tried again now, by the bot that runs or at its next start."),
+        released => say!("{released} effects are tried again now, by the bot that runs or at its next start."),
     }
     let is_missing = !unknown.is_empty() || (released == 0 && held_in.is_some());
     Ok(if is_missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
+use super::terminal::say;
 use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -33,22 +34,22 @@ pub async fn erase(config: &Config, given: &[PersonRef], yes: bool) -> anyhow::R
         other => other?,
     };
     if tally.is_empty() {
-        println!("Nothing is on record of {whom}: it was erased before, or never there. Is the id right?");
+        say!("Nothing is on record of {whom}: it was erased before, or never there. Is the id right?");
         store.close().await;
         return Ok(ExitCode::FAILURE);
     }
-    println!("{} of {whom}:", if yes { "Erased" } else { "This would be erased" });
+    say!("{} of {whom}:", if yes { "Erased" } else { "This would be erased" });
     print(&tally);
     if yes {
         if !store.scrub().await? {
-            println!("What was deleted is overwritten in the file as soon as nobody reads it any more.");
+            say!("What was deleted is overwritten in the file as soon as nobody reads it any more.");
         }
-        println!("The cards and lines on the platforms follow by the outbox, in a moment if the bot runs.");
+        say!("The cards and lines on the platforms follow by the outbox, in a moment if the bot runs.");
     } else {
         let person: Vec<String> = given.iter().map(|who| format!("--person {who}")).collect();
-        println!("Nothing was changed. To do it: deskbell erase {} --yes", person.join(" "));
+        say!("Nothing was changed. To do it: deskbell erase {} --yes", person.join(" "));
     }
-    println!("Not in reach: what they wrote on the platforms themselves, what others wrote about them, and backups.");
+    say!("Not in reach: what they wrote on the platforms themselves, what others wrote about them, and backups.");
     store.close().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -78,7 +79,7 @@ fn print(tally: &Tally) {
         (tally.waiting, "messages that waited to be sent"),
         (tally.dead_events, "events that could not be handled"),
     ] {
-        println!("{count:>8}  {what}");
+        say!("{count:>8}  {what}");
     }
 }
 

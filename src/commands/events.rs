@@ -6,12 +6,14 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
+use super::terminal::say;
 use crate::app;
 use crate::cli::{EventsArgs, EventsCommand};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::decision::Outcome;
 use crate::domain::event::{DedupeKey, Event};
+use crate::domain::plain::one_line;
 use crate::intake::Intake;
 use crate::store::{DeadEvent, Store, StoreError};
 
@@ -64,7 +66,7 @@ async fn list(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
     let store = app::open_to_read(config).await?;
     let dead = store.dead_events(u32::MAX).await?;
     if dead.is_empty() && !as_json {
-        println!("None: everything that came in was handled.");
+        say!("None: everything that came in was handled.");
     }
     for event in &dead {
         let (key, kind) = (event.key.as_str(), kind(event));
@@ -72,14 +74,14 @@ async fn list(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
             let line = json!({
                 "key": key, "kind": kind, "buried_at": event.buried_at, "times": event.times, "fault": event.fault,
             });
-            println!("{line}");
+            say!("{line}");
         } else {
             let times = if event.times == 1 { "once".to_owned() } else { format!("{} times", event.times) };
-            println!("{:.0}  {kind:<16} {key}  failed {times}: {}", event.buried_at, event.fault);
+            say!("{:.0}  {kind:<16} {key}  failed {times}: {}", event.buried_at, one_line(&event.fault));
         }
     }
     if !dead.is_empty() && !as_json {
-        println!("\nTo handle them again: deskbell events replay --all");
+        say!("\nTo handle them again: deskbell events replay --all");
     }
     store.close().await;
     Ok(ExitCode::SUCCESS)
@@ -91,8 +93,8 @@ async fn show(config: &Config, key: &str) -> anyhow::Result<ExitCode> {
     store.close().await;
     let event = dead.iter().find(|event| event.key.as_str() == key).with_context(|| unknown(key))?;
     match serde_json::from_str::<serde_json::Value>(&event.event_json) {
-        Ok(whole) => println!("{}", serde_json::to_string_pretty(&whole)?),
-        Err(_) => println!("{}", event.event_json),
+        Ok(whole) => say!("{}", serde_json::to_string_pretty(&whole)?),
+        Err(_) => say!("{}", event.event_json),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -110,7 +112,7 @@ async fn replay(config: &Config, keys: &[String], all: bool) -> anyhow::Result<E
         dead.retain(|event| keys.iter().any(|key| event.key == DedupeKey::stored(key.clone())));
     }
     if dead.is_empty() {
-        println!("None: everything that came in was handled.");
+        say!("None: everything that came in was handled.");
         store.close().await;
         return Ok(ExitCode::SUCCESS);
     }
@@ -122,14 +124,14 @@ async fn replay(config: &Config, keys: &[String], all: bool) -> anyhow::Result<E
     for event in &dead {
         let (key, kind) = (event.key.as_str(), kind(event));
         match handle_again(&store, &intake, event).await? {
-            Replayed::Handled(Outcome::Repeated) => println!("{key}  {kind}: had been handled meanwhile"),
+            Replayed::Handled(Outcome::Repeated) => say!("{key}  {kind}: had been handled meanwhile"),
             Replayed::Handled(outcome) => match outcome.ticket() {
-                Some(ticket) => println!("{key}  {kind}: {} {ticket}", outcome.name()),
-                None => println!("{key}  {kind}: {}", outcome.name()),
+                Some(ticket) => say!("{key}  {kind}: {} {ticket}", outcome.name()),
+                None => say!("{key}  {kind}: {}", outcome.name()),
             },
             Replayed::Failed(why) => {
                 code = ExitCode::FAILURE;
-                println!("{key}  {kind}: failed again and is kept ({why})");
+                say!("{key}  {kind}: failed again and is kept ({why})");
             }
         }
     }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::terminal::shown;
 use crate::app;
 use crate::config::Config;
 use crate::domain::ids::TicketId;
@@ -25,7 +26,7 @@ pub async fn export(config: &Config) -> anyhow::Result<ExitCode> {
     let newest = store.tickets(None, 1).await?.first().map_or(0, |ticket| ticket.id.0);
     for id in 1..=newest {
         if let Some(line) = line(store.as_ref(), TicketId(id)).await? {
-            writeln!(out, "{line}")?;
+            writeln!(out, "{}", shown(&line.to_string()))?;
         }
     }
     out.flush()?;

@@ -113,6 +113,11 @@ pub enum Change {
         /// To this ticket.
         to: TicketId,
     },
+    /// So many numbers are never given to a ticket.
+    SkipNumbers {
+        /// How many.
+        by: i64,
+    },
     /// Everything said on one ticket, and every place of it, belongs to another.
     Move {
         /// From this ticket.

@@ -450,7 +450,9 @@ impl Undeliverable {
     pub const fn is_mendable(self) -> bool {
         match self {
             Self::ChannelClosed | Self::ChannelGone | Self::NotPermitted | Self::Stuck | Self::Unreadable => true,
-            Self::DirectClosed | Self::Deactivated | Self::Gone | Self::Expired | Self::Invalid | Self::GivenUp => false,
+            Self::DirectClosed | Self::Deactivated | Self::Gone | Self::Expired | Self::Invalid | Self::GivenUp => {
+                false
+            }
         }
     }
 }
@@ -546,9 +548,13 @@ mod tests {
         {
             let desk = place(platform, "9");
             // Each line ends with a line's end.
-            let one = line(&desk, "1", &"x".repeat(most / 2 - 1));
-            assert!(one.joined_with(&line(&desk, "2", &"x".repeat(most / 2 - 1))).is_some(), "{platform}");
-            for words in ["x".repeat(most / 2), "&".repeat(most / 5 / 2), "🦓".repeat(most / 4)] {
+            // Long words stand apart, with a mark before each line and an end of the line before it.
+            let marks = 12;
+            let one = line(&desk, "1", &"x".repeat(most / 2 - 1 - marks));
+            let other = line(&desk, "2", &"x".repeat(most / 2 - 1 - marks));
+            assert!(one.joined_with(&other).is_some(), "{platform}");
+            let half = most / 2 - marks;
+            for words in ["x".repeat(half), "&".repeat(half / 5 + 1), "🦓".repeat(half / 2)] {
                 assert_eq!(one.joined_with(&line(&desk, "2", &words)), None, "{platform}: {words}");
             }
         }

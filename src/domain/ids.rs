@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::event::DedupeKey;
+use super::plain;
 
 /// A chat platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -219,7 +220,7 @@ impl Person {
     /// A person of whom the event says no groups.
     #[must_use]
     pub fn new(who: PersonRef, name: impl Into<String>) -> Self {
-        Self { who, name: name.into(), groups: Vec::new(), guild: None }
+        Self { who, name: plain::one_line(&name.into()), groups: Vec::new(), guild: None }
     }
 }
 

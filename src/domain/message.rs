@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::{Action, TicketAction};
 use super::ids::{MessageRef, PersonRef, Place, TicketTag};
+use super::plain::is_line_break;
 
 /// Characters of a link but for its label and the ids in it, and of an age that counts by itself.
 const ADDRESS_CHARS: usize = 100;
@@ -142,6 +143,38 @@ impl Message {
     }
 }
 
+/// From this length on, words of people are set apart even if they are one line: what is split over several messages must be
+/// seen to be theirs in each.
+const INLINE_CHARS: usize = 500;
+/// Characters of the mark of a quoted line and of the line's end, at most.
+const MARK_CHARS: usize = 6;
+
+/// How words of people stand in a message of the bot: so that no line of theirs can pass for one of the bot's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Quotation<'w> {
+    /// One short line, which goes on in the line that says whose words they are.
+    Inline(&'w str),
+    /// Lines of their own, each of them marked.
+    Apart(Vec<&'w str>),
+}
+
+impl<'w> Quotation<'w> {
+    /// How these words are to stand.
+    #[must_use]
+    pub fn of(words: &'w str) -> Self {
+        let words = words.trim_matches(is_line_break);
+        let lines: Vec<&str> =
+            words.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split(is_line_break)).collect();
+        match lines.as_slice() {
+            // A block of code is several lines once it is shown.
+            [line] if line.chars().map(char::len_utf16).sum::<usize>() <= INLINE_CHARS && !line.contains("```") => {
+                Self::Inline(line)
+            }
+            _ => Self::Apart(lines),
+        }
+    }
+}
+
 /// How many characters words take at most (as UTF-16 counts them), on whichever platform and however they are neutralised
 /// there.
 #[must_use]
@@ -161,7 +194,14 @@ pub fn room_of(words: &str) -> usize {
 impl Span {
     fn room(&self) -> usize {
         match self {
-            Self::Said(words) | Self::Quoted(words) => room_of(words),
+            Self::Said(words) => room_of(words),
+            Self::Quoted(words) => {
+                let marks = match Quotation::of(words) {
+                    Quotation::Inline(_) => 0,
+                    Quotation::Apart(lines) => MARK_CHARS * (lines.len() + 1),
+                };
+                room_of(words) + marks
+            }
             Self::Strong(words) => room_of(words) + 4,
             Self::Ping(person) => person.id.len() + 4,
             Self::Link { to, label } => {

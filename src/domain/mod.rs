@@ -11,6 +11,7 @@ pub mod ids;
 pub mod limits;
 pub mod message;
 pub mod permission;
+pub mod plain;
 pub mod priority;
 pub mod record;
 pub mod rules;

@@ -12,6 +12,7 @@ use super::form::{Field, Form, FormKind, FormRef};
 use super::ids::{MessageRef, Person, PersonRef, PlatformName, TicketKey};
 use super::limits;
 use super::message::{Control, Line, Message, Span, Style, room_of};
+use super::plain::{is_line_break, one_line};
 use super::priority::Priority;
 use super::record::{AuditEntry, Record, TicketRef, Voice};
 use super::small_talk::SmallTalk;
@@ -416,7 +417,10 @@ pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>)
             line.extend([quoted(first_name(&ticket.requester)), said("'s direct messages are closed.")]);
         }
         Undeliverable::Deactivated => {
-            line.extend([quoted(first_name(&ticket.requester)), said("'s account is deactivated, so nobody reads that.")]);
+            line.extend([
+                quoted(first_name(&ticket.requester)),
+                said("'s account is deactivated, so nobody reads that."),
+            ]);
         }
         Undeliverable::ChannelClosed => {
             line.push(said("I can't write in that channel any more (archived, or I was taken out of it)."))
@@ -907,9 +911,9 @@ const MAX_FIELD_CHARS: usize = 3_000;
 /// The first line of what was said, at most 80 characters as people count them.
 #[must_use]
 pub fn title(text: &str) -> String {
-    let line =
-        text.lines().map(str::trim).find(|line| !is_blank(line) && !line.starts_with("```")).unwrap_or("(no words)");
-    shorten(line, 80)
+    let mut lines = text.split(is_line_break).map(str::trim);
+    let line = lines.find(|line| !is_blank(line) && !line.starts_with("```")).unwrap_or("(no words)");
+    shorten(&one_line(line), 80)
 }
 
 /// Whether nothing of a text is to be seen: it is empty, or of spaces, marks without an extent, and letters that are blank.

@@ -63,6 +63,9 @@ pub enum Read {
     },
 }
 
+/// Under this name it is remembered that the database is a copy; empty: it is none.
+pub const COPY: &str = "copy";
+
 /// The record of the desk.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -136,6 +139,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// If the database is away.
     async fn keep_in_mind(&self, name: &str, value: &str) -> Result<(), StoreError>;
+
+    /// Where the database lies, if that can be told: it changes when it was put back from a copy.
+    ///
+    /// # Errors
+    /// If the database is away.
+    async fn lies_in(&self) -> Result<Option<String>, StoreError>;
 
     /// Tickets above `above` that are not over and have no card in this channel, oldest first.
     ///

@@ -44,11 +44,13 @@ pub struct Setup {
     pub message_content: bool,
     /// Channels for notices on each platform; on Discord in a guild of their own.
     pub destinations: usize,
+    /// The address of a database that is not a file.
+    pub database: Option<String>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { more: "", platforms: Platforms::BOTH, linked: true, message_content: true, destinations: 0 }
+        Self { more: "", platforms: Platforms::BOTH, linked: true, message_content: true, destinations: 0, database: None }
     }
 }
 
@@ -90,8 +92,12 @@ impl Desk {
         };
         let stage = Stage::open(options).await.expect("the stage opens");
         let folder = TempDir::new().expect("a folder");
-        let config =
-            stage.config(&folder.path().join("desk.db"), setup.more, setup.platforms).expect("the settings fit");
+        let mut settings = stage.settings(&folder.path().join("desk.db"), setup.more, setup.platforms);
+        if let Some(database) = &setup.database {
+            let file = format!("sqlite://{}", folder.path().join("desk.db").display());
+            settings = settings.replace(&file, database);
+        }
+        let config = Config::from_text(&settings, []).expect("the settings fit");
         let mut desk = Self { stage, app: None, config, folder, expected_refusals: 0, errors, _log: log };
         desk.start().await;
         desk

@@ -37,4 +37,5 @@ mod second_copy;
 mod specs;
 mod store_contract;
 mod tickets;
+mod truth;
 mod words;

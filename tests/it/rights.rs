@@ -34,7 +34,8 @@ async fn a_role_of_one_guild_counts_in_the_others() {
     let setup = Setup { destinations: 1, ..alone() };
     let desk = Desk::open_with(setup).await;
     let world = desk.discord();
-    let branch = world.channels().into_iter().map(|channel| channel.name).find(|name| name.contains("branch")).expect("one");
+    let branch =
+        world.channels().into_iter().map(|channel| channel.name).find(|name| name.contains("branch")).expect("one");
     let ask = desk.say(&world, "ana", &Spot::channel(&branch), "@desk the scale is stuck").await;
     desk.say(&world, "mia", &Spot::thread(&branch, &ask.id), "I'll look at it").await;
     let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);

@@ -10,6 +10,7 @@ use crate::domain::effect::{Awaited, EffectKind};
 use crate::domain::event::{Said, TimerKind};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::message::Message;
+use crate::domain::plain::one_line;
 use crate::domain::record::{Opening, Record, Side, Voice};
 use crate::domain::small_talk::{is_content, small_talk};
 use crate::domain::text;
@@ -102,7 +103,7 @@ fn makes_title(draft: &Draft<'_>, record: &Record, ticket: &Ticket) -> bool {
         Some(message) => record.message.as_ref() == Some(message),
         None => draft.same(&record.author, &ticket.requester),
     };
-    is_its && text::title(&record.text) == ticket.title
+    is_its && text::title(&record.text) == one_line(&ticket.title)
 }
 
 /// The words of a message go from the record.

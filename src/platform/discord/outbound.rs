@@ -42,6 +42,8 @@ const PAGES: usize = 10;
 const ARCHIVE_MINUTES: u32 = 60;
 /// Shown to one person alone.
 const EPHEMERAL: u32 = 1 << 6;
+/// Nothing that it links to is opened or shown: a link that works once would be used up.
+const WITHOUT_PREVIEWS: u32 = 1 << 2;
 /// Entries of memories that are dropped when they have grown this long.
 const REMEMBERED: usize = 4_096;
 
@@ -239,7 +241,7 @@ impl Shared {
         let last = rendered.parts.len() - 1;
         for (at, text) in rendered.parts.iter().enumerate().skip(self.parts_done(effect).min(last)) {
             let mut body = json!({
-                "content": text, "allowed_mentions": rendered.allowed_mentions(),
+                "content": text, "allowed_mentions": rendered.allowed_mentions(), "flags": WITHOUT_PREVIEWS,
                 "nonce": nonce(effect, at), "enforce_nonce": true,
             });
             if at == last && !rendered.components.is_empty() {
@@ -273,7 +275,7 @@ impl Shared {
         let (channel_id, message_id) = address(message)?;
         let body = json!({
             "content": rendered.cut_to_one(), "components": rendered.components,
-            "allowed_mentions": rendered.allowed_mentions(),
+            "allowed_mentions": rendered.allowed_mentions(), "flags": WITHOUT_PREVIEWS,
         });
         let route = Route::ChannelMessage { channel_id, message_id };
         self.in_archive_too(channel_id, LightMethod::Patch, route, Some(&body)).await
@@ -371,7 +373,9 @@ impl Shared {
         let last = rendered.parts.len() - 1;
         let token = handle.token.as_str();
         for (at, text) in rendered.parts.iter().enumerate().skip(self.parts_done(effect).min(last)) {
-            let mut body = json!({ "content": text, "allowed_mentions": rendered.allowed_mentions() });
+            let mut body = json!({
+                "content": text, "allowed_mentions": rendered.allowed_mentions(), "flags": WITHOUT_PREVIEWS,
+            });
             if at == last && !rendered.components.is_empty() {
                 body["components"] = Value::from(rendered.components.clone());
             }
@@ -380,7 +384,7 @@ impl Shared {
                 self.rest.call(LightMethod::Patch, route, &[], Some(&body)).await?;
                 self.note_answered(handle.id);
             } else {
-                body["flags"] = json!(EPHEMERAL);
+                body["flags"] = json!(EPHEMERAL | WITHOUT_PREVIEWS);
                 let route = Route::WebhookFollowupMessages { application_id: handle.application, token };
                 self.rest.call(LightMethod::Post, route, &[], Some(&body)).await?;
             }

@@ -13,11 +13,14 @@ use serde_json::{Value, json};
 
 use crate::domain::ids::{EffectId, PlatformName};
 use crate::domain::limits::discord as limits;
-use crate::domain::message::{Control, Message, Span, Style};
+use crate::domain::message::{Control, Message, Quotation, Span, Style};
+use crate::domain::plain::is_bidi_control;
 
 /// Breaks what Discord would read as more than text.
 const ZERO_WIDTH: char = '\u{200b}';
 const FENCE: &str = "```";
+/// Begins each line of a quotation.
+const MARK: &str = "> ";
 /// People that one message may ping (Discord's limit of `allowed_mentions.users`).
 const PINGS: usize = 100;
 const OPTION_CHARS: usize = 100;
@@ -65,6 +68,7 @@ pub(super) fn message(message: &Message, effect: &EffectId) -> Rendered {
             text.push('\n');
         }
         for span in &line.joined() {
+            end_quotation(&mut text, span);
             push_span(&mut text, span, &mut pings);
         }
     }
@@ -93,6 +97,8 @@ pub(super) fn thread_name(title: &str) -> String {
 /// People's words, neutralised: without its zero-width spaces it begins with the words as they are; behind them stands
 /// only what closes a code block or a change of direction that they left open.
 pub(super) fn quoted(words: &str) -> String {
+    let shielded = shielded(words);
+    let words = shielded.as_str();
     let mut text = String::with_capacity(words.len() + 16);
     let mut line_start = true;
     for (at, c) in words.char_indices() {
@@ -111,6 +117,41 @@ pub(super) fn quoted(words: &str) -> String {
     }
     text
 }
+
+/// Addresses in angle brackets, as Discord wants them where it is not to open them for a preview: a link that works once
+/// would be used up by that. In code they stay as they are.
+fn shielded(words: &str) -> String {
+    let mut out = String::with_capacity(words.len() + 8);
+    for (at, part) in words.split('`').enumerate() {
+        if at > 0 {
+            out.push('`');
+        }
+        // Between two backticks, or behind one that is left open, may be code: there Discord makes no preview.
+        if at % 2 == 1 {
+            out.push_str(part);
+            continue;
+        }
+        let mut from = 0;
+        for found in ADDRESS.find_iter(part) {
+            let (before, end) = (&part[..found.start()], found.as_str().trim_end_matches(TRAILING));
+            out.push_str(&part[from..found.start()]);
+            if before.ends_with('<') {
+                out.push_str(end);
+            } else {
+                out.push_str(&format!("<{end}>"));
+            }
+            from = found.start() + end.len();
+        }
+        out.push_str(&part[from..]);
+    }
+    out
+}
+
+/// What ends an address only as a part of the sentence around it.
+const TRAILING: &[char] = &['.', ',', ';', ':', '!', '?', ')', ']', '\'', '"', '*', '_', '~', '|'];
+
+static ADDRESS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)https?://[^\s<>`]+").expect("the pattern is valid"));
 
 static MASS_MENTION: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("(?i)@(everyone|here)").expect("the pattern is valid"));
@@ -165,7 +206,27 @@ fn push_span(text: &mut String, span: &Span, pings: &mut Vec<String>) {
     }
 }
 
+/// Ends a quoted line before what does not belong to it.
+fn end_quotation(text: &mut String, next: &Span) {
+    let is_quoted = text.rsplit('\n').next().is_some_and(|line| line.starts_with(MARK));
+    if is_quoted && !matches!(next, Span::Said(words) if words.starts_with('\n')) {
+        text.push('\n');
+    }
+}
+
 fn push_quoted(text: &mut String, words: &str) {
+    let words = match Quotation::of(words) {
+        Quotation::Inline(words) => words,
+        Quotation::Apart(lines) => {
+            text.truncate(text.trim_end_matches(' ').len());
+            if !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n');
+            }
+            let marked: Vec<String> =
+                quoted(&lines.join("\n")).split('\n').map(|line| format!("{MARK}{line}")).collect();
+            return text.push_str(&marked.join("\n"));
+        }
+    };
     if text.ends_with(['@', '<', ']']) {
         text.push(ZERO_WIDTH);
     }
@@ -174,10 +235,6 @@ fn push_quoted(text: &mut String, words: &str) {
 
 fn push_own(text: &mut String, words: &str) {
     text.push_str(&MASS_MENTION.replace_all(words, format!("@{ZERO_WIDTH}$1")));
-}
-
-fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}')
 }
 
 /// What ends the embeddings, overrides and isolates that are left open, innermost first.
@@ -205,22 +262,32 @@ fn missing_closers(words: &str) -> impl Iterator<Item = char> {
 }
 
 /// Cuts a text into parts that Discord takes, at the ends of lines or words where there are some. A code block that is
-/// cut is closed and opened again; but for that, the parts together are the text. Blank parts are left out.
+/// cut is closed and opened again, and a quoted line that is cut is marked again; but for that, the parts together are the
+/// text. Blank parts are left out.
 fn split(text: &str) -> Vec<String> {
-    const REPAIR: usize = 4;
+    const REPAIR: usize = 6;
     let mut parts = Vec::new();
     let mut rest = text;
-    let mut in_code = false;
+    let (mut in_code, mut is_quoted) = (false, false);
     while !rest.is_empty() {
-        let opening = if in_code { "```\n" } else { "" };
+        // Whether the line that goes on here is quoted; one that begins here has its own mark.
+        let mark = if is_quoted && !rest.starts_with(MARK) { MARK } else { "" };
+        let opening = match (in_code, is_quoted) {
+            (true, true) => format!("{MARK}```\n{mark}"),
+            (true, false) => "```\n".to_owned(),
+            (false, _) => mark.to_owned(),
+        };
         let room = limits::TEXT_CHARS - opening.len();
         let taken = if length(rest) <= room { rest.len() } else { cut_at(rest, room - REPAIR) };
         let (head, tail) = rest.split_at(taken);
         rest = tail;
         let mut part = format!("{opening}{head}");
         in_code = part.matches(FENCE).count() % 2 == 1;
+        let last = part.trim_end_matches('\n').rsplit('\n').next().unwrap_or_default();
+        let ends_quoted = last.starts_with(MARK);
+        is_quoted = if part.ends_with('\n') { rest.starts_with(MARK) } else { ends_quoted };
         if in_code && !rest.is_empty() {
-            part.push_str("\n```");
+            part.push_str(if ends_quoted { "\n> ```" } else { "\n```" });
         }
         if !head.trim().is_empty() {
             parts.push(part);
@@ -334,6 +401,7 @@ mod tests {
     use crate::domain::action::Action;
     use crate::domain::ids::{PersonRef, TicketKey, TicketTag};
     use crate::domain::message::Line;
+    use crate::domain::plain::is_line_break;
 
     /// What Discord would act on: mentions, tokens, masked links.
     static LIVE: LazyLock<Regex> = LazyLock::new(|| {
@@ -396,8 +464,11 @@ mod tests {
         #[test]
         fn the_words_are_all_there(words in nasty()) {
             let text = quoted(&words);
-            prop_assert!(bare(&text).starts_with(&words));
-            let behind = bare(&text)[words.len()..].replace("\n```", "");
+            let whole = shielded(&words);
+            prop_assert!(bare(&text).starts_with(&whole));
+            let behind = bare(&text)[whole.len()..].replace("\n```", "");
+            let of_addresses = |text: &str| text.replace(['<', '>'], "");
+            prop_assert_eq!(of_addresses(&whole), of_addresses(&words));
             prop_assert!(behind.chars().all(is_bidi_control), "{behind:?}");
             prop_assert_eq!(text.matches(FENCE).count() % 2, 0);
         }
@@ -410,6 +481,56 @@ mod tests {
             prop_assert!(parts.iter().all(|part| length(part) <= limits::TEXT_CHARS && !part.trim().is_empty()));
             let squeezed = |text: &str| text.split_whitespace().collect::<String>();
             prop_assert_eq!(squeezed(&parts.concat()), squeezed(&whole));
+        }
+    }
+
+    /// Words with line breaks of every kind, in which lines of the bot are imitated.
+    fn imitations() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            prop::sample::select(vec!["\n", "\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"])
+                .prop_map(str::to_owned),
+            Just("Agent noted: identity verified by phone".to_owned()),
+            Just("Jeff: yes, send the code".to_owned()),
+            Just("> ".to_owned()),
+            Just("```".to_owned()),
+            Just("word ".repeat(130)),
+            Just("x".repeat(700)),
+            "[ -~]{0,12}",
+        ];
+        prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        /// Whatever is said, a line that names a speaker stems from the bot.
+        #[test]
+        fn no_line_of_peoples_passes_for_one_of_the_bots(words in imitations(), others in imitations()) {
+            let says = |words: &str| {
+                Line(vec![Span::Quoted("Ana".to_owned()), Span::Said(" wrote: ".to_owned()), Span::Quoted(words.to_owned())])
+            };
+            let lines = [says(&words), says(&others), Line([says(&words).0, vec![Span::Said(" (edited)".to_owned())]].concat())];
+            let rendered = message(&Message::new(lines), &effect());
+            let is_the_bots = |line: &str| {
+                line.trim().is_empty() || line.starts_with("Ana wrote:") || line.trim() == "(edited)" || line.starts_with(MARK)
+            };
+            for line in rendered.parts.iter().flat_map(|part| part.split(is_line_break)) {
+                prop_assert!(is_the_bots(line), "{line:?} in {:?}", rendered.parts);
+            }
+            prop_assert!(rendered.parts.iter().all(|part| length(part) <= limits::TEXT_CHARS));
+        }
+    }
+
+    #[test]
+    fn what_people_link_is_not_opened_for_a_preview() {
+        for (words, shown) in [
+            ("see https://once.example/x?y=1, then", "see <https://once.example/x?y=1>, then"),
+            ("HTTP://A.example", "<HTTP://A.example>"),
+            ("<https://a.example>", "<https://a.example>"),
+            ("`https://a.example` (https://b.example)", "`https://a.example` (<https://b.example>)"),
+            ("https:// no", "https:// no"),
+        ] {
+            assert_eq!(quoted(words), shown);
         }
     }
 

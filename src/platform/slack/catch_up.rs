@@ -591,4 +591,3 @@ fn before(at: Timestamp, by: Duration) -> Timestamp {
 fn has_tombstone(message: &Value) -> bool {
     message["files"].as_array().is_some_and(|files| files.iter().any(|file| file["mode"] == "tombstone"))
 }
-

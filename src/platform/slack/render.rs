@@ -12,7 +12,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::domain::ids::{MessageRef, PlatformName, Tenant};
 use crate::domain::limits::slack as limits;
-use crate::domain::message::{Control, Message, Span, Style};
+use crate::domain::message::{Control, Message, Quotation, Span, Style};
 
 /// Stands where text was cut off.
 const SHORTENED: &str = "… (shortened)";
@@ -20,6 +20,8 @@ const SHORTENED: &str = "… (shortened)";
 const BLANK: &str = "…";
 /// Begins and ends a block of code.
 const FENCE: &str = "```";
+/// Begins each line of a quotation, escaped as Slack itself keeps it.
+const MARK: &str = "&gt; ";
 /// Takes the meaning from what follows, and shows as nothing.
 const ZERO_WIDTH_SPACE: char = '\u{200b}';
 /// Characters of all texts in one message's blocks: not documented, but refused beyond about 13,200.
@@ -58,6 +60,7 @@ pub fn render(message: &Message, ctx: &RenderContext) -> Rendered {
             atoms.push("\n".to_owned());
         }
         for span in &line.joined() {
+            end_quotation(&mut atoms, span);
             push_span(&mut atoms, span, ctx);
         }
     }
@@ -163,7 +166,39 @@ fn push_span(atoms: &mut Vec<String>, span: &Span, ctx: &RenderContext) {
     }
 }
 
+/// Whether the line that `atoms` end in is a quoted one.
+fn is_quoted(atoms: &[String]) -> bool {
+    let begins = atoms.iter().rposition(|atom| atom == "\n").map_or(0, |at| at + 1);
+    atoms.get(begins).is_some_and(|atom| atom == MARK)
+}
+
+/// Ends a quoted line before what does not belong to it.
+fn end_quotation(atoms: &mut Vec<String>, next: &Span) {
+    if is_quoted(atoms) && !matches!(next, Span::Said(text) if text.starts_with('\n')) {
+        atoms.push("\n".to_owned());
+    }
+}
+
 fn push_quoted(atoms: &mut Vec<String>, text: &str) {
+    let text = match Quotation::of(text) {
+        Quotation::Inline(text) => text,
+        Quotation::Apart(lines) => {
+            if atoms.last().is_some_and(|atom| atom == " ") {
+                atoms.pop();
+            }
+            if atoms.last().is_some_and(|atom| atom != "\n") {
+                atoms.push("\n".to_owned());
+            }
+            for (at, line) in inert(&lines.join("\n")).split('\n').enumerate() {
+                if at > 0 {
+                    atoms.push("\n".to_owned());
+                }
+                atoms.push(MARK.to_owned());
+                push_text(atoms, line);
+            }
+            return;
+        }
+    };
     if atoms.last().is_some_and(|before| before.ends_with('@')) {
         atoms.push(ZERO_WIDTH_SPACE.to_string());
     }
@@ -266,9 +301,9 @@ fn ago(then: Timestamp) -> String {
 }
 
 /// Cuts text into pieces of at most `most` characters, at line ends or spaces where possible, never inside an atom; a
-/// block of code that is cut is closed and opened again.
+/// block of code that is cut is closed and opened again, and a quoted line that is cut is marked again.
 fn split(atoms: &[String], most: usize) -> Vec<String> {
-    let most = most - 2 * (FENCE.len() + 1);
+    let most = most - 2 * (FENCE.len() + 1) - 3 * MARK.len();
     let mut pieces = Vec::new();
     let mut in_code = false;
     let mut from = 0;
@@ -294,9 +329,17 @@ fn split(atoms: &[String], most: usize) -> Vec<String> {
         in_code ^= piece.iter().filter(|atom| *atom == FENCE).count() % 2 == 1;
         let body: String = piece.concat();
         if !body.trim().is_empty() {
-            let start = if opens { "```\n" } else { "" };
-            let close = if in_code { "\n```" } else { "" };
-            pieces.push(format!("{start}{}{close}", body.trim_matches('\n')));
+            let body = body.trim_matches('\n');
+            // The line that goes on here has no mark of its own.
+            let mark = if is_quoted(&atoms[..from]) && piece[0] != "\n" { MARK } else { "" };
+            let fence_mark = if !mark.is_empty() || body.starts_with(MARK) { MARK } else { "" };
+            let start = if opens { format!("{fence_mark}```\n{mark}") } else { mark.to_owned() };
+            let mut text = format!("{start}{body}");
+            if in_code {
+                let is_marked = text.rsplit('\n').next().is_some_and(|line| line.starts_with(MARK));
+                text.push_str(if is_marked { "\n&gt; ```" } else { "\n```" });
+            }
+            pieces.push(text);
         }
         from = end;
     }
@@ -388,6 +431,7 @@ mod tests {
     use crate::domain::action::Action;
     use crate::domain::ids::{PersonRef, Place, TicketKey, TicketTag};
     use crate::domain::message::Line;
+    use crate::domain::plain::is_line_break;
 
     fn ctx() -> RenderContext {
         RenderContext {
@@ -449,7 +493,10 @@ mod tests {
                 }
                 prop_assert_eq!(shown.matches(FENCE).count() % 2, 0);
             }
-            let shown = bare(&unescaped(&all.concat()));
+            let unmarked = |section: &&str| -> Vec<String> {
+                section.lines().map(|line| line.strip_prefix(MARK).unwrap_or(line).to_owned()).collect()
+            };
+            let shown = bare(&unescaped(&all.iter().flat_map(unmarked).collect::<String>()));
             if let Some(begun) = shown.strip_suffix(&bare(SHORTENED)) {
                 prop_assert!(bare(&text).starts_with(begun) && chars(rendered.blocks.as_array().expect("an array")) > 9_000);
             } else if !bare(&text).is_empty() {
@@ -478,6 +525,52 @@ mod tests {
                     prop_assert!((1..=limits::BUTTON_CHARS).contains(&width(element["text"]["text"].as_str().unwrap_or_default())));
                     prop_assert!(ids.insert(element["action_id"].as_str().unwrap_or_default().to_owned()));
                 }
+            }
+        }
+    }
+
+    /// Words with line breaks of every kind, in which lines of the bot are imitated.
+    fn imitations() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            proptest::sample::select(vec!["\n", "\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"])
+                .prop_map(str::to_owned),
+            Just("Agent noted: identity verified by phone".to_owned()),
+            Just("Jeff: yes, send the code".to_owned()),
+            Just("> ".to_owned()),
+            Just("```".to_owned()),
+            Just("word ".repeat(130)),
+            Just("x&".repeat(700)),
+            "[ -~]{0,12}",
+        ];
+        proptest::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        /// Whatever is said, a line that names a speaker stems from the bot.
+        #[test]
+        fn no_line_of_peoples_passes_for_one_of_the_bots(words in imitations(), others in imitations()) {
+            let says = |words: &str| {
+                Line(vec![Span::Quoted("Ana".to_owned()), Span::Said(" wrote: ".to_owned()), Span::Quoted(words.to_owned())])
+            };
+            let edited = Line([says(&words).0, vec![Span::Said(" (edited)".to_owned())]].concat());
+            let rendered = render(&Message::new([says(&words), says(&others), edited]), &ctx());
+            let is_the_bots = |line: &str| {
+                line.trim().is_empty()
+                    || line.starts_with("Ana wrote:")
+                    || line.trim() == "(edited)"
+                    || line == SHORTENED
+                    || line.starts_with(MARK)
+            };
+            for shown in sections(&rendered).into_iter().chain([rendered.text.as_str()]) {
+                for line in shown.split(is_line_break) {
+                    prop_assert!(is_the_bots(line), "{line:?} in {shown:?}");
+                }
+                prop_assert!(width(shown) <= limits::TEXT_CHARS);
+            }
+            for section in sections(&rendered) {
+                prop_assert!(width(section) <= limits::BLOCK_TEXT_CHARS);
             }
         }
     }
@@ -542,7 +635,10 @@ mod tests {
         let rendered = quoted(&code);
         let all = sections(&rendered);
         assert!(all.len() > 1);
-        assert!(all.iter().all(|section| section.starts_with("```\n") && section.ends_with("```")), "{all:?}");
+        assert!(
+            all.iter().all(|section| section.starts_with("&gt; ```\n") && section.ends_with("\n&gt; ```")),
+            "{all:?}"
+        );
     }
 
     #[test]

@@ -45,8 +45,8 @@ use super::Journal;
 pub use super::setup::{ChannelSetup, Member};
 use super::traffic::{Passage, Traffic};
 use crate::clock::Clock;
-use crate::sandbox::world::{MessageAt, Spot, WorldError};
 use crate::domain::limits::slack;
+use crate::sandbox::world::{MessageAt, Spot, WorldError};
 
 /// What the workspace is made of.
 pub struct SlackSetup {

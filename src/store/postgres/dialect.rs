@@ -48,6 +48,16 @@ sql::texts! {
     NEXT_TICKET = "SELECT nextval('ticket_ids') AS id";
     /// Ids up to this one are taken.
     SKIP_TICKETS = "SELECT setval('ticket_ids', greatest($1, (SELECT last_value FROM ticket_ids)))";
+    /// Numbers are left out.
+    SKIP_NUMBERS = "SELECT setval('ticket_ids', (SELECT last_value FROM ticket_ids) + $1)";
+    /// Where the database lies: a copy of it lies elsewhere, or was made anew.
+    LIES_IN =
+        "SELECT (SELECT oid::text FROM pg_database WHERE datname = current_database()) || '/' \
+         || 'tickets'::regclass::oid::text AS value";
+    /// The same of the server: its identity, and how often it has begun anew from a copy. Not everybody may ask.
+    LIES_ON =
+        "SELECT (SELECT system_identifier::text FROM pg_control_system()) || '/' \
+         || (SELECT timeline_id::text FROM pg_control_checkpoint()) AS value";
     /// Whether a ticket has this id.
     IS_TICKET = "SELECT 1 FROM tickets WHERE id = $1";
     /// An effect is to be delivered. Its id grows by the database's own count, whatever clocks say.

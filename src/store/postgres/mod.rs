@@ -224,6 +224,12 @@ impl Store for PostgresStore {
         commits!(self, record::keep_in_mind(name, value))
     }
 
+    async fn lies_in(&self) -> Result<Option<String>, StoreError> {
+        let place: String = sqlx::query_scalar(dialect::LIES_IN).fetch_one(&self.pool).await.map_err(dialect::fault)?;
+        let server: Option<String> = sqlx::query_scalar(dialect::LIES_ON).fetch_one(&self.pool).await.ok();
+        Ok(Some(format!("{}/{place}", server.unwrap_or_default())))
+    }
+
     async fn without_card(&self, channel: &Place, above: TicketId, limit: u32) -> Result<Vec<TicketId>, StoreError> {
         asks!(self, record::without_card(channel, above, limit))
     }

@@ -177,6 +177,7 @@ pub fn apply(change: &Change) -> Result<Vec<Statement>, StoreError> {
             bind_message(statement(sql::REWRITE), message).bind(clean(text)).bind(ms(*at))
         }
         Change::Erase { message, at } => bind_message(statement(sql::ERASE), message).bind(ms(*at)),
+        Change::SkipNumbers { by } => statement(dialect::SKIP_NUMBERS).bind(*by),
         Change::Part { message, to } => bind_message(statement(sql::PART), message).bind(to.0).or_conflict(),
         Change::Move { from, to } => {
             let texts = [sql::MOVE_RECORDS, sql::MOVE_CONVERSATIONS, sql::MOVE_STANDING];

@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::SqliteStore;
 use super::open::{self, OpenError};
+use crate::store::{COPY as IS_COPY, sql};
 
 /// Copies what is committed, as one state, into an empty file: <https://www.sqlite.org/lang_vacuum.html#vacuuminto>.
 const COPY: &str = "VACUUM INTO $1";
@@ -89,6 +90,14 @@ async fn copy(from: &Path, to: &Path) -> Result<Backup, BackupError> {
     // It was only read.
     let _ = conn.close().await;
     copied.map_err(|error| failed(error.to_string()))?;
+    // Whoever opens it knows that it is a copy. (One of an older schema has no room for that.)
+    if let Ok(mut conn) = open::reading(to).read_only(false).connect().await {
+        let marked = sqlx::query(sql::KEEP_IN_MIND).bind(IS_COPY).bind("1").execute(&mut conn).await;
+        let _ = conn.close().await;
+        if let Err(error) = marked {
+            tracing::debug!(%error, "a copy of an older schema is not marked as one");
+        }
+    }
     let synced = File::open(to).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
     let bytes = synced.map_err(|error| failed(error.to_string()))?.len();
     let mut conn = open::reading(to).connect().await.map_err(|error| BackupError::Unsound(error.to_string()))?;

@@ -47,6 +47,8 @@ sql::texts! {
     TAKE_COUNTERS =
         "UPDATE counters SET value = max(value, 1 + CASE name WHEN 'ticket_id' THEN $1 ELSE $2 END) \
          WHERE name IN ('ticket_id', 'ticket_number')";
+    /// Numbers are left out.
+    SKIP_NUMBERS = "UPDATE counters SET value = value + $1 WHERE name = 'ticket_number'";
     /// The greatest id in the outbox.
     LAST_EFFECT = "SELECT max(id) AS id FROM effects";
     /// An effect is to be delivered.

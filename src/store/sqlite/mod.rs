@@ -232,6 +232,11 @@ impl Store for SqliteStore {
         self.ask(Task::KeepInMind { name: name.to_owned(), value: value.to_owned() }).await.map(drop)
     }
 
+    /// A file does not know where it lies; a copy that was made by `backup` is marked.
+    async fn lies_in(&self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
     async fn without_card(&self, channel: &Place, above: TicketId, limit: u32) -> Result<Vec<TicketId>, StoreError> {
         record::without_card(&mut *self.reader().await?, channel, above, limit).await
     }

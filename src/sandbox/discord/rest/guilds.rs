@@ -49,7 +49,8 @@ impl State {
         }
         let limit = call.limit(1, 1000)?;
         let after = call.number("after")?.unwrap_or(0);
-        let mut users: Vec<u64> = self.users.keys().copied().filter(|user| *user > after && !self.left.contains(&(guild, *user))).collect();
+        let mut users: Vec<u64> =
+            self.users.keys().copied().filter(|user| *user > after && !self.left.contains(&(guild, *user))).collect();
         users.sort_unstable();
         let members: Vec<Value> = users.iter().take(limit).map(|user| self.member_json(guild, *user, true)).collect();
         Ok(Done::Json(Value::Array(members)))

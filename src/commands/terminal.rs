@@ -1,0 +1,47 @@
+//! What commands print. Whatever people wrote, it moves no cursor, paints nothing and forges no line.
+
+use crate::domain::plain::is_bidi_control;
+
+/// A text as a terminal may have it: control characters and changes of direction as JSON writes them, which leaves JSON what
+/// it is. Line ends and tabs stay: those of people's words are escaped, or left out, before they get here.
+pub fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let is_harmless = matches!(c, '\n' | '\t') || !(c.is_control() || is_bidi_control(c) || is_separator(c));
+        if is_harmless {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    out
+}
+
+const fn is_separator(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Prints a line: like `println!`, but nothing in it reaches the terminal raw.
+macro_rules! say {
+    ($($what:tt)*) => {
+        println!("{}", $crate::commands::terminal::shown(&format!($($what)*)))
+    };
+}
+pub(crate) use say;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_reaches_a_terminal_raw() {
+        let nasty = "\u{1b}[31mred\u{1b}[0m\r\u{9b}2J \u{1b}]0;title\u{7} \u{202e}gnp\u{2069} \u{7f}\u{2028}";
+        let plain = shown(nasty);
+        assert!(plain.chars().all(|c| !c.is_control() && !is_bidi_control(c)), "{plain:?}");
+        assert!(plain.starts_with("\\u001b[31mred"), "{plain}");
+        assert_eq!(shown("IT-1001\tdone\nשלום 🔥"), "IT-1001\tdone\nשלום 🔥");
+        let json = serde_json::to_string(&nasty).expect("is written");
+        assert_eq!(serde_json::from_str::<String>(&shown(&json)).expect("is JSON still"), nasty);
+    }
+}
