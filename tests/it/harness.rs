@@ -50,7 +50,14 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { more: "", platforms: Platforms::BOTH, linked: true, message_content: true, destinations: 0, database: None }
+        Self {
+            more: "",
+            platforms: Platforms::BOTH,
+            linked: true,
+            message_content: true,
+            destinations: 0,
+            database: None,
+        }
     }
 }
 

@@ -67,8 +67,10 @@ async fn what_is_said_while_the_desks_channel_is_at_its_limit_comes_in_one_messa
         desk.settle().await;
         for (world, before) in desk.worlds().iter().zip(&before) {
             let lines = read(&one_more(world, *before));
-            assert!(lines[0].starts_with("Jeff: it began at nine and went on it") && lines[0].ends_with("… (edited)"));
-            assert_eq!(lines[1..], wanted[1..], "{}", world.platform());
+            // Long words stand apart, each line marked.
+            assert_eq!((lines[0].trim(), lines[2].trim()), ("Jeff:", "(edited)"), "{lines:#?}");
+            assert!(lines[1].starts_with("> it began at nine and went on it") && lines[1].ends_with('…'), "{lines:#?}");
+            assert_eq!(lines[3..], wanted[1..], "{}", world.platform());
         }
 
         for (at, (who, ..)) in SAID.iter().enumerate().filter(|(at, _)| *at != 3) {

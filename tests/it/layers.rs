@@ -20,7 +20,7 @@ const MAY_KNOW: [(&str, &[&str]); 13] = [
     ("sandbox/discord", &["clock", "domain", "sandbox"]),
 ];
 /// Crates that the pure room may use.
-const PURE: [&str; 6] = ["jiff", "regex", "serde", "serde_json", "thiserror", "unicode_segmentation"];
+const PURE: [&str; 7] = ["jiff", "regex", "serde", "serde_json", "sha2", "thiserror", "unicode_segmentation"];
 
 #[test]
 fn rooms_know_only_whom_they_may() {

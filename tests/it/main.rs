@@ -9,6 +9,7 @@ mod browser;
 mod bursts;
 mod catch_up;
 mod commands;
+mod copies;
 mod crash;
 mod desk;
 mod fairness;

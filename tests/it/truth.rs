@@ -151,9 +151,8 @@ async fn a_title_follows_its_message_and_not_its_words() {
 
 async fn record_of(desk: &Desk, message: &MessageAt) -> String {
     let records = desk.store().records(ticket(desk).await.id).await.expect("records");
-    let of = |record: &deskbell::domain::record::Record| {
-        record.message.as_ref().is_some_and(|known| known.id == message.id)
-    };
+    let of =
+        |record: &deskbell::domain::record::Record| record.message.as_ref().is_some_and(|known| known.id == message.id);
     records.into_iter().find(of).expect("it is on record").text
 }
 

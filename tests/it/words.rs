@@ -29,7 +29,9 @@ async fn long_and_odd_texts_survive_both_ways() {
             let view = crate::harness::see(&world, "ana");
             let sales = view.channels.iter().find(|channel| channel.name == "sales").expect("the channel");
             let root = sales.messages.iter().find(|message| message.id == ask.id).expect("the message");
-            let seen: String = root.thread.iter().map(|message| crate::harness::normal(&message.text)).collect();
+            let unmarked = |line: &str| line.strip_prefix("> ").unwrap_or(line).to_owned();
+            let lines = root.thread.iter().flat_map(|message| message.text.lines().map(unmarked).collect::<Vec<_>>());
+            let seen: String = lines.map(|line| crate::harness::normal(&line)).collect();
             let wanted: String = text.split_whitespace().collect();
             let seen: String = seen.split_whitespace().collect();
             assert!(seen.contains(&wanted.replace('*', "")), "{}: {wanted} not in {seen}", world.platform());

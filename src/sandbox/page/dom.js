@@ -68,13 +68,19 @@ const REACTIONS = [
     ["circle", { cx: 9, cy: 4, r: 1.4, fill: "#e0455a" }], ["circle", { cx: 20, cy: 5.5, r: 1.5, fill: "#2f9e62" }], ["circle", { cx: 19.5, cy: 17, r: 1.3, fill: "#e0455a" }]] },
 ];
 
+// Signs that the bot puts on messages, which nobody is offered.
+const SIGNS = [
+  { name: "paperclip", sign: "📎", says: "joined to a request", also: [], shapes: [
+    ["path", { d: "M8 8.500v8a4 4 0 0 0 8 0V6.500a2.700 2.700 0 0 0-5.400 0v9a1.300 1.300 0 0 0 2.600 0V8.500", fill: "none", stroke: "#6a6a78", "stroke-width": 1.8, "stroke-linecap": "round" }]] },
+];
+
 /** What is sent for each of the five: Slack has names, Discord the signs themselves. */
 export const reactionsOf = (platform) => REACTIONS.map(({ name, sign, says }) => ({ send: platform === "slack" ? name : sign, says }));
 
 /** A reaction as a picture, or as its sign or `:name:`. */
 export function emoji(name) {
   const bare = name.replace(/^:|:$/g, "");
-  const known = REACTIONS.find((one) => one.name === bare || one.sign === bare || one.also.includes(bare));
+  const known = [...REACTIONS, ...SIGNS].find((one) => one.name === bare || one.sign === bare || one.also.includes(bare));
   if (known) return svg(known.shapes, { class: "emoji", role: "img", "aria-label": known.says });
   return el("span", {}, /^[\w+-]+$/.test(bare) ? `:${bare}:` : bare);
 }
