@@ -149,7 +149,7 @@ pub enum Refusal {
     /// Nobody has it, so it cannot be given back.
     HeldByNobody,
     /// It is in that state already, or in one that this cannot be done in.
-    NotNow(Status),
+    NotNow,
 }
 
 impl Ticket {
@@ -171,7 +171,7 @@ impl Ticket {
     /// If somebody has it, or it is not open.
     pub fn take(&mut self, by: &Person, same: impl Fn(&Person, &Person) -> bool) -> Result<(), Refusal> {
         if !self.status.is_open() {
-            return Err(Refusal::NotNow(self.status.clone()));
+            return Err(Refusal::NotNow);
         }
         match &self.assignee {
             Some(holder) if same(holder, by) => return Err(Refusal::AlreadyYours),
@@ -187,7 +187,7 @@ impl Ticket {
     /// If it is not open.
     pub fn assign(&mut self, to: &Person) -> Result<(), Refusal> {
         if !self.status.is_open() {
-            return Err(Refusal::NotNow(self.status.clone()));
+            return Err(Refusal::NotNow);
         }
         self.assignee = Some(Person::new(to.who.clone(), to.name.clone()));
         if self.status == Status::New {
@@ -202,7 +202,7 @@ impl Ticket {
     /// If nobody has it, or it is not open.
     pub fn release(&mut self) -> Result<(), Refusal> {
         if !self.status.is_open() {
-            return Err(Refusal::NotNow(self.status.clone()));
+            return Err(Refusal::NotNow);
         }
         if self.assignee.take().is_none() {
             return Err(Refusal::HeldByNobody);
@@ -217,7 +217,7 @@ impl Ticket {
     /// If it is not open.
     pub fn wait(&mut self, reason: &str) -> Result<(), Refusal> {
         if !self.status.is_open() {
-            return Err(Refusal::NotNow(self.status.clone()));
+            return Err(Refusal::NotNow);
         }
         self.status = Status::Pending { reason: reason.to_owned() };
         Ok(())
@@ -236,7 +236,7 @@ impl Ticket {
     /// If it is not open.
     pub fn resolve(&mut self, at: Timestamp, by: &Person, resolution: &str) -> Result<(), Refusal> {
         if !self.status.is_open() {
-            return Err(Refusal::NotNow(self.status.clone()));
+            return Err(Refusal::NotNow);
         }
         let by = Person::new(by.who.clone(), by.name.clone());
         self.status = Status::Resolved { at, by, resolution: resolution.to_owned() };
@@ -254,7 +254,7 @@ impl Ticket {
                 self.status = if self.assignee.is_some() { Status::InProgress } else { Status::New };
                 Ok(())
             }
-            other => Err(Refusal::NotNow(other.clone())),
+            _ => Err(Refusal::NotNow),
         }
     }
 
@@ -264,7 +264,7 @@ impl Ticket {
     /// If it is not open.
     pub fn cancel(&mut self, at: Timestamp, by: &Person, why: CancelReason) -> Result<(), Refusal> {
         if !self.status.is_open() {
-            return Err(Refusal::NotNow(self.status.clone()));
+            return Err(Refusal::NotNow);
         }
         self.status = Status::Cancelled { at, by: Person::new(by.who.clone(), by.name.clone()), why };
         Ok(())
@@ -280,7 +280,7 @@ impl Ticket {
                 self.status = Status::Closed { at, resolution: resolution.clone() };
                 Ok(())
             }
-            other => Err(Refusal::NotNow(other.clone())),
+            _ => Err(Refusal::NotNow),
         }
     }
 }

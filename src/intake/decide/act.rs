@@ -300,7 +300,7 @@ fn attempt(
         }
         Deed::Prioritise(priority) => {
             if !ticket.status.is_open() {
-                return Err(Refusal::NotNow(ticket.status.clone()).into());
+                return Err(Refusal::NotNow.into());
             }
             after.priority = priority;
             let after = draft.put(ticket, after, "prioritised");
@@ -308,7 +308,7 @@ fn attempt(
         }
         Deed::Reply(words) => {
             if matches!(ticket.status, Status::Cancelled { why: CancelReason::Merged, .. }) {
-                return Err(Refusal::NotNow(ticket.status.clone()).into());
+                return Err(Refusal::NotNow.into());
             }
             let reply = EffectKind::Post {
                 to: Destination::Place(ticket.origin.clone()),
@@ -329,7 +329,7 @@ fn attempt(
                 ticket.status,
                 Status::New | Status::InProgress | Status::Pending { .. } | Status::Resolved { .. }
             ) {
-                return Err(Refusal::NotNow(ticket.status.clone()).into());
+                return Err(Refusal::NotNow.into());
             }
             let voice = if requester { Voice::Requester } else { Voice::Note };
             let words = Words::given(ticket.origin_message.clone(), now, words);
@@ -422,7 +422,7 @@ fn refused(draft: &Draft<'_>, actor: &Actor<'_>, ticket: &Ticket, requester: boo
         Refusal::HeldBy(holder) => text::held_by(ticket, holder),
         Refusal::AlreadyYours => text::already_yours(ticket),
         Refusal::HeldByNobody => text::held_by_nobody(ticket),
-        Refusal::NotNow(_) => {
+        Refusal::NotNow => {
             let is_actor = |person: &Person| facts.roster.same(&person.who, &actor.person.who);
             text::not_now(ticket, requester, is_actor, facts.now)
         }

@@ -277,7 +277,7 @@ impl SlackSandbox {
     /// A person posts with a file.
     ///
     /// # Errors
-    /// As with [`World::say`].
+    /// As with `World::say` of the sandbox.
     pub fn share(&self, who: &str, spot: &Spot, text: &str, file: &str) -> Result<MessageAt, WorldError> {
         self.core.share(who, spot, text, file)
     }
@@ -285,7 +285,7 @@ impl SlackSandbox {
     /// A person deletes the files that came with a message.
     ///
     /// # Errors
-    /// As with [`World::edit`].
+    /// As with `World::edit` of the sandbox.
     pub fn delete_files(&self, who: &str, message: &MessageAt) -> Result<(), WorldError> {
         self.core.delete_files(who, message)
     }
