@@ -120,7 +120,7 @@ impl App {
         }
         let store = persevere(DATABASE, &health, || open_store(config, clock.clone())).await?;
         health.set(DATABASE, true, "answers");
-        copies::mind(&store, clock.now()).await?;
+        persevere(DATABASE, &health, || async { Ok(copies::mind(&store, clock.now()).await?) }).await?;
         let record = Arc::clone(&store);
         port.store_by(Arc::new(move || {
             let record = Arc::clone(&record);

@@ -19,3 +19,6 @@ DELETE FROM conversations WHERE side = 'request' AND root <> '' AND EXISTS (
       AND NOT (t.origin_platform = conversations.platform AND t.origin_tenant = conversations.tenant
                AND t.origin_channel = conversations.channel AND t.origin_root = conversations.root)
 );
+
+-- A timer that came too early (the settings gave its ticket longer meanwhile) counted as handled, and stayed. It comes again.
+DELETE FROM seen WHERE key IN (SELECT 't:' || ticket_id || ':' || kind || ':' || due_at_ms FROM timers);

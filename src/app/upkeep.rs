@@ -38,24 +38,32 @@ const TELL_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
 pub(super) async fn fire_timers(store: Arc<dyn Store>, intake: Intake, stop: CancellationToken) {
     loop {
-        match store.due_timers(intake.clock().now(), 100).await {
-            Ok(due) => {
-                for (ticket, timer, at) in due {
-                    let event = Event {
-                        key: DedupeKey::timer(ticket, timer, at),
-                        at,
-                        what: EventKind::TimerFired { ticket, timer },
-                    };
-                    if let Err(error) = intake.handle(event).await {
-                        tracing::warn!(%error, "a timer has to wait");
-                    }
-                }
-            }
-            Err(error) => tracing::warn!(%error, "timers cannot be read"),
+        if let Err(error) = fire_due(&store, &intake).await {
+            tracing::warn!(%error, "timers cannot be read");
         }
         tokio::select! {
             () = stop.cancelled() => return,
             () = intake.clock().sleep(TIMERS_EVERY) => {}
+        }
+    }
+}
+
+/// Fires what is due, page by page, until nothing is, or nothing of a page could be handled.
+async fn fire_due(store: &Arc<dyn Store>, intake: &Intake) -> Result<(), StoreError> {
+    const PAGE: u32 = 100;
+    loop {
+        let due = store.due_timers(intake.clock().now(), PAGE).await?;
+        let (is_last, mut handled) = (due.len() < PAGE as usize, 0);
+        for (ticket, timer, at) in due {
+            let key = DedupeKey::timer(ticket, timer, at);
+            match intake.handle(Event { key, at, what: EventKind::TimerFired { ticket, timer } }).await {
+                Ok(Outcome::Repeated | Outcome::Dead) => {}
+                Ok(_) => handled += 1,
+                Err(error) => tracing::warn!(%error, "a timer has to wait"),
+            }
+        }
+        if is_last || handled == 0 {
+            return Ok(());
         }
     }
 }

@@ -46,6 +46,9 @@ struct Check {
     problems: Vec<String>,
 }
 
+/// Two readings must fit into the time for which one counts (`domain::permission::PROOF_LASTS`).
+const ROSTER_REFRESH_AT_MOST: Duration = Duration::from_secs(45 * 60);
+
 impl Check {
     fn say(&mut self, problem: impl Into<String>) {
         self.problems.push(problem.into());
@@ -185,12 +188,19 @@ impl Check {
         if !(2..=10).contains(&key_prefix.len()) || !key_prefix.bytes().all(|byte| byte.is_ascii_uppercase()) {
             self.say("desk.key_prefix must be two to ten letters, like IT (for keys like IT-1042).");
         }
+        let roster_refresh =
+            self.positive("desk.roster_refresh", raw.roster_refresh.as_deref(), default.roster_refresh);
+        if roster_refresh > ROSTER_REFRESH_AT_MOST {
+            self.say(
+                "desk.roster_refresh must be 45m at most: what a platform last said of a group counts for an hour.",
+            );
+        }
         DeskConfig {
             key_prefix,
             agents: self.principals("desk.agents", raw.agents),
             admins: self.principals("desk.admins", raw.admins),
             auto_close_days: raw.auto_close_days.unwrap_or(default.auto_close_days),
-            roster_refresh: self.positive("desk.roster_refresh", raw.roster_refresh.as_deref(), default.roster_refresh),
+            roster_refresh,
         }
     }
 

@@ -554,7 +554,7 @@ mod tests {
             let other = line(&desk, "2", &"x".repeat(most / 2 - 1 - marks));
             assert!(one.joined_with(&other).is_some(), "{platform}");
             let half = most / 2 - marks;
-            for words in ["x".repeat(half), "&".repeat(half / 5 + 1), "🦓".repeat(half / 2)] {
+            for words in ["x".repeat(half), "&".repeat(most / 10 + 1), "🦓".repeat(half / 2)] {
                 assert_eq!(one.joined_with(&line(&desk, "2", &words)), None, "{platform}: {words}");
             }
         }

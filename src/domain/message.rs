@@ -188,7 +188,9 @@ pub fn room_of(words: &str) -> usize {
     };
     // A block of code that was left open is closed.
     let fence = if words.contains("```") { 4 } else { 0 };
-    words.chars().map(of).sum::<usize>() + fence
+    // Addresses are put into brackets.
+    let brackets = 2 * words.matches("://").count();
+    words.chars().map(of).sum::<usize>() + fence + brackets
 }
 
 impl Span {

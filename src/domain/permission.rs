@@ -77,6 +77,8 @@ pub const PROOF_LASTS: SignedDuration = SignedDuration::from_hours(1);
 /// After this time it is asked for again before somebody acts by it.
 pub const PROOF_IS_FRESH: SignedDuration = SignedDuration::from_mins(1);
 
+/// Proofs of one group in memory before those that count no more are forgotten.
+const PROOFS_KEPT: usize = 10_000;
 /// How long it counts that somebody is not in a group whose members are not listed.
 const STRANGER_KNOWN_FOR: SignedDuration = SignedDuration::from_mins(15);
 
@@ -130,6 +132,8 @@ pub struct Members {
     proofs: HashMap<PersonRef, Proof>,
     /// Whether all members are known: a platform may not list them, and then only who was seen is known.
     is_whole: bool,
+    /// When the last listing of all began: whoever is not in it, and was proven before it, is no member.
+    listed_at: Option<Timestamp>,
     /// The platform's own time of the last change that was applied.
     changed_at: Option<Timestamp>,
 }
@@ -145,10 +149,16 @@ impl Members {
     /// Members were listed, all of them or not, by a reading that began at `at`. What was proven after that stays.
     pub fn list(&mut self, listed: Listed, at: Timestamp) {
         let Listed { guild, members, is_whole } = listed;
+        if is_whole && self.listed_at.is_some_and(|listed_at| listed_at > at) {
+            return;
+        }
         self.guild = guild.or(self.guild.take());
         self.is_whole = is_whole;
         if is_whole {
             self.proofs.retain(|_, proof| proof.at > at);
+            self.listed_at = Some(at);
+        } else if self.proofs.len() > PROOFS_KEPT {
+            self.proofs.retain(|_, proof| at.duration_since(proof.at) <= PROOF_LASTS);
         }
         for member in members {
             self.prove(&member, true, at);
@@ -157,7 +167,10 @@ impl Members {
 
     /// It was proven that an account is, or is not, in the group. Whether that is the newest that is known.
     pub fn prove(&mut self, who: &PersonRef, is_member: bool, at: Timestamp) -> bool {
-        let is_newest = self.proofs.get(who).is_none_or(|known| known.at <= at);
+        let is_newest = match self.proofs.get(who) {
+            Some(known) => known.at <= at,
+            None => self.listed_at.is_none_or(|listed_at| listed_at <= at),
+        };
         if is_newest {
             self.proofs.insert(who.clone(), Proof { is_member, at });
         }
@@ -168,7 +181,11 @@ impl Members {
     /// newer than what is known (it may have come twice, or late); the group is to be read again.
     pub fn change(&mut self, added: &[PersonRef], removed: &[PersonRef], at: Timestamp) -> bool {
         let is_old = |who: &PersonRef| self.proofs.get(who).is_some_and(|known| known.at > at);
-        if self.changed_at.is_some_and(|changed_at| changed_at >= at) || added.iter().chain(removed).any(is_old) {
+        // Of a group that was never listed nothing is known that could change.
+        if self.listed_at.is_none_or(|listed_at| listed_at > at)
+            || self.changed_at.is_some_and(|changed_at| changed_at >= at)
+            || added.iter().chain(removed).any(is_old)
+        {
             return false;
         }
         self.changed_at = Some(at);
@@ -180,8 +197,15 @@ impl Members {
         true
     }
 
+    /// When it was last listed or changed, for all that is known.
+    #[must_use]
+    pub fn changed_at(&self) -> Option<Timestamp> {
+        self.listed_at.max(self.changed_at)
+    }
+
     /// Nobody is in it any more: it was deleted.
     pub fn end(&mut self, at: Timestamp) {
+        self.listed_at = self.listed_at.max(Some(at));
         for proof in self.proofs.values_mut() {
             *proof = Proof { is_member: false, at };
         }
@@ -434,6 +458,8 @@ mod tests {
     #[test]
     fn a_change_that_comes_again_or_late_is_not_applied() {
         let mut members = Members::default();
+        assert!(!members.change(&[mia()], &[], at(5)), "it was never listed");
+        members.list(listed(None, &[], true), at(6));
         assert!(members.change(&[mia()], &[], at(10)));
         assert!(members.change(&[], &[mia()], at(20)));
         assert!(!members.change(&[mia()], &[], at(10)), "it came again");
@@ -441,6 +467,11 @@ mod tests {
         members.list(listed(None, &[mia()], true), at(30));
         assert!(!members.change(&[], &[mia()], at(25)), "the listing is newer");
         assert!(members.holds(&mia(), at(31)));
+        members.list(listed(None, &[], true), at(35));
+        assert!(!members.change(&[mia()], &[], at(33)), "the listing did not have her any more");
+        members.list(listed(None, &[mia()], true), at(34));
+        assert_eq!(members.is_believed(&mia()), None, "a listing that began before it brings her back no more");
+        members.list(listed(None, &[mia()], true), at(36));
         members.end(at(40));
         assert!(!members.holds(&mia(), at(41)));
     }

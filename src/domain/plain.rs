@@ -12,10 +12,16 @@ pub const fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether a character is a letter or sign of which nothing is to be seen.
+#[must_use]
+pub const fn is_blank_letter(c: char) -> bool {
+    matches!(c, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
+}
+
 /// People's words as one line, without anything that is obeyed and not read: for titles and names.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    let blank = |c: char| if is_line_break(c) || c.is_control() { ' ' } else { c };
+    let blank = |c: char| if is_line_break(c) || c.is_control() || is_blank_letter(c) { ' ' } else { c };
     let readable: String = text.chars().filter(|c| !is_bidi_control(*c)).map(blank).collect();
     readable.trim().to_owned()
 }
@@ -29,5 +35,6 @@ mod tests {
         assert_eq!(one_line("Jeff\nIT-7 is resolved"), "Jeff IT-7 is resolved");
         assert_eq!(one_line("\u{202e}ffeJ\u{2069}\u{1b}[31m\u{2028}x\u{9b}"), "ffeJ [31m x");
         assert_eq!(one_line("  שלום 👩‍💻  "), "שלום 👩‍💻");
+        assert_eq!(one_line("Mia\u{2800}(IT)"), "Mia (IT)");
     }
 }

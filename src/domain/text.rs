@@ -12,7 +12,7 @@ use super::form::{Field, Form, FormKind, FormRef};
 use super::ids::{MessageRef, Person, PersonRef, PlatformName, TicketKey};
 use super::limits;
 use super::message::{Control, Line, Message, Span, Style, room_of};
-use super::plain::{is_line_break, one_line};
+use super::plain::{is_blank_letter, is_line_break, one_line};
 use super::priority::Priority;
 use super::record::{AuditEntry, Record, TicketRef, Voice};
 use super::small_talk::SmallTalk;
@@ -33,7 +33,9 @@ fn strong(text: impl ToString) -> Span {
 /// What a person is called in a sentence: the first part of the display name.
 #[must_use]
 pub fn first_name(person: &Person) -> &str {
-    person.name.split_whitespace().next().unwrap_or("somebody")
+    // No name brings a mark of the bot's with it.
+    let is_end = |c: char| c.is_whitespace() || is_blank_letter(c) || "():".contains(c);
+    person.name.split(is_end).find(|part| !part.is_empty()).unwrap_or("somebody")
 }
 
 // ---- to the requester ------------------------------------------------------------------------------------------------
@@ -91,11 +93,15 @@ fn reads_along(ticket: &Ticket) -> &'static str {
 
 /// What was said is part of a request that its author had just made. Told privately, with the way to make it another one.
 #[must_use]
-pub fn joined(ticket: &Ticket, message: &MessageRef) -> Message {
+pub fn joined(ticket: &Ticket, message: &MessageRef, words: &str) -> Message {
     let does =
         TicketAction { message: Some(message.id.clone()), ..TicketAction::new(Action::OwnRequest, ticket.tag()) };
     let label = "Make it a request of its own".to_owned();
-    let mut line = vec![said(format!("I've added that to {}, since it came right after. ", ticket.key))];
+    let mut line = vec![
+        said("I've added “"),
+        quoted(shorten(&title(words), 40)),
+        said(format!("” to {}, since it came right after. ", ticket.key)),
+    ];
     if !ticket.is_private() {
         line.extend([
             Span::Link { to: ticket.origin_message.clone(), label: "Go on there".to_owned() },
@@ -110,6 +116,15 @@ pub fn joined(ticket: &Ticket, message: &MessageRef) -> Message {
 #[must_use]
 pub fn of_its_own(before: &Ticket, ticket: &Ticket) -> Message {
     Message::said(format!("Done: that is {} now, and no part of {} any more.", ticket.key, before.key))
+}
+
+/// Under what is to be a request of its own stands somebody's request already.
+#[must_use]
+pub fn thread_is_taken() -> Message {
+    Message::said(
+        "Somebody has asked for something else under that message meanwhile, so its thread is theirs. \
+         Please mention me once more in the channel with what you need.",
+    )
 }
 
 /// What is to be a request of its own is one already, or gone.
@@ -629,14 +644,23 @@ pub fn show(ticket: &Ticket, records: &[Record], audit: &[AuditEntry], whole: bo
     }
     let shown = records.iter().filter(|record| whole || record.voice.is_public());
     for record in shown {
-        let words = if record.deleted_at.is_some() { said("(deleted)") } else { quoted(&record.text) };
+        let words = if record.deleted_at.is_some() || record.text.is_empty() {
+            said("(deleted)")
+        } else {
+            quoted(&record.text)
+        };
         let mark = match record.voice {
             Voice::Note => " (note)",
             Voice::Agent => " (IT)",
             Voice::Before => " (before)",
-            Voice::Requester | Voice::Third => "",
+            Voice::Third => " (not the requester)",
+            Voice::Requester => "",
         };
-        lines.push(Line(vec![said("• "), quoted(first_name(&record.author)), said(format!("{mark}: ")), words]));
+        let mut line = vec![said("• "), quoted(first_name(&record.author)), said(format!("{mark}: ")), words];
+        if record.edited_at.is_some() && record.deleted_at.is_none() {
+            line.push(said(" (edited)"));
+        }
+        lines.push(Line(line));
     }
     if whole && !audit.is_empty() {
         lines.push(Line(vec![strong("What was done")]));
@@ -870,7 +894,7 @@ pub fn try_again() -> Message {
 /// A form, as it is opened. `value` is what stands in its first field.
 #[must_use]
 pub fn form(form: &FormRef, value: &str) -> Form {
-    let key = &form.ticket;
+    let key = &form.ticket.key;
     let (title, submit, label, hint) = match form.kind {
         FormKind::Details => (
             format!("Add to {key}"),

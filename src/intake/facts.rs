@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::action::Action;
 use crate::domain::command::{self, Parsed, Verb, Where};
@@ -14,6 +14,7 @@ use crate::domain::ids::{
 use crate::domain::permission::Roster;
 use crate::domain::record::{AuditEntry, Opening, Record, Side};
 use crate::domain::rules::Rules;
+use crate::domain::text;
 use crate::domain::ticket::Ticket;
 use crate::store::{About, Read, StoreError, Tx};
 
@@ -68,10 +69,17 @@ fn names(event: &Event, roster: &Roster) -> Vec<String> {
     names
 }
 
+/// For so long after a ticket was opened a button without its uid is taken for its own: an earlier version that still runs
+/// beside this one during an update draws such.
+const DRAWN_WITHOUT_UID: SignedDuration = SignedDuration::from_hours(24);
+
 /// The ticket that a button or form carries: one that merely has its key, since a restore, is another.
-async fn by_tag(tx: &mut dyn Tx, tag: &TicketTag) -> Result<Option<Ticket>, StoreError> {
+async fn by_tag(tx: &mut dyn Tx, tag: &TicketTag, now: Timestamp) -> Result<Option<Ticket>, StoreError> {
     let found = tx.ticket_by_key(&tag.key).await?;
-    Ok(found.filter(|ticket| ticket.uid == tag.uid))
+    let is_meant = |ticket: &Ticket| {
+        ticket.uid == tag.uid || (tag.uid.is_empty() && now.duration_since(ticket.opened_at) < DRAWN_WITHOUT_UID)
+    };
+    Ok(found.filter(is_meant))
 }
 
 /// Everything that a decision may see.
@@ -163,14 +171,14 @@ impl Facts {
             EventKind::ActionTaken(taken) => {
                 facts.load_home(tx, &taken.place, None).await?;
                 if let Some(does) = &taken.does {
-                    facts.named = by_tag(tx, &does.ticket).await?;
+                    facts.named = by_tag(tx, &does.ticket, now).await?;
                     if does.action == Action::Show {
                         facts.load_story(tx).await?;
                     }
                     if let (Action::BelongsTo, Some(Choice::Value(tag))) = (does.action, &taken.choice)
                         && let Ok(tag) = tag.parse()
                     {
-                        facts.chosen = by_tag(tx, &tag).await?;
+                        facts.chosen = by_tag(tx, &tag, now).await?;
                     }
                     if let (Action::OwnRequest, Some(message)) = (does.action, &does.message) {
                         facts.load_joined(tx, message).await?;
@@ -182,7 +190,7 @@ impl Facts {
                     facts.load_home(tx, place, None).await?;
                 }
                 if let Some(form) = &sent.form {
-                    facts.named = by_tag(tx, &form.ticket).await?;
+                    facts.named = by_tag(tx, &form.ticket, now).await?;
                     if form.kind == FormKind::NewRequest {
                         facts.others = tx.open_of(&facts.accounts(&sent.actor.who), OTHERS).await?;
                         facts.load_next(tx).await?;
@@ -239,7 +247,9 @@ impl Facts {
         // In a thread that is not the ticket's own, others speak; and who answers a mention of theirs goes on with that.
         if self.home.is_none() && self.opening.is_none() && said.place.root().is_none() {
             let by = self.accounts(&said.author.who);
-            self.burst = tx.burst(&by, &said.place, self.rules.burst_since(said.at), said.at).await?;
+            let burst = tx.burst(&by, &said.place, self.rules.burst_since(said.at), said.at).await?;
+            // What was taken back at once is nothing to go on from.
+            self.burst = burst.filter(|ticket| ticket.title != text::deleted_title());
         }
         if said.place.is_direct() {
             self.direct = tx.latest_direct(&said.place, self.rules.direct_since(said.at)).await?;
@@ -316,6 +326,12 @@ impl Facts {
             id: message.to_owned(),
         };
         self.record = tx.record(&message).await?.filter(|record| record.ticket == ticket.id);
+        if !ticket.is_private() {
+            // Somebody may have asked for something of their own under it meanwhile.
+            let channel =
+                Place { tenant: message.tenant.clone(), at: Conversation::Channel { channel: message.channel } };
+            self.chosen = tx.ticket_at(&channel.thread(&message.id)).await?.map(|(ticket, _)| ticket);
+        }
         self.load_next(tx).await
     }
 

@@ -1,8 +1,8 @@
 //! Proof that somebody still is on the desk: before they act by a group, the platform is asked whether they are in it, if
 //! nothing has proven that for a minute. What an event itself proves is remembered.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,18 +28,46 @@ pub trait Prover: Send + Sync {
     async fn prove(&self, intake: &Intake, group: &GroupRef, who: &PersonRef) -> bool;
 }
 
-/// Whom to ask, and who was asked in vain when.
+/// How many people of whom nothing is known may be asked for within a minute, in the clock's time: whoever speaks in a thread
+/// may be somebody of the desk who was not seen in its guild yet, but mostly is not.
+const STRANGERS: usize = 30;
+
+/// What is asked in one call: an account in a group, or the group as a whole.
+type Flight = (GroupRef, Option<PersonRef>);
+
+/// Whom to ask, and what is asked.
 #[derive(Default)]
 pub(super) struct Provers {
     by_platform: Mutex<HashMap<PlatformName, Arc<dyn Prover>>>,
-    in_vain: Mutex<HashMap<(GroupRef, PersonRef), Timestamp>>,
+    /// What is being asked: others who want to know the same wait for that answer.
+    flights: Mutex<HashMap<Flight, Arc<tokio::sync::Mutex<()>>>>,
+    /// What was asked in vain, and when.
+    in_vain: Mutex<HashMap<Flight, Timestamp>>,
+    /// When strangers were asked for.
+    strangers: Mutex<VecDeque<Timestamp>>,
+}
+
+impl Provers {
+    /// Whether one more stranger may be asked for now.
+    fn has_room(&self, now: Timestamp) -> bool {
+        let mut strangers = locked(&self.strangers);
+        strangers.retain(|at| now.duration_since(*at) < SignedDuration::from_mins(1));
+        let has_room = strangers.len() < STRANGERS;
+        if has_room {
+            strangers.push_back(now);
+        }
+        has_room
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Intake {
     /// From now on this one is asked about the groups of `platform`.
     pub fn ask_for_proof(&self, platform: PlatformName, prover: Arc<dyn Prover>) {
-        let provers = &self.inner.provers.by_platform;
-        provers.lock().unwrap_or_else(PoisonError::into_inner).insert(platform, prover);
+        locked(&self.inner.provers.by_platform).insert(platform, prover);
     }
 
     /// Makes sure that what is known of whoever did this is known now: neither longer than a minute ago, nor less than the
@@ -49,14 +77,19 @@ impl Intake {
         for person in std::iter::once(actor).chain(others(event)) {
             self.learn(person, event.at.min(self.inner.clock.now()));
         }
-        let stale = self.roster().stale(actor, self.inner.clock.now());
+        let (now, roster) = (self.inner.clock.now(), self.roster());
+        let is_believed = |(group, who): &(GroupRef, PersonRef)| {
+            roster.members.get(group).is_some_and(|members| members.is_believed(who).is_some())
+        };
+        let mut stale = roster.stale(actor, now);
+        stale.retain(|asked| is_believed(asked) || is_meant_for_the_desk(event) || self.inner.provers.has_room(now));
         if stale.is_empty() {
             return;
         }
-        let this = self.clone();
+        let (this, actor) = (self.clone(), actor.clone());
         let asking = async move {
             for (group, who) in stale {
-                this.ask(&group, &who).await;
+                this.ask(&actor, &group, &who).await;
             }
         };
         // Who waits no longer does not end the asking: its answer serves whoever acts next.
@@ -66,22 +99,29 @@ impl Intake {
         }
     }
 
-    async fn ask(&self, group: &GroupRef, who: &PersonRef) {
-        let (provers, now) = (&self.inner.provers, self.inner.clock.now());
-        let prover = provers.by_platform.lock().unwrap_or_else(PoisonError::into_inner).get(&group.platform).cloned();
+    async fn ask(&self, person: &Person, group: &GroupRef, who: &PersonRef) {
+        let provers = &self.inner.provers;
+        let prover = locked(&provers.by_platform).get(&group.platform).cloned();
         let Some(prover) = prover else { return };
-        let asked = (group.clone(), who.clone());
-        {
-            let mut in_vain = provers.in_vain.lock().unwrap_or_else(PoisonError::into_inner);
+        // Slack tells of a whole group at once.
+        let asked: Flight = (group.clone(), (group.platform != PlatformName::Slack).then(|| who.clone()));
+        let flight = Arc::clone(locked(&provers.flights).entry(asked.clone()).or_default());
+        let under_way = flight.lock().await;
+        let now = self.inner.clock.now();
+        let is_answered = !self.roster().stale(person, now).contains(&(group.clone(), who.clone()));
+        let is_in_vain = {
+            let mut in_vain = locked(&provers.in_vain);
             in_vain.retain(|_, at| now.duration_since(*at) < ASK_AGAIN_AFTER);
-            if in_vain.contains_key(&asked) {
-                return;
-            }
-            // Until the answer is there, nobody else asks the same.
-            in_vain.insert(asked.clone(), now);
+            in_vain.contains_key(&asked)
+        };
+        if !is_answered && !is_in_vain && !prover.prove(self, group, who).await {
+            locked(&provers.in_vain).insert(asked.clone(), now);
         }
-        if prover.prove(self, group, who).await {
-            provers.in_vain.lock().unwrap_or_else(PoisonError::into_inner).remove(&asked);
+        drop(under_way);
+        let mut flights = locked(&provers.flights);
+        // This one, and the map's own: nobody else waits for it.
+        if Arc::strong_count(&flight) == 2 {
+            flights.remove(&asked);
         }
     }
 
@@ -90,6 +130,14 @@ impl Intake {
         if !news.is_empty() {
             self.change_roster(|roster| roster.learn(person, news, at));
         }
+    }
+}
+
+/// Whether somebody does something with the desk, or speaks to it: then it matters at once who they are.
+fn is_meant_for_the_desk(event: &Event) -> bool {
+    match &event.what {
+        EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => said.addresses_desk(),
+        _ => true,
     }
 }
 

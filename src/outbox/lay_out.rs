@@ -10,7 +10,7 @@ use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Undeliverable
 use crate::domain::ids::{MessageRef, Place, TicketId};
 use crate::domain::limits;
 use crate::domain::message::Message;
-use crate::domain::record::Standing;
+use crate::domain::record::{Record, Standing};
 use crate::domain::text;
 use crate::domain::ticket::Ticket;
 use crate::platform::Act;
@@ -334,7 +334,13 @@ impl Dispatcher {
         let mut said = Vec::with_capacity(shown.mirrors.len());
         for of in &shown.mirrors {
             let record = self.store.record(of).await?;
-            said.extend(record.filter(|record| record.deleted_at.is_none() && record.ticket == shown.ticket));
+            // A line that was on its way while its ticket was joined to another stands for the former.
+            let is_shown = |record: &Record| {
+                record.deleted_at.is_none()
+                    && !record.text.is_empty()
+                    && (record.ticket == shown.ticket || Some(record.ticket) == queued.effect.ticket)
+            };
+            said.extend(record.filter(is_shown));
         }
         if said.is_empty() {
             return Ok(Some(Act::Remove { message: shown.message }));

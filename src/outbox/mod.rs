@@ -47,6 +47,8 @@ const LOOK: RangeInclusive<usize> = 32..=128;
 const GATHER: Duration = Duration::from_millis(10);
 /// How many deliveries are under way together.
 const AT_ONCE: usize = 128;
+/// How often what could not be read is looked at again, in real time.
+const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(600);
 /// How often it is looked for what dead processes have left, in real time.
 const TAKE_OVER_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait before the database is asked again that did not answer, in real time.
@@ -161,6 +163,8 @@ impl Dispatcher {
         renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut take_over = tokio::time::interval(TAKE_OVER_EVERY);
         take_over.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut look_again = tokio::time::interval(LOOK_AGAIN_EVERY);
+        look_again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             changed.mark_unchanged();
             let looked_at = tokio::time::Instant::now();
@@ -177,6 +181,8 @@ impl Dispatcher {
                 Some(_) = under_way.join_next() => {}
                 () = sleep => {}
                 _ = take_over.tick() => self.take_over().await?,
+                // What another version of this program wrote may have been set aside by a third that has ended since.
+                _ = look_again.tick() => self.release_unreadable().await?,
                 _ = renew.tick() => {
                     if !self.store.hold(name, &self.worker, self.timing.lease).await? {
                         tracing::info!(platform = %self.platform.name(), "another process delivers now");
@@ -204,8 +210,14 @@ impl Dispatcher {
         let (platform, now) = (self.platform.name(), self.clock.now());
         let held_in = self.store.held_in(platform).await?;
         self.knowledge().places.load(held_in.into_iter().map(|(by, _)| by), now);
-        let unreadable = Release::In { platform, held_in: UNREADABLE.to_owned(), limit: u32::MAX };
-        self.store.release(unreadable, now).await.map(drop)
+        self.release_unreadable().await
+    }
+
+    /// What could not be read waits again: this version may know it, or the next one does.
+    async fn release_unreadable(&self) -> Result<(), StoreError> {
+        let unreadable =
+            Release::In { platform: self.platform.name(), held_in: UNREADABLE.to_owned(), limit: u32::MAX };
+        self.store.release(unreadable, self.clock.now()).await.map(drop)
     }
 
     /// Of each place that refuses and is to be looked at, the first effect that is held waits again.

@@ -92,7 +92,7 @@ async fn what_is_joined_shows_that_at_once_and_can_be_a_request_of_its_own() {
         let second = desk.ask(&world, "jeff", "@desk wifi in room 4 is slow").await;
         assert_eq!(message(&world, "wifi in room 4").reactions.len(), 1, "{what}: a sign stands on it");
         let told = desk.last_private(&world, "jeff");
-        assert!(told.starts_with("I've added that to IT-1001"), "{what}: {told}");
+        assert!(told.starts_with("I've added “wifi in room 4 is slow” to IT-1001"), "{what}: {told}");
         assert!(find_control(&see(&world, "ana"), "sales", OWN).is_none(), "{what}: nobody else sees it");
         let first = tickets(&desk).await.remove(0);
         assert_eq!(acts(&desk, first.id).await, ["opened", "joined"]);
@@ -161,7 +161,7 @@ async fn without_the_right_to_react_it_is_told_all_the_same() {
         desk.ask(&world, "jeff", "@desk the scanner jams").await;
         desk.ask(&world, "jeff", "@desk wifi in room 4 is slow").await;
         assert_eq!(message(&world, "wifi in room 4").reactions, []);
-        assert!(desk.last_private(&world, "jeff").starts_with("I've added that to IT-1001"));
+        assert!(desk.last_private(&world, "jeff").starts_with("I've added “wifi in room 4 is slow” to IT-1001"));
         let failed = desk.store().listed(Listed::Failed, None, 10).await.expect("a list");
         let held = desk.store().listed(Listed::Held, None, 10).await.expect("a list");
         assert!(failed.is_empty() && held.is_empty(), "a sign is not worth an operator's time");

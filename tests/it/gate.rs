@@ -17,10 +17,10 @@ use deskbell::domain::ids::{
     Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketKey, TicketTag, TicketUid,
 };
 use deskbell::domain::message::{Message, Span};
-use deskbell::domain::permission::{Principal, Roster};
+use deskbell::domain::permission::{GroupRef, Listed, Principal, Roster};
 use deskbell::domain::rules::Rules;
 use deskbell::domain::ticket::Ticket;
-use deskbell::intake::Intake;
+use deskbell::intake::{Intake, Prover};
 use deskbell::store::Store;
 use deskbell::store::sqlite::SqliteStore;
 use jiff::{SignedDuration, Timestamp};
@@ -314,4 +314,64 @@ async fn words_never_go_to_another_ticket_on_a_guess() {
         assert!(told.contains("IT-1003") && told.contains("IT-1001"), "{told}");
     }
     assert_eq!((hall.ticket(1003).await.status, hall.ticket(1001).await), (here.status, there));
+}
+
+/// Says after a while, when it is told to, that nobody is a member.
+struct Slow {
+    may_answer: tokio::sync::Notify,
+    asked: std::sync::atomic::AtomicU32,
+}
+
+#[async_trait::async_trait]
+impl Prover for Slow {
+    async fn prove(&self, intake: &Intake, group: &GroupRef, who: &PersonRef) -> bool {
+        self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.may_answer.notified().await;
+        intake.learn_member(group, who, false, intake.clock().now());
+        true
+    }
+}
+
+#[tokio::test]
+async fn who_acts_while_it_is_asked_who_they_are_waits_for_the_answer() {
+    let hall = Hall::open().await;
+    let group = GroupRef { platform: PlatformName::Discord, id: "42".to_owned() };
+    let mia = Person::new(PersonRef::new(PlatformName::Discord, "7"), "Mia");
+    let mut roster = Roster { agents: vec![Principal::Group(group.clone())], ..Roster::default() };
+    let listed = Listed { guild: Some("A".to_owned()), members: vec![mia.who.clone()], is_whole: true };
+    roster.members.entry(group.clone()).or_default().list(listed, hall.intake.clock().now());
+    let intake = Intake::new(hall.store.clone(), hall.intake.clock().clone(), (*hall.intake.rules()).clone(), roster);
+    let prover = Arc::new(Slow { may_answer: tokio::sync::Notify::new(), asked: 0.into() });
+    intake.ask_for_proof(PlatformName::Discord, prover.clone());
+    intake.clock().advance(std::time::Duration::from_secs(120));
+    let act = |number: u32| {
+        let typed = Typed {
+            verb: "resolve".to_owned(),
+            key: Some("IT-1001".to_owned()),
+            text: Some("nothing to see here".to_owned()),
+            ..Typed::default()
+        };
+        let given = CommandGiven {
+            actor: mia.clone(),
+            place: channel("C5"),
+            words: String::new(),
+            mentions: Vec::new(),
+            typed: Some(typed),
+            reply: reply(),
+        };
+        let key = DedupeKey::stored(format!("act {number}"));
+        let event = Event { key, at: intake.clock().now(), what: EventKind::CommandGiven(given) };
+        let intake = intake.clone();
+        tokio::spawn(async move { intake.handle(event).await.expect("handled") })
+    };
+    let acts = [act(1), act(2), act(3)];
+    while prover.asked.load(std::sync::atomic::Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    prover.may_answer.notify_one();
+    for done in acts {
+        assert_eq!(done.await.expect("no panic"), Outcome::Refused, "she is not on the desk any more");
+    }
+    assert_eq!(prover.asked.load(std::sync::atomic::Ordering::Relaxed), 1, "the others wait for that answer");
+    assert_eq!(hall.ticket(1001).await.status.name(), "new");
 }

@@ -397,9 +397,13 @@ fn part(mut draft: Draft<'_>, actor: &Actor<'_>, ticket: &Ticket) -> Decision {
         Place { tenant: message.tenant.clone(), at: Conversation::Channel { channel: message.channel.clone() } };
     let origin = if ticket.is_private() { ticket.origin.clone() } else { channel.thread(&message.id) };
     let words = Words { is_joined: true, ..Words::standing(message.clone(), record.at, record.text.clone()) };
+    if facts.chosen.is_some() {
+        return refuse(draft, actor, text::thread_is_taken());
+    }
     let opened = draft.open(&record.author, origin, &[words], None);
     draft.audit(ticket, "message made a request of its own", Vec::new());
-    draft.touch(ticket, ticket.clone(), facts.now);
+    // What follows in a direct conversation is about the new one.
+    draft.touch(ticket, ticket.clone(), ticket.active_at);
     draft.refresh_mirrors(ticket, message);
     draft.effect(Some(opened.id), EffectKind::React { message: message.clone(), sign: Sign::Joined, is_on: false });
     draft.whisper(Some(&opened), &actor.person.who, actor.place, actor.via, text::of_its_own(ticket, &opened));

@@ -86,7 +86,7 @@ impl<'f> Draft<'f> {
             urgency,
             priority: Priority::of(impact, urgency),
             answered_at: None,
-            active_at: words.last().map_or(first.at, |words| words.at),
+            active_at: words.last().map_or(first.at, |last| if last.is_joined { self.facts.now } else { last.at }),
             follows: follows.map(|ticket| ticket.key.clone()),
             merged_into: None,
             version: 1,
@@ -159,7 +159,13 @@ impl<'f> Draft<'f> {
             Some(ticket.id),
             EffectKind::React { message: said.message.clone(), sign: Sign::Joined, is_on: true },
         );
-        self.whisper(Some(ticket), &said.author.who, Some(&said.place), None, text::joined(ticket, &said.message));
+        self.whisper(
+            Some(ticket),
+            &said.author.who,
+            Some(&said.place),
+            None,
+            text::joined(ticket, &said.message, &words.text),
+        );
     }
 
     fn record_as(&mut self, ticket: &Ticket, author: &Person, voice: Voice, words: &Words, joined: bool) {

@@ -65,14 +65,12 @@ pub(super) fn edited(facts: &Facts, said: &Said, at: Timestamp) -> Decision {
     if record.text == words || record.deleted_at.is_some() || is_outdated {
         return draft.end(Outcome::Ignored);
     }
-    if words.is_empty() {
-        // Its file was all there was of it, and is gone.
-        return erased(draft, record, ticket, &said.message, at);
-    }
     draft.change(Change::Rewrite { message: said.message.clone(), text: words.clone(), at });
     let key = ticket.key.clone();
     if makes_title(&draft, record, ticket) {
-        let after = Ticket { title: text::title(&words), ..ticket.clone() };
+        // Nothing may be left of it: its file was all there was. Words may come back.
+        let title = if words.is_empty() { text::deleted_title() } else { text::title(&words) };
+        let after = Ticket { title, ..ticket.clone() };
         draft.put(ticket, after, "words changed");
     } else {
         draft.audit(ticket, "words changed", Vec::new());
@@ -99,11 +97,10 @@ pub(super) fn deleted(facts: &Facts, message: &MessageRef, at: Timestamp) -> Dec
 
 /// Whether a message's words make the ticket's title: then they change and go there as well. Others may write the same.
 fn makes_title(draft: &Draft<'_>, record: &Record, ticket: &Ticket) -> bool {
-    let is_its = match &ticket.titled_by {
+    match &ticket.titled_by {
         Some(message) => record.message.as_ref() == Some(message),
-        None => draft.same(&record.author, &ticket.requester),
-    };
-    is_its && text::title(&record.text) == one_line(&ticket.title)
+        None => draft.same(&record.author, &ticket.requester) && text::title(&record.text) == one_line(&ticket.title),
+    }
 }
 
 /// The words of a message go from the record.
@@ -129,22 +126,27 @@ fn commanded(mut draft: Draft<'_>, said: &Said, command: command::Command) -> De
         }
         return draft.end(Outcome::Done(None));
     }
+    let carries_words = matches!(command.verb, Verb::Resolve(_) | Verb::Pending(_) | Verb::Reply(_));
+    if carries_words
+        && !draft.rights(&said.author).agent
+        && let Some((home, Side::Request)) = &facts.home
+        && command.ticket.as_ref().is_some_and(|named| *named != home.key)
+    {
+        // Somebody who cannot have meant the command: these are words.
+        return on_ticket(draft, said, home);
+    }
     let known = facts.named.as_ref().filter(|ticket| draft.may_know(&said.author, ticket));
     let Some(ticket) = known else {
         let unknown = command.ticket.as_ref().map_or_else(text::which_ticket, text::unknown_ticket);
         return refuse_words(draft, said, unknown);
     };
-    let carries_words = matches!(command.verb, Verb::Resolve(_) | Verb::Pending(_) | Verb::Reply(_));
     if carries_words
-        && let Some((home, side)) = &facts.home
+        && let Some((home, _)) = &facts.home
         && home.id != ticket.id
         && let Some(named) = &command.ticket
     {
         // "resolve IT-7 is the same" under IT-8 may mean either: words never go to another ticket on a guess.
-        return match side {
-            Side::Request if !draft.rights(&said.author).agent => on_ticket(draft, said, home),
-            Side::Request | Side::Card => refuse_words(draft, said, text::names_another(&home.key, named)),
-        };
+        return refuse_words(draft, said, text::names_another(&home.key, named));
     }
     let own_thread = matches!(&facts.home, Some((home, Side::Request)) if home.id == ticket.id);
     // In the request's own thread most acts show by what the bot says there.
@@ -248,7 +250,9 @@ fn elsewhere(mut draft: Draft<'_>, said: &Said) -> Decision {
     }
     if let Some(ticket) = facts.direct.as_ref().filter(|_| said.place.is_direct()) {
         // What comes right after a request may be another one: its author decides.
-        let is_burst = facts.burst.as_ref().is_some_and(|burst| burst.id == ticket.id) && said.reply_to.is_none();
+        let is_burst = facts.burst.as_ref().is_some_and(|burst| burst.id == ticket.id)
+            && said.reply_to.is_none()
+            && small_talk(&said.text, &said.mentions).is_none();
         return if is_burst { join(draft, said, &words, ticket) } else { on_ticket(draft, said, ticket) };
     }
     if let Some(ticket) = &facts.burst {

@@ -72,7 +72,8 @@ pub(super) fn timer(facts: &Facts, timer: TimerKind) -> Decision {
                 Status::Resolved { at, .. } => close_at(facts, *at),
                 _ => None,
             };
-            if due.is_some_and(|due| due > facts.now) {
+            // Timers are kept to the millisecond.
+            if due.is_some_and(|due| due.as_millisecond() > facts.now.as_millisecond()) {
                 // It was reopened and resolved again meanwhile, or the settings give it longer.
                 if let Some(due) = due {
                     draft.change(Change::SetTimer { ticket: ticket.id, timer, due });

@@ -13,6 +13,7 @@ use super::directory::{self, Directory};
 use super::payload::{Account, Member, Message};
 use crate::domain::event::{DedupeKey, Event, EventKind, Said};
 use crate::domain::ids::{MessageRef, Person, Place};
+use crate::domain::plain::one_line;
 
 /// Milliseconds of the Unix epoch at which snowflakes begin.
 const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
@@ -154,7 +155,7 @@ impl Reader<'_> {
             let mentioned = message.mentions.iter().flatten().find(|mentioned| mentioned.id == user);
             let shown = mentioned.map(|user| user.name().to_owned());
             let shown = shown.or_else(|| self.directory.person_name(user));
-            return format!("@{}", shown.as_deref().unwrap_or("somebody"));
+            return format!("@{}", one_line(shown.as_deref().unwrap_or("somebody")));
         }
         if let Some(role) = id_of::<RoleId>(token, "role") {
             let known = message.guild.and_then(|guild| self.directory.role_name(guild, role));

@@ -275,8 +275,9 @@ async fn settle(shared: &Shared, intake: &Intake, what: EventKind, handle: &Hand
     } else {
         is_slow = true;
         tracing::warn!(key = key.as_str(), "an interaction takes longer than usual");
-        say(shared, handle, &text::takes_a_while(), "slow").await;
-        handling.await
+        let slow = text::takes_a_while();
+        let ((), end) = tokio::join!(say(shared, handle, &slow, "slow"), handling);
+        end
     };
     match end {
         Ok(outcome) => {

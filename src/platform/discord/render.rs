@@ -111,6 +111,14 @@ pub(super) fn quoted(words: &str) -> String {
     if text.matches(FENCE).count() % 2 == 1 {
         text.push_str("\n```");
     }
+    // What is left open would reach into the bot's own words, and into those of others.
+    for pair in ["||", "~~", "**", "__"] {
+        if text.matches(pair).count() % 2 == 1
+            && let Some(last) = text.rfind(pair)
+        {
+            text.insert(last + 1, ZERO_WIDTH);
+        }
+    }
     text.extend(missing_closers(words));
     if text.ends_with(['@', '<', ']']) {
         text.push(ZERO_WIDTH);
@@ -227,7 +235,10 @@ fn push_quoted(text: &mut String, words: &str) {
             return text.push_str(&marked.join("\n"));
         }
     };
-    if text.ends_with(['@', '<', ']']) {
+    let begins_a_line = text.is_empty() || text.ends_with('\n');
+    // A name is no heading, list or quotation.
+    let is_syntax = begins_a_line && words.starts_with(|c: char| "#>-*+".contains(c) || c.is_ascii_digit());
+    if text.ends_with(['@', '<', ']']) || is_syntax {
         text.push(ZERO_WIDTH);
     }
     text.push_str(&quoted(words));
@@ -262,17 +273,17 @@ fn missing_closers(words: &str) -> impl Iterator<Item = char> {
 }
 
 /// Cuts a text into parts that Discord takes, at the ends of lines or words where there are some. A code block that is
-/// cut is closed and opened again, and a quoted line that is cut is marked again; but for that, the parts together are the
-/// text. Blank parts are left out.
+/// cut is closed and opened again, and what is left of a line that is cut is marked; but for that, the parts together are
+/// the text. Blank parts are left out.
 fn split(text: &str) -> Vec<String> {
     const REPAIR: usize = 6;
     let mut parts = Vec::new();
     let mut rest = text;
-    let (mut in_code, mut is_quoted) = (false, false);
+    let (mut in_code, mut goes_on) = (false, false);
     while !rest.is_empty() {
-        // Whether the line that goes on here is quoted; one that begins here has its own mark.
-        let mark = if is_quoted && !rest.starts_with(MARK) { MARK } else { "" };
-        let opening = match (in_code, is_quoted) {
+        // Whatever line it is that goes on here: what is left of it is marked, so that it begins no line of its own.
+        let mark = if goes_on { MARK } else { "" };
+        let opening = match (in_code, goes_on || rest.starts_with(MARK)) {
             (true, true) => format!("{MARK}```\n{mark}"),
             (true, false) => "```\n".to_owned(),
             (false, _) => mark.to_owned(),
@@ -283,11 +294,10 @@ fn split(text: &str) -> Vec<String> {
         rest = tail;
         let mut part = format!("{opening}{head}");
         in_code = part.matches(FENCE).count() % 2 == 1;
-        let last = part.trim_end_matches('\n').rsplit('\n').next().unwrap_or_default();
-        let ends_quoted = last.starts_with(MARK);
-        is_quoted = if part.ends_with('\n') { rest.starts_with(MARK) } else { ends_quoted };
+        goes_on = !part.ends_with('\n');
         if in_code && !rest.is_empty() {
-            part.push_str(if ends_quoted { "\n> ```" } else { "\n```" });
+            let last = part.trim_end_matches('\n').rsplit('\n').next().unwrap_or_default();
+            part.push_str(if last.starts_with(MARK) { "\n> ```" } else { "\n```" });
         }
         if !head.trim().is_empty() {
             parts.push(part);
@@ -479,7 +489,8 @@ mod tests {
             let whole = quoted(&words);
             let parts = split(whole.trim());
             prop_assert!(parts.iter().all(|part| length(part) <= limits::TEXT_CHARS && !part.trim().is_empty()));
-            let squeezed = |text: &str| text.split_whitespace().collect::<String>();
+            // What is cut is marked where it goes on.
+            let squeezed = |text: &str| text.replace('>', "").split_whitespace().collect::<String>();
             prop_assert_eq!(squeezed(&parts.concat()), squeezed(&whole));
         }
     }
@@ -493,6 +504,9 @@ mod tests {
             Just("Jeff: yes, send the code".to_owned()),
             Just("> ".to_owned()),
             Just("```".to_owned()),
+            Just("](".repeat(230)),
+            Just("&".repeat(390)),
+            Just(" Mia\u{a0}(IT):\u{a0}Your\u{a0}account\u{a0}is\u{a0}unlocked".to_owned()),
             Just("word ".repeat(130)),
             Just("x".repeat(700)),
             "[ -~]{0,12}",

@@ -60,7 +60,9 @@ impl Shared {
         if let Some(guild) = guilds.iter().find(is_there) {
             return Ok(Some(*guild));
         }
-        for guild in guilds {
+        // The gateway may not have told of all yet.
+        let all = if self.guilds.is_empty() { self.all_guilds().await? } else { guilds };
+        for guild in all {
             let route = Route::GuildRoles { guild_id: guild };
             let roles = match self.rest.call_patiently(LightMethod::Get, route, &[], None).await {
                 Ok(roles) => roles,
@@ -84,6 +86,11 @@ impl Shared {
         if !known.is_empty() {
             return Ok(known);
         }
+        self.all_guilds().await
+    }
+
+    /// The guilds that the bot is in, as Discord says now.
+    async fn all_guilds(&self) -> Result<Vec<GuildId>, RestError> {
         let listed = self.rest.call_patiently(LightMethod::Get, Route::UserMeGuilds, &[], None).await?;
         let listed = listed.as_array().map_or(&[][..], Vec::as_slice);
         Ok(listed.iter().filter_map(|guild| id(&guild["id"])).collect())
@@ -136,7 +143,8 @@ impl Shared {
 
     /// What the gateway tells of who is in a guild, and of its roles.
     pub(super) fn hear_of_members(&self, event: &str, told: &Value, intake: &Intake) {
-        let Some(guild) = guild_of(told).ok().flatten().filter(|guild| self.serves(Some(*guild))) else { return };
+        let named = if event == "GUILD_DELETE" { id(&told["id"]) } else { guild_of(told).ok().flatten() };
+        let Some(guild) = named.filter(|guild| self.serves(Some(*guild))) else { return };
         let (now, user) = (intake.clock().now(), id::<UserId>(&told["user"]["id"]));
         let roster = intake.roster();
         let of_guild = roster.groups_on(PlatformName::Discord).into_iter().filter(|group| {

@@ -16,7 +16,7 @@ use super::outbound::{group_members, is_no_group};
 use super::words::{self, SOMEONE};
 use crate::domain::event::{DedupeKey, Event, EventKind, File, Said};
 use crate::domain::ids::{Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant};
-use crate::domain::permission::{GroupRef, Listed};
+use crate::domain::permission::{GroupRef, Listed, Members};
 use crate::intake::Intake;
 use crate::intake::StoreError;
 use crate::metrics;
@@ -176,8 +176,16 @@ impl Workspace {
             }
             "subteam_updated" => {
                 // It may have come twice, or late: the group is asked for as it is now.
-                if let Some(id) = event["subteam"]["id"].as_str() {
-                    self.reread_group(id, intake);
+                let subteam = &event["subteam"];
+                if let Some(id) = subteam["id"].as_str().filter(|id| is_wanted(id, intake)) {
+                    let is_deleted = subteam["date_delete"].as_i64().unwrap_or_default() != 0;
+                    if is_deleted && is_newest(id, subteam, intake) {
+                        tracing::warn!(group = id, "the group was deleted: nobody is on the desk by it any more");
+                        let now = intake.clock().now();
+                        intake.change_members(&group(id), |members| members.end(now));
+                    } else {
+                        self.reread_group(id, intake);
+                    }
                 }
             }
             "subteam_members_changed" => {
@@ -289,6 +297,13 @@ fn change_group(id: &str, event: &Value, intake: &Intake) -> bool {
     };
     intake
         .change_members(&group(id), |members| members.change(&accounts("added_users"), &accounts("removed_users"), at))
+}
+
+/// Whether what is told of a group is from after everything that is known of it.
+fn is_newest(id: &str, subteam: &Value, intake: &Intake) -> bool {
+    let told = subteam["date_update"].as_i64().and_then(|secs| Timestamp::from_second(secs).ok());
+    let known = intake.roster().members.get(&group(id)).and_then(Members::changed_at);
+    told.is_some_and(|told| known.is_none_or(|known| known.as_second() <= told.as_second()))
 }
 
 fn group(id: &str) -> GroupRef {

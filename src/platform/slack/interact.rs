@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
 
 use super::Workspace;
 use super::inbound::{is_direct, person, text_of, time};
@@ -133,15 +134,22 @@ impl Workspace {
     /// told first that it takes a while, and in the end how it went. What goes on must not be done a second time.
     async fn settle(self: &Arc<Self>, event: Event, reply: Handle, intake: &Intake) -> Result<(), StoreError> {
         let (key, door) = (event.key.clone(), intake.clone());
-        let mut handling = tokio::spawn(async move { door.handle(event).await });
-        if let Ok(end) = timeout(HANDLING, &mut handling).await {
-            return end.unwrap_or_else(|error| Err(StoreError::Work(error.to_string()))).map(drop);
+        let mut handling = self.acts.spawn(async move { door.handle(event).await }.in_current_span());
+        match timeout(HANDLING, &mut handling).await {
+            Ok(Ok(end)) => return end.map(drop),
+            Ok(Err(error)) => {
+                tracing::error!(key = key.as_str(), %error, "an interaction has failed");
+                self.say(&reply, &text::our_fault()).await;
+                return Ok(());
+            }
+            Err(_) => {}
         }
         tracing::warn!(key = key.as_str(), "an interaction takes longer than usual");
         let desk = Arc::clone(self);
-        tokio::spawn(async move {
-            desk.say(&reply, &text::takes_a_while()).await;
-            match handling.await {
+        self.acts.spawn(async move {
+            let slow = text::takes_a_while();
+            let ((), end) = tokio::join!(desk.say(&reply, &slow), handling);
+            match end {
                 // A command is answered in any case, and a refusal tells why.
                 Ok(Ok(Outcome::Refused | Outcome::Dead)) => {}
                 Ok(Ok(_)) if reply.command => {}

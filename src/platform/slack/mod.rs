@@ -34,6 +34,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 pub use self::manifest::{EVENTS, SCOPES, manifest};
@@ -158,6 +159,7 @@ impl SlackPlatform {
             progress: Progress::new(tenant),
             deletions: Mutex::default(),
             readers: Mutex::default(),
+            acts: TaskTracker::new(),
         };
         Ok(Arc::new(Self { desk: Arc::new(desk) }))
     }
@@ -213,6 +215,11 @@ impl Platform for SlackPlatform {
             tracing::debug!(%error, "positions could not be stored; more is read again");
         }
         warm_up.abort();
+        desk.acts.close();
+        if tokio::time::timeout(ACTS_END_WITHIN, desk.acts.wait()).await.is_err() {
+            tracing::warn!("acts of people are still being carried out; nobody can tell them how that ends");
+        }
+        desk.acts.reopen();
         end
     }
 
@@ -271,6 +278,9 @@ impl Platform for SlackPlatform {
     }
 }
 
+/// How long an end waits for acts that are being carried out, in real time.
+const ACTS_END_WITHIN: Duration = Duration::from_secs(5);
+
 /// Everything that the halves share.
 struct Workspace {
     api: Arc<Api>,
@@ -290,6 +300,8 @@ struct Workspace {
     progress: Progress,
     /// Deletions that came while something was being caught up with.
     deletions: Mutex<Vec<Event>>,
+    /// Acts of people that are being carried out: an end waits for them.
+    acts: TaskTracker,
     /// Direct conversations, when that was asked, and whether somebody reads there.
     readers: Mutex<HashMap<String, (Timestamp, bool)>>,
 }

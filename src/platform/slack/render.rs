@@ -301,7 +301,7 @@ fn ago(then: Timestamp) -> String {
 }
 
 /// Cuts text into pieces of at most `most` characters, at line ends or spaces where possible, never inside an atom; a
-/// block of code that is cut is closed and opened again, and a quoted line that is cut is marked again.
+/// block of code that is cut is closed and opened again, and what is left of a line that is cut is marked.
 fn split(atoms: &[String], most: usize) -> Vec<String> {
     let most = most - 2 * (FENCE.len() + 1) - 3 * MARK.len();
     let mut pieces = Vec::new();
@@ -330,8 +330,9 @@ fn split(atoms: &[String], most: usize) -> Vec<String> {
         let body: String = piece.concat();
         if !body.trim().is_empty() {
             let body = body.trim_matches('\n');
-            // The line that goes on here has no mark of its own.
-            let mark = if is_quoted(&atoms[..from]) && piece[0] != "\n" { MARK } else { "" };
+            // Whatever line it is that goes on here: what is left of it is marked, so that it begins no line of its own.
+            let goes_on = from > 0 && atoms[from - 1] != "\n" && piece[0] != "\n";
+            let mark = if goes_on { MARK } else { "" };
             let fence_mark = if !mark.is_empty() || body.starts_with(MARK) { MARK } else { "" };
             let start = if opens { format!("{fence_mark}```\n{mark}") } else { mark.to_owned() };
             let mut text = format!("{start}{body}");
@@ -538,6 +539,9 @@ mod tests {
             Just("Jeff: yes, send the code".to_owned()),
             Just("> ".to_owned()),
             Just("```".to_owned()),
+            Just("](".repeat(230)),
+            Just("&".repeat(390)),
+            Just(" Mia\u{a0}(IT):\u{a0}Your\u{a0}account\u{a0}is\u{a0}unlocked".to_owned()),
             Just("word ".repeat(130)),
             Just("x&".repeat(700)),
             "[ -~]{0,12}",

@@ -5,6 +5,7 @@
 
 use super::directory::{Asked, Names, once};
 use crate::domain::ids::{Person, PersonRef, PlatformName};
+use crate::domain::plain::one_line;
 
 /// Stands for a person whose name is not known.
 pub(super) const SOMEONE: &str = "someone";
@@ -55,6 +56,7 @@ pub(super) fn read(raw: &str, bot_user: &str, names: &Names) -> Words {
             Piece::Person { id, label } => {
                 let label = label.map(unescape);
                 let name = names.people.get(id).cloned().or(label).unwrap_or_else(|| SOMEONE.to_owned());
+                let name = one_line(&name);
                 words.text.push('@');
                 words.text.push_str(name.trim_start_matches('@'));
                 let who = PersonRef::new(PlatformName::Slack, id);

@@ -59,7 +59,7 @@ impl State {
     ) -> Result<Vec<Value>, WorldError> {
         let mut values: Vec<Option<Value>> = vec![None; options.len()];
         let named = |word: &str| {
-            let (name, rest) = word.split_once(':')?;
+            let (name, rest) = word.split_once(':').filter(|(_, rest)| !rest.is_empty())?;
             options.iter().position(|option| option["name"] == name).map(|at| (at, rest.to_owned()))
         };
         let begins = words.iter().position(|word| named(word).is_some()).unwrap_or(words.len());

@@ -226,8 +226,14 @@ impl Store for PostgresStore {
 
     async fn lies_in(&self) -> Result<Option<String>, StoreError> {
         let place: String = sqlx::query_scalar(dialect::LIES_IN).fetch_one(&self.pool).await.map_err(dialect::fault)?;
-        let server: Option<String> = sqlx::query_scalar(dialect::LIES_ON).fetch_one(&self.pool).await.ok();
-        Ok(Some(format!("{}/{place}", server.unwrap_or_default())))
+        let server: Result<String, sqlx::Error> = sqlx::query_scalar(dialect::LIES_ON).fetch_one(&self.pool).await;
+        let server = match server {
+            Ok(server) => server,
+            // Not everybody may ask that, nor does every server know.
+            Err(sqlx::Error::Database(_)) => String::new(),
+            Err(error) => return Err(dialect::fault(error)),
+        };
+        Ok(Some(format!("{server}/{place}")))
     }
 
     async fn without_card(&self, channel: &Place, above: TicketId, limit: u32) -> Result<Vec<TicketId>, StoreError> {

@@ -10,7 +10,7 @@ use crate::store::{Tx, sql};
 mod cluster;
 
 /// Statements that may read a whole table: they are asked rarely, or the table is one line.
-const WHOLE_TABLE: &[&str] = &["COUNTS", "TOTAL", "SKIP_TICKETS"];
+const WHOLE_TABLE: &[&str] = &["COUNTS", "TOTAL", "SKIP_TICKETS", "SKIP_NUMBERS"];
 /// Statements that may run along a whole index, and along which.
 const ALONG_AN_INDEX: &[(&str, &str)] = &[
     ("WAITING_ABOUT", "effects_held"),

@@ -94,8 +94,9 @@ async fn copy(from: &Path, to: &Path) -> Result<Backup, BackupError> {
     if let Ok(mut conn) = open::reading(to).read_only(false).connect().await {
         let marked = sqlx::query(sql::KEEP_IN_MIND).bind(IS_COPY).bind("1").execute(&mut conn).await;
         let _ = conn.close().await;
-        if let Err(error) = marked {
-            tracing::debug!(%error, "a copy of an older schema is not marked as one");
+        match marked {
+            Err(error) if !error.to_string().contains("no such table") => return Err(failed(error.to_string())),
+            _ => {}
         }
     }
     let synced = File::open(to).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
