@@ -168,3 +168,56 @@ async fn without_the_right_to_react_it_is_told_all_the_same() {
         desk.end().await;
     }
 }
+
+#[tokio::test]
+async fn what_follows_in_the_direct_conversation_is_about_the_new_one() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        desk.say(&world, "jeff", &Spot::direct(), "my badge is broken").await;
+        desk.say(&world, "jeff", &Spot::direct(), "and I need a new mouse").await;
+        desk.press(&world, "jeff", "desk", OWN).await;
+        desk.pass(std::time::Duration::from_secs(300)).await;
+        desk.say(&world, "jeff", &Spot::direct(), "a small one").await;
+        let known = tickets(&desk).await;
+        assert_eq!(words(&desk, known[0].id).await, ["my badge is broken"], "{}", world.platform());
+        assert_eq!(words(&desk, known[1].id).await, ["and I need a new mouse", "a small one"]);
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_thread_in_which_somebody_else_has_asked_stays_theirs() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        desk.ask(&world, "jeff", "@desk the scanner jams").await;
+        let second = desk.ask(&world, "jeff", "@desk wifi in room 4 is slow").await;
+        let thread = Spot::thread("sales", &second.id);
+        desk.say(&world, "ana", &thread, "@desk and my phone is dead").await;
+        desk.press(&world, "jeff", private(&world), OWN).await;
+        let told = desk.last_private(&world, "jeff");
+        assert!(told.starts_with("Somebody has asked for something else"), "{}: {told}", world.platform());
+        desk.say(&world, "ana", &thread, "since this morning").await;
+        let known = tickets(&desk).await;
+        assert_eq!(known.len(), 2);
+        assert!(words(&desk, known[1].id).await.contains(&"since this morning".to_owned()));
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_taken_back_at_once_is_nothing_to_go_on_from() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let slip = desk.ask(&world, "jeff", "@desk my password is hunter2").await;
+        world.delete("jeff", &slip).await.expect("deleted");
+        desk.settle().await;
+        desk.ask(&world, "jeff", "@desk I cannot log in").await;
+        let known = tickets(&desk).await;
+        assert_eq!(known.len(), 2, "{}", world.platform());
+        assert_eq!(known[1].title, "I cannot log in");
+        desk.end().await;
+    }
+}

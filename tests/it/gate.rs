@@ -375,3 +375,14 @@ async fn who_acts_while_it_is_asked_who_they_are_waits_for_the_answer() {
     assert_eq!(prover.asked.load(std::sync::atomic::Ordering::Relaxed), 1, "the others wait for that answer");
     assert_eq!(hall.ticket(1001).await.status.name(), "new");
 }
+
+#[tokio::test]
+async fn an_earlier_version_beside_this_one_draws_buttons_that_work_for_a_day() {
+    let hall = Hall::open().await;
+    let bare = TicketTag::from(TicketKey::new("IT", 1001));
+    let take = TicketAction::new(Action::Take, bare.clone());
+    assert!(matches!(hall.press(AGENT, channel("C9"), take.clone(), None).await, Outcome::Done(_)));
+    hall.intake.clock().advance(std::time::Duration::from_secs(25 * 3600));
+    let release = TicketAction::new(Action::Release, bare);
+    assert_eq!(hall.press(AGENT, channel("C9"), release, None).await, Outcome::Refused);
+}

@@ -196,3 +196,20 @@ async fn a_reply_that_nobody_reads_is_not_said_to_be_sent() {
     assert!(!read.into_iter().any(|message| message.text.contains("lies at the desk")));
     desk.end().await;
 }
+
+#[tokio::test]
+async fn words_that_were_taken_out_of_a_message_may_come_back() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let ask = desk.ask(&world, "jeff", "@desk the printer jams").await;
+        for (text, title) in [("@desk", "(deleted by its author)"), ("@desk the scanner jams", "the scanner jams")] {
+            desk.pass(Duration::from_secs(1)).await;
+            world.edit("jeff", &ask, text).await.expect("edited");
+            desk.settle().await;
+            assert_eq!(ticket(&desk).await.title, title, "{}", world.platform());
+        }
+        assert_eq!(record_of(&desk, &ask).await, "the scanner jams");
+        desk.end().await;
+    }
+}
