@@ -95,3 +95,18 @@ async fn the_menu_in_the_request_s_own_thread_is_private_to_the_agent() {
         desk.end().await;
     }
 }
+
+#[tokio::test]
+async fn a_form_names_the_request_as_people_do() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        desk.ask(&world, "jeff", "@desk vpn is dead").await;
+        desk.press(&world, "mia", "desk-triage", "Take it").await;
+        desk.press(&world, "mia", "desk-triage", "Reply to requester").await;
+        let form = see(&world, "mia").form.expect("it is open");
+        assert_eq!(form.title, "Reply on IT-1001", "{}", world.platform());
+        desk.fill(&world, "mia", "on my way").await;
+        desk.end().await;
+    }
+}

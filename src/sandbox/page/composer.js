@@ -101,7 +101,7 @@ export class Composer {
         .slice(0, 8).map((one) => ({ text: `@${one.handle} `, from: before.length - word[1].length - 1, label: [avatar(one.name, one.bot), el("b", {}, one.name), `@${one.handle}`, el("small", {}, one.part)] })));
     }
     if (/^\/(?:d|de|des)?$/.test(before)) {
-      return this.offer([{ text: "/desk ", from: 0, label: [avatar("Desk", true), el("b", {}, "/desk"), "a command to the desk, such as", el("small", {}, "/desk help")] }]);
+      return this.offer([{ text: "/desk ", from: 0, label: [avatar("Desk", true), el("b", {}, "/desk"), "a command to the desk, such as", el("small", {}, this.half.platform === "discord" ? "/desk reply key:IT-1001 text:it comes today" : "/desk help")] }]);
     }
     this.offer([]);
   }
