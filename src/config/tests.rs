@@ -107,6 +107,7 @@ fn everything_wrong_is_said_at_once_by_its_name() {
         [desk]
         agents = ["slack:jeff"]
         auto_close_days = "soon"
+        roster_refresh = "2h"
         key_prefix = "I"
         [intake]
         burst_window = "2"
@@ -125,6 +126,7 @@ fn everything_wrong_is_said_at_once_by_its_name() {
         "slack.mode is",
         "slack.triage_channel must be",
         "There is no section [disccord]",
+        "desk.roster_refresh must be 45m at most",
         "desk.agents: \"slack:jeff\"",
         "desk.auto_close_days must be a whole number",
         "desk.key_prefix",
