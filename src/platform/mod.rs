@@ -382,3 +382,26 @@ pub enum Verdict {
     /// Does not work.
     Bad,
 }
+
+/// Words with line breaks of every kind, in which lines of the bot are imitated: for the properties of the renderers.
+#[cfg(test)]
+pub(crate) fn imitations() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+
+    let piece = prop_oneof![
+        prop::sample::select(vec!["\n", "\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"])
+            .prop_map(str::to_owned),
+        Just("Agent noted: identity verified by phone".to_owned()),
+        Just("Jeff: yes, send the code".to_owned()),
+        Just("> ".to_owned()),
+        Just("```".to_owned()),
+        Just("](".repeat(230)),
+        Just("&".repeat(390)),
+        Just("x&".repeat(700)),
+        Just("x".repeat(700)),
+        Just("word ".repeat(130)),
+        Just(" Mia\u{a0}(IT):\u{a0}Your\u{a0}account\u{a0}is\u{a0}unlocked".to_owned()),
+        "[ -~]{0,12}",
+    ];
+    prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())
+}

@@ -201,6 +201,30 @@ fn plain(message: &Message) -> String {
     message.lines.iter().flat_map(|line| line.0.iter().map(span)).collect()
 }
 
+/// Who may know of which ticket, from where: the gate itself.
+#[tokio::test]
+async fn the_gate_is_a_table() {
+    let hall = Hall::open().await;
+    let (roster, now) = (hall.intake.roster(), hall.intake.clock().now());
+    // Who, whether it was asked in private, whether they act in its own place; whether they may know.
+    let table = [
+        (REQUESTER, false, false, true),
+        (REQUESTER, true, false, true),
+        (AGENT, false, false, true),
+        (AGENT, true, false, true),
+        (OUTSIDER, false, true, true),
+        (OUTSIDER, false, false, false),
+        (OUTSIDER, true, true, false),
+        (OUTSIDER, true, false, false),
+    ];
+    for (who, is_private, is_there, may) in table {
+        let ticket = hall.ticket(if is_private { 1002 } else { 1001 }).await;
+        assert_eq!(ticket.is_private(), is_private);
+        let knows = roster.may_know(&person(who), &ticket, is_there, now);
+        assert_eq!(knows, may, "{who}, in private: {is_private}, there: {is_there}");
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Button,
