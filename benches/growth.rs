@@ -22,20 +22,23 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use clap::Parser;
 use deskbell::clock::Clock;
+use deskbell::desk::conversation::state::{Record, Side, Voice};
+use deskbell::desk::decision::Change;
+use deskbell::desk::tickets::state::{Status, Ticket, TicketKind};
+use deskbell::desk::{apply, conversation, tickets};
 use deskbell::domain::action::{Action, TicketAction};
-use deskbell::domain::decision::{Change, Outcome};
+use deskbell::domain::audit::{AuditEntry, FieldChange};
 use deskbell::domain::event::{ActionTaken, DedupeKey, Event, EventKind, ReplyHandle, Said};
 use deskbell::domain::ids::{
     Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey, TicketUid,
 };
+use deskbell::domain::outcome::Outcome;
 use deskbell::domain::permission::{Principal, Roster};
 use deskbell::domain::priority::{Level, Priority};
-use deskbell::domain::record::{AuditEntry, FieldChange, Record, Side, Voice};
 use deskbell::domain::rules::Rules;
-use deskbell::domain::ticket::{Status, Ticket, TicketKind};
 use deskbell::intake::Intake;
 use deskbell::store::sqlite::SqliteStore;
-use deskbell::store::{Store, StoreError, Tx, Work};
+use deskbell::store::{Sequence, Store, StoreError, Tx, Work, audit, keys};
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -249,7 +252,7 @@ impl Desk {
 
     async fn list(&self, before: Option<TicketId>) -> anyhow::Result<Duration> {
         let began = Instant::now();
-        let page = self.store.tickets(before, PAGE).await?;
+        let page = tickets::record::page(&mut *self.store.reader().await?, before, PAGE).await?;
         let took = began.elapsed();
         ensure!(!page.is_empty(), "nothing is listed");
         Ok(took)
@@ -259,9 +262,10 @@ impl Desk {
         let number = self.shown.fetch_add(1, Ordering::Relaxed) * STRIDE % self.tickets.unsigned_abs();
         let key = key_of(1 + i64::try_from(number)?);
         let began = Instant::now();
-        let ticket = self.store.ticket_by_key(&key).await?.context("a ticket is missing")?;
-        let said = self.store.records(ticket.id).await?;
-        let done = self.store.audit(ticket.id).await?;
+        let mut reader = self.store.reader().await?;
+        let ticket = tickets::record::by_key(&mut *reader, &key).await?.context("a ticket is missing")?;
+        let said = conversation::record::of_ticket(&mut *reader, ticket.id).await?;
+        let done = audit::of(&mut *reader, ticket.id).await?;
         let took = began.elapsed();
         ensure!(!said.is_empty() && !done.is_empty(), "nothing is shown");
         Ok(took)
@@ -316,6 +320,7 @@ async fn write(tx: &mut dyn Tx, number: i64, now: Timestamp) -> Result<(), Store
     let message = message(&channel, at, number.unsigned_abs());
     let origin = place(&channel).thread(&message.id);
     let (requester, id) = (employee(number), TicketId(number));
+    tx.skip(Sequence::Tickets, 1).await?;
     let closed = Status::Closed { at, resolution: "restarted".to_owned() };
     let ticket = Ticket {
         id,
@@ -351,15 +356,15 @@ async fn write(tx: &mut dyn Tx, number: i64, now: Timestamp) -> Result<(), Store
         deleted_at: None,
         joined: false,
     };
-    tx.remember(&DedupeKey::message(&message), at).await?;
-    tx.apply(&Change::Open(Box::new(ticket))).await?;
-    tx.apply(&Change::Bind { place: origin.clone(), ticket: id, side: Side::Request }).await?;
-    tx.apply(&Change::Record(said(Some(message), &requester, Voice::Requester, words(number)))).await?;
-    tx.apply(&Change::Record(said(None, &agent(), Voice::Agent, "Please restart it.".to_owned()))).await?;
+    keys::remember(tx, &DedupeKey::message(&message), at)?;
+    apply(tx, &Change::Open(Box::new(ticket)))?;
+    apply(tx, &Change::Bind { place: origin.clone(), ticket: id, side: Side::Request })?;
+    apply(tx, &Change::Record(said(Some(message), &requester, Voice::Requester, words(number))))?;
+    apply(tx, &Change::Record(said(None, &agent(), Voice::Agent, "Please restart it.".to_owned())))?;
     let opened = FieldChange { field: "status".to_owned(), from: None, to: Some("new".to_owned()) };
     let fields = vec![opened];
     let actor = Some(requester);
-    tx.note(&AuditEntry { ticket: id, at, actor, act: "opened".to_owned(), from: Some(origin), fields }).await
+    audit::note(tx, &AuditEntry { ticket: id, at, actor, act: "opened".to_owned(), from: Some(origin), fields })
 }
 
 /// Starts the bot on a record, and says how long it took and how much memory it has.

@@ -18,8 +18,9 @@ use crate::app::{self, App};
 use crate::cli::{Cli, Command, ManifestPlatform};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::desk::tickets;
 use crate::domain::plain::one_line;
-use crate::domain::text;
+use crate::domain::words;
 use crate::platform::{Verdict, discord, slack};
 use crate::{http, logging, sandbox};
 
@@ -123,7 +124,7 @@ async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
 
 async fn tickets(config: &Config, as_json: bool, limit: u32) -> anyhow::Result<ExitCode> {
     let store = app::open_to_read(config).await?;
-    for ticket in store.tickets(None, limit).await? {
+    for ticket in tickets::record::page(&mut *store.reader().await?, None, limit).await? {
         if as_json {
             let line = json!({
                 "key": ticket.key, "status": ticket.status.name(), "priority": ticket.priority, "title": ticket.title,
@@ -135,13 +136,13 @@ async fn tickets(config: &Config, as_json: bool, limit: u32) -> anyhow::Result<E
             });
             say!("{line}");
         } else {
-            let assignee = ticket.assignee.as_ref().map_or("nobody yet", text::first_name);
+            let assignee = ticket.assignee.as_ref().map_or("nobody yet", words::first_name);
             say!(
                 "{:<10} {:<12} {:<3} {:<12} {:<12} {}",
                 ticket.key.to_string(),
-                text::status(&ticket.status),
+                tickets::text::status(&ticket.status),
                 ticket.priority,
-                text::first_name(&ticket.requester),
+                words::first_name(&ticket.requester),
                 assignee,
                 one_line(&ticket.title)
             );

@@ -11,6 +11,7 @@ use anyhow::{Context as _, bail, ensure};
 use deskbell::app::{App, Limits};
 use deskbell::clock::Clock;
 use deskbell::config::Config;
+use deskbell::desk::{conversation, tickets};
 use deskbell::domain::ids::TicketId;
 use deskbell::logging;
 
@@ -227,12 +228,17 @@ async fn tell_tickets(app: &App, most: usize) -> anyhow::Result<()> {
     let mut before: Option<TicketId> = None;
     let mut left = most;
     while left > 0 {
-        let page = app.store().tickets(before, PAGE.min(u32::try_from(left).unwrap_or(PAGE))).await?;
+        let page = tickets::record::page(
+            &mut *app.store().reader().await?,
+            before,
+            PAGE.min(u32::try_from(left).unwrap_or(PAGE)),
+        )
+        .await?;
         let Some(last) = page.last() else { break };
         before = Some(last.id);
         left -= page.len();
         for ticket in page {
-            let records = app.store().records(ticket.id).await?.len();
+            let records = conversation::record::of_ticket(&mut *app.store().reader().await?, ticket.id).await?.len();
             let root = ticket.origin.root().unwrap_or_default();
             println!("{}\t{}\t{root}\t{records}", ticket.key, ticket.origin.channel());
         }

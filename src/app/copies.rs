@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::domain::decision::{Change, Outcome};
+use crate::desk::tickets;
 use crate::domain::ids::TicketId;
-use crate::store::{COPY, Store, StoreError, Work};
+use crate::store::{COPY, Sequence, Store, StoreError};
 
 /// Under this name it is remembered where the database lies.
 const LIES_IN: &str = "lies_in";
@@ -24,13 +24,7 @@ pub async fn mind(store: &Arc<dyn Store>, now: Timestamp) -> Result<(), StoreErr
     let is_moved = known.is_some() && here.is_some() && known != here;
     if is_marked || is_moved {
         let by = skipped(store, now).await?;
-        let work: Work = Arc::new(move |tx| {
-            Box::pin(async move {
-                tx.apply(&Change::SkipNumbers { by }).await?;
-                Ok(Outcome::Done(None))
-            })
-        });
-        store.transact(work).await?;
+        store.within(move |tx| Box::pin(tx.skip(Sequence::Tickets, by))).await?;
         tracing::warn!(
             numbers = by,
             "this database is a copy that was put in place: numbers are skipped, so that no key is given a second time"
@@ -47,8 +41,8 @@ pub async fn mind(store: &Arc<dyn Store>, now: Timestamp) -> Result<(), StoreErr
 
 /// More numbers than the desk can have given since the copy was made: since its newest ticket, for all that it knows.
 async fn skipped(store: &Arc<dyn Store>, now: Timestamp) -> Result<i64, StoreError> {
-    let newest = store.tickets(None, 1).await?.pop();
-    let oldest = store.ticket(TicketId(1)).await?;
+    let newest = tickets::record::page(&mut *store.reader().await?, None, 1).await?.pop();
+    let oldest = tickets::record::by_id(&mut *store.reader().await?, TicketId(1)).await?;
     let Some(newest) = newest else { return Ok(AT_LEAST) };
     let hours = |from: Timestamp, to: Timestamp| to.duration_since(from).as_hours().max(0) + 1;
     let lived = hours(oldest.map_or(newest.opened_at, |oldest| oldest.opened_at), newest.opened_at);

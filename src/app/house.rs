@@ -13,6 +13,7 @@ use super::connect::{connect_discord, connect_slack};
 use super::roster::{Asking, learn_roster, watch_roster};
 use super::{Leases, Limits, rules, supervise};
 use crate::config::Config;
+use crate::desk::tickets;
 use crate::domain::ids::{Place, PlatformName, Tenant, TicketId};
 use crate::health::{Health, Kind};
 use crate::http::Port;
@@ -277,7 +278,8 @@ async fn offer_cards(house: &House, channel: &Place) -> Result<usize, StoreError
     }
     let (mut above, mut cards) = (TicketId(0), 0);
     loop {
-        let some = house.store.without_card(channel, above, CARDS_AT_ONCE).await?;
+        let some =
+            tickets::record::without_card(&mut *house.store.reader().await?, channel, above, CARDS_AT_ONCE).await?;
         let Some(last) = some.last() else { break };
         above = *last;
         cards += some.len();

@@ -10,14 +10,16 @@ use tokio_util::sync::CancellationToken;
 use super::house::Platforms;
 use crate::clock::Clock;
 use crate::config::PrivacyConfig;
-use crate::domain::decision::Outcome;
+use crate::desk::alarms;
+use crate::desk::{conversation, tickets};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::ids::{PlatformName, TicketId};
 use crate::domain::limits;
+use crate::domain::outcome::Outcome;
 use crate::domain::permission::Roster;
-use crate::domain::text;
 use crate::health::{Condition, Health, Kind};
-use crate::intake::{Intake, erase};
+use crate::intake::Intake;
+use crate::intake::erase;
 use crate::metrics;
 use crate::store::{Store, StoreError};
 
@@ -190,14 +192,14 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
     // Where nothing can be said, or nobody reads it, only the others are told.
     let except = matches!(kind, Kind::Delivery | Kind::Token | Kind::Triage).then_some(*platform);
     let message = match kind {
-        _ if is_over => text::well_again(*platform),
-        Kind::Delivery => text::takes_nothing(*platform, detail),
-        Kind::Token => text::refuses_the_token(*platform),
-        Kind::Connection => text::hears_nothing(*platform),
-        Kind::Triage => text::desk_is_shut(*platform, detail),
-        Kind::Guild => text::put_out(detail),
-        Kind::Roster => text::roster_unread(*platform),
-        Kind::Door => text::door_refuses(*platform, detail),
+        _ if is_over => alarms::text::well_again(*platform),
+        Kind::Delivery => alarms::text::takes_nothing(*platform, detail),
+        Kind::Token => alarms::text::refuses_the_token(*platform),
+        Kind::Connection => alarms::text::hears_nothing(*platform),
+        Kind::Triage => alarms::text::desk_is_shut(*platform, detail),
+        Kind::Guild => alarms::text::put_out(detail),
+        Kind::Roster => alarms::text::roster_unread(*platform),
+        Kind::Door => alarms::text::door_refuses(*platform, detail),
     };
     let name = format!("{platform}:{kind}{}", if is_over { ":over" } else { "" });
     match intake.tell_the_desk(&name, except, message).await {
@@ -211,10 +213,14 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
 
 /// Forgets what is from before `then`, a little at a time: whoever writes meanwhile goes first.
 async fn forget(store: &Arc<dyn Store>, then: Timestamp) -> Result<(), StoreError> {
-    while store.tidy(then).await? {
+    while store.tidy(then).await? || conversation::record::tidy(store.as_ref(), then).await? {
         tokio::time::sleep(FORGET_EVERY).await;
     }
     Ok(())
+}
+
+async fn open_tickets(store: &Arc<dyn Store>) -> Result<u64, StoreError> {
+    tickets::record::open(&mut *store.reader().await?).await
 }
 
 /// Takes words and names out of what ended before `then`, a few tickets a minute: the platforms have to follow.
@@ -278,11 +284,11 @@ pub(super) async fn sample(
             }
         }
         // While the database is away, its last numbers stand; that it is away shows in the readiness.
-        if let Ok(counts) = store.counts().await {
+        if let (Ok(counts), Ok(open)) = (store.counts().await, open_tickets(&store).await) {
             metrics::outbox(counts.waiting, counts.leased, counts.held, counts.failed);
             metrics::outbox_age(counts.oldest_waiting_at, clock.now());
             metrics::dead_events_kept(counts.dead);
-            metrics::tickets_open(counts.open);
+            metrics::tickets_open(open);
         }
         metrics::upkeep();
         tokio::select! {

@@ -10,7 +10,7 @@ use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::ids::PersonRef;
-use crate::intake::erase::{self, Tally};
+use crate::intake::erase::{self as erase, Tally};
 use crate::store::StoreError;
 
 /// Takes a person out of the record, or shows what that would change.

@@ -11,10 +11,12 @@ use serde_json::{Value, json};
 use super::terminal::shown;
 use crate::app;
 use crate::config::Config;
+use crate::desk::conversation::state::Record;
+use crate::desk::tickets::state::Ticket;
+use crate::desk::{conversation, tickets};
+use crate::domain::audit::AuditEntry;
 use crate::domain::ids::TicketId;
-use crate::domain::record::{AuditEntry, Record};
-use crate::domain::ticket::Ticket;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, audit};
 
 /// Prints the whole record.
 ///
@@ -23,7 +25,8 @@ use crate::store::{Store, StoreError};
 pub async fn export(config: &Config) -> anyhow::Result<ExitCode> {
     let store = app::open_to_read(config).await?;
     let mut out = BufWriter::new(io::stdout());
-    let newest = store.tickets(None, 1).await?.first().map_or(0, |ticket| ticket.id.0);
+    let newest =
+        tickets::record::page(&mut *store.reader().await?, None, 1).await?.first().map_or(0, |ticket| ticket.id.0);
     for id in 1..=newest {
         if let Some(line) = line(store.as_ref(), TicketId(id)).await? {
             writeln!(out, "{}", shown(&line.to_string()))?;
@@ -35,9 +38,10 @@ pub async fn export(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 async fn line(store: &dyn Store, id: TicketId) -> Result<Option<Value>, StoreError> {
-    let Some(ticket) = store.ticket(id).await? else { return Ok(None) };
-    let messages: Vec<Value> = store.records(id).await?.iter().map(message).collect();
-    let audit: Vec<Value> = store.audit(id).await?.iter().map(entry).collect();
+    let mut reader = store.reader().await?;
+    let Some(ticket) = tickets::record::by_id(&mut *reader, id).await? else { return Ok(None) };
+    let messages: Vec<Value> = conversation::record::of_ticket(&mut *reader, id).await?.iter().map(message).collect();
+    let audit: Vec<Value> = audit::of(&mut *reader, id).await?.iter().map(entry).collect();
     Ok(Some(json!({ "ticket": head(&ticket), "messages": messages, "audit": audit })))
 }
 

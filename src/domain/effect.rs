@@ -211,6 +211,17 @@ impl EffectKind {
     }
 }
 
+/// What is left of something that waits to be said.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Remains {
+    /// All of it: it is not theirs.
+    Whole,
+    /// This.
+    Part(Box<EffectKind>),
+    /// Nothing: it will not be said.
+    Nothing,
+}
+
 /// Characters of lines that share a message.
 #[must_use]
 pub const fn joined_chars(platform: PlatformName) -> usize {

@@ -193,6 +193,24 @@ pub fn room_of(words: &str) -> usize {
     words.chars().map(of).sum::<usize>() + fence + brackets
 }
 
+/// The bot's own words.
+#[must_use]
+pub fn said(text: impl Into<String>) -> Span {
+    Span::Said(text.into())
+}
+
+/// Words of people.
+#[must_use]
+pub fn quoted(text: impl Into<String>) -> Span {
+    Span::Quoted(text.into())
+}
+
+/// The bot's own words, emphasised.
+#[must_use]
+pub fn strong(text: impl ToString) -> Span {
+    Span::Strong(text.to_string())
+}
+
 impl Span {
     fn room(&self) -> usize {
         match self {

@@ -8,7 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Person, PersonRef, PlatformName, UnknownName};
-use super::ticket::Ticket;
 
 /// Somebody in the settings: `slack:U0123` or `slack:group:S0123`, `discord:42` or `discord:role:42`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -230,15 +229,6 @@ impl Roster {
     pub fn rights(&self, person: &Person, now: Timestamp) -> Rights {
         let admin = self.is_any(&self.admins, person, now);
         Rights { agent: admin || self.is_any(&self.agents, person, now), admin }
-    }
-
-    /// Whether this person may know that the ticket exists. It is asked before every deed, by whichever way it comes in; who
-    /// may not is answered as if there were none. `is_there`: they act in a public place that belongs to it, where it is to
-    /// be seen anyway.
-    #[must_use]
-    pub fn may_know(&self, person: &Person, ticket: &Ticket, is_there: bool, now: Timestamp) -> bool {
-        let is_seen = is_there && !ticket.is_private();
-        is_seen || self.same(&ticket.requester.who, &person.who) || self.rights(person, now).agent
     }
 
     /// Every account of the person whose account this is, that one first.

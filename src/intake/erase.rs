@@ -11,14 +11,18 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::Clock;
-use crate::domain::decision::Outcome;
+use crate::desk::privacy::record::{self, Erased};
+use crate::desk::privacy::state::Erasure;
+use crate::desk::tickets;
+use crate::domain::audit::AuditEntry;
 use crate::domain::effect::{Effect, EffectKind};
-use crate::domain::erasure::Erasure;
 use crate::domain::event::Event;
 use crate::domain::ids::{Conversation, PersonRef, Place, TicketId};
+use crate::domain::outcome::Outcome;
 use crate::domain::permission::Roster;
-use crate::domain::record::{AuditEntry, Standing};
-use crate::store::{DeadEvent, Erased, Store, StoreError, Tx, Work};
+use crate::domain::standing::Standing;
+use crate::store::outbox::{enqueue, withdraw_for};
+use crate::store::{DeadEvent, Store, StoreError, Tx, Work, audit, standing};
 
 /// How many tickets share a transaction.
 const TOGETHER: usize = 20;
@@ -94,7 +98,12 @@ pub async fn person(
     for from in (0..newest).step_by(usize::try_from(RANGE).unwrap_or(1)) {
         let mut ids = BTreeSet::new();
         for account in accounts {
-            ids.extend(store.concerned(account, TicketId(from), TicketId(from + RANGE)).await?.iter().map(|id| id.0));
+            ids.extend(
+                record::concerned(&mut *store.reader().await?, account, TicketId(from), TicketId(from + RANGE))
+                    .await?
+                    .iter()
+                    .map(|id| id.0),
+            );
         }
         let ids: Vec<TicketId> = ids.into_iter().map(TicketId).collect();
         for some in ids.chunks(TOGETHER) {
@@ -129,7 +138,8 @@ pub async fn expired(
     let newest = newest(store).await?;
     let mut from = above.0;
     while from < newest {
-        let mut ids = store.expired(then, TicketId(from), TicketId(from + RANGE)).await?;
+        let mut ids =
+            record::expired(&mut *store.reader().await?, then, TicketId(from), TicketId(from + RANGE)).await?;
         ids.truncate(TOGETHER);
         let Some(last) = ids.last().copied() else {
             from += RANGE;
@@ -183,8 +193,8 @@ async fn ticket(
     now: Timestamp,
     not_before: Option<Timestamp>,
 ) -> Result<Tally, StoreError> {
-    let standing = tx.standing(id).await?;
-    let erased = tx.erase(id, erasure, now).await?;
+    let standing = standing::of(tx, id).await?;
+    let erased = record::erase(tx, id, erasure, now).await?;
     if !erased.is_any() && act == "erased" {
         return Ok(Tally::default());
     }
@@ -199,10 +209,10 @@ async fn ticket(
         waiting: erased.withdrawn,
         ..Tally::default()
     };
-    tx.note(&AuditEntry { ticket: id, at: now, actor: None, act: act.to_owned(), from: None, fields: erased.fields })
-        .await?;
+    let act = act.to_owned();
+    audit::note(tx, &AuditEntry { ticket: id, at: now, actor: None, act, from: None, fields: erased.fields })?;
     for what in effects {
-        tx.enqueue(&Effect { ticket: Some(id), not_before, what }, now).await?;
+        enqueue(tx, &Effect { ticket: Some(id), not_before, what }, false, now).await?;
     }
     Ok(tally)
 }
@@ -251,8 +261,8 @@ async fn apart_from_tickets(
         Box::pin(async move {
             let mut tally = Tally::default();
             for account in &accounts {
-                tally.openings += tx.forget_openings(account).await?;
-                tally.waiting += tx.withdraw_from(account, now).await?;
+                tally.openings += record::forget_openings(tx, account).await?;
+                tally.waiting += withdraw_for(tx, account, now).await?;
             }
             Ok(tally)
         })
@@ -303,21 +313,12 @@ async fn tallied(
 }
 
 async fn salt(store: &Arc<dyn Store>) -> Result<i64, StoreError> {
-    let slot = Arc::new(Mutex::new(0));
-    let (filled, fresh) = (Arc::clone(&slot), rand::random());
-    let work: Work = Arc::new(move |tx| {
-        let filled = Arc::clone(&filled);
-        Box::pin(async move {
-            *filled.lock().unwrap_or_else(PoisonError::into_inner) = tx.salt(fresh).await?;
-            Ok(Outcome::Done(None))
-        })
-    });
-    store.transact(work).await?;
-    Ok(*slot.lock().unwrap_or_else(PoisonError::into_inner))
+    let fresh = rand::random();
+    store.within(move |tx| Box::pin(crate::store::salt(tx, fresh))).await
 }
 
 async fn newest(store: &Arc<dyn Store>) -> Result<i64, StoreError> {
-    Ok(store.tickets(None, 1).await?.first().map_or(0, |ticket| ticket.id.0))
+    Ok(tickets::record::page(&mut *store.reader().await?, None, 1).await?.first().map_or(0, |ticket| ticket.id.0))
 }
 
 /// What all aliases of one person end with: the same for all of their accounts, and not to be guessed without the salt.

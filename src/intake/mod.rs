@@ -3,10 +3,9 @@
 //! Every event of every platform, and every timer, comes through [`Intake::handle`]. When it returns `Ok`, whatever
 //! follows from the event is on the disk, and the platform may be told that it was received.
 
-pub mod decide;
 pub mod erase;
-pub mod facts;
 mod proof;
+pub mod text;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -15,21 +14,22 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument as _;
 
 use crate::clock::Clock;
-use crate::domain::decision::{Decision, Outcome};
+use crate::desk;
+use crate::desk::conversation::state::Voice;
+use crate::desk::{alarms, tickets};
 use crate::domain::effect::{self, Destination, Effect, EffectKind, Lane};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::form::{Form, FormKind, FormRef};
-use crate::domain::ids::{Person, PersonRef, Place, PlatformName, Tenant, TicketId};
+use crate::domain::ids::{MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId};
 use crate::domain::message::Message;
+use crate::domain::outcome::Outcome;
 use crate::domain::permission::{GroupRef, Listed, Members, Roster};
-use crate::domain::record::{Record, Voice};
 use crate::domain::rules::Rules;
-use crate::domain::text;
+use crate::domain::words::is_file;
 use crate::metrics;
 pub use crate::store::{Position, StoreError};
-use crate::store::{Store, Tx, Work};
+use crate::store::{Store, Work, keys, outbox};
 use crate::trial;
-use facts::Facts;
 pub use proof::Prover;
 
 /// How often an event is decided again because somebody else changed the same ticket meanwhile.
@@ -44,6 +44,19 @@ const PREFILL: Duration = Duration::from_millis(500);
 const PLACES_AT_ONCE: usize = 200;
 /// How often the desk is told, at most, that something could not be handled.
 const ALARM_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// What is on record of a message: enough to compare it with what stands on its platform now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnRecord {
+    /// The message.
+    pub message: MessageRef,
+    /// When its words were last changed.
+    pub edited_at: Option<Timestamp>,
+    /// Whether its words were deleted.
+    pub is_deleted: bool,
+    /// How many files it came with.
+    pub files: usize,
+}
 
 /// The door. Clones are the same one.
 #[derive(Clone)]
@@ -109,7 +122,7 @@ impl Intake {
         let mut tries = 0;
         loop {
             tries += 1;
-            let about = facts::about(event, &self.rules(), &self.roster());
+            let about = desk::facts::about(event, &self.rules(), &self.roster());
             match self.inner.store.decide(about, self.work(Arc::clone(event))).await {
                 Ok(outcome) => {
                     let ticket = outcome.ticket().map(ToString::to_string);
@@ -161,9 +174,9 @@ impl Intake {
             Box::pin(async move {
                 let mut outcome = Outcome::Repeated;
                 for (key, post) in posts.iter() {
-                    if !tx.knows(key).await? {
-                        tx.remember(key, now).await?;
-                        tx.enqueue(post, now).await?;
+                    if !keys::knows(tx, key).await? {
+                        keys::remember(tx, key, now)?;
+                        outbox::enqueue(tx, post, false, now).await?;
                         outcome = Outcome::Done(None);
                     }
                 }
@@ -206,7 +219,7 @@ impl Intake {
             Box::pin(async move {
                 for ticket in tickets {
                     let card = EffectKind::ShowCard { channel: channel.clone() };
-                    tx.enqueue(&Effect::about(ticket, card), now).await?;
+                    outbox::enqueue(tx, &Effect::about(ticket, card), false, now).await?;
                 }
                 Ok(Outcome::Done(None))
             })
@@ -224,7 +237,7 @@ impl Intake {
             }
             FormKind::Details | FormKind::Reply | FormKind::Pending | FormKind::Resolve => String::new(),
         };
-        text::form(form, &value)
+        tickets::text::form(form, &value)
     }
 
     /// The desk's rules as of now.
@@ -287,7 +300,7 @@ impl Intake {
     /// # Errors
     /// If the database is away.
     pub async fn live(&self, tenant: &Tenant, since: Timestamp) -> Result<Vec<Place>, StoreError> {
-        self.inner.store.live(tenant, since).await
+        desk::conversation::record::live(&mut *self.inner.store.reader().await?, tenant, since).await
     }
 
     /// What is on record of a channel from this message on, newest first, at most `limit`: to compare it with what stands
@@ -301,8 +314,15 @@ impl Intake {
         channel: &str,
         from: &str,
         limit: u32,
-    ) -> Result<Vec<Record>, StoreError> {
-        self.inner.store.said_in(tenant, channel, from, limit).await
+    ) -> Result<Vec<OnRecord>, StoreError> {
+        let mut reader = self.inner.store.reader().await?;
+        let said = desk::conversation::record::said_in(&mut *reader, tenant, channel, from, limit).await?;
+        let on_record = said.into_iter().filter_map(|said| {
+            let files = said.text.lines().filter(|line| is_file(line)).count();
+            let (edited_at, is_deleted) = (said.edited_at, said.deleted_at.is_some());
+            Some(OnRecord { message: said.message?, edited_at, is_deleted, files })
+        });
+        Ok(on_record.collect())
     }
 
     /// The clock that everything here is timed by.
@@ -317,33 +337,38 @@ impl Intake {
             let (this, event) = (this.clone(), Arc::clone(&event));
             Box::pin(async move {
                 let roster = this.roster();
-                if !trial::without("dedupe") && tx.knows(&event.key).await? {
+                if !trial::without("dedupe") && keys::knows(tx, &event.key).await? {
                     return Ok(Outcome::Repeated);
                 }
                 let now = this.inner.clock.now();
                 let rules = this.rules();
-                let facts = Facts::load(tx, &event, rules, roster, now).await?;
-                let decision = decide::decide(&facts, &event);
+                let mut facts = desk::facts::Facts::load(tx, &event, rules, roster, now).await?;
+                let mut decision = desk::decide(&facts, &event);
+                if decision.opens_ticket() {
+                    // A number is drawn only now, so that hardly any is left out.
+                    facts.number(tx).await?;
+                    decision = desk::decide(&facts, &event);
+                }
                 if decision.outcome != Outcome::Ignored {
                     if !trial::without("dedupe") {
-                        tx.remember(&event.key, now).await?;
+                        keys::remember(tx, &event.key, now)?;
                     }
                     if let EventKind::MessageEdited(said) = &event.what {
                         // The post may come after its edit; what it says has been dealt with then.
                         let post = DedupeKey::message(&said.message);
-                        if !tx.knows(&post).await? {
-                            tx.remember(&post, now).await?;
+                        if !keys::knows(tx, &post).await? {
+                            keys::remember(tx, &post, now)?;
                         }
                     }
-                    write(tx, &decision, &facts).await?;
+                    desk::write(tx, &decision, facts.now).await?;
                 } else if let EventKind::MessageDeleted { message } = &event.what
                     && message.posted_at().is_some_and(|at| event.at.duration_since(at) < OVERTAKEN)
                 {
                     // The post may come after its deletion (it was not acknowledged, and is sent again): then nothing of
                     // it is kept.
                     let post = DedupeKey::message(message);
-                    if !tx.knows(&post).await? {
-                        tx.remember(&post, now).await?;
+                    if !keys::knows(tx, &post).await? {
+                        keys::remember(tx, &post, now)?;
                     }
                 }
                 trial::point("deciding");
@@ -354,11 +379,12 @@ impl Intake {
 
     /// The last words of the requester on a ticket, if this person may see them.
     async fn last_words(&self, form: &FormRef, actor: &Person) -> Option<String> {
-        let ticket = self.inner.store.ticket_by_key(&form.ticket.key).await.ok()??;
+        let mut reader = self.inner.store.reader().await.ok()?;
+        let ticket = desk::tickets::record::by_key(&mut *reader, &form.ticket.key).await.ok()??;
         if ticket.uid != form.ticket.uid || !self.roster().same(&ticket.requester.who, &actor.who) {
             return None;
         }
-        let records = self.inner.store.records(ticket.id).await.ok()?;
+        let records = desk::conversation::record::of_ticket(&mut *reader, ticket.id).await.ok()?;
         let last = records.into_iter().rfind(|record| record.voice == Voice::Requester && record.deleted_at.is_none());
         last.map(|record| record.text)
     }
@@ -374,7 +400,7 @@ impl Intake {
             let work: Work = Arc::new(move |tx| {
                 let apology = apology.clone();
                 Box::pin(async move {
-                    tx.enqueue(&apology, now).await?;
+                    outbox::enqueue(tx, &apology, false, now).await?;
                     Ok(Outcome::Dead)
                 })
             });
@@ -395,7 +421,7 @@ impl Intake {
             }
             *last = Some(now);
         }
-        if let Err(error) = self.tell_once(DedupeKey::alarm(now), None, text::alarm(), now).await {
+        if let Err(error) = self.tell_once(DedupeKey::alarm(now), None, alarms::text::alarm(), now).await {
             tracing::error!(%error, "the desk cannot be told");
         }
     }
@@ -416,10 +442,10 @@ impl Intake {
         let work: Work = Arc::new(move |tx| {
             let (key, channels, message) = (key.clone(), channels.clone(), message.clone());
             Box::pin(async move {
-                if tx.knows(&key).await? {
+                if keys::knows(tx, &key).await? {
                     return Ok(Outcome::Repeated);
                 }
-                tx.remember(&key, now).await?;
+                keys::remember(tx, &key, now)?;
                 for channel in channels {
                     let what = EffectKind::Post {
                         to: Destination::Place(channel),
@@ -429,7 +455,7 @@ impl Intake {
                         thread_title: None,
                         urgency: Lane::Act,
                     };
-                    tx.enqueue(&Effect { ticket: None, not_before: None, what }, now).await?;
+                    outbox::enqueue(tx, &Effect { ticket: None, not_before: None, what }, false, now).await?;
                 }
                 Ok(Outcome::Done(None))
             })
@@ -459,17 +485,4 @@ fn apology(event: &Event) -> Option<Effect> {
     let what =
         EffectKind::Whisper { to: to.who.clone(), near: near.cloned(), via: via.cloned(), message: text::our_fault() };
     Some(Effect { ticket: None, not_before: None, what })
-}
-
-async fn write(tx: &mut dyn Tx, decision: &Decision, facts: &Facts) -> Result<(), StoreError> {
-    for change in &decision.changes {
-        tx.apply(change).await?;
-    }
-    for entry in &decision.audit {
-        tx.note(entry).await?;
-    }
-    for effect in &decision.effects {
-        tx.enqueue(effect, facts.now).await?;
-    }
-    Ok(())
 }

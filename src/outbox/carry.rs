@@ -14,15 +14,16 @@ use super::lay_out::Filled;
 use super::limits::Cost;
 use super::places::{Refused, Verb};
 use super::{Dispatcher, backoff, counting, places, signed};
-use crate::domain::decision::Outcome;
+use crate::desk::conversation;
+use crate::desk::tickets::state::Ticket;
 use crate::domain::effect::{Awaited, Destination, Effect, EffectKind, Undeliverable};
 use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind};
 use crate::domain::ids::{MessageRef, Place};
-use crate::domain::record::Standing;
-use crate::domain::ticket::Ticket;
+use crate::domain::outcome::Outcome;
+use crate::domain::standing::Standing;
 use crate::health::Kind;
 use crate::platform::{Absence, Act, Delivery, DeliveryError, Receipt};
-use crate::store::{Current, Queued, Release, Settled, Settlement, StoreError, Work};
+use crate::store::{Current, Queued, Release, Settled, Settlement, StoreError, Work, keys, outbox};
 use crate::trial;
 
 /// How often something is tried before it can be held, however long it fails.
@@ -47,7 +48,7 @@ pub(super) struct Fresh {
     /// The ticket whose card it shows.
     pub ticket: Option<Ticket>,
     /// What it is to do, where that may have changed.
-    pub current: Option<Current>,
+    pub current: Option<(Current, Vec<MessageRef>)>,
 }
 
 /// What this process may have left on the platform.
@@ -187,7 +188,7 @@ impl Dispatcher {
         }
         let (delivery, result) = match (looked, filled.say) {
             (Some(looked), _) => looked,
-            (None, None) => return Ok(Some(Settlement::Done(Vec::new()))),
+            (None, None) => return Ok(Some(Settlement::Done)),
             (None, Some(act)) => {
                 trial::point("before_write");
                 // Checked last: a process that was frozen here must not send what another one has taken over.
@@ -294,22 +295,22 @@ impl Dispatcher {
             Ok(Receipt::PostedBriefly(message, how_long)) => {
                 posted.push(message.clone());
                 self.remove_later(queued, message.clone(), now + signed(how_long)).await?;
-                Ok(Settlement::Posted { messages: vec![message], stands: Vec::new() })
+                Ok(Settlement::Posted { messages: vec![message], stands: Vec::new(), also: Vec::new() })
             }
             Ok(Receipt::Changed) => match &queued.effect.what {
                 EffectKind::Remove { message } => Ok(Settlement::Removed(vec![message.clone()])),
                 EffectKind::RefreshMirror { channel, of } => {
                     self.remove_other_parts(queued, delivery, channel, of).await
                 }
-                _ => Ok(Settlement::Done(Vec::new())),
+                _ => Ok(Settlement::Done),
             },
-            Ok(Receipt::Whispered) => Ok(Settlement::Done(Vec::new())),
+            Ok(Receipt::Whispered) => Ok(Settlement::Done),
             Ok(Receipt::Read(messages, truncated)) => {
                 if let Some(ticket) = queued.effect.ticket {
                     let what = EventKind::ThreadRead { ticket, messages, truncated };
                     self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: now, what }).await?;
                 }
-                Ok(Settlement::Done(Vec::new()))
+                Ok(Settlement::Done)
             }
             Err(DeliveryError::RateLimited { retry_after, global }) => {
                 let until = now + signed(retry_after);
@@ -391,8 +392,11 @@ impl Dispatcher {
         }
         self.refresh_if_late(queued).await?;
         tracing::debug!("posted");
-        let stands = messages.iter().filter_map(|message| standing(queued, delivery, message.clone())).collect();
-        Ok(Settlement::Posted { messages: messages.to_vec(), stands })
+        let stands: Vec<Standing> =
+            messages.iter().filter_map(|message| standing(queued, delivery, message.clone())).collect();
+        let also = stands.iter().map(conversation::record::under).collect::<Result<Vec<_>, _>>()?;
+        let also = also.into_iter().flatten().collect();
+        Ok(Settlement::Posted { messages: messages.to_vec(), stands, also })
     }
 
     /// A mirrored message that stood in several parts: what was just refreshed or removed is the last, the others go.
@@ -458,11 +462,11 @@ impl Dispatcher {
         let work: Work = Arc::new(move |tx| {
             let (effect, key) = (effect.clone(), key.clone());
             Box::pin(async move {
-                if tx.knows(&key).await? {
+                if keys::knows(tx, &key).await? {
                     return Ok(Outcome::Repeated);
                 }
-                tx.remember(&key, now).await?;
-                tx.enqueue(&effect, now).await?;
+                keys::remember(tx, &key, now)?;
+                outbox::enqueue(tx, &effect, false, now).await?;
                 Ok(Outcome::Done(None))
             })
         });

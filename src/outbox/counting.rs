@@ -11,7 +11,7 @@ pub fn settled(platform: PlatformName, queued: &Queued, end: &Settlement, now: T
     let due = queued.effect.not_before.map_or(queued.created_at, |moment| moment.max(queued.created_at));
     let ended = |end| metrics::delivery(platform, queued.effect.what.name(), end, metrics::lag(due, now));
     match end {
-        Settlement::Done(_) | Settlement::Posted { .. } | Settlement::Removed(_) => ended(metrics::DONE),
+        Settlement::Done | Settlement::Posted { .. } | Settlement::Removed(_) => ended(metrics::DONE),
         // A private answer stands nowhere else: it is gone, and nobody is told.
         Settlement::Failed(_) if queued.effect.what.is_private() => ended(metrics::DROPPED),
         Settlement::Failed(_) => ended(metrics::FAILED),

@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use super::places::{self, UNREADABLE};
 use super::{Dispatcher, signed};
-use crate::domain::decision::{Change, Outcome};
+use crate::desk::conversation::state::Record;
+use crate::desk::tickets::state::Ticket;
+use crate::desk::{conversation, tickets};
 use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Undeliverable, joined_chars};
 use crate::domain::ids::{MessageRef, Place, TicketId};
 use crate::domain::limits;
 use crate::domain::message::Message;
-use crate::domain::record::{Record, Standing};
-use crate::domain::text;
-use crate::domain::ticket::Ticket;
+use crate::domain::outcome::Outcome;
+use crate::domain::standing::Standing;
+use crate::intake::text;
 use crate::platform::Act;
-use crate::store::{Current, Queued, Release, Settlement, StoreError, Work};
+use crate::store::{Current, Queued, Release, Settlement, StoreError, Work, outbox, standing};
 
 /// What one try says, as the record is now.
 pub(super) struct Filled {
@@ -61,7 +63,7 @@ impl Dispatcher {
     pub(super) async fn as_leased<'q>(
         &self,
         queued: &'q Queued,
-        current: Option<Current>,
+        current: Option<(Current, Vec<MessageRef>)>,
     ) -> Result<Option<(Cow<'q, Queued>, Vec<MessageRef>)>, StoreError> {
         if !queued.effect.what.is_mirror() {
             return Ok(Some((Cow::Borrowed(queued), Vec::new())));
@@ -69,11 +71,12 @@ impl Dispatcher {
         let current = match current {
             Some(current) => Some(current),
             None => {
-                let read = self.store.current(std::slice::from_ref(&queued.id)).await;
+                let mut reader = self.store.reader().await?;
+                let read = self.current(&mut *reader, std::slice::from_ref(&queued.id)).await;
                 self.or_settle(queued, read.map(|mut read| read.pop())).await?
             }
         };
-        Ok(current.map(|Current { what, gone, .. }| {
+        Ok(current.map(|(Current { what, .. }, gone)| {
             (Cow::Owned(Queued { effect: Effect { what, ..queued.effect.clone() }, ..queued.clone() }), gone)
         }))
     }
@@ -113,7 +116,7 @@ impl Dispatcher {
                     _ => None,
                 };
                 if say.is_none() && !queued.is_unsure() {
-                    self.end_unleased(queued, Settlement::Done(Vec::new())).await?;
+                    self.end_unleased(queued, Settlement::Done).await?;
                     return Ok(None);
                 }
                 let said_before = (queued.is_unsure() && !gone.is_empty()).then(|| post(message));
@@ -197,7 +200,7 @@ impl Dispatcher {
                     Some(card) => Act::Update { place: channel.clone(), message: card.message, to: message },
                     // The desk has another channel now, and its card stands there, or will.
                     None if !self.is_desk(channel) => {
-                        self.end_unleased(queued, Settlement::Done(Vec::new())).await?;
+                        self.end_unleased(queued, Settlement::Done).await?;
                         self.let_go_of(channel).await?;
                         return Ok(None);
                     }
@@ -207,7 +210,7 @@ impl Dispatcher {
             EffectKind::RefreshMirror { channel, of } => match self.refreshed(queued, channel, of).await? {
                 Some(act) => act,
                 None => {
-                    self.end_unleased(queued, Settlement::Done(Vec::new())).await?;
+                    self.end_unleased(queued, Settlement::Done).await?;
                     return Ok(None);
                 }
             },
@@ -236,14 +239,14 @@ impl Dispatcher {
         ticket: Option<Ticket>,
     ) -> Result<Option<Message>, StoreError> {
         let ticket = match (ticket, queued.effect.ticket) {
-            (None, Some(id)) => self.store.ticket(id).await?,
+            (None, Some(id)) => tickets::record::by_id(&mut *self.store.reader().await?, id).await?,
             (ticket, _) => ticket,
         };
         let Some(ticket) = ticket else { return Ok(None) };
         let roster = self.intake.roster();
         let assignee = ticket.assignee.as_ref();
         let here = assignee.and_then(|agent| roster.account_on(&agent.who, channel.platform()));
-        Ok(Some(text::card(&ticket, here.as_ref())))
+        Ok(Some(tickets::text::card(&ticket, here.as_ref())))
     }
 
     /// The desk has another channel than when this was decided, and nothing stands in the old one: it is said in the new one,
@@ -259,13 +262,13 @@ impl Dispatcher {
         let work: Work = Arc::new(move |tx| {
             let (id, to) = (id.clone(), to.clone());
             Box::pin(async move {
-                for mut effect in tx.take_back(&id, now).await? {
+                for mut effect in outbox::take_back(tx, &id, now).await? {
                     match &mut effect.what {
                         EffectKind::Post { to: Destination::UnderCard(channel), .. } => channel.clone_from(&to),
                         // Nothing stands of it, and the card is shown in the new channel anyway.
                         _ => continue,
                     }
-                    tx.enqueue(&effect, now).await?;
+                    outbox::enqueue(tx, &effect, false, now).await?;
                 }
                 Ok(Outcome::Done(None))
             })
@@ -301,18 +304,18 @@ impl Dispatcher {
             Box::pin(async move {
                 // Whoever decides about the ticket meanwhile decides again, so that nothing gets in between.
                 if let Some(id) = ticket
-                    && let Some(mut ticket) = tx.ticket(id).await?
+                    && let Some(mut ticket) = tickets::record::by_id(tx, id).await?
                 {
                     ticket.version += 1;
-                    tx.apply(&Change::Put(Box::new(ticket))).await?;
+                    tickets::record::update(tx, &ticket)?;
                 }
                 // As they are now: lines may have been joined to them since.
-                let mut behind = tx.take_back(&id, now).await?.into_iter();
+                let mut behind = outbox::take_back(tx, &id, now).await?.into_iter();
                 let Some(first) = behind.next() else { return Ok(Outcome::Repeated) };
-                tx.enqueue(&card, now).await?;
-                tx.enqueue(&Effect { not_before: Some(now), ..first }, now).await?;
+                outbox::enqueue(tx, &card, false, now).await?;
+                outbox::enqueue(tx, &Effect { not_before: Some(now), ..first }, false, now).await?;
                 for effect in behind {
-                    tx.enqueue(&effect, now).await?;
+                    outbox::enqueue(tx, &effect, false, now).await?;
                 }
                 Ok(Outcome::Done(None))
             })
@@ -330,10 +333,11 @@ impl Dispatcher {
         // Words that have gone to another ticket may stand under the cards of both.
         let ours = all.iter().rposition(|shown| Some(shown.ticket) == queued.effect.ticket);
         let Some(shown) = ours.map(|at| all.swap_remove(at)).or_else(|| all.pop()) else { return Ok(None) };
-        let Some(ticket) = self.store.ticket(shown.ticket).await? else { return Ok(None) };
+        let mut reader = self.store.reader().await?;
+        let Some(ticket) = tickets::record::by_id(&mut *reader, shown.ticket).await? else { return Ok(None) };
         let mut said = Vec::with_capacity(shown.mirrors.len());
         for of in &shown.mirrors {
-            let record = self.store.record(of).await?;
+            let record = conversation::record::of_message(&mut *reader, of).await?;
             // A line that was on its way while its ticket was joined to another stands for the former.
             let is_shown = |record: &Record| {
                 record.deleted_at.is_none()
@@ -345,14 +349,14 @@ impl Dispatcher {
         if said.is_empty() {
             return Ok(Some(Act::Remove { message: shown.message }));
         }
-        let to = text::mirrored_again(&ticket, &said, joined_chars(channel.platform()));
+        let to = conversation::text::mirrored_again(&ticket, &said, joined_chars(channel.platform()));
         Ok(Some(Act::Update { place: shown.place, message: shown.message, to }))
     }
 
     pub(super) async fn mirrors_in(&self, channel: &Place, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
         let here =
             |shown: &Standing| shown.place.tenant == channel.tenant && shown.place.channel() == channel.channel();
-        Ok(self.store.mirrors(of).await?.into_iter().filter(here).collect())
+        Ok(standing::mirrors(&mut *self.store.reader().await?, of).await?.into_iter().filter(here).collect())
     }
 
     /// Settles what needs no delivery.

@@ -31,14 +31,15 @@ use self::gates::Gates;
 use self::limits::{Cost, Windows};
 use self::places::{Places, UNREADABLE};
 use crate::clock::Clock;
+use crate::desk::{conversation, tickets};
 use crate::domain::effect::{Gate, Undeliverable};
-use crate::domain::ids::{EffectId, TicketId};
+use crate::domain::ids::{EffectId, MessageRef, TicketId};
 use crate::domain::limits::discord;
-use crate::domain::record::Standing;
+use crate::domain::standing::Standing;
 use crate::health::{Health, Kind};
 use crate::intake::Intake;
 use crate::platform::{Absence, Act, Platform};
-use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, WorkerId};
+use crate::store::{Ask, Claim, Current, Queued, Release, Settlement, Store, StoreError, WorkerId, outbox, standing};
 
 /// How many effects are looked at together: as many as there is room for, within this.
 const LOOK: RangeInclusive<usize> = 32..=128;
@@ -314,9 +315,9 @@ impl Dispatcher {
         }
         let tickets = BTreeSet::from_iter(cards.iter().map(|(_, ticket)| *ticket));
         let read = async {
-            let tickets = self.store.these(&Vec::from_iter(tickets)).await?;
-            let current = if mirrors.is_empty() { Vec::new() } else { self.store.current(&mirrors).await? };
-            Ok::<_, StoreError>((tickets, current))
+            let mut reader = self.store.reader().await?;
+            let tickets = tickets::record::these(&mut *reader, &Vec::from_iter(tickets)).await?;
+            Ok::<_, StoreError>((tickets, self.current(&mut *reader, &mirrors).await?))
         };
         let (tickets, current) = match read.await {
             Ok(read) => read,
@@ -330,10 +331,29 @@ impl Dispatcher {
             (effect.clone(), Fresh { ticket, current: None })
         });
         let lines = current.into_iter().map(|current| {
-            let effect = current.effect.clone();
+            let effect = current.0.effect.clone();
             (effect, Fresh { ticket: None, current: Some(current) })
         });
         shown.chain(lines).collect()
+    }
+
+    /// What effects are to do as it is now, each with those of the messages it shows whose words are gone.
+    async fn current(
+        &self,
+        ask: &mut dyn Ask,
+        effects: &[EffectId],
+    ) -> Result<Vec<(Current, Vec<MessageRef>)>, StoreError> {
+        if effects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let current = outbox::current(ask, effects).await?;
+        let shown = current.iter().flat_map(|current| current.what.mirrors());
+        let wordless = conversation::record::wordless(ask, shown).await?;
+        let with_gone = current.into_iter().map(|current| {
+            let gone = current.what.mirrors().iter().filter(|of| wordless.contains(of)).cloned().collect();
+            (current, gone)
+        });
+        Ok(with_gone.collect())
     }
 
     /// What may be started, at most `room`: every window that it counts against is taken already. Gates whose limits are
@@ -405,12 +425,13 @@ impl Dispatcher {
         let tickets: BTreeSet<TicketId> = of.iter().filter_map(lay_out::needs_card_of).collect();
         let tickets = Vec::from_iter(tickets);
         let mut cards = Vec::new();
-        match self.store.cards(&tickets).await {
+        let mut reader = self.store.reader().await?;
+        match standing::cards(&mut *reader, &tickets).await {
             Err(StoreError::Corrupt(_)) => {}
             cards => return cards,
         }
         for ticket in &tickets {
-            match self.store.cards(std::slice::from_ref(ticket)).await {
+            match standing::cards(&mut *reader, std::slice::from_ref(ticket)).await {
                 Err(error @ StoreError::Corrupt(_)) => {
                     tracing::error!(ticket = ticket.0, %error, "the cards of a ticket cannot be read");
                 }

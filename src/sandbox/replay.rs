@@ -16,8 +16,9 @@ use rand::{Rng as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::domain::decision::Outcome;
+use crate::desk::{conversation, tickets};
 use crate::domain::ids::{MessageRef, PlatformName, Tenant};
+use crate::domain::outcome::Outcome;
 use crate::sandbox::stage::Stage;
 use crate::sandbox::world::{Spot, World};
 use crate::store::{Store, Work};
@@ -414,7 +415,7 @@ impl Run {
         let look: Work = Arc::new(move |tx| {
             let message = message.clone();
             Box::pin(async move {
-                let kept = tx.opening(&message).await?;
+                let kept = conversation::record::opening(tx, &message).await?;
                 Ok(if kept.is_some() { Outcome::Skipped } else { Outcome::Ignored })
             })
         });
@@ -436,7 +437,7 @@ impl Run {
         let mut twice = 0;
         let mut before = None;
         loop {
-            let tickets = store.tickets(before, 500).await?;
+            let tickets = tickets::record::page(&mut *store.reader().await?, before, 500).await?;
             let Some(last) = tickets.last() else { break };
             before = Some(last.id);
             for ticket in tickets.iter().filter(|ticket| ticket.origin.platform().as_str() == platform) {
@@ -444,7 +445,7 @@ impl Run {
                 if let Some(n) = numbers.get(ticket.origin_message.id.as_str()) {
                     opened_by.insert(key.clone(), *n);
                 }
-                for record in store.records(ticket.id).await? {
+                for record in conversation::record::of_ticket(&mut *store.reader().await?, ticket.id).await? {
                     let n = record.message.as_ref().and_then(|message| numbers.get(message.id.as_str()));
                     if let Some(n) = n
                         && on[*n].replace(key.clone()).is_some()

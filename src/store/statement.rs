@@ -1,8 +1,62 @@
-//! A statement with its values, not sent yet: what works write is gathered and sent together, since each trip to the
-//! database (on SQLite, to its own thread) costs more than the statement itself.
+//! SQL texts and statements: a text with its values, not sent yet.
+//!
+//! Writes are gathered and sent together, since each trip to the database (on SQLite, to its own thread) costs more than
+//! the statement itself.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::hash::{Hash, Hasher};
+
+/// One SQL text, as each of the databases understands it.
+#[derive(Clone, Copy, Debug)]
+pub struct Text {
+    /// SQLite's.
+    pub sqlite: &'static str,
+    /// PostgreSQL's.
+    pub postgres: &'static str,
+}
+
+impl Text {
+    /// A text that both understand.
+    #[must_use]
+    pub const fn both(text: &'static str) -> Self {
+        Self { sqlite: text, postgres: text }
+    }
+
+    /// A text of its own for each.
+    #[must_use]
+    pub const fn each(sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { sqlite, postgres }
+    }
+}
+
+// SQLite's text names the statement: no two statements share it.
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.sqlite == other.sqlite
+    }
+}
+
+impl Eq for Text {}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.sqlite.hash(state);
+    }
+}
+
+/// Names SQL texts, and lists them as `TEXTS`, so that tests ask each database for the plan of each.
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident = $text:expr;)+) => {
+        $($(#[$doc])* pub(crate) const $name: crate::store::Text = $text;)+
+
+        /// Every text of this file with its name.
+        #[cfg(test)]
+        pub(crate) const TEXTS: &[(&str, crate::store::Text)] = &[$((stringify!($name), $name),)+];
+    };
+}
+
+pub(crate) use texts;
 
 /// How many rows one statement has at most.
 const ROWS: usize = 64;
@@ -28,36 +82,61 @@ impl Rows {
 
 /// A value of a statement.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Value {
+pub enum Value {
+    /// A number.
     Int(Option<i64>),
+    /// A text.
     Text(Option<String>),
 }
 
-/// A text of [`super::sql`] (or of a dialect) with its values, in order.
+/// A [`Text`] with its values, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Statement {
-    pub text: &'static str,
-    pub values: Vec<Value>,
-    /// That no row was touched means that somebody else was faster.
-    pub or_conflict: bool,
+pub struct Statement {
+    pub(super) text: Text,
+    pub(super) values: Vec<Value>,
+    /// Whether touching no row means that somebody else was faster.
+    pub(super) or_conflict: bool,
 }
 
 /// A statement without its values.
-pub(super) const fn statement(text: &'static str) -> Statement {
+#[must_use]
+pub const fn statement(text: Text) -> Statement {
     Statement { text, values: Vec::new(), or_conflict: false }
 }
 
 impl Statement {
     /// With one more value.
+    #[must_use]
     pub fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
         self
     }
 
     /// It is a conflict if it touches no row.
+    #[must_use]
     pub const fn or_conflict(mut self) -> Self {
         self.or_conflict = true;
         self
+    }
+}
+
+/// A statement as one of the databases understands it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Spoken {
+    pub text: &'static str,
+    pub values: Vec<Value>,
+    pub or_conflict: bool,
+}
+
+impl Statement {
+    /// As SQLite understands it.
+    pub(super) fn for_sqlite(self) -> Spoken {
+        Spoken { text: self.text.sqlite, values: self.values, or_conflict: self.or_conflict }
+    }
+
+    /// As PostgreSQL understands it.
+    pub(super) fn for_postgres(self) -> Spoken {
+        Spoken { text: self.text.postgres, values: self.values, or_conflict: self.or_conflict }
     }
 }
 
@@ -74,12 +153,12 @@ pub(super) struct Merged {
 
 /// What each of several works writes, as one sequence with as few statements as can be. Statements of one work keep their
 /// order; those of different works do not depend on each other.
-pub(super) fn merged(works: impl IntoIterator<Item = Vec<Statement>>, rows: Rows) -> Vec<Merged> {
-    let mut alike: Vec<Vec<Statement>> = Vec::new();
+pub(super) fn merged(works: impl IntoIterator<Item = Vec<Spoken>>, rows: Rows) -> Vec<Merged> {
+    let mut alike: Vec<Vec<Spoken>> = Vec::new();
     for work in works {
         let mut at = 0;
         for statement in work {
-            let fits = |others: &Vec<Statement>| can_share(others, &statement);
+            let fits = |others: &Vec<Spoken>| can_share(others, &statement);
             match alike[at..].iter().position(fits) {
                 Some(further) => {
                     at += further;
@@ -96,8 +175,8 @@ pub(super) fn merged(works: impl IntoIterator<Item = Vec<Statement>>, rows: Rows
 }
 
 /// Whether a statement can be one more row of these. Where it would change what another row has written, it cannot.
-fn can_share(others: &[Statement], one: &Statement) -> bool {
-    let is_alike = |other: &Statement| other.text == one.text && other.or_conflict == one.or_conflict;
+fn can_share(others: &[Spoken], one: &Spoken) -> bool {
+    let is_alike = |other: &Spoken| other.text == one.text && other.or_conflict == one.or_conflict;
     if !others.first().is_some_and(is_alike) {
         return false;
     }
@@ -107,8 +186,8 @@ fn can_share(others: &[Statement], one: &Statement) -> bool {
 }
 
 /// Statements of one text as such with many rows.
-fn with_rows(alike: Vec<Statement>, sizes: Rows) -> Vec<Merged> {
-    let as_it_is = |Statement { text, values, or_conflict }| Merged { text: text.into(), values, rows: 1, or_conflict };
+fn with_rows(alike: Vec<Spoken>, sizes: Rows) -> Vec<Merged> {
+    let as_it_is = |Spoken { text, values, or_conflict }| Merged { text: text.into(), values, rows: 1, or_conflict };
     let Some((head, row, tail)) = alike.first().and_then(|first| around_row(first.text)) else {
         return alike.into_iter().map(as_it_is).collect();
     };
@@ -134,23 +213,24 @@ fn with_rows(alike: Vec<Statement>, sizes: Rows) -> Vec<Merged> {
     all
 }
 
-/// Queries of one text as few with many rows, each with those that it asks for. The first value of a row counts them, and
-/// stands in the column `n` of what is found for it.
-pub(super) fn merged_queries(queries: Vec<Statement>, sizes: Rows) -> Vec<(Merged, Vec<Statement>)> {
+/// Queries of one text as few with many rows. The first value of a row counts the queries of one such, and stands in the
+/// column `n` of what is found for it.
+pub(super) fn merged_queries(queries: Vec<Spoken>, sizes: Rows) -> Vec<Merged> {
     let mut rest = queries.into_iter();
     let mut all = Vec::new();
     while rest.len() > 0 {
         let rows = sizes.next(rest.len());
-        let some: Vec<Statement> = rest.by_ref().take(rows).collect();
-        let mut merged = with_rows(some.clone(), sizes);
-        for one in merged.iter_mut().filter(|one| one.rows > 1) {
-            let rows = one.text.split("(0, ").enumerate().map(|(number, part)| match number {
-                0 => part.to_owned(),
-                _ => format!("({}, {part}", number - 1),
-            });
-            one.text = rows.collect::<String>().into();
+        let some: Vec<Spoken> = rest.by_ref().take(rows).collect();
+        for mut one in with_rows(some, sizes) {
+            if one.rows > 1 {
+                let rows = one.text.split("(0, ").enumerate().map(|(number, part)| match number {
+                    0 => part.to_owned(),
+                    _ => format!("({}, {part}", number - 1),
+                });
+                one.text = rows.collect::<String>().into();
+            }
+            all.push(one);
         }
-        all.extend(merged.pop().map(|merged| (merged, some)));
     }
     all
 }
@@ -180,7 +260,7 @@ pub(super) fn counted_on(to: &mut String, text: &str, from: usize) {
 }
 
 /// Several statements as one text, the numbers of their values counted through.
-pub(super) fn joined(statements: &[Statement]) -> (String, Vec<Value>) {
+pub(super) fn joined(statements: &[Spoken]) -> (String, Vec<Value>) {
     let mut text = String::with_capacity(statements.iter().map(|one| one.text.len() + 8).sum());
     let mut values = Vec::with_capacity(statements.iter().map(|one| one.values.len()).sum());
     for statement in statements {
@@ -237,6 +317,22 @@ impl From<Option<&str>> for Value {
 mod tests {
     use super::*;
 
+    /// A statement of this text.
+    fn statement(text: &'static str) -> Spoken {
+        super::statement(Text::both(text)).for_sqlite()
+    }
+
+    impl Spoken {
+        fn bind(mut self, value: impl Into<Value>) -> Self {
+            self.values.push(value.into());
+            self
+        }
+
+        fn or_conflict(self) -> Self {
+            Self { or_conflict: true, ..self }
+        }
+    }
+
     const KEEP: &str = "INSERT INTO a (x, y) VALUES ($1, up(down($2), 1)) ON CONFLICT (x) DO UPDATE SET y = excluded.y";
     const DROP: &str = "DELETE FROM a WHERE x = $1";
 
@@ -261,9 +357,9 @@ mod tests {
     fn rows_of_queries_are_counted() {
         const ASK: &str = "WITH v (n, x) AS (VALUES (0, $1)) SELECT v.n FROM v JOIN a ON a.x = v.x";
         let merged = merged_queries((7..10).map(|x| statement(ASK).bind(x)).collect(), Rows::Powers);
-        let texts: Vec<&str> = merged.iter().map(|(one, _)| &*one.text).collect();
+        let texts: Vec<&str> = merged.iter().map(|one| &*one.text).collect();
         assert_eq!(texts, ["WITH v (n, x) AS (VALUES (0, $1), (1, $2)) SELECT v.n FROM v JOIN a ON a.x = v.x", ASK]);
-        assert_eq!(merged[1].1, [statement(ASK).bind(9)]);
+        assert_eq!(merged[1].values, [9.into()]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deskbell::domain::decision::Change;
+use deskbell::desk::decision::Change;
 use deskbell::domain::effect::Lane;
 use deskbell::domain::ids::{MessageRef, PlatformName};
 use deskbell::outbox::Timing;

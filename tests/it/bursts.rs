@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use deskbell::desk::conversation::state::Record;
+use deskbell::desk::tickets::state::Ticket;
 use deskbell::domain::ids::TicketId;
-use deskbell::domain::record::Record;
-use deskbell::domain::ticket::Ticket;
 use deskbell::sandbox::{Absence, Fault, MessageView, Spot, World};
 use deskbell::store::Listed;
 
 use crate::harness::{Desk, find_control, see};
+use crate::looks::Looks as _;
 use crate::platform_away::said;
 
 const OWN: &str = "Make it a request of its own";

@@ -3,6 +3,7 @@
 use deskbell::sandbox::Spot;
 
 use crate::harness::Desk;
+use crate::looks::Looks as _;
 
 #[tokio::test]
 async fn a_ticket_is_worked_by_commands_alone() {

@@ -7,6 +7,7 @@ use deskbell::store::COPY;
 use deskbell::store::sqlite::SqliteStore;
 
 use crate::harness::{Desk, Setup};
+use crate::looks::Looks as _;
 use crate::postgres;
 
 async fn newest(desk: &Desk) -> i64 {

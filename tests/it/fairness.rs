@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use deskbell::domain::decision::Outcome;
 use deskbell::domain::ids::PlatformName;
 use deskbell::domain::message::Message;
+use deskbell::domain::outcome::Outcome;
 use deskbell::outbox::limits::bound;
 use deskbell::sandbox::{Entry, Spot};
 

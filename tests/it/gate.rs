@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::looks::Looks as _;
 use deskbell::clock::Clock;
+use deskbell::desk::tickets::decide::may_know;
+use deskbell::desk::tickets::state::Ticket;
 use deskbell::domain::action::{Action, TicketAction};
 use deskbell::domain::command::Typed;
-use deskbell::domain::decision::Outcome;
 use deskbell::domain::effect::EffectKind;
 use deskbell::domain::event::{
     ActionTaken, Choice, CommandGiven, DedupeKey, Event, EventKind, FormSubmitted, ReplyHandle, Said,
@@ -17,9 +19,9 @@ use deskbell::domain::ids::{
     Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketKey, TicketTag, TicketUid,
 };
 use deskbell::domain::message::{Message, Span};
+use deskbell::domain::outcome::Outcome;
 use deskbell::domain::permission::{GroupRef, Listed, Principal, Roster};
 use deskbell::domain::rules::Rules;
-use deskbell::domain::ticket::Ticket;
 use deskbell::intake::{Intake, Prover};
 use deskbell::store::Store;
 use deskbell::store::sqlite::SqliteStore;
@@ -220,7 +222,7 @@ async fn the_gate_is_a_table() {
     for (who, is_private, is_there, may) in table {
         let ticket = hall.ticket(if is_private { 1002 } else { 1001 }).await;
         assert_eq!(ticket.is_private(), is_private);
-        let knows = roster.may_know(&person(who), &ticket, is_there, now);
+        let knows = may_know(&roster, &person(who), &ticket, is_there, now);
         assert_eq!(knows, may, "{who}, in private: {is_private}, there: {is_there}");
     }
 }

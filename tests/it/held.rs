@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use deskbell::desk::conversation::state::Voice;
 use deskbell::domain::effect::Lane;
 use deskbell::domain::ids::PlatformName;
 use deskbell::domain::message::Span;
-use deskbell::domain::record::Voice;
 use deskbell::outbox::Timing;
 use deskbell::platform::{Act, Delivery, DeliveryError, Receipt};
 use deskbell::sandbox::{Absence, Fault, Spot, World};
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bare::{self, Delivers};
 use crate::harness::{Desk, Setup, patiently, see};
+use crate::looks::Looks as _;
 use crate::platform_away::said;
 use crate::program::child::run;
 use crate::store_contract::kit;

@@ -13,6 +13,7 @@ use deskbell::store::Store;
 use deskbell::store::sqlite::SqliteStore;
 
 use crate::harness::{Desk, normal, patiently, see};
+use crate::looks::Looks as _;
 
 /// What is said quickly, by whom, and how the desk reads it.
 const SAID: [(&str, &str, &str); 8] = [

@@ -4,21 +4,35 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// For each room, the other rooms of the crate that it may name.
-const MAY_KNOW: [(&str, &[&str]); 13] = [
+const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("clock.rs", &[]),
     ("trial.rs", &[]),
     ("domain", &[]),
     ("store", &["domain", "clock", "metrics"]),
-    ("intake", &["domain", "store", "clock", "metrics", "trial"]),
+    ("desk", &["domain", "store"]),
+    ("intake", &["domain", "store", "desk", "clock", "metrics", "trial"]),
     ("health.rs", &["domain"]),
     ("platform", &["domain", "intake", "clock", "metrics", "health"]),
-    ("outbox", &["domain", "store", "intake", "platform", "clock", "metrics", "health", "trial"]),
+    ("outbox", &["domain", "store", "desk", "intake", "platform", "clock", "metrics", "health", "trial"]),
     ("logging.rs", &[]),
     ("metrics.rs", &["domain"]),
     ("http", &["domain", "health", "metrics"]),
     ("sandbox/slack", &["clock", "domain", "sandbox"]),
     ("sandbox/discord", &["clock", "domain", "sandbox"]),
 ];
+/// The files that the folder of a capability may have.
+const FILES: [&str; 7] = ["acts.rs", "decide.rs", "mod.rs", "record.rs", "state.rs", "text.rs", "view.rs"];
+/// For each capability, the others that it may name.
+const CAPABILITIES: [(&str, &[&str]); 6] = [
+    ("alarms", &[]),
+    ("closing", &["tickets"]),
+    ("conversation", &["help", "tickets"]),
+    ("help", &[]),
+    ("privacy", &["conversation", "tickets"]),
+    ("tickets", &["closing", "conversation", "help"]),
+];
+/// What says a sentence of the bot.
+const SPEAKS: [&str; 4] = ["Span::Said(\"", "Message::said(\"", "Line::said(\"", " said(\""];
 /// Crates that the pure room may use.
 const PURE: [&str; 7] = ["jiff", "regex", "serde", "serde_json", "sha2", "thiserror", "unicode_segmentation"];
 
@@ -60,17 +74,53 @@ fn the_domain_is_pure() {
 }
 
 #[test]
-fn sql_lives_in_the_store_and_sentences_in_one_module() {
+fn sql_lives_in_the_store_and_in_records_and_sentences_in_texts() {
     let mut wrong = Vec::new();
     for (path, text) in sources(Path::new("src")) {
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-        let in_store = path.starts_with("src/store");
-        if !in_store && (text.contains("use sqlx") || text.contains("sqlx::query") || text.contains("SELECT ")) {
+        let is_named = |name: &str| path.file_name().is_some_and(|file| file == name);
+        let (in_store, in_desk) = (path.starts_with("src/store"), path.starts_with("src/desk"));
+        if !in_store && (text.contains("use sqlx") || text.contains("sqlx::query")) {
+            wrong.push(format!("{} speaks to a database by itself", path.display()));
+        }
+        let is_record = in_desk && is_named("record.rs");
+        if !(in_store || is_record) && text.contains("SELECT ") {
             wrong.push(format!("{} speaks SQL", path.display()));
         }
-        let speaks = ["src/intake", "src/outbox", "src/platform"].iter().any(|room| path.starts_with(room));
-        if speaks && (text.contains("Span::Said(\"") || text.contains("Message::said(\"")) {
+        let is_mute =
+            ["src/intake", "src/outbox", "src/platform", "src/desk"].iter().any(|room| path.starts_with(room));
+        if is_mute && !is_named("text.rs") && SPEAKS.iter().any(|speaks| text.contains(speaks)) {
             wrong.push(format!("{} says a sentence of its own", path.display()));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn capabilities_have_their_files_and_know_only_whom_they_may() {
+    let mut wrong = Vec::new();
+    let folders: Vec<PathBuf> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/desk"))
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.is_dir())
+        .collect();
+    assert_eq!(folders.len(), CAPABILITIES.len(), "a capability is missing in the list, or in the tree: {folders:?}");
+    for (capability, may) in CAPABILITIES {
+        for (path, text) in sources(&Path::new("src/desk").join(capability)) {
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if !FILES.contains(&file) {
+                wrong.push(format!("{} has no place in a capability", path.display()));
+            }
+            if file != "record.rs" && text.contains("crate::store") {
+                wrong.push(format!("{} knows the store", path.display()));
+            }
+            for (other, _) in CAPABILITIES {
+                let is_named = text.contains(&format!("desk::{other}::")) || text.contains(&format!(" {other}::"));
+                if other != capability && is_named && !may.contains(&other) {
+                    wrong.push(format!("{} knows {other}", path.display()));
+                }
+            }
         }
     }
     assert_eq!(wrong, Vec::<String>::new());

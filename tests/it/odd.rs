@@ -7,6 +7,7 @@ use deskbell::sandbox::stage::Platforms;
 use deskbell::sandbox::{Fault, Spot};
 
 use crate::harness::{Desk, Setup, patiently, see};
+use crate::looks::Looks as _;
 
 const DISCORD: Platforms = Platforms { slack: false, discord: true, slack_http: false };
 const SLACK: Platforms = Platforms { slack: true, discord: false, slack_http: false };

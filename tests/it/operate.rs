@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use deskbell::app;
 use deskbell::commands::events::{Replayed, handle_again};
+use deskbell::desk::tickets::state::{Status, Ticket};
 use deskbell::domain::ids::{PersonRef, PlatformName};
-use deskbell::domain::ticket::{Status, Ticket};
 use deskbell::intake::erase;
 use deskbell::sandbox::stage::Platforms;
 use deskbell::sandbox::{Absence, Fault, Spot, World};
@@ -17,6 +17,7 @@ use sqlx::Connection as _;
 use tempfile::TempDir;
 
 use crate::harness::{Desk, Setup, patiently, see};
+use crate::looks::Looks as _;
 use crate::program::Site;
 use crate::program::child::run;
 

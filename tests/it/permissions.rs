@@ -3,6 +3,7 @@
 use deskbell::sandbox::Spot;
 
 use crate::harness::{Desk, see};
+use crate::looks::Looks as _;
 
 #[tokio::test]
 async fn only_the_desk_may_work_tickets() {

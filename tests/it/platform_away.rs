@@ -8,6 +8,7 @@ use deskbell::sandbox::{Absence, Fault, MessageView, Spot, World};
 use deskbell::store::Listed;
 
 use crate::harness::{Desk, Setup, patiently, see, typed};
+use crate::looks::Looks as _;
 
 /// How long one place may fail while others do not: short, so that an hour is many times that.
 const HASTY: &str = "[timing]\nretry_limit = \"3s\"\n";

@@ -6,19 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deskbell::clock::Clock;
+use deskbell::desk::conversation::state::Record;
+use deskbell::desk::tickets::state::Ticket;
+use deskbell::desk::tickets::text;
 use deskbell::domain::action::{Action, TicketAction};
-use deskbell::domain::decision::Outcome;
+use deskbell::domain::audit::AuditEntry;
 use deskbell::domain::effect::{Awaited, Undeliverable};
 use deskbell::domain::event::{
     ActionTaken, Choice, CommandGiven, DedupeKey, DeliverySettled, Event, EventKind, FormSubmitted, ReplyHandle, Said,
 };
 use deskbell::domain::form::{FormKind, FormRef};
 use deskbell::domain::ids::{Conversation, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant};
+use deskbell::domain::outcome::Outcome;
 use deskbell::domain::permission::{Principal, Roster};
-use deskbell::domain::record::{AuditEntry, Record};
 use deskbell::domain::rules::Rules;
-use deskbell::domain::text;
-use deskbell::domain::ticket::Ticket;
 use deskbell::intake::Intake;
 use deskbell::store::sqlite::SqliteStore;
 use deskbell::store::{Counts, Store};
@@ -27,6 +28,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use self::outbox::{End, Outbox};
+use crate::looks::Looks as _;
 
 /// Two requesters and two agents.
 const PEOPLE: [&str; 4] = ["U1", "U2", "U8", "U9"];
@@ -600,10 +602,10 @@ mod outbox {
     use std::time::Duration;
 
     use deskbell::clock::Clock;
-    use deskbell::domain::decision::Outcome;
     use deskbell::domain::effect::{Destination, Effect, EffectKind, Lane, Undeliverable};
     use deskbell::domain::ids::{EffectId, PlatformName};
     use deskbell::domain::message::{Message, Span};
+    use deskbell::domain::outcome::Outcome;
     use deskbell::store::sqlite::SqliteStore;
     use deskbell::store::{Claim, Queued, Settlement, Store, TAKE_OVER_PAUSE, Work, WorkerId};
     use jiff::SignedDuration;
@@ -611,6 +613,7 @@ mod outbox {
     use tempfile::TempDir;
 
     use super::{at, channel};
+    use crate::looks::Works as _;
 
     // Broadcasts have order keys of their own: they hold up nothing that is said in the same place.
     const LANES: [Lane; 4] = [Lane::Answer, Lane::Act, Lane::Card, Lane::Note];
@@ -720,7 +723,7 @@ mod outbox {
         pub async fn settle(&self, one: &Entry, end: End) {
             let now = self.clock.now();
             let end = match end {
-                End::Done => Settlement::Done(Vec::new()),
+                End::Done => Settlement::Done,
                 End::Failed => Settlement::Failed(Undeliverable::Gone),
                 End::Retry { seconds, unsure } => {
                     let at = now + SignedDuration::from_secs(seconds);
@@ -736,6 +739,7 @@ mod outbox {
 
         async fn open_in(folder: TempDir, clock: Clock) -> Self {
             let store = SqliteStore::open(&folder.path().join("desk.db"), clock.clone()).await.expect("it opens");
+            let store: Arc<dyn Store> = store;
             // What a dead process had leased waits again.
             let worker = WorkerId::new();
             store.take_over(&worker, PlatformName::Slack, TAKE_OVER_PAUSE, clock.now()).await.expect("an answer");

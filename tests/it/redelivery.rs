@@ -9,6 +9,7 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
 use crate::harness::{Desk, Setup, patiently, see};
+use crate::looks::Looks as _;
 
 const SLACK: Platforms = Platforms { slack: true, discord: false, slack_http: false };
 const DISCORD: Platforms = Platforms { slack: false, discord: true, slack_http: false };

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deskbell::domain::record::Voice;
+use deskbell::desk::conversation::state::Voice;
 use deskbell::sandbox::{Absence, Fault, Spot, World};
 
 use crate::harness::{Desk, Setup, typed};
+use crate::looks::Looks as _;
 use crate::platform_away::said;
 
 const MINUTE: Duration = Duration::from_secs(61);

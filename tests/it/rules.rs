@@ -5,6 +5,7 @@ use std::time::Duration;
 use deskbell::sandbox::Spot;
 
 use crate::harness::{Desk, Setup, see};
+use crate::looks::Looks as _;
 
 async fn tickets(desk: &Desk) -> u64 {
     desk.store().total().await.expect("a number")

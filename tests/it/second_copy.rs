@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bare::{self, Delivers};
 use crate::harness::patiently;
+use crate::looks::Looks as _;
 use crate::store_contract::kit::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -7,6 +7,7 @@ use deskbell::sandbox::{Spot, World};
 use expect_test::expect;
 
 use crate::harness::{Desk, see};
+use crate::looks::Looks as _;
 
 /// Runs one scene on each platform alone in its workspace, and checks that both read the same.
 async fn on_both(scene: impl AsyncFn(&Desk, &Arc<dyn World>)) -> String {

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deskbell::domain::ticket::Ticket;
+use deskbell::desk::tickets::state::Ticket;
 use deskbell::sandbox::{MessageAt, Spot, World};
 use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, PgConnection};
 
 use crate::harness::{Desk, Setup, patiently, see, typed};
+use crate::looks::Looks as _;
 use crate::platform_away::said;
 use crate::postgres;
 
@@ -151,8 +152,9 @@ async fn a_title_follows_its_message_and_not_its_words() {
 
 async fn record_of(desk: &Desk, message: &MessageAt) -> String {
     let records = desk.store().records(ticket(desk).await.id).await.expect("records");
-    let of =
-        |record: &deskbell::domain::record::Record| record.message.as_ref().is_some_and(|known| known.id == message.id);
+    let of = |record: &deskbell::desk::conversation::state::Record| {
+        record.message.as_ref().is_some_and(|known| known.id == message.id)
+    };
     records.into_iter().find(of).expect("it is on record").text
 }
 

@@ -3,6 +3,7 @@
 use deskbell::sandbox::Spot;
 
 use crate::harness::Desk;
+use crate::looks::Looks as _;
 
 #[tokio::test]
 async fn long_and_odd_texts_survive_both_ways() {

@@ -468,8 +468,8 @@ impl Worker {
                 return None;
             }
         };
-        let standing = records.into_iter().filter(|record| record.deleted_at.is_none());
-        let all = standing.filter_map(|record| Some((number(&record.message?.id), record.edited_at)));
+        let standing = records.into_iter().filter(|record| !record.is_deleted);
+        let all = standing.map(|record| (number(&record.message.id), record.edited_at));
         Some(match &gap.stretch.what {
             What::Roots(roots) => all.filter(|(id, _)| roots.contains(id)).collect(),
             What::New | What::Live => all.collect(),

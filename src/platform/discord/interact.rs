@@ -20,7 +20,6 @@ use super::rest::RestError;
 use super::{Shared, directory, render};
 use crate::domain::action::TicketAction;
 use crate::domain::command::Typed;
-use crate::domain::decision::Outcome;
 use crate::domain::event::{
     ActionTaken, Choice, CommandGiven, DedupeKey, Event, EventKind, FormSubmitted, ReplyHandle,
 };
@@ -28,8 +27,9 @@ use crate::domain::form::{Form, FormRef, Values};
 use crate::domain::ids::{Conversation, EffectId, Person, Place, PlatformName};
 use crate::domain::limits::discord as limits;
 use crate::domain::message::Message;
-use crate::domain::text;
+use crate::domain::outcome::Outcome;
 use crate::intake::Intake;
+use crate::intake::text;
 
 /// How long handling may take before the person is told to try again, so that they hear of it within the three seconds.
 const HANDLING: Duration = Duration::from_millis(2_500);

@@ -15,7 +15,7 @@ use serenity::model::Permissions;
 use serenity::model::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
 
 use crate::domain::event::File;
-use crate::domain::text::is_blank;
+use crate::domain::words::is_blank;
 
 /// Types of messages by which people say something: an ordinary one and a reply.
 const SAID: [u64; 2] = [0, 19];

@@ -23,13 +23,11 @@ use super::Workspace;
 use super::api::{CallError, Repeat};
 use super::inbound::{Heard, News, heard, is_direct, text_of, time};
 use super::outbound::slack_time;
-use crate::domain::decision::Outcome;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::ids::Conversation;
 use crate::domain::limits::slack as limits;
-use crate::domain::record::Record;
-use crate::domain::text;
-use crate::intake::{Intake, StoreError};
+use crate::domain::outcome::Outcome;
+use crate::intake::{Intake, OnRecord, StoreError};
 use crate::platform::catch_up::{COMPARED, OVERLAP, Opened, SPAN};
 
 /// Messages of one page.
@@ -188,7 +186,7 @@ struct Reading<'a> {
 
 /// What is on record of a channel, as of before anything in it was read, and what was seen in it since.
 struct Compared {
-    known: HashMap<String, Record>,
+    known: HashMap<String, OnRecord>,
     seen: HashSet<String>,
 }
 
@@ -337,7 +335,7 @@ impl Reading<'_> {
             compared.known.get(&ts)
         });
         if message["subtype"] == "tombstone" {
-            if known.is_some_and(|record| record.deleted_at.is_none()) {
+            if known.is_some_and(|record| !record.is_deleted) {
                 self.delete(channel, &ts).await?;
             }
             return Ok(None);
@@ -349,8 +347,7 @@ impl Reading<'_> {
         let mut opened = None;
         if let Some(record) = known {
             // A deleted file leaves no time behind: it is gone since now, for all that is known.
-            let named = record.text.lines().filter(|line| text::is_file(line)).count();
-            if has_tombstone(message) && named > heard.files.len() {
+            if has_tombstone(message) && record.files > heard.files.len() {
                 let now = slack_time(self.desk.clock.now());
                 self.hand_in(News::Edited(heard, now)).await?;
                 return Ok(None);
@@ -399,8 +396,7 @@ impl Reading<'_> {
     async fn compare_with_record(&mut self, channel: &str) -> Result<(), StoreError> {
         if !self.compared.contains_key(channel) {
             let records = self.intake.said_in(&self.desk.me.tenant, channel, &self.cutoff, COMPARED).await?;
-            let by_id = |record: Record| Some((record.message.as_ref()?.id.clone(), record));
-            let known = records.into_iter().filter_map(by_id).collect();
+            let known = records.into_iter().map(|record| (record.message.id.clone(), record)).collect();
             self.compared.insert(channel.to_owned(), Compared { known, seen: HashSet::new() });
         }
         Ok(())
@@ -410,8 +406,7 @@ impl Reading<'_> {
     /// was deleted.
     async fn look_for_missing(&mut self, channel: &str) -> Result<(), Trouble> {
         let Some(compared) = self.compared.get(channel) else { return Ok(()) };
-        let missing =
-            compared.known.iter().filter(|(ts, record)| record.deleted_at.is_none() && !compared.seen.contains(*ts));
+        let missing = compared.known.iter().filter(|(ts, record)| !record.is_deleted && !compared.seen.contains(*ts));
         let missing: Vec<String> = missing.map(|(ts, _)| ts.clone()).collect();
         for ts in missing {
             let params = [("channel", channel.to_owned()), ("ts", ts.clone()), ("limit", "1".to_owned())];

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use super::api::{Api, CallError};
-use crate::domain::text::is_blank;
+use crate::domain::words::is_blank;
 
 /// How long an event waits for names.
 const PATIENCE: Duration = Duration::from_millis(500);

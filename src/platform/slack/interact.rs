@@ -13,7 +13,6 @@ use super::inbound::{is_direct, person, text_of, time};
 use super::render::{cut, plain, plain_text};
 use super::words;
 use crate::domain::action::TicketAction;
-use crate::domain::decision::Outcome;
 use crate::domain::event::{
     ActionTaken, Choice, CommandGiven, DedupeKey, Event, EventKind, FormSubmitted, ReplyHandle,
 };
@@ -21,9 +20,10 @@ use crate::domain::form::{Form, FormRef, Values};
 use crate::domain::ids::{Person, Place};
 use crate::domain::limits::slack as limits;
 use crate::domain::message::Message;
-use crate::domain::text;
+use crate::domain::outcome::Outcome;
 use crate::intake::Intake;
 use crate::intake::StoreError;
+use crate::intake::text;
 
 /// Marks the forms that are ours.
 const CALLBACK_ID: &str = "deskbell";
@@ -409,7 +409,10 @@ mod tests {
     #[test]
     fn a_form_comes_back_to_where_it_was_opened() {
         let ticket = TicketKey::new("IT", 7);
-        let form = text::form(&FormRef { kind: FormKind::Resolve, ticket: ticket.into() }, "it <was> the fuser");
+        let form = crate::desk::tickets::text::form(
+            &FormRef { kind: FormKind::Resolve, ticket: ticket.into() },
+            "it <was> the fuser",
+        );
         let place = Place {
             tenant: Tenant { platform: PlatformName::Slack, id: "T1".to_owned() },
             at: Conversation::Thread { channel: "C1".to_owned(), root: "5.000001".to_owned() },

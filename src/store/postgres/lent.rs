@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, PgPool, Postgres};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
 
-use super::dialect::{self, Conn, fault};
+use super::link::{self, fault};
 use crate::store::StoreError;
 
 /// How long one piece of work may take on the way to the database and back: the database itself ends every statement
@@ -37,7 +37,7 @@ impl Lent {
 
     /// The same, with a transaction begun in which nobody else decides about these names.
     pub async fn in_transaction(pool: &PgPool, names: &[String]) -> Result<Self, StoreError> {
-        let text = dialect::begin_about(names);
+        let text = link::begin_about(names);
         let mut tries = 0;
         loop {
             let mut lent = Self::of(pool).await?;
@@ -45,14 +45,14 @@ impl Lent {
             match tokio::time::timeout(PATIENCE, begin).await {
                 Ok(Ok(_)) => return Ok(lent),
                 // The server has closed it while it was in the pool, and perhaps all of them.
-                Ok(Err(error)) if dialect::is_closed(&error) && tries <= pool.size() => tries += 1,
+                Ok(Err(error)) if link::is_closed(&error) && tries <= pool.size() => tries += 1,
                 Ok(Err(error)) => return Err(fault(error)),
                 Err(_) => return Err(StoreError::Away("it does not answer".to_owned())),
             }
         }
     }
 
-    pub fn conn(&mut self) -> &mut Conn {
+    pub fn conn(&mut self) -> &mut PgConnection {
         &mut self.conn
     }
 
@@ -61,8 +61,13 @@ impl Lent {
         in_time(async { sqlx::raw_sql(text).execute(&mut *self.conn).await.map(drop).map_err(fault) }).await
     }
 
-    /// Gives the connection back after statements outside of a transaction.
-    pub fn done<T>(mut self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Runs a statement outside of a transaction, and says whether the connection can be used again.
+    pub async fn run<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.is_sound = false;
+        let answer = in_time(work(&mut self.conn)).await;
         self.is_sound = !matches!(answer, Err(StoreError::Away(_)));
         answer
     }
@@ -71,7 +76,7 @@ impl Lent {
     /// dropped.
     pub async fn end<T>(&mut self, answer: Result<T, StoreError>) -> (Result<T, StoreError>, Fate) {
         let error = match answer {
-            Ok(value) => match self.execute(dialect::COMMIT).await {
+            Ok(value) => match self.execute(link::COMMIT).await {
                 Ok(()) => {
                     self.is_sound = true;
                     return (Ok(value), Fate::Committed);
@@ -83,7 +88,7 @@ impl Lent {
         };
         // A database that is away rolls back by itself: nothing was committed.
         if !matches!(error, StoreError::Away(_)) {
-            self.is_sound = self.execute(dialect::ROLLBACK).await.is_ok();
+            self.is_sound = self.execute(link::ROLLBACK).await.is_ok();
         }
         (Err(error), Fate::RolledBack)
     }

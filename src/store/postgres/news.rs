@@ -6,16 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinSet;
 
-use super::dialect::{TELL, fault};
 use super::lent::Lent;
-use super::record::run;
+use super::link::{TELL, fault};
 use crate::store::StoreError;
-use crate::store::statement::statement;
 
 const CHANNEL: &str = "deskbell";
 /// How long what follows a wake-up is gathered before the next one.
@@ -98,9 +96,10 @@ async fn tell_others(pool: PgPool, own: String, asked: Arc<Notify>) {
     loop {
         asked.notified().await;
         let told = async {
-            let mut lent = Lent::of(&pool).await?;
-            let told = run(lent.conn(), statement(TELL).bind(&own)).await;
-            lent.done(told)
+            let tell = async |conn: &mut PgConnection| {
+                sqlx::query(TELL).bind(&own).execute(conn).await.map(drop).map_err(fault)
+            };
+            Lent::of(&pool).await?.run(tell).await
         };
         if let Err(error) = told.await {
             tracing::debug!(%error, "other processes are not told; they look by themselves");

@@ -7,7 +7,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection as _, PgPool, Row as _};
 
-use super::dialect::fault;
+use super::link::fault;
 use crate::store::StoreError;
 
 /// The schema, step by step.

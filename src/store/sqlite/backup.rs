@@ -9,7 +9,8 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::SqliteStore;
 use super::open::{self, OpenError};
-use crate::store::{COPY as IS_COPY, sql};
+use crate::store::COPY as IS_COPY;
+use crate::store::memory::KEEP_IN_MIND;
 
 /// Copies what is committed, as one state, into an empty file: <https://www.sqlite.org/lang_vacuum.html#vacuuminto>.
 const COPY: &str = "VACUUM INTO $1";
@@ -92,7 +93,7 @@ async fn copy(from: &Path, to: &Path) -> Result<Backup, BackupError> {
     copied.map_err(|error| failed(error.to_string()))?;
     // Whoever opens it knows that it is a copy. (One of an older schema has no room for that.)
     if let Ok(mut conn) = open::reading(to).read_only(false).connect().await {
-        let marked = sqlx::query(sql::KEEP_IN_MIND).bind(IS_COPY).bind("1").execute(&mut conn).await;
+        let marked = sqlx::query(KEEP_IN_MIND.sqlite).bind(IS_COPY).bind("1").execute(&mut conn).await;
         let _ = conn.close().await;
         match marked {
             Err(error) if !error.to_string().contains("no such table") => return Err(failed(error.to_string())),

@@ -10,24 +10,18 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, Row as _, SqliteConnection};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument as _;
 
-use super::dialect::{self as sql, Ids, fault};
+use super::link::{self, Ids, SqliteLink, fault};
 use super::open::Owner;
-use super::outbox::Ending;
-use super::tx::{Known, StoreTx, Unsent};
-use super::{outbox, record, rows};
-use crate::domain::decision::Outcome;
-use crate::domain::effect::Gate;
-use crate::domain::event::DedupeKey;
-use crate::domain::ids::EffectId;
-use crate::domain::ids::PlatformName;
-use crate::store::statement::statement;
-use crate::store::{About, Claim, EndedHeld, Position, Release, Settled, Settlement, StoreError, Work, WorkerId};
+use crate::domain::outcome::Outcome;
+use crate::store::StoreError;
+use crate::store::port::{About, Work};
+use crate::store::statement::Statement;
+use crate::store::tx::{Known, StoreTx, Unsent};
 
 /// How many works share a commit at most.
 pub const WORKS_PER_COMMIT: usize = 64;
@@ -37,55 +31,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Something to be written.
 pub enum Task {
+    /// A work, which may read.
     Work(About, Work),
-    Lease {
-        by: WorkerId,
-        claims: Vec<Claim>,
-        lasting: Duration,
-    },
-    Settle {
-        effect: EffectId,
-        by: WorkerId,
-        end: Box<Settlement>,
-        now: Timestamp,
-    },
-    TakeOver {
-        by: WorkerId,
-        platform: PlatformName,
-        margin: Duration,
-        now: Timestamp,
-    },
-    Regate {
-        gates: Vec<(EffectId, Gate)>,
-    },
-    Release {
-        by: Release,
-        now: Timestamp,
-    },
-    EndHeld {
-        then: Timestamp,
-        now: Timestamp,
-    },
-    KeepInMind {
-        name: String,
-        value: String,
-    },
-    Advance {
-        positions: Vec<Position>,
-    },
-    Exhume {
-        key: DedupeKey,
-    },
-    Bury {
-        key: DedupeKey,
-        event_json: String,
-        fault: String,
-        now: Timestamp,
-    },
-    Tidy {
-        then: Timestamp,
-    },
-    Ping,
+    /// Statements alone.
+    Write(Vec<Statement>),
     /// Empties SQLite's log; not within a transaction.
     Scrub,
     /// Nothing: nobody may ask any more, and what was asked before is finished.
@@ -96,13 +45,7 @@ pub enum Task {
 #[derive(Debug)]
 pub enum Done {
     Work(Outcome),
-    Leased(Vec<EffectId>),
-    Settled(Settled),
-    Counted(u64),
-    Ended(Vec<EndedHeld>),
     Scrubbed(bool),
-    /// Whether there may be more.
-    Tidied(bool),
     Nothing,
 }
 
@@ -253,13 +196,13 @@ impl Writer {
 
     /// One transaction. Fails only as a whole.
     async fn attempt(&mut self, batch: &[Job], care: Care) -> Result<(Vec<Answer>, bool), Failure> {
-        self.execute(sql::BEGIN).await.map_err(Failure::Whole)?;
+        self.execute("BEGIN IMMEDIATE").await.map_err(Failure::Whole)?;
         // From here on nobody else writes.
         self.look_for_others().await.map_err(Failure::Whole)?;
         let mut answers = Vec::with_capacity(batch.len());
         let mut any_touched = false;
-        // Ends of deliveries concern nobody else in this transaction: they are written together.
-        let mut endings = Vec::new();
+        // Statements that come alone concern nobody else in this transaction: they are written together.
+        let mut alone = Unsent::new();
         let mut unsent = Unsent::new();
         let mut known = match care {
             Care::All => self.read_ahead(batch).await.map_err(|_| Failure::Careless)?,
@@ -267,9 +210,9 @@ impl Writer {
         };
         for (index, job) in batch.iter().enumerate() {
             if care == Care::All {
-                if let Task::Settle { effect, by, end, now } = &job.task {
-                    endings.push(Ending { effect, by, end, now: *now });
-                    answers.push(Ok(Done::Settled(Settled::Kept)));
+                if let Task::Write(statements) = &job.task {
+                    alone.push(statements.clone());
+                    answers.push(Ok(Done::Nothing));
                     continue;
                 }
                 let known = known.get_mut(index).map(std::mem::take).unwrap_or_default();
@@ -281,13 +224,13 @@ impl Writer {
                 answers.push(answer);
                 continue;
             }
-            self.execute(sql::SAVEPOINT).await.map_err(Failure::Whole)?;
+            self.execute("SAVEPOINT work").await.map_err(Failure::Whole)?;
             let (answer, touched) = self.perform_alone(&job.task).await;
             // The savepoint is gone where SQLite gave the whole transaction up, whatever the work made of that.
             let gone = match &answer {
-                Ok(_) => self.execute(sql::RELEASE).await.err(),
-                Err(_) => match self.execute(sql::ROLLBACK_TO).await {
-                    Ok(()) => self.execute(sql::RELEASE).await.err(),
+                Ok(_) => self.execute("RELEASE SAVEPOINT work").await.err(),
+                Err(_) => match self.execute("ROLLBACK TO SAVEPOINT work").await {
+                    Ok(()) => self.execute("RELEASE SAVEPOINT work").await.err(),
                     Err(error) => Some(error),
                 },
             };
@@ -298,21 +241,18 @@ impl Writer {
             answers.push(answer);
         }
         if care == Care::All {
-            unsent.push(self.ids.write_down().into_iter().collect());
-            sql::run_all(&mut self.conn, unsent).await.map_err(|_| Failure::Careless)?;
+            unsent.push(self.ids.write_down());
+            link::run_all(&mut self.conn, unsent).await.map_err(|_| Failure::Careless)?;
+            any_touched |= !alone.is_empty();
+            link::run_all(&mut self.conn, alone).await.map_err(|_| Failure::Careless)?;
         }
-        if !endings.is_empty() {
-            outbox::settle_all(&mut self.conn, &endings).await.map_err(|_| Failure::Careless)?;
-            any_touched = true;
-        }
-        self.execute(sql::COMMIT).await.map_err(Failure::Whole)?;
+        self.execute("COMMIT").await.map_err(Failure::Whole)?;
         Ok((answers, any_touched))
     }
 
     /// If another process has written since the last look: whoever delivers is woken, and ids go on above theirs.
     async fn look_for_others(&mut self) -> Result<(), StoreError> {
-        let row = record::one(&mut self.conn, statement(sql::DATA_VERSION)).await?;
-        let version = row.map(|row| rows::get::<i64>(&row, "data_version")).transpose()?;
+        let version = Some(link::data_version(&mut self.conn).await?);
         if version != self.others {
             self.ids.go_on_above(&mut self.conn).await?;
             // The first look finds nothing that is new to anybody.
@@ -328,9 +268,9 @@ impl Writer {
     async fn scrub_if_asked(&mut self, batch: &mut Vec<Job>) {
         for index in (0..batch.len()).rev() {
             if matches!(batch[index].task, Task::Scrub) {
-                let row = record::one(&mut self.conn, statement(sql::EMPTY_LOG)).await;
-                let busy = row.and_then(|row| row.map(|row| rows::get::<i64>(&row, "busy")).transpose());
-                batch.remove(index).end(busy.map(|busy| Done::Scrubbed(busy == Some(0))));
+                let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut self.conn).await;
+                let busy = row.and_then(|row| row.try_get::<i64, _>("busy")).map_err(fault);
+                batch.remove(index).end(busy.map(|busy| Done::Scrubbed(busy == 0)));
             }
         }
     }
@@ -345,7 +285,7 @@ impl Writer {
             let known_names = names.len();
             names.extend(&about.names);
             if names.len() == known_names + about.names.len() {
-                for query in about.reads.iter().flat_map(record::queries) {
+                for query in about.ahead.iter().cloned() {
                     // Who asks the same shares a name; the later one asks by itself.
                     if let Entry::Vacant(free) = whose.entry(query.clone()) {
                         free.insert(index);
@@ -355,7 +295,7 @@ impl Writer {
             }
         }
         let mut known: Vec<Known> = batch.iter().map(|_| Known::new()).collect();
-        for (query, rows) in sql::ask_all(&mut self.conn, queries).await? {
+        for (query, rows) in link::ask_all(&mut self.conn, queries).await? {
             if let Some(index) = whose.get(&query) {
                 known[*index].push((query, rows));
             }
@@ -363,13 +303,21 @@ impl Writer {
         Ok(known)
     }
 
-    /// Does a task, but for sending all that it writes.
+    /// Does a task, but for sending all that it writes; whether anybody is to be woken.
     async fn perform(&mut self, task: &Task, known: Known, unsent: &mut Unsent) -> (Answer, bool) {
-        let mut tx = StoreTx::new(&mut self.conn, &mut self.ids, unsent, known);
-        let done = AssertUnwindSafe(perform(&mut tx, task)).catch_unwind().await;
-        let answer = done.unwrap_or_else(|panic| Err(StoreError::Work(words_of(panic.as_ref()))));
-        let answer = answer.and_then(|done| tx.conn().map(|_| done));
-        (answer, tx.touched())
+        let work = match task {
+            Task::Work(_, work) => work,
+            Task::Write(statements) => {
+                unsent.push(statements.clone());
+                return (Ok(Done::Nothing), true);
+            }
+            Task::Scrub | Task::Close => return (Ok(Done::Nothing), false),
+        };
+        let mut link = SqliteLink { conn: &mut self.conn, ids: &mut self.ids };
+        let mut tx = StoreTx::new(&mut link, unsent, known);
+        let done = AssertUnwindSafe(work(&mut tx)).catch_unwind().await;
+        let done = done.unwrap_or_else(|panic| Err(StoreError::Work(words_of(panic.as_ref()))));
+        (done.and_then(|outcome| tx.is_sound().map(|()| Done::Work(outcome))), tx.news().is_some())
     }
 
     /// Does a task, and sends what it writes.
@@ -377,8 +325,8 @@ impl Writer {
         let mut unsent = Unsent::new();
         let (mut answer, touched) = self.perform(task, Known::new(), &mut unsent).await;
         if answer.is_ok() {
-            unsent.push(self.ids.write_down().into_iter().collect());
-            answer = sql::run_all(&mut self.conn, unsent).await.and(answer);
+            unsent.push(self.ids.write_down());
+            answer = link::run_all(&mut self.conn, unsent).await.and(answer);
         }
         if answer.is_err() {
             self.ids.forget();
@@ -394,7 +342,7 @@ impl Writer {
     async fn give_up(&mut self) {
         self.ids.forget();
         // That no transaction is open is a fault of the statement: SQLite has ended it by itself.
-        if let Ok(()) | Err(StoreError::Work(_)) = self.execute(sql::ROLLBACK).await {
+        if let Ok(()) | Err(StoreError::Work(_)) = self.execute("ROLLBACK").await {
             return;
         }
         match self.options.connect().await {
@@ -406,39 +354,6 @@ impl Writer {
             Err(error) => tracing::error!(%error, "the database cannot be opened again"),
         }
     }
-}
-
-async fn perform(tx: &mut StoreTx<'_>, task: &Task) -> Answer {
-    if let Task::Work(_, work) = task {
-        return work(tx).await.map(Done::Work);
-    }
-    let conn = tx.conn()?;
-    let done = match task {
-        Task::Lease { by, claims, lasting } => outbox::lease(conn, by, claims, *lasting).await.map(Done::Leased),
-        Task::Settle { effect, by, end, now } => {
-            let ending = Ending { effect, by, end, now: *now };
-            outbox::settle(conn, &ending).await.map(Done::Settled)
-        }
-        Task::TakeOver { by, platform, margin, now } => {
-            outbox::take_over(conn, by, *platform, *margin, *now).await.map(Done::Counted)
-        }
-        Task::Regate { gates } => outbox::regate(conn, gates).await.map(|()| Done::Nothing),
-        Task::Release { by, now } => outbox::release(conn, by, *now).await.map(Done::Counted),
-        Task::EndHeld { then, now } => outbox::end_held(conn, *then, *now).await.map(Done::Ended),
-        Task::KeepInMind { name, value } => record::keep_in_mind(conn, name, value).await.map(|()| Done::Nothing),
-        Task::Advance { positions } => record::advance(conn, positions).await.map(|()| Done::Nothing),
-        Task::Exhume { key } => record::exhume(conn, key).await.map(|()| Done::Nothing),
-        Task::Bury { key, event_json, fault, now } => {
-            record::bury(conn, key, event_json, fault, *now).await.map(|()| Done::Nothing)
-        }
-        Task::Tidy { then } => record::tidy(conn, *then).await.map(Done::Tidied),
-        Task::Ping => record::ping(conn).await.map(|()| Done::Nothing),
-        Task::Work(..) | Task::Scrub | Task::Close => Ok(Done::Nothing),
-    };
-    if matches!(task, Task::Lease { .. } | Task::Settle { .. }) || matches!(done, Ok(Done::Counted(1..))) {
-        tx.touch();
-    }
-    tx.kept(done)
 }
 
 fn words_of(panic: &(dyn Any + Send)) -> String {

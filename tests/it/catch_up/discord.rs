@@ -16,6 +16,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Desk, Setup, patiently};
+use crate::looks::Looks as _;
 
 const DISCORD: Platforms = Platforms { slack: false, discord: true, slack_http: false };
 /// Longer than positions overlap.

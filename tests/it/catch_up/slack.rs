@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deskbell::domain::record::Record;
+use deskbell::desk::conversation::state::Record;
 use deskbell::sandbox::stage::Platforms;
 use deskbell::sandbox::{Fault, MessageAt, Spot};
 use hmac::{Hmac, Mac as _};
@@ -11,6 +11,7 @@ use sha2::Sha256;
 use sqlx::{Connection as _, Executor as _};
 
 use crate::harness::{Desk, Setup, patiently};
+use crate::looks::Looks as _;
 
 const SOCKET: Platforms = Platforms { slack: true, discord: false, slack_http: false };
 const HTTP: Platforms = Platforms { slack_http: true, ..SOCKET };

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deskbell::domain::decision::{Change, Outcome};
+use deskbell::desk::decision::Change;
 use deskbell::domain::effect::Effect;
 use deskbell::domain::ids::{MessageRef, TicketId};
 use deskbell::domain::message::Span;
+use deskbell::domain::outcome::Outcome;
 use deskbell::outbox::Timing;
 use deskbell::platform::{Act, Delivery, DeliveryError, Receipt};
 use deskbell::store::{Store, StoreError, Work};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bare::{self, Delivers};
 use crate::harness::patiently;
+use crate::looks::{Looks as _, Works as _};
 use crate::store_contract::kit::*;
 
 /// Tickets, and lines said on each.
@@ -92,7 +94,7 @@ async fn say(store: &Arc<dyn Store>, line: Effect) {
             let id = line.ticket.expect("it is about a ticket");
             let mut ticket = tx.ticket(id).await?.expect("a ticket");
             ticket.version += 1;
-            tx.apply(&Change::Put(Box::new(ticket))).await?;
+            tx.apply(&Change::Put(Box::new(ticket)))?;
             tx.enqueue(&line, at(0)).await?;
             Ok(Outcome::Done(None))
         })

@@ -7,6 +7,7 @@ use deskbell::sandbox::{Fault, Passage, Spot, World};
 use tokio::sync::OnceCell;
 
 use crate::harness::{Desk, see};
+use crate::looks::Looks as _;
 
 /// What went over the wire on both platforms.
 pub struct Traffic {

@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
-use deskbell::domain::decision::{Change, Outcome};
+use deskbell::desk::decision::Change;
+
+use deskbell::desk::conversation::state::{Record, Voice};
+use deskbell::desk::privacy::state::Erasure;
+use deskbell::desk::tickets::state::Status;
 use deskbell::domain::effect::{Destination, Effect, EffectKind, Gate, Lane, Undeliverable};
-use deskbell::domain::erasure::Erasure;
 use deskbell::domain::event::ReplyHandle;
 use deskbell::domain::ids::{EffectId, Person, PersonRef, PlatformName, TicketId};
 use deskbell::domain::message::{Line, Message, Span};
-use deskbell::domain::record::{Record, Standing, Voice};
-use deskbell::domain::ticket::Status;
+use deskbell::domain::outcome::Outcome;
+use deskbell::domain::standing::Standing;
 use deskbell::store::{Listed, Queued, Release, Settlement, Store, Work};
 
 use super::kit::*;
+use crate::looks::{Looks as _, Works as _};
 
 fn held(by: &str) -> Settlement {
     Settlement::Held { by: by.to_owned(), error: "a permission is missing: no".to_owned(), unsure: false }
@@ -51,7 +55,7 @@ pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Stor
     assert_eq!(listed[0].error, "a permission is missing: no");
     store.tidy(at(1_000_000)).await.expect("it tidies");
     // A try that was under way and comes to its end later changes nothing.
-    store.settle(&first.id, &worker(), Settlement::Done(Vec::new()), at(6)).await.expect("an answer");
+    store.settle(&first.id, &worker(), Settlement::Done, at(6)).await.expect("an answer");
     assert_eq!(store.counts().await.expect("counts").held, 2);
 
     let nothing = [Release::One(EffectId("none".to_owned())), all_in("post:C2")];
@@ -63,7 +67,7 @@ pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Stor
     let back = due(&store, 7).await.remove(0);
     assert_eq!((&back.id, back.was_held(), back.released_at), (&first.id, true, Some(at(7))));
     assert_eq!(texts(&[back]), ["first"], "it has its words");
-    deliver(&store, Settlement::Done(Vec::new())).await;
+    deliver(&store, Settlement::Done).await;
     assert_eq!(release(&store, Release::One(second.id.clone()), 8).await, 1);
     assert_eq!(release(&store, Release::One(second.id.clone()), 8).await, 0, "it waits already");
     assert_eq!(texts(&due(&store, 8).await), ["second"]);
@@ -76,7 +80,7 @@ pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Stor
     let one = || Release::In { platform: PlatformName::Slack, held_in: "post:C1".to_owned(), limit: 1 };
     assert_eq!(release(&store, one(), 9).await, 1);
     assert_eq!(texts(&due(&store, 9).await), ["third"]);
-    deliver(&store, Settlement::Done(Vec::new())).await;
+    deliver(&store, Settlement::Done).await;
     assert_eq!(release(&store, one(), 10).await, 1);
     assert_eq!(texts(&due(&store, 10).await), ["second"]);
     // Held again, it is still held since the first time.
@@ -176,7 +180,7 @@ pub async fn tickets_that_lack_a_card_in_a_channel_are_found(store: Arc<dyn Stor
         write(&store, [], [about(ticket, show_card(place))]).await;
         let (place, message) = (channel(place), message(place, &ticket.id.0.to_string()));
         let stands = Standing { ticket: ticket.id, card: true, place, message: message.clone(), mirrors: Vec::new() };
-        deliver(&store, Settlement::Posted { messages: vec![message], stands: vec![stands] }).await;
+        deliver(&store, posted(vec![message], vec![stands])).await;
     }
     let lacking = async |above: i64, limit| {
         let found = store.without_card(&channel("C9"), TicketId(above), limit).await.expect("an answer");

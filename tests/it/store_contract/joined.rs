@@ -3,16 +3,20 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use deskbell::domain::decision::{Change, Outcome};
+use deskbell::desk::conversation::state::{Record, Side, Voice};
+use deskbell::desk::decision::Change;
+use deskbell::desk::privacy::record::Erased;
+use deskbell::desk::privacy::state::Erasure;
+use deskbell::desk::tickets::state::Ticket;
 use deskbell::domain::effect::{Destination, Effect, EffectKind};
-use deskbell::domain::erasure::Erasure;
 use deskbell::domain::ids::{EffectId, Person, PersonRef, PlatformName};
 use deskbell::domain::limits;
-use deskbell::domain::record::{Record, Side, Standing, Voice};
-use deskbell::domain::ticket::Ticket;
-use deskbell::store::{Erased, Settlement, Store, StoreError, Work};
+use deskbell::domain::outcome::Outcome;
+use deskbell::domain::standing::Standing;
+use deskbell::store::{Settlement, Store, StoreError, Work};
 
 use super::kit::*;
+use crate::looks::{Looks as _, Works as _};
 
 pub async fn lines_that_wait_untried_share_one_effect(store: Arc<dyn Store>) {
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
@@ -31,7 +35,7 @@ pub async fn lines_that_wait_untried_share_one_effect(store: Arc<dyn Store>) {
     lease(&store, std::slice::from_ref(&first)).await;
     write(&store, [], [line("1.4"), line("1.5")]).await;
     assert_eq!(texts_of(&store, &first).await, ["1.1", "1.2", "1.3"]);
-    store.settle(&first, &worker(), Settlement::Done(Vec::new()), at(0)).await.expect("it is settled");
+    store.settle(&first, &worker(), Settlement::Done, at(0)).await.expect("it is settled");
     assert_eq!(store.current(std::slice::from_ref(&first)).await.expect("an answer"), [], "it has ended");
     let second = due(&store, 0).await.remove(0).id;
     assert_eq!(texts_of(&store, &second).await, ["1.4", "1.5"]);
@@ -40,7 +44,7 @@ pub async fn lines_that_wait_untried_share_one_effect(store: Arc<dyn Store>) {
     store.settle(&second, &worker(), retry, at(0)).await.expect("it waits again");
     write(&store, [], [line("1.6")]).await;
     assert_eq!(texts_of(&store, &second).await, ["1.4", "1.5"]);
-    deliver(&store, Settlement::Done(Vec::new())).await;
+    deliver(&store, Settlement::Done).await;
     assert_eq!(texts_of(&store, &due(&store, 0).await[0].id).await, ["1.6"]);
 }
 
@@ -80,7 +84,7 @@ pub async fn lines_share_an_effect_as_long_as_they_fit_into_one_message(store: A
         let mut lines = Vec::new();
         while let Some(queued) = due(&store, 0).await.first() {
             lines.push(texts_of(&store, &queued.id).await.len());
-            deliver(&store, Settlement::Done(Vec::new())).await;
+            deliver(&store, Settlement::Done).await;
         }
         lines
     };
@@ -107,7 +111,7 @@ pub async fn a_post_of_several_lines_is_found_by_each_of_them(store: Arc<dyn Sto
         mirrors: ["1.1", "1.2", "1.3"].map(|of| message("C1", of)).to_vec(),
     };
     let alone = Standing { message: message("C9", "9.3"), mirrors: vec![message("C1", "1.4")], ..stands.clone() };
-    deliver(&store, Settlement::Posted { messages: vec![], stands: vec![stands.clone(), alone.clone()] }).await;
+    deliver(&store, posted(vec![], vec![stands.clone(), alone.clone()])).await;
     for of in &stands.mirrors {
         assert_eq!(store.mirrors(of).await.expect("an answer"), std::slice::from_ref(&stands), "{of:?}");
     }
@@ -135,7 +139,7 @@ pub async fn what_is_taken_back_is_not_joined_to(store: Arc<dyn Store>) {
     assert_eq!(taken_back(&store, &first.id).await, [], "it has ended");
     let left = due(&store, 0).await;
     assert_eq!(left.iter().map(|queued| &queued.effect).collect::<Vec<_>>(), [&elsewhere]);
-    deliver(&store, Settlement::Done(Vec::new())).await;
+    deliver(&store, Settlement::Done).await;
 
     write(&store, [], [line("1.4")]).await;
     let second = due(&store, 0).await.remove(0).id;
@@ -186,7 +190,11 @@ pub async fn words_that_are_gone_are_told_with_what_shows_them(store: Arc<dyn St
     let gone = async || {
         let current = store.current(&effects).await.expect("an answer");
         assert_eq!(current.iter().map(|current| &current.effect).collect::<HashSet<_>>().len(), 2);
-        current.into_iter().map(|current| (current.what.mirrors().len(), current.gone)).collect::<HashMap<_, _>>()
+        let mut gone = HashMap::new();
+        for current in current {
+            gone.insert(current.what.mirrors().len(), store.gone(&current.what).await.expect("an answer"));
+        }
+        gone
     };
     assert_eq!(gone().await, HashMap::from([(2, vec![]), (1, vec![])]));
     write(&store, [Change::Erase { message: message("C1", "1.2"), at: at(2) }], []).await;
@@ -202,7 +210,7 @@ pub async fn who_is_erased_waits_for_what_may_stand(store: Arc<dyn Store>) {
     write(&store, [said], [about(&ticket, line_under("C9", "1.1", "1.1"))]).await;
     deliver(&store, Settlement::Retry { at: at(0), unsure: true, counts: true, error: "cut".to_owned() }).await;
     assert!(matches!(erased(&store, &ticket).await, Err(StoreError::Conflict)));
-    deliver(&store, Settlement::Done(Vec::new())).await;
+    deliver(&store, Settlement::Done).await;
     assert_eq!(erased(&store, &ticket).await.expect("erased").records, 1);
 }
 

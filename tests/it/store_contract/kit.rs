@@ -5,23 +5,28 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use deskbell::clock::Clock;
-use deskbell::domain::decision::{Change, Outcome};
+use deskbell::desk::conversation::record::under;
+use deskbell::desk::conversation::state::{Record, Voice};
+use deskbell::desk::decision::Change;
+use deskbell::desk::tickets::state::{Status, Ticket, TicketKind};
 use deskbell::domain::effect::{Destination, Effect, EffectKind, Lane};
 use deskbell::domain::ids::{
     Conversation, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey, TicketUid,
 };
 use deskbell::domain::message::{Line, Message, Span};
+use deskbell::domain::outcome::Outcome;
 use deskbell::domain::permission::Roster;
 use deskbell::domain::priority::{Level, Priority};
-use deskbell::domain::record::{Record, Voice};
 use deskbell::domain::rules::Rules;
-use deskbell::domain::ticket::{Status, Ticket, TicketKind};
+use deskbell::domain::standing::Standing;
 use deskbell::intake::Intake;
 use deskbell::store::postgres::{PostgresSettings, PostgresStore};
 use deskbell::store::sqlite::SqliteStore;
 use deskbell::store::{Claim, Queued, Settlement, Store, StoreError, Tx, Work, WorkerId};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+
+use crate::looks::{Looks as _, Works as _};
 
 pub async fn open(path: &Path) -> Arc<dyn Store> {
     SqliteStore::open(path, clock()).await.expect("it opens")
@@ -68,7 +73,7 @@ pub fn applying(changes: Vec<Change>, effects: Vec<Effect>) -> Work {
         let (changes, effects) = (changes.clone(), effects.clone());
         Box::pin(async move {
             for change in &changes {
-                tx.apply(change).await?;
+                tx.apply(change)?;
             }
             for effect in &effects {
                 tx.enqueue(effect, at(0)).await?;
@@ -103,6 +108,12 @@ pub async fn deliver(store: &Arc<dyn Store>, end: Settlement) {
     let queued = due(store, 1_000).await.remove(0);
     lease(store, std::slice::from_ref(&queued.id)).await;
     store.settle(&queued.id, &worker(), end, at(0)).await.expect("it is settled");
+}
+
+/// It was delivered as these messages, of which these stand for a ticket.
+pub fn posted(messages: Vec<MessageRef>, stands: Vec<Standing>) -> Settlement {
+    let also = stands.iter().filter_map(|one| under(one).expect("it is written")).collect();
+    Settlement::Posted { messages, stands, also }
 }
 
 /// Longer than any test.

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deskbell::domain::decision::Change;
+use deskbell::desk::conversation::state::{Side, Voice};
+use deskbell::desk::decision::Change;
+use deskbell::desk::tickets::state::Status;
 use deskbell::domain::effect::{Lane, Undeliverable};
 use deskbell::domain::event::DedupeKey;
 use deskbell::domain::ids::{EffectId, Place, PlatformName};
-use deskbell::domain::record::{Side, Standing, Voice};
-use deskbell::domain::ticket::Status;
+use deskbell::domain::standing::Standing;
 use deskbell::store::{Claim, Listed, Position, Settled, Settlement, Store, WorkerId};
 
 use super::kit::*;
+use crate::looks::Looks as _;
 
 const NONE: Duration = Duration::ZERO;
 
@@ -38,7 +40,7 @@ pub async fn what_another_process_took_over_is_not_ours_to_settle(store: Arc<dyn
     assert!(waiting[0].is_unsure(), "it is looked for before it is repeated");
     assert_eq!(claim(&store, &other, &effect, LONG).await, std::slice::from_ref(&effect));
 
-    let posted = |id: &str| Settlement::Posted { messages: vec![message("C1", id)], stands: vec![stands(&ticket, id)] };
+    let posted = |id: &str| posted(vec![message("C1", id)], vec![stands(&ticket, id)]);
     let settle = async |by: &WorkerId, end| store.settle(&effect, by, end, at(1)).await.expect("an answer");
     let retry = Settlement::Retry { at: at(9), unsure: false, counts: true, error: "503".to_owned() };
     assert_eq!(settle(&frozen, posted("1.1")).await, Settled::Taken(None), "the other one is at it");
@@ -59,7 +61,7 @@ pub async fn what_was_tried_is_known_to_a_successor(store: Arc<dyn Store>) {
         let claim = Claim { effect: effect.clone(), costs: costs.into_iter().map(str::to_owned).collect() };
         store.lease(&worker(), &[claim], LONG).await.expect("it is leased");
     }
-    store.settle(&effects[0], &worker(), Settlement::Done(Vec::new()), at(0)).await.expect("it is settled");
+    store.settle(&effects[0], &worker(), Settlement::Done, at(0)).await.expect("it is settled");
     let mut spent = store.spent(PlatformName::Slack, LONG).await.expect("an answer");
     spent.sort();
     assert!(spent.iter().all(|(_, ago)| *ago < LONG));
@@ -182,7 +184,7 @@ pub async fn what_was_said_in_a_channel_is_found_newest_first(store: Arc<dyn Sto
         let said = record(ticket.id, &format!("1.{number}"), Voice::Requester, at(number), "words");
         write(&store, [Change::Record(said)], []).await;
     }
-    let ids = |records: Vec<deskbell::domain::record::Record>| -> Vec<String> {
+    let ids = |records: Vec<deskbell::desk::conversation::state::Record>| -> Vec<String> {
         records.into_iter().map(|record| record.message.expect("it has one").id).collect()
     };
     let said_in = async |channel: &str, from: &str, limit| {
@@ -211,7 +213,7 @@ async fn claim(store: &Arc<dyn Store>, by: &WorkerId, effect: &EffectId, lasting
     store.lease(by, &[claim], lasting).await.expect("an answer")
 }
 
-fn stands(ticket: &deskbell::domain::ticket::Ticket, id: &str) -> Standing {
+fn stands(ticket: &deskbell::desk::tickets::state::Ticket, id: &str) -> Standing {
     Standing {
         ticket: ticket.id,
         card: false,

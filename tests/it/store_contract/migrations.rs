@@ -11,6 +11,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, Executor as _};
 
 use super::kit::*;
+use crate::looks::Looks as _;
 
 /// What a bot of the first schema leaves behind: a ticket, an effect that was being delivered, a line that stands under a
 /// card, and one that waits.
@@ -85,7 +86,7 @@ async fn is_kept(store: Arc<dyn Store>) {
     // What is said now is joined to it.
     write(&store, [], [about(&ticket, line_under("C9", "1.3", "still"))]).await;
     assert_eq!(texts_of(&store, &line.id).await, ["it smokes", "still"]);
-    deliver(&store, Settlement::Done(Vec::new())).await;
+    deliver(&store, Settlement::Done).await;
     assert_eq!(due(&store, 0).await, [], "it may still be under way");
     assert_eq!(store.take_over(&worker(), PlatformName::Slack, TAKE_OVER_PAUSE, at(0)).await.expect("an answer"), 1);
     let waiting = due(&store, 0).await;

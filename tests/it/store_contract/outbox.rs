@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use deskbell::domain::decision::Change;
+use deskbell::desk::decision::Change;
+use deskbell::desk::tickets::state::Status;
 use deskbell::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane, Undeliverable};
 use deskbell::domain::event::{DedupeKey, ReplyHandle, TimerKind};
 use deskbell::domain::ids::{EffectId, PlatformName, TicketId};
 use deskbell::domain::message::{Line, Message, Span};
-use deskbell::domain::record::Standing;
-use deskbell::domain::ticket::Status;
+use deskbell::domain::standing::Standing;
 use deskbell::store::{Claim, Counts, Settlement, Store, StoreError, Work, WorkerId};
 
 use super::kit::*;
+use crate::looks::{Looks as _, Works as _};
 
 pub async fn effects_are_read_back_as_they_were_written(store: Arc<dyn Store>) {
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
@@ -77,7 +78,7 @@ pub async fn effects_come_by_lane_and_one_of_an_order_key(store: Arc<dyn Store>)
     let claim = Claim { effect: ids[0].clone(), costs: Vec::new() };
     let twice = store.lease(&WorkerId::new(), &[claim], LONG).await.expect("an answer");
     assert_eq!(twice, [], "it is somebody else's");
-    store.settle(&ids[3], &worker(), Settlement::Done(Vec::new()), at(1)).await.expect("it is settled");
+    store.settle(&ids[3], &worker(), Settlement::Done, at(1)).await.expect("it is settled");
     assert_eq!(texts(&due(&store, 1).await), ["an answer after the note"]);
     let counts = store.counts().await.expect("counts");
     assert_eq!((counts.waiting, counts.leased), (5, 4));
@@ -122,9 +123,9 @@ pub async fn a_card_that_waits_is_not_queued_twice(store: Arc<dyn Store>) {
     lease(&store, &[first.clone(), other.clone()]).await;
     write(&store, [], [card(), card()]).await;
     assert_eq!(store.counts().await.expect("counts").waiting, 3, "the state may have changed since the lease");
-    store.settle(first, &worker(), Settlement::Done(Vec::new()), at(0)).await.expect("it is settled");
-    store.settle(other, &worker(), Settlement::Done(Vec::new()), at(0)).await.expect("it is settled");
-    deliver(&store, Settlement::Done(Vec::new())).await;
+    store.settle(first, &worker(), Settlement::Done, at(0)).await.expect("it is settled");
+    store.settle(other, &worker(), Settlement::Done, at(0)).await.expect("it is settled");
+    deliver(&store, Settlement::Done).await;
     // One that was to be held is shown as soon as somebody wants it.
     write(&store, [], [Effect { not_before: Some(at(60)), ..card() }]).await;
     assert_eq!(due(&store, 0).await, []);
@@ -156,7 +157,7 @@ pub async fn what_ended_loses_its_words_and_stands(store: Arc<dyn Store>) {
         mirrors: Vec::new(),
     };
     write(&store, [], [about(&ticket, said(thread, "secret words", Lane::Answer))]).await;
-    deliver(&store, Settlement::Done(vec![stands.clone()])).await;
+    deliver(&store, posted(Vec::new(), vec![stands.clone()])).await;
     assert_eq!(store.standing(ticket.id).await.expect("it stands"), std::slice::from_ref(&stands));
     write(&store, [], [about(&ticket, EffectKind::Remove { message: stands.message.clone() })]).await;
     deliver(&store, Settlement::Removed(vec![stands.message])).await;
@@ -189,13 +190,13 @@ pub async fn who_delivers_is_woken(store: Arc<dyn Store>) {
     let work: Work = Arc::new(|tx| {
         Box::pin(async move {
             let set = Change::SetTimer { ticket: TicketId(1), timer: TimerKind::AutoClose, due: at(1) };
-            tx.apply(&set).await?;
+            tx.apply(&set)?;
             Err(StoreError::Work("a fault".to_owned()))
         })
     });
     assert!(store.transact(work).await.is_err());
     assert!(!changed.has_changed().expect("the store lives"), "what was rolled back wakes nobody");
-    deliver(&store, Settlement::Done(Vec::new())).await;
+    deliver(&store, Settlement::Done).await;
     assert!(changed.has_changed().expect("the store lives"));
 }
 
@@ -213,7 +214,8 @@ pub async fn dead_events_counts_and_tidying(store: Arc<dyn Store>) {
         store.bury(&key, "{}", fault, at(1)).await.expect("it is buried");
     }
     assert_eq!(store.total().await.expect("a number"), 2);
-    let counts = Counts { open: 1, waiting: 1, leased: 0, held: 0, failed: 1, dead: 1, oldest_waiting_at: Some(at(0)) };
+    assert_eq!(store.open().await.expect("a number"), 1);
+    let counts = Counts { waiting: 1, leased: 0, held: 0, failed: 1, dead: 1, oldest_waiting_at: Some(at(0)) };
     assert_eq!(store.counts().await.expect("counts"), counts);
     store.tidy(at(100)).await.expect("it tidies");
     let counts = Counts { failed: 0, ..counts };

@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
-use deskbell::domain::decision::{Change, Outcome};
+use deskbell::desk::decision::Change;
+
+use deskbell::desk::conversation::state::{Opening, Record, Side, Voice};
+use deskbell::desk::tickets::state::{CancelReason, Status, Ticket, TicketKind};
+use deskbell::domain::audit::{AuditEntry, FieldChange};
 use deskbell::domain::effect::Destination;
 use deskbell::domain::event::DedupeKey;
 use deskbell::domain::ids::{Person, PersonRef, Place, PlatformName, TicketId, TicketKey};
+use deskbell::domain::outcome::Outcome;
 use deskbell::domain::priority::{Level, Priority};
-use deskbell::domain::record::{AuditEntry, FieldChange, Opening, Record, Side, Standing, Voice};
-use deskbell::domain::ticket::{CancelReason, Status, Ticket, TicketKind};
-use deskbell::store::{Settlement, Store, StoreError, TIDIED_AT_ONCE, Work};
+use deskbell::domain::standing::Standing;
+use deskbell::store::{Sequence, Store, StoreError, TIDIED_AT_ONCE, Work};
 use futures_util::future::join_all;
 
 use super::kit::*;
+use crate::looks::{Looks as _, Works as _};
 
 pub async fn a_ticket_is_read_back_as_it_was_written(store: Arc<dyn Store>) {
     let agent = Person { groups: vec!["S1".to_owned()], ..person(PlatformName::Discord, "77", "Mía 🦊") };
@@ -59,10 +64,9 @@ pub async fn numbers_and_ids_are_taken_once(store: Arc<dyn Store>) {
     let opening = |_| {
         let work: Work = Arc::new(|tx| {
             Box::pin(async move {
-                let (id, number) = (tx.next_id().await?, tx.next_number().await?);
-                let mut ticket = ticket(id.0, &channel("C1"), "U1", at(0));
-                ticket.key = TicketKey::new("IT", number);
-                tx.apply(&Change::Open(Box::new(ticket.clone()))).await?;
+                let id = tx.next(Sequence::Tickets).await?;
+                let ticket = ticket(id, &channel("C1"), "U1", at(0));
+                tx.apply(&Change::Open(Box::new(ticket.clone())))?;
                 Ok(Outcome::Opened(ticket.key))
             })
         });
@@ -73,7 +77,7 @@ pub async fn numbers_and_ids_are_taken_once(store: Arc<dyn Store>) {
         outcomes.into_iter().map(|outcome| outcome.expect("it opens").ticket().expect("a ticket").number()).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (1001..1101).collect::<Vec<_>>());
-    assert_eq!(within(&store, |tx| Box::pin(async move { tx.next_id().await })).await, TicketId(101));
+    assert_eq!(within(&store, |tx| Box::pin(async move { tx.next(Sequence::Tickets).await })).await, 101);
 }
 
 pub async fn a_change_of_what_somebody_else_changed_is_a_conflict(store: Arc<dyn Store>) {
@@ -122,7 +126,7 @@ pub async fn what_is_said_and_done_is_read_back_in_order(store: Arc<dyn Store>) 
         let noted = noted.clone();
         Box::pin(async move {
             for entry in &noted {
-                tx.note(entry).await?;
+                tx.note(entry)?;
             }
             Ok(Outcome::Done(None))
         })
@@ -189,7 +193,7 @@ pub async fn a_place_and_a_message_lead_to_their_ticket(store: Arc<dyn Store>) {
     ];
     for (effect, standing) in [None].into_iter().chain(posts.map(Some)).zip([&card, &under_card, &answer]) {
         write(&store, [], effect).await;
-        deliver(&store, Settlement::Done(vec![standing.clone()])).await;
+        deliver(&store, posted(Vec::new(), vec![standing.clone()])).await;
     }
     assert_eq!(store.standing(first.id).await.expect("they stand"), [card, under_card, answer]);
 
@@ -220,7 +224,7 @@ pub async fn a_place_and_a_message_lead_to_their_ticket(store: Arc<dyn Store>) {
     // A card that had to be posted again takes the old one's place; the old one's thread is still the ticket's.
     let newer = stand(true, channel("C9"), "9.7");
     write(&store, [], [about(&first, show_card("C9"))]).await;
-    deliver(&store, Settlement::Done(vec![newer.clone()])).await;
+    deliver(&store, posted(Vec::new(), vec![newer.clone()])).await;
     let cards = store.standing(first.id).await.expect("they stand");
     assert_eq!(cards.into_iter().filter(|standing| standing.card).collect::<Vec<_>>(), [newer]);
     assert_eq!(at_place(channel("C9").thread("9.1")).await, Some((first.id, Side::Card)));
@@ -242,7 +246,7 @@ pub async fn a_move_takes_everything_but_cards_along(store: Arc<dyn Store>) {
         message: message("C9", "9.1"),
         mirrors: Vec::new(),
     };
-    deliver(&store, Settlement::Done(vec![card.clone()])).await;
+    deliver(&store, posted(Vec::new(), vec![card.clone()])).await;
     write(&store, [], [about(&from, post(Destination::Place(place.clone()), "got it"))]).await;
     let mut answer = Standing {
         ticket: from.id,
@@ -251,7 +255,7 @@ pub async fn a_move_takes_everything_but_cards_along(store: Arc<dyn Store>) {
         message: message("C1", "1.2"),
         mirrors: Vec::new(),
     };
-    deliver(&store, Settlement::Done(vec![answer.clone()])).await;
+    deliver(&store, posted(Vec::new(), vec![answer.clone()])).await;
 
     write(&store, [Change::Move { from: from.id, to: to.id }], []).await;
     answer.ticket = to.id;
@@ -344,13 +348,11 @@ pub async fn one_failing_work_among_ten_leaves_nothing_and_harms_nobody(store: A
             Box::pin(async move {
                 let second = i64::from(number);
                 let said = record(TicketId(1), &format!("1.{number}"), Voice::Third, at(second), "x");
-                tx.apply(&Change::Record(said)).await?;
+                tx.apply(&Change::Record(said))?;
                 match number {
                     4 => Err(StoreError::Work("a fault".to_owned())),
                     // Breaks a rule of the database: there is no such ticket.
-                    6 => {
-                        tx.apply(&Change::Move { from: TicketId(1), to: TicketId(99) }).await.map(|()| Outcome::Ignored)
-                    }
+                    6 => tx.apply(&Change::Move { from: TicketId(1), to: TicketId(99) }).map(|()| Outcome::Ignored),
                     8 => panic!("a fault of ours"),
                     _ => Ok(Outcome::Recorded(TicketKey::new("IT", i64::from(number)))),
                 }
@@ -376,7 +378,7 @@ pub async fn a_fact_is_known_once_remembered(store: Arc<dyn Store>) {
                 if tx.knows(&key).await? {
                     return Ok(Outcome::Repeated);
                 }
-                tx.remember(&key, at(1)).await?;
+                tx.remember(&key, at(1))?;
                 Ok(Outcome::Skipped)
             })
         });
@@ -405,7 +407,7 @@ pub async fn what_is_old_is_forgotten_a_little_at_a_time(store: Arc<dyn Store>) 
     within(&store, move |tx| {
         Box::pin(async move {
             for number in 0..all {
-                tx.remember(&key(number), at(1)).await?;
+                tx.remember(&key(number), at(1))?;
             }
             Ok(())
         })

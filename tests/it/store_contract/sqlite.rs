@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use deskbell::domain::decision::Change;
+use deskbell::desk::conversation::state::Voice;
+use deskbell::desk::decision::Change;
 use deskbell::domain::effect::Lane;
 use deskbell::domain::ids::PlatformName;
-use deskbell::domain::record::Voice;
 use deskbell::store::sqlite::{OpenError, SqliteStore};
 use deskbell::store::{Settlement, Store, StoreError, TAKE_OVER_PAUSE, WorkerId};
 
 use super::kit::*;
+use crate::looks::Looks as _;
 
 #[tokio::test]
 async fn after_a_crash_nothing_is_lost_and_leases_are_unsure() {
@@ -131,7 +132,7 @@ async fn deleted_and_delivered_words_are_not_in_the_file_any_more() {
     )
     .await;
     write(&store, [Change::Erase { message: message("C1", "1.1"), at: at(2) }], []).await;
-    deliver(&store, Settlement::Done(Vec::new())).await;
+    deliver(&store, Settlement::Done).await;
     store.close().await;
     let bytes = std::fs::read(&path).expect("a file");
     assert!(!bytes.windows(16).any(|window| window == b"xylophone-secret"), "the words are still there");

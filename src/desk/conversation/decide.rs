@@ -1,0 +1,392 @@
+//! What people write: a new request, more about one, a note of the desk, or nothing that concerns it.
+
+use jiff::Timestamp;
+
+use super::text;
+use crate::desk::conversation::state::{Opening, Record, Side, Voice};
+use crate::desk::decision::{Change, Decision};
+use crate::desk::facts::Facts;
+use crate::desk::plan::{Plan, Words, full_text, origin_of};
+use crate::desk::tickets::decide::{self as act, Actor, Deed};
+use crate::desk::tickets::state::{Status, Ticket};
+use crate::desk::{help, tickets};
+use crate::domain::command::{self, Parsed, Verb};
+use crate::domain::effect::{Awaited, EffectKind};
+use crate::domain::event::{DeliverySettled, Said, TimerKind};
+use crate::domain::ids::{MessageRef, Place};
+use crate::domain::message::Message;
+use crate::domain::outcome::Outcome;
+use crate::domain::plain::one_line;
+use crate::domain::small_talk::{is_content, small_talk};
+use crate::domain::words;
+
+/// Somebody wrote something.
+pub(in crate::desk) fn posted(facts: &Facts, said: &Said) -> Decision {
+    let plan = Plan::new(facts, Some(&said.author), Some(&said.place));
+    if said.addresses_desk() {
+        match command::parse(&said.text, &said.mentions, facts.where_said(said), &facts.rules.key_prefix) {
+            Parsed::Command(command) => return commanded(plan, said, command),
+            // Somebody who is not on the desk has no use for a grammar: these are words.
+            Parsed::Malformed(usage) if plan.rights(&said.author).agent => {
+                return refuse_words(plan, said, help::text::malformed(usage));
+            }
+            Parsed::Malformed(_) => {}
+            Parsed::Words => {}
+        }
+    }
+    match &facts.home {
+        Some((ticket, Side::Card)) => note(plan, said, ticket),
+        Some((ticket, Side::Request)) => on_ticket(plan, said, ticket),
+        None => elsewhere(plan, said),
+    }
+}
+
+/// Somebody changed the words of a message.
+pub(in crate::desk) fn edited(facts: &Facts, said: &Said, at: Timestamp) -> Decision {
+    let mut plan = Plan::new(facts, Some(&said.author), Some(&said.place));
+    let words = full_text(said);
+    let (Some(record), Some(ticket)) = (&facts.record, &facts.named) else {
+        // The edit may be what first addresses the desk; what was carried out or answered once is not done again.
+        let reworded = facts.opening.as_ref().is_some_and(|opening| opening.text != said.text);
+        return if reworded || (facts.opening.is_none() && !facts.known_as_posted) {
+            let fresh = Facts { opening: None, ..facts.clone() };
+            let mut decision = posted(&fresh, said);
+            for change in &mut decision.changes {
+                // An earlier edit may come later.
+                if let Change::Record(record) = change
+                    && record.message.as_ref() == Some(&said.message)
+                {
+                    record.edited_at = Some(at);
+                }
+            }
+            decision
+        } else {
+            plan.end(Outcome::Ignored)
+        };
+    };
+    let is_outdated = record.edited_at.is_some_and(|newer| newer > at);
+    if record.text == words || record.deleted_at.is_some() || is_outdated {
+        return plan.end(Outcome::Ignored);
+    }
+    plan.change(Change::Rewrite { message: said.message.clone(), text: words.clone(), at });
+    let key = ticket.key.clone();
+    if makes_title(&plan, record, ticket) {
+        // Nothing may be left of it: its file was all there was. Words may come back.
+        let title = if words.is_empty() { tickets::text::deleted_title() } else { tickets::text::title(&words) };
+        let after = Ticket { title, ..ticket.clone() };
+        plan.put(ticket, after, "words changed");
+    } else {
+        plan.audit(ticket, "words changed", Vec::new());
+    }
+    plan.refresh_mirrors(ticket, &said.message);
+    plan.end(Outcome::Recorded(key))
+}
+
+/// A message was deleted: its words go from the record.
+pub(in crate::desk) fn deleted(facts: &Facts, message: &MessageRef, at: Timestamp) -> Decision {
+    let mut plan = Plan::new(facts, None, None);
+    if facts.opening.is_some() {
+        plan.change(Change::Forget { message: message.clone() });
+    }
+    let (Some(record), Some(ticket)) = (&facts.record, &facts.named) else {
+        let outcome = if facts.opening.is_some() { Outcome::Done(None) } else { Outcome::Ignored };
+        return plan.end(outcome);
+    };
+    if record.deleted_at.is_some() {
+        return plan.end(Outcome::Ignored);
+    }
+    erased(plan, record, ticket, message, at)
+}
+
+/// Whether a message's words make the ticket's title: then they change and go there as well. Others may write the same.
+fn makes_title(plan: &Plan<'_>, record: &Record, ticket: &Ticket) -> bool {
+    match &ticket.titled_by {
+        Some(message) => record.message.as_ref() == Some(message),
+        None => {
+            plan.same(&record.author, &ticket.requester)
+                && tickets::text::title(&record.text) == one_line(&ticket.title)
+        }
+    }
+}
+
+/// The words of a message go from the record.
+fn erased(mut plan: Plan<'_>, record: &Record, ticket: &Ticket, message: &MessageRef, at: Timestamp) -> Decision {
+    plan.change(Change::Erase { message: message.clone(), at });
+    if makes_title(&plan, record, ticket) {
+        let after = Ticket { title: tickets::text::deleted_title(), ..ticket.clone() };
+        plan.put(ticket, after, "words deleted");
+    } else {
+        plan.audit(ticket, "words deleted", Vec::new());
+    }
+    plan.refresh_mirrors(ticket, message);
+    plan.end(Outcome::Recorded(ticket.key.clone()))
+}
+
+fn commanded(mut plan: Plan<'_>, said: &Said, command: command::Command) -> Decision {
+    let facts = plan.facts;
+    if command.verb == Verb::Help {
+        let agent = plan.rights(&said.author).agent;
+        hint(&mut plan, said, help::text::help(agent));
+        if facts.home.is_none() {
+            keep(&mut plan, said);
+        }
+        return plan.end(Outcome::Done(None));
+    }
+    let carries_words = matches!(command.verb, Verb::Resolve(_) | Verb::Pending(_) | Verb::Reply(_));
+    if carries_words
+        && !plan.rights(&said.author).agent
+        && let Some((home, Side::Request)) = &facts.home
+        && command.ticket.as_ref().is_some_and(|named| *named != home.key)
+    {
+        // Somebody who cannot have meant the command: these are words.
+        return on_ticket(plan, said, home);
+    }
+    let known = facts.named.as_ref().filter(|ticket| plan.may_know(&said.author, ticket));
+    let Some(ticket) = known else {
+        let unknown = command.ticket.as_ref().map_or_else(help::text::which_ticket, help::text::unknown_ticket);
+        return refuse_words(plan, said, unknown);
+    };
+    if carries_words
+        && let Some((home, _)) = &facts.home
+        && home.id != ticket.id
+        && let Some(named) = &command.ticket
+    {
+        // "resolve IT-7 is the same" under IT-8 may mean either: words never go to another ticket on a guess.
+        return refuse_words(plan, said, text::names_another(&home.key, named));
+    }
+    let own_thread = matches!(&facts.home, Some((home, Side::Request)) if home.id == ticket.id);
+    // In the request's own thread most acts show by what the bot says there.
+    let shows = own_thread && !matches!(command.verb, Verb::Release | Verb::Priority(_));
+    let actor = Actor { person: &said.author, place: Some(&said.place), via: None, wants_answer: !shows };
+    if carries_words && own_thread && !plan.rights(&said.author).agent {
+        // Words of somebody who cannot have meant the command: they are told so, and nothing of what they said is lost.
+        let requester = plan.same(&ticket.requester, &said.author);
+        let why = tickets::text::agents_only(Some(ticket), requester);
+        plan.whisper(Some(ticket), &said.author.who, Some(&said.place), None, why);
+        return on_ticket(plan, said, ticket);
+    }
+    act::carry_out(plan, &actor, ticket, Deed::from(command.verb))
+}
+
+/// Under a card: a note for the desk.
+fn note(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
+    let words = Words::of(said);
+    if words.text.is_empty() {
+        return plan.end(Outcome::Ignored);
+    }
+    if !plan.rights(&said.author).agent {
+        return refuse_words(plan, said, text::notes_are_for_agents());
+    }
+    plan.record(ticket, &said.author, Voice::Note, &words);
+    plan.touch(ticket, ticket.clone(), said.at);
+    plan.under_cards(ticket, Some(&said.place), words.source(), |_| {
+        text::mirrored(ticket, &said.author, &words.text, Voice::Note, None)
+    });
+    plan.end(Outcome::Recorded(ticket.key.clone()))
+}
+
+/// On the requester's side of a ticket.
+fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
+    let words = Words::of(said);
+    if words.text.is_empty() {
+        if said.mentions_bot {
+            hint(&mut plan, said, text::nothing_said());
+            return plan.end(Outcome::Skipped);
+        }
+        return plan.end(Outcome::Ignored);
+    }
+    let is_reply_enough = said.files.is_empty() && is_content(&said.text, &said.mentions);
+    let requester = plan.same(&ticket.requester, &said.author);
+    let wants_more = match &ticket.status {
+        Status::Closed { .. } => (requester || said.mentions_bot) && !is_reply_enough,
+        Status::Cancelled { .. } => said.mentions_bot && !is_reply_enough,
+        Status::New | Status::InProgress | Status::Pending { .. } | Status::Resolved { .. } => false,
+    };
+    if wants_more {
+        let origin = origin_of(&said.place, &said.message);
+        let opened = plan.open(&said.author, origin, &[words], Some(ticket));
+        return plan.end(Outcome::Opened(opened.key));
+    }
+    let voice = match (requester, plan.rights(&said.author).agent) {
+        (true, _) => Voice::Requester,
+        (false, true) => Voice::Agent,
+        (false, false) => Voice::Third,
+    };
+    plan.record(ticket, &said.author, voice, &words);
+    let mut after = ticket.clone();
+    after.active_at = after.active_at.max(said.at);
+    match voice {
+        Voice::Requester if matches!(ticket.status, Status::Resolved { .. }) && !is_reply_enough => {
+            // A resolved ticket can be reopened, so this does not fail.
+            let _ = after.reopen();
+            let after = plan.put(ticket, after, "reopened by writing");
+            plan.change(Change::ClearTimer { ticket: ticket.id, timer: TimerKind::AutoClose });
+            plan.tell_requester(&after, tickets::text::reopened(&after), None, false);
+        }
+        Voice::Requester if matches!(ticket.status, Status::Pending { .. }) && !is_reply_enough => {
+            after.go_on();
+            plan.put(ticket, after, "went on");
+        }
+        Voice::Agent if ticket.answered_at.is_none() => {
+            after.answered_at = Some(said.at);
+            plan.touch(ticket, after, said.at);
+        }
+        Voice::Requester | Voice::Agent | Voice::Third | Voice::Note | Voice::Before => {
+            plan.touch(ticket, after, said.at);
+        }
+    }
+    plan.mirror(ticket, &said.author, &words, voice);
+    plan.end(Outcome::Recorded(ticket.key.clone()))
+}
+
+/// Where no ticket is (yet).
+fn elsewhere(mut plan: Plan<'_>, said: &Said) -> Decision {
+    let facts = plan.facts;
+    if !said.addresses_desk() && facts.opening.is_none() {
+        return plan.end(Outcome::Ignored);
+    }
+    let words = Words::of(said);
+    if words.text.is_empty() {
+        if !said.addresses_desk() {
+            return plan.end(Outcome::Ignored);
+        }
+        hint(&mut plan, said, text::nothing_said());
+        keep(&mut plan, said);
+        return plan.end(Outcome::Skipped);
+    }
+    if let Some(ticket) = facts.direct.as_ref().filter(|_| said.place.is_direct()) {
+        // What comes right after a request may be another one: its author decides.
+        let is_burst = facts.burst.as_ref().is_some_and(|burst| burst.id == ticket.id)
+            && said.reply_to.is_none()
+            && small_talk(&said.text, &said.mentions).is_none();
+        return if is_burst { join(plan, said, &words, ticket) } else { on_ticket(plan, said, ticket) };
+    }
+    if let Some(ticket) = &facts.burst {
+        return join(plan, said, &words, ticket);
+    }
+    if facts.rules.greeting_filter
+        && said.files.is_empty()
+        && let Some(kind) = small_talk(&said.text, &said.mentions)
+    {
+        if !said.addresses_desk() {
+            return plan.end(Outcome::Ignored);
+        }
+        hint(&mut plan, said, text::small_talk(kind));
+        keep(&mut plan, said);
+        return plan.end(Outcome::Skipped);
+    }
+    let (origin, all) = with_opening(&mut plan, said, words);
+    let ticket = plan.open(&said.author, origin, &all, None);
+    if said.files.is_empty() && all.iter().all(|words| words::is_blank(&words.text)) {
+        hint(&mut plan, said, text::nothing_to_see(&ticket));
+    }
+    if said.place.root().is_some() && facts.opening.is_none() {
+        let read = EffectKind::ReadThread { place: said.place.clone(), before: said.message.clone() };
+        plan.effect(Some(ticket.id), read);
+    }
+    plan.end(Outcome::Opened(ticket.key))
+}
+
+/// The author has just opened a ticket here: these words are part of it, and nothing that others say about them is.
+fn join(mut plan: Plan<'_>, said: &Said, words: &Words, ticket: &Ticket) -> Decision {
+    plan.join(ticket, said, words);
+    let mut after = ticket.clone();
+    if matches!(ticket.status, Status::Pending { .. }) {
+        after.go_on();
+        plan.put(ticket, after, "went on");
+    } else {
+        plan.touch(ticket, after, said.at);
+    }
+    plan.mirror(ticket, &said.author, words, Voice::Requester);
+    plan.end(Outcome::Merged(ticket.key.clone()))
+}
+
+/// The words with those of the kept mention that they answer, and the place that both belong to.
+fn with_opening(plan: &mut Plan<'_>, said: &Said, words: Words) -> (Place, Vec<Words>) {
+    let Some(opening) = &plan.facts.opening else {
+        return (origin_of(&said.place, &said.message), vec![words]);
+    };
+    plan.change(Change::Forget { message: opening.message.clone() });
+    let first = Words::standing(opening.message.clone(), opening.at, opening.text.clone());
+    (origin_of(&opening.place, &opening.message), vec![first, words])
+}
+
+fn keep(plan: &mut Plan<'_>, said: &Said) {
+    plan.change(Change::Keep(Opening {
+        message: said.message.clone(),
+        place: said.place.clone(),
+        author: said.author.clone(),
+        at: said.at,
+        text: said.text.clone(),
+    }));
+}
+
+fn hint(plan: &mut Plan<'_>, said: &Said, message: Message) {
+    let hint = EffectKind::Hint {
+        to: said.author.who.clone(),
+        place: said.place.clone(),
+        reply_to: said.message.clone(),
+        message,
+    };
+    plan.effect(None, hint);
+}
+
+fn refuse_words(mut plan: Plan<'_>, said: &Said, why: Message) -> Decision {
+    let about = plan.facts.named.as_ref();
+    plan.whisper(about, &said.author.who, Some(&said.place), None, why);
+    plan.end(Outcome::Refused)
+}
+
+/// What the requester must hear: if it cannot be delivered, the desk is told.
+pub(in crate::desk) const NOTICE: Option<Awaited> = Some(Awaited::Notice);
+
+/// A delivery that somebody waited for has ended.
+pub(in crate::desk) fn delivered(facts: &Facts, settled: &DeliverySettled) -> Decision {
+    let by = match &settled.awaited {
+        Awaited::Reply { by, .. } => Some(by),
+        Awaited::Notice => None,
+    };
+    let mut plan = Plan::new(facts, by, None);
+    let Some(ticket) = &facts.named else { return plan.end(Outcome::Ignored) };
+    match (&settled.awaited, &settled.result) {
+        (Awaited::Notice, Ok(_)) => return plan.end(Outcome::Ignored),
+        (Awaited::Notice, Err(reason)) => {
+            plan.audit(ticket, "not told", Vec::new());
+            plan.under_cards(ticket, None, None, |_| text::not_delivered(ticket, *reason, None));
+        }
+        (Awaited::Reply { by, text: words }, Ok(message)) => {
+            let said = Words::standing(message.clone(), facts.now, words.clone());
+            plan.record(ticket, by, Voice::Agent, &said);
+            let mut after = ticket.clone();
+            after.answered_at = after.answered_at.or(Some(facts.now));
+            plan.touch(ticket, after, facts.now);
+            plan.audit(ticket, "replied", Vec::new());
+            plan.under_cards(ticket, None, None, |_| text::reply_sent(by, &ticket.requester, words));
+        }
+        (Awaited::Reply { by, text: words }, Err(reason)) => {
+            let said = Words::given(ticket.origin_message.clone(), facts.now, words.clone());
+            plan.record(ticket, by, Voice::Note, &said);
+            plan.audit(ticket, "reply not delivered", Vec::new());
+            plan.under_cards(ticket, None, None, |_| text::not_delivered(ticket, *reason, Some(words)));
+            let near = facts.rules.triage.iter().find(|channel| channel.platform() == by.who.platform);
+            plan.whisper(Some(ticket), &by.who, near, None, text::not_delivered(ticket, *reason, Some(words)));
+        }
+    }
+    plan.end(Outcome::Recorded(ticket.key.clone()))
+}
+
+/// What was said in a thread before it became a request.
+pub(in crate::desk) fn thread_read(facts: &Facts, messages: &[Said], truncated: bool) -> Decision {
+    let mut plan = Plan::new(facts, None, None);
+    let Some(ticket) = &facts.named else { return plan.end(Outcome::Ignored) };
+    let worth: Vec<&Said> = messages.iter().filter(|said| !full_text(said).is_empty()).collect();
+    if worth.is_empty() {
+        return plan.end(Outcome::Ignored);
+    }
+    for said in &worth {
+        plan.record(ticket, &said.author, Voice::Before, &Words::of(said));
+    }
+    plan.audit(ticket, "thread read back", Vec::new());
+    plan.under_cards(ticket, None, None, |_| text::read_back(worth.len(), truncated));
+    plan.end(Outcome::Recorded(ticket.key.clone()))
+}

@@ -1,0 +1,400 @@
+//! What is said, and where, in the database.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+
+use crate::desk::conversation::state::{Opening, Record, Side, Voice};
+use crate::desk::tickets::record::{by_id, ticket, tickets};
+use crate::desk::tickets::state::Ticket;
+use crate::domain::ids::{Conversation, MessageRef, Place, Tenant, TicketId};
+use crate::domain::standing::Standing;
+use crate::store::row::{Row, clean, json, ms, name};
+use crate::store::statement::texts;
+use crate::store::{Ask, Statement, Store, StoreError, TIDIED_AT_ONCE, Text, Tx, standing, statement};
+
+/// The columns that [`record`] reads.
+macro_rules! records {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ticket_id, platform, tenant, channel, message, author_json, voice, at_ms, text, edited_at_ms, \
+             deleted_at_ms, joined FROM messages ",
+            $rest
+        )
+    };
+}
+
+texts! {
+    /// The ticket of a place, and on which side.
+    TICKET_AT = Text::both(
+        tickets!(
+        "WITH v (n, platform, tenant, channel, root) AS (VALUES (0, $1, $2, $3, $4)) ",
+        ", c.side, v.n",
+        "v JOIN conversations AS c ON c.platform = v.platform AND c.tenant = v.tenant AND c.channel = v.channel \
+         AND c.root = v.root JOIN tickets ON tickets.id = c.ticket_id"
+    )
+    );
+    /// The ticket of a place.
+    CONVERSATION = Text::both("SELECT ticket_id, side FROM conversations WHERE platform = $1 AND tenant = $2 AND channel = $3 AND root = $4");
+    /// A place belongs to a ticket from now on.
+    BIND = Text::both(
+        "INSERT INTO conversations (platform, tenant, channel, root, ticket_id, side) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (platform, tenant, channel, root) DO UPDATE SET ticket_id = excluded.ticket_id, side = excluded.side"
+    );
+    /// A place belongs to a ticket unless it has one.
+    BIND_IF_FREE = Text::both(
+        "INSERT INTO conversations (platform, tenant, channel, root, ticket_id, side) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (platform, tenant, channel, root) DO NOTHING"
+    );
+    /// Every place of a ticket belongs to another.
+    MOVE_CONVERSATIONS = Text::both("UPDATE conversations SET ticket_id = $2 WHERE ticket_id = $1");
+    /// What was recorded of a message.
+    RECORD = Text::both(records!("WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4"));
+    /// Everything said on a ticket.
+    RECORDS = Text::both(records!("WHERE ticket_id = $1 ORDER BY at_ms, id"));
+    /// The last things said on a ticket, newest first.
+    LAST_RECORDS = Text::both(records!("WHERE ticket_id = $1 ORDER BY at_ms DESC, id DESC LIMIT $2"));
+    /// Something was said.
+    INSERT_RECORD = Text::both(
+        "INSERT INTO messages (platform, tenant, channel, message, ticket_id, author_json, voice, at_ms, text, \
+         edited_at_ms, deleted_at_ms, joined) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         ON CONFLICT (platform, tenant, channel, message) DO NOTHING"
+    );
+    /// The words are these now, unless they were deleted or a later edit is known.
+    REWRITE = Text::both(
+        "UPDATE messages SET text = $5, edited_at_ms = $6 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
+         AND message = $4 AND deleted_at_ms IS NULL AND (edited_at_ms IS NULL OR edited_at_ms <= $6)"
+    );
+    /// The words are gone.
+    ERASE = Text::both(
+        "UPDATE messages SET text = '', deleted_at_ms = $5 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
+         AND message = $4 AND deleted_at_ms IS NULL"
+    );
+    /// What was joined to a ticket belongs to another.
+    PART = Text::both(
+        "UPDATE messages SET ticket_id = $5, joined = 0 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
+         AND message = $4 AND joined = 1"
+    );
+    /// Everything said on a ticket belongs to another.
+    MOVE_RECORDS = Text::both("UPDATE messages SET ticket_id = $2 WHERE ticket_id = $1");
+    /// A kept mention.
+    OPENING = Text::both(
+        "SELECT platform, tenant, channel, message, place_json, author_json, at_ms, text FROM openings \
+         WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4"
+    );
+    /// A mention is kept.
+    KEEP = Text::both(
+        "INSERT INTO openings (platform, tenant, channel, message, place_json, author_json, at_ms, text) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (platform, tenant, channel, message) DO UPDATE SET \
+         place_json = excluded.place_json, author_json = excluded.author_json, at_ms = excluded.at_ms, \
+         text = excluded.text"
+    );
+    /// A kept mention has served.
+    FORGET = Text::both("DELETE FROM openings WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4");
+    /// Old mentions are forgotten.
+    TIDY_OPENINGS = Text::both(
+        "DELETE FROM openings WHERE (platform, tenant, channel, message) IN (SELECT platform, tenant, channel, message \
+         FROM openings WHERE at_ms < $1 ORDER BY at_ms LIMIT $2) RETURNING message"
+    );
+    /// Threads of tickets that are not closed, or were active since.
+    LIVE_THREADS = Text::both(
+        "SELECT c.channel, c.root, CAST(0 AS BIGINT) AS private, t.active_at_ms FROM tickets AS t JOIN conversations AS c \
+         ON c.ticket_id = t.id WHERE t.id IN (SELECT id FROM tickets \
+         WHERE status IN ('new', 'in_progress', 'pending', 'resolved') \
+         UNION SELECT id FROM tickets WHERE merged_into IS NULL AND active_at_ms > $3) \
+         AND c.platform = $1 AND c.tenant = $2 AND c.root <> ''"
+    );
+    /// Direct conversations of such tickets.
+    LIVE_DIRECT = Text::both(
+        "SELECT origin_channel AS channel, '' AS root, CAST(1 AS BIGINT) AS private, active_at_ms FROM tickets \
+         WHERE id IN (SELECT id FROM tickets WHERE status IN ('new', 'in_progress', 'pending', 'resolved') \
+         UNION SELECT id FROM tickets WHERE merged_into IS NULL AND active_at_ms > $3) \
+         AND private = 1 AND origin_platform = $1 AND origin_tenant = $2"
+    );
+    /// What is on record of a channel, newest first.
+    SAID_IN = Text::both(
+        records!(
+        "WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message >= $4 ORDER BY message DESC LIMIT $5"
+    )
+    );
+    /// Those of these messages whose words were deleted.
+    WORDLESS = Text::both(
+        "WITH v (platform, tenant, channel, message) AS (VALUES ($1, $2, $3, $4)) SELECT m.platform, m.tenant, m.channel, \
+         m.message FROM v JOIN messages AS m ON m.platform = v.platform AND m.tenant = v.tenant \
+         AND m.channel = v.channel AND m.message = v.message WHERE m.deleted_at_ms IS NOT NULL"
+    );
+}
+
+/// The query for the ticket that a place (a thread) belongs to.
+#[must_use]
+pub fn at(place: &Place) -> Statement {
+    statement(TICKET_AT).bind_place(place)
+}
+
+/// The ticket that a place (a thread) belongs to, and on which side.
+///
+/// # Errors
+/// If the database is away.
+pub async fn ticket_at(ask: &mut dyn Ask, place: &Place) -> Result<Option<(Ticket, Side)>, StoreError> {
+    ask.one(at(place), |row| Ok((ticket(row)?, row.named("side")?))).await
+}
+
+/// The ticket that a message belongs to. The first of: the ticket on whose record the message is; the one that it stands
+/// for as a message of the bot; the one whose thread hangs under it.
+///
+/// # Errors
+/// If the database is away.
+pub async fn ticket_of_message(ask: &mut dyn Ask, message: &MessageRef) -> Result<Option<(Ticket, Side)>, StoreError> {
+    let (id, side) = if let Some(known) = of_message(ask, message).await? {
+        (known.ticket, if known.voice == Voice::Note { Side::Card } else { Side::Request })
+    } else if let Some(stands) = standing::at(ask, message).await? {
+        let side = match bound(ask, &stands.place).await? {
+            _ if stands.card => Side::Card,
+            Some((_, side)) => side,
+            None => Side::Request,
+        };
+        (stands.ticket, side)
+    } else {
+        let at = Conversation::Thread { channel: message.channel.clone(), root: message.id.clone() };
+        return ticket_at(ask, &Place { tenant: message.tenant.clone(), at }).await;
+    };
+    Ok(by_id(ask, id).await?.map(|ticket| (ticket, side)))
+}
+
+/// This place belongs to a ticket from now on, and to no other any more.
+///
+/// # Errors
+/// If the database is away.
+pub fn bind(tx: &mut dyn Tx, place: &Place, ticket: TicketId, side: Side) -> Result<(), StoreError> {
+    tx.write(bound_to(BIND, place, ticket, side)?)
+}
+
+/// What is written once a message of the bot stands: the thread under a card belongs to its ticket, or stays with the
+/// ticket that it was moved to.
+///
+/// # Errors
+/// If it cannot be written as JSON: a fault of ours.
+pub fn under(standing: &Standing) -> Result<Option<Statement>, StoreError> {
+    let thread = standing.place.thread(&standing.message.id);
+    let is_thread = standing.card && thread.root().is_some();
+    is_thread.then(|| bound_to(BIND_IF_FREE, &thread, standing.ticket, Side::Card)).transpose()
+}
+
+/// Everything said on one ticket, and every place of it, belongs to another.
+///
+/// # Errors
+/// If the database is away.
+pub fn give(tx: &mut dyn Tx, from: TicketId, to: TicketId) -> Result<(), StoreError> {
+    for text in [MOVE_RECORDS, MOVE_CONVERSATIONS] {
+        tx.write(statement(text).bind(from.0).bind(to.0))?;
+    }
+    Ok(())
+}
+
+/// What is on record of a message.
+///
+/// # Errors
+/// If the database is away.
+pub async fn of_message(ask: &mut dyn Ask, message: &MessageRef) -> Result<Option<Record>, StoreError> {
+    ask.one(statement(RECORD).bind_message(message), record).await
+}
+
+/// Everything said on a ticket, oldest first.
+///
+/// # Errors
+/// If the database is away.
+pub async fn of_ticket(ask: &mut dyn Ask, ticket: TicketId) -> Result<Vec<Record>, StoreError> {
+    ask.all(statement(RECORDS).bind(ticket.0), record).await
+}
+
+/// The last `limit` things said on a ticket, oldest first.
+///
+/// # Errors
+/// If the database is away.
+pub async fn last_of_ticket(ask: &mut dyn Ask, ticket: TicketId, limit: u32) -> Result<Vec<Record>, StoreError> {
+    let mut last = ask.all(statement(LAST_RECORDS).bind(ticket.0).bind(i64::from(limit)), record).await?;
+    last.reverse();
+    Ok(last)
+}
+
+/// Those of these messages whose words were deleted.
+///
+/// # Errors
+/// If the database is away.
+pub async fn wordless<'m>(
+    ask: &mut dyn Ask,
+    messages: impl Iterator<Item = &'m MessageRef>,
+) -> Result<HashSet<MessageRef>, StoreError> {
+    let asked = messages.map(|message| statement(WORDLESS).bind_message(message)).collect();
+    Ok(ask.all_of(asked, Row::message).await?.into_iter().collect())
+}
+
+/// What is on record of a channel (on Discord a thread is one) from this message on, newest first, at most `limit`.
+///
+/// # Errors
+/// If the database is away.
+pub async fn said_in(
+    ask: &mut dyn Ask,
+    tenant: &Tenant,
+    channel: &str,
+    from: &str,
+    limit: u32,
+) -> Result<Vec<Record>, StoreError> {
+    let place = statement(SAID_IN).bind(tenant.platform.as_str()).bind(&tenant.id).bind(channel);
+    ask.all(place.bind(from).bind(i64::from(limit)), record).await
+}
+
+/// The conversations (direct ones, threads of requests and of cards) of tickets that are not closed or were active after
+/// `since`, last active first, each once.
+///
+/// # Errors
+/// If the database is away.
+pub async fn live(ask: &mut dyn Ask, tenant: &Tenant, since: Timestamp) -> Result<Vec<Place>, StoreError> {
+    let mut found: Vec<(i64, Place)> = Vec::new();
+    for text in [LIVE_THREADS, LIVE_DIRECT] {
+        let query = statement(text).bind(tenant.platform.as_str()).bind(&tenant.id).bind(ms(since));
+        let read = |row: &Row| {
+            let (channel, root): (String, String) = (row.get("channel")?, row.get("root")?);
+            let at = match (row.flag("private")?, root.is_empty()) {
+                (true, _) => Conversation::Direct { channel },
+                (false, true) => Conversation::Channel { channel },
+                (false, false) => Conversation::Thread { channel, root },
+            };
+            Ok((row.get("active_at_ms")?, Place { tenant: tenant.clone(), at }))
+        };
+        found.extend(ask.all(query, read).await?);
+    }
+    found.sort_by_key(|(active_at_ms, _)| std::cmp::Reverse(*active_at_ms));
+    let mut known = HashSet::new();
+    Ok(found.into_iter().map(|(_, place)| place).filter(|place| known.insert(place.clone())).collect())
+}
+
+/// Writes that something was said. What is on record of a message already stays as it is.
+///
+/// # Errors
+/// If the database is away.
+pub fn insert(tx: &mut dyn Tx, said: &Record) -> Result<(), StoreError> {
+    let query = statement(INSERT_RECORD);
+    let query = match &said.message {
+        Some(message) => query.bind_message(message),
+        None => (0..4).fold(query, |query, _| query.bind(None::<String>)),
+    };
+    tx.write(
+        query
+            .bind(said.ticket.0)
+            .bind(json(&said.author)?)
+            .bind(said.voice.as_str())
+            .bind(ms(said.at))
+            .bind(if said.deleted_at.is_some() { String::new() } else { clean(&said.text) })
+            .bind(said.edited_at.map(ms))
+            .bind(said.deleted_at.map(ms))
+            .bind(i64::from(said.joined)),
+    )
+}
+
+/// The words of a message are these now, unless they were deleted or a later edit is known.
+///
+/// # Errors
+/// If the database is away.
+pub fn reword(tx: &mut dyn Tx, message: &MessageRef, text: &str, at: Timestamp) -> Result<(), StoreError> {
+    tx.write(statement(REWRITE).bind_message(message).bind(clean(text)).bind(ms(at)))
+}
+
+/// The words of a message are gone.
+///
+/// # Errors
+/// If the database is away.
+pub fn erase(tx: &mut dyn Tx, message: &MessageRef, at: Timestamp) -> Result<(), StoreError> {
+    tx.write(statement(ERASE).bind_message(message).bind(ms(at)))
+}
+
+/// What was joined to one ticket belongs to another, and is joined no more; a conflict if it is not joined.
+///
+/// # Errors
+/// If the database is away.
+pub fn part(tx: &mut dyn Tx, message: &MessageRef, to: TicketId) -> Result<(), StoreError> {
+    tx.write(statement(PART).bind_message(message).bind(to.0).or_conflict())
+}
+
+/// The kept mention that is this message.
+///
+/// # Errors
+/// If the database is away.
+pub async fn opening(ask: &mut dyn Ask, message: &MessageRef) -> Result<Option<Opening>, StoreError> {
+    let read = |row: &Row| {
+        Ok(Opening {
+            message: row.message()?,
+            place: row.json("place_json")?,
+            author: row.json("author_json")?,
+            at: row.moment("at_ms")?,
+            text: row.get("text")?,
+        })
+    };
+    ask.one(statement(OPENING).bind_message(message), read).await
+}
+
+/// A mention that opened nothing is kept; a later one of the same message replaces it.
+///
+/// # Errors
+/// If the database is away.
+pub fn keep(tx: &mut dyn Tx, opening: &Opening) -> Result<(), StoreError> {
+    tx.write(
+        statement(KEEP)
+            .bind_message(&opening.message)
+            .bind(json(&opening.place)?)
+            .bind(json(&opening.author)?)
+            .bind(ms(opening.at))
+            .bind(clean(&opening.text)),
+    )
+}
+
+/// A kept mention has served.
+///
+/// # Errors
+/// If the database is away.
+pub fn forget(tx: &mut dyn Tx, message: &MessageRef) -> Result<(), StoreError> {
+    tx.write(statement(FORGET).bind_message(message))
+}
+
+/// Forgets mentions that were kept since before `then`, at most [`TIDIED_AT_ONCE`]; whether there may be more.
+///
+/// # Errors
+/// If the database is away.
+pub async fn tidy(store: &dyn Store, then: Timestamp) -> Result<bool, StoreError> {
+    store
+        .within(move |tx| {
+            Box::pin(async move {
+                let tidy = statement(TIDY_OPENINGS).bind(ms(then)).bind(i64::from(TIDIED_AT_ONCE));
+                Ok(tx.rows(tidy).await?.len() >= TIDIED_AT_ONCE as usize)
+            })
+        })
+        .await
+}
+
+async fn bound(ask: &mut dyn Ask, place: &Place) -> Result<Option<(TicketId, Side)>, StoreError> {
+    let read = |row: &Row| Ok((TicketId(row.get("ticket_id")?), row.named("side")?));
+    ask.one(statement(CONVERSATION).bind_place(place), read).await
+}
+
+fn bound_to(text: Text, place: &Place, ticket: TicketId, side: Side) -> Result<Statement, StoreError> {
+    Ok(statement(text).bind_place(place).bind(ticket.0).bind(name(&side)?))
+}
+
+/// Reads what was said.
+///
+/// # Errors
+/// If the row holds something unexpected.
+pub fn record(row: &Row) -> Result<Record, StoreError> {
+    let message = row.get::<Option<&str>>("message")?.map(|_| row.message()).transpose()?;
+    Ok(Record {
+        ticket: TicketId(row.get("ticket_id")?),
+        message,
+        author: row.json("author_json")?,
+        voice: row.named("voice")?,
+        at: row.moment("at_ms")?,
+        text: row.get("text")?,
+        edited_at: row.moment_if("edited_at_ms")?,
+        deleted_at: row.moment_if("deleted_at_ms")?,
+        joined: row.flag("joined")?,
+    })
+}

@@ -1,0 +1,264 @@
+//! What is said about what people said: where it went, and what of it could not be told.
+
+use super::state::{Record, Voice};
+use crate::desk::tickets::state::Ticket;
+use crate::desk::tickets::text::title;
+use crate::domain::action::{Action, TicketAction};
+use crate::domain::effect::Undeliverable;
+use crate::domain::ids::{MessageRef, Person, PersonRef, TicketKey};
+use crate::domain::limits;
+use crate::domain::message::{Control, Line, Message, Span, Style, quoted, room_of, said};
+use crate::domain::small_talk::SmallTalk;
+use crate::domain::words::{cut, first_name, shorten};
+
+/// What was said is part of a request that its author had just made. Told privately, with the way to make it another one.
+#[must_use]
+pub fn joined(ticket: &Ticket, message: &MessageRef, words: &str) -> Message {
+    let does =
+        TicketAction { message: Some(message.id.clone()), ..TicketAction::new(Action::OwnRequest, ticket.tag()) };
+    let label = "Make it a request of its own".to_owned();
+    let mut line = vec![
+        said("I've added “"),
+        quoted(shorten(&title(words), 40)),
+        said(format!("” to {}, since it came right after. ", ticket.key)),
+    ];
+    if !ticket.is_private() {
+        line.extend([
+            Span::Link { to: ticket.origin_message.clone(), label: "Go on there".to_owned() },
+            said(" with whatever else belongs to it. "),
+        ]);
+    }
+    line.push(said("Is it about something else?"));
+    Message::new([Line(line)]).with([Control::Button { label, does, style: Style::Plain }])
+}
+
+/// What had been joined to a request is one of its own now. Told privately.
+#[must_use]
+pub fn of_its_own(before: &Ticket, ticket: &Ticket) -> Message {
+    Message::said(format!("Done: that is {} now, and no part of {} any more.", ticket.key, before.key))
+}
+
+/// Under what is to be a request of its own stands somebody's request already.
+#[must_use]
+pub fn thread_is_taken() -> Message {
+    Message::said(
+        "Somebody has asked for something else under that message meanwhile, so its thread is theirs. \
+         Please mention me once more in the channel with what you need.",
+    )
+}
+
+/// What is to be a request of its own is one already, or gone.
+#[must_use]
+pub fn no_longer_joined(ticket: &Ticket) -> Message {
+    Message::said(format!(
+        "That is no part of {} any more, so there is nothing to take out. To ask for something else, mention me.",
+        ticket.key
+    ))
+}
+
+/// An agent's words, signed.
+#[must_use]
+pub fn reply(by: &Person, text: &str) -> Message {
+    Message::new([Line(vec![quoted(first_name(by)), said(" (IT): "), quoted(text)])])
+}
+
+/// The bot was mentioned, and nothing else was said.
+#[must_use]
+pub fn nothing_said() -> Message {
+    Message::said("Tell me what's wrong in one sentence, and I'll pass it to the desk.")
+}
+
+/// A request of which nothing is to be seen.
+#[must_use]
+pub fn nothing_to_see(ticket: &Ticket) -> Message {
+    Message::said(format!(
+        "I can't see any words in that, so all the desk has is {}. Tell it there in one sentence what's wrong.",
+        ticket.key
+    ))
+}
+
+/// Small talk, answered.
+#[must_use]
+pub fn small_talk(kind: SmallTalk) -> Message {
+    Message::said(match kind {
+        SmallTalk::Greeting => "Hello! Tell me what you need in one sentence, and I'll pass it to the desk.",
+        SmallTalk::Thanks => "You're welcome! If there is anything else, just tell me.",
+        SmallTalk::NoWords => {
+            "I can't read that as a request. Tell me what's wrong in one sentence, and I'll pass it to the desk."
+        }
+    })
+}
+
+/// Something was said on the requester's side: shown under the card. `ping` is the assignee's account there.
+#[must_use]
+pub fn mirrored(ticket: &Ticket, author: &Person, text: &str, voice: Voice, ping: Option<&PersonRef>) -> Message {
+    let mut line = vec![quoted(first_name(author))];
+    line.push(said(match voice {
+        Voice::Requester => ": ",
+        Voice::Agent => " answered in the thread: ",
+        Voice::Third => " (not the requester): ",
+        Voice::Note => " noted: ",
+        Voice::Before => " (before): ",
+    }));
+    if let Some(account) = ping {
+        line.extend([Span::Ping(account.clone()), said(" ")]);
+    }
+    let words = cut(text, limits::LINE_CHARS);
+    let is_cut = words != text;
+    line.push(quoted(words));
+    let mut lines = vec![Line(line)];
+    if is_cut {
+        lines.push(Line(if ticket.origin.is_direct() {
+            vec![said("That was longer; all of it is on record.")]
+        } else {
+            let to = ticket.origin_message.clone();
+            vec![said("That was longer: "), Span::Link { to, label: "read all of it there".to_owned() }, said(".")]
+        }));
+    }
+    let message = Message::new(lines);
+    match voice {
+        Voice::Requester => message.with([Control::button("Reply to requester", Action::Reply, &ticket.tag())]),
+        Voice::Agent | Voice::Third | Voice::Note | Voice::Before => message,
+    }
+}
+
+/// The same once an author has changed or deleted some of these words: all of them as they are now, nobody pinged again.
+/// If several do not fit into `most` characters together, the longest are cut, so that something of each can be read.
+#[must_use]
+pub fn mirrored_again(ticket: &Ticket, said: &[Record], most: usize) -> Message {
+    let shown = |most: usize| {
+        said.iter().fold(Message::default(), |message, record| {
+            let mut line = mirrored(ticket, &record.author, &cut(&record.text, most), record.voice, None);
+            if let Some(last) = line.lines.last_mut().filter(|_| record.edited_at.is_some()) {
+                last.0.push(self::said(" (edited)"));
+            }
+            message.and(line)
+        })
+    };
+    let whole = shown(usize::MAX);
+    let (room, mut lengths) = (whole.room(), said.iter().map(|record| room_of(&record.text)).collect::<Vec<_>>());
+    if said.len() < 2 || room <= most {
+        return whole;
+    }
+    let frame = room.saturating_sub(lengths.iter().sum());
+    shown(fair_share(&mut lengths, most.saturating_sub(frame)))
+}
+
+/// To which length texts of these lengths must be cut to fit into `room` together.
+fn fair_share(lengths: &mut [usize], room: usize) -> usize {
+    lengths.sort_unstable();
+    let (mut left, mut others) = (room, lengths.len());
+    for length in lengths {
+        let share = left / others;
+        if *length > share {
+            return share;
+        }
+        left -= *length;
+        others -= 1;
+    }
+    usize::MAX
+}
+
+/// An agent's reply has reached the requester: shown under the card.
+#[must_use]
+pub fn reply_sent(by: &Person, to: &Person, text: &str) -> Message {
+    Message::new([Line(vec![quoted(first_name(by)), said(" to "), quoted(first_name(to)), said(": "), quoted(text)])])
+}
+
+/// Something did not reach the requester: an agent's words (`text`), or a notice of how it stands.
+#[must_use]
+pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>) -> Message {
+    let mut line = vec![said(if text.is_some() { "Not delivered: " } else { "I couldn't tell them how it stands: " })];
+    match reason {
+        Undeliverable::DirectClosed => {
+            line.extend([quoted(first_name(&ticket.requester)), said("'s direct messages are closed.")]);
+        }
+        Undeliverable::Deactivated => {
+            line.extend([
+                quoted(first_name(&ticket.requester)),
+                said("'s account is deactivated, so nobody reads that."),
+            ]);
+        }
+        Undeliverable::ChannelClosed => {
+            line.push(said("I can't write in that channel any more (archived, or I was taken out of it)."))
+        }
+        Undeliverable::ChannelGone => line.push(said("the channel where it was asked is gone.")),
+        Undeliverable::Gone => line.push(said("the place where it was asked is gone.")),
+        Undeliverable::NotPermitted => line.push(said("I lack a permission there; the operator's log says which.")),
+        Undeliverable::Expired
+        | Undeliverable::Invalid
+        | Undeliverable::Stuck
+        | Undeliverable::Unreadable
+        | Undeliverable::GivenUp => {
+            line.push(said("the platform did not take it; the operator's log says why."));
+        }
+    }
+    let is_kept = reason.is_mendable();
+    line.push(said(if is_kept {
+        " I keep it, and send it once that is mended. If it can't wait, please reach "
+    } else {
+        " Please reach "
+    }));
+    line.push(quoted(first_name(&ticket.requester)));
+    line.push(said(" another way."));
+    if let Some(text) = text {
+        line.extend([said("\nIt said: "), quoted(text)]);
+    }
+    Message::new([Line(line)])
+}
+
+/// Earlier words of a thread are on record now.
+#[must_use]
+pub fn read_back(count: usize, truncated: bool) -> Message {
+    let what = if count == 1 { "1 earlier message".to_owned() } else { format!("{count} earlier messages") };
+    let more = if truncated { " (there are older ones in the thread)" } else { "" };
+    Message::said(format!("{what} of that thread on record, too{more}: press More…, then Show."))
+}
+
+/// A note by somebody who is not on the desk was not taken.
+#[must_use]
+pub fn notes_are_for_agents() -> Message {
+    Message::said("Notes under a card are kept only from the desk's people. Ask an operator to put you on the list.")
+}
+
+/// Details were added.
+#[must_use]
+pub fn details_added(ticket: &Ticket) -> Message {
+    Message::said(format!("Added to {}. The desk sees it.", ticket.key))
+}
+
+/// A reply is on its way: the answer to a command.
+#[must_use]
+pub fn reply_on_its_way(ticket: &Ticket) -> Message {
+    Message::new([Line(vec![
+        said("On its way to "),
+        quoted(first_name(&ticket.requester)),
+        said(". It shows under the card as soon as it is there."),
+    ])])
+}
+
+/// Words under a request begin with the key of another one.
+#[must_use]
+pub fn names_another(here: &TicketKey, named: &TicketKey) -> Message {
+    Message::said(format!(
+        "Nothing was done: this is about {here}, and your words begin with {named}. If you mean {here}, put another word \
+         before the key. If you mean {named}, use its own thread or card, or give the key with /desk."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_cut_evenly_where_they_do_not_fit_together() {
+        for (lengths, room, most) in [
+            (&mut [10, 20, 30][..], 60, usize::MAX),
+            (&mut [300, 10, 20], 100, 70),
+            (&mut [300, 10, 400], 110, 50),
+            (&mut [5, 5], 0, 0),
+        ] {
+            assert_eq!(fair_share(lengths, room), most, "{lengths:?} in {room}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What follows from an event: everything that is committed together.
+
+use jiff::Timestamp;
+
+use super::conversation::state::{Opening, Record, Side};
+use super::tickets::state::Ticket;
+use crate::domain::audit::AuditEntry;
+use crate::domain::effect::Effect;
+use crate::domain::event::TimerKind;
+use crate::domain::ids::{MessageRef, Place, TicketId};
+use crate::domain::outcome::Outcome;
+
+/// Everything that follows from one event, in one transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// What became of the event, for logs, metrics and the replay.
+    pub outcome: Outcome,
+    /// What changes in the record.
+    pub changes: Vec<Change>,
+    /// Who did what.
+    pub audit: Vec<AuditEntry>,
+    /// What the bot is to do.
+    pub effects: Vec<Effect>,
+}
+
+impl Decision {
+    /// Whether a ticket is opened, for which a number must be drawn.
+    #[must_use]
+    pub fn opens_ticket(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change, Change::Open(_)))
+    }
+}
+
+/// A change of the record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// A new ticket; its number is taken from the counter.
+    Open(Box<Ticket>),
+    /// A ticket as it is now; its `version` is one more than what was read. Whose it is and where it came from never change.
+    Put(Box<Ticket>),
+    /// This place belongs to the ticket from now on (and to no other any more).
+    Bind {
+        /// The place.
+        place: Place,
+        /// The ticket.
+        ticket: TicketId,
+        /// As what.
+        side: Side,
+    },
+    /// Something was said.
+    Record(Record),
+    /// The words of a recorded message are these now.
+    Rewrite {
+        /// Which message.
+        message: MessageRef,
+        /// Its words.
+        text: String,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// The words of a recorded message are gone.
+    Erase {
+        /// Which message.
+        message: MessageRef,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// What was joined to one ticket belongs to another, and is joined no more.
+    Part {
+        /// Which message.
+        message: MessageRef,
+        /// To this ticket.
+        to: TicketId,
+    },
+    /// Everything said on one ticket, and every place of it, belongs to another.
+    Move {
+        /// From this ticket.
+        from: TicketId,
+        /// To that one.
+        to: TicketId,
+    },
+    /// A mention that opened nothing is kept (a later one of the same message replaces it).
+    Keep(Opening),
+    /// A kept mention has served.
+    Forget {
+        /// Which message.
+        message: MessageRef,
+    },
+    /// A moment is waited for (one of a kind for each ticket).
+    SetTimer {
+        /// For which ticket.
+        ticket: TicketId,
+        /// Which.
+        timer: TimerKind,
+        /// When.
+        due: Timestamp,
+    },
+    /// It is not waited for any more.
+    ClearTimer {
+        /// For which ticket.
+        ticket: TicketId,
+        /// Which.
+        timer: TimerKind,
+    },
+}

@@ -1,0 +1,3 @@
+//! Help: what the bot can do.
+
+pub mod text;

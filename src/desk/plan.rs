@@ -1,0 +1,346 @@
+//! A decision in the making: the few ways in which a ticket changes, each with its audit and its cards.
+
+use jiff::Timestamp;
+
+use crate::desk::decision::{Change, Decision};
+use crate::desk::{conversation, tickets};
+use crate::domain::words;
+
+use crate::desk::conversation::state::{Record, Side, Voice};
+use crate::desk::facts::Facts;
+use crate::desk::tickets::decide::may_know;
+use crate::desk::tickets::state::TicketRef;
+use crate::desk::tickets::state::{Ticket, TicketKind};
+use crate::domain::audit::{AuditEntry, FieldChange};
+use crate::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane, Sign};
+use crate::domain::event::{ReplyHandle, Said};
+use crate::domain::ids::{MessageRef, Person, PersonRef, Place, TicketId};
+use crate::domain::message::Message;
+use crate::domain::outcome::Outcome;
+use crate::domain::permission::Rights;
+use crate::domain::priority::{Level, Priority};
+
+/// A decision in the making, by one actor from one place.
+pub(in crate::desk) struct Plan<'f> {
+    pub(in crate::desk) facts: &'f Facts,
+    actor: Option<&'f Person>,
+    from: Option<&'f Place>,
+    decision: Decision,
+}
+
+impl<'f> Plan<'f> {
+    pub(in crate::desk) const fn new(facts: &'f Facts, actor: Option<&'f Person>, from: Option<&'f Place>) -> Self {
+        let decision =
+            Decision { outcome: Outcome::Ignored, changes: Vec::new(), audit: Vec::new(), effects: Vec::new() };
+        Self { facts, actor, from, decision }
+    }
+
+    pub(in crate::desk) fn end(mut self, outcome: Outcome) -> Decision {
+        self.decision.outcome = outcome;
+        self.decision
+    }
+
+    pub(in crate::desk) fn rights(&self, person: &Person) -> Rights {
+        self.facts.roster.rights(person, self.facts.now)
+    }
+
+    /// Whether somebody may know that this ticket exists, from where they act: see [`may_know`].
+    pub(in crate::desk) fn may_know(&self, person: &Person, ticket: &Ticket) -> bool {
+        let is_there = matches!(&self.facts.home, Some((home, Side::Request)) if home.id == ticket.id);
+        may_know(&self.facts.roster, person, ticket, is_there, self.facts.now)
+    }
+
+    pub(in crate::desk) fn same(&self, one: &Person, other: &Person) -> bool {
+        self.facts.roster.same(&one.who, &other.who)
+    }
+
+    pub(in crate::desk) fn change(&mut self, change: Change) {
+        self.decision.changes.push(change);
+    }
+
+    pub(in crate::desk) fn effect(&mut self, ticket: Option<TicketId>, what: EffectKind) {
+        self.decision.effects.push(Effect { ticket, not_before: None, what });
+    }
+
+    /// Opens a ticket for `author` with these words (message, when, text), the first of which opened it.
+    pub(in crate::desk) fn open(
+        &mut self,
+        author: &Person,
+        origin: Place,
+        words: &[Words],
+        follows: Option<&Ticket>,
+    ) -> Ticket {
+        let (id, key, uid) = self.facts.next.clone();
+        let first = &words[0];
+        let said = words.iter().rfind(|words| !words.text.is_empty());
+        let (impact, urgency) = (Level::Low, Level::High);
+        let author = Person::new(author.who.clone(), author.name.clone());
+        // Greetings are on the record, but the words that say what is wrong make the title.
+        let title = tickets::text::title(said.map(|words| words.text.as_str()).unwrap_or_default());
+        let ticket = Ticket {
+            id,
+            key,
+            uid,
+            kind: TicketKind::Incident,
+            title,
+            titled_by: said.and_then(Words::source).cloned(),
+            requester: author.clone(),
+            opened_by: author.clone(),
+            origin: origin.clone(),
+            origin_message: first.message.clone(),
+            opened_at: first.at,
+            status: crate::desk::tickets::state::Status::New,
+            assignee: None,
+            impact,
+            urgency,
+            priority: Priority::of(impact, urgency),
+            answered_at: None,
+            active_at: words.last().map_or(first.at, |last| if last.is_joined { self.facts.now } else { last.at }),
+            follows: follows.map(|ticket| ticket.key.clone()),
+            merged_into: None,
+            version: 1,
+        };
+        self.change(Change::Open(Box::new(ticket.clone())));
+        if !origin.is_direct() {
+            self.change(Change::Bind { place: origin.clone(), ticket: id, side: Side::Request });
+        }
+        for words in words.iter().filter(|words| !words.text.is_empty()) {
+            if words.is_joined {
+                self.change(Change::Part { message: words.message.clone(), to: id });
+            } else {
+                self.record(&ticket, &author, Voice::Requester, words);
+            }
+        }
+        let fields = changes(None, &ticket);
+        self.audit(&ticket, "opened", fields);
+        let others = self.facts.others.iter().filter(|other| other.is_private() == ticket.is_private());
+        let others: Vec<TicketRef> =
+            others.map(|other| TicketRef { tag: other.tag(), title: other.title.clone() }).collect();
+        self.tell_requester(&ticket, tickets::text::confirmation(&ticket, &others), Some(Awaited::Notice), true);
+        self.show_cards(&ticket);
+        // The card has room for one line; whoever works the ticket reads the rest under it.
+        for words in words.iter().filter(|words| tickets::text::title(&words.text) != words.text.trim()) {
+            self.mirror(&ticket, &author, words, Voice::Requester);
+        }
+        ticket
+    }
+
+    /// Writes a changed ticket, with what was done by whom, and brings its cards up to date.
+    pub(in crate::desk) fn put(&mut self, before: &Ticket, mut after: Ticket, act: &str) -> Ticket {
+        after.version = before.version + 1;
+        after.active_at = after.active_at.max(self.facts.now);
+        let fields = changes(Some(before), &after);
+        self.change(Change::Put(Box::new(after.clone())));
+        self.audit(&after, act, fields);
+        self.show_cards(&after);
+        after
+    }
+
+    /// Writes that something was said, without an act worth auditing.
+    pub(in crate::desk) fn touch(&mut self, before: &Ticket, mut after: Ticket, at: Timestamp) -> Ticket {
+        after.version = before.version + 1;
+        after.active_at = before.active_at.max(at);
+        self.change(Change::Put(Box::new(after.clone())));
+        after
+    }
+
+    pub(in crate::desk) fn audit(&mut self, ticket: &Ticket, act: &str, fields: Vec<FieldChange>) {
+        self.decision.audit.push(AuditEntry {
+            ticket: ticket.id,
+            at: self.facts.now,
+            actor: self.actor.map(|actor| Person::new(actor.who.clone(), actor.name.clone())),
+            act: act.to_owned(),
+            from: self.from.cloned(),
+            fields,
+        });
+    }
+
+    pub(in crate::desk) fn record(&mut self, ticket: &Ticket, author: &Person, voice: Voice, words: &Words) {
+        self.record_as(ticket, author, voice, words, false);
+    }
+
+    /// What is said where no line of the bot stands goes on the record alone: its author sees that at once, by a sign on it,
+    /// and privately with the way to make it another request.
+    pub(in crate::desk) fn join(&mut self, ticket: &Ticket, said: &Said, words: &Words) {
+        self.record_as(ticket, &said.author, Voice::Requester, words, true);
+        self.audit(ticket, "joined", Vec::new());
+        self.effect(
+            Some(ticket.id),
+            EffectKind::React { message: said.message.clone(), sign: Sign::Joined, is_on: true },
+        );
+        self.whisper(
+            Some(ticket),
+            &said.author.who,
+            Some(&said.place),
+            None,
+            conversation::text::joined(ticket, &said.message, &words.text),
+        );
+    }
+
+    fn record_as(&mut self, ticket: &Ticket, author: &Person, voice: Voice, words: &Words, joined: bool) {
+        self.change(Change::Record(Record {
+            ticket: ticket.id,
+            message: words.on_record.then(|| words.message.clone()),
+            author: Person::new(author.who.clone(), author.name.clone()),
+            voice,
+            at: words.at,
+            text: words.text.clone(),
+            edited_at: None,
+            deleted_at: None,
+            joined,
+        }));
+    }
+
+    /// Says something where the requester is answered.
+    pub(in crate::desk) fn tell_requester(
+        &mut self,
+        ticket: &Ticket,
+        message: Message,
+        awaited: Option<Awaited>,
+        may_start_thread: bool,
+    ) {
+        // A thread keeps its name when words are deleted, so the name holds none.
+        let thread_title = (may_start_thread && ticket.origin.root().is_some()).then(|| ticket.key.to_string());
+        self.effect(
+            Some(ticket.id),
+            EffectKind::Post {
+                to: Destination::Place(ticket.origin.clone()),
+                message,
+                awaited,
+                mirrors: Vec::new(),
+                thread_title,
+                urgency: if may_start_thread { Lane::Answer } else { Lane::Act },
+            },
+        );
+    }
+
+    /// Brings every copy of the card up to date.
+    pub(in crate::desk) fn show_cards(&mut self, ticket: &Ticket) {
+        for channel in &self.facts.rules.triage {
+            let card = EffectKind::ShowCard { channel: channel.clone() };
+            let effect = Effect::about(ticket.id, card);
+            if !self.decision.effects.contains(&effect) {
+                self.decision.effects.push(effect);
+            }
+        }
+    }
+
+    /// Says something under every card, or under all but those in `except`'s channel. `mirrors` is the message whose
+    /// words are shown.
+    pub(in crate::desk) fn under_cards(
+        &mut self,
+        ticket: &Ticket,
+        except: Option<&Place>,
+        mirrors: Option<&MessageRef>,
+        message: impl Fn(&Place) -> Message,
+    ) {
+        let facts = self.facts;
+        let is_except = |channel: &Place| {
+            except.is_some_and(|place| place.tenant == channel.tenant && place.channel() == channel.channel())
+        };
+        for channel in facts.rules.triage.iter().filter(|channel| !is_except(channel)) {
+            let post = EffectKind::Post {
+                to: Destination::UnderCard(channel.clone()),
+                message: message(channel),
+                awaited: None,
+                mirrors: mirrors.cloned().into_iter().collect(),
+                thread_title: Some(ticket.key.to_string()),
+                urgency: Lane::Note,
+            };
+            self.effect(Some(ticket.id), post);
+        }
+    }
+
+    /// Shows under the cards what somebody said on the requester's side. The requester's words ping the assignee.
+    pub(in crate::desk) fn mirror(&mut self, ticket: &Ticket, author: &Person, words: &Words, voice: Voice) {
+        let facts = self.facts;
+        self.under_cards(ticket, None, words.source(), |channel| {
+            let assignee = ticket.assignee.as_ref().filter(|_| voice == Voice::Requester);
+            let ping = assignee.and_then(|agent| facts.roster.account_on(&agent.who, channel.platform()));
+            conversation::text::mirrored(ticket, author, &words.text, voice, ping.as_ref())
+        });
+    }
+
+    /// The words of a message were changed or deleted: what shows them under the cards follows.
+    pub(in crate::desk) fn refresh_mirrors(&mut self, ticket: &Ticket, of: &MessageRef) {
+        for channel in &self.facts.rules.triage {
+            let refresh = EffectKind::RefreshMirror { channel: channel.clone(), of: of.clone() };
+            self.effect(Some(ticket.id), refresh);
+        }
+    }
+
+    /// Tells one person something. `about`: the ticket whose words or people it names, so that it is found if they are to
+    /// be erased.
+    pub(in crate::desk) fn whisper(
+        &mut self,
+        about: Option<&Ticket>,
+        to: &PersonRef,
+        near: Option<&Place>,
+        via: Option<&ReplyHandle>,
+        message: Message,
+    ) {
+        let whisper = EffectKind::Whisper { to: to.clone(), near: near.cloned(), via: via.cloned(), message };
+        self.effect(about.map(|ticket| ticket.id), whisper);
+    }
+}
+
+/// Words for the record.
+pub(in crate::desk) struct Words {
+    pub(in crate::desk) message: MessageRef,
+    pub(in crate::desk) at: Timestamp,
+    pub(in crate::desk) text: String,
+    /// Whether `message` holds just these words (those of a form stand in no message).
+    pub(in crate::desk) on_record: bool,
+    /// Whether they are on the record already, as what was joined to another ticket.
+    pub(in crate::desk) is_joined: bool,
+}
+
+impl Words {
+    /// Words that stand in a message.
+    pub(in crate::desk) const fn standing(message: MessageRef, at: Timestamp, text: String) -> Self {
+        Self { message, at, text, on_record: true, is_joined: false }
+    }
+
+    /// Words that came by a form or command; `near` is a message that they belong to.
+    pub(in crate::desk) const fn given(near: MessageRef, at: Timestamp, text: String) -> Self {
+        Self { message: near, at, text, on_record: false, is_joined: false }
+    }
+
+    /// The message that holds these words.
+    pub(in crate::desk) fn source(&self) -> Option<&MessageRef> {
+        self.on_record.then_some(&self.message)
+    }
+
+    pub(in crate::desk) fn of(said: &Said) -> Self {
+        Self::standing(said.message.clone(), said.at, full_text(said))
+    }
+}
+
+/// What was said, files included.
+pub(in crate::desk) fn full_text(said: &Said) -> String {
+    let files = said.files.iter().map(|file| words::file(&file.name, &file.url));
+    let words = (!said.text.trim().is_empty()).then(|| said.text.clone());
+    words.into_iter().chain(files).collect::<Vec<_>>().join("\n")
+}
+
+/// Where the answer to a message goes: its own thread, or the thread or direct conversation that it stands in.
+pub(in crate::desk) fn origin_of(place: &Place, message: &MessageRef) -> Place {
+    if place.root().is_some() { place.clone() } else { place.thread(&message.id) }
+}
+
+/// The audited fields that differ.
+fn changes(before: Option<&Ticket>, after: &Ticket) -> Vec<FieldChange> {
+    type Read = fn(&Ticket) -> Option<String>;
+    const FIELDS: [(&str, Read); 5] = [
+        ("status", |ticket| Some(ticket.status.name().to_owned())),
+        ("assignee", |ticket| ticket.assignee.as_ref().map(|agent| agent.who.to_string())),
+        ("priority", |ticket| Some(ticket.priority.to_string())),
+        ("follows", |ticket| ticket.follows.as_ref().map(ToString::to_string)),
+        ("merged_into", |ticket| ticket.merged_into.as_ref().map(ToString::to_string)),
+    ];
+    let change = |(field, read): &(&str, Read)| {
+        let (from, to) = (before.and_then(read), read(after));
+        (from != to).then(|| FieldChange { field: (*field).to_owned(), from, to })
+    };
+    FIELDS.iter().filter_map(change).collect()
+}

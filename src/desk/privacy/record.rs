@@ -1,0 +1,177 @@
+//! Taking people out of the database.
+
+use jiff::Timestamp;
+
+use crate::desk::conversation::record::record;
+use crate::desk::privacy::state::Erasure;
+use crate::desk::tickets::record::{by_id, rewrite};
+use crate::domain::audit::FieldChange;
+use crate::domain::effect::EffectKind;
+use crate::domain::ids::{MessageRef, PersonRef, TicketId};
+use crate::store::outbox::withdraw_about;
+use crate::store::row::{Row, json, ms};
+use crate::store::statement::texts;
+use crate::store::{Ask, StoreError, Text, Tx, audit, statement};
+
+texts! {
+    /// Tickets of a range on which an account has left anything. (`LIKE` may find more; who asks looks closely.)
+    CONCERNED = Text::both(
+        "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.id <= $2 AND (t.requester = $3 OR t.assignee = $3 \
+         OR t.opened_by_json LIKE $4 OR t.status_json LIKE $4 \
+         OR EXISTS (SELECT 1 FROM messages AS m WHERE m.ticket_id = t.id AND m.author_json LIKE $4) \
+         OR EXISTS (SELECT 1 FROM audit AS a WHERE a.ticket_id = t.id AND (a.actor_json LIKE $4 OR a.fields_json LIKE $4))) \
+         ORDER BY t.id"
+    );
+    /// Tickets of a range that ended and have been quiet since a moment, and whose words have not gone since.
+    EXPIRED = Text::both(
+        "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.id <= $2 AND t.status IN ('closed', 'cancelled') \
+         AND t.active_at_ms < $3 AND NOT EXISTS (SELECT 1 FROM audit AS a WHERE a.ticket_id = t.id \
+         AND a.act = 'expired' AND a.at_ms >= t.active_at_ms) ORDER BY t.id"
+    );
+    /// What was said on a ticket, with the numbers of its rows.
+    NUMBERED_RECORDS = Text::both(
+        "SELECT id, ticket_id, platform, tenant, channel, message, author_json, voice, at_ms, text, edited_at_ms, \
+         deleted_at_ms, joined FROM messages WHERE ticket_id = $1 ORDER BY at_ms, id"
+    );
+    /// What was done on a ticket, with the numbers of its rows.
+    NUMBERED_AUDIT = Text::both("SELECT id, ticket_id, at_ms, actor_json, act, from_json, fields_json FROM audit WHERE ticket_id = $1 ORDER BY id");
+    /// Who said it, and what, is gone.
+    ERASE_RECORD = Text::both("UPDATE messages SET author_json = $2, text = '', deleted_at_ms = $3 WHERE id = $1");
+    /// Who did it is gone.
+    ERASE_ENTRY = Text::both("UPDATE audit SET actor_json = $2, fields_json = $3 WHERE id = $1");
+    /// Mentions that were kept of a person go.
+    FORGET_OPENINGS_OF = Text::both("DELETE FROM openings WHERE at_ms >= $1 AND author_json LIKE $2 RETURNING message");
+}
+
+/// What was taken out of a ticket.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Erased {
+    /// Whether the ticket itself held words or names of theirs.
+    pub ticket: bool,
+    /// Whether it was theirs, or that of somebody who went before.
+    pub is_requester_gone: bool,
+    /// The audited fields that changed by that.
+    pub fields: Vec<FieldChange>,
+    /// How many of their words there were.
+    pub records: u64,
+    /// The messages that held them.
+    pub gone: Vec<MessageRef>,
+    /// The messages that hold words of others.
+    pub others: Vec<MessageRef>,
+    /// How many of their acts there were.
+    pub entries: u64,
+    /// How much that waited to be said will not be.
+    pub withdrawn: u64,
+}
+
+impl Erased {
+    /// Whether there was anything.
+    #[must_use]
+    pub const fn is_any(&self) -> bool {
+        self.ticket || self.records > 0 || self.entries > 0 || self.withdrawn > 0
+    }
+}
+
+/// Tickets above `above` and up to `up_to`, oldest first, on which this account may have left something: its person's words
+/// or name.
+///
+/// # Errors
+/// If the database is away.
+pub async fn concerned(
+    ask: &mut dyn Ask,
+    account: &PersonRef,
+    above: TicketId,
+    up_to: TicketId,
+) -> Result<Vec<TicketId>, StoreError> {
+    let query = statement(CONCERNED).bind(above.0).bind(up_to.0).bind(account.to_string()).bind(anywhere(account)?);
+    ask.all(query, id).await
+}
+
+/// Tickets above `above` and up to `up_to`, oldest first, that were closed or cancelled, and have been quiet since before
+/// `then`, and whose words have not gone for that.
+///
+/// # Errors
+/// If the database is away.
+pub async fn expired(
+    ask: &mut dyn Ask,
+    then: Timestamp,
+    above: TicketId,
+    up_to: TicketId,
+) -> Result<Vec<TicketId>, StoreError> {
+    ask.all(statement(EXPIRED).bind(above.0).bind(up_to.0).bind(ms(then)), id).await
+}
+
+/// Takes whom `erasure` concerns out of a ticket, what was said and done on it, and what waits to be said about it. A
+/// conflict while something that holds their words is being delivered, or may stand without our knowing.
+///
+/// # Errors
+/// If the database is away.
+pub async fn erase(tx: &mut dyn Tx, ticket: TicketId, erasure: &Erasure, now: Timestamp) -> Result<Erased, StoreError> {
+    let mut erased = Erased::default();
+    let Some(before) = by_id(tx, ticket).await? else { return Ok(erased) };
+    let (mut names, mut words) = (Vec::new(), Vec::new());
+    for person in [&before.requester, &before.opened_by].into_iter().chain(&before.assignee) {
+        names.extend(erasure.names(person));
+    }
+    let requester = &before.requester.who;
+    erased.is_requester_gone = requester.is_erased() || erasure.concerns(requester);
+    if let Some((after, fields)) = erasure.ticket(&before, &audit::of(tx, ticket).await?) {
+        if after.title != before.title {
+            words.push(before.title.clone());
+        }
+        rewrite(tx, &after)?;
+        erased.ticket = true;
+        erased.fields = fields;
+    }
+    let numbered = |row: &Row| Ok((row.get::<i64>("id")?, record(row)?));
+    let ask: &mut dyn Ask = tx;
+    let records = ask.all(statement(NUMBERED_RECORDS).bind(ticket.0), numbered).await?;
+    let numbered = |row: &Row| Ok((row.get::<i64>("id")?, audit::entry(row)?));
+    let entries = ask.all(statement(NUMBERED_AUDIT).bind(ticket.0), numbered).await?;
+    for (number, record) in records {
+        names.extend(erasure.names(&record.author));
+        let Some(after) = erasure.record(&record, now) else {
+            erased.others.extend(record.message);
+            continue;
+        };
+        let author = json(&after.author)?;
+        tx.write(statement(ERASE_RECORD).bind(number).bind(author).bind(after.deleted_at.map(ms)))?;
+        erased.records += 1;
+        words.push(record.text);
+        erased.gone.extend(record.message);
+    }
+    for (number, entry) in entries {
+        names.extend(entry.actor.iter().flat_map(|actor| erasure.names(actor)));
+        if let Some(after) = erasure.entry(&entry) {
+            let actor = after.actor.as_ref().map(json).transpose()?;
+            tx.write(statement(ERASE_ENTRY).bind(number).bind(actor).bind(json(&after.fields)?))?;
+            erased.entries += 1;
+        }
+    }
+    if names.is_empty() {
+        return Ok(erased);
+    }
+    names.sort_unstable();
+    names.dedup();
+    let remains = |what: &EffectKind| erasure.effect(what, &erased.gone, &names, &words);
+    erased.withdrawn = withdraw_about(tx, ticket, remains, now).await?;
+    Ok(erased)
+}
+
+/// Forgets the mentions that were kept of an account; how many there were.
+///
+/// # Errors
+/// If the database is away.
+pub async fn forget_openings(tx: &mut dyn Tx, account: &PersonRef) -> Result<u64, StoreError> {
+    let forgotten = tx.rows(statement(FORGET_OPENINGS_OF).bind(i64::MIN).bind(anywhere(account)?)).await?;
+    Ok(u64::try_from(forgotten.len()).unwrap_or(u64::MAX))
+}
+
+/// A pattern for the account wherever it stands in JSON.
+fn anywhere(account: &PersonRef) -> Result<String, StoreError> {
+    Ok(format!("%{}%", json(account)?))
+}
+
+fn id(row: &Row) -> Result<TicketId, StoreError> {
+    row.get("id").map(TicketId)
+}

@@ -1,0 +1,244 @@
+//! Taking people out of the record: words and names go, figures stay.
+//!
+//! An account is replaced by an alias that is the same everywhere, so that it can still be counted who answered how often,
+//! and the audit still tells how a ticket came to be as it is. What others have said in their own words stays theirs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::text;
+use crate::desk::conversation::state::Record;
+use crate::desk::tickets::state::{Status, Ticket};
+use crate::domain::audit::{AuditEntry, FieldChange};
+use crate::domain::effect::{Awaited, EffectKind, Remains};
+use crate::domain::event::EventKind;
+use crate::domain::ids::{MessageRef, Person, PersonRef};
+use crate::domain::message::{Control, Message, Span};
+use crate::domain::words;
+
+/// Gives the alias of an account; `None` for whoever stays.
+pub type Alias = dyn Fn(&PersonRef) -> Option<PersonRef> + Send + Sync;
+
+/// Who goes from the record.
+#[derive(Clone)]
+pub struct Erasure {
+    alias: Arc<Alias>,
+    everybody: bool,
+}
+
+impl fmt::Debug for Erasure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Erasure").field("everybody", &self.everybody).finish_non_exhaustive()
+    }
+}
+
+impl Erasure {
+    /// Those go to whose accounts `alias` gives an alias.
+    pub fn of(alias: impl Fn(&PersonRef) -> Option<PersonRef> + Send + Sync + 'static) -> Self {
+        Self { alias: Arc::new(alias), everybody: false }
+    }
+
+    /// Everybody goes, under these aliases.
+    pub fn of_everybody(alias: impl Fn(&PersonRef) -> PersonRef + Send + Sync + 'static) -> Self {
+        Self { alias: Arc::new(move |who| Some(alias(who))), everybody: true }
+    }
+
+    /// Whether this account goes. One that has gone before does not go again.
+    #[must_use]
+    pub fn concerns(&self, who: &PersonRef) -> bool {
+        self.alias(who).is_some()
+    }
+
+    /// The ticket without them, and which audited fields change; `None` if nothing of theirs is on it. `audit` is that of
+    /// the ticket, still with their names.
+    #[must_use]
+    pub fn ticket(&self, ticket: &Ticket, audit: &[AuditEntry]) -> Option<(Ticket, Vec<FieldChange>)> {
+        let mut after = ticket.clone();
+        let mut fields = Vec::new();
+        if self.concerns(&ticket.requester.who) || self.concerns(&ticket.opened_by.who) {
+            after.title = text::erased_title();
+        }
+        self.rename(&mut after.requester);
+        self.rename(&mut after.opened_by);
+        let assignee_goes = after.assignee.as_mut().is_some_and(|agent| self.rename(agent));
+        let did = |act: &str| {
+            let last = audit.iter().rev().find(|entry| entry.act == act).and_then(|entry| entry.actor.as_ref());
+            last.map_or(self.everybody, |actor| self.concerns(&actor.who) || self.everybody)
+        };
+        match &mut after.status {
+            Status::New | Status::InProgress => {}
+            Status::Pending { reason } => {
+                if did("set to pending") {
+                    reason.clear();
+                }
+            }
+            Status::Resolved { by, resolution, .. } => {
+                if self.rename(by) {
+                    *resolution = text::erased_title();
+                }
+            }
+            Status::Closed { resolution, .. } => {
+                if did("resolved") {
+                    *resolution = text::erased_title();
+                }
+            }
+            Status::Cancelled { by, .. } => {
+                self.rename(by);
+            }
+        }
+        if assignee_goes {
+            let change = |field: &str, from: String, to: Option<String>| FieldChange {
+                field: field.to_owned(),
+                from: Some(from),
+                to,
+            };
+            let (status, holder) = (after.status.name(), after.assignee.as_ref().map(|agent| agent.who.to_string()));
+            // Nobody works for somebody who is not there any more: what is open goes back to the queue.
+            if after.release().is_ok() {
+                fields.extend(holder.map(|holder| change("assignee", holder, None)));
+                if after.status.name() != status {
+                    fields.push(change("status", status.to_owned(), Some(after.status.name().to_owned())));
+                }
+            }
+        }
+        if after == *ticket {
+            return None;
+        }
+        after.version += 1;
+        Some((after, fields))
+    }
+
+    /// What they said without them and without their words; `None` if somebody else said it.
+    #[must_use]
+    pub fn record(&self, record: &Record, now: Timestamp) -> Option<Record> {
+        let mut after = record.clone();
+        self.rename(&mut after.author).then_some(())?;
+        after.text = String::new();
+        after.deleted_at = after.deleted_at.or(Some(now));
+        Some(after)
+    }
+
+    /// The entry without them; `None` if they are not in it.
+    #[must_use]
+    pub fn entry(&self, entry: &AuditEntry) -> Option<AuditEntry> {
+        let mut after = entry.clone();
+        if let Some(actor) = &mut after.actor {
+            self.rename(actor);
+        }
+        for field in after.fields.iter_mut().filter(|field| field.field == "assignee") {
+            for account in [&mut field.from, &mut field.to].into_iter().flatten() {
+                if let Some(alias) = account.parse().ok().and_then(|who| self.alias(&who)) {
+                    *account = alias.to_string();
+                }
+            }
+        }
+        (after != *entry).then_some(after)
+    }
+
+    /// What becomes of something that waits to be said about a ticket of theirs: it goes if it is for them, holds one of
+    /// these `words` of theirs, or calls somebody by one of these names; of lines of several people only theirs do. Private
+    /// answers can be asked for again: they go if they hold words of anybody. `gone` are the messages whose words go.
+    #[must_use]
+    pub fn effect(&self, what: &EffectKind, gone: &[MessageRef], names: &[String], words: &[String]) -> Remains {
+        let goes = match what {
+            EffectKind::Post { mirrors, .. } if !mirrors.is_empty() => {
+                return match what.without(gone) {
+                    Some(rest) if rest == *what => Remains::Whole,
+                    Some(rest) => Remains::Part(Box::new(rest)),
+                    None => Remains::Nothing,
+                };
+            }
+            EffectKind::Post { awaited: Some(Awaited::Reply { by, .. }), .. } if self.concerns(&by.who) => true,
+            EffectKind::Post { message, .. } => says(message, names) || quotes(message, words),
+            EffectKind::Whisper { to, message, .. } | EffectKind::Hint { to, message, .. } => {
+                self.concerns(to) || quoted(message).next().is_some()
+            }
+            // It would bring their words back.
+            EffectKind::ReadThread { .. } => true,
+            EffectKind::ShowCard { .. }
+            | EffectKind::RefreshMirror { .. }
+            | EffectKind::Remove { .. }
+            | EffectKind::React { .. } => false,
+        };
+        if goes { Remains::Nothing } else { Remains::Whole }
+    }
+
+    /// Whether an event that could not be handled is theirs.
+    #[must_use]
+    pub fn event(&self, what: &EventKind) -> bool {
+        match what {
+            EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => self.concerns(&said.author.who),
+            EventKind::ActionTaken(taken) => self.concerns(&taken.actor.who),
+            EventKind::FormSubmitted(sent) => self.concerns(&sent.actor.who),
+            EventKind::CommandGiven(given) => self.concerns(&given.actor.who),
+            EventKind::ThreadRead { messages, .. } => messages.iter().any(|said| self.concerns(&said.author.who)),
+            EventKind::DeliverySettled(settled) => match &settled.awaited {
+                Awaited::Reply { by, .. } => self.concerns(&by.who),
+                Awaited::Notice => false,
+            },
+            EventKind::MessageDeleted { .. } | EventKind::TimerFired { .. } => false,
+        }
+    }
+
+    /// What this person may be called in a message, if they go.
+    #[must_use]
+    pub fn names(&self, person: &Person) -> Vec<String> {
+        if !self.concerns(&person.who) {
+            return Vec::new();
+        }
+        let full = person.name.trim();
+        let mut names = vec![full.to_owned(), words::first_name(person).to_owned()];
+        names.retain(|name| !name.is_empty());
+        names.dedup();
+        names
+    }
+
+    /// Who has an alias already is gone already.
+    fn alias(&self, who: &PersonRef) -> Option<PersonRef> {
+        if who.is_erased() { None } else { (self.alias)(who) }
+    }
+
+    fn rename(&self, person: &mut Person) -> bool {
+        let Some(alias) = self.alias(&person.who) else { return false };
+        *person = Person::new(alias, text::erased_name());
+        true
+    }
+}
+
+/// Whether a message calls somebody by one of these names.
+fn says(message: &Message, names: &[String]) -> bool {
+    quoted(message).any(|text| names.iter().any(|name| name == text.trim()))
+}
+
+/// So many characters of somebody's words are taken for them wherever they stand; shorter ones ("no") only where nothing
+/// else is quoted.
+const ENOUGH_CHARS: usize = 12;
+
+/// Whether a message holds any of these words, or the beginning of them, where they were cut.
+fn quotes(message: &Message, words: &[String]) -> bool {
+    let holds = |text: &str, words: &str| {
+        let text = text.trim();
+        match words.char_indices().nth(ENOUGH_CHARS) {
+            Some((end, _)) if text.ends_with('…') => text.contains(&words[..end]),
+            Some(_) => text.contains(words),
+            None => text == words,
+        }
+    };
+    let words = || words.iter().map(|words| words.trim());
+    quoted(message).any(|text| words().any(|words| holds(text, words)))
+}
+
+/// What a message holds of people's words: in its lines, and as choices of its menus.
+fn quoted(message: &Message) -> impl Iterator<Item = &str> {
+    let lines = message.lines.iter().flat_map(|line| &line.0).filter_map(|span| match span {
+        Span::Quoted(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let choices = message.controls.iter().flat_map(|control| match control {
+        Control::Choice { options, .. } => options.as_slice(),
+        Control::Button { .. } | Control::People { .. } => &[],
+    });
+    lines.chain(choices.map(|(label, _)| label.as_str()))
+}

@@ -1,0 +1,6 @@
+//! Tickets: the record of one requester's need.
+
+pub mod decide;
+pub mod record;
+pub mod state;
+pub mod text;

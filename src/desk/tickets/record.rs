@@ -1,0 +1,339 @@
+//! Tickets in the database.
+
+use jiff::Timestamp;
+
+use crate::desk::tickets::state::Ticket;
+use crate::domain::ids::{Conversation, PersonRef, Place, Tenant, TicketId, TicketKey, TicketUid};
+use crate::store::row::{Row, clean, json, ms, name};
+use crate::store::statement::texts;
+use crate::store::{Ask, Statement, StoreError, Text, Tx, statement};
+
+/// The columns that [`ticket`] reads.
+macro_rules! tickets {
+    ($rest:literal) => {
+        tickets!("", "", concat!("tickets ", $rest))
+    };
+    ($with:literal, $more:literal, $from:expr) => {
+        concat!(
+            $with,
+            "SELECT id, key, kind, title, requester_json, opened_by_json, origin_platform, origin_tenant, origin_channel, \
+             origin_root, private, origin_message_json, opened_at_ms, status, status_json, assignee_json, impact, urgency, \
+             priority, answered_at_ms, active_at_ms, follows, merged_into, version, uid, titled_by_json",
+            $more,
+            " FROM ",
+            $from
+        )
+    };
+}
+
+pub(in crate::desk) use tickets;
+
+texts! {
+    /// A ticket by its id.
+    TICKET = Text::both(tickets!("WHERE id = $1"));
+    /// A ticket by its key.
+    TICKET_BY_KEY = Text::both(tickets!("WHERE key = $1"));
+    /// Several tickets.
+    THESE_TICKETS = Text::both(
+        tickets!(
+        "WITH v (n) AS (VALUES (CAST($1 AS BIGINT))) ", "", "tickets WHERE id IN (SELECT v.n FROM v)"
+    )
+    );
+    /// Tickets, newest first.
+    TICKETS = Text::both(tickets!("WHERE id < $1 ORDER BY id DESC LIMIT $2"));
+    /// The newest unanswered ticket of an account in a channel.
+    BURST = Text::both(
+        tickets!(
+        "WITH v (n, requester, platform, tenant, channel, since_ms, until_ms) AS (VALUES (0, $1, $2, $3, $4, \
+         CAST($5 AS BIGINT), CAST($6 AS BIGINT))) ",
+        ", v.n",
+        "v JOIN tickets ON tickets.id = (SELECT t.id FROM tickets AS t WHERE t.requester = v.requester \
+         AND t.opened_at_ms > v.since_ms AND t.opened_at_ms <= v.until_ms AND t.origin_platform = v.platform \
+         AND t.origin_tenant = v.tenant AND t.origin_channel = v.channel AND t.status IN ('new', 'in_progress', 'pending', 'resolved') AND t.status <> 'resolved' \
+         AND t.answered_at_ms IS NULL AND t.merged_into IS NULL ORDER BY t.opened_at_ms DESC, t.id DESC LIMIT 1)"
+    )
+    );
+    /// The last active ticket of a direct conversation.
+    LATEST_DIRECT = Text::both(
+        tickets!(
+        "WHERE private = 1 AND origin_platform = $1 AND origin_tenant = $2 AND origin_channel = $3 \
+         AND active_at_ms > $4 AND status IN ('new', 'in_progress', 'pending', 'resolved') AND merged_into IS NULL \
+         ORDER BY active_at_ms DESC, id DESC LIMIT 1"
+    )
+    );
+    /// Open tickets of an account.
+    OPEN_OF = Text::both(
+        tickets!(
+        "WHERE requester = $1 AND status IN ('new', 'in_progress', 'pending', 'resolved') AND status <> 'resolved' \
+         ORDER BY active_at_ms DESC, id DESC LIMIT $2"
+    )
+    );
+    /// A new ticket.
+    INSERT_TICKET = Text::both(
+        "INSERT INTO tickets (id, key, number, kind, title, requester, requester_json, opened_by_json, origin_platform, \
+         origin_tenant, origin_channel, origin_root, private, origin_message_json, opened_at_ms, status, status_json, \
+         assignee, assignee_json, impact, urgency, priority, answered_at_ms, active_at_ms, follows, merged_into, version, \
+         uid, titled_by_json) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
+         $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)"
+    );
+    /// A ticket as it is now.
+    UPDATE_TICKET = Text::both(
+        "UPDATE tickets SET kind = $2, title = $3, status = $4, status_json = $5, assignee = $6, assignee_json = $7, \
+         impact = $8, urgency = $9, priority = $10, answered_at_ms = $11, active_at_ms = $12, follows = $13, \
+         merged_into = $14, version = $15 WHERE id = $1 AND version = $15 - 1"
+    );
+    /// The same, with what only an erasure changes: whose it is, and where it came from. An index is written for every
+    /// column that is named, changed or not.
+    REWRITE_TICKET = Text::both(
+        "UPDATE tickets SET key = $2, number = $3, kind = $4, title = $5, requester = $6, requester_json = $7, \
+         opened_by_json = $8, origin_platform = $9, origin_tenant = $10, origin_channel = $11, origin_root = $12, \
+         private = $13, origin_message_json = $14, opened_at_ms = $15, status = $16, status_json = $17, assignee = $18, \
+         assignee_json = $19, impact = $20, urgency = $21, priority = $22, answered_at_ms = $23, active_at_ms = $24, \
+         follows = $25, merged_into = $26, version = $27 WHERE id = $1 AND version = $27 - 1"
+    );
+    /// Tickets that are not over and have no card in a channel, from behind one on.
+    WITHOUT_CARD = Text::both(
+        "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.status IN ('new', 'in_progress', 'pending', 'resolved') \
+         AND t.merged_into IS NULL AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.ticket_id = t.id AND s.card = 1 \
+         AND s.platform = $2 AND s.tenant = $3 AND s.place_channel = $4) ORDER BY t.id LIMIT $5"
+    );
+    /// How many tickets are open.
+    OPEN = Text::both(
+        "SELECT count(*) AS open FROM tickets WHERE status IN ('new', 'in_progress', 'pending', 'resolved') \
+         AND status <> 'resolved'"
+    );
+    /// How many tickets there are.
+    TOTAL = Text::both("SELECT count(*) AS tickets FROM tickets");
+}
+
+/// A ticket by its id.
+///
+/// # Errors
+/// If the database is away.
+pub async fn by_id(ask: &mut dyn Ask, id: TicketId) -> Result<Option<Ticket>, StoreError> {
+    ask.one(statement(TICKET).bind(id.0), ticket).await
+}
+
+/// A ticket by its key.
+///
+/// # Errors
+/// If the database is away.
+pub async fn by_key(ask: &mut dyn Ask, key: &TicketKey) -> Result<Option<Ticket>, StoreError> {
+    ask.one(statement(TICKET_BY_KEY).bind(key.to_string()), ticket).await
+}
+
+/// These tickets, as far as they are there, in any order.
+///
+/// # Errors
+/// If the database is away.
+pub async fn these(ask: &mut dyn Ask, tickets: &[TicketId]) -> Result<Vec<Ticket>, StoreError> {
+    ask.all_of(tickets.iter().map(|id| statement(THESE_TICKETS).bind(id.0)).collect(), ticket).await
+}
+
+/// Tickets, newest first, from below `before` (if given), at most `limit`.
+///
+/// # Errors
+/// If the database is away.
+pub async fn page(ask: &mut dyn Ask, before: Option<TicketId>, limit: u32) -> Result<Vec<Ticket>, StoreError> {
+    let before = before.map_or(i64::MAX, |id| id.0);
+    ask.all(statement(TICKETS).bind(before).bind(i64::from(limit)), ticket).await
+}
+
+/// The queries for the newest open ticket that one of these accounts opened in this channel (or a thread of it, or this
+/// direct conversation) after `since` (exclusive) and at or before `until`, that no agent has answered.
+#[must_use]
+pub fn bursts(by: &[PersonRef], channel: &Place, since: Timestamp, until: Timestamp) -> Vec<Statement> {
+    let of = |account: &PersonRef| {
+        statement(BURST)
+            .bind(account.to_string())
+            .bind(channel.platform().as_str())
+            .bind(&channel.tenant.id)
+            .bind(channel.channel())
+            .bind(ms(since))
+            .bind(ms(until))
+    };
+    by.iter().map(of).collect()
+}
+
+/// That ticket.
+///
+/// # Errors
+/// If the database is away.
+pub async fn burst(
+    ask: &mut dyn Ask,
+    by: &[PersonRef],
+    channel: &Place,
+    since: Timestamp,
+    until: Timestamp,
+) -> Result<Option<Ticket>, StoreError> {
+    let mut newest: Option<Ticket> = None;
+    for query in bursts(by, channel, since, until) {
+        let found = ask.one(query, ticket).await?;
+        newest = newest.into_iter().chain(found).max_by_key(|ticket| (ticket.opened_at, ticket.id));
+    }
+    Ok(newest)
+}
+
+/// The open (or resolved) ticket of this direct conversation that was last active, if that was after `since`.
+///
+/// # Errors
+/// If the database is away.
+pub async fn latest_direct(ask: &mut dyn Ask, direct: &Place, since: Timestamp) -> Result<Option<Ticket>, StoreError> {
+    let query = statement(LATEST_DIRECT)
+        .bind(direct.platform().as_str())
+        .bind(&direct.tenant.id)
+        .bind(direct.channel())
+        .bind(ms(since));
+    ask.one(query, ticket).await
+}
+
+/// Open tickets of these accounts, last active first.
+///
+/// # Errors
+/// If the database is away.
+pub async fn open_of(ask: &mut dyn Ask, by: &[PersonRef], limit: u32) -> Result<Vec<Ticket>, StoreError> {
+    let mut found: Vec<Ticket> = Vec::new();
+    for account in by {
+        found.extend(ask.all(statement(OPEN_OF).bind(account.to_string()).bind(i64::from(limit)), ticket).await?);
+    }
+    found.sort_by_key(|ticket| std::cmp::Reverse((ticket.active_at, ticket.id)));
+    found.dedup_by_key(|ticket| ticket.id);
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// Tickets above `above` that are not over and have no card in this channel, oldest first.
+///
+/// # Errors
+/// If the database is away.
+pub async fn without_card(
+    ask: &mut dyn Ask,
+    channel: &Place,
+    above: TicketId,
+    limit: u32,
+) -> Result<Vec<TicketId>, StoreError> {
+    let query = statement(WITHOUT_CARD)
+        .bind(above.0)
+        .bind(channel.platform().as_str())
+        .bind(&channel.tenant.id)
+        .bind(channel.channel())
+        .bind(i64::from(limit));
+    ask.all(query, |row| row.get("id").map(TicketId)).await
+}
+
+/// How many tickets there are. Takes its time with many.
+///
+/// # Errors
+/// If the database is away.
+pub async fn total(ask: &mut dyn Ask) -> Result<u64, StoreError> {
+    Ok(ask.one(statement(TOTAL), |row| row.count("tickets")).await?.unwrap_or_default())
+}
+
+/// How many tickets are open.
+///
+/// # Errors
+/// If the database is away.
+pub async fn open(ask: &mut dyn Ask) -> Result<u64, StoreError> {
+    Ok(ask.one(statement(OPEN), |row| row.count("open")).await?.unwrap_or_default())
+}
+
+/// Writes a new ticket.
+///
+/// # Errors
+/// If the database is away.
+pub fn insert(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
+    let insert = bind_all(statement(INSERT_TICKET), ticket)?
+        .bind(ticket.uid.as_str())
+        .bind(ticket.titled_by.as_ref().map(json).transpose()?);
+    tx.write(insert)
+}
+
+/// Writes what may change of a ticket while it is worked on; a conflict if somebody else changed it meanwhile.
+///
+/// # Errors
+/// If the database is away.
+pub fn update(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
+    let update = statement(UPDATE_TICKET).bind(ticket.id.0).bind(name(&ticket.kind)?).bind(clean(&ticket.title));
+    tx.write(bind_state(update, ticket)?.or_conflict())
+}
+
+/// Writes everything of a ticket; a conflict if somebody else changed it meanwhile.
+///
+/// # Errors
+/// If the database is away.
+pub fn rewrite(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
+    tx.write(bind_all(statement(REWRITE_TICKET), ticket)?.or_conflict())
+}
+
+fn bind_all(query: Statement, ticket: &Ticket) -> Result<Statement, StoreError> {
+    let query = query
+        .bind(ticket.id.0)
+        .bind(ticket.key.to_string())
+        .bind(ticket.key.number())
+        .bind(name(&ticket.kind)?)
+        .bind(clean(&ticket.title))
+        .bind(ticket.requester.who.to_string())
+        .bind(json(&ticket.requester)?)
+        .bind(json(&ticket.opened_by)?)
+        .bind_place(&ticket.origin)
+        .bind(i64::from(ticket.is_private()))
+        .bind(json(&ticket.origin_message)?)
+        .bind(ms(ticket.opened_at));
+    bind_state(query, ticket)
+}
+
+fn bind_state(query: Statement, ticket: &Ticket) -> Result<Statement, StoreError> {
+    let assignee = ticket.assignee.as_ref();
+    Ok(query
+        .bind(ticket.status.name())
+        .bind(json(&ticket.status)?)
+        .bind(assignee.map(|person| person.who.to_string()))
+        .bind(assignee.map(json).transpose()?)
+        .bind(name(&ticket.impact)?)
+        .bind(name(&ticket.urgency)?)
+        .bind(ticket.priority.as_str())
+        .bind(ticket.answered_at.map(ms))
+        .bind(ms(ticket.active_at))
+        .bind(ticket.follows.as_ref().map(TicketKey::to_string))
+        .bind(ticket.merged_into.as_ref().map(TicketKey::to_string))
+        .bind(ticket.version))
+}
+
+/// Reads a ticket.
+///
+/// # Errors
+/// If the row holds something unexpected.
+pub fn ticket(row: &Row) -> Result<Ticket, StoreError> {
+    let tenant = Tenant { platform: row.named("origin_platform")?, id: row.get("origin_tenant")? };
+    let channel = row.get("origin_channel")?;
+    let root: String = row.get("origin_root")?;
+    let at = match (row.flag("private")?, root.is_empty()) {
+        (true, _) => Conversation::Direct { channel },
+        (false, true) => Conversation::Channel { channel },
+        (false, false) => Conversation::Thread { channel, root },
+    };
+    let uid = TicketUid::stored(row.get("uid")?).map_err(|_| StoreError::Corrupt("uid is none".to_owned()))?;
+    Ok(Ticket {
+        id: TicketId(row.get("id")?),
+        key: row.named("key")?,
+        uid,
+        kind: row.named("kind")?,
+        title: row.get("title")?,
+        titled_by: row.json_if("titled_by_json")?,
+        requester: row.json("requester_json")?,
+        opened_by: row.json("opened_by_json")?,
+        origin: Place { tenant, at },
+        origin_message: row.json("origin_message_json")?,
+        opened_at: row.moment("opened_at_ms")?,
+        status: row.json("status_json")?,
+        assignee: row.json_if("assignee_json")?,
+        impact: row.named("impact")?,
+        urgency: row.named("urgency")?,
+        priority: row.named("priority")?,
+        answered_at: row.moment_if("answered_at_ms")?,
+        active_at: row.moment("active_at_ms")?,
+        follows: row.named_if("follows")?,
+        merged_into: row.named_if("merged_into")?,
+        version: row.get("version")?,
+    })
+}

@@ -1,0 +1,295 @@
+//! The ticket, and what may become of it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::{MessageRef, Person, Place, TicketId, TicketKey, TicketTag, TicketUid};
+use crate::domain::priority::{Level, Priority};
+
+/// A record of one requester's need.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// The database's number of it.
+    pub id: TicketId,
+    /// What people quote.
+    pub key: TicketKey,
+    /// Names it to what stands on a platform.
+    pub uid: TicketUid,
+    /// What kind of need.
+    pub kind: TicketKind,
+    /// The first words, on one line.
+    pub title: String,
+    /// The message whose words make the title; `None` if they stand in no message, or it is from before this was kept.
+    pub titled_by: Option<MessageRef>,
+    /// Whom it is for.
+    pub requester: Person,
+    /// Who typed it.
+    pub opened_by: Person,
+    /// Where the requester is answered.
+    pub origin: Place,
+    /// The message that opened it.
+    pub origin_message: MessageRef,
+    /// When that was said.
+    pub opened_at: Timestamp,
+    /// How it stands.
+    pub status: Status,
+    /// The agent who owns it.
+    pub assignee: Option<Person>,
+    /// How far it reaches.
+    pub impact: Level,
+    /// How soon it hurts.
+    pub urgency: Level,
+    /// In which order it is worked: the matrix's, unless an agent said otherwise.
+    pub priority: Priority,
+    /// When an agent first answered the requester.
+    pub answered_at: Option<Timestamp>,
+    /// When something was last said or done.
+    pub active_at: Timestamp,
+    /// The ticket that it follows on from.
+    pub follows: Option<TicketKey>,
+    /// The ticket that it turned out to belong to.
+    pub merged_into: Option<TicketKey>,
+    /// Counts the changes.
+    pub version: i64,
+}
+
+/// What kind of need (ITIL).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketKind {
+    /// Something that worked does not.
+    #[default]
+    Incident,
+    /// Something is wanted.
+    ServiceRequest,
+    /// Something is asked.
+    Question,
+}
+
+/// How a ticket stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum Status {
+    /// Nobody has it yet.
+    New,
+    /// Somebody works on it.
+    InProgress,
+    /// It waits for somebody.
+    Pending {
+        /// For what, in an agent's words; may be empty.
+        reason: String,
+    },
+    /// Done, unless the requester says otherwise.
+    Resolved {
+        /// When.
+        at: Timestamp,
+        /// By whom.
+        by: Person,
+        /// How, in an agent's words.
+        resolution: String,
+    },
+    /// Done for good.
+    Closed {
+        /// When.
+        at: Timestamp,
+        /// How it was resolved.
+        resolution: String,
+    },
+    /// Not wanted any more.
+    Cancelled {
+        /// When.
+        at: Timestamp,
+        /// By whom.
+        by: Person,
+        /// Why.
+        why: CancelReason,
+    },
+}
+
+/// Why a ticket was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelReason {
+    /// The requester took it back.
+    TakenBack,
+    /// An agent found that it is no request.
+    NotARequest,
+    /// It turned out to belong to another one.
+    Merged,
+}
+
+impl Status {
+    /// Its name in the database and in the audit.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::InProgress => "in_progress",
+            Self::Pending { .. } => "pending",
+            Self::Resolved { .. } => "resolved",
+            Self::Closed { .. } => "closed",
+            Self::Cancelled { .. } => "cancelled",
+        }
+    }
+
+    /// Whether the desk still has to do something.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::New | Self::InProgress | Self::Pending { .. })
+    }
+}
+
+/// Why an act on a ticket is not possible: a value, told to the person.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refusal {
+    /// Somebody else has it.
+    HeldBy(Person),
+    /// The actor has it already.
+    AlreadyYours,
+    /// Nobody has it, so it cannot be given back.
+    HeldByNobody,
+    /// It is in that state already, or in one that this cannot be done in.
+    NotNow,
+}
+
+impl Ticket {
+    /// As buttons and forms carry it.
+    #[must_use]
+    pub fn tag(&self) -> TicketTag {
+        TicketTag { key: self.key.clone(), uid: self.uid.clone() }
+    }
+
+    /// Whether it came by a direct message: then no word of it appears in public.
+    #[must_use]
+    pub const fn is_private(&self) -> bool {
+        self.origin.is_direct()
+    }
+
+    /// An agent takes it. `same` says whether two people are one.
+    ///
+    /// # Errors
+    /// If somebody has it, or it is not open.
+    pub fn take(&mut self, by: &Person, same: impl Fn(&Person, &Person) -> bool) -> Result<(), Refusal> {
+        if !self.status.is_open() {
+            return Err(Refusal::NotNow);
+        }
+        match &self.assignee {
+            Some(holder) if same(holder, by) => return Err(Refusal::AlreadyYours),
+            Some(holder) => return Err(Refusal::HeldBy(holder.clone())),
+            None => {}
+        }
+        self.assign(by)
+    }
+
+    /// It is given to `to`, whoever had it before.
+    ///
+    /// # Errors
+    /// If it is not open.
+    pub fn assign(&mut self, to: &Person) -> Result<(), Refusal> {
+        if !self.status.is_open() {
+            return Err(Refusal::NotNow);
+        }
+        self.assignee = Some(Person::new(to.who.clone(), to.name.clone()));
+        if self.status == Status::New {
+            self.status = Status::InProgress;
+        }
+        Ok(())
+    }
+
+    /// It goes back to the queue.
+    ///
+    /// # Errors
+    /// If nobody has it, or it is not open.
+    pub fn release(&mut self) -> Result<(), Refusal> {
+        if !self.status.is_open() {
+            return Err(Refusal::NotNow);
+        }
+        if self.assignee.take().is_none() {
+            return Err(Refusal::HeldByNobody);
+        }
+        self.status = Status::New;
+        Ok(())
+    }
+
+    /// It waits for somebody.
+    ///
+    /// # Errors
+    /// If it is not open.
+    pub fn wait(&mut self, reason: &str) -> Result<(), Refusal> {
+        if !self.status.is_open() {
+            return Err(Refusal::NotNow);
+        }
+        self.status = Status::Pending { reason: reason.to_owned() };
+        Ok(())
+    }
+
+    /// What it waited for has come.
+    pub fn go_on(&mut self) {
+        if matches!(self.status, Status::Pending { .. }) {
+            self.status = if self.assignee.is_some() { Status::InProgress } else { Status::New };
+        }
+    }
+
+    /// It is done.
+    ///
+    /// # Errors
+    /// If it is not open.
+    pub fn resolve(&mut self, at: Timestamp, by: &Person, resolution: &str) -> Result<(), Refusal> {
+        if !self.status.is_open() {
+            return Err(Refusal::NotNow);
+        }
+        let by = Person::new(by.who.clone(), by.name.clone());
+        self.status = Status::Resolved { at, by, resolution: resolution.to_owned() };
+        Ok(())
+    }
+
+    /// It is not done after all (or wanted after all).
+    ///
+    /// # Errors
+    /// If it is open, closed for good, or part of another ticket.
+    pub fn reopen(&mut self) -> Result<(), Refusal> {
+        match &self.status {
+            Status::Resolved { .. }
+            | Status::Cancelled { why: CancelReason::TakenBack | CancelReason::NotARequest, .. } => {
+                self.status = if self.assignee.is_some() { Status::InProgress } else { Status::New };
+                Ok(())
+            }
+            _ => Err(Refusal::NotNow),
+        }
+    }
+
+    /// It is not wanted any more.
+    ///
+    /// # Errors
+    /// If it is not open.
+    pub fn cancel(&mut self, at: Timestamp, by: &Person, why: CancelReason) -> Result<(), Refusal> {
+        if !self.status.is_open() {
+            return Err(Refusal::NotNow);
+        }
+        self.status = Status::Cancelled { at, by: Person::new(by.who.clone(), by.name.clone()), why };
+        Ok(())
+    }
+
+    /// It has been resolved long enough.
+    ///
+    /// # Errors
+    /// If it is not resolved.
+    pub fn close(&mut self, at: Timestamp) -> Result<(), Refusal> {
+        match &self.status {
+            Status::Resolved { resolution, .. } => {
+                self.status = Status::Closed { at, resolution: resolution.clone() };
+                Ok(())
+            }
+            _ => Err(Refusal::NotNow),
+        }
+    }
+}
+
+/// A line of a list of tickets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketRef {
+    /// Which.
+    pub tag: TicketTag,
+    /// Its title.
+    pub title: String,
+}

@@ -1,0 +1,508 @@
+//! What is said about tickets: to their requesters, on their cards, and where an act is refused.
+
+use jiff::Timestamp;
+
+use super::state::{CancelReason, Status, Ticket, TicketRef};
+use crate::desk::conversation::state::{Record, Voice};
+use crate::domain::action::{Action, TicketAction};
+use crate::domain::audit::AuditEntry;
+use crate::domain::form::{Field, Form, FormKind, FormRef};
+use crate::domain::ids::{Person, PersonRef, PlatformName, TicketKey};
+use crate::domain::message::{Control, Line, Message, Span, Style, quoted, said, strong};
+use crate::domain::plain::{is_line_break, one_line};
+use crate::domain::priority::Priority;
+use crate::domain::words::{ago, first_name, is_blank, shorten};
+
+/// A request was heard.
+#[must_use]
+pub fn confirmation(ticket: &Ticket, others: &[TicketRef]) -> Message {
+    let key = strong(&ticket.key);
+    let name = quoted(first_name(&ticket.requester));
+    let line = match (&ticket.follows, ticket.is_private()) {
+        (Some(before), _) => vec![
+            said("Noted as "),
+            key,
+            said(format!(", following on from {before}. The desk has it, and answers here.{}", reads_along(ticket))),
+        ],
+        (None, true) => vec![
+            said("Thanks for telling us, "),
+            name,
+            said(": "),
+            key,
+            said(". Only you and the desk can see this; the answer comes here."),
+        ],
+        (None, false) => vec![
+            said("Got it, "),
+            name,
+            said(": "),
+            key,
+            said(format!(". The desk has it, and answers here.{}", reads_along(ticket))),
+        ],
+    };
+    let tag = ticket.tag();
+    let mut controls =
+        vec![Control::button("Add details", Action::AddDetails, &tag), Control::button("Cancel", Action::Cancel, &tag)];
+    if ticket.is_private() {
+        controls.push(Control::button("New request", Action::NewRequest, &tag));
+        if !others.is_empty() {
+            let options =
+                others.iter().map(|other| (format!("{} {}", other.tag.key, other.title), other.tag.to_string()));
+            controls.push(Control::Choice {
+                label: "Belongs to…".to_owned(),
+                does: TicketAction::new(Action::BelongsTo, tag.clone()),
+                options: options.take(20).map(|(label, value)| (shorten(&label, 70), value)).collect(),
+            });
+        }
+    } else {
+        controls.push(Control::button("Desk…", Action::DeskMenu, &tag));
+    }
+    Message::new([Line(line)]).with(controls)
+}
+
+/// Others speak in a thread, too: wherever their words are kept, they are told so.
+fn reads_along(ticket: &Ticket) -> &'static str {
+    if ticket.is_private() { "" } else { " It reads along in this thread." }
+}
+
+/// Somebody has taken the request.
+#[must_use]
+pub fn taken(by: &Person) -> Message {
+    Message::new([Line(vec![quoted(first_name(by)), said(" is on it.")])])
+}
+
+/// It was given to somebody.
+#[must_use]
+pub fn given_to(to: &Person) -> Message {
+    Message::new([Line(vec![quoted(first_name(to)), said(" has it now.")])])
+}
+
+/// It waits for something.
+#[must_use]
+pub fn waits(ticket: &Ticket, reason: &str) -> Message {
+    let key = ticket.key.to_string();
+    Message::new([Line(match reason {
+        "" => vec![said(format!("{key} has to wait a little. You will hear here as soon as it goes on."))],
+        reason => vec![
+            said(format!("{key} has to wait: ")),
+            quoted(reason),
+            said("\nYou will hear here as soon as it goes on."),
+        ],
+    })])
+}
+
+/// It is done.
+#[must_use]
+pub fn resolved(ticket: &Ticket, resolution: &str) -> Message {
+    Message::new([Line(vec![
+        said(format!("{} is resolved: ", ticket.key)),
+        quoted(resolution),
+        said("\nNot right? Just write here."),
+    ])])
+}
+
+/// It is not done after all. Told in the request's thread.
+#[must_use]
+pub fn reopened(ticket: &Ticket) -> Message {
+    Message::new([Line(match &ticket.assignee {
+        Some(agent) => vec![said("Reopened. "), quoted(first_name(agent)), said(" knows.")],
+        None => vec![said("Reopened. The desk knows.")],
+    })])
+}
+
+/// The requester took it back.
+#[must_use]
+pub fn cancelled(ticket: &Ticket) -> Message {
+    Message::said(format!("{} is cancelled, as you asked. Changed your mind?", ticket.key)).with([Control::button(
+        "Ask again",
+        Action::AskAgain,
+        &ticket.tag(),
+    )])
+}
+
+/// The desk found that it is no request.
+#[must_use]
+pub fn no_request(ticket: &Ticket) -> Message {
+    Message::said(format!("The desk thinks that {} needs nothing done. If it does, press the button:", ticket.key))
+        .with([Control::button("Ask again", Action::AskAgain, &ticket.tag())])
+}
+
+/// It belongs to another request of the same person.
+#[must_use]
+pub fn belongs(to: &TicketKey) -> Message {
+    Message::said(format!("Done: that is part of {to} now."))
+}
+
+/// The card of a ticket in a desk's channel.
+#[must_use]
+pub fn card(ticket: &Ticket, assignee_here: Option<&PersonRef>) -> Message {
+    let (key, tag) = (&ticket.key, ticket.tag());
+    let mut where_from = vec![quoted(&ticket.requester.name), said(" ")];
+    if ticket.is_private() {
+        where_from.push(said("in private"));
+    } else {
+        where_from.push(said("in "));
+        let (there, label) = match ticket.origin.platform() {
+            PlatformName::Slack => ("a Slack channel", "open in Slack"),
+            PlatformName::Discord => ("a Discord channel", "open in Discord"),
+        };
+        where_from.push(Span::In { place: ticket.origin.clone(), label: there.to_owned() });
+        where_from.push(said(" · "));
+        where_from.push(Span::Link { to: ticket.origin_message.clone(), label: label.to_owned() });
+    }
+    let mut state = vec![said(status(&ticket.status)), said(" · ")];
+    let open = ticket.status.is_open();
+    match (&ticket.assignee, assignee_here) {
+        (Some(_), Some(account)) if open => state.extend([Span::Ping(account.clone()), said(" has it · ")]),
+        (Some(agent), _) if open => state.extend([quoted(&agent.name), said(" has it · ")]),
+        (Some(agent), _) => state.extend([quoted(&agent.name), said(" had it · ")]),
+        (None, _) if open => state.push(said("nobody yet · ")),
+        (None, _) => {}
+    }
+    state.extend([said(format!("{} · ", ticket.priority)), Span::Ago(ticket.opened_at)]);
+    if let Some(before) = &ticket.follows {
+        state.push(said(format!(" · follows {before}")));
+    }
+    let mut lines = vec![Line(vec![strong(key), said("  "), quoted(&ticket.title)]), Line(where_from), Line(state)];
+    match &ticket.status {
+        Status::Pending { reason } if !reason.is_empty() => lines.push(Line(vec![said("Waits: "), quoted(reason)])),
+        Status::Resolved { resolution, .. } | Status::Closed { resolution, .. } => {
+            lines.push(Line(vec![said("Resolved: "), quoted(resolution)]));
+        }
+        Status::Cancelled { why: CancelReason::TakenBack, .. } => lines.push(Line::said("The requester took it back.")),
+        Status::Cancelled { why: CancelReason::NotARequest, by, .. } => {
+            lines.push(Line(vec![quoted(&by.name), said(" found that it is no request.")]));
+        }
+        Status::Cancelled { why: CancelReason::Merged, .. } => {
+            let into = ticket.merged_into.as_ref().map_or_else(|| "another one".to_owned(), ToString::to_string);
+            lines.push(Line::said(format!("Part of {into} now.")));
+        }
+        Status::New | Status::InProgress | Status::Pending { .. } => {}
+    }
+    let controls = match (&ticket.status, &ticket.assignee) {
+        (status, None) if status.is_open() => vec![
+            Control::styled("Take it", Action::Take, &tag, Style::Primary),
+            Control::button("Not a request", Action::NotARequest, &tag),
+            Control::button("More…", Action::More, &tag),
+        ],
+        (status, Some(_)) if status.is_open() => vec![
+            Control::styled("Reply to requester", Action::Reply, &tag, Style::Primary),
+            Control::button("Not a request", Action::NotARequest, &tag),
+            Control::button("More…", Action::More, &tag),
+        ],
+        _ => vec![Control::button("More…", Action::More, &tag)],
+    };
+    Message::new(lines).with(controls)
+}
+
+/// How a ticket stands, in a word or two.
+#[must_use]
+pub fn status(status: &Status) -> &'static str {
+    match status {
+        Status::New => "new",
+        Status::InProgress => "in progress",
+        Status::Pending { .. } => "pending",
+        Status::Resolved { .. } => "resolved",
+        Status::Closed { .. } => "closed",
+        Status::Cancelled { .. } => "cancelled",
+    }
+}
+
+/// The agents' menu for a ticket.
+#[must_use]
+pub fn menu(ticket: &Ticket) -> Message {
+    let (key, tag) = (&ticket.key, ticket.tag());
+    let open = ticket.status.is_open();
+    let mut controls = Vec::new();
+    if open && ticket.assignee.is_none() {
+        controls.push(Control::styled("Take it", Action::Take, &tag, Style::Primary));
+    }
+    if open {
+        controls.push(Control::button("Reply to requester", Action::Reply, &tag));
+        controls.push(Control::button("Resolve…", Action::Resolve, &tag));
+        controls.push(Control::button("Pending…", Action::Pending, &tag));
+    }
+    if open && ticket.assignee.is_some() {
+        controls.push(Control::button("Release", Action::Release, &tag));
+    }
+    if matches!(ticket.status, Status::Resolved { .. } | Status::Cancelled { .. }) {
+        controls.push(Control::button("Reopen", Action::Reopen, &tag));
+    }
+    controls.push(Control::button("Show", Action::Show, &tag));
+    if open {
+        controls.push(Control::styled("Not a request", Action::NotARequest, &tag, Style::Danger));
+        controls.push(Control::People {
+            label: "Assign to…".to_owned(),
+            does: TicketAction::new(Action::Assign, tag.clone()),
+        });
+        controls.push(Control::Choice {
+            label: format!("Priority ({})", ticket.priority),
+            does: TicketAction::new(Action::SetPriority, tag),
+            options: Priority::ALL.iter().map(|p| (priority(*p).to_owned(), p.to_string())).collect(),
+        });
+    }
+    Message::new([Line(vec![strong(key), said("  "), quoted(&ticket.title)])]).with(controls)
+}
+
+const fn priority(priority: Priority) -> &'static str {
+    match priority {
+        Priority::P1 => "P1 critical",
+        Priority::P2 => "P2 high",
+        Priority::P3 => "P3 normal",
+        Priority::P4 => "P4 low",
+    }
+}
+
+/// A ticket as one person may see it: `whole` for agents, else the requester's part.
+#[must_use]
+pub fn show(ticket: &Ticket, records: &[Record], audit: &[AuditEntry], whole: bool, now: Timestamp) -> Message {
+    let mut lines = vec![Line(vec![strong(&ticket.key), said("  "), quoted(&ticket.title)])];
+    let mut state = vec![said(format!("It is {}", status(&ticket.status)))];
+    match &ticket.assignee {
+        Some(agent) => state.extend([said("; "), quoted(first_name(agent)), said(" has it.")]),
+        None if ticket.status.is_open() => state.push(said("; nobody has it yet.")),
+        None => state.push(said(".")),
+    }
+    state.extend([
+        said(" Asked by "),
+        quoted(first_name(&ticket.requester)),
+        said(format!(" {}.", ago(ticket.opened_at, now))),
+    ]);
+    lines.push(Line(state));
+    if let Status::Resolved { resolution, .. } | Status::Closed { resolution, .. } = &ticket.status {
+        lines.push(Line(vec![said("Resolved: "), quoted(resolution)]));
+    }
+    if whole {
+        lines.push(Line::said(format!("Priority {}.", ticket.priority)));
+    }
+    let shown = records.iter().filter(|record| whole || record.voice.is_public());
+    for record in shown {
+        let words = if record.deleted_at.is_some() || record.text.is_empty() {
+            said("(deleted)")
+        } else {
+            quoted(&record.text)
+        };
+        let mark = match record.voice {
+            Voice::Note => " (note)",
+            Voice::Agent => " (IT)",
+            Voice::Before => " (before)",
+            Voice::Third => " (not the requester)",
+            Voice::Requester => "",
+        };
+        let mut line = vec![said("• "), quoted(first_name(&record.author)), said(format!("{mark}: ")), words];
+        if record.edited_at.is_some() && record.deleted_at.is_none() {
+            line.push(said(" (edited)"));
+        }
+        lines.push(Line(line));
+    }
+    if whole && !audit.is_empty() {
+        lines.push(Line(vec![strong("What was done")]));
+        for entry in audit {
+            let who = entry.actor.as_ref().map_or(said("the clock"), |actor| quoted(first_name(actor)));
+            lines.push(Line(vec![said("• "), who, said(format!(": {}, {}", entry.act, ago(entry.at, now)))]));
+        }
+    }
+    Message::new(lines)
+}
+
+/// What happened to a ticket, for the desk.
+#[must_use]
+pub fn happened(actor: &Person, what: &str) -> Message {
+    Message::new([Line(vec![quoted(first_name(actor)), said(format!(" {what}"))])])
+}
+
+/// An agent was given a ticket by another; `ping` is that agent's account there.
+#[must_use]
+pub fn assigned(by: &Person, to: &Person, ping: Option<&PersonRef>) -> Message {
+    let to = ping.map_or_else(|| quoted(first_name(to)), |account| Span::Ping(account.clone()));
+    Message::new([Line(vec![quoted(first_name(by)), said(" gave this to "), to, said(".")])])
+}
+
+/// Only the requester (or an agent) may do that.
+#[must_use]
+pub fn requester_only(ticket: &Ticket) -> Message {
+    Message::new([Line(vec![
+        said(format!("{} is ", ticket.key)),
+        quoted(first_name(&ticket.requester)),
+        said(
+            "'s request, so only they and the desk can do that. To ask for something yourself, mention me or write to me.",
+        ),
+    ])])
+}
+
+/// Only agents may do that.
+#[must_use]
+pub fn agents_only(ticket: Option<&Ticket>, is_requester: bool) -> Message {
+    let mut line = vec![said("That is for the desk's people.")];
+    if let Some(ticket) = ticket.filter(|_| is_requester) {
+        match &ticket.assignee {
+            Some(agent) => line.extend([said(" Yours is with "), quoted(first_name(agent)), said(".")]),
+            None => line.push(said(" Yours is with the desk; just write in its thread to add something.")),
+        }
+    }
+    Message::new([Line(line)])
+}
+
+/// Somebody else has it.
+#[must_use]
+pub fn held_by(ticket: &Ticket, holder: &Person) -> Message {
+    Message::new([Line(vec![
+        quoted(first_name(holder)),
+        said(format!(" took {} a moment ago. To take it over, use More… and Assign to….", ticket.key)),
+    ])])
+}
+
+/// The actor has it already.
+#[must_use]
+pub fn already_yours(ticket: &Ticket) -> Message {
+    Message::said(format!("{} is yours already.", ticket.key))
+}
+
+/// Nobody has it.
+#[must_use]
+pub fn held_by_nobody(ticket: &Ticket) -> Message {
+    Message::said(format!("Nobody has {}, so there is nothing to release.", ticket.key))
+}
+
+/// It cannot be done in the state that the ticket is in.
+#[must_use]
+pub fn not_now(
+    ticket: &Ticket,
+    actor_is_requester: bool,
+    is_actor: impl Fn(&Person) -> bool,
+    now: Timestamp,
+) -> Message {
+    let key = &ticket.key;
+    match &ticket.status {
+        Status::Cancelled { at, by, why } => {
+            let when = ago(*at, now);
+            if *why == CancelReason::Merged {
+                let into = ticket.merged_into.as_ref().map_or_else(String::new, ToString::to_string);
+                return Message::said(format!("{key} is part of {into} now. Please go on there."));
+            }
+            let by = if is_actor(by) { said("you") } else { quoted(first_name(by)) };
+            let message = Message::new([Line(vec![said(format!("{key} was cancelled {when} by ")), by, said(".")])]);
+            if actor_is_requester {
+                message.with([Control::button("Ask again", Action::AskAgain, &ticket.tag())])
+            } else {
+                message
+            }
+        }
+        Status::Resolved { at, .. } => Message::said(format!(
+            "{key} was resolved {}. If that is not right, write in its thread, and it is reopened.",
+            ago(*at, now)
+        )),
+        Status::Closed { at, .. } => Message::said(format!(
+            "{key} was closed {}. Write in its thread to start a new one that follows on.",
+            ago(*at, now)
+        )),
+        Status::New | Status::InProgress | Status::Pending { .. } => {
+            Message::said(format!("{key} is open ({}); nothing to do there.", status(&ticket.status)))
+        }
+    }
+}
+
+/// The person to whom it was to be given is not on the desk.
+#[must_use]
+pub fn not_an_agent(person: &Person) -> Message {
+    Message::new([Line(vec![
+        quoted(first_name(person)),
+        said(" is not on the desk's list, so can't be given tickets. An operator can add them."),
+    ])])
+}
+
+/// A field was left empty.
+#[must_use]
+pub fn empty_field() -> Message {
+    Message::said("There was nothing in it. Please fill it in and send it again.")
+}
+
+/// An act was carried out: the answer to a command.
+#[must_use]
+pub fn done(ticket: &Ticket) -> Message {
+    let mut line = vec![said(format!("Done: {} is {}", ticket.key, status(&ticket.status)))];
+    if ticket.status.is_open() {
+        line.push(said(format!(", {}", ticket.priority)));
+        match &ticket.assignee {
+            Some(agent) => line.extend([said(", with "), quoted(first_name(agent))]),
+            None => line.push(said(", with nobody yet")),
+        }
+    }
+    line.push(said("."));
+    Message::new([Line(line)])
+}
+
+/// A form, as it is opened. `value` is what stands in its first field.
+#[must_use]
+pub fn form(form: &FormRef, value: &str) -> Form {
+    let key = &form.ticket.key;
+    let (title, submit, label, hint) = match form.kind {
+        FormKind::Details => (
+            format!("Add to {key}"),
+            "Add",
+            "What else should the desk know?",
+            "What you see, since when, on which machine",
+        ),
+        FormKind::NewRequest => ("A new request".to_owned(), "Send", "What do you need?", "One sentence is enough"),
+        FormKind::Reply => {
+            (format!("Reply on {key}"), "Send", "Your words to the requester", "Goes out signed with your name")
+        }
+        FormKind::Pending => (
+            format!("{key} waits"),
+            "Save",
+            "What does it wait for? (the requester sees it)",
+            "Parts, an answer, a date",
+        ),
+        FormKind::Resolve => {
+            (format!("Resolve {key}"), "Resolve", "How was it resolved? (the requester sees it)", "A short sentence")
+        }
+    };
+    let field = Field {
+        id: "text",
+        label: label.to_owned(),
+        hint: hint.to_owned(),
+        multiline: true,
+        required: form.kind != FormKind::Pending,
+        value: value.chars().take(MAX_FIELD_CHARS).collect(),
+        max_chars: MAX_FIELD_CHARS,
+    };
+    Form { form: form.clone(), title, submit: submit.to_owned(), fields: vec![field] }
+}
+
+/// The most characters of a field.
+const MAX_FIELD_CHARS: usize = 3_000;
+
+/// The first line of what was said, at most 80 characters as people count them.
+#[must_use]
+pub fn title(text: &str) -> String {
+    let mut lines = text.split(is_line_break).map(str::trim);
+    let line = lines.find(|line| !is_blank(line) && !line.starts_with("```")).unwrap_or("(no words)");
+    shorten(&one_line(line), 80)
+}
+
+/// What stands in place of a title whose words were deleted.
+#[must_use]
+pub fn deleted_title() -> String {
+    "(deleted by its author)".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_segmentation::UnicodeSegmentation as _;
+
+    use super::*;
+
+    #[test]
+    fn a_title_is_one_short_line() {
+        assert_eq!(title("printer\nsmokes"), "printer");
+        assert_eq!(title("  \n\n x"), "x");
+        assert_eq!(title("👩‍👩‍👧‍👧".repeat(100).as_str()).graphemes(true).count(), 80);
+    }
+
+    #[test]
+    fn a_title_is_to_be_seen() {
+        for blank in ["", "\u{3164}", "\u{200b}\u{2060}", "\u{2800} \u{fe0f}", "\u{e0020}\n\u{ffa0}"] {
+            assert_eq!(title(blank), "(no words)", "{blank:?}");
+        }
+        assert_eq!(title("\u{3164}\nprinter"), "printer");
+    }
+}

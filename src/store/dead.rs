@@ -1,0 +1,73 @@
+//! Events whose handling failed by a fault of ours.
+
+use jiff::Timestamp;
+
+use super::row::{Row, ms};
+use super::statement::{Text, statement, texts};
+use super::{Store, StoreError};
+use crate::domain::event::DedupeKey;
+
+texts! {
+    /// An event could not be handled.
+    BURY = Text::both(
+        "INSERT INTO dead_events (key, event_json, fault, buried_at_ms) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (key) DO UPDATE SET event_json = excluded.event_json, fault = excluded.fault, \
+         buried_at_ms = excluded.buried_at_ms, times = dead_events.times + 1"
+    );
+    /// Events that could not be handled, oldest first.
+    DEAD_EVENTS = Text::both("SELECT key, event_json, fault, times, buried_at_ms FROM dead_events ORDER BY buried_at_ms, key LIMIT $1");
+    /// One of them was handled after all.
+    EXHUME = Text::both("DELETE FROM dead_events WHERE key = $1");
+}
+
+/// An event that could not be handled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadEvent {
+    /// Its key.
+    pub key: DedupeKey,
+    /// The event, whole. It holds people's words.
+    pub event_json: String,
+    /// What went wrong.
+    pub fault: String,
+    /// How often.
+    pub times: u32,
+    /// When it last did.
+    pub buried_at: Timestamp,
+}
+
+impl dyn Store + '_ {
+    /// Stores an event whose handling failed by a fault of ours, whole (as JSON), with what went wrong.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn bury(&self, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Result<(), StoreError> {
+        let bury = statement(BURY).bind(key.as_str()).bind(event_json).bind(fault).bind(ms(now));
+        self.within(move |tx| Box::pin(std::future::ready(tx.write(bury.clone())))).await
+    }
+
+    /// Events that could not be handled, oldest first.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn dead_events(&self, limit: u32) -> Result<Vec<DeadEvent>, StoreError> {
+        let dead = |row: &Row| {
+            Ok(DeadEvent {
+                key: DedupeKey::stored(row.get("key")?),
+                event_json: row.get("event_json")?,
+                fault: row.get("fault")?,
+                times: row.count("times")?,
+                buried_at: row.moment("buried_at_ms")?,
+            })
+        };
+        self.reader().await?.all(statement(DEAD_EVENTS).bind(i64::from(limit)), dead).await
+    }
+
+    /// Forgets a dead event: it has been handled after all, or never will be.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn exhume(&self, key: &DedupeKey) -> Result<(), StoreError> {
+        let exhume = statement(EXHUME).bind(key.as_str());
+        self.within(move |tx| Box::pin(std::future::ready(tx.write(exhume.clone())))).await
+    }
+}

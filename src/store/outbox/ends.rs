@@ -1,0 +1,263 @@
+//! How deliveries end: settled, tried again, held, let go, taken over.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{EndedHeld, Release, Settled, Settlement};
+use crate::domain::ids::{EffectId, MessageRef, Place, PlatformName};
+use crate::store::port::{Ask, News, Tx};
+use crate::store::row::{Row, json, ms};
+use crate::store::standing::{stand, unstand};
+use crate::store::statement::{Statement, Text, statement, texts};
+use crate::store::{Store, StoreError, TIDIED_AT_ONCE, WorkerId};
+
+texts! {
+    /// Effects ended; of what they were only the kind is kept.
+    SETTLE = Text::both(
+        "WITH v (id, state, error, now_ms, worker, posted_json) AS (VALUES ($1, $2, $3, CAST($4 AS BIGINT), $5, $6)) \
+         UPDATE effects SET state = v.state, what_json = '\"' || effects.kind || '\"', last_error = v.error, \
+         settled_at_ms = v.now_ms, leased_at_ms = NULL, lease_until_ms = NULL, posted_json = v.posted_json FROM v \
+         WHERE effects.id = v.id AND (effects.state = 'pending' OR (effects.state = 'leased' AND effects.leased_by = v.worker))"
+    );
+    /// An effect is to be tried again. `$7` is the present moment.
+    RETRY = Text::both(
+        "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, due_at_ms = $2, \
+         attempts = attempts + $3, unsure = CASE WHEN $4 = 1 THEN 1 ELSE unsure END, \
+         unsure_at_ms = CASE WHEN $4 = 1 THEN $7 ELSE unsure_at_ms END, last_error = $5 \
+         WHERE id = $1 AND state = 'leased' AND leased_by = $6"
+    );
+    /// An effect is held, with its words, until what refuses it is mended.
+    HOLD_BACK = Text::both(
+        "UPDATE effects SET state = 'held', leased_at_ms = NULL, lease_until_ms = NULL, held_in = $2, \
+         held_at_ms = coalesce(held_at_ms, $3), last_error = $4, unsure = CASE WHEN $6 = 1 THEN 1 ELSE unsure END, \
+         unsure_at_ms = CASE WHEN $6 = 1 THEN $3 ELSE unsure_at_ms END \
+         WHERE id = $1 AND (state = 'pending' OR (state = 'leased' AND leased_by = $5))"
+    );
+    /// The first effects that this refuses wait again: those that have waited for that the longest, so that each has its turn
+    /// where one is let go at a time.
+    RELEASE = Text::both(
+        "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $3 WHERE id IN (\
+         SELECT id FROM effects WHERE platform = $1 AND state = 'held' AND held_in = $2 \
+         ORDER BY coalesce(released_at_ms, 0), id LIMIT $4) RETURNING id"
+    );
+    /// One effect that is held waits again.
+    RELEASE_ONE = Text::both(
+        "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $2 \
+         WHERE id = $1 AND state = 'held' RETURNING id"
+    );
+    /// The card that is held in an order waits again.
+    RELEASE_CARD = Text::both(
+        "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $2 \
+         WHERE state = 'held' AND order_key = $1 AND kind = 'show_card' RETURNING id"
+    );
+    /// What refuses effects, and how many.
+    HELD_IN = Text::both("SELECT held_in, count(*) AS effects FROM effects WHERE platform = $1 AND state = 'held' GROUP BY held_in");
+    /// What was held for too long.
+    HELD_SINCE = Text::both(
+        "SELECT id, platform, kind, held_in, last_error FROM effects WHERE platform IN ('slack', 'discord') \
+         AND state = 'held' AND held_at_ms < $1 ORDER BY platform, held_in, id LIMIT $2"
+    );
+    /// It is held no more, and will not be sent.
+    END_HELD = Text::both(
+        "UPDATE effects SET state = 'failed', what_json = '\"' || kind || '\"', held_in = NULL, settled_at_ms = $2, \
+         posted_json = '[]' WHERE id = $1 AND state = 'held'"
+    );
+    /// What somebody else left on the platform.
+    POSTED = Text::both("SELECT posted_json FROM effects WHERE id = $1");
+    /// Whoever was delivering it is dead, and may have delivered it at `$4` by the clock, or before.
+    TAKE_OVER = Text::both(
+        "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, unsure = 1, unsure_at_ms = $4 \
+         WHERE platform = $1 AND state = 'leased' AND lease_until_ms <= $2 AND leased_by IS DISTINCT FROM $3 RETURNING id"
+    );
+    /// A card is being posted into a channel, or may stand there, and no message is known of it.
+    CARD_UNDER_WAY = Text::both(
+        "SELECT e.id FROM effects AS e WHERE e.id IN (\
+         SELECT id FROM effects WHERE platform = $1 AND state = 'leased' \
+         UNION ALL SELECT id FROM effects WHERE platform = $1 AND state = 'pending' AND unsure = 1) \
+         AND e.kind = 'show_card' AND e.order_key = 'card:' || e.ticket_id || $2 \
+         AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.ticket_id = e.ticket_id AND s.card = 1 \
+         AND s.platform = $1 AND s.place_channel = $3) LIMIT 1"
+    );
+    /// Old effects are forgotten.
+    TIDY_EFFECTS = Text::both("DELETE FROM effects WHERE id IN (SELECT id FROM effects WHERE settled_at_ms < $1 ORDER BY settled_at_ms LIMIT $2) RETURNING id");
+}
+
+/// What a former owner was delivering when it died: it is certainly dead since `$1`.
+pub const RECOVER: Text = Text::both("UPDATE effects SET lease_until_ms = $1 WHERE state = 'leased' RETURNING id");
+
+impl dyn Store + '_ {
+    /// Stores how a delivery ended, if it is still this worker's to say; what is delivered or failed loses its texts.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn settle(
+        &self,
+        effect: &EffectId,
+        by: &WorkerId,
+        end: Settlement,
+        now: Timestamp,
+    ) -> Result<Settled, StoreError> {
+        let mut all = vec![closing(effect, by, &end, now)?];
+        match end {
+            Settlement::Posted { stands, also, .. } => {
+                for one in &stands {
+                    all.extend(stand(one)?);
+                }
+                all.extend(also);
+            }
+            Settlement::Removed(messages) => all.extend(messages.iter().map(unstand)),
+            Settlement::Done | Settlement::Failed(_) | Settlement::Held { .. } | Settlement::Retry { .. } => {}
+        }
+        match self.write(all, News::Here).await {
+            Err(StoreError::Conflict) => Ok(Settled::Taken(self.posted(effect).await?)),
+            done => done.map(|()| Settled::Kept),
+        }
+    }
+
+    /// What somebody else left on the platform for this effect, if they have ended it.
+    async fn posted(&self, effect: &EffectId) -> Result<Option<Vec<MessageRef>>, StoreError> {
+        let posted = |row: &Row| row.json_if("posted_json");
+        let posted = self.reader().await?.one(statement(POSTED).bind(&effect.0), posted).await?;
+        // It may have been forgotten since; then it ended long ago.
+        Ok(posted.unwrap_or_else(|| Some(Vec::new())))
+    }
+
+    /// What refuses effects of `platform` that are held, and how many each does.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn held_in(&self, platform: PlatformName) -> Result<Vec<(String, u64)>, StoreError> {
+        let held = |row: &Row| Ok((row.get("held_in")?, row.count("effects")?));
+        self.reader().await?.all(statement(HELD_IN).bind(platform.as_str()), held).await
+    }
+
+    /// Effects that are held wait again: those that `by` names, oldest first. How many there were.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn release(&self, by: Release, now: Timestamp) -> Result<u64, StoreError> {
+        let release = match by {
+            Release::One(effect) => statement(RELEASE_ONE).bind(effect.0).bind(ms(now)),
+            Release::Card(order_key) => statement(RELEASE_CARD).bind(order_key).bind(ms(now)),
+            Release::In { platform, held_in, limit } => {
+                statement(RELEASE).bind(platform.as_str()).bind(held_in).bind(ms(now)).bind(i64::from(limit))
+            }
+        };
+        self.counted(release, News::Everywhere).await
+    }
+
+    /// Runs a statement that tells which rows it has changed; how many there were. Only if there were any, somebody is woken.
+    async fn counted(&self, change: Statement, news: News) -> Result<u64, StoreError> {
+        self.within(move |tx| {
+            let change = change.clone();
+            Box::pin(async move {
+                let changed = tx.rows(change).await?.len();
+                if changed > 0 {
+                    tx.tell(news);
+                }
+                Ok(u64::try_from(changed).unwrap_or(u64::MAX))
+            })
+        })
+        .await
+    }
+
+    /// Ends effects that have been held since before `then`, at most [`TIDIED_AT_ONCE`]; they lose their words.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn end_held(&self, then: Timestamp, now: Timestamp) -> Result<Vec<EndedHeld>, StoreError> {
+        let read = |row: &Row| {
+            Ok(EndedHeld {
+                id: EffectId(row.get("id")?),
+                platform: row.named("platform")?,
+                kind: row.get("kind")?,
+                error: row.get("last_error")?,
+            })
+        };
+        self.within(move |tx| {
+            Box::pin(async move {
+                let query = statement(HELD_SINCE).bind(ms(then)).bind(i64::from(TIDIED_AT_ONCE));
+                let ended = (tx as &mut dyn Ask).all(query, read).await?;
+                for effect in &ended {
+                    tx.write(statement(END_HELD).bind(&effect.id.0).bind(ms(now)))?;
+                }
+                Ok(ended)
+            })
+        })
+        .await
+    }
+
+    /// Other processes' leases that ended `margin` ago (real time), or whose owner is known to be dead for that long: they
+    /// wait again, and are looked for before they are repeated. How many there were. `now` is the clock's time.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn take_over(
+        &self,
+        by: &WorkerId,
+        platform: PlatformName,
+        margin: Duration,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let margin_ms = super::span_ms(margin);
+        // Whatever was sent was sent before the lease ended, so that this much of the time has passed already in which
+        // histories may not show it yet.
+        let (by, unsure_at_ms) = (by.0.clone(), ms(now) - margin_ms);
+        let ended_ms = self.reader().await?.real_ms().await? - margin_ms;
+        let take = statement(TAKE_OVER).bind(platform.as_str()).bind(ended_ms).bind(by).bind(unsure_at_ms);
+        self.counted(take, News::Here).await
+    }
+}
+
+/// What closes an effect, or lets it wait again. It touches no row if the effect is not this worker's, or has ended.
+fn closing(effect: &EffectId, by: &WorkerId, end: &Settlement, now: Timestamp) -> Result<Statement, StoreError> {
+    let close = |state: &'static str, error: Option<String>, messages: &[MessageRef]| {
+        Ok(statement(SETTLE)
+            .bind(&effect.0)
+            .bind(state)
+            .bind(error)
+            .bind(ms(now))
+            .bind(&by.0)
+            .bind(json(&messages)?)
+            .or_conflict())
+    };
+    match end {
+        Settlement::Done | Settlement::Removed(_) => close("done", None, &[]),
+        Settlement::Posted { messages, .. } => close("done", None, messages),
+        Settlement::Failed(why) => close("failed", Some(why.to_string()), &[]),
+        Settlement::Retry { at, unsure, counts, error } => Ok(statement(RETRY)
+            .bind(&effect.0)
+            .bind(ms(*at))
+            .bind(i64::from(*counts))
+            .bind(i64::from(*unsure))
+            .bind(error)
+            .bind(&by.0)
+            .bind(ms(now))
+            .or_conflict()),
+        Settlement::Held { by: held_in, error, unsure } => Ok(statement(HOLD_BACK)
+            .bind(&effect.0)
+            .bind(held_in)
+            .bind(ms(now))
+            .bind(error)
+            .bind(&by.0)
+            .bind(i64::from(*unsure))
+            .or_conflict()),
+    }
+}
+
+/// Whether a card that no message is known of is being posted into this channel, or may stand there already.
+///
+/// # Errors
+/// If the database is away.
+pub async fn is_card_under_way(ask: &mut dyn Ask, channel: &Place) -> Result<bool, StoreError> {
+    let (platform, name) = (channel.platform(), channel.channel());
+    let query = statement(CARD_UNDER_WAY).bind(platform.as_str()).bind(format!(":{platform}:{name}")).bind(name);
+    Ok(!ask.rows(query).await?.is_empty())
+}
+
+/// Forgets some of what was settled before `then`; whether there may be more.
+pub(in crate::store) async fn tidy(tx: &mut dyn Tx, then: Timestamp) -> Result<bool, StoreError> {
+    let forgotten = tx.rows(statement(TIDY_EFFECTS).bind(ms(then)).bind(i64::from(TIDIED_AT_ONCE))).await?;
+    Ok(forgotten.len() >= TIDIED_AT_ONCE as usize)
+}

@@ -1,0 +1,159 @@
+//! The outbox as operators see it.
+
+use jiff::Timestamp;
+
+use crate::domain::ids::{EffectId, PlatformName, TicketKey};
+use crate::store::row::Row;
+use crate::store::statement::{Text, statement, texts};
+use crate::store::{Store, StoreError};
+
+/// An effect as it is listed.
+macro_rules! listed {
+    ($rest:literal) => {
+        concat!(
+            "SELECT e.id, e.platform, e.kind, e.order_key, e.state, e.attempts, e.last_error, e.created_at_ms, e.due_at_ms, \
+             e.held_in, e.held_at_ms, e.settled_at_ms, t.key FROM effects AS e LEFT JOIN tickets AS t ON t.id = e.ticket_id ",
+            $rest
+        )
+    };
+}
+texts! {
+    /// What failed for good, newest first.
+    FAILED = Text::both(listed!("WHERE e.state = 'failed' AND e.id < $1 ORDER BY e.id DESC LIMIT $2"));
+    /// What is held, newest first.
+    HELD = Text::both(listed!("WHERE e.state = 'held' AND e.platform IN ('slack', 'discord') AND e.id < $1 ORDER BY e.id DESC LIMIT $2"));
+    /// What waits, newest first.
+    LISTED_WAITING = Text::both(listed!("WHERE e.state IN ('pending', 'leased') AND e.order_key > '' AND e.id < $1 ORDER BY e.id DESC LIMIT $2"));
+    /// Numbers for operators.
+    COUNTS = Text::both(
+        "SELECT (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased')) AS waiting, \
+         (SELECT count(*) FROM effects WHERE state = 'leased') AS leased, \
+         (SELECT count(*) FROM effects WHERE state = 'failed') AS failed, \
+         (SELECT count(*) FROM effects WHERE state = 'held') AS held, \
+         (SELECT count(*) FROM dead_events) AS dead, \
+         (SELECT min(due_at_ms) FROM effects WHERE state IN ('pending', 'leased')) AS oldest_waiting_at_ms"
+    );
+}
+
+/// Which effects are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Those that wait, or are being delivered.
+    Waiting,
+    /// Those that an operator can mend.
+    Held,
+    /// Those that failed for good.
+    Failed,
+}
+
+/// An effect as operators see it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct ListedEffect {
+    /// Its id.
+    pub id: EffectId,
+    /// On which platform.
+    pub platform: PlatformName,
+    /// `pending`, `leased`, `held` or `failed`.
+    pub state: String,
+    /// What it was to do.
+    pub kind: String,
+    /// Where (its order key).
+    pub place: String,
+    /// The ticket that it was about.
+    pub ticket: Option<TicketKey>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why it failed, is held, or was not delivered at the last try.
+    pub error: String,
+    /// When it was decided.
+    pub created_at: Timestamp,
+    /// When it is tried next, if it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// What refuses it, if it is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_in: Option<String>,
+    /// Since when it is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_at: Option<Timestamp>,
+    /// When it was given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<Timestamp>,
+}
+
+/// Numbers for operators.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Effects that wait or are being delivered.
+    pub waiting: u64,
+    /// Effects that are being delivered.
+    pub leased: u64,
+    /// Effects that failed for good.
+    pub failed: u64,
+    /// Effects that are held.
+    pub held: u64,
+    /// Dead events.
+    pub dead: u64,
+    /// Since when the oldest effect that waits is due (a later moment, if everything waits for one).
+    pub oldest_waiting_at: Option<Timestamp>,
+}
+
+impl dyn Store + '_ {
+    /// Effects in a state, newest first.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn listed(
+        &self,
+        which: Listed,
+        before: Option<EffectId>,
+        limit: u32,
+    ) -> Result<Vec<ListedEffect>, StoreError> {
+        // Ids are 26 characters of 0-9 and A-Z.
+        let before = before.map_or_else(|| "~".to_owned(), |id| id.0);
+        let text = match which {
+            Listed::Waiting => LISTED_WAITING,
+            Listed::Held => HELD,
+            Listed::Failed => FAILED,
+        };
+        let is_waiting = which == Listed::Waiting;
+        let effect = |row: &Row| {
+            Ok(ListedEffect {
+                id: EffectId(row.get("id")?),
+                platform: row.named("platform")?,
+                state: row.get("state")?,
+                kind: row.get("kind")?,
+                place: row.get("order_key")?,
+                ticket: row.named_if("key")?,
+                attempts: row.count("attempts")?,
+                error: row.get::<Option<String>>("last_error")?.unwrap_or_default(),
+                created_at: row.moment("created_at_ms")?,
+                due_at: row.moment_if("due_at_ms")?.filter(|_| is_waiting),
+                held_in: row.get("held_in")?,
+                held_at: row.moment_if("held_at_ms")?.filter(|_| which == Listed::Held),
+                failed_at: row.moment_if("settled_at_ms")?,
+            })
+        };
+        self.reader().await?.all(statement(text).bind(before).bind(i64::from(limit)), effect).await
+    }
+
+    /// Numbers for operators, cheap enough to be asked every few seconds.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn counts(&self) -> Result<Counts, StoreError> {
+        self.measure();
+        let counts = |row: &Row| {
+            Ok(Counts {
+                waiting: row.count("waiting")?,
+                leased: row.count("leased")?,
+                held: row.count("held")?,
+                failed: row.count("failed")?,
+                dead: row.count("dead")?,
+                oldest_waiting_at: row.moment_if("oldest_waiting_at_ms")?,
+            })
+        };
+        let counted = self.reader().await?.one(statement(COUNTS), counts).await?;
+        counted.ok_or_else(|| StoreError::Corrupt("there are no numbers".to_owned()))
+    }
+}

@@ -1,0 +1,208 @@
+//! The outbox: effects that wait, are being delivered, are held, or have ended.
+//!
+//! Leases count in real time, by the database's clock where several machines share it.
+
+mod due;
+mod ends;
+mod enqueue;
+mod listed;
+
+use jiff::Timestamp;
+
+pub use self::due::current;
+pub(super) use self::ends::tidy;
+pub use self::ends::{RECOVER, is_card_under_way};
+pub use self::enqueue::{enqueue, take_back, withdraw_about, withdraw_for};
+pub use self::listed::{Counts, Listed, ListedEffect};
+use super::StoreError;
+use super::row::Row;
+use crate::domain::effect::{Effect, EffectKind, Gate, Lane, Undeliverable};
+use crate::domain::ids::{EffectId, MessageRef, PlatformName, TicketId};
+use crate::domain::standing::Standing;
+use crate::store::statement::Statement;
+
+/// Effects that may be delivered now, as far as was asked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Due {
+    /// Those that can be read, in order.
+    pub ready: Vec<Queued>,
+    /// Those that cannot: another version's, or damaged.
+    pub unreadable: Vec<EffectId>,
+    /// The last of them in order.
+    pub last: Option<(Lane, EffectId)>,
+    /// Whether there may be more.
+    pub is_more: bool,
+}
+
+/// Effects that are held and are to wait again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// This one.
+    One(EffectId),
+    /// The card that stands in this order.
+    Card(String),
+    /// The first so many that this refuses.
+    In {
+        /// On which platform.
+        platform: PlatformName,
+        /// What refuses them.
+        held_in: String,
+        /// How many at most.
+        limit: u32,
+    },
+}
+
+/// An effect that was held for too long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedHeld {
+    /// Its id.
+    pub id: EffectId,
+    /// On which platform.
+    pub platform: PlatformName,
+    /// What it was to do.
+    pub kind: String,
+    /// Why it was held.
+    pub error: String,
+}
+
+/// An effect in the outbox.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Queued {
+    /// Its id.
+    pub id: EffectId,
+    /// What to do.
+    pub effect: Effect,
+    /// How urgent.
+    pub lane: Lane,
+    /// Which others mostly wait for the same limit.
+    pub gate: Gate,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When a try ended (or, if nobody knows, when that was found out) that may have been carried out without our knowing,
+    /// if there was one: look before repeating.
+    pub unsure_at: Option<Timestamp>,
+    /// When it was decided.
+    pub created_at: Timestamp,
+    /// When it was last let go, if it ever was held: whoever waits for it was told of that.
+    pub released_at: Option<Timestamp>,
+}
+
+impl Queued {
+    /// Whether an earlier try may have been carried out without our knowing.
+    #[must_use]
+    pub const fn is_unsure(&self) -> bool {
+        self.unsure_at.is_some()
+    }
+
+    /// Whether it was held once.
+    #[must_use]
+    pub const fn was_held(&self) -> bool {
+        self.released_at.is_some()
+    }
+}
+
+/// What an effect is to do, as it is now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Current {
+    /// Which effect.
+    pub effect: EffectId,
+    /// What it is to do.
+    pub what: EffectKind,
+}
+
+/// An effect that somebody wants to deliver.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// Which.
+    pub effect: EffectId,
+    /// The limits that it counts against, for whoever goes on after a crash.
+    pub costs: Vec<String>,
+}
+
+/// Whether the end of a delivery was stored.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settled {
+    /// It was.
+    Kept,
+    /// It was not: the lease had ended, and somebody else took the effect over. If they have ended it, these are the
+    /// messages that they left on the platform; `None` while they are at it.
+    Taken(Option<Vec<MessageRef>>),
+}
+
+/// How a delivery ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settlement {
+    /// It was delivered; nothing new stands there.
+    Done,
+    /// It was delivered as these messages, of which these stand for a ticket.
+    Posted {
+        /// Every message of it.
+        messages: Vec<MessageRef>,
+        /// Those that their ticket wants to know again.
+        stands: Vec<Standing>,
+        /// What else is written since they stand.
+        also: Vec<Statement>,
+    },
+    /// It can never be delivered.
+    Failed(Undeliverable),
+    /// It is kept until an operator has mended what refuses it.
+    Held {
+        /// What refuses it.
+        by: String,
+        /// Why, for operators; no texts, no secrets.
+        error: String,
+        /// Whether the last try may have been carried out.
+        unsure: bool,
+    },
+    /// It is to be tried again.
+    Retry {
+        /// Not before.
+        at: Timestamp,
+        /// Whether this try may have been carried out.
+        unsure: bool,
+        /// Whether it counts as a try (waiting for a limit does not).
+        counts: bool,
+        /// What went wrong, for operators; no texts, no secrets.
+        error: String,
+    },
+    /// It was delivered, and these messages of the bot stand no more.
+    Removed(Vec<MessageRef>),
+}
+
+fn queued(row: &Row) -> Result<Queued, StoreError> {
+    Ok(Queued {
+        id: EffectId(row.get("id")?),
+        effect: intent(row)?,
+        lane: lane_of(row.get("lane")?)?,
+        gate: Gate(row.get("gate")?),
+        attempts: row.count("attempts")?,
+        unsure_at: row.moment_if("unsure_at_ms")?,
+        created_at: row.moment("created_at_ms")?,
+        released_at: row.moment_if("released_at_ms")?,
+    })
+}
+
+fn intent(row: &Row) -> Result<Effect, StoreError> {
+    Ok(Effect {
+        ticket: row.get::<Option<i64>>("ticket_id")?.map(TicketId),
+        not_before: row.moment_if("not_before_ms")?,
+        what: row.json("what_json")?,
+    })
+}
+
+fn lane_of(number: i64) -> Result<Lane, StoreError> {
+    [Lane::Answer, Lane::Act, Lane::Card, Lane::Note, Lane::Broadcast]
+        .into_iter()
+        .find(|lane| *lane as i64 == number)
+        .ok_or_else(|| StoreError::Corrupt(format!("{number} is no lane")))
+}
+
+fn span_ms(span: std::time::Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+/// Every text of the outbox.
+#[cfg(test)]
+pub(super) fn texts() -> Vec<(&'static str, super::Text)> {
+    [due::TEXTS, ends::TEXTS, enqueue::TEXTS, listed::TEXTS].concat()
+}

@@ -1,0 +1,53 @@
+//! Statements that come alone, such as the ends of deliveries, written together: each would cost a transaction and a wait
+//! for the disk, and nobody waits for the order of those that come at once.
+
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot};
+
+use super::lent::{Lent, in_time};
+use super::link;
+use crate::store::StoreError;
+use crate::store::statement::Statement;
+
+/// How many share a transaction at most.
+const TOGETHER: usize = 64;
+
+/// Statements, and who waits until they are committed.
+#[derive(Debug)]
+pub struct Alone {
+    pub statements: Vec<Statement>,
+    pub answer: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// Commits statements until nobody can bring any.
+pub async fn run(pool: PgPool, mut brought: mpsc::Receiver<Alone>) {
+    let mut some = Vec::with_capacity(TOGETHER);
+    while brought.recv_many(&mut some, TOGETHER).await > 0 {
+        let all = some.iter().map(|alone| alone.statements.clone()).collect();
+        match store(&pool, all).await {
+            // Somebody else's meanwhile, or in each other's way: whose that is shows one by one.
+            Err(StoreError::Conflict | StoreError::Work(_) | StoreError::Corrupt(_)) => {
+                for alone in some.drain(..) {
+                    let stored = store(&pool, vec![alone.statements.clone()]).await;
+                    answer(alone, stored);
+                }
+            }
+            Err(error) => {
+                let why = error.to_string();
+                some.drain(..).for_each(|alone| answer(alone, Err(StoreError::Away(why.clone()))));
+            }
+            Ok(()) => some.drain(..).for_each(|alone| answer(alone, Ok(()))),
+        }
+    }
+}
+
+async fn store(pool: &PgPool, all: Vec<Vec<Statement>>) -> Result<(), StoreError> {
+    let mut lent = Lent::in_transaction(pool, &[]).await?;
+    let stored = in_time(link::run_all(lent.conn(), all)).await;
+    lent.end(stored).await.0
+}
+
+/// Who asked may have gone; what was stored stays stored.
+fn answer(alone: Alone, stored: Result<(), StoreError>) {
+    let _ = alone.answer.send(stored);
+}

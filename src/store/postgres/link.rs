@@ -1,0 +1,249 @@
+//! What only PostgreSQL has: how statements reach it, its faults, and numbers from sequences that many processes share.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use async_trait::async_trait;
+use rand::Rng as _;
+use sha2::{Digest as _, Sha256};
+use sqlx::error::ErrorKind;
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Postgres, Row as _};
+
+use crate::domain::ids::EffectId;
+use crate::store::StoreError;
+use crate::store::port::Sequence;
+use crate::store::row::Row;
+use crate::store::statement::{self, Merged, Rows, Spoken, Statement, Value};
+use crate::store::tx::Link;
+
+/// Each connection keeps its own texts prepared, and the server a plan for each.
+const ROWS: Rows = Rows::Powers;
+/// The table of what is to be delivered.
+const OUTBOX: &str = "effects";
+/// The digits of the part of an effect's id that is chance: Crockford's, as in a ULID.
+const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// Begins a transaction.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/// Ends it. A transaction in which a statement has failed would be rolled back by `COMMIT` without a word; what stands
+/// before it fails then.
+pub const COMMIT: &str = "SELECT 1; COMMIT";
+/// Gives it up.
+pub const ROLLBACK: &str = "ROLLBACK";
+/// The time of the machine that everybody shares.
+const REAL_MS: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms";
+/// Tells other processes that there is something to do.
+pub const TELL: &str = "SELECT pg_notify('deskbell', $1)";
+/// The next number of the sequence of tickets.
+const NEXT_TICKET: &str = "SELECT nextval('ticket_ids') AS id";
+/// Numbers of that sequence are left out.
+const SKIP_TICKETS: &str = "SELECT setval('ticket_ids', (SELECT last_value FROM ticket_ids) + $1)";
+/// Where the database lies: a copy of it lies elsewhere, or was made anew.
+pub const LIES_IN: &str = "SELECT (SELECT oid::text FROM pg_database WHERE datname = current_database()) || '/' \
+     || 'tickets'::regclass::oid::text AS value";
+/// The same of the server: its identity, and how often it has begun anew from a copy. Not everybody may ask.
+pub const LIES_ON: &str = "SELECT (SELECT system_identifier::text FROM pg_control_system()) || '/' \
+     || (SELECT timeline_id::text FROM pg_control_checkpoint()) AS value";
+
+/// A connection as a transaction uses it.
+pub struct PgLink<'c>(pub &'c mut PgConnection);
+
+#[async_trait]
+impl Link for PgLink<'_> {
+    async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
+        rows(self.0, query).await
+    }
+
+    async fn rows_of(&mut self, queries: Vec<Statement>) -> Result<Vec<Row>, StoreError> {
+        rows_of(self.0, queries).await
+    }
+
+    async fn real_ms(&mut self) -> Result<i64, StoreError> {
+        real_ms(self.0).await
+    }
+
+    async fn run_all(&mut self, works: Vec<Vec<Statement>>) -> Result<(), StoreError> {
+        run_all(self.0, works).await
+    }
+
+    async fn next(&mut self, sequence: Sequence) -> Result<i64, StoreError> {
+        let text = match sequence {
+            Sequence::Tickets => NEXT_TICKET,
+        };
+        sqlx::query(text).fetch_one(&mut *self.0).await.and_then(|row| row.try_get("id")).map_err(fault)
+    }
+
+    async fn skip(&mut self, sequence: Sequence, by: i64) -> Result<(), StoreError> {
+        let text = match sequence {
+            Sequence::Tickets => SKIP_TICKETS,
+        };
+        sqlx::query(text).bind(by).execute(&mut *self.0).await.map(drop).map_err(fault)
+    }
+
+    /// The part of an effect's id that is chance; the part before it is the database's.
+    fn effect_id(&mut self) -> EffectId {
+        let mut rng = rand::rng();
+        EffectId((0..10).map(|_| char::from(DIGITS[rng.random_range(0..DIGITS.len())])).collect())
+    }
+}
+
+/// The rows of a query.
+pub async fn rows(conn: &mut PgConnection, query: Statement) -> Result<Vec<Row>, StoreError> {
+    let Spoken { text, values, .. } = query.for_postgres();
+    let found = values.into_iter().fold(sqlx::query(text), bind).fetch_all(conn).await.map_err(fault_or_conflict)?;
+    Ok(found.into_iter().map(Row::from).collect())
+}
+
+/// The rows of several queries of one text, asked as few.
+pub async fn rows_of(conn: &mut PgConnection, queries: Vec<Statement>) -> Result<Vec<Row>, StoreError> {
+    let mut found = Vec::with_capacity(queries.len());
+    let queries = queries.into_iter().map(Statement::for_postgres).collect();
+    for Merged { text, values, .. } in statement::merged([queries], ROWS) {
+        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text.into_owned())), bind);
+        found.extend(query.fetch_all(&mut *conn).await.map_err(fault_or_conflict)?.into_iter().map(Row::from));
+    }
+    Ok(found)
+}
+
+/// Milliseconds of real time since the Unix epoch, by the database's clock.
+pub async fn real_ms(conn: &mut PgConnection) -> Result<i64, StoreError> {
+    sqlx::query(REAL_MS).fetch_one(conn).await.and_then(|row| row.try_get("now_ms")).map_err(fault)
+}
+
+fn bind(query: Query<'_, Postgres, PgArguments>, value: Value) -> Query<'_, Postgres, PgArguments> {
+    match value {
+        Value::Int(number) => query.bind(number),
+        Value::Text(text) => query.bind(text),
+    }
+}
+
+/// Begins a transaction, waits for whoever else decides about any of these names, and keeps everybody else waiting until
+/// the commit. What is read afterwards is newer than what they wrote.
+pub fn begin_about(names: &[String]) -> String {
+    // In one order everywhere, so that nobody waits in a circle.
+    let locks: BTreeSet<i64> = names.iter().map(|name| lock_of(name)).collect();
+    let mut text = BEGIN.to_owned();
+    for lock in locks {
+        // Writing into a text cannot fail.
+        let _ = write!(text, "; SELECT pg_advisory_xact_lock({lock})");
+    }
+    text
+}
+
+/// The number that stands for a name in every process: <https://www.postgresql.org/docs/current/explicit-locking.html>.
+fn lock_of(name: &str) -> i64 {
+    let hash = Sha256::digest(name.as_bytes());
+    hash.iter().take(8).fold(0, |number, byte| (number << 8) | i64::from(*byte))
+}
+
+/// Runs what each of several works writes in few round trips: statements of one text with many rows, and what goes into
+/// different tables together.
+pub async fn run_all(conn: &mut PgConnection, works: Vec<Vec<Statement>>) -> Result<(), StoreError> {
+    let works = works.into_iter().map(|work| work.into_iter().map(Statement::for_postgres).collect::<Vec<_>>());
+    let mut together: Vec<Merged> = Vec::new();
+    for next in statement::merged(works, ROWS) {
+        if !can_join(&together, &next) {
+            run_together(conn, std::mem::take(&mut together)).await?;
+        }
+        together.push(next);
+    }
+    run_together(conn, together).await
+}
+
+/// Whether a statement can go with others, all of which see the database as it was before any of them: if each writes a
+/// table of its own. What is to be delivered goes alone: its ids are drawn once the ticket's row is this transaction's.
+fn can_join(together: &[Merged], next: &Merged) -> bool {
+    let Some(table) = table_of(&next.text) else { return together.is_empty() };
+    let is_apart = |other: &Merged| table_of(&other.text).is_some_and(|other| other != table && other != OUTBOX);
+    together.iter().all(is_apart) && (table != OUTBOX || together.is_empty())
+}
+
+/// The table that a statement writes, where it can be part of another: it reads none.
+fn table_of(text: &str) -> Option<&str> {
+    if text.contains("SELECT") {
+        return None;
+    }
+    let rest = ["INSERT INTO ", "UPDATE ", "DELETE FROM "].iter().find_map(|verb| text.strip_prefix(verb))?;
+    rest.split_once(' ').map(|(table, _)| table)
+}
+
+async fn run_together(conn: &mut PgConnection, mut together: Vec<Merged>) -> Result<(), StoreError> {
+    if together.len() <= 1 {
+        let Some(Merged { text, values, rows, or_conflict }) = together.pop() else { return Ok(()) };
+        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text.into_owned())), bind);
+        let touched = query.execute(conn).await.map_err(fault_or_conflict)?.rows_affected();
+        return if or_conflict && touched < rows as u64 { Err(StoreError::Conflict) } else { Ok(()) };
+    }
+    let (mut parts, mut counts, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, one) in together.iter_mut().enumerate() {
+        let mut part = format!("part{number} AS (");
+        statement::counted_on(&mut part, &one.text, values.len());
+        part.push_str(" RETURNING 1)");
+        parts.push(part);
+        counts.push(format!("(SELECT count(*) FROM part{number})"));
+        values.append(&mut one.values);
+    }
+    let text = format!("WITH {} SELECT {}", parts.join(", "), counts.join(", "));
+    let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), bind);
+    let row = query.fetch_one(conn).await.map_err(fault_or_conflict)?;
+    for (number, one) in together.iter().enumerate() {
+        let touched = u64::try_from(row.try_get::<i64, _>(number).map_err(fault)?).unwrap_or_default();
+        if one.or_conflict && touched < one.rows as u64 {
+            return Err(StoreError::Conflict);
+        }
+    }
+    Ok(())
+}
+
+/// What a fault of the database means to the core: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+#[must_use]
+pub fn fault(error: sqlx::Error) -> StoreError {
+    use sqlx::Error;
+    match &error {
+        Error::Database(refused) => match refused.code().as_deref().unwrap_or_default() {
+            // A serialization failure, a deadlock.
+            "40001" | "40P01" => StoreError::Conflict,
+            // Data or an index is damaged.
+            "XX001" | "XX002" => StoreError::Corrupt(error.to_string()),
+            // Completion unknown; read only (a standby); idle for too long; a lock that is not to be had.
+            "40003" | "25006" | "25P03" | "55P03" => StoreError::Away(error.to_string()),
+            // The connection; who may connect; which database; resources; an operator's doing; the system.
+            code if ["08", "28", "3D", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => {
+                StoreError::Away(error.to_string())
+            }
+            _ => StoreError::Work(error.to_string()),
+        },
+        Error::Io(_)
+        | Error::Tls(_)
+        | Error::Protocol(_)
+        | Error::PoolTimedOut
+        | Error::PoolClosed
+        | Error::WorkerCrashed
+        | Error::BeginFailed => StoreError::Away(error.to_string()),
+        Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnNotFound(_) | Error::TypeNotFound { .. } => {
+            StoreError::Corrupt(error.to_string())
+        }
+        _ => StoreError::Work(error.to_string()),
+    }
+}
+
+/// Whether a connection was closed before it could be used.
+pub fn is_closed(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        // Ended by an operator, by a crash, or while the server starts.
+        sqlx::Error::Database(refused) => refused.code().is_some_and(|code| code.starts_with("57P0")),
+        _ => false,
+    }
+}
+
+/// As [`fault`], where a value that must be unique and is taken means that somebody else was faster.
+#[must_use]
+pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
+    match &error {
+        sqlx::Error::Database(refused) if refused.kind() == ErrorKind::UniqueViolation => StoreError::Conflict,
+        _ => fault(error),
+    }
+}

@@ -1,0 +1,192 @@
+//! Between rows and the domain's values.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
+
+use super::statement::Statement;
+use super::{StoreError, postgres, sqlite};
+use crate::domain::ids::{MessageRef, Place, PlatformName, Tenant};
+
+/// A row of an answer, of whichever database.
+#[derive(Debug)]
+pub struct Row(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl From<SqliteRow> for Row {
+    fn from(row: SqliteRow) -> Self {
+        Self(Inner::Sqlite(row))
+    }
+}
+
+impl From<PgRow> for Row {
+    fn from(row: PgRow) -> Self {
+        Self(Inner::Postgres(row))
+    }
+}
+
+/// A type that columns of both databases can hold: `i64`, `String`, `&str`, and options of these.
+pub trait Column<'r>: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres> {}
+
+impl<'r, T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>> Column<'r> for T {}
+
+/// Each method names the column that it reads. The error is [`StoreError::Corrupt`] if the column holds something
+/// unexpected; it names the place in the text, never the text, which may be people's.
+impl Row {
+    /// A number or a text.
+    ///
+    /// # Errors
+    /// If the column holds something unexpected.
+    pub fn get<'r, T: Column<'r>>(&'r self, column: &str) -> Result<T, StoreError> {
+        match &self.0 {
+            Inner::Sqlite(row) => row.try_get(column).map_err(sqlite::fault),
+            Inner::Postgres(row) => row.try_get(column).map_err(postgres::fault),
+        }
+    }
+
+    /// A count; nothing below zero.
+    ///
+    /// # Errors
+    /// If the column holds something unexpected.
+    pub fn count<N: TryFrom<i64> + Default>(&self, column: &str) -> Result<N, StoreError> {
+        self.get::<i64>(column).map(|count| N::try_from(count).unwrap_or_default())
+    }
+
+    /// 0 or 1.
+    ///
+    /// # Errors
+    /// If the column holds something unexpected.
+    pub fn flag(&self, column: &str) -> Result<bool, StoreError> {
+        Ok(self.get::<i64>(column)? != 0)
+    }
+
+    /// A value from its JSON.
+    ///
+    /// # Errors
+    /// If the column holds something unexpected.
+    pub fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
+        parse(column, self.get(column)?)
+    }
+
+    /// A value from its JSON, if there is one.
+    ///
+    /// # Errors
+    /// If the column holds something unexpected.
+    pub fn json_if<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        self.get::<Option<&str>>(column)?.map(|text| parse(column, text)).transpose()
+    }
+
+    /// A value from its name.
+    ///
+    /// # Errors
+    /// If the column holds something unexpected.
+    pub fn named<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
+        called(column, self.get(column)?)
+    }
+
+    /// A value from its name, if there is one.
+    ///
+    /// # Errors
+    /// If the column holds something unexpected.
+    pub fn named_if<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        self.get::<Option<String>>(column)?.map(|text| called(column, text)).transpose()
+    }
+
+    /// A moment, from its milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// If the column holds something unexpected.
+    pub fn moment(&self, column: &str) -> Result<Timestamp, StoreError> {
+        moment(self.get(column)?)
+    }
+
+    /// A moment, if there is one.
+    ///
+    /// # Errors
+    /// If the column holds something unexpected.
+    pub fn moment_if(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.get::<Option<i64>>(column)?.map(moment).transpose()
+    }
+
+    /// The message that the columns `platform`, `tenant`, `channel` and `message` name.
+    ///
+    /// # Errors
+    /// If a column holds something unexpected.
+    pub fn message(&self) -> Result<MessageRef, StoreError> {
+        let platform: PlatformName = self.named("platform")?;
+        let tenant = Tenant { platform, id: self.get("tenant")? };
+        Ok(MessageRef { tenant, channel: self.get("channel")?, id: self.get("message")? })
+    }
+}
+
+impl Statement {
+    /// With the four values that name a message.
+    #[must_use]
+    pub fn bind_message(self, message: &MessageRef) -> Self {
+        let tenant = &message.tenant;
+        self.bind(tenant.platform.as_str()).bind(&tenant.id).bind(&message.channel).bind(&message.id)
+    }
+
+    /// With the four values that name a place.
+    #[must_use]
+    pub fn bind_place(self, place: &Place) -> Self {
+        let root = place.root().unwrap_or_default();
+        self.bind(place.platform().as_str()).bind(&place.tenant.id).bind(place.channel()).bind(root)
+    }
+}
+
+/// A moment as it is stored.
+#[must_use]
+pub fn ms(moment: Timestamp) -> i64 {
+    moment.as_millisecond()
+}
+
+/// Words as they are stored: PostgreSQL keeps no NUL character, and nobody can see one.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// A value as JSON.
+///
+/// # Errors
+/// If it cannot be written as JSON: a fault of ours.
+pub fn json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Work(error.to_string()))
+}
+
+/// The name of a value of an enum without fields.
+///
+/// # Errors
+/// If it has fields: a fault of ours.
+pub fn name(value: &impl Serialize) -> Result<String, StoreError> {
+    match serde_json::to_value(value) {
+        Ok(Json::String(name)) => Ok(name),
+        Ok(other) => Err(StoreError::Work(format!("{other} is no name"))),
+        Err(error) => Err(StoreError::Work(error.to_string())),
+    }
+}
+
+fn moment(ms: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(ms).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+fn parse<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| {
+        StoreError::Corrupt(format!("{column} is not readable (line {}, column {})", error.line(), error.column()))
+    })
+}
+
+fn called<T: DeserializeOwned>(column: &str, text: String) -> Result<T, StoreError> {
+    serde_json::from_value(Json::String(text))
+        .map_err(|_| StoreError::Corrupt(format!("{column} holds a name that is not known")))
+}

@@ -1,0 +1,341 @@
+//! What only SQLite has: how statements reach it, its faults, and ids from counters that one writer keeps.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use sqlx::error::ErrorKind;
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Either, Executor as _, Row as _, Sqlite, SqliteConnection};
+use ulid::Ulid;
+
+use crate::clock::Clock;
+use crate::domain::ids::EffectId;
+use crate::store::StoreError;
+use crate::store::port::Sequence;
+use crate::store::row::Row;
+use crate::store::statement::{self, Merged, Rows, Spoken, Statement, Text, Value, statement, texts};
+use crate::store::tx::{Known, Link};
+
+texts! {
+    /// What a counter shows: the next value to be taken.
+    COUNTER = Text::both("SELECT value FROM counters WHERE name = $1");
+    /// Values below this one were taken.
+    TAKE_COUNTER = Text::both("UPDATE counters SET value = max(value, $2) WHERE name = $1");
+    /// The greatest id in the outbox.
+    LAST_EFFECT = Text::both("SELECT max(id) AS id FROM effects");
+}
+
+/// Counts what other connections have committed.
+const DATA_VERSION: &str = "PRAGMA data_version";
+
+/// The write connection as a transaction uses it.
+pub struct SqliteLink<'w> {
+    pub conn: &'w mut SqliteConnection,
+    pub ids: &'w mut Ids,
+}
+
+#[async_trait]
+impl Link for SqliteLink<'_> {
+    async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
+        rows(self.conn, query).await
+    }
+
+    async fn rows_of(&mut self, queries: Vec<Statement>) -> Result<Vec<Row>, StoreError> {
+        rows_of(self.conn, queries).await
+    }
+
+    async fn real_ms(&mut self) -> Result<i64, StoreError> {
+        Ok(now_ms())
+    }
+
+    async fn run_all(&mut self, works: Vec<Vec<Statement>>) -> Result<(), StoreError> {
+        run_all(self.conn, works).await
+    }
+
+    async fn next(&mut self, sequence: Sequence) -> Result<i64, StoreError> {
+        self.ids.next(self.conn, sequence).await
+    }
+
+    async fn skip(&mut self, sequence: Sequence, by: i64) -> Result<(), StoreError> {
+        self.ids.skip(self.conn, sequence, by).await
+    }
+
+    fn effect_id(&mut self) -> EffectId {
+        self.ids.next_effect()
+    }
+}
+
+/// The rows of a query.
+pub async fn rows(conn: &mut SqliteConnection, query: Statement) -> Result<Vec<Row>, StoreError> {
+    let found = spoken(query.for_sqlite()).fetch_all(conn).await.map_err(fault)?;
+    Ok(found.into_iter().map(Row::from).collect())
+}
+
+/// The rows of several queries of one text, asked as few.
+pub async fn rows_of(conn: &mut SqliteConnection, queries: Vec<Statement>) -> Result<Vec<Row>, StoreError> {
+    let mut found = Vec::with_capacity(queries.len());
+    let queries = queries.into_iter().map(Statement::for_sqlite).collect();
+    for Merged { text, values, rows, .. } in statement::merged([queries], ROWS) {
+        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(nameless(text, rows))), bind);
+        found.extend(query.fetch_all(&mut *conn).await.map_err(fault)?.into_iter().map(Row::from));
+    }
+    Ok(found)
+}
+
+/// What SQLite counts the commits of other connections by.
+pub async fn data_version(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
+    let row = sqlx::query(DATA_VERSION).fetch_one(conn).await.map_err(fault)?;
+    row.try_get(0).map_err(fault)
+}
+
+/// Milliseconds of real time since the Unix epoch.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What a fault of the database means to the core.
+#[must_use]
+pub fn fault(error: sqlx::Error) -> StoreError {
+    use sqlx::Error;
+    match &error {
+        Error::Database(refused) => {
+            // The lowest byte of the extended code: https://www.sqlite.org/rescode.html
+            let code = refused.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default() & 0xff;
+            match code {
+                // PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL
+                3 | 5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 | 15 => StoreError::Away(error.to_string()),
+                // CORRUPT, NOTADB
+                11 | 26 => StoreError::Corrupt(error.to_string()),
+                _ => StoreError::Work(error.to_string()),
+            }
+        }
+        Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed | Error::BeginFailed => {
+            StoreError::Away(error.to_string())
+        }
+        Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnNotFound(_) | Error::TypeNotFound { .. } => {
+            StoreError::Corrupt(error.to_string())
+        }
+        _ => StoreError::Work(error.to_string()),
+    }
+}
+
+/// The same, where a value that must be unique and is taken means that somebody else was faster.
+#[must_use]
+pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
+    match &error {
+        sqlx::Error::Database(refused) if refused.kind() == ErrorKind::UniqueViolation => StoreError::Conflict,
+        _ => fault(error),
+    }
+}
+
+/// One connection writes, so that there can be many texts.
+const ROWS: Rows = Rows::UpTo(12);
+/// How many statements go in one trip at most. The texts that are made of them stay prepared, so that there must not be
+/// too many different ones.
+const IN_ONE_TRIP: usize = 16;
+
+/// Runs what each of several works writes: few statements in one trip to SQLite's thread, many as few with many rows,
+/// since that thread wakes ours at the end of each.
+pub async fn run_all(conn: &mut SqliteConnection, works: Vec<Vec<Statement>>) -> Result<(), StoreError> {
+    let works = works.into_iter().map(|work| work.into_iter().map(Statement::for_sqlite).collect::<Vec<_>>());
+    let works: Vec<Vec<Spoken>> = works.collect();
+    if works.iter().map(Vec::len).sum::<usize>() <= IN_ONE_TRIP {
+        return run_some(conn, &works.concat()).await;
+    }
+    for Merged { text, values, rows, or_conflict } in statement::merged(works, ROWS) {
+        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(nameless(text, rows))), bind);
+        let touched = query.execute(&mut *conn).await.map_err(fault_or_conflict)?.rows_affected();
+        if or_conflict && touched < rows as u64 {
+            return Err(StoreError::Conflict);
+        }
+    }
+    Ok(())
+}
+
+/// Asks queries, those of one text as few with many rows; the rows of each.
+pub async fn ask_all(conn: &mut SqliteConnection, mut queries: Vec<Statement>) -> Result<Known, StoreError> {
+    queries.sort_by_key(|query| query.text.sqlite);
+    let mut answers = Vec::with_capacity(queries.len());
+    for alike in queries.chunk_by(|one, next| one.text == next.text) {
+        let first = answers.len();
+        answers.extend(alike.iter().map(|query| (query.clone(), Vec::new())));
+        let spoken = alike.iter().cloned().map(Statement::for_sqlite).collect();
+        let mut asked = first;
+        for Merged { text, values, rows, .. } in statement::merged_queries(spoken, ROWS) {
+            let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(nameless(text, rows))), bind);
+            for row in query.fetch_all(&mut *conn).await.map_err(fault)? {
+                let number = usize::try_from(row.try_get::<i64, _>("n").map_err(fault)?).unwrap_or(usize::MAX);
+                let answer = answers.get_mut(asked.saturating_add(number));
+                let answer = answer.ok_or_else(|| StoreError::Work("an answer to no question".to_owned()))?;
+                answer.1.push(row.into());
+            }
+            asked += rows;
+        }
+    }
+    Ok(answers)
+}
+
+/// A statement as the library wants it.
+fn spoken(statement: Spoken) -> Query<'static, Sqlite, SqliteArguments> {
+    statement.values.into_iter().fold(sqlx::query(statement.text), bind)
+}
+
+fn bind(query: Query<'_, Sqlite, SqliteArguments>, value: Value) -> Query<'_, Sqlite, SqliteArguments> {
+    match value {
+        Value::Int(number) => query.bind(number),
+        Value::Text(text) => query.bind(text),
+    }
+}
+
+/// A text of many rows, whose values come in the order of their numbers, without the numbers: for SQLite they are names,
+/// each of which the library looks up among all of them for every value.
+fn nameless(text: Cow<'static, str>, rows: usize) -> String {
+    if rows == 1 {
+        return text.into_owned();
+    }
+    let mut parts = text.split('$');
+    let mut bare = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        bare.push('?');
+        bare.push_str(part.trim_start_matches(|sign: char| sign.is_ascii_digit()));
+    }
+    bare
+}
+
+async fn run_some(conn: &mut SqliteConnection, statements: &[Spoken]) -> Result<(), StoreError> {
+    if statements.is_empty() {
+        return Ok(());
+    }
+    let (text, values) = statement::joined(statements);
+    let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), bind);
+    let mut steps = conn.fetch_many(query);
+    let mut ended = statements.iter();
+    while let Some(step) = steps.next().await {
+        if let Either::Left(done) = step.map_err(fault_or_conflict)?
+            && ended.next().is_some_and(|one| one.or_conflict)
+            && done.rows_affected() == 0
+        {
+            return Err(StoreError::Conflict);
+        }
+    }
+    Ok(())
+}
+
+/// Gives out ids: of effects, each greater than the one before, and the numbers of sequences.
+#[derive(Debug)]
+pub struct Ids {
+    clock: Clock,
+    last: Ulid,
+    /// The next number of each sequence, as far as it is known.
+    next: HashMap<Sequence, i64>,
+    /// The sequences of which numbers were drawn that are not written down.
+    drawn: Vec<Sequence>,
+}
+
+impl Ids {
+    /// Ids above every one that the outbox holds.
+    pub async fn above_known(conn: &mut SqliteConnection, clock: Clock) -> Result<Self, StoreError> {
+        let mut ids = Self { clock, last: Ulid::nil(), next: HashMap::new(), drawn: Vec::new() };
+        ids.go_on_above(conn).await?;
+        Ok(ids)
+    }
+
+    /// Goes on above every one that the outbox holds, and every number that was taken, whoever gave it out.
+    pub async fn go_on_above(&mut self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+        self.next.clear();
+        let found = rows(conn, statement(LAST_EFFECT)).await?;
+        if let Some(id) = found.first().map(|row| row.get::<Option<String>>("id")).transpose()?.flatten() {
+            let known = Ulid::from_string(&id);
+            self.last = self.last.max(known.map_err(|_| StoreError::Corrupt("an effect's id is no ULID".to_owned()))?);
+        }
+        Ok(())
+    }
+
+    /// The next id of an effect: of this moment, or just above the last one where the clock has not moved on.
+    pub fn next_effect(&mut self) -> EffectId {
+        let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or_default();
+        let fresh = |at_ms| Ulid::from_parts(at_ms, rand::random());
+        self.last = if now_ms > self.last.timestamp_ms() {
+            fresh(now_ms)
+        } else {
+            self.last.increment().unwrap_or_else(|| fresh(self.last.timestamp_ms() + 1))
+        };
+        EffectId(self.last.to_string())
+    }
+
+    /// What writes down which numbers were drawn: once for all works of a transaction.
+    pub fn write_down(&mut self) -> Vec<Statement> {
+        let next = &self.next;
+        let drawn = self.drawn.drain(..).filter_map(|sequence| Some((sequence, *next.get(&sequence)?)));
+        drawn.map(|(sequence, next)| statement(TAKE_COUNTER).bind(sequence.as_str()).bind(next)).collect()
+    }
+
+    /// Something was rolled back: what was drawn may be free again.
+    pub fn forget(&mut self) {
+        self.next.clear();
+        self.drawn.clear();
+    }
+
+    async fn next(&mut self, conn: &mut SqliteConnection, sequence: Sequence) -> Result<i64, StoreError> {
+        self.take(conn, sequence, 1).await
+    }
+
+    async fn skip(&mut self, conn: &mut SqliteConnection, sequence: Sequence, by: i64) -> Result<(), StoreError> {
+        self.take(conn, sequence, by).await.map(drop)
+    }
+
+    /// Takes so many numbers; the first of them.
+    async fn take(&mut self, conn: &mut SqliteConnection, sequence: Sequence, count: i64) -> Result<i64, StoreError> {
+        let next = match self.next.get(&sequence) {
+            Some(next) => *next,
+            None => counter(conn, sequence).await?,
+        };
+        self.next.insert(sequence, next + count);
+        if !self.drawn.contains(&sequence) {
+            self.drawn.push(sequence);
+        }
+        Ok(next)
+    }
+}
+
+async fn counter(conn: &mut SqliteConnection, sequence: Sequence) -> Result<i64, StoreError> {
+    let found = rows(conn, statement(COUNTER).bind(sequence.as_str())).await?;
+    let row =
+        found.first().ok_or_else(|| StoreError::Corrupt(format!("the counter {} is missing", sequence.as_str())))?;
+    row.get("value")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn ids_grow_though_the_clock_stands_still_or_is_behind() {
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 0.0);
+        let mut ids = Ids {
+            clock: clock.clone(),
+            last: Ulid::from_parts(1_000, u128::MAX),
+            next: HashMap::new(),
+            drawn: Vec::new(),
+        };
+        let mut last = EffectId(ids.last.to_string());
+        for step in 0..2_000 {
+            if step == 1_000 {
+                clock.advance(Duration::from_secs(60));
+            }
+            let next = ids.next_effect();
+            assert!(next > last, "{next} is not above {last}");
+            last = next;
+        }
+        assert_eq!(ids.last.timestamp_ms(), 60_000);
+    }
+}
