@@ -24,7 +24,7 @@ use clap::Parser;
 use deskbell::clock::Clock;
 use deskbell::desk::conversation::state::{Record, Side, Voice};
 use deskbell::desk::decision::Change;
-use deskbell::desk::tickets::state::{Status, Ticket, TicketKind};
+use deskbell::desk::tickets::state::{Status, Ticket};
 use deskbell::desk::{apply, conversation, tickets};
 use deskbell::domain::action::{Action, TicketAction};
 use deskbell::domain::audit::{AuditEntry, FieldChange};
@@ -34,7 +34,7 @@ use deskbell::domain::ids::{
 };
 use deskbell::domain::outcome::Outcome;
 use deskbell::domain::permission::{Principal, Roster};
-use deskbell::domain::priority::{Level, Priority};
+use deskbell::domain::priority::Priority;
 use deskbell::domain::rules::Rules;
 use deskbell::intake::Intake;
 use deskbell::store::sqlite::SqliteStore;
@@ -265,7 +265,7 @@ impl Desk {
         let mut reader = self.store.reader().await?;
         let ticket = tickets::record::by_key(&mut *reader, &key).await?.context("a ticket is missing")?;
         let said = conversation::record::of_ticket(&mut *reader, ticket.id).await?;
-        let done = audit::of(&mut *reader, ticket.id).await?;
+        let done = audit::of(&mut *reader, &ticket.id.into()).await?;
         let took = began.elapsed();
         ensure!(!said.is_empty() && !done.is_empty(), "nothing is shown");
         Ok(took)
@@ -326,7 +326,6 @@ async fn write(tx: &mut dyn Tx, number: i64, now: Timestamp) -> Result<(), Store
         id,
         key: key_of(number),
         uid: TicketUid::of(&DedupeKey::stored(number.to_string())),
-        kind: TicketKind::Incident,
         title: words(number),
         titled_by: Some(message.clone()),
         requester: requester.clone(),
@@ -336,9 +335,7 @@ async fn write(tx: &mut dyn Tx, number: i64, now: Timestamp) -> Result<(), Store
         opened_at: at,
         status: if number % 2 == 0 { closed } else { Status::New },
         assignee: None,
-        impact: Level::Low,
-        urgency: Level::High,
-        priority: Priority::of(Level::Low, Level::High),
+        priority: Priority::default(),
         answered_at: None,
         active_at: at,
         follows: None,
@@ -364,7 +361,7 @@ async fn write(tx: &mut dyn Tx, number: i64, now: Timestamp) -> Result<(), Store
     let opened = FieldChange { field: "status".to_owned(), from: None, to: Some("new".to_owned()) };
     let fields = vec![opened];
     let actor = Some(requester);
-    audit::note(tx, &AuditEntry { ticket: id, at, actor, act: "opened".to_owned(), from: Some(origin), fields })
+    audit::note(tx, &AuditEntry { about: id.into(), at, actor, act: "opened".to_owned(), from: Some(origin), fields })
 }
 
 /// Starts the bot on a record, and says how long it took and how much memory it has.

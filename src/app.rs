@@ -33,6 +33,7 @@ use crate::health::Health;
 use crate::http::{self, Port};
 use crate::intake::Intake;
 use crate::metrics;
+use crate::outbox::local::{LocalDispatcher, NoCalls};
 use crate::platform::discord::DiscordPlatform;
 use crate::platform::slack::SlackPlatform;
 use crate::platform::{Finding, Platform as _, Turn, Verdict, Wanted};
@@ -142,6 +143,10 @@ impl App {
             port,
             stop: stop.clone(),
         });
+        let (record, timing, worker) = (Arc::clone(&store), house::timing(config), house.worker.clone());
+        let local = LocalDispatcher::new(record, intake.clone(), Arc::new(NoCalls), timing, worker);
+        let halt = stop.clone();
+        supervise(&mut tasks, &stop, &health, DATABASE, move || local.clone().run(halt.clone()));
         let (firsts, mut first) = mpsc::unbounded_channel();
         let names = [(PlatformName::Slack, config.slack.is_some()), (PlatformName::Discord, config.discord.is_some())];
         let names: Vec<PlatformName> = names.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect();

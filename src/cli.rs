@@ -130,6 +130,7 @@ Examples:
 Examples:
   deskbell effects                                  everything
   deskbell effects --held                           what an operator can mend
+  deskbell effects --about 'notice:payroll is down' how far a notice has come
   deskbell effects retry --all                      it is mended: send it now
   deskbell effects retry 01JD9GJ2V4M8Q3B7Z5T6W1X0CY only this one
   deskbell effects --failed --json --limit 1000 | jq -r .error | sort | uniq -c")]
@@ -216,6 +217,10 @@ pub struct EffectsArgs {
     /// What failed for good
     #[arg(long)]
     pub failed: bool,
+
+    /// Only what is about this: a ticket by its key (IT-1042), or a notice (notice:NAME), with where it stands already
+    #[arg(long, value_name = "SUBJECT")]
+    pub about: Option<String>,
 
     /// One JSON object a line, instead of a table
     #[arg(long)]

@@ -4,7 +4,7 @@
 //!
 //! 1. An inbound adapter ([`platform::slack`], [`platform::discord`]) verifies a payload, translates it into one
 //!    [`domain::event::Event`] and hands it to [`intake::Intake::handle`]. It decides nothing.
-//! 2. The intake loads the facts ([`intake::facts`]), calls the pure [`intake::decide::decide`], and commits what follows:
+//! 2. The intake loads the facts ([`desk::facts`]), calls the pure [`desk::decide`], and commits what follows:
 //!    dedupe key, changes, audit and effects, in one transaction of the [`store::Store`].
 //! 3. Only then is the platform told that the event was received.
 //! 4. The dispatcher ([`outbox`]) leases effects, keeps each platform's limits, delivers through the outbound adapter
@@ -12,7 +12,8 @@
 //! 5. What comes back by itself (a delivery that somebody waits for, a read-back, a timer) is an event through the same
 //!    door.
 //!
-//! [`domain`] knows nobody; [`intake`] knows `domain` and the port to the store; adapters know `domain` and call `intake`;
+//! [`domain`] knows nobody; [`store`] knows `domain`; [`desk`] has a folder for each capability; [`intake`] knows these three;
+//! adapters and [`outbox`] know `domain` and call `intake`;
 //! only [`app`] knows everyone. [`sandbox`] is a Slack and a Discord of its own, to try and to test it all against.
 
 pub mod app;

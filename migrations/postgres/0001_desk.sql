@@ -1,66 +1,70 @@
 -- The record of the desk and its outbox.
 --
--- Moments are milliseconds since the Unix epoch. Truth is 0 or 1. JSON holds what nothing is looked up by. An empty root
--- means "no thread". Texts of people stand in tickets, messages, openings, waiting effects and dead events, nowhere else.
+-- Moments are milliseconds since the Unix epoch, in the clock's time; leases and tries count in real time. Truth is 0 or 1.
+-- JSON holds what nothing is looked up by. An empty root means "no thread". Texts of people stand in tickets, messages,
+-- openings, notices, waiting effects and dead events, nowhere else.
+--
+-- What effects, standing messages, timers and the audit are about is a subject: its kind and its id, as texts. Sets that
+-- grow with the program (kinds, views, voices, outlets) have no list here; states do.
 
+CREATE SEQUENCE ticket_ids;
+CREATE SEQUENCE effect_ids;
+
+-- Numbers that go up.
 CREATE TABLE counters (
     name  TEXT    NOT NULL PRIMARY KEY,
-    value BIGINT  NOT NULL
+    value BIGINT NOT NULL
 );
 
 INSERT INTO counters (name, value) VALUES ('pings', 0);
 
--- Ids of tickets; the number that people quote is 1,000 more. A sequence, since a counter row would let only one ticket be
--- opened at a time; numbers that were not used are handed out again by the process that holds them.
-CREATE SEQUENCE ticket_ids;
--- What makes ids of effects grow, whatever the clocks of several machines say.
-CREATE SEQUENCE effect_ids;
-
 CREATE TABLE tickets (
     id                  BIGINT  NOT NULL PRIMARY KEY,
     key                 TEXT    NOT NULL UNIQUE,
-    number              BIGINT  NOT NULL,
-    kind                TEXT    NOT NULL CHECK (kind IN ('incident', 'service_request', 'question')),
+    -- Names it to buttons and forms: no restore gives it twice.
+    uid                 TEXT    NOT NULL,
     title               TEXT    NOT NULL,
+    -- The message whose words make the title.
+    titled_by_json      TEXT,
     requester           TEXT    NOT NULL,
     requester_json      TEXT    NOT NULL,
     opened_by_json      TEXT    NOT NULL,
-    origin_platform     TEXT    NOT NULL CHECK (origin_platform IN ('slack', 'discord')),
+    origin_platform     TEXT    NOT NULL,
     origin_tenant       TEXT    NOT NULL,
     origin_channel      TEXT    NOT NULL,
     origin_root         TEXT    NOT NULL,
-    private             BIGINT  NOT NULL CHECK (private IN (0, 1)),
+    private             BIGINT NOT NULL CHECK (private IN (0, 1)),
     origin_message_json TEXT    NOT NULL,
-    opened_at_ms        BIGINT  NOT NULL,
+    opened_at_ms        BIGINT NOT NULL,
     status              TEXT    NOT NULL
                         CHECK (status IN ('new', 'in_progress', 'pending', 'resolved', 'closed', 'cancelled')),
     status_json         TEXT    NOT NULL,
     assignee            TEXT,
     assignee_json       TEXT,
-    impact              TEXT    NOT NULL CHECK (impact IN ('high', 'medium', 'low')),
-    urgency             TEXT    NOT NULL CHECK (urgency IN ('high', 'medium', 'low')),
-    priority            TEXT    NOT NULL CHECK (priority IN ('P1', 'P2', 'P3', 'P4')),
-    answered_at_ms      BIGINT ,
-    active_at_ms        BIGINT  NOT NULL,
+    priority            TEXT    NOT NULL,
+    answered_at_ms      BIGINT,
+    active_at_ms        BIGINT NOT NULL,
     follows             TEXT,
     merged_into         TEXT,
-    version             BIGINT  NOT NULL,
+    version             BIGINT NOT NULL,
     CHECK ((assignee IS NULL) = (assignee_json IS NULL)),
     CHECK (private = 0 OR origin_root = '')
 );
 
-CREATE INDEX tickets_by_requester ON tickets (requester, opened_at_ms);
-CREATE INDEX tickets_open ON tickets (requester, active_at_ms) WHERE status IN ('new', 'in_progress', 'pending');
+-- The tickets that are not over, by what never changes of them: one that is claimed or written to stays where it is.
+CREATE INDEX tickets_live ON tickets (requester, opened_at_ms, id, status)
+    WHERE status IN ('new', 'in_progress', 'pending', 'resolved');
 CREATE INDEX tickets_direct ON tickets (origin_platform, origin_tenant, origin_channel, active_at_ms) WHERE private = 1;
+CREATE INDEX tickets_active ON tickets (active_at_ms, id) WHERE merged_into IS NULL;
 
 -- Which ticket a thread (or another place) belongs to.
 CREATE TABLE conversations (
-    platform  TEXT    NOT NULL CHECK (platform IN ('slack', 'discord')),
+    platform  TEXT    NOT NULL,
     tenant    TEXT    NOT NULL,
     channel   TEXT    NOT NULL,
     root      TEXT    NOT NULL,
-    ticket_id BIGINT  NOT NULL REFERENCES tickets (id),
-    side      TEXT    NOT NULL CHECK (side IN ('request', 'card')),
+    ticket_id BIGINT NOT NULL REFERENCES tickets (id),
+    side      TEXT    NOT NULL,
     PRIMARY KEY (platform, tenant, channel, root)
 );
 
@@ -68,18 +72,20 @@ CREATE INDEX conversations_by_ticket ON conversations (ticket_id);
 
 -- What was said on a ticket. Words that came by a form have no message.
 CREATE TABLE messages (
-    id            BIGINT  NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    ticket_id     BIGINT  NOT NULL REFERENCES tickets (id),
-    platform      TEXT CHECK (platform IN ('slack', 'discord')),
+    id            BIGINT  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    ticket_id     BIGINT NOT NULL REFERENCES tickets (id),
+    platform      TEXT,
     tenant        TEXT,
     channel       TEXT,
     message       TEXT COLLATE "C",
     author_json   TEXT    NOT NULL,
-    voice         TEXT    NOT NULL CHECK (voice IN ('requester', 'agent', 'third', 'note', 'before')),
-    at_ms         BIGINT  NOT NULL,
+    voice         TEXT    NOT NULL,
+    at_ms         BIGINT NOT NULL,
     text          TEXT    NOT NULL,
-    edited_at_ms  BIGINT ,
-    deleted_at_ms BIGINT ,
+    edited_at_ms  BIGINT,
+    deleted_at_ms BIGINT,
+    -- Whether it was joined to a request that its author had just made: what others answer to it is nobody's.
+    joined        BIGINT NOT NULL DEFAULT 0 CHECK (joined IN (0, 1)),
     UNIQUE (platform, tenant, channel, message),
     CHECK ((platform IS NULL) = (message IS NULL)),
     CHECK ((tenant IS NULL) = (message IS NULL)),
@@ -89,104 +95,188 @@ CREATE TABLE messages (
 
 CREATE INDEX messages_by_ticket ON messages (ticket_id, at_ms, id);
 
--- The bot's own messages that stand for a ticket.
-CREATE TABLE standing (
-    id            BIGINT  NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    ticket_id     BIGINT  NOT NULL REFERENCES tickets (id),
-    card          BIGINT  NOT NULL CHECK (card IN (0, 1)),
-    place_channel TEXT    NOT NULL,
-    place_json    TEXT    NOT NULL,
-    platform      TEXT    NOT NULL CHECK (platform IN ('slack', 'discord')),
-    tenant        TEXT    NOT NULL,
-    channel       TEXT    NOT NULL,
-    message       TEXT    NOT NULL,
-    mirrors_json  TEXT,
-    UNIQUE (platform, tenant, channel, message)
-);
-
-CREATE INDEX standing_mirrors ON standing (mirrors_json) WHERE mirrors_json IS NOT NULL;
-CREATE INDEX standing_by_ticket ON standing (ticket_id, id);
-CREATE UNIQUE INDEX standing_cards ON standing (ticket_id, platform, tenant, place_channel) WHERE card = 1;
-
--- Who did what, without a word of what was said.
-CREATE TABLE audit (
-    id          BIGINT  NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    ticket_id   BIGINT  NOT NULL REFERENCES tickets (id),
-    at_ms       BIGINT  NOT NULL,
-    actor_json  TEXT,
-    act         TEXT    NOT NULL,
-    from_json   TEXT,
-    fields_json TEXT    NOT NULL
-);
-
-CREATE INDEX audit_by_ticket ON audit (ticket_id, id);
-
 -- Mentions that opened nothing, kept for their author's next words.
 CREATE TABLE openings (
-    platform    TEXT    NOT NULL CHECK (platform IN ('slack', 'discord')),
+    platform    TEXT    NOT NULL,
     tenant      TEXT    NOT NULL,
     channel     TEXT    NOT NULL,
     message     TEXT    NOT NULL,
     place_json  TEXT    NOT NULL,
     author_json TEXT    NOT NULL,
-    at_ms       BIGINT  NOT NULL,
+    at_ms       BIGINT NOT NULL,
     text        TEXT    NOT NULL,
     PRIMARY KEY (platform, tenant, channel, message)
 );
 
 CREATE INDEX openings_by_age ON openings (at_ms);
 
-CREATE TABLE timers (
-    ticket_id BIGINT  NOT NULL REFERENCES tickets (id),
-    kind      TEXT    NOT NULL,
-    due_at_ms BIGINT  NOT NULL,
-    PRIMARY KEY (ticket_id, kind)
+-- Notices to many places, and these places in order.
+CREATE TABLE notices (
+    name          TEXT    NOT NULL PRIMARY KEY,
+    message_json  TEXT    NOT NULL,
+    created_at_ms BIGINT NOT NULL
 );
 
-CREATE INDEX timers_by_due ON timers (due_at_ms, ticket_id);
+CREATE INDEX notices_by_age ON notices (created_at_ms);
+
+CREATE TABLE notice_places (
+    notice     TEXT    NOT NULL,
+    number     BIGINT NOT NULL,
+    place_json TEXT    NOT NULL,
+    PRIMARY KEY (notice, number),
+    UNIQUE (notice, place_json)
+);
+
+-- The bot's own messages that stand for a subject, as a view of it or (view "said") as they were said. A message that shows
+-- the words of several messages has a line for each of them, which names it in its slot; one that was too long for one
+-- message has a line for each part.
+CREATE TABLE standing (
+    id            BIGINT  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subject_kind  TEXT    NOT NULL,
+    subject_id    TEXT    NOT NULL,
+    view          TEXT    NOT NULL,
+    slot          TEXT    NOT NULL,
+    part          BIGINT NOT NULL,
+    place_channel TEXT    NOT NULL,
+    place_root    TEXT    NOT NULL,
+    place_json    TEXT    NOT NULL,
+    platform      TEXT    NOT NULL,
+    tenant        TEXT    NOT NULL,
+    channel       TEXT    NOT NULL,
+    message       TEXT    NOT NULL
+);
+
+CREATE UNIQUE INDEX standing_once
+    ON standing (subject_kind, subject_id, view, platform, tenant, place_channel, place_root, slot, part);
+CREATE INDEX standing_messages ON standing (platform, tenant, channel, message);
+CREATE INDEX standing_slots ON standing (slot) WHERE slot <> '';
+
+-- Who did what, without a word of what was said.
+CREATE TABLE audit (
+    id           BIGINT  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subject_kind TEXT    NOT NULL,
+    subject_id   TEXT    NOT NULL,
+    at_ms        BIGINT NOT NULL,
+    actor_json   TEXT,
+    act          TEXT    NOT NULL,
+    from_json    TEXT,
+    fields_json  TEXT    NOT NULL
+);
+
+CREATE INDEX audit_by_subject ON audit (subject_kind, subject_id, id);
+
+-- Moments that are waited for; a subject may have several of one kind, each in its slot.
+CREATE TABLE timers (
+    subject_kind TEXT    NOT NULL,
+    subject_id   TEXT    NOT NULL,
+    kind         TEXT    NOT NULL,
+    slot         BIGINT NOT NULL,
+    due_at_ms    BIGINT NOT NULL,
+    PRIMARY KEY (subject_kind, subject_id, kind, slot)
+);
+
+CREATE INDEX timers_by_due ON timers (due_at_ms, subject_kind, subject_id);
 
 -- Facts that were handled.
 CREATE TABLE seen (
     key   TEXT    NOT NULL PRIMARY KEY,
-    at_ms BIGINT  NOT NULL
+    at_ms BIGINT NOT NULL
 );
 
 CREATE INDEX seen_by_age ON seen (at_ms);
 
--- The outbox: pending -> leased -> done or failed, or back to pending. Ids sort by the order of decision.
+-- The outbox: pending -> leased -> done or failed, or back to pending, or held until an operator has mended something. Ids
+-- sort by the order of decision. Effects of one gate mostly wait for the same limit.
 CREATE TABLE effects (
-    id            TEXT    COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 26),
-    ticket_id     BIGINT  REFERENCES tickets (id),
-    platform      TEXT    NOT NULL CHECK (platform IN ('slack', 'discord')),
-    lane          BIGINT  NOT NULL CHECK (lane BETWEEN 0 AND 4),
-    order_key     TEXT    NOT NULL,
-    kind          TEXT    NOT NULL,
-    what_json     TEXT    NOT NULL,
-    state         TEXT    NOT NULL CHECK (state IN ('pending', 'leased', 'done', 'failed')),
-    attempts      BIGINT  NOT NULL DEFAULT 0 CHECK (attempts >= 0),
-    unsure        BIGINT  NOT NULL DEFAULT 0 CHECK (unsure IN (0, 1)),
-    not_before_ms BIGINT ,
-    due_at_ms     BIGINT  NOT NULL,
-    created_at_ms BIGINT  NOT NULL,
-    leased_at_ms  BIGINT ,
-    settled_at_ms BIGINT ,
-    last_error    TEXT,
+    id             TEXT    COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 26),
+    subject_kind   TEXT    NOT NULL,
+    subject_id     TEXT    NOT NULL,
+    -- Who delivers it: slack, discord, or (local) the program itself.
+    outlet         TEXT    NOT NULL,
+    lane           BIGINT NOT NULL,
+    gate           TEXT    COLLATE "C" NOT NULL,
+    order_key      TEXT    NOT NULL,
+    kind           TEXT    NOT NULL,
+    -- The view that it shows.
+    view           TEXT,
+    what_json      TEXT    NOT NULL,
+    -- Counts how often it was changed while it waited: it is leased as it was read, or not at all.
+    revision       BIGINT NOT NULL DEFAULT 0,
+    state          TEXT    NOT NULL CHECK (state IN ('pending', 'leased', 'held', 'done', 'failed')),
+    attempts       BIGINT NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    not_before_ms  BIGINT,
+    -- Whether it was put behind the view that it needs, which happens once.
+    put_behind     BIGINT NOT NULL DEFAULT 0 CHECK (put_behind IN (0, 1)),
+    due_at_ms      BIGINT NOT NULL,
+    created_at_ms  BIGINT NOT NULL,
+    leased_at_ms   BIGINT,
+    leased_by      TEXT,
+    lease_until_ms BIGINT,
+    -- When it was last tried, in real time, against which limits that counted, and what was sent (as hashes).
+    tried_at_ms    BIGINT,
+    costs_json     TEXT,
+    sent_json      TEXT,
+    -- Whether a try may have been carried out without our knowing, and when it was made, at the latest.
+    unsure         BIGINT NOT NULL DEFAULT 0 CHECK (unsure IN (0, 1)),
+    unsure_at_ms   BIGINT,
+    -- What refuses it (a channel, for posts or for changes), since when it is held, and when it was last let go.
+    held_in        TEXT,
+    held_at_ms     BIGINT,
+    released_at_ms BIGINT,
+    settled_at_ms  BIGINT,
+    last_error     TEXT,
+    -- The messages that it left on the platform.
+    posted_json    TEXT,
     CHECK ((state = 'leased') = (leased_at_ms IS NOT NULL)),
     CHECK ((state IN ('done', 'failed')) = (settled_at_ms IS NOT NULL)),
+    CHECK ((state = 'held') = (held_in IS NOT NULL)),
+    CHECK (state <> 'held' OR (held_at_ms IS NOT NULL AND last_error IS NOT NULL)),
     CHECK (state <> 'failed' OR last_error IS NOT NULL)
 );
 
-CREATE INDEX effects_pending ON effects (platform, lane, id, due_at_ms, order_key) WHERE state = 'pending';
+CREATE INDEX effects_pending ON effects (outlet, lane, id, due_at_ms, order_key) WHERE state = 'pending';
+CREATE INDEX effects_by_gate ON effects (outlet, gate, id) WHERE state = 'pending';
 CREATE INDEX effects_in_order ON effects (order_key, id) WHERE state IN ('pending', 'leased');
-CREATE INDEX effects_leased ON effects (id) WHERE state = 'leased';
+CREATE INDEX effects_held ON effects (outlet, held_in, id) WHERE state = 'held';
+CREATE INDEX effects_held_in_order ON effects (order_key, id) WHERE state = 'held';
 CREATE INDEX effects_failed ON effects (id) WHERE state = 'failed';
 CREATE INDEX effects_settled ON effects (settled_at_ms) WHERE settled_at_ms IS NOT NULL;
+-- What was put off.
+CREATE INDEX effects_next ON effects (outlet, due_at_ms) WHERE state = 'pending' AND due_at_ms > created_at_ms;
+CREATE INDEX effects_lease_ends ON effects (outlet, lease_until_ms) WHERE state = 'leased';
+-- What may stand on the platform without our knowing.
+CREATE INDEX effects_unsure ON effects (outlet) WHERE state = 'pending' AND unsure = 1;
+CREATE INDEX effects_tried ON effects (outlet, tried_at_ms) WHERE tried_at_ms IS NOT NULL;
 
 -- Events whose handling failed by a fault of ours.
 CREATE TABLE dead_events (
     key          TEXT    NOT NULL PRIMARY KEY,
     event_json   TEXT    NOT NULL,
     fault        TEXT    NOT NULL,
-    times        BIGINT  NOT NULL DEFAULT 1,
-    buried_at_ms BIGINT  NOT NULL
+    times        BIGINT NOT NULL DEFAULT 1,
+    buried_at_ms BIGINT NOT NULL
+);
+
+CREATE INDEX dead_events_by_age ON dead_events (buried_at_ms, key);
+
+-- How far a conversation has been read: everything up to there is handled. An empty one stands for the whole tenant.
+CREATE TABLE positions (
+    platform     TEXT NOT NULL,
+    tenant       TEXT NOT NULL,
+    conversation TEXT NOT NULL,
+    through      TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (platform, tenant, conversation)
+);
+
+-- What one process at a time may do: deliver for a platform, keep a shard.
+CREATE TABLE holds (
+    name     TEXT    NOT NULL PRIMARY KEY,
+    held_by  TEXT    NOT NULL,
+    until_ms BIGINT NOT NULL
+);
+
+-- What is to be known again at the next start: which workspace the token is for, in which channel the desk was.
+CREATE TABLE remembered (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
 );

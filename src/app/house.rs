@@ -69,6 +69,16 @@ type Connected = (Arc<dyn Platform>, Option<axum::Router>);
 /// What came of the first try to connect: it goes on, or the platform has refused the bot.
 pub(super) type First = anyhow::Result<()>;
 
+/// The times of the way out.
+pub(super) fn timing(config: &Config) -> outbox::Timing {
+    outbox::Timing {
+        lease: config.timing.lease,
+        call_timeout: config.timing.call_timeout,
+        take_over_pause: config.timing.take_over_pause,
+        retry_limit: config.timing.retry_limit,
+    }
+}
+
 impl House {
     /// Keeps a platform until the end.
     pub(super) async fn keep(self: Arc<Self>, name: PlatformName, firsts: &UnboundedSender<First>) {
@@ -88,13 +98,7 @@ impl House {
             () = self.stop.cancelled() => return,
         };
         self.platforms.add(Arc::clone(&platform));
-        let config = &self.config;
-        let timing = outbox::Timing {
-            lease: config.timing.lease,
-            call_timeout: config.timing.call_timeout,
-            take_over_pause: config.timing.take_over_pause,
-            retry_limit: config.timing.retry_limit,
-        };
+        let (config, timing) = (&self.config, timing(&self.config));
         let (store, health) = (Arc::clone(&self.store), self.health.clone());
         let dispatcher =
             Dispatcher::new(Arc::clone(&platform), store, self.intake.clone(), timing, self.worker.clone(), health);

@@ -11,7 +11,7 @@ use super::house::Platforms;
 use crate::clock::Clock;
 use crate::config::PrivacyConfig;
 use crate::desk::alarms;
-use crate::desk::{conversation, tickets};
+use crate::desk::{conversation, notices, tickets};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::ids::{PlatformName, TicketId};
 use crate::domain::limits;
@@ -56,9 +56,9 @@ async fn fire_due(store: &Arc<dyn Store>, intake: &Intake) -> Result<(), StoreEr
     loop {
         let due = store.due_timers(intake.clock().now(), PAGE).await?;
         let (is_last, mut handled) = (due.len() < PAGE as usize, 0);
-        for (ticket, timer, at) in due {
-            let key = DedupeKey::timer(ticket, timer, at);
-            match intake.handle(Event { key, at, what: EventKind::TimerFired { ticket, timer } }).await {
+        for timer in due {
+            let (key, at) = (DedupeKey::timer(&timer), timer.due);
+            match intake.handle(Event { key, at, what: EventKind::TimerFired(timer) }).await {
                 Ok(Outcome::Repeated | Outcome::Dead) => {}
                 Ok(_) => handled += 1,
                 Err(error) => tracing::warn!(%error, "a timer has to wait"),
@@ -125,7 +125,7 @@ async fn end_held(store: &Arc<dyn Store>, clock: &Clock) -> Result<(), StoreErro
         }
         for effect in ended {
             let why = effect.error;
-            tracing::error!(effect = %effect.id, platform = %effect.platform, kind = effect.kind, why, "given up: nobody has mended it for 30 days");
+            tracing::error!(effect = %effect.id, platform = %effect.outlet, kind = effect.kind, why, "given up: nobody has mended it for 30 days");
         }
     }
 }
@@ -213,7 +213,10 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
 
 /// Forgets what is from before `then`, a little at a time: whoever writes meanwhile goes first.
 async fn forget(store: &Arc<dyn Store>, then: Timestamp) -> Result<(), StoreError> {
-    while store.tidy(then).await? || conversation::record::tidy(store.as_ref(), then).await? {
+    while store.tidy(then).await?
+        || conversation::record::tidy(store.as_ref(), then).await?
+        || store.within(move |tx| Box::pin(notices::record::tidy(tx, then))).await?
+    {
         tokio::time::sleep(FORGET_EVERY).await;
     }
     Ok(())
@@ -232,7 +235,7 @@ async fn expire(
 ) -> Result<(), StoreError> {
     for dead in store.dead_events(u32::MAX).await?.iter().filter(|dead| dead.buried_at < then) {
         tracing::warn!(key = dead.key.as_str(), "a dead event was kept long enough and is gone");
-        store.exhume(&dead.key).await?;
+        erase::forget_dead(store, &dead.key, clock.now()).await?;
     }
     let mut above = TicketId(0);
     let mut is_any = false;

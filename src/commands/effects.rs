@@ -1,15 +1,21 @@
 //! `deskbell effects`: what waits to be said, what is held until an operator has mended something, what failed for good.
 
+use std::collections::{BTreeSet, HashMap};
 use std::process::ExitCode;
+
+use anyhow::Context as _;
+use serde_json::json;
 
 use super::terminal::say;
 use crate::app;
 use crate::cli::{EffectsArgs, EffectsCommand};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::ids::{EffectId, PlatformName};
+use crate::desk::tickets;
+use crate::domain::ids::{EffectId, PlatformName, TicketId, TicketKey};
 use crate::domain::plain::one_line;
-use crate::store::{Listed, ListedEffect, Release, Store};
+use crate::domain::subject::Subject;
+use crate::store::{Listed, ListedEffect, Release, Store, standing};
 
 /// What each list is called.
 const LISTS: [(Listed, &str, &str); 3] = [
@@ -41,13 +47,28 @@ pub async fn run(config: &Config, args: EffectsArgs) -> anyhow::Result<ExitCode>
 
 /// Lists what was asked for, or everything, each newest first.
 async fn list(store: &dyn Store, args: &EffectsArgs) -> anyhow::Result<()> {
+    let about = match &args.about {
+        Some(text) => Some(subject(store, text).await?),
+        None => None,
+    };
+    if let Some(about) = &about {
+        let delivered = standing::count(&mut *store.reader().await?, about).await?;
+        if args.json {
+            say!("{}", json!({ "about": about, "delivered": delivered }));
+        } else {
+            say!("delivered: {delivered}");
+        }
+    }
     let asked = [args.waiting, args.held, args.failed];
     let is_any = asked.contains(&true);
     for ((which, name, nothing), _) in LISTS.into_iter().zip(asked).filter(|(_, is)| *is || !is_any) {
-        let effects = store.listed(which, None, args.limit).await?;
+        let effects = store.listed(which, about.as_ref(), None, args.limit).await?;
+        let keys = keys(store, &effects).await?;
         if args.json {
             for effect in effects {
-                say!("{}", serde_json::to_string(&effect)?);
+                let mut line = serde_json::to_value(&effect)?;
+                line["ticket"] = serde_json::to_value(keys.get(&effect.about))?;
+                say!("{line}");
             }
             continue;
         }
@@ -57,7 +78,7 @@ async fn list(store: &dyn Store, args: &EffectsArgs) -> anyhow::Result<()> {
         }
         say!("{name}:");
         for effect in &effects {
-            say!("{}", line(effect, which));
+            say!("{}", line(effect, keys.get(&effect.about), which));
         }
         if which == Listed::Held {
             say!(
@@ -68,8 +89,28 @@ async fn list(store: &dyn Store, args: &EffectsArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn line(effect: &ListedEffect, which: Listed) -> String {
-    let ticket = effect.ticket.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+/// What effects are asked for by: the key of a ticket, or a subject as it is written elsewhere.
+async fn subject(store: &dyn Store, text: &str) -> anyhow::Result<Subject> {
+    if let Ok(key) = text.parse::<TicketKey>() {
+        let ticket = tickets::record::by_key(&mut *store.reader().await?, &key).await?;
+        return Ok(ticket.with_context(|| format!("there is no ticket {key}"))?.id.into());
+    }
+    text.parse().ok().with_context(|| format!("{text} is neither the key of a ticket nor a notice (notice:NAME)"))
+}
+
+/// The keys of the tickets that these effects are about.
+async fn keys(store: &dyn Store, of: &[ListedEffect]) -> anyhow::Result<HashMap<Subject, TicketKey>> {
+    let ids: BTreeSet<TicketId> = of.iter().filter_map(|effect| effect.about.ticket()).collect();
+    let tickets = tickets::record::these(&mut *store.reader().await?, &Vec::from_iter(ids)).await?;
+    Ok(tickets.into_iter().map(|ticket| (Subject::Ticket(ticket.id), ticket.key)).collect())
+}
+
+fn line(effect: &ListedEffect, ticket: Option<&TicketKey>, which: Listed) -> String {
+    let about = match (ticket, &effect.about) {
+        (Some(key), _) => key.to_string(),
+        (None, Subject::Notice(name)) => format!("notice:{name}"),
+        (None, _) => "-".to_owned(),
+    };
     let tries = effect.attempts + u32::from(which == Listed::Failed);
     let tries = match tries {
         0 => "not tried yet".to_owned(),
@@ -89,7 +130,7 @@ fn line(effect: &ListedEffect, which: Listed) -> String {
     let id = if which == Listed::Failed { String::new() } else { format!("{}  ", effect.id) };
     let place = effect.held_in.as_ref().unwrap_or(&effect.place);
     let why = one_line(&why);
-    format!("{since:.0}  {id}{ticket:<10} {:<8} {:<14} {place}  {tries}{why}", effect.platform, effect.kind)
+    format!("{since:.0}  {id}{about:<10} {:<8} {:<14} {place}  {tries}{why}", effect.outlet, effect.kind)
 }
 
 /// Lets effects that are held wait again; a running bot delivers them.
@@ -106,7 +147,8 @@ async fn retry(store: &dyn Store, effects: &[String], all: bool, held_in: Option
     for platform in PlatformName::ALL {
         let of = if all || held_in.is_some() { store.held_in(platform).await? } else { Vec::new() };
         for (place, _) in of.into_iter().filter(|(place, _)| all || Some(place.as_str()) == held_in) {
-            released += store.release(Release::In { platform, held_in: place, limit: u32::MAX }, now).await?;
+            released +=
+                store.release(Release::In { outlet: platform.into(), held_in: place, limit: u32::MAX }, now).await?;
         }
     }
     for effect in &unknown {

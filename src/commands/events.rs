@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::domain::event::{DedupeKey, Event};
 use crate::domain::outcome::Outcome;
 use crate::domain::plain::one_line;
-use crate::intake::Intake;
+use crate::intake::{Intake, erase};
 use crate::store::{DeadEvent, Store, StoreError};
 
 /// Does what was asked of the dead events.
@@ -50,13 +50,13 @@ pub async fn handle_again(store: &Arc<dyn Store>, intake: &Intake, dead: &DeadEv
     };
     match intake.replay(event).await {
         Ok(outcome) => {
-            store.exhume(&dead.key).await?;
+            erase::forget_dead(store, &dead.key, intake.clock().now()).await?;
             Ok(Replayed::Handled(outcome))
         }
         Err(StoreError::Away(why)) => Err(StoreError::Away(why)),
         Err(fault) => {
             let fault = fault.to_string();
-            store.bury(&dead.key, &dead.event_json, &fault, intake.clock().now()).await?;
+            intake.keep_dead(&dead.key, &dead.event_json, &fault, intake.clock().now()).await?;
             Ok(Replayed::Failed(fault))
         }
     }

@@ -41,14 +41,14 @@ async fn line(store: &dyn Store, id: TicketId) -> Result<Option<Value>, StoreErr
     let mut reader = store.reader().await?;
     let Some(ticket) = tickets::record::by_id(&mut *reader, id).await? else { return Ok(None) };
     let messages: Vec<Value> = conversation::record::of_ticket(&mut *reader, id).await?.iter().map(message).collect();
-    let audit: Vec<Value> = audit::of(&mut *reader, id).await?.iter().map(entry).collect();
+    let audit: Vec<Value> = audit::of(&mut *reader, &id.into()).await?.iter().map(entry).collect();
     Ok(Some(json!({ "ticket": head(&ticket), "messages": messages, "audit": audit })))
 }
 
 fn head(ticket: &Ticket) -> Value {
     let (origin, first) = (&ticket.origin, &ticket.origin_message);
     json!({
-        "key": ticket.key, "id": ticket.id, "kind": ticket.kind, "status": ticket.status.name(),
+        "key": ticket.key, "id": ticket.id, "status": ticket.status.name(),
         "priority": ticket.priority, "title": ticket.title,
         "requester": ticket.requester.name, "requester_account": ticket.requester.who,
         "opened_by": ticket.opened_by.name, "assignee": ticket.assignee.as_ref().map(|agent| &agent.name),

@@ -6,9 +6,10 @@ use super::conversation::state::{Opening, Record, Side};
 use super::tickets::state::Ticket;
 use crate::domain::audit::AuditEntry;
 use crate::domain::effect::Effect;
-use crate::domain::event::TimerKind;
+use crate::domain::event::{Timer, TimerKind};
 use crate::domain::ids::{MessageRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
+use crate::domain::subject::Subject;
 
 /// Everything that follows from one event, in one transaction.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,20 +87,15 @@ pub enum Change {
         /// Which message.
         message: MessageRef,
     },
-    /// A moment is waited for (one of a kind for each ticket).
-    SetTimer {
-        /// For which ticket.
-        ticket: TicketId,
-        /// Which.
-        timer: TimerKind,
-        /// When.
-        due: Timestamp,
-    },
+    /// A moment is waited for: one of its kind, subject and slot.
+    SetTimer(Timer),
     /// It is not waited for any more.
     ClearTimer {
-        /// For which ticket.
-        ticket: TicketId,
-        /// Which.
-        timer: TimerKind,
+        /// For what.
+        on: Subject,
+        /// Which kind.
+        kind: TimerKind,
+        /// Which of several.
+        slot: u16,
     },
 }

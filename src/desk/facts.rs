@@ -10,13 +10,14 @@ use crate::desk::{conversation, tickets};
 use crate::domain::action::Action;
 use crate::domain::audit::AuditEntry;
 use crate::domain::command::{self, Parsed, Verb, Where};
-use crate::domain::event::{Choice, DedupeKey, Event, EventKind, Said};
+use crate::domain::event::{Choice, DedupeKey, DeliverySettled, Event, EventKind, Said, Timer};
 use crate::domain::form::FormKind;
 use crate::domain::ids::{
     Conversation, MessageRef, PersonRef, Place, Tenant, TicketId, TicketKey, TicketTag, TicketUid,
 };
 use crate::domain::permission::Roster;
 use crate::domain::rules::Rules;
+use crate::domain::subject::Subject;
 use crate::store::{About, Sequence, StoreError, Tx, audit, keys, outbox};
 
 /// By how much the number that people quote is greater than the ticket's id.
@@ -53,9 +54,10 @@ fn names(event: &Event, roster: &Roster) -> Vec<String> {
         EventKind::ActionTaken(taken) => (Some(&taken.actor), None, Vec::new()),
         EventKind::FormSubmitted(sent) => (Some(&sent.actor), None, Vec::new()),
         EventKind::CommandGiven(given) => (Some(&given.actor), None, Vec::new()),
-        EventKind::ThreadRead { .. } | EventKind::DeliverySettled(_) | EventKind::TimerFired { .. } => {
-            (None, None, Vec::new())
-        }
+        EventKind::ThreadRead { .. }
+        | EventKind::DeliverySettled(_)
+        | EventKind::CallEnded { .. }
+        | EventKind::TimerFired(_) => (None, None, Vec::new()),
     };
     // A thread goes by the name of the message that it hangs under.
     let name =
@@ -205,10 +207,14 @@ impl Facts {
                     facts.load_command(tx, &parsed).await?;
                 }
             }
-            EventKind::ThreadRead { ticket, .. } | EventKind::TimerFired { ticket, .. } => {
-                facts.named = tickets::record::by_id(tx, *ticket).await?;
+            EventKind::ThreadRead { about, .. }
+            | EventKind::CallEnded { about, .. }
+            | EventKind::TimerFired(Timer { on: about, .. })
+            | EventKind::DeliverySettled(DeliverySettled { about, .. }) => {
+                if let Subject::Ticket(id) = about {
+                    facts.named = tickets::record::by_id(tx, *id).await?;
+                }
             }
-            EventKind::DeliverySettled(settled) => facts.named = tickets::record::by_id(tx, settled.ticket).await?,
         }
         Ok(facts)
     }
@@ -343,7 +349,7 @@ impl Facts {
     async fn load_story(&mut self, tx: &mut dyn Tx) -> Result<(), StoreError> {
         if let Some(ticket) = &self.named {
             self.records = conversation::record::last_of_ticket(tx, ticket.id, STORY).await?;
-            self.audit = audit::last_of(tx, ticket.id, STORY).await?;
+            self.audit = audit::last_of(tx, &ticket.id.into(), STORY).await?;
         }
         Ok(())
     }

@@ -6,17 +6,27 @@ pub mod conversation;
 pub mod decision;
 pub mod facts;
 pub mod help;
+pub mod notices;
 mod plan;
 pub mod privacy;
 pub mod tickets;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
 use self::decision::{Change, Decision};
 use self::facts::Facts;
+use self::plan::Plan;
 use crate::domain::event::{Event, EventKind};
+use crate::domain::ids::{MessageRef, Place, TicketId};
+use crate::domain::outcome::Outcome;
+use crate::domain::permission::Roster;
+use crate::domain::standing::Standing;
+use crate::domain::subject::Subject;
+use crate::domain::view::{Shown, View, Wanted};
 use crate::store::outbox::enqueue;
-use crate::store::{News, StoreError, Tx, audit, standing, timers};
+use crate::store::{Ask, Statement, StoreError, Tx, audit, dead, standing, timers};
 
 /// What follows from an event, given the facts.
 #[must_use]
@@ -32,7 +42,9 @@ pub fn decide(facts: &Facts, event: &Event) -> Decision {
             conversation::decide::thread_read(facts, messages, *truncated)
         }
         EventKind::DeliverySettled(settled) => conversation::decide::delivered(facts, settled),
-        EventKind::TimerFired { timer, .. } => closing::decide::timer(facts, *timer),
+        // No capability has made a call yet that this program knows: its end is another version's.
+        EventKind::CallEnded { .. } => Plan::new(facts, None, None).end(Outcome::Done(None)),
+        EventKind::TimerFired(timer) => closing::decide::timer(facts, timer),
     }
 }
 
@@ -45,7 +57,7 @@ pub async fn write(tx: &mut dyn Tx, decision: &Decision, now: Timestamp) -> Resu
     for change in &decision.changes {
         apply(tx, change)?;
         if let Change::Open(ticket) = change {
-            opened = Some(ticket.id);
+            opened = Some(Subject::Ticket(ticket.id));
         }
     }
     for entry in &decision.audit {
@@ -54,7 +66,7 @@ pub async fn write(tx: &mut dyn Tx, decision: &Decision, now: Timestamp) -> Resu
     for effect in &decision.effects {
         // Nothing waits in the threads and under the cards of a ticket that is opened just now, but what this queues.
         let order_key = effect.order_key();
-        let is_new = opened.is_some() && effect.ticket == opened && !queued.contains(&order_key);
+        let is_new = opened.as_ref() == Some(&effect.about) && !queued.contains(&order_key);
         queued.push(order_key);
         enqueue(tx, effect, is_new, now).await?;
     }
@@ -80,22 +92,102 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         }
         Change::Keep(opening) => conversation::record::keep(tx, opening),
         Change::Forget { message } => conversation::record::forget(tx, message),
-        Change::SetTimer { ticket, timer, due } => {
-            tx.tell(News::Everywhere);
-            timers::set(tx, *ticket, *timer, *due)
-        }
-        Change::ClearTimer { ticket, timer } => timers::clear(tx, *ticket, *timer),
+        Change::SetTimer(timer) => timers::set(tx, timer),
+        Change::ClearTimer { on, kind, slot } => timers::clear(tx, on, *kind, *slot),
     }
+}
+
+/// How many other open tickets of a requester are offered.
+const OTHERS: u32 = 20;
+
+/// What these views show now, in their order; `None` where nothing is left to show.
+///
+/// # Errors
+/// If the database is away, or what they show cannot be read.
+pub async fn show(ask: &mut dyn Ask, wanted: &[Wanted], roster: &Roster) -> Result<Vec<Option<Shown>>, StoreError> {
+    let ids: BTreeSet<TicketId> = wanted.iter().filter_map(|one| one.about.ticket()).collect();
+    let tickets = tickets::record::these(ask, &Vec::from_iter(ids)).await?;
+    let messages: HashSet<&MessageRef> = wanted.iter().flat_map(|one| one.view.shows()).collect();
+    let said = conversation::record::of_messages(ask, messages.into_iter()).await?;
+    let (mut shown, mut known) = (Vec::with_capacity(wanted.len()), HashMap::new());
+    for one in wanted {
+        let ticket = tickets.iter().find(|ticket| one.about == Subject::Ticket(ticket.id));
+        shown.push(match (&one.view, ticket) {
+            (View::Card, Some(ticket)) => Some(tickets::view::card(ticket, &one.place, roster)),
+            (View::Confirmation, Some(ticket)) => {
+                let others = if ticket.is_private() {
+                    let accounts = roster.accounts(&ticket.requester.who);
+                    tickets::record::open_of(ask, &accounts, OTHERS).await?
+                } else {
+                    Vec::new()
+                };
+                Some(tickets::view::confirmation(ticket, &others))
+            }
+            (View::Lines { of, .. }, Some(ticket)) => conversation::view::lines(ticket, of, &said, one, roster),
+            (View::DeadEvents, _) => Some(alarms::view::dead_events(dead::count(ask).await?)),
+            (View::Notice, _) => match &one.about {
+                Subject::Notice(name) => {
+                    if !known.contains_key(name) {
+                        let says = notices::record::message(ask, name).await?;
+                        known.insert(name.clone(), says);
+                    }
+                    known.get(name).cloned().flatten().map(Shown::from)
+                }
+                Subject::Ticket(_) | Subject::Person(_) | Subject::Desk => None,
+            },
+            (View::Card | View::Confirmation | View::Lines { .. }, None) => None,
+        });
+    }
+    Ok(shown)
+}
+
+/// The next places of the audience of a view, behind this one, each with its number.
+///
+/// # Errors
+/// If the database is away.
+pub async fn audience(
+    ask: &mut dyn Ask,
+    about: &Subject,
+    view: &View,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<(u64, Place)>, StoreError> {
+    match (about, view) {
+        (Subject::Notice(name), View::Notice) => notices::record::places(ask, name, after, limit).await,
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// What else is written once a message of the bot stands.
+///
+/// # Errors
+/// If it cannot be written as JSON: a fault of ours.
+pub fn stood(standing: &Standing) -> Result<Option<Statement>, StoreError> {
+    conversation::record::under(standing)
+}
+
+/// Lets whoever decides about the subject meanwhile decide again, so that nothing gets in between.
+///
+/// # Errors
+/// If the database is away.
+pub async fn contend(tx: &mut dyn Tx, about: &Subject) -> Result<(), StoreError> {
+    if let Subject::Ticket(id) = about
+        && let Some(mut ticket) = tickets::record::by_id(tx, *id).await?
+    {
+        ticket.version += 1;
+        tickets::record::update(tx, &ticket)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{conversation, privacy, tickets};
+    use super::{conversation, notices, privacy, tickets};
     use crate::store::{Text, plans};
 
     /// Every SQL text of the program.
     fn texts() -> Vec<(&'static str, Text)> {
-        let own = [conversation::record::TEXTS, privacy::record::TEXTS, tickets::record::TEXTS];
+        let own = [conversation::record::TEXTS, notices::record::TEXTS, privacy::record::TEXTS, tickets::record::TEXTS];
         [plans::of_the_store(), own.concat()].concat()
     }
 

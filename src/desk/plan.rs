@@ -9,16 +9,18 @@ use crate::domain::words;
 use crate::desk::conversation::state::{Record, Side, Voice};
 use crate::desk::facts::Facts;
 use crate::desk::tickets::decide::may_know;
-use crate::desk::tickets::state::TicketRef;
-use crate::desk::tickets::state::{Ticket, TicketKind};
+use crate::desk::tickets::state::Ticket;
+use crate::desk::tickets::text;
 use crate::domain::audit::{AuditEntry, FieldChange};
-use crate::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane, Sign};
+use crate::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane, Post, Sign};
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{MessageRef, Person, PersonRef, Place, TicketId};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::permission::Rights;
-use crate::domain::priority::{Level, Priority};
+use crate::domain::priority::Priority;
+use crate::domain::subject::Subject;
+use crate::domain::view::View;
 
 /// A decision in the making, by one actor from one place.
 pub(in crate::desk) struct Plan<'f> {
@@ -58,8 +60,14 @@ impl<'f> Plan<'f> {
         self.decision.changes.push(change);
     }
 
+    /// Adds an intent. What is about no ticket is about whom it answers, or about the desk.
     pub(in crate::desk) fn effect(&mut self, ticket: Option<TicketId>, what: EffectKind) {
-        self.decision.effects.push(Effect { ticket, not_before: None, what });
+        let about = match (ticket, &what) {
+            (Some(ticket), _) => Subject::Ticket(ticket),
+            (None, EffectKind::Whisper { to, .. } | EffectKind::Hint { to, .. }) => Subject::Person(to.clone()),
+            (None, _) => Subject::Desk,
+        };
+        self.decision.effects.push(Effect::about(about, what));
     }
 
     /// Opens a ticket for `author` with these words (message, when, text), the first of which opened it.
@@ -73,7 +81,6 @@ impl<'f> Plan<'f> {
         let (id, key, uid) = self.facts.next.clone();
         let first = &words[0];
         let said = words.iter().rfind(|words| !words.text.is_empty());
-        let (impact, urgency) = (Level::Low, Level::High);
         let author = Person::new(author.who.clone(), author.name.clone());
         // Greetings are on the record, but the words that say what is wrong make the title.
         let title = tickets::text::title(said.map(|words| words.text.as_str()).unwrap_or_default());
@@ -81,7 +88,6 @@ impl<'f> Plan<'f> {
             id,
             key,
             uid,
-            kind: TicketKind::Incident,
             title,
             titled_by: said.and_then(Words::source).cloned(),
             requester: author.clone(),
@@ -91,9 +97,7 @@ impl<'f> Plan<'f> {
             opened_at: first.at,
             status: crate::desk::tickets::state::Status::New,
             assignee: None,
-            impact,
-            urgency,
-            priority: Priority::of(impact, urgency),
+            priority: Priority::default(),
             answered_at: None,
             active_at: words.last().map_or(first.at, |last| if last.is_joined { self.facts.now } else { last.at }),
             follows: follows.map(|ticket| ticket.key.clone()),
@@ -113,14 +117,20 @@ impl<'f> Plan<'f> {
         }
         let fields = changes(None, &ticket);
         self.audit(&ticket, "opened", fields);
-        let others = self.facts.others.iter().filter(|other| other.is_private() == ticket.is_private());
-        let others: Vec<TicketRef> =
-            others.map(|other| TicketRef { tag: other.tag(), title: other.title.clone() }).collect();
-        self.tell_requester(&ticket, tickets::text::confirmation(&ticket, &others), Some(Awaited::Notice), true);
+        self.effect(
+            Some(id),
+            EffectKind::Show {
+                view: View::Confirmation,
+                at: Destination::Place(origin),
+                awaited: Some(Awaited::Notice),
+                // A thread keeps its name when words are deleted, so the name holds none.
+                thread_title: ticket.origin.root().map(|_| ticket.key.to_string()),
+            },
+        );
         self.show_cards(&ticket);
         // The card has room for one line; whoever works the ticket reads the rest under it.
         for words in words.iter().filter(|words| tickets::text::title(&words.text) != words.text.trim()) {
-            self.mirror(&ticket, &author, words, Voice::Requester);
+            self.mirror(&ticket, None, &author, words, Voice::Requester);
         }
         ticket
     }
@@ -133,6 +143,10 @@ impl<'f> Plan<'f> {
         self.change(Change::Put(Box::new(after.clone())));
         self.audit(&after, act, fields);
         self.show_cards(&after);
+        let is_other = text::confirmation(before, &[]) != text::confirmation(&after, &[]);
+        if is_other {
+            self.effect(Some(after.id), EffectKind::Refresh { view: View::Confirmation, at: after.origin.clone() });
+        }
         after
     }
 
@@ -146,7 +160,7 @@ impl<'f> Plan<'f> {
 
     pub(in crate::desk) fn audit(&mut self, ticket: &Ticket, act: &str, fields: Vec<FieldChange>) {
         self.decision.audit.push(AuditEntry {
-            ticket: ticket.id,
+            about: ticket.id.into(),
             at: self.facts.now,
             actor: self.actor.map(|actor| Person::new(actor.who.clone(), actor.name.clone())),
             act: act.to_owned(),
@@ -192,32 +206,17 @@ impl<'f> Plan<'f> {
     }
 
     /// Says something where the requester is answered.
-    pub(in crate::desk) fn tell_requester(
-        &mut self,
-        ticket: &Ticket,
-        message: Message,
-        awaited: Option<Awaited>,
-        may_start_thread: bool,
-    ) {
-        // A thread keeps its name when words are deleted, so the name holds none.
-        let thread_title = (may_start_thread && ticket.origin.root().is_some()).then(|| ticket.key.to_string());
-        self.effect(
-            Some(ticket.id),
-            EffectKind::Post {
-                to: Destination::Place(ticket.origin.clone()),
-                message,
-                awaited,
-                mirrors: Vec::new(),
-                thread_title,
-                urgency: if may_start_thread { Lane::Answer } else { Lane::Act },
-            },
-        );
+    pub(in crate::desk) fn tell_requester(&mut self, ticket: &Ticket, message: Message, awaited: Option<Awaited>) {
+        let to = Destination::Place(ticket.origin.clone());
+        let post = Post { awaited, ..Post::new(to, message, Lane::Act) };
+        self.effect(Some(ticket.id), EffectKind::Say(post));
     }
 
     /// Brings every copy of the card up to date.
     pub(in crate::desk) fn show_cards(&mut self, ticket: &Ticket) {
         for channel in &self.facts.rules.triage {
-            let card = EffectKind::ShowCard { channel: channel.clone() };
+            let at = Destination::Place(channel.clone());
+            let card = EffectKind::Show { view: View::Card, at, awaited: None, thread_title: None };
             let effect = Effect::about(ticket.id, card);
             if !self.decision.effects.contains(&effect) {
                 self.decision.effects.push(effect);
@@ -225,47 +224,56 @@ impl<'f> Plan<'f> {
         }
     }
 
-    /// Says something under every card, or under all but those in `except`'s channel. `mirrors` is the message whose
-    /// words are shown.
+    /// Says something under every card, or under all but those in `except`'s channel.
     pub(in crate::desk) fn under_cards(
         &mut self,
         ticket: &Ticket,
         except: Option<&Place>,
-        mirrors: Option<&MessageRef>,
         message: impl Fn(&Place) -> Message,
     ) {
         let facts = self.facts;
-        let is_except = |channel: &Place| {
-            except.is_some_and(|place| place.tenant == channel.tenant && place.channel() == channel.channel())
-        };
-        for channel in facts.rules.triage.iter().filter(|channel| !is_except(channel)) {
-            let post = EffectKind::Post {
-                to: Destination::UnderCard(channel.clone()),
-                message: message(channel),
-                awaited: None,
-                mirrors: mirrors.cloned().into_iter().collect(),
-                thread_title: Some(ticket.key.to_string()),
-                urgency: Lane::Note,
-            };
-            self.effect(Some(ticket.id), post);
+        for channel in facts.rules.triage.iter().filter(|channel| !is_in(channel, except)) {
+            let post = Post::new(Destination::UnderCard(channel.clone()), message(channel), Lane::Note);
+            let post = Post { thread_title: Some(ticket.key.to_string()), ..post };
+            self.effect(Some(ticket.id), EffectKind::Say(post));
         }
     }
 
-    /// Shows under the cards what somebody said on the requester's side. The requester's words ping the assignee.
-    pub(in crate::desk) fn mirror(&mut self, ticket: &Ticket, author: &Person, words: &Words, voice: Voice) {
+    /// Shows under the cards (but for those in `except`'s channel) what somebody said. The requester's words ping the
+    /// assignee.
+    pub(in crate::desk) fn mirror(
+        &mut self,
+        ticket: &Ticket,
+        except: Option<&Place>,
+        author: &Person,
+        words: &Words,
+        voice: Voice,
+    ) {
         let facts = self.facts;
-        self.under_cards(ticket, None, words.source(), |channel| {
+        let line = |channel: &Place| {
             let assignee = ticket.assignee.as_ref().filter(|_| voice == Voice::Requester);
             let ping = assignee.and_then(|agent| facts.roster.account_on(&agent.who, channel.platform()));
             conversation::text::mirrored(ticket, author, &words.text, voice, ping.as_ref())
-        });
+        };
+        let Some(message) = words.source() else {
+            return self.under_cards(ticket, except, line);
+        };
+        for channel in facts.rules.triage.iter().filter(|channel| !is_in(channel, except)) {
+            let show = EffectKind::Show {
+                view: View::Lines { of: vec![message.clone()], room: line(channel).room() },
+                at: Destination::UnderCard(channel.clone()),
+                awaited: None,
+                thread_title: Some(ticket.key.to_string()),
+            };
+            self.effect(Some(ticket.id), show);
+        }
     }
 
     /// The words of a message were changed or deleted: what shows them under the cards follows.
     pub(in crate::desk) fn refresh_mirrors(&mut self, ticket: &Ticket, of: &MessageRef) {
         for channel in &self.facts.rules.triage {
-            let refresh = EffectKind::RefreshMirror { channel: channel.clone(), of: of.clone() };
-            self.effect(Some(ticket.id), refresh);
+            let view = View::Lines { of: vec![of.clone()], room: 0 };
+            self.effect(Some(ticket.id), EffectKind::Refresh { view, at: channel.clone() });
         }
     }
 
@@ -314,6 +322,11 @@ impl Words {
     pub(in crate::desk) fn of(said: &Said) -> Self {
         Self::standing(said.message.clone(), said.at, full_text(said))
     }
+}
+
+/// Whether a channel is the one that a place is (in).
+fn is_in(channel: &Place, place: Option<&Place>) -> bool {
+    place.is_some_and(|place| place.tenant == channel.tenant && place.channel() == channel.channel())
 }
 
 /// What was said, files included.

@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{Person, Place, TicketId};
+use super::ids::{Person, Place};
+use super::subject::Subject;
 
 /// What somebody did, without a word of what was said: who, what, when, from where.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuditEntry {
-    /// On which ticket.
-    pub ticket: TicketId,
+    /// On what.
+    pub about: Subject,
     /// When.
     pub at: Timestamp,
     /// Who; none for the clock.

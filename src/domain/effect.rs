@@ -1,20 +1,26 @@
 //! What the bot is to do, as the core decides it: intents, not calls.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::event::ReplyHandle;
-use super::ids::{MessageRef, Person, PersonRef, Place, PlatformName, TicketId};
+use super::ids::{MessageRef, Person, PersonRef, Place, PlatformName, UnknownName};
 use super::limits;
 use super::message::Message;
+use super::subject::Subject;
+use super::view::{Coalescing, View};
 
 /// One intent, stored with the state that it follows from, and delivered later.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Effect {
-    /// The ticket that it is about, if any.
-    pub ticket: Option<TicketId>,
+    /// What it is about.
+    pub about: Subject,
     /// Not before this moment.
     pub not_before: Option<Timestamp>,
+    /// Whether it was put behind the card that it needs, which happens once.
+    pub put_behind: bool,
     /// What to do.
     pub what: EffectKind,
 }
@@ -23,36 +29,27 @@ pub struct Effect {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EffectKind {
-    /// Post a message.
-    Post {
+    /// Say something.
+    Say(Post),
+    /// Show a view of the subject: post it, or make what stands of it show the newest.
+    Show {
+        /// Which view.
+        view: View,
         /// Where.
-        to: Destination,
-        /// What.
-        message: Message,
-        /// Who wants to know whether it was delivered.
-        #[serde(default)]
+        at: Destination,
+        /// Who wants to know whether it was posted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         awaited: Option<Awaited>,
-        /// The messages whose words it shows, one for each of its lines: if those change or go, it does too.
-        #[serde(default, with = "one_or_more", skip_serializing_if = "Vec::is_empty")]
-        mirrors: Vec<MessageRef>,
         /// The name of a thread that may have to be started for it.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         thread_title: Option<String>,
-        /// How urgent.
-        urgency: Lane,
     },
-    /// Make the ticket's card in this triage channel show the present state; post it if there is none yet.
-    ShowCard {
-        /// The triage channel.
-        channel: Place,
-    },
-    /// Make what shows the words of a message under the ticket's card in this triage channel show them as they are now,
-    /// or nothing if they are gone.
-    RefreshMirror {
-        /// The triage channel.
-        channel: Place,
-        /// The message.
-        of: MessageRef,
+    /// Make a view of the subject show the newest, where it stands in this place.
+    Refresh {
+        /// Which view.
+        view: View,
+        /// Where; for lines, the channel in which their card stands.
+        at: Place,
     },
     /// Delete a message of the bot.
     Remove {
@@ -97,28 +94,168 @@ pub enum EffectKind {
         /// Up to and without this message.
         before: MessageRef,
     },
+    /// Show a view of the subject in every place of its audience: a page of them at a time, the rest by another of these.
+    Spread {
+        /// Which view.
+        view: View,
+        /// Behind this place of the audience, counted from 1.
+        after: u64,
+    },
+    /// Call something that needs no platform, and takes longer than a read. Its end comes back as an event.
+    Do(Call),
+}
+
+/// A call. What it is called with and what it finds are its capability's; late or failed, it finds nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// What is called.
+    pub name: String,
+    /// With what.
+    pub input: serde_json::Value,
+    /// How long it may take, in milliseconds of real time.
+    pub within_ms: u64,
+}
+
+/// Who delivers an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
+pub enum Outlet {
+    /// A platform.
+    Platform(PlatformName),
+    /// The program itself.
+    Local,
+}
+
+impl Outlet {
+    /// Every outlet.
+    pub const ALL: [Self; 3] =
+        [Self::Platform(PlatformName::Slack), Self::Platform(PlatformName::Discord), Self::Local];
+
+    /// Its name in the database and in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Platform(platform) => platform.as_str(),
+            Self::Local => "local",
+        }
+    }
+}
+
+impl From<PlatformName> for Outlet {
+    fn from(platform: PlatformName) -> Self {
+        Self::Platform(platform)
+    }
+}
+
+impl From<Outlet> for &'static str {
+    fn from(outlet: Outlet) -> Self {
+        outlet.as_str()
+    }
+}
+
+impl TryFrom<String> for Outlet {
+    type Error = UnknownName;
+
+    fn try_from(text: String) -> Result<Self, UnknownName> {
+        Self::ALL.into_iter().find(|outlet| outlet.as_str() == text).ok_or(UnknownName)
+    }
+}
+
+impl fmt::Display for Outlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A message whose words are fixed when it is decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Post {
+    /// Where.
+    pub to: Destination,
+    /// What.
+    pub message: Message,
+    /// Who wants to know whether it was delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaited: Option<Awaited>,
+    /// The name of a thread that may have to be started for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread_title: Option<String>,
+    /// How urgent.
+    pub urgency: Lane,
+}
+
+impl Post {
+    /// A message that nobody waits for, to this place.
+    #[must_use]
+    pub const fn new(to: Destination, message: Message, urgency: Lane) -> Self {
+        Self { to, message, awaited: None, thread_title: None, urgency }
+    }
 }
 
 impl EffectKind {
-    /// Its name in logs and metrics.
+    /// Its name in the database.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Post { .. } => "post",
-            Self::ShowCard { .. } => "show_card",
-            Self::RefreshMirror { .. } => "refresh_mirror",
+            Self::Say(_) => "say",
+            Self::Show { .. } => "show",
+            Self::Refresh { .. } => "refresh",
             Self::Remove { .. } => "remove",
             Self::Whisper { .. } => "whisper",
             Self::Hint { .. } => "hint",
             Self::React { .. } => "react",
             Self::ReadThread { .. } => "read_thread",
+            Self::Spread { .. } => "spread",
+            Self::Do(_) => "do",
         }
     }
 
-    /// Whether it shows a card.
+    /// What it does, and to which view, in logs and metrics.
     #[must_use]
-    pub const fn is_card(&self) -> bool {
-        matches!(self, Self::ShowCard { .. })
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Show { view, .. } => match view {
+                View::Card => "show_card",
+                View::Confirmation => "show_confirmation",
+                View::Lines { .. } => "show_lines",
+                View::DeadEvents => "show_dead_events",
+                View::Notice => "show_notice",
+            },
+            Self::Refresh { view, .. } => match view {
+                View::Card => "refresh_card",
+                View::Confirmation => "refresh_confirmation",
+                View::Lines { .. } => "refresh_lines",
+                View::DeadEvents => "refresh_dead_events",
+                View::Notice => "refresh_notice",
+            },
+            other => other.name(),
+        }
+    }
+
+    /// The view that it shows.
+    #[must_use]
+    pub const fn view(&self) -> Option<&View> {
+        match self {
+            Self::Show { view, .. } | Self::Refresh { view, .. } | Self::Spread { view, .. } => Some(view),
+            _ => None,
+        }
+    }
+
+    /// Whether one like it that waits stands for it, too.
+    #[must_use]
+    pub fn is_replaceable(&self) -> bool {
+        let is_shown = matches!(self, Self::Show { .. } | Self::Refresh { .. });
+        is_shown && self.view().is_some_and(|view| view.coalescing() == Coalescing::Replace)
+    }
+
+    /// Whether it may be joined to one that waits, untried, as the last of its order key.
+    #[must_use]
+    pub fn is_joinable(&self) -> bool {
+        match self {
+            Self::Show { view, .. } => view.coalescing() == Coalescing::Append,
+            Self::Spread { .. } => true,
+            _ => false,
+        }
     }
 
     /// Whether it tells one person something that is shown nowhere else.
@@ -127,99 +264,51 @@ impl EffectKind {
         matches!(self, Self::Whisper { .. } | Self::Hint { .. })
     }
 
-    /// The platform that it is for.
+    /// Who waits for its end.
     #[must_use]
-    pub const fn platform(&self) -> PlatformName {
+    pub const fn awaited(&self) -> Option<&Awaited> {
         match self {
-            Self::Post { to: Destination::Place(place) | Destination::UnderCard(place), .. }
-            | Self::ShowCard { channel: place }
-            | Self::RefreshMirror { channel: place, .. }
-            | Self::Hint { place, .. }
-            | Self::ReadThread { place, .. } => place.platform(),
+            Self::Say(Post { awaited, .. }) | Self::Show { awaited, .. } => awaited.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Who delivers it.
+    #[must_use]
+    pub const fn outlet(&self) -> Outlet {
+        Outlet::Platform(match self {
+            Self::Say(Post { to, .. }) | Self::Show { at: to, .. } => to.place().platform(),
+            Self::Refresh { at, .. } => at.platform(),
+            Self::Hint { place, .. } | Self::ReadThread { place, .. } => place.platform(),
             Self::Remove { message } | Self::React { message, .. } => message.tenant.platform,
             Self::Whisper { to, .. } => to.platform,
-        }
+            Self::Spread { .. } | Self::Do(_) => return Outlet::Local,
+        })
     }
 
-    /// Whether it is nothing but a mirror of people's words, which others can be joined to while it waits.
-    #[must_use]
-    pub const fn is_mirror(&self) -> bool {
-        match self {
-            Self::Post { to: Destination::UnderCard(_), mirrors, awaited: None, .. } => !mirrors.is_empty(),
-            _ => false,
-        }
-    }
-
-    /// The messages whose words it shows.
-    #[must_use]
-    pub fn mirrors(&self) -> &[MessageRef] {
-        match self {
-            Self::Post { mirrors, .. } => mirrors,
-            _ => &[],
-        }
-    }
-
-    /// This and what `next` says after it, in one message; `None` if they are not lines of one mirror, or too much for
-    /// one message.
+    /// What stands for this and for `next`, which comes right behind it: lines under the same card that fit into one message,
+    /// or a spread that begins where the earlier of two does. `None` if they stay two.
     #[must_use]
     pub fn joined_with(&self, next: &Self) -> Option<Self> {
+        if let (Self::Spread { view, after }, Self::Spread { view: next_view, after: next_after }) = (self, next) {
+            return (view == next_view).then(|| Self::Spread { view: view.clone(), after: *after.min(next_after) });
+        }
         let (
-            Self::Post { to, message, mirrors, urgency, thread_title, .. },
-            Self::Post { to: next_to, message: more, mirrors: more_mirrors, urgency: next_urgency, .. },
+            Self::Show { view: View::Lines { of, room }, at, awaited: None, thread_title },
+            Self::Show { view: View::Lines { of: more, room: more_room }, at: next_at, awaited: None, .. },
         ) = (self, next)
         else {
             return None;
         };
-        let is_one_mirror = self.is_mirror()
-            && next.is_mirror()
-            && (to, urgency) == (next_to, next_urgency)
-            && self.platform() == next.platform();
-        if !is_one_mirror {
-            return None;
-        }
-        let message = message.clone().and(more.clone());
-        let mirrors = [mirrors.as_slice(), more_mirrors].concat();
-        let fits = mirrors.len() <= limits::JOINED_LINES && message.room() <= joined_chars(self.platform());
-        // Each line must be known by its message.
-        (fits && message.lines.len() == mirrors.len()).then(|| Self::Post {
-            to: to.clone(),
-            message,
+        let (of, room) = ([of.as_slice(), more.as_slice()].concat(), room + more_room);
+        let fits = of.len() <= limits::JOINED_LINES && room <= joined_chars(at.place().platform());
+        (at == next_at && fits).then(|| Self::Show {
+            view: View::Lines { of, room },
+            at: at.clone(),
             awaited: None,
-            mirrors,
             thread_title: thread_title.clone(),
-            urgency: *urgency,
         })
     }
-
-    /// What remains of it once the lines that show the words of `gone` are left out; `None` if nothing does.
-    #[must_use]
-    pub fn without(&self, gone: &[MessageRef]) -> Option<Self> {
-        let mut rest = self.clone();
-        if let Self::Post { mirrors, message, .. } = &mut rest
-            && mirrors.iter().any(|of| gone.contains(of))
-        {
-            // Where it is not known whose words a line shows, all of them go.
-            let is_known = mirrors.len() == message.lines.len();
-            let mut stays = mirrors.iter().map(|of| is_known && !gone.contains(of)).collect::<Vec<_>>().into_iter();
-            message.lines.retain(|_| stays.next().unwrap_or(false));
-            mirrors.retain(|of| is_known && !gone.contains(of));
-            if mirrors.is_empty() {
-                return None;
-            }
-        }
-        Some(rest)
-    }
-}
-
-/// What is left of something that waits to be said.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Remains {
-    /// All of it: it is not theirs.
-    Whole,
-    /// This.
-    Part(Box<EffectKind>),
-    /// Nothing: it will not be said.
-    Nothing,
 }
 
 /// Characters of lines that share a message.
@@ -228,35 +317,6 @@ pub const fn joined_chars(platform: PlatformName) -> usize {
     match platform {
         PlatformName::Slack => limits::slack::JOINED_CHARS,
         PlatformName::Discord => limits::discord::JOINED_CHARS,
-    }
-}
-
-/// One message as itself, several as a list: so earlier versions wrote one, and can read one.
-mod one_or_more {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    use super::MessageRef;
-
-    #[derive(serde::Deserialize)]
-    #[serde(untagged)]
-    enum Known {
-        One(MessageRef),
-        More(Vec<MessageRef>),
-    }
-
-    pub(super) fn serialize<S: Serializer>(all: &[MessageRef], to: S) -> Result<S::Ok, S::Error> {
-        match all {
-            [one] => one.serialize(to),
-            all => all.serialize(to),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<MessageRef>, D::Error> {
-        Ok(match Option::<Known>::deserialize(from)? {
-            None => Vec::new(),
-            Some(Known::One(one)) => vec![one],
-            Some(Known::More(all)) => all,
-        })
     }
 }
 
@@ -274,8 +334,18 @@ pub enum Sign {
 pub enum Destination {
     /// To this place.
     Place(Place),
-    /// Into the thread under the ticket's card in this triage channel, once the card stands.
+    /// Into the thread under the subject's card in this channel, once the card stands.
     UnderCard(Place),
+}
+
+impl Destination {
+    /// The place, or the channel in which the card stands.
+    #[must_use]
+    pub const fn place(&self) -> &Place {
+        match self {
+            Self::Place(place) | Self::UnderCard(place) => place,
+        }
+    }
 }
 
 /// A delivery that somebody waits for: its end comes back as an event.
@@ -309,55 +379,46 @@ pub enum Lane {
     Broadcast = 4,
 }
 
-/// A plain notice: the same message to each of these places, behind everything that somebody waits for.
-pub fn notice(message: &Message, channels: &[Place]) -> impl Iterator<Item = Effect> {
-    channels.iter().map(|place| Effect {
-        ticket: None,
-        not_before: None,
-        what: EffectKind::Post {
-            to: Destination::Place(place.clone()),
-            message: message.clone(),
-            awaited: None,
-            mirrors: Vec::new(),
-            thread_title: None,
-            urgency: Lane::Broadcast,
-        },
-    })
-}
-
 impl Effect {
-    /// An intent about a ticket, to be done at once.
+    /// An intent about a subject, to be done at once.
     #[must_use]
-    pub const fn about(ticket: TicketId, what: EffectKind) -> Self {
-        Self { ticket: Some(ticket), not_before: None, what }
+    pub fn about(subject: impl Into<Subject>, what: EffectKind) -> Self {
+        Self { about: subject.into(), not_before: None, put_behind: false, what }
     }
 
     /// How urgent it is.
     #[must_use]
     pub const fn lane(&self) -> Lane {
         match &self.what {
-            EffectKind::Post { urgency, .. } => *urgency,
+            EffectKind::Say(Post { urgency, .. }) => *urgency,
+            EffectKind::Show { view, .. } => view.lane(true),
+            EffectKind::Refresh { view, .. } => view.lane(false),
             EffectKind::Whisper { .. } | EffectKind::Hint { .. } | EffectKind::React { .. } => Lane::Answer,
-            EffectKind::ShowCard { .. } => Lane::Card,
-            EffectKind::RefreshMirror { .. } | EffectKind::Remove { .. } | EffectKind::ReadThread { .. } => Lane::Note,
+            EffectKind::Remove { .. } | EffectKind::ReadThread { .. } => Lane::Note,
+            EffectKind::Do(_) => Lane::Answer,
+            EffectKind::Spread { .. } => Lane::Broadcast,
         }
     }
 
     /// Effects of the same order key are delivered one after another, in the order in which they were decided.
     #[must_use]
     pub fn order_key(&self) -> String {
-        let ticket = self.ticket.map_or_else(String::new, |ticket| ticket.0.to_string());
+        let about = &self.about;
+        let card = |channel: &Place| format!("card:{about}:{}:{}", channel.platform(), channel.channel());
         match &self.what {
+            EffectKind::Say(Post { to: Destination::UnderCard(channel), .. }) => card(channel),
             // What waits its turn in a long notice holds up nothing that is said there meanwhile.
-            EffectKind::Post { to: Destination::Place(place), urgency: Lane::Broadcast, .. } => {
+            EffectKind::Say(Post { to: Destination::Place(place), urgency: Lane::Broadcast, .. }) => {
                 format!("all:{}", at(place))
             }
-            EffectKind::Post { to: Destination::Place(place), .. } => at(place),
-            EffectKind::Post { to: Destination::UnderCard(channel), .. }
-            | EffectKind::ShowCard { channel }
-            | EffectKind::RefreshMirror { channel, .. } => {
-                format!("card:{ticket}:{}:{}", channel.platform(), channel.channel())
-            }
+            EffectKind::Say(Post { to: Destination::Place(place), .. }) => at(place),
+            EffectKind::Show { view, at: Destination::Place(place) | Destination::UnderCard(place), .. }
+            | EffectKind::Refresh { view, at: place } => match view {
+                View::Card | View::Lines { .. } => card(place),
+                View::Confirmation => at(place),
+                View::DeadEvents => format!("dead:{}", at(place)),
+                View::Notice => format!("all:{}", at(place)),
+            },
             EffectKind::Remove { message } => {
                 format!("rm:{}:{}:{}", message.tenant.platform, message.channel, message.id)
             }
@@ -367,6 +428,8 @@ impl Effect {
             EffectKind::Whisper { to, .. } => format!("to:{to}"),
             EffectKind::Hint { to, .. } => format!("to:{to}"),
             EffectKind::ReadThread { place, .. } => format!("read:{}", at(place)),
+            EffectKind::Spread { view, .. } => format!("spread:{}:{about}", view.name()),
+            EffectKind::Do(call) => format!("do:{}:{about}", call.name),
         }
     }
 }
@@ -379,8 +442,7 @@ impl Effect {
 pub struct Gate(pub String);
 
 impl Effect {
-    /// The gate of this effect. `is_new`: nothing is known of its ticket but that it has just been opened, so that its card
-    /// is a post.
+    /// The gate of this effect. `is_new`: nothing is known of its subject but that it is new, so that its views are posts.
     #[must_use]
     pub fn gate(&self, is_new: bool) -> Gate {
         // Slack counts posts by channel, Discord by thread: a gate for each thread or person would be too many.
@@ -389,15 +451,17 @@ impl Effect {
             (PlatformName::Discord, Some(_)) => "thread".to_owned(),
             (PlatformName::Slack, _) | (PlatformName::Discord, None) => format!("post:{}", place.channel()),
         };
+        let under = |channel: &Place| match channel.platform() {
+            PlatformName::Slack => format!("post:{}", channel.channel()),
+            PlatformName::Discord => "thread".to_owned(),
+        };
         let what = match &self.what {
             _ if self.lane() == Lane::Broadcast => "all".to_owned(),
-            EffectKind::Post { to: Destination::Place(place), .. } => posts_in(place),
-            EffectKind::Post { to: Destination::UnderCard(channel), .. } => match channel.platform() {
-                PlatformName::Slack => format!("post:{}", channel.channel()),
-                PlatformName::Discord => "thread".to_owned(),
-            },
-            EffectKind::ShowCard { channel } if is_new => format!("post:{}", channel.channel()),
-            EffectKind::ShowCard { .. } | EffectKind::RefreshMirror { .. } => "change".to_owned(),
+            EffectKind::Say(Post { to: Destination::UnderCard(channel), .. })
+            | EffectKind::Show { at: Destination::UnderCard(channel), .. } => under(channel),
+            EffectKind::Say(Post { to: Destination::Place(place), .. }) => posts_in(place),
+            EffectKind::Show { at: Destination::Place(place), .. } if is_new => posts_in(place),
+            EffectKind::Show { .. } | EffectKind::Refresh { .. } => "change".to_owned(),
             EffectKind::Remove { .. } => "remove".to_owned(),
             EffectKind::React { .. } => "sign".to_owned(),
             EffectKind::Whisper { .. } => "whisper".to_owned(),
@@ -406,6 +470,7 @@ impl Effect {
                 PlatformName::Discord => posts_in(place),
             },
             EffectKind::ReadThread { .. } => "read".to_owned(),
+            EffectKind::Spread { .. } | EffectKind::Do(_) => "local".to_owned(),
         };
         Gate(format!("{}{what}", self.lane() as i64))
     }
@@ -415,6 +480,11 @@ impl Effect {
 fn at(place: &Place) -> String {
     format!("{}:{}:{}", place.platform(), place.channel(), place.root().unwrap_or_default())
 }
+
+/// What one try has sent, as hashes: a look for it matches these, not what would be sent now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sent(pub Vec<String>);
 
 /// Why something can never be delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -471,7 +541,6 @@ impl Undeliverable {
 #[cfg(test)]
 mod tests {
     use super::super::ids::{Conversation, Tenant};
-    use super::super::message::{Line, Span};
     use super::*;
 
     fn place(platform: PlatformName, id: &str) -> Place {
@@ -484,67 +553,39 @@ mod tests {
         MessageRef { tenant, channel: "C1".to_owned(), id: id.to_owned() }
     }
 
-    fn line(channel: &Place, id: &str, words: &str) -> EffectKind {
-        EffectKind::Post {
-            to: Destination::UnderCard(channel.clone()),
-            message: Message::new([Line(vec![Span::Quoted(words.to_owned())])]),
+    fn line(channel: &Place, id: &str, room: usize) -> EffectKind {
+        EffectKind::Show {
+            view: View::Lines { of: vec![of(id)], room },
+            at: Destination::UnderCard(channel.clone()),
             awaited: None,
-            mirrors: vec![of(id)],
             thread_title: None,
-            urgency: Lane::Note,
         }
     }
 
-    fn shown(what: &EffectKind) -> (Vec<&str>, Vec<String>) {
-        let EffectKind::Post { message, mirrors, .. } = what else { panic!("{what:?}") };
-        let words = |line: &Line| format!("{:?}", line.0);
-        (mirrors.iter().map(|of| of.id.as_str()).collect(), message.lines.iter().map(words).collect())
+    fn shown(what: &EffectKind) -> Vec<&str> {
+        what.view().map(View::shows).unwrap_or_default().iter().map(|of| of.id.as_str()).collect()
     }
 
     #[test]
-    fn lines_of_one_mirror_are_joined_in_order() {
+    fn lines_under_one_card_are_joined_in_order() {
         let desk = place(PlatformName::Slack, "C9");
-        let joined = line(&desk, "1", "one").joined_with(&line(&desk, "2", "two")).expect("they are joined");
-        let joined = joined.joined_with(&line(&desk, "3", "three")).expect("they are joined");
-        let (mirrors, lines) = shown(&joined);
-        assert_eq!(mirrors, ["1", "2", "3"]);
-        assert_eq!(lines, ["one", "two", "three"].map(|words| format!("{:?}", [Span::Quoted(words.to_owned())])));
-        assert!(joined.is_mirror());
+        let joined = line(&desk, "1", 10).joined_with(&line(&desk, "2", 20)).expect("they are joined");
+        let joined = joined.joined_with(&line(&desk, "3", 30)).expect("they are joined");
+        assert_eq!(shown(&joined), ["1", "2", "3"]);
+        assert!(matches!(joined.view(), Some(View::Lines { room: 60, .. })), "{joined:?}");
     }
 
     #[test]
-    fn what_is_no_line_of_the_same_mirror_is_not_joined() {
+    fn what_is_no_line_under_the_same_card_is_not_joined() {
         let (desk, other) = (place(PlatformName::Slack, "C9"), place(PlatformName::Slack, "C8"));
-        let one = line(&desk, "1", "one");
-        let change = |change: fn(&mut EffectKind)| {
-            let mut changed = line(&desk, "2", "two");
-            change(&mut changed);
-            changed
-        };
+        let one = line(&desk, "1", 10);
+        let show =
+            |view| EffectKind::Show { view, at: Destination::Place(desk.clone()), awaited: None, thread_title: None };
         let apart = [
-            line(&other, "2", "two"),
-            change(|what| {
-                if let EffectKind::Post { mirrors, .. } = what {
-                    mirrors.clear();
-                }
-            }),
-            change(|what| {
-                if let EffectKind::Post { awaited, .. } = what {
-                    *awaited = Some(Awaited::Notice);
-                }
-            }),
-            change(|what| {
-                if let EffectKind::Post { urgency, .. } = what {
-                    *urgency = Lane::Answer;
-                }
-            }),
-            change(|what| {
-                if let EffectKind::Post { message, .. } = what {
-                    message.lines.push(Line::said("a line of nobody"));
-                }
-            }),
-            EffectKind::ShowCard { channel: desk.clone() },
-            EffectKind::RefreshMirror { channel: desk.clone(), of: of("1") },
+            line(&other, "2", 10),
+            EffectKind::Say(Post::new(Destination::UnderCard(desk.clone()), Message::said("no line"), Lane::Note)),
+            show(View::Card),
+            EffectKind::Refresh { view: View::Lines { of: vec![of("1")], room: 0 }, at: desk.clone() },
         ];
         for what in apart {
             assert_eq!(one.joined_with(&what), None, "{what:?}");
@@ -558,51 +599,14 @@ mod tests {
             [(PlatformName::Slack, limits::slack::JOINED_CHARS), (PlatformName::Discord, limits::discord::JOINED_CHARS)]
         {
             let desk = place(platform, "9");
-            // Each line ends with a line's end.
-            // Long words stand apart, with a mark before each line and an end of the line before it.
-            let marks = 12;
-            let one = line(&desk, "1", &"x".repeat(most / 2 - 1 - marks));
-            let other = line(&desk, "2", &"x".repeat(most / 2 - 1 - marks));
-            assert!(one.joined_with(&other).is_some(), "{platform}");
-            let half = most / 2 - marks;
-            for words in ["x".repeat(half), "&".repeat(most / 10 + 1), "🦓".repeat(half / 2)] {
-                assert_eq!(one.joined_with(&line(&desk, "2", &words)), None, "{platform}: {words}");
-            }
+            assert!(line(&desk, "1", most / 2).joined_with(&line(&desk, "2", most - most / 2)).is_some(), "{platform}");
+            assert_eq!(line(&desk, "1", most / 2).joined_with(&line(&desk, "2", most)), None, "{platform}");
         }
         let desk = place(PlatformName::Slack, "C9");
-        let mut all = line(&desk, "1", "x");
+        let mut all = line(&desk, "1", 1);
         for number in 1..limits::JOINED_LINES {
-            all = all.joined_with(&line(&desk, &number.to_string(), "x")).expect("there is room");
+            all = all.joined_with(&line(&desk, &number.to_string(), 1)).expect("there is room");
         }
-        assert_eq!(all.joined_with(&line(&desk, "99", "x")), None);
-    }
-
-    #[test]
-    fn lines_whose_words_are_gone_are_left_out() {
-        let desk = place(PlatformName::Slack, "C9");
-        let joined = line(&desk, "1", "one").joined_with(&line(&desk, "2", "two")).expect("they are joined");
-        assert_eq!(joined.without(&[of("1")]), Some(line(&desk, "2", "two")));
-        assert_eq!(joined.without(&[of("9")]).as_ref(), Some(&joined));
-        assert_eq!(joined.without(&[of("1"), of("2")]), None);
-        let card = EffectKind::ShowCard { channel: desk };
-        assert_eq!(card.without(&[of("1")]), Some(card));
-    }
-
-    #[test]
-    fn earlier_versions_and_this_one_read_each_others_lines() {
-        let desk = place(PlatformName::Slack, "C9");
-        let one = line(&desk, "1", "one");
-        let mut json = serde_json::to_value(&one).expect("JSON");
-        assert_eq!(json["post"]["mirrors"], serde_json::to_value(of("1")).expect("JSON"), "one message, as ever");
-        assert_eq!(serde_json::from_value::<EffectKind>(json.clone()).expect("it is read"), one);
-        let joined = one.joined_with(&line(&desk, "2", "two")).expect("they are joined");
-        let both = serde_json::to_value(&joined).expect("JSON");
-        assert_eq!(serde_json::from_value::<EffectKind>(both).expect("it is read"), joined);
-        // What mirrors nothing says so, or says nothing of it.
-        json["post"]["mirrors"] = serde_json::Value::Null;
-        let none = serde_json::from_value::<EffectKind>(json.clone()).expect("it is read");
-        assert_eq!(shown(&none).0, [""; 0]);
-        json["post"].as_object_mut().expect("fields").remove("mirrors");
-        assert_eq!(serde_json::from_value::<EffectKind>(json).expect("it is read"), none);
+        assert_eq!(all.joined_with(&line(&desk, "99", 1)), None);
     }
 }

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::action::TicketAction;
 use super::command::{self, Parsed, Typed, Where};
+use super::effect::Call;
 use super::form::{FormRef, Values};
-use super::ids::{EffectId, MessageRef, Person, Place, PlatformName, Tenant, TicketId};
+use super::ids::{EffectId, MessageRef, Person, Place, PlatformName, Tenant};
+use super::subject::Subject;
 
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,8 +44,8 @@ pub enum EventKind {
     CommandGiven(CommandGiven),
     /// A read-back of a thread has come (the result of an effect).
     ThreadRead {
-        /// For which ticket.
-        ticket: TicketId,
+        /// For what.
+        about: Subject,
         /// What was said there, oldest first.
         messages: Vec<Said>,
         /// Whether older messages were left unread.
@@ -51,13 +53,17 @@ pub enum EventKind {
     },
     /// A reply of an agent, or another post that somebody waits for, has or has not been delivered.
     DeliverySettled(DeliverySettled),
-    /// A moment has come that was waited for.
-    TimerFired {
-        /// For which ticket.
-        ticket: TicketId,
-        /// Which moment.
-        timer: TimerKind,
+    /// A call has ended (the result of an effect).
+    CallEnded {
+        /// About what.
+        about: Subject,
+        /// The call.
+        call: Call,
+        /// What it has found; nothing if it was late or failed.
+        found: Option<serde_json::Value>,
     },
+    /// A moment has come that was waited for.
+    TimerFired(Timer),
 }
 
 impl EventKind {
@@ -73,7 +79,8 @@ impl EventKind {
             Self::CommandGiven(_) => "command_given",
             Self::ThreadRead { .. } => "thread_read",
             Self::DeliverySettled(_) => "delivery_settled",
-            Self::TimerFired { .. } => "timer_fired",
+            Self::CallEnded { .. } => "call_ended",
+            Self::TimerFired(_) => "timer_fired",
         }
     }
 }
@@ -216,12 +223,26 @@ impl fmt::Debug for ReplyHandle {
 pub struct DeliverySettled {
     /// Which effect.
     pub effect: EffectId,
-    /// For which ticket.
-    pub ticket: TicketId,
+    /// About what.
+    pub about: Subject,
     /// What was to be delivered.
     pub awaited: super::effect::Awaited,
     /// The message that now stands there, or why none does.
     pub result: Result<MessageRef, super::effect::Undeliverable>,
+}
+
+/// A moment that is waited for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timer {
+    /// For what.
+    pub on: Subject,
+    /// What is to happen.
+    pub kind: TimerKind,
+    /// Which of several of this kind for the same subject.
+    #[serde(default)]
+    pub slot: u16,
+    /// When.
+    pub due: Timestamp,
 }
 
 /// What is waited for.
@@ -233,6 +254,9 @@ pub enum TimerKind {
 }
 
 impl TimerKind {
+    /// Every kind.
+    pub const ALL: [Self; 1] = [Self::AutoClose];
+
     /// Its name in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -320,23 +344,10 @@ impl DedupeKey {
         Self(format!("x:{effect}:refresh"))
     }
 
-    /// A timer that was set for `due`.
+    /// A timer has fired.
     #[must_use]
-    pub fn timer(ticket: TicketId, timer: TimerKind, due: Timestamp) -> Self {
-        Self(format!("t:{}:{}:{}", ticket.0, timer.as_str(), due.as_millisecond()))
-    }
-
-    /// The notice of this name goes to this place.
-    #[must_use]
-    pub fn notice(name: &str, place: &Place) -> Self {
-        let Tenant { platform, id } = &place.tenant;
-        Self(format!("n:{platform}:{id}:{}:{}:{name}", place.channel(), place.root().unwrap_or_default()))
-    }
-
-    /// The desk was told, within this hour, that something could not be handled.
-    #[must_use]
-    pub fn alarm(at: Timestamp) -> Self {
-        Self(format!("a:dead:{}", at.as_second().div_euclid(3600)))
+    pub fn timer(Timer { on, kind, slot, due }: &Timer) -> Self {
+        Self(format!("t:{on}:{}:{slot}:{}", kind.as_str(), due.as_millisecond()))
     }
 
     /// The desk was told, within this hour, of a condition of this name.

@@ -312,6 +312,23 @@ pub struct MessageRef {
     pub id: String,
 }
 
+impl fmt::Display for MessageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}:{}", self.tenant.platform, self.tenant.id, self.channel, self.id)
+    }
+}
+
+impl FromStr for MessageRef {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let mut parts = text.splitn(4, ':').map(str::to_owned);
+        let mut next = || parts.next().ok_or(UnknownName);
+        let (platform, id, channel) = (next()?.parse()?, next()?, next()?);
+        Ok(Self { tenant: Tenant { platform, id }, channel, id: next()? })
+    }
+}
+
 impl MessageRef {
     /// When it was posted, as its id tells: Slack's is seconds with a fraction, Discord's holds milliseconds since 2015
     /// (<https://docs.discord.com/developers/reference#snowflakes>).

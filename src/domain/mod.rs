@@ -16,4 +16,6 @@ pub mod priority;
 pub mod rules;
 pub mod small_talk;
 pub mod standing;
+pub mod subject;
+pub mod view;
 pub mod words;

@@ -1,4 +1,4 @@
-//! Impact, urgency and their matrix (ITIL).
+//! Priorities (ITIL).
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,27 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::UnknownName;
 
-/// How far it reaches, or how soon it hurts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// Many people, or now.
-    High,
-    /// Some people, or today.
-    #[default]
-    Medium,
-    /// One person, or whenever it suits.
-    Low,
-}
-
 /// In which order tickets are worked, `P1` first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Priority {
     /// Critical.
     P1,
     /// High.
     P2,
-    /// Normal.
+    /// Normal: what a new ticket has.
+    #[default]
     P3,
     /// Low.
     P4,
@@ -36,17 +24,6 @@ pub enum Priority {
 impl Priority {
     /// Every priority, most urgent first.
     pub const ALL: [Self; 4] = [Self::P1, Self::P2, Self::P3, Self::P4];
-
-    /// The matrix of impact and urgency.
-    #[must_use]
-    pub const fn of(impact: Level, urgency: Level) -> Self {
-        match (impact, urgency) {
-            (Level::High, Level::High) => Self::P1,
-            (Level::High, Level::Medium) | (Level::Medium, Level::High) => Self::P2,
-            (Level::High, Level::Low) | (Level::Medium, Level::Medium) | (Level::Low, Level::High) => Self::P3,
-            (Level::Medium | Level::Low, Level::Low) | (Level::Low, Level::Medium) => Self::P4,
-        }
-    }
 
     /// `P1` to `P4`.
     #[must_use]

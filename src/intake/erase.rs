@@ -3,7 +3,7 @@
 //! Ticket after ticket, a few to a transaction, so that the desk goes on meanwhile; what was begun and not finished is
 //! finished by doing it again. What shows the words on the platforms goes by the outbox, like any deletion.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,14 +13,15 @@ use sha2::{Digest as _, Sha256};
 use crate::clock::Clock;
 use crate::desk::privacy::record::{self, Erased};
 use crate::desk::privacy::state::Erasure;
-use crate::desk::tickets;
+use crate::desk::{alarms, tickets};
 use crate::domain::audit::AuditEntry;
-use crate::domain::effect::{Effect, EffectKind};
-use crate::domain::event::Event;
+use crate::domain::effect::{Destination, Effect, EffectKind};
+use crate::domain::event::{DedupeKey, Event};
 use crate::domain::ids::{Conversation, PersonRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
 use crate::domain::permission::Roster;
 use crate::domain::standing::Standing;
+use crate::domain::view::View;
 use crate::store::outbox::{enqueue, withdraw_for};
 use crate::store::{DeadEvent, Store, StoreError, Tx, Work, audit, standing};
 
@@ -116,7 +117,7 @@ pub async fn person(
         if is_theirs(&dead, &erasure, accounts) {
             tally.dead_events += 1;
             if !preview {
-                store.exhume(&dead.key).await?;
+                forget_dead(store, &dead.key, now).await?;
             }
         }
     }
@@ -193,13 +194,14 @@ async fn ticket(
     now: Timestamp,
     not_before: Option<Timestamp>,
 ) -> Result<Tally, StoreError> {
-    let standing = standing::of(tx, id).await?;
+    let standing = standing::of(tx, &id.into()).await?;
     let erased = record::erase(tx, id, erasure, now).await?;
     if !erased.is_any() && act == "erased" {
         return Ok(Tally::default());
     }
     let effects = follow_up(&erased, &standing);
-    let cards = effects.iter().filter(|what| matches!(what, EffectKind::ShowCard { .. })).count();
+    let is_card = |what: &&EffectKind| matches!(what, EffectKind::Show { view: View::Card, .. });
+    let cards = effects.iter().filter(is_card).count();
     let tally = Tally {
         tickets: u64::from(erased.is_any()),
         messages: erased.records,
@@ -210,9 +212,9 @@ async fn ticket(
         ..Tally::default()
     };
     let act = act.to_owned();
-    audit::note(tx, &AuditEntry { ticket: id, at: now, actor: None, act, from: None, fields: erased.fields })?;
+    audit::note(tx, &AuditEntry { about: id.into(), at: now, actor: None, act, from: None, fields: erased.fields })?;
     for what in effects {
-        enqueue(tx, &Effect { ticket: Some(id), not_before, what }, false, now).await?;
+        enqueue(tx, &Effect { not_before, ..Effect::about(id, what) }, false, now).await?;
     }
     Ok(tally)
 }
@@ -225,24 +227,24 @@ fn follow_up(erased: &Erased, standing: &[Standing]) -> Vec<EffectKind> {
         tenant: place.tenant.clone(),
         at: Conversation::Channel { channel: place.channel().to_owned() },
     };
-    let desks: Vec<Place> = standing.iter().filter(|one| one.card).map(|one| channel(&one.place)).collect();
-    let is_plain = |one: &&Standing| !one.card && one.mirrors.is_empty();
-    let first = standing.iter().filter(is_plain).find(|one| !desks.contains(&channel(&one.place)));
-    let mut effects = Vec::new();
+    let (mut effects, mut refreshed) = (Vec::new(), HashSet::new());
     for one in standing {
-        let what = match one.mirrors.as_slice() {
-            _ if one.card => erased.ticket.then(|| EffectKind::ShowCard { channel: one.place.clone() }),
-            // One is enough: what shows the words of several is brought up to date as a whole.
-            mirrors @ [_, ..] => mirrors
-                .iter()
-                .find(|of| erased.gone.contains(of))
-                .map(|of| EffectKind::RefreshMirror { channel: channel(&one.place), of: of.clone() }),
-            [] => {
-                let is_first = first.is_some_and(|first| first.message == one.message);
-                let is_answer = is_first && !erased.is_requester_gone && !erased.gone.contains(&one.message);
-                let stays = is_answer || erased.others.contains(&one.message);
-                (!stays).then(|| EffectKind::Remove { message: one.message.clone() })
-            }
+        let what = if one.is_card() {
+            let at = Destination::Place(one.place.clone());
+            let show = EffectKind::Show { view: View::Card, at, awaited: None, thread_title: None };
+            erased.ticket.then_some(show)
+        } else if one.view == View::Confirmation.name() {
+            let is_gone = erased.is_requester_gone || erased.gone.contains(&one.message);
+            let refresh = EffectKind::Refresh { view: View::Confirmation, at: one.place.clone() };
+            Some(if is_gone { EffectKind::Remove { message: one.message.clone() } } else { refresh })
+        } else if let Some(of) = one.shows() {
+            // One is enough for what shows the words of several: it is brought up to date as a whole.
+            let is_due = erased.gone.contains(&of) && refreshed.insert(&one.message);
+            let view = View::Lines { of: vec![of], room: 0 };
+            is_due.then(|| EffectKind::Refresh { view, at: channel(&one.place) })
+        } else {
+            let stays = erased.others.contains(&one.message);
+            (!stays).then(|| EffectKind::Remove { message: one.message.clone() })
         };
         effects.extend(what.filter(|what| !effects.contains(what)));
     }
@@ -326,4 +328,17 @@ fn token(salt: i64, accounts: &[PersonRef]) -> String {
     let first = accounts.iter().min().map(ToString::to_string).unwrap_or_default();
     let hash = Sha256::new().chain_update(salt.to_be_bytes()).chain_update(first).finalize();
     hex::encode(&hash[..6])
+}
+
+/// Forgets an event that could not be handled: it was handled after all, or never will be.
+///
+/// # Errors
+/// If the database is away.
+pub async fn forget_dead(store: &Arc<dyn Store>, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError> {
+    let key = key.clone();
+    let forgotten = store.within(move |tx| {
+        let key = key.clone();
+        Box::pin(async move { alarms::record::forget(tx, &key, now).await })
+    });
+    forgotten.await
 }

@@ -7,7 +7,7 @@ pub mod erase;
 mod proof;
 pub mod text;
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,19 +16,22 @@ use tracing::Instrument as _;
 use crate::clock::Clock;
 use crate::desk;
 use crate::desk::conversation::state::Voice;
-use crate::desk::{alarms, tickets};
-use crate::domain::effect::{self, Destination, Effect, EffectKind, Lane};
+use crate::desk::{alarms, notices, tickets};
+use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Post};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::form::{Form, FormKind, FormRef};
-use crate::domain::ids::{MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId};
+use crate::domain::ids::{EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::permission::{GroupRef, Listed, Members, Roster};
 use crate::domain::rules::Rules;
+use crate::domain::standing::Standing;
+use crate::domain::subject::Subject;
+use crate::domain::view::{Shown, View, Wanted};
 use crate::domain::words::is_file;
 use crate::metrics;
 pub use crate::store::{Position, StoreError};
-use crate::store::{Store, Work, keys, outbox};
+use crate::store::{Settlement, Statement, Store, Tx, Work, WorkerId, keys, outbox};
 use crate::trial;
 pub use proof::Prover;
 
@@ -42,8 +45,6 @@ const OVERTAKEN: SignedDuration = SignedDuration::from_hours(1);
 const PREFILL: Duration = Duration::from_millis(500);
 /// Places of a notice that are written in one transaction: others want to write meanwhile.
 const PLACES_AT_ONCE: usize = 200;
-/// How often the desk is told, at most, that something could not be handled.
-const ALARM_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is on record of a message: enough to compare it with what stands on its platform now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,8 +71,6 @@ struct Inner {
     rules: RwLock<Arc<Rules>>,
     roster: RwLock<Arc<Roster>>,
     provers: proof::Provers,
-    /// When the desk was last told of a dead event.
-    alarmed_at: Mutex<Option<Timestamp>>,
 }
 
 impl Intake {
@@ -79,9 +78,8 @@ impl Intake {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Clock, rules: Rules, roster: Roster) -> Self {
         let roster = RwLock::new(Arc::new(roster));
-        let alarmed_at = Mutex::default();
         let rules = RwLock::new(Arc::new(rules));
-        Self { inner: Arc::new(Inner { store, clock, rules, roster, provers: proof::Provers::default(), alarmed_at }) }
+        Self { inner: Arc::new(Inner { store, clock, rules, roster, provers: proof::Provers::default() }) }
     }
 
     /// Handles one event. `Ok` means that it is committed (or was handled before, or is none of the desk's business).
@@ -148,49 +146,73 @@ impl Intake {
         }
     }
 
-    /// Tells every one of these places the same, behind everything that somebody waits for. `name` names the notice: a
-    /// place that it goes to already does not get it again, so that it can be repeated after a failure, or with more places.
+    /// Tells every one of these places the same, behind everything that somebody waits for. `name` names the notice: a place
+    /// that it goes to already does not get it again, so that it can be repeated after a failure, or with more places. If it
+    /// says something else by then, what stands is changed.
     ///
     /// # Errors
     /// If the database is away, or the work fails; some of the places may get it then.
-    pub async fn notice(&self, name: &str, message: &Message, channels: &[Place]) -> Result<Outcome, StoreError> {
-        let mut outcome = Outcome::Repeated;
-        for places in channels.chunks(PLACES_AT_ONCE) {
-            let done = self.notice_some(name, message, places).await?;
-            if done != Outcome::Repeated {
-                outcome = done;
-            }
+    pub async fn notice(&self, name: &str, message: &Message, places: &[Place]) -> Result<Outcome, StoreError> {
+        let (store, now) = (&self.inner.store, self.inner.clock.now());
+        let (notice, says) = (name.to_owned(), message.clone());
+        let keep = store.within(move |tx| {
+            let (notice, says) = (notice.clone(), says.clone());
+            Box::pin(async move { notices::record::keep(tx, &notice, &says, now).await })
+        });
+        let mut from = keep.await?.then_some(0);
+        for page in places.chunks(PLACES_AT_ONCE) {
+            let (notice, page) = (name.to_owned(), page.to_vec());
+            let added = store.within(move |tx| {
+                let (notice, page) = (notice.clone(), page.clone());
+                Box::pin(async move { notices::record::add(tx, &notice, &page).await })
+            });
+            from = from.into_iter().chain(added.await?).min();
         }
-        tracing::info!(name, places = channels.len(), outcome = outcome.name(), "a notice is on its way");
-        Ok(outcome)
+        let Some(after) = from else { return Ok(Outcome::Repeated) };
+        let spread = EffectKind::Spread { view: View::Notice, after };
+        let spread = Effect::about(Subject::Notice(name.to_owned()), spread);
+        let queued = store.within(move |tx| {
+            let spread = spread.clone();
+            Box::pin(async move { outbox::enqueue(tx, &spread, false, now).await })
+        });
+        queued.await?;
+        tracing::info!(name, places = places.len(), "a notice is on its way");
+        Ok(Outcome::Done(None))
     }
 
-    async fn notice_some(&self, name: &str, message: &Message, places: &[Place]) -> Result<Outcome, StoreError> {
-        let effects = effect::notice(message, places);
-        let posts: Arc<[_]> = places.iter().map(|place| DedupeKey::notice(name, place)).zip(effects).collect();
-        let clock = self.inner.clock.clone();
-        let work: Work = Arc::new(move |tx| {
-            let (posts, now) = (Arc::clone(&posts), clock.now());
+    /// Queues a page of what an effect spreads, and what is left of it; the effect is settled with that, so that a page is
+    /// queued once, whatever happens. A conflict if it is not this worker's any more.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn spread(
+        &self,
+        about: &Subject,
+        view: &View,
+        after: u64,
+        effect: &EffectId,
+        by: &WorkerId,
+    ) -> Result<(), StoreError> {
+        let (about, view, effect, by) = (about.clone(), view.clone(), effect.clone(), by.clone());
+        let now = self.inner.clock.now();
+        let spread = self.inner.store.within(move |tx| {
+            let (about, view, effect, by) = (about.clone(), view.clone(), effect.clone(), by.clone());
             Box::pin(async move {
-                let mut outcome = Outcome::Repeated;
-                for (key, post) in posts.iter() {
-                    if !keys::knows(tx, key).await? {
-                        keys::remember(tx, key, now)?;
-                        outbox::enqueue(tx, post, false, now).await?;
-                        outcome = Outcome::Done(None);
-                    }
+                let page = desk::audience(tx, &about, &view, after, PLACES_AT_ONCE).await?;
+                let last = page.last().map(|(number, _)| *number).filter(|_| page.len() >= PLACES_AT_ONCE);
+                for (_, place) in page {
+                    let at = Destination::Place(place);
+                    let show = EffectKind::Show { view: view.clone(), at, awaited: None, thread_title: None };
+                    outbox::enqueue(tx, &Effect::about(about.clone(), show), false, now).await?;
                 }
-                Ok(outcome)
+                if let Some(after) = last {
+                    let rest = EffectKind::Spread { view, after };
+                    outbox::enqueue(tx, &Effect::about(about, rest), false, now).await?;
+                }
+                outbox::settle_in(tx, &effect, &by, &Settlement::Done, now)
             })
         });
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match self.inner.store.transact(Arc::clone(&work)).await {
-                Err(StoreError::Conflict) if tries < TRIES => {}
-                end => return end,
-            }
-        }
+        spread.await
     }
 
     /// Tells the desk something about the program itself, on every platform but `except`: once an hour at most for each
@@ -208,6 +230,34 @@ impl Intake {
         self.tell_once(DedupeKey::condition(name, now), except, message, now).await
     }
 
+    /// What these views show now, in their order; `None` where nothing is left to show.
+    ///
+    /// # Errors
+    /// If the database is away, or what they show cannot be read.
+    pub async fn show(&self, wanted: &[Wanted]) -> Result<Vec<Option<Shown>>, StoreError> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let roster = self.roster();
+        desk::show(&mut *self.inner.store.reader().await?, wanted, &roster).await
+    }
+
+    /// What else is written once a message of the bot stands.
+    ///
+    /// # Errors
+    /// If it cannot be written: a fault of ours.
+    pub fn stood(&self, standing: &Standing) -> Result<Option<Statement>, StoreError> {
+        desk::stood(standing)
+    }
+
+    /// Lets whoever decides about the subject meanwhile decide again, so that nothing gets in between.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn contend(&self, tx: &mut dyn Tx, about: &Subject) -> Result<(), StoreError> {
+        desk::contend(tx, about).await
+    }
+
     /// Shows cards of these tickets in a channel of the desk.
     ///
     /// # Errors
@@ -218,7 +268,8 @@ impl Intake {
             let (channel, tickets) = (channel.clone(), tickets.clone());
             Box::pin(async move {
                 for ticket in tickets {
-                    let card = EffectKind::ShowCard { channel: channel.clone() };
+                    let at = Destination::Place(channel.clone());
+                    let card = EffectKind::Show { view: View::Card, at, awaited: None, thread_title: None };
                     outbox::enqueue(tx, &Effect::about(ticket, card), false, now).await?;
                 }
                 Ok(Outcome::Done(None))
@@ -393,37 +444,40 @@ impl Intake {
         tracing::error!(%fault, "the event could not be handled; it is kept as a dead event");
         let whole = serde_json::to_string(event).map_err(|error| StoreError::Work(error.to_string()))?;
         let now = self.inner.clock.now();
-        self.inner.store.bury(&event.key, &whole, &fault.to_string(), now).await?;
+        let (key, fault) = (event.key.clone(), fault.to_string());
+        self.keep_dead(&key, &whole, &fault, now).await?;
         metrics::dead_event();
         // Nobody is left in silence. That this cannot be queued either is logged, and changes nothing about the event.
         if let Some(apology) = apology(event) {
-            let work: Work = Arc::new(move |tx| {
+            let told = self.inner.store.within(move |tx| {
                 let apology = apology.clone();
-                Box::pin(async move {
-                    outbox::enqueue(tx, &apology, false, now).await?;
-                    Ok(Outcome::Dead)
-                })
+                Box::pin(async move { outbox::enqueue(tx, &apology, false, now).await })
             });
-            if let Err(error) = self.inner.store.transact(work).await {
+            if let Err(error) = told.await {
                 tracing::error!(%error, "the person cannot be told");
             }
         }
-        self.alarm(now).await;
         Ok(Outcome::Dead)
     }
 
-    /// Tells the desk that something could not be handled: once an hour for each process, and once for all of them.
-    async fn alarm(&self, now: Timestamp) {
-        {
-            let mut last = self.inner.alarmed_at.lock().unwrap_or_else(PoisonError::into_inner);
-            if last.is_some_and(|last| now.duration_since(last) < ALARM_EVERY) {
-                return;
-            }
-            *last = Some(now);
-        }
-        if let Err(error) = self.tell_once(DedupeKey::alarm(now), None, alarms::text::alarm(), now).await {
-            tracing::error!(%error, "the desk cannot be told");
-        }
+    /// Keeps an event that could not be handled, whole (as JSON), with what went wrong; the desk is told.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn keep_dead(
+        &self,
+        key: &DedupeKey,
+        event_json: &str,
+        fault: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (key, event_json, fault) = (key.clone(), event_json.to_owned(), fault.to_owned());
+        let channels = self.rules().triage.clone();
+        let kept = self.inner.store.within(move |tx| {
+            let (key, event_json, fault, channels) = (key.clone(), event_json.clone(), fault.clone(), channels.clone());
+            Box::pin(async move { alarms::record::keep(tx, &key, &event_json, &fault, &channels, now).await })
+        });
+        kept.await
     }
 
     /// Says something in the desk's channels, unless that was said by this key.
@@ -447,15 +501,8 @@ impl Intake {
                 }
                 keys::remember(tx, &key, now)?;
                 for channel in channels {
-                    let what = EffectKind::Post {
-                        to: Destination::Place(channel),
-                        message: message.clone(),
-                        awaited: None,
-                        mirrors: Vec::new(),
-                        thread_title: None,
-                        urgency: Lane::Act,
-                    };
-                    outbox::enqueue(tx, &Effect { ticket: None, not_before: None, what }, false, now).await?;
+                    let post = Post::new(Destination::Place(channel), message.clone(), Lane::Act);
+                    outbox::enqueue(tx, &Effect::about(Subject::Desk, EffectKind::Say(post)), false, now).await?;
                 }
                 Ok(Outcome::Done(None))
             })
@@ -480,9 +527,10 @@ fn apology(event: &Event) -> Option<Effect> {
         | EventKind::MessageDeleted { .. }
         | EventKind::ThreadRead { .. }
         | EventKind::DeliverySettled(_)
-        | EventKind::TimerFired { .. } => return None,
+        | EventKind::CallEnded { .. }
+        | EventKind::TimerFired(_) => return None,
     };
     let what =
         EffectKind::Whisper { to: to.who.clone(), near: near.cloned(), via: via.cloned(), message: text::our_fault() };
-    Some(Effect { ticket: None, not_before: None, what })
+    Some(Effect::about(Subject::Person(to.who.clone()), what))
 }

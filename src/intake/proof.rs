@@ -151,7 +151,8 @@ fn actor(event: &Event) -> Option<&Person> {
         EventKind::MessageDeleted { .. }
         | EventKind::ThreadRead { .. }
         | EventKind::DeliverySettled(_)
-        | EventKind::TimerFired { .. } => None,
+        | EventKind::CallEnded { .. }
+        | EventKind::TimerFired(_) => None,
     }
 }
 
@@ -165,6 +166,7 @@ fn others(event: &Event) -> &[Person] {
         | EventKind::FormSubmitted(_)
         | EventKind::ThreadRead { .. }
         | EventKind::DeliverySettled(_)
-        | EventKind::TimerFired { .. } => &[],
+        | EventKind::CallEnded { .. }
+        | EventKind::TimerFired(_) => &[],
     }
 }

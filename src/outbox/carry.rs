@@ -10,20 +10,18 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
-use super::lay_out::Filled;
-use super::limits::Cost;
+use super::lay_out::LaidOut;
 use super::places::{Refused, Verb};
 use super::{Dispatcher, backoff, counting, places, signed};
-use crate::desk::conversation;
-use crate::desk::tickets::state::Ticket;
-use crate::domain::effect::{Awaited, Destination, Effect, EffectKind, Undeliverable};
+use crate::domain::effect::{Awaited, Effect, EffectKind, Undeliverable};
 use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::outcome::Outcome;
-use crate::domain::standing::Standing;
+use crate::domain::standing::{SAID, Standing};
+use crate::domain::view::View;
 use crate::health::Kind;
 use crate::platform::{Absence, Act, Delivery, DeliveryError, Receipt};
-use crate::store::{Current, Queued, Release, Settled, Settlement, StoreError, Work, keys, outbox};
+use crate::store::{Queued, Release, Settled, Settlement, StoreError, Work, keys, outbox};
 use crate::trial;
 
 /// How often something is tried before it can be held, however long it fails.
@@ -31,24 +29,11 @@ const TRIES_AT_LEAST: u32 = 5;
 
 /// An effect that this process may deliver.
 pub(super) struct Leased {
-    pub queued: Queued,
-    /// Where it goes, its words perhaps not filled in yet.
-    pub act: Act,
-    pub costs: Vec<Cost>,
-    pub fresh: Fresh,
+    pub laid_out: LaidOut,
     /// A moment before the lease began.
     pub since: Instant,
     /// Whether it shows if the platform is there again.
     pub is_probe: bool,
-}
-
-/// What was read of an effect since it was leased; what is missing is read when it is needed.
-#[derive(Default)]
-pub(super) struct Fresh {
-    /// The ticket whose card it shows.
-    pub ticket: Option<Ticket>,
-    /// What it is to do, where that may have changed.
-    pub current: Option<(Current, Vec<MessageRef>)>,
 }
 
 /// What this process may have left on the platform.
@@ -63,20 +48,20 @@ struct Tries {
 impl Dispatcher {
     /// Carries out one delivery and settles it. A fault of ours is a try that failed.
     pub(super) async fn carry(&self, leased: Leased) {
-        let Leased { queued, act, costs, since, fresh, is_probe } = leased;
-        let (mut tries, verb) = (Tries::default(), places::verb(&act));
-        let tried = AssertUnwindSafe(self.attempt(&queued, act, fresh, &costs, since, &mut tries)).catch_unwind().await;
+        let Leased { laid_out, since, is_probe } = leased;
+        let (mut tries, verb) = (Tries::default(), places::verb(&laid_out.act));
+        let tried = AssertUnwindSafe(self.attempt(&laid_out, since, &mut tries)).catch_unwind().await;
+        let LaidOut { queued, costs, .. } = laid_out;
         self.windows().end(&costs, self.clock.now());
         if is_probe {
             self.knowledge().breaker.end_probe();
         }
         let end = tried.unwrap_or_else(|_| {
             tracing::error!("delivering panicked");
-            Ok(Some(self.again(&queued, None, true, "a panic while delivering")))
+            Ok(self.again(&queued, None, true, "a panic while delivering"))
         });
         // What cannot be settled now stays leased and is settled (or looked for) later: it must not be sent again.
-        let end = end.unwrap_or_else(|error| Some(self.again(&queued, None, true, &error.to_string())));
-        let Some(end) = end else { return };
+        let end = end.unwrap_or_else(|error| self.again(&queued, None, true, &error.to_string()));
         let end = self.hold_if_stuck(&queued, verb, end).await;
         trial::point("before_settle");
         self.settle(&queued, end, &tries).await;
@@ -166,47 +151,37 @@ impl Dispatcher {
         }
     }
 
-    /// One try. `None`: there was nothing to deliver any more, and it is settled.
-    async fn attempt(
-        &self,
-        queued: &Queued,
-        act: Act,
-        fresh: Fresh,
-        costs: &[Cost],
-        since: Instant,
-        tries: &mut Tries,
-    ) -> Result<Option<Settlement>, StoreError> {
-        let Some((queued, gone)) = self.as_leased(queued, fresh.current).await? else { return Ok(None) };
-        let queued = queued.as_ref();
-        let Some(filled) = self.fill_in_or_settle(queued, act, &gone, fresh.ticket).await? else { return Ok(None) };
-        let looked = self.look(queued, &filled).await;
+    /// One try.
+    async fn attempt(&self, laid_out: &LaidOut, since: Instant, tries: &mut Tries) -> Result<Settlement, StoreError> {
+        let queued = &laid_out.queued;
+        let delivery = delivery(queued, laid_out.act.clone());
+        let looked = self.look(queued, &delivery).await;
         if looked.is_none()
-            && let Some(at) = self.too_early_to_repeat(queued, &filled)
+            && let Some(at) = self.too_early_to_repeat(queued, &delivery.act)
         {
             let error = "it may stand there, and not be shown in the history yet".to_owned();
-            return Ok(Some(Settlement::Retry { at, unsure: false, counts: false, error }));
+            return Ok(Settlement::Retry { at, unsure: false, counts: false, error });
         }
-        let (delivery, result) = match (looked, filled.say) {
-            (Some(looked), _) => looked,
-            (None, None) => return Ok(Some(Settlement::Done)),
-            (None, Some(act)) => {
+        let result = match looked {
+            Some(looked) => looked,
+            None if laid_out.is_silent => return Ok(Settlement::Done),
+            None => {
                 trial::point("before_write");
                 // Checked last: a process that was frozen here must not send what another one has taken over.
                 if !self.may_send(since) {
                     let error = "the lease ended before it could be sent".to_owned();
                     let at = self.clock.now();
-                    return Ok(Some(Settlement::Retry { at, unsure: queued.is_unsure(), counts: false, error }));
+                    return Ok(Settlement::Retry { at, unsure: queued.is_unsure(), counts: false, error });
                 }
-                let delivery = delivery(queued, act);
                 let result = self.within_time(trial::in_flight(self.platform.deliver(&delivery))).await;
                 self.learn(&result);
-                (delivery, result)
+                result
             }
         };
         if let Err(DeliveryError::Unknown { .. }) = &result {
             tries.unsure = Some(delivery.clone());
         }
-        self.judge(queued, &delivery, costs, result, &mut tries.posted).await.map(Some)
+        self.judge(laid_out, &delivery, result, &mut tries.posted).await
     }
 
     /// What a delivery tells of the platform as a whole.
@@ -219,30 +194,24 @@ impl Dispatcher {
     }
 
     /// Until when it is not believed that nothing stands of an earlier try, though nothing is to be seen.
-    fn too_early_to_repeat(&self, queued: &Queued, filled: &Filled) -> Option<Timestamp> {
-        let is_post = |act: &Act| matches!(act, Act::Post { .. } | Act::Hint { .. });
-        let is_any_post = filled.said_before.iter().chain(&filled.say).any(is_post);
-        let tried_at = queued.unsure_at.filter(|_| is_any_post && !trial::without("reconcile"))?;
+    fn too_early_to_repeat(&self, queued: &Queued, act: &Act) -> Option<Timestamp> {
+        let is_post = matches!(act, Act::Post { .. } | Act::Hint { .. });
+        let tried_at = queued.unsure_at.filter(|_| is_post && !trial::without("reconcile"))?;
         let believed_at = tried_at + signed(self.platform.history_lag());
         (self.clock.now() < believed_at).then_some(believed_at)
     }
 
     /// What an earlier try has left, if one may have left something. That it cannot be looked for says nothing about it.
-    async fn look(&self, queued: &Queued, filled: &Filled) -> Option<(Delivery, Result<Receipt, DeliveryError>)> {
+    async fn look(&self, queued: &Queued, delivery: &Delivery) -> Option<Result<Receipt, DeliveryError>> {
         if !queued.is_unsure() || trial::without("reconcile") {
             return None;
         }
-        for act in filled.said_before.iter().chain(&filled.say) {
-            let delivery = delivery(queued, act.clone());
-            if let Some(found) = self.within_time(self.platform.find(&delivery)).await.transpose() {
-                // That a history can be read does not show that anything would be taken.
-                if let Err(Some((cause, detail))) = found.as_ref().map_err(DeliveryError::absence) {
-                    self.platform_failed(cause, detail, self.clock.now());
-                }
-                return Some((delivery, found));
-            }
+        let found = self.within_time(self.platform.find(delivery)).await.transpose()?;
+        // That a history can be read does not show that anything would be taken.
+        if let Err(Some((cause, detail))) = found.as_ref().map_err(DeliveryError::absence) {
+            self.platform_failed(cause, detail, self.clock.now());
         }
-        None
+        Some(found)
     }
 
     /// Whether a call that begins now has certainly ended when the lease does.
@@ -260,19 +229,19 @@ impl Dispatcher {
     /// What follows from a try.
     async fn judge(
         &self,
-        queued: &Queued,
+        laid_out: &LaidOut,
         delivery: &Delivery,
-        costs: &[Cost],
         mut result: Result<Receipt, DeliveryError>,
         posted: &mut Vec<MessageRef>,
     ) -> Result<Settlement, StoreError> {
-        // Somebody deleted the card: it is posted anew. A mirrored line that somebody deleted stays deleted.
+        let LaidOut { queued, costs, is_last, .. } = laid_out;
+        // Somebody deleted what is to be shown: it is posted anew. What is only to be refreshed stays deleted.
         if let (
             Act::Update { place, to, .. },
             Err(DeliveryError::Permanent { reason: Undeliverable::Gone | Undeliverable::ChannelGone, .. }),
         ) = (&delivery.act, &result)
         {
-            result = if matches!(queued.effect.what, EffectKind::ShowCard { .. }) {
+            result = if matches!(queued.effect.what, EffectKind::Show { .. }) {
                 let act = Act::Post { to: place.clone(), message: to.clone(), thread_title: None };
                 self.within_time(self.platform.deliver(&Delivery { act, ..delivery.clone() })).await
             } else {
@@ -286,11 +255,11 @@ impl Dispatcher {
         match result {
             Ok(Receipt::Posted(message)) => {
                 posted.push(message);
-                self.posted(queued, delivery, posted).await
+                self.posted(laid_out, delivery, posted).await
             }
             Ok(Receipt::PostedInParts(parts)) => {
                 posted.extend(parts);
-                self.posted(queued, delivery, posted).await
+                self.posted(laid_out, delivery, posted).await
             }
             Ok(Receipt::PostedBriefly(message, how_long)) => {
                 posted.push(message.clone());
@@ -299,17 +268,18 @@ impl Dispatcher {
             }
             Ok(Receipt::Changed) => match &queued.effect.what {
                 EffectKind::Remove { message } => Ok(Settlement::Removed(vec![message.clone()])),
-                EffectKind::RefreshMirror { channel, of } => {
-                    self.remove_other_parts(queued, delivery, channel, of).await
+                EffectKind::Refresh { view: View::Lines { of, .. }, at } => {
+                    self.remove_other_parts(queued, delivery, at, of).await
                 }
-                _ => Ok(Settlement::Done),
+                _ => match &delivery.act {
+                    Act::Update { message, .. } if *is_last => Ok(Settlement::Removed(vec![message.clone()])),
+                    _ => Ok(Settlement::Done),
+                },
             },
             Ok(Receipt::Whispered) => Ok(Settlement::Done),
             Ok(Receipt::Read(messages, truncated)) => {
-                if let Some(ticket) = queued.effect.ticket {
-                    let what = EventKind::ThreadRead { ticket, messages, truncated };
-                    self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: now, what }).await?;
-                }
+                let what = EventKind::ThreadRead { about: queued.effect.about.clone(), messages, truncated };
+                self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: now, what }).await?;
                 Ok(Settlement::Done)
             }
             Err(DeliveryError::RateLimited { retry_after, global }) => {
@@ -357,7 +327,8 @@ impl Dispatcher {
             if self.desk_channel(act).is_some() {
                 self.health.clear(platform, Kind::Triage);
             }
-            let effects = self.store.release(Release::In { platform, held_in, limit: u32::MAX }, now).await?;
+            let effects =
+                self.store.release(Release::In { outlet: platform.into(), held_in, limit: u32::MAX }, now).await?;
             if effects > 0 {
                 tracing::info!(effects, "what was held there is sent now");
             }
@@ -383,19 +354,17 @@ impl Dispatcher {
     /// It stands: whoever waits for that is told.
     async fn posted(
         &self,
-        queued: &Queued,
+        laid_out: &LaidOut,
         delivery: &Delivery,
         messages: &[MessageRef],
     ) -> Result<Settlement, StoreError> {
+        let queued = &laid_out.queued;
         if let Some(last) = messages.last() {
             self.tell(queued, Ok(last.clone())).await?;
         }
-        self.refresh_if_late(queued).await?;
         tracing::debug!("posted");
-        let stands: Vec<Standing> =
-            messages.iter().filter_map(|message| standing(queued, delivery, message.clone())).collect();
-        let also = stands.iter().map(conversation::record::under).collect::<Result<Vec<_>, _>>()?;
-        let also = also.into_iter().flatten().collect();
+        let stands = if laid_out.is_last { Vec::new() } else { stands(queued, delivery, messages) };
+        let also = stands.iter().filter_map(|one| self.intake.stood(one).transpose()).collect::<Result<_, _>>()?;
         Ok(Settlement::Posted { messages: messages.to_vec(), stands, also })
     }
 
@@ -405,10 +374,13 @@ impl Dispatcher {
         queued: &Queued,
         delivery: &Delivery,
         channel: &Place,
-        of: &MessageRef,
+        of: &[MessageRef],
     ) -> Result<Settlement, StoreError> {
-        let mut gone = Vec::new();
-        for shown in self.mirrors_in(channel, of).await? {
+        let (mut gone, mut all) = (Vec::new(), Vec::new());
+        for of in of {
+            all.extend(self.lines_in(channel, of).await?);
+        }
+        for shown in all {
             match &delivery.act {
                 Act::Update { message, .. } if *message == shown.message => continue,
                 Act::Remove { message } if *message == shown.message => {}
@@ -424,36 +396,25 @@ impl Dispatcher {
         Ok(Settlement::Removed(gone))
     }
 
-    /// A mirror that was held says what people said then; what they have changed meanwhile follows.
-    async fn refresh_if_late(&self, queued: &Queued) -> Result<(), StoreError> {
-        let EffectKind::Post { to: Destination::UnderCard(channel), mirrors, .. } = &queued.effect.what else {
-            return Ok(());
-        };
-        let Some(of) = mirrors.first().filter(|_| queued.was_held()) else { return Ok(()) };
-        let what = EffectKind::RefreshMirror { channel: channel.clone(), of: of.clone() };
-        let refresh = Effect { what, not_before: None, ..queued.effect.clone() };
-        self.enqueue_once(DedupeKey::effect_refreshed(&queued.id), refresh).await
-    }
-
     /// Lets the one who waits for this delivery know how it ended.
     async fn tell(&self, queued: &Queued, result: Result<MessageRef, Undeliverable>) -> Result<(), StoreError> {
-        let EffectKind::Post { awaited: Some(awaited), .. } = &queued.effect.what else { return Ok(()) };
-        let Some(ticket) = queued.effect.ticket else { return Ok(()) };
+        let Some(awaited) = queued.effect.what.awaited() else { return Ok(()) };
         if *awaited == Awaited::Notice && result.is_ok() {
             return Ok(());
         }
         // Who was told that it is held hears that it has been delivered after all.
         let is_late = queued.was_held() && result.is_ok();
         let key = if is_late { DedupeKey::effect_after_all(&queued.id) } else { DedupeKey::effect(&queued.id) };
-        let settled = DeliverySettled { effect: queued.id.clone(), ticket, awaited: awaited.clone(), result };
+        let about = queued.effect.about.clone();
+        let settled = DeliverySettled { effect: queued.id.clone(), about, awaited: awaited.clone(), result };
         let what = EventKind::DeliverySettled(settled);
         self.intake.handle(Event { key, at: self.clock.now(), what }).await?;
         Ok(())
     }
 
     async fn remove_later(&self, queued: &Queued, message: MessageRef, at: Timestamp) -> Result<(), StoreError> {
-        let remove =
-            Effect { ticket: queued.effect.ticket, not_before: Some(at), what: EffectKind::Remove { message } };
+        let remove = Effect::about(queued.effect.about.clone(), EffectKind::Remove { message });
+        let remove = Effect { not_before: Some(at), ..remove };
         self.enqueue_once(DedupeKey::effect_removed(&queued.id), remove).await
     }
 
@@ -491,23 +452,38 @@ impl Dispatcher {
 }
 
 fn delivery(queued: &Queued, act: Act) -> Delivery {
-    Delivery { effect: queued.id.clone(), since: queued.created_at, act }
+    Delivery { effect: queued.id.clone(), since: queued.created_at, sent: queued.sent.clone(), act }
 }
 
-/// The message that stands now, if its ticket wants to know it again.
-fn standing(queued: &Queued, delivery: &Delivery, message: MessageRef) -> Option<Standing> {
-    let ticket = queued.effect.ticket?;
-    let card = matches!(queued.effect.what, EffectKind::ShowCard { .. });
-    let mirrors = match &queued.effect.what {
-        EffectKind::Post { mirrors, .. } => mirrors.clone(),
-        _ => Vec::new(),
-    };
+/// As what these messages stand, if their subject wants to know them again.
+fn stands(queued: &Queued, delivery: &Delivery, messages: &[MessageRef]) -> Vec<Standing> {
     let place = match &delivery.act {
         Act::Post { to, .. } => to.clone(),
         Act::Update { place, .. } => place.clone(),
         Act::Remove { .. } | Act::React { .. } | Act::Whisper { .. } | Act::Hint { .. } | Act::ReadThread { .. } => {
-            return None;
+            return Vec::new();
         }
     };
-    Some(Standing { ticket, card, place, message, mirrors })
+    let (about, what) = (&queued.effect.about, &queued.effect.what);
+    let (view, slots) = match what {
+        EffectKind::Show { view: view @ View::Lines { of, .. }, .. } => {
+            (view.name(), of.iter().map(ToString::to_string).collect())
+        }
+        EffectKind::Show { view, .. } => (view.name(), vec![String::new()]),
+        _ if about.ticket().is_some() => (SAID, vec![queued.id.to_string()]),
+        _ => return Vec::new(),
+    };
+    let mut all = Vec::with_capacity(messages.len() * slots.len());
+    for (part, message) in (0..).zip(messages) {
+        let one = Standing {
+            about: about.clone(),
+            view: view.to_owned(),
+            slot: String::new(),
+            part,
+            place: place.clone(),
+            message: message.clone(),
+        };
+        all.extend(slots.iter().map(|slot| Standing { slot: slot.clone(), ..one.clone() }));
+    }
+    all
 }

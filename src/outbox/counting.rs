@@ -9,7 +9,7 @@ use crate::store::{Queued, Settlement};
 /// Counts how one try at an effect ended. What was to wait is not late before its moment.
 pub fn settled(platform: PlatformName, queued: &Queued, end: &Settlement, now: Timestamp) {
     let due = queued.effect.not_before.map_or(queued.created_at, |moment| moment.max(queued.created_at));
-    let ended = |end| metrics::delivery(platform, queued.effect.what.name(), end, metrics::lag(due, now));
+    let ended = |end| metrics::delivery(platform, queued.effect.what.label(), end, metrics::lag(due, now));
     match end {
         Settlement::Done | Settlement::Posted { .. } | Settlement::Removed(_) => ended(metrics::DONE),
         // A private answer stands nowhere else: it is gone, and nobody is told.

@@ -1,84 +1,112 @@
 //! Laying out an effect: from an intent to one call's content, with every address known, as the record is now.
 
-use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::HashSet;
 
+use super::limits::Cost;
 use super::places::{self, UNREADABLE};
 use super::{Dispatcher, signed};
-use crate::desk::conversation::state::Record;
-use crate::desk::tickets::state::Ticket;
-use crate::desk::{conversation, tickets};
-use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Undeliverable, joined_chars};
-use crate::domain::ids::{MessageRef, Place, TicketId};
+use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Post, Sent, Undeliverable};
+use crate::domain::ids::{MessageRef, Place};
 use crate::domain::limits;
 use crate::domain::message::Message;
-use crate::domain::outcome::Outcome;
 use crate::domain::standing::Standing;
+use crate::domain::subject::Subject;
+use crate::domain::view::{Shown, View, Wanted};
 use crate::intake::text;
 use crate::platform::Act;
-use crate::store::{Current, Queued, Release, Settlement, StoreError, Work, outbox, standing};
+use crate::store::{Claim, Queued, Release, Settlement, StoreError, outbox, standing};
 
-/// What one try says, as the record is now.
-pub(super) struct Filled {
-    /// What is to be sent. `None`: nothing is left to say, but an earlier try may stand, and what is queued behind it takes
-    /// that away once it is known.
-    pub say: Option<Act>,
-    /// What an earlier try may have sent, if that is something else.
-    pub said_before: Vec<Act>,
+/// An effect that may be started: the limits that it counts against are taken.
+pub(super) struct Ready {
+    pub queued: Queued,
+    pub addressed: Addressed,
+    pub costs: Vec<Cost>,
 }
 
-impl From<Act> for Filled {
+/// Where an effect goes and how: enough to know which limits it counts against.
+pub(super) struct Addressed {
+    /// The call; what a view shows is not filled in yet.
+    pub act: Act,
+    /// The view that fills it in.
+    pub wanted: Option<Wanted>,
+}
+
+impl From<Act> for Addressed {
     fn from(act: Act) -> Self {
-        Self { say: Some(act), said_before: Vec::new() }
+        Self { act, wanted: None }
+    }
+}
+
+/// An effect with everything that one try says, as the record is now.
+pub(super) struct LaidOut {
+    pub queued: Queued,
+    pub act: Act,
+    pub costs: Vec<Cost>,
+    /// Whether nothing is left to say: an earlier try may stand, and what is queued behind it takes that away once it is
+    /// known.
+    pub is_silent: bool,
+    /// Whether what stands then does not change any more.
+    pub is_last: bool,
+    /// What was sent for it, this try included.
+    pub sent: Vec<Sent>,
+}
+
+impl LaidOut {
+    pub(super) fn claim(&self) -> Claim {
+        Claim {
+            effect: self.queued.id.clone(),
+            revision: self.queued.revision,
+            costs: self.costs.iter().map(|cost| cost.key.clone()).collect(),
+            sent: self.sent.clone(),
+        }
     }
 }
 
 impl Dispatcher {
-    /// Where an effect goes and how: enough to know which limits it counts against. `None`: it was settled here, since there
-    /// is nothing to deliver, or it cannot be read by a fault of ours: then it fails alone, and stops nothing behind it.
+    /// Where an effect goes and how. `None`: it was settled here, since there is nothing to deliver, or it cannot be read by a
+    /// fault of ours: then it fails alone, and stops nothing behind it. `standing` is what stands of the views that it needs.
     pub(super) async fn address_or_settle(
         &self,
         queued: &Queued,
-        cards: &[Standing],
-    ) -> Result<Option<Act>, StoreError> {
-        let addressed = self.address(queued, cards).await;
+        standing: &[Standing],
+    ) -> Result<Option<Addressed>, StoreError> {
+        let addressed = self.address(queued, standing).await;
         self.or_settle(queued, addressed).await
     }
 
-    /// What it says, as the record is now. Only once it is leased: a card that changes later is queued anew.
-    /// `gone` has no words any more; `ticket` is the effect's as it was read since then, if it was.
-    pub(super) async fn fill_in_or_settle(
-        &self,
-        queued: &Queued,
-        act: Act,
-        gone: &[MessageRef],
-        ticket: Option<Ticket>,
-    ) -> Result<Option<Filled>, StoreError> {
-        let filled_in = self.fill_in(queued, act, gone, ticket).await;
-        self.or_settle(queued, filled_in).await
-    }
-
-    /// The effect as it is now that it is leased: up to then, lines may have been joined to a mirror's. And those of the
-    /// messages it shows whose words are gone. `None`: it has ended, or cannot be read.
-    pub(super) async fn as_leased<'q>(
-        &self,
-        queued: &'q Queued,
-        current: Option<(Current, Vec<MessageRef>)>,
-    ) -> Result<Option<(Cow<'q, Queued>, Vec<MessageRef>)>, StoreError> {
-        if !queued.effect.what.is_mirror() {
-            return Ok(Some((Cow::Borrowed(queued), Vec::new())));
-        }
-        let current = match current {
-            Some(current) => Some(current),
-            None => {
-                let mut reader = self.store.reader().await?;
-                let read = self.current(&mut *reader, std::slice::from_ref(&queued.id)).await;
-                self.or_settle(queued, read.map(|mut read| read.pop())).await?
+    /// What these say, as the record is now. If it changes before they are leased, they are not: their revision is another
+    /// then, or something is queued behind them. Those that have nothing to say are settled here.
+    pub(super) async fn lay_out(&self, ready: Vec<Ready>) -> Result<Vec<LaidOut>, StoreError> {
+        let wanted: Vec<Wanted> = ready.iter().filter_map(|one| one.addressed.wanted.clone()).collect();
+        let mut together = match self.intake.show(&wanted).await {
+            Ok(shown) => Some(shown.into_iter()),
+            Err(StoreError::Corrupt(_) | StoreError::Work(_)) => None,
+            Err(error) => {
+                ready.iter().for_each(|one| self.windows().undo(&one.costs, one.queued.lane));
+                return Err(error);
             }
         };
-        Ok(current.map(|(Current { what, .. }, gone)| {
-            (Cow::Owned(Queued { effect: Effect { what, ..queued.effect.clone() }, ..queued.clone() }), gone)
-        }))
+        let mut all = Vec::with_capacity(ready.len());
+        for one in ready {
+            let shown = match (&one.addressed.wanted, &mut together) {
+                (None, _) => Ok(None),
+                (Some(_), Some(together)) => Ok(together.next().flatten()),
+                (Some(wanted), None) => {
+                    self.intake.show(std::slice::from_ref(wanted)).await.map(|mut shown| shown.pop().flatten())
+                }
+            };
+            let (costs, lane) = (one.costs.clone(), one.queued.lane);
+            let queued = one.queued.clone();
+            let laid_out = match shown {
+                Ok(shown) => self.fill_in(one, shown).await,
+                Err(error) => Err(error),
+            };
+            match self.or_settle(&queued, laid_out).await? {
+                Some(laid_out) => all.push(laid_out),
+                None => self.windows().undo(&costs, lane),
+            }
+        }
+        Ok(all)
     }
 
     async fn or_settle<T>(
@@ -97,72 +125,58 @@ impl Dispatcher {
         }
     }
 
-    async fn fill_in(
-        &self,
-        queued: &Queued,
-        act: Act,
-        gone: &[MessageRef],
-        ticket: Option<Ticket>,
-    ) -> Result<Option<Filled>, StoreError> {
-        match (&queued.effect.what, act) {
-            (EffectKind::Post { message, mirrors, .. }, Act::Post { to, thread_title, .. }) if !mirrors.is_empty() => {
-                let post = |message: &Message| Act::Post {
-                    to: to.clone(),
-                    message: message.clone(),
-                    thread_title: thread_title.clone(),
-                };
-                let say = match queued.effect.what.without(gone) {
-                    Some(EffectKind::Post { message, .. }) => Some(post(&message)),
-                    _ => None,
-                };
-                if say.is_none() && !queued.is_unsure() {
-                    self.end_unleased(queued, Settlement::Done).await?;
-                    return Ok(None);
-                }
-                let said_before = (queued.is_unsure() && !gone.is_empty()).then(|| post(message));
-                Ok(Some(Filled { say, said_before: said_before.into_iter().collect() }))
+    /// Fills in what a view shows, and what is to be excused. `None`: it was settled, since there is nothing to say.
+    async fn fill_in(&self, ready: Ready, shown: Option<Shown>) -> Result<Option<LaidOut>, StoreError> {
+        let Ready { queued, addressed: Addressed { act, wanted }, costs } = ready;
+        let (mut is_silent, mut is_last) = (false, false);
+        let act = match (&wanted, shown, act) {
+            (None, _, act) => act,
+            (Some(_), Some(shown), act) => {
+                is_last = shown.is_last;
+                with_message(act, shown.message)
             }
-            (EffectKind::ShowCard { channel }, act) => {
-                let Some(text) = self.card_text(queued, channel, ticket).await? else {
-                    self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await?;
-                    return Ok(None);
-                };
-                let shown = match act {
-                    Act::Update { place, message, .. } => Act::Update { place, message, to: text },
-                    Act::Post { to, thread_title, .. } => Act::Post { to, message: text, thread_title },
-                    other => other,
-                };
-                Ok(Some(shown.into()))
+            // All the words that a line showed are gone.
+            (Some(Wanted { view: View::Lines { .. }, .. }), None, Act::Update { message, .. }) => {
+                Act::Remove { message }
             }
-            (EffectKind::RefreshMirror { .. }, _) => Ok(self.address(queued, &[]).await?.map(Filled::from)),
-            (_, act) => Ok(Some(self.excused(queued, act))),
+            (Some(Wanted { view: View::Lines { .. }, .. }), None, act) if queued.is_unsure() => {
+                is_silent = true;
+                act
+            }
+            (Some(wanted), None, _) => {
+                let is_empty = matches!(wanted.view, View::Lines { .. });
+                let end = if is_empty { Settlement::Done } else { Settlement::Failed(Undeliverable::Gone) };
+                self.end_unleased(&queued, end).await?;
+                return Ok(None);
+            }
+        };
+        let act = self.excused(&queued, act);
+        let mut sent = queued.sent.clone();
+        if !is_silent {
+            sent.extend(self.platform.fingerprint(&queued.id, &act).filter(|one| !queued.sent.contains(one)));
         }
+        Ok(Some(LaidOut { queued, act, costs, is_silent, is_last, sent }))
     }
 
-    /// An answer that comes much later than it was decided says so. Who looks for an earlier try looks for one without that.
-    fn excused(&self, queued: &Queued, act: Act) -> Filled {
+    /// An answer that comes much later than it was decided says so.
+    fn excused(&self, queued: &Queued, act: Act) -> Act {
         let due = queued.effect.not_before.map_or(queued.created_at, |moment| moment.max(queued.created_at));
         let is_late = self.clock.now().duration_since(due) > signed(limits::UNTIMELY);
         if !is_late || queued.lane == Lane::Broadcast {
-            return act.into();
+            return act;
         }
-        let late = |message: &Message| text::late(message.clone());
-        let excused = match &act {
-            Act::Post { to, message, thread_title } if !self.is_desk(to) => {
-                Act::Post { to: to.clone(), message: late(message), thread_title: thread_title.clone() }
+        match act {
+            Act::Post { to, message, thread_title } if !self.is_desk(&to) => {
+                Act::Post { to, message: text::late(message), thread_title }
             }
-            Act::Whisper { to, near, via, message } => {
-                Act::Whisper { to: to.clone(), near: near.clone(), via: via.clone(), message: late(message) }
-            }
+            Act::Whisper { to, near, via, message } => Act::Whisper { to, near, via, message: text::late(message) },
             Act::Hint { to, place, reply_to, message } => {
-                Act::Hint { to: to.clone(), place: place.clone(), reply_to: reply_to.clone(), message: late(message) }
+                Act::Hint { to, place, reply_to, message: text::late(message) }
             }
             Act::Post { .. } | Act::Update { .. } | Act::Remove { .. } | Act::React { .. } | Act::ReadThread { .. } => {
-                return act.into();
+                act
             }
-        };
-        let said_before = if queued.is_unsure() { vec![act] } else { Vec::new() };
-        Filled { say: Some(excused), said_before }
+        }
     }
 
     fn is_desk(&self, place: &Place) -> bool {
@@ -170,83 +184,125 @@ impl Dispatcher {
         rules.triage.iter().any(|desk| desk.tenant == place.tenant && desk.channel() == place.channel())
     }
 
-    /// `cards` are those of its ticket that stand.
-    async fn address(&self, queued: &Queued, cards: &[Standing]) -> Result<Option<Act>, StoreError> {
-        let act = match &queued.effect.what {
-            EffectKind::Post { to: Destination::Place(to), message, thread_title, .. } => {
-                Act::Post { to: to.clone(), message: message.clone(), thread_title: thread_title.clone() }
+    async fn address(&self, queued: &Queued, standing: &[Standing]) -> Result<Option<Addressed>, StoreError> {
+        let about = &queued.effect.about;
+        Ok(Some(match &queued.effect.what {
+            EffectKind::Say(Post { to: Destination::Place(to), message, thread_title, .. }) => {
+                let (to, thread_title) = (to.clone(), thread_title.clone());
+                Act::Post { to, message: message.clone(), thread_title }.into()
             }
-            EffectKind::Post { to: Destination::UnderCard(channel), message, thread_title, .. } => {
-                let Some(card) = card_in(queued, channel, cards) else {
-                    if !self.is_desk(channel) {
-                        self.move_to_the_desk(queued, channel).await?;
-                        return Ok(None);
-                    }
-                    // Where no card can be had, there will be one once that is mended, and then this comes after it.
-                    let desk = places::posts_in(channel.channel());
-                    let refusal = self.knowledge().places.refusal(&desk, queued.released_at);
-                    match refusal {
-                        Some(refused) => self.hold_unleased(queued, &refused).await?,
-                        None => self.queue_behind_a_card(queued, channel).await?,
-                    }
-                    return Ok(None);
-                };
-                let to = channel.thread(&card.message.id);
-                Act::Post { to, message: message.clone(), thread_title: thread_title.clone() }
+            EffectKind::Say(Post { to: Destination::UnderCard(channel), message, thread_title, .. }) => {
+                let Some(to) = self.under_card(queued, channel, standing).await? else { return Ok(None) };
+                Act::Post { to, message: message.clone(), thread_title: thread_title.clone() }.into()
             }
-            EffectKind::ShowCard { channel } => {
+            EffectKind::Show { view, at: Destination::UnderCard(channel), thread_title, .. } => {
+                let Some(to) = self.under_card(queued, channel, standing).await? else { return Ok(None) };
+                let act = Act::Post { to, message: Message::default(), thread_title: thread_title.clone() };
+                Addressed { act, wanted: Some(wanted(about, view, channel, true)) }
+            }
+            EffectKind::Show { view, at: Destination::Place(place), thread_title, .. } => {
                 let message = Message::default();
-                match card_in(queued, channel, cards) {
-                    Some(card) => Act::Update { place: channel.clone(), message: card.message, to: message },
+                let act = match stands_in(about, view.name(), place, standing) {
+                    Some(message_ref) => Act::Update { place: place.clone(), message: message_ref, to: message },
                     // The desk has another channel now, and its card stands there, or will.
-                    None if !self.is_desk(channel) => {
+                    None if *view == View::Card && !self.is_desk(place) => {
                         self.end_unleased(queued, Settlement::Done).await?;
-                        self.let_go_of(channel).await?;
+                        self.let_go_of(place).await?;
                         return Ok(None);
                     }
-                    None => Act::Post { to: channel.clone(), message, thread_title: None },
-                }
+                    None => Act::Post { to: place.clone(), message, thread_title: thread_title.clone() },
+                };
+                let is_first = matches!(act, Act::Post { .. });
+                Addressed { act, wanted: Some(wanted(about, view, place, is_first)) }
             }
-            EffectKind::RefreshMirror { channel, of } => match self.refreshed(queued, channel, of).await? {
-                Some(act) => act,
-                None => {
+            EffectKind::Refresh { view: View::Lines { of, .. }, at } => {
+                let Some(addressed) = self.lines_to_refresh(about, of, at).await? else {
                     self.end_unleased(queued, Settlement::Done).await?;
                     return Ok(None);
-                }
-            },
-            EffectKind::Remove { message } => Act::Remove { message: message.clone() },
+                };
+                addressed
+            }
+            EffectKind::Refresh { view, at } => {
+                let Some(message) = stands_in(about, view.name(), at, standing) else {
+                    self.end_unleased(queued, Settlement::Done).await?;
+                    return Ok(None);
+                };
+                let act = Act::Update { place: at.clone(), message, to: Message::default() };
+                Addressed { act, wanted: Some(wanted(about, view, at, false)) }
+            }
+            EffectKind::Remove { message } => Act::Remove { message: message.clone() }.into(),
             EffectKind::React { message, sign, is_on } => {
-                Act::React { message: message.clone(), sign: *sign, is_on: *is_on }
+                Act::React { message: message.clone(), sign: *sign, is_on: *is_on }.into()
             }
             EffectKind::Whisper { to, near, via, message } => {
-                Act::Whisper { to: to.clone(), near: near.clone(), via: via.clone(), message: message.clone() }
+                let (to, near, via) = (to.clone(), near.clone(), via.clone());
+                Act::Whisper { to, near, via, message: message.clone() }.into()
             }
             EffectKind::Hint { to, place, reply_to, message } => {
-                Act::Hint { to: to.clone(), place: place.clone(), reply_to: reply_to.clone(), message: message.clone() }
+                let (to, place, reply_to) = (to.clone(), place.clone(), reply_to.clone());
+                Act::Hint { to, place, reply_to, message: message.clone() }.into()
             }
             EffectKind::ReadThread { place, before } => {
-                Act::ReadThread { place: place.clone(), before: before.clone() }
+                Act::ReadThread { place: place.clone(), before: before.clone() }.into()
             }
-        };
-        Ok(Some(act))
+            EffectKind::Spread { .. } | EffectKind::Do(_) => {
+                return Err(StoreError::Work("this needs no platform".to_owned()));
+            }
+        }))
     }
 
-    /// The card as it is to look now; `None` if its ticket is gone.
-    async fn card_text(
+    /// The thread under the card in a channel. `None`: no card stands there; the effect waits behind one, is held, or moved.
+    async fn under_card(
         &self,
         queued: &Queued,
         channel: &Place,
-        ticket: Option<Ticket>,
-    ) -> Result<Option<Message>, StoreError> {
-        let ticket = match (ticket, queued.effect.ticket) {
-            (None, Some(id)) => tickets::record::by_id(&mut *self.store.reader().await?, id).await?,
-            (ticket, _) => ticket,
-        };
-        let Some(ticket) = ticket else { return Ok(None) };
-        let roster = self.intake.roster();
-        let assignee = ticket.assignee.as_ref();
-        let here = assignee.and_then(|agent| roster.account_on(&agent.who, channel.platform()));
-        Ok(Some(tickets::text::card(&ticket, here.as_ref())))
+        standing: &[Standing],
+    ) -> Result<Option<Place>, StoreError> {
+        if let Some(card) = stands_in(&queued.effect.about, View::Card.name(), channel, standing) {
+            return Ok(Some(channel.thread(&card.id)));
+        }
+        if !self.is_desk(channel) {
+            self.move_to_the_desk(queued, channel).await?;
+            return Ok(None);
+        }
+        // Where no card can be had, there will be one once that is mended, and then this comes after it.
+        let desk = places::posts_in(channel.channel());
+        let refusal = self.knowledge().places.refusal(&desk, queued.released_at);
+        match refusal {
+            Some(refused) => self.hold_unleased(queued, &refused).await?,
+            None => self.queue_behind_a_card(queued, channel).await?,
+        }
+        Ok(None)
+    }
+
+    /// What brings the message up to date that shows the words of one of these in a channel: all that it shows.
+    async fn lines_to_refresh(
+        &self,
+        about: &Subject,
+        of: &[MessageRef],
+        channel: &Place,
+    ) -> Result<Option<Addressed>, StoreError> {
+        let mut all = Vec::new();
+        for of in of {
+            all.extend(self.lines_in(channel, of).await?);
+        }
+        // Words that have gone to another ticket may stand under the cards of both.
+        let ours = all.iter().rposition(|shown| shown.about == *about);
+        let Some(shown) = ours.map(|at| all.swap_remove(at)).or_else(|| all.pop()) else { return Ok(None) };
+        let lines = standing::at(&mut *self.store.reader().await?, &shown.message).await?;
+        let mut of: Vec<MessageRef> = lines.iter().filter_map(Standing::shows).collect();
+        of.dedup();
+        let wanted = wanted(&shown.about, &View::Lines { of, room: 0 }, channel, false);
+        let act = Act::Update { place: shown.place, message: shown.message, to: Message::default() };
+        Ok(Some(Addressed { act, wanted: Some(wanted) }))
+    }
+
+    /// The messages that show the words of one in a channel.
+    pub(super) async fn lines_in(&self, channel: &Place, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
+        let here =
+            |shown: &Standing| shown.place.tenant == channel.tenant && shown.place.channel() == channel.channel();
+        let showing = standing::showing(&mut *self.store.reader().await?, of).await?;
+        Ok(showing.into_iter().filter(here).collect())
     }
 
     /// The desk has another channel than when this was decided, and nothing stands in the old one: it is said in the new one,
@@ -259,104 +315,64 @@ impl Dispatcher {
             return self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await;
         };
         let (now, id) = (self.clock.now(), queued.id.clone());
-        let work: Work = Arc::new(move |tx| {
+        let moved = self.store.within(move |tx| {
             let (id, to) = (id.clone(), to.clone());
             Box::pin(async move {
                 for mut effect in outbox::take_back(tx, &id, now).await? {
                     match &mut effect.what {
-                        EffectKind::Post { to: Destination::UnderCard(channel), .. } => channel.clone_from(&to),
+                        EffectKind::Say(Post { to: Destination::UnderCard(channel), .. })
+                        | EffectKind::Show { at: Destination::UnderCard(channel), .. } => channel.clone_from(&to),
                         // Nothing stands of it, and the card is shown in the new channel anyway.
                         _ => continue,
                     }
                     outbox::enqueue(tx, &effect, false, now).await?;
                 }
-                Ok(Outcome::Done(None))
+                Ok(())
             })
         });
-        match self.store.transact(work).await {
-            Ok(_) | Err(StoreError::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        }
+        unless_crossed(moved.await)
     }
 
     /// Nothing waits for this channel any more: what is held for it is said elsewhere, or not at all.
     async fn let_go_of(&self, channel: &Place) -> Result<(), StoreError> {
         let (platform, held_in) = (self.platform.name(), places::posts_in(channel.channel()));
         self.knowledge().places.forget(&held_in);
-        self.store.release(Release::In { platform, held_in, limit: u32::MAX }, self.clock.now()).await.map(drop)
+        self.store
+            .release(Release::In { outlet: platform.into(), held_in, limit: u32::MAX }, self.clock.now())
+            .await
+            .map(drop)
     }
 
-    /// There is no card to write under (it failed once, or the channel is new): one is shown first. Once only: what comes
-    /// back has a moment set.
+    /// There is no card to write under (it failed once, or the channel is new): one is shown first, once only.
     async fn queue_behind_a_card(&self, queued: &Queued, channel: &Place) -> Result<(), StoreError> {
         // One that is held goes first, and may show whether that is mended.
         if self.store.release(Release::Card(queued.effect.order_key()), self.clock.now()).await? > 0 {
             return Ok(());
         }
-        if queued.effect.not_before.is_some() {
+        if queued.effect.put_behind {
             tracing::error!(effect = %queued.id, "there is no card to write under, and none can be shown");
             return self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await;
         }
-        let (now, id, ticket) = (self.clock.now(), queued.id.clone(), queued.effect.ticket);
-        let card = Effect { what: EffectKind::ShowCard { channel: channel.clone() }, ..queued.effect.clone() };
-        let work: Work = Arc::new(move |tx| {
-            let (card, id) = (card.clone(), id.clone());
+        let (now, id, about) = (self.clock.now(), queued.id.clone(), queued.effect.about.clone());
+        let at = Destination::Place(channel.clone());
+        let show = EffectKind::Show { view: View::Card, at, awaited: None, thread_title: None };
+        let (card, intake) = (Effect::about(about.clone(), show), self.intake.clone());
+        let queued_behind = self.store.within(move |tx| {
+            let (card, id, about, intake) = (card.clone(), id.clone(), about.clone(), intake.clone());
             Box::pin(async move {
-                // Whoever decides about the ticket meanwhile decides again, so that nothing gets in between.
-                if let Some(id) = ticket
-                    && let Some(mut ticket) = tickets::record::by_id(tx, id).await?
-                {
-                    ticket.version += 1;
-                    tickets::record::update(tx, &ticket)?;
-                }
+                intake.contend(tx, &about).await?;
                 // As they are now: lines may have been joined to them since.
                 let mut behind = outbox::take_back(tx, &id, now).await?.into_iter();
-                let Some(first) = behind.next() else { return Ok(Outcome::Repeated) };
+                let Some(first) = behind.next() else { return Ok(()) };
                 outbox::enqueue(tx, &card, false, now).await?;
-                outbox::enqueue(tx, &Effect { not_before: Some(now), ..first }, false, now).await?;
+                outbox::enqueue(tx, &Effect { put_behind: true, ..first }, false, now).await?;
                 for effect in behind {
                     outbox::enqueue(tx, &effect, false, now).await?;
                 }
-                Ok(Outcome::Done(None))
+                Ok(())
             })
         });
-        match self.store.transact(work).await {
-            // Somebody has changed something just now: it is looked at again.
-            Ok(_) | Err(StoreError::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// What makes a mirrored message as it should be: all of its words as they are now, or nothing if none are left.
-    async fn refreshed(&self, queued: &Queued, channel: &Place, of: &MessageRef) -> Result<Option<Act>, StoreError> {
-        let mut all = self.mirrors_in(channel, of).await?;
-        // Words that have gone to another ticket may stand under the cards of both.
-        let ours = all.iter().rposition(|shown| Some(shown.ticket) == queued.effect.ticket);
-        let Some(shown) = ours.map(|at| all.swap_remove(at)).or_else(|| all.pop()) else { return Ok(None) };
-        let mut reader = self.store.reader().await?;
-        let Some(ticket) = tickets::record::by_id(&mut *reader, shown.ticket).await? else { return Ok(None) };
-        let mut said = Vec::with_capacity(shown.mirrors.len());
-        for of in &shown.mirrors {
-            let record = conversation::record::of_message(&mut *reader, of).await?;
-            // A line that was on its way while its ticket was joined to another stands for the former.
-            let is_shown = |record: &Record| {
-                record.deleted_at.is_none()
-                    && !record.text.is_empty()
-                    && (record.ticket == shown.ticket || Some(record.ticket) == queued.effect.ticket)
-            };
-            said.extend(record.filter(is_shown));
-        }
-        if said.is_empty() {
-            return Ok(Some(Act::Remove { message: shown.message }));
-        }
-        let to = conversation::text::mirrored_again(&ticket, &said, joined_chars(channel.platform()));
-        Ok(Some(Act::Update { place: shown.place, message: shown.message, to }))
-    }
-
-    pub(super) async fn mirrors_in(&self, channel: &Place, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
-        let here =
-            |shown: &Standing| shown.place.tenant == channel.tenant && shown.place.channel() == channel.channel();
-        Ok(standing::mirrors(&mut *self.store.reader().await?, of).await?.into_iter().filter(here).collect())
+        unless_crossed(queued_behind.await)
     }
 
     /// Settles what needs no delivery.
@@ -366,16 +382,46 @@ impl Dispatcher {
     }
 }
 
-/// The card of an effect's ticket that stands in a channel.
-fn card_in(queued: &Queued, channel: &Place, cards: &[Standing]) -> Option<Standing> {
-    let ticket = queued.effect.ticket?;
-    cards.iter().find(|card| card.ticket == ticket && card.place == *channel).cloned()
+/// If somebody has changed something just now, it is looked at again.
+fn unless_crossed(done: Result<(), StoreError>) -> Result<(), StoreError> {
+    match done {
+        Err(StoreError::Conflict) => Ok(()),
+        other => other,
+    }
 }
 
-/// The ticket whose cards must be known before it is known where the effect goes.
-pub(super) fn needs_card_of(queued: &Queued) -> Option<TicketId> {
-    match &queued.effect.what {
-        EffectKind::ShowCard { .. } | EffectKind::Post { to: Destination::UnderCard(_), .. } => queued.effect.ticket,
-        _ => None,
+fn with_message(act: Act, shown: Message) -> Act {
+    match act {
+        Act::Update { place, message, .. } => Act::Update { place, message, to: shown },
+        Act::Post { to, thread_title, .. } => Act::Post { to, message: shown, thread_title },
+        other => other,
     }
+}
+
+fn wanted(about: &Subject, view: &View, place: &Place, is_first: bool) -> Wanted {
+    Wanted { about: about.clone(), view: view.clone(), place: place.clone(), is_first }
+}
+
+/// The message as which a view of a subject stands in a place.
+fn stands_in(about: &Subject, view: &str, place: &Place, standing: &[Standing]) -> Option<MessageRef> {
+    let found = standing.iter().find(|one| one.about == *about && one.view == view && one.place == *place);
+    found.map(|one| one.message.clone())
+}
+
+/// The views whose messages must be known before it is known where these effects go.
+pub(super) fn needed(of: &[Queued]) -> Vec<(Subject, &'static str, Place)> {
+    let needs = |queued: &Queued| {
+        let (view, place) = match &queued.effect.what {
+            EffectKind::Say(Post { to: Destination::UnderCard(channel), .. })
+            | EffectKind::Show { at: Destination::UnderCard(channel), .. } => (View::Card.name(), channel),
+            what @ (EffectKind::Show { view, at: Destination::Place(at), .. } | EffectKind::Refresh { view, at })
+                if what.is_replaceable() =>
+            {
+                (view.name(), at)
+            }
+            _ => return None,
+        };
+        Some((queued.effect.about.clone(), view, place.clone()))
+    };
+    of.iter().filter_map(needs).collect::<HashSet<_>>().into_iter().collect()
 }

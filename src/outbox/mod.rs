@@ -12,9 +12,9 @@ mod counting;
 mod gates;
 mod lay_out;
 pub mod limits;
+pub mod local;
 mod places;
 
-use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,20 +26,20 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use self::breaker::{Admits, Breaker};
-use self::carry::{Fresh, Leased};
+use self::carry::Leased;
 use self::gates::Gates;
-use self::limits::{Cost, Windows};
+use self::lay_out::{LaidOut, Ready};
+use self::limits::Windows;
 use self::places::{Places, UNREADABLE};
 use crate::clock::Clock;
-use crate::desk::{conversation, tickets};
 use crate::domain::effect::{Gate, Undeliverable};
-use crate::domain::ids::{EffectId, MessageRef, TicketId};
+use crate::domain::ids::EffectId;
 use crate::domain::limits::discord;
 use crate::domain::standing::Standing;
 use crate::health::{Health, Kind};
 use crate::intake::Intake;
 use crate::platform::{Absence, Act, Platform};
-use crate::store::{Ask, Claim, Current, Queued, Release, Settlement, Store, StoreError, WorkerId, outbox, standing};
+use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, WorkerId, standing};
 
 /// How many effects are looked at together: as many as there is room for, within this.
 const LOOK: RangeInclusive<usize> = 32..=128;
@@ -217,7 +217,7 @@ impl Dispatcher {
     /// What could not be read waits again: this version may know it, or the next one does.
     async fn release_unreadable(&self) -> Result<(), StoreError> {
         let unreadable =
-            Release::In { platform: self.platform.name(), held_in: UNREADABLE.to_owned(), limit: u32::MAX };
+            Release::In { outlet: self.platform.name().into(), held_in: UNREADABLE.to_owned(), limit: u32::MAX };
         self.store.release(unreadable, self.clock.now()).await.map(drop)
     }
 
@@ -225,7 +225,7 @@ impl Dispatcher {
     async fn probe_places(&self, now: Timestamp) -> Result<(), StoreError> {
         let due = self.knowledge().places.take_due(now);
         for by in due {
-            let one = Release::In { platform: self.platform.name(), held_in: by.clone(), limit: 1 };
+            let one = Release::In { outlet: self.platform.name().into(), held_in: by.clone(), limit: 1 };
             if self.store.release(one, now).await? == 0 {
                 self.knowledge().places.forget(&by);
             }
@@ -260,7 +260,7 @@ impl Dispatcher {
             Admits::Probe(leaving_out) => {
                 let mut in_line = self.ready(now, leaving_out + 1, &mut wake_at).await?;
                 let probe = in_line.pop();
-                in_line.iter().for_each(|(queued, _, costs)| self.windows().undo(costs, queued.lane));
+                in_line.iter().for_each(|one| self.windows().undo(&one.costs, one.queued.lane));
                 probe.into_iter().collect()
             }
         };
@@ -272,88 +272,27 @@ impl Dispatcher {
         if ready.is_empty() {
             return Ok(wake_at);
         }
-        let claims: Vec<Claim> = ready
-            .iter()
-            .map(|(queued, _, costs)| Claim {
-                effect: queued.id.clone(),
-                costs: costs.iter().map(|cost| cost.key.clone()).collect(),
-            })
-            .collect();
         let since = Instant::now();
+        let laid_out = self.lay_out(ready).await?;
+        let claims: Vec<Claim> = laid_out.iter().map(LaidOut::claim).collect();
         let ours = self.store.lease(&self.worker, &claims, self.timing.lease).await;
-        let mut fresh = match &ours {
-            Ok(ours) => self.fresh(&ready, ours).await,
-            Err(_) => HashMap::new(),
-        };
-        for (queued, act, costs) in ready {
-            if !ours.as_ref().is_ok_and(|ours| ours.contains(&queued.id)) {
-                self.windows().undo(&costs, queued.lane);
+        for one in laid_out {
+            if !ours.as_ref().is_ok_and(|ours| ours.contains(&one.queued.id)) {
+                self.windows().undo(&one.costs, one.queued.lane);
                 continue;
             }
             let is_probe = admits != Admits::All;
             if is_probe {
                 self.knowledge().breaker.begin_probe();
             }
-            let (this, kind) = (self.clone(), queued.effect.what.name());
-            let span = tracing::info_span!("effect", id = %queued.id, kind, platform = %name);
-            let fresh = fresh.remove(&queued.id).unwrap_or_default();
-            let leased = Leased { queued, act, costs, since, fresh, is_probe };
+            let (this, kind) = (self.clone(), one.queued.effect.what.label());
+            let span = tracing::info_span!("effect", id = %one.queued.id, kind, platform = %name);
+            let leased = Leased { laid_out: one, since, is_probe };
             // On the heap at once: it is large, and would be moved as a whole several times until it runs.
             let carried: BoxFuture<'static, ()> = Box::pin(async move { this.carry(leased).await });
             under_way.spawn(carried.instrument(span));
         }
         ours.map(|_| wake_at)
-    }
-
-    /// The tickets whose cards are to be shown and the lines that are, as they are now that this is leased. What is missing
-    /// is read one by one.
-    async fn fresh(&self, ready: &[(Queued, Act, Vec<Cost>)], ours: &[EffectId]) -> HashMap<EffectId, Fresh> {
-        let (mut cards, mut mirrors) = (Vec::new(), Vec::new());
-        for (queued, ..) in ready.iter().filter(|(queued, ..)| ours.contains(&queued.id)) {
-            cards.extend(queued.effect.ticket.filter(|_| queued.effect.what.is_card()).map(|id| (&queued.id, id)));
-            mirrors.extend(queued.effect.what.is_mirror().then(|| queued.id.clone()));
-        }
-        let tickets = BTreeSet::from_iter(cards.iter().map(|(_, ticket)| *ticket));
-        let read = async {
-            let mut reader = self.store.reader().await?;
-            let tickets = tickets::record::these(&mut *reader, &Vec::from_iter(tickets)).await?;
-            Ok::<_, StoreError>((tickets, self.current(&mut *reader, &mirrors).await?))
-        };
-        let (tickets, current) = match read.await {
-            Ok(read) => read,
-            Err(error) => {
-                tracing::debug!(%error, "what is to be shown cannot be read together");
-                return HashMap::new();
-            }
-        };
-        let shown = cards.into_iter().map(|(effect, id)| {
-            let ticket = tickets.iter().find(|ticket| ticket.id == id).cloned();
-            (effect.clone(), Fresh { ticket, current: None })
-        });
-        let lines = current.into_iter().map(|current| {
-            let effect = current.0.effect.clone();
-            (effect, Fresh { ticket: None, current: Some(current) })
-        });
-        shown.chain(lines).collect()
-    }
-
-    /// What effects are to do as it is now, each with those of the messages it shows whose words are gone.
-    async fn current(
-        &self,
-        ask: &mut dyn Ask,
-        effects: &[EffectId],
-    ) -> Result<Vec<(Current, Vec<MessageRef>)>, StoreError> {
-        if effects.is_empty() {
-            return Ok(Vec::new());
-        }
-        let current = outbox::current(ask, effects).await?;
-        let shown = current.iter().flat_map(|current| current.what.mirrors());
-        let wordless = conversation::record::wordless(ask, shown).await?;
-        let with_gone = current.into_iter().map(|current| {
-            let gone = current.what.mirrors().iter().filter(|of| wordless.contains(of)).cloned().collect();
-            (current, gone)
-        });
-        Ok(with_gone.collect())
     }
 
     /// What may be started, at most `room`: every window that it counts against is taken already. Gates whose limits are
@@ -363,7 +302,7 @@ impl Dispatcher {
         now: Timestamp,
         room: usize,
         wake_at: &mut Option<Timestamp>,
-    ) -> Result<Vec<(Queued, Act, Vec<Cost>)>, StoreError> {
+    ) -> Result<Vec<Ready>, StoreError> {
         let name = self.platform.name();
         let (mut ready, mut after) = (Vec::new(), None);
         loop {
@@ -375,7 +314,7 @@ impl Dispatcher {
             for unreadable in &page.unreadable {
                 self.set_aside(unreadable).await?;
             }
-            let cards = self.cards(&page.ready).await?;
+            let standing = self.standing(&page.ready).await?;
             let mut gates = Vec::new();
             for queued in page.ready {
                 if ready.len() == room {
@@ -384,19 +323,20 @@ impl Dispatcher {
                 if self.knowledge().gates.is_blocked(&queued.gate) {
                     continue;
                 }
-                let Some(act) = self.address_or_settle(&queued, &cards).await? else { continue };
-                let refused = self.knowledge().places.refuses(&act, queued.released_at, now);
+                let Some(addressed) = self.address_or_settle(&queued, &standing).await? else { continue };
+                let act = &addressed.act;
+                let refused = self.knowledge().places.refuses(act, queued.released_at, now);
                 if let Some(refused) = refused {
                     self.hold_unleased(&queued, &refused).await?;
                     continue;
                 }
-                let costs = limits::costs(name, &act, is_old(&act, now));
+                let costs = limits::costs(name, act, is_old(act, now));
                 let mut windows = self.windows();
                 let free_at = windows.free_at(&costs, queued.lane, now);
                 if free_at <= now {
                     windows.begin(&costs, queued.lane, now);
                     drop(windows);
-                    ready.push((queued, act, costs));
+                    ready.push(Ready { queued, addressed, costs });
                     continue;
                 }
                 *wake_at = Some(wake_at.map_or(free_at, |at| at.min(free_at)));
@@ -420,25 +360,24 @@ impl Dispatcher {
         self.knowledge().gates.blocked(&mut windows, now)
     }
 
-    /// The cards that stand for the tickets of these effects. A ticket whose cards cannot be read holds up no other.
-    async fn cards(&self, of: &[Queued]) -> Result<Vec<Standing>, StoreError> {
-        let tickets: BTreeSet<TicketId> = of.iter().filter_map(lay_out::needs_card_of).collect();
-        let tickets = Vec::from_iter(tickets);
-        let mut cards = Vec::new();
+    /// What stands of the views that these effects need. What cannot be read of one holds up no other.
+    async fn standing(&self, of: &[Queued]) -> Result<Vec<Standing>, StoreError> {
+        let needed = lay_out::needed(of);
         let mut reader = self.store.reader().await?;
-        match standing::cards(&mut *reader, &tickets).await {
+        let mut standing = Vec::new();
+        match standing::views(&mut *reader, &needed).await {
             Err(StoreError::Corrupt(_)) => {}
-            cards => return cards,
+            known => return known,
         }
-        for ticket in &tickets {
-            match standing::cards(&mut *reader, std::slice::from_ref(ticket)).await {
+        for one in &needed {
+            match standing::views(&mut *reader, std::slice::from_ref(one)).await {
                 Err(error @ StoreError::Corrupt(_)) => {
-                    tracing::error!(ticket = ticket.0, %error, "the cards of a ticket cannot be read");
+                    tracing::error!(about = %one.0, view = one.1, %error, "what stands of a view cannot be read");
                 }
-                known => cards.extend(known?),
+                known => standing.extend(known?),
             }
         }
-        Ok(cards)
+        Ok(standing)
     }
 
     /// An effect that cannot be read, another version's say, is kept for who can, and holds up nothing.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::effect::{Sign, Undeliverable};
+use crate::domain::effect::{Sent, Sign, Undeliverable};
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName};
 use crate::domain::message::Message;
@@ -46,9 +46,6 @@ pub struct TokenRefused {
 pub trait Platform: Send + Sync {
     /// Which one.
     fn name(&self) -> PlatformName;
-
-    /// What it can do; the table in ARCHITECTURE.md says the same.
-    fn capabilities(&self) -> Capabilities;
 
     /// Receives events and hands them to `intake` until `stop`. Returns only when stopped or when going on is senseless
     /// (a revoked token); connections that break are made again inside.
@@ -83,6 +80,9 @@ pub trait Platform: Send + Sync {
     /// # Errors
     /// See [`DeliveryError`].
     async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError>;
+
+    /// What a try at this would send, as hashes, where a look for it must compare texts. `None`: the effect's mark is enough.
+    fn fingerprint(&self, effect: &EffectId, act: &Act) -> Option<Sent>;
 
     /// How long after a try its message may not be seen in a history yet, in the clock's time.
     fn history_lag(&self) -> Duration;
@@ -136,17 +136,6 @@ pub enum Proven {
     All(Listed),
 }
 
-/// What a platform can do that another cannot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capabilities {
-    /// A message that one person alone sees, without an act of theirs to answer.
-    pub ephemeral_unasked: bool,
-    /// Words can be given as a slash command inside a thread.
-    pub commands_in_threads: bool,
-    /// A form can be opened after the act was acknowledged.
-    pub late_forms: bool,
-}
-
 /// One thing to be delivered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
@@ -154,6 +143,8 @@ pub struct Delivery {
     pub effect: EffectId,
     /// When the effect was decided: nothing of it can stand from before.
     pub since: jiff::Timestamp,
+    /// What earlier tries have sent that may stand.
+    pub sent: Vec<Sent>,
     /// What to do.
     pub act: Act,
 }

@@ -5,21 +5,22 @@ use super::port::{Ask, Tx};
 use super::row::{Row, json, ms};
 use super::statement::{Text, statement, texts};
 use crate::domain::audit::AuditEntry;
-use crate::domain::ids::TicketId;
+use crate::domain::subject::Subject;
 
 macro_rules! audit {
     ($rest:literal) => {
-        concat!("SELECT ticket_id, at_ms, actor_json, act, from_json, fields_json FROM audit ", $rest)
+        concat!("SELECT subject_kind, subject_id, at_ms, actor_json, act, from_json, fields_json FROM audit ", $rest)
     };
 }
 
 texts! {
-    /// Everything done on a ticket.
-    AUDIT = Text::both(audit!("WHERE ticket_id = $1 ORDER BY id"));
-    /// The last acts on a ticket, newest first.
-    LAST_AUDIT = Text::both(audit!("WHERE ticket_id = $1 ORDER BY id DESC LIMIT $2"));
+    /// Everything done on a subject.
+    AUDIT = Text::both(audit!("WHERE subject_kind = $1 AND subject_id = $2 ORDER BY id"));
+    /// The last acts on a subject, newest first.
+    LAST_AUDIT = Text::both(audit!("WHERE subject_kind = $1 AND subject_id = $2 ORDER BY id DESC LIMIT $3"));
     /// Somebody did something.
-    NOTE = Text::both("INSERT INTO audit (ticket_id, at_ms, actor_json, act, from_json, fields_json) VALUES ($1, $2, $3, $4, $5, $6)");
+    NOTE = Text::both("INSERT INTO audit (subject_kind, subject_id, at_ms, actor_json, act, from_json, fields_json) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)");
 }
 
 /// Writes that somebody did something.
@@ -28,7 +29,7 @@ texts! {
 /// If the database is away.
 pub fn note(tx: &mut dyn Tx, entry: &AuditEntry) -> Result<(), StoreError> {
     let note = statement(NOTE)
-        .bind(entry.ticket.0)
+        .bind_subject(&entry.about)
         .bind(ms(entry.at))
         .bind(entry.actor.as_ref().map(json).transpose()?)
         .bind(&entry.act)
@@ -37,20 +38,20 @@ pub fn note(tx: &mut dyn Tx, entry: &AuditEntry) -> Result<(), StoreError> {
     tx.write(note)
 }
 
-/// Everything done on a ticket, oldest first.
+/// Everything done on a subject, oldest first.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn of(ask: &mut dyn Ask, ticket: TicketId) -> Result<Vec<AuditEntry>, StoreError> {
-    ask.all(statement(AUDIT).bind(ticket.0), entry).await
+pub async fn of(ask: &mut dyn Ask, about: &Subject) -> Result<Vec<AuditEntry>, StoreError> {
+    ask.all(statement(AUDIT).bind_subject(about), entry).await
 }
 
-/// The last `limit` acts on a ticket, oldest first.
+/// The last `limit` acts on a subject, oldest first.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn last_of(ask: &mut dyn Ask, ticket: TicketId, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
-    let mut last = ask.all(statement(LAST_AUDIT).bind(ticket.0).bind(i64::from(limit)), entry).await?;
+pub async fn last_of(ask: &mut dyn Ask, about: &Subject, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+    let mut last = ask.all(statement(LAST_AUDIT).bind_subject(about).bind(i64::from(limit)), entry).await?;
     last.reverse();
     Ok(last)
 }
@@ -61,7 +62,7 @@ pub async fn last_of(ask: &mut dyn Ask, ticket: TicketId, limit: u32) -> Result<
 /// If the row holds something unexpected.
 pub fn entry(row: &Row) -> Result<AuditEntry, StoreError> {
     Ok(AuditEntry {
-        ticket: TicketId(row.get("ticket_id")?),
+        about: row.subject()?,
         at: row.moment("at_ms")?,
         actor: row.json_if("actor_json")?,
         act: row.get("act")?,

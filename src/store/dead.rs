@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::port::{Ask, Tx};
 use super::row::{Row, ms};
 use super::statement::{Text, statement, texts};
 use super::{Store, StoreError};
@@ -16,6 +17,8 @@ texts! {
     );
     /// Events that could not be handled, oldest first.
     DEAD_EVENTS = Text::both("SELECT key, event_json, fault, times, buried_at_ms FROM dead_events ORDER BY buried_at_ms, key LIMIT $1");
+    /// How many there are.
+    DEAD = Text::both("SELECT count(*) AS events FROM dead_events");
     /// One of them was handled after all.
     EXHUME = Text::both("DELETE FROM dead_events WHERE key = $1");
 }
@@ -35,16 +38,31 @@ pub struct DeadEvent {
     pub buried_at: Timestamp,
 }
 
-impl dyn Store + '_ {
-    /// Stores an event whose handling failed by a fault of ours, whole (as JSON), with what went wrong.
-    ///
-    /// # Errors
-    /// If the database is away.
-    pub async fn bury(&self, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Result<(), StoreError> {
-        let bury = statement(BURY).bind(key.as_str()).bind(event_json).bind(fault).bind(ms(now));
-        self.within(move |tx| Box::pin(std::future::ready(tx.write(bury.clone())))).await
-    }
+/// Stores an event whose handling failed by a fault of ours, whole (as JSON), with what went wrong.
+///
+/// # Errors
+/// If the database is away.
+pub fn bury(tx: &mut dyn Tx, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.write(statement(BURY).bind(key.as_str()).bind(event_json).bind(fault).bind(ms(now)))
+}
 
+/// Forgets a dead event: it has been handled after all, or never will be.
+///
+/// # Errors
+/// If the database is away.
+pub fn exhume(tx: &mut dyn Tx, key: &DedupeKey) -> Result<(), StoreError> {
+    tx.write(statement(EXHUME).bind(key.as_str()))
+}
+
+/// How many events could not be handled, and still are not.
+///
+/// # Errors
+/// If the database is away.
+pub async fn count(ask: &mut dyn Ask) -> Result<u64, StoreError> {
+    Ok(ask.one(statement(DEAD), |row| row.count("events")).await?.unwrap_or_default())
+}
+
+impl dyn Store + '_ {
     /// Events that could not be handled, oldest first.
     ///
     /// # Errors
@@ -60,14 +78,5 @@ impl dyn Store + '_ {
             })
         };
         self.reader().await?.all(statement(DEAD_EVENTS).bind(i64::from(limit)), dead).await
-    }
-
-    /// Forgets a dead event: it has been handled after all, or never will be.
-    ///
-    /// # Errors
-    /// If the database is away.
-    pub async fn exhume(&self, key: &DedupeKey) -> Result<(), StoreError> {
-        let exhume = statement(EXHUME).bind(key.as_str());
-        self.within(move |tx| Box::pin(std::future::ready(tx.write(exhume.clone())))).await
     }
 }

@@ -9,7 +9,7 @@ pub mod audit;
 #[cfg(test)]
 #[path = "../../tests/it/postgres.rs"]
 mod cluster;
-mod dead;
+pub mod dead;
 pub mod keys;
 mod memory;
 pub mod outbox;
@@ -33,9 +33,7 @@ use tokio::sync::watch;
 
 pub use self::dead::DeadEvent;
 pub use self::memory::{COPY, salt};
-pub use self::outbox::{
-    Claim, Counts, Current, Due, EndedHeld, Listed, ListedEffect, Queued, Release, Settled, Settlement,
-};
+pub use self::outbox::{Claim, Counts, Due, EndedHeld, Listed, ListedEffect, Queued, Release, Settled, Settlement};
 pub use self::port::{About, Ask, News, Sequence, Tx, Work};
 pub use self::positions::Position;
 pub use self::row::Row;

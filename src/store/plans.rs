@@ -13,9 +13,10 @@ use crate::clock::Clock;
 /// On SQLite: texts that may run along a whole index, and along which.
 const ALONG_ON_SQLITE: &[(&str, &[&str])] = &[
     ("OPEN", &["INDEX"]),
+    ("DEAD", &["INDEX"]),
     ("COUNTS", &["INDEX", "CONSTANT ROW"]),
     ("TOTAL", &["INDEX"]),
-    ("ENQUEUE_CARD", &["CONSTANT ROW"]),
+    ("ENQUEUE_VIEW", &["CONSTANT ROW"]),
     ("DUE", &["INDEX effects_pending"]),
     ("WAITING_ABOUT", &["INDEX effects_in_order"]),
     ("DEAD_EVENTS", &["INDEX dead_events_by_age"]),
@@ -23,10 +24,22 @@ const ALONG_ON_SQLITE: &[(&str, &[&str])] = &[
     ("LIVE_DIRECT", &["INDEX tickets_live"]),
 ];
 /// On SQLite: texts that are asked rarely, and sort or join a few rows.
-const MAY_SORT: &[&str] =
-    &["COUNTS", "LIVE_THREADS", "LIVE_DIRECT", "OPEN_OF", "DUE_BESIDE", "RELEASE", "HELD", "HELD_SINCE"];
+const MAY_SORT: &[&str] = &[
+    "COUNTS",
+    "LIVE_THREADS",
+    "LIVE_DIRECT",
+    "OPEN_OF",
+    "DUE_BESIDE",
+    "RELEASE",
+    "HELD",
+    "HELD_SINCE",
+    "STANDING",
+    "STANDING_MESSAGE",
+    "SHOWING",
+    "DUE_TIMERS",
+];
 /// On PostgreSQL: texts that may read a whole table: they are asked rarely, or the table is one line.
-const WHOLE_TABLE: &[&str] = &["COUNTS", "OPEN", "TOTAL"];
+const WHOLE_TABLE: &[&str] = &["COUNTS", "DEAD", "OPEN", "TOTAL"];
 /// On PostgreSQL: texts that may run along a whole index, and along which.
 const ALONG_ON_POSTGRES: &[(&str, &str)] = &[
     ("WAITING_ABOUT", "effects_held"),
@@ -36,37 +49,37 @@ const ALONG_ON_POSTGRES: &[(&str, &str)] = &[
 ];
 /// A desk after some years, in small.
 const YEARS: &str = "\
-    INSERT INTO tickets SELECT n, 'IT-' || n, n, 'incident', 't', 'slack:U' || n % 500, '{}', '{}', 'slack', 'T1', \
+    INSERT INTO tickets SELECT n, 'IT-' || n, '', 't', NULL, 'slack:U' || n % 500, '{}', '{}', 'slack', 'T1', \
     'C' || n % 50, CASE WHEN n % 10 = 0 THEN '' ELSE n::text END, CASE WHEN n % 10 = 0 THEN 1 ELSE 0 END, '{}', n, \
-    CASE WHEN n % 20 = 0 THEN 'new' ELSE 'closed' END, '{}', NULL, NULL, 'low', 'low', 'P4', n, n, NULL, NULL, 1 \
+    CASE WHEN n % 20 = 0 THEN 'new' ELSE 'closed' END, '{}', NULL, NULL, 'P4', n, n, NULL, NULL, 1 \
     FROM generate_series(1, 20000) AS n; \
     INSERT INTO conversations SELECT 'slack', 'T1', 'C' || n % 50, n::text, n, 'request' FROM generate_series(1, \
     20000) AS n; \
     INSERT INTO messages (ticket_id, platform, tenant, channel, message, author_json, voice, at_ms, text) SELECT \
     n, 'slack', 'T1', 'C' || n % 50, n::text, '{}', 'requester', n, 'x' FROM generate_series(1, 20000) AS n; \
-    INSERT INTO standing (ticket_id, card, place_channel, place_json, platform, tenant, channel, message, \
-    mirrors_json) SELECT n, 1, 'C9', '{}', 'slack', 'T1', 'C9', n::text, n::text FROM generate_series(1, 20000) AS \
-    n; \
-    INSERT INTO standing_more SELECT id, 1, id::text FROM standing; \
-    INSERT INTO audit (ticket_id, at_ms, act, fields_json) SELECT n, n, 'x', '[]' FROM generate_series(1, 20000) \
-    AS n; \
+    INSERT INTO standing (subject_kind, subject_id, view, slot, part, place_channel, place_root, place_json, platform, \
+    tenant, channel, message) SELECT 'ticket', n::text, v, n::text, 0, 'C9', '', '{}', 'slack', 'T1', 'C9', v || n \
+    FROM generate_series(1, 20000) AS n, unnest(ARRAY['card', 'lines', 'said']) AS v; \
+    INSERT INTO audit (subject_kind, subject_id, at_ms, act, fields_json) SELECT 'ticket', n::text, n, 'x', '[]' \
+    FROM generate_series(1, 20000) AS n; \
     INSERT INTO openings SELECT 'slack', 'T1', 'C1', n::text, '{}', '{}', n, 'x' FROM generate_series(1, 20000) AS \
     n; \
-    INSERT INTO timers SELECT n, 'auto_close', n FROM generate_series(1, 20000) AS n; \
+    INSERT INTO timers SELECT 'ticket', n::text, 'auto_close', 0, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO seen SELECT n::text, n FROM generate_series(1, 20000) AS n; \
-    INSERT INTO effects (id, ticket_id, platform, lane, gate, order_key, kind, what_json, state, due_at_ms, \
+    INSERT INTO effects (id, subject_kind, subject_id, outlet, lane, gate, order_key, kind, what_json, state, due_at_ms, \
     created_at_ms, leased_at_ms, lease_until_ms, tried_at_ms, settled_at_ms, last_error, held_in, held_at_ms) SELECT \
-    lpad(n::text, 26, '0'), n, 'slack', n % 5, 'C' || n % 50, 'k' || n / 3, 'post', '{}', s, n, n, CASE WHEN s = \
-    'leased' THEN n END, CASE WHEN s = 'leased' THEN n END, n, CASE WHEN s IN ('done', 'failed') THEN n END, CASE \
-    WHEN s IN ('failed', 'held') THEN 'x' END, CASE WHEN s = 'held' THEN 'C' || n % 50 END, CASE WHEN s = 'held' \
-    THEN n END FROM (SELECT n, CASE WHEN n % 4 = 0 THEN 'pending' WHEN n % 100 = 1 THEN 'leased' WHEN n % 100 = 2 \
-    THEN 'failed' WHEN n % 100 = 3 THEN 'held' ELSE 'done' END AS s FROM generate_series(1, 20000) AS n) AS made; \
+    lpad(n::text, 26, '0'), 'ticket', n::text, 'slack', n % 5, 'C' || n % 50, 'k' || n / 3, 'say', '{}', s, n, n, \
+    CASE WHEN s = 'leased' THEN n END, CASE WHEN s = 'leased' THEN n END, n, CASE WHEN s IN ('done', 'failed') THEN n \
+    END, CASE WHEN s IN ('failed', 'held') THEN 'x' END, CASE WHEN s = 'held' THEN 'C' || n % 50 END, CASE WHEN s = \
+    'held' THEN n END FROM (SELECT n, CASE WHEN n % 4 = 0 THEN 'pending' WHEN n % 100 = 1 THEN 'leased' WHEN n % 100 = \
+    2 THEN 'failed' WHEN n % 100 = 3 THEN 'held' ELSE 'done' END AS s FROM generate_series(1, 20000) AS n) AS made; \
     INSERT INTO dead_events SELECT n::text, '{}', 'x', 1, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO positions SELECT 'slack', 'T' || n % 100, n::text, '1' FROM generate_series(1, 20000) AS n; \
     INSERT INTO holds SELECT n::text, 'x', n FROM generate_series(1, 2000) AS n; \
     ANALYZE;";
 /// What is chosen and not compared has no type of its own.
-const TYPES_OF_AN_EFFECT: &str = "(text, bigint, text, bigint, text, text, text, bigint, bigint, bigint, text)";
+const TYPES_OF_AN_EFFECT: &str =
+    "(text, text, text, text, bigint, text, text, text, text, bigint, bigint, bigint, bigint, text)";
 
 /// Every text of the store itself.
 pub fn of_the_store() -> Vec<(&'static str, Text)> {
@@ -130,7 +143,7 @@ pub async fn hold_on_postgres(texts: &[(&str, Text)]) {
         let parameters = (1..).take_while(|number| text.contains(&format!("${number}"))).count();
         let nulls = vec!["NULL"; parameters].join(", ");
         let nulls = if nulls.is_empty() { nulls } else { format!("({nulls})") };
-        let types = if *name == "ENQUEUE_CARD" { TYPES_OF_AN_EFFECT } else { "" };
+        let types = if *name == "ENQUEUE_VIEW" { TYPES_OF_AN_EFFECT } else { "" };
         let prepare = AssertSqlSafe(format!("PREPARE asked {types} AS {text}"));
         sqlx::raw_sql(prepare).execute(&mut conn).await.unwrap_or_else(|error| panic!("{name}: {error}"));
         let explain = AssertSqlSafe(format!("EXPLAIN (FORMAT JSON) EXECUTE asked{nulls}"));

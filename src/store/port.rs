@@ -115,7 +115,7 @@ impl Sequence {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Tickets => "ticket_id",
+            Self::Tickets => "ticket_ids",
         }
     }
 }

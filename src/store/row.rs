@@ -11,6 +11,7 @@ use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
 use super::statement::Statement;
 use super::{StoreError, postgres, sqlite};
 use crate::domain::ids::{MessageRef, Place, PlatformName, Tenant};
+use crate::domain::subject::Subject;
 
 /// A row of an answer, of whichever database.
 #[derive(Debug)]
@@ -117,6 +118,15 @@ impl Row {
         self.get::<Option<i64>>(column)?.map(moment).transpose()
     }
 
+    /// The subject that the columns `subject_kind` and `subject_id` name.
+    ///
+    /// # Errors
+    /// If a column holds something unexpected.
+    pub fn subject(&self) -> Result<Subject, StoreError> {
+        Subject::of(self.get("subject_kind")?, self.get("subject_id")?)
+            .map_err(|_| StoreError::Corrupt("subject_kind holds a name that is not known".to_owned()))
+    }
+
     /// The message that the columns `platform`, `tenant`, `channel` and `message` name.
     ///
     /// # Errors
@@ -129,6 +139,12 @@ impl Row {
 }
 
 impl Statement {
+    /// With the two values that name a subject.
+    #[must_use]
+    pub fn bind_subject(self, subject: &Subject) -> Self {
+        self.bind(subject.kind()).bind(subject.id())
+    }
+
     /// With the four values that name a message.
     #[must_use]
     pub fn bind_message(self, message: &MessageRef) -> Self {

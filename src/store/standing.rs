@@ -4,135 +4,127 @@ use super::StoreError;
 use super::port::{Ask, Tx};
 use super::row::{Row, json};
 use super::statement::{Statement, Text, statement, texts};
-use crate::domain::ids::{MessageRef, TicketId};
-use crate::domain::standing::Standing;
+use crate::domain::ids::{MessageRef, Place, TicketId};
+use crate::domain::standing::{LINES, SAID, Standing};
+use crate::domain::subject::Subject;
 
-/// What stands, a row for each message whose words it shows beyond the first.
+/// The columns that [`read`] reads.
 macro_rules! standing {
-    ($rest:literal) => {
+    ($with:literal, $rest:literal) => {
         concat!(
-            "SELECT s.ticket_id, s.card, s.place_json, s.platform, s.tenant, s.channel, s.message, s.mirrors_json, \
-             m.mirrors_json AS more_json FROM standing AS s LEFT JOIN standing_more AS m ON m.standing_id = s.id ",
+            $with,
+            "SELECT s.subject_kind, s.subject_id, s.view, s.slot, s.part, s.place_json, s.platform, s.tenant, s.channel, \
+             s.message FROM ",
             $rest
         )
     };
 }
 
 texts! {
-    /// The bot's messages that stand for a ticket.
-    STANDING = Text::both(standing!("WHERE s.ticket_id = $1 ORDER BY s.id, m.position"));
-    /// The cards that stand for tickets.
-    CARDS = Text::both(
-        "WITH v (ticket_id) AS (VALUES (CAST($1 AS BIGINT))) SELECT s.ticket_id, s.card, s.place_json, s.platform, \
-         s.tenant, s.channel, s.message, s.mirrors_json FROM v JOIN standing AS s ON s.ticket_id = v.ticket_id \
-         AND s.card = 1"
+    /// The messages that stand for a subject.
+    STANDING = Text::both(
+        standing!("", "standing AS s WHERE s.subject_kind = $1 AND s.subject_id = $2 ORDER BY s.id")
     );
-    /// The bot's message.
-    STANDING_MESSAGE = Text::both(
-        "SELECT ticket_id, card, place_json, platform, tenant, channel, message, mirrors_json FROM standing \
-         WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4"
-    );
-    /// The bot's messages that show the words of another.
-    MIRRORS = Text::both(
-        standing!(
-        "WHERE s.id IN (SELECT id FROM standing WHERE mirrors_json = $1 \
-         UNION ALL SELECT standing_id FROM standing_more WHERE mirrors_json = $1) ORDER BY s.id, m.position"
-    )
-    );
-    /// A message of the bot stands.
+    /// In how many places something stands for a subject.
+    STANDING_PLACES = Text::both("SELECT count(*) AS places FROM standing WHERE subject_kind = $1 AND subject_id = $2");
+    /// The messages as which views of subjects stand in places.
+    VIEWS = Text::both(standing!(
+        "WITH v (subject_kind, subject_id, view, platform, tenant, place_channel, place_root) AS (VALUES ($1, $2, $3, $4, \
+         $5, $6, $7)) ",
+        "v JOIN standing AS s ON s.subject_kind = v.subject_kind AND s.subject_id = v.subject_id AND s.view = v.view \
+         AND s.platform = v.platform AND s.tenant = v.tenant AND s.place_channel = v.place_channel \
+         AND s.place_root = v.place_root"
+    ));
+    /// What stands as a message.
+    STANDING_MESSAGE = Text::both(standing!(
+        "",
+        "standing AS s WHERE s.platform = $1 AND s.tenant = $2 AND s.channel = $3 AND s.message = $4 ORDER BY s.id"
+    ));
+    /// The messages that show the words of another.
+    SHOWING = Text::both(standing!(
+        "", "standing AS s WHERE s.slot = $1 AND s.slot <> '' AND s.view = $2 ORDER BY s.id"
+    ));
+    /// A message stands, in the place of what stood as the same.
     STAND = Text::both(
-        "INSERT INTO standing (platform, tenant, channel, message, ticket_id, card, place_channel, place_json, \
-         mirrors_json) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (platform, tenant, channel, message) DO UPDATE SET \
-         ticket_id = excluded.ticket_id, card = excluded.card, place_channel = excluded.place_channel, \
-         place_json = excluded.place_json, mirrors_json = excluded.mirrors_json"
+        "INSERT INTO standing (subject_kind, subject_id, view, platform, tenant, place_channel, place_root, slot, part, \
+         place_json, channel, message) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         ON CONFLICT (subject_kind, subject_id, view, platform, tenant, place_channel, place_root, slot, part) \
+         DO UPDATE SET place_json = excluded.place_json, channel = excluded.channel, message = excluded.message"
     );
-    /// It shows the words of another message, too.
-    STAND_MORE = Text::both(
-        "INSERT INTO standing_more (standing_id, position, mirrors_json) SELECT id, CAST($5 AS BIGINT), $6 FROM standing \
-         WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4 \
-         ON CONFLICT (standing_id, position) DO UPDATE SET mirrors_json = excluded.mirrors_json"
-    );
-    /// The card that stood in this channel gives way to another message.
-    REPLACE_CARD = Text::both(
-        "WITH v (platform, tenant, ticket_id, place_channel, channel, message) AS (VALUES ($1, $2, CAST($3 AS BIGINT), \
-         $4, $5, $6)) DELETE FROM standing WHERE id IN (SELECT s.id FROM v JOIN standing AS s \
-         ON s.ticket_id = v.ticket_id AND s.card = 1 AND s.platform = v.platform AND s.tenant = v.tenant \
-         AND s.place_channel = v.place_channel AND NOT (s.channel = v.channel AND s.message = v.message))"
-    );
-    /// A message of the bot stands no more.
+    /// A message stands no more.
     UNSTAND = Text::both("DELETE FROM standing WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4");
-    /// What stands for a ticket, but for cards, stands for another.
-    MOVE_STANDING = Text::both("UPDATE standing SET ticket_id = $2 WHERE ticket_id = $1 AND card = 0");
+    /// What stands for one subject as one of two views stands for another.
+    MOVE_STANDING = Text::both(
+        "UPDATE standing SET subject_id = $3 WHERE subject_kind = $1 AND subject_id = $2 AND view IN ($4, $5)"
+    );
 }
 
-/// The messages that stand for a ticket, oldest first.
+/// The messages that stand for a subject, oldest first.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn of(ask: &mut dyn Ask, ticket: TicketId) -> Result<Vec<Standing>, StoreError> {
-    several(ask, statement(STANDING).bind(ticket.0)).await
+pub async fn of(ask: &mut dyn Ask, about: &Subject) -> Result<Vec<Standing>, StoreError> {
+    ask.all(statement(STANDING).bind_subject(about), read).await
 }
 
-/// The cards that stand for these tickets.
+/// How many messages stand for a subject.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn cards(ask: &mut dyn Ask, tickets: &[TicketId]) -> Result<Vec<Standing>, StoreError> {
-    ask.all_of(tickets.iter().map(|id| statement(CARDS).bind(id.0)).collect(), read).await
+pub async fn count(ask: &mut dyn Ask, about: &Subject) -> Result<u64, StoreError> {
+    Ok(ask.one(statement(STANDING_PLACES).bind_subject(about), |row| row.count("places")).await?.unwrap_or_default())
 }
 
-/// The messages that show the words of this message.
+/// The messages as which these views of subjects stand in these places.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn mirrors(ask: &mut dyn Ask, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
-    several(ask, statement(MIRRORS).bind(json(of)?)).await
+pub async fn views(ask: &mut dyn Ask, of: &[(Subject, &'static str, Place)]) -> Result<Vec<Standing>, StoreError> {
+    let asked =
+        of.iter().map(|(about, view, place)| statement(VIEWS).bind_subject(about).bind(*view).bind_place(place));
+    ask.all_of(asked.collect(), read).await
 }
 
-/// What stands as this message.
+/// The messages that show the words of this message, oldest first.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn at(ask: &mut dyn Ask, message: &MessageRef) -> Result<Option<Standing>, StoreError> {
-    ask.one(statement(STANDING_MESSAGE).bind_message(message), read).await
+pub async fn showing(ask: &mut dyn Ask, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
+    ask.all(statement(SHOWING).bind(of.to_string()).bind(LINES), read).await
 }
 
-/// What stands for one ticket, but for cards, stands for another from now on.
+/// What stands as this message: for lines, each of them.
+///
+/// # Errors
+/// If the database is away.
+pub async fn at(ask: &mut dyn Ask, message: &MessageRef) -> Result<Vec<Standing>, StoreError> {
+    ask.all(statement(STANDING_MESSAGE).bind_message(message), read).await
+}
+
+/// What was said for one ticket, and the lines under its card, stand for another from now on; its views stay its own.
 ///
 /// # Errors
 /// If the database is away.
 pub fn give(tx: &mut dyn Tx, from: TicketId, to: TicketId) -> Result<(), StoreError> {
-    tx.write(statement(MOVE_STANDING).bind(from.0).bind(to.0))
+    let (from, to) = (Subject::from(from), Subject::from(to));
+    tx.write(statement(MOVE_STANDING).bind_subject(&from).bind(to.id()).bind(SAID).bind(LINES))
 }
 
-/// A message stands. A card takes the place of the one that stood in its channel.
-pub(super) fn stand(stands: &Standing) -> Result<Vec<Statement>, StoreError> {
-    let message = &stands.message;
-    let mut all = Vec::new();
-    if stands.card {
-        all.push(
-            statement(REPLACE_CARD)
-                .bind(message.tenant.platform.as_str())
-                .bind(&message.tenant.id)
-                .bind(stands.ticket.0)
-                .bind(stands.place.channel())
-                .bind(&message.channel)
-                .bind(&message.id),
-        );
-    }
-    all.push(
-        statement(STAND)
-            .bind_message(message)
-            .bind(stands.ticket.0)
-            .bind(i64::from(stands.card))
-            .bind(stands.place.channel())
-            .bind(json(&stands.place)?)
-            .bind(stands.mirrors.first().map(json).transpose()?),
-    );
-    for (position, of) in (1..).zip(stands.mirrors.iter().skip(1)) {
-        all.push(statement(STAND_MORE).bind_message(message).bind(position).bind(json(of)?));
-    }
-    Ok(all)
+/// A message stands, in the place of what stood as the same.
+pub(super) fn stand(stands: &Standing) -> Result<Statement, StoreError> {
+    let Standing { about, view, slot, part, place, message } = stands;
+    Ok(statement(STAND)
+        .bind_subject(about)
+        .bind(view)
+        .bind(message.tenant.platform.as_str())
+        .bind(&message.tenant.id)
+        .bind(place.channel())
+        .bind(place.root().unwrap_or_default())
+        .bind(slot)
+        .bind(i64::from(*part))
+        .bind(json(place)?)
+        .bind(&message.channel)
+        .bind(&message.id))
 }
 
 /// A message stands no more.
@@ -140,26 +132,13 @@ pub(super) fn unstand(message: &MessageRef) -> Statement {
     statement(UNSTAND).bind_message(message)
 }
 
-async fn several(ask: &mut dyn Ask, query: Statement) -> Result<Vec<Standing>, StoreError> {
-    let mut found: Vec<Standing> = Vec::new();
-    for (mut stands, more) in ask.all(query, |row| Ok((read(row)?, row.json_if("more_json")?))).await? {
-        match found.last_mut().filter(|last| last.message == stands.message) {
-            Some(last) => last.mirrors.extend(more),
-            None => {
-                stands.mirrors.extend(more);
-                found.push(stands);
-            }
-        }
-    }
-    Ok(found)
-}
-
 fn read(row: &Row) -> Result<Standing, StoreError> {
     Ok(Standing {
-        ticket: TicketId(row.get("ticket_id")?),
-        card: row.flag("card")?,
+        about: row.subject()?,
+        view: row.get("view")?,
+        slot: row.get("slot")?,
+        part: row.count("part")?,
         place: row.json("place_json")?,
         message: row.message()?,
-        mirrors: row.json_if("mirrors_json")?.into_iter().collect(),
     })
 }

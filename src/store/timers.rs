@@ -2,42 +2,53 @@
 
 use jiff::Timestamp;
 
-use super::port::Tx;
-use super::row::{Row, ms};
+use super::port::{News, Tx};
+use super::row::{Row, json, ms};
 use super::statement::{Text, statement, texts};
 use super::{Store, StoreError};
-use crate::domain::event::TimerKind;
-use crate::domain::ids::TicketId;
+use crate::domain::event::{Timer, TimerKind};
+use crate::domain::subject::Subject;
 
 texts! {
-    /// Timers that are due, of the kinds that are known: another version's are left to that one, and fill no page.
-    DUE_TIMERS = Text::both(
-        "SELECT ticket_id, kind, due_at_ms FROM timers WHERE due_at_ms <= $1 AND kind IN ('auto_close') \
-         ORDER BY due_at_ms, ticket_id LIMIT $2"
+    /// Timers that are due, of these kinds: another version's are left to that one, and fill no page.
+    DUE_TIMERS = Text::each(
+        "SELECT subject_kind, subject_id, kind, slot, due_at_ms FROM timers WHERE due_at_ms <= $1 \
+         AND kind IN (SELECT value FROM json_each($3)) ORDER BY due_at_ms, subject_kind, subject_id LIMIT $2",
+        "SELECT subject_kind, subject_id, kind, slot, due_at_ms FROM timers WHERE due_at_ms <= $1 \
+         AND kind IN (SELECT value FROM json_array_elements_text($3::json)) \
+         ORDER BY due_at_ms, subject_kind, subject_id LIMIT $2"
     );
     /// A moment is waited for.
     SET_TIMER = Text::both(
-        "INSERT INTO timers (ticket_id, kind, due_at_ms) VALUES ($1, $2, $3) \
-         ON CONFLICT (ticket_id, kind) DO UPDATE SET due_at_ms = excluded.due_at_ms"
+        "INSERT INTO timers (subject_kind, subject_id, kind, slot, due_at_ms) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (subject_kind, subject_id, kind, slot) DO UPDATE SET due_at_ms = excluded.due_at_ms"
     );
     /// It is not waited for any more.
-    CLEAR_TIMER = Text::both("DELETE FROM timers WHERE ticket_id = $1 AND kind = $2");
+    CLEAR_TIMER =
+        Text::both("DELETE FROM timers WHERE subject_kind = $1 AND subject_id = $2 AND kind = $3 AND slot = $4");
 }
 
-/// A moment is waited for: one of a kind for each ticket.
+/// A moment is waited for: one of its kind, subject and slot.
 ///
 /// # Errors
 /// If the database is away.
-pub fn set(tx: &mut dyn Tx, ticket: TicketId, timer: TimerKind, due: Timestamp) -> Result<(), StoreError> {
-    tx.write(statement(SET_TIMER).bind(ticket.0).bind(timer.as_str()).bind(ms(due)))
+pub fn set(tx: &mut dyn Tx, timer: &Timer) -> Result<(), StoreError> {
+    tx.tell(News::Everywhere);
+    tx.write(
+        statement(SET_TIMER)
+            .bind_subject(&timer.on)
+            .bind(timer.kind.as_str())
+            .bind(i64::from(timer.slot))
+            .bind(ms(timer.due)),
+    )
 }
 
 /// It is not waited for any more.
 ///
 /// # Errors
 /// If the database is away.
-pub fn clear(tx: &mut dyn Tx, ticket: TicketId, timer: TimerKind) -> Result<(), StoreError> {
-    tx.write(statement(CLEAR_TIMER).bind(ticket.0).bind(timer.as_str()))
+pub fn clear(tx: &mut dyn Tx, on: &Subject, kind: TimerKind, slot: u16) -> Result<(), StoreError> {
+    tx.write(statement(CLEAR_TIMER).bind_subject(on).bind(kind.as_str()).bind(i64::from(slot)))
 }
 
 impl dyn Store + '_ {
@@ -45,12 +56,13 @@ impl dyn Store + '_ {
     ///
     /// # Errors
     /// If the database is away.
-    pub async fn due_timers(
-        &self,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<(TicketId, TimerKind, Timestamp)>, StoreError> {
-        let timer = |row: &Row| Ok((TicketId(row.get("ticket_id")?), row.named("kind")?, row.moment("due_at_ms")?));
-        self.reader().await?.all(statement(DUE_TIMERS).bind(ms(now)).bind(i64::from(limit)), timer).await
+    pub async fn due_timers(&self, now: Timestamp, limit: u32) -> Result<Vec<Timer>, StoreError> {
+        let timer = |row: &Row| {
+            let (on, kind) = (row.subject()?, row.named("kind")?);
+            Ok(Timer { on, kind, slot: row.count("slot")?, due: row.moment("due_at_ms")? })
+        };
+        let known = json(&TimerKind::ALL.map(TimerKind::as_str))?;
+        let query = statement(DUE_TIMERS).bind(ms(now)).bind(i64::from(limit)).bind(known);
+        self.reader().await?.all(query, timer).await
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deskbell::domain::ids::{MessageRef, PersonRef, PlatformName};
+use deskbell::domain::effect::Sent;
+use deskbell::domain::ids::{EffectId, MessageRef, PersonRef, PlatformName};
 use deskbell::health::Health;
 use deskbell::intake::Intake;
 use deskbell::outbox::{Dispatcher, Timing};
-use deskbell::platform::{Capabilities, Delivery, DeliveryError, Finding, Listed, Platform, Proven, Receipt, Wanted};
+use deskbell::platform::{Act, Delivery, DeliveryError, Finding, Listed, Platform, Proven, Receipt, Wanted};
 use deskbell::store::{Store, WorkerId};
 use tokio_util::sync::CancellationToken;
 
@@ -49,10 +50,6 @@ impl<D: Delivers> Platform for Bare<D> {
         PlatformName::Slack
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { ephemeral_unasked: true, commands_in_threads: false, late_forms: true }
-    }
-
     async fn run(&self, _: Intake, stop: CancellationToken) -> anyhow::Result<()> {
         stop.cancelled().await;
         Ok(())
@@ -84,6 +81,10 @@ impl<D: Delivers> Platform for Bare<D> {
         known: &[MessageRef],
     ) -> Result<Option<MessageRef>, DeliveryError> {
         Ok(self.0.find_second(delivery, known).await)
+    }
+
+    fn fingerprint(&self, _: &EffectId, _: &Act) -> Option<Sent> {
+        None
     }
 
     fn history_lag(&self) -> Duration {

@@ -163,8 +163,8 @@ async fn without_the_right_to_react_it_is_told_all_the_same() {
         desk.ask(&world, "jeff", "@desk wifi in room 4 is slow").await;
         assert_eq!(message(&world, "wifi in room 4").reactions, []);
         assert!(desk.last_private(&world, "jeff").starts_with("I've added “wifi in room 4 is slow” to IT-1001"));
-        let failed = desk.store().listed(Listed::Failed, None, 10).await.expect("a list");
-        let held = desk.store().listed(Listed::Held, None, 10).await.expect("a list");
+        let failed = desk.store().listed(Listed::Failed, None, None, 10).await.expect("a list");
+        let held = desk.store().listed(Listed::Held, None, None, 10).await.expect("a list");
         assert!(failed.is_empty() && held.is_empty(), "a sign is not worth an operator's time");
         desk.end().await;
     }

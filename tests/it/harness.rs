@@ -11,6 +11,7 @@ use std::time::Duration;
 use deskbell::app::App;
 use deskbell::clock::Clock;
 use deskbell::config::Config;
+use deskbell::domain::effect::Outlet;
 use deskbell::domain::ids::PlatformName;
 use deskbell::sandbox::stage::{CAST, Platforms, Stage, StageOptions};
 use deskbell::sandbox::{ControlView, Journal, MessageAt, MessageView, Spot, View, World, WorldError};
@@ -223,8 +224,8 @@ impl Desk {
         if !self.store().due_timers(self.stage.clock.now(), 1).await.expect("timers").is_empty() {
             return true;
         }
-        for name in PlatformName::ALL {
-            let due = self.store().due(name, self.stage.clock.now(), None, &[], 1).await.expect("due");
+        for outlet in Outlet::ALL {
+            let due = self.store().due(outlet, self.stage.clock.now(), None, &[], 1).await.expect("due");
             if !due.ready.is_empty() || !due.unreadable.is_empty() {
                 return true;
             }

@@ -29,7 +29,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Desk {
     async fn held(&self) -> Vec<ListedEffect> {
-        self.store().listed(Listed::Held, None, 100).await.expect("a list")
+        self.store().listed(Listed::Held, None, None, 100).await.expect("a list")
     }
 
     /// Everything that is held is let go, as an operator does.
@@ -37,7 +37,7 @@ impl Desk {
         self.stage.clock.advance(Duration::from_secs(1));
         for platform in PlatformName::ALL {
             for (held_in, _) in self.store().held_in(platform).await.expect("places") {
-                let all = Release::In { platform, held_in, limit: u32::MAX };
+                let all = Release::In { outlet: platform.into(), held_in, limit: u32::MAX };
                 self.store().release(all, self.stage.clock.now()).await.expect("they are let go");
             }
         }
@@ -92,8 +92,8 @@ async fn what_a_missing_right_refuses_goes_out_once_when_it_is_mended() {
             desk.command(&world, "mia", "reply IT-1001 it has paper").await;
             let held = desk.held().await;
             assert!(held.len() >= 2, "{what}: {held:#?}");
-            assert!(held.iter().all(|effect| effect.ticket.as_ref().is_some_and(|key| key.to_string() == "IT-1001")));
-            let failed = desk.store().listed(Listed::Failed, None, 10).await.expect("a list");
+            assert!(held.iter().all(|effect| effect.about.to_string() == "ticket:1"));
+            let failed = desk.store().listed(Listed::Failed, None, None, 10).await.expect("a list");
             assert!(failed.is_empty(), "{what}: {failed:#?}");
             // One call shows it; what else is to go there is held without one.
             let calls = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
@@ -260,7 +260,7 @@ async fn what_is_held_for_a_month_ends_and_is_listed() {
         world.inject(Fault::CloseChannel { channel: "sales".to_owned() });
         desk.command(&world, "mia", "reply IT-1001 try the one next door").await;
         desk.pass(29 * DAY).await;
-        assert_eq!(desk.store().listed(Listed::Failed, None, 10).await.expect("a list"), []);
+        assert_eq!(desk.store().listed(Listed::Failed, None, None, 10).await.expect("a list"), []);
         desk.pass(2 * DAY).await;
         patiently("it ends", async {
             while desk.store().counts().await.expect("counts").failed == 0 {
@@ -269,7 +269,7 @@ async fn what_is_held_for_a_month_ends_and_is_listed() {
         })
         .await;
         assert_eq!(desk.held().await, []);
-        let failed = desk.store().listed(Listed::Failed, None, 10).await.expect("a list");
+        let failed = desk.store().listed(Listed::Failed, None, None, 10).await.expect("a list");
         assert_eq!(failed.len(), 1, "{failed:#?}");
         assert!(!failed[0].error.is_empty());
         desk.end_with_refusals().await;
@@ -286,9 +286,9 @@ async fn effects_of_another_version_are_set_aside_and_kept_for_it() {
     desk.stop().await;
     // More than any page of the outbox, and older than all that comes.
     let mut raw = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.expect("opened");
-    let unknown = "INSERT INTO effects (id, ticket_id, platform, lane, gate, order_key, kind, what_json, state, due_at_ms, \
-                   created_at_ms) WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 300) SELECT \
-                   printf('0%025d', n), 1, CASE n % 2 WHEN 0 THEN 'slack' ELSE 'discord' END, 0, '0sing', 'sing:' || n, \
+    let unknown = "INSERT INTO effects (id, subject_kind, subject_id, outlet, lane, gate, order_key, kind, what_json, state, \
+                   due_at_ms, created_at_ms) WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 300) SELECT \
+                   printf('0%025d', n), 'ticket', '1', CASE n % 2 WHEN 0 THEN 'slack' ELSE 'discord' END, 0, '0sing', 'sing:' || n, \
                    'sing', '{\"kind\":\"sing\",\"song\":\"la\"}', 'pending', 0, 0 FROM n";
     sqlx::raw_sql(unknown).execute(&mut raw).await.expect("written");
     raw.close().await.expect("closed");
@@ -300,7 +300,7 @@ async fn effects_of_another_version_are_set_aside_and_kept_for_it() {
             desk.ask(&world, "ana", "@desk no sound").await;
             assert_eq!(said(&world, "ada", "sales").len(), before + 1, "{}", world.platform());
         }
-        let held = desk.store().listed(Listed::Held, None, 1_000).await.expect("a list");
+        let held = desk.store().listed(Listed::Held, None, None, 1_000).await.expect("a list");
         assert_eq!(held.iter().filter(|effect| effect.kind == "sing").count(), 300, "they are kept");
         desk.stop().await;
     }
@@ -367,7 +367,7 @@ async fn what_fails_alone_is_held_so_that_those_behind_it_go_on() {
         }
     })
     .await;
-    let held = store.listed(Listed::Held, None, 10).await.expect("a list");
+    let held = store.listed(Listed::Held, None, None, 10).await.expect("a list");
     assert_eq!(held.len(), 1);
     assert!(held[0].held_in.as_ref().is_some_and(|by| by.starts_with("effect:")), "{held:#?}");
     // It is looked at by itself now and then.

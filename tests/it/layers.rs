@@ -13,7 +13,7 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("intake", &["domain", "store", "desk", "clock", "metrics", "trial"]),
     ("health.rs", &["domain"]),
     ("platform", &["domain", "intake", "clock", "metrics", "health"]),
-    ("outbox", &["domain", "store", "desk", "intake", "platform", "clock", "metrics", "health", "trial"]),
+    ("outbox", &["domain", "store", "intake", "platform", "clock", "metrics", "health", "trial"]),
     ("logging.rs", &[]),
     ("metrics.rs", &["domain"]),
     ("http", &["domain", "health", "metrics"]),
@@ -23,11 +23,12 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
 /// The files that the folder of a capability may have.
 const FILES: [&str; 7] = ["acts.rs", "decide.rs", "mod.rs", "record.rs", "state.rs", "text.rs", "view.rs"];
 /// For each capability, the others that it may name.
-const CAPABILITIES: [(&str, &[&str]); 6] = [
+const CAPABILITIES: [(&str, &[&str]); 7] = [
     ("alarms", &[]),
     ("closing", &["tickets"]),
     ("conversation", &["help", "tickets"]),
     ("help", &[]),
+    ("notices", &[]),
     ("privacy", &["conversation", "tickets"]),
     ("tickets", &["closing", "conversation", "help"]),
 ];

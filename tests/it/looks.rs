@@ -7,11 +7,11 @@ use deskbell::desk::privacy::state::Erasure;
 use deskbell::desk::tickets::state::Ticket;
 use deskbell::desk::{apply, conversation, privacy, tickets};
 use deskbell::domain::audit::AuditEntry;
-use deskbell::domain::effect::{Effect, EffectKind};
+use deskbell::domain::effect::Effect;
 use deskbell::domain::event::DedupeKey;
 use deskbell::domain::ids::{EffectId, MessageRef, PersonRef, Place, Tenant, TicketId, TicketKey};
 use deskbell::domain::standing::Standing;
-use deskbell::store::{Current, Store, StoreError, Tx, audit, keys, outbox, standing};
+use deskbell::store::{Store, StoreError, Tx, audit, dead, keys, outbox, standing};
 use jiff::Timestamp;
 
 type Read<T> = Result<T, StoreError>;
@@ -29,10 +29,10 @@ pub trait Looks {
     async fn said_in(&self, tenant: &Tenant, channel: &str, from: &str, limit: u32) -> Read<Vec<Record>>;
     async fn live(&self, tenant: &Tenant, since: Timestamp) -> Read<Vec<Place>>;
     async fn audit(&self, ticket: TicketId) -> Read<Vec<AuditEntry>>;
+    async fn bury(&self, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Read<()>;
+    async fn exhume(&self, key: &DedupeKey) -> Read<()>;
     async fn standing(&self, ticket: TicketId) -> Read<Vec<Standing>>;
-    async fn mirrors(&self, of: &MessageRef) -> Read<Vec<Standing>>;
-    async fn current(&self, effects: &[EffectId]) -> Read<Vec<Current>>;
-    async fn gone(&self, what: &EffectKind) -> Read<Vec<MessageRef>>;
+    async fn showing(&self, of: &MessageRef) -> Read<Vec<Standing>>;
 }
 
 #[async_trait]
@@ -74,24 +74,25 @@ impl Looks for dyn Store + '_ {
     }
 
     async fn audit(&self, ticket: TicketId) -> Read<Vec<AuditEntry>> {
-        audit::of(&mut *self.reader().await?, ticket).await
+        audit::of(&mut *self.reader().await?, &ticket.into()).await
+    }
+
+    async fn bury(&self, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Read<()> {
+        let (key, event_json, fault) = (key.clone(), event_json.to_owned(), fault.to_owned());
+        self.within(move |tx| Box::pin(std::future::ready(dead::bury(tx, &key, &event_json, &fault, now)))).await
+    }
+
+    async fn exhume(&self, key: &DedupeKey) -> Read<()> {
+        let key = key.clone();
+        self.within(move |tx| Box::pin(std::future::ready(dead::exhume(tx, &key)))).await
     }
 
     async fn standing(&self, ticket: TicketId) -> Read<Vec<Standing>> {
-        standing::of(&mut *self.reader().await?, ticket).await
+        standing::of(&mut *self.reader().await?, &ticket.into()).await
     }
 
-    async fn mirrors(&self, of: &MessageRef) -> Read<Vec<Standing>> {
-        standing::mirrors(&mut *self.reader().await?, of).await
-    }
-
-    async fn current(&self, effects: &[EffectId]) -> Read<Vec<Current>> {
-        outbox::current(&mut *self.reader().await?, effects).await
-    }
-
-    async fn gone(&self, what: &EffectKind) -> Read<Vec<MessageRef>> {
-        let gone = conversation::record::wordless(&mut *self.reader().await?, what.mirrors().iter()).await?;
-        Ok(what.mirrors().iter().filter(|of| gone.contains(of)).cloned().collect())
+    async fn showing(&self, of: &MessageRef) -> Read<Vec<Standing>> {
+        standing::showing(&mut *self.reader().await?, of).await
     }
 }
 
@@ -191,6 +192,6 @@ impl Works for dyn Tx + '_ {
     }
 
     async fn audit(&mut self, ticket: TicketId, limit: u32) -> Read<Vec<AuditEntry>> {
-        audit::last_of(self, ticket, limit).await
+        audit::last_of(self, &ticket.into(), limit).await
     }
 }

@@ -17,6 +17,7 @@ mod gate;
 mod held;
 mod joined;
 mod layers;
+mod local;
 mod looks;
 mod metrics;
 mod nonsense;

@@ -62,7 +62,7 @@ async fn a_mention_and_what_came_of_it_can_be_read_as_numbers() {
     slack.say("jeff", &Spot::channel("sales"), "@desk the printer is jammed", None).await.expect("said");
 
     let end = [
-        ("deskbell_deliveries_total{platform=\"slack\",kind=\"post\",end=\"done\"}", 1.0),
+        ("deskbell_deliveries_total{platform=\"slack\",kind=\"show_confirmation\",end=\"done\"}", 1.0),
         ("deskbell_deliveries_total{platform=\"slack\",kind=\"show_card\",end=\"done\"}", 1.0),
         ("deskbell_retries_total{platform=\"discord\"}", 1.0),
         // One card waits; by now the numbers that go up and down have been taken.
@@ -85,10 +85,10 @@ async fn a_mention_and_what_came_of_it_can_be_read_as_numbers() {
     shown.assert("deskbell_events_total{kind=\"message_posted\",outcome=\"opened\"}", 1.0);
     shown.assert("deskbell_intake_lag_seconds_count{kind=\"message_posted\"}", 1.0);
     shown.assert("deskbell_intake_lag_seconds_bucket{kind=\"message_posted\",le=\"+Inf\"}", 1.0);
-    shown.assert("deskbell_delivery_lag_seconds_count{platform=\"slack\",kind=\"post\"}", 1.0);
+    shown.assert("deskbell_delivery_lag_seconds_count{platform=\"slack\",kind=\"show_confirmation\"}", 1.0);
     shown.assert("deskbell_delivery_lag_seconds_count{platform=\"slack\",kind=\"show_card\"}", 1.0);
     let sum = |kind| shown.get(&format!("deskbell_delivery_lag_seconds_sum{{platform=\"slack\",kind=\"{kind}\"}}"));
-    let waited = [sum("post"), sum("show_card")];
+    let waited = [sum("show_confirmation"), sum("show_card")];
     assert!(waited.iter().any(|lag| *lag >= Some(1.0)), "one of them waited for a second: {waited:?}");
     shown.assert("deskbell_retries_total{platform=\"slack\"}", 1.0);
     for platform in ["slack", "discord"] {

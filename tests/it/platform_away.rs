@@ -108,7 +108,7 @@ async fn what_a_platform_refuses_for_an_hour_goes_out_once_when_it_is_well() {
             assert!(told[0].contains("IT-100"), "{platform}, {what}: {told:?}");
             let cards = said(&world, "mia", "desk-triage");
             assert_eq!(cards.iter().filter(|text| text.starts_with("IT-100")).count(), 2, "{what}: {cards:#?}");
-            let failed = desk.store().listed(Listed::Failed, None, 10).await.expect("a list");
+            let failed = desk.store().listed(Listed::Failed, None, None, 10).await.expect("a list");
             assert!(failed.is_empty(), "{platform}, {what}: {failed:?}");
             // After an answer that says nothing it was looked for, in a thread of Discord that had never been made.
             let looks = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();

@@ -189,9 +189,9 @@ async fn happen(room: &Room, steps: &[Step]) -> Vec<Told> {
             room.clock.advance(by);
             told.push(Told::Moved(by));
             let due = room.store.due_timers(room.clock.now(), 100).await.expect("timers");
-            for (ticket, timer, due) in due {
-                let key = DedupeKey::timer(ticket, timer, due);
-                let event = Event { key, at: room.clock.now(), what: EventKind::TimerFired { ticket, timer } };
+            for timer in due {
+                let key = DedupeKey::timer(&timer);
+                let event = Event { key, at: room.clock.now(), what: EventKind::TimerFired(timer) };
                 room.handle(&event).await;
                 told.push(Told::Event(Box::new(event), None));
             }
@@ -326,7 +326,7 @@ fn event(
             let key = DedupeKey::effect(&effect);
             let settled = DeliverySettled {
                 effect,
-                ticket: ticket.id,
+                about: ticket.id.into(),
                 awaited: Awaited::Reply { by: person(PEOPLE[*who]), text: "look at the cable".to_owned() },
                 result: if *well { Ok(stands) } else { Err(Undeliverable::ChannelClosed) },
             };
@@ -602,10 +602,11 @@ mod outbox {
     use std::time::Duration;
 
     use deskbell::clock::Clock;
-    use deskbell::domain::effect::{Destination, Effect, EffectKind, Lane, Undeliverable};
+    use deskbell::domain::effect::{Destination, Effect, EffectKind, Lane, Post, Undeliverable};
     use deskbell::domain::ids::{EffectId, PlatformName};
     use deskbell::domain::message::{Message, Span};
     use deskbell::domain::outcome::Outcome;
+    use deskbell::domain::subject::Subject;
     use deskbell::store::sqlite::SqliteStore;
     use deskbell::store::{Claim, Queued, Settlement, Store, TAKE_OVER_PAUSE, Work, WorkerId};
     use jiff::SignedDuration;
@@ -614,6 +615,7 @@ mod outbox {
 
     use super::{at, channel};
     use crate::looks::Works as _;
+    use crate::store_contract::kit::claim;
 
     // Broadcasts have order keys of their own: they hold up nothing that is said in the same place.
     const LANES: [Lane; 4] = [Lane::Answer, Lane::Act, Lane::Card, Lane::Note];
@@ -681,18 +683,9 @@ mod outbox {
 
         /// Decides an effect.
         pub async fn put(&self, key: usize, number: u32, lane: usize) {
-            let effect = Effect {
-                ticket: None,
-                not_before: None,
-                what: EffectKind::Post {
-                    to: Destination::Place(channel("C1").thread(&key.to_string())),
-                    message: Message::said(number.to_string()),
-                    awaited: None,
-                    mirrors: Vec::new(),
-                    thread_title: None,
-                    urgency: LANES[lane],
-                },
-            };
+            let to = Destination::Place(channel("C1").thread(&key.to_string()));
+            let post = Post::new(to, Message::said(number.to_string()), LANES[lane]);
+            let effect = Effect::about(Subject::Desk, EffectKind::Say(post));
             let now = self.clock.now();
             let work: Work = Arc::new(move |tx| {
                 let effect = effect.clone();
@@ -712,8 +705,7 @@ mod outbox {
 
         /// Leases these; returns those that are ours now.
         pub async fn lease(&self, wanted: &[Entry]) -> Vec<Entry> {
-            let claims: Vec<Claim> =
-                wanted.iter().map(|one| Claim { effect: one.id.clone(), costs: Vec::new() }).collect();
+            let claims: Vec<Claim> = wanted.iter().map(|one| claim(&one.id)).collect();
             let lasting = Duration::from_secs(3_600);
             let ours = self.store.lease(&self.worker, &claims, lasting).await.expect("an answer");
             wanted.iter().filter(|one| ours.contains(&one.id)).cloned().collect()
@@ -748,7 +740,7 @@ mod outbox {
     }
 
     fn entry(queued: &Queued) -> Entry {
-        let EffectKind::Post { to: Destination::Place(place), message, .. } = &queued.effect.what else {
+        let EffectKind::Say(Post { to: Destination::Place(place), message, .. }) = &queued.effect.what else {
             panic!("{queued:?}")
         };
         let Span::Said(number) = &message.lines[0].0[0] else { panic!("{message:?}") };

@@ -390,12 +390,12 @@ async fn a_card_that_could_not_be_shown_is_shown_before_the_next_line_under_it()
         world.inject(Fault::CloseChannel { channel: "desk-triage".to_owned() });
         let ask = desk.ask(&world, "jeff", "@desk printer smokes").await;
         desk.say(&world, "jeff", &Spot::thread("sales", &ask.id), "and now it burns").await;
-        let held = desk.store().listed(Listed::Held, None, 10).await.expect("a list");
+        let held = desk.store().listed(Listed::Held, None, None, 10).await.expect("a list");
         assert_eq!(held.len(), 2, "{}: {held:#?}", world.platform());
         world.inject(Fault::OpenChannel { channel: "desk-triage".to_owned() });
         desk.pass(Duration::from_secs(1)).await;
         // Only the line is let go: its card goes before it.
-        let line = held.iter().find(|effect| effect.kind == "post").expect("the line is held");
+        let line = held.iter().find(|effect| effect.kind == "show_lines").expect("the line is held");
         let released = desk.store().release(Release::One(line.id.clone()), desk.stage.clock.now()).await;
         assert_eq!(released.expect("it is let go"), 1);
         desk.settle().await;

@@ -4,6 +4,7 @@ mod held;
 mod joined;
 pub mod kit;
 mod lease;
+use crate::local;
 mod migrations;
 mod outbox;
 mod postgres;
@@ -40,6 +41,12 @@ macro_rules! contracts {
 }
 
 contracts! {
+    local:
+        a_call_ends_as_an_event_whatever_becomes_of_it,
+        a_call_of_a_dead_process_is_made_by_another,
+        a_call_whose_end_was_handed_in_is_settled_and_no_more,
+        a_spread_that_is_killed_again_and_again_reaches_each_place_once,
+    ;
     record:
         a_ticket_is_read_back_as_it_was_written,
         numbers_and_ids_are_taken_once,
@@ -81,9 +88,6 @@ contracts! {
         lines_share_an_effect_as_long_as_they_fit_into_one_message,
         a_post_of_several_lines_is_found_by_each_of_them,
         what_is_taken_back_is_not_joined_to,
-        words_that_are_gone_are_told_with_what_shows_them,
-        who_is_erased_goes_from_lines_that_wait,
-        who_is_erased_waits_for_what_may_stand,
     ;
     lease:
         what_another_process_took_over_is_not_ours_to_settle,

@@ -5,12 +5,25 @@ use crate::domain::message::Message;
 
 /// Something that people sent could not be handled by a fault of ours: told to the desk, without a word of theirs.
 #[must_use]
-pub fn alarm() -> Message {
-    Message::said(
-        "I couldn't handle something that was sent to the desk: a fault of mine, not theirs. It is kept, and nothing else \
-         is held up by it. An operator can see it with “deskbell events”, and have it handled again with \
-         “deskbell events replay”. (I say this once an hour at most.)",
-    )
+pub fn alarm(count: u64) -> Message {
+    let what = match count {
+        1 => "something that was sent to the desk: a fault of mine, not theirs. It is kept, and nothing else is held up by it."
+            .to_owned(),
+        _ => format!(
+            "{count} things that were sent to the desk: a fault of mine, not theirs. They are kept, and nothing else is held up \
+             by them."
+        ),
+    };
+    Message::said(format!(
+        "I couldn't handle {what} An operator can see that with “deskbell events”, and have it handled again with \
+         “deskbell events replay”. (I keep the count here, and say when it is over.)"
+    ))
+}
+
+/// Nothing that people sent is left that could not be handled.
+#[must_use]
+pub fn alarm_over() -> Message {
+    Message::said("All is well again: what I couldn't handle has been handled since, or was dismissed by an operator.")
 }
 
 const fn platform_name(platform: PlatformName) -> &'static str {

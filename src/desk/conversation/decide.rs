@@ -179,9 +179,7 @@ fn note(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
     }
     plan.record(ticket, &said.author, Voice::Note, &words);
     plan.touch(ticket, ticket.clone(), said.at);
-    plan.under_cards(ticket, Some(&said.place), words.source(), |_| {
-        text::mirrored(ticket, &said.author, &words.text, Voice::Note, None)
-    });
+    plan.mirror(ticket, Some(&said.place), &said.author, &words, Voice::Note);
     plan.end(Outcome::Recorded(ticket.key.clone()))
 }
 
@@ -220,8 +218,8 @@ fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
             // A resolved ticket can be reopened, so this does not fail.
             let _ = after.reopen();
             let after = plan.put(ticket, after, "reopened by writing");
-            plan.change(Change::ClearTimer { ticket: ticket.id, timer: TimerKind::AutoClose });
-            plan.tell_requester(&after, tickets::text::reopened(&after), None, false);
+            plan.change(Change::ClearTimer { on: ticket.id.into(), kind: TimerKind::AutoClose, slot: 0 });
+            plan.tell_requester(&after, tickets::text::reopened(&after), None);
         }
         Voice::Requester if matches!(ticket.status, Status::Pending { .. }) && !is_reply_enough => {
             after.go_on();
@@ -235,7 +233,7 @@ fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
             plan.touch(ticket, after, said.at);
         }
     }
-    plan.mirror(ticket, &said.author, &words, voice);
+    plan.mirror(ticket, None, &said.author, &words, voice);
     plan.end(Outcome::Recorded(ticket.key.clone()))
 }
 
@@ -297,7 +295,7 @@ fn join(mut plan: Plan<'_>, said: &Said, words: &Words, ticket: &Ticket) -> Deci
     } else {
         plan.touch(ticket, after, said.at);
     }
-    plan.mirror(ticket, &said.author, words, Voice::Requester);
+    plan.mirror(ticket, None, &said.author, words, Voice::Requester);
     plan.end(Outcome::Merged(ticket.key.clone()))
 }
 
@@ -352,7 +350,7 @@ pub(in crate::desk) fn delivered(facts: &Facts, settled: &DeliverySettled) -> De
         (Awaited::Notice, Ok(_)) => return plan.end(Outcome::Ignored),
         (Awaited::Notice, Err(reason)) => {
             plan.audit(ticket, "not told", Vec::new());
-            plan.under_cards(ticket, None, None, |_| text::not_delivered(ticket, *reason, None));
+            plan.under_cards(ticket, None, |_| text::not_delivered(ticket, *reason, None));
         }
         (Awaited::Reply { by, text: words }, Ok(message)) => {
             let said = Words::standing(message.clone(), facts.now, words.clone());
@@ -361,13 +359,13 @@ pub(in crate::desk) fn delivered(facts: &Facts, settled: &DeliverySettled) -> De
             after.answered_at = after.answered_at.or(Some(facts.now));
             plan.touch(ticket, after, facts.now);
             plan.audit(ticket, "replied", Vec::new());
-            plan.under_cards(ticket, None, None, |_| text::reply_sent(by, &ticket.requester, words));
+            plan.under_cards(ticket, None, |_| text::reply_sent(by, &ticket.requester, words));
         }
         (Awaited::Reply { by, text: words }, Err(reason)) => {
             let said = Words::given(ticket.origin_message.clone(), facts.now, words.clone());
             plan.record(ticket, by, Voice::Note, &said);
             plan.audit(ticket, "reply not delivered", Vec::new());
-            plan.under_cards(ticket, None, None, |_| text::not_delivered(ticket, *reason, Some(words)));
+            plan.under_cards(ticket, None, |_| text::not_delivered(ticket, *reason, Some(words)));
             let near = facts.rules.triage.iter().find(|channel| channel.platform() == by.who.platform);
             plan.whisper(Some(ticket), &by.who, near, None, text::not_delivered(ticket, *reason, Some(words)));
         }
@@ -387,6 +385,6 @@ pub(in crate::desk) fn thread_read(facts: &Facts, messages: &[Said], truncated: 
         plan.record(ticket, &said.author, Voice::Before, &Words::of(said));
     }
     plan.audit(ticket, "thread read back", Vec::new());
-    plan.under_cards(ticket, None, None, |_| text::read_back(worth.len(), truncated));
+    plan.under_cards(ticket, None, |_| text::read_back(worth.len(), truncated));
     plan.end(Outcome::Recorded(ticket.key.clone()))
 }

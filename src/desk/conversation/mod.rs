@@ -4,3 +4,4 @@ pub mod decide;
 pub mod record;
 pub mod state;
 pub mod text;
+pub mod view;

@@ -117,11 +117,12 @@ texts! {
         "WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message >= $4 ORDER BY message DESC LIMIT $5"
     )
     );
-    /// Those of these messages whose words were deleted.
-    WORDLESS = Text::both(
-        "WITH v (platform, tenant, channel, message) AS (VALUES ($1, $2, $3, $4)) SELECT m.platform, m.tenant, m.channel, \
-         m.message FROM v JOIN messages AS m ON m.platform = v.platform AND m.tenant = v.tenant \
-         AND m.channel = v.channel AND m.message = v.message WHERE m.deleted_at_ms IS NOT NULL"
+    /// What was recorded of several messages.
+    THESE_RECORDS = Text::both(
+        "WITH v (platform, tenant, channel, message) AS (VALUES ($1, $2, $3, $4)) SELECT m.ticket_id, m.platform, \
+         m.tenant, m.channel, m.message, m.author_json, m.voice, m.at_ms, m.text, m.edited_at_ms, m.deleted_at_ms, \
+         m.joined FROM v JOIN messages AS m ON m.platform = v.platform AND m.tenant = v.tenant \
+         AND m.channel = v.channel AND m.message = v.message"
     );
 }
 
@@ -147,18 +148,23 @@ pub async fn ticket_at(ask: &mut dyn Ask, place: &Place) -> Result<Option<(Ticke
 pub async fn ticket_of_message(ask: &mut dyn Ask, message: &MessageRef) -> Result<Option<(Ticket, Side)>, StoreError> {
     let (id, side) = if let Some(known) = of_message(ask, message).await? {
         (known.ticket, if known.voice == Voice::Note { Side::Card } else { Side::Request })
-    } else if let Some(stands) = standing::at(ask, message).await? {
+    } else if let Some((ticket, stands)) = stands_for(standing::at(ask, message).await?) {
         let side = match bound(ask, &stands.place).await? {
-            _ if stands.card => Side::Card,
+            _ if stands.is_card() => Side::Card,
             Some((_, side)) => side,
             None => Side::Request,
         };
-        (stands.ticket, side)
+        (ticket, side)
     } else {
         let at = Conversation::Thread { channel: message.channel.clone(), root: message.id.clone() };
         return ticket_at(ask, &Place { tenant: message.tenant.clone(), at }).await;
     };
     Ok(by_id(ask, id).await?.map(|ticket| (ticket, side)))
+}
+
+/// The ticket that a message of the bot stands for.
+fn stands_for(standing: Vec<Standing>) -> Option<(TicketId, Standing)> {
+    standing.into_iter().find_map(|stands| Some((stands.about.ticket()?, stands)))
 }
 
 /// This place belongs to a ticket from now on, and to no other any more.
@@ -176,8 +182,8 @@ pub fn bind(tx: &mut dyn Tx, place: &Place, ticket: TicketId, side: Side) -> Res
 /// If it cannot be written as JSON: a fault of ours.
 pub fn under(standing: &Standing) -> Result<Option<Statement>, StoreError> {
     let thread = standing.place.thread(&standing.message.id);
-    let is_thread = standing.card && thread.root().is_some();
-    is_thread.then(|| bound_to(BIND_IF_FREE, &thread, standing.ticket, Side::Card)).transpose()
+    let ticket = standing.about.ticket().filter(|_| standing.is_card() && thread.root().is_some());
+    ticket.map(|ticket| bound_to(BIND_IF_FREE, &thread, ticket, Side::Card)).transpose()
 }
 
 /// Everything said on one ticket, and every place of it, belongs to another.
@@ -217,16 +223,16 @@ pub async fn last_of_ticket(ask: &mut dyn Ask, ticket: TicketId, limit: u32) -> 
     Ok(last)
 }
 
-/// Those of these messages whose words were deleted.
+/// What is on record of these messages, as far as something is, in any order.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn wordless<'m>(
+pub async fn of_messages<'m>(
     ask: &mut dyn Ask,
     messages: impl Iterator<Item = &'m MessageRef>,
-) -> Result<HashSet<MessageRef>, StoreError> {
-    let asked = messages.map(|message| statement(WORDLESS).bind_message(message)).collect();
-    Ok(ask.all_of(asked, Row::message).await?.into_iter().collect())
+) -> Result<Vec<Record>, StoreError> {
+    let asked = messages.map(|message| statement(THESE_RECORDS).bind_message(message)).collect();
+    ask.all_of(asked, record).await
 }
 
 /// What is on record of a channel (on Discord a thread is one) from this message on, newest first, at most `limit`.

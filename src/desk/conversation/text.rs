@@ -122,13 +122,18 @@ pub fn mirrored(ticket: &Ticket, author: &Person, text: &str, voice: Voice, ping
     }
 }
 
-/// The same once an author has changed or deleted some of these words: all of them as they are now, nobody pinged again.
-/// If several do not fit into `most` characters together, the longest are cut, so that something of each can be read.
+/// Several of these in one message, as they are now. If they do not fit into `most` characters together, the longest are
+/// cut, so that something of each can be read.
 #[must_use]
-pub fn mirrored_again(ticket: &Ticket, said: &[Record], most: usize) -> Message {
+pub fn lines<'p>(
+    ticket: &Ticket,
+    said: &[&Record],
+    ping: impl Fn(&Record) -> Option<&'p PersonRef>,
+    most: usize,
+) -> Message {
     let shown = |most: usize| {
         said.iter().fold(Message::default(), |message, record| {
-            let mut line = mirrored(ticket, &record.author, &cut(&record.text, most), record.voice, None);
+            let mut line = mirrored(ticket, &record.author, &cut(&record.text, most), record.voice, ping(record));
             if let Some(last) = line.lines.last_mut().filter(|_| record.edited_at.is_some()) {
                 last.0.push(self::said(" (edited)"));
             }

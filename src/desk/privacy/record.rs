@@ -19,13 +19,13 @@ texts! {
         "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.id <= $2 AND (t.requester = $3 OR t.assignee = $3 \
          OR t.opened_by_json LIKE $4 OR t.status_json LIKE $4 \
          OR EXISTS (SELECT 1 FROM messages AS m WHERE m.ticket_id = t.id AND m.author_json LIKE $4) \
-         OR EXISTS (SELECT 1 FROM audit AS a WHERE a.ticket_id = t.id AND (a.actor_json LIKE $4 OR a.fields_json LIKE $4))) \
+         OR EXISTS (SELECT 1 FROM audit AS a WHERE a.subject_kind = 'ticket' AND a.subject_id = CAST(t.id AS TEXT) AND (a.actor_json LIKE $4 OR a.fields_json LIKE $4))) \
          ORDER BY t.id"
     );
     /// Tickets of a range that ended and have been quiet since a moment, and whose words have not gone since.
     EXPIRED = Text::both(
         "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.id <= $2 AND t.status IN ('closed', 'cancelled') \
-         AND t.active_at_ms < $3 AND NOT EXISTS (SELECT 1 FROM audit AS a WHERE a.ticket_id = t.id \
+         AND t.active_at_ms < $3 AND NOT EXISTS (SELECT 1 FROM audit AS a WHERE a.subject_kind = 'ticket' AND a.subject_id = CAST(t.id AS TEXT) \
          AND a.act = 'expired' AND a.at_ms >= t.active_at_ms) ORDER BY t.id"
     );
     /// What was said on a ticket, with the numbers of its rows.
@@ -34,7 +34,8 @@ texts! {
          deleted_at_ms, joined FROM messages WHERE ticket_id = $1 ORDER BY at_ms, id"
     );
     /// What was done on a ticket, with the numbers of its rows.
-    NUMBERED_AUDIT = Text::both("SELECT id, ticket_id, at_ms, actor_json, act, from_json, fields_json FROM audit WHERE ticket_id = $1 ORDER BY id");
+    NUMBERED_AUDIT = Text::both("SELECT id, subject_kind, subject_id, at_ms, actor_json, act, from_json, fields_json FROM audit \
+         WHERE subject_kind = 'ticket' AND subject_id = $1 ORDER BY id");
     /// Who said it, and what, is gone.
     ERASE_RECORD = Text::both("UPDATE messages SET author_json = $2, text = '', deleted_at_ms = $3 WHERE id = $1");
     /// Who did it is gone.
@@ -115,7 +116,7 @@ pub async fn erase(tx: &mut dyn Tx, ticket: TicketId, erasure: &Erasure, now: Ti
     }
     let requester = &before.requester.who;
     erased.is_requester_gone = requester.is_erased() || erasure.concerns(requester);
-    if let Some((after, fields)) = erasure.ticket(&before, &audit::of(tx, ticket).await?) {
+    if let Some((after, fields)) = erasure.ticket(&before, &audit::of(tx, &ticket.into()).await?) {
         if after.title != before.title {
             words.push(before.title.clone());
         }
@@ -127,7 +128,7 @@ pub async fn erase(tx: &mut dyn Tx, ticket: TicketId, erasure: &Erasure, now: Ti
     let ask: &mut dyn Ask = tx;
     let records = ask.all(statement(NUMBERED_RECORDS).bind(ticket.0), numbered).await?;
     let numbered = |row: &Row| Ok((row.get::<i64>("id")?, audit::entry(row)?));
-    let entries = ask.all(statement(NUMBERED_AUDIT).bind(ticket.0), numbered).await?;
+    let entries = ask.all(statement(NUMBERED_AUDIT).bind(ticket.0.to_string()), numbered).await?;
     for (number, record) in records {
         names.extend(erasure.names(&record.author));
         let Some(after) = erasure.record(&record, now) else {
@@ -153,8 +154,8 @@ pub async fn erase(tx: &mut dyn Tx, ticket: TicketId, erasure: &Erasure, now: Ti
     }
     names.sort_unstable();
     names.dedup();
-    let remains = |what: &EffectKind| erasure.effect(what, &erased.gone, &names, &words);
-    erased.withdrawn = withdraw_about(tx, ticket, remains, now).await?;
+    let goes = |what: &EffectKind| erasure.takes(what, &names, &words);
+    erased.withdrawn = withdraw_about(tx, &ticket.into(), goes, now).await?;
     Ok(erased)
 }
 

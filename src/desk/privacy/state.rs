@@ -12,9 +12,9 @@ use super::text;
 use crate::desk::conversation::state::Record;
 use crate::desk::tickets::state::{Status, Ticket};
 use crate::domain::audit::{AuditEntry, FieldChange};
-use crate::domain::effect::{Awaited, EffectKind, Remains};
+use crate::domain::effect::{Awaited, EffectKind, Post};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{MessageRef, Person, PersonRef};
+use crate::domain::ids::{Person, PersonRef};
 use crate::domain::message::{Control, Message, Span};
 use crate::domain::words;
 
@@ -137,32 +137,27 @@ impl Erasure {
         (after != *entry).then_some(after)
     }
 
-    /// What becomes of something that waits to be said about a ticket of theirs: it goes if it is for them, holds one of
-    /// these `words` of theirs, or calls somebody by one of these names; of lines of several people only theirs do. Private
-    /// answers can be asked for again: they go if they hold words of anybody. `gone` are the messages whose words go.
+    /// Whether something that waits to be said about a ticket of theirs goes: if it is for them, holds one of these `words` of
+    /// theirs, or calls somebody by one of these names. Private answers can be asked for again: they go if they hold words of
+    /// anybody. Views hold none: they show what is left.
     #[must_use]
-    pub fn effect(&self, what: &EffectKind, gone: &[MessageRef], names: &[String], words: &[String]) -> Remains {
-        let goes = match what {
-            EffectKind::Post { mirrors, .. } if !mirrors.is_empty() => {
-                return match what.without(gone) {
-                    Some(rest) if rest == *what => Remains::Whole,
-                    Some(rest) => Remains::Part(Box::new(rest)),
-                    None => Remains::Nothing,
-                };
-            }
-            EffectKind::Post { awaited: Some(Awaited::Reply { by, .. }), .. } if self.concerns(&by.who) => true,
-            EffectKind::Post { message, .. } => says(message, names) || quotes(message, words),
+    pub fn takes(&self, what: &EffectKind, names: &[String], words: &[String]) -> bool {
+        match what {
+            EffectKind::Say(Post { awaited: Some(Awaited::Reply { by, .. }), .. }) if self.concerns(&by.who) => true,
+            EffectKind::Say(Post { message, .. }) => says(message, names) || quotes(message, words),
             EffectKind::Whisper { to, message, .. } | EffectKind::Hint { to, message, .. } => {
                 self.concerns(to) || quoted(message).next().is_some()
             }
             // It would bring their words back.
             EffectKind::ReadThread { .. } => true,
-            EffectKind::ShowCard { .. }
-            | EffectKind::RefreshMirror { .. }
+            EffectKind::Show { .. }
+            | EffectKind::Refresh { .. }
             | EffectKind::Remove { .. }
-            | EffectKind::React { .. } => false,
-        };
-        if goes { Remains::Nothing } else { Remains::Whole }
+            | EffectKind::React { .. }
+            | EffectKind::Spread { .. } => false,
+            // What it was called with may be their words.
+            EffectKind::Do(_) => true,
+        }
     }
 
     /// Whether an event that could not be handled is theirs.
@@ -178,7 +173,7 @@ impl Erasure {
                 Awaited::Reply { by, .. } => self.concerns(&by.who),
                 Awaited::Notice => false,
             },
-            EventKind::MessageDeleted { .. } | EventKind::TimerFired { .. } => false,
+            EventKind::MessageDeleted { .. } | EventKind::CallEnded { .. } | EventKind::TimerFired(_) => false,
         }
     }
 

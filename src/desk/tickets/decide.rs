@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::text;
-use crate::desk::closing::decide::close_at;
+use crate::desk::closing::decide::{close_at, closing_timer};
 use crate::desk::conversation::decide::NOTICE;
 use crate::desk::conversation::state::{Record, Voice};
 use crate::desk::decision::{Change, Decision};
@@ -13,7 +13,7 @@ use crate::desk::tickets::state::{CancelReason, Refusal, Status, Ticket};
 use crate::desk::{conversation, help};
 use crate::domain::action::Action;
 use crate::domain::command::{Parsed, Verb};
-use crate::domain::effect::{Awaited, Destination, EffectKind, Lane, Sign};
+use crate::domain::effect::{Awaited, Destination, EffectKind, Lane, Post, Sign};
 use crate::domain::event::{ActionTaken, Choice, CommandGiven, FormSubmitted, ReplyHandle, TimerKind};
 use crate::domain::form::FormKind;
 use crate::domain::ids::{Conversation, Person, Place};
@@ -255,7 +255,7 @@ fn attempt(
         Deed::Claim => {
             after.take(person, |one, other| facts.roster.same(&one.who, &other.who))?;
             let after = plan.put(ticket, after, "claimed");
-            plan.tell_requester(&after, text::taken(person), NOTICE, false);
+            plan.tell_requester(&after, text::taken(person), NOTICE);
             Ok(Some(after))
         }
         Deed::Assign(to) => {
@@ -264,7 +264,7 @@ fn attempt(
             }
             after.assign(&to)?;
             let after = plan.put(ticket, after, "assigned");
-            plan.tell_requester(&after, text::given_to(&to), NOTICE, false);
+            plan.tell_requester(&after, text::given_to(&to), NOTICE);
             tell_assignee(plan, &after, person);
             Ok(Some(after))
         }
@@ -276,7 +276,7 @@ fn attempt(
         Deed::Wait(reason) => {
             after.wait(&reason)?;
             let after = plan.put(ticket, after, "set to pending");
-            plan.tell_requester(&after, text::waits(&after, &reason), NOTICE, false);
+            plan.tell_requester(&after, text::waits(&after, &reason), NOTICE);
             Ok(Some(after))
         }
         Deed::Resolve(resolution) => {
@@ -284,31 +284,31 @@ fn attempt(
             after.answered_at = after.answered_at.or(Some(now));
             let after = plan.put(ticket, after, "resolved");
             if let Some(due) = close_at(facts, now) {
-                plan.change(Change::SetTimer { ticket: ticket.id, timer: TimerKind::AutoClose, due });
+                plan.change(Change::SetTimer(closing_timer(ticket.id, due)));
             }
-            plan.tell_requester(&after, text::resolved(&after, &resolution), NOTICE, false);
+            plan.tell_requester(&after, text::resolved(&after, &resolution), NOTICE);
             Ok(Some(after))
         }
         Deed::Reopen => {
             after.reopen()?;
             let after = plan.put(ticket, after, "reopened");
-            plan.change(Change::ClearTimer { ticket: ticket.id, timer: TimerKind::AutoClose });
-            plan.tell_requester(&after, text::reopened(&after), NOTICE, false);
+            plan.change(Change::ClearTimer { on: ticket.id.into(), kind: TimerKind::AutoClose, slot: 0 });
+            plan.tell_requester(&after, text::reopened(&after), NOTICE);
             if requester {
-                plan.under_cards(&after, None, None, |_| text::happened(person, "needs it after all."));
+                plan.under_cards(&after, None, |_| text::happened(person, "needs it after all."));
             }
             Ok(Some(after))
         }
         Deed::Cancel if requester => {
             after.cancel(now, person, CancelReason::TakenBack)?;
             let after = plan.put(ticket, after, "cancelled");
-            plan.tell_requester(&after, text::cancelled(&after), None, false);
+            plan.tell_requester(&after, text::cancelled(&after), None);
             Ok(Some(after))
         }
         Deed::Cancel | Deed::NotARequest => {
             after.cancel(now, person, CancelReason::NotARequest)?;
             let after = plan.put(ticket, after, "found to be no request");
-            plan.tell_requester(&after, text::no_request(&after), NOTICE, false);
+            plan.tell_requester(&after, text::no_request(&after), NOTICE);
             Ok(Some(after))
         }
         Deed::Prioritise(priority) => {
@@ -323,14 +323,9 @@ fn attempt(
             if matches!(ticket.status, Status::Cancelled { why: CancelReason::Merged, .. }) {
                 return Err(Refusal::NotNow.into());
             }
-            let reply = EffectKind::Post {
-                to: Destination::Place(ticket.origin.clone()),
-                message: conversation::text::reply(person, &words),
-                mirrors: Vec::new(),
-                awaited: Some(Awaited::Reply { by: Person::new(person.who.clone(), person.name.clone()), text: words }),
-                thread_title: None,
-                urgency: Lane::Answer,
-            };
+            let (to, message) = (Destination::Place(ticket.origin.clone()), conversation::text::reply(person, &words));
+            let awaited = Awaited::Reply { by: Person::new(person.who.clone(), person.name.clone()), text: words };
+            let reply = EffectKind::Say(Post { awaited: Some(awaited), ..Post::new(to, message, Lane::Answer) });
             plan.effect(Some(ticket.id), reply);
             if actor.wants_answer {
                 answer(plan, actor, conversation::text::reply_on_its_way(ticket));
@@ -350,8 +345,8 @@ fn attempt(
             if requester && matches!(ticket.status, Status::Resolved { .. }) {
                 after.reopen()?;
                 let after = plan.put(ticket, after, "reopened by writing");
-                plan.change(Change::ClearTimer { ticket: ticket.id, timer: TimerKind::AutoClose });
-                plan.tell_requester(&after, text::reopened(&after), NOTICE, false);
+                plan.change(Change::ClearTimer { on: ticket.id.into(), kind: TimerKind::AutoClose, slot: 0 });
+                plan.tell_requester(&after, text::reopened(&after), NOTICE);
             } else if requester && matches!(ticket.status, Status::Pending { .. }) {
                 after.go_on();
                 plan.put(ticket, after, "went on");
@@ -359,7 +354,7 @@ fn attempt(
                 plan.touch(ticket, after, now);
             }
             plan.audit(ticket, "details added", Vec::new());
-            plan.mirror(ticket, person, &words, voice);
+            plan.mirror(ticket, None, person, &words, voice);
             answer(plan, actor, conversation::text::details_added(ticket));
             Ok(None)
         }
@@ -387,7 +382,7 @@ fn belongs(mut plan: Plan<'_>, actor: &Actor<'_>, ticket: &Ticket, other: &Ticke
     plan.put(ticket, after, "joined to another");
     plan.change(Change::Move { from: ticket.id, to: other.id });
     plan.touch(other, other.clone(), facts.now);
-    plan.under_cards(other, None, None, |_| {
+    plan.under_cards(other, None, |_| {
         text::happened(actor.person, &format!("says that {} is part of this: press More…, then Show.", ticket.key))
     });
     answer(&mut plan, actor, text::belongs(&other.key));
@@ -433,7 +428,7 @@ fn part(mut plan: Plan<'_>, actor: &Actor<'_>, ticket: &Ticket) -> Decision {
 fn tell_assignee(plan: &mut Plan<'_>, ticket: &Ticket, by: &Person) {
     let facts = plan.facts;
     let Some(agent) = ticket.assignee.as_ref().filter(|agent| !facts.roster.same(&agent.who, &by.who)) else { return };
-    plan.under_cards(ticket, None, None, |channel| {
+    plan.under_cards(ticket, None, |channel| {
         let account = facts.roster.account_on(&agent.who, channel.platform());
         text::assigned(by, agent, account.as_ref())
     });

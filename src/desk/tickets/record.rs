@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::desk::tickets::state::Ticket;
 use crate::domain::ids::{Conversation, PersonRef, Place, Tenant, TicketId, TicketKey, TicketUid};
-use crate::store::row::{Row, clean, json, ms, name};
+use crate::store::row::{Row, clean, json, ms};
 use crate::store::statement::texts;
 use crate::store::{Ask, Statement, StoreError, Text, Tx, statement};
 
@@ -16,8 +16,8 @@ macro_rules! tickets {
     ($with:literal, $more:literal, $from:expr) => {
         concat!(
             $with,
-            "SELECT id, key, kind, title, requester_json, opened_by_json, origin_platform, origin_tenant, origin_channel, \
-             origin_root, private, origin_message_json, opened_at_ms, status, status_json, assignee_json, impact, urgency, \
+            "SELECT id, key, title, requester_json, opened_by_json, origin_platform, origin_tenant, origin_channel, \
+             origin_root, private, origin_message_json, opened_at_ms, status, status_json, assignee_json, \
              priority, answered_at_ms, active_at_ms, follows, merged_into, version, uid, titled_by_json",
             $more,
             " FROM ",
@@ -70,32 +70,32 @@ texts! {
     );
     /// A new ticket.
     INSERT_TICKET = Text::both(
-        "INSERT INTO tickets (id, key, number, kind, title, requester, requester_json, opened_by_json, origin_platform, \
-         origin_tenant, origin_channel, origin_root, private, origin_message_json, opened_at_ms, status, status_json, \
-         assignee, assignee_json, impact, urgency, priority, answered_at_ms, active_at_ms, follows, merged_into, version, \
-         uid, titled_by_json) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-         $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)"
+        "INSERT INTO tickets (id, key, title, requester, requester_json, opened_by_json, origin_platform, origin_tenant, \
+         origin_channel, origin_root, private, origin_message_json, opened_at_ms, status, status_json, assignee, \
+         assignee_json, priority, answered_at_ms, active_at_ms, follows, merged_into, version, uid, titled_by_json) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
+         $23, $24, $25)"
     );
     /// A ticket as it is now.
     UPDATE_TICKET = Text::both(
-        "UPDATE tickets SET kind = $2, title = $3, status = $4, status_json = $5, assignee = $6, assignee_json = $7, \
-         impact = $8, urgency = $9, priority = $10, answered_at_ms = $11, active_at_ms = $12, follows = $13, \
-         merged_into = $14, version = $15 WHERE id = $1 AND version = $15 - 1"
+        "UPDATE tickets SET title = $2, status = $3, status_json = $4, assignee = $5, assignee_json = $6, priority = $7, \
+         answered_at_ms = $8, active_at_ms = $9, follows = $10, merged_into = $11, version = $12 \
+         WHERE id = $1 AND version = $12 - 1"
     );
     /// The same, with what only an erasure changes: whose it is, and where it came from. An index is written for every
     /// column that is named, changed or not.
     REWRITE_TICKET = Text::both(
-        "UPDATE tickets SET key = $2, number = $3, kind = $4, title = $5, requester = $6, requester_json = $7, \
-         opened_by_json = $8, origin_platform = $9, origin_tenant = $10, origin_channel = $11, origin_root = $12, \
-         private = $13, origin_message_json = $14, opened_at_ms = $15, status = $16, status_json = $17, assignee = $18, \
-         assignee_json = $19, impact = $20, urgency = $21, priority = $22, answered_at_ms = $23, active_at_ms = $24, \
-         follows = $25, merged_into = $26, version = $27 WHERE id = $1 AND version = $27 - 1"
+        "UPDATE tickets SET key = $2, title = $3, requester = $4, requester_json = $5, opened_by_json = $6, \
+         origin_platform = $7, origin_tenant = $8, origin_channel = $9, origin_root = $10, private = $11, \
+         origin_message_json = $12, opened_at_ms = $13, status = $14, status_json = $15, assignee = $16, \
+         assignee_json = $17, priority = $18, answered_at_ms = $19, active_at_ms = $20, follows = $21, \
+         merged_into = $22, version = $23 WHERE id = $1 AND version = $23 - 1"
     );
     /// Tickets that are not over and have no card in a channel, from behind one on.
     WITHOUT_CARD = Text::both(
         "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.status IN ('new', 'in_progress', 'pending', 'resolved') \
-         AND t.merged_into IS NULL AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.ticket_id = t.id AND s.card = 1 \
-         AND s.platform = $2 AND s.tenant = $3 AND s.place_channel = $4) ORDER BY t.id LIMIT $5"
+         AND t.merged_into IS NULL AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.subject_kind = 'ticket' \
+         AND s.subject_id = CAST(t.id AS TEXT) AND s.view = 'card' AND s.platform = $2 AND s.tenant = $3 AND s.place_channel = $4) ORDER BY t.id LIMIT $5"
     );
     /// How many tickets are open.
     OPEN = Text::both(
@@ -253,7 +253,7 @@ pub fn insert(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
 /// # Errors
 /// If the database is away.
 pub fn update(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
-    let update = statement(UPDATE_TICKET).bind(ticket.id.0).bind(name(&ticket.kind)?).bind(clean(&ticket.title));
+    let update = statement(UPDATE_TICKET).bind(ticket.id.0).bind(clean(&ticket.title));
     tx.write(bind_state(update, ticket)?.or_conflict())
 }
 
@@ -269,8 +269,6 @@ fn bind_all(query: Statement, ticket: &Ticket) -> Result<Statement, StoreError> 
     let query = query
         .bind(ticket.id.0)
         .bind(ticket.key.to_string())
-        .bind(ticket.key.number())
-        .bind(name(&ticket.kind)?)
         .bind(clean(&ticket.title))
         .bind(ticket.requester.who.to_string())
         .bind(json(&ticket.requester)?)
@@ -289,8 +287,6 @@ fn bind_state(query: Statement, ticket: &Ticket) -> Result<Statement, StoreError
         .bind(json(&ticket.status)?)
         .bind(assignee.map(|person| person.who.to_string()))
         .bind(assignee.map(json).transpose()?)
-        .bind(name(&ticket.impact)?)
-        .bind(name(&ticket.urgency)?)
         .bind(ticket.priority.as_str())
         .bind(ticket.answered_at.map(ms))
         .bind(ms(ticket.active_at))
@@ -317,7 +313,6 @@ pub fn ticket(row: &Row) -> Result<Ticket, StoreError> {
         id: TicketId(row.get("id")?),
         key: row.named("key")?,
         uid,
-        kind: row.named("kind")?,
         title: row.get("title")?,
         titled_by: row.json_if("titled_by_json")?,
         requester: row.json("requester_json")?,
@@ -327,8 +322,6 @@ pub fn ticket(row: &Row) -> Result<Ticket, StoreError> {
         opened_at: row.moment("opened_at_ms")?,
         status: row.json("status_json")?,
         assignee: row.json_if("assignee_json")?,
-        impact: row.named("impact")?,
-        urgency: row.named("urgency")?,
         priority: row.named("priority")?,
         answered_at: row.moment_if("answered_at_ms")?,
         active_at: row.moment("active_at_ms")?,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{MessageRef, Person, Place, TicketId, TicketKey, TicketTag, TicketUid};
-use crate::domain::priority::{Level, Priority};
+use crate::domain::priority::Priority;
 
 /// A record of one requester's need.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,8 +15,6 @@ pub struct Ticket {
     pub key: TicketKey,
     /// Names it to what stands on a platform.
     pub uid: TicketUid,
-    /// What kind of need.
-    pub kind: TicketKind,
     /// The first words, on one line.
     pub title: String,
     /// The message whose words make the title; `None` if they stand in no message, or it is from before this was kept.
@@ -35,11 +33,7 @@ pub struct Ticket {
     pub status: Status,
     /// The agent who owns it.
     pub assignee: Option<Person>,
-    /// How far it reaches.
-    pub impact: Level,
-    /// How soon it hurts.
-    pub urgency: Level,
-    /// In which order it is worked: the matrix's, unless an agent said otherwise.
+    /// In which order it is worked.
     pub priority: Priority,
     /// When an agent first answered the requester.
     pub answered_at: Option<Timestamp>,
@@ -51,19 +45,6 @@ pub struct Ticket {
     pub merged_into: Option<TicketKey>,
     /// Counts the changes.
     pub version: i64,
-}
-
-/// What kind of need (ITIL).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TicketKind {
-    /// Something that worked does not.
-    #[default]
-    Incident,
-    /// Something is wanted.
-    ServiceRequest,
-    /// Something is asked.
-    Question,
 }
 
 /// How a ticket stands.
@@ -153,6 +134,12 @@ pub enum Refusal {
 }
 
 impl Ticket {
+    /// It as a line of a list.
+    #[must_use]
+    pub fn reference(&self) -> TicketRef {
+        TicketRef { tag: self.tag(), title: self.title.clone() }
+    }
+
     /// As buttons and forms carry it.
     #[must_use]
     pub fn tag(&self) -> TicketTag {

@@ -13,50 +13,71 @@ use crate::domain::plain::{is_line_break, one_line};
 use crate::domain::priority::Priority;
 use crate::domain::words::{ago, first_name, is_blank, shorten};
 
-/// A request was heard.
+/// A request was heard, and how it stands. `others` are what else its requester has asked for in private.
 #[must_use]
 pub fn confirmation(ticket: &Ticket, others: &[TicketRef]) -> Message {
     let key = strong(&ticket.key);
     let name = quoted(first_name(&ticket.requester));
-    let line = match (&ticket.follows, ticket.is_private()) {
-        (Some(before), _) => vec![
-            said("Noted as "),
-            key,
-            said(format!(", following on from {before}. The desk has it, and answers here.{}", reads_along(ticket))),
-        ],
-        (None, true) => vec![
-            said("Thanks for telling us, "),
-            name,
-            said(": "),
-            key,
-            said(". Only you and the desk can see this; the answer comes here."),
-        ],
-        (None, false) => vec![
-            said("Got it, "),
-            name,
-            said(": "),
-            key,
-            said(format!(". The desk has it, and answers here.{}", reads_along(ticket))),
-        ],
-    };
-    let tag = ticket.tag();
-    let mut controls =
-        vec![Control::button("Add details", Action::AddDetails, &tag), Control::button("Cancel", Action::Cancel, &tag)];
-    if ticket.is_private() {
-        controls.push(Control::button("New request", Action::NewRequest, &tag));
-        if !others.is_empty() {
-            let options =
-                others.iter().map(|other| (format!("{} {}", other.tag.key, other.title), other.tag.to_string()));
-            controls.push(Control::Choice {
-                label: "Belongs to…".to_owned(),
-                does: TicketAction::new(Action::BelongsTo, tag.clone()),
-                options: options.take(20).map(|(label, value)| (shorten(&label, 70), value)).collect(),
-            });
+    let mut line = match (&ticket.follows, ticket.is_private()) {
+        (Some(before), _) => vec![said("Noted as "), key, said(format!(", following on from {before}. "))],
+        (None, true) => {
+            vec![said("Thanks for telling us, "), name, said(": "), key, said(". Only you and the desk can see this; ")]
         }
-    } else {
-        controls.push(Control::button("Desk…", Action::DeskMenu, &tag));
+        (None, false) => vec![said("Got it, "), name, said(": "), key, said(". ")],
+    };
+    let is_new_in_private = ticket.is_private() && ticket.follows.is_none();
+    let it = if is_new_in_private { "it" } else { "It" };
+    line.extend(match &ticket.status {
+        Status::New | Status::InProgress => match &ticket.assignee {
+            Some(agent) if is_new_in_private => {
+                vec![quoted(first_name(agent)), said(" has it, and the answer comes here.")]
+            }
+            Some(agent) => vec![quoted(first_name(agent)), said(" has it, and answers here.")],
+            None if is_new_in_private => vec![said("the answer comes here.")],
+            None => vec![said("The desk has it, and answers here.")],
+        },
+        Status::Pending { reason } if reason.is_empty() => vec![said(format!("{it} has to wait a little."))],
+        Status::Pending { reason } => vec![said(format!("{it} has to wait: ")), quoted(reason), said(".")],
+        Status::Resolved { .. } => vec![said(format!("{it} is resolved. Not right? Just write here."))],
+        Status::Closed { .. } => vec![said(format!("{it} is closed. Something else about it? Just write here."))],
+        Status::Cancelled { why: CancelReason::Merged, .. } => match &ticket.merged_into {
+            Some(into) => vec![said(format!("{it} is part of {into} now."))],
+            None => vec![said(format!("{it} is part of another one now."))],
+        },
+        Status::Cancelled { .. } => vec![said(format!("{it} is cancelled."))],
+    });
+    line.push(said(reads_along(ticket)));
+    Message::new([Line(line)]).with(confirmation_controls(ticket, others))
+}
+
+fn confirmation_controls(ticket: &Ticket, others: &[TicketRef]) -> Vec<Control> {
+    let tag = ticket.tag();
+    let mut controls = Vec::new();
+    match &ticket.status {
+        Status::New | Status::InProgress | Status::Pending { .. } => controls.extend([
+            Control::button("Add details", Action::AddDetails, &tag),
+            Control::button("Cancel", Action::Cancel, &tag),
+        ]),
+        Status::Cancelled { why: CancelReason::TakenBack | CancelReason::NotARequest, .. } => {
+            controls.push(Control::button("Ask again", Action::AskAgain, &tag));
+        }
+        Status::Resolved { .. } => controls.push(Control::button("Add details", Action::AddDetails, &tag)),
+        Status::Closed { .. } | Status::Cancelled { why: CancelReason::Merged, .. } => {}
     }
-    Message::new([Line(line)]).with(controls)
+    if !ticket.is_private() {
+        controls.push(Control::button("Desk…", Action::DeskMenu, &tag));
+        return controls;
+    }
+    controls.push(Control::button("New request", Action::NewRequest, &tag));
+    if !others.is_empty() && ticket.status.is_open() {
+        let options = others.iter().map(|other| (format!("{} {}", other.tag.key, other.title), other.tag.to_string()));
+        controls.push(Control::Choice {
+            label: "Belongs to…".to_owned(),
+            does: TicketAction::new(Action::BelongsTo, tag),
+            options: options.take(20).map(|(label, value)| (shorten(&label, 70), value)).collect(),
+        });
+    }
+    controls
 }
 
 /// Others speak in a thread, too: wherever their words are kept, they are told so.

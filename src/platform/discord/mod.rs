@@ -48,11 +48,11 @@ use self::membership::Membership;
 use self::rest::{Rest, RestError};
 use super::catch_up::Progress;
 use super::{
-    Capabilities, Delivery, DeliveryError, Finding, Listed, Platform, Proven, Receipt, TokenRefused, Turn, Unreached,
-    Wanted,
+    Act, Delivery, DeliveryError, Finding, Listed, Platform, Proven, Receipt, TokenRefused, Turn, Unreached, Wanted,
 };
 use crate::clock::Clock;
-use crate::domain::ids::{MessageRef, PersonRef, PlatformName};
+use crate::domain::effect::Sent;
+use crate::domain::ids::{EffectId, MessageRef, PersonRef, PlatformName};
 use crate::domain::limits::discord as limits;
 use crate::health::{Health, Kind};
 use crate::intake::Intake;
@@ -204,10 +204,6 @@ impl Platform for DiscordPlatform {
         PlatformName::Discord
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { ephemeral_unasked: false, commands_in_threads: true, late_forms: false }
-    }
-
     async fn run(&self, intake: Intake, stop: CancellationToken) -> anyhow::Result<()> {
         gateway::run(Arc::clone(&self.shared), intake, stop).await
     }
@@ -244,6 +240,10 @@ impl Platform for DiscordPlatform {
     }
 
     /// None: a nonce is recognised for longer than any lag.
+    fn fingerprint(&self, effect: &EffectId, act: &Act) -> Option<Sent> {
+        outbound::fingerprint(effect, act)
+    }
+
     fn history_lag(&self) -> Duration {
         limits::HISTORY_LAG
     }

@@ -23,7 +23,9 @@ use super::inbound::{snowflake_at, time_of};
 use super::render::{self, Rendered};
 use super::rest::RestError;
 use super::{Shared, id, payload};
-use crate::domain::effect::Sign;
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::effect::{Sent, Sign};
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{Conversation, EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::limits::discord as limits;
@@ -498,7 +500,12 @@ impl Shared {
         let route = Route::ChannelMessages { channel_id: channel_id(channel)? };
         let since = delivery.since.checked_sub(CLOCK_SKEW).unwrap_or(delivery.since);
         let mut after = snowflake_at(since);
-        let last = rendered.parts.len() - 1;
+        // What was sent, not what would be sent now: the record may have changed since.
+        let now = sent_of(rendered);
+        let tries = if delivery.sent.is_empty() { std::slice::from_ref(&now) } else { delivery.sent.as_slice() };
+        let wholes: Vec<&String> = tries.iter().filter_map(|sent| sent.0.last()).collect();
+        let newest_try = tries.last().map_or(&[][..], |sent| sent.0.as_slice());
+        let last = newest_try.len().saturating_sub(1);
         let mut done: Vec<Value> = Vec::new();
         let mut shows_nothing = true;
         for _ in 0..PAGES {
@@ -514,13 +521,14 @@ impl Shared {
             for message in page.iter().rev().filter(|message| message["author"]["id"] == self.me.to_string()) {
                 let content = message["content"].as_str().unwrap_or_default().trim();
                 let is_marked = custom_ids(message).any(|id| render::is_marked(id, &delivery.effect));
-                if is_marked || (rendered.components.is_empty() && content == rendered.parts[last].trim()) {
+                let hash = hash_of(content);
+                if is_marked || (custom_ids(message).next().is_none() && wholes.contains(&&hash)) {
                     self.forget_parts(&delivery.effect);
                     done.push(message.clone());
                     let messages = done.iter().map(|message| reference(tenant, message)).collect::<Result<_, _>>()?;
                     return Ok(Looked::Found(messages));
                 }
-                if done.len() < last && content == rendered.parts[done.len()].trim() {
+                if done.len() < last && Some(&hash) == newest_try.get(done.len()) {
                     done.push(message.clone());
                 }
             }
@@ -594,6 +602,25 @@ impl Shared {
         }
         progress.answered.insert(interaction);
     }
+}
+
+/// What a try at this would send, as hashes of its parts.
+pub(super) fn fingerprint(effect: &EffectId, act: &Act) -> Option<Sent> {
+    match act {
+        Act::Post { message, .. } | Act::Hint { message, .. } => Some(sent_of(&render::message(message, effect))),
+        Act::Update { .. } | Act::Remove { .. } | Act::React { .. } | Act::Whisper { .. } | Act::ReadThread { .. } => {
+            None
+        }
+    }
+}
+
+fn sent_of(rendered: &Rendered) -> Sent {
+    Sent(rendered.parts.iter().map(|part| hash_of(part)).collect())
+}
+
+/// What a text is known by, as Discord gives it back: without the spaces around it.
+fn hash_of(text: &str) -> String {
+    hex::encode(&Sha256::digest(text.trim())[..8])
 }
 
 /// What stands now, in one message or in several.

@@ -44,15 +44,15 @@ use self::api::{Api, Repeat};
 use self::directory::Directory;
 use self::inbound::Me;
 use crate::clock::Clock;
-use crate::domain::effect::Undeliverable;
+use crate::domain::effect::{Sent, Undeliverable};
 use crate::domain::event::Event;
-use crate::domain::ids::{MessageRef, PersonRef, PlatformName, Tenant};
+use crate::domain::ids::{EffectId, MessageRef, PersonRef, PlatformName, Tenant};
 use crate::domain::limits::slack as limits;
 use crate::health::Health;
 use crate::intake::Intake;
 use crate::platform::catch_up::{Progress, opened};
 use crate::platform::{
-    Capabilities, Delivery, DeliveryError, Finding, Listed, Platform, Proven, Receipt, TokenRefused, Unreached, Wanted,
+    Act, Delivery, DeliveryError, Finding, Listed, Platform, Proven, Receipt, TokenRefused, Unreached, Wanted,
 };
 
 /// How to reach Slack.
@@ -182,10 +182,6 @@ impl Platform for SlackPlatform {
         PlatformName::Slack
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { ephemeral_unasked: true, commands_in_threads: false, late_forms: true }
-    }
-
     async fn run(&self, intake: Intake, stop: CancellationToken) -> anyhow::Result<()> {
         let desk = &self.desk;
         let Some(opened) = opened(&intake, PlatformName::Slack, &stop).await else { return Ok(()) };
@@ -249,6 +245,10 @@ impl Platform for SlackPlatform {
         known: &[MessageRef],
     ) -> Result<Option<MessageRef>, DeliveryError> {
         self.desk.find_second(delivery, known).await
+    }
+
+    fn fingerprint(&self, _: &EffectId, _: &Act) -> Option<Sent> {
+        None
     }
 
     fn history_lag(&self) -> Duration {

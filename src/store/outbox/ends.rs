@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{EndedHeld, Release, Settled, Settlement};
-use crate::domain::ids::{EffectId, MessageRef, Place, PlatformName};
+use crate::domain::effect::Outlet;
+use crate::domain::ids::{EffectId, MessageRef, Place};
 use crate::store::port::{Ask, News, Tx};
 use crate::store::row::{Row, json, ms};
 use crate::store::standing::{stand, unstand};
@@ -38,7 +39,7 @@ texts! {
     /// where one is let go at a time.
     RELEASE = Text::both(
         "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $3 WHERE id IN (\
-         SELECT id FROM effects WHERE platform = $1 AND state = 'held' AND held_in = $2 \
+         SELECT id FROM effects WHERE outlet = $1 AND state = 'held' AND held_in = $2 \
          ORDER BY coalesce(released_at_ms, 0), id LIMIT $4) RETURNING id"
     );
     /// One effect that is held waits again.
@@ -49,14 +50,14 @@ texts! {
     /// The card that is held in an order waits again.
     RELEASE_CARD = Text::both(
         "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $2 \
-         WHERE state = 'held' AND order_key = $1 AND kind = 'show_card' RETURNING id"
+         WHERE state = 'held' AND order_key = $1 AND view = 'card' RETURNING id"
     );
     /// What refuses effects, and how many.
-    HELD_IN = Text::both("SELECT held_in, count(*) AS effects FROM effects WHERE platform = $1 AND state = 'held' GROUP BY held_in");
+    HELD_IN = Text::both("SELECT held_in, count(*) AS effects FROM effects WHERE outlet = $1 AND state = 'held' GROUP BY held_in");
     /// What was held for too long.
     HELD_SINCE = Text::both(
-        "SELECT id, platform, kind, held_in, last_error FROM effects WHERE platform IN ('slack', 'discord') \
-         AND state = 'held' AND held_at_ms < $1 ORDER BY platform, held_in, id LIMIT $2"
+        "SELECT id, outlet, kind, held_in, last_error FROM effects WHERE outlet IN ('slack', 'discord', 'local') \
+         AND state = 'held' AND held_at_ms < $1 ORDER BY outlet, held_in, id LIMIT $2"
     );
     /// It is held no more, and will not be sent.
     END_HELD = Text::both(
@@ -68,16 +69,16 @@ texts! {
     /// Whoever was delivering it is dead, and may have delivered it at `$4` by the clock, or before.
     TAKE_OVER = Text::both(
         "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, unsure = 1, unsure_at_ms = $4 \
-         WHERE platform = $1 AND state = 'leased' AND lease_until_ms <= $2 AND leased_by IS DISTINCT FROM $3 RETURNING id"
+         WHERE outlet = $1 AND state = 'leased' AND lease_until_ms <= $2 AND leased_by IS DISTINCT FROM $3 RETURNING id"
     );
     /// A card is being posted into a channel, or may stand there, and no message is known of it.
     CARD_UNDER_WAY = Text::both(
         "SELECT e.id FROM effects AS e WHERE e.id IN (\
-         SELECT id FROM effects WHERE platform = $1 AND state = 'leased' \
-         UNION ALL SELECT id FROM effects WHERE platform = $1 AND state = 'pending' AND unsure = 1) \
-         AND e.kind = 'show_card' AND e.order_key = 'card:' || e.ticket_id || $2 \
-         AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.ticket_id = e.ticket_id AND s.card = 1 \
-         AND s.platform = $1 AND s.place_channel = $3) LIMIT 1"
+         SELECT id FROM effects WHERE outlet = $1 AND state = 'leased' \
+         UNION ALL SELECT id FROM effects WHERE outlet = $1 AND state = 'pending' AND unsure = 1) \
+         AND e.view = 'card' AND e.order_key = 'card:' || e.subject_kind || ':' || e.subject_id || $2 \
+         AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.subject_kind = e.subject_kind \
+         AND s.subject_id = e.subject_id AND s.view = 'card' AND s.platform = $1 AND s.place_channel = $3) LIMIT 1"
     );
     /// Old effects are forgotten.
     TIDY_EFFECTS = Text::both("DELETE FROM effects WHERE id IN (SELECT id FROM effects WHERE settled_at_ms < $1 ORDER BY settled_at_ms LIMIT $2) RETURNING id");
@@ -102,7 +103,7 @@ impl dyn Store + '_ {
         match end {
             Settlement::Posted { stands, also, .. } => {
                 for one in &stands {
-                    all.extend(stand(one)?);
+                    all.push(stand(one)?);
                 }
                 all.extend(also);
             }
@@ -123,13 +124,13 @@ impl dyn Store + '_ {
         Ok(posted.unwrap_or_else(|| Some(Vec::new())))
     }
 
-    /// What refuses effects of `platform` that are held, and how many each does.
+    /// What refuses effects of `outlet` that are held, and how many each does.
     ///
     /// # Errors
     /// If the database is away.
-    pub async fn held_in(&self, platform: PlatformName) -> Result<Vec<(String, u64)>, StoreError> {
+    pub async fn held_in(&self, outlet: impl Into<Outlet>) -> Result<Vec<(String, u64)>, StoreError> {
         let held = |row: &Row| Ok((row.get("held_in")?, row.count("effects")?));
-        self.reader().await?.all(statement(HELD_IN).bind(platform.as_str()), held).await
+        self.reader().await?.all(statement(HELD_IN).bind(outlet.into().as_str()), held).await
     }
 
     /// Effects that are held wait again: those that `by` names, oldest first. How many there were.
@@ -140,8 +141,8 @@ impl dyn Store + '_ {
         let release = match by {
             Release::One(effect) => statement(RELEASE_ONE).bind(effect.0).bind(ms(now)),
             Release::Card(order_key) => statement(RELEASE_CARD).bind(order_key).bind(ms(now)),
-            Release::In { platform, held_in, limit } => {
-                statement(RELEASE).bind(platform.as_str()).bind(held_in).bind(ms(now)).bind(i64::from(limit))
+            Release::In { outlet, held_in, limit } => {
+                statement(RELEASE).bind(outlet.as_str()).bind(held_in).bind(ms(now)).bind(i64::from(limit))
             }
         };
         self.counted(release, News::Everywhere).await
@@ -170,7 +171,7 @@ impl dyn Store + '_ {
         let read = |row: &Row| {
             Ok(EndedHeld {
                 id: EffectId(row.get("id")?),
-                platform: row.named("platform")?,
+                outlet: row.named("outlet")?,
                 kind: row.get("kind")?,
                 error: row.get("last_error")?,
             })
@@ -196,7 +197,7 @@ impl dyn Store + '_ {
     pub async fn take_over(
         &self,
         by: &WorkerId,
-        platform: PlatformName,
+        outlet: impl Into<Outlet>,
         margin: Duration,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
@@ -205,9 +206,24 @@ impl dyn Store + '_ {
         // histories may not show it yet.
         let (by, unsure_at_ms) = (by.0.clone(), ms(now) - margin_ms);
         let ended_ms = self.reader().await?.real_ms().await? - margin_ms;
-        let take = statement(TAKE_OVER).bind(platform.as_str()).bind(ended_ms).bind(by).bind(unsure_at_ms);
+        let take = statement(TAKE_OVER).bind(outlet.into().as_str()).bind(ended_ms).bind(by).bind(unsure_at_ms);
         self.counted(take, News::Here).await
     }
+}
+
+/// Writes, as part of a transaction, that a delivery has ended; a conflict if that is not this worker's to say.
+///
+/// # Errors
+/// If the database is away.
+pub fn settle_in(
+    tx: &mut dyn Tx,
+    effect: &EffectId,
+    by: &WorkerId,
+    end: &Settlement,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.tell(News::Here);
+    tx.write(closing(effect, by, end, now)?)
 }
 
 /// What closes an effect, or lets it wait again. It touches no row if the effect is not this worker's, or has ended.

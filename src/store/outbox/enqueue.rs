@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 
 use super::intent;
-use crate::domain::effect::{Effect, EffectKind, Remains};
-use crate::domain::ids::{EffectId, PersonRef, TicketId};
+use crate::domain::effect::{Effect, EffectKind};
+use crate::domain::ids::{EffectId, PersonRef};
+use crate::domain::subject::Subject;
+use crate::domain::view::View;
 use crate::store::StoreError;
 use crate::store::port::{News, Tx};
 use crate::store::row::{Row, json, ms};
@@ -14,28 +16,28 @@ use crate::store::statement::{Statement, Text, statement, texts};
 macro_rules! enqueue {
     ($id:literal) => {
         concat!(
-            "INSERT INTO effects (id, ticket_id, platform, lane, order_key, kind, what_json, state, not_before_ms, \
-             due_at_ms, created_at_ms, gate) VALUES (",
+            "INSERT INTO effects (id, subject_kind, subject_id, outlet, lane, order_key, kind, view, what_json, state, \
+             not_before_ms, put_behind, due_at_ms, created_at_ms, gate) VALUES (",
             $id,
-            ", $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10, $11)"
+            ", $2, $3, $4, $5, $6, $7, $8, $9, 'pending', $10, $11, $12, $13, $14)"
         )
     };
 }
 
-/// A card is to be shown, unless one that shows the same waits already, or is held. One that may have been posted is looked
-/// for, and shows what was before if it stands.
-macro_rules! enqueue_card {
+/// A view is to be shown, unless an effect that shows the same waits already, or is held. One that may have been carried out
+/// is looked for, and shows what was before if it stands.
+macro_rules! enqueue_view {
     ($id:literal, $locked:literal) => {
         concat!(
-            "INSERT INTO effects (id, ticket_id, platform, lane, order_key, kind, what_json, state, not_before_ms, \
-             due_at_ms, created_at_ms, gate) SELECT ",
+            "INSERT INTO effects (id, subject_kind, subject_id, outlet, lane, order_key, kind, view, what_json, state, \
+             not_before_ms, put_behind, due_at_ms, created_at_ms, gate) SELECT ",
             $id,
-            ", $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10, $11 WHERE NOT EXISTS (SELECT 1 FROM effects \
-             WHERE order_key = $5 AND kind = 'show_card' AND state IN ('pending', 'leased') AND state = 'pending' \
-             AND unsure = 0",
+            ", $2, $3, $4, $5, $6, $7, $8, $9, 'pending', $10, $11, $12, $13, $14 WHERE NOT EXISTS (SELECT 1 FROM effects \
+             WHERE order_key = $6 AND view = $8 AND subject_kind = $2 AND subject_id = $3 AND kind IN ('show', $7) \
+             AND state IN ('pending', 'leased') AND state = 'pending' AND unsure = 0",
             $locked,
-            ") AND NOT EXISTS (SELECT 1 FROM effects WHERE order_key = $5 AND kind = 'show_card' AND state = 'held' \
-             AND unsure = 0",
+            ") AND NOT EXISTS (SELECT 1 FROM effects WHERE order_key = $6 AND view = $8 AND subject_kind = $2 \
+             AND subject_id = $3 AND kind IN ('show', $7) AND state = 'held' AND unsure = 0",
             $locked,
             ")"
         )
@@ -46,7 +48,7 @@ macro_rules! enqueue_card {
 macro_rules! last_in_order {
     ($locked:literal) => {
         concat!(
-            "SELECT id, what_json, state, tried_at_ms, not_before_ms FROM effects WHERE order_key = $1 \
+            "SELECT id, what_json, state, tried_at_ms, put_behind FROM effects WHERE order_key = $1 \
              AND state IN ('pending', 'leased') ORDER BY id DESC LIMIT 1",
             $locked
         )
@@ -57,7 +59,7 @@ macro_rules! last_in_order {
 macro_rules! waiting_from {
     ($locked:literal) => {
         concat!(
-            "SELECT id, ticket_id, what_json, not_before_ms FROM effects \
+            "SELECT id, subject_kind, subject_id, what_json, not_before_ms, put_behind FROM effects \
              WHERE order_key = (SELECT order_key FROM effects WHERE id = $1) AND id >= $1 \
              AND state IN ('pending', 'leased') AND state = 'pending' ORDER BY id",
             $locked
@@ -68,22 +70,25 @@ macro_rules! waiting_from {
 texts! {
     /// An effect is to be delivered. On PostgreSQL its id grows by the database's own count, whatever clocks say.
     ENQUEUE = Text::each(enqueue!("$1"), enqueue!("lpad(nextval('effect_ids')::text, 16, '0') || $1"));
-    /// A card is to be shown. One that is being leased just now shows what was before.
-    ENQUEUE_CARD = Text::each(
-        enqueue_card!("$1", ""), enqueue_card!("lpad(nextval('effect_ids')::text, 16, '0') || $1", " FOR UPDATE")
+    /// A view is to be shown.
+    ENQUEUE_VIEW = Text::each(
+        enqueue_view!("$1", ""), enqueue_view!("lpad(nextval('effect_ids')::text, 16, '0') || $1", " FOR UPDATE")
     );
     /// The last effect of an order key that has not ended. While it is locked, nobody leases it.
     LAST_IN_ORDER = Text::each(last_in_order!(""), last_in_order!(" FOR UPDATE"));
     /// What waits of an order key, from one effect on. While it is locked, nobody leases or changes it.
     WAITING_FROM = Text::each(waiting_from!(""), waiting_from!(" FOR UPDATE"));
-    /// A card waits already: it is shown no later than now wanted, unless a failed try holds it back.
-    HASTEN_CARD = Text::both(
-        "UPDATE effects SET not_before_ms = $2, due_at_ms = $2 WHERE order_key = $1 AND kind = 'show_card' \
-         AND state IN ('pending', 'leased') AND state = 'pending' AND unsure = 0 AND due_at_ms = not_before_ms \
-         AND due_at_ms > $2"
+    /// A view waits already to be shown: it has changed since, and is shown no later than now wanted, unless a failed try
+    /// holds it back.
+    FRESHEN = Text::both(
+        "UPDATE effects SET revision = revision + 1, \
+         not_before_ms = CASE WHEN due_at_ms = not_before_ms AND due_at_ms > $6 THEN $6 ELSE not_before_ms END, \
+         due_at_ms = CASE WHEN due_at_ms = not_before_ms AND due_at_ms > $6 THEN $6 ELSE due_at_ms END \
+         WHERE order_key = $1 AND view = $2 AND subject_kind = $3 AND subject_id = $4 AND kind IN ('show', $5) \
+         AND state IN ('pending', 'leased') AND state = 'pending' AND unsure = 0"
     );
     /// What waits says something else now, if it is still what it was.
-    REWORD = Text::both("UPDATE effects SET what_json = $3 WHERE id = $1 AND state IN ('pending', 'held') AND what_json = $2");
+    REWORD = Text::both("UPDATE effects SET what_json = $3, revision = revision + 1 WHERE id = $1 AND state IN ('pending', 'held') AND what_json = $2");
     /// It will not be said, if it is still what it was.
     WITHDRAW = Text::both(
         "UPDATE effects SET state = 'done', what_json = '\"' || kind || '\"', last_error = 'withdrawn', held_in = NULL, \
@@ -92,9 +97,9 @@ texts! {
     /// What is still to be said about a ticket.
     WAITING_ABOUT = Text::both(
         "SELECT id, what_json, state, unsure FROM effects \
-         WHERE state IN ('pending', 'leased') AND order_key > '' AND ticket_id = $1 \
+         WHERE state IN ('pending', 'leased') AND order_key > '' AND subject_kind = $1 AND subject_id = $2 \
          UNION ALL SELECT id, what_json, state, unsure FROM effects \
-         WHERE state = 'held' AND order_key > '' AND ticket_id = $1"
+         WHERE state = 'held' AND order_key > '' AND subject_kind = $1 AND subject_id = $2"
     );
     /// What is still to be said to a person.
     WAITING_FOR = Text::both(
@@ -103,9 +108,9 @@ texts! {
     );
 }
 
-/// Puts an effect into the outbox. A card that waits already to be shown in the same channel is not queued twice: it is
-/// shown no later than this one would be. Lines of a mirror are joined to those that wait, untried, as the last of the same
-/// order key. `is_new`: nothing can wait of this effect's order key, since its ticket is opened just now.
+/// Puts an effect into the outbox, unless one that waits stands for it: a view is shown once, as it is then, no later than
+/// this effect would be; lines are joined to those that wait, untried, as the last of the same order key. `is_new`: nothing
+/// can wait of this effect's order key, since its subject is new.
 ///
 /// # Errors
 /// If the database is away.
@@ -114,39 +119,41 @@ pub async fn enqueue(tx: &mut dyn Tx, effect: &Effect, is_new: bool, now: Timest
     if let Some(joined) = join(tx, effect).await? {
         return tx.write(joined);
     }
-    let order_key = effect.order_key();
+    let (order_key, kind, view) = (effect.order_key(), effect.what.name(), effect.what.view().map(View::name));
     let due = effect.not_before.map_or(now, |moment| moment.max(now));
-    let is_card = matches!(effect.what, EffectKind::ShowCard { .. }) && !is_new;
-    if is_card {
-        tx.write(statement(HASTEN_CARD).bind(&order_key).bind(ms(due)))?;
+    let may_wait = effect.what.is_replaceable() && !is_new;
+    if may_wait {
+        let freshen = statement(FRESHEN).bind(&order_key).bind(view).bind_subject(&effect.about);
+        tx.write(freshen.bind(kind).bind(ms(due)))?;
     }
     let id = tx.effect_id();
-    let insert = statement(if is_card { ENQUEUE_CARD } else { ENQUEUE })
+    let insert = statement(if may_wait { ENQUEUE_VIEW } else { ENQUEUE })
         .bind(id.0)
-        .bind(effect.ticket.map(|ticket| ticket.0))
-        .bind(effect.what.platform().as_str())
+        .bind_subject(&effect.about)
+        .bind(effect.what.outlet().as_str())
         .bind(effect.lane() as i64)
         .bind(order_key)
-        .bind(effect.what.name())
+        .bind(kind)
+        .bind(view)
         .bind(json(&effect.what)?)
         .bind(effect.not_before.map(ms))
+        .bind(i64::from(effect.put_behind))
         .bind(ms(due))
         .bind(ms(now))
         .bind(effect.gate(is_new).0);
     tx.write(insert)
 }
 
-/// What joins these lines of a mirror to those that wait in front of them: if that is the last thing that waits of their
-/// order key, and nobody has tried to send it. (It is locked then, so that nobody sends it without them.)
+/// What joins this effect to the one that waits in front of it: if that is the last that waits of their order key, and nobody
+/// has tried to send it. (It is locked then, so that nobody sends it without this one.)
 async fn join(tx: &mut dyn Tx, effect: &Effect) -> Result<Option<Statement>, StoreError> {
-    if !effect.what.is_mirror() || effect.not_before.is_some() {
+    if !effect.what.is_joinable() || effect.put_behind {
         return Ok(None);
     }
     let waiting = tx.rows(statement(LAST_IN_ORDER).bind(effect.order_key())).await?;
     let Some(row) = waiting.first() else { return Ok(None) };
     let is_tried = row.get::<Option<i64>>("tried_at_ms")?.is_some();
-    let is_held = row.get::<Option<i64>>("not_before_ms")?.is_some();
-    if is_tried || is_held || row.get::<&str>("state")? != "pending" {
+    if is_tried || row.flag("put_behind")? || row.get::<&str>("state")? != "pending" {
         return Ok(None);
     }
     let what_json: String = row.get("what_json")?;
@@ -177,20 +184,19 @@ pub async fn take_back(tx: &mut dyn Tx, effect: &EffectId, now: Timestamp) -> Re
     Ok(taken)
 }
 
-/// Withdraws what waits to be said about a ticket, or a part of it, as `remains` says; how many effects that concerned. A
-/// conflict if one is being delivered, may stand already without our knowing, or is not any more what it was when it was
-/// read.
+/// Withdraws what waits to be said about a subject, as far as `goes` says so; how many effects that were. A conflict if one
+/// is being delivered, may stand already without our knowing, or is not any more what it was when it was read.
 ///
 /// # Errors
 /// If the database is away.
 pub async fn withdraw_about(
     tx: &mut dyn Tx,
-    ticket: TicketId,
-    remains: impl Fn(&EffectKind) -> Remains,
+    about: &Subject,
+    goes: impl Fn(&EffectKind) -> bool,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let waiting = tx.rows(statement(WAITING_ABOUT).bind(ticket.0)).await?;
-    withdraw_these(tx, waiting, remains, now)
+    let waiting = tx.rows(statement(WAITING_ABOUT).bind_subject(about)).await?;
+    withdraw_these(tx, waiting, goes, now)
 }
 
 /// Withdraws what waits to be told to an account alone; how much that was. Conflicts as in [`withdraw_about`].
@@ -199,13 +205,13 @@ pub async fn withdraw_about(
 /// If the database is away.
 pub async fn withdraw_for(tx: &mut dyn Tx, account: &PersonRef, now: Timestamp) -> Result<u64, StoreError> {
     let waiting = tx.rows(statement(WAITING_FOR).bind(format!("to:{account}"))).await?;
-    withdraw_these(tx, waiting, |_| Remains::Nothing, now)
+    withdraw_these(tx, waiting, |_| true, now)
 }
 
 fn withdraw_these(
     tx: &mut dyn Tx,
     waiting: Vec<Row>,
-    remains: impl Fn(&EffectKind) -> Remains,
+    goes: impl Fn(&EffectKind) -> bool,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     tx.tell(News::Everywhere);
@@ -214,18 +220,15 @@ fn withdraw_these(
         // What is held waits for an operator, perhaps for weeks: it goes, though a copy may stand where nobody can look.
         let state: &str = row.get("state")?;
         let may_stand = state == "leased" || (state == "pending" && row.flag("unsure")?);
-        let (id, what_json) = (EffectId(row.get("id")?), row.get::<String>("what_json")?);
+        let what_json: String = row.get("what_json")?;
         // What cannot be read is never said.
-        let Ok(what) = serde_json::from_str::<EffectKind>(&what_json) else { continue };
-        let remains = remains(&what);
-        if may_stand && remains != Remains::Whole {
+        if !serde_json::from_str::<EffectKind>(&what_json).is_ok_and(|what| goes(&what)) {
+            continue;
+        }
+        if may_stand {
             return Err(StoreError::Conflict);
         }
-        match remains {
-            Remains::Whole => continue,
-            Remains::Part(rest) => tx.write(reword(&id, what_json, &rest)?)?,
-            Remains::Nothing => tx.write(withdraw(&id, what_json, now))?,
-        }
+        tx.write(withdraw(&EffectId(row.get("id")?), what_json, now))?;
         withdrawn += 1;
     }
     Ok(withdrawn)

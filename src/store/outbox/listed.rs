@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::domain::ids::{EffectId, PlatformName, TicketKey};
+use crate::domain::effect::Outlet;
+use crate::domain::ids::EffectId;
+use crate::domain::subject::Subject;
 use crate::store::row::Row;
 use crate::store::statement::{Text, statement, texts};
 use crate::store::{Store, StoreError};
@@ -11,19 +13,22 @@ use crate::store::{Store, StoreError};
 macro_rules! listed {
     ($rest:literal) => {
         concat!(
-            "SELECT e.id, e.platform, e.kind, e.order_key, e.state, e.attempts, e.last_error, e.created_at_ms, e.due_at_ms, \
-             e.held_in, e.held_at_ms, e.settled_at_ms, t.key FROM effects AS e LEFT JOIN tickets AS t ON t.id = e.ticket_id ",
+            "SELECT e.id, e.outlet, e.kind, e.view, e.order_key, e.state, e.attempts, e.last_error, e.created_at_ms, \
+             e.due_at_ms, e.held_in, e.held_at_ms, e.settled_at_ms, e.subject_kind, e.subject_id FROM effects AS e ",
             $rest
         )
     };
 }
 texts! {
     /// What failed for good, newest first.
-    FAILED = Text::both(listed!("WHERE e.state = 'failed' AND e.id < $1 ORDER BY e.id DESC LIMIT $2"));
+    FAILED = Text::both(listed!("WHERE e.state = 'failed' AND e.id < $1 \
+         AND (CAST($3 AS TEXT) IS NULL OR (e.subject_kind = $3 AND e.subject_id = $4)) ORDER BY e.id DESC LIMIT $2"));
     /// What is held, newest first.
-    HELD = Text::both(listed!("WHERE e.state = 'held' AND e.platform IN ('slack', 'discord') AND e.id < $1 ORDER BY e.id DESC LIMIT $2"));
+    HELD = Text::both(listed!("WHERE e.state = 'held' AND e.outlet IN ('slack', 'discord', 'local') AND e.id < $1 \
+         AND (CAST($3 AS TEXT) IS NULL OR (e.subject_kind = $3 AND e.subject_id = $4)) ORDER BY e.id DESC LIMIT $2"));
     /// What waits, newest first.
-    LISTED_WAITING = Text::both(listed!("WHERE e.state IN ('pending', 'leased') AND e.order_key > '' AND e.id < $1 ORDER BY e.id DESC LIMIT $2"));
+    LISTED_WAITING = Text::both(listed!("WHERE e.state IN ('pending', 'leased') AND e.order_key > '' AND e.id < $1 \
+         AND (CAST($3 AS TEXT) IS NULL OR (e.subject_kind = $3 AND e.subject_id = $4)) ORDER BY e.id DESC LIMIT $2"));
     /// Numbers for operators.
     COUNTS = Text::both(
         "SELECT (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased')) AS waiting, \
@@ -51,16 +56,17 @@ pub enum Listed {
 pub struct ListedEffect {
     /// Its id.
     pub id: EffectId,
-    /// On which platform.
-    pub platform: PlatformName,
+    /// On which platform, or `local`.
+    #[serde(rename = "platform")]
+    pub outlet: Outlet,
     /// `pending`, `leased`, `held` or `failed`.
     pub state: String,
     /// What it was to do.
     pub kind: String,
     /// Where (its order key).
     pub place: String,
-    /// The ticket that it was about.
-    pub ticket: Option<TicketKey>,
+    /// What it was about.
+    pub about: Subject,
     /// How often it was tried.
     pub attempts: u32,
     /// Why it failed, is held, or was not delivered at the last try.
@@ -99,13 +105,14 @@ pub struct Counts {
 }
 
 impl dyn Store + '_ {
-    /// Effects in a state, newest first.
+    /// Effects in a state, newest first; only those about a subject, if one is given.
     ///
     /// # Errors
     /// If the database is away.
     pub async fn listed(
         &self,
         which: Listed,
+        about: Option<&Subject>,
         before: Option<EffectId>,
         limit: u32,
     ) -> Result<Vec<ListedEffect>, StoreError> {
@@ -120,11 +127,14 @@ impl dyn Store + '_ {
         let effect = |row: &Row| {
             Ok(ListedEffect {
                 id: EffectId(row.get("id")?),
-                platform: row.named("platform")?,
+                outlet: row.named("outlet")?,
                 state: row.get("state")?,
-                kind: row.get("kind")?,
+                kind: match row.get::<Option<&str>>("view")? {
+                    Some(view) => format!("{}_{view}", row.get::<&str>("kind")?),
+                    None => row.get("kind")?,
+                },
                 place: row.get("order_key")?,
-                ticket: row.named_if("key")?,
+                about: row.subject()?,
                 attempts: row.count("attempts")?,
                 error: row.get::<Option<String>>("last_error")?.unwrap_or_default(),
                 created_at: row.moment("created_at_ms")?,
@@ -134,7 +144,8 @@ impl dyn Store + '_ {
                 failed_at: row.moment_if("settled_at_ms")?,
             })
         };
-        self.reader().await?.all(statement(text).bind(before).bind(i64::from(limit)), effect).await
+        let query = statement(text).bind(before).bind(i64::from(limit)).bind(about.map(Subject::kind));
+        self.reader().await?.all(query.bind(about.map(Subject::id)), effect).await
     }
 
     /// Numbers for operators, cheap enough to be asked every few seconds.

@@ -9,15 +9,14 @@ mod listed;
 
 use jiff::Timestamp;
 
-pub use self::due::current;
 pub(super) use self::ends::tidy;
-pub use self::ends::{RECOVER, is_card_under_way};
+pub use self::ends::{RECOVER, is_card_under_way, settle_in};
 pub use self::enqueue::{enqueue, take_back, withdraw_about, withdraw_for};
 pub use self::listed::{Counts, Listed, ListedEffect};
 use super::StoreError;
 use super::row::Row;
-use crate::domain::effect::{Effect, EffectKind, Gate, Lane, Undeliverable};
-use crate::domain::ids::{EffectId, MessageRef, PlatformName, TicketId};
+use crate::domain::effect::{Effect, Gate, Lane, Outlet, Sent, Undeliverable};
+use crate::domain::ids::{EffectId, MessageRef};
 use crate::domain::standing::Standing;
 use crate::store::statement::Statement;
 
@@ -43,8 +42,8 @@ pub enum Release {
     Card(String),
     /// The first so many that this refuses.
     In {
-        /// On which platform.
-        platform: PlatformName,
+        /// Of which outlet.
+        outlet: Outlet,
         /// What refuses them.
         held_in: String,
         /// How many at most.
@@ -57,8 +56,8 @@ pub enum Release {
 pub struct EndedHeld {
     /// Its id.
     pub id: EffectId,
-    /// On which platform.
-    pub platform: PlatformName,
+    /// Of which outlet.
+    pub outlet: Outlet,
     /// What it was to do.
     pub kind: String,
     /// Why it was held.
@@ -76,8 +75,12 @@ pub struct Queued {
     pub lane: Lane,
     /// Which others mostly wait for the same limit.
     pub gate: Gate,
+    /// How often it was changed while it waited: it is leased as it was read.
+    pub revision: i64,
     /// How often it was tried.
     pub attempts: u32,
+    /// What was sent by tries that may have been carried out without our knowing.
+    pub sent: Vec<Sent>,
     /// When a try ended (or, if nobody knows, when that was found out) that may have been carried out without our knowing,
     /// if there was one: look before repeating.
     pub unsure_at: Option<Timestamp>,
@@ -101,22 +104,17 @@ impl Queued {
     }
 }
 
-/// What an effect is to do, as it is now.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Current {
-    /// Which effect.
-    pub effect: EffectId,
-    /// What it is to do.
-    pub what: EffectKind,
-}
-
 /// An effect that somebody wants to deliver.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
     /// Which.
     pub effect: EffectId,
+    /// As it was read: if it was changed since, it is not leased.
+    pub revision: i64,
     /// The limits that it counts against, for whoever goes on after a crash.
     pub costs: Vec<String>,
+    /// What has been sent for it, this try included.
+    pub sent: Vec<Sent>,
 }
 
 /// Whether the end of a delivery was stored.
@@ -134,11 +132,11 @@ pub enum Settled {
 pub enum Settlement {
     /// It was delivered; nothing new stands there.
     Done,
-    /// It was delivered as these messages, of which these stand for a ticket.
+    /// It was delivered as these messages, of which these stand for its subject.
     Posted {
         /// Every message of it.
         messages: Vec<MessageRef>,
-        /// Those that their ticket wants to know again.
+        /// Those that are to be found again.
         stands: Vec<Standing>,
         /// What else is written since they stand.
         also: Vec<Statement>,
@@ -165,7 +163,7 @@ pub enum Settlement {
         /// What went wrong, for operators; no texts, no secrets.
         error: String,
     },
-    /// It was delivered, and these messages of the bot stand no more.
+    /// It was delivered, and these messages of the bot stand no more, or will not change any more.
     Removed(Vec<MessageRef>),
 }
 
@@ -175,7 +173,9 @@ fn queued(row: &Row) -> Result<Queued, StoreError> {
         effect: intent(row)?,
         lane: lane_of(row.get("lane")?)?,
         gate: Gate(row.get("gate")?),
+        revision: row.get("revision")?,
         attempts: row.count("attempts")?,
+        sent: row.json_if("sent_json")?.unwrap_or_default(),
         unsure_at: row.moment_if("unsure_at_ms")?,
         created_at: row.moment("created_at_ms")?,
         released_at: row.moment_if("released_at_ms")?,
@@ -184,8 +184,9 @@ fn queued(row: &Row) -> Result<Queued, StoreError> {
 
 fn intent(row: &Row) -> Result<Effect, StoreError> {
     Ok(Effect {
-        ticket: row.get::<Option<i64>>("ticket_id")?.map(TicketId),
+        about: row.subject()?,
         not_before: row.moment_if("not_before_ms")?,
+        put_behind: row.flag("put_behind")?,
         what: row.json("what_json")?,
     })
 }

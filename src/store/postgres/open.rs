@@ -67,6 +67,12 @@ pub enum OpenError {
         "the database is empty or was written by an older version of this program: start the bot, or migrate it, first"
     )]
     Older,
+    /// It was written before the first release, when the schema was still in the making.
+    #[error(
+        "the database is from before the first release of this program, and cannot be brought up to date: name another one, \
+         which may be empty"
+    )]
+    Unreleased,
     /// It is another program's, or was altered.
     #[error("the database is no database of this program: {0}")]
     Foreign(String),
@@ -172,6 +178,9 @@ pub async fn examine(conn: &mut PgConnection) -> Result<Option<i64>, OpenError> 
         let (version, checksum): (i64, Vec<u8>) =
             step.try_get("version").and_then(|version| Ok((version, step.try_get("checksum")?))).map_err(failed)?;
         let same = MIGRATOR.iter().find(|known| known.version == version).map(|known| *known.checksum == *checksum);
+        if same == Some(false) && version == 1 {
+            return Err(OpenError::Unreleased);
+        }
         if same == Some(false) || (same.is_none() && found.is_none()) {
             return Err(OpenError::Foreign(format!("step {version} of its schema is not ours")));
         }

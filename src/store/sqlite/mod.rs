@@ -65,7 +65,7 @@ impl SqliteStore {
         Self::open_with_pause(path, clock, TAKE_OVER_PAUSE).await
     }
 
-    /// The same with another pause (real time) between the end of a lease, as [`Store::take_over`] will count it, and the
+    /// The same with another pause (real time) between the end of a lease, as `take_over` will count it, and the
     /// taking over.
     ///
     /// # Errors

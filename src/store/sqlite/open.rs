@@ -47,6 +47,12 @@ pub enum OpenError {
     /// It was written by an earlier version and may only be read.
     #[error("{} was written by an older version of this program: start the bot, or migrate it, first", .0.display())]
     Older(PathBuf),
+    /// It was written before the first release, when the schema was still in the making.
+    #[error(
+        "{} is from before the first release of this program, and cannot be brought up to date: move it away, and start \
+         with a new one", .0.display()
+    )]
+    Unreleased(PathBuf),
     /// It is no database, another program's, or damaged.
     #[error("{} is no database of this program, or damaged: {what}", path.display())]
     Corrupt {
@@ -154,9 +160,13 @@ pub async fn examine(path: &Path) -> Result<Option<i64>, OpenError> {
     let looked = look(&mut conn).await;
     // Nothing was written, so that nothing can be lost by a failure to close.
     let _ = conn.close().await;
-    let (ours, tables, found) = looked.map_err(failed)?;
+    let (ours, tables, found, first) = looked.map_err(failed)?;
     if !ours && tables > 0 {
         return Err(corrupt("it belongs to another program"));
+    }
+    let is_ours = |first: &Vec<u8>| MIGRATOR.iter().next().is_some_and(|step| *step.checksum == **first);
+    if first.is_some_and(|first| !is_ours(&first)) {
+        return Err(OpenError::Unreleased(path.to_owned()));
     }
     let known = known();
     match found {
@@ -181,17 +191,20 @@ pub fn known() -> i64 {
     MIGRATOR.iter().map(|step| step.version).max().unwrap_or_default()
 }
 
-/// Whether the file has our list of steps, how many tables it has, and its newest step.
-async fn look(conn: &mut SqliteConnection) -> Result<(bool, i64, Option<i64>), sqlx::Error> {
+/// Whether the file has our list of steps, how many tables it has, its newest step, and the checksum of its first.
+async fn look(conn: &mut SqliteConnection) -> Result<(bool, i64, Option<i64>, Option<Vec<u8>>), sqlx::Error> {
     let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master").fetch_one(&mut *conn).await?;
     let ours: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'")
         .fetch_one(&mut *conn)
         .await?;
     if ours == 0 {
-        return Ok((false, tables, None));
+        return Ok((false, tables, None, None));
     }
-    let found: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(conn).await?;
-    Ok((true, tables, found))
+    let found: Option<i64> =
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&mut *conn).await?;
+    let first: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT checksum FROM _sqlx_migrations WHERE version = 1").fetch_optional(conn).await?;
+    Ok((true, tables, found, first))
 }
 
 /// Makes a file that is not there yet, readable by its owner only.

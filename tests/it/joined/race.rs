@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use deskbell::desk::conversation::state::{Record, Voice};
 use deskbell::desk::decision::Change;
 use deskbell::domain::effect::Effect;
 use deskbell::domain::ids::{MessageRef, TicketId};
 use deskbell::domain::message::Span;
 use deskbell::domain::outcome::Outcome;
+use deskbell::domain::view::View;
 use deskbell::outbox::Timing;
 use deskbell::platform::{Act, Delivery, DeliveryError, Receipt};
 use deskbell::store::{Store, StoreError, Work};
@@ -56,7 +58,7 @@ async fn every_line_is_sent_once(store: Arc<dyn Store>) {
     for number in 0..LINES {
         for ticket in &tickets {
             let words = format!("{}:{number}", ticket.id.0);
-            say(&store, about(ticket, line_under("C9", &words, &words))).await;
+            say(&store, about(ticket, line_under("C9", &words, 10))).await;
         }
     }
     let mut changed = store.changed();
@@ -80,8 +82,8 @@ async fn every_line_is_sent_once(store: Arc<dyn Store>) {
     assert!(posts.len() < said.len() * LINES, "some share a message");
     for ticket in 1..=TICKETS {
         let standing = store.standing(TicketId(ticket)).await.expect("they stand");
-        assert_eq!(standing.iter().filter(|one| one.card).count(), 1);
-        assert_eq!(standing.iter().map(|one| one.mirrors.len()).sum::<usize>(), LINES, "each is found again");
+        assert_eq!(standing.iter().filter(|one| one.is_card()).count(), 1);
+        assert_eq!(standing.iter().filter(|one| one.shows().is_some()).count(), LINES, "each is found again");
     }
     store.close().await;
 }
@@ -91,10 +93,14 @@ async fn say(store: &Arc<dyn Store>, line: Effect) {
     let work: Work = Arc::new(move |tx| {
         let line = line.clone();
         Box::pin(async move {
-            let id = line.ticket.expect("it is about a ticket");
+            let id = line.about.ticket().expect("it is about a ticket");
             let mut ticket = tx.ticket(id).await?.expect("a ticket");
             ticket.version += 1;
             tx.apply(&Change::Put(Box::new(ticket)))?;
+            for of in line.what.view().map(View::shows).unwrap_or_default() {
+                let said = Record { message: Some(of.clone()), ..record(id, &of.id, Voice::Third, at(0), &of.id) };
+                tx.apply(&Change::Record(said))?;
+            }
             tx.enqueue(&line, at(0)).await?;
             Ok(Outcome::Done(None))
         })

@@ -7,12 +7,11 @@ use deskbell::desk::decision::Change;
 use deskbell::desk::conversation::state::{Record, Voice};
 use deskbell::desk::privacy::state::Erasure;
 use deskbell::desk::tickets::state::Status;
-use deskbell::domain::effect::{Destination, Effect, EffectKind, Gate, Lane, Undeliverable};
+use deskbell::domain::effect::{Destination, Effect, EffectKind, Gate, Lane, Outlet, Post, Undeliverable};
 use deskbell::domain::event::ReplyHandle;
 use deskbell::domain::ids::{EffectId, Person, PersonRef, PlatformName, TicketId};
 use deskbell::domain::message::{Line, Message, Span};
 use deskbell::domain::outcome::Outcome;
-use deskbell::domain::standing::Standing;
 use deskbell::store::{Listed, Queued, Release, Settlement, Store, Work};
 
 use super::kit::*;
@@ -31,7 +30,7 @@ async fn release(store: &Arc<dyn Store>, by: Release, second: i64) -> u64 {
 }
 
 fn all_in(by: &str) -> Release {
-    Release::In { platform: PlatformName::Slack, held_in: by.to_owned(), limit: u32::MAX }
+    Release::In { outlet: PlatformName::Slack.into(), held_in: by.to_owned(), limit: u32::MAX }
 }
 
 pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Store>) {
@@ -49,7 +48,7 @@ pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Stor
     let counts = store.counts().await.expect("counts");
     assert_eq!((counts.waiting, counts.held, counts.failed), (1, 2, 0));
     assert_eq!(store.held_in(PlatformName::Slack).await.expect("places"), [("post:C1".to_owned(), 2)]);
-    let listed = store.listed(Listed::Held, None, 10).await.expect("a list");
+    let listed = store.listed(Listed::Held, None, None, 10).await.expect("a list");
     assert_eq!(listed.iter().map(|effect| &effect.id).collect::<Vec<_>>(), [&second.id, &first.id]);
     assert_eq!((listed[0].held_in.as_deref(), listed[0].held_at), (Some("post:C1"), Some(at(5))));
     assert_eq!(listed[0].error, "a permission is missing: no");
@@ -62,7 +61,7 @@ pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Stor
     for by in nothing {
         assert_eq!(release(&store, by, 7).await, 0);
     }
-    let one = Release::In { platform: PlatformName::Slack, held_in: "post:C1".to_owned(), limit: 1 };
+    let one = Release::In { outlet: PlatformName::Slack.into(), held_in: "post:C1".to_owned(), limit: 1 };
     assert_eq!(release(&store, one, 7).await, 1, "the oldest");
     let back = due(&store, 7).await.remove(0);
     assert_eq!((&back.id, back.was_held(), back.released_at), (&first.id, true, Some(at(7))));
@@ -77,7 +76,7 @@ pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Stor
     hold(&store, &second.id, "post:C1").await;
     let third = due(&store, 8).await.remove(0);
     hold(&store, &third.id, "post:C1").await;
-    let one = || Release::In { platform: PlatformName::Slack, held_in: "post:C1".to_owned(), limit: 1 };
+    let one = || Release::In { outlet: PlatformName::Slack.into(), held_in: "post:C1".to_owned(), limit: 1 };
     assert_eq!(release(&store, one(), 9).await, 1);
     assert_eq!(texts(&due(&store, 9).await), ["third"]);
     deliver(&store, Settlement::Done).await;
@@ -86,7 +85,7 @@ pub async fn what_is_held_keeps_its_words_until_it_is_let_go(store: Arc<dyn Stor
     // Held again, it is still held since the first time.
     hold(&store, &second.id, "post:C1").await;
     store.settle(&second.id, &worker(), held("post:C1"), at(9)).await.expect("an answer");
-    let listed = store.listed(Listed::Held, None, 10).await.expect("a list");
+    let listed = store.listed(Listed::Held, None, None, 10).await.expect("a list");
     assert_eq!(listed[0].held_at, Some(at(5)));
 }
 
@@ -98,7 +97,7 @@ pub async fn a_card_that_is_held_is_not_queued_twice_and_goes_before_its_lines(s
     hold(&store, &queued.id, "post:C9").await;
     write(&store, [], [card(), card()]).await;
     assert_eq!(due(&store, 9).await, [], "it will show what is newest then");
-    write(&store, [], [about(&ticket, line_under("C9", "1.1", "words"))]).await;
+    write(&store, [], [about(&ticket, line_under("C9", "1.1", 10))]).await;
     assert_eq!(due(&store, 9).await.len(), 1);
     assert_eq!(release(&store, Release::Card(queued.effect.order_key()), 9).await, 1);
     let first: Vec<EffectId> = due(&store, 9).await.into_iter().map(|queued| queued.id).collect();
@@ -113,7 +112,10 @@ pub async fn what_is_held_for_too_long_ends_and_is_told(store: Arc<dyn Store>) {
     assert_eq!(store.end_held(at(5), at(6)).await.expect("an answer"), [], "not yet");
     let ended = store.end_held(at(6), at(7)).await.expect("an answer");
     assert_eq!(ended.len(), 1);
-    assert_eq!((&ended[0].id, ended[0].platform, ended[0].kind.as_str()), (&queued.id, PlatformName::Slack, "post"));
+    assert_eq!(
+        (&ended[0].id, ended[0].outlet, ended[0].kind.as_str()),
+        (&queued.id, Outlet::Platform(PlatformName::Slack), "say")
+    );
     assert_eq!(ended[0].error, "a permission is missing: no");
     let counts = store.counts().await.expect("counts");
     assert_eq!((counts.held, counts.failed), (0, 1));
@@ -178,9 +180,8 @@ pub async fn tickets_that_lack_a_card_in_a_channel_are_found(store: Arc<dyn Stor
     write(&store, [Change::Put(Box::new(closed))], []).await;
     for (ticket, place) in [(&tickets[1], "C9"), (&tickets[2], "C8")] {
         write(&store, [], [about(ticket, show_card(place))]).await;
-        let (place, message) = (channel(place), message(place, &ticket.id.0.to_string()));
-        let stands = Standing { ticket: ticket.id, card: true, place, message: message.clone(), mirrors: Vec::new() };
-        deliver(&store, posted(vec![message], vec![stands])).await;
+        let stands = card_of(ticket, &channel(place), &ticket.id.0.to_string());
+        deliver(&store, posted(vec![stands.message.clone()], vec![stands])).await;
     }
     let lacking = async |above: i64, limit| {
         let found = store.without_card(&channel("C9"), TicketId(above), limit).await.expect("an answer");
@@ -205,7 +206,7 @@ pub async fn who_is_erased_goes_from_what_is_held_and_from_whispers(store: Arc<d
         message,
     };
     let effects = [
-        about(&ticket, line_under("C9", "1.1", words)),
+        about(&ticket, line_under("C9", "1.1", 10)),
         about(&ticket, said_quoting(quoting("my pin is fou…"))),
         about(&ticket, said_quoting(quoting("another one's words"))),
         about(&ticket, whisper("U3", quoting(words))),
@@ -218,12 +219,12 @@ pub async fn who_is_erased_goes_from_what_is_held_and_from_whispers(store: Arc<d
         let found = all.iter().filter(|queued| find(&queued.effect.what));
         found.map(|queued| queued.id.clone()).collect::<Vec<_>>()
     };
-    let posts = of(&|what| matches!(what, EffectKind::Post { .. }));
-    assert_eq!((posts.len(), all.len()), (2, 5), "the second post to the same place stands behind the first");
+    let posts = of(&|what| matches!(what, EffectKind::Say(_)));
+    assert_eq!((posts.len(), all.len()), (1, 5), "the second post to the same place stands behind the first");
     for post in &posts {
         hold(&store, post, "post:C1").await;
     }
-    let third = due(&store, 5).await.into_iter().find(|queued| matches!(queued.effect.what, EffectKind::Post { .. }));
+    let third = due(&store, 5).await.into_iter().find(|queued| matches!(queued.effect.what, EffectKind::Say(_)));
     hold(&store, &third.expect("it waits").id, "post:C1").await;
     let erasure = Erasure::of(|who| (*who == account("U2")).then(|| PersonRef::erased(PlatformName::Slack, "x")));
     let id = ticket.id;
@@ -240,7 +241,7 @@ pub async fn who_is_erased_goes_from_what_is_held_and_from_whispers(store: Arc<d
     let kept: Vec<String> = left.iter().map(|queued| format!("{:?}", queued.effect.what)).collect();
     let kept = kept.join("\n");
     assert!(!kept.contains("pin") && !kept.contains("U2"), "{kept}");
-    assert_eq!(left.len(), 2, "what holds nothing of her is said: {kept}");
+    assert_eq!(left.len(), 3, "what holds nothing of her is said, and her line shows what is left: {kept}");
     assert!(kept.contains("another one's words") && kept.contains("U4"), "{kept}");
 }
 
@@ -249,12 +250,7 @@ fn quoted(words: &str) -> Span {
 }
 
 fn said_quoting(message: Message) -> EffectKind {
-    match post(Destination::Place(channel("C1").thread("1.0")), "") {
-        EffectKind::Post { to, awaited, mirrors, thread_title, urgency, .. } => {
-            EffectKind::Post { to, message, awaited, mirrors, thread_title, urgency }
-        }
-        other => other,
-    }
+    EffectKind::Say(Post::new(Destination::Place(channel("C1").thread("1.0")), message, Lane::Note))
 }
 
 pub async fn what_failed_is_no_more_to_be_let_go(store: Arc<dyn Store>) {

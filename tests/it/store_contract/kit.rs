@@ -8,17 +8,18 @@ use deskbell::clock::Clock;
 use deskbell::desk::conversation::record::under;
 use deskbell::desk::conversation::state::{Record, Voice};
 use deskbell::desk::decision::Change;
-use deskbell::desk::tickets::state::{Status, Ticket, TicketKind};
-use deskbell::domain::effect::{Destination, Effect, EffectKind, Lane};
+use deskbell::desk::tickets::state::{Status, Ticket};
+use deskbell::domain::effect::{Destination, Effect, EffectKind, Lane, Post};
 use deskbell::domain::ids::{
     Conversation, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey, TicketUid,
 };
-use deskbell::domain::message::{Line, Message, Span};
+use deskbell::domain::message::{Message, Span};
 use deskbell::domain::outcome::Outcome;
 use deskbell::domain::permission::Roster;
-use deskbell::domain::priority::{Level, Priority};
+use deskbell::domain::priority::Priority;
 use deskbell::domain::rules::Rules;
-use deskbell::domain::standing::Standing;
+use deskbell::domain::standing::{SAID, Standing};
+use deskbell::domain::view::View;
 use deskbell::intake::Intake;
 use deskbell::store::postgres::{PostgresSettings, PostgresStore};
 use deskbell::store::sqlite::SqliteStore;
@@ -26,7 +27,7 @@ use deskbell::store::{Claim, Queued, Settlement, Store, StoreError, Tx, Work, Wo
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::looks::{Looks as _, Works as _};
+use crate::looks::Works as _;
 
 pub async fn open(path: &Path) -> Arc<dyn Store> {
     SqliteStore::open(path, clock()).await.expect("it opens")
@@ -106,7 +107,7 @@ where
 /// Leases the most urgent effect, whenever it is due, and settles it.
 pub async fn deliver(store: &Arc<dyn Store>, end: Settlement) {
     let queued = due(store, 1_000).await.remove(0);
-    lease(store, std::slice::from_ref(&queued.id)).await;
+    lease_as_it_is(store, &queued.id).await;
     store.settle(&queued.id, &worker(), end, at(0)).await.expect("it is settled");
 }
 
@@ -124,10 +125,22 @@ pub fn worker() -> WorkerId {
     WorkerId("01WORKER".to_owned())
 }
 
+/// What an effect is leased by that was not changed.
+pub fn claim(effect: &EffectId) -> Claim {
+    Claim { effect: effect.clone(), revision: 0, costs: vec!["post".to_owned()], sent: Vec::new() }
+}
+
+/// Leases an effect as it is now, however often it was changed.
+pub async fn lease_as_it_is(store: &Arc<dyn Store>, effect: &EffectId) {
+    let waiting = due(store, 100_000).await.into_iter().find(|queued| queued.id == *effect).expect("it waits");
+    let claim = Claim { revision: waiting.revision, ..claim(effect) };
+    let ours = store.lease(&worker(), &[claim], LONG).await.expect("an answer");
+    assert_eq!(ours, std::slice::from_ref(effect), "it is leased");
+}
+
 /// Leases all of these.
 pub async fn lease(store: &Arc<dyn Store>, effects: &[EffectId]) {
-    let claims: Vec<Claim> =
-        effects.iter().map(|effect| Claim { effect: effect.clone(), costs: vec!["post".to_owned()] }).collect();
+    let claims: Vec<Claim> = effects.iter().map(claim).collect();
     let ours = store.lease(&worker(), &claims, LONG).await.expect("an answer");
     assert_eq!(ours, effects, "they are leased");
 }
@@ -140,7 +153,7 @@ pub fn texts(queued: &[Queued]) -> Vec<String> {
     queued
         .iter()
         .map(|queued| match &queued.effect.what {
-            EffectKind::Post { message, .. } => match &message.lines[0].0[0] {
+            EffectKind::Say(Post { message, .. }) => match &message.lines[0].0[0] {
                 Span::Said(text) => text.clone(),
                 other => panic!("{other:?}"),
             },
@@ -161,7 +174,6 @@ pub fn ticket(number: i64, place: &Place, requester: &str, at: Timestamp) -> Tic
         id: TicketId(number),
         key: TicketKey::new("IT", 1_000 + number),
         uid: TicketUid::of(&deskbell::domain::event::DedupeKey::stored(number.to_string())),
-        kind: TicketKind::Incident,
         title: "printer".to_owned(),
         titled_by: Some(message(place.channel(), "1.0")),
         opened_by: requester.clone(),
@@ -171,8 +183,6 @@ pub fn ticket(number: i64, place: &Place, requester: &str, at: Timestamp) -> Tic
         opened_at: at,
         status: Status::New,
         assignee: None,
-        impact: Level::Medium,
-        urgency: Level::Medium,
         priority: Priority::P3,
         answered_at: None,
         active_at: at,
@@ -201,55 +211,53 @@ pub fn about(ticket: &Ticket, what: EffectKind) -> Effect {
 }
 
 pub fn show_card(id: &str) -> EffectKind {
-    EffectKind::ShowCard { channel: channel(id) }
+    let at = Destination::Place(channel(id));
+    EffectKind::Show { view: View::Card, at, awaited: None, thread_title: None }
 }
 
 pub fn said(place: Place, text: &str, urgency: Lane) -> EffectKind {
-    let message = Message::said(text);
-    EffectKind::Post {
-        to: Destination::Place(place),
-        message,
-        awaited: None,
-        mirrors: Vec::new(),
-        thread_title: None,
-        urgency,
-    }
+    EffectKind::Say(Post::new(Destination::Place(place), Message::said(text), urgency))
 }
 
 pub fn post(to: Destination, text: &str) -> EffectKind {
-    EffectKind::Post {
-        to,
-        message: Message::said(text),
-        awaited: None,
-        mirrors: Vec::new(),
-        thread_title: None,
-        urgency: Lane::Note,
-    }
+    EffectKind::Say(Post::new(to, Message::said(text), Lane::Note))
 }
 
-/// A line of the mirror under the card in a channel, by which message it shows.
-pub fn line_under(id: &str, of: &str, words: &str) -> EffectKind {
-    let line = Line(vec![Span::Quoted("Jeff".to_owned()), Span::Said(": ".to_owned()), Span::Quoted(words.to_owned())]);
-    EffectKind::Post {
-        to: Destination::UnderCard(channel(id)),
-        message: Message::new([line]),
+/// A line under the card in a channel, by the message whose words it shows; it takes so much room.
+pub fn line_under(id: &str, of: &str, room: usize) -> EffectKind {
+    EffectKind::Show {
+        view: View::Lines { of: vec![message("C1", of)], room },
+        at: Destination::UnderCard(channel(id)),
         awaited: None,
-        mirrors: vec![message("C1", of)],
         thread_title: Some("IT-1001".to_owned()),
-        urgency: Lane::Note,
     }
 }
 
-/// The words of an effect's lines, as it is now.
-pub async fn texts_of(store: &Arc<dyn Store>, effect: &EffectId) -> Vec<String> {
-    let mut current = store.current(std::slice::from_ref(effect)).await.expect("an answer");
-    let what = current.pop().expect("it has not ended").what;
-    let EffectKind::Post { message, .. } = what else { panic!("{what:?}") };
-    let words = |line: &Line| match line.0.last() {
-        Some(Span::Quoted(words)) => words.clone(),
-        other => panic!("{other:?}"),
-    };
-    message.lines.iter().map(words).collect()
+/// The messages whose words an effect that waits will show, as it is now.
+pub async fn shown_by(store: &Arc<dyn Store>, effect: &EffectId) -> Vec<String> {
+    let waiting = due(store, 100_000).await.into_iter().find(|queued| queued.id == *effect);
+    shown(&waiting.expect("it waits").effect.what)
+}
+
+/// The messages whose words it shows.
+pub fn shown(what: &EffectKind) -> Vec<String> {
+    what.view().map(View::shows).unwrap_or_default().iter().map(|of| of.id.clone()).collect()
+}
+
+/// A card of a ticket.
+pub fn card_of(ticket: &Ticket, place: &Place, id: &str) -> Standing {
+    Standing::of(ticket.id, &View::Card, place.clone(), message(place.channel(), id))
+}
+
+/// Something that was said for a ticket.
+pub fn said_for(ticket: &Ticket, place: &Place, id: &str) -> Standing {
+    Standing { view: SAID.to_owned(), slot: "an effect".to_owned(), ..card_of(ticket, place, id) }
+}
+
+/// A line that shows the words of a message, under a card.
+pub fn line_of(ticket: &Ticket, place: &Place, of: &MessageRef, id: &str) -> Standing {
+    let view = View::Lines { of: vec![of.clone()], room: 0 };
+    Standing { slot: of.to_string(), ..Standing::of(ticket.id, &view, place.clone(), message(place.channel(), id)) }
 }
 
 pub fn person(platform: PlatformName, id: &str, name: &str) -> Person {

@@ -10,9 +10,11 @@ use deskbell::domain::effect::{Lane, Undeliverable};
 use deskbell::domain::event::DedupeKey;
 use deskbell::domain::ids::{EffectId, Place, PlatformName};
 use deskbell::domain::standing::Standing;
+use deskbell::domain::subject::Subject;
+use deskbell::domain::view::View;
 use deskbell::store::{Claim, Listed, Position, Settled, Settlement, Store, WorkerId};
 
-use super::kit::*;
+use super::kit::{claim as kit_claim, *};
 use crate::looks::Looks as _;
 
 const NONE: Duration = Duration::ZERO;
@@ -58,7 +60,7 @@ pub async fn what_was_tried_is_known_to_a_successor(store: Arc<dyn Store>) {
     write(&store, [], [to("1"), to("2"), to("3")]).await;
     let effects: Vec<EffectId> = due(&store, 0).await.into_iter().map(|queued| queued.id).collect();
     for (effect, costs) in effects.iter().zip([vec!["post", "post:C1"], vec!["post"]]) {
-        let claim = Claim { effect: effect.clone(), costs: costs.into_iter().map(str::to_owned).collect() };
+        let claim = Claim { costs: costs.into_iter().map(str::to_owned).collect(), ..kit_claim(effect) };
         store.lease(&worker(), &[claim], LONG).await.expect("it is leased");
     }
     store.settle(&effects[0], &worker(), Settlement::Done, at(0)).await.expect("it is settled");
@@ -95,17 +97,17 @@ pub async fn what_failed_is_listed_without_its_words(store: Arc<dyn Store>) {
     deliver(&store, Settlement::Failed(Undeliverable::ChannelClosed)).await;
     write(&store, [], [about(&ticket, show_card("C9"))]).await;
     deliver(&store, Settlement::Failed(Undeliverable::NotPermitted)).await;
-    let failed = store.listed(Listed::Failed, None, 10).await.expect("an answer");
-    let seen: Vec<_> = failed.iter().map(|one| (one.kind.as_str(), one.error.as_str(), one.ticket.clone())).collect();
-    let key = Some(ticket.key);
+    let failed = store.listed(Listed::Failed, None, None, 10).await.expect("an answer");
+    let seen: Vec<_> = failed.iter().map(|one| (one.kind.as_str(), one.error.as_str(), one.about.clone())).collect();
+    let key = Subject::Ticket(ticket.id);
     assert_eq!(
         seen,
-        [("show_card", "a permission is missing", key.clone()), ("post", "the channel cannot be written to", key)]
+        [("show_card", "a permission is missing", key.clone()), ("say", "the channel cannot be written to", key)]
     );
     assert_eq!(failed[1].place, "slack:C1:1");
     assert_eq!((failed[1].created_at, failed[1].failed_at), (at(0), Some(at(0))));
     assert!(!format!("{failed:?}").contains("secret"));
-    let older = store.listed(Listed::Failed, Some(failed[0].id.clone()), 10).await.expect("an answer");
+    let older = store.listed(Listed::Failed, None, Some(failed[0].id.clone()), 10).await.expect("an answer");
     assert_eq!(older, failed[1..]);
 }
 
@@ -209,16 +211,11 @@ pub async fn dead_events_are_listed_oldest_first_and_exhumed(store: Arc<dyn Stor
 }
 
 async fn claim(store: &Arc<dyn Store>, by: &WorkerId, effect: &EffectId, lasting: Duration) -> Vec<EffectId> {
-    let claim = Claim { effect: effect.clone(), costs: Vec::new() };
+    let claim = Claim { costs: Vec::new(), ..kit_claim(effect) };
     store.lease(by, &[claim], lasting).await.expect("an answer")
 }
 
 fn stands(ticket: &deskbell::desk::tickets::state::Ticket, id: &str) -> Standing {
-    Standing {
-        ticket: ticket.id,
-        card: false,
-        place: channel("C1").thread("1"),
-        message: message("C1", id),
-        mirrors: Vec::new(),
-    }
+    let view = View::Lines { of: Vec::new(), room: 0 };
+    Standing::of(ticket.id, &view, channel("C1").thread("1"), message("C1", id))
 }

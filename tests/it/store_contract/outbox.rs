@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use deskbell::desk::decision::Change;
 use deskbell::desk::tickets::state::Status;
-use deskbell::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane, Undeliverable};
-use deskbell::domain::event::{DedupeKey, ReplyHandle, TimerKind};
+use deskbell::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane, Post, Undeliverable};
+use deskbell::domain::event::{DedupeKey, ReplyHandle, Timer, TimerKind};
 use deskbell::domain::ids::{EffectId, PlatformName, TicketId};
 use deskbell::domain::message::{Line, Message, Span};
-use deskbell::domain::standing::Standing;
+use deskbell::domain::standing::{SAID, Standing};
+use deskbell::domain::subject::Subject;
+use deskbell::domain::view::View;
 use deskbell::store::{Claim, Counts, Settlement, Store, StoreError, Work, WorkerId};
 
 use super::kit::*;
@@ -18,14 +20,13 @@ pub async fn effects_are_read_back_as_they_were_written(store: Arc<dyn Store>) {
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
     let words = Message::new([Line(vec![Span::Quoted("<!channel> \"@everyone\" 🙈".to_owned()), Span::Ago(at(3))])]);
     let kinds = [
-        EffectKind::Post {
+        EffectKind::Say(Post {
             to: Destination::UnderCard(channel("C9")),
             message: words.clone(),
             awaited: Some(Awaited::Reply { by: person(PlatformName::Slack, "U9", "Mia"), text: "moved".to_owned() }),
-            mirrors: vec![message("C1", "1.5")],
             thread_title: Some("printer".to_owned()),
             urgency: Lane::Broadcast,
-        },
+        }),
         show_card("C8"),
         EffectKind::Remove { message: message("C1", "1.1") },
         EffectKind::Whisper {
@@ -43,7 +44,8 @@ pub async fn effects_are_read_back_as_they_were_written(store: Arc<dyn Store>) {
         EffectKind::ReadThread { place: channel("C1").thread("1.1"), before: message("C1", "1.9") },
     ];
     let mut effects: Vec<Effect> = kinds.into_iter().map(|what| about(&ticket, what)).collect();
-    effects[3].ticket = None;
+    effects[3].about = Subject::Person(account("U1"));
+    effects[4].put_behind = true;
     effects[5].not_before = Some(at(5));
     write(&store, [], effects.clone()).await;
     assert_eq!(due(&store, 4).await.len(), 5);
@@ -75,7 +77,7 @@ pub async fn effects_come_by_lane_and_one_of_an_order_key(store: Arc<dyn Store>)
     let ids: Vec<EffectId> = first.iter().map(|queued| queued.id.clone()).collect();
     lease(&store, &ids).await;
     assert_eq!(due(&store, 0).await, [], "leased ones hold their order keys");
-    let claim = Claim { effect: ids[0].clone(), costs: Vec::new() };
+    let claim = claim(&ids[0]);
     let twice = store.lease(&WorkerId::new(), &[claim], LONG).await.expect("an answer");
     assert_eq!(twice, [], "it is somebody else's");
     store.settle(&ids[3], &worker(), Settlement::Done, at(1)).await.expect("it is settled");
@@ -120,7 +122,11 @@ pub async fn a_card_that_waits_is_not_queued_twice(store: Arc<dyn Store>) {
     let waiting = due(&store, 0).await;
     assert_eq!(waiting.len(), 2);
     let (first, other) = (&waiting[0].id, &waiting[1].id);
-    lease(&store, &[first.clone(), other.clone()]).await;
+    // What it shows was laid out before it changed: it is not leased like that.
+    let stale = Claim { revision: waiting[0].revision - 1, ..claim(first) };
+    assert_eq!(store.lease(&worker(), &[stale], LONG).await.expect("an answer"), []);
+    lease_as_it_is(&store, first).await;
+    lease_as_it_is(&store, other).await;
     write(&store, [], [card(), card()]).await;
     assert_eq!(store.counts().await.expect("counts").waiting, 3, "the state may have changed since the lease");
     store.settle(first, &worker(), Settlement::Done, at(0)).await.expect("it is settled");
@@ -138,7 +144,7 @@ pub async fn a_card_that_waits_is_not_queued_twice(store: Arc<dyn Store>) {
     assert_eq!(due(&store, 30).await.len(), 1);
     // One that may stand already shows what was before, if it does: another comes behind it, and one only.
     let card_waiting = due(&store, 30).await.remove(0).id;
-    lease(&store, std::slice::from_ref(&card_waiting)).await;
+    lease_as_it_is(&store, &card_waiting).await;
     let unsure = Settlement::Retry { at: at(31), unsure: true, counts: true, error: "no answer".to_owned() };
     store.settle(&card_waiting, &worker(), unsure, at(30)).await.expect("it waits again");
     write(&store, [], [card()]).await;
@@ -150,11 +156,9 @@ pub async fn what_ended_loses_its_words_and_stands(store: Arc<dyn Store>) {
     let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
     let thread = channel("C1").thread("1.1");
     let stands = Standing {
-        ticket: ticket.id,
-        card: false,
-        place: thread.clone(),
-        message: message("C1", "1.2"),
-        mirrors: Vec::new(),
+        slot: "an effect".to_owned(),
+        view: SAID.to_owned(),
+        ..Standing::of(ticket.id, &View::Card, thread.clone(), message("C1", "1.2"))
     };
     write(&store, [], [about(&ticket, said(thread, "secret words", Lane::Answer))]).await;
     deliver(&store, posted(Vec::new(), vec![stands.clone()])).await;
@@ -169,15 +173,26 @@ pub async fn timers_are_set_moved_and_cleared(store: Arc<dyn Store>) {
     let due = async |second| store.due_timers(at(second), 10).await.expect("timers");
     for number in [1, 2] {
         let ticket = opened(&store, number, &channel("C1"), "U1", at(0)).await;
-        let set = |second| Change::SetTimer { ticket: ticket.id, timer: TimerKind::AutoClose, due: at(second) };
+        let set = |second| Change::SetTimer(timer(ticket.id, second));
         write(&store, [set(50), set(12 - number)], []).await;
     }
     assert_eq!(due(9).await, []);
-    let both = [(TicketId(2), TimerKind::AutoClose, at(10)), (TicketId(1), TimerKind::AutoClose, at(11))];
+    let both = [timer(TicketId(2), 10), timer(TicketId(1), 11)];
     assert_eq!(due(60).await, both);
     assert_eq!(due(10).await, both[..1]);
-    write(&store, [Change::ClearTimer { ticket: TicketId(2), timer: TimerKind::AutoClose }], []).await;
+    let clear = |slot| Change::ClearTimer { on: TicketId(2).into(), kind: TimerKind::AutoClose, slot };
+    write(&store, [clear(0)], []).await;
     assert_eq!(due(60).await, both[1..]);
+    // A subject may have several of a kind.
+    let several = [1, 2].map(|slot| Timer { slot, ..timer(TicketId(2), 20 + i64::from(slot)) });
+    write(&store, several.clone().map(Change::SetTimer), []).await;
+    assert_eq!(due(60).await, [&both[1..], &several].concat());
+    write(&store, [clear(1)], []).await;
+    assert_eq!(due(60).await, [&both[1..], &several[1..]].concat());
+}
+
+fn timer(on: TicketId, second: i64) -> Timer {
+    Timer { on: on.into(), kind: TimerKind::AutoClose, slot: 0, due: at(second) }
 }
 
 pub async fn who_delivers_is_woken(store: Arc<dyn Store>) {
@@ -189,7 +204,7 @@ pub async fn who_delivers_is_woken(store: Arc<dyn Store>) {
     changed.mark_unchanged();
     let work: Work = Arc::new(|tx| {
         Box::pin(async move {
-            let set = Change::SetTimer { ticket: TicketId(1), timer: TimerKind::AutoClose, due: at(1) };
+            let set = Change::SetTimer(timer(TicketId(1), 1));
             tx.apply(&set)?;
             Err(StoreError::Work("a fault".to_owned()))
         })

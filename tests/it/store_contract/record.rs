@@ -5,13 +5,13 @@ use std::sync::Arc;
 use deskbell::desk::decision::Change;
 
 use deskbell::desk::conversation::state::{Opening, Record, Side, Voice};
-use deskbell::desk::tickets::state::{CancelReason, Status, Ticket, TicketKind};
+use deskbell::desk::tickets::state::{CancelReason, Status, Ticket};
 use deskbell::domain::audit::{AuditEntry, FieldChange};
 use deskbell::domain::effect::Destination;
 use deskbell::domain::event::DedupeKey;
 use deskbell::domain::ids::{Person, PersonRef, Place, PlatformName, TicketId, TicketKey};
 use deskbell::domain::outcome::Outcome;
-use deskbell::domain::priority::{Level, Priority};
+use deskbell::domain::priority::Priority;
 use deskbell::domain::standing::Standing;
 use deskbell::store::{Sequence, Store, StoreError, TIDIED_AT_ONCE, Work};
 use futures_util::future::join_all;
@@ -40,9 +40,6 @@ pub async fn a_ticket_is_read_back_as_it_was_written(store: Arc<dyn Store>) {
             ticket.answered_at = Some(at(7));
             ticket.follows = Some(TicketKey::new("IT", 7));
             ticket.merged_into = Some(TicketKey::new("HELP", 8));
-            ticket.kind = TicketKind::ServiceRequest;
-            ticket.impact = Level::High;
-            ticket.urgency = Level::Low;
             ticket.priority = Priority::P1;
         }
         write(&store, [Change::Open(Box::new(ticket.clone()))], []).await;
@@ -113,7 +110,7 @@ pub async fn what_is_said_and_done_is_read_back_in_order(store: Arc<dyn Store>) 
 
     let acts: Vec<AuditEntry> = (0..5)
         .map(|number| AuditEntry {
-            ticket: ticket.id,
+            about: ticket.id.into(),
             at: at(10 - number),
             actor: (number > 0).then(|| person(PlatformName::Slack, "U2", "Mia")),
             act: format!("act {number}"),
@@ -177,16 +174,9 @@ pub async fn a_place_and_a_message_lead_to_their_ticket(store: Arc<dyn Store>) {
         |ticket: &Ticket| Change::Bind { place: channel("C1").thread("1.1"), ticket: ticket.id, side: Side::Request };
     write(&store, [bind(&second), bind(&first)], [about(&first, show_card("C9"))]).await;
     write(&store, [Change::Record(record(first.id, "1.5", Voice::Note, at(1), "a note"))], []).await;
-    let stand = |card, place: Place, id: &str| Standing {
-        ticket: first.id,
-        card,
-        message: message(place.channel(), id),
-        place,
-        mirrors: (!card).then(|| message("C1", "1.5")).into_iter().collect(),
-    };
-    let card = stand(true, channel("C9"), "9.1");
-    let under_card = stand(false, channel("C9").thread("9.1"), "9.2");
-    let answer = stand(false, channel("C1").thread("1.1"), "1.2");
+    let card = card_of(&first, &channel("C9"), "9.1");
+    let under_card = line_of(&first, &channel("C9").thread("9.1"), &message("C1", "1.5"), "9.2");
+    let answer = said_for(&first, &channel("C1").thread("1.1"), "1.2");
     let posts = [
         about(&first, post(Destination::UnderCard(channel("C9")), "mirrored")),
         about(&first, post(Destination::Place(channel("C1").thread("1.1")), "got it")),
@@ -222,11 +212,11 @@ pub async fn a_place_and_a_message_lead_to_their_ticket(store: Arc<dyn Store>) {
     assert_eq!(of_message("1.1", "C2").await, None);
 
     // A card that had to be posted again takes the old one's place; the old one's thread is still the ticket's.
-    let newer = stand(true, channel("C9"), "9.7");
+    let newer = card_of(&first, &channel("C9"), "9.7");
     write(&store, [], [about(&first, show_card("C9"))]).await;
     deliver(&store, posted(Vec::new(), vec![newer.clone()])).await;
     let cards = store.standing(first.id).await.expect("they stand");
-    assert_eq!(cards.into_iter().filter(|standing| standing.card).collect::<Vec<_>>(), [newer]);
+    assert_eq!(cards.into_iter().filter(Standing::is_card).collect::<Vec<_>>(), [newer]);
     assert_eq!(at_place(channel("C9").thread("9.1")).await, Some((first.id, Side::Card)));
 }
 
@@ -239,26 +229,14 @@ pub async fn a_move_takes_everything_but_cards_along(store: Arc<dyn Store>) {
         Change::Record(record(from.id, "1.1", Voice::Requester, at(1), "words")),
     ];
     write(&store, changes, [about(&from, show_card("C9"))]).await;
-    let card = Standing {
-        ticket: from.id,
-        card: true,
-        place: channel("C9"),
-        message: message("C9", "9.1"),
-        mirrors: Vec::new(),
-    };
+    let card = card_of(&from, &channel("C9"), "9.1");
     deliver(&store, posted(Vec::new(), vec![card.clone()])).await;
     write(&store, [], [about(&from, post(Destination::Place(place.clone()), "got it"))]).await;
-    let mut answer = Standing {
-        ticket: from.id,
-        card: false,
-        place: place.clone(),
-        message: message("C1", "1.2"),
-        mirrors: Vec::new(),
-    };
+    let mut answer = said_for(&from, &place, "1.2");
     deliver(&store, posted(Vec::new(), vec![answer.clone()])).await;
 
     write(&store, [Change::Move { from: from.id, to: to.id }], []).await;
-    answer.ticket = to.id;
+    answer.about = to.id.into();
     assert_eq!(store.standing(from.id).await.expect("it stands"), [card]);
     assert_eq!(store.standing(to.id).await.expect("it stands"), [answer]);
     assert_eq!(store.records(from.id).await.expect("records"), []);

@@ -1,0 +1,58 @@
+//! Events that could not be handled, and what shows their number.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::effect::{Destination, Effect, EffectKind};
+use crate::domain::event::DedupeKey;
+use crate::domain::ids::Place;
+use crate::domain::subject::Subject;
+use crate::domain::view::View;
+use crate::store::{StoreError, Tx, dead, outbox, standing};
+
+/// How long after an event that could not be handled the desk's count of these follows, where it stands already: other
+/// messages need the platform's allowance for changes.
+const COUNT_EVERY: SignedDuration = SignedDuration::from_secs(30);
+
+/// Keeps an event that could not be handled, whole (as JSON), with what went wrong; these channels of the desk are told.
+///
+/// # Errors
+/// If the database is away.
+pub async fn keep(
+    tx: &mut dyn Tx,
+    key: &DedupeKey,
+    event_json: &str,
+    fault: &str,
+    channels: &[Place],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    dead::bury(tx, key, event_json, fault, now)?;
+    let known = places(tx).await?;
+    for channel in channels {
+        let not_before = known.contains(channel).then(|| now + COUNT_EVERY);
+        let at = Destination::Place(channel.clone());
+        let show = EffectKind::Show { view: View::DeadEvents, at, awaited: None, thread_title: None };
+        let show = Effect { not_before, ..Effect::about(Subject::Desk, show) };
+        outbox::enqueue(tx, &show, false, now).await?;
+    }
+    Ok(())
+}
+
+/// Forgets such an event: it has been handled after all, or never will be. The count follows where it stands.
+///
+/// # Errors
+/// If the database is away.
+pub async fn forget(tx: &mut dyn Tx, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError> {
+    dead::exhume(tx, key)?;
+    for at in places(tx).await? {
+        let refresh = EffectKind::Refresh { view: View::DeadEvents, at };
+        outbox::enqueue(tx, &Effect::about(Subject::Desk, refresh), false, now).await?;
+    }
+    Ok(())
+}
+
+/// Where the count stands.
+async fn places(tx: &mut dyn Tx) -> Result<Vec<Place>, StoreError> {
+    let standing = standing::of(tx, &Subject::Desk).await?;
+    let counts = standing.into_iter().filter(|one| one.view == View::DeadEvents.name());
+    Ok(counts.map(|one| one.place).collect())
+}

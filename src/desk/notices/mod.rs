@@ -1,0 +1,3 @@
+//! Notices: the same message in many places.
+
+pub mod record;

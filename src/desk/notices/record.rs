@@ -1,0 +1,104 @@
+//! Notices, and the places that each goes to.
+
+use jiff::Timestamp;
+
+use crate::domain::ids::Place;
+use crate::domain::message::Message;
+use crate::store::row::{Row, json, ms};
+use crate::store::statement::texts;
+use crate::store::{Ask, StoreError, TIDIED_AT_ONCE, Text, Tx, statement};
+
+texts! {
+    /// What a notice says.
+    NOTICE = Text::both("SELECT message_json FROM notices WHERE name = $1");
+    /// A notice says this.
+    KEEP_NOTICE = Text::both(
+        "INSERT INTO notices (name, message_json, created_at_ms) VALUES ($1, $2, $3) \
+         ON CONFLICT (name) DO UPDATE SET message_json = excluded.message_json, created_at_ms = excluded.created_at_ms"
+    );
+    /// The number of the last place of a notice.
+    LAST_PLACE = Text::both("SELECT max(number) AS number FROM notice_places WHERE notice = $1");
+    /// A notice goes to one more place, unless it does already.
+    ADD_PLACE = Text::both(
+        "INSERT INTO notice_places (notice, number, place_json) VALUES ($1, $2, $3) ON CONFLICT (notice, place_json) DO NOTHING"
+    );
+    /// The next places of a notice.
+    PLACES = Text::both(
+        "SELECT number, place_json FROM notice_places WHERE notice = $1 AND number > $2 ORDER BY number LIMIT $3"
+    );
+    /// The oldest notice, if it is from before a moment.
+    OLD_NOTICE = Text::both("SELECT name FROM notices WHERE created_at_ms < $1 ORDER BY created_at_ms LIMIT 1");
+    /// A notice is forgotten.
+    FORGET_NOTICE = Text::both("DELETE FROM notices WHERE name = $1");
+    /// Some places of a notice that is to be forgotten are.
+    TIDY_PLACES = Text::both(
+        "DELETE FROM notice_places WHERE notice = $1 AND number IN (SELECT number FROM notice_places WHERE notice = $1 \
+         ORDER BY number LIMIT $2) RETURNING number"
+    );
+}
+
+/// What a notice says.
+///
+/// # Errors
+/// If the database is away.
+pub async fn message(ask: &mut dyn Ask, name: &str) -> Result<Option<Message>, StoreError> {
+    ask.one(statement(NOTICE).bind(name), |row| row.json("message_json")).await
+}
+
+/// A notice says this from now on; whether that is new.
+///
+/// # Errors
+/// If the database is away.
+pub async fn keep(tx: &mut dyn Tx, name: &str, says: &Message, now: Timestamp) -> Result<bool, StoreError> {
+    if message(tx, name).await?.as_ref() == Some(says) {
+        return Ok(false);
+    }
+    tx.write(statement(KEEP_NOTICE).bind(name).bind(json(says)?).bind(ms(now)))?;
+    Ok(true)
+}
+
+/// A notice goes to these places, too; the number behind which the new ones come, if there are any.
+///
+/// # Errors
+/// If the database is away.
+pub async fn add(tx: &mut dyn Tx, name: &str, places: &[Place]) -> Result<Option<u64>, StoreError> {
+    let last = last(tx, name).await?;
+    for (number, place) in (last + 1..).zip(places) {
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        tx.write(statement(ADD_PLACE).bind(name).bind(number).bind(json(place)?))?;
+    }
+    let is_any_new = self::last(tx, name).await? > last;
+    Ok(is_any_new.then_some(last))
+}
+
+async fn last(ask: &mut dyn Ask, name: &str) -> Result<u64, StoreError> {
+    let last = |row: &Row| Ok(u64::try_from(row.get::<Option<i64>>("number")?.unwrap_or_default()).unwrap_or_default());
+    Ok(ask.one(statement(LAST_PLACE).bind(name), last).await?.unwrap_or_default())
+}
+
+/// The next places of a notice, behind this one, each with its number.
+///
+/// # Errors
+/// If the database is away.
+pub async fn places(ask: &mut dyn Ask, name: &str, after: u64, limit: usize) -> Result<Vec<(u64, Place)>, StoreError> {
+    let (after, limit) = (i64::try_from(after).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
+    let place = |row: &Row| Ok((row.count("number")?, row.json("place_json")?));
+    ask.all(statement(PLACES).bind(name).bind(after).bind(limit), place).await
+}
+
+/// Forgets a notice from before `then`, or some of its places; whether there may be more.
+///
+/// # Errors
+/// If the database is away.
+pub async fn tidy(tx: &mut dyn Tx, then: Timestamp) -> Result<bool, StoreError> {
+    let Some(name) =
+        (tx as &mut dyn Ask).one(statement(OLD_NOTICE).bind(ms(then)), |row| row.get::<String>("name")).await?
+    else {
+        return Ok(false);
+    };
+    let some = statement(TIDY_PLACES).bind(&name).bind(i64::from(TIDIED_AT_ONCE));
+    if tx.rows(some).await?.is_empty() {
+        tx.write(statement(FORGET_NOTICE).bind(name))?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,181 @@
+//! What needs no platform: calls, and spreading a view over its places. Any replica takes it, by lease.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::places::UNREADABLE;
+use super::{ASK_AGAIN_AFTER, TAKE_OVER_EVERY, Timing, backoff, pause, signed};
+use crate::domain::effect::{Call, EffectKind, Outlet, Undeliverable};
+use crate::domain::event::{DedupeKey, Event, EventKind};
+use crate::intake::Intake;
+use crate::store::{Claim, Queued, Settlement, Store, StoreError, WorkerId};
+
+/// How many are under way together.
+const AT_ONCE: u32 = 16;
+
+/// What can be called. A call only reads: whoever made it may have died before its end was stored, and then another process
+/// makes it again.
+#[async_trait]
+pub trait Calls: Send + Sync {
+    /// What a call finds.
+    ///
+    /// # Errors
+    /// Why it finds nothing, for operators: no words of people.
+    async fn call(&self, call: &Call) -> Result<Option<Value>, String>;
+}
+
+/// Nothing can be called.
+#[derive(Clone, Copy, Debug)]
+pub struct NoCalls;
+
+#[async_trait]
+impl Calls for NoCalls {
+    async fn call(&self, call: &Call) -> Result<Option<Value>, String> {
+        Err(format!("no call is named {}", call.name))
+    }
+}
+
+/// Carries out the effects that need no platform.
+#[derive(Clone)]
+pub struct LocalDispatcher {
+    store: Arc<dyn Store>,
+    intake: Intake,
+    calls: Arc<dyn Calls>,
+    timing: Timing,
+    worker: WorkerId,
+}
+
+impl LocalDispatcher {
+    /// A dispatcher that works as this process.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, intake: Intake, calls: Arc<dyn Calls>, timing: Timing, worker: WorkerId) -> Self {
+        Self { store, intake, calls, timing, worker }
+    }
+
+    /// Works until `stop`, then finishes what is under way.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut under_way = JoinSet::new();
+        while !stop.is_cancelled() {
+            if let Err(error) = self.work(&stop, &mut under_way).await {
+                tracing::warn!(%error, "calls cannot be read; trying again");
+                pause(ASK_AGAIN_AFTER, &stop).await;
+            }
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    async fn work(&self, stop: &CancellationToken, under_way: &mut JoinSet<()>) -> Result<(), StoreError> {
+        let mut changed = self.store.changed();
+        let mut take_over = tokio::time::interval(TAKE_OVER_EVERY);
+        take_over.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            changed.mark_unchanged();
+            self.start_due(under_way).await?;
+            let wake_at = self.store.next_due(Outlet::Local, self.intake.clock().now()).await?;
+            let sleep = async {
+                match wake_at {
+                    Some(at) => self.intake.clock().sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                _ = changed.changed() => {}
+                Some(_) = under_way.join_next() => {}
+                () = sleep => {}
+                _ = take_over.tick() => {
+                    let margin = self.timing.call_timeout + self.timing.take_over_pause;
+                    self.store.take_over(&self.worker, Outlet::Local, margin, self.intake.clock().now()).await?;
+                }
+            }
+        }
+    }
+
+    async fn start_due(&self, under_way: &mut JoinSet<()>) -> Result<(), StoreError> {
+        let room = AT_ONCE.saturating_sub(u32::try_from(under_way.len()).unwrap_or(u32::MAX));
+        if room == 0 {
+            return Ok(());
+        }
+        let now = self.intake.clock().now();
+        let page = self.store.due(Outlet::Local, now, None, &[], room).await?;
+        for unreadable in &page.unreadable {
+            tracing::error!(effect = %unreadable, "a call cannot be read: another version's, or damaged; it is kept");
+            let error = Undeliverable::Unreadable.to_string();
+            let held = Settlement::Held { by: UNREADABLE.to_owned(), error, unsure: false };
+            self.store.settle(unreadable, &self.worker, held, now).await?;
+        }
+        let claim = |queued: &Queued| Claim {
+            effect: queued.id.clone(),
+            revision: queued.revision,
+            costs: Vec::new(),
+            sent: Vec::new(),
+        };
+        let claims: Vec<Claim> = page.ready.iter().map(claim).collect();
+        let since = Instant::now();
+        let ours = self.store.lease(&self.worker, &claims, self.timing.lease).await?;
+        for queued in page.ready.into_iter().filter(|queued| ours.contains(&queued.id)) {
+            let (this, kind) = (self.clone(), queued.effect.what.label());
+            let span = tracing::info_span!("effect", id = %queued.id, kind, platform = "local");
+            under_way.spawn(async move { this.carry(queued, since).await }.instrument(span));
+        }
+        Ok(())
+    }
+
+    /// Carries out one, and settles it.
+    async fn carry(&self, queued: Queued, since: Instant) {
+        let carried = match &queued.effect.what {
+            EffectKind::Spread { view, after } => {
+                self.intake.spread(&queued.effect.about, view, *after, &queued.id, &self.worker).await
+            }
+            EffectKind::Do(call) => self.call(&queued, call, since).await,
+            _ => Err(StoreError::Work("this needs a platform".to_owned())),
+        };
+        let Err(error) = carried else { return };
+        if matches!(error, StoreError::Conflict) {
+            tracing::debug!("another process has taken it over");
+            return;
+        }
+        tracing::warn!(%error, "not done yet");
+        let now = self.intake.clock().now();
+        let at = now + signed(backoff::wait(queued.attempts + 1, rand::random()));
+        let retry = Settlement::Retry { at, unsure: false, counts: true, error: error.to_string() };
+        if let Err(error) = self.store.settle(&queued.id, &self.worker, retry, now).await {
+            tracing::warn!(%error, "it is tried again once its lease has ended");
+        }
+    }
+
+    /// Makes a call, hands in its end, and only then settles it: a crash between the two repeats both, and the dedupe key
+    /// makes that harmless.
+    async fn call(&self, queued: &Queued, call: &Call, since: Instant) -> Result<(), StoreError> {
+        let clock = self.intake.clock();
+        let within = Duration::from_millis(call.within_ms).min(self.timing.call_timeout);
+        let waited = clock.now().duration_since(queued.created_at);
+        let found = if waited > signed(within) && queued.is_unsure() {
+            // Whoever began it is dead, and nobody waits for it any more.
+            Err("it was begun by a process that has ended".to_owned())
+        } else {
+            let called = AssertUnwindSafe(self.calls.call(call)).catch_unwind();
+            match tokio::time::timeout(within.saturating_sub(since.elapsed()), called).await {
+                Ok(Ok(found)) => found,
+                Ok(Err(_)) => Err("it panicked".to_owned()),
+                Err(_) => Err(format!("it took longer than {within:?}")),
+            }
+        };
+        let found = found.unwrap_or_else(|why| {
+            tracing::warn!(call = call.name, why, "a call has found nothing");
+            None
+        });
+        let (about, call) = (queued.effect.about.clone(), call.clone());
+        let what = EventKind::CallEnded { about, call, found };
+        self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: clock.now(), what }).await?;
+        self.store.settle(&queued.id, &self.worker, Settlement::Done, clock.now()).await.map(drop)
+    }
+}

@@ -1,0 +1,197 @@
+//! What needs no platform: calls that find something, fail, hang, panic or lose their process, and spreads of a view over
+//! many places.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deskbell::domain::effect::{Call, Effect, EffectKind, Outlet};
+use deskbell::domain::event::DedupeKey;
+use deskbell::domain::ids::{EffectId, PlatformName};
+use deskbell::domain::message::Message;
+use deskbell::domain::outcome::Outcome;
+use deskbell::domain::subject::Subject;
+use deskbell::domain::view::View;
+use deskbell::outbox::Timing;
+use deskbell::outbox::local::{Calls, LocalDispatcher, NoCalls};
+use deskbell::store::{Listed, Store, WorkerId};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::patiently;
+use crate::looks::Works as _;
+use crate::store_contract::kit::*;
+
+/// Real times: a lease that a dead process leaves ends soon.
+const TIMING: Timing = Timing {
+    lease: Duration::from_millis(200),
+    call_timeout: Duration::from_millis(100),
+    take_over_pause: Duration::ZERO,
+    retry_limit: Duration::from_secs(900),
+};
+
+/// Does what it is told by the name of a call, and counts.
+#[derive(Default)]
+struct Told {
+    begun: AtomicUsize,
+    ended: AtomicUsize,
+}
+
+#[async_trait]
+impl Calls for Told {
+    async fn call(&self, call: &Call) -> Result<Option<Value>, String> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        match call.name.as_str() {
+            "find" => {}
+            "fail" => return Err("the index is damaged".to_owned()),
+            "panic" => panic!("a fault of the call's"),
+            _ => std::future::pending().await,
+        }
+        self.ended.fetch_add(1, Ordering::SeqCst);
+        Ok(Some(call.input.clone()))
+    }
+}
+
+fn calling(name: &str) -> Effect {
+    Effect::about(
+        Subject::Desk,
+        EffectKind::Do(Call { name: name.to_owned(), input: json!({ "words": 3 }), within_ms: 50 }),
+    )
+}
+
+/// The call that waits.
+async fn waiting(store: &Arc<dyn Store>) -> EffectId {
+    store.due(Outlet::Local, at(0), None, &[], 10).await.expect("an answer").ready.remove(0).id
+}
+
+/// Works until nothing waits.
+async fn until_nothing_waits(store: &Arc<dyn Store>, calls: Arc<dyn Calls>) {
+    let stop = CancellationToken::new();
+    let dispatcher = LocalDispatcher::new(Arc::clone(store), door(Arc::clone(store)), calls, TIMING, WorkerId::new());
+    let working = tokio::spawn(dispatcher.run(stop.clone()));
+    let mut changed = store.changed();
+    patiently("it is done", async {
+        while !store.due(Outlet::Local, at(0), None, &[], 1).await.expect("an answer").ready.is_empty()
+            || store.counts().await.expect("counts").leased > 0
+        {
+            changed.changed().await.expect("the store lives");
+        }
+    })
+    .await;
+    stop.cancel();
+    patiently("it stops", working).await.expect("it stops");
+}
+
+async fn is_handled(store: &Arc<dyn Store>, effect: &EffectId) -> bool {
+    let key = DedupeKey::effect(effect);
+    within(store, move |tx| {
+        let key = key.clone();
+        Box::pin(async move { tx.knows(&key).await })
+    })
+    .await
+}
+
+pub async fn a_call_ends_as_an_event_whatever_becomes_of_it(store: Arc<dyn Store>) {
+    for (name, ends) in [("find", 1), ("fail", 0), ("hang", 0), ("panic", 0)] {
+        write(&store, [], [calling(name)]).await;
+        let (effect, told) = (waiting(&store).await, Arc::new(Told::default()));
+        until_nothing_waits(&store, told.clone()).await;
+        let seen = (told.begun.load(Ordering::SeqCst), told.ended.load(Ordering::SeqCst));
+        assert_eq!(seen, (1, ends), "{name} is called once, and not again");
+        assert!(is_handled(&store, &effect).await, "{name}: its end was handed in");
+        let counts = store.counts().await.expect("counts");
+        assert_eq!((counts.waiting, counts.failed, counts.dead), (0, 0, 0), "{name}");
+    }
+    // What another version knows to call, and this one does not, finds nothing.
+    write(&store, [], [calling("fly")]).await;
+    let effect = waiting(&store).await;
+    until_nothing_waits(&store, Arc::new(NoCalls)).await;
+    assert!(is_handled(&store, &effect).await);
+}
+
+pub async fn a_call_of_a_dead_process_is_made_by_another(store: Arc<dyn Store>) {
+    write(&store, [], [calling("find")]).await;
+    let effect = waiting(&store).await;
+    let dead = WorkerId("01DEAD".to_owned());
+    let leased = store.lease(&dead, &[claim(&effect)], Duration::from_millis(50)).await.expect("an answer");
+    assert_eq!(leased, std::slice::from_ref(&effect));
+    let told = Arc::new(Told::default());
+    until_nothing_waits(&store, told.clone()).await;
+    assert_eq!(told.ended.load(Ordering::SeqCst), 1);
+    assert!(is_handled(&store, &effect).await);
+    assert_eq!(store.counts().await.expect("counts").waiting, 0);
+}
+
+pub async fn a_call_whose_end_was_handed_in_is_settled_and_no_more(store: Arc<dyn Store>) {
+    write(&store, [], [calling("find")]).await;
+    let effect = waiting(&store).await;
+    let key = DedupeKey::effect(&effect);
+    within(&store, move |tx| Box::pin(std::future::ready(tx.remember(&key, at(0))))).await;
+    until_nothing_waits(&store, Arc::new(Told::default())).await;
+    assert_eq!(store.counts().await.expect("counts").waiting, 0);
+}
+
+/// More than a page, and not a whole number of them.
+const PLACES: usize = 1_050;
+
+/// What a notice has queued, by its place.
+async fn queued(store: &Arc<dyn Store>) -> HashMap<String, usize> {
+    let mut queued = HashMap::new();
+    let about = Subject::Notice("payroll".to_owned());
+    for effect in store.listed(Listed::Waiting, Some(&about), None, u32::MAX).await.expect("a list") {
+        if effect.outlet == Outlet::Platform(PlatformName::Slack) {
+            *queued.entry(effect.place).or_default() += 1;
+        }
+    }
+    queued
+}
+
+pub async fn a_spread_that_is_killed_again_and_again_reaches_each_place_once(store: Arc<dyn Store>) {
+    let places: Vec<_> = (0..PLACES).map(|number| channel(&format!("C{number}"))).collect();
+    let (door, words) = (door(Arc::clone(&store)), Message::said("Payroll is down."));
+    assert_eq!(door.notice("payroll", &words, &places).await.expect("it is kept"), Outcome::Done(None));
+    // A seed, so that every run kills at the same steps of the same work.
+    let kills: Arc<Mutex<u64>> = Arc::new(Mutex::new(7));
+    for _ in 0..12 {
+        let steps = {
+            let mut seed = kills.lock().expect("nobody panicked");
+            *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            *seed >> 58
+        };
+        let (stop, worker) = (CancellationToken::new(), WorkerId::new());
+        let dispatcher = LocalDispatcher::new(Arc::clone(&store), door.clone(), Arc::new(NoCalls), TIMING, worker);
+        let working = tokio::spawn(dispatcher.run(stop));
+        for _ in 0..steps {
+            tokio::task::yield_now().await;
+        }
+        working.abort();
+        let _ = working.await;
+    }
+    until_nothing_waits(&store, Arc::new(NoCalls)).await;
+    let reached = queued(&store).await;
+    assert_eq!(reached.len(), PLACES);
+    assert!(reached.values().all(|times| *times == 1), "a place is reached twice");
+
+    // The same again says nothing; one more place gets it alone, and other words go to everybody.
+    assert_eq!(door.notice("payroll", &words, &places).await.expect("an answer"), Outcome::Repeated);
+    let more = [places.as_slice(), &[channel("C-more")]].concat();
+    assert_eq!(door.notice("payroll", &words, &more).await.expect("an answer"), Outcome::Done(None));
+    until_nothing_waits(&store, Arc::new(NoCalls)).await;
+    assert_eq!(queued(&store).await.len(), PLACES + 1);
+    let about = Subject::Notice("payroll".to_owned());
+    let spread = EffectKind::Spread { view: View::Notice, after: 800 };
+    write(&store, [], [Effect::about(about.clone(), spread)]).await;
+    assert_eq!(
+        door.notice("payroll", &Message::said("It is mended."), &[]).await.expect("it is kept"),
+        Outcome::Done(None)
+    );
+    let waiting = store.due(Outlet::Local, at(0), None, &[], 10).await.expect("an answer").ready;
+    let from_the_first = EffectKind::Spread { view: View::Notice, after: 0 };
+    assert_eq!(
+        waiting.iter().map(|one| &one.effect.what).collect::<Vec<_>>(),
+        [&from_the_first],
+        "one stands for both"
+    );
+}
