@@ -34,6 +34,8 @@ const CAPABILITIES: [(&str, &[&str]); 7] = [
 ];
 /// What says a sentence of the bot.
 const SPEAKS: [&str; 4] = ["Span::Said(\"", "Message::said(\"", "Line::said(\"", " said(\""];
+/// Lines that a file may have.
+const LONGEST: usize = 600;
 /// Crates that the pure room may use.
 const PURE: [&str; 7] = ["jiff", "regex", "serde", "serde_json", "sha2", "thiserror", "unicode_segmentation"];
 
@@ -78,7 +80,7 @@ fn the_domain_is_pure() {
 fn sql_lives_in_the_store_and_in_records_and_sentences_in_texts() {
     let mut wrong = Vec::new();
     for (path, text) in sources(Path::new("src")) {
-        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let text = without_tests(&text);
         let is_named = |name: &str| path.file_name().is_some_and(|file| file == name);
         let (in_store, in_desk) = (path.starts_with("src/store"), path.starts_with("src/desk"));
         if !in_store && (text.contains("use sqlx") || text.contains("sqlx::query")) {
@@ -90,7 +92,8 @@ fn sql_lives_in_the_store_and_in_records_and_sentences_in_texts() {
         }
         let is_mute =
             ["src/intake", "src/outbox", "src/platform", "src/desk"].iter().any(|room| path.starts_with(room));
-        if is_mute && !is_named("text.rs") && SPEAKS.iter().any(|speaks| text.contains(speaks)) {
+        if is_mute && !is_named("text.rs") && !is_named("tests.rs") && SPEAKS.iter().any(|speaks| text.contains(speaks))
+        {
             wrong.push(format!("{} says a sentence of its own", path.display()));
         }
     }
@@ -108,7 +111,7 @@ fn capabilities_have_their_files_and_know_only_whom_they_may() {
     assert_eq!(folders.len(), CAPABILITIES.len(), "a capability is missing in the list, or in the tree: {folders:?}");
     for (capability, may) in CAPABILITIES {
         for (path, text) in sources(&Path::new("src/desk").join(capability)) {
-            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let text = without_tests(&text);
             let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if !FILES.contains(&file) {
                 wrong.push(format!("{} has no place in a capability", path.display()));
@@ -127,9 +130,20 @@ fn capabilities_have_their_files_and_know_only_whom_they_may() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+#[test]
+fn no_file_is_longer_than_can_be_read_at_once() {
+    let long: Vec<String> = ["src", "tests", "benches"]
+        .iter()
+        .flat_map(|room| sources(Path::new(room)))
+        .filter(|(_, text)| text.lines().count() > LONGEST)
+        .map(|(path, text)| format!("{}: {} lines", path.display(), text.lines().count()))
+        .collect();
+    assert_eq!(long, Vec::<String>::new(), "parts of a file that are a subject of their own become files of their own");
+}
+
 /// Rooms of this crate that a text names, tests at its end left out.
 fn crate_paths(text: &str) -> Vec<String> {
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let text = without_tests(text);
     let mut rooms = Vec::new();
     for part in text.split("crate::").skip(1) {
         let named = part
@@ -143,6 +157,10 @@ fn crate_paths(text: &str) -> Vec<String> {
         }
     }
     rooms
+}
+
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
 }
 
 fn sources(at: &Path) -> Vec<(PathBuf, String)> {

@@ -9,6 +9,8 @@
 //! Clicks, commands, and somebody's very first direct message cannot be read again: Discord does not keep the former, and
 //! does not list direct conversations to bots.
 
+mod pace;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +20,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use serenity::http::{LightMethod, Route};
 use serenity::model::id::{ChannelId, GuildId, MessageId};
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::OnceCell;
 
+pub(super) use self::pace::{Pace, Urgent};
 use super::directory::{self, Listed};
 use super::errors::code;
 use super::inbound::{snowflake_at, time_of};
@@ -27,18 +30,12 @@ use super::lanes::{Asked, Beyond, Dealt, LANES, RETRY_FIRST, Worker, lane_of};
 use super::payload::{Member, Message};
 use super::rest::RestError;
 use super::{Shared, id};
-use crate::clock::Clock;
 use crate::domain::ids::{Conversation, Place};
-use crate::domain::limits::discord as limits;
 use crate::intake::{Position, StoreError};
 use crate::platform::catch_up::{COMPARED, Handling, OVERLAP, Progress, SPAN};
 
 /// Messages in one call.
 const PAGE: usize = 100;
-/// Which part of the calls that Discord allows reading may take: the dispatcher has the rest.
-const PART: u32 = 5;
-/// Calls that may be made at once after a pause.
-const AT_ONCE: u32 = 20;
 /// The shortest time after which Discord archives a thread: within it none was archived with words that nobody read.
 const ARCHIVED_AFTER: Duration = Duration::from_secs(3600);
 /// The longest.
@@ -558,57 +555,6 @@ impl Worker {
         }
         message.author.member = self.members.get(&(guild, user)).cloned().flatten();
         true
-    }
-}
-
-/// Keeps reading to its part of the calls, and lets what is urgent go first.
-pub(super) struct Pace {
-    clock: Clock,
-    /// When all calls that were made would have been made at an even pace.
-    even: Mutex<Timestamp>,
-    urgent: Arc<watch::Sender<usize>>,
-}
-
-/// Something urgent that is to be read.
-pub(super) struct Urgent(Arc<watch::Sender<usize>>);
-
-impl Drop for Urgent {
-    fn drop(&mut self) {
-        self.0.send_modify(|count| *count = count.saturating_sub(1));
-    }
-}
-
-impl Pace {
-    pub(super) fn new(clock: Clock) -> Self {
-        let even = Mutex::new(clock.now());
-        Self { clock, even, urgent: Arc::new(watch::channel(0).0) }
-    }
-
-    /// Waits until another call may be made.
-    async fn wait(&self) {
-        let step = limits::REQUESTS.per / (limits::REQUESTS.count / PART);
-        let until = {
-            let mut even = self.even.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = self.clock.now();
-            *even = (*even).max(now) + span(step);
-            *even - span(step * AT_ONCE)
-        };
-        self.clock.sleep_until(until).await;
-    }
-
-    fn urgent(&self) -> Urgent {
-        self.urgent.send_modify(|count| *count += 1);
-        Urgent(Arc::clone(&self.urgent))
-    }
-
-    fn is_urgent(&self) -> bool {
-        *self.urgent.borrow() > 0
-    }
-
-    /// Waits until nothing is urgent.
-    pub(super) async fn calm(&self) {
-        // The sender lives in `self`, so waiting cannot fail.
-        let _ = self.urgent.subscribe().wait_for(|count| *count == 0).await;
     }
 }
 

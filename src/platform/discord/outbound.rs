@@ -7,8 +7,9 @@
 //! Sources: <https://docs.discord.com/developers/resources/message#create-message>, `…/topics/threads`,
 //! `…/interactions/receiving-and-responding`, `…/topics/opcodes-and-status-codes#json`.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::PoisonError;
+mod find;
+mod progress;
+
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -18,14 +19,15 @@ use serenity::http::{LightMethod, Route};
 use serenity::model::Permissions;
 use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId};
 
+pub(super) use self::find::fingerprint;
+pub(super) use self::progress::Progress;
 use super::errors::{Doing, code, failed, is_expired};
-use super::inbound::{snowflake_at, time_of};
+use super::inbound::time_of;
 use super::render::{self, Rendered};
 use super::rest::RestError;
 use super::{Shared, id, payload};
-use sha2::{Digest as _, Sha256};
 
-use crate::domain::effect::{Sent, Sign};
+use crate::domain::effect::Sign;
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{Conversation, EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::limits::discord as limits;
@@ -46,16 +48,6 @@ const ARCHIVE_MINUTES: u32 = 60;
 const EPHEMERAL: u32 = 1 << 6;
 /// Nothing that it links to is opened or shown: a link that works once would be used up.
 const WITHOUT_PREVIEWS: u32 = 1 << 2;
-/// Entries of memories that are dropped when they have grown this long.
-const REMEMBERED: usize = 4_096;
-
-/// What was done of deliveries that have not ended, and which interactions have had their first answer.
-#[derive(Default)]
-pub(super) struct Progress {
-    parts: HashMap<EffectId, Vec<Value>>,
-    answered: HashSet<InteractionId>,
-}
-
 /// How to answer an interaction, as it is kept with a whisper: a secret.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Handle {
@@ -470,81 +462,6 @@ impl Shared {
         Ok(Receipt::Read(page.into_iter().rev().filter_map(said).collect(), truncated))
     }
 
-    /// Looks through what was posted since the effect was decided, and notes which parts stand.
-    async fn find_message(
-        &self,
-        channel: &str,
-        tenant: &Tenant,
-        rendered: &Rendered,
-        delivery: &Delivery,
-    ) -> Result<Option<Vec<MessageRef>>, RestError> {
-        match self.look_through(channel, tenant, rendered, delivery).await? {
-            Looked::Found(messages) => Ok(Some(messages)),
-            Looked::Without => Ok(None),
-            // Who may not read a history is shown an empty one: only what is empty to whom may read it says something.
-            Looked::Empty if !self.may_read_history(channel_id(channel)?).await? => Err(history_is_hidden()),
-            Looked::Empty => match self.look_through(channel, tenant, rendered, delivery).await? {
-                Looked::Found(messages) => Ok(Some(messages)),
-                Looked::Without | Looked::Empty => Ok(None),
-            },
-        }
-    }
-
-    async fn look_through(
-        &self,
-        channel: &str,
-        tenant: &Tenant,
-        rendered: &Rendered,
-        delivery: &Delivery,
-    ) -> Result<Looked, RestError> {
-        let route = Route::ChannelMessages { channel_id: channel_id(channel)? };
-        let since = delivery.since.checked_sub(CLOCK_SKEW).unwrap_or(delivery.since);
-        let mut after = snowflake_at(since);
-        // What was sent, not what would be sent now: the record may have changed since.
-        let now = sent_of(rendered);
-        let tries = if delivery.sent.is_empty() { std::slice::from_ref(&now) } else { delivery.sent.as_slice() };
-        let wholes: Vec<&String> = tries.iter().filter_map(|sent| sent.0.last()).collect();
-        let newest_try = tries.last().map_or(&[][..], |sent| sent.0.as_slice());
-        let last = newest_try.len().saturating_sub(1);
-        let mut done: Vec<Value> = Vec::new();
-        let mut shows_nothing = true;
-        for _ in 0..PAGES {
-            let query = [("after", after.to_string()), ("limit", PAGE.to_string())];
-            let page = match self.rest.call(LightMethod::Get, route, &query, None).await {
-                // A thread that was not even started.
-                Err(error) if error.is(code::UNKNOWN_CHANNEL) => return Ok(Looked::Without),
-                other => other?,
-            };
-            // An answer without messages is none: it must not pass for a channel in which nothing was found.
-            let page = page.as_array().ok_or_else(no_list)?;
-            shows_nothing &= page.is_empty();
-            for message in page.iter().rev().filter(|message| message["author"]["id"] == self.me.to_string()) {
-                let content = message["content"].as_str().unwrap_or_default().trim();
-                let is_marked = custom_ids(message).any(|id| render::is_marked(id, &delivery.effect));
-                let hash = hash_of(content);
-                if is_marked || (custom_ids(message).next().is_none() && wholes.contains(&&hash)) {
-                    self.forget_parts(&delivery.effect);
-                    done.push(message.clone());
-                    let messages = done.iter().map(|message| reference(tenant, message)).collect::<Result<_, _>>()?;
-                    return Ok(Looked::Found(messages));
-                }
-                if done.len() < last && Some(&hash) == newest_try.get(done.len()) {
-                    done.push(message.clone());
-                }
-            }
-            let newest = page.iter().filter_map(|message| message["id"].as_str()?.parse::<u64>().ok()).max();
-            match newest {
-                Some(newest) if page.len() >= PAGE => after = newest,
-                Some(_) | None => break,
-            }
-        }
-        self.forget_parts(&delivery.effect);
-        for part in done {
-            self.note_part(&delivery.effect, part);
-        }
-        Ok(if shows_nothing { Looked::Empty } else { Looked::Without })
-    }
-
     /// Whether Discord shows the bot what was said in a channel or thread.
     pub(super) async fn may_read_history(&self, channel: ChannelId) -> Result<bool, RestError> {
         let get = async |route| self.rest.call_patiently(LightMethod::Get, route, &[], None).await;
@@ -573,54 +490,6 @@ impl Shared {
         metrics::unreadable(PlatformName::Discord);
         tracing::error!(what, count, "Discord sent something that cannot be read");
     }
-
-    fn parts_done(&self, effect: &EffectId) -> usize {
-        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        progress.parts.get(effect).map_or(0, Vec::len)
-    }
-
-    fn note_part(&self, effect: &EffectId, sent: Value) {
-        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        if progress.parts.len() >= REMEMBERED {
-            progress.parts.clear();
-        }
-        progress.parts.entry(effect.clone()).or_default().push(sent);
-    }
-
-    fn forget_parts(&self, effect: &EffectId) -> Vec<Value> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).parts.remove(effect).unwrap_or_default()
-    }
-
-    fn is_answered(&self, interaction: InteractionId) -> bool {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).answered.contains(&interaction)
-    }
-
-    fn note_answered(&self, interaction: InteractionId) {
-        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        if progress.answered.len() >= REMEMBERED {
-            progress.answered.clear();
-        }
-        progress.answered.insert(interaction);
-    }
-}
-
-/// What a try at this would send, as hashes of its parts.
-pub(super) fn fingerprint(effect: &EffectId, act: &Act) -> Option<Sent> {
-    match act {
-        Act::Post { message, .. } | Act::Hint { message, .. } => Some(sent_of(&render::message(message, effect))),
-        Act::Update { .. } | Act::Remove { .. } | Act::React { .. } | Act::Whisper { .. } | Act::ReadThread { .. } => {
-            None
-        }
-    }
-}
-
-fn sent_of(rendered: &Rendered) -> Sent {
-    Sent(rendered.parts.iter().map(|part| hash_of(part)).collect())
-}
-
-/// What a text is known by, as Discord gives it back: without the spaces around it.
-fn hash_of(text: &str) -> String {
-    hex::encode(&Sha256::digest(text.trim())[..8])
 }
 
 /// What stands now, in one message or in several.
@@ -665,16 +534,6 @@ fn reference(tenant: &Tenant, sent: &Value) -> Result<MessageRef, RestError> {
 /// An answer that names what was made; any other says nothing about whether it was.
 fn named(made: Value) -> Result<Value, RestError> {
     if made["id"].is_string() { Ok(made) } else { Err(RestError::nonsense("the answer names nothing")) }
-}
-
-/// What a look through a history has shown.
-enum Looked {
-    /// It stands.
-    Found(Vec<MessageRef>),
-    /// Other messages, or there is no such place.
-    Without,
-    /// Nothing at all.
-    Empty,
 }
 
 /// Whether what was posted stands cannot be found out until an operator lets the bot read it.

@@ -1,10 +1,14 @@
 //! The guild: people, roles, channels, threads, messages.
 
+mod sessions;
+mod threads;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
+pub use self::sessions::SESSIONS_A_DAY;
+use self::sessions::Sessions;
 use super::errors::ApiError;
 use super::faults::Troubles;
 use super::gateway::{Gateway, Happening, intents};
@@ -14,7 +18,6 @@ use super::interactions::{Form, Interaction};
 use super::limits::Limits;
 use super::{DiscordSetup, Member};
 use crate::clock::Clock;
-use crate::domain::limits::discord as platform;
 use crate::sandbox::traffic::Traffic;
 use crate::sandbox::{Absence, Journal, WorldError};
 
@@ -135,16 +138,6 @@ pub enum Place {
     Direct { person: u64 },
 }
 
-/// How many sessions a bot may begin a day.
-pub const SESSIONS_A_DAY: u64 = 1_000;
-const DAY_MS: i64 = 24 * 3_600 * 1_000;
-
-#[derive(Debug)]
-struct Sessions {
-    left: u64,
-    reset_at_ms: Option<i64>,
-}
-
 /// What only threads have.
 #[derive(Debug)]
 pub struct Thread {
@@ -222,7 +215,7 @@ impl State {
             members_intent: false,
             shards: setup.shards,
             max_concurrency: setup.max_concurrency,
-            sessions: Sessions { left: SESSIONS_A_DAY, reset_at_ms: None },
+            sessions: Sessions::default(),
             blind: HashSet::new(),
             left: HashSet::new(),
             users: HashMap::new(),
@@ -430,37 +423,6 @@ impl State {
         self.dispatch_in(id, Happening::new("CHANNEL_UPDATE", intents::GUILDS, data).note(note));
     }
 
-    /// Lets the bot begin so many more sessions for a time.
-    pub fn limit_sessions(&mut self, left: u64, reset_after: Duration) {
-        let reset_after = i64::try_from(reset_after.as_millis()).unwrap_or(i64::MAX);
-        self.sessions = Sessions { left, reset_at_ms: Some(self.now_ms().saturating_add(reset_after)) };
-    }
-
-    /// How many sessions may be begun until they are counted anew.
-    pub fn sessions_left(&self) -> u64 {
-        if self.sessions.reset_at_ms.is_some_and(|at| at <= self.now_ms()) {
-            SESSIONS_A_DAY
-        } else {
-            self.sessions.left
-        }
-    }
-
-    /// In how many milliseconds that is.
-    pub fn sessions_reset_ms(&self) -> i64 {
-        let left = self.sessions.reset_at_ms.map(|at| at - self.now_ms()).filter(|left| *left > 0);
-        left.unwrap_or(DAY_MS)
-    }
-
-    /// Begins a session, if another one may be begun.
-    pub fn takes_session(&mut self) -> bool {
-        let left = self.sessions_left();
-        if self.sessions.reset_at_ms.is_none_or(|at| at <= self.now_ms()) {
-            self.sessions.reset_at_ms = Some(self.now_ms() + DAY_MS);
-        }
-        self.sessions.left = left.saturating_sub(1);
-        left > 0
-    }
-
     /// Deletes a text channel with its threads and everything in it.
     pub fn delete_channel(&mut self, name: &str) {
         let Some(id) = self.channel_named(name) else { return };
@@ -545,118 +507,6 @@ impl State {
             self.dispatch(Happening::new("GUILD_MEMBER_UPDATE", intents::GUILD_MEMBERS, data));
         }
         self.touch();
-    }
-
-    /// The threads of a guild that are not archived.
-    pub fn active_threads(&self, guild: u64) -> impl Iterator<Item = u64> + '_ {
-        self.expiries.iter().map(|(_, id)| *id).filter(move |id| self.guild_of(*id) == Some(guild))
-    }
-
-    /// Whether the guild of this channel can hold another active thread.
-    fn has_room_for_a_thread(&self, channel: u64) -> bool {
-        let of_guild = |guild| self.active_threads(guild).count();
-        self.expiries.len() < platform::ACTIVE_THREADS
-            || self.guild_of(channel).map_or(0, of_guild) < platform::ACTIVE_THREADS
-    }
-
-    /// Starts the thread under a message.
-    pub fn start_thread(
-        &mut self,
-        parent: u64,
-        root: u64,
-        owner: u64,
-        name: &str,
-        auto_archive_minutes: i64,
-    ) -> Result<(), ApiError> {
-        if !matches!(self.channel(parent)?.place, Place::Text { .. }) {
-            return Err(ApiError::wrong_channel_type());
-        }
-        self.message(parent, root)?;
-        if self.channels.contains_key(&root) {
-            return Err(ApiError::thread_exists());
-        }
-        if !self.has_room_for_a_thread(parent) {
-            return Err(ApiError::too_many_threads());
-        }
-        let now_ms = self.now_ms();
-        let thread = Thread {
-            parent,
-            owner,
-            archived: false,
-            locked: false,
-            auto_archive_minutes,
-            turned_ms: now_ms,
-            expires_ms: 0,
-            joined: owner == self.bot,
-        };
-        self.add_channel(root, name.to_owned(), Place::Thread(thread));
-        self.keep_alive(root);
-        let mut data = self.channel_json(root);
-        data["newly_created"] = json!(true);
-        self.dispatch_in(root, Happening::new("THREAD_CREATE", intents::GUILDS, data));
-        self.announce_update(parent, root);
-        self.touch();
-        Ok(())
-    }
-
-    /// Puts off the archiving of an active thread.
-    pub fn keep_alive(&mut self, id: u64) {
-        let now_ms = self.now_ms();
-        let Some(thread) = self.thread_mut(id) else { return };
-        let before = (thread.expires_ms, id);
-        thread.expires_ms = now_ms.saturating_add(thread.auto_archive_minutes * 60_000);
-        let after = (thread.expires_ms, id);
-        self.expiries.remove(&before);
-        self.expiries.insert(after);
-    }
-
-    /// Archives or unarchives a thread; the caller tells about it.
-    pub fn set_archived(&mut self, id: u64, archived: bool) -> Result<(), ApiError> {
-        let now_ms = self.now_ms();
-        let has_room = self.has_room_for_a_thread(id);
-        let Some(thread) = self.thread_mut(id) else { return Err(ApiError::wrong_channel_type()) };
-        if thread.archived == archived {
-            return Ok(());
-        }
-        if !archived && !has_room {
-            return Err(ApiError::too_many_threads());
-        }
-        thread.archived = archived;
-        thread.turned_ms = now_ms;
-        if archived {
-            let expiry = (thread.expires_ms, id);
-            self.expiries.remove(&expiry);
-        } else {
-            self.keep_alive(id);
-        }
-        self.touch();
-        Ok(())
-    }
-
-    pub fn change_thread(&mut self, id: u64, change: impl FnOnce(&mut Thread)) {
-        if let Some(thread) = self.thread_mut(id) {
-            change(thread);
-        }
-    }
-
-    pub fn announce_thread(&mut self, id: u64) {
-        let data = self.channel_json(id);
-        self.dispatch_in(id, Happening::new("THREAD_UPDATE", intents::GUILDS, data));
-    }
-
-    /// Archives the threads whose time without activity has run out.
-    pub fn archive_idle_threads(&mut self) {
-        let now_ms = self.now_ms();
-        while let Some((expires_ms, id)) = self.expiries.first().copied()
-            && expires_ms <= now_ms
-        {
-            self.expiries.pop_first();
-            self.change_thread(id, |thread| {
-                thread.archived = true;
-                thread.turned_ms = expires_ms;
-            });
-            self.announce_thread(id);
-        }
     }
 }
 

@@ -1,0 +1,121 @@
+//! Looking whether an earlier try was carried out: by the effect's mark in a button, or by author and words.
+
+use serde_json::Value;
+use serenity::http::{LightMethod, Route};
+use sha2::{Digest as _, Sha256};
+
+use super::{CLOCK_SKEW, PAGE, PAGES, channel_id, custom_ids, history_is_hidden, no_list, reference};
+use crate::domain::effect::Sent;
+use crate::domain::ids::{EffectId, MessageRef, Tenant};
+use crate::platform::discord::Shared;
+use crate::platform::discord::errors::code;
+use crate::platform::discord::inbound::snowflake_at;
+use crate::platform::discord::render::{self, Rendered};
+use crate::platform::discord::rest::RestError;
+use crate::platform::{Act, Delivery};
+
+impl Shared {
+    /// Looks through what was posted since the effect was decided, and notes which parts stand.
+    pub(super) async fn find_message(
+        &self,
+        channel: &str,
+        tenant: &Tenant,
+        rendered: &Rendered,
+        delivery: &Delivery,
+    ) -> Result<Option<Vec<MessageRef>>, RestError> {
+        match self.look_through(channel, tenant, rendered, delivery).await? {
+            Looked::Found(messages) => Ok(Some(messages)),
+            Looked::Without => Ok(None),
+            // Who may not read a history is shown an empty one: only what is empty to whom may read it says something.
+            Looked::Empty if !self.may_read_history(channel_id(channel)?).await? => Err(history_is_hidden()),
+            Looked::Empty => match self.look_through(channel, tenant, rendered, delivery).await? {
+                Looked::Found(messages) => Ok(Some(messages)),
+                Looked::Without | Looked::Empty => Ok(None),
+            },
+        }
+    }
+
+    async fn look_through(
+        &self,
+        channel: &str,
+        tenant: &Tenant,
+        rendered: &Rendered,
+        delivery: &Delivery,
+    ) -> Result<Looked, RestError> {
+        let route = Route::ChannelMessages { channel_id: channel_id(channel)? };
+        let since = delivery.since.checked_sub(CLOCK_SKEW).unwrap_or(delivery.since);
+        let mut after = snowflake_at(since);
+        // What was sent, not what would be sent now: the record may have changed since.
+        let now = sent_of(rendered);
+        let tries = if delivery.sent.is_empty() { std::slice::from_ref(&now) } else { delivery.sent.as_slice() };
+        let wholes: Vec<&String> = tries.iter().filter_map(|sent| sent.0.last()).collect();
+        let newest_try = tries.last().map_or(&[][..], |sent| sent.0.as_slice());
+        let last = newest_try.len().saturating_sub(1);
+        let mut done: Vec<Value> = Vec::new();
+        let mut shows_nothing = true;
+        for _ in 0..PAGES {
+            let query = [("after", after.to_string()), ("limit", PAGE.to_string())];
+            let page = match self.rest.call(LightMethod::Get, route, &query, None).await {
+                // A thread that was not even started.
+                Err(error) if error.is(code::UNKNOWN_CHANNEL) => return Ok(Looked::Without),
+                other => other?,
+            };
+            // An answer without messages is none: it must not pass for a channel in which nothing was found.
+            let page = page.as_array().ok_or_else(no_list)?;
+            shows_nothing &= page.is_empty();
+            for message in page.iter().rev().filter(|message| message["author"]["id"] == self.me.to_string()) {
+                let content = message["content"].as_str().unwrap_or_default().trim();
+                let is_marked = custom_ids(message).any(|id| render::is_marked(id, &delivery.effect));
+                let hash = hash_of(content);
+                if is_marked || (custom_ids(message).next().is_none() && wholes.contains(&&hash)) {
+                    self.forget_parts(&delivery.effect);
+                    done.push(message.clone());
+                    let messages = done.iter().map(|message| reference(tenant, message)).collect::<Result<_, _>>()?;
+                    return Ok(Looked::Found(messages));
+                }
+                if done.len() < last && Some(&hash) == newest_try.get(done.len()) {
+                    done.push(message.clone());
+                }
+            }
+            let newest = page.iter().filter_map(|message| message["id"].as_str()?.parse::<u64>().ok()).max();
+            match newest {
+                Some(newest) if page.len() >= PAGE => after = newest,
+                Some(_) | None => break,
+            }
+        }
+        self.forget_parts(&delivery.effect);
+        for part in done {
+            self.note_part(&delivery.effect, part);
+        }
+        Ok(if shows_nothing { Looked::Empty } else { Looked::Without })
+    }
+}
+
+/// What a look through a history has shown.
+enum Looked {
+    /// It stands.
+    Found(Vec<MessageRef>),
+    /// Other messages, or there is no such place.
+    Without,
+    /// Nothing at all.
+    Empty,
+}
+
+/// What a try at this would send, as hashes of its parts.
+pub(in crate::platform::discord) fn fingerprint(effect: &EffectId, act: &Act) -> Option<Sent> {
+    match act {
+        Act::Post { message, .. } | Act::Hint { message, .. } => Some(sent_of(&render::message(message, effect))),
+        Act::Update { .. } | Act::Remove { .. } | Act::React { .. } | Act::Whisper { .. } | Act::ReadThread { .. } => {
+            None
+        }
+    }
+}
+
+fn sent_of(rendered: &Rendered) -> Sent {
+    Sent(rendered.parts.iter().map(|part| hash_of(part)).collect())
+}
+
+/// What a text is known by, as Discord gives it back: without the spaces around it.
+fn hash_of(text: &str) -> String {
+    hex::encode(&Sha256::digest(text.trim())[..8])
+}

@@ -1,0 +1,51 @@
+//! What was done of a delivery that has not ended: which parts stand, and which interactions are answered.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::PoisonError;
+
+use serde_json::Value;
+use serenity::model::id::InteractionId;
+
+use crate::domain::ids::EffectId;
+use crate::platform::discord::Shared;
+
+/// Entries of memories that are dropped when they have grown this long.
+const REMEMBERED: usize = 4_096;
+
+/// What was done of deliveries that have not ended, and which interactions have had their first answer.
+#[derive(Default)]
+pub(in crate::platform::discord) struct Progress {
+    parts: HashMap<EffectId, Vec<Value>>,
+    answered: HashSet<InteractionId>,
+}
+
+impl Shared {
+    pub(super) fn parts_done(&self, effect: &EffectId) -> usize {
+        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.parts.get(effect).map_or(0, Vec::len)
+    }
+
+    pub(super) fn note_part(&self, effect: &EffectId, sent: Value) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if progress.parts.len() >= REMEMBERED {
+            progress.parts.clear();
+        }
+        progress.parts.entry(effect.clone()).or_default().push(sent);
+    }
+
+    pub(super) fn forget_parts(&self, effect: &EffectId) -> Vec<Value> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).parts.remove(effect).unwrap_or_default()
+    }
+
+    pub(super) fn is_answered(&self, interaction: InteractionId) -> bool {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).answered.contains(&interaction)
+    }
+
+    pub(super) fn note_answered(&self, interaction: InteractionId) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if progress.answered.len() >= REMEMBERED {
+            progress.answered.clear();
+        }
+        progress.answered.insert(interaction);
+    }
+}

@@ -1,0 +1,339 @@
+//! Each thing on its way: sent, acknowledged, sent again, given up.
+
+use super::FAREWELL;
+use super::Flight;
+use super::Inner;
+use super::LATE_RETRIES;
+use super::Next;
+use super::OVERTAKEN_WITHIN;
+use super::Out;
+use super::Parcel;
+use super::ParcelKind;
+use super::RETRIES;
+use super::SOCKETS;
+use super::Socket;
+use super::as_written;
+use crate::sandbox::slack::Core;
+use crate::sandbox::traffic::Direction;
+use serde_json::Value;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+impl Core {
+    /// Sends an event.
+    pub(in crate::sandbox::slack) fn dispatch(self: &Arc<Self>, parcel: Parcel) {
+        let mut inner = self.hub.lock();
+        let doubled = inner.doubles > 0;
+        inner.doubles = inner.doubles.saturating_sub(1);
+        let id = inner.board(parcel, doubled, None);
+        if let Some(by) = inner.late.pop_front() {
+            self.launch_later(id, by);
+        } else if inner.swaps > 0 {
+            inner.swaps -= 1;
+            inner.held.push(id);
+            self.launch_later(id, OVERTAKEN_WITHIN);
+        } else {
+            self.launch(&mut inner, id, "");
+            for overtaken in std::mem::take(&mut inner.held) {
+                self.launch(&mut inner, overtaken, "");
+            }
+        }
+    }
+
+    /// Sends an event in a while, unless it was sent meanwhile.
+    fn launch_later(self: &Arc<Self>, id: u64, after: Duration) {
+        let core = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(after) => {}
+                () = core.stop.cancelled() => return,
+            }
+            let mut inner = core.hub.lock();
+            inner.held.retain(|held| *held != id);
+            let is_new = |flight: &Flight| flight.sent == 0;
+            if inner.flights.get(&id).is_some_and(is_new) && !inner.waiting.contains(&id) {
+                core.launch(&mut inner, id, "");
+            }
+        });
+    }
+
+    /// Sends a click, a form or a command, and waits for its acknowledgement and the answer in it.
+    ///
+    /// # Errors
+    /// If nobody is connected, or no acknowledgement comes in time.
+    pub(in crate::sandbox::slack) async fn ask(self: &Arc<Self>, parcel: Parcel) -> Result<Option<Value>, ()> {
+        let (sender, receiver) = oneshot::channel();
+        let id = {
+            let mut inner = self.hub.lock();
+            if inner.target.is_none() && inner.sockets.is_empty() {
+                return Err(());
+            }
+            let id = inner.board(parcel, false, Some(sender));
+            self.launch(&mut inner, id, "");
+            id
+        };
+        let answer = tokio::time::timeout(self.ack_deadline, receiver).await;
+        self.hub.lock().land(id);
+        answer.map_err(|_| ())?.map_err(|_| ())
+    }
+
+    /// Gives up every event that was not acknowledged.
+    pub(in crate::sandbox::slack) fn forget(&self) {
+        let mut inner = self.hub.lock();
+        let is_event = |flight: &Flight| flight.parcel.kind == ParcelKind::Event;
+        let lost: Vec<u64> = inner.flights.iter().filter(|(_, flight)| is_event(flight)).map(|(id, _)| *id).collect();
+        for id in lost {
+            self.give_up(&mut inner, id);
+        }
+        let Inner { flights, waiting, .. } = &mut *inner;
+        waiting.retain(|id| flights.contains_key(id));
+    }
+
+    /// A socket was opened; nothing if the app has as many as it may have.
+    pub(in crate::sandbox::slack) fn socket_opened(self: &Arc<Self>, out: mpsc::UnboundedSender<Out>) -> Option<u64> {
+        let mut inner = self.hub.lock();
+        if inner.sockets.len() >= SOCKETS {
+            self.note("refused", json!({"method": "socket", "error": "too_many_websockets"}));
+            return None;
+        }
+        inner.next_id += 1;
+        let id = inner.next_id;
+        let leaving: Vec<u64> = inner.sockets.iter().filter(|(_, s)| s.leaving).map(|(id, _)| *id).collect();
+        inner.sockets.insert(id, Socket { out: out.clone(), leaving: false, muted: false });
+        let hello = json!({"type": "hello", "num_connections": inner.sockets.len(), "connection_info": {"app_id": self.hub.app},
+            "debug_info": {"host": "applink-sandbox", "build_number": 10, "approximate_connection_time": 18060}});
+        self.traffic.keep(Direction::ToBot, "hello", || hello.clone());
+        let _ = out.send(Out::Frame(inner.greetings.pop_front().unwrap_or_else(|| hello.to_string())));
+        self.note("connected", json!({"socket": id, "sockets": inner.sockets.len()}));
+        for old in leaving {
+            self.close_later(old, self.ack_deadline);
+        }
+        let waiting: Vec<u64> = inner.waiting.drain(..).collect();
+        for flight in waiting {
+            self.launch(&mut inner, flight, "");
+        }
+        drop(inner);
+        self.hub.set_connected(true);
+        Some(id)
+    }
+
+    /// A socket is gone: what it did not acknowledge goes elsewhere.
+    pub(in crate::sandbox::slack) fn socket_closed(self: &Arc<Self>, id: u64) {
+        let mut inner = self.hub.lock();
+        if inner.sockets.remove(&id).is_none() {
+            return;
+        }
+        self.note("disconnected", json!({"socket": id, "sockets": inner.sockets.len()}));
+        self.hub.set_connected(!inner.sockets.is_empty() || inner.target.is_some());
+        let orphans: Vec<u64> = inner.flights.iter().filter(|(_, f)| f.socket == Some(id)).map(|(id, _)| *id).collect();
+        for flight in orphans {
+            match inner.flights.get(&flight).map(|flight| flight.parcel.kind) {
+                Some(ParcelKind::Event) => self.launch(&mut inner, flight, "connection_failed"),
+                _ => inner.land(flight),
+            }
+        }
+    }
+
+    /// The bot acknowledged an envelope.
+    pub(in crate::sandbox::slack) fn acknowledged(&self, envelope: &str, answer: Option<Value>) {
+        let mut inner = self.hub.lock();
+        let Some(id) = inner.envelopes.get(envelope).copied() else { return };
+        self.settle(&mut inner, id, answer);
+    }
+
+    /// Cuts every connection without a word.
+    pub(in crate::sandbox::slack) fn drop_sockets(self: &Arc<Self>) {
+        let ids: Vec<u64> = {
+            let inner = self.hub.lock();
+            inner.sockets.values().for_each(|socket| drop(socket.out.send(Out::Cut)));
+            inner.sockets.keys().copied().collect()
+        };
+        ids.into_iter().for_each(|id| self.socket_closed(id));
+    }
+
+    /// Asks the bot to open new sockets for its present ones.
+    pub(in crate::sandbox::slack) fn ask_reconnect(self: &Arc<Self>) {
+        let mut inner = self.hub.lock();
+        let count = inner.sockets.len();
+        let frame = json!({"type": "disconnect", "reason": "refresh_requested", "num_connections": count,
+            "debug_info": {"host": "applink-sandbox"}, "connection_info": {"app_id": self.hub.app}});
+        self.traffic.keep(Direction::ToBot, "disconnect", || frame.clone());
+        for (id, socket) in &mut inner.sockets {
+            socket.leaving = true;
+            let _ = socket.out.send(Out::Frame(frame.to_string()));
+            self.close_later(*id, FAREWELL);
+        }
+    }
+
+    /// Delivers by HTTP from now on.
+    pub(in crate::sandbox::slack) fn set_http_target(self: &Arc<Self>, base_url: String) {
+        self.hub.lock().target = Some(base_url.trim_end_matches('/').to_owned());
+        tokio::spawn(Arc::clone(self).verify_target());
+    }
+
+    /// Sends what waited for the bot's HTTP endpoints.
+    pub(in crate::sandbox::slack) fn flush_waiting(self: &Arc<Self>) {
+        let mut inner = self.hub.lock();
+        let waiting: Vec<u64> = inner.waiting.drain(..).collect();
+        for flight in waiting {
+            self.launch(&mut inner, flight, "");
+        }
+    }
+
+    /// Gives a parcel to a connection, or lets it wait for one.
+    fn launch(self: &Arc<Self>, inner: &mut Inner, id: u64, reason: &str) {
+        if inner.target.is_some() {
+            tokio::spawn(Arc::clone(self).deliver_by_http(id));
+            return;
+        }
+        let Some(socket) = inner.next_socket() else {
+            if let Some(flight) = inner.flights.get_mut(&id) {
+                flight.socket = None;
+                inner.waiting.push_back(id);
+            }
+            return;
+        };
+        let copies =
+            if inner.flights.get(&id).is_some_and(|flight| flight.doubled && flight.sent == 0) { 2 } else { 1 };
+        for _ in 0..copies {
+            let envelope = inner.mint.uuid();
+            let Some(flight) = inner.flights.get_mut(&id) else { return };
+            let attempt = flight.sent;
+            let reason = match (attempt, reason) {
+                (0, _) => "",
+                (_, "") => "timeout",
+                (_, reason) => reason,
+            };
+            flight.sent += 1;
+            flight.socket = Some(socket);
+            flight.envelopes.push(envelope.clone());
+            let parcel = Arc::clone(&flight.parcel);
+            inner.envelopes.insert(envelope.clone(), id);
+            let mut frame = json!({"envelope_id": envelope, "payload": parcel.payload, "type": parcel.kind.envelope_type(),
+                "accepts_response_payload": parcel.takes_answer});
+            if parcel.kind == ParcelKind::Event {
+                frame["retry_attempt"] = json!(attempt);
+                frame["retry_reason"] = json!(reason);
+            }
+            self.note_delivered(&parcel, attempt);
+            self.traffic.keep(Direction::ToBot, parcel.kind.envelope_type(), || frame.clone());
+            if let Some(socket) = inner.sockets.get(&socket).filter(|socket| !socket.muted) {
+                let _ = socket.out.send(Out::Frame(as_written(&frame)));
+            }
+        }
+        let sent = inner.flights.get(&id).map_or(0, |flight| flight.sent);
+        let core = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(core.ack_deadline) => core.overdue(id, sent),
+                () = core.stop.cancelled() => {}
+            }
+        });
+    }
+
+    /// No acknowledgement came in time for what was sent `sent` times.
+    fn overdue(self: &Arc<Self>, id: u64, sent: u32) {
+        let mut inner = self.hub.lock();
+        let Some(flight) = inner.flights.get_mut(&id) else { return };
+        if flight.sent != sent || flight.socket.is_none() || flight.parcel.kind != ParcelKind::Event {
+            return;
+        }
+        flight.late += 1;
+        if flight.late > RETRIES {
+            self.give_up(&mut inner, id);
+        } else {
+            self.launch(&mut inner, id, "timeout");
+        }
+    }
+
+    fn give_up(&self, inner: &mut Inner, id: u64) {
+        if let Some(flight) = inner.flights.get(&id) {
+            self.note("dropped", json!({"event": flight.parcel.event, "attempt": flight.sent.saturating_sub(1)}));
+        }
+        inner.land(id);
+    }
+
+    fn settle(&self, inner: &mut Inner, id: u64, answer: Option<Value>) {
+        let Some(flight) = inner.flights.get_mut(&id) else { return };
+        let parcel = Arc::clone(&flight.parcel);
+        let mut entry = parcel.about.clone();
+        entry.insert("event".into(), json!(parcel.event));
+        entry.insert("attempt".into(), json!(flight.sent.saturating_sub(1)));
+        self.note("acked", Value::Object(entry));
+        if let Some(answer) = answer.as_ref().filter(|answer| !answer.is_null()) {
+            self.traffic.keep(Direction::FromBot, "acknowledgement", || answer.clone());
+        }
+        if !parcel.takes_answer && answer.as_ref().is_some_and(|answer| !answer.is_null()) {
+            self.fault(format!("an acknowledgement of {} carries an answer", parcel.event));
+        }
+        if let Some(sender) = flight.answer.take() {
+            let _ = sender.send(answer.filter(|answer| !answer.is_null()));
+        }
+        inner.land(id);
+    }
+
+    /// Writes down that a parcel is handed over.
+    fn note_delivered(&self, parcel: &Parcel, attempt: u32) {
+        let mut entry = parcel.about.clone();
+        entry.insert("event".into(), json!(parcel.event));
+        entry.insert("attempt".into(), json!(attempt));
+        entry.insert("envelope".into(), json!(parcel.kind.envelope_type()));
+        self.note("delivered", Value::Object(entry));
+    }
+
+    fn close_later(self: &Arc<Self>, id: u64, after: Duration) {
+        let core = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(after) => {
+                    if let Some(socket) = core.hub.lock().sockets.get(&id) {
+                        let _ = socket.out.send(Out::Close);
+                    }
+                }
+                () = core.stop.cancelled() => {}
+            }
+        });
+    }
+
+    /// One more try over HTTP begins: the parcel, how often it was sent before, how many copies to send.
+    pub(in crate::sandbox::slack) fn http_try(&self, id: u64) -> Option<(Arc<Parcel>, u32, u32)> {
+        let mut inner = self.hub.lock();
+        let flight = inner.flights.get_mut(&id)?;
+        let (parcel, attempt) = (Arc::clone(&flight.parcel), flight.sent);
+        let copies = if flight.doubled && attempt == 0 { 2 } else { 1 };
+        flight.sent += copies;
+        drop(inner);
+        (0..copies).for_each(|copy| self.note_delivered(&parcel, attempt + copy));
+        Some((parcel, attempt, copies))
+    }
+
+    /// The parcel of a flight that is still under way.
+    pub(in crate::sandbox::slack) fn http_parcel(&self, id: u64) -> Option<Arc<Parcel>> {
+        self.hub.lock().flights.get(&id).map(|flight| Arc::clone(&flight.parcel))
+    }
+
+    /// The bot answered 2xx.
+    pub(in crate::sandbox::slack) fn http_accepted(&self, id: u64, answer: Option<Value>) {
+        self.settle(&mut self.hub.lock(), id, answer);
+    }
+
+    /// The bot refused or was late; when to try again.
+    pub(in crate::sandbox::slack) fn http_refused(&self, id: u64, no_retry: bool) -> Next {
+        let mut inner = self.hub.lock();
+        let sends_late = inner.sends_late;
+        let Some(flight) = inner.flights.get_mut(&id) else { return Next::Never };
+        flight.late += 1;
+        let is_retried = flight.parcel.kind == ParcelKind::Event && !no_retry;
+        match flight.late {
+            ..=RETRIES if is_retried => Next::AtOnce,
+            late if is_retried && sends_late && late <= RETRIES + LATE_RETRIES => Next::InAnHour,
+            _ => {
+                self.give_up(&mut inner, id);
+                Next::Never
+            }
+        }
+    }
+}
