@@ -213,9 +213,12 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
 
 /// Forgets what is from before `then`, a little at a time: whoever writes meanwhile goes first.
 async fn forget(store: &Arc<dyn Store>, then: Timestamp) -> Result<(), StoreError> {
+    // An effect of a notice may be held as long as this, and is listed as long as any other once it has ended.
+    let held = SignedDuration::try_from(limits::HELD_AT_MOST).unwrap_or(SignedDuration::MAX);
+    let notices = then.checked_sub(held).unwrap_or(Timestamp::MIN);
     while store.tidy(then).await?
         || conversation::record::tidy(store.as_ref(), then).await?
-        || store.within(move |tx| Box::pin(notices::record::tidy(tx, then))).await?
+        || store.within(move |tx| Box::pin(notices::record::tidy(tx, notices))).await?
     {
         tokio::time::sleep(FORGET_EVERY).await;
     }

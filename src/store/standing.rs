@@ -1,9 +1,9 @@
 //! The bot's own messages that stand on a platform.
 
-use super::StoreError;
 use super::port::{Ask, Tx};
 use super::row::{Row, json};
 use super::statement::{Statement, Text, statement, texts};
+use super::{StoreError, TIDIED_AT_ONCE};
 use crate::domain::ids::{MessageRef, Place, TicketId};
 use crate::domain::standing::{LINES, SAID, Standing};
 use crate::domain::subject::Subject;
@@ -53,6 +53,11 @@ texts! {
     );
     /// A message stands no more.
     UNSTAND = Text::both("DELETE FROM standing WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4");
+    /// Some of what stands for a subject that is forgotten is, too.
+    FORGET_STANDING = Text::both(
+        "DELETE FROM standing WHERE id IN (SELECT id FROM standing WHERE subject_kind = $1 AND subject_id = $2 \
+         ORDER BY id LIMIT $3) RETURNING id"
+    );
     /// What stands for one subject as one of two views stands for another.
     MOVE_STANDING = Text::both(
         "UPDATE standing SET subject_id = $3 WHERE subject_kind = $1 AND subject_id = $2 AND view IN ($4, $5)"
@@ -108,6 +113,15 @@ pub async fn at(ask: &mut dyn Ask, message: &MessageRef) -> Result<Vec<Standing>
 pub fn give(tx: &mut dyn Tx, from: TicketId, to: TicketId) -> Result<(), StoreError> {
     let (from, to) = (Subject::from(from), Subject::from(to));
     tx.write(statement(MOVE_STANDING).bind_subject(&from).bind(to.id()).bind(SAID).bind(LINES))
+}
+
+/// Forgets some of what stands for a subject that is forgotten; whether there may be more.
+///
+/// # Errors
+/// If the database is away.
+pub async fn forget(tx: &mut dyn Tx, about: &Subject) -> Result<bool, StoreError> {
+    let some = statement(FORGET_STANDING).bind_subject(about).bind(i64::from(TIDIED_AT_ONCE));
+    Ok(!tx.rows(some).await?.is_empty())
 }
 
 /// A message stands, in the place of what stood as the same.

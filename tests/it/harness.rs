@@ -20,6 +20,8 @@ use jiff::Timestamp;
 use regex::Regex;
 use tempfile::TempDir;
 
+use crate::orphans;
+
 /// How long a test waits, in real time, for something that must come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -368,6 +370,8 @@ impl Desk {
         assert_eq!(counts.dead, 0, "dead events");
         self.stop().await;
         self.stage.close().await;
+        let orphans = orphans::of(&self.config.database.url).await;
+        assert_eq!(orphans, Vec::<String>::new(), "these are about what is not there");
         self.errors.all()
     }
 }

@@ -7,16 +7,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use deskbell::desk::notices;
 use deskbell::domain::effect::{Call, Effect, EffectKind, Outlet};
 use deskbell::domain::event::DedupeKey;
 use deskbell::domain::ids::{EffectId, PlatformName};
 use deskbell::domain::message::Message;
 use deskbell::domain::outcome::Outcome;
+use deskbell::domain::standing::Standing;
 use deskbell::domain::subject::Subject;
 use deskbell::domain::view::View;
 use deskbell::outbox::Timing;
 use deskbell::outbox::local::{Calls, LocalDispatcher, NoCalls};
-use deskbell::store::{Listed, Store, WorkerId};
+use deskbell::store::{Listed, Store, WorkerId, standing};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -194,4 +196,31 @@ pub async fn a_spread_that_is_killed_again_and_again_reaches_each_place_once(sto
         [&from_the_first],
         "one stands for both"
     );
+}
+
+pub async fn a_notice_that_is_forgotten_leaves_nothing(store: Arc<dyn Store>) {
+    let (door, places) = (door(Arc::clone(&store)), [channel("C1"), channel("C2")]);
+    door.notice("payroll", &Message::said("Payroll is down."), &places).await.expect("it is kept");
+    until_nothing_waits(&store, Arc::new(NoCalls)).await;
+    let about = Subject::Notice("payroll".to_owned());
+    for place in &places {
+        let stands = Standing::of(about.clone(), &View::Notice, place.clone(), message(place.channel(), "1.0"));
+        deliver(&store, posted(vec![message(place.channel(), "1.0")], vec![stands])).await;
+    }
+    let of_it = about.clone();
+    let standing = within(&store, move |tx| {
+        let about = of_it.clone();
+        Box::pin(async move { standing::count(tx, &about).await })
+    });
+    assert_eq!(standing.await, 2);
+    while within(&store, |tx| Box::pin(notices::record::tidy(tx, at(1)))).await {}
+    let left = within(&store, move |tx| {
+        let about = about.clone();
+        Box::pin(async move {
+            let places = notices::record::places(tx, "payroll", 0, 10).await?.len();
+            let says = notices::record::message(tx, "payroll").await?;
+            Ok((standing::count(tx, &about).await?, places, says))
+        })
+    });
+    assert_eq!(left.await, (0, 0, None));
 }

@@ -23,6 +23,7 @@ mod metrics;
 mod nonsense;
 mod odd;
 mod operate;
+mod orphans;
 mod permissions;
 mod platform_away;
 mod port;

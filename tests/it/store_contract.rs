@@ -46,6 +46,7 @@ contracts! {
         a_call_of_a_dead_process_is_made_by_another,
         a_call_whose_end_was_handed_in_is_settled_and_no_more,
         a_spread_that_is_killed_again_and_again_reaches_each_place_once,
+        a_notice_that_is_forgotten_leaves_nothing,
     ;
     record:
         a_ticket_is_read_back_as_it_was_written,

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 
 use crate::domain::ids::Place;
 use crate::domain::message::Message;
+use crate::domain::subject::Subject;
 use crate::store::row::{Row, json, ms};
 use crate::store::statement::texts;
-use crate::store::{Ask, StoreError, TIDIED_AT_ONCE, Text, Tx, statement};
+use crate::store::{Ask, StoreError, TIDIED_AT_ONCE, Text, Tx, standing, statement};
 
 texts! {
     /// What a notice says.
@@ -86,7 +87,8 @@ pub async fn places(ask: &mut dyn Ask, name: &str, after: u64, limit: usize) -> 
     ask.all(statement(PLACES).bind(name).bind(after).bind(limit), place).await
 }
 
-/// Forgets a notice from before `then`, or some of its places; whether there may be more.
+/// Forgets a notice from before `then` with where it stands, or some of that; whether there may be more. Nothing of it may
+/// be under way any more.
 ///
 /// # Errors
 /// If the database is away.
@@ -97,7 +99,7 @@ pub async fn tidy(tx: &mut dyn Tx, then: Timestamp) -> Result<bool, StoreError> 
         return Ok(false);
     };
     let some = statement(TIDY_PLACES).bind(&name).bind(i64::from(TIDIED_AT_ONCE));
-    if tx.rows(some).await?.is_empty() {
+    if tx.rows(some).await?.is_empty() && !standing::forget(tx, &Subject::Notice(name.clone())).await? {
         tx.write(statement(FORGET_NOTICE).bind(name))?;
     }
     Ok(true)
