@@ -56,7 +56,7 @@ texts! {
     /// Some of what stands for a subject that is forgotten is, too.
     FORGET_STANDING = Text::both(
         "DELETE FROM standing WHERE id IN (SELECT id FROM standing WHERE subject_kind = $1 AND subject_id = $2 \
-         ORDER BY id LIMIT $3) RETURNING id"
+         LIMIT $3) RETURNING id"
     );
     /// What stands for one subject as one of two views stands for another.
     MOVE_STANDING = Text::both(
