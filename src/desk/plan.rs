@@ -12,7 +12,7 @@ use crate::desk::tickets::decide::may_know;
 use crate::desk::tickets::state::Ticket;
 use crate::desk::tickets::text;
 use crate::domain::audit::{AuditEntry, FieldChange};
-use crate::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane, Post, Sign};
+use crate::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane, Post, Sign, SilentAct};
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{MessageRef, Person, PersonRef, Place, TicketId};
 use crate::domain::message::Message;
@@ -61,7 +61,8 @@ impl<'f> Plan<'f> {
     }
 
     /// Adds an intent. What is about no ticket is about whom it answers, or about the desk.
-    pub(in crate::desk) fn effect(&mut self, ticket: Option<TicketId>, what: EffectKind) {
+    pub(in crate::desk) fn effect(&mut self, ticket: Option<TicketId>, what: impl Into<EffectKind>) {
+        let what = what.into();
         let about = match (ticket, &what) {
             (Some(ticket), _) => Subject::Ticket(ticket),
             (None, EffectKind::Whisper { to, .. } | EffectKind::Hint { to, .. }) => Subject::Person(to.clone()),
@@ -180,7 +181,7 @@ impl<'f> Plan<'f> {
         self.audit(ticket, "joined", Vec::new());
         self.effect(
             Some(ticket.id),
-            EffectKind::React { message: said.message.clone(), sign: Sign::Joined, is_on: true },
+            SilentAct::React { message: said.message.clone(), sign: Sign::Joined, is_on: true },
         );
         self.whisper(
             Some(ticket),

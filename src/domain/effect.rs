@@ -1,16 +1,19 @@
 //! What the bot is to do, as the core decides it: intents, not calls.
 
+mod silent;
+
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::silent::{SilentAct, SilentSpec};
 use super::event::ReplyHandle;
 use super::ids::{MessageRef, Person, PersonRef, Place, PlatformName, UnknownName};
 use super::limits;
 use super::message::Message;
 use super::subject::Subject;
-use super::view::{Coalescing, View};
+use super::view::{Coalescing, Order, View};
 
 /// One intent, stored with the state that it follows from, and delivered later.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,11 +54,8 @@ pub enum EffectKind {
         /// Where; for lines, the channel in which their card stands.
         at: Place,
     },
-    /// Delete a message of the bot.
-    Remove {
-        /// Which.
-        message: MessageRef,
-    },
+    /// Do something on a platform without saying anything.
+    Silent(SilentAct),
     /// Tell one person something that nobody else may see.
     Whisper {
         /// Whom.
@@ -77,22 +77,6 @@ pub enum EffectKind {
         reply_to: MessageRef,
         /// What to say.
         message: Message,
-    },
-    /// Put a sign on somebody's message, or take it away: a reaction. It is no line, and says nothing to others.
-    React {
-        /// Which message.
-        message: MessageRef,
-        /// Which sign.
-        sign: Sign,
-        /// Whether it is to be there.
-        is_on: bool,
-    },
-    /// Read what was said in a thread before (the last hundred messages).
-    ReadThread {
-        /// Which thread.
-        place: Place,
-        /// Up to and without this message.
-        before: MessageRef,
     },
     /// Show a view of the subject in every place of its audience: a page of them at a time, the rest by another of these.
     Spread {
@@ -192,19 +176,23 @@ impl Post {
     }
 }
 
+impl From<SilentAct> for EffectKind {
+    fn from(act: SilentAct) -> Self {
+        Self::Silent(act)
+    }
+}
+
 impl EffectKind {
     /// Its name in the database.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Say(_) => "say",
             Self::Show { .. } => "show",
             Self::Refresh { .. } => "refresh",
-            Self::Remove { .. } => "remove",
+            Self::Silent(act) => act.spec().name,
             Self::Whisper { .. } => "whisper",
             Self::Hint { .. } => "hint",
-            Self::React { .. } => "react",
-            Self::ReadThread { .. } => "read_thread",
             Self::Spread { .. } => "spread",
             Self::Do(_) => "do",
         }
@@ -212,22 +200,10 @@ impl EffectKind {
 
     /// What it does, and to which view, in logs and metrics.
     #[must_use]
-    pub const fn label(&self) -> &'static str {
+    pub fn label(&self) -> &'static str {
         match self {
-            Self::Show { view, .. } => match view {
-                View::Card => "show_card",
-                View::Confirmation => "show_confirmation",
-                View::Lines { .. } => "show_lines",
-                View::DeadEvents => "show_dead_events",
-                View::Notice => "show_notice",
-            },
-            Self::Refresh { view, .. } => match view {
-                View::Card => "refresh_card",
-                View::Confirmation => "refresh_confirmation",
-                View::Lines { .. } => "refresh_lines",
-                View::DeadEvents => "refresh_dead_events",
-                View::Notice => "refresh_notice",
-            },
+            Self::Show { view, .. } => view.spec().shown,
+            Self::Refresh { view, .. } => view.spec().refreshed,
             other => other.name(),
         }
     }
@@ -245,14 +221,14 @@ impl EffectKind {
     #[must_use]
     pub fn is_replaceable(&self) -> bool {
         let is_shown = matches!(self, Self::Show { .. } | Self::Refresh { .. });
-        is_shown && self.view().is_some_and(|view| view.coalescing() == Coalescing::Replace)
+        is_shown && self.view().is_some_and(|view| view.spec().coalescing == Coalescing::Replace)
     }
 
     /// Whether it may be joined to one that waits, untried, as the last of its order key.
     #[must_use]
     pub fn is_joinable(&self) -> bool {
         match self {
-            Self::Show { view, .. } => view.coalescing() == Coalescing::Append,
+            Self::Show { view, .. } => view.spec().coalescing == Coalescing::Append,
             Self::Spread { .. } => true,
             _ => false,
         }
@@ -275,12 +251,12 @@ impl EffectKind {
 
     /// Who delivers it.
     #[must_use]
-    pub const fn outlet(&self) -> Outlet {
+    pub fn outlet(&self) -> Outlet {
         Outlet::Platform(match self {
             Self::Say(Post { to, .. }) | Self::Show { at: to, .. } => to.place().platform(),
             Self::Refresh { at, .. } => at.platform(),
-            Self::Hint { place, .. } | Self::ReadThread { place, .. } => place.platform(),
-            Self::Remove { message } | Self::React { message, .. } => message.tenant.platform,
+            Self::Hint { place, .. } => place.platform(),
+            Self::Silent(act) => act.spec().platform,
             Self::Whisper { to, .. } => to.platform,
             Self::Spread { .. } | Self::Do(_) => return Outlet::Local,
         })
@@ -388,14 +364,13 @@ impl Effect {
 
     /// How urgent it is.
     #[must_use]
-    pub const fn lane(&self) -> Lane {
+    pub fn lane(&self) -> Lane {
         match &self.what {
             EffectKind::Say(Post { urgency, .. }) => *urgency,
-            EffectKind::Show { view, .. } => view.lane(true),
-            EffectKind::Refresh { view, .. } => view.lane(false),
-            EffectKind::Whisper { .. } | EffectKind::Hint { .. } | EffectKind::React { .. } => Lane::Answer,
-            EffectKind::Remove { .. } | EffectKind::ReadThread { .. } => Lane::Note,
-            EffectKind::Do(_) => Lane::Answer,
+            EffectKind::Show { view, .. } => view.spec().lane,
+            EffectKind::Refresh { view, .. } => view.spec().lane_later,
+            EffectKind::Whisper { .. } | EffectKind::Hint { .. } | EffectKind::Do(_) => Lane::Answer,
+            EffectKind::Silent(act) => act.spec().lane,
             EffectKind::Spread { .. } => Lane::Broadcast,
         }
     }
@@ -413,21 +388,14 @@ impl Effect {
             }
             EffectKind::Say(Post { to: Destination::Place(place), .. }) => at(place),
             EffectKind::Show { view, at: Destination::Place(place) | Destination::UnderCard(place), .. }
-            | EffectKind::Refresh { view, at: place } => match view {
-                View::Card | View::Lines { .. } => card(place),
-                View::Confirmation => at(place),
-                View::DeadEvents => format!("dead:{}", at(place)),
-                View::Notice => format!("all:{}", at(place)),
+            | EffectKind::Refresh { view, at: place } => match view.spec().order {
+                Order::Card => card(place),
+                Order::Place => at(place),
+                Order::Own(name) => format!("{name}:{}", at(place)),
             },
-            EffectKind::Remove { message } => {
-                format!("rm:{}:{}:{}", message.tenant.platform, message.channel, message.id)
-            }
-            EffectKind::React { message, .. } => {
-                format!("sign:{}:{}:{}", message.tenant.platform, message.channel, message.id)
-            }
+            EffectKind::Silent(act) => act.spec().order_key,
             EffectKind::Whisper { to, .. } => format!("to:{to}"),
             EffectKind::Hint { to, .. } => format!("to:{to}"),
-            EffectKind::ReadThread { place, .. } => format!("read:{}", at(place)),
             EffectKind::Spread { view, .. } => format!("spread:{}:{about}", view.name()),
             EffectKind::Do(call) => format!("do:{}:{about}", call.name),
         }
@@ -462,14 +430,12 @@ impl Effect {
             EffectKind::Say(Post { to: Destination::Place(place), .. }) => posts_in(place),
             EffectKind::Show { at: Destination::Place(place), .. } if is_new => posts_in(place),
             EffectKind::Show { .. } | EffectKind::Refresh { .. } => "change".to_owned(),
-            EffectKind::Remove { .. } => "remove".to_owned(),
-            EffectKind::React { .. } => "sign".to_owned(),
+            EffectKind::Silent(act) => act.spec().name.to_owned(),
             EffectKind::Whisper { .. } => "whisper".to_owned(),
             EffectKind::Hint { place, .. } => match place.platform() {
                 PlatformName::Slack => "whisper".to_owned(),
                 PlatformName::Discord => posts_in(place),
             },
-            EffectKind::ReadThread { .. } => "read".to_owned(),
             EffectKind::Spread { .. } | EffectKind::Do(_) => "local".to_owned(),
         };
         Gate(format!("{}{what}", self.lane() as i64))

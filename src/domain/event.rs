@@ -245,25 +245,33 @@ pub struct Timer {
     pub due: Timestamp,
 }
 
-/// What is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TimerKind {
-    /// A resolved ticket is closed.
-    AutoClose,
+/// The kinds of timers, each with its name in the database.
+macro_rules! timer_kinds {
+    ($($(#[$meta:meta])* $kind:ident = $name:literal,)+) => {
+        /// What is waited for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum TimerKind {
+            $($(#[$meta])* #[serde(rename = $name)] $kind,)+
+        }
+
+        impl TimerKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$kind),+];
+
+            /// Its name in the database.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)+
+                }
+            }
+        }
+    };
 }
 
-impl TimerKind {
-    /// Every kind.
-    pub const ALL: [Self; 1] = [Self::AutoClose];
-
-    /// Its name in the database.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AutoClose => "auto_close",
-        }
-    }
+timer_kinds! {
+    /// A resolved ticket is closed.
+    AutoClose = "auto_close",
 }
 
 /// The name of a fact. Every kind of key is made here, and nowhere else.

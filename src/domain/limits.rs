@@ -14,6 +14,31 @@ pub struct Rate {
     pub per: Duration,
 }
 
+/// A limit that a call counts against, by name: calls of one name share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// What is limited.
+    pub name: &'static str,
+    /// How much of it is allowed.
+    pub rate: Rate,
+    /// Whether broadcasts leave half of it to tickets, not just a hundredth.
+    pub is_halved: bool,
+}
+
+impl Limit {
+    /// A limit of which broadcasts leave a hundredth.
+    #[must_use]
+    pub const fn shared(name: &'static str, rate: Rate) -> Self {
+        Self { name, rate, is_halved: false }
+    }
+
+    /// A limit of which broadcasts leave half.
+    #[must_use]
+    pub const fn halved(name: &'static str, rate: Rate) -> Self {
+        Self { name, rate, is_halved: true }
+    }
+}
+
 const fn rate(count: u32, secs: u64) -> Rate {
     Rate { count, per: Duration::from_secs(secs) }
 }

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::effect::Lane;
 use super::ids::{MessageRef, Place};
 use super::message::Message;
-use super::standing::LINES;
 use super::subject::Subject;
 
 /// A message that lives.
@@ -39,38 +38,69 @@ pub enum Coalescing {
     Append,
 }
 
+/// Where effects of a view wait for their turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// After each other with what is said in the place.
+    Place,
+    /// With the card and what stands under it.
+    Card,
+    /// With others of this name in the place; what else is said there passes them.
+    Own(&'static str),
+}
+
+/// Everything that is the same for all effects of a view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ViewSpec {
+    /// Its name in the database.
+    pub name: &'static str,
+    /// In logs and metrics: it is shown.
+    pub shown: &'static str,
+    /// In logs and metrics: it is brought up to date.
+    pub refreshed: &'static str,
+    /// How its effects are put together.
+    pub coalescing: Coalescing,
+    /// How urgent it is to show it.
+    pub lane: Lane,
+    /// How urgent it is to bring it up to date.
+    pub lane_later: Lane,
+    /// Where its effects wait for their turn.
+    pub order: Order,
+}
+
+/// The view of this name.
+macro_rules! named {
+    ($name:literal, $coalescing:ident, $lane:ident, $lane_later:ident, $order:expr) => {
+        ViewSpec {
+            name: $name,
+            shown: concat!("show_", $name),
+            refreshed: concat!("refresh_", $name),
+            coalescing: Coalescing::$coalescing,
+            lane: Lane::$lane,
+            lane_later: Lane::$lane_later,
+            order: $order,
+        }
+    };
+}
+
 impl View {
-    /// Its name in the database, in logs and in metrics.
+    /// Everything that is the same for all effects of this view: its name, how they are put together, how urgent they are
+    /// at first and later, where they wait.
+    #[must_use]
+    pub const fn spec(&self) -> ViewSpec {
+        match self {
+            Self::Card => named!("card", Replace, Card, Card, Order::Card),
+            Self::Confirmation => named!("confirmation", Replace, Answer, Card, Order::Place),
+            Self::Lines { .. } => named!("lines", Append, Note, Note, Order::Card),
+            Self::DeadEvents => named!("dead_events", Replace, Act, Act, Order::Own("dead")),
+            Self::Notice => named!("notice", Replace, Broadcast, Broadcast, Order::Own("all")),
+        }
+    }
+
+    /// Its name in the database.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Card => "card",
-            Self::Confirmation => "confirmation",
-            Self::Lines { .. } => LINES,
-            Self::DeadEvents => "dead_events",
-            Self::Notice => "notice",
-        }
-    }
-
-    /// How its effects are put together.
-    #[must_use]
-    pub const fn coalescing(&self) -> Coalescing {
-        match self {
-            Self::Card | Self::Confirmation | Self::DeadEvents | Self::Notice => Coalescing::Replace,
-            Self::Lines { .. } => Coalescing::Append,
-        }
-    }
-
-    /// How urgent it is: to be posted for the first time, or to be changed.
-    #[must_use]
-    pub const fn lane(&self, is_first: bool) -> Lane {
-        match self {
-            Self::Confirmation if is_first => Lane::Answer,
-            Self::Confirmation | Self::Card => Lane::Card,
-            Self::Lines { .. } => Lane::Note,
-            Self::DeadEvents => Lane::Act,
-            Self::Notice => Lane::Broadcast,
-        }
+        self.spec().name
     }
 
     /// The messages whose words it shows.
@@ -78,7 +108,7 @@ impl View {
     pub fn shows(&self) -> &[MessageRef] {
         match self {
             Self::Lines { of, .. } => of,
-            Self::Card | Self::Confirmation | Self::DeadEvents | Self::Notice => &[],
+            _ => &[],
         }
     }
 }

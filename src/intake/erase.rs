@@ -15,7 +15,7 @@ use crate::desk::privacy::record::{self, Erased};
 use crate::desk::privacy::state::Erasure;
 use crate::desk::{alarms, tickets};
 use crate::domain::audit::AuditEntry;
-use crate::domain::effect::{Destination, Effect, EffectKind};
+use crate::domain::effect::{Destination, Effect, EffectKind, SilentAct};
 use crate::domain::event::{DedupeKey, Event};
 use crate::domain::ids::{Conversation, PersonRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
@@ -236,7 +236,7 @@ fn follow_up(erased: &Erased, standing: &[Standing]) -> Vec<EffectKind> {
         } else if one.view == View::Confirmation.name() {
             let is_gone = erased.is_requester_gone || erased.gone.contains(&one.message);
             let refresh = EffectKind::Refresh { view: View::Confirmation, at: one.place.clone() };
-            Some(if is_gone { EffectKind::Remove { message: one.message.clone() } } else { refresh })
+            Some(if is_gone { SilentAct::Remove { message: one.message.clone() }.into() } else { refresh })
         } else if let Some(of) = one.shows() {
             // One is enough for what shows the words of several: it is brought up to date as a whole.
             let is_due = erased.gone.contains(&of) && refreshed.insert(&one.message);
@@ -244,7 +244,7 @@ fn follow_up(erased: &Erased, standing: &[Standing]) -> Vec<EffectKind> {
             is_due.then(|| EffectKind::Refresh { view, at: channel(&one.place) })
         } else {
             let stays = erased.others.contains(&one.message);
-            (!stays).then(|| EffectKind::Remove { message: one.message.clone() })
+            (!stays).then(|| SilentAct::Remove { message: one.message.clone() }.into())
         };
         effects.extend(what.filter(|what| !effects.contains(what)));
     }

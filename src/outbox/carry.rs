@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::lay_out::LaidOut;
 use super::places::{Refused, Verb};
 use super::{Dispatcher, backoff, counting, places, signed};
-use crate::domain::effect::{Awaited, Effect, EffectKind, Undeliverable};
+use crate::domain::effect::{Awaited, Effect, EffectKind, SilentAct, Undeliverable};
 use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::outcome::Outcome;
@@ -130,7 +130,7 @@ impl Dispatcher {
         }
         for message in posted.iter().filter(|message| !theirs.contains(message)) {
             tracing::warn!(message = message.id, "another process has delivered this, too; our copy is removed");
-            let act = Act::Remove { message: message.clone() };
+            let act = Act::Silent(SilentAct::Remove { message: message.clone() });
             let delivery = delivery(queued, act);
             if let Err(error) = self.platform.deliver(&delivery).await {
                 tracing::error!(%error, message = message.id, "a second copy stands and cannot be removed");
@@ -267,7 +267,7 @@ impl Dispatcher {
                 Ok(Settlement::Posted { messages: vec![message], stands: Vec::new(), also: Vec::new() })
             }
             Ok(Receipt::Changed) => match &queued.effect.what {
-                EffectKind::Remove { message } => Ok(Settlement::Removed(vec![message.clone()])),
+                EffectKind::Silent(SilentAct::Remove { message }) => Ok(Settlement::Removed(vec![message.clone()])),
                 EffectKind::Refresh { view: View::Lines { of, .. }, at } => {
                     self.remove_other_parts(queued, delivery, at, of).await
                 }
@@ -383,9 +383,9 @@ impl Dispatcher {
         for shown in all {
             match &delivery.act {
                 Act::Update { message, .. } if *message == shown.message => continue,
-                Act::Remove { message } if *message == shown.message => {}
+                Act::Silent(SilentAct::Remove { message }) if *message == shown.message => {}
                 _ => {
-                    let act = Act::Remove { message: shown.message.clone() };
+                    let act = Act::Silent(SilentAct::Remove { message: shown.message.clone() });
                     if let Err(error) = self.platform.deliver(&Delivery { act, ..delivery.clone() }).await {
                         return Ok(self.again(queued, None, false, &error.to_string()));
                     }
@@ -413,7 +413,7 @@ impl Dispatcher {
     }
 
     async fn remove_later(&self, queued: &Queued, message: MessageRef, at: Timestamp) -> Result<(), StoreError> {
-        let remove = Effect::about(queued.effect.about.clone(), EffectKind::Remove { message });
+        let remove = Effect::about(queued.effect.about.clone(), SilentAct::Remove { message }.into());
         let remove = Effect { not_before: Some(at), ..remove };
         self.enqueue_once(DedupeKey::effect_removed(&queued.id), remove).await
     }
@@ -460,9 +460,7 @@ fn stands(queued: &Queued, delivery: &Delivery, messages: &[MessageRef]) -> Vec<
     let place = match &delivery.act {
         Act::Post { to, .. } => to.clone(),
         Act::Update { place, .. } => place.clone(),
-        Act::Remove { .. } | Act::React { .. } | Act::Whisper { .. } | Act::Hint { .. } | Act::ReadThread { .. } => {
-            return Vec::new();
-        }
+        Act::Silent(_) | Act::Whisper { .. } | Act::Hint { .. } => return Vec::new(),
     };
     let (about, what) = (&queued.effect.about, &queued.effect.what);
     let (view, slots) = match what {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::limits::Cost;
 use super::places::{self, UNREADABLE};
 use super::{Dispatcher, signed};
-use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Post, Sent, Undeliverable};
+use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Post, Sent, SilentAct, Undeliverable};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::limits;
 use crate::domain::message::Message;
@@ -137,7 +137,7 @@ impl Dispatcher {
             }
             // All the words that a line showed are gone.
             (Some(Wanted { view: View::Lines { .. }, .. }), None, Act::Update { message, .. }) => {
-                Act::Remove { message }
+                Act::Silent(SilentAct::Remove { message })
             }
             (Some(Wanted { view: View::Lines { .. }, .. }), None, act) if queued.is_unsure() => {
                 is_silent = true;
@@ -173,9 +173,7 @@ impl Dispatcher {
             Act::Hint { to, place, reply_to, message } => {
                 Act::Hint { to, place, reply_to, message: text::late(message) }
             }
-            Act::Post { .. } | Act::Update { .. } | Act::Remove { .. } | Act::React { .. } | Act::ReadThread { .. } => {
-                act
-            }
+            Act::Post { .. } | Act::Update { .. } | Act::Silent(_) => act,
         }
     }
 
@@ -230,10 +228,7 @@ impl Dispatcher {
                 let act = Act::Update { place: at.clone(), message, to: Message::default() };
                 Addressed { act, wanted: Some(wanted(about, view, at, false)) }
             }
-            EffectKind::Remove { message } => Act::Remove { message: message.clone() }.into(),
-            EffectKind::React { message, sign, is_on } => {
-                Act::React { message: message.clone(), sign: *sign, is_on: *is_on }.into()
-            }
+            EffectKind::Silent(act) => Act::Silent(act.clone()).into(),
             EffectKind::Whisper { to, near, via, message } => {
                 let (to, near, via) = (to.clone(), near.clone(), via.clone());
                 Act::Whisper { to, near, via, message: message.clone() }.into()
@@ -241,9 +236,6 @@ impl Dispatcher {
             EffectKind::Hint { to, place, reply_to, message } => {
                 let (to, place, reply_to) = (to.clone(), place.clone(), reply_to.clone());
                 Act::Hint { to, place, reply_to, message: message.clone() }.into()
-            }
-            EffectKind::ReadThread { place, before } => {
-                Act::ReadThread { place: place.clone(), before: before.clone() }.into()
             }
             EffectKind::Spread { .. } | EffectKind::Do(_) => {
                 return Err(StoreError::Work("this needs no platform".to_owned()));

@@ -51,10 +51,15 @@ fn slack_costs(act: &Act) -> Vec<Cost> {
         Act::Post { to, .. } => post(to),
         Act::Whisper { near: Some(place), .. } | Act::Hint { place, .. } if place.is_direct() => post(place),
         Act::Update { .. } => vec![Cost::halved("update", slack::UPDATE)],
-        Act::Remove { .. } => vec![Cost::halved("delete", slack::DELETE)],
-        Act::React { .. } => vec![Cost::shared("sign", slack::REACTION)],
+        Act::Silent(act) => {
+            let limit = act.spec().slack;
+            vec![if limit.is_halved {
+                Cost::halved(limit.name, limit.rate)
+            } else {
+                Cost::shared(limit.name, limit.rate)
+            }]
+        }
         Act::Whisper { .. } | Act::Hint { .. } => vec![Cost::shared("ephemeral", slack::EPHEMERAL)],
-        Act::ReadThread { .. } => vec![Cost::shared("replies", slack::HISTORY)],
     }
 }
 
@@ -67,12 +72,13 @@ fn discord_costs(act: &Act, old: bool) -> Vec<Cost> {
         Act::Update { message, .. } if old => {
             Cost::narrow(format!("edit:{}", message.channel), discord::EDIT_OLD_PER_CHANNEL)
         }
-        Act::Update { message, .. } | Act::Remove { message } => {
-            Cost::narrow(format!("change:{}", message.channel), discord::REQUESTS)
+        Act::Update { message, .. } => Cost::narrow(format!("change:{}", message.channel), discord::REQUESTS),
+        Act::Silent(act) => {
+            let spec = act.spec();
+            let limit = spec.discord;
+            Cost::narrow(format!("{}:{}", limit.name, spec.root.unwrap_or(spec.channel)), limit.rate)
         }
-        Act::React { message, .. } => Cost::narrow(format!("sign:{}", message.channel), discord::REACTION_PER_CHANNEL),
         Act::Whisper { to, .. } => Cost::narrow(format!("whisper:{}", to.id), discord::REQUESTS),
-        Act::ReadThread { place, .. } => Cost::narrow(format!("read:{}", channel(place)), discord::REQUESTS),
     };
     // The thread may have to be started first, and the direct conversation opened.
     let requests = match act {

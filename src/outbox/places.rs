@@ -55,20 +55,20 @@ pub struct Refused {
 }
 
 /// The kind of an act.
-pub const fn verb(act: &Act) -> Verb {
+pub fn verb(act: &Act) -> Verb {
     match act {
         Act::Post { .. } | Act::Hint { .. } => "post",
-        Act::Update { .. } | Act::Remove { .. } => "change",
-        Act::React { .. } => "sign",
+        Act::Update { .. } => "change",
+        Act::Silent(act) => act.spec().verb,
         Act::Whisper { .. } => "whisper",
-        Act::ReadThread { .. } => "read",
     }
 }
 
-const fn platform(act: &Act) -> PlatformName {
+fn platform(act: &Act) -> PlatformName {
     match act {
-        Act::Post { to: place, .. } | Act::Hint { place, .. } | Act::ReadThread { place, .. } => place.tenant.platform,
-        Act::Update { message, .. } | Act::Remove { message } | Act::React { message, .. } => message.tenant.platform,
+        Act::Post { to: place, .. } | Act::Hint { place, .. } => place.tenant.platform,
+        Act::Update { message, .. } => message.tenant.platform,
+        Act::Silent(act) => act.spec().platform,
         Act::Whisper { to, .. } => to.platform,
     }
 }
@@ -76,11 +76,11 @@ const fn platform(act: &Act) -> PlatformName {
 /// What an act needs: its channel as a whole, and its conversation. A right may be missing for one thread alone.
 fn needs(act: &Act) -> [String; 2] {
     let (channel, root) = match act {
-        Act::Post { to: place, .. } | Act::Hint { place, .. } | Act::ReadThread { place, .. } => {
-            (place.channel(), place.root())
-        }
-        Act::Update { message, .. } | Act::Remove { message } | Act::React { message, .. } => {
-            (message.channel.as_str(), None)
+        Act::Post { to: place, .. } | Act::Hint { place, .. } => (place.channel(), place.root()),
+        Act::Update { message, .. } => (message.channel.as_str(), None),
+        Act::Silent(act) => {
+            let spec = act.spec();
+            (spec.channel, spec.root)
         }
         Act::Whisper { to, .. } => (to.id.as_str(), None),
     };
@@ -232,6 +232,7 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::effect::SilentAct;
     use crate::domain::ids::{Conversation, MessageRef, Place, Tenant};
     use crate::domain::message::Message;
 
@@ -304,7 +305,7 @@ mod tests {
     fn what_fails_while_others_of_its_kind_do_not_is_stuck() {
         let mut places = Places::default();
         let (effect, limit) = (EffectId("1".to_owned()), Duration::from_secs(15 * 60));
-        let change = Act::Remove { message: message("C1") };
+        let change = Act::Silent(SilentAct::Remove { message: message("C1") });
         assert!(!places.failed(&effect, "post", limit, at(0)));
         places.opened(&change, at(5));
         assert!(!places.failed(&effect, "post", limit, at(20)), "no post was taken");

@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::effect::{Sent, Sign, Undeliverable};
+use crate::domain::effect::{Sent, SilentAct, Undeliverable};
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName};
 use crate::domain::message::Message;
@@ -170,20 +170,8 @@ pub enum Act {
         /// How it is to look.
         to: Message,
     },
-    /// Delete a message of the bot; that it is gone already is a success.
-    Remove {
-        /// Which.
-        message: MessageRef,
-    },
-    /// Put a sign on somebody's message, or take it away. Where that cannot be, it is left out: nothing hangs on it.
-    React {
-        /// Which message.
-        message: MessageRef,
-        /// Which sign.
-        sign: Sign,
-        /// Whether it is to be there.
-        is_on: bool,
-    },
+    /// Do something without saying anything.
+    Silent(SilentAct),
     /// Tell one person privately; never in public.
     Whisper {
         /// Whom.
@@ -205,13 +193,6 @@ pub enum Act {
         reply_to: MessageRef,
         /// What.
         message: Message,
-    },
-    /// Read the last hundred messages of a thread that stand before one.
-    ReadThread {
-        /// Which thread.
-        place: Place,
-        /// Before which message.
-        before: MessageRef,
     },
 }
 

@@ -61,7 +61,7 @@ impl dyn Store + '_ {
             let (on, kind) = (row.subject()?, row.named("kind")?);
             Ok(Timer { on, kind, slot: row.count("slot")?, due: row.moment("due_at_ms")? })
         };
-        let known = json(&TimerKind::ALL.map(TimerKind::as_str))?;
+        let known = json(&TimerKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>())?;
         let query = statement(DUE_TIMERS).bind(ms(now)).bind(i64::from(limit)).bind(known);
         self.reader().await?.all(query, timer).await
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deskbell::domain::effect::Lane;
+use deskbell::domain::effect::{Lane, SilentAct};
 use deskbell::domain::ids::{EffectId, MessageRef};
 use deskbell::outbox::{Dispatcher, Timing};
 use deskbell::platform::{Act, Delivery, DeliveryError, Receipt};
@@ -122,7 +122,7 @@ struct Door {
 #[async_trait]
 impl Delivers for Door {
     async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
-        if let Act::Remove { message } = &delivery.act {
+        if let Act::Silent(SilentAct::Remove { message }) = &delivery.act {
             self.wall.remove(message);
             return Ok(Receipt::Changed);
         }

@@ -11,7 +11,7 @@ use crate::desk::tickets::decide::{self as act, Actor, Deed};
 use crate::desk::tickets::state::{Status, Ticket};
 use crate::desk::{help, tickets};
 use crate::domain::command::{self, Parsed, Verb};
-use crate::domain::effect::{Awaited, EffectKind};
+use crate::domain::effect::{Awaited, EffectKind, SilentAct};
 use crate::domain::event::{DeliverySettled, Said, TimerKind};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::message::Message;
@@ -279,7 +279,7 @@ fn elsewhere(mut plan: Plan<'_>, said: &Said) -> Decision {
         hint(&mut plan, said, text::nothing_to_see(&ticket));
     }
     if said.place.root().is_some() && facts.opening.is_none() {
-        let read = EffectKind::ReadThread { place: said.place.clone(), before: said.message.clone() };
+        let read = SilentAct::ReadThread { place: said.place.clone(), before: said.message.clone() };
         plan.effect(Some(ticket.id), read);
     }
     plan.end(Outcome::Opened(ticket.key))

@@ -149,12 +149,8 @@ impl Erasure {
                 self.concerns(to) || quoted(message).next().is_some()
             }
             // It would bring their words back.
-            EffectKind::ReadThread { .. } => true,
-            EffectKind::Show { .. }
-            | EffectKind::Refresh { .. }
-            | EffectKind::Remove { .. }
-            | EffectKind::React { .. }
-            | EffectKind::Spread { .. } => false,
+            EffectKind::Silent(act) => act.spec().brings_words,
+            EffectKind::Show { .. } | EffectKind::Refresh { .. } | EffectKind::Spread { .. } => false,
             // What it was called with may be their words.
             EffectKind::Do(_) => true,
         }

@@ -13,7 +13,7 @@ use crate::desk::tickets::state::{CancelReason, Refusal, Status, Ticket};
 use crate::desk::{conversation, help};
 use crate::domain::action::Action;
 use crate::domain::command::{Parsed, Verb};
-use crate::domain::effect::{Awaited, Destination, EffectKind, Lane, Post, Sign};
+use crate::domain::effect::{Awaited, Destination, EffectKind, Lane, Post, Sign, SilentAct};
 use crate::domain::event::{ActionTaken, Choice, CommandGiven, FormSubmitted, ReplyHandle, TimerKind};
 use crate::domain::form::FormKind;
 use crate::domain::ids::{Conversation, Person, Place};
@@ -413,7 +413,7 @@ fn part(mut plan: Plan<'_>, actor: &Actor<'_>, ticket: &Ticket) -> Decision {
     // What follows in a direct conversation is about the new one.
     plan.touch(ticket, ticket.clone(), ticket.active_at);
     plan.refresh_mirrors(ticket, message);
-    plan.effect(Some(opened.id), EffectKind::React { message: message.clone(), sign: Sign::Joined, is_on: false });
+    plan.effect(Some(opened.id), SilentAct::React { message: message.clone(), sign: Sign::Joined, is_on: false });
     plan.whisper(
         Some(&opened),
         &actor.person.who,

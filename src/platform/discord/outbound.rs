@@ -27,7 +27,7 @@ use super::render::{self, Rendered};
 use super::rest::RestError;
 use super::{Shared, id, payload};
 
-use crate::domain::effect::Sign;
+use crate::domain::effect::{Sign, SilentAct};
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{Conversation, EffectId, MessageRef, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::limits::discord as limits;
@@ -91,14 +91,7 @@ impl Shared {
                 self.update(message, &rendered).await.map_err(|error| failed(error, Doing::Repeatable))?;
                 Ok(Receipt::Changed)
             }
-            Act::Remove { message } => {
-                self.remove(message).await.map_err(|error| failed(error, Doing::Repeatable))?;
-                Ok(Receipt::Changed)
-            }
-            Act::React { message, sign, is_on } => {
-                self.react(message, *sign, *is_on).await.map_err(|error| failed(error, Doing::Repeatable))?;
-                Ok(Receipt::Changed)
-            }
+            Act::Silent(act) => self.act_silently(act).await.map_err(|error| failed(error, Doing::Repeatable)),
             Act::Whisper { to, near, via, message } => {
                 self.whisper(to, near.as_ref(), via.as_ref(), message, effect)
                     .await
@@ -109,9 +102,16 @@ impl Shared {
                 let rendered = render::message(message, effect);
                 self.hint(place, reply_to, &rendered, effect).await.map_err(|error| failed(error, Doing::Posting))
             }
-            Act::ReadThread { place, before } => {
-                self.read_thread(place, before).await.map_err(|error| failed(error, Doing::Repeatable))
+        }
+    }
+
+    async fn act_silently(&self, act: &SilentAct) -> Result<Receipt, RestError> {
+        match act {
+            SilentAct::Remove { message } => self.remove(message).await.map(|()| Receipt::Changed),
+            SilentAct::React { message, sign, is_on } => {
+                self.react(message, *sign, *is_on).await.map(|()| Receipt::Changed)
             }
+            SilentAct::ReadThread { place, before } => self.read_thread(place, before).await,
         }
     }
 
@@ -120,7 +120,7 @@ impl Shared {
         let effect = &delivery.effect;
         let found = match &delivery.act {
             Act::Whisper { .. } => return Ok(Some(Receipt::Whispered)),
-            Act::Update { .. } | Act::Remove { .. } | Act::React { .. } | Act::ReadThread { .. } => return Ok(None),
+            Act::Update { .. } | Act::Silent(_) => return Ok(None),
             Act::Post { to, message, .. } => {
                 let channel = to.root().unwrap_or_else(|| to.channel());
                 let rendered = render::message(message, effect);

@@ -17,7 +17,7 @@ use super::api::{Api, CallError, Repeat};
 use super::inbound::{heard, is_direct, time};
 use super::interact::Handle;
 use super::render::{RenderContext, Rendered, render};
-use crate::domain::effect::{Sign, Undeliverable};
+use crate::domain::effect::{Sign, SilentAct, Undeliverable};
 use crate::domain::event::ReplyHandle;
 use crate::domain::ids::{Conversation, EffectId, MessageRef, PersonRef, Place, PlatformName};
 use crate::domain::message::Message;
@@ -57,7 +57,19 @@ impl Workspace {
                 let answer = self.api.post("chat.update", &body, deadline).await;
                 answer.map(|_| Receipt::Changed).map_err(|error| self.failed(error, Repeat::Harmless))
             }
-            Act::Remove { message } => {
+            Act::Silent(act) => self.act_silently(act, deadline).await,
+            Act::Whisper { to, near, via, message } => {
+                self.whisper(to, near.as_ref(), via.as_ref(), message, &delivery.effect, deadline).await
+            }
+            Act::Hint { to, place, message, .. } => {
+                self.whisper(to, Some(place), None, message, &delivery.effect, deadline).await
+            }
+        }
+    }
+
+    async fn act_silently(&self, act: &SilentAct, deadline: Instant) -> Result<Receipt, DeliveryError> {
+        match act {
+            SilentAct::Remove { message } => {
                 let body = json!({"channel": message.channel, "ts": message.id});
                 match self.api.post("chat.delete", &body, deadline).await {
                     Err(error) if error.code() != Some("message_not_found") => {
@@ -66,14 +78,8 @@ impl Workspace {
                     _ => Ok(Receipt::Changed),
                 }
             }
-            Act::React { message, sign, is_on } => self.react(message, *sign, *is_on).await,
-            Act::Whisper { to, near, via, message } => {
-                self.whisper(to, near.as_ref(), via.as_ref(), message, &delivery.effect, deadline).await
-            }
-            Act::Hint { to, place, message, .. } => {
-                self.whisper(to, Some(place), None, message, &delivery.effect, deadline).await
-            }
-            Act::ReadThread { place, before } => self.read_thread(place, before).await,
+            SilentAct::React { message, sign, is_on } => self.react(message, *sign, *is_on).await,
+            SilentAct::ReadThread { place, before } => self.read_thread(place, before).await,
         }
     }
 
@@ -95,7 +101,7 @@ impl Workspace {
                 }
             }
             Act::Whisper { .. } | Act::Hint { .. } => Ok(Some(Receipt::Whispered)),
-            Act::Update { .. } | Act::Remove { .. } | Act::React { .. } | Act::ReadThread { .. } => Ok(None),
+            Act::Update { .. } | Act::Silent(_) => Ok(None),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deskbell::desk::conversation::state::Side;
 use deskbell::desk::decision::Change;
-use deskbell::domain::effect::{Destination, Effect, EffectKind};
+use deskbell::domain::effect::{Destination, Effect, EffectKind, SilentAct};
 use deskbell::domain::ids::EffectId;
 use deskbell::domain::limits;
 use deskbell::domain::standing::Standing;
@@ -105,7 +105,7 @@ pub async fn a_post_of_several_lines_is_found_by_each_of_them(store: Arc<dyn Sto
     let found = within(&store, |tx| Box::pin(async move { tx.ticket_of_message(&message("C9", "9.2")).await })).await;
     assert_eq!(found.map(|(ticket, side)| (ticket.id, side)), Some((ticket.id, Side::Card)));
 
-    write(&store, [], [about(&ticket, EffectKind::Remove { message: message("C9", "9.2") })]).await;
+    write(&store, [], [about(&ticket, SilentAct::Remove { message: message("C9", "9.2") }.into())]).await;
     deliver(&store, Settlement::Removed(vec![message("C9", "9.2")])).await;
     for one in &three {
         assert_eq!(store.showing(&one.shows().expect("a message")).await.expect("an answer"), [], "{one:?}");

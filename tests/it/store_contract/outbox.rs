@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deskbell::desk::decision::Change;
 use deskbell::desk::tickets::state::Status;
-use deskbell::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane, Post, Undeliverable};
+use deskbell::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane, Post, SilentAct, Undeliverable};
 use deskbell::domain::event::{DedupeKey, ReplyHandle, Timer, TimerKind};
 use deskbell::domain::ids::{EffectId, PlatformName, TicketId};
 use deskbell::domain::message::{Line, Message, Span};
@@ -28,7 +28,7 @@ pub async fn effects_are_read_back_as_they_were_written(store: Arc<dyn Store>) {
             urgency: Lane::Broadcast,
         }),
         show_card("C8"),
-        EffectKind::Remove { message: message("C1", "1.1") },
+        SilentAct::Remove { message: message("C1", "1.1") }.into(),
         EffectKind::Whisper {
             to: account("U1"),
             near: Some(channel("C1")),
@@ -41,7 +41,7 @@ pub async fn effects_are_read_back_as_they_were_written(store: Arc<dyn Store>) {
             reply_to: message("C1", "1.2"),
             message: words.clone(),
         },
-        EffectKind::ReadThread { place: channel("C1").thread("1.1"), before: message("C1", "1.9") },
+        SilentAct::ReadThread { place: channel("C1").thread("1.1"), before: message("C1", "1.9") }.into(),
     ];
     let mut effects: Vec<Effect> = kinds.into_iter().map(|what| about(&ticket, what)).collect();
     effects[3].about = Subject::Person(account("U1"));
@@ -163,7 +163,7 @@ pub async fn what_ended_loses_its_words_and_stands(store: Arc<dyn Store>) {
     write(&store, [], [about(&ticket, said(thread, "secret words", Lane::Answer))]).await;
     deliver(&store, posted(Vec::new(), vec![stands.clone()])).await;
     assert_eq!(store.standing(ticket.id).await.expect("it stands"), std::slice::from_ref(&stands));
-    write(&store, [], [about(&ticket, EffectKind::Remove { message: stands.message.clone() })]).await;
+    write(&store, [], [about(&ticket, SilentAct::Remove { message: stands.message.clone() }.into())]).await;
     deliver(&store, Settlement::Removed(vec![stands.message])).await;
     assert_eq!(store.standing(ticket.id).await.expect("an answer"), []);
     assert_eq!(store.counts().await.expect("counts").waiting, 0);

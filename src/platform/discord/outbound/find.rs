@@ -105,9 +105,7 @@ enum Looked {
 pub(in crate::platform::discord) fn fingerprint(effect: &EffectId, act: &Act) -> Option<Sent> {
     match act {
         Act::Post { message, .. } | Act::Hint { message, .. } => Some(sent_of(&render::message(message, effect))),
-        Act::Update { .. } | Act::Remove { .. } | Act::React { .. } | Act::Whisper { .. } | Act::ReadThread { .. } => {
-            None
-        }
+        Act::Update { .. } | Act::Silent(_) | Act::Whisper { .. } => None,
     }
 }
 
