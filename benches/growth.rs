@@ -211,14 +211,7 @@ impl Desk {
             });
             store.transact(work).await?;
         }
-        let rules = Rules {
-            key_prefix: "IT".to_owned(),
-            burst_window: SignedDuration::from_mins(2),
-            greeting_filter: true,
-            direct_window: SignedDuration::from_hours(12),
-            auto_close: Some(SignedDuration::from_hours(24 * 7)),
-            triage: vec![place(TRIAGE)],
-        };
+        let rules = Rules { triage: vec![place(TRIAGE)], ..Rules::default() };
         let roster = Roster { agents: vec![Principal::Person(agent().who)], ..Roster::default() };
         let intake = Intake::new(Arc::clone(&store), clock, rules, roster);
         Ok(Self {

@@ -14,7 +14,6 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -129,7 +128,7 @@ impl App {
             Box::pin(async move { record.ping().await.is_ok() })
         }));
         let known = store.remembered(TENANT).await.unwrap_or_default();
-        let rules = rules(config, known.map(slack_tenant).as_ref())?;
+        let rules = rules(config, known.map(slack_tenant).as_ref());
         let intake = Intake::new(Arc::clone(&store), clock.clone(), rules, config.roster());
         let platforms = Platforms::default();
         let house = Arc::new(House {
@@ -353,7 +352,7 @@ pub async fn door(config: &Config, store: Arc<dyn Store>, clock: Clock) -> anyho
     };
     let (slack, discord) = tokio::try_join!(slack, discord)?;
     let tenant = slack.as_ref().map(|slack| slack.tenant());
-    let intake = Intake::new(store, clock.clone(), rules(config, tenant.as_ref())?, config.roster());
+    let intake = Intake::new(store, clock.clone(), rules(config, tenant.as_ref()), config.roster());
     let mut is_known = true;
     if let Some(slack) = &slack {
         is_known &= refresh_roster(slack.as_ref(), &intake).await == Reading::Whole;
@@ -417,7 +416,7 @@ fn slack_tenant(id: String) -> Tenant {
 }
 
 /// The desk's rules. `slack`: the workspace, as far as it is known.
-fn rules(config: &Config, slack: Option<&Tenant>) -> anyhow::Result<Rules> {
+fn rules(config: &Config, slack: Option<&Tenant>) -> Rules {
     let mut triage = Vec::new();
     if let (Some(tenant), Some(channel)) = (slack, config.slack.as_ref().and_then(|slack| slack.triage_channel.clone()))
     {
@@ -427,15 +426,7 @@ fn rules(config: &Config, slack: Option<&Tenant>) -> anyhow::Result<Rules> {
         let tenant = Tenant { platform: PlatformName::Discord, id: there.guild.clone() };
         triage.push(Place { tenant, at: Conversation::Channel { channel: there.channel.clone() } });
     }
-    let days = i64::from(config.desk.auto_close_days);
-    Ok(Rules {
-        key_prefix: config.desk.key_prefix.clone(),
-        burst_window: SignedDuration::try_from(config.intake.burst_window)?,
-        greeting_filter: config.intake.greeting_filter,
-        direct_window: SignedDuration::try_from(config.intake.direct_window)?,
-        auto_close: (days > 0).then(|| SignedDuration::from_hours(24 * days)),
-        triage,
-    })
+    Rules { desk: config.desk.clone(), intake: config.intake.clone(), triage }
 }
 
 /// Runs a task until it is stopped. A panic in it is logged, shows in the health of `part`, and it is begun again.

@@ -43,6 +43,8 @@ use url::{Url, form_urlencoded};
 
 use crate::domain::ids::PlatformName;
 use crate::domain::permission::{LinkedPerson, Principal, Roster};
+use crate::domain::rules::{DeskSettings, IntakeSettings};
+use crate::domain::settings::{minutes, sections};
 use crate::logging;
 
 /// The file that is read when none is named and it is there.
@@ -66,9 +68,9 @@ pub struct Config {
     /// `[http]`.
     pub http: HttpConfig,
     /// `[desk]`.
-    pub desk: DeskConfig,
+    pub desk: DeskSettings,
     /// `[intake]`.
-    pub intake: IntakeConfig,
+    pub intake: IntakeSettings,
     /// `[timing]`.
     pub timing: TimingConfig,
     /// `[log]`.
@@ -233,46 +235,29 @@ impl HttpConfig {
     }
 }
 
-/// `[desk]`: who is on the desk, and its habits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeskConfig {
-    /// `key_prefix`: the letters of `IT-1042`.
-    pub key_prefix: String,
-    /// `agents`: who works tickets.
-    pub agents: Vec<Principal>,
-    /// `admins`: who may do everything that an agent may, and more.
-    pub admins: Vec<Principal>,
-    /// `auto_close_days`: a resolved ticket is closed after so many days; 0 for never.
-    pub auto_close_days: u32,
-    /// `roster_refresh`: how often the members of groups and roles are asked for.
-    pub roster_refresh: Duration,
-}
+sections! {
+    /// `[timing]`: patience, in real time. Made smaller by tests only.
+    TimingConfig {
+        /// `call_timeout`: how long one call to a platform may take.
+        call_timeout: Duration = Duration::from_secs(10),
+        /// `lease`: how long a process may be silent before another one takes over what it was doing.
+        lease: Duration = Duration::from_secs(15),
+        /// `take_over_pause`: how long after the end of a lease, and of the last call that may have been made under it,
+        /// another one takes over.
+        take_over_pause: Duration = Duration::from_secs(5),
+        /// `retry_limit`: how long one message may be refused, while others are taken, until what comes after it goes on.
+        retry_limit: Duration = minutes(15),
+        /// `silence`: how long a connection may bring nothing until it is taken to be dead.
+        silence: Duration = minutes(10),
+    }
 
-/// `[intake]`: what becomes a ticket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IntakeConfig {
-    /// `burst_window`: what one author says within it belongs to one ticket; zero for never.
-    pub burst_window: Duration,
-    /// `greeting_filter`: greetings, thanks and bare emoji open nothing.
-    pub greeting_filter: bool,
-    /// `direct_window`: a direct message continues the latest open ticket with activity within it.
-    pub direct_window: Duration,
-}
-
-/// `[timing]`: patience, in real time. Made smaller by tests only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TimingConfig {
-    /// `call_timeout`: how long one call to a platform may take.
-    pub call_timeout: Duration,
-    /// `lease`: how long a process may be silent before another one takes over what it was doing.
-    pub lease: Duration,
-    /// `take_over_pause`: how long after the end of a lease, and of the last call that may have been made under it,
-    /// another one takes over.
-    pub take_over_pause: Duration,
-    /// `retry_limit`: how long one message may be refused, while others are taken, until what comes after it goes on.
-    pub retry_limit: Duration,
-    /// `silence`: how long a connection may bring nothing until it is taken to be dead.
-    pub silence: Duration,
+    /// `[privacy]`.
+    PrivacyConfig {
+        /// `keep_keys_days`: how long is remembered which events were handled.
+        keep_keys_days: u32 = 30,
+        /// `keep_tickets_days`: how long after its end a ticket keeps words and names; 0 for ever.
+        keep_tickets_days: u32 = 0,
+    }
 }
 
 /// `[log]`.
@@ -282,15 +267,6 @@ pub struct LogConfig {
     pub format: logging::Format,
     /// `level`: `info`, or finer: `info,deskbell::outbox=debug`.
     pub level: String,
-}
-
-/// `[privacy]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PrivacyConfig {
-    /// `keep_keys_days`: how long is remembered which events were handled.
-    pub keep_keys_days: u32,
-    /// `keep_tickets_days`: how long after its end a ticket keeps words and names; 0 for ever.
-    pub keep_tickets_days: u32,
 }
 
 impl Config {
@@ -439,49 +415,9 @@ impl Default for HttpConfig {
     }
 }
 
-impl Default for DeskConfig {
-    fn default() -> Self {
-        Self {
-            key_prefix: "IT".to_owned(),
-            agents: Vec::new(),
-            admins: Vec::new(),
-            auto_close_days: 7,
-            roster_refresh: Duration::from_secs(15 * 60),
-        }
-    }
-}
-
-impl Default for IntakeConfig {
-    fn default() -> Self {
-        Self {
-            burst_window: Duration::from_secs(2 * 60),
-            greeting_filter: true,
-            direct_window: Duration::from_secs(12 * 60 * 60),
-        }
-    }
-}
-
-impl Default for TimingConfig {
-    fn default() -> Self {
-        Self {
-            call_timeout: Duration::from_secs(10),
-            lease: Duration::from_secs(15),
-            take_over_pause: Duration::from_secs(5),
-            retry_limit: Duration::from_secs(15 * 60),
-            silence: Duration::from_secs(10 * 60),
-        }
-    }
-}
-
 impl Default for LogConfig {
     fn default() -> Self {
         Self { format: logging::Format::Json, level: "info".to_owned() }
-    }
-}
-
-impl Default for PrivacyConfig {
-    fn default() -> Self {
-        Self { keep_keys_days: 30, keep_tickets_days: 0 }
     }
 }
 

@@ -189,7 +189,7 @@ impl House {
 
     /// The workspace is known now: the desk's channel there can be named, at the next start, too, before Slack answers.
     async fn know_workspace(&self, tenant: &Tenant) -> anyhow::Result<()> {
-        self.intake.set_rules(rules(&self.config, Some(tenant))?);
+        self.intake.set_rules(rules(&self.config, Some(tenant)));
         let kept = async {
             match self.store.remembered(TENANT).await?.as_deref() {
                 Some(known) if known == tenant.id => Ok(()),

@@ -10,12 +10,12 @@ use url::{Host, Url};
 
 use super::raw::{self, Raw, Table, Words};
 use super::{
-    Config, ConfigErrors, DISCORD_API_URL, DatabaseConfig, DatabaseUrl, DeskConfig, DiscordConfig, DiscordTriage,
-    HttpConfig, IntakeConfig, LogConfig, PrivacyConfig, SLACK_API_URL, SlackConfig, SlackConnection, TimingConfig,
-    parse_duration,
+    Config, ConfigErrors, DISCORD_API_URL, DatabaseConfig, DatabaseUrl, DiscordConfig, DiscordTriage, HttpConfig,
+    LogConfig, PrivacyConfig, SLACK_API_URL, SlackConfig, SlackConnection, TimingConfig,
 };
 use crate::domain::ids::{PersonRef, PlatformName};
 use crate::domain::permission::{GroupRef, LinkedPerson, Principal};
+use crate::domain::rules::DeskSettings;
 use crate::logging;
 
 /// Catch-up reads this far back, so handled events must be remembered longer.
@@ -33,10 +33,10 @@ pub(super) fn settings(table: Table) -> Result<Config, ConfigErrors> {
         database: check.database(raw.database),
         http: check.http(raw.http),
         desk: check.desk(raw.desk),
-        intake: check.intake(&raw.intake),
-        timing: check.timing(&raw.timing),
+        intake: raw.intake,
+        timing: check.timing(raw.timing),
         log: check.log(raw.log),
-        privacy: check.privacy(&raw.privacy),
+        privacy: check.privacy(raw.privacy),
         people: check.people(raw.people),
     };
     if check.problems.is_empty() { Ok(config) } else { Err(ConfigErrors { problems: check.problems }) }
@@ -182,55 +182,30 @@ impl Check {
         HttpConfig { listen: listen.unwrap_or(HttpConfig::default().listen), health_listen }
     }
 
-    fn desk(&mut self, raw: raw::Desk) -> DeskConfig {
-        let default = DeskConfig::default();
-        let key_prefix = raw.key_prefix.map_or(default.key_prefix, |prefix| prefix.to_ascii_uppercase());
-        if !(2..=10).contains(&key_prefix.len()) || !key_prefix.bytes().all(|byte| byte.is_ascii_uppercase()) {
+    fn desk(&mut self, mut desk: DeskSettings) -> DeskSettings {
+        desk.key_prefix.make_ascii_uppercase();
+        let prefix = &desk.key_prefix;
+        if !(2..=10).contains(&prefix.len()) || !prefix.bytes().all(|byte| byte.is_ascii_uppercase()) {
             self.say("desk.key_prefix must be two to ten letters, like IT (for keys like IT-1042).");
         }
-        let roster_refresh =
-            self.positive("desk.roster_refresh", raw.roster_refresh.as_deref(), default.roster_refresh);
-        if roster_refresh > ROSTER_REFRESH_AT_MOST {
+        self.positive("desk.roster_refresh", desk.roster_refresh);
+        if desk.roster_refresh > ROSTER_REFRESH_AT_MOST {
             self.say(
                 "desk.roster_refresh must be 45m at most: what a platform last said of a group counts for an hour.",
             );
         }
-        DeskConfig {
-            key_prefix,
-            agents: self.principals("desk.agents", raw.agents),
-            admins: self.principals("desk.admins", raw.admins),
-            auto_close_days: raw.auto_close_days.unwrap_or(default.auto_close_days),
-            roster_refresh,
-        }
+        desk
     }
 
-    fn intake(&mut self, raw: &raw::Intake) -> IntakeConfig {
-        let default = IntakeConfig::default();
-        IntakeConfig {
-            burst_window: self.duration("intake.burst_window", raw.burst_window.as_deref(), default.burst_window),
-            greeting_filter: raw.greeting_filter.unwrap_or(default.greeting_filter),
-            direct_window: self.duration("intake.direct_window", raw.direct_window.as_deref(), default.direct_window),
-        }
-    }
-
-    fn timing(&mut self, raw: &raw::Timing) -> TimingConfig {
-        let default = TimingConfig::default();
-        let call_timeout = self.positive("timing.call_timeout", raw.call_timeout.as_deref(), default.call_timeout);
-        let lease = self.positive("timing.lease", raw.lease.as_deref(), default.lease);
-        if lease <= call_timeout {
+    fn timing(&mut self, timing: TimingConfig) -> TimingConfig {
+        self.positive("timing.call_timeout", timing.call_timeout);
+        self.positive("timing.lease", timing.lease);
+        self.positive("timing.take_over_pause", timing.take_over_pause);
+        self.positive("timing.silence", timing.silence);
+        if timing.lease <= timing.call_timeout {
             self.say("timing.lease must be longer than timing.call_timeout: nothing could be sent under it.");
         }
-        TimingConfig {
-            call_timeout,
-            lease,
-            take_over_pause: self.positive(
-                "timing.take_over_pause",
-                raw.take_over_pause.as_deref(),
-                default.take_over_pause,
-            ),
-            retry_limit: self.duration("timing.retry_limit", raw.retry_limit.as_deref(), default.retry_limit),
-            silence: self.positive("timing.silence", raw.silence.as_deref(), default.silence),
-        }
+        timing
     }
 
     fn log(&mut self, raw: raw::Log) -> LogConfig {
@@ -251,16 +226,14 @@ impl Check {
         LogConfig { format, level }
     }
 
-    fn privacy(&mut self, raw: &raw::Privacy) -> PrivacyConfig {
-        let default = PrivacyConfig::default();
-        let keep_keys_days = raw.keep_keys_days.unwrap_or(default.keep_keys_days);
-        if keep_keys_days <= CATCH_UP_DAYS {
+    fn privacy(&mut self, privacy: PrivacyConfig) -> PrivacyConfig {
+        if privacy.keep_keys_days <= CATCH_UP_DAYS {
             self.say(format!(
                 "privacy.keep_keys_days must be more than {CATCH_UP_DAYS}: catch-up reads that far back, and what was \
                  forgotten would be handled twice."
             ));
         }
-        PrivacyConfig { keep_keys_days, keep_tickets_days: raw.keep_tickets_days.unwrap_or(default.keep_tickets_days) }
+        privacy
     }
 
     fn people(&mut self, raw: Vec<raw::LinkedPeople>) -> Vec<LinkedPerson> {
@@ -269,7 +242,7 @@ impl Check {
         for (number, person) in (1..).zip(raw) {
             let key = format!("people (number {number}).accounts");
             let mut accounts = Vec::new();
-            for principal in self.principals(&key, person.accounts) {
+            for principal in principals(&key, person.accounts.unwrap_or_default(), &mut self.problems) {
                 match principal {
                     Principal::Person(account) if seen.insert(account.clone()) => accounts.push(account),
                     Principal::Person(account) => self.say(format!("{key}: {account} is listed twice in [[people]].")),
@@ -359,20 +332,10 @@ impl Check {
         url.as_str().trim_end_matches('/').to_owned()
     }
 
-    fn duration(&mut self, key: &str, given: Option<&str>, default: Duration) -> Duration {
-        let Some(given) = given else { return default };
-        parse_duration(given).unwrap_or_else(|error| {
-            self.say(format!("{key}: {error}."));
-            default
-        })
-    }
-
-    fn positive(&mut self, key: &str, given: Option<&str>, default: Duration) -> Duration {
-        let duration = self.duration(key, given, default);
+    fn positive(&mut self, key: &str, duration: Duration) {
         if duration.is_zero() {
             self.say(format!("{key} must be more than zero."));
         }
-        duration
     }
 
     fn slack_channel(&mut self, key: &str, id: String) -> Option<String> {
@@ -407,20 +370,21 @@ impl Check {
         }
         ids
     }
+}
 
-    fn principals(&mut self, key: &str, given: Option<Words>) -> Vec<Principal> {
-        let mut principals = Vec::new();
-        for text in given.unwrap_or_default().0 {
-            match text.parse() {
-                Ok(principal) if is_plausible(&principal) => principals.push(principal),
-                Ok(_) | Err(_) => self.say(format!(
-                    "{key}: {text:?} names nobody. Write slack:U0123 (a member's id), slack:group:S0123 (a user \
-                     group's id), discord:42 (a user's id) or discord:role:42 (a role's id)."
-                )),
-            }
+/// The people and groups that these texts name.
+pub(super) fn principals(key: &str, given: Words, problems: &mut Vec<String>) -> Vec<Principal> {
+    let mut principals = Vec::new();
+    for text in given.0 {
+        match text.parse() {
+            Ok(principal) if is_plausible(&principal) => principals.push(principal),
+            Ok(_) | Err(_) => problems.push(format!(
+                "{key}: {text:?} names nobody. Write slack:U0123 (a member's id), slack:group:S0123 (a user \
+                 group's id), discord:42 (a user's id) or discord:role:42 (a role's id)."
+            )),
         }
-        principals
     }
+    principals
 }
 
 fn wants_slack(raw: &raw::Slack) -> bool {

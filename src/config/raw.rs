@@ -1,15 +1,22 @@
-//! The settings as they are written: every key optional, nothing judged yet but its type.
+//! The settings as they are written, nothing judged yet but their types. Sections in which a setting may depend on others, or
+//! holds a secret, have every key optional; the others are declared with what they are without a line.
 //!
 //! Each key is read on its own, so that ten wrong keys are ten sentences and not one.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use config::{ConfigError, Value};
 use secrecy::SecretString;
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+
+use super::{PrivacyConfig, TimingConfig, check, parse_duration};
+use crate::domain::permission::Principal;
+use crate::domain::rules::{DeskSettings, IntakeSettings};
+use crate::domain::settings::{Reader, Section};
 
 /// A table of the settings file.
 pub(super) type Table = HashMap<String, Value>;
@@ -21,11 +28,11 @@ pub(super) struct Raw {
     pub(super) discord: Discord,
     pub(super) database: Database,
     pub(super) http: Http,
-    pub(super) desk: Desk,
-    pub(super) intake: Intake,
-    pub(super) timing: Timing,
+    pub(super) desk: DeskSettings,
+    pub(super) intake: IntakeSettings,
+    pub(super) timing: TimingConfig,
     pub(super) log: Log,
-    pub(super) privacy: Privacy,
+    pub(super) privacy: PrivacyConfig,
     pub(super) people: Vec<LinkedPeople>,
 }
 
@@ -36,11 +43,11 @@ impl Raw {
         ("discord", Discord::KEYS),
         ("database", Database::KEYS),
         ("http", Http::KEYS),
-        ("desk", Desk::KEYS),
-        ("intake", Intake::KEYS),
-        ("timing", Timing::KEYS),
+        ("desk", DeskSettings::KEYS),
+        ("intake", IntakeSettings::KEYS),
+        ("timing", TimingConfig::KEYS),
         ("log", Log::KEYS),
-        ("privacy", Privacy::KEYS),
+        ("privacy", PrivacyConfig::KEYS),
         ("people", LinkedPeople::KEYS),
     ];
 
@@ -59,11 +66,11 @@ impl Raw {
             discord: Discord::read("discord", section("discord", problems), problems),
             database: Database::read("database", section("database", problems), problems),
             http: Http::read("http", section("http", problems), problems),
-            desk: Desk::read("desk", section("desk", problems), problems),
-            intake: Intake::read("intake", section("intake", problems), problems),
-            timing: Timing::read("timing", section("timing", problems), problems),
+            desk: declared("desk", section("desk", problems), problems),
+            intake: declared("intake", section("intake", problems), problems),
+            timing: declared("timing", section("timing", problems), problems),
             log: Log::read("log", section("log", problems), problems),
-            privacy: Privacy::read("privacy", section("privacy", problems), problems),
+            privacy: declared("privacy", section("privacy", problems), problems),
             people: Vec::new(),
         };
         if let Some(people) = table.remove("people") {
@@ -89,7 +96,7 @@ impl Raw {
     }
 }
 
-macro_rules! sections {
+macro_rules! optional {
     ($($name:ident { $($key:ident: $kind:ty),* $(,)? })*) => {$(
         #[derive(Debug, Default)]
         pub(super) struct $name {
@@ -108,7 +115,7 @@ macro_rules! sections {
     )*};
 }
 
-sections! {
+optional! {
     Slack {
         bot_token: SecretString,
         bot_token_file: PathBuf,
@@ -132,12 +139,56 @@ sections! {
     }
     Database { url: String, url_file: PathBuf, connections: u32 }
     Http { listen: String, health_listen: String }
-    Desk { key_prefix: String, agents: Words, admins: Words, auto_close_days: u32, roster_refresh: String }
-    Intake { burst_window: String, greeting_filter: bool, direct_window: String }
-    Timing { call_timeout: String, lease: String, take_over_pause: String, retry_limit: String, silence: String }
     Log { format: String, level: String }
-    Privacy { keep_keys_days: u32, keep_tickets_days: u32 }
     LinkedPeople { name: String, accounts: Words }
+}
+
+/// A section that is declared with its types.
+fn declared<S: Section>(name: &str, table: Table, problems: &mut Vec<String>) -> S {
+    let mut reading = Reading { section: name, table, problems };
+    let section = S::read(&mut reading);
+    report_unknown(name, S::KEYS, reading.table, reading.problems);
+    section
+}
+
+/// Reads the settings of one section.
+struct Reading<'a> {
+    section: &'a str,
+    table: Table,
+    problems: &'a mut Vec<String>,
+}
+
+impl Reading<'_> {
+    fn take<T: Kind>(&mut self, key: &str) -> Option<T> {
+        take(self.section, key, &mut self.table, self.problems)
+    }
+}
+
+impl Reader for Reading<'_> {
+    fn text(&mut self, key: &'static str) -> Option<String> {
+        self.take(key)
+    }
+
+    fn flag(&mut self, key: &'static str) -> Option<bool> {
+        self.take(key)
+    }
+
+    fn count(&mut self, key: &'static str) -> Option<u32> {
+        self.take(key)
+    }
+
+    fn duration(&mut self, key: &'static str) -> Option<Duration> {
+        let duration = parse_duration(&self.take::<String>(key)?);
+        if let Err(error) = duration {
+            self.problems.push(format!("{}.{key}: {error}.", self.section));
+        }
+        duration.ok()
+    }
+
+    fn principals(&mut self, key: &'static str) -> Option<Vec<Principal>> {
+        let words = self.take::<Words>(key)?;
+        Some(check::principals(&format!("{}.{key}", self.section), words, self.problems))
+    }
 }
 
 /// A list of texts; in the environment separated by commas.

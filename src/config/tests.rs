@@ -285,7 +285,7 @@ fn the_sample_is_valid_as_it_is_and_switched_on_and_its_defaults_are_true() {
     assert_eq!(config.timing, default.timing);
     assert_eq!(config.log, default.log);
     assert_eq!(config.privacy, default.privacy);
-    let desk = DeskConfig { agents: Vec::new(), admins: Vec::new(), ..config.desk };
+    let desk = DeskSettings { agents: Vec::new(), admins: Vec::new(), ..config.desk };
     assert_eq!(desk, default.desk);
     let (slack, discord) = (config.slack.expect("Slack"), config.discord.expect("Discord"));
     assert_eq!((slack.api_url.as_str(), discord.api_url.as_str()), (SLACK_API_URL, DISCORD_API_URL));

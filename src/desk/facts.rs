@@ -203,7 +203,7 @@ impl Facts {
             }
             EventKind::CommandGiven(given) => {
                 facts.load_home(tx, &given.place, None).await?;
-                if let Parsed::Command(parsed) = given.read(&facts.rules.key_prefix) {
+                if let Parsed::Command(parsed) = given.read(&facts.rules.desk.key_prefix) {
                     facts.load_command(tx, &parsed).await?;
                 }
             }
@@ -248,7 +248,7 @@ impl Facts {
         }
         if said.addresses_desk()
             && let Parsed::Command(parsed) =
-                command::parse(&said.text, &said.mentions, self.where_said(said), &self.rules.key_prefix)
+                command::parse(&said.text, &said.mentions, self.where_said(said), &self.rules.desk.key_prefix)
         {
             self.load_command(tx, &parsed).await?;
         }

@@ -14,6 +14,7 @@ pub mod permission;
 pub mod plain;
 pub mod priority;
 pub mod rules;
+pub mod settings;
 pub mod small_talk;
 pub mod standing;
 pub mod subject;

@@ -1,22 +1,46 @@
 //! What the settings decide for the core.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::ids::{Place, TicketKey};
+use super::permission::Principal;
+use super::settings::{minutes, sections};
 
-/// The settings that a decision may see.
-#[derive(Clone, Debug, PartialEq)]
+sections! {
+    /// `[desk]`: who is on the desk, and its habits.
+    DeskSettings {
+        /// `key_prefix`: the letters of `IT-1042`.
+        key_prefix: String = "IT".to_owned(),
+        /// `agents`: who works tickets. Rights are the roster's to say, which knows who is in a group.
+        agents: Vec<Principal> = Vec::new(),
+        /// `admins`: who may do everything that an agent may, and more.
+        admins: Vec<Principal> = Vec::new(),
+        /// `auto_close_days`: a resolved ticket is closed after so many days; 0 for never.
+        auto_close_days: u32 = 7,
+        /// `roster_refresh`: how often the members of groups and roles are asked for.
+        roster_refresh: Duration = minutes(15),
+    }
+
+    /// `[intake]`: what becomes a ticket.
+    IntakeSettings {
+        /// `burst_window`: what one author says within it, from the first message on, belongs to one ticket; zero for never.
+        burst_window: Duration = minutes(2),
+        /// `greeting_filter`: greetings, thanks and bare emoji open nothing.
+        greeting_filter: bool = true,
+        /// `direct_window`: a direct message continues the latest open ticket with activity within it.
+        direct_window: Duration = minutes(12 * 60),
+    }
+}
+
+/// What a decision may see of the settings.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rules {
-    /// What keys begin with: `IT` in `IT-1042`.
-    pub key_prefix: String,
-    /// How long, from the first on, one author's messages belong together. Zero: never.
-    pub burst_window: SignedDuration,
-    /// Whether greetings, thanks and bare emoji open nothing.
-    pub greeting_filter: bool,
-    /// How long after the last activity a direct message still belongs to the same ticket.
-    pub direct_window: SignedDuration,
-    /// How long after it was resolved a ticket is closed; `None`: never.
-    pub auto_close: Option<SignedDuration>,
+    /// `[desk]`.
+    pub desk: DeskSettings,
+    /// `[intake]`.
+    pub intake: IntakeSettings,
     /// The desk's channels: each shows every ticket's card.
     pub triage: Vec<Place>,
 }
@@ -25,7 +49,7 @@ impl Rules {
     /// The key of the ticket with this number.
     #[must_use]
     pub fn key(&self, number: i64) -> TicketKey {
-        TicketKey::new(&self.key_prefix, number)
+        TicketKey::new(&self.desk.key_prefix, number)
     }
 
     /// Whether this is (a thread in) one of the desk's own channels.
@@ -37,12 +61,19 @@ impl Rules {
     /// The earliest moment that a message at `at` may be joined to (exclusive).
     #[must_use]
     pub fn burst_since(&self, at: Timestamp) -> Timestamp {
-        at.checked_sub(self.burst_window).unwrap_or(Timestamp::MIN)
+        at.checked_sub(self.intake.burst_window).unwrap_or(Timestamp::MIN)
     }
 
     /// The earliest activity that a direct message at `at` goes on from (exclusive).
     #[must_use]
     pub fn direct_since(&self, at: Timestamp) -> Timestamp {
-        at.checked_sub(self.direct_window).unwrap_or(Timestamp::MIN)
+        at.checked_sub(self.intake.direct_window).unwrap_or(Timestamp::MIN)
+    }
+
+    /// How long after it was resolved a ticket is closed; `None`: never.
+    #[must_use]
+    pub fn auto_close(&self) -> Option<SignedDuration> {
+        let days = i64::from(self.desk.auto_close_days);
+        (days > 0).then(|| SignedDuration::from_hours(24 * days))
     }
 }

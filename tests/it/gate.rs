@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::looks::Looks as _;
 use deskbell::clock::Clock;
@@ -21,11 +22,11 @@ use deskbell::domain::ids::{
 use deskbell::domain::message::{Message, Span};
 use deskbell::domain::outcome::Outcome;
 use deskbell::domain::permission::{GroupRef, Listed, Principal, Roster};
-use deskbell::domain::rules::Rules;
+use deskbell::domain::rules::{DeskSettings, IntakeSettings, Rules};
 use deskbell::intake::{Intake, Prover};
 use deskbell::store::Store;
 use deskbell::store::sqlite::SqliteStore;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tempfile::TempDir;
 
 const REQUESTER: &str = "U1";
@@ -79,14 +80,10 @@ impl Hall {
         let clock = Clock::starting_at(Timestamp::from_second(1_700_000_000).expect("a time"), 0.0);
         let store = SqliteStore::open(&folder.path().join("desk.db"), clock.clone()).await.expect("it opens");
         let agents = vec![Principal::Person(PersonRef::new(PlatformName::Slack, AGENT))];
-        let rules = Rules {
-            key_prefix: "IT".to_owned(),
-            burst_window: SignedDuration::ZERO,
-            greeting_filter: true,
-            direct_window: SignedDuration::ZERO,
-            auto_close: None,
-            triage: vec![channel("C9")],
-        };
+        let desk = DeskSettings { auto_close_days: 0, ..DeskSettings::default() };
+        let intake =
+            IntakeSettings { burst_window: Duration::ZERO, direct_window: Duration::ZERO, ..IntakeSettings::default() };
+        let rules = Rules { desk, intake, triage: vec![channel("C9")] };
         let store: Arc<dyn Store> = store;
         let intake = Intake::new(store.clone(), clock, rules, Roster { agents, ..Roster::default() });
         let hall = Self { intake, store, count: std::cell::Cell::new(0), _folder: folder };

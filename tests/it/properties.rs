@@ -129,14 +129,7 @@ impl Room {
         let store = SqliteStore::open(&folder.path().join("desk.db"), clock.clone()).await.expect("it opens");
         let agents = ["U8", "U9"].map(|id| Principal::Person(PersonRef::new(PlatformName::Slack, id)));
         let roster = Roster { agents: agents.to_vec(), ..Roster::default() };
-        let rules = Rules {
-            key_prefix: "IT".to_owned(),
-            burst_window: SignedDuration::from_secs(120),
-            greeting_filter: true,
-            direct_window: SignedDuration::from_hours(12),
-            auto_close: Some(SignedDuration::from_hours(7 * 24)),
-            triage: vec![channel("C9")],
-        };
+        let rules = Rules { triage: vec![channel("C9")], ..Rules::default() };
         let store: Arc<dyn Store> = store;
         Self { intake: Intake::new(store.clone(), clock.clone(), rules, roster), store, clock, _folder: folder }
     }

@@ -42,7 +42,7 @@ pub(in crate::desk) fn timer(facts: &Facts, timer: &Timer) -> Decision {
 
 /// When a ticket that was resolved at `at` is closed.
 pub(in crate::desk) fn close_at(facts: &Facts, at: Timestamp) -> Option<Timestamp> {
-    let after: SignedDuration = facts.rules.auto_close?;
+    let after: SignedDuration = facts.rules.auto_close()?;
     at.checked_add(after).ok()
 }
 

@@ -24,7 +24,7 @@ use crate::domain::words;
 pub(in crate::desk) fn posted(facts: &Facts, said: &Said) -> Decision {
     let plan = Plan::new(facts, Some(&said.author), Some(&said.place));
     if said.addresses_desk() {
-        match command::parse(&said.text, &said.mentions, facts.where_said(said), &facts.rules.key_prefix) {
+        match command::parse(&said.text, &said.mentions, facts.where_said(said), &facts.rules.desk.key_prefix) {
             Parsed::Command(command) => return commanded(plan, said, command),
             // Somebody who is not on the desk has no use for a grammar: these are words.
             Parsed::Malformed(usage) if plan.rights(&said.author).agent => {
@@ -262,7 +262,7 @@ fn elsewhere(mut plan: Plan<'_>, said: &Said) -> Decision {
     if let Some(ticket) = &facts.burst {
         return join(plan, said, &words, ticket);
     }
-    if facts.rules.greeting_filter
+    if facts.rules.intake.greeting_filter
         && said.files.is_empty()
         && let Some(kind) = small_talk(&said.text, &said.mentions)
     {

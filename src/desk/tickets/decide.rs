@@ -142,7 +142,7 @@ pub(in crate::desk) fn form(facts: &Facts, sent: &FormSubmitted, at: Timestamp) 
 pub(in crate::desk) fn command(facts: &Facts, given: &CommandGiven) -> Decision {
     let mut plan = Plan::new(facts, Some(&given.actor), Some(&given.place));
     let actor = Actor { person: &given.actor, place: Some(&given.place), via: Some(&given.reply), wants_answer: true };
-    let command = match given.read(&facts.rules.key_prefix) {
+    let command = match given.read(&facts.rules.desk.key_prefix) {
         Parsed::Command(command) => command,
         Parsed::Malformed(usage) => return refuse(plan, &actor, help::text::malformed(usage)),
         Parsed::Words if given.is_bare() => {

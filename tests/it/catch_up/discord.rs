@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use deskbell::domain::permission::Roster;
-use deskbell::domain::rules::Rules;
+use deskbell::domain::rules::{IntakeSettings, Rules};
 use deskbell::intake::{Intake, StoreError};
 use deskbell::platform::discord::{DiscordPlatform, DiscordSettings};
 use deskbell::platform::{Platform as _, Turn};
@@ -391,12 +391,8 @@ async fn a_standby_takes_the_shard_over_and_reads_what_was_missed() {
             .await
             .expect("opened");
     let rules = Rules {
-        key_prefix: "IT".to_owned(),
-        burst_window: jiff::SignedDuration::ZERO,
-        greeting_filter: true,
-        direct_window: jiff::SignedDuration::from_hours(12),
-        auto_close: None,
-        triage: Vec::new(),
+        intake: IntakeSettings { burst_window: std::time::Duration::ZERO, ..IntakeSettings::default() },
+        ..Rules::default()
     };
     let intake = Intake::new(Arc::clone(&store), desk.stage.clock.clone(), rules, Roster::default());
     let board = Arc::new(Board::default());

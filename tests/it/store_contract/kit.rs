@@ -17,7 +17,7 @@ use deskbell::domain::message::{Message, Span};
 use deskbell::domain::outcome::Outcome;
 use deskbell::domain::permission::Roster;
 use deskbell::domain::priority::Priority;
-use deskbell::domain::rules::Rules;
+use deskbell::domain::rules::{DeskSettings, Rules};
 use deskbell::domain::standing::{SAID, Standing};
 use deskbell::domain::view::View;
 use deskbell::intake::Intake;
@@ -25,7 +25,7 @@ use deskbell::store::postgres::{PostgresSettings, PostgresStore};
 use deskbell::store::sqlite::SqliteStore;
 use deskbell::store::{Claim, Queued, Settlement, Store, StoreError, Tx, Work, WorkerId};
 use futures_util::future::BoxFuture;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::looks::Works as _;
 
@@ -48,14 +48,8 @@ pub fn clock() -> Clock {
 
 /// The way in, by plain rules; the desk has one channel.
 pub fn door(store: Arc<dyn Store>) -> Intake {
-    let rules = Rules {
-        key_prefix: "IT".to_owned(),
-        burst_window: SignedDuration::from_mins(2),
-        greeting_filter: true,
-        direct_window: SignedDuration::from_hours(12),
-        auto_close: None,
-        triage: vec![channel("C9")],
-    };
+    let desk = DeskSettings { auto_close_days: 0, ..DeskSettings::default() };
+    let rules = Rules { desk, triage: vec![channel("C9")], ..Rules::default() };
     Intake::new(store, clock(), rules, Roster::default())
 }
 

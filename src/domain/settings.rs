@@ -1,0 +1,98 @@
+//! How a section of the settings is declared: each setting once, with its type, what it is without a line, and what it is for.
+
+use std::time::Duration;
+
+use super::permission::Principal;
+
+/// Where settings are read from. Whoever implements it says what is wrong with a value; it counts as not given then.
+pub trait Reader {
+    /// A text.
+    fn text(&mut self, key: &'static str) -> Option<String>;
+    /// Yes or no.
+    fn flag(&mut self, key: &'static str) -> Option<bool>;
+    /// A number of something, 0 or more.
+    fn count(&mut self, key: &'static str) -> Option<u32>;
+    /// A length of time, 0 or more.
+    fn duration(&mut self, key: &'static str) -> Option<Duration>;
+    /// People and groups.
+    fn principals(&mut self, key: &'static str) -> Option<Vec<Principal>>;
+}
+
+/// What a setting can be.
+pub trait Setting: Sized {
+    /// The setting of this name, if it is given.
+    fn read(key: &'static str, from: &mut dyn Reader) -> Option<Self>;
+}
+
+impl Setting for String {
+    fn read(key: &'static str, from: &mut dyn Reader) -> Option<Self> {
+        from.text(key)
+    }
+}
+
+impl Setting for bool {
+    fn read(key: &'static str, from: &mut dyn Reader) -> Option<Self> {
+        from.flag(key)
+    }
+}
+
+impl Setting for u32 {
+    fn read(key: &'static str, from: &mut dyn Reader) -> Option<Self> {
+        from.count(key)
+    }
+}
+
+impl Setting for Duration {
+    fn read(key: &'static str, from: &mut dyn Reader) -> Option<Self> {
+        from.duration(key)
+    }
+}
+
+impl Setting for Vec<Principal> {
+    fn read(key: &'static str, from: &mut dyn Reader) -> Option<Self> {
+        from.principals(key)
+    }
+}
+
+/// A section of the settings.
+pub trait Section: Default {
+    /// The names of its settings.
+    const KEYS: &'static [&'static str];
+
+    /// The section as it is given.
+    fn read(from: &mut dyn Reader) -> Self;
+}
+
+/// Declares sections of the settings.
+macro_rules! sections {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $key:ident: $kind:ty = $default:expr,)+ })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name {
+            $($(#[$of])* pub $key: $kind,)+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($key: $default,)+ }
+            }
+        }
+
+        impl $crate::domain::settings::Section for $name {
+            const KEYS: &'static [&'static str] = &[$(stringify!($key)),+];
+
+            fn read(from: &mut dyn $crate::domain::settings::Reader) -> Self {
+                Self {
+                    $($key: $crate::domain::settings::Setting::read(stringify!($key), from).unwrap_or_else(|| $default),)+
+                }
+            }
+        }
+    )+};
+}
+
+pub(crate) use sections;
+
+/// So many minutes.
+pub(crate) const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(60 * count)
+}
