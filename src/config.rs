@@ -6,24 +6,6 @@
 
 mod check;
 mod raw;
-/// Which of two variables wins that mean the same setting, or a section and a setting in it, would be chance.
-fn unambiguous(environment: &HashMap<String, String>) -> Result<(), ConfigErrors> {
-    let mut names: Vec<(String, &str)> = environment
-        .iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, _)| (name.to_ascii_uppercase(), name.as_str()))
-        .filter(|(name, _)| name.starts_with("DESKBELL__"))
-        .collect();
-    names.sort();
-    for (index, (upper, name)) in names.iter().enumerate() {
-        let within = format!("{upper}__");
-        let is_other = |(other, _): &&(String, &str)| other == upper || other.starts_with(&within);
-        if let Some((_, other)) = names[index + 1..].iter().find(is_other) {
-            return Err(ConfigErrors::one(format!("{name} and {other} in the environment contradict each other.")));
-        }
-    }
-    Ok(())
-}
 
 #[cfg(test)]
 mod tests;
@@ -419,6 +401,25 @@ impl Default for LogConfig {
     fn default() -> Self {
         Self { format: logging::Format::Json, level: "info".to_owned() }
     }
+}
+
+/// Which of two variables wins that mean the same setting, or a section and a setting in it, would be chance.
+fn unambiguous(environment: &HashMap<String, String>) -> Result<(), ConfigErrors> {
+    let mut names: Vec<(String, &str)> = environment
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, _)| (name.to_ascii_uppercase(), name.as_str()))
+        .filter(|(name, _)| name.starts_with("DESKBELL__"))
+        .collect();
+    names.sort();
+    for (index, (upper, name)) in names.iter().enumerate() {
+        let within = format!("{upper}__");
+        let is_other = |(other, _): &&(String, &str)| other == upper || other.starts_with(&within);
+        if let Some((_, other)) = names[index + 1..].iter().find(is_other) {
+            return Err(ConfigErrors::one(format!("{name} and {other} in the environment contradict each other.")));
+        }
+    }
+    Ok(())
 }
 
 /// Everything that is wrong with the settings.

@@ -12,7 +12,8 @@ use crate::cli::{EffectsArgs, EffectsCommand};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::tickets;
-use crate::domain::ids::{EffectId, PlatformName, TicketId, TicketKey};
+use crate::domain::effect::Outlet;
+use crate::domain::ids::{EffectId, TicketId, TicketKey};
 use crate::domain::plain::one_line;
 use crate::domain::subject::Subject;
 use crate::store::{Listed, ListedEffect, Release, Store, standing};
@@ -144,11 +145,10 @@ async fn retry(store: &dyn Store, effects: &[String], all: bool, held_in: Option
             count => released += count,
         }
     }
-    for platform in PlatformName::ALL {
-        let of = if all || held_in.is_some() { store.held_in(platform).await? } else { Vec::new() };
+    for outlet in Outlet::ALL {
+        let of = if all || held_in.is_some() { store.held_in(outlet).await? } else { Vec::new() };
         for (place, _) in of.into_iter().filter(|(place, _)| all || Some(place.as_str()) == held_in) {
-            released +=
-                store.release(Release::In { outlet: platform.into(), held_in: place, limit: u32::MAX }, now).await?;
+            released += store.release(Release::In { outlet, held_in: place, limit: u32::MAX }, now).await?;
         }
     }
     for effect in &unknown {

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use self::decision::{Change, Decision};
 use self::facts::Facts;
 use self::plan::Plan;
-use crate::domain::event::{Event, EventKind};
+use crate::domain::event::{Event, EventKind, TimerKind};
 use crate::domain::ids::{MessageRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
 use crate::domain::permission::Roster;
@@ -44,7 +44,9 @@ pub fn decide(facts: &Facts, event: &Event) -> Decision {
         EventKind::DeliverySettled(settled) => conversation::decide::delivered(facts, settled),
         // No capability has made a call yet that this program knows: its end is another version's.
         EventKind::CallEnded { .. } => Plan::new(facts, None, None).end(Outcome::Done(None)),
-        EventKind::TimerFired(timer) => closing::decide::timer(facts, timer),
+        EventKind::TimerFired(timer) => match timer.kind {
+            TimerKind::AutoClose => closing::decide::close_by_itself(facts, timer),
+        },
     }
 }
 

@@ -103,6 +103,12 @@ impl View {
         self.spec().name
     }
 
+    /// The view of this name, if it is one that shows the same in every message.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        serde_json::from_value(serde_json::Value::from(name)).ok()
+    }
+
     /// The messages whose words it shows.
     #[must_use]
     pub fn shows(&self) -> &[MessageRef] {
@@ -138,5 +144,20 @@ pub struct Shown {
 impl From<Message> for Shown {
     fn from(message: Message) -> Self {
         Self { message, is_last: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_is_found_by_its_name() {
+        for view in [View::Card, View::Confirmation, View::DeadEvents, View::Notice] {
+            assert_eq!(View::named(view.name()), Some(view));
+        }
+        for other in ["lines", "said", "", "moon"] {
+            assert_eq!(View::named(other), None, "{other}");
+        }
     }
 }

@@ -21,6 +21,7 @@ use crate::domain::ids::{Conversation, PersonRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
 use crate::domain::permission::Roster;
 use crate::domain::standing::Standing;
+use crate::domain::subject::Subject;
 use crate::domain::view::View;
 use crate::store::outbox::{enqueue, withdraw_for};
 use crate::store::{DeadEvent, Store, StoreError, Tx, Work, audit, standing};
@@ -194,10 +195,15 @@ async fn ticket(
     now: Timestamp,
     not_before: Option<Timestamp>,
 ) -> Result<Tally, StoreError> {
-    let standing = standing::of(tx, &id.into()).await?;
+    let mut standing = standing::of(tx, &id.into()).await?;
     let erased = record::erase(tx, id, erasure, now).await?;
     if !erased.is_any() && act == "erased" {
         return Ok(Tally::default());
+    }
+    // Lines that were under way when their words went to another ticket stand for the one that they were said on.
+    for message in &erased.gone {
+        let elsewhere = standing::showing(tx, message).await?;
+        standing.extend(elsewhere.into_iter().filter(|one| one.about != Subject::from(id)));
     }
     let effects = follow_up(&erased, &standing);
     let is_card = |what: &&EffectKind| matches!(what, EffectKind::Show { view: View::Card, .. });
@@ -219,7 +225,7 @@ async fn ticket(
     Ok(tally)
 }
 
-/// What brings the platforms up to date: cards are shown anew, mirrored words go as for any deletion. Of the bot's other
+/// What brings the platforms up to date: views are shown anew, mirrored words go as for any deletion. Of the bot's other
 /// lines it is not known any more what they say, only where they stand: at the desk they go; in the request's thread they
 /// go unless they are somebody else's words, or, where an agent is taken out, the first answer to the requester.
 fn follow_up(erased: &Erased, standing: &[Standing]) -> Vec<EffectKind> {
@@ -229,22 +235,27 @@ fn follow_up(erased: &Erased, standing: &[Standing]) -> Vec<EffectKind> {
     };
     let (mut effects, mut refreshed) = (Vec::new(), HashSet::new());
     for one in standing {
-        let what = if one.is_card() {
-            let at = Destination::Place(one.place.clone());
-            let show = EffectKind::Show { view: View::Card, at, awaited: None, thread_title: None };
-            erased.ticket.then_some(show)
-        } else if one.view == View::Confirmation.name() {
-            let is_gone = erased.is_requester_gone || erased.gone.contains(&one.message);
-            let refresh = EffectKind::Refresh { view: View::Confirmation, at: one.place.clone() };
-            Some(if is_gone { SilentAct::Remove { message: one.message.clone() }.into() } else { refresh })
-        } else if let Some(of) = one.shows() {
-            // One is enough for what shows the words of several: it is brought up to date as a whole.
-            let is_due = erased.gone.contains(&of) && refreshed.insert(&one.message);
-            let view = View::Lines { of: vec![of], room: 0 };
-            is_due.then(|| EffectKind::Refresh { view, at: channel(&one.place) })
-        } else {
-            let stays = erased.others.contains(&one.message);
-            (!stays).then(|| SilentAct::Remove { message: one.message.clone() }.into())
+        let what = match (View::named(&one.view), one.shows()) {
+            (Some(View::Card), _) => {
+                let at = Destination::Place(one.place.clone());
+                let show = EffectKind::Show { view: View::Card, at, awaited: None, thread_title: None };
+                erased.ticket.then_some(show)
+            }
+            (Some(view), _) => {
+                let is_gone = erased.is_requester_gone || erased.gone.contains(&one.message);
+                let refresh = EffectKind::Refresh { view, at: one.place.clone() };
+                Some(if is_gone { SilentAct::Remove { message: one.message.clone() }.into() } else { refresh })
+            }
+            (None, Some(of)) => {
+                // One is enough for what shows the words of several: it is brought up to date as a whole.
+                let is_due = erased.gone.contains(&of) && refreshed.insert(&one.message);
+                let view = View::Lines { of: vec![of], room: 0 };
+                is_due.then(|| EffectKind::Refresh { view, at: channel(&one.place) })
+            }
+            (None, None) => {
+                let stays = erased.others.contains(&one.message);
+                (!stays).then(|| SilentAct::Remove { message: one.message.clone() }.into())
+            }
         };
         effects.extend(what.filter(|what| !effects.contains(what)));
     }

@@ -157,25 +157,32 @@ impl Intake {
         let (notice, says) = (name.to_owned(), message.clone());
         let keep = store.within(move |tx| {
             let (notice, says) = (notice.clone(), says.clone());
-            Box::pin(async move { notices::record::keep(tx, &notice, &says, now).await })
+            Box::pin(async move {
+                let is_new = notices::record::keep(tx, &notice, &says, now).await?;
+                if is_new {
+                    spread_notice(tx, notice, 0, now).await?;
+                }
+                Ok(is_new)
+            })
         });
-        let mut from = keep.await?.then_some(0);
+        let mut is_any_new = keep.await?;
         for page in places.chunks(PLACES_AT_ONCE) {
             let (notice, page) = (name.to_owned(), page.to_vec());
             let added = store.within(move |tx| {
                 let (notice, page) = (notice.clone(), page.clone());
-                Box::pin(async move { notices::record::add(tx, &notice, &page).await })
+                Box::pin(async move {
+                    let behind = notices::record::add(tx, &notice, &page).await?;
+                    if let Some(behind) = behind {
+                        spread_notice(tx, notice, behind, now).await?;
+                    }
+                    Ok(behind.is_some())
+                })
             });
-            from = from.into_iter().chain(added.await?).min();
+            is_any_new |= added.await?;
         }
-        let Some(after) = from else { return Ok(Outcome::Repeated) };
-        let spread = EffectKind::Spread { view: View::Notice, after };
-        let spread = Effect::about(Subject::Notice(name.to_owned()), spread);
-        let queued = store.within(move |tx| {
-            let spread = spread.clone();
-            Box::pin(async move { outbox::enqueue(tx, &spread, false, now).await })
-        });
-        queued.await?;
+        if !is_any_new {
+            return Ok(Outcome::Repeated);
+        }
         tracing::info!(name, places = places.len(), "a notice is on its way");
         Ok(Outcome::Done(None))
     }
@@ -533,4 +540,10 @@ fn apology(event: &Event) -> Option<Effect> {
     let what =
         EffectKind::Whisper { to: to.who.clone(), near: near.cloned(), via: via.cloned(), message: text::our_fault() };
     Some(Effect::about(Subject::Person(to.who.clone()), what))
+}
+
+/// A notice goes to its places behind this one. Committed with what makes that necessary, so that no crash gets in between.
+async fn spread_notice(tx: &mut dyn Tx, name: String, after: u64, now: Timestamp) -> Result<(), StoreError> {
+    let spread = EffectKind::Spread { view: View::Notice, after };
+    outbox::enqueue(tx, &Effect::about(Subject::Notice(name), spread), false, now).await
 }

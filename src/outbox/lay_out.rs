@@ -367,10 +367,13 @@ impl Dispatcher {
         unless_crossed(queued_behind.await)
     }
 
-    /// Settles what needs no delivery.
+    /// Settles what needs no delivery. If it was changed meanwhile, it is looked at again.
     async fn end_unleased(&self, queued: &Queued, end: Settlement) -> Result<(), StoreError> {
-        self.knowledge().places.ended(&queued.id);
-        self.store.settle(&queued.id, &self.worker, end, self.clock.now()).await.map(drop)
+        let now = self.clock.now();
+        if self.store.settle_unleased(&queued.id, queued.revision, &self.worker, &end, now).await? {
+            self.knowledge().places.ended(&queued.id);
+        }
+        Ok(())
     }
 }
 

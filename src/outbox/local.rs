@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::places::UNREADABLE;
-use super::{ASK_AGAIN_AFTER, TAKE_OVER_EVERY, Timing, backoff, pause, signed};
+use super::{ASK_AGAIN_AFTER, LOOK_AGAIN_EVERY, TAKE_OVER_EVERY, Timing, backoff, pause, signed};
 use crate::domain::effect::{Call, EffectKind, Outlet, Undeliverable};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::intake::Intake;
-use crate::store::{Claim, Queued, Settlement, Store, StoreError, WorkerId};
+use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, WorkerId};
 
 /// How many are under way together.
 const AT_ONCE: u32 = 16;
@@ -61,11 +61,13 @@ impl LocalDispatcher {
     }
 
     /// Works until `stop`, then finishes what is under way.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(mut self, stop: CancellationToken) {
         let mut under_way = JoinSet::new();
         while !stop.is_cancelled() {
             if let Err(error) = self.work(&stop, &mut under_way).await {
                 tracing::warn!(%error, "calls cannot be read; trying again");
+                // What was leased without our knowing is taken over like another process's.
+                self.worker = WorkerId::new();
                 pause(ASK_AGAIN_AFTER, &stop).await;
             }
         }
@@ -76,6 +78,9 @@ impl LocalDispatcher {
         let mut changed = self.store.changed();
         let mut take_over = tokio::time::interval(TAKE_OVER_EVERY);
         take_over.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // What another version of this program wrote may have been set aside by a third. The first tick is at once.
+        let mut look_again = tokio::time::interval(LOOK_AGAIN_EVERY);
+        look_again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             changed.mark_unchanged();
             self.start_due(under_way).await?;
@@ -91,6 +96,11 @@ impl LocalDispatcher {
                 _ = changed.changed() => {}
                 Some(_) = under_way.join_next() => {}
                 () = sleep => {}
+                _ = look_again.tick() => {
+                    let unreadable =
+                        Release::In { outlet: Outlet::Local, held_in: UNREADABLE.to_owned(), limit: u32::MAX };
+                    self.store.release(unreadable, self.intake.clock().now()).await?;
+                }
                 _ = take_over.tick() => {
                     let margin = self.timing.call_timeout + self.timing.take_over_pause;
                     self.store.take_over(&self.worker, Outlet::Local, margin, self.intake.clock().now()).await?;
@@ -131,24 +141,27 @@ impl LocalDispatcher {
 
     /// Carries out one, and settles it.
     async fn carry(&self, queued: Queued, since: Instant) {
-        let carried = match &queued.effect.what {
-            EffectKind::Spread { view, after } => {
-                self.intake.spread(&queued.effect.about, view, *after, &queued.id, &self.worker).await
-            }
-            EffectKind::Do(call) => self.call(&queued, call, since).await,
-            _ => Err(StoreError::Work("this needs a platform".to_owned())),
-        };
-        let Err(error) = carried else { return };
-        if matches!(error, StoreError::Conflict) {
-            tracing::debug!("another process has taken it over");
-            return;
-        }
+        let carried = AssertUnwindSafe(self.carry_out(&queued, since)).catch_unwind().await;
+        let Err(error) = carried.unwrap_or_else(|_| Err(StoreError::Work("it panicked".to_owned()))) else { return };
         tracing::warn!(%error, "not done yet");
         let now = self.intake.clock().now();
         let at = now + signed(backoff::wait(queued.attempts + 1, rand::random()));
         let retry = Settlement::Retry { at, unsure: false, counts: true, error: error.to_string() };
-        if let Err(error) = self.store.settle(&queued.id, &self.worker, retry, now).await {
-            tracing::warn!(%error, "it is tried again once its lease has ended");
+        // Nobody takes over a living process's lease: it is given back, however long the database is away. If another process
+        // has taken it over after all, it is not ours to give back, and nothing is written.
+        while let Err(error) = self.store.settle(&queued.id, &self.worker, retry.clone(), now).await {
+            tracing::warn!(%error, "its end cannot be stored; trying again");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn carry_out(&self, queued: &Queued, since: Instant) -> Result<(), StoreError> {
+        match &queued.effect.what {
+            EffectKind::Spread { view, after } => {
+                self.intake.spread(&queued.effect.about, view, *after, &queued.id, &self.worker).await
+            }
+            EffectKind::Do(call) => self.call(queued, call, since).await,
+            _ => Err(StoreError::Work("this needs a platform".to_owned())),
         }
     }
 

@@ -4,10 +4,11 @@
 //! By hand, with a count and a seed:
 //! `DESKBELL_CRASH_KILLS=1000 DESKBELL_CRASH_SEED=7 DESKBELL_CRASH_DATABASE=sqlite cargo test --test it crash -- --nocapture`
 //! (`DESKBELL_CRASH_DATABASE=postgres` likewise, without it both; `DESKBELL_CRASH_PLATFORMS=slack` or `discord` leaves
-//! the other one out).
+//! the other one out). A notice to many places: `DESKBELL_CRASH_PLACES=10000 cargo test --test it crash::a_notice -- --nocapture`.
 
 pub mod checker;
 mod freeze;
+mod notice;
 pub mod run;
 pub mod tag;
 pub mod traffic;
@@ -24,6 +25,10 @@ use crate::postgres;
 
 /// Kills of the short form.
 const KILLS: u32 = 25;
+/// Places of a notice in the short form: more than a page of a spread.
+const PLACES: usize = 250;
+/// Kills while a notice goes out.
+const NOTICE_KILLS: u32 = 3;
 const SLACK: Platforms = Platforms { discord: false, ..Platforms::BOTH };
 const DISCORD: Platforms = Platforms { slack: false, ..Platforms::BOTH };
 /// How long after the thaw of a frozen process a second copy may stand.
@@ -61,6 +66,19 @@ async fn kills_lose_and_double_nothing(folder: TempDir, url: String) {
     let outcome = run(plan, folder, &url).await;
     assert!(outcome.report.requests > 0, "nobody asked for anything");
     outcome.assert_clean();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notice_is_heard_once_in_each_place_whenever_the_program_is_killed() {
+    let places = from_environment("DESKBELL_CRASH_PLACES").unwrap_or(PLACES);
+    let seed = from_environment("DESKBELL_CRASH_SEED").unwrap_or(1);
+    let heard = notice::killed(places, NOTICE_KILLS, seed).await;
+    println!("a notice to {places} places, seed {seed}; killed when these had heard it: {:?}", heard.at_kills);
+    let once = heard.times.values().filter(|times| **times == 1).count();
+    let wrong: Vec<_> = heard.times.iter().filter(|(_, times)| **times != 1).collect();
+    assert_eq!(once, places, "these did not hear it once: {wrong:?}");
+    assert!(heard.at_kills.iter().any(|heard| (1..places).contains(heard)), "no kill was in the midst");
+    assert!(heard.ledger.starts_with(&format!("delivered: {places}\n")), "{}", heard.ledger);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,7 +18,7 @@ use deskbell::domain::subject::Subject;
 use deskbell::domain::view::View;
 use deskbell::outbox::Timing;
 use deskbell::outbox::local::{Calls, LocalDispatcher, NoCalls};
-use deskbell::store::{Listed, Store, WorkerId, standing};
+use deskbell::store::{Counts, Listed, ListedEffect, Settlement, Store, WorkerId, standing};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -75,9 +75,9 @@ async fn until_nothing_waits(store: &Arc<dyn Store>, calls: Arc<dyn Calls>) {
     let working = tokio::spawn(dispatcher.run(stop.clone()));
     let mut changed = store.changed();
     patiently("it is done", async {
-        while !store.due(Outlet::Local, at(0), None, &[], 1).await.expect("an answer").ready.is_empty()
-            || store.counts().await.expect("counts").leased > 0
-        {
+        // One look: what is leased in the one may wait again in the next.
+        let is_local = |effect: &ListedEffect| effect.outlet == Outlet::Local;
+        while store.listed(Listed::Waiting, None, None, u32::MAX).await.expect("a list").iter().any(is_local) {
             changed.changed().await.expect("the store lives");
         }
     })
@@ -223,4 +223,48 @@ pub async fn a_notice_that_is_forgotten_leaves_nothing(store: Arc<dyn Store>) {
         })
     });
     assert_eq!(left.await, (0, 0, None));
+}
+
+pub async fn a_notice_that_was_broken_off_is_made_up_for(store: Arc<dyn Store>) {
+    let places: Vec<_> = (0..450).map(|number| channel(&format!("C{number}"))).collect();
+    let words = Message::said("Payroll is down.");
+    for (steps, name) in (0..24).map(|step| (step * step, format!("notice {step}"))) {
+        let (door, again) = (door(Arc::clone(&store)), door(Arc::clone(&store)));
+        let broken = {
+            let (name, words, places) = (name.clone(), words.clone(), places.clone());
+            tokio::spawn(async move { door.notice(&name, &words, &places).await.map(drop) })
+        };
+        for _ in 0..steps {
+            tokio::task::yield_now().await;
+        }
+        broken.abort();
+        let _ = broken.await;
+        again.notice(&name, &words, &places).await.expect("it is kept");
+        until_nothing_waits(&store, Arc::new(NoCalls)).await;
+        let about = Subject::Notice(name.clone());
+        let all = store.listed(Listed::Waiting, Some(&about), None, u32::MAX).await.expect("a list");
+        assert_eq!(all.len(), places.len(), "{name}, broken off after {steps} steps");
+    }
+}
+
+pub async fn what_another_version_has_set_aside_is_taken_up_again(store: Arc<dyn Store>) {
+    write(&store, [], [calling("find")]).await;
+    let effect = waiting(&store).await;
+    let aside = Settlement::Held { by: "unreadable".to_owned(), error: "it cannot be read".to_owned(), unsure: false };
+    store.settle(&effect, &WorkerId::new(), aside, at(0)).await.expect("it is held");
+    let (stop, told) = (CancellationToken::new(), Arc::new(Told::default()));
+    let door = door(Arc::clone(&store));
+    let dispatcher = LocalDispatcher::new(Arc::clone(&store), door, told.clone(), TIMING, WorkerId::new());
+    let working = tokio::spawn(dispatcher.run(stop.clone()));
+    let mut changed = store.changed();
+    patiently("it is taken up", async {
+        while store.counts().await.expect("counts") != Counts::default() {
+            changed.changed().await.expect("the store lives");
+        }
+    })
+    .await;
+    stop.cancel();
+    patiently("it stops", working).await.expect("it stops");
+    assert_eq!(told.ended.load(Ordering::SeqCst), 1);
+    assert!(is_handled(&store, &effect).await);
 }

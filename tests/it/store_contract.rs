@@ -47,6 +47,8 @@ contracts! {
         a_call_whose_end_was_handed_in_is_settled_and_no_more,
         a_spread_that_is_killed_again_and_again_reaches_each_place_once,
         a_notice_that_is_forgotten_leaves_nothing,
+        a_notice_that_was_broken_off_is_made_up_for,
+        what_another_version_has_set_aside_is_taken_up_again,
     ;
     record:
         a_ticket_is_read_back_as_it_was_written,
@@ -89,6 +91,8 @@ contracts! {
         lines_share_an_effect_as_long_as_they_fit_into_one_message,
         a_post_of_several_lines_is_found_by_each_of_them,
         what_is_taken_back_is_not_joined_to,
+        what_was_added_to_meanwhile_does_not_end_unleased,
+        an_erasure_waits_for_what_is_being_posted,
     ;
     lease:
         what_another_process_took_over_is_not_ours_to_settle,

@@ -43,7 +43,15 @@ pub async fn keep(
 /// If the database is away.
 pub async fn forget(tx: &mut dyn Tx, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError> {
     dead::exhume(tx, key)?;
-    for at in places(tx).await? {
+    let mut at = places(tx).await?;
+    // Where it is being posted it will stand with what it counted before.
+    for what in outbox::waiting_about(tx, &Subject::Desk).await? {
+        if let EffectKind::Show { view: View::DeadEvents, at: there, .. } = what {
+            at.push(there.place().clone());
+        }
+    }
+    at.dedup();
+    for at in at {
         let refresh = EffectKind::Refresh { view: View::DeadEvents, at };
         outbox::enqueue(tx, &Effect::about(Subject::Desk, refresh), false, now).await?;
     }

@@ -21,6 +21,8 @@ texts! {
          settled_at_ms = v.now_ms, leased_at_ms = NULL, lease_until_ms = NULL, posted_json = v.posted_json FROM v \
          WHERE effects.id = v.id AND (effects.state = 'pending' OR (effects.state = 'leased' AND effects.leased_by = v.worker))"
     );
+    /// Whether an effect waits as it was read; it is locked then.
+    STILL = Text::both("UPDATE effects SET revision = revision WHERE id = $1 AND revision = $2 AND state = 'pending'");
     /// An effect is to be tried again. `$7` is the present moment.
     RETRY = Text::both(
         "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, due_at_ms = $2, \
@@ -113,6 +115,26 @@ impl dyn Store + '_ {
         match self.write(all, News::Here).await {
             Err(StoreError::Conflict) => Ok(Settled::Taken(self.posted(effect).await?)),
             done => done.map(|()| Settled::Kept),
+        }
+    }
+
+    /// Stores the end of an effect that needs no delivery, if it still waits as it was read: else something was added to it
+    /// meanwhile, and it is to be looked at again. Whether it was stored.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn settle_unleased(
+        &self,
+        effect: &EffectId,
+        revision: i64,
+        by: &WorkerId,
+        end: &Settlement,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let still = statement(STILL).bind(&effect.0).bind(revision).or_conflict();
+        match self.write(vec![still, closing(effect, by, end, now)?], News::Here).await {
+            Err(StoreError::Conflict) => Ok(false),
+            done => done.map(|()| true),
         }
     }
 

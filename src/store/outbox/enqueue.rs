@@ -8,7 +8,7 @@ use crate::domain::ids::{EffectId, PersonRef};
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
 use crate::store::StoreError;
-use crate::store::port::{News, Tx};
+use crate::store::port::{Ask, News, Tx};
 use crate::store::row::{Row, json, ms};
 use crate::store::statement::{Statement, Text, statement, texts};
 
@@ -78,14 +78,14 @@ texts! {
     LAST_IN_ORDER = Text::each(last_in_order!(""), last_in_order!(" FOR UPDATE"));
     /// What waits of an order key, from one effect on. While it is locked, nobody leases or changes it.
     WAITING_FROM = Text::each(waiting_from!(""), waiting_from!(" FOR UPDATE"));
-    /// A view waits already to be shown: it has changed since, and is shown no later than now wanted, unless a failed try
+    /// A view waits already to be shown, under another id than this: it has changed since, and is shown no later than now wanted, unless a failed try
     /// holds it back.
     FRESHEN = Text::both(
         "UPDATE effects SET revision = revision + 1, \
          not_before_ms = CASE WHEN due_at_ms = not_before_ms AND due_at_ms > $6 THEN $6 ELSE not_before_ms END, \
          due_at_ms = CASE WHEN due_at_ms = not_before_ms AND due_at_ms > $6 THEN $6 ELSE due_at_ms END \
          WHERE order_key = $1 AND view = $2 AND subject_kind = $3 AND subject_id = $4 AND kind IN ('show', $5) \
-         AND state IN ('pending', 'leased') AND state = 'pending' AND unsure = 0"
+         AND state IN ('pending', 'leased') AND state = 'pending' AND unsure = 0 AND id NOT LIKE '%' || $7"
     );
     /// What waits says something else now, if it is still what it was.
     REWORD = Text::both("UPDATE effects SET what_json = $3, revision = revision + 1 WHERE id = $1 AND state IN ('pending', 'held') AND what_json = $2");
@@ -122,11 +122,9 @@ pub async fn enqueue(tx: &mut dyn Tx, effect: &Effect, is_new: bool, now: Timest
     let (order_key, kind, view) = (effect.order_key(), effect.what.name(), effect.what.view().map(View::name));
     let due = effect.not_before.map_or(now, |moment| moment.max(now));
     let may_wait = effect.what.is_replaceable() && !is_new;
-    if may_wait {
-        let freshen = statement(FRESHEN).bind(&order_key).bind(view).bind_subject(&effect.about);
-        tx.write(freshen.bind(kind).bind(ms(due)))?;
-    }
     let id = tx.effect_id();
+    let freshen =
+        statement(FRESHEN).bind(&order_key).bind(view).bind_subject(&effect.about).bind(kind).bind(ms(due)).bind(&id.0);
     let insert = statement(if may_wait { ENQUEUE_VIEW } else { ENQUEUE })
         .bind(id.0)
         .bind_subject(&effect.about)
@@ -141,7 +139,9 @@ pub async fn enqueue(tx: &mut dyn Tx, effect: &Effect, is_new: bool, now: Timest
         .bind(ms(due))
         .bind(ms(now))
         .bind(effect.gate(is_new).0);
-    tx.write(insert)
+    tx.write(insert)?;
+    // Only now: what the insert has found waiting is locked by it, so that nobody has let it wait, or leased it, in between.
+    if may_wait { tx.write(freshen) } else { Ok(()) }
 }
 
 /// What joins this effect to the one that waits in front of it: if that is the last that waits of their order key, and nobody
@@ -184,8 +184,9 @@ pub async fn take_back(tx: &mut dyn Tx, effect: &EffectId, now: Timestamp) -> Re
     Ok(taken)
 }
 
-/// Withdraws what waits to be said about a subject, as far as `goes` says so; how many effects that were. A conflict if one
-/// is being delivered, may stand already without our knowing, or is not any more what it was when it was read.
+/// Withdraws what waits to be said about a subject, as far as `goes` says so; how many effects that were. Views that are
+/// posted for the first time are rendered anew. A conflict if one of either is being delivered, may stand already without
+/// our knowing, or is not any more what it was when it was read.
 ///
 /// # Errors
 /// If the database is away.
@@ -208,6 +209,17 @@ pub async fn withdraw_for(tx: &mut dyn Tx, account: &PersonRef, now: Timestamp) 
     withdraw_these(tx, waiting, |_| true, now)
 }
 
+/// What is still to be done about a subject.
+///
+/// # Errors
+/// If the database is away.
+pub async fn waiting_about(ask: &mut dyn Ask, about: &Subject) -> Result<Vec<EffectKind>, StoreError> {
+    let waiting = ask.rows(statement(WAITING_ABOUT).bind_subject(about)).await?;
+    // What cannot be read is left to whoever can.
+    let what = |row: &Row| Ok(serde_json::from_str(row.get("what_json")?).ok());
+    waiting.iter().filter_map(|row| what(row).transpose()).collect()
+}
+
 fn withdraw_these(
     tx: &mut dyn Tx,
     waiting: Vec<Row>,
@@ -222,14 +234,22 @@ fn withdraw_these(
         let may_stand = state == "leased" || (state == "pending" && row.flag("unsure")?);
         let what_json: String = row.get("what_json")?;
         // What cannot be read is never said.
-        if !serde_json::from_str::<EffectKind>(&what_json).is_ok_and(|what| goes(&what)) {
+        let Ok(what) = serde_json::from_str::<EffectKind>(&what_json) else { continue };
+        let goes = goes(&what);
+        if !goes && !matches!(what, EffectKind::Show { .. }) {
             continue;
         }
         if may_stand {
             return Err(StoreError::Conflict);
         }
-        tx.write(withdraw(&EffectId(row.get("id")?), what_json, now))?;
-        withdrawn += 1;
+        let effect = EffectId(row.get("id")?);
+        if goes {
+            tx.write(withdraw(&effect, what_json, now))?;
+            withdrawn += 1;
+        } else {
+            // It may have been rendered already: that is not what is sent then.
+            tx.write(statement(REWORD).bind(&effect.0).bind(&what_json).bind(&what_json).or_conflict())?;
+        }
     }
     Ok(withdrawn)
 }

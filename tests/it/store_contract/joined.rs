@@ -7,9 +7,12 @@ use deskbell::desk::decision::Change;
 use deskbell::domain::effect::{Destination, Effect, EffectKind, SilentAct};
 use deskbell::domain::ids::EffectId;
 use deskbell::domain::limits;
+use deskbell::domain::outcome::Outcome;
 use deskbell::domain::standing::Standing;
+use deskbell::domain::subject::Subject;
 use deskbell::domain::view::View;
-use deskbell::store::{Settlement, Store};
+use deskbell::store::outbox::withdraw_about;
+use deskbell::store::{Settlement, Store, StoreError, Work};
 
 use super::kit::*;
 use crate::looks::{Looks as _, Works as _};
@@ -146,4 +149,40 @@ async fn taken_back(store: &Arc<dyn Store>, effect: &EffectId) -> Vec<Effect> {
         Box::pin(async move { tx.take_back(&effect, at(0)).await })
     })
     .await
+}
+
+pub async fn what_was_added_to_meanwhile_does_not_end_unleased(store: Arc<dyn Store>) {
+    let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
+    write(&store, [], [about(&ticket, line_under("C9", "1.1", 10))]).await;
+    let read = due(&store, 5).await.remove(0);
+    write(&store, [], [about(&ticket, line_under("C9", "1.2", 10))]).await;
+    let by = worker();
+    let end = |revision| store.settle_unleased(&read.id, revision, &by, &Settlement::Done, at(5));
+    assert!(!end(read.revision).await.expect("an answer"), "another line was joined to it");
+    let again = due(&store, 5).await.remove(0);
+    assert_eq!(again.id, read.id);
+    assert!(end(again.revision).await.expect("an answer"));
+    assert_eq!(store.counts().await.expect("counts").waiting, 0);
+}
+
+pub async fn an_erasure_waits_for_what_is_being_posted(store: Arc<dyn Store>) {
+    let ticket = opened(&store, 1, &channel("C1"), "U1", at(0)).await;
+    write(&store, [], [about(&ticket, line_under("C9", "1.1", 10))]).await;
+    let read = due(&store, 5).await.remove(0);
+    let withdraw = || -> Work {
+        let subject = Subject::Ticket(ticket.id);
+        Arc::new(move |tx| {
+            let subject = subject.clone();
+            Box::pin(async move {
+                withdraw_about(tx, &subject, |_| false, at(6)).await?;
+                Ok(Outcome::Done(None))
+            })
+        })
+    };
+    store.transact(withdraw()).await.expect("nothing is under way");
+    let stale = store.lease(&worker(), &[claim(&read.id)], LONG).await.expect("an answer");
+    assert_eq!(stale, [], "what was rendered before is not sent");
+    lease_as_it_is(&store, &read.id).await;
+    let waits = store.transact(withdraw()).await;
+    assert!(matches!(waits, Err(StoreError::Conflict)), "{waits:?}");
 }
