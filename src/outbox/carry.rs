@@ -235,18 +235,17 @@ impl Dispatcher {
         posted: &mut Vec<MessageRef>,
     ) -> Result<Settlement, StoreError> {
         let LaidOut { queued, costs, is_last, .. } = laid_out;
-        // Somebody deleted what is to be shown: it is posted anew. What is only to be refreshed stays deleted.
+        // Somebody deleted what is to be shown: it is posted anew, by a try that can be found. What is only to be refreshed
+        // stays deleted.
         if let (
-            Act::Update { place, to, .. },
+            Act::Update { message, .. },
             Err(DeliveryError::Permanent { reason: Undeliverable::Gone | Undeliverable::ChannelGone, .. }),
         ) = (&delivery.act, &result)
         {
-            result = if matches!(queued.effect.what, EffectKind::Show { .. }) {
-                let act = Act::Post { to: place.clone(), message: to.clone(), thread_title: None };
-                self.within_time(self.platform.deliver(&Delivery { act, ..delivery.clone() })).await
-            } else {
-                Ok(Receipt::Changed)
-            };
+            if matches!(queued.effect.what, EffectKind::Show { .. }) {
+                return Ok(Settlement::Anew(message.clone()));
+            }
+            result = Ok(Receipt::Changed);
         }
         let now = self.clock.now();
         if result.is_ok() {

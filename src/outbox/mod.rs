@@ -117,14 +117,27 @@ impl Dispatcher {
     }
 
     /// Delivers until `stop`, whenever it is this process's turn, then finishes what is under way.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(mut self, stop: CancellationToken) {
         let name = format!("outbox:{}", self.platform.name());
+        let mut is_unsure = false;
         while !stop.is_cancelled() {
+            // Effects may have been leased without our knowing, if the answer to a commit was lost. Nothing is under way now,
+            // so they are taken over like those of a process that has died.
+            if is_unsure {
+                if let Err(error) = self.store.let_go(&name, &self.worker).await {
+                    tracing::debug!(platform = %self.platform.name(), %error, "the outbox cannot be given back; trying again");
+                    pause(ASK_AGAIN_AFTER, &stop).await;
+                    continue;
+                }
+                self.worker = WorkerId::new();
+                is_unsure = false;
+            }
             match self.store.hold(&name, &self.worker, self.timing.lease).await {
                 Ok(true) => {
                     tracing::debug!(platform = %self.platform.name(), "delivering");
                     if let Err(error) = self.deliver_while_held(&name, &stop).await {
                         tracing::warn!(platform = %self.platform.name(), %error, "the outbox cannot be read; trying again");
+                        is_unsure = true;
                         pause(ASK_AGAIN_AFTER, &stop).await;
                     }
                 }

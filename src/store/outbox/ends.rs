@@ -110,6 +110,7 @@ impl dyn Store + '_ {
                 all.extend(also);
             }
             Settlement::Removed(messages) => all.extend(messages.iter().map(unstand)),
+            Settlement::Anew(message) => all.push(unstand(&message)),
             Settlement::Done | Settlement::Failed(_) | Settlement::Held { .. } | Settlement::Retry { .. } => {}
         }
         match self.write(all, News::Here).await {
@@ -260,19 +261,23 @@ fn closing(effect: &EffectId, by: &WorkerId, end: &Settlement, now: Timestamp) -
             .bind(json(&messages)?)
             .or_conflict())
     };
+    let again = |at: Timestamp, unsure: bool, counts: bool, error: &str| {
+        Ok(statement(RETRY)
+            .bind(&effect.0)
+            .bind(ms(at))
+            .bind(i64::from(counts))
+            .bind(i64::from(unsure))
+            .bind(error)
+            .bind(&by.0)
+            .bind(ms(now))
+            .or_conflict())
+    };
     match end {
         Settlement::Done | Settlement::Removed(_) => close("done", None, &[]),
         Settlement::Posted { messages, .. } => close("done", None, messages),
         Settlement::Failed(why) => close("failed", Some(why.to_string()), &[]),
-        Settlement::Retry { at, unsure, counts, error } => Ok(statement(RETRY)
-            .bind(&effect.0)
-            .bind(ms(*at))
-            .bind(i64::from(*counts))
-            .bind(i64::from(*unsure))
-            .bind(error)
-            .bind(&by.0)
-            .bind(ms(now))
-            .or_conflict()),
+        Settlement::Retry { at, unsure, counts, error } => again(*at, *unsure, *counts, error),
+        Settlement::Anew(_) => again(now, false, false, "what it was to change is gone: it is posted anew"),
         Settlement::Held { by: held_in, error, unsure } => Ok(statement(HOLD_BACK)
             .bind(&effect.0)
             .bind(held_in)

@@ -163,6 +163,8 @@ pub enum Settlement {
         /// What went wrong, for operators; no texts, no secrets.
         error: String,
     },
+    /// What it was to change is gone, and stands no more: it is posted anew, as a try of its own.
+    Anew(MessageRef),
     /// It was delivered, and these messages of the bot stand no more, or will not change any more.
     Removed(Vec<MessageRef>),
 }
