@@ -18,6 +18,8 @@ use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::intake::Intake;
 use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, WorkerId};
 
+/// For how long commits are gathered before the next look.
+const GATHER: Duration = Duration::from_millis(20);
 /// How many are under way together.
 const AT_ONCE: u32 = 16;
 
@@ -93,7 +95,8 @@ impl LocalDispatcher {
             };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                _ = changed.changed() => {}
+                // Whatever is committed wakes this, and little of it is for here: it is not worth a look for each.
+                _ = changed.changed() => tokio::time::sleep(GATHER).await,
                 Some(_) = under_way.join_next() => {}
                 () = sleep => {}
                 _ = look_again.tick() => {
