@@ -39,7 +39,7 @@ async fn a_mention_is_answered_claimed_and_resolved() {
     expect![[r#"
         #sales
          Jeff Park: @Desk printer on 3 prints blank pages, meeting at 11
-         └ Desk: Got it, Jeff: IT-1001. It is resolved. Not right? Just write here. It reads along in this thread. [Add details] [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. It is resolved. Not right? Just write here. The desk reads along in this thread. [Add details] [Desk…]
          └ Jeff Park: it's the big Ricoh
          └ Desk: Mia is on it.
          └ Desk: Mia (IT): I've moved you to the printer next door: RICOH-3B.
@@ -91,7 +91,7 @@ async fn resolved_and_not() {
     expect![[r#"
         #sales
          Jeff Park: @Desk printer smokes
-         └ Desk: Got it, Jeff: IT-1001. Mia has it, and answers here. It reads along in this thread. [Add details] [Cancel] [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. Mia has it, and answers here. The desk reads along in this thread. [Add details] [Cancel] [Desk…]
          └ Mia Wong: @Desk claim
          └ Desk: Mia is on it.
          └ Mia Wong: @Desk resolve fuser changed
@@ -125,7 +125,7 @@ async fn what_is_resolved_is_closed_after_days_and_then_starts_a_linked_one() {
     expect![[r#"
         #sales
          Jeff Park: @Desk printer smokes
-         └ Desk: Got it, Jeff: IT-1001. It is closed. Something else about it? Just write here. It reads along in this thread. [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. It is closed. Something else about it? Just write here. The desk reads along in this thread. [Desk…]
          └ Mia Wong: @Desk resolve fuser changed
          └ Desk: IT-1001 is resolved: fuser changed ⏎ Not right? Just write here.
          └ Jeff Park: thanks
@@ -174,7 +174,7 @@ async fn a_request_on_one_platform_is_worked_on_the_other() {
     expect![[r#"
         #sales
          Jeff Park: @Desk laptop does not wake up
-         └ Desk: Got it, Jeff: IT-1001. Mia has it, and answers here. It reads along in this thread. [Add details] [Cancel] [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. Mia has it, and answers here. The desk reads along in this thread. [Add details] [Cancel] [Desk…]
          └ Desk: Mia is on it.
          └ Desk: Mia (IT): Hold the power key for ten seconds.
          └ Jeff Park: that did it

@@ -82,7 +82,12 @@ fn confirmation_controls(ticket: &Ticket, others: &[TicketRef]) -> Vec<Control> 
 
 /// Others speak in a thread, too: wherever their words are kept, they are told so.
 fn reads_along(ticket: &Ticket) -> &'static str {
-    if ticket.is_private() { "" } else { " It reads along in this thread." }
+    match (&ticket.status, &ticket.assignee) {
+        _ if ticket.is_private() => "",
+        // "It" is the desk, which was just spoken of.
+        (Status::New | Status::InProgress, None) => " It reads along in this thread.",
+        _ => " The desk reads along in this thread.",
+    }
 }
 
 /// Somebody has taken the request.
