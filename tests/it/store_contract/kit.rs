@@ -1,7 +1,7 @@
 //! What the contracts are written with.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use deskbell::clock::Clock;
@@ -84,18 +84,7 @@ where
     T: Send + 'static,
     F: for<'t> Fn(&'t mut dyn Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
 {
-    let slot = Arc::new(Mutex::new(None));
-    let filled = Arc::clone(&slot);
-    let work: Work = Arc::new(move |tx| {
-        let (filled, reading) = (Arc::clone(&filled), read(tx));
-        Box::pin(async move {
-            let value = reading.await?;
-            *filled.lock().expect("nobody panicked") = Some(value);
-            Ok(Outcome::Ignored)
-        })
-    });
-    store.transact(work).await.expect("it is read");
-    slot.lock().expect("nobody panicked").take().expect("it was read")
+    store.within(read).await.expect("it is read")
 }
 
 /// Leases the most urgent effect, whenever it is due, and settles it.
