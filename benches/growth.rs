@@ -26,11 +26,11 @@ use deskbell::desk::conversation::state::{Record, Side, Voice};
 use deskbell::desk::decision::Change;
 use deskbell::desk::tickets::state::{Status, Ticket};
 use deskbell::desk::{apply, conversation, tickets};
-use deskbell::domain::action::{Action, TicketAction};
+use deskbell::domain::act::{ActName, ActRef, Given, SubjectRef};
 use deskbell::domain::audit::{AuditEntry, FieldChange};
-use deskbell::domain::event::{ActionTaken, DedupeKey, Event, EventKind, ReplyHandle, Said};
+use deskbell::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Said, Way};
 use deskbell::domain::ids::{
-    Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey, TicketUid,
+    Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId, TicketKey, TicketTag, TicketUid,
 };
 use deskbell::domain::outcome::Outcome;
 use deskbell::domain::permission::{Principal, Roster};
@@ -288,18 +288,26 @@ impl Desk {
     fn take(&self) -> Event {
         let number = self.claimed.fetch_add(1, Ordering::Relaxed);
         let open = self.tickets.unsigned_abs().div_ceil(2);
-        let action = if (number / open).is_multiple_of(2) { Action::Take } else { Action::Release };
-        let ticket = key_of(1 + 2 * i64::try_from(number * STRIDE % open).unwrap_or_default());
+        let action = if (number / open).is_multiple_of(2) { "claim" } else { "release" };
+        let ticket = 1 + 2 * i64::try_from(number * STRIDE % open).unwrap_or_default();
+        let ticket = TicketTag { key: key_of(ticket), uid: uid_of(ticket) };
         let key = DedupeKey::interaction(PlatformName::Slack, &format!("{number}"));
-        let taken = ActionTaken {
+        let on = Some(SubjectRef::Ticket(ticket));
+        let does = ActRef { act: ActName::new(action), on, with: None };
+        let acted = Acted {
             actor: agent(),
-            place: place(TRIAGE),
-            does: Some(TicketAction::new(action, ticket.into())),
-            choice: None,
+            place: Some(place(TRIAGE)),
+            way: Way::Button,
+            asks: Asks::Act { does, given: Given::new() },
+            in_private: false,
             reply: ReplyHandle(String::new()),
         };
-        Event { key, at: self.intake.clock().now(), what: EventKind::ActionTaken(taken) }
+        Event { key, at: self.intake.clock().now(), what: EventKind::Acted(acted) }
     }
+}
+
+fn uid_of(number: i64) -> TicketUid {
+    TicketUid::of(&DedupeKey::stored(number.to_string()))
 }
 
 fn key_of(number: i64) -> TicketKey {
@@ -318,7 +326,7 @@ async fn write(tx: &mut dyn Tx, number: i64, now: Timestamp) -> Result<(), Store
     let ticket = Ticket {
         id,
         key: key_of(number),
-        uid: TicketUid::of(&DedupeKey::stored(number.to_string())),
+        uid: uid_of(number),
         title: words(number),
         titled_by: Some(message.clone()),
         requester: requester.clone(),

@@ -26,11 +26,14 @@ use self::upkeep::{fire_timers, ping, sample, tell_the_desk, tidy};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::tickets;
+use crate::domain::act::May;
 use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
+use crate::domain::permission::{Principal, Roster};
+use crate::domain::right::{Holder, Right};
 use crate::domain::rules::Rules;
 use crate::health::Health;
 use crate::http::{self, Port};
-use crate::intake::Intake;
+use crate::intake::{self, Intake};
 use crate::metrics;
 use crate::outbox::local::{LocalDispatcher, NoCalls};
 use crate::platform::discord::DiscordPlatform;
@@ -283,6 +286,7 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
         findings.push(bad("no platform is configured".to_owned(), missing));
     }
     let roster = config.roster();
+    findings.push(Finding { verdict: Verdict::Good, what: "rights".to_owned(), mend: rights(&roster) });
     let groups = |name| roster.groups_on(name).into_iter().map(|group| group.id).collect();
     if let Some(slack) = &config.slack {
         match SlackPlatform::connect(slack_settings(slack, config)?, Clock::system()).await {
@@ -400,14 +404,34 @@ const DISCORD: &str = PlatformName::Discord.as_str();
 const DATABASE: &str = "database";
 
 fn people(config: &Config, platform: PlatformName) -> Vec<(String, &'static str)> {
-    use crate::domain::permission::Principal;
-    let on_desk = config.desk.agents.iter().chain(&config.desk.admins).filter_map(|principal| match principal {
+    let of_rights = config.rights.holders.values().flatten().filter_map(Holder::principal);
+    let named = config.desk.agents.iter().chain(&config.desk.admins).chain(of_rights);
+    let on_desk = named.filter_map(|principal| match principal {
         Principal::Person(person) => Some((person, "on the desk")),
         Principal::Group(_) => None,
     });
     let linked = config.people.iter().flat_map(|person| &person.accounts).map(|account| (account, "in [[people]]"));
     let all = on_desk.chain(linked).filter(|(person, _)| person.platform == platform);
     all.map(|(person, what)| (person.id.clone(), what)).collect()
+}
+
+/// Who has which right, a line each, for `check`.
+fn rights(roster: &Roster) -> String {
+    let list = |principals: &[Principal]| principals.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let nobody = |list: String| if list.is_empty() { "nobody".to_owned() } else { list };
+    let mut lines =
+        vec![format!("agents: {}", nobody(list(&roster.agents))), format!("admins: {}", nobody(list(&roster.admins)))];
+    for right in Right::ALL {
+        let admins = right.is_admins().then_some(Holder::Admins);
+        let holders =
+            admins.iter().chain(roster.holders(*right).iter().filter(|holder| Some(*holder) != admins.as_ref()));
+        let holders = holders.map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let is_used =
+            intake::acts().any(|spec| matches!(spec.may, May::Has(of) | May::RequesterOr(of) if of == *right));
+        let note = if is_used { "" } else { " (nothing asks for it yet)" };
+        lines.push(format!("{}: {}{note}", right.as_str(), nobody(holders)));
+    }
+    lines.join("\n")
 }
 
 /// A workspace of Slack by its id.

@@ -25,6 +25,7 @@ use url::{Url, form_urlencoded};
 
 use crate::domain::ids::PlatformName;
 use crate::domain::permission::{LinkedPerson, Principal, Roster};
+use crate::domain::right::{Holder, RightsSettings};
 use crate::domain::rules::{DeskSettings, IntakeSettings};
 use crate::domain::settings::{minutes, sections};
 use crate::logging;
@@ -51,6 +52,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// `[desk]`.
     pub desk: DeskSettings,
+    /// `[rights]`.
+    pub rights: RightsSettings,
     /// `[intake]`.
     pub intake: IntakeSettings,
     /// `[timing]`.
@@ -320,6 +323,7 @@ impl Config {
         Roster {
             agents: self.desk.agents.clone(),
             admins: self.desk.admins.clone(),
+            rights: self.rights.holders.clone(),
             people: self.people.clone(),
             members: HashMap::new(),
         }
@@ -338,7 +342,8 @@ impl Config {
         if self.desk.agents.is_empty() && self.desk.admins.is_empty() {
             warnings.push("Nobody is on the desk: list agents in desk.agents, or no ticket can be claimed.".to_owned());
         }
-        for principal in self.desk.agents.iter().chain(&self.desk.admins) {
+        let of_rights = self.rights.holders.values().flatten().filter_map(Holder::principal);
+        for principal in self.desk.agents.iter().chain(&self.desk.admins).chain(of_rights) {
             let platform = match principal {
                 Principal::Person(person) => person.platform,
                 Principal::Group(group) => group.platform,
@@ -348,7 +353,7 @@ impl Config {
                 PlatformName::Discord => self.discord.is_some(),
             };
             if !served {
-                warnings.push(format!("{principal} is on the desk, but {platform} is not configured."));
+                warnings.push(format!("{principal} has rights here, but {platform} is not configured."));
             }
         }
         warnings

@@ -1,8 +1,10 @@
 //! The grammar of commands. Input: the names of the people mentioned, separated by commas; on the lines below, the words.
 #![no_main]
 
-use deskbell::domain::command::{Parsed, Verb, Where, parse};
+use deskbell::domain::act::{On, Read, Takes, Value, Where, parse};
 use deskbell::domain::ids::{Person, PersonRef, PlatformName};
+use deskbell::domain::when::Now;
+use deskbell::intake::acts;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -13,24 +15,24 @@ fuzz_target!(|text: &str| {
         .enumerate()
         .map(|(index, name)| Person::new(PersonRef::new(PlatformName::Slack, format!("U{index}")), name))
         .collect();
+    let now = Now::named(jiff::Timestamp::UNIX_EPOCH, "Europe/Berlin");
     for place in [Where::Slash, Where::TicketThread, Where::CardThread, Where::Elsewhere] {
-        let parsed = parse(words, &mentions, place, "IT");
-        assert_eq!(
-            parse(&format!(" {words}\n"), &mentions, place, "IT"),
-            parsed,
-            "white space around it means nothing"
-        );
-        let Parsed::Command(command) = parsed else { continue };
-        if let Some(key) = &command.ticket {
+        let read = parse(acts(), words, &mentions, place, "IT", &now);
+        let padded = format!(" {words}\n");
+        assert_eq!(parse(acts(), &padded, &mentions, place, "IT", &now), read, "white space around it means nothing");
+        let Read::Act { spec, key, given } = read else { continue };
+        if let Some(key) = &key {
             assert_eq!(key.prefix(), "IT");
         }
-        match command.verb {
-            Verb::Help => {}
-            _ if place == Where::Elsewhere => assert!(command.ticket.is_some(), "elsewhere only with a key"),
-            Verb::Assign(person) => assert_eq!(mentions, [person]),
-            Verb::Resolve(said) | Verb::Reply(said) => assert!(!said.trim().is_empty() && words.contains(&said)),
-            Verb::Pending(said) => assert!(words.contains(&said)),
-            Verb::Show | Verb::Claim | Verb::Release | Verb::Reopen | Verb::Cancel | Verb::Priority(_) => {}
+        assert!(key.is_some() || place != Where::Elsewhere || spec.on == On::Nothing, "elsewhere only with a key");
+        assert!(spec.check(&given, &now).is_ok(), "what is read as a command is one");
+        for (name, value) in given {
+            let param = spec.takes.iter().find(|param| param.name == name).expect("it takes that");
+            match value {
+                Value::Person(person) => assert!(param.takes == Takes::Person && mentions.contains(&person)),
+                Value::Date(_) | Value::Flag(_) => {}
+                Value::Text(said) => assert!(!said.is_empty() && words.contains(&said)),
+            }
         }
     }
 });

@@ -1,8 +1,9 @@
 //! Discord's buttons, menus, forms and commands.
 #![no_main]
 
-use deskbell::domain::command::{self, Where};
-use deskbell::domain::event::EventKind;
+use deskbell::domain::event::{Asks, EventKind};
+use deskbell::domain::when::Now;
+use deskbell::intake::act;
 use deskbell::platform::discord::parsers;
 use libfuzzer_sys::fuzz_target;
 
@@ -10,20 +11,11 @@ fuzz_target!(|payload: &[u8]| {
     let Some(what) = parsers::interaction(payload) else { return };
     let stored = serde_json::to_string(&what).expect("it can be stored");
     assert_eq!(serde_json::from_str::<EventKind>(&stored).expect("and read back"), what);
-    match what {
-        EventKind::CommandGiven(given) => {
-            let _ = command::parse(&given.words, &given.mentions, Where::Slash, "IT");
+    let EventKind::Acted(acted) = what else { panic!("no interaction: {what:?}") };
+    if let Asks::Act { does, given } = acted.asks {
+        if does.on.is_some() {
+            assert_eq!(does.to_string().parse().as_ref(), Ok(&does));
         }
-        EventKind::ActionTaken(taken) => {
-            if let Some(does) = taken.does {
-                assert_eq!(does.to_string().parse(), Ok(does));
-            }
-        }
-        EventKind::FormSubmitted(sent) => {
-            if let Some(form) = sent.form {
-                assert_eq!(form.to_string().parse(), Ok(form));
-            }
-        }
-        other => panic!("no interaction: {other:?}"),
+        let _ = act(&does.act).map(|spec| spec.check(&given, &Now::named(jiff::Timestamp::UNIX_EPOCH, "UTC")));
     }
 });

@@ -4,10 +4,9 @@
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
-use deskbell::domain::action::TicketAction;
+use deskbell::domain::act::ActRef;
 use deskbell::domain::effect::EffectKind;
 use deskbell::domain::event::Event;
-use deskbell::domain::form::FormRef;
 use deskbell::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName, TicketKey};
 use deskbell::domain::message::{Control, Message, Style};
 use deskbell::domain::permission::Principal;
@@ -20,7 +19,6 @@ use serde::de::DeserializeOwned;
 fuzz_target!(|text: &str| {
     written::<PlatformName>(text);
     written::<Priority>(text);
-    written::<FormRef>(text);
     if let Some(person) = written::<PersonRef>(text) {
         stored(&person);
     }
@@ -31,7 +29,7 @@ fuzz_target!(|text: &str| {
         stored(&key);
         assert_eq!(TicketKey::new(key.prefix(), key.number()), key);
     }
-    if let Some(does) = written::<TicketAction>(text) {
+    if let Some(does) = written::<ActRef>(text) {
         carried(&does);
     }
     kept::<Place>(text);
@@ -41,7 +39,7 @@ fuzz_target!(|text: &str| {
 });
 
 /// What a button carries on either platform comes back, and fits.
-fn carried(does: &TicketAction) {
+fn carried(does: &ActRef) {
     assert_eq!(format!("{does}~3").parse().as_ref(), Ok(does));
     let effect = EffectId("01JD9GJ2V4M8Q3B7Z5T6W1X0CY".to_owned());
     let button = Control::Button { label: "Take".to_owned(), does: does.clone(), style: Style::Plain };

@@ -7,8 +7,8 @@
 
 use std::sync::LazyLock;
 
-use deskbell::domain::action::{Action, TicketAction};
-use deskbell::domain::ids::{Conversation, EffectId, Place, PlatformName, Tenant, TicketKey};
+use deskbell::domain::act::ActRef;
+use deskbell::domain::ids::{Conversation, EffectId, Place, PlatformName, Tenant};
 use deskbell::domain::limits;
 use deskbell::domain::message::{Control, Line, Message, Span};
 use deskbell::platform::{discord, slack};
@@ -31,7 +31,7 @@ static MASS: LazyLock<Regex> = LazyLock::new(|| Regex::new("(?i)@(channel|here|e
 fuzz_target!(|text: &str| {
     let mut pieces = text.split("\n---\n").map(str::to_owned);
     let mut next = || pieces.next().unwrap_or_default();
-    let key = TicketKey::new("IT", 7);
+    let does = |act: &str| format!("{act}:IT-7").parse::<ActRef>().expect("an act");
     let other = Tenant { platform: PlatformName::Slack, id: "T2".to_owned() };
     let place = Place { tenant: other, at: Conversation::Channel { channel: "C2".to_owned() } };
     let message = Message::new([
@@ -45,10 +45,10 @@ fuzz_target!(|text: &str| {
         Line(vec![Span::Said("in ".to_owned()), Span::In { place, label: next() }, Span::Said(".".to_owned())]),
     ])
     .with([
-        Control::button(&next(), Action::Take, &key),
+        Control::button(&next(), does("claim")),
         Control::Choice {
             label: "Belongs to…".to_owned(),
-            does: TicketAction { action: Action::BelongsTo, ticket: key },
+            does: does("belongs_to"),
             options: vec![(next(), "IT-8".to_owned())],
         },
     ]);

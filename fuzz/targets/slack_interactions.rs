@@ -1,7 +1,9 @@
 //! Bodies of Slack's interactions and slash commands, and frames of Socket Mode that hold one.
 #![no_main]
 
-use deskbell::domain::command::{self, Where};
+use deskbell::domain::act::{Where, parse};
+use deskbell::domain::when::Now;
+use deskbell::intake::acts;
 use deskbell::platform::slack::parsers::{self, Interaction};
 use libfuzzer_sys::fuzz_target;
 
@@ -13,5 +15,5 @@ fuzz_target!(|body: &[u8]| {
     }
     let (words, mentions) = parsers::command(body);
     assert_eq!(words, words.trim());
-    let _ = command::parse(&words, &mentions, Where::Slash, "IT");
+    let _ = parse(acts(), &words, &mentions, Where::Slash, "IT", &Now::named(jiff::Timestamp::UNIX_EPOCH, "UTC"));
 });

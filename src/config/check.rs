@@ -15,6 +15,7 @@ use super::{
 };
 use crate::domain::ids::{PersonRef, PlatformName};
 use crate::domain::permission::{GroupRef, LinkedPerson, Principal};
+use crate::domain::right::Holder;
 use crate::domain::rules::DeskSettings;
 use crate::logging;
 
@@ -33,6 +34,7 @@ pub(super) fn settings(table: Table) -> Result<Config, ConfigErrors> {
         database: check.database(raw.database),
         http: check.http(raw.http),
         desk: check.desk(raw.desk),
+        rights: raw.rights,
         intake: raw.intake,
         timing: check.timing(raw.timing),
         log: check.log(raw.log),
@@ -187,6 +189,12 @@ impl Check {
         let prefix = &desk.key_prefix;
         if !(2..=10).contains(&prefix.len()) || !prefix.bytes().all(|byte| byte.is_ascii_uppercase()) {
             self.say("desk.key_prefix must be two to ten letters, like IT (for keys like IT-1042).");
+        }
+        if jiff::tz::TimeZone::get(&desk.time_zone).is_err() {
+            self.say(format!(
+                "desk.time_zone: {:?} is no time zone. Write the name of one, like \"Europe/Berlin\" or \"America/New_York\".",
+                desk.time_zone
+            ));
         }
         self.positive("desk.roster_refresh", desk.roster_refresh);
         if desk.roster_refresh > ROSTER_REFRESH_AT_MOST {
@@ -374,17 +382,30 @@ impl Check {
 
 /// The people and groups that these texts name.
 pub(super) fn principals(key: &str, given: Words, problems: &mut Vec<String>) -> Vec<Principal> {
-    let mut principals = Vec::new();
-    for text in given.0 {
-        match text.parse() {
-            Ok(principal) if is_plausible(&principal) => principals.push(principal),
-            Ok(_) | Err(_) => problems.push(format!(
-                "{key}: {text:?} names nobody. Write slack:U0123 (a member's id), slack:group:S0123 (a user \
-                 group's id), discord:42 (a user's id) or discord:role:42 (a role's id)."
-            )),
-        }
+    let principals = given.0.into_iter().filter_map(|text| principal(key, &text, problems));
+    principals.collect()
+}
+
+/// Who has a right: people and groups, `agents` and `admins`.
+pub(super) fn holders(key: &str, given: Words, problems: &mut Vec<String>) -> Vec<Holder> {
+    let holder = |text: String| match text.as_str() {
+        "agents" => Some(Holder::Agents),
+        "admins" => Some(Holder::Admins),
+        text => principal(key, text, problems).map(Holder::Principal),
+    };
+    given.0.into_iter().filter_map(holder).collect()
+}
+
+fn principal(key: &str, text: &str, problems: &mut Vec<String>) -> Option<Principal> {
+    let principal = text.parse().ok().filter(is_plausible);
+    if principal.is_none() {
+        let or = if key.starts_with("rights.") { "agents, admins, " } else { "" };
+        problems.push(format!(
+            "{key}: {text:?} names nobody. Write {or}slack:U0123 (a member's id), slack:group:S0123 (a user group's id), \
+             discord:42 (a user's id) or discord:role:42 (a role's id)."
+        ));
     }
-    principals
+    principal
 }
 
 fn wants_slack(raw: &raw::Slack) -> bool {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{PrivacyConfig, TimingConfig, check, parse_duration};
 use crate::domain::permission::Principal;
+use crate::domain::right::{Holder, RightsSettings};
 use crate::domain::rules::{DeskSettings, IntakeSettings};
 use crate::domain::settings::{Reader, Section};
 
@@ -29,6 +30,7 @@ pub(super) struct Raw {
     pub(super) database: Database,
     pub(super) http: Http,
     pub(super) desk: DeskSettings,
+    pub(super) rights: RightsSettings,
     pub(super) intake: IntakeSettings,
     pub(super) timing: TimingConfig,
     pub(super) log: Log,
@@ -38,12 +40,13 @@ pub(super) struct Raw {
 
 impl Raw {
     /// Names of the sections with their keys.
-    pub(super) const SECTIONS: [(&'static str, &'static [&'static str]); 10] = [
+    pub(super) const SECTIONS: [(&'static str, &'static [&'static str]); 11] = [
         ("slack", Slack::KEYS),
         ("discord", Discord::KEYS),
         ("database", Database::KEYS),
         ("http", Http::KEYS),
         ("desk", DeskSettings::KEYS),
+        ("rights", RightsSettings::KEYS),
         ("intake", IntakeSettings::KEYS),
         ("timing", TimingConfig::KEYS),
         ("log", Log::KEYS),
@@ -67,6 +70,7 @@ impl Raw {
             database: Database::read("database", section("database", problems), problems),
             http: Http::read("http", section("http", problems), problems),
             desk: declared("desk", section("desk", problems), problems),
+            rights: declared("rights", section("rights", problems), problems),
             intake: declared("intake", section("intake", problems), problems),
             timing: declared("timing", section("timing", problems), problems),
             log: Log::read("log", section("log", problems), problems),
@@ -188,6 +192,11 @@ impl Reader for Reading<'_> {
     fn principals(&mut self, key: &'static str) -> Option<Vec<Principal>> {
         let words = self.take::<Words>(key)?;
         Some(check::principals(&format!("{}.{key}", self.section), words, self.problems))
+    }
+
+    fn holders(&mut self, key: &'static str) -> Option<Vec<Holder>> {
+        let words = self.take::<Words>(key)?;
+        Some(check::holders(&format!("{}.{key}", self.section), words, self.problems))
     }
 }
 

@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::raw::Raw;
 use super::*;
+use crate::domain::right::Right;
 
 const SAMPLE: &str = include_str!("../../deskbell.sample.toml");
 
@@ -81,7 +82,7 @@ fn the_environment_wins_over_the_file_and_does_alone() {
     );
     assert_eq!((config.desk.auto_close_days, config.intake.greeting_filter), (0, false));
     assert_eq!(config.log.level, "info");
-    assert_eq!(config.warnings(), ["discord:role:42 is on the desk, but discord is not configured."]);
+    assert_eq!(config.warnings(), ["discord:role:42 has rights here, but discord is not configured."]);
 
     let alone = [
         ("DESKBELL__DISCORD__TOKEN", "abc"),
@@ -253,6 +254,27 @@ fn durations_have_a_unit() {
 }
 
 #[test]
+fn rights_are_given_to_agents_admins_people_and_groups() {
+    let text = "[rights]\nticket_work = [\"agents\", \"slack:group:S0123456\"]\noutage_mention_all = [\"admins\"]\n";
+    let config = load(text, &[]).expect("valid");
+    let roster = config.roster();
+    assert_eq!(roster.holders(Right::TicketWork).len(), 2);
+    assert_eq!(roster.holders(Right::OutageMentionAll), [Holder::Admins]);
+    assert_eq!(roster.holders(Right::GuardSet), []);
+    let said = problems("[rights]\nticket_work = [\"agent\"]\nfly = []\n", &[]);
+    assert!(said.contains("rights.ticket_work: \"agent\" names nobody. Write agents, admins, slack:U0123"), "{said}");
+    assert!(said.contains("rights.fly is not a setting"), "{said}");
+}
+
+#[test]
+fn a_time_zone_is_one_that_there_is() {
+    let config = load("[desk]\ntime_zone = \"Europe/Berlin\"\n", &[]).expect("valid");
+    assert_eq!(config.desk.time_zone, "Europe/Berlin");
+    let said = problems("[desk]\ntime_zone = \"Mars/Base\"\n", &[]);
+    assert!(said.contains("\"Mars/Base\" is no time zone"), "{said}");
+}
+
+#[test]
 fn a_named_file_must_be_there() {
     let error = Config::load_with(Some(Path::new("/nowhere/deskbell.toml")), []).expect_err("it is not there");
     assert!(error.to_string().contains("/nowhere/deskbell.toml cannot be read"), "{error}");
@@ -287,6 +309,9 @@ fn the_sample_is_valid_as_it_is_and_switched_on_and_its_defaults_are_true() {
     assert_eq!(config.privacy, default.privacy);
     let desk = DeskSettings { agents: Vec::new(), admins: Vec::new(), ..config.desk };
     assert_eq!(desk, default.desk);
+    for right in Right::ALL {
+        assert_eq!(config.rights.holders[right], right.default_holders(), "{right:?}");
+    }
     let (slack, discord) = (config.slack.expect("Slack"), config.discord.expect("Discord"));
     assert_eq!((slack.api_url.as_str(), discord.api_url.as_str()), (SLACK_API_URL, DISCORD_API_URL));
     assert!(slack.listen_to_bots.is_empty() && discord.listen_to_bots.is_empty() && discord.guilds.is_empty());

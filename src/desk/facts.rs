@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::desk::acts::{Meaning, Meant, Reads};
 use crate::desk::conversation::state::{Opening, Record, Side};
 use crate::desk::tickets::state::Ticket;
 use crate::desk::{conversation, tickets};
-use crate::domain::action::Action;
+use crate::domain::act::{On, SubjectRef, Takes, Where};
 use crate::domain::audit::AuditEntry;
-use crate::domain::command::{self, Parsed, Verb, Where};
-use crate::domain::event::{Choice, DedupeKey, DeliverySettled, Event, EventKind, Said, Timer};
-use crate::domain::form::FormKind;
+use crate::domain::event::{Acted, Asks, DedupeKey, DeliverySettled, Event, EventKind, Said, Timer, Way};
 use crate::domain::ids::{
     Conversation, MessageRef, PersonRef, Place, Tenant, TicketId, TicketKey, TicketTag, TicketUid,
 };
@@ -51,9 +50,7 @@ fn names(event: &Event, roster: &Roster) -> Vec<String> {
             (Some(&said.author), Some(&said.place), std::iter::once(&said.message).chain(&said.reply_to).collect())
         }
         EventKind::MessageDeleted { message } => (None, None, vec![message]),
-        EventKind::ActionTaken(taken) => (Some(&taken.actor), None, Vec::new()),
-        EventKind::FormSubmitted(sent) => (Some(&sent.actor), None, Vec::new()),
-        EventKind::CommandGiven(given) => (Some(&given.actor), None, Vec::new()),
+        EventKind::Acted(acted) => (Some(&acted.actor), None, Vec::new()),
         EventKind::ThreadRead { .. }
         | EventKind::DeliverySettled(_)
         | EventKind::CallEnded { .. }
@@ -98,6 +95,8 @@ pub struct Facts {
     pub roster: Arc<Roster>,
     /// What the next ticket is called.
     pub next: (TicketId, TicketKey, TicketUid),
+    /// What somebody who acts, or words that may be a command, mean.
+    pub(in crate::desk) meant: Option<Meant>,
     /// The ticket that the place, or the answered message, belongs to.
     pub home: Option<(Ticket, Side)>,
     /// The ticket that a key, a button, a form, a timer or a delivery names.
@@ -140,6 +139,7 @@ impl Facts {
             rules,
             roster,
             next,
+            meant: None,
             home: None,
             named: None,
             chosen: None,
@@ -173,40 +173,7 @@ impl Facts {
                     facts.named = tickets::record::by_id(tx, record.ticket).await?;
                 }
             }
-            EventKind::ActionTaken(taken) => {
-                facts.load_home(tx, &taken.place, None).await?;
-                if let Some(does) = &taken.does {
-                    facts.named = by_tag(tx, &does.ticket, now).await?;
-                    if does.action == Action::Show {
-                        facts.load_story(tx).await?;
-                    }
-                    if let (Action::BelongsTo, Some(Choice::Value(tag))) = (does.action, &taken.choice)
-                        && let Ok(tag) = tag.parse()
-                    {
-                        facts.chosen = by_tag(tx, &tag, now).await?;
-                    }
-                    if let (Action::OwnRequest, Some(message)) = (does.action, &does.message) {
-                        facts.load_joined(tx, message).await?;
-                    }
-                }
-            }
-            EventKind::FormSubmitted(sent) => {
-                if let Some(place) = &sent.place {
-                    facts.load_home(tx, place, None).await?;
-                }
-                if let Some(form) = &sent.form {
-                    facts.named = by_tag(tx, &form.ticket, now).await?;
-                    if form.kind == FormKind::NewRequest {
-                        facts.others = tickets::record::open_of(tx, &facts.accounts(&sent.actor.who), OTHERS).await?;
-                    }
-                }
-            }
-            EventKind::CommandGiven(given) => {
-                facts.load_home(tx, &given.place, None).await?;
-                if let Parsed::Command(parsed) = given.read(&facts.rules.desk.key_prefix) {
-                    facts.load_command(tx, &parsed).await?;
-                }
-            }
+            EventKind::Acted(acted) => facts.load_act(tx, acted).await?,
             EventKind::ThreadRead { about, .. }
             | EventKind::CallEnded { about, .. }
             | EventKind::TimerFired(Timer { on: about, .. })
@@ -246,11 +213,13 @@ impl Facts {
         if self.home.is_none() && self.opening.is_none() && !said.addresses_desk() {
             return Ok(());
         }
-        if said.addresses_desk()
-            && let Parsed::Command(parsed) =
-                command::parse(&said.text, &said.mentions, self.where_said(said), &self.rules.desk.key_prefix)
-        {
-            self.load_command(tx, &parsed).await?;
+        if said.addresses_desk() {
+            let (place, prefix) = (self.where_said(said), &self.rules.desk.key_prefix);
+            let meant = Meant::of_words(&said.text, &said.mentions, place, prefix, &self.rules.now(self.now));
+            if let Meant::Act(meaning) = &meant {
+                self.load_meaning(tx, meaning, &said.author.who, true).await?;
+            }
+            self.meant = Some(meant);
         }
         // In a thread that is not the ticket's own, others speak; and who answers a mention of theirs goes on with that.
         if self.home.is_none() && self.opening.is_none() && said.place.root().is_none() {
@@ -316,13 +285,61 @@ impl Facts {
         Ok(())
     }
 
-    async fn load_command(&mut self, tx: &mut dyn Tx, parsed: &command::Command) -> Result<(), StoreError> {
-        self.named = match &parsed.ticket {
-            Some(key) => tickets::record::by_key(tx, key).await?,
-            None => self.home.as_ref().map(|(ticket, _)| ticket.clone()),
-        };
-        if parsed.verb == Verb::Show {
-            self.load_story(tx).await?;
+    async fn load_act(&mut self, tx: &mut dyn Tx, acted: &Acted) -> Result<(), StoreError> {
+        if let Some(place) = &acted.place {
+            self.load_home(tx, place, None).await?;
+        }
+        let meant = Meant::of(acted, &self.rules.desk.key_prefix, &self.rules.now(self.now));
+        match (&meant, &acted.asks) {
+            // A button and a form carry their subject; a command may mean that of its place.
+            (Meant::Act(meaning), _) => {
+                self.load_meaning(tx, meaning, &acted.actor.who, acted.way == Way::Command).await?;
+            }
+            // Whoever is told what is wrong is told so about this ticket.
+            (_, Asks::Act { does, .. }) => {
+                if let Some(SubjectRef::Ticket(tag)) = &does.on {
+                    self.named = by_tag(tx, tag, self.now).await?;
+                }
+            }
+            (_, Asks::Words { .. } | Asks::Unknown) => {}
+        }
+        self.meant = Some(meant);
+        Ok(())
+    }
+
+    /// Loads the subject of an act, and what the act must see. `may_be_home`: without a name the ticket of the place is meant.
+    async fn load_meaning(
+        &mut self,
+        tx: &mut dyn Tx,
+        meaning: &Meaning,
+        who: &PersonRef,
+        may_be_home: bool,
+    ) -> Result<(), StoreError> {
+        let spec = &meaning.act.spec;
+        if spec.on == On::Ticket {
+            self.named = match (&meaning.tag, &meaning.key) {
+                (Some(tag), _) => by_tag(tx, tag, self.now).await?,
+                (None, Some(key)) => tickets::record::by_key(tx, key).await?,
+                (None, None) if may_be_home => self.home.as_ref().map(|(ticket, _)| ticket.clone()),
+                (None, None) => None,
+            };
+        }
+        match meaning.act.reads {
+            Reads::Nothing => {}
+            Reads::Story => self.load_story(tx).await?,
+            Reads::Others => self.others = tickets::record::open_of(tx, &self.accounts(who), OTHERS).await?,
+        }
+        for param in spec.takes {
+            let given = meaning.args.text(param.name);
+            match param.takes {
+                Takes::Ticket => {
+                    if let Ok(tag) = given.parse() {
+                        self.chosen = by_tag(tx, &tag, self.now).await?;
+                    }
+                }
+                Takes::Message => self.load_joined(tx, given).await?,
+                Takes::Text | Takes::Choice(_) | Takes::Person | Takes::Flag | Takes::Date => {}
+            }
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What the desk does, one folder a capability.
 
+pub mod acts;
 pub mod alarms;
 mod closing;
 pub mod conversation;
@@ -35,9 +36,10 @@ pub fn decide(facts: &Facts, event: &Event) -> Decision {
         EventKind::MessagePosted(said) => conversation::decide::posted(facts, said),
         EventKind::MessageEdited(said) => conversation::decide::edited(facts, said, event.at),
         EventKind::MessageDeleted { message } => conversation::decide::deleted(facts, message, event.at),
-        EventKind::ActionTaken(taken) => tickets::decide::button(facts, taken),
-        EventKind::FormSubmitted(sent) => tickets::decide::form(facts, sent, event.at),
-        EventKind::CommandGiven(given) => tickets::decide::command(facts, given),
+        EventKind::Acted(acted) => {
+            let plan = Plan::new(facts, Some(&acted.actor), acted.place.as_ref());
+            acts::acted(plan, acted, facts.meant.as_ref().unwrap_or(&acts::Meant::Unknown), event.at)
+        }
         EventKind::ThreadRead { messages, truncated, .. } => {
             conversation::decide::thread_read(facts, messages, *truncated)
         }

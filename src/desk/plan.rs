@@ -17,8 +17,8 @@ use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{MessageRef, Person, PersonRef, Place, TicketId};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
-use crate::domain::permission::Rights;
 use crate::domain::priority::Priority;
+use crate::domain::right::Right;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
 
@@ -42,8 +42,13 @@ impl<'f> Plan<'f> {
         self.decision
     }
 
-    pub(in crate::desk) fn rights(&self, person: &Person) -> Rights {
-        self.facts.roster.rights(person, self.facts.now)
+    pub(in crate::desk) fn may(&self, person: &Person, right: Right) -> bool {
+        self.facts.roster.may(person, right, self.facts.now)
+    }
+
+    /// Whether this person works tickets.
+    pub(in crate::desk) fn is_agent(&self, person: &Person) -> bool {
+        self.may(person, Right::TicketWork)
     }
 
     /// Whether somebody may know that this ticket exists, from where they act: see [`may_know`].

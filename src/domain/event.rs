@@ -5,10 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::action::TicketAction;
-use super::command::{self, Parsed, Typed, Where};
+use super::act::{ActRef, Given};
 use super::effect::Call;
-use super::form::{FormRef, Values};
 use super::ids::{EffectId, MessageRef, Person, Place, PlatformName, Tenant};
 use super::subject::Subject;
 
@@ -36,12 +34,8 @@ pub enum EventKind {
         /// Which.
         message: MessageRef,
     },
-    /// Somebody pressed a button or chose from a menu.
-    ActionTaken(ActionTaken),
-    /// Somebody sent a form.
-    FormSubmitted(FormSubmitted),
-    /// Somebody gave the `/desk` command.
-    CommandGiven(CommandGiven),
+    /// Somebody did something with the desk: by a button, a menu, a form or a command.
+    Acted(Acted),
     /// A read-back of a thread has come (the result of an effect).
     ThreadRead {
         /// For what.
@@ -74,9 +68,7 @@ impl EventKind {
             Self::MessagePosted(_) => "message_posted",
             Self::MessageEdited(_) => "message_edited",
             Self::MessageDeleted { .. } => "message_deleted",
-            Self::ActionTaken(_) => "action_taken",
-            Self::FormSubmitted(_) => "form_submitted",
-            Self::CommandGiven(_) => "command_given",
+            Self::Acted(_) => "acted",
             Self::ThreadRead { .. } => "thread_read",
             Self::DeliverySettled(_) => "delivery_settled",
             Self::CallEnded { .. } => "call_ended",
@@ -130,81 +122,65 @@ pub struct File {
     pub bytes: u64,
 }
 
-/// A button or menu was used.
+/// Somebody did something with the desk, whichever way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ActionTaken {
-    /// By whom.
+pub struct Acted {
+    /// Who.
     pub actor: Person,
-    /// Where the message with the button stands.
-    pub place: Place,
-    /// What it does; `None` if the button is of no kind that is known (any more).
-    pub does: Option<TicketAction>,
-    /// What was chosen from the menu.
-    pub choice: Option<Choice>,
+    /// From where, if that is known.
+    pub place: Option<Place>,
+    /// By which way.
+    pub way: Way,
+    /// What they ask for.
+    pub asks: Asks,
+    /// Whether the button or menu, or that which opened the form, stands in a message that nobody else sees.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_private: bool,
     /// How to answer this person.
     pub reply: ReplyHandle,
 }
 
-impl CommandGiven {
-    /// What it says.
-    #[must_use]
-    pub fn read(&self, prefix: &str) -> Parsed {
-        match &self.typed {
-            Some(typed) => typed.read(prefix),
-            None => command::parse(&self.words, &self.mentions, Where::Slash, prefix),
-        }
-    }
-
-    /// Whether nothing was said.
-    #[must_use]
-    pub fn is_bare(&self) -> bool {
-        self.typed.as_ref().map_or(self.words.as_str(), |typed| typed.verb.as_str()).trim().is_empty()
-    }
+/// The ways in which people act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// A button was pressed.
+    Button,
+    /// Something was chosen from a menu.
+    Menu,
+    /// A form was sent.
+    Form,
+    /// The `/desk` command was given.
+    Command,
 }
 
-/// What was chosen from a menu.
+impl Way {
+    /// Every way.
+    pub const ALL: [Self; 4] = [Self::Button, Self::Menu, Self::Form, Self::Command];
+}
+
+/// What somebody who acts asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Choice {
-    /// A person.
-    Person(Person),
-    /// One of the offered values.
-    Value(String),
-}
-
-/// A form was sent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FormSubmitted {
-    /// By whom.
-    pub actor: Person,
-    /// From where, if known.
-    pub place: Option<Place>,
-    /// Which form; `None` if it is of no kind that is known.
-    pub form: Option<FormRef>,
-    /// What was filled in.
-    pub values: Values,
-    /// How to answer this person.
-    pub reply: ReplyHandle,
-}
-
-/// `/desk words`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CommandGiven {
-    /// By whom.
-    pub actor: Person,
-    /// Where.
-    pub place: Place,
-    /// The words after `/desk`, mentions as `@Name`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub words: String,
-    /// The people mentioned, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub mentions: Vec<Person>,
-    /// What was typed into fields instead, where the platform has such.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub typed: Option<Typed>,
-    /// How to answer this person.
-    pub reply: ReplyHandle,
+pub enum Asks {
+    /// For an act, with what was given in fields: whatever they say, none is taken for another.
+    Act {
+        /// The act, and what it is done to.
+        does: ActRef,
+        /// What is given with it.
+        #[serde(default, skip_serializing_if = "Given::is_empty")]
+        given: Given,
+    },
+    /// For what these words say, mentions in them as `@Name`.
+    Words {
+        /// The words.
+        words: String,
+        /// The people mentioned, in order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        mentions: Vec<Person>,
+    },
+    /// For something that cannot be read (any more).
+    Unknown,
 }
 
 /// How to answer the person who used a button, form or command: opaque to the core, worthless after minutes, a secret.

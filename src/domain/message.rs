@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::action::{Action, TicketAction};
-use super::ids::{MessageRef, PersonRef, Place, TicketTag};
+use super::act::ActRef;
+use super::ids::{MessageRef, PersonRef, Place};
 use super::plain::is_line_break;
 
 /// Characters of a link but for its label and the ids in it, and of an age that counts by itself.
@@ -68,7 +68,7 @@ pub enum Control {
         /// What it says.
         label: String,
         /// What it does.
-        does: TicketAction,
+        does: ActRef,
         /// How it looks.
         #[serde(default)]
         style: Style,
@@ -78,7 +78,7 @@ pub enum Control {
         /// What it says before a choice.
         label: String,
         /// What it does.
-        does: TicketAction,
+        does: ActRef,
         /// Its choices.
         options: Vec<(String, String)>,
     },
@@ -87,7 +87,7 @@ pub enum Control {
         /// What it says before a choice.
         label: String,
         /// What it does.
-        does: TicketAction,
+        does: ActRef,
     },
 }
 
@@ -257,19 +257,22 @@ impl Line {
 impl Control {
     /// A plain button.
     #[must_use]
-    pub fn button(label: &str, action: Action, ticket: &TicketTag) -> Self {
-        Self::styled(label, action, ticket, Style::Plain)
+    pub fn button(label: &str, does: ActRef) -> Self {
+        Self::Button { label: label.to_owned(), does, style: Style::Plain }
     }
 
-    /// A button that looks like `style`.
+    /// The same button, looking like `style`; a menu stays as it is.
     #[must_use]
-    pub fn styled(label: &str, action: Action, ticket: &TicketTag, style: Style) -> Self {
-        Self::Button { label: label.to_owned(), does: TicketAction::new(action, ticket.clone()), style }
+    pub fn styled(self, style: Style) -> Self {
+        match self {
+            Self::Button { label, does, .. } => Self::Button { label, does, style },
+            menu => menu,
+        }
     }
 
     /// What it does.
     #[must_use]
-    pub const fn does(&self) -> &TicketAction {
+    pub const fn does(&self) -> &ActRef {
         match self {
             Self::Button { does, .. } | Self::Choice { does, .. } | Self::People { does, .. } => does,
         }

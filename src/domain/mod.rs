@@ -1,8 +1,7 @@
 //! The desk itself: pure. No async, no IO, no SDK, no clock.
 
-pub mod action;
+pub mod act;
 pub mod audit;
-pub mod command;
 pub mod effect;
 pub mod event;
 pub mod form;
@@ -13,10 +12,12 @@ pub mod outcome;
 pub mod permission;
 pub mod plain;
 pub mod priority;
+pub mod right;
 pub mod rules;
 pub mod settings;
 pub mod small_talk;
 pub mod standing;
 pub mod subject;
 pub mod view;
+pub mod when;
 pub mod words;

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Person, PersonRef, PlatformName, UnknownName};
+use super::right::{Holder, Right};
 
 /// Somebody in the settings: `slack:U0123` or `slack:group:S0123`, `discord:42` or `discord:role:42`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -81,15 +82,6 @@ const PROOFS_KEPT: usize = 10_000;
 /// How long it counts that somebody is not in a group whose members are not listed.
 const STRANGER_KNOWN_FOR: SignedDuration = SignedDuration::from_mins(15);
 
-/// What a person may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rights {
-    /// Works tickets.
-    pub agent: bool,
-    /// Announces outages and decides what agents may not. Admins are agents too.
-    pub admin: bool,
-}
-
 /// Who is on the desk, as of now.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
@@ -97,6 +89,8 @@ pub struct Roster {
     pub agents: Vec<Principal>,
     /// Admins by the settings.
     pub admins: Vec<Principal>,
+    /// Who has which right, where the settings say (`[rights]`); else the defaults hold.
+    pub rights: HashMap<Right, Vec<Holder>>,
     /// Accounts that are one person, by the settings (`[[people]]`).
     pub people: Vec<LinkedPerson>,
     /// Who is in which group, as the platforms last said.
@@ -224,11 +218,21 @@ impl Members {
 }
 
 impl Roster {
-    /// What this person may do at `now`. What the event itself proves counts before what was last heard of a group.
+    /// Whether this person has the right at `now`. What the event itself proves counts before what was last heard of a group.
     #[must_use]
-    pub fn rights(&self, person: &Person, now: Timestamp) -> Rights {
-        let admin = self.is_any(&self.admins, person, now);
-        Rights { agent: admin || self.is_any(&self.agents, person, now), admin }
+    pub fn may(&self, person: &Person, right: Right, now: Timestamp) -> bool {
+        let holds = |holder: &Holder| match holder {
+            Holder::Agents => self.is_any(&self.agents, person, now),
+            Holder::Admins => self.is_any(&self.admins, person, now),
+            Holder::Principal(principal) => self.is_any(std::slice::from_ref(principal), person, now),
+        };
+        (right.is_admins() && holds(&Holder::Admins)) || self.holders(right).iter().any(holds)
+    }
+
+    /// Who has the right, besides the admins.
+    #[must_use]
+    pub fn holders(&self, right: Right) -> &[Holder] {
+        self.rights.get(&right).map_or(right.default_holders(), Vec::as_slice)
     }
 
     /// Every account of the person whose account this is, that one first.
@@ -254,7 +258,8 @@ impl Roster {
     /// The groups of `platform` whose members must be known.
     #[must_use]
     pub fn groups_on(&self, platform: PlatformName) -> Vec<GroupRef> {
-        let groups = self.agents.iter().chain(&self.admins).filter_map(|principal| match principal {
+        let of_rights = self.rights.values().flatten().filter_map(Holder::principal);
+        let groups = self.agents.iter().chain(&self.admins).chain(of_rights).filter_map(|principal| match principal {
             Principal::Group(group) if group.platform == platform => Some(group.clone()),
             Principal::Group(_) | Principal::Person(_) => None,
         });
@@ -381,7 +386,45 @@ mod tests {
     }
 
     fn is_agent(roster: &Roster, person: &Person, now: i64) -> bool {
-        roster.rights(person, at(now)).agent
+        roster.may(person, Right::TicketWork, at(now))
+    }
+
+    #[test]
+    fn rights_are_held_as_the_settings_say_and_by_default_as_designed() {
+        let account = |id: &str| PersonRef::new(PlatformName::Slack, id);
+        let principal = |id: &str| Principal::Person(account(id));
+        let by_default =
+            Roster { agents: vec![principal("agent")], admins: vec![principal("admin")], ..Roster::default() };
+        let may = |roster: &Roster, who: &str, right| roster.may(&Person::new(account(who), who), right, at(1));
+        for (right, agent, admin) in [
+            (Right::TicketWork, true, true),
+            (Right::ArticlePublish, true, true),
+            (Right::OutageAnnounce, true, true),
+            (Right::OutageAnnounceHigh, false, true),
+            (Right::OutageMentionAll, false, false),
+            (Right::GuardSet, false, true),
+        ] {
+            assert_eq!(
+                (may(&by_default, "agent", right), may(&by_default, "admin", right)),
+                (agent, admin),
+                "{right:?}"
+            );
+            assert!(!may(&by_default, "guest", right), "{right:?}");
+            assert_eq!(right.as_str().parse(), Ok(right));
+        }
+        assert_eq!(Right::ALL.len(), 6, "each is in the table above");
+        let set = |right, holders: &[Holder]| Roster {
+            rights: HashMap::from([(right, holders.to_vec())]),
+            ..by_default.clone()
+        };
+        let guest = set(Right::TicketWork, &[Holder::Principal(principal("guest"))]);
+        assert!(may(&guest, "guest", Right::TicketWork) && may(&guest, "admin", Right::TicketWork));
+        assert!(!may(&guest, "agent", Right::TicketWork), "what is set stands in place of the default");
+        assert!(may(&guest, "agent", Right::OutageAnnounce));
+        let all = set(Right::OutageMentionAll, &[Holder::Admins]);
+        assert!(may(&all, "admin", Right::OutageMentionAll) && !may(&all, "agent", Right::OutageMentionAll));
+        let of_role = set(Right::GuardSet, &[Holder::Principal(Principal::Group(role()))]);
+        assert_eq!(of_role.groups_on(PlatformName::Discord), [role()], "its members must be known, too");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::ids::{Place, TicketKey};
 use super::permission::Principal;
 use super::settings::{minutes, sections};
+use super::when::Now;
 
 sections! {
     /// `[desk]`: who is on the desk, and its habits.
@@ -19,6 +20,8 @@ sections! {
         admins: Vec<Principal> = Vec::new(),
         /// `auto_close_days`: a resolved ticket is closed after so many days; 0 for never.
         auto_close_days: u32 = 7,
+        /// `time_zone`: the zone in which the desk's people write times, by its IANA name.
+        time_zone: String = "UTC".to_owned(),
         /// `roster_refresh`: how often the members of groups and roles are asked for.
         roster_refresh: Duration = minutes(15),
     }
@@ -50,6 +53,12 @@ impl Rules {
     #[must_use]
     pub fn key(&self, number: i64) -> TicketKey {
         TicketKey::new(&self.desk.key_prefix, number)
+    }
+
+    /// That moment in the desk's zone: what dates are read against.
+    #[must_use]
+    pub fn now(&self, at: Timestamp) -> Now {
+        Now::named(at, &self.desk.time_zone)
     }
 
     /// Whether this is (a thread in) one of the desk's own channels.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::permission::Principal;
+use super::right::Holder;
 
 /// Where settings are read from. Whoever implements it says what is wrong with a value; it counts as not given then.
 pub trait Reader {
@@ -16,6 +17,8 @@ pub trait Reader {
     fn duration(&mut self, key: &'static str) -> Option<Duration>;
     /// People and groups.
     fn principals(&mut self, key: &'static str) -> Option<Vec<Principal>>;
+    /// People and groups, agents and admins.
+    fn holders(&mut self, key: &'static str) -> Option<Vec<Holder>>;
 }
 
 /// What a setting can be.

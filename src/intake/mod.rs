@@ -15,11 +15,14 @@ use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::desk;
+/// The table of acts, as adapters need it.
+pub use crate::desk::acts::{spec as act, specs as acts};
 use crate::desk::conversation::state::Voice;
-use crate::desk::{alarms, notices, tickets};
+use crate::desk::{alarms, notices};
+use crate::domain::act::{ActRef, Fault, Given, Spec, SubjectRef, Value};
 use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Post};
 use crate::domain::event::{DedupeKey, Event, EventKind};
-use crate::domain::form::{Form, FormKind, FormRef};
+use crate::domain::form::Form;
 use crate::domain::ids::{EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
@@ -287,15 +290,22 @@ impl Intake {
 
     /// The form to open for a button, prefilled from what is on record if that can be read within half a second.
     /// It never writes; rights are decided when it is submitted.
-    pub async fn form(&self, form: &FormRef, actor: &Person) -> Form {
-        let value = match form.kind {
-            FormKind::NewRequest => {
-                let last = tokio::time::timeout(PREFILL, self.last_words(form, actor)).await;
-                last.unwrap_or_default().unwrap_or_default()
-            }
-            FormKind::Details | FormKind::Reply | FormKind::Pending | FormKind::Resolve => String::new(),
-        };
-        tickets::text::form(form, &value)
+    pub async fn form(&self, spec: &Spec, does: &ActRef, actor: &Person) -> Option<Form> {
+        let mut begun = Given::new();
+        for param in spec.takes.iter().filter(|param| param.begins_with_last_words) {
+            let last = tokio::time::timeout(PREFILL, self.last_words(does, actor)).await;
+            begun.extend(last.ok().flatten().map(|words| (param.name.to_owned(), Value::Text(words))));
+        }
+        Form::of(spec, does, &begun)
+    }
+
+    /// Whether an act can be given this, as it will be checked once it is handled: for platforms that show faults at the
+    /// fields of a form.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn check(&self, spec: &Spec, given: &Given) -> Result<(), Vec<Fault>> {
+        spec.check(given, &self.rules().now(self.inner.clock.now())).map(drop)
     }
 
     /// The desk's rules as of now.
@@ -436,10 +446,11 @@ impl Intake {
     }
 
     /// The last words of the requester on a ticket, if this person may see them.
-    async fn last_words(&self, form: &FormRef, actor: &Person) -> Option<String> {
+    async fn last_words(&self, does: &ActRef, actor: &Person) -> Option<String> {
+        let Some(SubjectRef::Ticket(tag)) = &does.on else { return None };
         let mut reader = self.inner.store.reader().await.ok()?;
-        let ticket = desk::tickets::record::by_key(&mut *reader, &form.ticket.key).await.ok()??;
-        if ticket.uid != form.ticket.uid || !self.roster().same(&ticket.requester.who, &actor.who) {
+        let ticket = desk::tickets::record::by_key(&mut *reader, &tag.key).await.ok()??;
+        if ticket.uid != tag.uid || !self.roster().same(&ticket.requester.who, &actor.who) {
             return None;
         }
         let records = desk::conversation::record::of_ticket(&mut *reader, ticket.id).await.ok()?;
@@ -526,9 +537,7 @@ impl Intake {
 fn apology(event: &Event) -> Option<Effect> {
     let (to, near, via) = match &event.what {
         EventKind::MessagePosted(said) if said.addresses_desk() => (&said.author, Some(&said.place), None),
-        EventKind::ActionTaken(taken) => (&taken.actor, Some(&taken.place), Some(&taken.reply)),
-        EventKind::FormSubmitted(sent) => (&sent.actor, sent.place.as_ref(), Some(&sent.reply)),
-        EventKind::CommandGiven(given) => (&given.actor, Some(&given.place), Some(&given.reply)),
+        EventKind::Acted(acted) => (&acted.actor, acted.place.as_ref(), Some(&acted.reply)),
         EventKind::MessagePosted(_)
         | EventKind::MessageEdited(_)
         | EventKind::MessageDeleted { .. }

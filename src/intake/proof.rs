@@ -10,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument as _;
 
 use super::Intake;
-use crate::domain::event::{Event, EventKind};
+use crate::domain::act::Value;
+use crate::domain::event::{Asks, Event, EventKind};
 use crate::domain::ids::{Person, PersonRef, PlatformName};
 use crate::domain::permission::GroupRef;
 
@@ -145,9 +146,7 @@ fn is_meant_for_the_desk(event: &Event) -> bool {
 fn actor(event: &Event) -> Option<&Person> {
     match &event.what {
         EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => Some(&said.author),
-        EventKind::ActionTaken(taken) => Some(&taken.actor),
-        EventKind::FormSubmitted(sent) => Some(&sent.actor),
-        EventKind::CommandGiven(given) => Some(&given.actor),
+        EventKind::Acted(acted) => Some(&acted.actor),
         EventKind::MessageDeleted { .. }
         | EventKind::ThreadRead { .. }
         | EventKind::DeliverySettled(_)
@@ -157,16 +156,18 @@ fn actor(event: &Event) -> Option<&Person> {
 }
 
 /// Others of whom it tells.
-fn others(event: &Event) -> &[Person] {
+fn others(event: &Event) -> Vec<&Person> {
     match &event.what {
-        EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => &said.mentions,
-        EventKind::CommandGiven(given) => &given.mentions,
+        EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => said.mentions.iter().collect(),
+        EventKind::Acted(acted) => match &acted.asks {
+            Asks::Words { mentions, .. } => mentions.iter().collect(),
+            Asks::Act { given, .. } => given.values().filter_map(Value::person).collect(),
+            Asks::Unknown => Vec::new(),
+        },
         EventKind::MessageDeleted { .. }
-        | EventKind::ActionTaken(_)
-        | EventKind::FormSubmitted(_)
         | EventKind::ThreadRead { .. }
         | EventKind::DeliverySettled(_)
         | EventKind::CallEnded { .. }
-        | EventKind::TimerFired(_) => &[],
+        | EventKind::TimerFired(_) => Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! What the door itself says: that something takes long, did not get through, or comes late.
 
-pub use crate::desk::tickets::text::empty_field;
+pub use crate::desk::help::text::faulty_field;
 use crate::domain::message::{Line, Message};
 
 /// An answer that could not be given when it was due: the same, with an excuse before it.

@@ -1,7 +1,6 @@
 //! One gate before every deed: who may not know of a ticket learns nothing about it, whichever way they come. These come as
 //! somebody with a changed client would: every id is typed in, whatever the platform has shown them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +8,9 @@ use crate::looks::Looks as _;
 use deskbell::clock::Clock;
 use deskbell::desk::tickets::decide::may_know;
 use deskbell::desk::tickets::state::Ticket;
-use deskbell::domain::action::{Action, TicketAction};
-use deskbell::domain::command::Typed;
+use deskbell::domain::act::{ActName, ActRef, CHOSEN, Given, KEY, On, Spec, SubjectRef, Takes, Value};
 use deskbell::domain::effect::EffectKind;
-use deskbell::domain::event::{
-    ActionTaken, Choice, CommandGiven, DedupeKey, Event, EventKind, FormSubmitted, ReplyHandle, Said,
-};
-use deskbell::domain::form::{FormKind, FormRef};
+use deskbell::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Said, Way as By};
 use deskbell::domain::ids::{
     Conversation, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketKey, TicketTag, TicketUid,
 };
@@ -23,7 +18,7 @@ use deskbell::domain::message::{Message, Span};
 use deskbell::domain::outcome::Outcome;
 use deskbell::domain::permission::{GroupRef, Listed, Principal, Roster};
 use deskbell::domain::rules::{DeskSettings, IntakeSettings, Rules};
-use deskbell::intake::{Intake, Prover};
+use deskbell::intake::{Intake, Prover, acts};
 use deskbell::store::Store;
 use deskbell::store::sqlite::SqliteStore;
 use jiff::Timestamp;
@@ -32,6 +27,7 @@ use tempfile::TempDir;
 const REQUESTER: &str = "U1";
 const OUTSIDER: &str = "U2";
 const AGENT: &str = "U9";
+const ADMIN: &str = "U8";
 
 /// The door of a desk with two tickets of the requester: the first was asked in public, the second in private.
 struct Hall {
@@ -79,13 +75,14 @@ impl Hall {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Clock::starting_at(Timestamp::from_second(1_700_000_000).expect("a time"), 0.0);
         let store = SqliteStore::open(&folder.path().join("desk.db"), clock.clone()).await.expect("it opens");
-        let agents = vec![Principal::Person(PersonRef::new(PlatformName::Slack, AGENT))];
+        let listed = |id: &str| vec![Principal::Person(PersonRef::new(PlatformName::Slack, id))];
+        let (agents, admins) = (listed(AGENT), listed(ADMIN));
         let desk = DeskSettings { auto_close_days: 0, ..DeskSettings::default() };
         let intake =
             IntakeSettings { burst_window: Duration::ZERO, direct_window: Duration::ZERO, ..IntakeSettings::default() };
         let rules = Rules { desk, intake, triage: vec![channel("C9")] };
         let store: Arc<dyn Store> = store;
-        let intake = Intake::new(store.clone(), clock, rules, Roster { agents, ..Roster::default() });
+        let intake = Intake::new(store.clone(), clock, rules, Roster { agents, admins, ..Roster::default() });
         let hall = Self { intake, store, count: std::cell::Cell::new(0), _folder: folder };
         hall.say(REQUESTER, channel("C1"), "my screen is black").await;
         hall.say(REQUESTER, direct(REQUESTER), "my salary is wrong").await;
@@ -126,43 +123,37 @@ impl Hall {
         self.handle(EventKind::MessagePosted(said)).await
     }
 
-    async fn press(&self, who: &str, at: Place, does: TicketAction, choice: Option<Choice>) -> Outcome {
-        let taken = ActionTaken { actor: person(who), place: at, does: Some(does), choice, reply: reply() };
-        self.handle(EventKind::ActionTaken(taken)).await
+    async fn act(&self, way: By, who: &str, at: Place, asks: Asks) -> Outcome {
+        let acted = Acted { actor: person(who), place: Some(at), way, asks, in_private: false, reply: reply() };
+        self.handle(EventKind::Acted(acted)).await
+    }
+
+    async fn press(&self, who: &str, at: Place, does: ActRef, choice: Option<Value>) -> Outcome {
+        let way = if choice.is_some() { By::Menu } else { By::Button };
+        let given = choice.map(|choice| (CHOSEN.to_owned(), choice)).into_iter().collect();
+        self.act(way, who, at, Asks::Act { does, given }).await
     }
 
     /// Lets somebody do something to a ticket by one of the ways in.
     async fn come(&self, way: Way, who: &str, at: Place, tag: &TicketTag) -> Outcome {
         let key = tag.key.to_string();
         match way {
-            Way::Button => self.press(who, at, TicketAction::new(Action::Show, tag.clone()), None).await,
+            Way::Button => self.press(who, at, spec("show").on(tag.clone()), None).await,
             Way::Menu => {
                 let own = self.own_of(who).await;
-                let belongs = TicketAction::new(Action::BelongsTo, own);
-                self.press(who, at, belongs, Some(Choice::Value(tag.to_string()))).await
+                self.press(who, at, spec("belongs_to").on(own), Some(Value::text(tag.to_string()))).await
             }
             Way::Form => {
-                let sent = FormSubmitted {
-                    actor: person(who),
-                    place: Some(at),
-                    form: Some(FormRef { kind: FormKind::Details, ticket: tag.clone() }),
-                    values: BTreeMap::from([("text".to_owned(), "more".to_owned())]),
-                    reply: reply(),
-                };
-                self.handle(EventKind::FormSubmitted(sent)).await
+                let given = Given::from([("text".to_owned(), Value::text("more"))]);
+                self.act(By::Form, who, at, Asks::Act { does: spec("details").on(tag.clone()), given }).await
             }
-            Way::Command | Way::Fields => {
-                let typed = Typed { verb: "show".to_owned(), key: Some(key.clone()), ..Typed::default() };
-                let is_typed = matches!(way, Way::Fields);
-                let given = CommandGiven {
-                    actor: person(who),
-                    place: at,
-                    words: if is_typed { String::new() } else { format!("show {key}") },
-                    mentions: Vec::new(),
-                    typed: is_typed.then_some(typed),
-                    reply: reply(),
-                };
-                self.handle(EventKind::CommandGiven(given)).await
+            Way::Command => {
+                let words = format!("show {key}");
+                self.act(By::Command, who, at, Asks::Words { words, mentions: Vec::new() }).await
+            }
+            Way::Fields => {
+                let given = Given::from([(KEY.to_owned(), Value::text(key))]);
+                self.act(By::Command, who, at, Asks::Act { does: bare("show"), given }).await
             }
             Way::Words => self.say(who, at, &format!("show {key}")).await,
         }
@@ -221,6 +212,81 @@ async fn the_gate_is_a_table() {
         assert_eq!(ticket.is_private(), is_private);
         let knows = may_know(&roster, &person(who), &ticket, is_there, now);
         assert_eq!(knows, may, "{who}, in private: {is_private}, there: {is_there}");
+    }
+}
+
+/// The act of this name.
+fn spec(name: &str) -> &'static Spec {
+    acts().find(|spec| spec.name == name).expect("it is an act")
+}
+
+/// The act of this name, on nothing that it names by itself.
+fn bare(name: &'static str) -> ActRef {
+    ActRef { act: ActName::new(name), on: None, with: None }
+}
+
+/// What an act can be given.
+fn fitting(spec: &Spec, other: &TicketTag) -> Given {
+    let value = |takes| match takes {
+        Takes::Text => Value::text("a new cable"),
+        Takes::Choice(options) => Value::text(options[0].0),
+        Takes::Person => Value::Person(person(AGENT)),
+        Takes::Ticket => Value::text(other.to_string()),
+        Takes::Message => Value::text("1700000001.0"),
+        Takes::Flag => Value::Flag(true),
+        Takes::Date => Value::text("tomorrow 9"),
+    };
+    spec.takes.iter().map(|param| (param.name.to_owned(), value(param.takes))).collect()
+}
+
+/// Who may do what, written down apart from the acts themselves: the outsider, the requester, the agent, the admin.
+const MAY: [(&str, [bool; 4]); 17] = [
+    ("claim", [false, false, true, true]),
+    ("reply", [false, false, true, true]),
+    ("resolve", [false, false, true, true]),
+    ("pending", [false, false, true, true]),
+    ("release", [false, false, true, true]),
+    ("reopen", [false, true, true, true]),
+    ("show", [false, true, true, true]),
+    ("not_a_request", [false, false, true, true]),
+    ("assign", [false, false, true, true]),
+    ("priority", [false, false, true, true]),
+    ("cancel", [false, true, true, true]),
+    ("details", [false, true, true, true]),
+    ("new_request", [false, true, false, false]),
+    ("own_request", [false, true, false, false]),
+    ("belongs_to", [false, true, false, false]),
+    ("menu", [false, false, true, true]),
+    ("help", [true, true, true, true]),
+];
+
+#[tokio::test]
+async fn every_act_is_open_to_whom_the_table_says_and_to_nobody_else() {
+    let declared: Vec<&str> = acts().map(|spec| spec.name).collect();
+    let tabled: Vec<&str> = MAY.iter().map(|(name, _)| *name).collect();
+    assert_eq!(declared, tabled, "each act has its row");
+    for (name, may) in MAY {
+        for (who, may) in [OUTSIDER, REQUESTER, AGENT, ADMIN].into_iter().zip(may) {
+            for way in By::ALL {
+                let hall = Hall::open().await;
+                let (ticket, other) = (hall.ticket(1001).await, hall.ticket(1002).await);
+                let on = (name != "help").then(|| SubjectRef::from(ticket.tag()));
+                let does = ActRef { on, ..bare(name) };
+                let asks = Asks::Act { does, given: fitting(spec(name), &other.tag()) };
+                // In the request's own thread everybody may know of it: what is refused there is refused for the right alone.
+                let outcome = hall.act(way, who, ticket.origin.clone(), asks).await;
+                let told = hall.told(who).await;
+                let at_gate =
+                    told.starts_with("That is for the desk's people.") || told.contains("'s request, so only");
+                // A public request is no place for another one by a form: that is no question of rights.
+                let at_gate = at_gate && !(name == "new_request" && who == REQUESTER);
+                assert_eq!(at_gate, !may, "{name} by {who}, {way:?}: {told}");
+                if !may {
+                    assert_eq!(outcome, Outcome::Refused, "{name} by {who}, {way:?}");
+                    assert_eq!(hall.ticket(1001).await, ticket, "{name} by {who}, {way:?}");
+                }
+            }
+        }
     }
 }
 
@@ -289,16 +355,16 @@ async fn who_stands_where_it_was_asked_knows_that_it_is_there_and_no_more() {
 
 #[tokio::test]
 async fn a_button_from_before_a_restore_acts_on_nothing() {
-    for action in Action::ALL {
+    for act in acts().filter(|spec| spec.on == On::Ticket) {
         for who in [REQUESTER, AGENT, OUTSIDER] {
             let hall = Hall::open().await;
             let before = hall.ticket(1001).await;
-            let does = TicketAction::new(*action, other_uid(&before.tag()));
-            let choice = Some(Choice::Value("P1".to_owned()));
-            let outcome = hall.press(who, channel("C9"), does, choice).await;
-            assert_eq!(outcome, Outcome::Refused, "{action:?} by {who}");
+            let does = act.on(other_uid(&before.tag()));
+            let given = fitting(act, &before.tag());
+            let outcome = hall.act(By::Button, who, channel("C9"), Asks::Act { does, given }).await;
+            assert_eq!(outcome, Outcome::Refused, "{} by {who}", act.name);
             let told = hall.told(who).await;
-            assert!(told.contains("before my record was restored"), "{action:?} by {who}: {told}");
+            assert!(told.contains("before my record was restored"), "{} by {who}: {told}", act.name);
             assert_eq!(hall.ticket(1001).await, before);
         }
     }
@@ -306,21 +372,17 @@ async fn a_button_from_before_a_restore_acts_on_nothing() {
 
 #[tokio::test]
 async fn a_form_from_before_a_restore_acts_on_nothing() {
-    for kind in [FormKind::Details, FormKind::NewRequest, FormKind::Reply, FormKind::Pending, FormKind::Resolve] {
+    for form in acts().filter(|spec| spec.opens_form()) {
         let hall = Hall::open().await;
         let before = hall.ticket(1002).await;
         for who in [REQUESTER, AGENT] {
-            let sent = FormSubmitted {
-                actor: person(who),
-                place: Some(before.origin.clone()),
-                form: Some(FormRef { kind, ticket: other_uid(&before.tag()) }),
-                values: BTreeMap::from([("text".to_owned(), "he is a thief".to_owned())]),
-                reply: reply(),
-            };
-            assert_eq!(hall.handle(EventKind::FormSubmitted(sent)).await, Outcome::Refused, "{kind:?}");
+            let does = form.on(other_uid(&before.tag()));
+            let asks = Asks::Act { does, given: fitting(form, &before.tag()) };
+            let outcome = hall.act(By::Form, who, before.origin.clone(), asks).await;
+            assert_eq!(outcome, Outcome::Refused, "{}", form.name);
         }
         assert_eq!(hall.ticket(1002).await, before);
-        assert_eq!(hall.store.total().await.expect("a number"), 2, "{kind:?}");
+        assert_eq!(hall.store.total().await.expect("a number"), 2, "{}", form.name);
     }
 }
 
@@ -368,22 +430,20 @@ async fn who_acts_while_it_is_asked_who_they_are_waits_for_the_answer() {
     intake.ask_for_proof(PlatformName::Discord, prover.clone());
     intake.clock().advance(std::time::Duration::from_secs(120));
     let act = |number: u32| {
-        let typed = Typed {
-            verb: "resolve".to_owned(),
-            key: Some("IT-1001".to_owned()),
-            text: Some("nothing to see here".to_owned()),
-            ..Typed::default()
-        };
-        let given = CommandGiven {
+        let given = Given::from([
+            (KEY.to_owned(), Value::text("IT-1001")),
+            ("resolution".to_owned(), Value::text("nothing to see here")),
+        ]);
+        let acted = Acted {
             actor: mia.clone(),
-            place: channel("C5"),
-            words: String::new(),
-            mentions: Vec::new(),
-            typed: Some(typed),
+            place: Some(channel("C5")),
+            way: By::Command,
+            asks: Asks::Act { does: bare("resolve"), given },
+            in_private: false,
             reply: reply(),
         };
         let key = DedupeKey::stored(format!("act {number}"));
-        let event = Event { key, at: intake.clock().now(), what: EventKind::CommandGiven(given) };
+        let event = Event { key, at: intake.clock().now(), what: EventKind::Acted(acted) };
         let intake = intake.clone();
         tokio::spawn(async move { intake.handle(event).await.expect("handled") })
     };
@@ -403,9 +463,9 @@ async fn who_acts_while_it_is_asked_who_they_are_waits_for_the_answer() {
 async fn an_earlier_version_beside_this_one_draws_buttons_that_work_for_a_day() {
     let hall = Hall::open().await;
     let bare = TicketTag::from(TicketKey::new("IT", 1001));
-    let take = TicketAction::new(Action::Take, bare.clone());
+    let take = spec("claim").on(bare.clone());
     assert!(matches!(hall.press(AGENT, channel("C9"), take.clone(), None).await, Outcome::Done(_)));
     hall.intake.clock().advance(std::time::Duration::from_secs(25 * 3600));
-    let release = TicketAction::new(Action::Release, bare);
+    let release = spec("release").on(bare);
     assert_eq!(hall.press(AGENT, channel("C9"), release, None).await, Outcome::Refused);
 }

@@ -102,7 +102,7 @@ async fn a_dead_event_alarms_the_desk_by_one_message_that_counts_and_is_handled_
     let url = format!("sqlite://{}", file.display());
     let environment = [("DESKBELL__DATABASE__URL", url.as_str())];
     let listed = run(desk.folder.path(), "events", &environment).await.succeeded().out;
-    assert_eq!(listed.matches("command_given").count(), 3, "{listed}");
+    assert_eq!(listed.matches("acted").count(), 3, "{listed}");
     assert!(!listed.contains("IT-1001") && !listed.contains("Mia"), "{listed}");
     let dead = desk.store().dead_events(10).await.expect("dead events");
     let shown = run(desk.folder.path(), &format!("events --show {}", dead[0].key.as_str()), &environment).await;

@@ -11,18 +11,15 @@ use deskbell::clock::Clock;
 use deskbell::desk::conversation::state::Record;
 use deskbell::desk::tickets::state::Ticket;
 use deskbell::desk::tickets::text;
-use deskbell::domain::action::{Action, TicketAction};
+use deskbell::domain::act::{CHOSEN, Given, Spec, Value};
 use deskbell::domain::audit::AuditEntry;
 use deskbell::domain::effect::{Awaited, Undeliverable};
-use deskbell::domain::event::{
-    ActionTaken, Choice, CommandGiven, DedupeKey, DeliverySettled, Event, EventKind, FormSubmitted, ReplyHandle, Said,
-};
-use deskbell::domain::form::{FormKind, FormRef};
+use deskbell::domain::event::{Acted, Asks, DedupeKey, DeliverySettled, Event, EventKind, ReplyHandle, Said, Way};
 use deskbell::domain::ids::{Conversation, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant};
 use deskbell::domain::outcome::Outcome;
 use deskbell::domain::permission::{Principal, Roster};
 use deskbell::domain::rules::Rules;
-use deskbell::intake::Intake;
+use deskbell::intake::{Intake, acts};
 use deskbell::store::sqlite::SqliteStore;
 use deskbell::store::{Counts, Store};
 use jiff::{SignedDuration, Timestamp};
@@ -34,8 +31,6 @@ use crate::looks::Looks as _;
 
 /// Two requesters and two agents.
 const PEOPLE: [&str; 4] = ["U1", "U2", "U8", "U9"];
-const FORMS: [FormKind; 5] =
-    [FormKind::Details, FormKind::NewRequest, FormKind::Reply, FormKind::Pending, FormKind::Resolve];
 const WORDS: [&str; 8] = [
     "the printer jams",
     "the printer on floor 3 jams again and the light blinks",
@@ -222,7 +217,10 @@ fn event(
     let id = format!("{}.{index:06}", at.as_second());
     let click = |who: usize| DedupeKey::slack_click(&tenant(), PEOPLE[who], &id, "a", &id);
     let about = |tickets: &[&Ticket]| Some(tickets.iter().map(|ticket| ticket.key.to_string()).collect());
-    let reply = || ReplyHandle(String::new());
+    let acted = |who: usize, place: Place, way: Way, asks: Asks| {
+        let (actor, reply) = (person(PEOPLE[who]), ReplyHandle(String::new()));
+        EventKind::Acted(Acted { actor, place: Some(place), way, asks, in_private: false, reply })
+    };
     let post = |who: usize, place: Place, text: &str, mentions_bot: bool| Said {
         author: person(PEOPLE[who]),
         message: MessageRef { tenant: tenant(), channel: place.channel().to_owned(), id: id.clone() },
@@ -257,39 +255,37 @@ fn event(
         }
         Step::Press { who, ticket, action, choice } => {
             let ticket = pick(tickets, *ticket)?;
-            let action = *pick(Action::ALL, *action)?;
-            let choice = match action {
-                Action::Assign => Some(Choice::Person(person(pick(&PEOPLE, *choice)?))),
-                Action::SetPriority => Some(Choice::Value(format!("P{}", choice % 6))),
+            let spec = *pick(&acts().collect::<Vec<_>>(), *action)?;
+            let choice = match spec.name {
+                "assign" => Some(Value::Person(person(pick(&PEOPLE, *choice)?))),
+                "priority" => Some(Value::Text(format!("P{}", choice % 6))),
                 _ => None,
             };
-            let does = Some(TicketAction::new(action, ticket.tag()));
-            let place = channel("C9");
-            let taken = ActionTaken { actor: person(PEOPLE[*who]), place, does, choice, reply: reply() };
-            (about(&[ticket]), (click(*who), EventKind::ActionTaken(taken)))
+            let given = choice.map(|choice| (CHOSEN.to_owned(), choice)).into_iter().collect();
+            let way = Way::Button;
+            let asks = Asks::Act { does: spec.on(ticket.tag()), given };
+            let acted = acted(*who, channel("C9"), way, asks);
+            (about(&[ticket]), (click(*who), acted))
         }
         Step::Merge { who, ticket, other } => {
             let (ticket, other) = (pick(tickets, *ticket)?, pick(tickets, *other)?);
-            let taken = ActionTaken {
-                actor: person(PEOPLE[*who]),
-                place: ticket.origin.clone(),
-                does: Some(TicketAction::new(Action::BelongsTo, ticket.tag())),
-                choice: Some(Choice::Value(other.tag().to_string())),
-                reply: reply(),
-            };
-            (about(&[ticket, other]), (click(*who), EventKind::ActionTaken(taken)))
+            let given = Given::from([(CHOSEN.to_owned(), Value::text(other.tag().to_string()))]);
+            let acted = acted(
+                *who,
+                ticket.origin.clone(),
+                Way::Menu,
+                Asks::Act { does: spec("belongs_to").on(ticket.tag()), given },
+            );
+            (about(&[ticket, other]), (click(*who), acted))
         }
         Step::Submit { who, ticket, form, words } => {
             let ticket = pick(tickets, *ticket)?;
-            let kind = *pick(&FORMS, *form)?;
-            let form = FormSubmitted {
-                actor: person(PEOPLE[*who]),
-                place: Some(channel("C9")),
-                form: Some(FormRef { kind, ticket: ticket.tag() }),
-                values: BTreeMap::from([("text".to_owned(), WORDS[*words].to_owned())]),
-                reply: reply(),
-            };
-            (about(&[ticket]), (DedupeKey::slack_form(&tenant(), &id, "h"), EventKind::FormSubmitted(form)))
+            let forms: Vec<&Spec> = acts().filter(|spec| spec.opens_form()).collect();
+            let spec = *pick(&forms, *form)?;
+            let field = spec.takes[0].name.to_owned();
+            let given = Given::from([(field, Value::text(WORDS[*words]))]);
+            let sent = acted(*who, channel("C9"), Way::Form, Asks::Act { does: spec.on(ticket.tag()), given });
+            (about(&[ticket]), (DedupeKey::slack_form(&tenant(), &id, "h"), sent))
         }
         Step::Command { who, ticket, command } => {
             let ticket = pick(tickets, *ticket)?;
@@ -304,15 +300,8 @@ fn event(
                 "assign" => format!("assign @{} {}", mentions[0].name, ticket.key),
                 bare => format!("{bare} {}", ticket.key),
             };
-            let given = CommandGiven {
-                actor: person(PEOPLE[*who]),
-                place: channel("C2"),
-                words,
-                mentions,
-                typed: None,
-                reply: reply(),
-            };
-            (about(&[ticket]), (DedupeKey::slack_command(&tenant(), &id), EventKind::CommandGiven(given)))
+            let given = acted(*who, channel("C2"), Way::Command, Asks::Words { words, mentions });
+            (about(&[ticket]), (DedupeKey::slack_command(&tenant(), &id), given))
         }
         Step::Delivered { who, ticket, well } => {
             let ticket = pick(tickets, *ticket)?;
@@ -573,6 +562,11 @@ async fn words_and_title(events: &[Event]) -> (String, String) {
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
+}
+
+/// The act of this name.
+fn spec(name: &str) -> &'static Spec {
+    acts().find(|spec| spec.name == name).expect("it is an act")
 }
 
 fn person(id: &str) -> Person {

@@ -3,14 +3,13 @@
 use jiff::Timestamp;
 
 use super::text;
+use crate::desk::acts::{self, Actor, Meaning, Meant};
 use crate::desk::conversation::state::{Opening, Record, Side, Voice};
 use crate::desk::decision::{Change, Decision};
 use crate::desk::facts::Facts;
 use crate::desk::plan::{Plan, Words, full_text, origin_of};
-use crate::desk::tickets::decide::{self as act, Actor, Deed};
 use crate::desk::tickets::state::{Status, Ticket};
 use crate::desk::{help, tickets};
-use crate::domain::command::{self, Parsed, Verb};
 use crate::domain::effect::{Awaited, EffectKind, SilentAct};
 use crate::domain::event::{DeliverySettled, Said, TimerKind};
 use crate::domain::ids::{MessageRef, Place};
@@ -23,16 +22,13 @@ use crate::domain::words;
 /// Somebody wrote something.
 pub(in crate::desk) fn posted(facts: &Facts, said: &Said) -> Decision {
     let plan = Plan::new(facts, Some(&said.author), Some(&said.place));
-    if said.addresses_desk() {
-        match command::parse(&said.text, &said.mentions, facts.where_said(said), &facts.rules.desk.key_prefix) {
-            Parsed::Command(command) => return commanded(plan, said, command),
-            // Somebody who is not on the desk has no use for a grammar: these are words.
-            Parsed::Malformed(usage) if plan.rights(&said.author).agent => {
-                return refuse_words(plan, said, help::text::malformed(usage));
-            }
-            Parsed::Malformed(_) => {}
-            Parsed::Words => {}
+    match &facts.meant {
+        Some(Meant::Act(meaning)) => return commanded(plan, said, meaning),
+        // Somebody who is not on the desk has no use for a grammar: these are words.
+        Some(Meant::Malformed(spec) | Meant::Faulty(spec, _)) if plan.is_agent(&said.author) => {
+            return refuse_words(plan, said, help::text::malformed(spec));
         }
+        _ => {}
     }
     match &facts.home {
         Some((ticket, Side::Card)) => note(plan, said, ticket),
@@ -122,50 +118,51 @@ fn erased(mut plan: Plan<'_>, record: &Record, ticket: &Ticket, message: &Messag
     plan.end(Outcome::Recorded(ticket.key.clone()))
 }
 
-fn commanded(mut plan: Plan<'_>, said: &Said, command: command::Command) -> Decision {
-    let facts = plan.facts;
-    if command.verb == Verb::Help {
-        let agent = plan.rights(&said.author).agent;
+fn commanded(mut plan: Plan<'_>, said: &Said, meaning: &Meaning) -> Decision {
+    let (facts, spec) = (plan.facts, &meaning.act.spec);
+    if meaning.act == &help::acts::HELP {
+        let agent = plan.is_agent(&said.author);
         hint(&mut plan, said, help::text::help(agent));
         if facts.home.is_none() {
             keep(&mut plan, said);
         }
         return plan.end(Outcome::Done(None));
     }
-    let carries_words = matches!(command.verb, Verb::Resolve(_) | Verb::Pending(_) | Verb::Reply(_));
+    let carries_words = spec.takes_words();
     if carries_words
-        && !plan.rights(&said.author).agent
+        && !plan.is_agent(&said.author)
         && let Some((home, Side::Request)) = &facts.home
-        && command.ticket.as_ref().is_some_and(|named| *named != home.key)
+        && meaning.key.as_ref().is_some_and(|named| *named != home.key)
     {
         // Somebody who cannot have meant the command: these are words.
         return on_ticket(plan, said, home);
     }
     let known = facts.named.as_ref().filter(|ticket| plan.may_know(&said.author, ticket));
     let Some(ticket) = known else {
-        let unknown = command.ticket.as_ref().map_or_else(help::text::which_ticket, help::text::unknown_ticket);
+        let unknown = meaning.key.as_ref().map_or_else(help::text::which_ticket, help::text::unknown_ticket);
         return refuse_words(plan, said, unknown);
     };
     if carries_words
         && let Some((home, _)) = &facts.home
         && home.id != ticket.id
-        && let Some(named) = &command.ticket
+        && let Some(named) = &meaning.key
     {
         // "resolve IT-7 is the same" under IT-8 may mean either: words never go to another ticket on a guess.
         return refuse_words(plan, said, text::names_another(&home.key, named));
     }
     let own_thread = matches!(&facts.home, Some((home, Side::Request)) if home.id == ticket.id);
     // In the request's own thread most acts show by what the bot says there.
-    let shows = own_thread && !matches!(command.verb, Verb::Release | Verb::Priority(_));
-    let actor = Actor { person: &said.author, place: Some(&said.place), via: None, wants_answer: !shows };
-    if carries_words && own_thread && !plan.rights(&said.author).agent {
+    let shows = own_thread && spec.is_told;
+    let actor =
+        Actor { person: &said.author, place: Some(&said.place), via: None, wants_answer: !shows, in_private: false };
+    if carries_words && own_thread && !plan.is_agent(&said.author) {
         // Words of somebody who cannot have meant the command: they are told so, and nothing of what they said is lost.
         let requester = plan.same(&ticket.requester, &said.author);
         let why = tickets::text::agents_only(Some(ticket), requester);
         plan.whisper(Some(ticket), &said.author.who, Some(&said.place), None, why);
         return on_ticket(plan, said, ticket);
     }
-    act::carry_out(plan, &actor, ticket, Deed::from(command.verb))
+    acts::perform(plan, &actor, meaning, said.at)
 }
 
 /// Under a card: a note for the desk.
@@ -174,7 +171,7 @@ fn note(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
     if words.text.is_empty() {
         return plan.end(Outcome::Ignored);
     }
-    if !plan.rights(&said.author).agent {
+    if !plan.is_agent(&said.author) {
         return refuse_words(plan, said, text::notes_are_for_agents());
     }
     plan.record(ticket, &said.author, Voice::Note, &words);
@@ -205,7 +202,7 @@ fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
         let opened = plan.open(&said.author, origin, &[words], Some(ticket));
         return plan.end(Outcome::Opened(opened.key));
     }
-    let voice = match (requester, plan.rights(&said.author).agent) {
+    let voice = match (requester, plan.is_agent(&said.author)) {
         (true, _) => Voice::Requester,
         (false, true) => Voice::Agent,
         (false, false) => Voice::Third,

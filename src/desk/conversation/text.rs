@@ -1,22 +1,22 @@
 //! What is said about what people said: where it went, and what of it could not be told.
 
 use super::state::{Record, Voice};
+use crate::desk::tickets::acts;
 use crate::desk::tickets::state::Ticket;
 use crate::desk::tickets::text::title;
-use crate::domain::action::{Action, TicketAction};
+use crate::domain::act::ActRef;
 use crate::domain::effect::Undeliverable;
 use crate::domain::ids::{MessageRef, Person, PersonRef, TicketKey};
 use crate::domain::limits;
-use crate::domain::message::{Control, Line, Message, Span, Style, quoted, room_of, said};
+use crate::domain::message::{Control, Line, Message, Span, quoted, room_of, said};
 use crate::domain::small_talk::SmallTalk;
 use crate::domain::words::{cut, first_name, shorten};
 
 /// What was said is part of a request that its author had just made. Told privately, with the way to make it another one.
 #[must_use]
 pub fn joined(ticket: &Ticket, message: &MessageRef, words: &str) -> Message {
-    let does =
-        TicketAction { message: Some(message.id.clone()), ..TicketAction::new(Action::OwnRequest, ticket.tag()) };
-    let label = "Make it a request of its own".to_owned();
+    let own = &acts::OWN_REQUEST.spec;
+    let does = ActRef { with: Some(message.id.clone()), ..own.on(ticket.tag()) };
     let mut line = vec![
         said("I've added “"),
         quoted(shorten(&title(words), 40)),
@@ -29,7 +29,7 @@ pub fn joined(ticket: &Ticket, message: &MessageRef, words: &str) -> Message {
         ]);
     }
     line.push(said("Is it about something else?"));
-    Message::new([Line(line)]).with([Control::Button { label, does, style: Style::Plain }])
+    Message::new([Line(line)]).with([Control::Button { label: own.label.to_owned(), does, style: own.style }])
 }
 
 /// What had been joined to a request is one of its own now. Told privately.
@@ -117,7 +117,7 @@ pub fn mirrored(ticket: &Ticket, author: &Person, text: &str, voice: Voice, ping
     }
     let message = Message::new(lines);
     match voice {
-        Voice::Requester => message.with([Control::button("Reply to requester", Action::Reply, &ticket.tag())]),
+        Voice::Requester => message.with([acts::REPLY.spec.button(ticket.tag())]),
         Voice::Agent | Voice::Third | Voice::Note | Voice::Before => message,
     }
 }

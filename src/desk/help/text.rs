@@ -1,5 +1,7 @@
 //! What the bot can do, told to whoever asks, or asks for something that it does not know.
 
+use crate::desk::acts::specs;
+use crate::domain::act::{Fault, On, Spec, Takes, Why};
 use crate::domain::ids::TicketKey;
 use crate::domain::message::{Line, Message, strong};
 
@@ -12,25 +14,78 @@ pub fn help(agent: bool) -> Message {
             "• Mention me with what is wrong (\"@desk the printer on 3 is jammed\"), or write to me directly: that stays between you and the desk.",
         ),
         Line::said("• The answer comes where you asked. Whatever you add there is on the record."),
-        Line::said(
-            "• /desk show IT-1042 shows how your request stands; /desk cancel IT-1042 takes it back; /desk help shows this.",
-        ),
+        Line::said(format!("• Of a request of yours: {}.", of_requesters())),
     ];
     if agent {
         lines.extend([
             Line(vec![strong("For the desk's people")]),
             Line::said("• On a card: Take it, Not a request, More…. What you write under a card stays with the desk; Reply to requester goes out, signed with your name."),
-            Line::said("• In a request's thread what you write is your answer. Or mention me there: claim, assign @name, release, pending why, resolve how, reopen, priority P2, show, cancel."),
+            Line::said(format!("• In a request's thread what you write is your answer. Or mention me there: {}.", in_threads())),
             Line::said("• Elsewhere the same with a key: /desk claim IT-1042, /desk resolve IT-1042 new fuser, /desk reply IT-1042 your words."),
         ]);
     }
     Message::new(lines)
 }
 
+/// The commands that help whoever asked.
+fn of_requesters() -> String {
+    let written =
+        |spec: &Spec| if spec.on == On::Ticket { format!("{} IT-1042", spec.name) } else { spec.name.to_owned() };
+    let commands = specs().filter_map(|spec| {
+        let helps = spec.command.map(|command| command.helps).filter(|helps| !helps.is_empty())?;
+        Some(format!("/desk {} {helps}", written(spec)))
+    });
+    commands.collect::<Vec<_>>().join(", ")
+}
+
+/// The commands that agents give by mentioning the bot in a request's thread.
+fn in_threads() -> String {
+    let is_one =
+        |spec: &&Spec| spec.on == On::Ticket && spec.command.is_some_and(|command| !command.is_plain_in_thread);
+    specs().filter(is_one).map(Spec::usage).collect::<Vec<_>>().join(", ")
+}
+
+/// What was filled in cannot be taken: what is wrong with a field, where the platform can say so at the field.
+#[must_use]
+pub fn faulty_field(fault: &Fault) -> Message {
+    Message::said(match fault.why {
+        Why::Missing => "There is nothing in it yet. Please fill it in.",
+        Why::NotOffered => "That is none of the choices. Please pick one of them.",
+        Why::NoPerson => "I don't know anybody by that. Please pick a person from the list.",
+        Why::NoDate => "I can't read that as a time. Write it like 14:30, tomorrow 9, in 30 min or 2026-12-01 14:30.",
+    })
+}
+
+/// What was filled in cannot be taken, told where the platform cannot say so at the fields.
+#[must_use]
+pub fn faulty(faults: &[Fault]) -> Message {
+    match faults.first().map(|fault| fault.why) {
+        Some(Why::NotOffered) => {
+            Message::said("One of the fields has something that I can't take there. Please send it again.")
+        }
+        Some(Why::NoPerson) => {
+            Message::said("I don't know the person that you named. Please pick one from the list and send it again.")
+        }
+        Some(Why::NoDate) => Message::said(
+            "I can't read one of the times. Write it like 14:30, tomorrow 9, in 30 min or 2026-12-01 14:30, and send it again.",
+        ),
+        Some(Why::Missing) | None => Message::said("There was nothing in it. Please fill it in and send it again."),
+    }
+}
+
 /// A command is not complete.
 #[must_use]
-pub fn malformed(usage: &str) -> Message {
-    Message::said(format!("Nearly: write it as \"{usage}\". /desk help lists what I understand."))
+pub fn malformed(spec: &Spec) -> Message {
+    // What words are like needs no telling.
+    let hints = spec.takes.iter().filter(|param| param.takes != Takes::Text && !param.hint.is_empty());
+    let hints: String = hints.map(|param| format!(" {}", param.hint)).collect();
+    Message::said(format!("Nearly: write it as \"{}\".{hints} /desk help lists what I understand.", spec.usage()))
+}
+
+/// A ticket's key is none.
+#[must_use]
+pub fn no_key() -> Message {
+    Message::said("That is no key: one looks like IT-1042, and stands in my answer to the request.")
 }
 
 /// A command is none that is known.

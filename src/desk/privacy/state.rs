@@ -161,9 +161,7 @@ impl Erasure {
     pub fn event(&self, what: &EventKind) -> bool {
         match what {
             EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => self.concerns(&said.author.who),
-            EventKind::ActionTaken(taken) => self.concerns(&taken.actor.who),
-            EventKind::FormSubmitted(sent) => self.concerns(&sent.actor.who),
-            EventKind::CommandGiven(given) => self.concerns(&given.actor.who),
+            EventKind::Acted(acted) => self.concerns(&acted.actor.who),
             EventKind::ThreadRead { messages, .. } => messages.iter().any(|said| self.concerns(&said.author.who)),
             EventKind::DeliverySettled(settled) => match &settled.awaited {
                 Awaited::Reply { by, .. } => self.concerns(&by.who),

@@ -1,5 +1,6 @@
 //! Tickets: the record of one requester's need.
 
+pub(in crate::desk) mod acts;
 pub mod decide;
 pub mod record;
 pub mod state;

@@ -2,15 +2,14 @@
 
 use jiff::Timestamp;
 
+use super::acts;
 use super::state::{CancelReason, Status, Ticket, TicketRef};
+use crate::desk::acts::Act;
 use crate::desk::conversation::state::{Record, Voice};
-use crate::domain::action::{Action, TicketAction};
 use crate::domain::audit::AuditEntry;
-use crate::domain::form::{Field, Form, FormKind, FormRef};
 use crate::domain::ids::{Person, PersonRef, PlatformName, TicketKey};
 use crate::domain::message::{Control, Line, Message, Span, Style, quoted, said, strong};
 use crate::domain::plain::{is_line_break, one_line};
-use crate::domain::priority::Priority;
 use crate::domain::words::{ago, first_name, is_blank, shorten};
 
 /// A request was heard, and how it stands. `others` are what else its requester has asked for in private.
@@ -54,26 +53,25 @@ fn confirmation_controls(ticket: &Ticket, others: &[TicketRef]) -> Vec<Control> 
     let tag = ticket.tag();
     let mut controls = Vec::new();
     match &ticket.status {
-        Status::New | Status::InProgress | Status::Pending { .. } => controls.extend([
-            Control::button("Add details", Action::AddDetails, &tag),
-            Control::button("Cancel", Action::Cancel, &tag),
-        ]),
-        Status::Cancelled { why: CancelReason::TakenBack | CancelReason::NotARequest, .. } => {
-            controls.push(Control::button("Ask again", Action::AskAgain, &tag));
+        Status::New | Status::InProgress | Status::Pending { .. } => {
+            controls.extend([acts::DETAILS.spec.button(tag.clone()), acts::CANCEL.spec.button(tag.clone())])
         }
-        Status::Resolved { .. } => controls.push(Control::button("Add details", Action::AddDetails, &tag)),
+        Status::Cancelled { why: CancelReason::TakenBack | CancelReason::NotARequest, .. } => {
+            controls.push(ask_again(ticket));
+        }
+        Status::Resolved { .. } => controls.push(acts::DETAILS.spec.button(tag.clone())),
         Status::Closed { .. } | Status::Cancelled { why: CancelReason::Merged, .. } => {}
     }
     if !ticket.is_private() {
-        controls.push(Control::button("Desk…", Action::DeskMenu, &tag));
+        controls.push(acts::MENU.spec.labelled("Desk…", tag));
         return controls;
     }
-    controls.push(Control::button("New request", Action::NewRequest, &tag));
+    controls.push(acts::NEW_REQUEST.spec.button(tag.clone()));
     if !others.is_empty() && ticket.status.is_open() {
         let options = others.iter().map(|other| (format!("{} {}", other.tag.key, other.title), other.tag.to_string()));
         controls.push(Control::Choice {
-            label: "Belongs to…".to_owned(),
-            does: TicketAction::new(Action::BelongsTo, tag),
+            label: acts::BELONGS_TO.spec.label.to_owned(),
+            does: acts::BELONGS_TO.spec.on(tag),
             options: options.take(20).map(|(label, value)| (shorten(&label, 70), value)).collect(),
         });
     }
@@ -138,18 +136,19 @@ pub fn reopened(ticket: &Ticket) -> Message {
 /// The requester took it back.
 #[must_use]
 pub fn cancelled(ticket: &Ticket) -> Message {
-    Message::said(format!("{} is cancelled, as you asked. Changed your mind?", ticket.key)).with([Control::button(
-        "Ask again",
-        Action::AskAgain,
-        &ticket.tag(),
-    )])
+    Message::said(format!("{} is cancelled, as you asked. Changed your mind?", ticket.key)).with([ask_again(ticket)])
 }
 
 /// The desk found that it is no request.
 #[must_use]
 pub fn no_request(ticket: &Ticket) -> Message {
     Message::said(format!("The desk thinks that {} needs nothing done. If it does, press the button:", ticket.key))
-        .with([Control::button("Ask again", Action::AskAgain, &ticket.tag())])
+        .with([ask_again(ticket)])
+}
+
+/// The button by which a request that was cancelled is wanted after all.
+fn ask_again(ticket: &Ticket) -> Control {
+    acts::REOPEN.spec.labelled("Ask again", ticket.tag())
 }
 
 /// It belongs to another request of the same person.
@@ -205,17 +204,15 @@ pub fn card(ticket: &Ticket, assignee_here: Option<&PersonRef>) -> Message {
         Status::New | Status::InProgress | Status::Pending { .. } => {}
     }
     let controls = match (&ticket.status, &ticket.assignee) {
-        (status, None) if status.is_open() => vec![
-            Control::styled("Take it", Action::Take, &tag, Style::Primary),
-            Control::button("Not a request", Action::NotARequest, &tag),
-            Control::button("More…", Action::More, &tag),
-        ],
-        (status, Some(_)) if status.is_open() => vec![
-            Control::styled("Reply to requester", Action::Reply, &tag, Style::Primary),
-            Control::button("Not a request", Action::NotARequest, &tag),
-            Control::button("More…", Action::More, &tag),
-        ],
-        _ => vec![Control::button("More…", Action::More, &tag)],
+        (status, holder) if status.is_open() => {
+            let first = if holder.is_none() { &acts::CLAIM } else { &acts::REPLY };
+            vec![
+                first.spec.button(tag.clone()).styled(Style::Primary),
+                acts::NOT_A_REQUEST.spec.button(tag.clone()).styled(Style::Plain),
+                acts::MENU.spec.button(tag),
+            ]
+        }
+        _ => vec![acts::MENU.spec.button(tag)],
     };
     Message::new(lines).with(controls)
 }
@@ -233,49 +230,27 @@ pub fn status(status: &Status) -> &'static str {
     }
 }
 
-/// The agents' menu for a ticket.
+/// The agents' menu for a ticket: of these acts those that can be done with it now.
 #[must_use]
-pub fn menu(ticket: &Ticket) -> Message {
-    let (key, tag) = (&ticket.key, ticket.tag());
-    let open = ticket.status.is_open();
-    let mut controls = Vec::new();
-    if open && ticket.assignee.is_none() {
-        controls.push(Control::styled("Take it", Action::Take, &tag, Style::Primary));
-    }
-    if open {
-        controls.push(Control::button("Reply to requester", Action::Reply, &tag));
-        controls.push(Control::button("Resolve…", Action::Resolve, &tag));
-        controls.push(Control::button("Pending…", Action::Pending, &tag));
-    }
-    if open && ticket.assignee.is_some() {
-        controls.push(Control::button("Release", Action::Release, &tag));
-    }
-    if matches!(ticket.status, Status::Resolved { .. } | Status::Cancelled { .. }) {
-        controls.push(Control::button("Reopen", Action::Reopen, &tag));
-    }
-    controls.push(Control::button("Show", Action::Show, &tag));
-    if open {
-        controls.push(Control::styled("Not a request", Action::NotARequest, &tag, Style::Danger));
-        controls.push(Control::People {
-            label: "Assign to…".to_owned(),
-            does: TicketAction::new(Action::Assign, tag.clone()),
-        });
-        controls.push(Control::Choice {
-            label: format!("Priority ({})", ticket.priority),
-            does: TicketAction::new(Action::SetPriority, tag),
-            options: Priority::ALL.iter().map(|p| (priority(*p).to_owned(), p.to_string())).collect(),
-        });
-    }
-    Message::new([Line(vec![strong(key), said("  "), quoted(&ticket.title)])]).with(controls)
+pub(in crate::desk) fn menu(ticket: &Ticket, acts: impl Iterator<Item = &'static Act>) -> Message {
+    let shown = acts.filter(|act| (act.in_menu)(ticket)).map(|act| act.spec.control(ticket.tag()));
+    Message::new([Line(vec![strong(&ticket.key), said("  "), quoted(&ticket.title)]), stands(ticket)]).with(shown)
 }
 
-const fn priority(priority: Priority) -> &'static str {
-    match priority {
-        Priority::P1 => "P1 critical",
-        Priority::P2 => "P2 high",
-        Priority::P3 => "P3 normal",
-        Priority::P4 => "P4 low",
+/// How a ticket stands, in a line.
+fn stands(ticket: &Ticket) -> Line {
+    let mut line = vec![said(status(&ticket.status))];
+    if ticket.status.is_open() {
+        line.push(said(format!(" · {} · ", ticket.priority)));
+        line.push(match &ticket.assignee {
+            Some(agent) => quoted(&agent.name),
+            None => said("nobody yet"),
+        });
+        if ticket.assignee.is_some() {
+            line.push(said(" has it"));
+        }
     }
+    Line(line)
 }
 
 /// A ticket as one person may see it: `whole` for agents, else the requester's part.
@@ -407,11 +382,7 @@ pub fn not_now(
             }
             let by = if is_actor(by) { said("you") } else { quoted(first_name(by)) };
             let message = Message::new([Line(vec![said(format!("{key} was cancelled {when} by ")), by, said(".")])]);
-            if actor_is_requester {
-                message.with([Control::button("Ask again", Action::AskAgain, &ticket.tag())])
-            } else {
-                message
-            }
+            if actor_is_requester { message.with([ask_again(ticket)]) } else { message }
         }
         Status::Resolved { at, .. } => Message::said(format!(
             "{key} was resolved {}. If that is not right, write in its thread, and it is reopened.",
@@ -436,12 +407,6 @@ pub fn not_an_agent(person: &Person) -> Message {
     ])])
 }
 
-/// A field was left empty.
-#[must_use]
-pub fn empty_field() -> Message {
-    Message::said("There was nothing in it. Please fill it in and send it again.")
-}
-
 /// An act was carried out: the answer to a command.
 #[must_use]
 pub fn done(ticket: &Ticket) -> Message {
@@ -456,46 +421,6 @@ pub fn done(ticket: &Ticket) -> Message {
     line.push(said("."));
     Message::new([Line(line)])
 }
-
-/// A form, as it is opened. `value` is what stands in its first field.
-#[must_use]
-pub fn form(form: &FormRef, value: &str) -> Form {
-    let key = &form.ticket.key;
-    let (title, submit, label, hint) = match form.kind {
-        FormKind::Details => (
-            format!("Add to {key}"),
-            "Add",
-            "What else should the desk know?",
-            "What you see, since when, on which machine",
-        ),
-        FormKind::NewRequest => ("A new request".to_owned(), "Send", "What do you need?", "One sentence is enough"),
-        FormKind::Reply => {
-            (format!("Reply on {key}"), "Send", "Your words to the requester", "Goes out signed with your name")
-        }
-        FormKind::Pending => (
-            format!("{key} waits"),
-            "Save",
-            "What does it wait for? (the requester sees it)",
-            "Parts, an answer, a date",
-        ),
-        FormKind::Resolve => {
-            (format!("Resolve {key}"), "Resolve", "How was it resolved? (the requester sees it)", "A short sentence")
-        }
-    };
-    let field = Field {
-        id: "text",
-        label: label.to_owned(),
-        hint: hint.to_owned(),
-        multiline: true,
-        required: form.kind != FormKind::Pending,
-        value: value.chars().take(MAX_FIELD_CHARS).collect(),
-        max_chars: MAX_FIELD_CHARS,
-    };
-    Form { form: form.clone(), title, submit: submit.to_owned(), fields: vec![field] }
-}
-
-/// The most characters of a field.
-const MAX_FIELD_CHARS: usize = 3_000;
 
 /// The first line of what was said, at most 80 characters as people count them.
 #[must_use]

@@ -18,18 +18,15 @@ use super::outbound::{Deferred, Handle};
 use super::payload::{Account, Channel, Member, Unreadable, guild_of, id, list};
 use super::rest::RestError;
 use super::{Shared, directory, render};
-use crate::domain::action::TicketAction;
-use crate::domain::command::Typed;
-use crate::domain::event::{
-    ActionTaken, Choice, CommandGiven, DedupeKey, Event, EventKind, FormSubmitted, ReplyHandle,
-};
-use crate::domain::form::{Form, FormRef, Values};
+use crate::domain::act::{ActName, ActRef, CHOSEN, Given, Takes, Value as Arg};
+use crate::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Way};
+use crate::domain::form::{Field, Form};
 use crate::domain::ids::{Conversation, EffectId, Person, Place, PlatformName};
 use crate::domain::limits::discord as limits;
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::intake::Intake;
-use crate::intake::text;
+use crate::intake::{self, text};
 
 /// How long handling may take before the person is told to try again, so that they hear of it within the three seconds.
 const HANDLING: Duration = Duration::from_millis(2_500);
@@ -42,7 +39,16 @@ const DEFERRED_MESSAGE: u8 = 5;
 const DEFERRED_UPDATE: u8 = 6;
 const MODAL: u8 = 9;
 
-/// The type of an option that is a person.
+/// Types of components.
+const MENU: u8 = 3;
+const TEXT_INPUT: u8 = 4;
+const PERSON_MENU: u8 = 5;
+const LABEL: u8 = 18;
+const CHECKBOX: u8 = 23;
+
+/// Types of a command's options.
+const SUB_COMMAND_GROUP: u64 = 2;
+const BOOLEAN: u64 = 5;
 const USER: u64 = 6;
 
 /// What an interaction is, and the type by which Discord calls it.
@@ -70,6 +76,8 @@ pub(super) struct Interaction {
     user: Account,
     /// It was begun at a message.
     at_message: bool,
+    /// That message is one that only this person sees.
+    in_private: bool,
     data: Value,
 }
 
@@ -97,6 +105,7 @@ impl Interaction {
             told: Channel::read(&interaction["channel"]),
             user,
             at_message: interaction["message"].is_object(),
+            in_private: interaction["message"]["flags"].as_u64().is_some_and(|flags| flags & u64::from(EPHEMERAL) != 0),
             data: interaction["data"].clone(),
         }))
     }
@@ -122,12 +131,25 @@ impl Interaction {
         Some(reader.person_as(&Account::read(&resolved["users"][&id])?, self.guild, member.as_ref()))
     }
 
+    /// As an event; the reply is added once there is one.
+    fn acted(&self, reader: &Reader<'_>, way: Way, asks: Asks) -> Acted {
+        Acted {
+            actor: self.actor(reader),
+            place: Some(self.place(reader)),
+            way,
+            asks,
+            in_private: self.in_private,
+            reply: ReplyHandle(String::new()),
+        }
+    }
+
     fn handle(&self, shared: &Shared, deferred: Deferred) -> Handle {
         Handle {
             application: self.application.unwrap_or(shared.application),
             id: self.id,
             token: self.token.clone(),
             deferred,
+            in_private: self.in_private,
             user: self.user.id,
             channel: self.channel,
         }
@@ -149,10 +171,10 @@ pub(super) async fn take(shared: &Shared, intake: &Intake, interaction: &Interac
 
 async fn take_component(shared: &Shared, intake: &Intake, pressed: &Interaction) {
     let what = used(&shared.reader(), pressed);
-    if let Some(does) = &what.does
-        && let Some(kind) = does.action.opens()
+    if let Asks::Act { does, .. } = &what.asks
+        && let Some(spec) = intake::act(&does.act)
+        && let Some(form) = intake.form(spec, does, &what.actor).await
     {
-        let form = intake.form(&FormRef { kind, ticket: does.ticket.clone() }, &what.actor).await;
         let answer = json!({ "type": MODAL, "data": modal(&form) });
         first_answer(shared, pressed.id, &pressed.token, &answer).await;
         return;
@@ -161,7 +183,7 @@ async fn take_component(shared: &Shared, intake: &Intake, pressed: &Interaction)
         return;
     }
     let handle = pressed.handle(shared, Deferred::Update);
-    let what = EventKind::ActionTaken(ActionTaken { reply: reply(&handle), ..what });
+    let what = EventKind::Acted(Acted { reply: reply(&handle), ..what });
     settle(shared, intake, what, &handle).await;
 }
 
@@ -172,7 +194,7 @@ async fn take_command(shared: &Shared, intake: &Intake, given: &Interaction) {
     }
     let handle = given.handle(shared, Deferred::Message);
     let what = said(&shared.reader(), given);
-    let what = EventKind::CommandGiven(CommandGiven { reply: reply(&handle), ..what });
+    let what = EventKind::Acted(Acted { reply: reply(&handle), ..what });
     settle(shared, intake, what, &handle).await;
 }
 
@@ -187,53 +209,58 @@ async fn take_modal(shared: &Shared, intake: &Intake, sent: &Interaction) {
     }
     let handle = sent.handle(shared, deferred);
     let what = filled_in(&shared.reader(), sent);
-    let what = EventKind::FormSubmitted(FormSubmitted { reply: reply(&handle), ..what });
+    let what = EventKind::Acted(Acted { reply: reply(&handle), ..what });
     settle(shared, intake, what, &handle).await;
 }
 
 /// What a button or menu says; the reply is added once there is one.
-pub(super) fn used(reader: &Reader<'_>, pressed: &Interaction) -> ActionTaken {
-    ActionTaken {
-        place: pressed.place(reader),
-        actor: pressed.actor(reader),
-        does: pressed.data["custom_id"].as_str().and_then(|custom_id| custom_id.parse::<TicketAction>().ok()),
-        choice: choice(reader, pressed),
-        reply: no_reply(),
-    }
+pub(super) fn used(reader: &Reader<'_>, pressed: &Interaction) -> Acted {
+    let choice = choice(reader, pressed);
+    let way = if choice.is_some() { Way::Menu } else { Way::Button };
+    let given = choice.map(|choice| (CHOSEN.to_owned(), choice)).into_iter().collect();
+    pressed.acted(reader, way, carried(&pressed.data, given))
+}
+
+/// What the `custom_id` of a button, menu or form asks for.
+fn carried(data: &Value, given: Given) -> Asks {
+    let does = data["custom_id"].as_str().and_then(|custom_id| custom_id.parse::<ActRef>().ok());
+    does.map_or(Asks::Unknown, |does| Asks::Act { does, given })
 }
 
 /// What a command says; the reply is added once there is one.
-pub(super) fn said(reader: &Reader<'_>, given: &Interaction) -> CommandGiven {
-    let (place, actor) = (given.place(reader), given.actor(reader));
-    let typed = typed(list(&given.data["options"]), |user| given.resolved(reader, user));
-    CommandGiven { actor, place, words: String::new(), mentions: Vec::new(), typed: Some(typed), reply: no_reply() }
+pub(super) fn said(reader: &Reader<'_>, given: &Interaction) -> Acted {
+    let asks = typed(list(&given.data["options"]), |user| given.resolved(reader, user));
+    given.acted(reader, Way::Command, asks)
 }
 
 /// What a form says; the reply is added once there is one.
-pub(super) fn filled_in(reader: &Reader<'_>, sent: &Interaction) -> FormSubmitted {
-    let mut values = Values::new();
-    gather(&sent.data["components"], &mut values);
-    FormSubmitted {
-        actor: sent.actor(reader),
-        place: Some(sent.place(reader)),
-        form: sent.data["custom_id"].as_str().and_then(|custom_id| custom_id.parse().ok()),
-        values,
-        reply: no_reply(),
-    }
+pub(super) fn filled_in(reader: &Reader<'_>, sent: &Interaction) -> Acted {
+    let mut given = Given::new();
+    gather(&sent.data["components"], &|user| sent.resolved(reader, user), &mut given);
+    sent.acted(reader, Way::Form, carried(&sent.data, given))
 }
 
 /// What stands in the inputs of a form, in whatever rows and labels they lie.
-fn gather(components: &Value, values: &mut Values) {
+fn gather(components: &Value, resolve: &impl Fn(UserId) -> Option<Person>, given: &mut Given) {
     for component in list(components) {
-        if let (Some(name), Some(value)) = (component["custom_id"].as_str(), component["value"].as_str()) {
-            values.insert(name.to_owned(), value.to_owned());
-        } else if let Some(name) = component["custom_id"].as_str().filter(|_| component["value"].is_null()) {
-            values.insert(name.to_owned(), String::new());
+        if let (Some(name), Some(value)) = (component["custom_id"].as_str(), entered(component, resolve)) {
+            given.insert(name.to_owned(), value);
         }
-        gather(&component["components"], values);
+        gather(&component["components"], resolve, given);
         if component["component"].is_object() {
-            gather(&Value::Array(vec![component["component"].clone()]), values);
+            gather(&Value::Array(vec![component["component"].clone()]), resolve, given);
         }
+    }
+}
+
+/// What was filled in or chosen.
+fn entered(component: &Value, resolve: &impl Fn(UserId) -> Option<Person>) -> Option<Arg> {
+    let chosen = || list(&component["values"]).first();
+    match component["type"].as_u64().and_then(|kind| u8::try_from(kind).ok())? {
+        PERSON_MENU => id(chosen()?).and_then(resolve).map(Arg::Person),
+        MENU => chosen()?.as_str().map(Arg::text),
+        CHECKBOX => component["value"].as_bool().map(Arg::Flag),
+        _ => component["value"].as_str().map(Arg::text),
     }
 }
 
@@ -266,7 +293,8 @@ async fn first_answer(shared: &Shared, id: InteractionId, token: &str, answer: &
 /// goes on must not be done a second time.
 async fn settle(shared: &Shared, intake: &Intake, what: EventKind, handle: &Handle) {
     let key = DedupeKey::interaction(PlatformName::Discord, &handle.id.to_string());
-    let (name, is_command) = (what.name(), matches!(what, EventKind::CommandGiven(_)));
+    let is_command = matches!(&what, EventKind::Acted(acted) if acted.way == Way::Command);
+    let name = what.name();
     let event = Event { key: key.clone(), at: time_of(handle.id.get()), what };
     let mut handling = pin!(intake.handle(event));
     let mut is_slow = false;
@@ -298,7 +326,9 @@ async fn settle(shared: &Shared, intake: &Intake, what: EventKind, handle: &Hand
 async fn say(shared: &Shared, handle: &Handle, message: &Message, why: &str) {
     let effect = EffectId(format!("{why}-{}", handle.id));
     let rendered = render::message(message, &effect);
-    if let Err(error) = shared.answer(handle, &rendered, &effect).await {
+    // A menu stays where it is: what there is to do with it comes with the answer itself.
+    let beside = Handle { in_private: false, ..handle.clone() };
+    if let Err(error) = shared.answer(&beside, &rendered, &effect).await {
         tracing::warn!(%error, why, "the person could not be told");
     }
 }
@@ -307,116 +337,177 @@ fn reply(handle: &Handle) -> ReplyHandle {
     ReplyHandle(json!(handle).to_string())
 }
 
-const fn no_reply() -> ReplyHandle {
-    ReplyHandle(String::new())
-}
-
-fn choice(reader: &Reader<'_>, pressed: &Interaction) -> Option<Choice> {
+fn choice(reader: &Reader<'_>, pressed: &Interaction) -> Option<Arg> {
     // The types of menus: of texts, of people.
     let first = list(&pressed.data["values"]).first()?;
     match pressed.data["component_type"].as_u64()? {
-        3 => first.as_str().map(|value| Choice::Value(value.to_owned())),
-        5 => pressed.resolved(reader, id(first)?).map(Choice::Person),
+        3 => first.as_str().map(Arg::text),
+        5 => pressed.resolved(reader, id(first)?).map(Arg::Person),
         _ => None,
     }
 }
 
-/// A command's options: each is what it is, whatever it says.
-fn typed(options: &[Value], resolve: impl Fn(UserId) -> Option<Person>) -> Typed {
-    let Some(sub) = options.first() else { return Typed::default() };
-    let mut typed = Typed { verb: sub["name"].as_str().unwrap_or_default().to_owned(), ..Typed::default() };
-    for option in list(&sub["options"]) {
-        let text = option["value"].as_str().map(str::to_owned);
-        match option["name"].as_str().unwrap_or_default() {
-            "key" => typed.key = text,
-            "level" => typed.level = text,
-            "person" if option["type"] == USER => typed.person = id(&option["value"]).and_then(&resolve),
-            "resolution" | "reason" | "text" => typed.text = text,
-            other => tracing::warn!(option = other, "an option that is not known"),
-        }
-    }
-    typed
+/// A command's options: each is what it is, whatever it says. A sub-command may lie in a group.
+fn typed(options: &[Value], resolve: impl Fn(UserId) -> Option<Person>) -> Asks {
+    let name = |option: &Value| option["name"].as_str().unwrap_or_default().to_owned();
+    let Some(first) = options.first() else {
+        return Asks::Words { words: String::new(), mentions: Vec::new() };
+    };
+    let (command, act) = match list(&first["options"]).first().filter(|_| first["type"] == SUB_COMMAND_GROUP) {
+        Some(sub) => (sub, format!("{} {}", name(first), name(sub))),
+        None => (first, name(first)),
+    };
+    let value = |option: &Value| match option["type"].as_u64() {
+        Some(USER) => id(&option["value"]).and_then(&resolve).map(Arg::Person),
+        Some(BOOLEAN) => option["value"].as_bool().map(Arg::Flag),
+        _ => option["value"].as_str().map(Arg::text),
+    };
+    let given = list(&command["options"]).iter().filter_map(|option| Some((name(option), value(option)?))).collect();
+    Asks::Act { does: ActRef { act: ActName::new(act), on: None, with: None }, given }
 }
 
+/// Characters of a hint.
+const HINT_CHARS: usize = 100;
+
+/// Source: <https://docs.discord.com/developers/components/reference>.
 fn modal(form: &Form) -> Value {
-    const HINT_CHARS: usize = 100;
     if form.fields.len() > limits::MODAL_INPUTS {
-        tracing::error!(form = %form.form, "a form has more fields than Discord shows");
+        tracing::error!(form = %form.does, "a form has more fields than Discord shows");
     }
     let rows = form.fields.iter().take(limits::MODAL_INPUTS).map(|field| {
-        let max_length = field.max_chars.clamp(1, limits::INPUT_CHARS);
-        let mut input = json!({
-            "type": 4, "custom_id": field.id, "style": if field.multiline { 2 } else { 1 },
-            "label": render::shortened(&field.label, limits::MODAL_TITLE_CHARS),
-            "required": field.required, "max_length": max_length,
+        let mut label = json!({
+            "type": LABEL, "label": render::shortened(&field.label, limits::MODAL_TITLE_CHARS), "component": input(field),
         });
-        if !field.hint.is_empty() {
-            input["placeholder"] = json!(render::shortened(&field.hint, HINT_CHARS));
+        // Only what is typed in has room for a hint of its own.
+        if !field.hint.is_empty() && !matches!(field.takes, Takes::Text | Takes::Date) {
+            label["description"] = json!(render::shortened(&field.hint, HINT_CHARS));
         }
-        if !field.value.is_empty() {
-            input["value"] = json!(render::shortened(&field.value, max_length));
-        }
-        json!({ "type": 1, "components": [input] })
+        label
     });
     json!({
-        "custom_id": form.form.to_string(),
+        "custom_id": form.does.to_string(),
         "title": render::shortened(&form.title, limits::MODAL_TITLE_CHARS),
         "components": rows.collect::<Vec<_>>(),
     })
 }
 
+/// What is filled in.
+fn input(field: &Field) -> Value {
+    let mut input = json!({ "custom_id": field.id, "required": field.required });
+    match field.takes {
+        Takes::Choice(options) => {
+            input["type"] = json!(MENU);
+            let option = |(value, label): &(&str, &str)| json!({ "label": label, "value": value, "default": *value == field.value });
+            input["options"] = options.iter().take(limits::OPTIONS).map(option).collect();
+        }
+        Takes::Person => input["type"] = json!(PERSON_MENU),
+        Takes::Flag => return json!({ "type": CHECKBOX, "custom_id": field.id }),
+        Takes::Text | Takes::Date | Takes::Ticket | Takes::Message => {
+            let max_length = field.max_chars.clamp(1, limits::INPUT_CHARS);
+            input["type"] = json!(TEXT_INPUT);
+            input["style"] = json!(if field.takes == Takes::Text { 2 } else { 1 });
+            input["max_length"] = json!(max_length);
+            if !field.hint.is_empty() {
+                input["placeholder"] = json!(render::shortened(&field.hint, HINT_CHARS));
+            }
+            if !field.value.is_empty() {
+                input["value"] = json!(render::shortened(&field.value, max_length));
+            }
+        }
+    }
+    input
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::form::{Field, FormKind};
-    use crate::domain::ids::TicketKey;
 
-    fn read(options: Value) -> Typed {
-        typed(list(&options), |user| Some(directory::person(user, "Mia", None, None)))
+    /// What is asked for by a command with these options: the act, and what is given.
+    fn read(options: Value) -> (String, Given) {
+        match typed(list(&options), |user| Some(directory::person(user, "Mia", None, None))) {
+            Asks::Act { does, given } => {
+                assert_eq!((does.on, does.with), (None, None));
+                (does.act.to_string(), given)
+            }
+            other => panic!("no act: {other:?}"),
+        }
     }
 
     #[test]
     fn options_are_fields() {
         let key = json!({ "name": "key", "type": 3, "value": " IT-1042 " });
         let claim = read(json!([{ "name": "claim", "type": 1, "options": [key] }]));
-        let expected = Typed { verb: "claim".to_owned(), key: Some(" IT-1042 ".to_owned()), ..Typed::default() };
-        assert_eq!(claim, expected);
+        assert_eq!(claim, ("claim".to_owned(), Given::from([("key".to_owned(), Arg::text(" IT-1042 "))])));
         let person = json!({ "name": "person", "type": 6, "value": "5" });
-        let assign = read(json!([{ "name": "assign", "type": 1, "options": [key, person] }]));
-        assert_eq!(assign.person.map(|person| person.who), Some(directory::account(UserId::new(5))));
+        let (_, given) = read(json!([{ "name": "assign", "type": 1, "options": [key, person] }]));
+        let mia = given["person"].person().map(|person| person.who.clone());
+        assert_eq!(mia, Some(directory::account(UserId::new(5))));
         let text = json!({ "name": "text", "type": 3, "value": "IT-1007 is the same, see there" });
-        let reply = read(json!([{ "name": "reply", "type": 1, "options": [text] }]));
-        assert_eq!((reply.key, reply.text.as_deref()), (None, Some("IT-1007 is the same, see there")));
-        let level = json!({ "name": "level", "type": 3, "value": "P1" });
-        let priority = read(json!([{ "name": "priority", "type": 1, "options": [level, key] }]));
-        assert_eq!(priority.level.as_deref(), Some("P1"));
-        assert_eq!(read(json!([{ "name": "help", "type": 1 }])).verb, "help");
-        assert_eq!(read(json!([])), Typed::default());
+        let (_, given) = read(json!([{ "name": "reply", "type": 1, "options": [text] }]));
+        assert_eq!(given, Given::from([("text".to_owned(), Arg::text("IT-1007 is the same, see there"))]));
+        let high = json!({ "name": "announce", "type": 1, "options": [text] });
+        let (name, given) = read(json!([{ "name": "outage", "type": 2, "options": [high] }]));
+        assert_eq!((name.as_str(), given.len()), ("outage announce", 1));
+        assert_eq!(read(json!([{ "name": "help", "type": 1 }])), ("help".to_owned(), Given::new()));
+        let bare = typed(&[], |_| None);
+        assert_eq!(bare, Asks::Words { words: String::new(), mentions: Vec::new() });
     }
 
     #[test]
     fn a_form_fits_discords_limits() {
-        let field = Field {
-            id: "text",
+        let field = |id, takes| Field {
+            id,
+            takes,
             label: "x".repeat(60),
             hint: "Say it".to_owned(),
-            multiline: true,
             required: true,
             value: String::new(),
             max_chars: 9_000,
         };
         let form = Form {
-            form: FormRef { kind: FormKind::Reply, ticket: TicketKey::new("IT", 7).into() },
+            does: "reply:IT-7".parse().expect("an act"),
             title: "Reply".to_owned(),
             submit: "Send".to_owned(),
-            fields: vec![field],
+            fields: vec![
+                field("text", Takes::Text),
+                field("level", Takes::Choice(&[("P1", "critical"), ("P2", "high")])),
+                field("to", Takes::Person),
+                field("loud", Takes::Flag),
+                field("until", Takes::Date),
+            ],
         };
         let modal = modal(&form);
         assert_eq!(modal["custom_id"], "reply:IT-7");
-        let input = &modal["components"][0]["components"][0];
-        assert_eq!(input["label"].as_str().map(|label| label.chars().count()), Some(45));
-        assert_eq!(input["max_length"], 4_000);
-        assert_eq!(input.get("value"), None);
+        let labels = modal["components"].as_array().expect("labels");
+        assert_eq!(labels[0]["label"].as_str().map(|label| label.chars().count()), Some(45));
+        let types: Vec<_> = labels.iter().map(|label| label["component"]["type"].as_u64()).collect();
+        assert_eq!(types, [4, 3, 5, 23, 4].map(Some));
+        let input = &labels[0]["component"];
+        assert_eq!((&input["max_length"], input.get("value")), (&json!(4_000), None));
+        assert_eq!(labels[1]["description"], "Say it");
+    }
+
+    #[test]
+    fn what_was_filled_in_is_read_from_whatever_it_lies_in() {
+        let sent = json!([
+            { "type": 18, "id": 1, "component": { "type": 4, "id": 2, "custom_id": "text", "value": " words " } },
+            { "type": 18, "id": 3, "component": { "type": 3, "id": 4, "custom_id": "level", "values": ["P2"] } },
+            { "type": 18, "id": 5, "component": { "type": 5, "id": 6, "custom_id": "to", "values": ["5"] } },
+            { "type": 18, "id": 7, "component": { "type": 23, "id": 8, "custom_id": "loud", "value": true } },
+            { "type": 18, "id": 9, "component": { "type": 3, "id": 10, "custom_id": "none", "values": [] } },
+            { "type": 1, "components": [{ "type": 4, "custom_id": "old", "value": "row" }] },
+        ]);
+        let mut given = Given::new();
+        let mia = directory::person(UserId::new(5), "Mia", None, None);
+        gather(&sent, &|_| Some(mia.clone()), &mut given);
+        let expected = [
+            ("text", Arg::text(" words ")),
+            ("level", Arg::text("P2")),
+            ("to", Arg::Person(mia)),
+            ("loud", Arg::Flag(true)),
+            ("old", Arg::text("row")),
+        ];
+        assert_eq!(given, expected.map(|(name, value)| (name.to_owned(), value)).into());
     }
 
     #[test]
@@ -426,6 +517,7 @@ mod tests {
             id: 2.into(),
             token: "t".to_owned(),
             deferred: Deferred::Update,
+            in_private: false,
             user: 3.into(),
             channel: 4.into(),
         };

@@ -4,14 +4,19 @@ use serde_json::{Value, json};
 use serenity::model::Permissions;
 use serenity::model::gateway::GatewayIntents;
 
-use crate::domain::priority::Priority;
+use crate::domain::act::{KEY, May, On, Param, Spec, Takes};
+use crate::intake;
 
 /// Types of a command's options.
 const SUB_COMMAND: u8 = 1;
+const SUB_COMMAND_GROUP: u8 = 2;
 const STRING: u8 = 3;
+const BOOLEAN: u8 = 5;
 const USER: u8 = 6;
 /// Most characters of a text given as an option.
 const OPTION_TEXT_CHARS: u32 = 4_000;
+/// Most characters of a moment.
+const DATE_CHARS: u32 = 40;
 /// Most characters of a ticket's key.
 const KEY_CHARS: u32 = 24;
 
@@ -63,47 +68,65 @@ pub(super) fn invite_url(application: &str) -> String {
 
 /// The `/desk` command, as it is registered in each guild.
 pub(super) fn commands() -> Value {
-    let key = || text("key", "Key of the ticket, if it is not the one of this thread (IT-1042)", false, KEY_CHARS);
-    let level = {
-        let choices: Vec<Value> =
-            Priority::ALL.iter().map(|level| json!({ "name": level.as_str(), "value": level.as_str() })).collect();
-        json!({
-            "type": STRING, "name": "level", "description": "From P1 (critical) to P4 (low)", "required": true,
-            "choices": choices,
-        })
-    };
-    let person = json!({ "type": USER, "name": "person", "description": "Who takes it", "required": true });
-    let resolution = text("resolution", "How it was resolved, in a sentence", true, OPTION_TEXT_CHARS);
-    let answer = text("text", "What the requester is told", true, OPTION_TEXT_CHARS);
-    let reason = text("reason", "What it waits for", false, OPTION_TEXT_CHARS);
-    json!([{
-        "type": 1,
-        "name": "desk",
-        "description": "The service desk",
-        "options": [
-            sub("show", "Show a ticket", &[key()]),
-            sub("claim", "Take a ticket (agents)", &[key()]),
-            sub("assign", "Give a ticket to somebody (agents)", &[person, key()]),
-            sub("release", "Give a ticket back to the queue (agents)", &[key()]),
-            sub("pending", "Say what a ticket waits for (agents)", &[key(), reason]),
-            sub("resolve", "Say that a ticket is done (agents)", &[resolution, key()]),
-            sub("reopen", "Take up a ticket again", &[key()]),
-            sub("cancel", "Take back a request of yours", &[key()]),
-            sub("priority", "Set how urgent a ticket is (agents)", &[level, key()]),
-            sub("reply", "Answer the requester (agents)", &[answer, key()]),
-            sub("help", "What the desk can do", &[]),
-        ],
-    }])
+    let mut options: Vec<Value> = Vec::new();
+    for (spec, command) in intake::acts().filter_map(|spec| Some((spec, spec.command?))) {
+        let (group, word) = spec.path();
+        let says = match spec.may {
+            May::Has(_) => format!("{} ({})", command.says, spec.may.who()),
+            May::Anyone | May::Requester | May::RequesterOr(_) => command.says.to_owned(),
+        };
+        let sub = sub(word, &says, options_of(spec));
+        let of_group = |option: &&mut Value| group.is_some_and(|group| option["name"] == group);
+        match (group, options.iter_mut().find(of_group).and_then(|group| group["options"].as_array_mut())) {
+            (_, Some(subs)) => subs.push(sub),
+            (Some(group), None) => options.push(json!({
+                "type": SUB_COMMAND_GROUP, "name": group, "description": group, "options": [sub],
+            })),
+            (None, None) => options.push(sub),
+        }
+    }
+    json!([{ "type": 1, "name": "desk", "description": "The service desk", "options": options }])
 }
 
-fn sub(name: &str, description: &str, options: &[Value]) -> Value {
-    json!({ "type": SUB_COMMAND, "name": name, "description": description, "options": options })
+/// What a command takes. Discord wants what must be given first.
+fn options_of(spec: &Spec) -> Vec<Value> {
+    let key = (spec.on == On::Ticket).then(key);
+    let (required, optional): (Vec<&Param>, _) = spec.takes.iter().partition(|param| param.is_required);
+    required.into_iter().filter_map(option).chain(key).chain(optional.into_iter().filter_map(option)).collect()
 }
 
-fn text(name: &str, description: &str, required: bool, max_length: u32) -> Value {
+fn option(param: &Param) -> Option<Value> {
+    let mut option = json!({ "name": param.name, "description": param.says, "required": param.is_required });
+    match param.takes {
+        Takes::Text => {
+            option["type"] = json!(STRING);
+            option["max_length"] = json!(OPTION_TEXT_CHARS);
+        }
+        Takes::Choice(choices) => {
+            option["type"] = json!(STRING);
+            option["choices"] = choices.iter().map(|(value, label)| json!({ "name": label, "value": value })).collect();
+        }
+        Takes::Person => option["type"] = json!(USER),
+        Takes::Flag => option["type"] = json!(BOOLEAN),
+        Takes::Date => {
+            option["type"] = json!(STRING);
+            option["max_length"] = json!(DATE_CHARS);
+        }
+        // Buttons and menus carry these.
+        Takes::Ticket | Takes::Message => return None,
+    }
+    Some(option)
+}
+
+fn key() -> Value {
     json!({
-        "type": STRING, "name": name, "description": description, "required": required, "max_length": max_length,
+        "type": STRING, "name": KEY, "description": "Key of the ticket, if it is not the one of this thread (IT-1042)",
+        "required": false, "max_length": KEY_CHARS,
     })
+}
+
+fn sub(name: &str, description: &str, options: Vec<Value>) -> Value {
+    json!({ "type": SUB_COMMAND, "name": name, "description": description, "options": options })
 }
 
 fn names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<String> {
@@ -125,6 +148,38 @@ mod tests {
                 assert!(described["description"].as_str().is_some_and(|text| text.len() <= 100), "{described}");
             }
         }
+    }
+
+    /// What Discord counts of a command: names, descriptions and values of it, its options and their choices.
+    fn chars(option: &Value) -> usize {
+        let of = |name: &str| option[name].as_str().map_or(0, |text| text.chars().count());
+        let inner = ["options", "choices"].into_iter().filter_map(|list| option[list].as_array()).flatten();
+        of("name") + of("description") + of("value") + inner.map(chars).sum::<usize>()
+    }
+
+    /// Source: <https://docs.discord.com/developers/interactions/application-commands>.
+    #[test]
+    fn the_command_is_within_discords_limits() {
+        const MOST_OPTIONS: usize = 25;
+        const MOST_CHARS: usize = 8_000;
+        fn hold(option: &Value) {
+            let of = |list: &str| option[list].as_array().cloned().unwrap_or_default();
+            assert!(of("options").len() <= MOST_OPTIONS && of("choices").len() <= MOST_OPTIONS, "{option}");
+            let name = option["name"].as_str().expect("a name");
+            let is_name = |c: char| c.is_ascii_lowercase() || matches!(c, '_' | '-');
+            assert!((1..=32).contains(&name.len()) && name.chars().all(is_name), "{name}");
+            let description = option["description"].as_str().expect("a description");
+            assert!((1..=100).contains(&description.chars().count()), "{name}: {description}");
+            let mut names: Vec<Value> = of("options").iter().map(|option| option["name"].clone()).collect();
+            names.sort_by_key(ToString::to_string);
+            let count = names.len();
+            names.dedup();
+            assert_eq!(names.len(), count, "an option of {name} is named twice");
+            of("options").iter().for_each(hold);
+        }
+        let commands = commands();
+        hold(&commands[0]);
+        assert!(chars(&commands[0]) <= MOST_CHARS, "{} characters", chars(&commands[0]));
     }
 
     #[test]

@@ -49,7 +49,7 @@ const EPHEMERAL: u32 = 1 << 6;
 /// Nothing that it links to is opened or shown: a link that works once would be used up.
 const WITHOUT_PREVIEWS: u32 = 1 << 2;
 /// How to answer an interaction, as it is kept with a whisper: a secret.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Handle {
     /// The application.
     #[serde(rename = "app")]
@@ -60,6 +60,9 @@ pub(super) struct Handle {
     pub(super) token: String,
     /// What it was deferred as.
     pub(super) deferred: Deferred,
+    /// Whether they acted by a message that only they see: the answer takes its place.
+    #[serde(default)]
+    pub(super) in_private: bool,
     /// Who acted.
     pub(super) user: UserId,
     /// Where.
@@ -370,10 +373,15 @@ impl Shared {
             let mut body = json!({
                 "content": text, "allowed_mentions": rendered.allowed_mentions(), "flags": WITHOUT_PREVIEWS,
             });
-            if at == last && !rendered.components.is_empty() {
+            if at == last && (handle.in_private || !rendered.components.is_empty()) {
                 body["components"] = Value::from(rendered.components.clone());
             }
-            if handle.deferred == Deferred::Message && !self.is_answered(handle.id) {
+            // What was deferred as a change is the message with the button: only a private one is replaced.
+            let is_original = handle.deferred == Deferred::Message || handle.in_private;
+            if is_original && !self.is_answered(handle.id) {
+                if handle.in_private && at != last {
+                    body["components"] = Value::Array(Vec::new());
+                }
                 let route = Route::WebhookOriginalInteractionResponse { application_id: handle.application, token };
                 self.rest.call(LightMethod::Patch, route, &[], Some(&body)).await?;
                 self.note_answered(handle.id);

@@ -62,11 +62,11 @@ pub fn interaction(payload: &[u8]) -> Option<EventKind> {
     let (directory, none) = (Directory::new(ME), HashSet::new());
     let reader = Reader { directory: &directory, me: ME, listen_to_bots: &none };
     let interaction = Interaction::read(&lenient::json(payload)?).ok()??;
-    Some(match interaction.kind {
-        Kind::Component => EventKind::ActionTaken(interact::used(&reader, &interaction)),
-        Kind::Command => EventKind::CommandGiven(interact::said(&reader, &interaction)),
-        Kind::Form => EventKind::FormSubmitted(interact::filled_in(&reader, &interaction)),
-    })
+    Some(EventKind::Acted(match interaction.kind {
+        Kind::Component => interact::used(&reader, &interaction),
+        Kind::Command => interact::said(&reader, &interaction),
+        Kind::Form => interact::filled_in(&reader, &interaction),
+    }))
 }
 
 /// Reads a message of the REST API, as catching up does.

@@ -1,5 +1,6 @@
 //! Buttons, menus, forms and the command.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,18 +13,16 @@ use super::Workspace;
 use super::inbound::{is_direct, person, text_of, time};
 use super::render::{cut, plain, plain_text};
 use super::words;
-use crate::domain::action::TicketAction;
-use crate::domain::event::{
-    ActionTaken, Choice, CommandGiven, DedupeKey, Event, EventKind, FormSubmitted, ReplyHandle,
-};
-use crate::domain::form::{Form, FormRef, Values};
+use crate::domain::act::{ActRef, CHOSEN, Fault, Given, Takes, Value as Arg};
+use crate::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Way};
+use crate::domain::form::{Field, Form};
 use crate::domain::ids::{Person, Place};
 use crate::domain::limits::slack as limits;
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::intake::Intake;
 use crate::intake::StoreError;
-use crate::intake::text;
+use crate::intake::{self, text};
 
 /// Marks the forms that are ours.
 const CALLBACK_ID: &str = "deskbell";
@@ -34,6 +33,10 @@ const HANDLING: Duration = Duration::from_millis(2_200);
 /// Characters of a field's label and of its hint.
 const LABEL_CHARS: usize = 2_000;
 const HINT_CHARS: usize = 150;
+/// Characters of a choice.
+const OPTION_CHARS: usize = 75;
+/// The value of a box that was ticked.
+const SET: &str = "yes";
 
 /// How to answer somebody who used a button, form or command. Holds a secret: never to be printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +52,9 @@ pub(super) struct Handle {
     /// Whether it was a command: these can be answered by the `response_url` alone.
     #[serde(default)]
     pub command: bool,
+    /// Whether they acted by a message that only they see: the answer takes its place.
+    #[serde(default)]
+    pub in_private: bool,
 }
 
 impl Handle {
@@ -62,10 +68,13 @@ impl Handle {
     }
 }
 
-/// Where a form was opened; travels with it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a form was opened; travels with it. Holds a secret: never to be printed.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Origin {
     pub form: String,
+    /// The `response_url` of the private message in which it was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     #[serde(default)]
     pub channel: Option<String>,
     #[serde(default)]
@@ -113,19 +122,20 @@ impl Workspace {
             thread: None,
             user: user.to_owned(),
             command: true,
+            in_private: false,
         };
-        let command = CommandGiven {
+        let command = Acted {
             actor: person(user, name),
-            place: self.place(channel, None, is_direct(channel, &Value::Null)),
-            words: words.text,
-            mentions: words.mentions,
-            typed: None,
+            place: Some(self.place(channel, None, is_direct(channel, &Value::Null))),
+            way: Way::Command,
+            asks: Asks::Words { words: words.text, mentions: words.mentions },
+            in_private: false,
             reply: reply.pack(),
         };
         let event = Event {
             key: DedupeKey::slack_command(&self.me.tenant, trigger),
             at: self.clock.now(),
-            what: EventKind::CommandGiven(command),
+            what: EventKind::Acted(command),
         };
         self.settle(event, reply, intake).await
     }
@@ -185,46 +195,52 @@ impl Workspace {
             thread: click.thread.clone(),
             user: click.user.clone(),
             command: false,
+            in_private: click.in_private,
         };
-        let does: Option<TicketAction> = click.action_id.parse().ok();
+        let does: Option<ActRef> = click.action_id.parse().ok();
         if let Some(does) = &does
-            && let Some(kind) = does.action.opens()
+            && let Some(spec) = intake::act(&does.act).filter(|spec| spec.opens_form())
         {
-            let form = FormRef { kind, ticket: does.ticket.clone() };
             let trigger = payload["trigger_id"].as_str().unwrap_or_default().to_owned();
-            let (desk, intake) = (self.clone(), intake.clone());
+            let (desk, intake, does) = (self.clone(), intake.clone(), does.clone());
             // The form is opened beside the acknowledgement, not before it.
-            tokio::spawn(async move { desk.open_form(&form, &actor, &place, &trigger, &reply, &intake).await });
+            tokio::spawn(async move {
+                let deadline = Instant::now() + OPENING;
+                if let Some(form) = intake.form(spec, &does, &actor).await {
+                    desk.open_form(&form, &place, &trigger, &reply, deadline).await;
+                }
+            });
             return Ok(());
         }
         let choice = match (&click.chosen_user, &click.chosen_value) {
-            (Some(user), _) => Some(Choice::Person(person(user, self.directory.name(user).await))),
-            (None, Some(value)) => Some(Choice::Value(value.clone())),
+            (Some(user), _) => Some(Arg::Person(person(user, self.directory.name(user).await))),
+            (None, Some(value)) => Some(Arg::Text(value.clone())),
             (None, None) => None,
         };
+        let way = if choice.is_some() { Way::Menu } else { Way::Button };
+        let given = choice.map(|choice| (CHOSEN.to_owned(), choice)).into_iter().collect();
+        let asks = does.map_or(Asks::Unknown, |does| Asks::Act { does, given });
         let tenant = &self.me.tenant;
         let event = Event {
             key: DedupeKey::slack_click(tenant, &click.user, &click.message, &click.action_id, &click.action_ts),
             at: time(&click.action_ts).unwrap_or_else(|| self.clock.now()),
-            what: EventKind::ActionTaken(ActionTaken { actor, place, does, choice, reply: reply.pack() }),
+            what: EventKind::Acted(Acted {
+                actor,
+                place: Some(place),
+                way,
+                asks,
+                in_private: click.in_private,
+                reply: reply.pack(),
+            }),
         };
         self.settle(event, reply, intake).await
     }
 
-    async fn open_form(
-        &self,
-        form: &FormRef,
-        actor: &Person,
-        place: &Place,
-        trigger: &str,
-        reply: &Handle,
-        intake: &Intake,
-    ) {
-        let deadline = Instant::now() + OPENING;
-        let form = intake.form(form, actor).await;
-        let body = json!({"trigger_id": trigger, "view": view(&form, place)});
+    async fn open_form(&self, form: &Form, place: &Place, trigger: &str, reply: &Handle, deadline: Instant) {
+        let url = reply.url.clone().filter(|_| reply.in_private);
+        let body = json!({"trigger_id": trigger, "view": view(form, place, url)});
         if let Err(error) = self.api.post("views.open", &body, deadline).await {
-            tracing::warn!(form = %form.form, %error, "a form could not be opened");
+            tracing::warn!(form = %form.does, %error, "a form could not be opened");
             self.say(reply, &text::try_again()).await;
         }
     }
@@ -235,24 +251,35 @@ impl Workspace {
             tracing::warn!("a form without an id");
             return Ok(None);
         };
-        let errors = empty_fields(view);
-        if !errors.is_empty() {
-            return Ok(Some(json!({"response_action": "errors", "errors": errors})));
+        let mut people = HashMap::new();
+        for user in people_in(view) {
+            let name = self.directory.name(&user).await;
+            people.insert(user.clone(), person(&user, name));
         }
-        let origin = origin(view);
+        let named = |user: &str| people.get(user).cloned().unwrap_or_else(|| person(user, None));
+        let (origin, given) = (origin(view), given(view, named));
+        let does: Option<ActRef> = origin.form.parse().ok();
+        if let Some(Err(faults)) =
+            does.as_ref().and_then(|does| intake::act(&does.act)).map(|spec| intake.check(spec, &given))
+        {
+            return Ok(Some(json!({"response_action": "errors", "errors": at_fields(&faults)})));
+        }
         let actor = self.actor(&payload["user"]).await;
+        let in_private = origin.url.is_some();
         let reply = Handle {
-            url: None,
+            url: origin.url.clone(),
             channel: origin.channel.clone(),
             thread: origin.thread.clone(),
             user: actor.who.id.clone(),
             command: false,
+            in_private,
         };
         let place = origin.channel.as_deref();
-        let submitted = FormSubmitted {
+        let submitted = Acted {
             place: place.map(|channel| self.place(channel, origin.thread.as_deref(), origin.direct)),
-            form: origin.form.parse().ok(),
-            values: values(view),
+            way: Way::Form,
+            asks: does.map_or(Asks::Unknown, |does| Asks::Act { does, given }),
+            in_private,
             reply: reply.pack(),
             actor,
         };
@@ -260,7 +287,7 @@ impl Workspace {
         let event = Event {
             key: DedupeKey::slack_form(&self.me.tenant, view_id, hash),
             at: self.clock.now(),
-            what: EventKind::FormSubmitted(submitted),
+            what: EventKind::Acted(submitted),
         };
         intake.handle(event).await?;
         Ok(None)
@@ -284,6 +311,8 @@ pub(super) struct Click {
     pub action_ts: String,
     pub chosen_value: Option<String>,
     pub chosen_user: Option<String>,
+    /// Whether the message is one that only this person sees.
+    pub in_private: bool,
 }
 
 /// What was used; `None` for a link, and for what stands in no message.
@@ -306,12 +335,14 @@ pub(super) fn click(payload: &Value) -> Option<Click> {
         action_ts: owned(&action["action_ts"]).unwrap_or_default(),
         chosen_value: owned(&action["selected_option"]["value"]),
         chosen_user: owned(&action["selected_user"]),
+        in_private: container["is_ephemeral"] == true,
     })
 }
 
-fn view(form: &Form, place: &Place) -> Value {
+fn view(form: &Form, place: &Place, url: Option<String>) -> Value {
     let origin = Origin {
-        form: form.form.to_string(),
+        form: form.does.to_string(),
+        url,
         channel: Some(place.channel().to_owned()),
         thread: place.root().map(str::to_owned),
         direct: place.is_direct(),
@@ -320,19 +351,9 @@ fn view(form: &Form, place: &Place) -> Value {
         .fields
         .iter()
         .map(|field| {
-            let most = field.max_chars.clamp(1, limits::BLOCK_TEXT_CHARS);
-            let mut element = json!({
-                "type": "plain_text_input", "action_id": field.id, "multiline": field.multiline, "max_length": most,
-            });
-            if !field.hint.trim().is_empty() {
-                element["placeholder"] = plain_text(&field.hint, HINT_CHARS);
-            }
-            if !field.value.is_empty() {
-                element["initial_value"] = json!(cut(&field.value, most));
-            }
             json!({
-                "type": "input", "block_id": field.id, "optional": !field.required,
-                "label": plain_text(&field.label, LABEL_CHARS), "element": element,
+                "type": "input", "block_id": field.id, "optional": !field.required || field.takes == Takes::Flag,
+                "label": plain_text(&field.label, LABEL_CHARS), "element": element(field),
             })
         })
         .collect();
@@ -345,6 +366,41 @@ fn view(form: &Form, place: &Place) -> Value {
     })
 }
 
+/// What is filled in or chosen.
+fn element(field: &Field) -> Value {
+    let option = |(value, label): &(&str, &str)| json!({"text": plain_text(label, OPTION_CHARS), "value": value});
+    let mut element = match field.takes {
+        Takes::Choice(options) => {
+            let mut element =
+                json!({"type": "static_select", "options": options.iter().map(option).collect::<Vec<_>>()});
+            if let Some(chosen) = options.iter().find(|(value, _)| *value == field.value) {
+                element["initial_option"] = option(chosen);
+            }
+            element
+        }
+        Takes::Person => json!({"type": "users_select"}),
+        Takes::Flag => {
+            let yes = if field.hint.is_empty() { "Yes" } else { field.hint.as_str() };
+            json!({"type": "checkboxes", "options": [option(&(SET, yes))]})
+        }
+        Takes::Text | Takes::Date | Takes::Ticket | Takes::Message => {
+            let most = field.max_chars.clamp(1, limits::BLOCK_TEXT_CHARS);
+            let mut element = json!({
+                "type": "plain_text_input", "multiline": field.takes == Takes::Text, "max_length": most,
+            });
+            if !field.value.is_empty() {
+                element["initial_value"] = json!(cut(&field.value, most));
+            }
+            element
+        }
+    };
+    element["action_id"] = json!(field.id);
+    if !field.hint.trim().is_empty() && field.takes != Takes::Flag {
+        element["placeholder"] = plain_text(&field.hint, HINT_CHARS);
+    }
+    element
+}
+
 /// Where a submitted form was opened; nothing of it if the form is not ours.
 pub(super) fn origin(view: &Value) -> Origin {
     match text_of(&view["private_metadata"]).map(serde_json::from_str) {
@@ -353,36 +409,43 @@ pub(super) fn origin(view: &Value) -> Origin {
     }
 }
 
-/// What was filled in, by field.
-pub(super) fn values(view: &Value) -> Values {
-    let mut values = Values::new();
+/// What was filled in, by field; people by what `named` makes of their ids.
+pub(super) fn given(view: &Value, named: impl Fn(&str) -> Person) -> Given {
+    let mut given = Given::new();
     for block in view["state"]["values"].as_object().into_iter().flat_map(Map::values) {
         for (field, entered) in block.as_object().into_iter().flatten() {
-            values.insert(field.clone(), entered["value"].as_str().unwrap_or_default().to_owned());
+            let value = match entered["type"].as_str().unwrap_or_default() {
+                "static_select" => entered["selected_option"]["value"].as_str().map(Arg::text),
+                "users_select" => text_of(&entered["selected_user"]).map(|user| Arg::Person(named(user))),
+                "checkboxes" => {
+                    let chosen = entered["selected_options"].as_array().into_iter().flatten();
+                    Some(Arg::Flag(chosen.into_iter().any(|option| option["value"] == SET)))
+                }
+                _ => entered["value"].as_str().map(Arg::text),
+            };
+            given.extend(value.map(|value| (field.clone(), value)));
         }
     }
-    values
+    given
 }
 
-/// Required fields that hold nothing but white space: Slack itself asks only for a character.
-pub(super) fn empty_fields(view: &Value) -> Map<String, Value> {
-    let filled = values(view);
-    let blocks = view["blocks"].as_array().into_iter().flatten();
-    let required = blocks.filter(|block| block["type"] == "input" && block["optional"] != true);
-    required
-        .filter_map(|block| {
-            let field = block["element"]["action_id"].as_str()?;
-            let is_empty = filled.get(field).is_none_or(|value| value.trim().is_empty());
-            is_empty.then(|| Some((block["block_id"].as_str()?.to_owned(), json!(plain(&text::empty_field())))))?
-        })
-        .collect()
+/// The people whom a form names.
+fn people_in(view: &Value) -> Vec<String> {
+    let blocks = view["state"]["values"].as_object().into_iter().flat_map(Map::values);
+    let fields = blocks.filter_map(Value::as_object).flat_map(Map::values);
+    fields.filter_map(|entered| text_of(&entered["selected_user"])).map(str::to_owned).collect()
+}
+
+/// What is wrong with the fields, as Slack shows it beside them. (Slack itself asks only for a character.)
+pub(super) fn at_fields(faults: &[Fault]) -> Map<String, Value> {
+    faults.iter().map(|fault| (fault.param.to_owned(), json!(plain(&text::faulty_field(fault))))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::form::FormKind;
-    use crate::domain::ids::{Conversation, PlatformName, Tenant, TicketKey};
+    use crate::domain::ids::{Conversation, PlatformName, Tenant, TicketKey, TicketTag};
+    use crate::domain::when::Now;
 
     #[test]
     fn clicks_are_read() {
@@ -399,8 +462,8 @@ mod tests {
             (read.channel.as_str(), read.thread.as_deref(), read.message.as_str()),
             ("C1", Some("4.000001"), "5.000001")
         );
-        assert_eq!(read.chosen_user.as_deref(), Some("U9"));
-        assert_eq!(read.action_id.parse::<TicketAction>().map(|does| does.to_string()), Ok("assign:IT-1".to_owned()));
+        assert_eq!((read.chosen_user.as_deref(), read.in_private), (Some("U9"), false));
+        assert_eq!(read.action_id.parse::<ActRef>().map(|does| does.to_string()), Ok("assign:IT-1".to_owned()));
         let mut link = payload;
         link["actions"][0]["url"] = json!("https://a.example");
         assert_eq!(click(&link), None);
@@ -408,26 +471,31 @@ mod tests {
 
     #[test]
     fn a_form_comes_back_to_where_it_was_opened() {
-        let ticket = TicketKey::new("IT", 7);
-        let form = crate::desk::tickets::text::form(
-            &FormRef { kind: FormKind::Resolve, ticket: ticket.into() },
-            "it <was> the fuser",
-        );
+        let spec = intake::acts().find(|spec| spec.name == "resolve").expect("it is an act");
+        let does = spec.on(TicketTag::from(TicketKey::new("IT", 7)));
+        let begun = Given::from([("resolution".to_owned(), Arg::text("it <was> the fuser"))]);
+        let form = Form::of(spec, &does, &begun).expect("it has a form");
         let place = Place {
             tenant: Tenant { platform: PlatformName::Slack, id: "T1".to_owned() },
             at: Conversation::Thread { channel: "C1".to_owned(), root: "5.000001".to_owned() },
         };
-        let mut view = view(&form, &place);
+        let mut view = view(&form, &place, None);
         let origin: Origin = serde_json::from_str(view["private_metadata"].as_str().expect("text")).expect("an origin");
-        assert_eq!(origin.form.parse(), Ok(form.form.clone()));
+        assert_eq!(origin.form.parse(), Ok(does));
         assert_eq!((origin.channel.as_deref(), origin.thread.as_deref()), (Some("C1"), Some("5.000001")));
+        let element = &view["blocks"][0]["element"];
+        assert_eq!(element["initial_value"], "it <was> the fuser");
 
         let field = form.fields[0].id;
         view["state"] = json!({"values": {field: {field: {"type": "plain_text_input", "value": " \n "}}}});
-        assert!(empty_fields(&view).contains_key(field));
+        let now = Now::named(jiff::Timestamp::UNIX_EPOCH, "UTC");
+        let faults = spec.check(&given(&view, |user| person(user, None)), &now).expect_err("it is empty");
+        assert!(at_fields(&faults).contains_key(field));
         view["state"]["values"][field][field]["value"] = json!(" done ");
-        assert!(empty_fields(&view).is_empty());
-        assert_eq!(values(&view).get(field).map(String::as_str), Some(" done "));
+        assert_eq!(
+            spec.check(&given(&view, |user| person(user, None)), &now).expect("it is filled in").text(field),
+            "done"
+        );
     }
 
     #[test]
@@ -438,6 +506,7 @@ mod tests {
             thread: None,
             user: "U1".into(),
             command: true,
+            in_private: false,
         };
         let packed = handle.pack();
         assert!(!format!("{packed:?}").contains("hooks"));

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::intake;
+
 /// The scopes that the bot's token needs, and nothing beyond.
 pub const SCOPES: &[&str] = &[
     "channels:history",
@@ -21,6 +23,17 @@ pub const SCOPES: &[&str] = &[
 /// The events that Slack is to send.
 pub const EVENTS: &[&str] =
     &["message.channels", "message.groups", "message.im", "subteam_members_changed", "subteam_updated"];
+
+/// Characters of a command's hint (<https://docs.slack.dev/reference/app-manifest>).
+const USAGE_HINT_CHARS: usize = 1_000;
+
+/// How the command is written, shown by Slack while it is typed: the words of all commands, as many as there is room for.
+fn usage_hint() -> String {
+    let words: Vec<&str> = intake::acts().filter(|spec| spec.command.is_some()).map(|spec| spec.name).collect();
+    let mut hint = words.join(" | ");
+    hint.push_str(", then a key such as IT-1042");
+    hint.chars().take(USAGE_HINT_CHARS).collect()
+}
 
 /// The app manifest, as it stands in `bot-manifests/slack.json`.
 #[must_use]
@@ -42,7 +55,7 @@ pub fn manifest() -> Value {
             "slash_commands": [{
                 "command": "/desk",
                 "description": "Show or work a request, such as: /desk show IT-1042",
-                "usage_hint": "show IT-1042 | claim IT-1042 | resolve IT-1042 how | help",
+                "usage_hint": usage_hint(),
                 "should_escape": true,
             }],
         },

@@ -238,10 +238,10 @@ impl Workspace {
         // What answers somebody else's act would be seen by somebody else.
         let handle = via.and_then(Handle::unpack).filter(|handle| handle.user == to.id);
         if let Some(handle) = &handle
-            && (near.is_none() || handle.command)
+            && (near.is_none() || handle.command || handle.in_private)
             && let Some(url) = &handle.url
         {
-            match self.respond(url, handle.thread.as_deref(), message, deadline).await {
+            match self.respond(url, handle, message, deadline).await {
                 Ok(()) => return Ok(Receipt::Whispered),
                 // Used up or expired: there are other ways.
                 Err(CallError::Refused(_)) => {}
@@ -269,16 +269,12 @@ impl Workspace {
         posted.map(|_| Receipt::Whispered).map_err(|error| closed_to_us(self.failed(error, Repeat::Unfindable)))
     }
 
-    async fn respond(
-        &self,
-        url: &str,
-        thread: Option<&str>,
-        message: &Message,
-        deadline: Instant,
-    ) -> Result<(), CallError> {
+    async fn respond(&self, url: &str, handle: &Handle, message: &Message, deadline: Instant) -> Result<(), CallError> {
         let Rendered { text, blocks } = render(message, &self.rendering());
-        let mut body = json!({"response_type": "ephemeral", "replace_original": false, "text": text, "blocks": blocks});
-        if let Some(root) = thread {
+        let mut body = json!({
+            "response_type": "ephemeral", "replace_original": handle.in_private, "text": text, "blocks": blocks,
+        });
+        if let Some(root) = handle.thread.as_ref().filter(|_| !handle.in_private) {
             body["thread_ts"] = json!(root);
         }
         self.api.respond(url, &body, deadline).await

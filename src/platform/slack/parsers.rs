@@ -13,10 +13,11 @@ use super::directory::Names;
 use super::inbound::{self, Me};
 use super::{http, interact, words};
 use crate::clock::Clock;
-use crate::domain::action::TicketAction;
+use crate::domain::act::{ActRef, Given};
 use crate::domain::event::Event;
-use crate::domain::form::{FormRef, Values};
 use crate::domain::ids::{Person, PlatformName, Tenant};
+use crate::domain::when::Now;
+use crate::intake;
 use crate::platform::lenient;
 
 /// What a button, menu or form of Slack says.
@@ -25,7 +26,7 @@ pub enum Interaction {
     /// A button or menu was used.
     Click {
         /// What it does, if it is one of ours.
-        does: Option<TicketAction>,
+        does: Option<ActRef>,
         /// When, if Slack's time stamp is one.
         at: Option<Timestamp>,
         /// What was chosen, value or account.
@@ -34,11 +35,11 @@ pub enum Interaction {
     /// A form was sent.
     Form {
         /// Which, if it is one of ours.
-        form: Option<FormRef>,
+        form: Option<ActRef>,
         /// What was filled in.
-        values: Values,
-        /// Required fields that were left empty.
-        empty: Vec<String>,
+        given: Given,
+        /// The fields that cannot be taken so.
+        faulty: Vec<String>,
     },
 }
 
@@ -75,11 +76,15 @@ pub fn interaction(body: &[u8]) -> Option<Interaction> {
         }
         "view_submission" => {
             let view = &payload["view"];
-            Some(Interaction::Form {
-                form: interact::origin(view).form.parse().ok(),
-                values: interact::values(view),
-                empty: interact::empty_fields(view).into_iter().map(|(field, _)| field).collect(),
-            })
+            let (form, given) = (
+                interact::origin(view).form.parse::<ActRef>().ok(),
+                interact::given(view, |user| inbound::person(user, None)),
+            );
+            let spec = form.as_ref().and_then(|form| intake::act(&form.act));
+            let now = Now::named(Timestamp::UNIX_EPOCH, "UTC");
+            let faults = spec.and_then(|spec| spec.check(&given, &now).err()).unwrap_or_default();
+            let faulty = interact::at_fields(&faults).into_iter().map(|(field, _)| field).collect();
+            Some(Interaction::Form { form, given, faulty })
         }
         _ => None,
     }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::components::{chars, flat, input_bounds};
+use super::components::{chars, flat, input_bounds, inputs};
 use super::errors::ApiError;
 use super::gateway::{Happening, intents};
 use super::interactions::{Act, Stand};
@@ -245,30 +245,83 @@ impl State {
         let open = self.users.get(&person).and_then(|user| user.form.clone()).filter(|open| open.id == form);
         let open = open.ok_or_else(|| WorldError::Unknown(format!("form {form}")))?;
         let rows = open.modal["components"].as_array().map_or(&[][..], Vec::as_slice);
-        if let Some(stranger) = values.keys().find(|name| !flat(rows).any(|input| input["custom_id"] == name.as_str()))
-        {
+        let is_field = |name: &str| inputs(rows).any(|(input, _)| input["custom_id"] == name);
+        if let Some(stranger) = values.keys().find(|name| !is_field(name)) {
             return Err(WorldError::Unknown(format!("field {stranger}")));
         }
-        let mut sent = Vec::new();
-        for input in flat(rows) {
-            let id = input["custom_id"].as_str().unwrap_or_default();
-            let value = values.get(id).map(String::as_str).or(input["value"].as_str()).unwrap_or_default();
-            let (least, most) = input_bounds(input);
-            let length = chars(value);
-            if value.trim().is_empty() && input["required"] != false {
-                return Err(WorldError::NotAllowed(format!("the field {id} is required")));
-            }
-            if length > most || (length > 0 && length < least) {
-                return Err(WorldError::NotAllowed(format!("the field {id} takes {least} to {most} characters")));
-            }
-            sent.push(json!({
-                "type": 1, "id": 1, "components": [{ "type": 4, "id": 2, "custom_id": id, "value": value }],
-            }));
+        let (mut sent, mut chosen) = (Vec::new(), Vec::new());
+        for (index, row) in rows.iter().enumerate() {
+            let Some((input, _)) = inputs(std::slice::from_ref(row)).next() else { continue };
+            let given = values.get(input["custom_id"].as_str().unwrap_or_default()).map(String::as_str);
+            let mut filled = self.fill_input(input, given, &mut chosen)?;
+            filled["id"] = json!(2 * index + 2);
+            sent.push(if row["type"] == 18 {
+                json!({ "type": 18, "id": 2 * index + 1, "component": filled })
+            } else {
+                json!({ "type": 1, "id": 2 * index + 1, "components": [filled] })
+            });
         }
-        let data = json!({ "custom_id": open.modal["custom_id"], "components": sent });
+        let mut data = json!({ "custom_id": open.modal["custom_id"], "components": sent });
+        if !chosen.is_empty() {
+            data["resolved"] = self.resolved_json(&chosen, self.guild_of(open.channel));
+        }
         let note = json!({ "form": form, "control": open.modal["custom_id"], "values": values });
         let source = open.source.filter(|source| self.still_stands(person, *source));
         Ok(self.act(Act::Modal, person, open.channel, source, data, ("submitted", note)))
+    }
+
+    /// What the client sends of one field; whom a person chooses is added to `chosen`.
+    fn fill_input(&self, input: &Value, given: Option<&str>, chosen: &mut Vec<u64>) -> Result<Value, WorldError> {
+        let (id, kind) = (&input["custom_id"], &input["type"]);
+        let missing = || WorldError::NotAllowed(format!("the field {id} is required"));
+        let is_required = input["required"] != false;
+        match kind.as_u64() {
+            Some(3 | 21) => {
+                let options = || input["options"].as_array().into_iter().flatten();
+                let preset =
+                    || options().find(|option| option["default"] == true).and_then(|option| option["value"].as_str());
+                let value = given.or_else(preset).filter(|value| !value.is_empty());
+                if value.is_none() && is_required {
+                    return Err(missing());
+                }
+                if let Some(value) = value
+                    && !options().any(|option| option["value"] == value)
+                {
+                    return Err(WorldError::NotAllowed(format!("the field {id} has no choice {value}")));
+                }
+                Ok(if kind == 21 {
+                    json!({ "type": kind, "custom_id": id, "value": value })
+                } else {
+                    json!({ "type": kind, "custom_id": id, "values": value.into_iter().collect::<Vec<_>>() })
+                })
+            }
+            Some(5) => {
+                let person = given.filter(|given| !given.is_empty()).map(|given| self.person(given)).transpose()?;
+                if person.is_none() && is_required {
+                    return Err(missing());
+                }
+                chosen.extend(person);
+                let values: Vec<String> = person.iter().map(ToString::to_string).collect();
+                Ok(json!({ "type": kind, "custom_id": id, "values": values }))
+            }
+            Some(23) => {
+                let is_set = given.map_or(input["default"] == true, |given| given == "true");
+                Ok(json!({ "type": kind, "custom_id": id, "value": is_set }))
+            }
+            Some(4) => {
+                let value = given.or(input["value"].as_str()).unwrap_or_default();
+                let (least, most) = input_bounds(input);
+                let length = chars(value);
+                if value.trim().is_empty() && is_required {
+                    return Err(missing());
+                }
+                if length > most || (length > 0 && length < least) {
+                    return Err(WorldError::NotAllowed(format!("the field {id} takes {least} to {most} characters")));
+                }
+                Ok(json!({ "type": kind, "custom_id": id, "value": value }))
+            }
+            _ => Err(WorldError::NotAllowed(format!("this client cannot fill in the field {id}"))),
+        }
     }
 
     fn still_stands(&self, person: u64, stand: Stand) -> bool {

@@ -130,15 +130,41 @@ pub fn check_modal(modal: &Value, wrong: &mut Wrong) {
     let mut seen = HashSet::new();
     for (at, row) in rows.iter().enumerate() {
         let path = format!("data.components.{at}");
-        let inner = row["components"].as_array().map_or(&[][..], Vec::as_slice);
-        if row["type"] != 1 || inner.len() != 1 || inner[0]["type"] != 4 {
-            let message = "A form's row holds exactly one text input here.";
-            wrong.add(&format!("{path}.components"), "UNION_TYPE_CHOICES", message);
-            continue;
-        }
-        let path = format!("{path}.components.0");
-        check_input(&inner[0], &path, wrong);
-        if let Some(id) = inner[0]["custom_id"].as_str()
+        let (input, path) = match row["type"].as_u64() {
+            Some(1) => {
+                let inner = row["components"].as_array().map_or(&[][..], Vec::as_slice);
+                if inner.len() != 1 || inner[0]["type"] != 4 {
+                    let message = "A form's row holds exactly one text input here.";
+                    wrong.add(&format!("{path}.components"), "UNION_TYPE_CHOICES", message);
+                    continue;
+                }
+                wrong.length(
+                    &format!("{path}.components.0.label"),
+                    text_chars(&inner[0]["label"]),
+                    1,
+                    platform::MODAL_TITLE_CHARS,
+                );
+                (&inner[0], format!("{path}.components.0"))
+            }
+            Some(18) => {
+                wrong.length(&format!("{path}.label"), text_chars(&row["label"]), 1, platform::MODAL_TITLE_CHARS);
+                if !row["description"].is_null() {
+                    wrong.length(&format!("{path}.description"), text_chars(&row["description"]), 1, 100);
+                }
+                (&row["component"], format!("{path}.component"))
+            }
+            Some(10) => {
+                wrong.length(&format!("{path}.content"), text_chars(&row["content"]), 1, platform::INPUT_CHARS);
+                continue;
+            }
+            _ => {
+                let message = "Value of field \"type\" must be one of (1, 10, 18).";
+                wrong.add(&format!("{path}.type"), "UNION_TYPE_CHOICES", message);
+                continue;
+            }
+        };
+        check_in_modal(input, &path, wrong);
+        if let Some(id) = input["custom_id"].as_str()
             && !seen.insert(id)
         {
             let message = "Component custom id cannot be duplicated";
@@ -147,9 +173,31 @@ pub fn check_modal(modal: &Value, wrong: &mut Wrong) {
     }
 }
 
+/// Checks what is filled in or chosen in a form.
+fn check_in_modal(input: &Value, path: &str, wrong: &mut Wrong) {
+    match input["type"].as_u64() {
+        Some(4) => check_input(input, path, wrong),
+        Some(kind @ (3 | 5 | 6 | 7 | 8)) => check_select(input, kind, path, wrong),
+        Some(21 | 22) => {
+            check_custom_id(input, path, wrong);
+            let options = input["options"].as_array().map_or(0, Vec::len);
+            let least = if input["type"] == 21 { 2 } else { 1 };
+            wrong.length(&format!("{path}.options"), options, least, 10);
+        }
+        Some(19 | 23) => check_custom_id(input, path, wrong),
+        _ => {
+            let message = "Value of field \"type\" must be one of (3, 4, 5, 6, 7, 8, 19, 21, 22, 23).";
+            wrong.add(&format!("{path}.type"), "UNION_TYPE_CHOICES", message);
+        }
+    }
+}
+
+fn text_chars(text: &Value) -> usize {
+    text.as_str().map_or(0, chars)
+}
+
 fn check_input(input: &Value, path: &str, wrong: &mut Wrong) {
     check_custom_id(input, path, wrong);
-    wrong.length(&format!("{path}.label"), input["label"].as_str().map_or(0, chars), 1, platform::MODAL_TITLE_CHARS);
     wrong.length(&format!("{path}.placeholder"), input["placeholder"].as_str().map_or(0, chars), 0, 100);
     if !matches!(input["style"].as_u64(), Some(1 | 2)) {
         wrong.add(&format!("{path}.style"), "BASE_TYPE_CHOICES", "Value must be one of (1, 2).");
@@ -223,17 +271,39 @@ fn control(component: &Value) -> ControlView {
     }
 }
 
+/// What is filled in or chosen in a form, each with the label that stands above it and whether that is part of it.
+pub fn inputs(rows: &[Value]) -> impl Iterator<Item = (&Value, &Value)> {
+    rows.iter().filter_map(|row| match row["type"].as_u64() {
+        Some(18) => Some((&row["component"], &row["label"])),
+        Some(1) => row["components"].get(0).map(|input| (input, &input["label"])),
+        _ => None,
+    })
+}
+
 /// The fields of a form as people see them.
 pub fn fields(rows: &[Value]) -> Vec<FormField> {
-    flat(rows)
-        .map(|input| FormField {
-            id: input["custom_id"].as_str().unwrap_or_default().to_owned(),
-            label: input["label"].as_str().unwrap_or_default().to_owned(),
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let field = |(input, label): (&Value, &Value)| {
+        let options = input["options"].as_array().map_or(&[][..], Vec::as_slice);
+        let preset = options.iter().find(|option| option["default"] == true).map(|option| &option["value"]);
+        let mut options: Vec<OptionView> = options
+            .iter()
+            .map(|option| OptionView { label: text(&option["label"]), value: text(&option["value"]) })
+            .collect();
+        if input["type"] == 23 {
+            options = [("Yes", "true"), ("No", "false")]
+                .map(|(label, value)| OptionView { label: label.to_owned(), value: value.to_owned() })
+                .to_vec();
+        }
+        FormField {
+            id: text(&input["custom_id"]),
+            label: text(label),
             multiline: input["style"] == 2,
-            optional: input["required"] == false,
-            value: input["value"].as_str().unwrap_or_default().to_owned(),
-            options: Vec::new(),
+            optional: input["required"] == false || input["type"] == 23,
+            value: text(preset.unwrap_or(&input["value"])),
+            options,
             error: None,
-        })
-        .collect()
+        }
+    };
+    inputs(rows).map(field).collect()
 }

@@ -13,7 +13,10 @@ async fn all_is_well() {
         site.stage.discord.grant_members_intent(true);
         let said = site.run("check").await.succeeded().out;
         assert!(said.lines().count() > 10, "{said}");
-        assert!(said.lines().all(|line| line.starts_with("ok  ")), "{said}");
+        assert!(said.lines().all(|line| line.starts_with("ok  ") || line.starts_with("      ")), "{said}");
+        // Who has which right.
+        assert!(said.contains("      ticket_work: admins, agents\n"), "{said}");
+        assert!(said.contains("      outage_mention_all: nobody (nothing asks for it yet)\n"), "{said}");
     }
 }
 

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::action::Action;
-use crate::domain::ids::{PersonRef, TicketKey, TicketTag};
+use crate::domain::act::ActRef;
+use crate::domain::ids::PersonRef;
 use crate::domain::message::Line;
 use crate::domain::plain::is_line_break;
 use crate::platform::imitations;
@@ -136,11 +136,10 @@ fn quotations_side_by_side_wake_nothing_together() {
 
 #[test]
 fn a_blank_label_is_not_sent() {
-    let key = TicketTag::from(TicketKey::new("IT", 7));
-    let does = crate::domain::action::TicketAction::new(Action::BelongsTo, key.clone());
+    let does: ActRef = "claim:IT-7".parse().expect("an act");
     let options = vec![(" \n".to_owned(), "IT-8".to_owned())];
-    let menu = Control::Choice { label: "Belongs to…".to_owned(), does, options };
-    let rendered = message(&Message::said("x").with([Control::button("", Action::Take, &key), menu]), &effect());
+    let menu = Control::Choice { label: "Belongs to…".to_owned(), does: does.clone(), options };
+    let rendered = message(&Message::said("x").with([Control::button("", does), menu]), &effect());
     assert_eq!(rendered.components[0]["components"][0]["label"], "…");
     assert_eq!(rendered.components[1]["components"][0]["options"][0]["label"], "…");
 }
@@ -179,16 +178,15 @@ fn spans_become_markdown() {
 
 #[test]
 fn controls_become_rows_and_carry_the_mark() {
-    let key = TicketTag::from(TicketKey::new("IT", 1));
-    let does = Control::button("x", Action::Assign, &key).does().clone();
-    let mut controls: Vec<Control> = (0..6).map(|_| Control::button("Take it", Action::Take, &key)).collect();
+    let does: ActRef = "claim:IT-1".parse().expect("an act");
+    let mut controls: Vec<Control> = (0..6).map(|_| Control::button("Take it", does.clone())).collect();
     controls.insert(1, Control::People { label: "Whom?".to_owned(), does });
     let rendered = message(&Message::said("x").with(controls), &effect());
     let sizes: Vec<usize> =
         rendered.components.iter().filter_map(|row| row["components"].as_array().map(Vec::len)).collect();
     assert_eq!(sizes, [1, 1, 5]);
     let id = rendered.components[0]["components"][0]["custom_id"].as_str().unwrap_or_default();
-    assert_eq!(id, "take:IT-1~001JD9GJ2V4M8Q3B7Z5T6W1X0CY");
+    assert_eq!(id, "claim:IT-1~001JD9GJ2V4M8Q3B7Z5T6W1X0CY");
     assert!(is_marked(id, &effect()));
     assert!(!is_marked(id, &EffectId("01JD9GJ2V4M8Q3B7Z5T6W1X0CZ".to_owned())));
 }

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::action::Action;
-use crate::domain::ids::{PersonRef, Place, TicketKey, TicketTag};
+use crate::domain::act::ActRef;
+use crate::domain::ids::{PersonRef, Place};
 use crate::domain::message::Line;
 use crate::domain::plain::is_line_break;
 use crate::platform::imitations;
@@ -82,9 +82,9 @@ proptest! {
 
     #[test]
     fn everything_keeps_within_the_limits(texts in proptest::collection::vec(people(), 0..6), labels in proptest::collection::vec(people(), 0..40)) {
-        let key = TicketTag::from(TicketKey::new("IT", 7));
+        let does: ActRef = "claim:IT-7".parse().expect("an act");
         let message = Message::new(texts.iter().map(|text| Line(vec![Span::Strong(text.clone()), Span::Quoted(text.repeat(3))])))
-            .with(labels.iter().map(|label| Control::button(label, Action::Take, &key)));
+            .with(labels.iter().map(|label| Control::button(label, does.clone())));
         let rendered = render(&message, &ctx());
         let blocks = rendered.blocks.as_array().expect("an array");
         prop_assert!((1..=limits::BLOCKS).contains(&blocks.len()));
@@ -137,9 +137,9 @@ proptest! {
 
 #[test]
 fn a_message_without_a_readable_word_still_has_a_text() {
-    let key = TicketTag::from(TicketKey::new("IT", 7));
+    let does: ActRef = "claim:IT-7".parse().expect("an act");
     for labels in [&[][..], &[""], &[" \n"], &["", "Take it"], &["<b>"]] {
-        let controls = labels.iter().map(|label| Control::button(label, Action::Take, &key));
+        let controls = labels.iter().map(|label| Control::button(label, does.clone()));
         let rendered = render(&Message::default().with(controls), &ctx());
         assert!(!rendered.text.trim().is_empty(), "{labels:?}");
         assert!(!rendered.text.contains('<'), "{labels:?}: {}", rendered.text);

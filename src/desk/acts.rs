@@ -1,0 +1,423 @@
+//! The table of all acts, how an act is read from what people do, and the gate of rights before every act.
+
+use jiff::Timestamp;
+
+use crate::desk::decision::Decision;
+use crate::desk::plan::Plan;
+use crate::desk::tickets::state::{Refusal, Ticket};
+use crate::desk::{help, tickets};
+use crate::domain::act::{
+    ActName, ActRef, Args, Fault, Given, KEY, May, On, Read, Spec, SubjectRef, Takes, Value, Where,
+};
+use crate::domain::act::{key_of, parse};
+use crate::domain::event::{Acted, Asks, ReplyHandle, Way};
+use crate::domain::ids::{Person, Place, TicketKey, TicketTag};
+use crate::domain::message::Message;
+use crate::domain::outcome::Outcome;
+use crate::domain::right::Right;
+use crate::domain::when::Now;
+
+/// The acts of every capability, in the order in which commands and help show them.
+static TABLES: [&[&Act]; 2] = [tickets::acts::ACTS, help::acts::ACTS];
+
+/// Declares the acts of a capability: each as a constant of its own, and all of them, in their order, as `ACTS`.
+macro_rules! acts {
+    ($($(#[$meta:meta])* $name:ident = $act:expr;)+) => {
+        $($(#[$meta])* pub(in crate::desk) static $name: $crate::desk::acts::Act = $act;)+
+
+        /// Every act of this capability.
+        pub(in crate::desk) static ACTS: &[&$crate::desk::acts::Act] = &[$(&$name),+];
+    };
+}
+pub(in crate::desk) use acts;
+
+/// An act: what it is, where the agents' menu shows it, and what it does.
+#[derive(Debug)]
+pub(in crate::desk) struct Act {
+    pub(in crate::desk) spec: Spec,
+    /// Whether the agents' menu of a ticket that stands so shows it.
+    pub(in crate::desk) in_menu: fn(&Ticket) -> bool,
+    pub(in crate::desk) reads: Reads,
+    pub(in crate::desk) does: Does,
+}
+
+/// What an act must see besides its subject and what it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::desk) enum Reads {
+    /// Nothing.
+    Nothing,
+    /// What was said and done on the ticket.
+    Story,
+    /// Other open tickets of whoever acts.
+    Others,
+}
+
+/// What an act does.
+#[derive(Debug)]
+pub(in crate::desk) enum Does {
+    /// Something about nothing in particular.
+    Alone(fn(Plan<'_>, &Actor<'_>) -> Decision),
+    /// Something to a ticket.
+    ToTicket(fn(&mut Plan<'_>, &Deed<'_>) -> Result<Done, No>),
+}
+
+impl Act {
+    /// Shown in no menu.
+    pub(in crate::desk) const NO_MENU: fn(&Ticket) -> bool = |_| false;
+
+    /// An act to a ticket that no menu shows.
+    pub(in crate::desk) const fn to_ticket(spec: Spec, does: fn(&mut Plan<'_>, &Deed<'_>) -> Result<Done, No>) -> Self {
+        let spec = Spec { on: On::Ticket, ..spec };
+        Self { spec, in_menu: Self::NO_MENU, reads: Reads::Nothing, does: Does::ToTicket(does) }
+    }
+
+    /// An act to nothing in particular.
+    pub(in crate::desk) const fn alone(spec: Spec, does: fn(Plan<'_>, &Actor<'_>) -> Decision) -> Self {
+        let spec = Spec { on: On::Nothing, ..spec };
+        Self { spec, in_menu: Self::NO_MENU, reads: Reads::Nothing, does: Does::Alone(does) }
+    }
+
+    /// The same, shown in the agents' menu of a ticket that stands so.
+    pub(in crate::desk) const fn in_menu(self, when: fn(&Ticket) -> bool) -> Self {
+        Self { in_menu: when, ..self }
+    }
+
+    /// The same, which must see this.
+    pub(in crate::desk) const fn reading(self, reads: Reads) -> Self {
+        Self { reads, ..self }
+    }
+}
+
+/// Every act, declared.
+pub fn specs() -> impl Iterator<Item = &'static Spec> + Clone {
+    all().map(|act| &act.spec)
+}
+
+/// The act of this name.
+#[must_use]
+pub fn spec(name: &ActName) -> Option<&'static Spec> {
+    find(name).map(|act| &act.spec)
+}
+
+pub(in crate::desk) fn all() -> impl Iterator<Item = &'static Act> + Clone {
+    TABLES.iter().copied().flatten().copied()
+}
+
+fn find(name: &ActName) -> Option<&'static Act> {
+    all().find(|act| act.spec.name == name.as_str())
+}
+
+/// What somebody who acts means.
+#[derive(Clone, Debug)]
+pub(in crate::desk) enum Meant {
+    /// An act, and what it is given.
+    Act(Meaning),
+    /// An act; what it is given is incomplete or wrong.
+    Faulty(&'static Spec, Vec<Fault>),
+    /// A command that is not written right.
+    Malformed(&'static Spec),
+    /// A key that is none.
+    NoKey,
+    /// Nothing was said.
+    Nothing,
+    /// No act that is known.
+    Unknown,
+}
+
+/// An act, and what it is given.
+#[derive(Clone, Debug)]
+pub(in crate::desk) struct Meaning {
+    pub(in crate::desk) act: &'static Act,
+    /// The ticket that it names by its key.
+    pub(in crate::desk) key: Option<TicketKey>,
+    /// The ticket that the button or form carries.
+    pub(in crate::desk) tag: Option<TicketTag>,
+    pub(in crate::desk) args: Args,
+}
+
+impl PartialEq for &'static Act {
+    fn eq(&self, other: &Self) -> bool {
+        self.spec.name == other.spec.name
+    }
+}
+
+impl Meant {
+    /// What somebody means by a button, menu, form or command. Only keys that begin with `prefix` are keys; dates are read
+    /// against `now`.
+    pub(in crate::desk) fn of(acted: &Acted, prefix: &str, now: &Now) -> Self {
+        match &acted.asks {
+            Asks::Unknown => Self::Unknown,
+            Asks::Words { words, .. } if words.trim().is_empty() => Self::Nothing,
+            Asks::Words { words, mentions } => Self::of_words(words, mentions, Where::Slash, prefix, now),
+            Asks::Act { does, given } => Self::of_fields(does, given, prefix, now),
+        }
+    }
+
+    /// What words mean that stand there.
+    pub(in crate::desk) fn of_words(words: &str, mentions: &[Person], place: Where, prefix: &str, now: &Now) -> Self {
+        match parse(specs(), words, mentions, place, prefix, now) {
+            Read::Act { spec, key, given } => match (find(&spec.act()), spec.check(&given, now)) {
+                (Some(act), Ok(args)) => Self::Act(Meaning { act, key, tag: None, args }),
+                (_, Err(faults)) => Self::Faulty(spec, faults),
+                (None, _) => Self::Unknown,
+            },
+            Read::Malformed(spec) => Self::Malformed(spec),
+            Read::Words => Self::Unknown,
+        }
+    }
+
+    fn of_fields(does: &ActRef, given: &Given, prefix: &str, now: &Now) -> Self {
+        let Some(act) = find(&does.act) else { return Self::Unknown };
+        let key = match given.get(KEY) {
+            Some(Value::Text(text)) if !text.trim().is_empty() => match key_of(text.trim(), prefix) {
+                Some(key) => Some(key),
+                None => return Self::NoKey,
+            },
+            _ => None,
+        };
+        let tag = does.on.as_ref().map(|SubjectRef::Ticket(tag)| tag.clone());
+        let carried = act.spec.takes.iter().find(|param| param.takes == Takes::Message).zip(does.with.as_ref());
+        let carried = carried.map(|(param, message)| (param.name.to_owned(), Value::text(message)));
+        let given: Given = given.clone().into_iter().chain(carried).collect();
+        match act.spec.check(&given, now) {
+            Ok(args) => Self::Act(Meaning { act, key, tag, args }),
+            Err(faults) => Self::Faulty(&act.spec, faults),
+        }
+    }
+}
+
+/// Who acts, from where, and how they are answered.
+pub(in crate::desk) struct Actor<'a> {
+    pub(in crate::desk) person: &'a Person,
+    pub(in crate::desk) place: Option<&'a Place>,
+    pub(in crate::desk) via: Option<&'a ReplyHandle>,
+    /// Whether a success must be answered too (a command waits for words; a button shows by its card).
+    pub(in crate::desk) wants_answer: bool,
+    /// Whether they acted by a private message, whose place the answer takes.
+    pub(in crate::desk) in_private: bool,
+}
+
+/// An act on a ticket that passed the gate: its actor may do it.
+pub(in crate::desk) struct Deed<'a> {
+    pub(in crate::desk) spec: &'static Spec,
+    pub(in crate::desk) actor: &'a Actor<'a>,
+    pub(in crate::desk) ticket: &'a Ticket,
+    /// Whether the actor is the ticket's requester.
+    pub(in crate::desk) is_requester: bool,
+    pub(in crate::desk) args: &'a Args,
+    pub(in crate::desk) at: Timestamp,
+}
+
+/// What was done, and what whoever did it is told.
+pub(in crate::desk) struct Done {
+    /// The ticket, if it was changed.
+    after: Option<Box<Ticket>>,
+    answer: Option<Message>,
+    /// Whether the answer is given even if nobody waits for one.
+    is_always_told: bool,
+    /// What became of the event, if not simply that the act was done to its ticket.
+    outcome: Option<Outcome>,
+}
+
+impl Done {
+    /// The ticket is this now: whoever waits for an answer is told how it stands.
+    pub(in crate::desk) fn changed(after: Ticket) -> Self {
+        let answer = Some(tickets::text::done(&after));
+        Self { after: Some(Box::new(after)), answer, is_always_told: false, outcome: None }
+    }
+
+    /// Whoever did it is told this.
+    pub(in crate::desk) const fn told(answer: Message) -> Self {
+        Self { after: None, answer: Some(answer), is_always_told: true, outcome: None }
+    }
+
+    /// Whoever did it is told this if they wait for an answer.
+    pub(in crate::desk) fn quietly(answer: Message) -> Self {
+        Self { is_always_told: false, ..Self::told(answer) }
+    }
+
+    /// A ticket was opened; what there is to say is said there.
+    pub(in crate::desk) const fn opened(key: TicketKey) -> Self {
+        Self { after: None, answer: None, is_always_told: false, outcome: Some(Outcome::Opened(key)) }
+    }
+
+    /// The same, and this became of the event.
+    pub(in crate::desk) fn ending(self, outcome: Outcome) -> Self {
+        Self { outcome: Some(outcome), ..self }
+    }
+}
+
+/// Why something was not done.
+pub(in crate::desk) enum No {
+    /// The ticket does not let it be done.
+    Ticket(Refusal),
+    /// For another reason, told in these words.
+    Say(Message),
+}
+
+impl From<Refusal> for No {
+    fn from(refusal: Refusal) -> Self {
+        Self::Ticket(refusal)
+    }
+}
+
+/// Somebody did something by a button, a menu, a form or a command.
+pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, meant: &Meant, at: Timestamp) -> Decision {
+    let is_command = acted.way == Way::Command;
+    let wants_answer = |spec: &Spec| match acted.way {
+        Way::Command | Way::Menu => true,
+        // It shows by its card or in the thread.
+        Way::Button => !spec.is_told,
+        Way::Form => false,
+    };
+    let actor = |wants_answer| Actor {
+        person: &acted.actor,
+        place: acted.place.as_ref(),
+        via: Some(&acted.reply),
+        wants_answer,
+        in_private: acted.in_private,
+    };
+    let why = match meant {
+        Meant::Act(meaning) => return perform(plan, &actor(wants_answer(&meaning.act.spec)), meaning, at),
+        Meant::Nothing => return help::decide::help(plan, &actor(true)),
+        Meant::Malformed(spec) => help::text::malformed(spec),
+        Meant::Faulty(spec, _) if is_command => help::text::malformed(spec),
+        // A form says which field is wrong; a button that should have opened one is of an earlier version.
+        Meant::Faulty(_, faults) if acted.way == Way::Form => help::text::faulty(faults),
+        Meant::NoKey => help::text::no_key(),
+        Meant::Unknown if is_command => help::text::unknown_command(),
+        Meant::Unknown | Meant::Faulty(..) => help::text::unknown_button(),
+    };
+    refuse(plan, &actor(true), why)
+}
+
+/// Does it, if this person may know of its subject and do it, and the subject lets it be done.
+pub(in crate::desk) fn perform(mut plan: Plan<'_>, actor: &Actor<'_>, meaning: &Meaning, at: Timestamp) -> Decision {
+    let spec = &meaning.act.spec;
+    let does = match &meaning.act.does {
+        Does::Alone(does) => {
+            return match gate(&plan, actor, spec.may, None) {
+                Ok(_) => does(plan, actor),
+                Err(why) => refuse(plan, actor, why),
+            };
+        }
+        Does::ToTicket(does) => does,
+    };
+    let facts = plan.facts;
+    let Some(ticket) = facts.named.as_ref().filter(|ticket| plan.may_know(actor.person, ticket)) else {
+        let why = match (&meaning.key, &meaning.tag) {
+            (Some(key), _) => help::text::unknown_ticket(key),
+            (None, Some(_)) => help::text::unknown_subject(),
+            (None, None) => help::text::which_ticket(),
+        };
+        return refuse(plan, actor, why);
+    };
+    let is_requester = match gate(&plan, actor, spec.may, Some(ticket)) {
+        Ok(is_requester) => is_requester,
+        Err(why) => return refuse(plan, actor, why),
+    };
+    let deed = Deed { spec, actor, ticket, is_requester, args: &meaning.args, at };
+    match does(&mut plan, &deed) {
+        Ok(done) => {
+            let is_told = done.is_always_told || actor.wants_answer || actor.in_private;
+            if let Some(message) = done.answer.filter(|_| is_told) {
+                let message = match &done.after {
+                    Some(after) => with_menu(&plan, actor, after, message),
+                    None => with_menu(&plan, actor, ticket, message),
+                };
+                answer(&mut plan, actor, message);
+            }
+            plan.end(done.outcome.unwrap_or_else(|| Outcome::Done(Some(ticket.key.clone()))))
+        }
+        Err(no) => {
+            let why = match no {
+                No::Ticket(refusal) => tickets::decide::refused(&plan, &deed, &refusal),
+                No::Say(why) => why,
+            };
+            let why = with_menu(&plan, actor, ticket, why);
+            refuse(plan, actor, why)
+        }
+    }
+}
+
+/// The answer takes the place of an agent's menu: then it is followed by the menu, as the ticket stands now.
+fn with_menu(plan: &Plan<'_>, actor: &Actor<'_>, ticket: &Ticket, answer: Message) -> Message {
+    if actor.in_private && plan.is_agent(actor.person) {
+        answer.and(tickets::text::menu(ticket, all()))
+    } else {
+        answer
+    }
+}
+
+/// Whether this person may do what asks for that. Returns whether they are the ticket's requester; else why not.
+fn gate(plan: &Plan<'_>, actor: &Actor<'_>, may: May, ticket: Option<&Ticket>) -> Result<bool, Message> {
+    let is_requester = ticket.is_some_and(|ticket| plan.same(&ticket.requester, actor.person));
+    let has = |right: Right| plan.may(actor.person, right);
+    let is_allowed = match may {
+        May::Anyone => true,
+        May::Requester => is_requester,
+        May::RequesterOr(right) => is_requester || has(right),
+        May::Has(right) => has(right),
+    };
+    match (may, ticket) {
+        _ if is_allowed => Ok(is_requester),
+        (May::Requester | May::RequesterOr(_), Some(ticket)) => Err(tickets::text::requester_only(ticket)),
+        (_, ticket) => Err(tickets::text::agents_only(ticket, is_requester)),
+    }
+}
+
+pub(in crate::desk) fn refuse(mut plan: Plan<'_>, actor: &Actor<'_>, why: Message) -> Decision {
+    answer(&mut plan, actor, why);
+    plan.end(Outcome::Refused)
+}
+
+pub(in crate::desk) fn answer(plan: &mut Plan<'_>, actor: &Actor<'_>, message: Message) {
+    let about = plan.facts.named.as_ref();
+    plan.whisper(about, &actor.person.who, actor.place, actor.via, message);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::domain::ids::TicketKey;
+
+    /// The limits that hold on both platforms (`domain::limits`, and Slack's and Discord's reference of forms).
+    #[test]
+    fn every_act_has_a_name_of_its_own_and_fits_both_platforms() {
+        let mut names = HashSet::new();
+        for spec in specs() {
+            for name in std::iter::once(&spec.name).chain(spec.synonyms) {
+                assert!(names.insert(*name), "{name} is the name of two acts");
+            }
+            let tag = TicketTag::from(TicketKey::new("IT", 1));
+            let carried: Result<ActRef, _> = spec.on(tag).to_string().parse();
+            assert_eq!(carried.map(|does| does.act), Ok(spec.act()), "a button can carry it");
+            assert!((1..=75).contains(&spec.label.chars().count()), "{}", spec.name);
+            assert!(spec.form.is_none() || spec.takes.len() <= 5, "{}: Discord has five fields", spec.name);
+            for words in spec.form.iter() {
+                let title = words.title.replace("{key}", "IT-1000000");
+                assert!((1..=24).contains(&title.chars().count()), "{}: {title}", spec.name);
+                assert!((1..=24).contains(&words.submit.chars().count()), "{}", spec.name);
+                for param in spec.takes {
+                    assert!((1..=45).contains(&param.asks.chars().count()), "{}: {}", spec.name, param.asks);
+                    assert!(param.hint.chars().count() <= 100, "{}", spec.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_act_is_done_to_what_its_function_takes() {
+        for act in all() {
+            let expected = match act.does {
+                Does::Alone(_) => On::Nothing,
+                Does::ToTicket(_) => On::Ticket,
+            };
+            assert_eq!(act.spec.on, expected, "{}", act.spec.name);
+            let is_requesters = matches!(act.spec.may, May::Requester | May::RequesterOr(_));
+            assert!(!is_requesters || act.spec.on == On::Ticket, "{}: nothing else has a requester", act.spec.name);
+        }
+    }
+}

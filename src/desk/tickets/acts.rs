@@ -1,0 +1,277 @@
+//! What people can do with a ticket.
+
+use super::decide;
+use super::state::{Status, Ticket};
+use crate::desk::acts::{Act, Reads, acts};
+use crate::domain::act::{Command, FormWords, May, Param, Spec, Takes};
+use crate::domain::message::Style;
+use crate::domain::right::Right;
+
+/// An act of the desk's agents.
+const AGENTS: Spec = Spec { may: May::Has(Right::TicketWork), ..Spec::BASE };
+/// An act of the requester and of the desk's agents.
+const BOTH: Spec = Spec { may: May::RequesterOr(Right::TicketWork), ..Spec::BASE };
+/// An act of the requester alone.
+const REQUESTERS: Spec = Spec { may: May::Requester, ..Spec::BASE };
+
+/// The values of a priority, each with what a menu shows.
+const LEVELS: &[(&str, &str)] = &[("P1", "P1 critical"), ("P2", "P2 high"), ("P3", "P3 normal"), ("P4", "P4 low")];
+
+const fn is_open(ticket: &Ticket) -> bool {
+    ticket.status.is_open()
+}
+
+acts! {
+    CLAIM = Act::to_ticket(
+        Spec {
+            name: "claim",
+            synonyms: &["take"],
+            label: "Take it",
+            style: Style::Primary,
+            command: Some(Command::new("Take a ticket")),
+            audit: "claimed",
+            is_told: true,
+            ..AGENTS
+        },
+        decide::claim,
+    )
+    .in_menu(|ticket| is_open(ticket) && ticket.assignee.is_none());
+
+    REPLY = Act::to_ticket(
+        Spec {
+            name: "reply",
+            label: "Reply to requester",
+            takes: &[Param {
+                name: "text",
+                says: "What the requester is told",
+                usage: "your words",
+                asks: "Your words to the requester",
+                hint: "Goes out signed with your name",
+                ..Param::BASE
+            }],
+            form: Some(FormWords { title: "Reply on {key}", submit: "Send" }),
+            command: Some(Command { is_plain_in_thread: true, ..Command::new("Answer the requester") }),
+            audit: "replied",
+            is_told: true,
+            ..AGENTS
+        },
+        decide::reply,
+    )
+    .in_menu(is_open);
+
+    RESOLVE = Act::to_ticket(
+        Spec {
+            name: "resolve",
+            label: "Resolve…",
+            takes: &[Param {
+                name: "resolution",
+                says: "How it was resolved, in a sentence",
+                usage: "how it was solved",
+                asks: "How was it resolved? (the requester sees it)",
+                hint: "A short sentence",
+                ..Param::BASE
+            }],
+            form: Some(FormWords { title: "Resolve {key}", submit: "Resolve" }),
+            command: Some(Command::new("Say that a ticket is done")),
+            audit: "resolved",
+            is_told: true,
+            ..AGENTS
+        },
+        decide::resolve,
+    )
+    .in_menu(is_open);
+
+    PENDING = Act::to_ticket(
+        Spec {
+            name: "pending",
+            label: "Pending…",
+            takes: &[Param {
+                name: "reason",
+                is_required: false,
+                says: "What it waits for",
+                usage: "what it waits for",
+                asks: "What does it wait for? (requester sees it)",
+                hint: "Parts, an answer, a date",
+                ..Param::BASE
+            }],
+            form: Some(FormWords { title: "{key} waits", submit: "Save" }),
+            command: Some(Command::new("Say what a ticket waits for")),
+            audit: "set to pending",
+            is_told: true,
+            ..AGENTS
+        },
+        decide::wait,
+    )
+    .in_menu(is_open);
+
+    RELEASE = Act::to_ticket(
+        Spec {
+            name: "release",
+            label: "Release",
+            command: Some(Command::new("Give a ticket back to the queue")),
+            audit: "released",
+            ..AGENTS
+        },
+        decide::release,
+    )
+    .in_menu(|ticket| is_open(ticket) && ticket.assignee.is_some());
+
+    REOPEN = Act::to_ticket(
+        Spec {
+            name: "reopen",
+            label: "Reopen",
+            command: Some(Command::new("Take up a ticket again").helping("to take it up again")),
+            audit: "reopened",
+            is_told: true,
+            ..BOTH
+        },
+        decide::reopen,
+    )
+    .in_menu(|ticket| matches!(ticket.status, Status::Resolved { .. } | Status::Cancelled { .. }));
+
+    SHOW = Act::to_ticket(
+        Spec { name: "show", label: "Show", command: Some(Command::new("Show a ticket").helping("to see how it stands")), is_told: true, ..BOTH },
+        decide::show,
+    )
+    .reading(Reads::Story)
+    .in_menu(|_| true);
+
+    NOT_A_REQUEST = Act::to_ticket(
+        Spec {
+            name: "not_a_request",
+            label: "Not a request",
+            style: Style::Danger,
+            audit: "found to be no request",
+            is_told: true,
+            ..AGENTS
+        },
+        decide::not_a_request,
+    )
+    .in_menu(is_open);
+
+    ASSIGN = Act::to_ticket(
+        Spec {
+            name: "assign",
+            label: "Assign to…",
+            takes: &[Param {
+                name: "person",
+                takes: Takes::Person,
+                says: "Who takes it",
+                usage: "@name",
+                hint: "Pick the name from the list that opens after the @.",
+                ..Param::BASE
+            }],
+            command: Some(Command::new("Give a ticket to somebody")),
+            audit: "assigned",
+            is_told: true,
+            ..AGENTS
+        },
+        decide::assign,
+    )
+    .in_menu(is_open);
+
+    PRIORITY = Act::to_ticket(
+        Spec {
+            name: "priority",
+            label: "Priority…",
+            takes: &[Param {
+                name: "level",
+                takes: Takes::Choice(LEVELS),
+                says: "From P1 (critical) to P4 (low)",
+                usage: "P1",
+                hint: "Or P2, P3, P4.",
+                ..Param::BASE
+            }],
+            command: Some(Command::new("Set how urgent a ticket is")),
+            audit: "prioritised",
+            ..AGENTS
+        },
+        decide::prioritise,
+    )
+    .in_menu(is_open);
+
+    CANCEL = Act::to_ticket(
+        Spec {
+            name: "cancel",
+            label: "Cancel",
+            command: Some(Command::new("Take back a request of yours").helping("to take it back")),
+            audit: "cancelled",
+            is_told: true,
+            ..BOTH
+        },
+        decide::cancel,
+    );
+
+    DETAILS = Act::to_ticket(
+        Spec {
+            name: "details",
+            label: "Add details",
+            takes: &[Param {
+                name: "text",
+                asks: "What else should the desk know?",
+                hint: "What you see, since when, on which machine",
+                ..Param::BASE
+            }],
+            form: Some(FormWords { title: "Add to {key}", submit: "Add" }),
+            audit: "details added",
+            ..BOTH
+        },
+        decide::add,
+    );
+
+    NEW_REQUEST = Act::to_ticket(
+        Spec {
+            name: "new_request",
+            label: "New request",
+            takes: &[Param {
+                name: "text",
+                asks: "What do you need?",
+                hint: "One sentence is enough",
+                begins_with_last_words: true,
+                ..Param::BASE
+            }],
+            form: Some(FormWords { title: "A new request", submit: "Send" }),
+            audit: "opened",
+            ..REQUESTERS
+        },
+        decide::begin_another,
+    )
+    .reading(Reads::Others);
+
+    OWN_REQUEST = Act::to_ticket(
+        Spec {
+            name: "own_request",
+            label: "Make it a request of its own",
+            takes: &[Param { name: "message", takes: Takes::Message, ..Param::BASE }],
+            audit: "message made a request of its own",
+            ..REQUESTERS
+        },
+        decide::part,
+    );
+
+    BELONGS_TO = Act::to_ticket(
+        Spec {
+            name: "belongs_to",
+            label: "Belongs to…",
+            takes: &[Param { name: "other", takes: Takes::Ticket, ..Param::BASE }],
+            audit: "joined to another",
+            ..REQUESTERS
+        },
+        decide::belong,
+    );
+
+    /// The agents' menu: on a card, and behind "Desk…" in a public thread.
+    MENU = Act::to_ticket(Spec { name: "menu", label: "More…", is_told: true, ..AGENTS }, decide::menu);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LEVELS;
+    use crate::domain::priority::Priority;
+
+    #[test]
+    fn every_priority_is_a_level() {
+        let levels: Vec<_> = LEVELS.iter().map(|(value, _)| value.parse::<Priority>()).collect();
+        assert_eq!(levels, Priority::ALL.map(Ok));
+    }
+}

@@ -1,0 +1,392 @@
+//! Acts: what people can do with the desk.
+//!
+//! Each act is declared once, by a [`Spec`] in the `acts.rs` of its capability. Buttons, menus, forms, Discord's commands,
+//! the grammar of words, the help and the gate of rights are made from these.
+
+mod args;
+mod grammar;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::args::{Args, CHOSEN, Fault, Given, KEY, Value, Why};
+pub use self::grammar::{Read, Where, key_of, parse};
+use super::ids::{TicketTag, UnknownName};
+use super::message::{Control, Style};
+use super::right::Right;
+
+/// An act, declared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spec {
+    /// Names it: the word by which people give it as a command, and what its buttons and forms carry. Two words are a group of
+    /// commands and one of them (`outage announce`).
+    pub name: &'static str,
+    /// Other words for it, in commands.
+    pub synonyms: &'static [&'static str],
+    /// What its button says.
+    pub label: &'static str,
+    /// How its button looks.
+    pub style: Style,
+    /// What it is done to.
+    pub on: On,
+    /// Who may do it.
+    pub may: May,
+    /// What it takes.
+    pub takes: &'static [Param],
+    /// The form that its button opens, if what it takes is typed in.
+    pub form: Option<FormWords>,
+    /// As a command; `None` if it is none.
+    pub command: Option<Command>,
+    /// What the audit calls it.
+    pub audit: &'static str,
+    /// Whether the request's own thread hears of it, so that whoever did it there needs no answer.
+    pub is_told: bool,
+}
+
+impl Spec {
+    /// What most acts have in common: to be completed by struct update.
+    pub const BASE: Self = Self {
+        name: "",
+        synonyms: &[],
+        label: "",
+        style: Style::Plain,
+        on: On::Nothing,
+        may: May::Anyone,
+        takes: &[],
+        form: None,
+        command: None,
+        audit: "",
+        is_told: false,
+    };
+
+    /// Its name.
+    #[must_use]
+    pub const fn act(&self) -> ActName {
+        ActName(Cow::Borrowed(self.name))
+    }
+
+    /// The group of commands that it belongs to, and its word in it.
+    #[must_use]
+    pub fn path(&self) -> (Option<&'static str>, &'static str) {
+        self.name.split_once(' ').map_or((None, self.name), |(group, word)| (Some(group), word))
+    }
+
+    /// Whether its button opens a form: the adapter opens it at once, and what is sent is an event.
+    #[must_use]
+    pub const fn opens_form(&self) -> bool {
+        self.form.is_some()
+    }
+
+    /// Whether it takes people's free words.
+    #[must_use]
+    pub fn takes_words(&self) -> bool {
+        self.takes.iter().any(|param| param.takes == Takes::Text)
+    }
+
+    /// How it is written as a command, without a key: `resolve how it was solved`.
+    #[must_use]
+    pub fn usage(&self) -> String {
+        let params = self.takes.iter().filter(|param| !param.usage.is_empty());
+        std::iter::once(self.name).chain(params.map(|param| param.usage)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// It on this subject.
+    #[must_use]
+    pub fn on(&self, on: impl Into<SubjectRef>) -> ActRef {
+        ActRef { act: self.act(), on: Some(on.into()), with: None }
+    }
+
+    /// Its button on this subject.
+    #[must_use]
+    pub fn button(&self, on: impl Into<SubjectRef>) -> Control {
+        self.labelled(self.label, on)
+    }
+
+    /// Its button on this subject, with other words on it.
+    #[must_use]
+    pub fn labelled(&self, label: &str, on: impl Into<SubjectRef>) -> Control {
+        Control::button(label, self.on(on)).styled(self.style)
+    }
+
+    /// Its button on this subject, or its menu if it takes a choice or a person and nothing else.
+    #[must_use]
+    pub fn control(&self, on: impl Into<SubjectRef>) -> Control {
+        match self.takes {
+            [Param { takes: Takes::Choice(options), .. }] => {
+                let options = options.iter().map(|(value, label)| ((*label).to_owned(), (*value).to_owned()));
+                Control::Choice { label: self.label.to_owned(), does: self.on(on), options: options.collect() }
+            }
+            [Param { takes: Takes::Person, .. }] => Control::People { label: self.label.to_owned(), does: self.on(on) },
+            _ => self.button(on),
+        }
+    }
+}
+
+/// What an act is done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// To nothing in particular.
+    Nothing,
+    /// To a ticket.
+    Ticket,
+}
+
+/// Who may do an act. Whether somebody may know of its subject is asked before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum May {
+    /// Everybody.
+    Anyone,
+    /// The requester.
+    Requester,
+    /// The requester, and whoever has this right.
+    RequesterOr(Right),
+    /// Whoever has this right.
+    Has(Right),
+}
+
+impl May {
+    /// Who that is, in a word or two: for lists of commands.
+    #[must_use]
+    pub const fn who(self) -> &'static str {
+        match self {
+            Self::Anyone => "everybody",
+            Self::Requester => "the requester",
+            Self::RequesterOr(_) => "the requester, agents",
+            Self::Has(_) => "agents",
+        }
+    }
+}
+
+/// Something that an act takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Param {
+    /// Names it among what is given: an option of Discord's command, a field of a form.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// Whether it must be given.
+    pub is_required: bool,
+    /// What the option of Discord's command says of it, at most 100 characters.
+    pub says: &'static str,
+    /// What stands for it in words that show how a command is written.
+    pub usage: &'static str,
+    /// What the field of a form asks, at most 45 characters (Discord).
+    pub asks: &'static str,
+    /// Grey words in the empty field, at most 100 characters.
+    pub hint: &'static str,
+    /// Whether the field begins with the last words of the requester, if it is they who open the form.
+    pub begins_with_last_words: bool,
+}
+
+impl Param {
+    /// What most parameters have in common: to be completed by struct update.
+    pub const BASE: Self = Self {
+        name: "",
+        takes: Takes::Text,
+        is_required: true,
+        says: "",
+        usage: "",
+        asks: "",
+        hint: "",
+        begins_with_last_words: false,
+    };
+}
+
+/// What a parameter takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// Free words.
+    Text,
+    /// One of these: (value, label).
+    Choice(&'static [(&'static str, &'static str)]),
+    /// A person.
+    Person,
+    /// Yes or no.
+    Flag,
+    /// A moment, as people write it ([`when::read`](super::when::read)).
+    Date,
+    /// Another ticket, from a menu that offers some.
+    Ticket,
+    /// A message, whose id the button carries.
+    Message,
+}
+
+impl Takes {
+    /// Whether a field of a form or of a command can hold it: else a button or menu carries it.
+    #[must_use]
+    pub const fn is_field(self) -> bool {
+        match self {
+            Self::Text | Self::Choice(_) | Self::Person | Self::Flag | Self::Date => true,
+            Self::Ticket | Self::Message => false,
+        }
+    }
+}
+
+/// What a form says around its fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FormWords {
+    /// Its title, at most 24 characters (Slack); `{key}` stands for the ticket's key.
+    pub title: &'static str,
+    /// What the button that sends it says, at most 24 characters.
+    pub submit: &'static str,
+}
+
+/// An act as a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// What it does, at most 100 characters: for the lists of commands.
+    pub says: &'static str,
+    /// What it does for whoever asked: for the help; empty for commands of agents.
+    pub helps: &'static str,
+    /// Whether plain words do the same in the request's own thread, so that it is no command there.
+    pub is_plain_in_thread: bool,
+}
+
+impl Command {
+    /// A command of agents that does this.
+    #[must_use]
+    pub const fn new(says: &'static str) -> Self {
+        Self { says, helps: "", is_plain_in_thread: false }
+    }
+
+    /// The same, which helps whoever asked so.
+    #[must_use]
+    pub const fn helping(self, helps: &'static str) -> Self {
+        Self { helps, ..self }
+    }
+}
+
+/// The name of an act, as buttons, forms and events carry it. It may be one that this version does not know.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ActName(Cow<'static, str>);
+
+impl ActName {
+    /// The act of this name.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(Cow::Owned(name.into()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ActName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A subject as a button or form carries it: by an id that no restored database gives to another one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SubjectRef {
+    /// A ticket.
+    Ticket(TicketTag),
+}
+
+impl From<TicketTag> for SubjectRef {
+    fn from(tag: TicketTag) -> Self {
+        Self::Ticket(tag)
+    }
+}
+
+impl fmt::Display for SubjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ticket(tag) => tag.fmt(f),
+        }
+    }
+}
+
+/// An act on a subject: what a button, menu or form carries. Its text is `claim:IT-1042~u` and the ticket's uid, then `~m` and a
+/// message's id where there is one; a renderer may append `~` and a mark.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct ActRef {
+    /// The act.
+    pub act: ActName,
+    /// What it is done to.
+    pub on: Option<SubjectRef>,
+    /// The platform's id of the message that it is about, where it is about one.
+    pub with: Option<String>,
+}
+
+impl fmt::Display for ActRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.act)?;
+        if let Some(on) = &self.on {
+            on.fmt(f)?;
+        }
+        match &self.with {
+            Some(message) => write!(f, "~m{message}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromStr for ActRef {
+    type Err = UnknownName;
+
+    /// Reads what a button carries; whatever else follows a `~` is the renderer's.
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let (act, rest) = text.split_once(':').ok_or(UnknownName)?;
+        let is_name = |c: char| c.is_ascii_lowercase() || matches!(c, '_' | '-' | ' ');
+        if act.is_empty() || !act.chars().all(is_name) {
+            return Err(UnknownName);
+        }
+        let on = if rest.is_empty() || rest.starts_with('~') { None } else { Some(SubjectRef::Ticket(rest.parse()?)) };
+        let with = rest.split('~').skip(1).find_map(|part| part.strip_prefix('m')).map(str::to_owned);
+        Ok(Self { act: ActName::new(act), on, with })
+    }
+}
+
+impl From<ActRef> for String {
+    fn from(act: ActRef) -> Self {
+        act.to_string()
+    }
+}
+
+impl TryFrom<String> for ActRef {
+    type Error = UnknownName;
+
+    fn try_from(text: String) -> Result<Self, UnknownName> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{TicketKey, TicketUid};
+
+    #[test]
+    fn what_a_button_carries_is_read_back() {
+        let uid = TicketUid::of(&crate::domain::event::DedupeKey::stored("m:1".to_owned()));
+        let tag = |uid: &TicketUid| TicketTag { key: TicketKey::new("IT", 1042), uid: uid.clone() };
+        let subjects =
+            [None, Some(SubjectRef::Ticket(tag(&uid))), Some(SubjectRef::Ticket(tag(&TicketUid::default())))];
+        for name in ["claim", "not_a_request", "outage announce"] {
+            for on in &subjects {
+                for with in [None, Some("1610241741.000200".to_owned())] {
+                    let does = ActRef { act: ActName::new(name), on: on.clone(), with };
+                    assert_eq!(does.to_string().parse(), Ok(does.clone()));
+                    for mark in ["~0", "~24", "~301ARZ3NDEKTSV4RRFFQ69G5FAV"] {
+                        assert_eq!(format!("{does}{mark}").parse(), Ok(does.clone()));
+                    }
+                    let stored = serde_json::to_string(&does).expect("is written");
+                    assert_eq!(serde_json::from_str::<ActRef>(&stored).ok(), Some(does));
+                }
+            }
+        }
+        for junk in ["", "claim", "claim:IT", ":IT-1", "claim:IT-1x", "claim:IT-1~u12", "claim:IT-1~uX", "Claim:IT-1"] {
+            assert_eq!(junk.parse::<ActRef>(), Err(UnknownName), "{junk}");
+        }
+    }
+}

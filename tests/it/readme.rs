@@ -1,0 +1,40 @@
+//! What the README says of commands is what the acts declare.
+
+use std::path::Path;
+
+use deskbell::domain::act::{On, Spec};
+use deskbell::intake::acts;
+
+const BEGIN: &str = "<!-- commands -->\n";
+const END: &str = "<!-- end of commands -->";
+
+/// The table of commands, as it stands in the README. `UPDATE_EXPECT=1` writes it there.
+#[test]
+fn the_readme_lists_every_command() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(&path).expect("it is there");
+    let (before, rest) = readme.split_once(BEGIN).expect("the table begins");
+    let (shown, after) = rest.split_once(END).expect("the table ends");
+    let table = table();
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).expect("it can be written");
+    } else {
+        assert_eq!(shown, table, "run this test with UPDATE_EXPECT=1 to write the table anew");
+    }
+}
+
+fn table() -> String {
+    let head = "| in a thread: `@desk …` | elsewhere: `/desk …` | what it does | who |\n|---|---|---|---|\n";
+    let row = |spec: &Spec| {
+        let command = spec.command?;
+        let usage = spec.usage();
+        let elsewhere = match spec.on {
+            On::Nothing => usage.clone(),
+            On::Ticket => usage.replacen(spec.name, &format!("{} IT-1042", spec.name), 1),
+        };
+        let here = if command.is_plain_in_thread { "just write".to_owned() } else { format!("`{usage}`") };
+        let (says, who) = (command.says, spec.may.who());
+        Some(format!("| {here} | `{elsewhere}` | {says} | {who} |\n"))
+    };
+    acts().filter_map(row).fold(head.to_owned(), |table, row| table + &row)
+}
