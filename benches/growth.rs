@@ -298,6 +298,7 @@ impl Desk {
             actor: agent(),
             place: Some(place(TRIAGE)),
             way: Way::Button,
+            at: None,
             asks: Asks::Act { does, given: Given::new() },
             in_private: false,
             reply: ReplyHandle(String::new()),

@@ -11,7 +11,7 @@ use crate::domain::act::{
 };
 use crate::domain::act::{key_of, parse};
 use crate::domain::event::{Acted, Asks, ReplyHandle, Way};
-use crate::domain::ids::{Person, Place, TicketKey, TicketTag};
+use crate::domain::ids::{MessageRef, Person, Place, TicketKey, TicketTag};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::right::Right;
@@ -132,6 +132,8 @@ pub(in crate::desk) struct Meaning {
     pub(in crate::desk) key: Option<TicketKey>,
     /// The ticket that the button or form carries.
     pub(in crate::desk) tag: Option<TicketTag>,
+    /// The message that it is done at, where that is what says which ticket is meant.
+    pub(in crate::desk) at: Option<MessageRef>,
     pub(in crate::desk) args: Args,
 }
 
@@ -149,7 +151,10 @@ impl Meant {
             Asks::Unknown => Self::Unknown,
             Asks::Words { words, .. } if words.trim().is_empty() => Self::Nothing,
             Asks::Words { words, mentions } => Self::of_words(words, mentions, Where::Slash, prefix, now),
-            Asks::Act { does, given } => Self::of_fields(does, given, prefix, now),
+            Asks::Act { does, given } => match Self::of_fields(does, given, prefix, now) {
+                Self::Act(meaning) => Self::Act(Meaning { at: acted.at.clone(), ..meaning }),
+                other => other,
+            },
         }
     }
 
@@ -157,7 +162,7 @@ impl Meant {
     pub(in crate::desk) fn of_words(words: &str, mentions: &[Person], place: Where, prefix: &str, now: &Now) -> Self {
         match parse(specs(), words, mentions, place, prefix, now) {
             Read::Act { spec, key, given } => match (find(&spec.act()), spec.check(&given, now)) {
-                (Some(act), Ok(args)) => Self::Act(Meaning { act, key, tag: None, args }),
+                (Some(act), Ok(args)) => Self::Act(Meaning { act, key, tag: None, at: None, args }),
                 (_, Err(faults)) => Self::Faulty(spec, faults),
                 (None, _) => Self::Unknown,
             },
@@ -180,7 +185,7 @@ impl Meant {
         let carried = carried.map(|(param, message)| (param.name.to_owned(), Value::text(message)));
         let given: Given = given.clone().into_iter().chain(carried).collect();
         match act.spec.check(&given, now) {
-            Ok(args) => Self::Act(Meaning { act, key, tag, args }),
+            Ok(args) => Self::Act(Meaning { act, key, tag, at: None, args }),
             Err(faults) => Self::Faulty(&act.spec, faults),
         }
     }
@@ -264,10 +269,15 @@ impl From<Refusal> for No {
 /// Somebody did something by a button, a menu, a form or a command.
 pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, meant: &Meant, at: Timestamp) -> Decision {
     let is_command = acted.way == Way::Command;
+    // Most reactions are none of the desk's business: who has no right to what one does, or to know of the request, did
+    // nothing but react.
+    if acted.way == Way::Reaction && !is_open_to(&plan, acted, meant) {
+        return plan.end(Outcome::Ignored);
+    }
     let wants_answer = |spec: &Spec| match acted.way {
-        Way::Command | Way::Menu => true,
+        Way::Command | Way::Menu | Way::MessageMenu => true,
         // It shows by its card or in the thread.
-        Way::Button => !spec.is_told,
+        Way::Button | Way::Reaction => !spec.is_told,
         Way::Form => false,
     };
     let actor = |wants_answer| Actor {
@@ -308,6 +318,7 @@ pub(in crate::desk) fn perform(mut plan: Plan<'_>, actor: &Actor<'_>, meaning: &
         let why = match (&meaning.key, &meaning.tag) {
             (Some(key), _) => help::text::unknown_ticket(key),
             (None, Some(_)) => help::text::unknown_subject(),
+            (None, None) if meaning.at.is_some() => help::text::no_request_here(),
             (None, None) => help::text::which_ticket(),
         };
         return refuse(plan, actor, why);
@@ -349,6 +360,14 @@ fn with_menu(plan: &Plan<'_>, actor: &Actor<'_>, ticket: &Ticket, answer: Messag
     }
 }
 
+/// Whether what somebody means is open to them, and done to something that they may know of.
+fn is_open_to(plan: &Plan<'_>, acted: &Acted, meant: &Meant) -> bool {
+    let Meant::Act(meaning) = meant else { return false };
+    let ticket = plan.facts.named.as_ref().filter(|ticket| plan.may_know(&acted.actor, ticket));
+    let actor = Actor { person: &acted.actor, place: None, via: None, wants_answer: false, in_private: false };
+    (ticket.is_some() || meaning.act.spec.on == On::Nothing) && gate(plan, &actor, meaning.act.spec.may, ticket).is_ok()
+}
+
 /// Whether this person may do what asks for that. Returns whether they are the ticket's requester; else why not.
 fn gate(plan: &Plan<'_>, actor: &Actor<'_>, may: May, ticket: Option<&Ticket>) -> Result<bool, Message> {
     let is_requester = ticket.is_some_and(|ticket| plan.same(&ticket.requester, actor.person));
@@ -381,6 +400,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::domain::audit::Did;
     use crate::domain::ids::TicketKey;
 
     /// The limits that hold on both platforms (`domain::limits`, and Slack's and Discord's reference of forms).
@@ -395,6 +415,11 @@ mod tests {
             let carried: Result<ActRef, _> = spec.on(tag).to_string().parse();
             assert_eq!(carried.map(|does| does.act), Ok(spec.act()), "a button can carry it");
             assert!((1..=75).contains(&spec.label.chars().count()), "{}", spec.name);
+            assert!(spec.menu.is_none_or(|menu| (1..=24).contains(&menu.chars().count())), "{}", spec.name);
+            // The menu of a message and a reaction say nothing but which message: the rest is asked for by a form.
+            let is_bare = spec.takes.iter().all(|param| !param.is_required || param.takes == Takes::Message);
+            assert!(spec.menu.is_none() || spec.opens_form() || is_bare, "{}", spec.name);
+            assert!(spec.sign.is_none() || is_bare, "{}", spec.name);
             assert!(spec.form.is_none() || spec.takes.len() <= 5, "{}: Discord has five fields", spec.name);
             for words in spec.form.iter() {
                 let title = words.title.replace("{key}", "IT-1000000");
@@ -405,6 +430,18 @@ mod tests {
                     assert!(param.hint.chars().count() <= 100, "{}", spec.name);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_the_audit_says_names_one_thing() {
+        let others = Did::OTHERS.iter().map(|did| did.as_str());
+        let of_acts = specs().map(|spec| spec.audit).filter(|name| !name.is_empty());
+        let mut names = HashSet::new();
+        for name in others.chain(of_acts) {
+            // A reply is put on record once it was delivered, and another request is opened like any.
+            let is_shared = ["replied", "opened"].contains(&name);
+            assert!(names.insert(name) || is_shared, "{name} is the name of two things");
         }
     }
 

@@ -289,11 +289,16 @@ impl Facts {
         if let Some(place) = &acted.place {
             self.load_home(tx, place, None).await?;
         }
+        if let (None, Some(at)) = (&self.home, &acted.at) {
+            self.home = conversation::record::ticket_of_message(tx, at).await?;
+        }
         let meant = Meant::of(acted, &self.rules.desk.key_prefix, &self.rules.now(self.now));
         match (&meant, &acted.asks) {
-            // A button and a form carry their subject; a command may mean that of its place.
+            // A button and a form carry their subject; a command may mean that of its place, and what is done at a message
+            // that of the message.
             (Meant::Act(meaning), _) => {
-                self.load_meaning(tx, meaning, &acted.actor.who, acted.way == Way::Command).await?;
+                let may_be_home = acted.way == Way::Command || acted.at.is_some();
+                self.load_meaning(tx, meaning, &acted.actor.who, may_be_home).await?;
             }
             // Whoever is told what is wrong is told so about this ticket.
             (_, Asks::Act { does, .. }) => {

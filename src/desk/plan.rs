@@ -11,7 +11,7 @@ use crate::desk::facts::Facts;
 use crate::desk::tickets::decide::may_know;
 use crate::desk::tickets::state::Ticket;
 use crate::desk::tickets::text;
-use crate::domain::audit::{AuditEntry, FieldChange};
+use crate::domain::audit::{AuditEntry, Did, FieldChange};
 use crate::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane, Post, Sign, SilentAct};
 use crate::domain::event::{ReplyHandle, Said};
 use crate::domain::ids::{MessageRef, Person, PersonRef, Place, TicketId};
@@ -122,7 +122,7 @@ impl<'f> Plan<'f> {
             }
         }
         let fields = changes(None, &ticket);
-        self.audit(&ticket, "opened", fields);
+        self.audit(&ticket, Did::Opened, fields);
         self.effect(
             Some(id),
             EffectKind::Show {
@@ -142,12 +142,12 @@ impl<'f> Plan<'f> {
     }
 
     /// Writes a changed ticket, with what was done by whom, and brings its cards up to date.
-    pub(in crate::desk) fn put(&mut self, before: &Ticket, mut after: Ticket, act: &str) -> Ticket {
+    pub(in crate::desk) fn put(&mut self, before: &Ticket, mut after: Ticket, did: impl Into<Did>) -> Ticket {
         after.version = before.version + 1;
         after.active_at = after.active_at.max(self.facts.now);
         let fields = changes(Some(before), &after);
         self.change(Change::Put(Box::new(after.clone())));
-        self.audit(&after, act, fields);
+        self.audit(&after, did, fields);
         self.show_cards(&after);
         let is_other = text::confirmation(before, &[]) != text::confirmation(&after, &[]);
         if is_other {
@@ -164,12 +164,12 @@ impl<'f> Plan<'f> {
         after
     }
 
-    pub(in crate::desk) fn audit(&mut self, ticket: &Ticket, act: &str, fields: Vec<FieldChange>) {
+    pub(in crate::desk) fn audit(&mut self, ticket: &Ticket, did: impl Into<Did>, fields: Vec<FieldChange>) {
         self.decision.audit.push(AuditEntry {
             about: ticket.id.into(),
             at: self.facts.now,
             actor: self.actor.map(|actor| Person::new(actor.who.clone(), actor.name.clone())),
-            act: act.to_owned(),
+            act: did.into().to_string(),
             from: self.from.cloned(),
             fields,
         });
@@ -183,7 +183,7 @@ impl<'f> Plan<'f> {
     /// and privately with the way to make it another request.
     pub(in crate::desk) fn join(&mut self, ticket: &Ticket, said: &Said, words: &Words) {
         self.record_as(ticket, &said.author, Voice::Requester, words, true);
-        self.audit(ticket, "joined", Vec::new());
+        self.audit(ticket, Did::Joined, Vec::new());
         self.effect(
             Some(ticket.id),
             SilentAct::React { message: said.message.clone(), sign: Sign::Joined, is_on: true },

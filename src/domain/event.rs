@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::act::{ActRef, Given};
 use super::effect::Call;
-use super::ids::{EffectId, MessageRef, Person, Place, PlatformName, Tenant};
+use super::ids::{EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant};
 use super::subject::Subject;
 
 /// One fact.
@@ -131,6 +131,9 @@ pub struct Acted {
     pub place: Option<Place>,
     /// By which way.
     pub way: Way,
+    /// The message whose menu it was (or that of the form), or that they reacted to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<MessageRef>,
     /// What they ask for.
     pub asks: Asks,
     /// Whether the button or menu, or that which opened the form, stands in a message that nobody else sees.
@@ -152,11 +155,15 @@ pub enum Way {
     Form,
     /// The `/desk` command was given.
     Command,
+    /// Something was chosen from the menu of a message.
+    MessageMenu,
+    /// Somebody reacted to a message.
+    Reaction,
 }
 
 impl Way {
     /// Every way.
-    pub const ALL: [Self; 4] = [Self::Button, Self::Menu, Self::Form, Self::Command];
+    pub const ALL: [Self; 6] = [Self::Button, Self::Menu, Self::Form, Self::Command, Self::MessageMenu, Self::Reaction];
 }
 
 /// What somebody who acts asks for.
@@ -290,6 +297,12 @@ impl DedupeKey {
     #[must_use]
     pub fn slack_click(tenant: &Tenant, user: &str, message_ts: &str, action_id: &str, action_ts: &str) -> Self {
         Self(format!("c:{}:{user}:{message_ts}:{action_id}:{action_ts}", tenant.id))
+    }
+
+    /// Somebody reacted to a message.
+    #[must_use]
+    pub fn reaction(message: &MessageRef, who: &PersonRef, emoji: &str) -> Self {
+        Self(format!("r:{}:{}:{emoji}", Self::of(message), who.id))
     }
 
     /// A Slack form.

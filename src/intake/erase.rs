@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::desk::privacy::record::{self, Erased};
 use crate::desk::privacy::state::Erasure;
 use crate::desk::{alarms, tickets};
-use crate::domain::audit::AuditEntry;
+use crate::domain::audit::{AuditEntry, Did};
 use crate::domain::effect::{Destination, Effect, EffectKind, SilentAct};
 use crate::domain::event::{DedupeKey, Event};
 use crate::domain::ids::{Conversation, PersonRef, Place, TicketId};
@@ -109,7 +109,7 @@ pub async fn person(
         }
         let ids: Vec<TicketId> = ids.into_iter().map(TicketId).collect();
         for some in ids.chunks(TOGETHER) {
-            tally.add(tickets(store, &erasure, some, "erased", now, done, preview).await?);
+            tally.add(tickets(store, &erasure, some, Did::Erased, now, done, preview).await?);
             done += some.len();
         }
     }
@@ -150,7 +150,7 @@ pub async fn expired(
         let (salt, roster) = (salt(store).await?, Arc::clone(roster));
         let erasure =
             Erasure::of_everybody(move |who| PersonRef::erased(who.platform, &token(salt, &roster.accounts(who))));
-        let tally = tickets(store, &erasure, &ids, "expired", clock.now(), 0, false).await?;
+        let tally = tickets(store, &erasure, &ids, Did::Expired, clock.now(), 0, false).await?;
         tracing::info!(
             tickets = tally.tickets,
             messages = tally.messages,
@@ -166,7 +166,7 @@ async fn tickets(
     store: &Arc<dyn Store>,
     erasure: &Erasure,
     ids: &[TicketId],
-    act: &'static str,
+    did: Did,
     now: Timestamp,
     done: usize,
     preview: bool,
@@ -179,7 +179,7 @@ async fn tickets(
             for (index, id) in (done..).zip(ids) {
                 let minutes = i64::try_from(index / TICKETS_PER_MINUTE).unwrap_or_default();
                 let not_before = (minutes > 0).then(|| now + SignedDuration::from_mins(minutes));
-                tally.add(ticket(tx, &erasure, id, act, now, not_before).await?);
+                tally.add(ticket(tx, &erasure, id, did, now, not_before).await?);
             }
             Ok(tally)
         })
@@ -191,13 +191,13 @@ async fn ticket(
     tx: &mut dyn Tx,
     erasure: &Erasure,
     id: TicketId,
-    act: &str,
+    did: Did,
     now: Timestamp,
     not_before: Option<Timestamp>,
 ) -> Result<Tally, StoreError> {
     let mut standing = standing::of(tx, &id.into()).await?;
     let erased = record::erase(tx, id, erasure, now).await?;
-    if !erased.is_any() && act == "erased" {
+    if !erased.is_any() && did == Did::Erased {
         return Ok(Tally::default());
     }
     // Lines that were under way when their words went to another ticket stand for the one that they were said on.
@@ -217,7 +217,7 @@ async fn ticket(
         waiting: erased.withdrawn,
         ..Tally::default()
     };
-    let act = act.to_owned();
+    let act = did.to_string();
     audit::note(tx, &AuditEntry { about: id.into(), at: now, actor: None, act, from: None, fields: erased.fields })?;
     for what in effects {
         enqueue(tx, &Effect { not_before, ..Effect::about(id, what) }, false, now).await?;

@@ -70,6 +70,7 @@ fn router_until(worlds: Vec<Arc<dyn World>>, tips: Vec<String>, shutdown: Cancel
         .route("/api/{platform}/delete", post(delete))
         .route("/api/{platform}/react", post(react))
         .route("/api/{platform}/press", post(press))
+        .route("/api/{platform}/menu", post(menu))
         .route("/api/{platform}/submit", post(submit))
         .route("/api/{platform}/dismiss", post(dismiss))
         .route("/api/{platform}/command", post(command))
@@ -245,6 +246,18 @@ struct Press {
 
 async fn press(State(page): Shared, Path(platform): Path<String>, Body(body): Body<Press>) -> Done {
     page.world(&platform)?.press(&body.who, &body.message, &body.control, body.value.as_deref()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+struct Menu {
+    who: String,
+    message: MessageAt,
+    name: String,
+}
+
+async fn menu(State(page): Shared, Path(platform): Path<String>, Body(body): Body<Menu>) -> Done {
+    page.world(&platform)?.choose_menu(&body.who, &body.message, &body.name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -116,6 +116,14 @@ pub struct Stage {
     destinations: usize,
 }
 
+/// What the app's manifest offers in the menu of a message.
+fn shortcuts() -> Vec<(String, String)> {
+    let manifest = crate::platform::slack::manifest();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let listed = manifest["features"]["shortcuts"].as_array().into_iter().flatten();
+    listed.map(|shortcut| (text(&shortcut["name"]), text(&shortcut["callback_id"]))).collect()
+}
+
 impl Stage {
     /// Opens both workspaces.
     ///
@@ -150,6 +158,7 @@ impl Stage {
             limits: options.limits,
             ack_deadline: options.patience,
             seed: options.seed,
+            shortcuts: shortcuts(),
             ..SlackSetup::default()
         })
         .await?;

@@ -34,6 +34,8 @@ pub trait World: Send + Sync {
     /// the view shows it. Returns once the bot has acknowledged; an unacknowledged press is [`WorldError::NoAnswer`].
     async fn press(&self, who: &str, message: &MessageAt, control: &str, value: Option<&str>)
     -> Result<(), WorldError>;
+    /// Chooses what the app offers in the menu of a message, by its name ([`View::menus`]).
+    async fn choose_menu(&self, who: &str, message: &MessageAt, name: &str) -> Result<(), WorldError>;
     /// Submits the open form. Errors that the bot shows at fields are [`WorldError::Fields`], and the form stays open.
     async fn submit(&self, who: &str, form: &str, values: &BTreeMap<String, String>) -> Result<(), WorldError>;
     /// Closes the open form without sending it.
@@ -137,6 +139,9 @@ pub struct ChannelInfo {
 pub struct View {
     /// Channels that the person can see, then the direct messages with the bot (name `desk`, `direct` true).
     pub channels: Vec<ChannelView>,
+    /// What the app offers in the menu of every message.
+    #[serde(default)]
+    pub menus: Vec<String>,
     /// The form that is open before this person.
     pub form: Option<FormView>,
     /// What the platform itself told this person lately ("This interaction failed"), newest last.
@@ -259,6 +264,9 @@ pub struct FormField {
     pub value: String,
     /// The choices, where it is a menu.
     pub options: Vec<OptionView>,
+    /// It takes a person, by the handle.
+    #[serde(default)]
+    pub person: bool,
     /// What the bot found wrong with it.
     pub error: Option<String>,
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use deskbell::sandbox::World;
+use deskbell::sandbox::{MessageAt, Spot, World};
 use expect_test::expect;
 
 use crate::harness::{Desk, normal, see};
@@ -90,6 +90,82 @@ async fn a_private_line_is_replaced_by_what_became_of_it() {
             let after = private(&world, "jeff");
             assert_eq!(after, "Done: that is IT-1002 now, and no part of IT-1001 any more.\n");
         }
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_message_has_a_menu_of_acts() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let what = world.platform();
+        let ask = desk.ask(&world, "jeff", "@desk printer smokes").await;
+        let lunch = desk.say(&world, "sam", &Spot::channel("sales"), "lunch?").await;
+        let menus = see(&world, "mia").menus;
+        assert_eq!(menus, ["Take the request", "Reply to the requester", "Show the request"], "{what}");
+
+        // Who is no agent is told so; what is no request is told as such.
+        let choose = async |who: &str, at: &MessageAt, name: &str| {
+            world.choose_menu(who, at, name).await.expect("answered");
+            desk.settle().await;
+            desk.last_private(&world, who)
+        };
+        let told = choose("jeff", &ask, "Take the request").await;
+        assert!(told.starts_with("That is for the desk's people."), "{what}: {told}");
+        let told = choose("mia", &lunch, "Take the request").await;
+        assert!(told.starts_with("That message belongs to no request"), "{what}: {told}");
+        let told = choose("jeff", &ask, "Show the request").await;
+        assert!(told.contains("nobody has it yet"), "{what}: {told}");
+
+        let told = choose("mia", &ask, "Take the request").await;
+        assert_eq!(told, "Done: IT-1001 is in progress, P3, with Mia.", "{what}");
+        // A form that a menu opens is about that message's request, wherever the message stands.
+        world.choose_menu("mia", &ask, "Reply to the requester").await.expect("answered");
+        desk.fill(&world, "mia", "I am on my way.").await;
+        let answered = said_in_thread(&world, &ask);
+        assert!(answered.iter().any(|line| line == "Mia (IT): I am on my way."), "{what}: {answered:?}");
+        desk.end().await;
+    }
+}
+
+/// What stands under a message.
+fn said_in_thread(world: &Arc<dyn World>, ask: &MessageAt) -> Vec<String> {
+    let view = see(world, "ada");
+    let all = view.channels.into_iter().flat_map(|channel| channel.messages);
+    let under = all.filter(|message| message.id == ask.id).flat_map(|message| message.thread);
+    under.map(|message| normal(&message.text)).collect()
+}
+
+#[tokio::test]
+async fn an_agent_takes_a_request_by_a_reaction() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        let (what, eyes) = (world.platform(), if world.platform() == "slack" { "eyes" } else { "👀" });
+        let ask = desk.ask(&world, "jeff", "@desk printer smokes").await;
+        let lunch = desk.say(&world, "sam", &Spot::channel("sales"), "lunch?").await;
+        let react = async |who: &str, at: &MessageAt, emoji: &str, add: bool| {
+            world.react(who, at, emoji, add).await.expect("it stands");
+            desk.settle().await;
+        };
+        let holder = async || desk.store().tickets(None, 10).await.expect("tickets")[0].assignee.clone();
+        // What means nothing, what others do, and what is done elsewhere, changes nothing and is answered by nobody.
+        react("mia", &ask, "tada", true).await;
+        react("jeff", &ask, eyes, true).await;
+        react("mia", &lunch, eyes, true).await;
+        assert_eq!(holder().await, None, "{what}");
+        assert_eq!((private(&world, "jeff"), private(&world, "mia")), (String::new(), String::new()), "{what}");
+
+        react("mia", &ask, eyes, true).await;
+        assert!(holder().await.is_some_and(|agent| agent.name.starts_with("Mia")), "{what}");
+        // Taking the reaction back changes nothing, and the same once more is the same fact.
+        react("mia", &ask, eyes, false).await;
+        react("mia", &ask, eyes, true).await;
+        assert_eq!(said_in_thread(&world, &ask).iter().filter(|line| *line == "Mia is on it.").count(), 1, "{what}");
+        // The second agent hears who was faster.
+        react("omar", &ask, eyes, true).await;
+        assert!(desk.last_private(&world, "omar").starts_with("Mia took IT-1001"), "{what}");
         desk.end().await;
     }
 }

@@ -219,7 +219,7 @@ fn event(
     let about = |tickets: &[&Ticket]| Some(tickets.iter().map(|ticket| ticket.key.to_string()).collect());
     let acted = |who: usize, place: Place, way: Way, asks: Asks| {
         let (actor, reply) = (person(PEOPLE[who]), ReplyHandle(String::new()));
-        EventKind::Acted(Acted { actor, place: Some(place), way, asks, in_private: false, reply })
+        EventKind::Acted(Acted { actor, place: Some(place), way, at: None, asks, in_private: false, reply })
     };
     let post = |who: usize, place: Place, text: &str, mentions_bot: bool| Said {
         author: person(PEOPLE[who]),

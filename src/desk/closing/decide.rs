@@ -6,6 +6,7 @@ use crate::desk::decision::{Change, Decision};
 use crate::desk::facts::Facts;
 use crate::desk::plan::Plan;
 use crate::desk::tickets::state::Status;
+use crate::domain::audit::Did;
 use crate::domain::event::{Timer, TimerKind};
 use crate::domain::ids::TicketId;
 use crate::domain::outcome::Outcome;
@@ -32,7 +33,7 @@ pub(in crate::desk) fn close_by_itself(facts: &Facts, timer: &Timer) -> Decision
     if after.close(facts.now).is_err() {
         return plan.end(Outcome::Done(None));
     }
-    plan.put(ticket, after, "closed");
+    plan.put(ticket, after, Did::Closed);
     plan.end(Outcome::Done(Some(ticket.key.clone())))
 }
 

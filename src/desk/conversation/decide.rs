@@ -10,6 +10,7 @@ use crate::desk::facts::Facts;
 use crate::desk::plan::{Plan, Words, full_text, origin_of};
 use crate::desk::tickets::state::{Status, Ticket};
 use crate::desk::{help, tickets};
+use crate::domain::audit::Did;
 use crate::domain::effect::{Awaited, EffectKind, SilentAct};
 use crate::domain::event::{DeliverySettled, Said, TimerKind};
 use crate::domain::ids::{MessageRef, Place};
@@ -56,6 +57,9 @@ pub(in crate::desk) fn edited(facts: &Facts, said: &Said, at: Timestamp) -> Deci
                 }
             }
             decision
+        } else if facts.opening.is_some() {
+            // Its key is kept, so that it changes nothing if it comes again after a later edit.
+            plan.end(Outcome::Skipped)
         } else {
             plan.end(Outcome::Ignored)
         };
@@ -70,9 +74,9 @@ pub(in crate::desk) fn edited(facts: &Facts, said: &Said, at: Timestamp) -> Deci
         // Nothing may be left of it: its file was all there was. Words may come back.
         let title = if words.is_empty() { tickets::text::deleted_title() } else { tickets::text::title(&words) };
         let after = Ticket { title, ..ticket.clone() };
-        plan.put(ticket, after, "words changed");
+        plan.put(ticket, after, Did::WordsChanged);
     } else {
-        plan.audit(ticket, "words changed", Vec::new());
+        plan.audit(ticket, Did::WordsChanged, Vec::new());
     }
     plan.refresh_mirrors(ticket, &said.message);
     plan.end(Outcome::Recorded(key))
@@ -110,9 +114,9 @@ fn erased(mut plan: Plan<'_>, record: &Record, ticket: &Ticket, message: &Messag
     plan.change(Change::Erase { message: message.clone(), at });
     if makes_title(&plan, record, ticket) {
         let after = Ticket { title: tickets::text::deleted_title(), ..ticket.clone() };
-        plan.put(ticket, after, "words deleted");
+        plan.put(ticket, after, Did::WordsDeleted);
     } else {
-        plan.audit(ticket, "words deleted", Vec::new());
+        plan.audit(ticket, Did::WordsDeleted, Vec::new());
     }
     plan.refresh_mirrors(ticket, message);
     plan.end(Outcome::Recorded(ticket.key.clone()))
@@ -214,13 +218,13 @@ fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
         Voice::Requester if matches!(ticket.status, Status::Resolved { .. }) && !is_reply_enough => {
             // A resolved ticket can be reopened, so this does not fail.
             let _ = after.reopen();
-            let after = plan.put(ticket, after, "reopened by writing");
+            let after = plan.put(ticket, after, Did::ReopenedByWriting);
             plan.change(Change::ClearTimer { on: ticket.id.into(), kind: TimerKind::AutoClose, slot: 0 });
             plan.tell_requester(&after, tickets::text::reopened(&after), None);
         }
         Voice::Requester if matches!(ticket.status, Status::Pending { .. }) && !is_reply_enough => {
             after.go_on();
-            plan.put(ticket, after, "went on");
+            plan.put(ticket, after, Did::WentOn);
         }
         Voice::Agent if ticket.answered_at.is_none() => {
             after.answered_at = Some(said.at);
@@ -288,7 +292,7 @@ fn join(mut plan: Plan<'_>, said: &Said, words: &Words, ticket: &Ticket) -> Deci
     let mut after = ticket.clone();
     if matches!(ticket.status, Status::Pending { .. }) {
         after.go_on();
-        plan.put(ticket, after, "went on");
+        plan.put(ticket, after, Did::WentOn);
     } else {
         plan.touch(ticket, after, said.at);
     }
@@ -346,7 +350,7 @@ pub(in crate::desk) fn delivered(facts: &Facts, settled: &DeliverySettled) -> De
     match (&settled.awaited, &settled.result) {
         (Awaited::Notice, Ok(_)) => return plan.end(Outcome::Ignored),
         (Awaited::Notice, Err(reason)) => {
-            plan.audit(ticket, "not told", Vec::new());
+            plan.audit(ticket, Did::NotTold, Vec::new());
             plan.under_cards(ticket, None, |_| text::not_delivered(ticket, *reason, None));
         }
         (Awaited::Reply { by, text: words }, Ok(message)) => {
@@ -355,13 +359,13 @@ pub(in crate::desk) fn delivered(facts: &Facts, settled: &DeliverySettled) -> De
             let mut after = ticket.clone();
             after.answered_at = after.answered_at.or(Some(facts.now));
             plan.touch(ticket, after, facts.now);
-            plan.audit(ticket, "replied", Vec::new());
+            plan.audit(ticket, Did::Replied, Vec::new());
             plan.under_cards(ticket, None, |_| text::reply_sent(by, &ticket.requester, words));
         }
         (Awaited::Reply { by, text: words }, Err(reason)) => {
             let said = Words::given(ticket.origin_message.clone(), facts.now, words.clone());
             plan.record(ticket, by, Voice::Note, &said);
-            plan.audit(ticket, "reply not delivered", Vec::new());
+            plan.audit(ticket, Did::ReplyNotDelivered, Vec::new());
             plan.under_cards(ticket, None, |_| text::not_delivered(ticket, *reason, Some(words)));
             let near = facts.rules.triage.iter().find(|channel| channel.platform() == by.who.platform);
             plan.whisper(Some(ticket), &by.who, near, None, text::not_delivered(ticket, *reason, Some(words)));
@@ -381,7 +385,7 @@ pub(in crate::desk) fn thread_read(facts: &Facts, messages: &[Said], truncated: 
     for said in &worth {
         plan.record(ticket, &said.author, Voice::Before, &Words::of(said));
     }
-    plan.audit(ticket, "thread read back", Vec::new());
+    plan.audit(ticket, Did::ThreadReadBack, Vec::new());
     plan.under_cards(ticket, None, |_| text::read_back(worth.len(), truncated));
     plan.end(Outcome::Recorded(ticket.key.clone()))
 }

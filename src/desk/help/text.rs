@@ -102,6 +102,12 @@ pub fn which_ticket() -> Message {
     Message::said("Which one? Say it with the key, like /desk show IT-1042, or in the request's own thread.")
 }
 
+/// A message belongs to no request (or to none that this person may know of).
+#[must_use]
+pub fn no_request_here() -> Message {
+    Message::said("That message belongs to no request that I know. To ask for something, mention me or write to me.")
+}
+
 /// There is no such ticket (or none that this person may know of).
 #[must_use]
 pub fn unknown_ticket(key: &TicketKey) -> Message {

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::text;
+use crate::desk::acts::Act;
 use crate::desk::conversation::state::Record;
+use crate::desk::tickets::acts;
 use crate::desk::tickets::state::{Status, Ticket};
 use crate::domain::audit::{AuditEntry, FieldChange};
 use crate::domain::effect::{Awaited, EffectKind, Post};
@@ -63,14 +65,15 @@ impl Erasure {
         self.rename(&mut after.requester);
         self.rename(&mut after.opened_by);
         let assignee_goes = after.assignee.as_mut().is_some_and(|agent| self.rename(agent));
-        let did = |act: &str| {
-            let last = audit.iter().rev().find(|entry| entry.act == act).and_then(|entry| entry.actor.as_ref());
+        let did = |act: &Act| {
+            let last =
+                audit.iter().rev().find(|entry| entry.act == act.spec.audit).and_then(|entry| entry.actor.as_ref());
             last.map_or(self.everybody, |actor| self.concerns(&actor.who) || self.everybody)
         };
         match &mut after.status {
             Status::New | Status::InProgress => {}
             Status::Pending { reason } => {
-                if did("set to pending") {
+                if did(&acts::PENDING) {
                     reason.clear();
                 }
             }
@@ -80,7 +83,7 @@ impl Erasure {
                 }
             }
             Status::Closed { resolution, .. } => {
-                if did("resolved") {
+                if did(&acts::RESOLVE) {
                     *resolution = text::erased_title();
                 }
             }

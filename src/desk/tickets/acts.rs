@@ -3,7 +3,7 @@
 use super::decide;
 use super::state::{Status, Ticket};
 use crate::desk::acts::{Act, Reads, acts};
-use crate::domain::act::{Command, FormWords, May, Param, Spec, Takes};
+use crate::domain::act::{Command, Emoji, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
 use crate::domain::right::Right;
 
@@ -29,6 +29,8 @@ acts! {
             label: "Take it",
             style: Style::Primary,
             command: Some(Command::new("Take a ticket")),
+            menu: Some("Take the request"),
+            sign: Some(Emoji { slack: "eyes", discord: "👀" }),
             audit: "claimed",
             is_told: true,
             ..AGENTS
@@ -50,6 +52,7 @@ acts! {
                 ..Param::BASE
             }],
             form: Some(FormWords { title: "Reply on {key}", submit: "Send" }),
+            menu: Some("Reply to the requester"),
             command: Some(Command { is_plain_in_thread: true, ..Command::new("Answer the requester") }),
             audit: "replied",
             is_told: true,
@@ -130,7 +133,14 @@ acts! {
     .in_menu(|ticket| matches!(ticket.status, Status::Resolved { .. } | Status::Cancelled { .. }));
 
     SHOW = Act::to_ticket(
-        Spec { name: "show", label: "Show", command: Some(Command::new("Show a ticket").helping("to see how it stands")), is_told: true, ..BOTH },
+        Spec {
+            name: "show",
+            label: "Show",
+            command: Some(Command::new("Show a ticket").helping("to see how it stands")),
+            menu: Some("Show the request"),
+            is_told: true,
+            ..BOTH
+        },
         decide::show,
     )
     .reading(Reads::Story)

@@ -11,6 +11,7 @@ use crate::desk::decision::Change;
 use crate::desk::plan::{Plan, Words};
 use crate::desk::tickets::state::{CancelReason, Refusal, Status, Ticket};
 use crate::desk::{conversation, help};
+use crate::domain::audit::Did;
 use crate::domain::effect::{Awaited, Destination, EffectKind, Lane, Post, Sign, SilentAct};
 use crate::domain::event::TimerKind;
 use crate::domain::ids::{Conversation, Person, Place};
@@ -50,7 +51,7 @@ pub(super) fn claim(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let (roster, person) = (&plan.facts.roster, deed.actor.person);
     let mut after = deed.ticket.clone();
     after.take(person, |one, other| roster.same(&one.who, &other.who))?;
-    let after = plan.put(deed.ticket, after, deed.spec.audit);
+    let after = plan.put(deed.ticket, after, deed.spec);
     plan.tell_requester(&after, text::taken(person), NOTICE);
     Ok(Done::changed(after))
 }
@@ -62,7 +63,7 @@ pub(super) fn assign(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     }
     let mut after = deed.ticket.clone();
     after.assign(to)?;
-    let after = plan.put(deed.ticket, after, deed.spec.audit);
+    let after = plan.put(deed.ticket, after, deed.spec);
     plan.tell_requester(&after, text::given_to(to), NOTICE);
     tell_assignee(plan, &after, deed.actor.person);
     Ok(Done::changed(after))
@@ -71,14 +72,14 @@ pub(super) fn assign(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
 pub(super) fn release(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let mut after = deed.ticket.clone();
     after.release()?;
-    Ok(Done::changed(plan.put(deed.ticket, after, deed.spec.audit)))
+    Ok(Done::changed(plan.put(deed.ticket, after, deed.spec)))
 }
 
 pub(super) fn wait(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let reason = deed.args.text("reason");
     let mut after = deed.ticket.clone();
     after.wait(reason)?;
-    let after = plan.put(deed.ticket, after, deed.spec.audit);
+    let after = plan.put(deed.ticket, after, deed.spec);
     plan.tell_requester(&after, text::waits(&after, reason), NOTICE);
     Ok(Done::changed(after))
 }
@@ -88,7 +89,7 @@ pub(super) fn resolve(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> 
     let mut after = deed.ticket.clone();
     after.resolve(facts.now, deed.actor.person, resolution)?;
     after.answered_at = after.answered_at.or(Some(facts.now));
-    let after = plan.put(deed.ticket, after, deed.spec.audit);
+    let after = plan.put(deed.ticket, after, deed.spec);
     if let Some(due) = close_at(facts, facts.now) {
         plan.change(Change::SetTimer(closing_timer(after.id, due)));
     }
@@ -99,7 +100,7 @@ pub(super) fn resolve(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> 
 pub(super) fn reopen(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let mut after = deed.ticket.clone();
     after.reopen()?;
-    let after = plan.put(deed.ticket, after, deed.spec.audit);
+    let after = plan.put(deed.ticket, after, deed.spec);
     plan.change(Change::ClearTimer { on: after.id.into(), kind: TimerKind::AutoClose, slot: 0 });
     plan.tell_requester(&after, text::reopened(&after), NOTICE);
     if deed.is_requester {
@@ -115,7 +116,7 @@ pub(super) fn cancel(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     }
     let mut after = deed.ticket.clone();
     after.cancel(plan.facts.now, deed.actor.person, CancelReason::TakenBack)?;
-    let after = plan.put(deed.ticket, after, deed.spec.audit);
+    let after = plan.put(deed.ticket, after, deed.spec);
     plan.tell_requester(&after, text::cancelled(&after), None);
     Ok(Done::changed(after))
 }
@@ -123,7 +124,7 @@ pub(super) fn cancel(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
 pub(super) fn not_a_request(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let mut after = deed.ticket.clone();
     after.cancel(plan.facts.now, deed.actor.person, CancelReason::NotARequest)?;
-    let after = plan.put(deed.ticket, after, deed.spec.audit);
+    let after = plan.put(deed.ticket, after, deed.spec);
     plan.tell_requester(&after, text::no_request(&after), NOTICE);
     Ok(Done::changed(after))
 }
@@ -134,7 +135,7 @@ pub(super) fn prioritise(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, N
         return Err(Refusal::NotNow.into());
     }
     let after = Ticket { priority, ..deed.ticket.clone() };
-    Ok(Done::changed(plan.put(deed.ticket, after, deed.spec.audit)))
+    Ok(Done::changed(plan.put(deed.ticket, after, deed.spec)))
 }
 
 pub(super) fn reply(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
@@ -161,16 +162,16 @@ pub(super) fn add(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let mut after = ticket.clone();
     if requester && matches!(ticket.status, Status::Resolved { .. }) {
         after.reopen()?;
-        let after = plan.put(ticket, after, "reopened by writing");
+        let after = plan.put(ticket, after, Did::ReopenedByWriting);
         plan.change(Change::ClearTimer { on: ticket.id.into(), kind: TimerKind::AutoClose, slot: 0 });
         plan.tell_requester(&after, text::reopened(&after), NOTICE);
     } else if requester && matches!(ticket.status, Status::Pending { .. }) {
         after.go_on();
-        plan.put(ticket, after, "went on");
+        plan.put(ticket, after, Did::WentOn);
     } else {
         plan.touch(ticket, after, now);
     }
-    plan.audit(ticket, deed.spec.audit, Vec::new());
+    plan.audit(ticket, deed.spec, Vec::new());
     plan.mirror(ticket, None, person, &words, voice);
     Ok(Done::told(conversation::text::details_added(ticket)))
 }
@@ -203,7 +204,7 @@ pub(super) fn belong(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let mut after = ticket.clone();
     after.cancel(facts.now, actor.person, CancelReason::Merged)?;
     after.merged_into = Some(other.key.clone());
-    plan.put(ticket, after, deed.spec.audit);
+    plan.put(ticket, after, deed.spec);
     plan.change(Change::Move { from: ticket.id, to: other.id });
     plan.touch(other, other.clone(), facts.now);
     plan.under_cards(other, None, |_| {
@@ -229,7 +230,7 @@ pub(super) fn part(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
         return Err(No::Say(conversation::text::thread_is_taken()));
     }
     let opened = plan.open(&record.author, origin, &[words], None);
-    plan.audit(ticket, deed.spec.audit, Vec::new());
+    plan.audit(ticket, deed.spec, Vec::new());
     // What follows in a direct conversation is about the new one.
     plan.touch(ticket, ticket.clone(), ticket.active_at);
     plan.refresh_mirrors(ticket, message);

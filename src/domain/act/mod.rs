@@ -40,6 +40,10 @@ pub struct Spec {
     pub form: Option<FormWords>,
     /// As a command; `None` if it is none.
     pub command: Option<Command>,
+    /// What the menu of a message calls it, at most 24 characters (Slack); `None` if it is not in there.
+    pub menu: Option<&'static str>,
+    /// The reaction to a message that does it; `None` if none does.
+    pub sign: Option<Emoji>,
     /// What the audit calls it.
     pub audit: &'static str,
     /// Whether the request's own thread hears of it, so that whoever did it there needs no answer.
@@ -58,6 +62,8 @@ impl Spec {
         takes: &[],
         form: None,
         command: None,
+        menu: None,
+        sign: None,
         audit: "",
         is_told: false,
     };
@@ -232,6 +238,15 @@ pub struct FormWords {
     pub title: &'static str,
     /// What the button that sends it says, at most 24 characters.
     pub submit: &'static str,
+}
+
+/// An emoji, as the platforms call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Emoji {
+    /// Its name on Slack: `eyes`.
+    pub slack: &'static str,
+    /// Itself, as Discord has it.
+    pub discord: &'static str,
 }
 
 /// An act as a command.

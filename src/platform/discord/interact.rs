@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use serenity::http::{LightMethod, Route};
-use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, UserId};
+use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId};
 use tokio::time::{sleep, timeout};
 
 use super::inbound::{Reader, time_of};
@@ -21,7 +21,7 @@ use super::{Shared, directory, render};
 use crate::domain::act::{ActName, ActRef, CHOSEN, Given, Takes, Value as Arg};
 use crate::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Way};
 use crate::domain::form::{Field, Form};
-use crate::domain::ids::{Conversation, EffectId, Person, Place, PlatformName};
+use crate::domain::ids::{Conversation, EffectId, MessageRef, Person, Place, PlatformName};
 use crate::domain::limits::discord as limits;
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
@@ -56,6 +56,8 @@ const USER: u64 = 6;
 pub(super) enum Kind {
     /// 2: a command.
     Command,
+    /// 2 with a target: a choice from the menu of a message.
+    MessageMenu,
     /// 3: a button or menu.
     Component,
     /// 5: a form.
@@ -85,7 +87,11 @@ impl Interaction {
     /// Reads an interaction; `Ok(None)` if it is of a kind that the desk does not offer.
     pub(super) fn read(interaction: &Value) -> Result<Option<Self>, Unreadable> {
         let kind = match interaction["type"].as_u64().ok_or(Unreadable)? {
-            2 => Kind::Command,
+            2 => match interaction["data"]["type"].as_u64() {
+                None | Some(1) => Kind::Command,
+                Some(3) => Kind::MessageMenu,
+                Some(_) => return Ok(None),
+            },
             3 => Kind::Component,
             5 => Kind::Form,
             _ => return Ok(None),
@@ -131,12 +137,18 @@ impl Interaction {
         Some(reader.person_as(&Account::read(&resolved["users"][&id])?, self.guild, member.as_ref()))
     }
 
+    /// A message in the channel in which it was begun.
+    fn message(&self, reader: &Reader<'_>, message: MessageId) -> MessageRef {
+        MessageRef { tenant: self.place(reader).tenant, channel: self.channel.to_string(), id: message.to_string() }
+    }
+
     /// As an event; the reply is added once there is one.
     fn acted(&self, reader: &Reader<'_>, way: Way, asks: Asks) -> Acted {
         Acted {
             actor: self.actor(reader),
             place: Some(self.place(reader)),
             way,
+            at: None,
             asks,
             in_private: self.in_private,
             reply: ReplyHandle(String::new()),
@@ -165,18 +177,14 @@ pub(super) async fn take(shared: &Shared, intake: &Intake, interaction: &Interac
     match interaction.kind {
         Kind::Component => take_component(shared, intake, interaction).await,
         Kind::Command => take_command(shared, intake, interaction).await,
+        Kind::MessageMenu => take_menu(shared, intake, interaction).await,
         Kind::Form => take_modal(shared, intake, interaction).await,
     }
 }
 
 async fn take_component(shared: &Shared, intake: &Intake, pressed: &Interaction) {
     let what = used(&shared.reader(), pressed);
-    if let Asks::Act { does, .. } = &what.asks
-        && let Some(spec) = intake::act(&does.act)
-        && let Some(form) = intake.form(spec, does, &what.actor).await
-    {
-        let answer = json!({ "type": MODAL, "data": modal(&form) });
-        first_answer(shared, pressed.id, &pressed.token, &answer).await;
+    if open_form(shared, intake, pressed, &what).await {
         return;
     }
     if !first_answer(shared, pressed.id, &pressed.token, &json!({ "type": DEFERRED_UPDATE })).await {
@@ -196,6 +204,33 @@ async fn take_command(shared: &Shared, intake: &Intake, given: &Interaction) {
     let what = said(&shared.reader(), given);
     let what = EventKind::Acted(Acted { reply: reply(&handle), ..what });
     settle(shared, intake, what, &handle).await;
+}
+
+async fn take_menu(shared: &Shared, intake: &Intake, chosen: &Interaction) {
+    let what = chosen_for(&shared.reader(), chosen);
+    if open_form(shared, intake, chosen, &what).await {
+        return;
+    }
+    let answer = json!({ "type": DEFERRED_MESSAGE, "data": { "flags": EPHEMERAL } });
+    if !first_answer(shared, chosen.id, &chosen.token, &answer).await {
+        return;
+    }
+    let handle = chosen.handle(shared, Deferred::Message);
+    let what = EventKind::Acted(Acted { reply: reply(&handle), ..what });
+    settle(shared, intake, what, &handle).await;
+}
+
+/// Answers with the form of an act that has one. Whether it has.
+async fn open_form(shared: &Shared, intake: &Intake, interaction: &Interaction, what: &Acted) -> bool {
+    if let Asks::Act { does, .. } = &what.asks
+        && let Some(spec) = intake::act(&does.act)
+        && let Some(form) = intake.form(spec, does, &what.actor).await
+    {
+        let answer = json!({ "type": MODAL, "data": modal(&form) });
+        first_answer(shared, interaction.id, &interaction.token, &answer).await;
+        return true;
+    }
+    false
 }
 
 async fn take_modal(shared: &Shared, intake: &Intake, sent: &Interaction) {
@@ -221,6 +256,22 @@ pub(super) fn used(reader: &Reader<'_>, pressed: &Interaction) -> Acted {
     pressed.acted(reader, way, carried(&pressed.data, given))
 }
 
+/// What a choice from the menu of a message says; the reply is added once there is one.
+pub(super) fn chosen_for(reader: &Reader<'_>, chosen: &Interaction) -> Acted {
+    let name = chosen.data["name"].as_str();
+    let spec = intake::acts().find(|spec| spec.menu.is_some() && spec.menu == name);
+    let message = id::<MessageId>(&chosen.data["target_id"]);
+    let asks = match (spec, message) {
+        (Some(spec), Some(message)) => Asks::Act {
+            does: ActRef { act: spec.act(), on: None, with: Some(message.to_string()) },
+            given: Given::new(),
+        },
+        _ => Asks::Unknown,
+    };
+    let acted = chosen.acted(reader, Way::MessageMenu, asks);
+    Acted { at: message.map(|message| chosen.message(reader, message)), ..acted }
+}
+
 /// What the `custom_id` of a button, menu or form asks for.
 fn carried(data: &Value, given: Given) -> Asks {
     let does = data["custom_id"].as_str().and_then(|custom_id| custom_id.parse::<ActRef>().ok());
@@ -237,7 +288,13 @@ pub(super) fn said(reader: &Reader<'_>, given: &Interaction) -> Acted {
 pub(super) fn filled_in(reader: &Reader<'_>, sent: &Interaction) -> Acted {
     let mut given = Given::new();
     gather(&sent.data["components"], &|user| sent.resolved(reader, user), &mut given);
-    sent.acted(reader, Way::Form, carried(&sent.data, given))
+    let acted = sent.acted(reader, Way::Form, carried(&sent.data, given));
+    // A form that a message's menu opened is about that message.
+    let at = match &acted.asks {
+        Asks::Act { does: ActRef { on: None, with: Some(message), .. }, .. } => message.parse().ok(),
+        _ => None,
+    };
+    Acted { at: at.map(|message| sent.message(reader, MessageId::new(message))), ..acted }
 }
 
 /// What stands in the inputs of a form, in whatever rows and labels they lie.

@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use super::catch_up::{Gap, Missed, Pace, Plan};
 use super::inbound;
 use super::payload::{self, Channel, Member, Message, Unreadable};
+use super::reactions::Reaction;
 use super::rest::RestError;
 use super::{Shared, manifest};
 use crate::domain::event::Event;
@@ -109,6 +110,7 @@ pub(super) enum Item {
     /// The same, to be read again.
     Changed(Home, ChannelId, MessageId),
     Deleted(Option<GuildId>, ChannelId, Vec<MessageId>),
+    Reacted(Box<Reaction>),
 }
 
 /// The guild that something is said in, or none; `Unreadable`: Discord is to be asked.
@@ -370,6 +372,7 @@ impl Worker {
                 Asked::Halted => false,
             },
             Item::Deleted(guild, channel, messages) => self.deleted(guild, channel, &messages).await,
+            Item::Reacted(reaction) => self.reacted(&reaction).await,
         };
         if !is_done {
             self.lost.insert(waiting.family);
@@ -390,6 +393,17 @@ impl Worker {
             Some(event) => self.handle(event).await,
             None => true,
         }
+    }
+
+    /// Whether all that follows from a reaction is committed; `false` only at the end.
+    async fn reacted(&self, reaction: &Reaction) -> bool {
+        let place = match self.place(Some(reaction.guild), reaction.channel).await {
+            Asked::Found(place) => place,
+            Asked::Refused => return true,
+            Asked::Halted => return false,
+        };
+        let actor = self.shared.reader().person(&reaction.user, Some(reaction.guild));
+        self.handle(reaction.event(actor, place, self.shared.clock.now())).await
     }
 
     /// Reads a message by itself.

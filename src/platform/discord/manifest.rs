@@ -7,6 +7,10 @@ use serenity::model::gateway::GatewayIntents;
 use crate::domain::act::{KEY, May, On, Param, Spec, Takes};
 use crate::intake;
 
+/// Types of commands.
+const CHAT: u8 = 1;
+const MESSAGE: u8 = 3;
+
 /// Types of a command's options.
 const SUB_COMMAND: u8 = 1;
 const SUB_COMMAND_GROUP: u8 = 2;
@@ -43,6 +47,8 @@ pub(super) fn intents() -> GatewayIntents {
         // Who is banned works on no ticket any more.
         | GatewayIntents::GUILD_MODERATION
         | GatewayIntents::GUILD_MESSAGES
+        // Some reactions are acts.
+        | GatewayIntents::GUILD_MESSAGE_REACTIONS
         | GatewayIntents::DIRECT_MESSAGES
         | GatewayIntents::MESSAGE_CONTENT
 }
@@ -66,7 +72,7 @@ pub(super) fn invite_url(application: &str) -> String {
     )
 }
 
-/// The `/desk` command, as it is registered in each guild.
+/// The commands, as they are registered in each guild: `/desk`, and what the menu of a message offers.
 pub(super) fn commands() -> Value {
     let mut options: Vec<Value> = Vec::new();
     for (spec, command) in intake::acts().filter_map(|spec| Some((spec, spec.command?))) {
@@ -85,7 +91,9 @@ pub(super) fn commands() -> Value {
             (None, None) => options.push(sub),
         }
     }
-    json!([{ "type": 1, "name": "desk", "description": "The service desk", "options": options }])
+    let desk = json!({ "type": CHAT, "name": "desk", "description": "The service desk", "options": options });
+    let menus = intake::acts().filter_map(|spec| Some(json!({ "type": MESSAGE, "name": spec.menu? })));
+    Value::Array(std::iter::once(desk).chain(menus).collect())
 }
 
 /// What a command takes. Discord wants what must be given first.
@@ -162,6 +170,7 @@ mod tests {
     fn the_command_is_within_discords_limits() {
         const MOST_OPTIONS: usize = 25;
         const MOST_CHARS: usize = 8_000;
+        const MOST_MENUS: usize = 15;
         fn hold(option: &Value) {
             let of = |list: &str| option[list].as_array().cloned().unwrap_or_default();
             assert!(of("options").len() <= MOST_OPTIONS && of("choices").len() <= MOST_OPTIONS, "{option}");
@@ -180,6 +189,11 @@ mod tests {
         let commands = commands();
         hold(&commands[0]);
         assert!(chars(&commands[0]) <= MOST_CHARS, "{} characters", chars(&commands[0]));
+        let menus = &commands.as_array().expect("commands")[1..];
+        assert!(menus.len() <= MOST_MENUS, "{} menus", menus.len());
+        for menu in menus {
+            assert!(menu["type"] == MESSAGE && (1..=32).contains(&chars(menu)), "{menu}");
+        }
     }
 
     #[test]
@@ -187,9 +201,16 @@ mod tests {
         let manifest = manifest();
         assert_eq!(
             manifest["intents"],
-            json!(["GUILDS", "GUILD_MODERATION", "GUILD_MESSAGES", "DIRECT_MESSAGES", "MESSAGE_CONTENT"])
+            json!([
+                "GUILDS",
+                "GUILD_MODERATION",
+                "GUILD_MESSAGES",
+                "GUILD_MESSAGE_REACTIONS",
+                "DIRECT_MESSAGES",
+                "MESSAGE_CONTENT"
+            ])
         );
-        assert_eq!(manifest["intents_bits"], 1 | 1 << 2 | 1 << 9 | 1 << 12 | 1 << 15);
+        assert_eq!(manifest["intents_bits"], 1 | 1 << 2 | 1 << 9 | 1 << 10 | 1 << 12 | 1 << 15);
         assert_eq!(manifest["permissions"].as_array().map(Vec::len), Some(7));
     }
 }

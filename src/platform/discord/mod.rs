@@ -24,6 +24,7 @@ mod outbound;
 pub mod parsers;
 mod payload;
 mod pump;
+mod reactions;
 mod render;
 mod rest;
 mod roster;

@@ -65,6 +65,7 @@ pub fn interaction(payload: &[u8]) -> Option<EventKind> {
     Some(EventKind::Acted(match interaction.kind {
         Kind::Component => interact::used(&reader, &interaction),
         Kind::Command => interact::said(&reader, &interaction),
+        Kind::MessageMenu => interact::chosen_for(&reader, &interaction),
         Kind::Form => interact::filled_in(&reader, &interaction),
     }))
 }

@@ -14,6 +14,7 @@ use super::interact;
 use super::lanes::{Dealt, Home, Item, Pump};
 use super::link::{Dispatch, Heard};
 use super::payload::{Message, Unreadable, guild_of, id, ids, list};
+use super::reactions::Reaction;
 use super::rest::RestError;
 use super::watch::shard_of;
 use crate::metrics::{self, Gap};
@@ -113,6 +114,14 @@ impl Pump {
                     if name == "MESSAGE_DELETE" { vec![id(&data["id"]).ok_or(Unreadable)?] } else { ids(&data["ids"]) };
                 if self.shared.serves(guild) {
                     self.put(channel, Item::Deleted(guild, channel, messages), dealt);
+                }
+            }
+            "MESSAGE_REACTION_ADD" => {
+                if let Some(reaction) = Reaction::read(data)
+                    && shared.serves(Some(reaction.guild))
+                    && reaction.user.id != shared.me
+                {
+                    self.put(reaction.channel, Item::Reacted(Box::new(reaction)), dealt);
                 }
             }
             "INTERACTION_CREATE" => {

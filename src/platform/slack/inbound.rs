@@ -174,6 +174,11 @@ impl Workspace {
                     }
                 }
             }
+            "reaction_added" => {
+                if let Some(event) = self.reacted(event).await {
+                    intake.handle(event).await?;
+                }
+            }
             "subteam_updated" => {
                 // It may have come twice, or late: the group is asked for as it is now.
                 let subteam = &event["subteam"];

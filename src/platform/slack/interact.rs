@@ -5,38 +5,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
 use super::Workspace;
+use super::forms::{at_fields, given, origin, people_in, view};
 use super::inbound::{is_direct, person, text_of, time};
-use super::render::{cut, plain, plain_text};
+use super::render::plain;
 use super::words;
-use crate::domain::act::{ActRef, CHOSEN, Fault, Given, Takes, Value as Arg};
+use crate::domain::act::{ActName, ActRef, CHOSEN, Given, Value as Arg};
 use crate::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Way};
-use crate::domain::form::{Field, Form};
+use crate::domain::form::Form;
 use crate::domain::ids::{Person, Place};
-use crate::domain::limits::slack as limits;
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::intake::Intake;
 use crate::intake::StoreError;
 use crate::intake::{self, text};
 
-/// Marks the forms that are ours.
-const CALLBACK_ID: &str = "deskbell";
 /// Within this time a form must have been opened: a `trigger_id` lives three seconds.
 const OPENING: Duration = Duration::from_millis(2_500);
 /// Within this time it must be known what came of a click or command: Slack waits three seconds.
 const HANDLING: Duration = Duration::from_millis(2_200);
-/// Characters of a field's label and of its hint.
-const LABEL_CHARS: usize = 2_000;
-const HINT_CHARS: usize = 150;
-/// Characters of a choice.
-const OPTION_CHARS: usize = 75;
-/// The value of a box that was ticked.
-const SET: &str = "yes";
 
 /// How to answer somebody who used a button, form or command. Holds a secret: never to be printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,21 +59,6 @@ impl Handle {
     }
 }
 
-/// Where a form was opened; travels with it. Holds a secret: never to be printed.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Origin {
-    pub form: String,
-    /// The `response_url` of the private message in which it was opened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    #[serde(default)]
-    pub channel: Option<String>,
-    #[serde(default)]
-    pub thread: Option<String>,
-    #[serde(default)]
-    pub direct: bool,
-}
-
 impl Workspace {
     /// Handles one interaction. What is returned is to be the answer's body, if anything.
     pub(super) async fn act(self: &Arc<Self>, payload: &Value, intake: &Intake) -> Result<Option<Value>, StoreError> {
@@ -91,6 +67,10 @@ impl Workspace {
                 if let Some(click) = click(payload) {
                     self.take_action(&click, payload, intake).await?;
                 }
+                Ok(None)
+            }
+            "message_action" => {
+                self.take_menu(payload, intake).await?;
                 Ok(None)
             }
             "view_submission" => self.take_form(payload, intake).await,
@@ -128,6 +108,7 @@ impl Workspace {
             actor: person(user, name),
             place: Some(self.place(channel, None, is_direct(channel, &Value::Null))),
             way: Way::Command,
+            at: None,
             asks: Asks::Words { words: words.text, mentions: words.mentions },
             in_private: false,
             reply: reply.pack(),
@@ -197,12 +178,88 @@ impl Workspace {
             command: false,
             in_private: click.in_private,
         };
-        let does: Option<ActRef> = click.action_id.parse().ok();
-        if let Some(does) = &does
+        let choice = match (&click.chosen_user, &click.chosen_value) {
+            (Some(user), _) => Some(Arg::Person(person(user, self.directory.name(user).await))),
+            (None, Some(value)) => Some(Arg::Text(value.clone())),
+            (None, None) => None,
+        };
+        let way = if choice.is_some() { Way::Menu } else { Way::Button };
+        let given = choice.map(|choice| (CHOSEN.to_owned(), choice)).into_iter().collect();
+        let asks = click.action_id.parse().map_or(Asks::Unknown, |does| Asks::Act { does, given });
+        let event = Event {
+            key: self.clicked(&click.user, &click.message, &click.action_id, &click.action_ts),
+            at: time(&click.action_ts).unwrap_or_else(|| self.clock.now()),
+            what: EventKind::Acted(Acted {
+                actor,
+                place: Some(place),
+                way,
+                at: None,
+                asks,
+                in_private: click.in_private,
+                reply: reply.pack(),
+            }),
+        };
+        self.take_act(event, reply, payload, intake).await
+    }
+
+    /// Somebody chose an act from the menu of a message.
+    async fn take_menu(self: &Arc<Self>, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
+        let field = |value: &Value| text_of(value).map(str::to_owned);
+        let (user, name, stamp) =
+            (field(&payload["user"]["id"]), field(&payload["callback_id"]), field(&payload["action_ts"]));
+        let channel = field(&payload["channel"]["id"]);
+        let message = field(&payload["message_ts"]).or_else(|| field(&payload["message"]["ts"]));
+        let (Some(user), Some(name), Some(channel), Some(message)) = (user, name, channel, message) else {
+            tracing::warn!("a choice from a message's menu without user, name, channel or message");
+            return Ok(());
+        };
+        let actor = self.actor(&payload["user"]).await;
+        let thread = field(&payload["message"]["thread_ts"]).filter(|root| *root != message);
+        let place = self.place(&channel, thread.as_deref(), is_direct(&channel, &Value::Null));
+        let reply = Handle {
+            url: field(&payload["response_url"]),
+            channel: Some(channel.clone()),
+            thread,
+            user: user.clone(),
+            command: false,
+            in_private: false,
+        };
+        let does = ActRef { act: ActName::new(name.clone()), on: None, with: Some(message.clone()) };
+        let stamp = stamp.unwrap_or_default();
+        let event = Event {
+            key: self.clicked(&user, &message, &name, &stamp),
+            at: time(&stamp).unwrap_or_else(|| self.clock.now()),
+            what: EventKind::Acted(Acted {
+                actor,
+                place: Some(place),
+                way: Way::MessageMenu,
+                at: Some(self.message_ref(&channel, &message)),
+                asks: Asks::Act { does, given: Given::new() },
+                in_private: false,
+                reply: reply.pack(),
+            }),
+        };
+        self.take_act(event, reply, payload, intake).await
+    }
+
+    fn clicked(&self, user: &str, message: &str, what: &str, stamp: &str) -> DedupeKey {
+        DedupeKey::slack_click(&self.me.tenant, user, message, what, stamp)
+    }
+
+    /// Opens the form of an act that has one, or hands the act in.
+    async fn take_act(
+        self: &Arc<Self>,
+        event: Event,
+        reply: Handle,
+        payload: &Value,
+        intake: &Intake,
+    ) -> Result<(), StoreError> {
+        if let EventKind::Acted(Acted { actor, place: Some(place), asks: Asks::Act { does, .. }, .. }) = &event.what
             && let Some(spec) = intake::act(&does.act).filter(|spec| spec.opens_form())
         {
             let trigger = payload["trigger_id"].as_str().unwrap_or_default().to_owned();
-            let (desk, intake, does) = (self.clone(), intake.clone(), does.clone());
+            let (desk, intake) = (self.clone(), intake.clone());
+            let (does, actor, place) = (does.clone(), actor.clone(), place.clone());
             // The form is opened beside the acknowledgement, not before it.
             tokio::spawn(async move {
                 let deadline = Instant::now() + OPENING;
@@ -212,28 +269,46 @@ impl Workspace {
             });
             return Ok(());
         }
-        let choice = match (&click.chosen_user, &click.chosen_value) {
-            (Some(user), _) => Some(Arg::Person(person(user, self.directory.name(user).await))),
-            (None, Some(value)) => Some(Arg::Text(value.clone())),
-            (None, None) => None,
+        self.settle(event, reply, intake).await
+    }
+
+    /// What a reaction does; `None` if it is none that does anything, or not a person's.
+    pub(super) async fn reacted(&self, event: &Value) -> Option<Event> {
+        let item = &event["item"];
+        let (user, emoji) = (text_of(&event["user"])?, text_of(&event["reaction"])?);
+        let (channel, message) = (text_of(&item["channel"])?, text_of(&item["ts"])?);
+        // A skin tone changes nothing.
+        let emoji = emoji.split("::").next()?;
+        let spec = intake::acts().find(|spec| spec.sign.is_some_and(|sign| sign.slack == emoji))?;
+        if item["type"] != "message" || user == self.me.user {
+            return None;
+        }
+        let at = self.message_ref(channel, message);
+        let actor = person(user, self.directory.name(user).await);
+        let reply = Handle {
+            url: None,
+            channel: Some(channel.to_owned()),
+            thread: None,
+            user: user.to_owned(),
+            command: false,
+            in_private: false,
         };
-        let way = if choice.is_some() { Way::Menu } else { Way::Button };
-        let given = choice.map(|choice| (CHOSEN.to_owned(), choice)).into_iter().collect();
-        let asks = does.map_or(Asks::Unknown, |does| Asks::Act { does, given });
-        let tenant = &self.me.tenant;
-        let event = Event {
-            key: DedupeKey::slack_click(tenant, &click.user, &click.message, &click.action_id, &click.action_ts),
-            at: time(&click.action_ts).unwrap_or_else(|| self.clock.now()),
+        Some(Event {
+            key: DedupeKey::reaction(&at, &actor.who, emoji),
+            at: text_of(&event["event_ts"]).and_then(time).unwrap_or_else(|| self.clock.now()),
             what: EventKind::Acted(Acted {
                 actor,
-                place: Some(place),
-                way,
-                asks,
-                in_private: click.in_private,
+                place: Some(self.place(channel, None, is_direct(channel, &Value::Null))),
+                way: Way::Reaction,
+                at: Some(at),
+                asks: Asks::Act {
+                    does: ActRef { act: spec.act(), on: None, with: Some(message.to_owned()) },
+                    given: Given::new(),
+                },
+                in_private: false,
                 reply: reply.pack(),
             }),
-        };
-        self.settle(event, reply, intake).await
+        })
     }
 
     async fn open_form(&self, form: &Form, place: &Place, trigger: &str, reply: &Handle, deadline: Instant) {
@@ -275,7 +350,10 @@ impl Workspace {
             in_private,
         };
         let place = origin.channel.as_deref();
+        // A form that a message's menu opened is about that message.
+        let at = does.as_ref().filter(|does| does.on.is_none()).and_then(|does| does.with.as_deref());
         let submitted = Acted {
+            at: at.zip(place).map(|(message, channel)| self.message_ref(channel, message)),
             place: place.map(|channel| self.place(channel, origin.thread.as_deref(), origin.direct)),
             way: Way::Form,
             asks: does.map_or(Asks::Unknown, |does| Asks::Act { does, given }),
@@ -339,113 +417,9 @@ pub(super) fn click(payload: &Value) -> Option<Click> {
     })
 }
 
-fn view(form: &Form, place: &Place, url: Option<String>) -> Value {
-    let origin = Origin {
-        form: form.does.to_string(),
-        url,
-        channel: Some(place.channel().to_owned()),
-        thread: place.root().map(str::to_owned),
-        direct: place.is_direct(),
-    };
-    let blocks: Vec<Value> = form
-        .fields
-        .iter()
-        .map(|field| {
-            json!({
-                "type": "input", "block_id": field.id, "optional": !field.required || field.takes == Takes::Flag,
-                "label": plain_text(&field.label, LABEL_CHARS), "element": element(field),
-            })
-        })
-        .collect();
-    json!({
-        "type": "modal", "callback_id": CALLBACK_ID,
-        "private_metadata": serde_json::to_string(&origin).unwrap_or_default(),
-        "title": plain_text(&form.title, limits::MODAL_TITLE_CHARS),
-        "submit": plain_text(&form.submit, limits::MODAL_TITLE_CHARS),
-        "blocks": blocks,
-    })
-}
-
-/// What is filled in or chosen.
-fn element(field: &Field) -> Value {
-    let option = |(value, label): &(&str, &str)| json!({"text": plain_text(label, OPTION_CHARS), "value": value});
-    let mut element = match field.takes {
-        Takes::Choice(options) => {
-            let mut element =
-                json!({"type": "static_select", "options": options.iter().map(option).collect::<Vec<_>>()});
-            if let Some(chosen) = options.iter().find(|(value, _)| *value == field.value) {
-                element["initial_option"] = option(chosen);
-            }
-            element
-        }
-        Takes::Person => json!({"type": "users_select"}),
-        Takes::Flag => {
-            let yes = if field.hint.is_empty() { "Yes" } else { field.hint.as_str() };
-            json!({"type": "checkboxes", "options": [option(&(SET, yes))]})
-        }
-        Takes::Text | Takes::Date | Takes::Ticket | Takes::Message => {
-            let most = field.max_chars.clamp(1, limits::BLOCK_TEXT_CHARS);
-            let mut element = json!({
-                "type": "plain_text_input", "multiline": field.takes == Takes::Text, "max_length": most,
-            });
-            if !field.value.is_empty() {
-                element["initial_value"] = json!(cut(&field.value, most));
-            }
-            element
-        }
-    };
-    element["action_id"] = json!(field.id);
-    if !field.hint.trim().is_empty() && field.takes != Takes::Flag {
-        element["placeholder"] = plain_text(&field.hint, HINT_CHARS);
-    }
-    element
-}
-
-/// Where a submitted form was opened; nothing of it if the form is not ours.
-pub(super) fn origin(view: &Value) -> Origin {
-    match text_of(&view["private_metadata"]).map(serde_json::from_str) {
-        Some(Ok(origin)) if view["callback_id"] == CALLBACK_ID => origin,
-        _ => Origin::default(),
-    }
-}
-
-/// What was filled in, by field; people by what `named` makes of their ids.
-pub(super) fn given(view: &Value, named: impl Fn(&str) -> Person) -> Given {
-    let mut given = Given::new();
-    for block in view["state"]["values"].as_object().into_iter().flat_map(Map::values) {
-        for (field, entered) in block.as_object().into_iter().flatten() {
-            let value = match entered["type"].as_str().unwrap_or_default() {
-                "static_select" => entered["selected_option"]["value"].as_str().map(Arg::text),
-                "users_select" => text_of(&entered["selected_user"]).map(|user| Arg::Person(named(user))),
-                "checkboxes" => {
-                    let chosen = entered["selected_options"].as_array().into_iter().flatten();
-                    Some(Arg::Flag(chosen.into_iter().any(|option| option["value"] == SET)))
-                }
-                _ => entered["value"].as_str().map(Arg::text),
-            };
-            given.extend(value.map(|value| (field.clone(), value)));
-        }
-    }
-    given
-}
-
-/// The people whom a form names.
-fn people_in(view: &Value) -> Vec<String> {
-    let blocks = view["state"]["values"].as_object().into_iter().flat_map(Map::values);
-    let fields = blocks.filter_map(Value::as_object).flat_map(Map::values);
-    fields.filter_map(|entered| text_of(&entered["selected_user"])).map(str::to_owned).collect()
-}
-
-/// What is wrong with the fields, as Slack shows it beside them. (Slack itself asks only for a character.)
-pub(super) fn at_fields(faults: &[Fault]) -> Map<String, Value> {
-    faults.iter().map(|fault| (fault.param.to_owned(), json!(plain(&text::faulty_field(fault))))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::{Conversation, PlatformName, Tenant, TicketKey, TicketTag};
-    use crate::domain::when::Now;
 
     #[test]
     fn clicks_are_read() {
@@ -467,35 +441,6 @@ mod tests {
         let mut link = payload;
         link["actions"][0]["url"] = json!("https://a.example");
         assert_eq!(click(&link), None);
-    }
-
-    #[test]
-    fn a_form_comes_back_to_where_it_was_opened() {
-        let spec = intake::acts().find(|spec| spec.name == "resolve").expect("it is an act");
-        let does = spec.on(TicketTag::from(TicketKey::new("IT", 7)));
-        let begun = Given::from([("resolution".to_owned(), Arg::text("it <was> the fuser"))]);
-        let form = Form::of(spec, &does, &begun).expect("it has a form");
-        let place = Place {
-            tenant: Tenant { platform: PlatformName::Slack, id: "T1".to_owned() },
-            at: Conversation::Thread { channel: "C1".to_owned(), root: "5.000001".to_owned() },
-        };
-        let mut view = view(&form, &place, None);
-        let origin: Origin = serde_json::from_str(view["private_metadata"].as_str().expect("text")).expect("an origin");
-        assert_eq!(origin.form.parse(), Ok(does));
-        assert_eq!((origin.channel.as_deref(), origin.thread.as_deref()), (Some("C1"), Some("5.000001")));
-        let element = &view["blocks"][0]["element"];
-        assert_eq!(element["initial_value"], "it <was> the fuser");
-
-        let field = form.fields[0].id;
-        view["state"] = json!({"values": {field: {field: {"type": "plain_text_input", "value": " \n "}}}});
-        let now = Now::named(jiff::Timestamp::UNIX_EPOCH, "UTC");
-        let faults = spec.check(&given(&view, |user| person(user, None)), &now).expect_err("it is empty");
-        assert!(at_fields(&faults).contains_key(field));
-        view["state"]["values"][field][field]["value"] = json!(" done ");
-        assert_eq!(
-            spec.check(&given(&view, |user| person(user, None)), &now).expect("it is filled in").text(field),
-            "done"
-        );
     }
 
     #[test]

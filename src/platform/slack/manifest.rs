@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::domain::act::Spec;
 use crate::intake;
 
 /// The scopes that the bot's token needs, and nothing beyond.
@@ -15,14 +16,21 @@ pub const SCOPES: &[&str] = &[
     "im:history",
     "im:read",
     "im:write",
+    "reactions:read",
     "reactions:write",
     "usergroups:read",
     "users:read",
 ];
 
 /// The events that Slack is to send.
-pub const EVENTS: &[&str] =
-    &["message.channels", "message.groups", "message.im", "subteam_members_changed", "subteam_updated"];
+pub const EVENTS: &[&str] = &[
+    "message.channels",
+    "message.groups",
+    "message.im",
+    "reaction_added",
+    "subteam_members_changed",
+    "subteam_updated",
+];
 
 /// Characters of a command's hint (<https://docs.slack.dev/reference/app-manifest>).
 const USAGE_HINT_CHARS: usize = 1_000;
@@ -33,6 +41,16 @@ fn usage_hint() -> String {
     let mut hint = words.join(" | ");
     hint.push_str(", then a key such as IT-1042");
     hint.chars().take(USAGE_HINT_CHARS).collect()
+}
+
+/// What the menu of a message offers.
+fn shortcuts() -> Vec<Value> {
+    let menus = intake::acts().filter_map(|spec| Some((spec, spec.menu?)));
+    let shortcut = |(spec, menu): (&Spec, &str)| {
+        let says = spec.command.map_or(menu, |command| command.says);
+        json!({"name": menu, "type": "message", "callback_id": spec.name, "description": says})
+    };
+    menus.map(shortcut).collect()
 }
 
 /// The app manifest, as it stands in `bot-manifests/slack.json`.
@@ -58,6 +76,7 @@ pub fn manifest() -> Value {
                 "usage_hint": usage_hint(),
                 "should_escape": true,
             }],
+            "shortcuts": shortcuts(),
         },
         "oauth_config": {"scopes": {"bot": SCOPES}},
         "settings": {

@@ -11,6 +11,7 @@ mod bounded;
 mod catch_up;
 mod check;
 mod directory;
+mod forms;
 mod http;
 mod inbound;
 mod interact;

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::directory::Names;
 use super::inbound::{self, Me};
-use super::{http, interact, words};
+use super::{forms, http, interact, words};
 use crate::clock::Clock;
 use crate::domain::act::{ActRef, Given};
 use crate::domain::event::Event;
@@ -77,13 +77,13 @@ pub fn interaction(body: &[u8]) -> Option<Interaction> {
         "view_submission" => {
             let view = &payload["view"];
             let (form, given) = (
-                interact::origin(view).form.parse::<ActRef>().ok(),
-                interact::given(view, |user| inbound::person(user, None)),
+                forms::origin(view).form.parse::<ActRef>().ok(),
+                forms::given(view, |user| inbound::person(user, None)),
             );
             let spec = form.as_ref().and_then(|form| intake::act(&form.act));
             let now = Now::named(Timestamp::UNIX_EPOCH, "UTC");
             let faults = spec.and_then(|spec| spec.check(&given, &now).err()).unwrap_or_default();
-            let faulty = interact::at_fields(&faults).into_iter().map(|(field, _)| field).collect();
+            let faulty = forms::at_fields(&faults).into_iter().map(|(field, _)| field).collect();
             Some(Interaction::Form { form, given, faulty })
         }
         _ => None,

@@ -191,6 +191,35 @@ impl State {
         Ok(())
     }
 
+    /// Chooses a command of the app from the menu of a message.
+    pub fn person_chooses_menu(&mut self, who: &str, at: &MessageAt, name: &str) -> Result<Awaited, WorldError> {
+        let person = self.person(who)?;
+        let (message, stand) = self.visible_message(person, at)?;
+        if stand.private {
+            return Err(WorldError::NotAllowed("what only one person sees has no such menu".to_owned()));
+        }
+        let (target, author) = (self.message_json(message, true), message.author);
+        let (channel, guild) = (stand.channel, self.guild_of(stand.channel));
+        let command = self.menus_in(guild).find(|command| command["name"] == name).cloned();
+        let command = command.ok_or_else(|| WorldError::Unknown(format!("menu {name}")))?;
+        let mut resolved = self.resolved_json(&[author], guild);
+        resolved["messages"] = json!({ stand.id.to_string(): target });
+        let mut data = json!({
+            "id": command["id"], "name": name, "type": 3, "target_id": stand.id.to_string(), "resolved": resolved,
+        });
+        if let Some(guild) = guild {
+            data["guild_id"] = json!(guild.to_string());
+        }
+        let note = json!({ "message": stand.id.to_string(), "control": name, "value": null });
+        Ok(self.act(Act::Command, person, channel, None, data, ("pressed", note)))
+    }
+
+    /// What the app offers in the menu of a message there.
+    pub fn menus_in(&self, guild: Option<u64>) -> impl Iterator<Item = &Value> {
+        let here = move |command: &&super::state::RegisteredCommand| command.guild.is_none() || command.guild == guild;
+        self.commands.iter().filter(here).map(|command| &command.json).filter(|json| json["type"] == 3)
+    }
+
     /// Presses a button or chooses in a menu; a link leads away, and the bot hears nothing.
     pub fn person_presses(
         &mut self,

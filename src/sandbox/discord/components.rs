@@ -302,6 +302,7 @@ pub fn fields(rows: &[Value]) -> Vec<FormField> {
             optional: input["required"] == false || input["type"] == 23,
             value: text(preset.unwrap_or(&input["value"])),
             options,
+            person: input["type"] == 5,
             error: None,
         }
     };

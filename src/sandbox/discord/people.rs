@@ -95,6 +95,11 @@ impl World for DiscordSandbox {
         }
     }
 
+    async fn choose_menu(&self, who: &str, message: &MessageAt, name: &str) -> Result<(), WorldError> {
+        let (interaction, answered) = self.shared.with(|state| state.person_chooses_menu(who, message, name))?;
+        self.first_answer(interaction, answered, NO_RESPONSE).await
+    }
+
     async fn submit(&self, who: &str, form: &str, values: &BTreeMap<String, String>) -> Result<(), WorldError> {
         let (interaction, answered) = self.shared.with(|state| state.person_submits(who, form, values))?;
         self.first_answer(interaction, answered, FAILED).await?;

@@ -17,6 +17,11 @@ impl State {
         let user = self.users.get(&person);
         Ok(View {
             channels,
+            menus: self
+                .menus_in(Some(self.guild))
+                .filter_map(|menu| menu["name"].as_str())
+                .map(str::to_owned)
+                .collect(),
             form: user.and_then(|user| user.form.as_ref()).map(super::interactions::Form::view),
             notices: user.map(|user| user.notices.clone()).unwrap_or_default(),
         })

@@ -349,7 +349,8 @@ class Half {
   field(field, form) {
     const id = `${form}-${field.id}`;
     const common = { id, required: !field.optional, "aria-describedby": `${id}-error`, data: { field: field.id } };
-    const choices = field.options.map((option) => el("option", { value: option.value, selected: option.value === field.value }, option.label));
+    const people = field.person ? this.people.map((person) => ({ value: person.handle, label: person.name })) : [];
+    const choices = [...field.options, ...people].map((option) => el("option", { value: option.value, selected: option.value === field.value }, option.label));
     if (choices.length && (field.optional || !field.value)) choices.unshift(el("option", { value: "", selected: !field.value }, field.optional ? "–" : "Choose …"));
     const input = choices.length ? el("select", common, choices)
       : field.multiline ? el("textarea", { ...common, rows: 4, value: field.value }) : el("input", { ...common, type: "text", value: field.value });

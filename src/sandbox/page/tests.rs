@@ -61,6 +61,9 @@ impl World for Fake {
     ) -> Result<(), WorldError> {
         if control == "deaf" { Err(WorldError::NoAnswer) } else { Ok(()) }
     }
+    async fn choose_menu(&self, _who: &str, _message: &MessageAt, _name: &str) -> Result<(), WorldError> {
+        Ok(())
+    }
     async fn submit(&self, _who: &str, _form: &str, values: &BTreeMap<String, String>) -> Result<(), WorldError> {
         Err(WorldError::Fields(values.keys().map(|field| (field.clone(), "too short".to_owned())).collect()))
     }

@@ -37,6 +37,52 @@ impl Core {
         Ok(())
     }
 
+    /// Chooses an entry of a message's menu (<https://docs.slack.dev/interactivity/implementing-shortcuts>).
+    pub(super) async fn choose_menu(self: &Arc<Self>, who: &str, at: &MessageAt, name: &str) -> Result<(), WorldError> {
+        let (person, parcel) = {
+            let mut state = self.lock();
+            let person = people::person(&state, who)?;
+            (person, self.shortcut(&mut state, person, at, name)?)
+        };
+        if self.ask(parcel).await.is_err() {
+            self.fail(person, "The app did not respond. Please try again.");
+            return Err(WorldError::NoAnswer);
+        }
+        Ok(())
+    }
+
+    fn shortcut(
+        &self,
+        state: &mut State,
+        person: usize,
+        message: &MessageAt,
+        name: &str,
+    ) -> Result<Parcel, WorldError> {
+        let (at, ts) = people::visible(state, person, message)?;
+        let known = state.shortcuts.iter().find(|(known, _)| known == name);
+        let callback = known.ok_or_else(|| WorldError::Unknown(format!("menu {name}")))?.1.clone();
+        let channel = &state.channels[at];
+        let Some(posted) = channel.messages.get(&ts) else {
+            return Err(WorldError::NotAllowed("an ephemeral message has no such menu".to_owned()));
+        };
+        let mut payload = actor(state, person, "message_action");
+        payload["callback_id"] = json!(callback);
+        payload["channel"] = json!({"id": channel.id, "name": client_name(channel)});
+        payload["message_ts"] = json!(ts.to_string());
+        payload["message"] = message::json(state, channel, posted, false);
+        let user = state.people[person].id.clone();
+        payload["trigger_id"] = json!(state.trigger(&user));
+        payload["response_url"] = json!(self.response_url(state, "app", &user, at, None));
+        payload["action_ts"] = json!(state.next_ts().to_string());
+        let mut about = about(state, person, at, Some(ts));
+        about.insert("control".into(), json!(callback));
+        let parcel = self.parcel(state, ParcelKind::Interactive, payload, about.clone(), false);
+        about.insert("event".into(), json!(parcel.event));
+        about.insert("text".into(), json!(name));
+        self.note("pressed", Value::Object(about));
+        Ok(parcel)
+    }
+
     /// Submits the form on top.
     pub(super) async fn submit(
         self: &Arc<Self>,

@@ -64,6 +64,8 @@ pub struct SlackSetup {
     pub scopes: Vec<String>,
     /// Event types that the app subscribed to (`message.channels`, `channel_archive` …).
     pub subscriptions: Vec<String>,
+    /// The menu of a message: what each entry is called, and its `callback_id`.
+    pub shortcuts: Vec<(String, String)>,
     /// Whether rate limits are enforced.
     pub limits: bool,
     /// Slack's three seconds, in real time: for an acknowledgement, and for the use of a `trigger_id`.
@@ -88,6 +90,7 @@ impl SlackSetup {
             "im:history",
             "im:read",
             "im:write",
+            "reactions:read",
             "reactions:write",
             "users:read",
             "usergroups:read",
@@ -102,6 +105,7 @@ impl SlackSetup {
             "message.channels",
             "message.groups",
             "message.im",
+            "reaction_added",
             "subteam_updated",
             "subteam_members_changed",
             "member_joined_channel",
@@ -122,6 +126,7 @@ impl Default for SlackSetup {
             journal: Journal::in_memory(),
             scopes: Self::default_scopes(),
             subscriptions: Self::default_subscriptions(),
+            shortcuts: Vec::new(),
             limits: true,
             ack_deadline: slack::ACK,
             delivery: Delivery::Socket,
@@ -398,6 +403,7 @@ fn build(setup: &SlackSetup) -> State {
     let mut state = State::new(setup.clock.clone(), ids, mint);
     state.scopes = setup.scopes.iter().cloned().collect();
     state.subscriptions = setup.subscriptions.iter().cloned().collect();
+    state.shortcuts.clone_from(&setup.shortcuts);
     for member in &setup.people {
         state.add_person(&member.handle, &member.name, &member.part);
     }

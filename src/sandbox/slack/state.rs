@@ -221,6 +221,8 @@ pub(super) struct State {
     pub groups: Vec<Group>,
     pub scopes: BTreeSet<String>,
     pub subscriptions: BTreeSet<String>,
+    /// The menu of a message: what each entry is called, and its `callback_id`.
+    pub shortcuts: Vec<(String, String)>,
     pub triggers: HashMap<String, Trigger>,
     pub hooks: HashMap<String, Hook>,
     pub windows: Windows,
@@ -244,6 +246,7 @@ impl State {
             groups: Vec::new(),
             scopes: BTreeSet::new(),
             subscriptions: BTreeSet::new(),
+            shortcuts: Vec::new(),
             triggers: HashMap::new(),
             hooks: HashMap::new(),
             windows: Windows::default(),

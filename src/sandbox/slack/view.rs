@@ -120,6 +120,7 @@ pub(super) fn view(state: &State, person: usize) -> View {
     });
     View {
         channels,
+        menus: state.shortcuts.iter().map(|(name, _)| name.clone()).collect(),
         form: me.forms.last().map(|form| form_view(state, form)),
         notices: me.notices.iter().cloned().collect(),
     }
@@ -233,6 +234,7 @@ fn form_view(state: &State, form: &Form) -> FormView {
             optional: block["optional"] == true,
             value: value.unwrap_or_default().to_owned(),
             options: option_views(state, element),
+            person: element["type"] == "users_select",
             error: form.errors.get(id).cloned(),
         }
     });

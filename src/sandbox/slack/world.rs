@@ -78,6 +78,10 @@ impl World for SlackSandbox {
         self.core.press(who, message, control, value).await
     }
 
+    async fn choose_menu(&self, who: &str, message: &MessageAt, name: &str) -> Result<(), WorldError> {
+        self.core.choose_menu(who, message, name).await
+    }
+
     async fn submit(&self, who: &str, form: &str, values: &BTreeMap<String, String>) -> Result<(), WorldError> {
         self.core.submit(who, form, values).await
     }

@@ -203,7 +203,7 @@ fn acts(case: &Case<'_>, number: u32, ticket: &Ticket, request: Option<&Said>, p
         .iter()
         .filter(|post| post.channel == TRIAGE && post.text.starts_with(key) && names(&post.text, key))
         .collect();
-    let presses = case.journal.acts.iter().filter(|act| act.kind == ActKind::Pressed && act.text.contains("take"));
+    let presses = case.journal.acts.iter().filter(|act| act.kind == ActKind::Pressed && act.text.starts_with("claim:"));
     let presses = presses.filter(|act| cards.iter().any(|card| card.at == act.on));
     let commands = case
         .journal
