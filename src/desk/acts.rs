@@ -137,6 +137,14 @@ pub(in crate::desk) struct Meaning {
     pub(in crate::desk) args: Args,
 }
 
+impl Meaning {
+    /// The free words that came with it.
+    fn words(&self) -> String {
+        let words = self.act.spec.takes.iter().filter(|param| param.takes == Takes::Text);
+        words.map(|param| self.args.text(param.name)).collect::<Vec<_>>().join("\n")
+    }
+}
+
 impl PartialEq for &'static Act {
     fn eq(&self, other: &Self) -> bool {
         self.spec.name == other.spec.name
@@ -274,11 +282,15 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, meant: &Meant, at: T
     if acted.way == Way::Reaction && !is_open_to(&plan, acted, meant) {
         return plan.end(Outcome::Ignored);
     }
+    // What is done in somebody's own conversation with the bot, about a request that was asked elsewhere, shows nowhere there.
+    let shows_nowhere = acted.place.as_ref().is_some_and(|place| {
+        place.is_direct() && plan.facts.named.as_ref().is_some_and(|ticket| ticket.origin != *place)
+    });
     let wants_answer = |spec: &Spec| match acted.way {
         Way::Command | Way::Menu | Way::MessageMenu => true,
         // It shows by its card or in the thread.
-        Way::Button | Way::Reaction => !spec.is_told,
-        Way::Form => false,
+        Way::Button | Way::Reaction => !spec.is_told || shows_nowhere,
+        Way::Form => acted.is_answered(),
     };
     let actor = |wants_answer| Actor {
         person: &acted.actor,
@@ -318,7 +330,7 @@ pub(in crate::desk) fn perform(mut plan: Plan<'_>, actor: &Actor<'_>, meaning: &
         let why = match (&meaning.key, &meaning.tag) {
             (Some(key), _) => help::text::unknown_ticket(key),
             (None, Some(_)) => help::text::unknown_subject(),
-            (None, None) if meaning.at.is_some() => help::text::no_request_here(),
+            (None, None) if meaning.at.is_some() => help::text::no_request_here(&meaning.words()),
             (None, None) => help::text::which_ticket(),
         };
         return refuse(plan, actor, why);

@@ -215,7 +215,8 @@ impl Facts {
         }
         if said.addresses_desk() {
             let (place, prefix) = (self.where_said(said), &self.rules.desk.key_prefix);
-            let meant = Meant::of_words(&said.text, &said.mentions, place, prefix, &self.rules.now(self.now));
+            let now = self.rules.now(self.now, &said.author);
+            let meant = Meant::of_words(&said.text, &said.mentions, place, prefix, &now);
             if let Meant::Act(meaning) = &meant {
                 self.load_meaning(tx, meaning, &said.author.who, true).await?;
             }
@@ -286,13 +287,14 @@ impl Facts {
     }
 
     async fn load_act(&mut self, tx: &mut dyn Tx, acted: &Acted) -> Result<(), StoreError> {
-        if let Some(place) = &acted.place {
-            self.load_home(tx, place, None).await?;
-        }
-        if let (None, Some(at)) = (&self.home, &acted.at) {
+        // A thread may have seen several requests: the message says more than its place.
+        if let Some(at) = &acted.at {
             self.home = conversation::record::ticket_of_message(tx, at).await?;
         }
-        let meant = Meant::of(acted, &self.rules.desk.key_prefix, &self.rules.now(self.now));
+        if let (None, Some(place)) = (&self.home, &acted.place) {
+            self.load_home(tx, place, None).await?;
+        }
+        let meant = Meant::of(acted, &self.rules.desk.key_prefix, &self.rules.now(self.now, &acted.actor));
         match (&meant, &acted.asks) {
             // A button and a form carry their subject; a command may mean that of its place, and what is done at a message
             // that of the message.

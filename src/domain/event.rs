@@ -143,6 +143,19 @@ pub struct Acted {
     pub reply: ReplyHandle,
 }
 
+impl Acted {
+    /// Whether whoever acted is answered in any case: a command waits for words, and so does what takes the place of a private
+    /// message, or was begun at a message that nobody else saw it at.
+    #[must_use]
+    pub const fn is_answered(&self) -> bool {
+        match self.way {
+            Way::Command | Way::MessageMenu => true,
+            Way::Form => self.at.is_some() || self.in_private,
+            Way::Button | Way::Menu | Way::Reaction => self.in_private,
+        }
+    }
+}
+
 /// The ways in which people act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -299,10 +312,10 @@ impl DedupeKey {
         Self(format!("c:{}:{user}:{message_ts}:{action_id}:{action_ts}", tenant.id))
     }
 
-    /// Somebody reacted to a message.
+    /// Somebody did an act by reacting to a message, at this `stamp`: who takes a reaction back may give it again.
     #[must_use]
-    pub fn reaction(message: &MessageRef, who: &PersonRef, emoji: &str) -> Self {
-        Self(format!("r:{}:{}:{emoji}", Self::of(message), who.id))
+    pub fn reaction(message: &MessageRef, who: &PersonRef, act: &str, stamp: &str) -> Self {
+        Self(format!("r:{}:{}:{act}:{stamp}", Self::of(message), who.id))
     }
 
     /// A Slack form.

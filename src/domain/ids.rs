@@ -214,13 +214,16 @@ pub struct Person {
     /// The guild whose groups these are: all that this person has of it. `None` where the event says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guild: Option<String>,
+    /// The time zone in which this person writes times, by its IANA name, where the platform tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 impl Person {
     /// A person of whom the event says no groups.
     #[must_use]
     pub fn new(who: PersonRef, name: impl Into<String>) -> Self {
-        Self { who, name: plain::one_line(&name.into()), groups: Vec::new(), guild: None }
+        Self { who, name: plain::one_line(&name.into()), groups: Vec::new(), guild: None, zone: None }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ids::{Place, TicketKey};
+use super::ids::{Person, Place, TicketKey};
 use super::permission::Principal;
 use super::settings::{minutes, sections};
 use super::when::Now;
@@ -55,10 +55,10 @@ impl Rules {
         TicketKey::new(&self.desk.key_prefix, number)
     }
 
-    /// That moment in the desk's zone: what dates are read against.
+    /// That moment in the zone of a person, or of the desk where the person's is not known: what dates are read against.
     #[must_use]
-    pub fn now(&self, at: Timestamp) -> Now {
-        Now::named(at, &self.desk.time_zone)
+    pub fn now(&self, at: Timestamp, person: &Person) -> Now {
+        Now::named(at, person.zone.as_deref().unwrap_or(&self.desk.time_zone))
     }
 
     /// Whether this is (a thread in) one of the desk's own channels.
@@ -84,5 +84,27 @@ impl Rules {
     pub fn auto_close(&self) -> Option<SignedDuration> {
         let days = i64::from(self.desk.auto_close_days);
         (days > 0).then(|| SignedDuration::from_hours(24 * days))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{PersonRef, PlatformName};
+    use crate::domain::when;
+
+    #[test]
+    fn times_are_read_in_the_persons_zone_else_in_the_desks() {
+        let desk = DeskSettings { time_zone: "America/New_York".to_owned(), ..DeskSettings::default() };
+        let rules = Rules { desk, ..Rules::default() };
+        let at = "2026-11-28T14:00:00Z".parse().expect("a time");
+        let person = |zone: Option<&str>| Person {
+            zone: zone.map(str::to_owned),
+            ..Person::new(PersonRef::new(PlatformName::Slack, "U1"), "Mia")
+        };
+        for (zone, expected) in [(None, "2026-11-28T21:30:00Z"), (Some("Europe/Berlin"), "2026-11-28T15:30:00Z")] {
+            let read = when::read("16:30", &rules.now(at, &person(zone)));
+            assert_eq!(read.map(|at| at.to_string()).as_deref(), Some(expected), "{zone:?}");
+        }
     }
 }

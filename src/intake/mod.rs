@@ -19,7 +19,7 @@ use crate::desk;
 pub use crate::desk::acts::{spec as act, specs as acts};
 use crate::desk::conversation::state::Voice;
 use crate::desk::{alarms, notices};
-use crate::domain::act::{ActRef, Fault, Given, Spec, SubjectRef, Value};
+use crate::domain::act::{ActRef, Fault, Given, May, Spec, SubjectRef, Value};
 use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Post};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::form::Form;
@@ -299,13 +299,23 @@ impl Intake {
         Form::of(spec, does, &begun)
     }
 
+    /// Whether a reaction of this person may be an act at all: most people who react have no right to what it would do.
+    #[must_use]
+    pub fn may_matter(&self, spec: &Spec, person: &Person) -> bool {
+        let (roster, now) = (self.roster(), self.inner.clock.now());
+        match spec.may {
+            May::Has(right) => roster.may(person, right, now) || !roster.stale(person, now).is_empty(),
+            May::Anyone | May::Requester | May::RequesterOr(_) => true,
+        }
+    }
+
     /// Whether an act can be given this, as it will be checked once it is handled: for platforms that show faults at the
     /// fields of a form.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn check(&self, spec: &Spec, given: &Given) -> Result<(), Vec<Fault>> {
-        spec.check(given, &self.rules().now(self.inner.clock.now())).map(drop)
+    pub fn check(&self, spec: &Spec, given: &Given, actor: &Person) -> Result<(), Vec<Fault>> {
+        spec.check(given, &self.rules().now(self.inner.clock.now(), actor)).map(drop)
     }
 
     /// The desk's rules as of now.

@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use super::Intake;
 use crate::domain::act::Value;
-use crate::domain::event::{Asks, Event, EventKind};
+use crate::domain::event::{Asks, Event, EventKind, Way};
 use crate::domain::ids::{Person, PersonRef, PlatformName};
 use crate::domain::permission::GroupRef;
 
@@ -138,6 +138,8 @@ impl Intake {
 fn is_meant_for_the_desk(event: &Event) -> bool {
     match &event.what {
         EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => said.addresses_desk(),
+        // Most reactions are none of the desk's business.
+        EventKind::Acted(acted) => acted.way != Way::Reaction,
         _ => true,
     }
 }

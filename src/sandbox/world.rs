@@ -53,6 +53,8 @@ pub trait World: Send + Sync {
     fn changes(&self) -> watch::Receiver<u64>;
     /// Events that the bot has been sent and has not acknowledged (Slack), or not been sent yet for want of a connection.
     fn undelivered(&self) -> usize;
+    /// Acts whose answer was said to be on its way and has not come.
+    fn unanswered(&self) -> usize;
     /// Calls that the real platform would not know, or bodies that it would refuse: empty unless the bot is wrong.
     fn faults_seen(&self) -> Vec<String>;
     /// Waits until the bot is connected.

@@ -240,8 +240,8 @@ fn fitting(spec: &Spec, other: &TicketTag) -> Given {
     spec.takes.iter().map(|param| (param.name.to_owned(), value(param.takes))).collect()
 }
 
-/// Who may do what, written down apart from the acts themselves: the outsider, the requester, the agent, the admin.
-const MAY: [(&str, [bool; 4]); 17] = [
+/// Who may do what, written down apart from the acts themselves and in their order: the outsider, the requester, the agent, the admin.
+const MAY: &[(&str, [bool; 4])] = &[
     ("claim", [false, false, true, true]),
     ("reply", [false, false, true, true]),
     ("resolve", [false, false, true, true]),
@@ -267,11 +267,11 @@ async fn every_act_is_open_to_whom_the_table_says_and_to_nobody_else() {
     let tabled: Vec<&str> = MAY.iter().map(|(name, _)| *name).collect();
     assert_eq!(declared, tabled, "each act has its row");
     for (name, may) in MAY {
-        for (who, may) in [OUTSIDER, REQUESTER, AGENT, ADMIN].into_iter().zip(may) {
+        for (who, may) in [OUTSIDER, REQUESTER, AGENT, ADMIN].into_iter().zip(*may) {
             for way in By::ALL {
                 let hall = Hall::open().await;
                 let (ticket, other) = (hall.ticket(1001).await, hall.ticket(1002).await);
-                let on = (name != "help").then(|| SubjectRef::from(ticket.tag()));
+                let on = (*name != "help").then(|| SubjectRef::from(ticket.tag()));
                 let does = ActRef { on, ..bare(name) };
                 let asks = Asks::Act { does, given: fitting(spec(name), &other.tag()) };
                 // In the request's own thread everybody may know of it: what is refused there is refused for the right alone.
@@ -280,7 +280,7 @@ async fn every_act_is_open_to_whom_the_table_says_and_to_nobody_else() {
                 let at_gate =
                     told.starts_with("That is for the desk's people.") || told.contains("'s request, so only");
                 // A public request is no place for another one by a form: that is no question of rights.
-                let at_gate = at_gate && !(name == "new_request" && who == REQUESTER);
+                let at_gate = at_gate && !(*name == "new_request" && who == REQUESTER);
                 // Who merely reacts asks for nothing.
                 let is_reaction = way == By::Reaction;
                 assert_eq!(at_gate, !may && !is_reaction, "{name} by {who}, {way:?}: {told}");

@@ -11,8 +11,10 @@ use std::time::Duration;
 use deskbell::app::App;
 use deskbell::clock::Clock;
 use deskbell::config::Config;
+use deskbell::domain::act::Takes;
 use deskbell::domain::effect::Outlet;
 use deskbell::domain::ids::PlatformName;
+use deskbell::intake::acts;
 use deskbell::sandbox::stage::{CAST, Platforms, Stage, StageOptions};
 use deskbell::sandbox::{ControlView, Journal, MessageAt, MessageView, Spot, View, World, WorldError};
 use deskbell::store::Store;
@@ -64,14 +66,11 @@ impl Default for Setup {
     }
 }
 
-/// `/desk text` as somebody at this platform's client types it: Discord has a field for the key.
+/// `/desk text` as somebody at this platform's client types it: Discord has a field for the key, and one for free words.
 pub fn typed(world: &Arc<dyn World>, text: &str) -> String {
-    let field = match text.split(' ').next() {
-        Some("reply") => "text",
-        Some("resolve") => "resolution",
-        Some("pending") => "reason",
-        _ => return text.to_owned(),
-    };
+    let act = acts().find(|spec| text.split(' ').next() == Some(spec.name));
+    let words = act.and_then(|spec| spec.takes.iter().find(|param| param.takes == Takes::Text));
+    let Some(field) = words.map(|param| param.name) else { return text.to_owned() };
     match text.splitn(3, ' ').collect::<Vec<_>>()[..] {
         [verb, key] if world.platform() == "discord" && key.starts_with("IT-") => format!("{verb} key:{key}"),
         [verb, key, words] if world.platform() == "discord" && key.starts_with("IT-") => {
@@ -354,6 +353,7 @@ impl Desk {
     pub async fn end_with_errors(mut self) -> Vec<String> {
         self.settle().await;
         for world in self.worlds() {
+            assert_eq!(world.unanswered(), 0, "{}: somebody still waits for an answer", world.platform());
             assert_eq!(world.faults_seen(), Vec::<String>::new(), "{}: calls that do not exist", world.platform());
             assert_eq!(world.undelivered(), 0, "{}: events without acknowledgement", world.platform());
         }

@@ -115,6 +115,10 @@ async fn a_message_has_a_menu_of_acts() {
         assert!(told.starts_with("That is for the desk's people."), "{what}: {told}");
         let told = choose("mia", &lunch, "Take the request").await;
         assert!(told.starts_with("That message belongs to no request"), "{what}: {told}");
+        world.choose_menu("mia", &lunch, "Reply to the requester").await.expect("answered");
+        desk.fill(&world, "mia", "a long answer").await;
+        let told = desk.last_private(&world, "mia");
+        assert!(told.contains("so nothing was sent") && told.ends_with("Your words: a long answer"), "{what}: {told}");
         let told = choose("jeff", &ask, "Show the request").await;
         assert!(told.contains("nobody has it yet"), "{what}: {told}");
 
@@ -123,6 +127,7 @@ async fn a_message_has_a_menu_of_acts() {
         // A form that a menu opens is about that message's request, wherever the message stands.
         world.choose_menu("mia", &ask, "Reply to the requester").await.expect("answered");
         desk.fill(&world, "mia", "I am on my way.").await;
+        assert!(desk.last_private(&world, "mia").starts_with("On its way"), "{what}: whoever sent it hears so");
         let answered = said_in_thread(&world, &ask);
         assert!(answered.iter().any(|line| line == "Mia (IT): I am on my way."), "{what}: {answered:?}");
         desk.end().await;
@@ -159,10 +164,19 @@ async fn an_agent_takes_a_request_by_a_reaction() {
 
         react("mia", &ask, eyes, true).await;
         assert!(holder().await.is_some_and(|agent| agent.name.starts_with("Mia")), "{what}");
-        // Taking the reaction back changes nothing, and the same once more is the same fact.
+        // Taking the reaction back changes nothing. Whoever has it already is told so; after a release it works again.
         react("mia", &ask, eyes, false).await;
+        assert!(holder().await.is_some(), "{what}");
+        desk.pass(std::time::Duration::from_secs(60)).await;
         react("mia", &ask, eyes, true).await;
-        assert_eq!(said_in_thread(&world, &ask).iter().filter(|line| *line == "Mia is on it.").count(), 1, "{what}");
+        assert_eq!(desk.last_private(&world, "mia"), "IT-1001 is yours already.", "{what}");
+        react("mia", &ask, eyes, false).await;
+        desk.command(&world, "mia", "release IT-1001").await;
+        desk.pass(std::time::Duration::from_secs(60)).await;
+        react("mia", &ask, eyes, true).await;
+        assert!(holder().await.is_some(), "{what}");
+        let taken = said_in_thread(&world, &ask).iter().filter(|line| *line == "Mia is on it.").count();
+        assert_eq!(taken, 2, "{what}");
         // The second agent hears who was faster.
         react("omar", &ask, eyes, true).await;
         assert!(desk.last_private(&world, "omar").starts_with("Mia took IT-1001"), "{what}");

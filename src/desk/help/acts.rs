@@ -6,7 +6,12 @@ use crate::domain::act::{Command, Spec};
 
 acts! {
     HELP = Act::alone(
-        Spec { name: "help", label: "Help", command: Some(Command::new("What the desk can do").helping("to see this")), ..Spec::BASE },
+        Spec {
+            name: "help",
+            label: "Help",
+            command: Some(Command::new("What the desk can do").helping("to see this")),
+            ..Spec::BASE
+        },
         decide::help,
     );
 }

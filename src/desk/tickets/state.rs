@@ -124,7 +124,7 @@ impl Status {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refusal {
     /// Somebody else has it.
-    HeldBy(Person),
+    HeldBy(Box<Person>),
     /// The actor has it already.
     AlreadyYours,
     /// Nobody has it, so it cannot be given back.
@@ -162,7 +162,7 @@ impl Ticket {
         }
         match &self.assignee {
             Some(holder) if same(holder, by) => return Err(Refusal::AlreadyYours),
-            Some(holder) => return Err(Refusal::HeldBy(holder.clone())),
+            Some(holder) => return Err(Refusal::HeldBy(Box::new(holder.clone()))),
             None => {}
         }
         self.assign(by)

@@ -42,11 +42,13 @@ pub struct Spec {
     pub command: Option<Command>,
     /// What the menu of a message calls it, at most 24 characters (Slack); `None` if it is not in there.
     pub menu: Option<&'static str>,
-    /// The reaction to a message that does it; `None` if none does.
+    /// The reaction to a message that does it; `None` if none does. A reaction opens no form, so whatever the act takes must be
+    /// optional.
     pub sign: Option<Emoji>,
-    /// What the audit calls it.
+    /// What the audit calls it, once the act's function says so (`Plan::put`, `Plan::audit`).
     pub audit: &'static str,
-    /// Whether the request's own thread hears of it, so that whoever did it there needs no answer.
+    /// Whether it is seen in the request's own thread or on the card, so that whoever did it there by words or by a button needs
+    /// no answer.
     pub is_told: bool,
 }
 
@@ -92,11 +94,16 @@ impl Spec {
         self.takes.iter().any(|param| param.takes == Takes::Text)
     }
 
-    /// How it is written as a command, without a key: `resolve how it was solved`.
+    /// How it is written as a command, without a key: `resolve how it was solved`; in brackets what may be left out.
     #[must_use]
     pub fn usage(&self) -> String {
-        let params = self.takes.iter().filter(|param| !param.usage.is_empty());
-        std::iter::once(self.name).chain(params.map(|param| param.usage)).collect::<Vec<_>>().join(" ")
+        let written = |param: &Param| match param.usage {
+            "" => None,
+            usage if param.is_required => Some(usage.to_owned()),
+            usage => Some(format!("[{usage}]")),
+        };
+        let params = self.takes.iter().filter_map(written);
+        std::iter::once(self.name.to_owned()).chain(params).collect::<Vec<_>>().join(" ")
     }
 
     /// It on this subject.
@@ -323,7 +330,7 @@ impl fmt::Display for SubjectRef {
 /// An act on a subject: what a button, menu or form carries. Its text is `claim:IT-1042~u` and the ticket's uid, then `~m` and a
 /// message's id where there is one; a renderer may append `~` and a mark.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[serde(into = "String", try_from = "Stored")]
 pub struct ActRef {
     /// The act.
     pub act: ActName,
@@ -356,11 +363,16 @@ impl FromStr for ActRef {
         if act.is_empty() || !act.chars().all(is_name) {
             return Err(UnknownName);
         }
+        // What an earlier version drew.
+        let act = FORMER.iter().find(|(former, _)| *former == act).map_or(act, |(_, name)| name);
         let on = if rest.is_empty() || rest.starts_with('~') { None } else { Some(SubjectRef::Ticket(rest.parse()?)) };
         let with = rest.split('~').skip(1).find_map(|part| part.strip_prefix('m')).map(str::to_owned);
         Ok(Self { act: ActName::new(act), on, with })
     }
 }
+
+/// Names that acts had in buttons that may still stand.
+const FORMER: [(&str, &str); 4] = [("take", "claim"), ("more", "menu"), ("desk", "menu"), ("ask_again", "reopen")];
 
 impl From<ActRef> for String {
     fn from(act: ActRef) -> Self {
@@ -368,11 +380,29 @@ impl From<ActRef> for String {
     }
 }
 
-impl TryFrom<String> for ActRef {
+/// As it is stored, or was by an earlier version.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Text(String),
+    Fields {
+        action: String,
+        #[serde(flatten)]
+        ticket: TicketTag,
+        message: Option<String>,
+    },
+}
+
+impl TryFrom<Stored> for ActRef {
     type Error = UnknownName;
 
-    fn try_from(text: String) -> Result<Self, UnknownName> {
-        text.parse()
+    fn try_from(stored: Stored) -> Result<Self, UnknownName> {
+        match stored {
+            Stored::Text(text) => text.parse(),
+            Stored::Fields { action, ticket, message } => {
+                Ok(Self { with: message, ..format!("{action}:{ticket}").parse()? })
+            }
+        }
     }
 }
 
@@ -400,6 +430,10 @@ mod tests {
                 }
             }
         }
+        let claim = "claim:IT-7".parse::<ActRef>();
+        assert_eq!("take:IT-7".parse(), claim, "what an earlier version drew");
+        let stored = r#"{"action":"take","ticket":"IT-7"}"#;
+        assert_eq!(serde_json::from_str::<ActRef>(stored).ok(), claim.ok());
         for junk in ["", "claim", "claim:IT", ":IT-1", "claim:IT-1x", "claim:IT-1~u12", "claim:IT-1~uX", "Claim:IT-1"] {
             assert_eq!(junk.parse::<ActRef>(), Err(UnknownName), "{junk}");
         }

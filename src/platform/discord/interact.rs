@@ -291,10 +291,10 @@ pub(super) fn filled_in(reader: &Reader<'_>, sent: &Interaction) -> Acted {
     let acted = sent.acted(reader, Way::Form, carried(&sent.data, given));
     // A form that a message's menu opened is about that message.
     let at = match &acted.asks {
-        Asks::Act { does: ActRef { on: None, with: Some(message), .. }, .. } => message.parse().ok(),
+        Asks::Act { does: ActRef { on: None, with: Some(message), .. }, .. } => id(&json!(message)),
         _ => None,
     };
-    Acted { at: at.map(|message| sent.message(reader, MessageId::new(message))), ..acted }
+    Acted { at: at.map(|message| sent.message(reader, message)), ..acted }
 }
 
 /// What stands in the inputs of a form, in whatever rows and labels they lie.
@@ -350,7 +350,7 @@ async fn first_answer(shared: &Shared, id: InteractionId, token: &str, answer: &
 /// goes on must not be done a second time.
 async fn settle(shared: &Shared, intake: &Intake, what: EventKind, handle: &Handle) {
     let key = DedupeKey::interaction(PlatformName::Discord, &handle.id.to_string());
-    let is_command = matches!(&what, EventKind::Acted(acted) if acted.way == Way::Command);
+    let is_answered = matches!(&what, EventKind::Acted(acted) if acted.is_answered());
     let name = what.name();
     let event = Event { key: key.clone(), at: time_of(handle.id.get()), what };
     let mut handling = pin!(intake.handle(event));
@@ -367,8 +367,8 @@ async fn settle(shared: &Shared, intake: &Intake, what: EventKind, handle: &Hand
     match end {
         Ok(outcome) => {
             tracing::debug!(key = key.as_str(), event = name, outcome = outcome.name());
-            // A command is answered in any case, and a refusal tells why.
-            if is_slow && !is_command && !matches!(outcome, Outcome::Refused | Outcome::Dead) {
+            // A refusal tells why.
+            if is_slow && !is_answered && !matches!(outcome, Outcome::Refused | Outcome::Dead) {
                 say(shared, handle, &text::is_done(), "done").await;
             }
         }

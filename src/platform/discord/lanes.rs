@@ -397,13 +397,16 @@ impl Worker {
 
     /// Whether all that follows from a reaction is committed; `false` only at the end.
     async fn reacted(&self, reaction: &Reaction) -> bool {
+        let actor = self.shared.reader().person(&reaction.user, Some(reaction.guild));
+        if !self.intake.may_matter(reaction.spec, &actor) {
+            return true;
+        }
         let place = match self.place(Some(reaction.guild), reaction.channel).await {
             Asked::Found(place) => place,
             Asked::Refused => return true,
             Asked::Halted => return false,
         };
-        let actor = self.shared.reader().person(&reaction.user, Some(reaction.guild));
-        self.handle(reaction.event(actor, place, self.shared.clock.now())).await
+        self.handle(reaction.event(actor, place)).await
     }
 
     /// Reads a message by itself.

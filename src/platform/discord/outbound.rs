@@ -383,7 +383,16 @@ impl Shared {
                     body["components"] = Value::Array(Vec::new());
                 }
                 let route = Route::WebhookOriginalInteractionResponse { application_id: handle.application, token };
-                self.rest.call(LightMethod::Patch, route, &[], Some(&body)).await?;
+                match self.rest.call(LightMethod::Patch, route, &[], Some(&body)).await {
+                    Ok(_) => {}
+                    // The private message was dismissed meanwhile: another takes its place.
+                    Err(error) if handle.in_private && error.is(code::UNKNOWN_MESSAGE) => {
+                        body["flags"] = json!(EPHEMERAL | WITHOUT_PREVIEWS);
+                        let route = Route::WebhookFollowupMessages { application_id: handle.application, token };
+                        self.rest.call(LightMethod::Post, route, &[], Some(&body)).await?;
+                    }
+                    Err(error) => return Err(error),
+                }
                 self.note_answered(handle.id);
             } else {
                 body["flags"] = json!(EPHEMERAL | WITHOUT_PREVIEWS);

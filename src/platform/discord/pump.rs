@@ -117,9 +117,11 @@ impl Pump {
                 }
             }
             "MESSAGE_REACTION_ADD" => {
-                if let Some(reaction) = Reaction::read(data)
+                // Where too much waits already, requests come first.
+                if let Some(reaction) = Reaction::read(data, shared.clock.now())
                     && shared.serves(Some(reaction.guild))
                     && reaction.user.id != shared.me
+                    && !self.is_full(reaction.channel)
                 {
                     self.put(reaction.channel, Item::Reacted(Box::new(reaction)), dealt);
                 }

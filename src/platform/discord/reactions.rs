@@ -16,30 +16,34 @@ pub(super) struct Reaction {
     pub(super) guild: GuildId,
     pub(super) channel: ChannelId,
     pub(super) user: Account,
+    pub(super) spec: &'static Spec,
     message: MessageId,
-    spec: &'static Spec,
+    /// When it was heard of: Discord does not say when it was made.
+    at: Timestamp,
 }
 
 impl Reaction {
     /// Reads a reaction; `None` if it does nothing.
-    pub(super) fn read(data: &Value) -> Option<Self> {
+    pub(super) fn read(data: &Value, now: Timestamp) -> Option<Self> {
         let emoji = data["emoji"]["name"].as_str().filter(|_| data["emoji"]["id"].is_null())?;
         let spec = intake::acts().find(|spec| spec.sign.is_some_and(|sign| sign.discord == emoji))?;
         let member = &data["member"];
         let mut user = Account::read(&member["user"])?;
         user.member = Member::read(member);
         let (guild, channel) = (id(&data["guild_id"])?, id(&data["channel_id"])?);
-        Some(Self { guild, channel, user, message: id(&data["message_id"])?, spec })
+        Some(Self { guild, channel, user, spec, message: id(&data["message_id"])?, at: now })
     }
 
     /// It as an event.
-    pub(super) fn event(&self, actor: Person, place: Place, at: Timestamp) -> Event {
+    pub(super) fn event(&self, actor: Person, place: Place) -> Event {
         let message = MessageRef {
             tenant: place.tenant.clone(),
             channel: self.channel.to_string(),
             id: self.message.to_string(),
         };
-        let key = DedupeKey::reaction(&message, &actor.who, self.spec.name);
+        // A resumed session may tell of it twice, at once.
+        let minute = self.at.as_second().div_euclid(60).to_string();
+        let key = DedupeKey::reaction(&message, &actor.who, self.spec.name, &minute);
         let does = ActRef { act: self.spec.act(), on: None, with: Some(message.id.clone()) };
         let acted = Acted {
             actor,
@@ -50,7 +54,7 @@ impl Reaction {
             in_private: false,
             reply: ReplyHandle(String::new()),
         };
-        Event { key, at, what: EventKind::Acted(acted) }
+        Event { key, at: self.at, what: EventKind::Acted(acted) }
     }
 }
 
@@ -68,10 +72,11 @@ mod tests {
                 "member": { "user": { "id": "5", "username": "mia" }, "roles": [] },
             })
         };
-        let read = Reaction::read(&data(json!({ "id": null, "name": "👀" }))).expect("it claims");
+        let read =
+            Reaction::read(&data(json!({ "id": null, "name": "👀" })), Timestamp::UNIX_EPOCH).expect("it claims");
         assert_eq!((read.spec.name, read.message.get(), read.channel.get()), ("claim", 3, 2));
         for other in [json!({ "id": null, "name": "🎉" }), json!({ "id": "9", "name": "👀" }), Value::Null] {
-            assert!(Reaction::read(&data(other)).is_none());
+            assert!(Reaction::read(&data(other), Timestamp::UNIX_EPOCH).is_none());
         }
     }
 }

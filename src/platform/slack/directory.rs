@@ -39,6 +39,8 @@ const PAGES: usize = 10;
 pub(super) struct Directory {
     api: Arc<Api>,
     people: Arc<Cache>,
+    /// Time zones of people, as their profiles have them.
+    zones: Arc<Mutex<HashMap<String, String>>>,
     channels: Arc<Cache>,
     groups: Arc<Cache>,
     /// Until when nobody waits for names.
@@ -68,6 +70,7 @@ impl Directory {
         Self {
             api,
             people: Arc::default(),
+            zones: Arc::default(),
             channels: Arc::default(),
             groups: Arc::default(),
             impatient_until: Mutex::default(),
@@ -89,6 +92,7 @@ impl Directory {
             for user in page["members"].as_array().into_iter().flatten() {
                 if let (Some(id), Some(name)) = (user["id"].as_str(), display_name(user)) {
                     self.people.put(id, Some(name));
+                    learn_zone(&self.zones, user);
                 }
             }
             cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
@@ -132,6 +136,11 @@ impl Directory {
             self.wait_for(self.person(id).into_iter().collect()).await;
         }
         self.people.name(id)
+    }
+
+    /// One person's time zone, as far as it is known.
+    pub(super) fn zone(&self, id: &str) -> Option<String> {
+        lock(&self.zones).get(id).cloned()
     }
 
     /// Waits until these have been asked for, but not for long.
@@ -187,9 +196,10 @@ impl Directory {
     }
 
     fn person(&self, id: &str) -> Option<Flight> {
-        let (api, id_asked) = (Arc::clone(&self.api), id.to_owned());
+        let (api, id_asked, zones) = (Arc::clone(&self.api), id.to_owned(), Arc::clone(&self.zones));
         self.people.ask(id, async move {
             let user = api.get("users.info", &[("user", id_asked)], api.deadline()).await?;
+            learn_zone(&zones, &user["user"]);
             Ok(display_name(&user["user"]))
         })
     }
@@ -218,6 +228,12 @@ impl Directory {
             }
             Ok(None)
         })
+    }
+}
+
+fn learn_zone(zones: &Mutex<HashMap<String, String>>, user: &Value) {
+    if let (Some(id), Some(zone)) = (user["id"].as_str(), user["tz"].as_str()) {
+        lock(zones).insert(id.to_owned(), zone.to_owned());
     }
 }
 

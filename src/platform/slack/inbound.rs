@@ -175,7 +175,7 @@ impl Workspace {
                 }
             }
             "reaction_added" => {
-                if let Some(event) = self.reacted(event).await {
+                if let Some(event) = self.reacted(event, intake).await {
                     intake.handle(event).await?;
                 }
             }

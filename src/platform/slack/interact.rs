@@ -105,7 +105,7 @@ impl Workspace {
             in_private: false,
         };
         let command = Acted {
-            actor: person(user, name),
+            actor: self.zoned(person(user, name)),
             place: Some(self.place(channel, None, is_direct(channel, &Value::Null))),
             way: Way::Command,
             at: None,
@@ -125,6 +125,7 @@ impl Workspace {
     /// told first that it takes a while, and in the end how it went. What goes on must not be done a second time.
     async fn settle(self: &Arc<Self>, event: Event, reply: Handle, intake: &Intake) -> Result<(), StoreError> {
         let (key, door) = (event.key.clone(), intake.clone());
+        let is_answered = matches!(&event.what, EventKind::Acted(acted) if acted.is_answered());
         let mut handling = self.acts.spawn(async move { door.handle(event).await }.in_current_span());
         match timeout(HANDLING, &mut handling).await {
             Ok(Ok(end)) => return end.map(drop),
@@ -141,9 +142,9 @@ impl Workspace {
             let slow = text::takes_a_while();
             let ((), end) = tokio::join!(desk.say(&reply, &slow), handling);
             match end {
-                // A command is answered in any case, and a refusal tells why.
+                // A refusal tells why.
                 Ok(Ok(Outcome::Refused | Outcome::Dead)) => {}
-                Ok(Ok(_)) if reply.command => {}
+                Ok(Ok(_)) if is_answered => {}
                 Ok(Ok(_)) => desk.say(&reply, &text::is_done()).await,
                 Ok(Err(_)) | Err(_) => {
                     tracing::warn!(key = key.as_str(), "an interaction is not carried out");
@@ -273,7 +274,7 @@ impl Workspace {
     }
 
     /// What a reaction does; `None` if it is none that does anything, or not a person's.
-    pub(super) async fn reacted(&self, event: &Value) -> Option<Event> {
+    pub(super) async fn reacted(&self, event: &Value, intake: &Intake) -> Option<Event> {
         let item = &event["item"];
         let (user, emoji) = (text_of(&event["user"])?, text_of(&event["reaction"])?);
         let (channel, message) = (text_of(&item["channel"])?, text_of(&item["ts"])?);
@@ -283,8 +284,12 @@ impl Workspace {
         if item["type"] != "message" || user == self.me.user {
             return None;
         }
+        if !intake.may_matter(spec, &person(user, None)) {
+            return None;
+        }
+        let stamp = text_of(&event["event_ts"]).unwrap_or_default();
         let at = self.message_ref(channel, message);
-        let actor = person(user, self.directory.name(user).await);
+        let actor = self.zoned(person(user, self.directory.name(user).await));
         let reply = Handle {
             url: None,
             channel: Some(channel.to_owned()),
@@ -294,8 +299,8 @@ impl Workspace {
             in_private: false,
         };
         Some(Event {
-            key: DedupeKey::reaction(&at, &actor.who, emoji),
-            at: text_of(&event["event_ts"]).and_then(time).unwrap_or_else(|| self.clock.now()),
+            key: DedupeKey::reaction(&at, &actor.who, spec.name, stamp),
+            at: time(stamp).unwrap_or_else(|| self.clock.now()),
             what: EventKind::Acted(Acted {
                 actor,
                 place: Some(self.place(channel, None, is_direct(channel, &Value::Null))),
@@ -333,13 +338,13 @@ impl Workspace {
         }
         let named = |user: &str| people.get(user).cloned().unwrap_or_else(|| person(user, None));
         let (origin, given) = (origin(view), given(view, named));
+        let actor = self.actor(&payload["user"]).await;
         let does: Option<ActRef> = origin.form.parse().ok();
-        if let Some(Err(faults)) =
-            does.as_ref().and_then(|does| intake::act(&does.act)).map(|spec| intake.check(spec, &given))
+        if let Some(spec) = does.as_ref().and_then(|does| intake::act(&does.act))
+            && let Err(faults) = intake.check(spec, &given, &actor)
         {
             return Ok(Some(json!({"response_action": "errors", "errors": at_fields(&faults)})));
         }
-        let actor = self.actor(&payload["user"]).await;
         let in_private = origin.url.is_some();
         let reply = Handle {
             url: origin.url.clone(),
@@ -374,7 +379,13 @@ impl Workspace {
     async fn actor(&self, user: &Value) -> Person {
         let id = user["id"].as_str().unwrap_or_default();
         let said = [&user["name"], &user["username"]].into_iter().find_map(text_of).map(str::to_owned);
-        person(id, self.directory.name(id).await.or(said))
+        self.zoned(person(id, self.directory.name(id).await.or(said)))
+    }
+
+    /// The person with the zone of their profile.
+    pub(super) fn zoned(&self, person: Person) -> Person {
+        let zone = self.directory.zone(&person.who.id);
+        Person { zone, ..person }
     }
 }
 

@@ -129,6 +129,11 @@ impl State {
         (id, receiver)
     }
 
+    /// Interactions whose answer is being prepared.
+    pub fn unanswered(&self) -> usize {
+        self.interactions.values().filter(|interaction| matches!(interaction.stage, Stage::Thinking(_))).count()
+    }
+
     fn forget_old_interactions(&mut self) {
         let now_ms = self.now_ms();
         self.interactions.retain(|_, interaction| now_ms - interaction.created_ms < token_life_ms());

@@ -95,6 +95,10 @@ impl World for DiscordSandbox {
         }
     }
 
+    fn unanswered(&self) -> usize {
+        self.shared.with(|state| state.unanswered())
+    }
+
     async fn choose_menu(&self, who: &str, message: &MessageAt, name: &str) -> Result<(), WorldError> {
         let (interaction, answered) = self.shared.with(|state| state.person_chooses_menu(who, message, name))?;
         self.first_answer(interaction, answered, NO_RESPONSE).await

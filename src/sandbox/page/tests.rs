@@ -73,6 +73,9 @@ impl World for Fake {
     async fn command(&self, _who: &str, _spot: &Spot, _text: &str) -> Result<(), WorldError> {
         Ok(())
     }
+    fn unanswered(&self) -> usize {
+        0
+    }
     fn close_direct(&self, _who: &str, _closed: bool) {}
     fn inject(&self, _fault: Fault) {}
     fn view(&self, who: &str) -> Result<View, WorldError> {

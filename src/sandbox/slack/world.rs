@@ -78,6 +78,11 @@ impl World for SlackSandbox {
         self.core.press(who, message, control, value).await
     }
 
+    fn unanswered(&self) -> usize {
+        // Slack promises nothing.
+        0
+    }
+
     async fn choose_menu(&self, who: &str, message: &MessageAt, name: &str) -> Result<(), WorldError> {
         self.core.choose_menu(who, message, name).await
     }
