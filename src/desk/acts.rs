@@ -345,6 +345,9 @@ pub(in crate::desk) fn perform(mut plan: Plan<'_>, actor: &Actor<'_>, meaning: &
             let is_told = done.is_always_told || actor.wants_answer || actor.in_private;
             if let Some(message) = done.answer.filter(|_| is_told) {
                 let message = match &done.after {
+                    Some(after) if !plan.is_agent(actor.person) => {
+                        with_menu(&plan, actor, after, tickets::text::done_for_requester(after))
+                    }
                     Some(after) => with_menu(&plan, actor, after, message),
                     None => with_menu(&plan, actor, ticket, message),
                 };
@@ -363,10 +366,14 @@ pub(in crate::desk) fn perform(mut plan: Plan<'_>, actor: &Actor<'_>, meaning: &
     }
 }
 
-/// The answer takes the place of an agent's menu: then it is followed by the menu, as the ticket stands now.
+/// The answer takes the place of a menu: then it is followed by what can be done with the ticket as it stands now.
 fn with_menu(plan: &Plan<'_>, actor: &Actor<'_>, ticket: &Ticket, answer: Message) -> Message {
-    if actor.in_private && plan.is_agent(actor.person) {
+    if !actor.in_private {
+        answer
+    } else if plan.is_agent(actor.person) {
         answer.and(tickets::text::menu(ticket, all()))
+    } else if plan.same(&ticket.requester, actor.person) {
+        answer.and(Message::default().with(tickets::text::requesters_controls(ticket)))
     } else {
         answer
     }

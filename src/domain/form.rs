@@ -42,9 +42,10 @@ impl Form {
     #[must_use]
     pub fn of(spec: &Spec, does: &ActRef, begun: &Given) -> Option<Self> {
         let words = spec.form?;
-        let key = match &does.on {
-            Some(SubjectRef::Ticket(tag)) => tag.key.to_string(),
-            None => String::new(),
+        // Opened at a message, it is not known yet which ticket it is about.
+        let title = match &does.on {
+            Some(SubjectRef::Ticket(tag)) => words.title.replace("{key}", &tag.key.to_string()),
+            None => spec.menu.unwrap_or(spec.label).to_owned(),
         };
         let field = |param: &Param| Field {
             id: param.name,
@@ -60,7 +61,7 @@ impl Form {
         };
         Some(Self {
             does: does.clone(),
-            title: words.title.replace("{key}", &key),
+            title,
             submit: words.submit.to_owned(),
             fields: spec.takes.iter().filter(|param| param.takes.is_field()).map(field).collect(),
         })

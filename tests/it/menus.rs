@@ -126,12 +126,51 @@ async fn a_message_has_a_menu_of_acts() {
         assert_eq!(told, "Done: IT-1001 is in progress, P3, with Mia.", "{what}");
         // A form that a menu opens is about that message's request, wherever the message stands.
         world.choose_menu("mia", &ask, "Reply to the requester").await.expect("answered");
+        desk.settle().await;
+        let title = see(&world, "mia").form.map(|form| form.title);
+        assert_eq!(title.as_deref(), Some("Reply to the requester"), "{what}");
         desk.fill(&world, "mia", "I am on my way.").await;
         assert!(desk.last_private(&world, "mia").starts_with("On its way"), "{what}: whoever sent it hears so");
         let answered = said_in_thread(&world, &ask);
         assert!(answered.iter().any(|line| line == "Mia (IT): I am on my way."), "{what}: {answered:?}");
         desk.end().await;
     }
+}
+
+#[tokio::test]
+async fn a_requester_has_their_own_menu() {
+    let mut scripts = Vec::new();
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        desk.ask(&world, "jeff", "@desk printer smokes").await;
+        let mut script = String::new();
+        let mut note = |what: &str| {
+            let _ = write!(script, "{what}\n{}", private(&world, "jeff"));
+        };
+        desk.command(&world, "jeff", "show IT-1001").await;
+        note("show");
+        desk.press(&world, "jeff", "random", "Add details").await;
+        desk.fill(&world, "jeff", "since this morning").await;
+        note("Add details");
+        desk.press(&world, "jeff", "random", "Cancel").await;
+        note("Cancel");
+        desk.press(&world, "jeff", "random", "Ask again").await;
+        note("Ask again");
+        scripts.push(script);
+        desk.end().await;
+    }
+    assert_eq!(scripts[0], scripts[1], "Slack (left) and Discord (right) differ");
+    expect![[r#"
+        show
+        IT-1001  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a moment ago. ⏎ • Jeff: printer smokes [Add details] [Cancel]
+        Add details
+        Added to IT-1001. The desk sees it. [Add details] [Cancel]
+        Cancel
+        Done: IT-1001 is cancelled. [Ask again]
+        Ask again
+        Done: the desk has IT-1001 again. [Add details] [Cancel]
+    "#]].assert_eq(&scripts[0]);
 }
 
 /// What stands under a message.

@@ -33,11 +33,12 @@ pub(super) fn show(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let facts = plan.facts;
     let whole = plan.is_agent(deed.actor.person);
     let shown = text::show(deed.ticket, &facts.records, &facts.audit, whole, facts.now);
-    // In place of a menu it is followed by the menu anyway.
-    if deed.actor.in_private || !whole {
-        return Ok(Done::told(shown));
-    }
-    Ok(Done::told(shown.with(text::menu(deed.ticket, all()).controls)))
+    Ok(Done::told(match (whole, deed.actor.in_private) {
+        // In place of a menu it is followed by the menu anyway.
+        (true, true) => shown,
+        (true, false) => shown.with(text::menu(deed.ticket, all()).controls),
+        (false, _) => shown.with(text::requesters_controls(deed.ticket)),
+    }))
 }
 
 pub(super) fn menu(_: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {

@@ -49,19 +49,22 @@ pub fn confirmation(ticket: &Ticket, others: &[TicketRef]) -> Message {
     Message::new([Line(line)]).with(confirmation_controls(ticket, others))
 }
 
-fn confirmation_controls(ticket: &Ticket, others: &[TicketRef]) -> Vec<Control> {
-    let tag = ticket.tag();
-    let mut controls = Vec::new();
+/// What a requester can do with their request as it stands.
+#[must_use]
+pub fn requesters_controls(ticket: &Ticket) -> Vec<Control> {
+    let (details, cancel) = (&acts::DETAILS.spec, &acts::CANCEL.spec);
     match &ticket.status {
         Status::New | Status::InProgress | Status::Pending { .. } => {
-            controls.extend([acts::DETAILS.spec.button(tag.clone()), acts::CANCEL.spec.button(tag.clone())])
+            vec![details.button(ticket.tag()), cancel.button(ticket.tag())]
         }
-        Status::Cancelled { why: CancelReason::TakenBack | CancelReason::NotARequest, .. } => {
-            controls.push(ask_again(ticket));
-        }
-        Status::Resolved { .. } => controls.push(acts::DETAILS.spec.button(tag.clone())),
-        Status::Closed { .. } | Status::Cancelled { why: CancelReason::Merged, .. } => {}
+        Status::Cancelled { why: CancelReason::TakenBack | CancelReason::NotARequest, .. } => vec![ask_again(ticket)],
+        Status::Resolved { .. } => vec![details.button(ticket.tag())],
+        Status::Closed { .. } | Status::Cancelled { why: CancelReason::Merged, .. } => Vec::new(),
     }
+}
+
+fn confirmation_controls(ticket: &Ticket, others: &[TicketRef]) -> Vec<Control> {
+    let (tag, mut controls) = (ticket.tag(), requesters_controls(ticket));
     if !ticket.is_private() {
         controls.push(acts::MENU.spec.labelled("Desk…", tag));
         return controls;
@@ -405,6 +408,19 @@ pub fn not_an_agent(person: &Person) -> Message {
         quoted(first_name(person)),
         said(" is not on the desk's list, so can't be given tickets. An operator can add them."),
     ])])
+}
+
+/// A requester's act was carried out.
+#[must_use]
+pub fn done_for_requester(ticket: &Ticket) -> Message {
+    let key = said(format!("{}", ticket.key));
+    Message::new([Line(match (&ticket.status, &ticket.assignee) {
+        (open, Some(agent)) if open.is_open() => {
+            vec![said("Done: "), quoted(first_name(agent)), said(" has "), key, said(" again.")]
+        }
+        (open, None) if open.is_open() => vec![said("Done: the desk has "), key, said(" again.")],
+        (other, _) => vec![said("Done: "), key, said(format!(" is {}.", status(other)))],
+    })])
 }
 
 /// An act was carried out: the answer to a command.
