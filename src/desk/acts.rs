@@ -208,6 +208,8 @@ pub(in crate::desk) struct Actor<'a> {
     pub(in crate::desk) wants_answer: bool,
     /// Whether they acted by a private message, whose place the answer takes.
     pub(in crate::desk) in_private: bool,
+    /// The words that they typed into a form: given back with a refusal, so that they need not be typed again.
+    pub(in crate::desk) typed: String,
 }
 
 /// An act on a ticket that passed the gate: its actor may do it.
@@ -292,12 +294,17 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, meant: &Meant, at: T
         Way::Button | Way::Reaction => !spec.is_told || shows_nowhere,
         Way::Form => acted.is_answered(),
     };
+    let typed = match meant {
+        Meant::Act(meaning) if acted.way == Way::Form => meaning.words(),
+        _ => String::new(),
+    };
     let actor = |wants_answer| Actor {
         person: &acted.actor,
         place: acted.place.as_ref(),
         via: Some(&acted.reply),
         wants_answer,
         in_private: acted.in_private,
+        typed: typed.clone(),
     };
     let why = match meant {
         Meant::Act(meaning) => return perform(plan, &actor(wants_answer(&meaning.act.spec)), meaning, at),
@@ -330,7 +337,7 @@ pub(in crate::desk) fn perform(mut plan: Plan<'_>, actor: &Actor<'_>, meaning: &
         let why = match (&meaning.key, &meaning.tag) {
             (Some(key), _) => help::text::unknown_ticket(key),
             (None, Some(_)) => help::text::unknown_subject(),
-            (None, None) if meaning.at.is_some() => help::text::no_request_here(&meaning.words()),
+            (None, None) if meaning.at.is_some() => help::text::no_request_here(),
             (None, None) => help::text::which_ticket(),
         };
         return refuse(plan, actor, why);
@@ -383,7 +390,14 @@ fn with_menu(plan: &Plan<'_>, actor: &Actor<'_>, ticket: &Ticket, answer: Messag
 fn is_open_to(plan: &Plan<'_>, acted: &Acted, meant: &Meant) -> bool {
     let Meant::Act(meaning) = meant else { return false };
     let ticket = plan.facts.named.as_ref().filter(|ticket| plan.may_know(&acted.actor, ticket));
-    let actor = Actor { person: &acted.actor, place: None, via: None, wants_answer: false, in_private: false };
+    let actor = Actor {
+        person: &acted.actor,
+        place: None,
+        via: None,
+        wants_answer: false,
+        in_private: false,
+        typed: String::new(),
+    };
     (ticket.is_some() || meaning.act.spec.on == On::Nothing) && gate(plan, &actor, meaning.act.spec.may, ticket).is_ok()
 }
 
@@ -405,6 +419,7 @@ fn gate(plan: &Plan<'_>, actor: &Actor<'_>, may: May, ticket: Option<&Ticket>) -
 }
 
 pub(in crate::desk) fn refuse(mut plan: Plan<'_>, actor: &Actor<'_>, why: Message) -> Decision {
+    let why = if actor.typed.is_empty() { why } else { why.and(help::text::your_words(&actor.typed)) };
     answer(&mut plan, actor, why);
     plan.end(Outcome::Refused)
 }
@@ -450,6 +465,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Slack takes ten shortcuts (<https://docs.slack.dev/reference/app-manifest>), Discord fifteen message commands.
+    #[test]
+    fn the_menu_of_a_message_has_room_for_every_act_in_it() {
+        let menus: Vec<&str> = specs().filter_map(|spec| spec.menu).collect();
+        assert!(menus.len() <= 10, "{menus:?}");
+        assert_eq!(menus.iter().collect::<HashSet<_>>().len(), menus.len(), "a menu is named twice");
     }
 
     #[test]

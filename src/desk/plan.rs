@@ -10,7 +10,6 @@ use crate::desk::conversation::state::{Record, Side, Voice};
 use crate::desk::facts::Facts;
 use crate::desk::tickets::decide::may_know;
 use crate::desk::tickets::state::Ticket;
-use crate::desk::tickets::text;
 use crate::domain::audit::{AuditEntry, Did, FieldChange};
 use crate::domain::effect::{Awaited, Destination, Effect, EffectKind, Lane, Post, Sign, SilentAct};
 use crate::domain::event::{ReplyHandle, Said};
@@ -149,8 +148,9 @@ impl<'f> Plan<'f> {
         self.change(Change::Put(Box::new(after.clone())));
         self.audit(&after, did, fields);
         self.show_cards(&after);
-        let is_other = text::confirmation(before, &[]) != text::confirmation(&after, &[]);
-        if is_other {
+        // What the confirmation says depends on these alone.
+        let of = |ticket: &Ticket| (ticket.status.clone(), ticket.assignee.clone(), ticket.merged_into.clone());
+        if of(before) != of(&after) {
             self.effect(Some(after.id), EffectKind::Refresh { view: View::Confirmation, at: after.origin.clone() });
         }
         after

@@ -60,6 +60,13 @@ async fn a_request_is_claimed_and_answered_on_the_page() {
     meanwhile(&desk, browser.press("//section[@data-platform='slack']//button[@data-open-thread][.//b]")).await;
     meanwhile(&desk, browser.see(&on_message("slack", "Mia is on it."))).await;
 
+    let message = format!("{}/ancestor::li[@data-message][1]", on_message("slack", REQUEST));
+    meanwhile(&desk, browser.press(&format!("{message}//button[@data-offers]"))).await;
+    let offer =
+        "//section[@data-platform='slack']//span[@role='group'][not(@hidden)]/button[@data-menu='Show the request']";
+    meanwhile(&desk, browser.press(offer)).await;
+    meanwhile(&desk, browser.see(&on_message("slack", "It is in progress"))).await;
+
     let reply = "//section[@data-platform='discord']//button[@data-control='Reply to requester']";
     meanwhile(&desk, browser.press(reply)).await;
     let form = "//section[@data-platform='discord']//dialog";

@@ -118,7 +118,7 @@ async fn a_message_has_a_menu_of_acts() {
         world.choose_menu("mia", &lunch, "Reply to the requester").await.expect("answered");
         desk.fill(&world, "mia", "a long answer").await;
         let told = desk.last_private(&world, "mia");
-        assert!(told.contains("so nothing was sent") && told.ends_with("Your words: a long answer"), "{what}: {told}");
+        assert!(told.contains("Nothing was sent.") && told.ends_with("Your words: a long answer"), "{what}: {told}");
         let told = choose("jeff", &ask, "Show the request").await;
         assert!(told.contains("nobody has it yet"), "{what}: {told}");
 
@@ -171,6 +171,23 @@ async fn a_requester_has_their_own_menu() {
         Ask again
         Done: the desk has IT-1001 again. [Add details] [Cancel]
     "#]].assert_eq(&scripts[0]);
+}
+
+#[tokio::test]
+async fn words_typed_into_a_form_that_is_refused_are_given_back() {
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        desk.ask(&world, "jeff", "@desk printer smokes").await;
+        desk.press(&world, "mia", "desk-triage", "More…").await;
+        desk.press(&world, "mia", "desk-triage", "Resolve…").await;
+        desk.command(&world, "omar", "resolve IT-1001 switched off").await;
+        desk.fill(&world, "mia", "a new fuser, ordered with the last three of them").await;
+        let told = desk.last_private(&world, "mia");
+        assert!(told.starts_with("IT-1001 was resolved"), "{told}");
+        assert!(told.contains("Your words: a new fuser, ordered with the last three of them"), "{told}");
+        desk.end().await;
+    }
 }
 
 /// What stands under a message.

@@ -157,8 +157,14 @@ fn commanded(mut plan: Plan<'_>, said: &Said, meaning: &Meaning) -> Decision {
     let own_thread = matches!(&facts.home, Some((home, Side::Request)) if home.id == ticket.id);
     // In the request's own thread most acts show by what the bot says there.
     let shows = own_thread && spec.is_told;
-    let actor =
-        Actor { person: &said.author, place: Some(&said.place), via: None, wants_answer: !shows, in_private: false };
+    let actor = Actor {
+        person: &said.author,
+        place: Some(&said.place),
+        via: None,
+        wants_answer: !shows,
+        in_private: false,
+        typed: String::new(),
+    };
     if carries_words && own_thread && !plan.is_agent(&said.author) {
         // Words of somebody who cannot have meant the command: they are told so, and nothing of what they said is lost.
         let requester = plan.same(&ticket.requester, &said.author);

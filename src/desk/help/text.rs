@@ -103,15 +103,15 @@ pub fn which_ticket() -> Message {
 }
 
 /// A message belongs to no request (or to none that this person may know of).
-/// `words`: what was typed, so that it is not lost; may be empty.
 #[must_use]
-pub fn no_request_here(words: &str) -> Message {
-    let none = "That message belongs to no request that I know, so nothing was sent.";
-    let mut line = vec![said(format!("{none} To ask for something, mention me or write to me."))];
-    if !words.is_empty() {
-        line.extend([said("\nYour words: "), quoted(words)]);
-    }
-    Message::new([Line(line)])
+pub fn no_request_here() -> Message {
+    Message::said("That message belongs to no request that I know. To ask for something, mention me or write to me.")
+}
+
+/// What somebody typed into a form that was refused.
+#[must_use]
+pub fn your_words(words: &str) -> Message {
+    Message::new([Line(vec![said("Nothing was sent. Your words: "), quoted(words)])])
 }
 
 /// There is no such ticket (or none that this person may know of).

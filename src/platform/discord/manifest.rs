@@ -74,8 +74,12 @@ pub(super) fn invite_url(application: &str) -> String {
 
 /// The commands, as they are registered in each guild: `/desk`, and what the menu of a message offers.
 pub(super) fn commands() -> Value {
+    commands_of(intake::acts())
+}
+
+fn commands_of(acts: impl Iterator<Item = &'static Spec> + Clone) -> Value {
     let mut options: Vec<Value> = Vec::new();
-    for (spec, command) in intake::acts().filter_map(|spec| Some((spec, spec.command?))) {
+    for (spec, command) in acts.clone().filter_map(|spec| Some((spec, spec.command?))) {
         let (group, word) = spec.path();
         let says = match spec.may {
             May::Has(_) => format!("{} ({})", command.says, spec.may.who()),
@@ -92,7 +96,7 @@ pub(super) fn commands() -> Value {
         }
     }
     let desk = json!({ "type": CHAT, "name": "desk", "description": "The service desk", "options": options });
-    let menus = intake::acts().filter_map(|spec| Some(json!({ "type": MESSAGE, "name": spec.menu? })));
+    let menus = acts.filter_map(|spec| Some(json!({ "type": MESSAGE, "name": spec.menu? })));
     Value::Array(std::iter::once(desk).chain(menus).collect())
 }
 
@@ -144,6 +148,7 @@ fn names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::act::Command;
 
     #[test]
     fn required_options_come_first_and_descriptions_are_short() {
@@ -194,6 +199,40 @@ mod tests {
         for menu in menus {
             assert!(menu["type"] == MESSAGE && (1..=32).contains(&chars(menu)), "{menu}");
         }
+    }
+
+    #[test]
+    fn acts_of_two_words_are_groups() {
+        const ANNOUNCE: Spec =
+            Spec { name: "outage announce", command: Some(Command::new("Announce it")), ..Spec::BASE };
+        static ACTS: [Spec; 3] = [
+            Spec { name: "help", menu: Some("What is this?"), ..ANNOUNCE },
+            ANNOUNCE,
+            Spec {
+                name: "outage end",
+                on: On::Ticket,
+                takes: &[
+                    Param { name: "why", is_required: false, ..Param::BASE },
+                    Param { name: "until", takes: Takes::Date, ..Param::BASE },
+                    Param { name: "loud", takes: Takes::Flag, is_required: false, ..Param::BASE },
+                ],
+                ..ANNOUNCE
+            },
+        ];
+        let commands = commands_of(ACTS.iter());
+        let options = &commands[0]["options"];
+        assert_eq!((&options[0]["name"], &options[0]["type"]), (&json!("help"), &json!(SUB_COMMAND)));
+        assert_eq!((&options[1]["name"], &options[1]["type"]), (&json!("outage"), &json!(SUB_COMMAND_GROUP)));
+        let names = |of: &Value| -> Vec<Value> {
+            of["options"].as_array().expect("options").iter().map(|option| option["name"].clone()).collect()
+        };
+        assert_eq!(names(&options[1]), ["announce", "end"]);
+        let end = &options[1]["options"][1];
+        assert_eq!(names(end), ["until", "key", "why", "loud"], "what must be given comes first");
+        let types: Vec<_> =
+            end["options"].as_array().expect("options").iter().map(|one| one["type"].as_u64()).collect();
+        assert_eq!(types, [3, 3, 3, 5].map(Some));
+        assert_eq!(commands[1], json!({ "type": MESSAGE, "name": "What is this?" }));
     }
 
     #[test]

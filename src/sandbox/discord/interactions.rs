@@ -129,9 +129,13 @@ impl State {
         (id, receiver)
     }
 
-    /// Interactions whose answer is being prepared.
+    /// Interactions whose answer is being prepared, and can still be given.
     pub fn unanswered(&self) -> usize {
-        self.interactions.values().filter(|interaction| matches!(interaction.stage, Stage::Thinking(_))).count()
+        let now_ms = self.now_ms();
+        let waits = |interaction: &&Interaction| {
+            matches!(interaction.stage, Stage::Thinking(_)) && now_ms - interaction.created_ms < token_life_ms()
+        };
+        self.interactions.values().filter(waits).count()
     }
 
     fn forget_old_interactions(&mut self) {

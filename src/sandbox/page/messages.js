@@ -232,8 +232,8 @@ class Message {
       el("button", { type: "button", tabIndex: -1, title: says, "aria-label": `React: ${says}`, data: { react: send }, on: { click: () => { picker.hidden = true; this.react(send); } } }, emoji(send))));
     const smile = button("smile", "Add a reaction", () => { picker.hidden = !picker.hidden; if (!picker.hidden) picker.firstChild.focus(); }, { addReaction: "" });
     const offered = half.view?.menus ?? [];
-    const menu = el("span", { class: "picker menu", hidden: true, role: "group", "aria-label": "What the app offers" }, offered.map((name) =>
-      el("button", { type: "button", tabIndex: -1, class: "offer", data: { menu: name }, on: { click: () => { menu.hidden = true; half.act("menu", { message: this.at(), name }); } } }, name)));
+    const menu = el("span", { class: "message-menu", hidden: true, role: "group", "aria-label": "What the app offers" }, offered.map((name) =>
+      el("button", { type: "button", tabIndex: -1, data: { menu: name }, on: { click: () => { menu.hidden = true; half.act("menu", { message: this.at(), name }); } } }, name)));
     const more = offered.length > 0 && !message.only_you && button("more", "More: what the app offers", () => { menu.hidden = !menu.hidden; if (!menu.hidden) menu.firstChild.focus(); }, { offers: "" });
     const threadable = !list.inThread && !list.nested && (half.slack || !this.place.channel.direct) && !message.thread.length;
     return el("div", { class: "tools", role: "group", "aria-label": "What to do with this message" },
