@@ -25,7 +25,7 @@ use url::{Url, form_urlencoded};
 
 use crate::domain::ids::PlatformName;
 use crate::domain::permission::{LinkedPerson, Principal, Roster};
-use crate::domain::right::{Holder, RightsSettings};
+use crate::domain::right::{Holder, Right, RightsSettings};
 use crate::domain::rules::{DeskSettings, IntakeSettings};
 use crate::domain::settings::{minutes, sections};
 use crate::logging;
@@ -339,7 +339,9 @@ impl Config {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if self.desk.agents.is_empty() && self.desk.admins.is_empty() {
+        let named = self.rights.holders.get(&Right::TicketWork).into_iter().flatten();
+        let is_any_named = named.filter_map(Holder::principal).next().is_some();
+        if self.desk.agents.is_empty() && self.desk.admins.is_empty() && !is_any_named {
             warnings.push("Nobody is on the desk: list agents in desk.agents, or no ticket can be claimed.".to_owned());
         }
         let of_rights = self.rights.holders.values().flatten().filter_map(Holder::principal);

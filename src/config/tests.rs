@@ -6,7 +6,6 @@ use secrecy::ExposeSecret;
 
 use super::raw::Raw;
 use super::*;
-use crate::domain::right::Right;
 
 const SAMPLE: &str = include_str!("../../deskbell.sample.toml");
 
@@ -261,6 +260,9 @@ fn rights_are_given_to_agents_admins_people_and_groups() {
     assert_eq!(roster.holders(Right::TicketWork).len(), 2);
     assert_eq!(roster.holders(Right::OutageMentionAll), [Holder::Admins]);
     assert_eq!(roster.holders(Right::GuardSet), []);
+    // Who is named by a right is on the desk, too.
+    let is_empty = |text: &str| load(text, &[]).expect("valid").warnings().iter().any(|it| it.contains("Nobody is on"));
+    assert!(is_empty("") && is_empty("[rights]\nticket_work = [\"agents\"]\n") && !is_empty(text));
     let said = problems("[rights]\nticket_work = [\"agent\"]\nfly = []\n", &[]);
     assert!(said.contains("rights.ticket_work: \"agent\" names nobody. Write agents, admins, slack:U0123"), "{said}");
     assert!(said.contains("rights.fly is not a setting"), "{said}");

@@ -18,8 +18,9 @@ use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::intake::Intake;
 use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, WorkerId};
 
-/// For how long commits are gathered before the next look.
-const GATHER: Duration = Duration::from_millis(20);
+/// For how long commits are gathered before the next look: each look is two reads, and what a call finds is waited for a
+/// fifth of a second at least.
+const GATHER: Duration = Duration::from_millis(50);
 /// How many are under way together.
 const AT_ONCE: u32 = 16;
 
