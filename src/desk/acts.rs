@@ -154,7 +154,7 @@ impl PartialEq for &'static Act {
 impl Meant {
     /// What somebody means by a button, menu, form or command. Only keys that begin with `prefix` are keys; dates are read
     /// against `now`.
-    pub(in crate::desk) fn of(acted: &Acted, prefix: &str, now: &Now) -> Self {
+    pub(in crate::desk) fn of(acted: &Acted, prefix: &str, now: &Now<'_>) -> Self {
         match &acted.asks {
             Asks::Unknown => Self::Unknown,
             Asks::Words { words, .. } if words.trim().is_empty() => Self::Nothing,
@@ -167,7 +167,13 @@ impl Meant {
     }
 
     /// What words mean that stand there.
-    pub(in crate::desk) fn of_words(words: &str, mentions: &[Person], place: Where, prefix: &str, now: &Now) -> Self {
+    pub(in crate::desk) fn of_words(
+        words: &str,
+        mentions: &[Person],
+        place: Where,
+        prefix: &str,
+        now: &Now<'_>,
+    ) -> Self {
         match parse(specs(), words, mentions, place, prefix, now) {
             Read::Act { spec, key, given } => match (find(&spec.act()), spec.check(&given, now)) {
                 (Some(act), Ok(args)) => Self::Act(Meaning { act, key, tag: None, at: None, args }),
@@ -179,7 +185,7 @@ impl Meant {
         }
     }
 
-    fn of_fields(does: &ActRef, given: &Given, prefix: &str, now: &Now) -> Self {
+    fn of_fields(does: &ActRef, given: &Given, prefix: &str, now: &Now<'_>) -> Self {
         let Some(act) = find(&does.act) else { return Self::Unknown };
         let key = match given.get(KEY) {
             Some(Value::Text(text)) if !text.trim().is_empty() => match key_of(text.trim(), prefix) {

@@ -57,7 +57,7 @@ impl Rules {
 
     /// That moment in the zone of a person, or of the desk where the person's is not known: what dates are read against.
     #[must_use]
-    pub fn now(&self, at: Timestamp, person: &Person) -> Now {
+    pub fn now<'z>(&'z self, at: Timestamp, person: &'z Person) -> Now<'z> {
         Now::named(at, person.zone.as_deref().unwrap_or(&self.desk.time_zone))
     }
 

@@ -4,29 +4,27 @@ use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
-/// Against what a moment is read: now, in the zone of the person who writes it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Now(pub Zoned);
+/// Against what a moment is read: now, in the zone of the person who writes it. The zone is looked up only if there is a moment
+/// to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now<'z> {
+    at: Timestamp,
+    zone: &'z str,
+}
 
-impl Now {
-    /// Now, in this zone.
-    #[must_use]
-    pub fn new(at: Timestamp, zone: TimeZone) -> Self {
-        Self(at.to_zoned(zone))
-    }
-
+impl<'z> Now<'z> {
     /// Now, in the zone of this IANA name ("Europe/Berlin"); in UTC if there is no such zone.
     #[must_use]
-    pub fn named(at: Timestamp, zone: &str) -> Self {
-        Self::new(at, TimeZone::get(zone).unwrap_or(TimeZone::UTC))
+    pub const fn named(at: Timestamp, zone: &'z str) -> Self {
+        Self { at, zone }
     }
 }
 
 /// Reads a moment. A time of day without a day is today, or tomorrow if it is past; a day of the week is the next of that name,
 /// at nine if no time is given. A time that a change to summer time leaves out is an hour later. `None` if it is no moment.
 #[must_use]
-pub fn read(text: &str, now: &Now) -> Option<Timestamp> {
-    let Now(now) = now;
+pub fn read(text: &str, now: &Now<'_>) -> Option<Timestamp> {
+    let now = &now.at.to_zoned(TimeZone::get(now.zone).unwrap_or(TimeZone::UTC));
     let text = text.trim().to_lowercase();
     let words: Vec<&str> = text.split_whitespace().collect();
     let moment = |day: Date, time: Time| {
@@ -125,7 +123,7 @@ mod tests {
     use super::*;
 
     /// Saturday, 28 November 2026, 15:00 in Berlin (14:00 UTC).
-    fn now() -> Now {
+    fn now() -> Now<'static> {
         Now::named("2026-11-28T14:00:00Z".parse().expect("a time"), "Europe/Berlin")
     }
 

@@ -83,7 +83,7 @@ impl Spec {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn check(&self, given: &Given, now: &Now) -> Result<Args, Vec<Fault>> {
+    pub fn check(&self, given: &Given, now: &Now<'_>) -> Result<Args, Vec<Fault>> {
         let (mut args, mut faults) = (BTreeMap::new(), Vec::new());
         for (index, param) in self.takes.iter().enumerate() {
             let chosen = given.get(CHOSEN).filter(|_| index == 0);
@@ -107,7 +107,7 @@ impl Spec {
 }
 
 /// The value as the parameter takes it.
-fn fitting(takes: Takes, value: &Value, now: &Now) -> Result<Value, Why> {
+fn fitting(takes: Takes, value: &Value, now: &Now<'_>) -> Result<Value, Why> {
     match (takes, value) {
         (Takes::Text | Takes::Message, Value::Text(text)) => Ok(Value::text(text.trim())),
         (Takes::Choice(options), Value::Text(text)) => {

@@ -48,7 +48,7 @@ pub fn parse(
     mentions: &[Person],
     place: Where,
     prefix: &str,
-    now: &Now,
+    now: &Now<'_>,
 ) -> Read {
     let words = words.trim();
     let Some((spec, command, rest)) = named(specs, words) else { return Read::Words };
@@ -116,7 +116,7 @@ struct NoMatch {
 }
 
 /// Reads what an act takes, in the order in which it is declared.
-fn params(spec: &Spec, words: &str, mentions: &[Person], now: &Now) -> Result<Given, NoMatch> {
+fn params(spec: &Spec, words: &str, mentions: &[Person], now: &Now<'_>) -> Result<Given, NoMatch> {
     let count = words.split_whitespace().count();
     // A name may be two words.
     let few = if spec.takes.iter().any(|param| param.takes == Takes::Person) { 2 } else { 1 };
@@ -156,7 +156,7 @@ fn params(spec: &Spec, words: &str, mentions: &[Person], now: &Now) -> Result<Gi
 }
 
 /// The moment that the words begin with: the longest that is one.
-fn dated<'w>(words: &'w str, now: &Now) -> (Option<Timestamp>, &'w str) {
+fn dated<'w>(words: &'w str, now: &Now<'_>) -> (Option<Timestamp>, &'w str) {
     let ends = words.match_indices(char::is_whitespace).map(|(at, _)| at).chain([words.len()]);
     let ends: Vec<usize> = ends.take(LONGEST_DATE).collect();
     let read = |end: &usize| Some((when::read(&words[..*end], now)?, words[*end..].trim_start()));
