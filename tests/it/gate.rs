@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::looks::Looks as _;
 use deskbell::clock::Clock;
 use deskbell::desk::tickets::decide::may_know;
-use deskbell::desk::tickets::state::Ticket;
+use deskbell::desk::tickets::state::{Status, Ticket};
 use deskbell::domain::act::{ActName, ActRef, CHOSEN, Given, KEY, On, Spec, SubjectRef, Takes, Value};
 use deskbell::domain::effect::EffectKind;
 use deskbell::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Said, Way as By};
@@ -292,6 +292,30 @@ async fn every_act_is_open_to_whom_the_table_says_and_to_nobody_else() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_typed_into_a_field_is_that_field_whatever_it_says() {
+    let words = "IT-1002 is the same, see there";
+    let hall = Hall::open().await;
+    let ticket = hall.ticket(1001).await;
+    let fields =
+        |of: &[(&str, &str)]| Given::from_iter(of.iter().map(|(name, text)| ((*name).to_owned(), Value::text(*text))));
+    let typed = async |act: &'static str, given: Given| {
+        hall.act(By::Command, AGENT, ticket.origin.clone(), Asks::Act { does: bare(act), given }).await
+    };
+    // A key that is none names no ticket, not even that of the place.
+    for junk in ["KB-7", "IT-1001 please", "7"] {
+        assert_eq!(typed("claim", fields(&[(KEY, junk)])).await, Outcome::Refused, "{junk}");
+        assert!(hall.told(AGENT).await.starts_with("That is no key"), "{junk}");
+        assert_eq!(hall.ticket(1001).await, ticket, "{junk}");
+    }
+    // Neither is a key in the words taken for one, nor white space for words.
+    assert_eq!(typed("resolve", fields(&[("resolution", " \n")])).await, Outcome::Refused);
+    assert!(matches!(typed("resolve", fields(&[(KEY, " "), ("resolution", words)])).await, Outcome::Done(_)));
+    let after = hall.ticket(1001).await;
+    assert!(matches!(&after.status, Status::Resolved { resolution, .. } if resolution == words), "{:?}", after.status);
+    assert_eq!(hall.ticket(1002).await.status, Status::New);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
