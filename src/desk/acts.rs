@@ -137,20 +137,6 @@ pub(in crate::desk) struct Meaning {
     pub(in crate::desk) args: Args,
 }
 
-impl Meaning {
-    /// The free words that came with it.
-    fn words(&self) -> String {
-        let words = self.act.spec.takes.iter().filter(|param| param.takes == Takes::Text);
-        words.map(|param| self.args.text(param.name)).collect::<Vec<_>>().join("\n")
-    }
-}
-
-impl PartialEq for &'static Act {
-    fn eq(&self, other: &Self) -> bool {
-        self.spec.name == other.spec.name
-    }
-}
-
 impl Meant {
     /// What somebody means by a button, menu, form or command. Only keys that begin with `prefix` are keys; dates are read
     /// against `now`.
@@ -215,7 +201,7 @@ pub(in crate::desk) struct Actor<'a> {
     /// Whether they acted by a private message, whose place the answer takes.
     pub(in crate::desk) in_private: bool,
     /// The words that they typed into a form: given back with a refusal, so that they need not be typed again.
-    pub(in crate::desk) typed: String,
+    pub(in crate::desk) typed: &'a str,
 }
 
 /// An act on a ticket that passed the gate: its actor may do it.
@@ -300,17 +286,14 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, meant: &Meant, at: T
         Way::Button | Way::Reaction => !spec.is_told || shows_nowhere,
         Way::Form => acted.is_answered(),
     };
-    let typed = match meant {
-        Meant::Act(meaning) if acted.way == Way::Form => meaning.words(),
-        _ => String::new(),
-    };
+    let typed = typed_words(acted);
     let actor = |wants_answer| Actor {
         person: &acted.actor,
         place: acted.place.as_ref(),
         via: Some(&acted.reply),
         wants_answer,
         in_private: acted.in_private,
-        typed: typed.clone(),
+        typed: &typed,
     };
     let why = match meant {
         Meant::Act(meaning) => return perform(plan, &actor(wants_answer(&meaning.act.spec)), meaning, at),
@@ -331,7 +314,7 @@ pub(in crate::desk) fn perform(mut plan: Plan<'_>, actor: &Actor<'_>, meaning: &
     let spec = &meaning.act.spec;
     let does = match &meaning.act.does {
         Does::Alone(does) => {
-            return match gate(&plan, actor, spec.may, None) {
+            return match gate(&plan, actor.person, spec.may, None) {
                 Ok(_) => does(plan, actor),
                 Err(why) => refuse(plan, actor, why),
             };
@@ -348,7 +331,7 @@ pub(in crate::desk) fn perform(mut plan: Plan<'_>, actor: &Actor<'_>, meaning: &
         };
         return refuse(plan, actor, why);
     };
-    let is_requester = match gate(&plan, actor, spec.may, Some(ticket)) {
+    let is_requester = match gate(&plan, actor.person, spec.may, Some(ticket)) {
         Ok(is_requester) => is_requester,
         Err(why) => return refuse(plan, actor, why),
     };
@@ -396,21 +379,25 @@ fn with_menu(plan: &Plan<'_>, actor: &Actor<'_>, ticket: &Ticket, answer: Messag
 fn is_open_to(plan: &Plan<'_>, acted: &Acted, meant: &Meant) -> bool {
     let Meant::Act(meaning) = meant else { return false };
     let ticket = plan.facts.named.as_ref().filter(|ticket| plan.may_know(&acted.actor, ticket));
-    let actor = Actor {
-        person: &acted.actor,
-        place: None,
-        via: None,
-        wants_answer: false,
-        in_private: false,
-        typed: String::new(),
-    };
-    (ticket.is_some() || meaning.act.spec.on == On::Nothing) && gate(plan, &actor, meaning.act.spec.may, ticket).is_ok()
+    let spec = &meaning.act.spec;
+    (ticket.is_some() || spec.on == On::Nothing) && gate(plan, &acted.actor, spec.may, ticket).is_ok()
+}
+
+/// The free words that somebody typed into a form, whether they can be taken or not.
+fn typed_words(acted: &Acted) -> String {
+    let (Way::Form, Asks::Act { does, given }) = (acted.way, &acted.asks) else { return String::new() };
+    let params = spec(&does.act).map_or(&[][..], |spec| spec.takes).iter().filter(|param| param.takes == Takes::Text);
+    let words = params.filter_map(|param| match given.get(param.name) {
+        Some(Value::Text(text)) if !text.trim().is_empty() => Some(text.trim()),
+        _ => None,
+    });
+    words.collect::<Vec<_>>().join("\n")
 }
 
 /// Whether this person may do what asks for that. Returns whether they are the ticket's requester; else why not.
-fn gate(plan: &Plan<'_>, actor: &Actor<'_>, may: May, ticket: Option<&Ticket>) -> Result<bool, Message> {
-    let is_requester = ticket.is_some_and(|ticket| plan.same(&ticket.requester, actor.person));
-    let has = |right: Right| plan.may(actor.person, right);
+fn gate(plan: &Plan<'_>, person: &Person, may: May, ticket: Option<&Ticket>) -> Result<bool, Message> {
+    let is_requester = ticket.is_some_and(|ticket| plan.same(&ticket.requester, person));
+    let has = |right: Right| plan.may(person, right);
     let is_allowed = match may {
         May::Anyone => true,
         May::Requester => is_requester,
@@ -425,7 +412,7 @@ fn gate(plan: &Plan<'_>, actor: &Actor<'_>, may: May, ticket: Option<&Ticket>) -
 }
 
 pub(in crate::desk) fn refuse(mut plan: Plan<'_>, actor: &Actor<'_>, why: Message) -> Decision {
-    let why = if actor.typed.is_empty() { why } else { why.and(help::text::your_words(&actor.typed)) };
+    let why = if actor.typed.is_empty() { why } else { why.and(help::text::your_words(actor.typed)) };
     answer(&mut plan, actor, why);
     plan.end(Outcome::Refused)
 }

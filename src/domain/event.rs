@@ -125,11 +125,11 @@ pub struct File {
 /// Somebody did something with the desk, whichever way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Acted {
-    /// Who.
+    /// Who acted, with the roles that the event itself proves.
     pub actor: Person,
     /// From where, if that is known.
     pub place: Option<Place>,
-    /// By which way.
+    /// The way in, which decides how they are answered.
     pub way: Way,
     /// The message whose menu it was (or that of the form), or that they reacted to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,7 +175,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// Every way.
+    /// Every way in, for tests that try each.
     pub const ALL: [Self; 6] = [Self::Button, Self::Menu, Self::Form, Self::Command, Self::MessageMenu, Self::Reaction];
 }
 
@@ -193,7 +193,7 @@ pub enum Asks {
     },
     /// For what these words say, mentions in them as `@Name`.
     Words {
-        /// The words.
+        /// What was typed after the command.
         words: String,
         /// The people mentioned, in order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]

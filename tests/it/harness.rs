@@ -4,7 +4,7 @@
 //! refused call, no dead event, no error logged.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +64,19 @@ impl Default for Setup {
             database: None,
         }
     }
+}
+
+/// Runs a scene on each platform, each at a desk of its own, and checks that both give the same.
+pub async fn on_both<T: PartialEq + Debug>(scene: impl AsyncFn(&Desk, &Arc<dyn World>) -> T) -> T {
+    let mut given = Vec::new();
+    for index in 0..2 {
+        let desk = Desk::open().await;
+        let world = desk.worlds()[index].clone();
+        given.push(scene(&desk, &world).await);
+        desk.end().await;
+    }
+    assert_eq!(given[0], given[1], "Slack (left) and Discord (right) differ");
+    given.swap_remove(0)
 }
 
 /// `/desk text` as somebody at this platform's client types it: Discord has a field for the key, and one for free words.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use deskbell::sandbox::{MessageAt, Spot, World};
 use expect_test::expect;
 
-use crate::harness::{Desk, normal, see};
+use crate::harness::{normal, on_both, see};
 use crate::looks::Looks as _;
 
 /// What this person alone sees, everywhere.
@@ -27,37 +27,33 @@ fn private(world: &Arc<dyn World>, who: &str) -> String {
 
 #[tokio::test]
 async fn the_agents_menu_is_replaced_in_place() {
-    let mut scripts = Vec::new();
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.ask(&world, "jeff", "@desk printer smokes").await;
+    let script = on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk printer smokes").await;
         let mut script = String::new();
         let mut note = |what: &str| {
-            let _ = write!(script, "{what}\n{}", private(&world, "mia"));
+            let _ = write!(script, "{what}\n{}", private(world, "mia"));
         };
-        desk.press(&world, "mia", "desk-triage", "More…").await;
+        desk.press(world, "mia", "desk-triage", "More…").await;
         note("More…");
         // The card says "Take it", too; the menu is newer.
-        desk.press(&world, "mia", "desk-triage", "Take it").await;
+        desk.press(world, "mia", "desk-triage", "Take it").await;
         note("Take it");
-        desk.choose(&world, "mia", "desk-triage", "Priority…", Some("P1")).await;
+        desk.choose(world, "mia", "desk-triage", "Priority…", Some("P1")).await;
         note("Priority");
-        desk.choose(&world, "mia", "desk-triage", "Assign to…", Some("sam")).await;
+        desk.choose(world, "mia", "desk-triage", "Assign to…", Some("sam")).await;
         note("Assign to Sam, who is no agent");
-        desk.press(&world, "mia", "desk-triage", "Release").await;
+        desk.press(world, "mia", "desk-triage", "Release").await;
         note("Release");
-        desk.press(&world, "mia", "desk-triage", "Resolve…").await;
-        desk.fill(&world, "mia", "a new fuser").await;
+        desk.press(world, "mia", "desk-triage", "Resolve…").await;
+        desk.fill(world, "mia", "a new fuser").await;
         note("Resolve…");
-        desk.press(&world, "mia", "desk-triage", "Show").await;
+        desk.press(world, "mia", "desk-triage", "Show").await;
         note("Show");
-        scripts.push(script);
         let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
         assert_eq!((ticket.status.name(), ticket.priority.as_str()), ("resolved", "P1"));
-        desk.end().await;
-    }
-    assert_eq!(scripts[0], scripts[1], "Slack (left) and Discord (right) differ");
+        script
+    })
+    .await;
     expect![[r#"
         More…
         IT-1001  printer smokes ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
@@ -73,51 +69,47 @@ async fn the_agents_menu_is_replaced_in_place() {
         Done: IT-1001 is resolved. ⏎ IT-1001  printer smokes ⏎ resolved [Reopen] [Show]
         Show
         IT-1001  printer smokes ⏎ It is resolved. Asked by Jeff a moment ago. ⏎ Resolved: a new fuser ⏎ Priority P1. ⏎ • Jeff: printer smokes ⏎ What was done ⏎ • Jeff: opened, a moment ago ⏎ • Mia: claimed, a moment ago ⏎ • Mia: prioritised, a moment ago ⏎ • Mia: released, a moment ago ⏎ • Mia: resolved, a moment ago ⏎ IT-1001  printer smokes ⏎ resolved [Reopen] [Show]
-    "#]].assert_eq(&scripts[0]);
+    "#]].assert_eq(&script);
 }
 
 #[tokio::test]
 async fn a_private_line_is_replaced_by_what_became_of_it() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.ask(&world, "jeff", "@desk printer smokes").await;
-        desk.ask(&world, "jeff", "@desk and my badge is lost").await;
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk printer smokes").await;
+        desk.ask(world, "jeff", "@desk and my badge is lost").await;
         if world.platform() == "slack" {
-            let before = private(&world, "jeff");
+            let before = private(world, "jeff");
             assert!(before.contains("[Make it a request of its own]"), "{before}");
-            desk.press(&world, "jeff", "sales", "Make it a request of its own").await;
-            let after = private(&world, "jeff");
+            desk.press(world, "jeff", "sales", "Make it a request of its own").await;
+            let after = private(world, "jeff");
             assert_eq!(after, "Done: that is IT-1002 now, and no part of IT-1001 any more.\n");
         }
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_message_has_a_menu_of_acts() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
+    on_both(async |desk, world| {
         let what = world.platform();
-        let ask = desk.ask(&world, "jeff", "@desk printer smokes").await;
-        let lunch = desk.say(&world, "sam", &Spot::channel("sales"), "lunch?").await;
-        let menus = see(&world, "mia").menus;
+        let ask = desk.ask(world, "jeff", "@desk printer smokes").await;
+        let lunch = desk.say(world, "sam", &Spot::channel("sales"), "lunch?").await;
+        let menus = see(world, "mia").menus;
         assert_eq!(menus, ["Take the request", "Reply to the requester", "Show the request"], "{what}");
 
         // Who is no agent is told so; what is no request is told as such.
         let choose = async |who: &str, at: &MessageAt, name: &str| {
             world.choose_menu(who, at, name).await.expect("answered");
             desk.settle().await;
-            desk.last_private(&world, who)
+            desk.last_private(world, who)
         };
         let told = choose("jeff", &ask, "Take the request").await;
         assert!(told.starts_with("That is for the desk's people."), "{what}: {told}");
         let told = choose("mia", &lunch, "Take the request").await;
         assert!(told.starts_with("That message belongs to no request"), "{what}: {told}");
         world.choose_menu("mia", &lunch, "Reply to the requester").await.expect("answered");
-        desk.fill(&world, "mia", "a long answer").await;
-        let told = desk.last_private(&world, "mia");
+        desk.fill(world, "mia", "a long answer").await;
+        let told = desk.last_private(world, "mia");
         assert!(told.contains("Nothing was sent.") && told.ends_with("Your words: a long answer"), "{what}: {told}");
         let told = choose("jeff", &ask, "Show the request").await;
         assert!(told.contains("nobody has it yet"), "{what}: {told}");
@@ -127,40 +119,36 @@ async fn a_message_has_a_menu_of_acts() {
         // A form that a menu opens is about that message's request, wherever the message stands.
         world.choose_menu("mia", &ask, "Reply to the requester").await.expect("answered");
         desk.settle().await;
-        let title = see(&world, "mia").form.map(|form| form.title);
+        let title = see(world, "mia").form.map(|form| form.title);
         assert_eq!(title.as_deref(), Some("Reply to the requester"), "{what}");
-        desk.fill(&world, "mia", "I am on my way.").await;
-        assert!(desk.last_private(&world, "mia").starts_with("On its way"), "{what}: whoever sent it hears so");
-        let answered = said_in_thread(&world, &ask);
+        desk.fill(world, "mia", "I am on my way.").await;
+        assert!(desk.last_private(world, "mia").starts_with("On its way"), "{what}: whoever sent it hears so");
+        let answered = said_in_thread(world, &ask);
         assert!(answered.iter().any(|line| line == "Mia (IT): I am on my way."), "{what}: {answered:?}");
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_requester_has_their_own_menu() {
-    let mut scripts = Vec::new();
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.ask(&world, "jeff", "@desk printer smokes").await;
+    let script = on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk printer smokes").await;
         let mut script = String::new();
         let mut note = |what: &str| {
-            let _ = write!(script, "{what}\n{}", private(&world, "jeff"));
+            let _ = write!(script, "{what}\n{}", private(world, "jeff"));
         };
-        desk.command(&world, "jeff", "show IT-1001").await;
+        desk.command(world, "jeff", "show IT-1001").await;
         note("show");
-        desk.press(&world, "jeff", "random", "Add details").await;
-        desk.fill(&world, "jeff", "since this morning").await;
+        desk.press(world, "jeff", "random", "Add details").await;
+        desk.fill(world, "jeff", "since this morning").await;
         note("Add details");
-        desk.press(&world, "jeff", "random", "Cancel").await;
+        desk.press(world, "jeff", "random", "Cancel").await;
         note("Cancel");
-        desk.press(&world, "jeff", "random", "Ask again").await;
+        desk.press(world, "jeff", "random", "Ask again").await;
         note("Ask again");
-        scripts.push(script);
-        desk.end().await;
-    }
-    assert_eq!(scripts[0], scripts[1], "Slack (left) and Discord (right) differ");
+        script
+    })
+    .await;
     expect![[r#"
         show
         IT-1001  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a moment ago. ⏎ • Jeff: printer smokes [Add details] [Cancel]
@@ -170,24 +158,22 @@ async fn a_requester_has_their_own_menu() {
         Done: IT-1001 is cancelled. [Ask again]
         Ask again
         Done: the desk has IT-1001 again. [Add details] [Cancel]
-    "#]].assert_eq(&scripts[0]);
+    "#]].assert_eq(&script);
 }
 
 #[tokio::test]
 async fn words_typed_into_a_form_that_is_refused_are_given_back() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.ask(&world, "jeff", "@desk printer smokes").await;
-        desk.press(&world, "mia", "desk-triage", "More…").await;
-        desk.press(&world, "mia", "desk-triage", "Resolve…").await;
-        desk.command(&world, "omar", "resolve IT-1001 switched off").await;
-        desk.fill(&world, "mia", "a new fuser, ordered with the last three of them").await;
-        let told = desk.last_private(&world, "mia");
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk printer smokes").await;
+        desk.press(world, "mia", "desk-triage", "More…").await;
+        desk.press(world, "mia", "desk-triage", "Resolve…").await;
+        desk.command(world, "omar", "resolve IT-1001 switched off").await;
+        desk.fill(world, "mia", "a new fuser, ordered with the last three of them").await;
+        let told = desk.last_private(world, "mia");
         assert!(told.starts_with("IT-1001 was resolved"), "{told}");
         assert!(told.contains("Your words: a new fuser, ordered with the last three of them"), "{told}");
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 /// What stands under a message.
@@ -200,12 +186,10 @@ fn said_in_thread(world: &Arc<dyn World>, ask: &MessageAt) -> Vec<String> {
 
 #[tokio::test]
 async fn an_agent_takes_a_request_by_a_reaction() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
+    on_both(async |desk, world| {
         let (what, eyes) = (world.platform(), if world.platform() == "slack" { "eyes" } else { "👀" });
-        let ask = desk.ask(&world, "jeff", "@desk printer smokes").await;
-        let lunch = desk.say(&world, "sam", &Spot::channel("sales"), "lunch?").await;
+        let ask = desk.ask(world, "jeff", "@desk printer smokes").await;
+        let lunch = desk.say(world, "sam", &Spot::channel("sales"), "lunch?").await;
         let react = async |who: &str, at: &MessageAt, emoji: &str, add: bool| {
             world.react(who, at, emoji, add).await.expect("it stands");
             desk.settle().await;
@@ -216,7 +200,7 @@ async fn an_agent_takes_a_request_by_a_reaction() {
         react("jeff", &ask, eyes, true).await;
         react("mia", &lunch, eyes, true).await;
         assert_eq!(holder().await, None, "{what}");
-        assert_eq!((private(&world, "jeff"), private(&world, "mia")), (String::new(), String::new()), "{what}");
+        assert_eq!((private(world, "jeff"), private(world, "mia")), (String::new(), String::new()), "{what}");
 
         react("mia", &ask, eyes, true).await;
         assert!(holder().await.is_some_and(|agent| agent.name.starts_with("Mia")), "{what}");
@@ -225,17 +209,17 @@ async fn an_agent_takes_a_request_by_a_reaction() {
         assert!(holder().await.is_some(), "{what}");
         desk.pass(std::time::Duration::from_secs(60)).await;
         react("mia", &ask, eyes, true).await;
-        assert_eq!(desk.last_private(&world, "mia"), "IT-1001 is yours already.", "{what}");
+        assert_eq!(desk.last_private(world, "mia"), "IT-1001 is yours already.", "{what}");
         react("mia", &ask, eyes, false).await;
-        desk.command(&world, "mia", "release IT-1001").await;
+        desk.command(world, "mia", "release IT-1001").await;
         desk.pass(std::time::Duration::from_secs(60)).await;
         react("mia", &ask, eyes, true).await;
         assert!(holder().await.is_some(), "{what}");
-        let taken = said_in_thread(&world, &ask).iter().filter(|line| *line == "Mia is on it.").count();
+        let taken = said_in_thread(world, &ask).iter().filter(|line| *line == "Mia is on it.").count();
         assert_eq!(taken, 2, "{what}");
         // The second agent hears who was faster.
         react("omar", &ask, eyes, true).await;
-        assert!(desk.last_private(&world, "omar").starts_with("Mia took IT-1001"), "{what}");
-        desk.end().await;
-    }
+        assert!(desk.last_private(world, "omar").starts_with("Mia took IT-1001"), "{what}");
+    })
+    .await;
 }

@@ -9,18 +9,13 @@ use expect_test::expect;
 use crate::harness::{Desk, see};
 use crate::looks::Looks as _;
 
-/// Runs one scene on each platform alone in its workspace, and checks that both read the same.
+/// What is said on each platform in this scene.
 async fn on_both(scene: impl AsyncFn(&Desk, &Arc<dyn World>)) -> String {
-    let mut transcripts = Vec::new();
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        scene(&desk, &world).await;
-        transcripts.push(desk.transcript(&world));
-        desk.end().await;
-    }
-    assert_eq!(transcripts[0], transcripts[1], "Slack (left) and Discord (right) differ");
-    transcripts.swap_remove(0)
+    crate::harness::on_both(async |desk, world| {
+        scene(desk, world).await;
+        desk.transcript(world)
+    })
+    .await
 }
 
 #[tokio::test]

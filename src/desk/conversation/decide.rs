@@ -124,7 +124,7 @@ fn erased(mut plan: Plan<'_>, record: &Record, ticket: &Ticket, message: &Messag
 
 fn commanded(mut plan: Plan<'_>, said: &Said, meaning: &Meaning) -> Decision {
     let (facts, spec) = (plan.facts, &meaning.act.spec);
-    if meaning.act == &help::acts::HELP {
+    if spec.name == help::acts::HELP.spec.name {
         let agent = plan.is_agent(&said.author);
         hint(&mut plan, said, help::text::help(agent));
         if facts.home.is_none() {
@@ -163,7 +163,7 @@ fn commanded(mut plan: Plan<'_>, said: &Said, meaning: &Meaning) -> Decision {
         via: None,
         wants_answer: !shows,
         in_private: false,
-        typed: String::new(),
+        typed: "",
     };
     if carries_words && own_thread && !plan.is_agent(&said.author) {
         // Words of somebody who cannot have meant the command: they are told so, and nothing of what they said is lost.

@@ -23,16 +23,16 @@ pub type Given = BTreeMap<String, Value>;
 pub enum Value {
     /// Words, or the value of a choice.
     Text(String),
-    /// A person.
+    /// Somebody whom the platform has resolved.
     Person(Person),
-    /// Yes or no.
+    /// Whether a box was ticked.
     Flag(bool),
-    /// A moment.
+    /// A moment that was read in the zone of whoever wrote it.
     Date(Timestamp),
 }
 
 impl Value {
-    /// These words.
+    /// Words as they were typed, or the value of a choice.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
@@ -55,13 +55,13 @@ impl Value {
 /// What is wrong with a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Its name.
+    /// The parameter's name, which is also that of its field.
     pub param: &'static str,
-    /// What is wrong.
+    /// Why it cannot be taken.
     pub why: Why,
 }
 
-/// What is wrong with a parameter.
+/// Why what was given for a parameter cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
     /// It must be given, and is not.

@@ -9,9 +9,9 @@ use crate::domain::when::{self, Now};
 /// What words turn out to be.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Read {
-    /// A command.
+    /// A command that is written right; what it is given is still to be checked.
     Act {
-        /// Which act.
+        /// The act that the first words name.
         spec: &'static Spec,
         /// The ticket that it names.
         key: Option<TicketKey>,
@@ -20,7 +20,7 @@ pub enum Read {
     },
     /// They begin as this command does, but something is missing or wrong.
     Malformed(&'static Spec),
-    /// Not a command.
+    /// No command: to be taken as what somebody says.
     Words,
 }
 

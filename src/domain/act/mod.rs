@@ -34,7 +34,7 @@ pub struct Spec {
     pub on: On,
     /// Who may do it.
     pub may: May,
-    /// What it takes.
+    /// What it takes, in the order in which words give it.
     pub takes: &'static [Param],
     /// The form that its button opens, if what it takes is typed in.
     pub form: Option<FormWords>,
@@ -70,7 +70,7 @@ impl Spec {
         is_told: false,
     };
 
-    /// Its name.
+    /// Its name, as buttons, forms and events carry it.
     #[must_use]
     pub const fn act(&self) -> ActName {
         ActName(Cow::Borrowed(self.name))
@@ -178,7 +178,7 @@ impl May {
 pub struct Param {
     /// Names it among what is given: an option of Discord's command, a field of a form.
     pub name: &'static str,
-    /// What it takes.
+    /// The kind of value that is accepted for it.
     pub takes: Takes,
     /// Whether it must be given.
     pub is_required: bool,
@@ -211,13 +211,13 @@ impl Param {
 /// What a parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
-    /// Free words.
+    /// Free words, of one line or several.
     Text,
     /// One of these: (value, label).
     Choice(&'static [(&'static str, &'static str)]),
-    /// A person.
+    /// One person, picked from the platform's list or mentioned.
     Person,
-    /// Yes or no.
+    /// A box to tick; left alone it is no.
     Flag,
     /// A moment, as people write it ([`when::read`](super::when::read)).
     Date,
@@ -293,7 +293,7 @@ impl ActName {
         Self(Cow::Owned(name.into()))
     }
 
-    /// The name.
+    /// The name as text, known to this version or not.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -309,7 +309,7 @@ impl fmt::Display for ActName {
 /// A subject as a button or form carries it: by an id that no restored database gives to another one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SubjectRef {
-    /// A ticket.
+    /// A ticket, by its key and the uid that no restore gives twice.
     Ticket(TicketTag),
 }
 
@@ -332,7 +332,7 @@ impl fmt::Display for SubjectRef {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "Stored")]
 pub struct ActRef {
-    /// The act.
+    /// Which act is done; this version may not know it.
     pub act: ActName,
     /// What it is done to.
     pub on: Option<SubjectRef>,

@@ -378,23 +378,21 @@ impl Shared {
             }
             // What was deferred as a change is the message with the button: only a private one is replaced.
             let is_original = handle.deferred == Deferred::Message || handle.in_private;
+            let mut is_said = false;
             if is_original && !self.is_answered(handle.id) {
                 if handle.in_private && at != last {
                     body["components"] = Value::Array(Vec::new());
                 }
                 let route = Route::WebhookOriginalInteractionResponse { application_id: handle.application, token };
                 match self.rest.call(LightMethod::Patch, route, &[], Some(&body)).await {
-                    Ok(_) => {}
+                    Ok(_) => is_said = true,
                     // The private message was dismissed meanwhile: another takes its place.
-                    Err(error) if handle.in_private && error.is(code::UNKNOWN_MESSAGE) => {
-                        body["flags"] = json!(EPHEMERAL | WITHOUT_PREVIEWS);
-                        let route = Route::WebhookFollowupMessages { application_id: handle.application, token };
-                        self.rest.call(LightMethod::Post, route, &[], Some(&body)).await?;
-                    }
+                    Err(error) if handle.in_private && error.is(code::UNKNOWN_MESSAGE) => {}
                     Err(error) => return Err(error),
                 }
                 self.note_answered(handle.id);
-            } else {
+            }
+            if !is_said {
                 body["flags"] = json!(EPHEMERAL | WITHOUT_PREVIEWS);
                 let route = Route::WebhookFollowupMessages { application_id: handle.application, token };
                 self.rest.call(LightMethod::Post, route, &[], Some(&body)).await?;
