@@ -293,7 +293,7 @@ impl Desk {
         let ticket = TicketTag { key: key_of(ticket), uid: uid_of(ticket) };
         let key = DedupeKey::interaction(PlatformName::Slack, &format!("{number}"));
         let on = Some(SubjectRef::Ticket(ticket));
-        let does = ActRef { act: ActName::new(action), on, with: None };
+        let does = ActRef { on, ..ActRef::bare(ActName::new(action)) };
         let acted = Acted {
             actor: agent(),
             place: Some(place(TRIAGE)),

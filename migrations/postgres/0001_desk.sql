@@ -2,7 +2,7 @@
 --
 -- Moments are milliseconds since the Unix epoch, in the clock's time; leases and tries count in real time. Truth is 0 or 1.
 -- JSON holds what nothing is looked up by. An empty root means "no thread". Texts of people stand in tickets, messages,
--- openings, notices, waiting effects and dead events, nowhere else.
+-- openings, drafts, notices, waiting effects and dead events, nowhere else.
 --
 -- What effects, standing messages, timers and the audit are about is a subject: its kind and its id, as texts. Sets that
 -- grow with the program (kinds, views, voices, outlets) have no list here; states do.
@@ -109,6 +109,18 @@ CREATE TABLE openings (
 );
 
 CREATE INDEX openings_by_age ON openings (at_ms);
+
+-- What was filled in of forms that are not finished, kept for an hour.
+CREATE TABLE drafts (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    person     TEXT    NOT NULL,
+    does       TEXT    NOT NULL,
+    given_json TEXT    NOT NULL,
+    page       BIGINT  NOT NULL,
+    at_ms      BIGINT  NOT NULL
+);
+
+CREATE INDEX drafts_by_age ON drafts (at_ms);
 
 -- Notices to many places, and these places in order.
 CREATE TABLE notices (

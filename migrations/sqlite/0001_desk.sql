@@ -2,7 +2,7 @@
 --
 -- Moments are milliseconds since the Unix epoch, in the clock's time; leases and tries count in real time. Truth is 0 or 1.
 -- JSON holds what nothing is looked up by. An empty root means "no thread". Texts of people stand in tickets, messages,
--- openings, notices, waiting effects and dead events, nowhere else.
+-- openings, drafts, notices, waiting effects and dead events, nowhere else.
 --
 -- What effects, standing messages, timers and the audit are about is a subject: its kind and its id, as texts. Sets that
 -- grow with the program (kinds, views, voices, outlets) have no list here; states do.
@@ -106,6 +106,18 @@ CREATE TABLE openings (
 ) STRICT;
 
 CREATE INDEX openings_by_age ON openings (at_ms);
+
+-- What was filled in of forms that are not finished, kept for an hour.
+CREATE TABLE drafts (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    person     TEXT    NOT NULL,
+    does       TEXT    NOT NULL,
+    given_json TEXT    NOT NULL,
+    page       INTEGER NOT NULL,
+    at_ms      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX drafts_by_age ON drafts (at_ms);
 
 -- Notices to many places, and these places in order.
 CREATE TABLE notices (

@@ -11,7 +11,7 @@ use super::house::Platforms;
 use crate::clock::Clock;
 use crate::config::PrivacyConfig;
 use crate::desk::alarms;
-use crate::desk::{conversation, notices, tickets};
+use crate::desk::{conversation, drafts, notices, tickets};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::ids::{PlatformName, TicketId};
 use crate::domain::limits;
@@ -88,6 +88,10 @@ pub(super) async fn tidy(
                     }
                 }
             }
+        }
+        let now = clock.now();
+        if let Err(error) = store.within(move |tx| Box::pin(async move { drafts::record::tidy(tx, now) })).await {
+            tracing::warn!(%error, "old drafts cannot be forgotten");
         }
         if let Err(error) = end_held(&store, &clock).await {
             tracing::warn!(%error, "what was held for too long is held on; trying again tomorrow");

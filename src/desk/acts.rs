@@ -2,20 +2,18 @@
 
 use jiff::Timestamp;
 
-use crate::desk::decision::Decision;
+use crate::desk::decision::{Change, Decision};
+use crate::desk::drafts::state::Draft;
+use crate::desk::meant::{Meaning, Meant, Target, Unfinished};
 use crate::desk::plan::Plan;
 use crate::desk::tickets::state::{Refusal, Ticket};
-use crate::desk::{help, tickets};
-use crate::domain::act::{
-    ActName, ActRef, Args, Fault, Given, KEY, May, On, Read, Spec, SubjectRef, Takes, Value, Where,
-};
-use crate::domain::act::{key_of, parse};
-use crate::domain::event::{Acted, Asks, ReplyHandle, Way};
-use crate::domain::ids::{MessageRef, Person, Place, TicketKey, TicketTag};
+use crate::desk::{drafts, help, tickets};
+use crate::domain::act::{ActName, ActRef, Args, May, On, Spec, Takes, Value};
+use crate::domain::event::{Acted, ReplyHandle, Way};
+use crate::domain::ids::{DraftId, Person, Place, TicketKey};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::right::Right;
-use crate::domain::when::Now;
 
 /// The acts of every capability, in the order in which commands and help show them.
 static TABLES: [&[&Act]; 2] = [tickets::acts::ACTS, help::acts::ACTS];
@@ -103,92 +101,8 @@ pub(in crate::desk) fn all() -> impl Iterator<Item = &'static Act> + Clone {
     TABLES.iter().copied().flatten().copied()
 }
 
-fn find(name: &ActName) -> Option<&'static Act> {
+pub(in crate::desk) fn find(name: &ActName) -> Option<&'static Act> {
     all().find(|act| act.spec.name == name.as_str())
-}
-
-/// What somebody who acts means.
-#[derive(Clone, Debug)]
-pub(in crate::desk) enum Meant {
-    /// An act, and what it is given.
-    Act(Meaning),
-    /// An act; what it is given is incomplete or wrong.
-    Faulty(&'static Spec, Vec<Fault>),
-    /// A command that is not written right.
-    Malformed(&'static Spec),
-    /// A key that is none.
-    NoKey,
-    /// Nothing was said.
-    Nothing,
-    /// No act that is known.
-    Unknown,
-}
-
-/// An act, and what it is given.
-#[derive(Clone, Debug)]
-pub(in crate::desk) struct Meaning {
-    pub(in crate::desk) act: &'static Act,
-    /// The ticket that it names by its key.
-    pub(in crate::desk) key: Option<TicketKey>,
-    /// The ticket that the button or form carries.
-    pub(in crate::desk) tag: Option<TicketTag>,
-    /// The message that it is done at, where that is what says which ticket is meant.
-    pub(in crate::desk) at: Option<MessageRef>,
-    pub(in crate::desk) args: Args,
-}
-
-impl Meant {
-    /// What somebody means by a button, menu, form or command. Only keys that begin with `prefix` are keys; dates are read
-    /// against `now`.
-    pub(in crate::desk) fn of(acted: &Acted, prefix: &str, now: &Now<'_>) -> Self {
-        match &acted.asks {
-            Asks::Unknown => Self::Unknown,
-            Asks::Words { words, .. } if words.trim().is_empty() => Self::Nothing,
-            Asks::Words { words, mentions } => Self::of_words(words, mentions, Where::Slash, prefix, now),
-            Asks::Act { does, given } => match Self::of_fields(does, given, prefix, now) {
-                Self::Act(meaning) => Self::Act(Meaning { at: acted.at.clone(), ..meaning }),
-                other => other,
-            },
-        }
-    }
-
-    /// What words mean that stand there.
-    pub(in crate::desk) fn of_words(
-        words: &str,
-        mentions: &[Person],
-        place: Where,
-        prefix: &str,
-        now: &Now<'_>,
-    ) -> Self {
-        match parse(specs(), words, mentions, place, prefix, now) {
-            Read::Act { spec, key, given } => match (find(&spec.act()), spec.check(&given, now)) {
-                (Some(act), Ok(args)) => Self::Act(Meaning { act, key, tag: None, at: None, args }),
-                (_, Err(faults)) => Self::Faulty(spec, faults),
-                (None, _) => Self::Unknown,
-            },
-            Read::Malformed(spec) => Self::Malformed(spec),
-            Read::Words => Self::Unknown,
-        }
-    }
-
-    fn of_fields(does: &ActRef, given: &Given, prefix: &str, now: &Now<'_>) -> Self {
-        let Some(act) = find(&does.act) else { return Self::Unknown };
-        let key = match given.get(KEY) {
-            Some(Value::Text(text)) if !text.trim().is_empty() => match key_of(text.trim(), prefix) {
-                Some(key) => Some(key),
-                None => return Self::NoKey,
-            },
-            _ => None,
-        };
-        let tag = does.on.as_ref().map(|SubjectRef::Ticket(tag)| tag.clone());
-        let carried = act.spec.takes.iter().find(|param| param.takes == Takes::Message).zip(does.with.as_ref());
-        let carried = carried.map(|(param, message)| (param.name.to_owned(), Value::text(message)));
-        let given: Given = given.clone().into_iter().chain(carried).collect();
-        match act.spec.check(&given, now) {
-            Ok(args) => Self::Act(Meaning { act, key, tag, at: None, args }),
-            Err(faults) => Self::Faulty(&act.spec, faults),
-        }
-    }
 }
 
 /// Who acts, from where, and how they are answered.
@@ -295,45 +209,63 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, meant: &Meant, at: T
         in_private: acted.in_private,
         typed: &typed,
     };
+    let draft = acted.asks.does().and_then(|does| does.draft.as_ref());
     let why = match meant {
-        Meant::Act(meaning) => return perform(plan, &actor(wants_answer(&meaning.act.spec)), meaning, at),
+        Meant::Act(meaning) => {
+            let mut decision = perform(plan, &actor(wants_answer(&meaning.act.spec)), meaning, at);
+            if decision.outcome != Outcome::Refused {
+                decision.changes.extend(draft.map(|draft| Change::ForgetDraft(draft.clone())));
+            }
+            return decision;
+        }
+        Meant::Unfinished(unfinished) => return go_on(plan, &actor(true), unfinished, drafts::text::next),
+        Meant::ToCorrect(faults, unfinished) => {
+            let why = |does: &ActRef, draft: &DraftId| drafts::text::to_correct(faults, does, draft);
+            return go_on(plan, &actor(true), unfinished, why);
+        }
+        Meant::Gone(spec, does) => drafts::text::is_gone(spec, does),
         Meant::Nothing => return help::decide::help(plan, &actor(true)),
         Meant::Malformed(spec) => help::text::malformed(spec),
-        Meant::Faulty(spec, _) if is_command => help::text::malformed(spec),
-        // A form says which field is wrong; a button that should have opened one is of an earlier version.
-        Meant::Faulty(_, faults) if acted.way == Way::Form => help::text::faulty(faults),
+        Meant::Faulty(spec) if is_command => help::text::malformed(spec),
         Meant::NoKey => help::text::no_key(),
         Meant::Unknown if is_command => help::text::unknown_command(),
-        Meant::Unknown | Meant::Faulty(..) => help::text::unknown_button(),
+        // A button that should have opened a form is of an earlier version.
+        Meant::Unknown | Meant::Faulty(_) => help::text::unknown_button(),
     };
     refuse(plan, &actor(true), why)
+}
+
+/// Keeps what was filled in of a form that is not finished, and says how it goes on; who may not do the act is told so at once.
+fn go_on(
+    mut plan: Plan<'_>,
+    actor: &Actor<'_>,
+    unfinished: &Unfinished,
+    says: impl Fn(&ActRef, &DraftId) -> Message,
+) -> Decision {
+    let Unfinished { spec, target, does, given, page } = unfinished;
+    if let Err(why) = admit(&plan, actor.person, spec, target) {
+        return refuse(plan, actor, why);
+    }
+    let facts = plan.facts;
+    let id = does.draft.clone().unwrap_or_else(|| facts.next_draft.clone());
+    let message = says(does, &id);
+    let (who, does, given) = (actor.person.who.clone(), does.clone(), given.clone());
+    plan.change(Change::KeepDraft(Box::new(Draft { id, who, does, given, page: *page, at: facts.now })));
+    answer(&mut plan, actor, message);
+    plan.end(Outcome::Done(None))
 }
 
 /// Does it, if this person may know of its subject and do it, and the subject lets it be done.
 pub(in crate::desk) fn perform(mut plan: Plan<'_>, actor: &Actor<'_>, meaning: &Meaning, at: Timestamp) -> Decision {
     let spec = &meaning.act.spec;
-    let does = match &meaning.act.does {
-        Does::Alone(does) => {
-            return match gate(&plan, actor.person, spec.may, None) {
-                Ok(_) => does(plan, actor),
-                Err(why) => refuse(plan, actor, why),
-            };
-        }
-        Does::ToTicket(does) => does,
-    };
-    let facts = plan.facts;
-    let Some(ticket) = facts.named.as_ref().filter(|ticket| plan.may_know(actor.person, ticket)) else {
-        let why = match (&meaning.key, &meaning.tag) {
-            (Some(key), _) => help::text::unknown_ticket(key),
-            (None, Some(_)) => help::text::unknown_subject(),
-            (None, None) if meaning.at.is_some() => help::text::no_request_here(),
-            (None, None) => help::text::which_ticket(),
-        };
-        return refuse(plan, actor, why);
-    };
-    let is_requester = match gate(&plan, actor.person, spec.may, Some(ticket)) {
-        Ok(is_requester) => is_requester,
+    let admitted = match admit(&plan, actor.person, spec, &meaning.target) {
+        Ok(admitted) => admitted,
         Err(why) => return refuse(plan, actor, why),
+    };
+    let (does, (ticket, is_requester)) = match (&meaning.act.does, admitted) {
+        (Does::ToTicket(does), Some(admitted)) => (does, admitted),
+        (Does::ToTicket(_), None) => return refuse(plan, actor, help::text::which_ticket()),
+        (Does::Alone(does), _) => return does(plan, actor),
     };
     let deed = Deed { spec, actor, ticket, is_requester, args: &meaning.args, at };
     match does(&mut plan, &deed) {
@@ -362,6 +294,28 @@ pub(in crate::desk) fn perform(mut plan: Plan<'_>, actor: &Actor<'_>, meaning: &
     }
 }
 
+/// The ticket that an act is done to, if it is done to one, and whether this person is its requester; else why they may not do
+/// it, or why it is not known what it is done to.
+fn admit<'f>(
+    plan: &Plan<'f>,
+    person: &Person,
+    spec: &Spec,
+    target: &Target,
+) -> Result<Option<(&'f Ticket, bool)>, Message> {
+    if spec.on == On::Nothing {
+        return gate(plan, person, spec.may, None).map(|_| None);
+    }
+    let Some(ticket) = plan.facts.named.as_ref().filter(|ticket| plan.may_know(person, ticket)) else {
+        return Err(match (&target.key, &target.tag) {
+            (Some(key), _) => help::text::unknown_ticket(key),
+            (None, Some(_)) => help::text::unknown_subject(),
+            (None, None) if target.at.is_some() => help::text::no_request_here(),
+            (None, None) => help::text::which_ticket(),
+        });
+    };
+    Ok(Some((ticket, gate(plan, person, spec.may, Some(ticket))?)))
+}
+
 /// The answer takes the place of a menu: then it is followed by what can be done with the ticket as it stands now.
 fn with_menu(plan: &Plan<'_>, actor: &Actor<'_>, ticket: &Ticket, answer: Message) -> Message {
     if !actor.in_private {
@@ -385,7 +339,9 @@ fn is_open_to(plan: &Plan<'_>, acted: &Acted, meant: &Meant) -> bool {
 
 /// The free words that somebody typed into a form, whether they can be taken or not.
 fn typed_words(acted: &Acted) -> String {
-    let (Way::Form, Asks::Act { does, given }) = (acted.way, &acted.asks) else { return String::new() };
+    let (Way::Form, Some((does, given))) = (acted.way, acted.asks.does().zip(acted.asks.given())) else {
+        return String::new();
+    };
     let params = spec(&does.act).map_or(&[][..], |spec| spec.takes).iter().filter(|param| param.takes == Takes::Text);
     let words = params.filter_map(|param| match given.get(param.name) {
         Some(Value::Text(text)) if !text.trim().is_empty() => Some(text.trim()),
@@ -428,7 +384,7 @@ mod tests {
 
     use super::*;
     use crate::domain::audit::Did;
-    use crate::domain::ids::TicketKey;
+    use crate::domain::ids::{TicketKey, TicketTag};
 
     /// The limits that hold on both platforms (`domain::limits`, and Slack's and Discord's reference of forms).
     #[test]
@@ -447,7 +403,6 @@ mod tests {
             let is_bare = spec.takes.iter().all(|param| !param.is_required || param.takes == Takes::Message);
             assert!(spec.menu.is_none() || spec.opens_form() || is_bare, "{}", spec.name);
             assert!(spec.sign.is_none() || is_bare, "{}", spec.name);
-            assert!(spec.form.is_none() || spec.takes.len() <= 5, "{}: Discord has five fields", spec.name);
             for words in spec.form.iter() {
                 let title = words.title.replace("{key}", "IT-1000000");
                 assert!((1..=24).contains(&title.chars().count()), "{}: {title}", spec.name);

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 
 use super::conversation::state::{Opening, Record, Side};
+use super::drafts::state::Draft;
 use super::tickets::state::Ticket;
 use crate::domain::audit::AuditEntry;
 use crate::domain::effect::Effect;
 use crate::domain::event::{Timer, TimerKind};
-use crate::domain::ids::{MessageRef, Place, TicketId};
+use crate::domain::ids::{DraftId, MessageRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
 use crate::domain::subject::Subject;
 
@@ -87,6 +88,10 @@ pub enum Change {
         /// Which message.
         message: MessageRef,
     },
+    /// What was filled in of a form is kept.
+    KeepDraft(Box<Draft>),
+    /// A draft has served.
+    ForgetDraft(DraftId),
     /// A moment is waited for: one of its kind, subject and slot.
     SetTimer(Timer),
     /// It is not waited for any more.

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::desk::acts::{Meaning, Meant, Reads};
+use crate::desk::acts::Reads;
 use crate::desk::conversation::state::{Opening, Record, Side};
+use crate::desk::meant::{Meaning, Meant, Target};
 use crate::desk::tickets::state::Ticket;
-use crate::desk::{conversation, tickets};
-use crate::domain::act::{On, SubjectRef, Takes, Where};
+use crate::desk::{conversation, drafts, tickets};
+use crate::domain::act::{ActRef, On, Spec, SubjectRef, Takes, Where};
 use crate::domain::audit::AuditEntry;
-use crate::domain::event::{Acted, Asks, DedupeKey, DeliverySettled, Event, EventKind, Said, Timer, Way};
+use crate::domain::event::{Acted, DedupeKey, DeliverySettled, Event, EventKind, Said, Timer, Way};
 use crate::domain::ids::{
-    Conversation, MessageRef, PersonRef, Place, Tenant, TicketId, TicketKey, TicketTag, TicketUid,
+    Conversation, DraftId, MessageRef, PersonRef, Place, Tenant, TicketId, TicketKey, TicketTag, TicketUid,
 };
 use crate::domain::permission::Roster;
 use crate::domain::rules::Rules;
@@ -95,6 +96,8 @@ pub struct Facts {
     pub roster: Arc<Roster>,
     /// What the next ticket is called.
     pub next: (TicketId, TicketKey, TicketUid),
+    /// What the next draft is called.
+    pub next_draft: DraftId,
     /// What somebody who acts, or words that may be a command, mean.
     pub(in crate::desk) meant: Option<Meant>,
     /// The ticket that the place, or the answered message, belongs to.
@@ -139,6 +142,7 @@ impl Facts {
             rules,
             roster,
             next,
+            next_draft: DraftId::of(&event.key),
             meant: None,
             home: None,
             named: None,
@@ -294,23 +298,49 @@ impl Facts {
         if let (None, Some(place)) = (&self.home, &acted.place) {
             self.load_home(tx, place, None).await?;
         }
-        let meant = Meant::of(acted, &self.rules.desk.key_prefix, &self.rules.now(self.now, &acted.actor));
-        match (&meant, &acted.asks) {
+        let draft = match acted.asks.does().and_then(|does| does.draft.as_ref()) {
+            Some(id) => drafts::record::of(tx, id, &self.accounts(&acted.actor.who), self.now).await?,
+            None => None,
+        };
+        let now = self.rules.now(self.now, &acted.actor);
+        let meant = Meant::of(acted, draft.as_ref(), &self.rules.desk.key_prefix, &now);
+        match (&meant, acted.asks.does()) {
             // A button and a form carry their subject; a command may mean that of its place, and what is done at a message
             // that of the message.
             (Meant::Act(meaning), _) => {
                 let may_be_home = acted.way == Way::Command || acted.at.is_some();
                 self.load_meaning(tx, meaning, &acted.actor.who, may_be_home).await?;
             }
-            // Whoever is told what is wrong is told so about this ticket.
-            (_, Asks::Act { does, .. }) => {
-                if let Some(SubjectRef::Ticket(tag)) = &does.on {
-                    self.named = by_tag(tx, tag, self.now).await?;
-                }
+            (Meant::Unfinished(unfinished), _) => {
+                let (spec, target) = (unfinished.spec, &unfinished.target);
+                self.load_subject(tx, spec, target, acted.at.is_some()).await?;
             }
-            (_, Asks::Words { .. } | Asks::Unknown) => {}
+            // Whoever is told what is wrong is told so about this ticket.
+            (_, Some(ActRef { on: Some(SubjectRef::Ticket(tag)), .. })) => {
+                self.named = by_tag(tx, tag, self.now).await?;
+            }
+            (_, Some(_) | None) => {}
         }
         self.meant = Some(meant);
+        Ok(())
+    }
+
+    /// Loads the subject of an act. `may_be_home`: without a name the ticket of the place is meant.
+    async fn load_subject(
+        &mut self,
+        tx: &mut dyn Tx,
+        spec: &Spec,
+        target: &Target,
+        may_be_home: bool,
+    ) -> Result<(), StoreError> {
+        if spec.on == On::Ticket {
+            self.named = match (&target.tag, &target.key) {
+                (Some(tag), _) => by_tag(tx, tag, self.now).await?,
+                (None, Some(key)) => tickets::record::by_key(tx, key).await?,
+                (None, None) if may_be_home => self.home.as_ref().map(|(ticket, _)| ticket.clone()),
+                (None, None) => None,
+            };
+        }
         Ok(())
     }
 
@@ -323,14 +353,7 @@ impl Facts {
         may_be_home: bool,
     ) -> Result<(), StoreError> {
         let spec = &meaning.act.spec;
-        if spec.on == On::Ticket {
-            self.named = match (&meaning.tag, &meaning.key) {
-                (Some(tag), _) => by_tag(tx, tag, self.now).await?,
-                (None, Some(key)) => tickets::record::by_key(tx, key).await?,
-                (None, None) if may_be_home => self.home.as_ref().map(|(ticket, _)| ticket.clone()),
-                (None, None) => None,
-            };
-        }
+        self.load_subject(tx, spec, &meaning.target, may_be_home).await?;
         match meaning.act.reads {
             Reads::Nothing => {}
             Reads::Story => self.load_story(tx).await?,
@@ -345,7 +368,7 @@ impl Facts {
                     }
                 }
                 Takes::Message => self.load_joined(tx, given).await?,
-                Takes::Text | Takes::Choice(_) | Takes::Person | Takes::Flag | Takes::Date => {}
+                Takes::Text | Takes::Choice(_) | Takes::Person | Takes::Flag | Takes::Date | Takes::Future => {}
             }
         }
         Ok(())

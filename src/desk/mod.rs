@@ -5,8 +5,10 @@ pub mod alarms;
 mod closing;
 pub mod conversation;
 pub mod decision;
+pub mod drafts;
 pub mod facts;
 pub mod help;
+mod meant;
 pub mod notices;
 mod plan;
 pub mod privacy;
@@ -38,7 +40,7 @@ pub fn decide(facts: &Facts, event: &Event) -> Decision {
         EventKind::MessageDeleted { message } => conversation::decide::deleted(facts, message, event.at),
         EventKind::Acted(acted) => {
             let plan = Plan::new(facts, Some(&acted.actor), acted.place.as_ref());
-            acts::acted(plan, acted, facts.meant.as_ref().unwrap_or(&acts::Meant::Unknown), event.at)
+            acts::acted(plan, acted, facts.meant.as_ref().unwrap_or(&meant::Meant::Unknown), event.at)
         }
         EventKind::ThreadRead { messages, truncated, .. } => {
             conversation::decide::thread_read(facts, messages, *truncated)
@@ -48,6 +50,7 @@ pub fn decide(facts: &Facts, event: &Event) -> Decision {
         EventKind::CallEnded { .. } => Plan::new(facts, None, None).end(Outcome::Done(None)),
         EventKind::TimerFired(timer) => match timer.kind {
             TimerKind::AutoClose => closing::decide::close_by_itself(facts, timer),
+            TimerKind::WaitOver => tickets::decide::wait_is_over(facts, timer),
         },
     }
 }
@@ -96,6 +99,8 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         }
         Change::Keep(opening) => conversation::record::keep(tx, opening),
         Change::Forget { message } => conversation::record::forget(tx, message),
+        Change::KeepDraft(draft) => drafts::record::keep(tx, draft),
+        Change::ForgetDraft(draft) => drafts::record::forget(tx, draft),
         Change::SetTimer(timer) => timers::set(tx, timer),
         Change::ClearTimer { on, kind, slot } => timers::clear(tx, on, *kind, *slot),
     }
@@ -186,12 +191,18 @@ pub async fn contend(tx: &mut dyn Tx, about: &Subject) -> Result<(), StoreError>
 
 #[cfg(test)]
 mod tests {
-    use super::{conversation, notices, privacy, tickets};
+    use super::{conversation, drafts, notices, privacy, tickets};
     use crate::store::{Text, plans};
 
     /// Every SQL text of the program.
     fn texts() -> Vec<(&'static str, Text)> {
-        let own = [conversation::record::TEXTS, notices::record::TEXTS, privacy::record::TEXTS, tickets::record::TEXTS];
+        let own = [
+            conversation::record::TEXTS,
+            drafts::record::TEXTS,
+            notices::record::TEXTS,
+            privacy::record::TEXTS,
+            tickets::record::TEXTS,
+        ];
         [plans::of_the_store(), own.concat()].concat()
     }
 

@@ -45,6 +45,8 @@ deeds! {
     ReopenedByWriting = "reopened by writing",
     /// Its requester wrote on a ticket that waited.
     WentOn = "went on",
+    /// The moment came until which a ticket was to wait.
+    WaitOver = "wait over",
     /// A resolved ticket was closed by the clock.
     Closed = "closed",
     /// A message was edited.

@@ -191,6 +191,18 @@ pub enum Asks {
         #[serde(default, skip_serializing_if = "Given::is_empty")]
         given: Given,
     },
+    /// For an act, by a page of a form that has several.
+    Page {
+        /// The act, and what it is done to; the draft has what the pages before were given.
+        does: ActRef,
+        /// What stands on this page.
+        #[serde(default, skip_serializing_if = "Given::is_empty")]
+        given: Given,
+        /// Its number, from 0.
+        page: u8,
+        /// Whether it is the last.
+        is_last: bool,
+    },
     /// For what these words say, mentions in them as `@Name`.
     Words {
         /// What was typed after the command.
@@ -201,6 +213,26 @@ pub enum Asks {
     },
     /// For something that cannot be read (any more).
     Unknown,
+}
+
+impl Asks {
+    /// The act that is asked for by its name, and what it is done to.
+    #[must_use]
+    pub const fn does(&self) -> Option<&ActRef> {
+        match self {
+            Self::Act { does, .. } | Self::Page { does, .. } => Some(does),
+            Self::Words { .. } | Self::Unknown => None,
+        }
+    }
+
+    /// What is given in fields.
+    #[must_use]
+    pub const fn given(&self) -> Option<&Given> {
+        match self {
+            Self::Act { given, .. } | Self::Page { given, .. } => Some(given),
+            Self::Words { .. } | Self::Unknown => None,
+        }
+    }
 }
 
 /// How to answer the person who used a button, form or command: opaque to the core, worthless after minutes, a secret.
@@ -268,6 +300,8 @@ macro_rules! timer_kinds {
 timer_kinds! {
     /// A resolved ticket is closed.
     AutoClose = "auto_close",
+    /// A ticket has waited until the moment that was set.
+    WaitOver = "wait_over",
 }
 
 /// The name of a fact. Every kind of key is made here, and nowhere else.

@@ -1,12 +1,16 @@
 //! Forms, as data: which fields, which limits. The adapters open them; what is sent is an event.
 
+use std::fmt;
+use std::str::FromStr;
+
 use super::act::{ActRef, Given, Param, Spec, SubjectRef, Takes, Value};
+use super::ids::UnknownName;
 
 /// The most characters of a field.
 const MAX_FIELD_CHARS: usize = 3_000;
 
 /// A form to open: texts are the bot's own, but for the `value`s, which may be people's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Form {
     /// Comes back when it is sent.
     pub does: ActRef,
@@ -14,12 +18,23 @@ pub struct Form {
     pub title: String,
     /// What the sending button says, at most 24 characters.
     pub submit: String,
-    /// Its fields, at most five (Discord).
+    /// Its fields, or those of one page.
     pub fields: Vec<Field>,
+    /// Which of its pages this is, where the platform shows it in several.
+    pub page: Option<Page>,
+}
+
+/// A page of a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Its number, from 0.
+    pub number: u8,
+    /// How many there are.
+    pub of: u8,
 }
 
 /// A field.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     /// Names it among what is given.
     pub id: &'static str,
@@ -31,10 +46,46 @@ pub struct Field {
     pub hint: String,
     /// Must be filled in.
     pub required: bool,
-    /// The words, or the value of the choice, that stand in it at first.
-    pub value: String,
+    /// What stands in it at first.
+    pub value: Option<Value>,
     /// Most characters, at most 3,000 (Slack) and 4,000 (Discord).
     pub max_chars: usize,
+}
+
+impl Field {
+    /// The words, or the value of the choice, that stand in it at first; empty if there are none.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        match &self.value {
+            Some(Value::Text(text)) => text,
+            _ => "",
+        }
+    }
+}
+
+impl Page {
+    /// Whether no other follows.
+    #[must_use]
+    pub const fn is_last(self) -> bool {
+        self.number.saturating_add(1) >= self.of
+    }
+}
+
+impl fmt::Display for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+impl FromStr for Page {
+    type Err = UnknownName;
+
+    /// Reads what [`Page`] wrote.
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let (number, of) = text.split_once('/').ok_or(UnknownName)?;
+        let read = |text: &str| text.parse().map_err(|_| UnknownName);
+        Ok(Self { number: read(number)?, of: read(of)? })
+    }
 }
 
 impl Form {
@@ -53,10 +104,10 @@ impl Form {
             takes: param.takes,
             hint: param.hint.to_owned(),
             required: param.is_required,
-            value: match begun.get(param.name) {
-                Some(Value::Text(text)) => text.chars().take(MAX_FIELD_CHARS).collect(),
-                _ => String::new(),
-            },
+            value: begun.get(param.name).map(|value| match value {
+                Value::Text(text) => Value::Text(text.chars().take(MAX_FIELD_CHARS).collect()),
+                other => other.clone(),
+            }),
             max_chars: MAX_FIELD_CHARS,
         };
         Some(Self {
@@ -64,6 +115,70 @@ impl Form {
             title,
             submit: words.submit.to_owned(),
             fields: spec.takes.iter().filter(|param| param.takes.is_field()).map(field).collect(),
+            page: None,
         })
+    }
+
+    /// The page of this number, from 0, where a page holds so many fields: the last if there are not so many, and all of it if
+    /// it fits.
+    #[must_use]
+    pub fn page(mut self, number: u8, fields: usize) -> Self {
+        let of = u8::try_from(self.fields.len().div_ceil(fields)).unwrap_or(u8::MAX);
+        if of > 1 {
+            let number = number.min(of - 1);
+            self.fields = self.fields.into_iter().skip(usize::from(number) * fields).take(fields).collect();
+            self.title = format!("{} ({} of {of})", self.title, number + 1);
+            self.page = Some(Page { number, of });
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::act::FormWords;
+    use super::*;
+
+    const fn param(name: &'static str) -> Param {
+        Param { name, ..Param::BASE }
+    }
+
+    const SEVEN: Spec = Spec {
+        name: "toy",
+        label: "Toy",
+        form: Some(FormWords { title: "A toy", submit: "Send" }),
+        takes: &[
+            param("a"),
+            param("b"),
+            Param { name: "message", takes: Takes::Message, ..Param::BASE },
+            param("c"),
+            param("d"),
+            param("e"),
+            param("f"),
+            param("g"),
+        ],
+        ..Spec::BASE
+    };
+
+    #[test]
+    fn what_does_not_fit_on_a_page_stands_on_the_next() {
+        let begun = Given::from([("f".to_owned(), Value::text("begun"))]);
+        let form = Form::of(&SEVEN, &ActRef::bare(SEVEN.act()), &begun).expect("it has a form");
+        let shown = |number, fields| {
+            let page = form.clone().page(number, fields);
+            let ids: String = page.fields.iter().map(|field| field.id).collect();
+            (page.title, ids, page.page)
+        };
+        assert_eq!(shown(0, 7), ("Toy".to_owned(), "abcdefg".to_owned(), None), "it fits");
+        let first = Some(Page { number: 0, of: 2 });
+        assert_eq!(shown(0, 5), ("Toy (1 of 2)".to_owned(), "abcde".to_owned(), first));
+        let last = Some(Page { number: 1, of: 2 });
+        assert_eq!(shown(1, 5), ("Toy (2 of 2)".to_owned(), "fg".to_owned(), last));
+        assert_eq!(shown(9, 5).2, last, "there are not so many");
+        assert_eq!(form.page(1, 5).fields[0].words(), "begun");
+        for page in [first, last].into_iter().flatten() {
+            assert_eq!(page.to_string().parse(), Ok(page));
+            assert_eq!(page.is_last(), Some(page) == last);
+        }
     }
 }

@@ -73,8 +73,7 @@ impl TicketUid {
     /// The id of the ticket that the fact of this key opens: the first 64 bits of its SHA-256.
     #[must_use]
     pub fn of(key: &DedupeKey) -> Self {
-        let digest = Sha256::digest(key.as_str());
-        Self(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        Self(digest(key))
     }
 
     /// An id as it was stored or carried.
@@ -82,8 +81,7 @@ impl TicketUid {
     /// # Errors
     /// If it is none.
     pub fn stored(text: &str) -> Result<Self, UnknownName> {
-        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        let is_one = text.is_empty() || (text.len() == 16 && text.bytes().all(is_digit));
+        let is_one = text.is_empty() || is_digest(text);
         is_one.then(|| Self(text.to_owned())).ok_or(UnknownName)
     }
 
@@ -134,6 +132,42 @@ impl FromStr for TicketTag {
         let uid = parts.next().and_then(|part| part.strip_prefix('u')).unwrap_or_default();
         Ok(Self { key, uid: TicketUid::stored(uid)? })
     }
+}
+
+/// The id of a draft, by the fact that began it. It proves no right: a draft is found by its person too.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DraftId(String);
+
+impl DraftId {
+    /// The id of the draft that the fact of this key begins.
+    #[must_use]
+    pub fn of(key: &DedupeKey) -> Self {
+        Self(digest(key))
+    }
+
+    /// An id as it was stored or carried.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn stored(text: &str) -> Result<Self, UnknownName> {
+        is_digest(text).then(|| Self(text.to_owned())).ok_or(UnknownName)
+    }
+
+    /// As it is stored and carried.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The first 64 bits of the key's SHA-256, in hexadecimal digits.
+fn digest(key: &DedupeKey) -> String {
+    Sha256::digest(key.as_str()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// What an alias begins with: no platform's id does.

@@ -10,7 +10,7 @@ use super::act::ActRef;
 use super::ids::{MessageRef, PersonRef, Place};
 use super::plain::is_line_break;
 
-/// Characters of a link but for its label and the ids in it, and of an age that counts by itself.
+/// Characters of a link but for its label and the ids in it, and of a moment or an age that counts by itself.
 const ADDRESS_CHARS: usize = 100;
 const AGE_CHARS: usize = 50;
 
@@ -57,6 +57,8 @@ pub enum Span {
     },
     /// The time that has passed since, counting by itself where the platform can.
     Ago(Timestamp),
+    /// A moment, in the zone of whoever reads it.
+    At(Timestamp),
 }
 
 /// A button or a menu.
@@ -228,7 +230,7 @@ impl Span {
                 room_of(label) + to.tenant.id.len() + 2 * to.channel.len() + to.id.len() + ADDRESS_CHARS
             }
             Self::In { place, label } => room_of(label).max(place.channel().len() + 4),
-            Self::Ago(_) => AGE_CHARS,
+            Self::Ago(_) | Self::At(_) => AGE_CHARS,
         }
     }
 }

@@ -18,6 +18,12 @@ impl<'z> Now<'z> {
     pub const fn named(at: Timestamp, zone: &'z str) -> Self {
         Self { at, zone }
     }
+
+    /// Whether this moment is still to come.
+    #[must_use]
+    pub fn is_before(&self, moment: Timestamp) -> bool {
+        self.at < moment
+    }
 }
 
 /// Reads a moment. A time of day without a day is today, or tomorrow if it is past; a day of the week is the next of that name,

@@ -54,6 +54,8 @@ pub struct Tally {
     pub lines: u64,
     /// Greetings and bare mentions that were kept.
     pub openings: u64,
+    /// Forms that were begun and not finished.
+    pub drafts: u64,
     /// Messages that waited to be sent.
     pub waiting: u64,
     /// Events that could not be handled.
@@ -74,6 +76,7 @@ impl Tally {
         self.cards += other.cards;
         self.lines += other.lines;
         self.openings += other.openings;
+        self.drafts += other.drafts;
         self.waiting += other.waiting;
         self.dead_events += other.dead_events;
     }
@@ -275,6 +278,7 @@ async fn apart_from_tickets(
             let mut tally = Tally::default();
             for account in &accounts {
                 tally.openings += record::forget_openings(tx, account).await?;
+                tally.drafts += record::forget_drafts(tx, account).await?;
                 tally.waiting += withdraw_for(tx, account, now).await?;
             }
             Ok(tally)

@@ -18,12 +18,13 @@ use crate::desk;
 /// The table of acts, as adapters need it.
 pub use crate::desk::acts::{spec as act, specs as acts};
 use crate::desk::conversation::state::Voice;
+use crate::desk::drafts::state::Draft;
 use crate::desk::{alarms, notices};
 use crate::domain::act::{ActRef, Fault, Given, May, Spec, SubjectRef, Value};
 use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Post};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::form::Form;
-use crate::domain::ids::{EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId};
+use crate::domain::ids::{DraftId, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::permission::{GroupRef, Listed, Members, Roster};
@@ -288,15 +289,20 @@ impl Intake {
         self.inner.store.transact(work).await.map(drop)
     }
 
-    /// The form to open for a button, prefilled from what is on record if that can be read within half a second.
-    /// It never writes; rights are decided when it is submitted.
-    pub async fn form(&self, spec: &Spec, does: &ActRef, actor: &Person) -> Option<Form> {
+    /// The form to open for a button, and the page of it that comes next where it is shown in pages; prefilled from what is on
+    /// record if that can be read within half a second. `None` if the act has no form, or the form was begun and what was filled
+    /// in cannot be read: then the button is handled like any other. It never writes; rights are decided when it is submitted.
+    pub async fn form(&self, spec: &Spec, does: &ActRef, actor: &Person) -> Option<(Form, u8)> {
+        if let Some(draft) = &does.draft {
+            let begun = tokio::time::timeout(PREFILL, self.draft(draft, actor)).await.ok().flatten()?;
+            return Form::of(spec, does, &begun.given).map(|form| (form, begun.page));
+        }
         let mut begun = Given::new();
         for param in spec.takes.iter().filter(|param| param.begins_with_last_words) {
             let last = tokio::time::timeout(PREFILL, self.last_words(does, actor)).await;
             begun.extend(last.ok().flatten().map(|words| (param.name.to_owned(), Value::Text(words))));
         }
-        Form::of(spec, does, &begun)
+        Form::of(spec, does, &begun).map(|form| (form, 0))
     }
 
     /// Whether a reaction of this person may be an act at all: most people who react have no right to what it would do.
@@ -453,6 +459,13 @@ impl Intake {
                 Ok(decision.outcome)
             })
         })
+    }
+
+    /// What this person had filled in before.
+    async fn draft(&self, id: &DraftId, actor: &Person) -> Option<Draft> {
+        let (accounts, now) = (self.roster().accounts(&actor.who), self.inner.clock.now());
+        let mut reader = self.inner.store.reader().await.ok()?;
+        desk::drafts::record::of(&mut *reader, id, &accounts, now).await.ok().flatten()
     }
 
     /// The last words of the requester on a ticket, if this person may see them.

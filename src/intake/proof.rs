@@ -163,7 +163,7 @@ fn others(event: &Event) -> Vec<&Person> {
         EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => said.mentions.iter().collect(),
         EventKind::Acted(acted) => match &acted.asks {
             Asks::Words { mentions, .. } => mentions.iter().collect(),
-            Asks::Act { given, .. } => given.values().filter_map(Value::person).collect(),
+            Asks::Act { given, .. } | Asks::Page { given, .. } => given.values().filter_map(Value::person).collect(),
             Asks::Unknown => Vec::new(),
         },
         EventKind::MessageDeleted { .. }

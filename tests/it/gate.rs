@@ -187,7 +187,7 @@ impl Hall {
 fn plain(message: &Message) -> String {
     let span = |span: &Span| match span {
         Span::Said(words) | Span::Strong(words) | Span::Quoted(words) => words.clone(),
-        Span::Ping(_) | Span::Link { .. } | Span::In { .. } | Span::Ago(_) => String::new(),
+        Span::Ping(_) | Span::Link { .. } | Span::In { .. } | Span::Ago(_) | Span::At(_) => String::new(),
     };
     message.lines.iter().flat_map(|line| line.0.iter().map(span)).collect()
 }
@@ -223,7 +223,7 @@ fn spec(name: &str) -> &'static Spec {
 
 /// The act of this name, on nothing that it names by itself.
 fn bare(name: &'static str) -> ActRef {
-    ActRef { act: ActName::new(name), on: None, with: None }
+    ActRef::bare(ActName::new(name))
 }
 
 /// What an act can be given.
@@ -235,7 +235,7 @@ fn fitting(spec: &Spec, other: &TicketTag) -> Given {
         Takes::Ticket => Value::text(other.to_string()),
         Takes::Message => Value::text("1700000001.0"),
         Takes::Flag => Value::Flag(true),
-        Takes::Date => Value::text("tomorrow 9"),
+        Takes::Date | Takes::Future => Value::text("tomorrow 9"),
     };
     spec.takes.iter().map(|param| (param.name.to_owned(), value(param.takes))).collect()
 }

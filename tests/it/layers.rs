@@ -23,10 +23,11 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
 /// The files that the folder of a capability may have.
 const FILES: [&str; 7] = ["acts.rs", "decide.rs", "mod.rs", "record.rs", "state.rs", "text.rs", "view.rs"];
 /// For each capability, the others that it may name.
-const CAPABILITIES: [(&str, &[&str]); 7] = [
+const CAPABILITIES: [(&str, &[&str]); 8] = [
     ("alarms", &[]),
     ("closing", &["tickets"]),
     ("conversation", &["help", "tickets"]),
+    ("drafts", &[]),
     ("help", &[]),
     ("notices", &[]),
     ("privacy", &["conversation", "tickets"]),

@@ -12,6 +12,7 @@ mod commands;
 mod copies;
 mod crash;
 mod desk;
+mod drafts;
 mod fairness;
 mod gate;
 mod held;

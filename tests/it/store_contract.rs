@@ -57,6 +57,7 @@ contracts! {
         what_is_said_and_done_is_read_back_in_order,
         edits_and_deletions_in_any_order,
         openings_are_kept_replaced_and_forgotten,
+        drafts_are_their_persons_alone_and_kept_for_an_hour,
         a_place_and_a_message_lead_to_their_ticket,
         a_move_takes_everything_but_cards_along,
         a_burst_is_of_one_author_and_channel_within_its_window,

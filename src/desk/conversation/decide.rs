@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 
 use super::text;
-use crate::desk::acts::{self, Actor, Meaning, Meant};
+use crate::desk::acts::{self, Actor};
 use crate::desk::conversation::state::{Opening, Record, Side, Voice};
 use crate::desk::decision::{Change, Decision};
 use crate::desk::facts::Facts;
+use crate::desk::meant::{Meaning, Meant};
 use crate::desk::plan::{Plan, Words, full_text, origin_of};
 use crate::desk::tickets::state::{Status, Ticket};
 use crate::desk::{help, tickets};
@@ -26,7 +27,7 @@ pub(in crate::desk) fn posted(facts: &Facts, said: &Said) -> Decision {
     match &facts.meant {
         Some(Meant::Act(meaning)) => return commanded(plan, said, meaning),
         // Somebody who is not on the desk has no use for a grammar: these are words.
-        Some(Meant::Malformed(spec) | Meant::Faulty(spec, _)) if plan.is_agent(&said.author) => {
+        Some(Meant::Malformed(spec) | Meant::Faulty(spec)) if plan.is_agent(&said.author) => {
             return refuse_words(plan, said, help::text::malformed(spec));
         }
         _ => {}
@@ -136,20 +137,20 @@ fn commanded(mut plan: Plan<'_>, said: &Said, meaning: &Meaning) -> Decision {
     if carries_words
         && !plan.is_agent(&said.author)
         && let Some((home, Side::Request)) = &facts.home
-        && meaning.key.as_ref().is_some_and(|named| *named != home.key)
+        && meaning.target.key.as_ref().is_some_and(|named| *named != home.key)
     {
         // Somebody who cannot have meant the command: these are words.
         return on_ticket(plan, said, home);
     }
     let known = facts.named.as_ref().filter(|ticket| plan.may_know(&said.author, ticket));
     let Some(ticket) = known else {
-        let unknown = meaning.key.as_ref().map_or_else(help::text::which_ticket, help::text::unknown_ticket);
+        let unknown = meaning.target.key.as_ref().map_or_else(help::text::which_ticket, help::text::unknown_ticket);
         return refuse_words(plan, said, unknown);
     };
     if carries_words
         && let Some((home, _)) = &facts.home
         && home.id != ticket.id
-        && let Some(named) = &meaning.key
+        && let Some(named) = &meaning.target.key
     {
         // "resolve IT-7 is the same" under IT-8 may mean either: words never go to another ticket on a guess.
         return refuse_words(plan, said, text::names_another(&home.key, named));

@@ -52,25 +52,9 @@ pub fn faulty_field(fault: &Fault) -> Message {
         Why::Missing => "There is nothing in it yet. Please fill it in.",
         Why::NotOffered => "That is none of the choices. Please pick one of them.",
         Why::NoPerson => "I don't know anybody by that. Please pick a person from the list.",
+        Why::Past => "That has passed already. Please give a time to come.",
         Why::NoDate => "I can't read that as a time. Write it like 14:30, tomorrow 9, in 30 min or 2026-12-01 14:30.",
     })
-}
-
-/// What was filled in cannot be taken, told where the platform cannot say so at the fields.
-#[must_use]
-pub fn faulty(faults: &[Fault]) -> Message {
-    match faults.first().map(|fault| fault.why) {
-        Some(Why::NotOffered) => {
-            Message::said("One of the fields has something that I can't take there. Please send it again.")
-        }
-        Some(Why::NoPerson) => {
-            Message::said("I don't know the person that you named. Please pick one from the list and send it again.")
-        }
-        Some(Why::NoDate) => Message::said(
-            "I can't read one of the times. Write it like 14:30, tomorrow 9, in 30 min or 2026-12-01 14:30, and send it again.",
-        ),
-        Some(Why::Missing) | None => Message::said("There was nothing in it. Please fill it in and send it again."),
-    }
 }
 
 /// A command is not complete.

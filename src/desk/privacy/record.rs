@@ -42,6 +42,8 @@ texts! {
     ERASE_ENTRY = Text::both("UPDATE audit SET actor_json = $2, fields_json = $3 WHERE id = $1");
     /// Mentions that were kept of a person go.
     FORGET_OPENINGS_OF = Text::both("DELETE FROM openings WHERE at_ms >= $1 AND author_json LIKE $2 RETURNING message");
+    /// Drafts of a person, or that name them, go.
+    FORGET_DRAFTS_OF = Text::both("DELETE FROM drafts WHERE at_ms >= $1 AND (person = $2 OR given_json LIKE $3) RETURNING id");
 }
 
 /// What was taken out of a ticket.
@@ -166,6 +168,15 @@ pub async fn erase(tx: &mut dyn Tx, ticket: TicketId, erasure: &Erasure, now: Ti
 pub async fn forget_openings(tx: &mut dyn Tx, account: &PersonRef) -> Result<u64, StoreError> {
     let forgotten = tx.rows(statement(FORGET_OPENINGS_OF).bind(i64::MIN).bind(anywhere(account)?)).await?;
     Ok(u64::try_from(forgotten.len()).unwrap_or(u64::MAX))
+}
+
+/// Forgets what an account had filled in of forms, and what names it there; how many drafts there were.
+///
+/// # Errors
+/// If the database is away.
+pub async fn forget_drafts(tx: &mut dyn Tx, account: &PersonRef) -> Result<u64, StoreError> {
+    let whose = statement(FORGET_DRAFTS_OF).bind(i64::MIN).bind(account.to_string()).bind(anywhere(account)?);
+    Ok(u64::try_from(tx.rows(whose).await?.len()).unwrap_or(u64::MAX))
 }
 
 /// A pattern for the account wherever it stands in JSON.

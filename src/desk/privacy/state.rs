@@ -72,7 +72,7 @@ impl Erasure {
         };
         match &mut after.status {
             Status::New | Status::InProgress => {}
-            Status::Pending { reason } => {
+            Status::Pending { reason, .. } => {
                 if did(&acts::PENDING) {
                     reason.clear();
                 }

@@ -96,6 +96,15 @@ acts! {
                 asks: "What does it wait for? (requester sees it)",
                 hint: "Parts, an answer, a date",
                 ..Param::BASE
+            }, Param {
+                name: "until",
+                takes: Takes::Future,
+                is_required: false,
+                says: "Until when: then it goes on by itself",
+                usage: "until when",
+                asks: "Until when? Then it goes on by itself",
+                hint: "fri 9:00, tomorrow 14:30, in 2 days, 2027-01-15",
+                ..Param::BASE
             }],
             form: Some(FormWords { title: "{key} waits", submit: "Save" }),
             command: Some(Command::new("Say what a ticket waits for")),

@@ -7,13 +7,14 @@ use crate::desk::acts::{Deed, Done, No, all};
 use crate::desk::closing::decide::{close_at, closing_timer};
 use crate::desk::conversation::decide::NOTICE;
 use crate::desk::conversation::state::{Record, Voice};
-use crate::desk::decision::Change;
+use crate::desk::decision::{Change, Decision};
+use crate::desk::facts::Facts;
 use crate::desk::plan::{Plan, Words};
 use crate::desk::tickets::state::{CancelReason, Refusal, Status, Ticket};
 use crate::desk::{conversation, help};
 use crate::domain::audit::Did;
 use crate::domain::effect::{Awaited, Destination, EffectKind, Lane, Post, Sign, SilentAct};
-use crate::domain::event::TimerKind;
+use crate::domain::event::{Timer, TimerKind};
 use crate::domain::ids::{Conversation, Person, Place};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
@@ -77,12 +78,43 @@ pub(super) fn release(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> 
 }
 
 pub(super) fn wait(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let reason = deed.args.text("reason");
+    let (reason, until) = (deed.args.text("reason"), deed.args.date("until"));
     let mut after = deed.ticket.clone();
-    after.wait(reason)?;
+    after.wait(reason, until)?;
     let after = plan.put(deed.ticket, after, deed.spec);
-    plan.tell_requester(&after, text::waits(&after, reason), NOTICE);
+    if let Some(due) = until {
+        plan.change(Change::SetTimer(Timer { on: after.id.into(), kind: TimerKind::WaitOver, slot: 0, due }));
+    }
+    plan.tell_requester(&after, text::waits(&after, reason, until), NOTICE);
     Ok(Done::changed(after))
+}
+
+/// The moment until which a ticket was to wait has come: it goes on, if it still waits for that moment.
+pub(in crate::desk) fn wait_is_over(facts: &Facts, timer: &Timer) -> Decision {
+    let mut plan = Plan::new(facts, None, None);
+    let until = facts.named.as_ref().and_then(|ticket| match &ticket.status {
+        Status::Pending { until, .. } => *until,
+        _ => None,
+    });
+    // Timers are kept to the millisecond.
+    let is_over = until.is_some_and(|until| until.as_millisecond() <= facts.now.as_millisecond());
+    if let Some(due) = until.filter(|_| !is_over) {
+        // It was set to wait longer.
+        plan.change(Change::SetTimer(Timer { due, ..timer.clone() }));
+        return plan.end(Outcome::Done(None));
+    }
+    plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
+    let Some(ticket) = facts.named.as_ref().filter(|_| is_over) else { return plan.end(Outcome::Done(None)) };
+    let mut after = ticket.clone();
+    after.go_on();
+    let after = plan.put(ticket, after, Did::WaitOver);
+    plan.tell_requester(&after, text::goes_on(&after), NOTICE);
+    plan.under_cards(&after, None, |channel| {
+        let agent = after.assignee.as_ref();
+        let account = agent.and_then(|agent| facts.roster.account_on(&agent.who, channel.platform()));
+        text::wait_is_over(agent, account.as_ref())
+    });
+    plan.end(Outcome::Done(Some(ticket.key.clone())))
 }
 
 pub(super) fn resolve(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {

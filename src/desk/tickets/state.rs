@@ -59,6 +59,9 @@ pub enum Status {
     Pending {
         /// For what, in an agent's words; may be empty.
         reason: String,
+        /// Until when at most, if that is known: then it goes on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
     /// Done, unless the requester says otherwise.
     Resolved {
@@ -198,15 +201,15 @@ impl Ticket {
         Ok(())
     }
 
-    /// It waits for somebody.
+    /// It waits for somebody, until a moment if that is known.
     ///
     /// # Errors
     /// If it is not open.
-    pub fn wait(&mut self, reason: &str) -> Result<(), Refusal> {
+    pub fn wait(&mut self, reason: &str, until: Option<Timestamp>) -> Result<(), Refusal> {
         if !self.status.is_open() {
             return Err(Refusal::NotNow);
         }
-        self.status = Status::Pending { reason: reason.to_owned() };
+        self.status = Status::Pending { reason: reason.to_owned(), until };
         Ok(())
     }
 

@@ -35,8 +35,7 @@ pub fn confirmation(ticket: &Ticket, others: &[TicketRef]) -> Message {
             None if is_new_in_private => vec![said("the answer comes here.")],
             None => vec![said("The desk has it, and answers here.")],
         },
-        Status::Pending { reason } if reason.is_empty() => vec![said(format!("{it} has to wait a little."))],
-        Status::Pending { reason } => vec![said(format!("{it} has to wait: ")), quoted(reason), said(".")],
+        Status::Pending { reason, until } => has_to_wait(it, reason, *until),
         Status::Resolved { .. } => vec![said(format!("{it} is resolved. Not right? Just write here."))],
         Status::Closed { .. } => vec![said(format!("{it} is closed. Something else about it? Just write here."))],
         Status::Cancelled { why: CancelReason::Merged, .. } => match &ticket.merged_into {
@@ -105,16 +104,49 @@ pub fn given_to(to: &Person) -> Message {
 
 /// It waits for something.
 #[must_use]
-pub fn waits(ticket: &Ticket, reason: &str) -> Message {
-    let key = ticket.key.to_string();
-    Message::new([Line(match reason {
-        "" => vec![said(format!("{key} has to wait a little. You will hear here as soon as it goes on."))],
-        reason => vec![
-            said(format!("{key} has to wait: ")),
-            quoted(reason),
-            said("\nYou will hear here as soon as it goes on."),
-        ],
+pub fn waits(ticket: &Ticket, reason: &str, until: Option<Timestamp>) -> Message {
+    let mut line = has_to_wait(&ticket.key.to_string(), reason, until);
+    let ends_in_reason = !reason.is_empty() && line.pop().is_some();
+    let from = if ends_in_reason { "\n" } else { " " };
+    line.push(said(format!("{from}You will hear here as soon as it goes on.")));
+    Message::new([Line(line)])
+}
+
+/// That it (or a ticket by its key) waits, until when, and for what.
+fn has_to_wait(it: &str, reason: &str, until: Option<Timestamp>) -> Vec<Span> {
+    let mut line = match until {
+        Some(until) => vec![said(format!("{it} has to wait until ")), Span::At(until)],
+        None if reason.is_empty() => vec![said(format!("{it} has to wait a little"))],
+        None => vec![said(format!("{it} has to wait"))],
+    };
+    if !reason.is_empty() {
+        line.extend([said(": "), quoted(reason)]);
+    }
+    line.push(said("."));
+    line
+}
+
+/// The moment came until which it had to wait.
+#[must_use]
+pub fn goes_on(ticket: &Ticket) -> Message {
+    Message::new([Line(match &ticket.assignee {
+        Some(agent) => {
+            vec![said(format!("{} goes on now: ", ticket.key)), quoted(first_name(agent)), said(" has it again.")]
+        }
+        None => vec![said(format!("{} goes on now: the desk has it again.", ticket.key))],
     })])
+}
+
+/// The same, told to the desk; `ping` is the account there of the agent who has it.
+#[must_use]
+pub fn wait_is_over(agent: Option<&Person>, ping: Option<&PersonRef>) -> Message {
+    let mut line = vec![said("The wait is over")];
+    match (agent, ping) {
+        (_, Some(account)) => line.extend([said(": "), Span::Ping(account.clone()), said(" has it.")]),
+        (Some(agent), None) => line.extend([said(": "), quoted(first_name(agent)), said(" has it.")]),
+        (None, None) => line.push(said(", and nobody has it yet.")),
+    }
+    Message::new([Line(line)])
 }
 
 /// It is done.
@@ -192,7 +224,7 @@ pub fn card(ticket: &Ticket, assignee_here: Option<&PersonRef>) -> Message {
     }
     let mut lines = vec![Line(vec![strong(key), said("  "), quoted(&ticket.title)]), Line(where_from), Line(state)];
     match &ticket.status {
-        Status::Pending { reason } if !reason.is_empty() => lines.push(Line(vec![said("Waits: "), quoted(reason)])),
+        Status::Pending { reason, until } => lines.extend(waits_for(reason, *until)),
         Status::Resolved { resolution, .. } | Status::Closed { resolution, .. } => {
             lines.push(Line(vec![said("Resolved: "), quoted(resolution)]));
         }
@@ -204,7 +236,7 @@ pub fn card(ticket: &Ticket, assignee_here: Option<&PersonRef>) -> Message {
             let into = ticket.merged_into.as_ref().map_or_else(|| "another one".to_owned(), ToString::to_string);
             lines.push(Line::said(format!("Part of {into} now.")));
         }
-        Status::New | Status::InProgress | Status::Pending { .. } => {}
+        Status::New | Status::InProgress => {}
     }
     let controls = match (&ticket.status, &ticket.assignee) {
         (status, holder) if status.is_open() => {
@@ -218,6 +250,17 @@ pub fn card(ticket: &Ticket, assignee_here: Option<&PersonRef>) -> Message {
         _ => vec![acts::MENU.spec.button(tag)],
     };
     Message::new(lines).with(controls)
+}
+
+/// For what it waits and until when, if anything of that is known: for the desk, and for whoever looks at it.
+fn waits_for(reason: &str, until: Option<Timestamp>) -> Option<Line> {
+    let reason = Some(reason).filter(|reason| !reason.is_empty()).map(quoted);
+    Some(Line(match (until, reason) {
+        (None, None) => return None,
+        (None, Some(reason)) => vec![said("Waits: "), reason],
+        (Some(until), None) => vec![said("Waits until "), Span::At(until)],
+        (Some(until), Some(reason)) => vec![said("Waits until "), Span::At(until), said(": "), reason],
+    }))
 }
 
 /// How a ticket stands, in a word or two.
@@ -274,6 +317,9 @@ pub fn show(ticket: &Ticket, records: &[Record], audit: &[AuditEntry], whole: bo
     lines.push(Line(state));
     if let Status::Resolved { resolution, .. } | Status::Closed { resolution, .. } = &ticket.status {
         lines.push(Line(vec![said("Resolved: "), quoted(resolution)]));
+    }
+    if let Status::Pending { reason, until } = &ticket.status {
+        lines.extend(waits_for(reason, *until));
     }
     if whole {
         lines.push(Line::said(format!("Priority {}.", ticket.priority)));
@@ -427,6 +473,9 @@ pub fn done_for_requester(ticket: &Ticket) -> Message {
 #[must_use]
 pub fn done(ticket: &Ticket) -> Message {
     let mut line = vec![said(format!("Done: {} is {}", ticket.key, status(&ticket.status)))];
+    if let Status::Pending { until: Some(until), .. } = &ticket.status {
+        line.extend([said(" until "), Span::At(*until)]);
+    }
     if ticket.status.is_open() {
         line.push(said(format!(", {}", ticket.priority)));
         match &ticket.assignee {

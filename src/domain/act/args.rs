@@ -72,6 +72,8 @@ pub enum Why {
     NoPerson,
     /// It is no moment.
     NoDate,
+    /// It is a moment that has passed.
+    Past,
 }
 
 /// What an act is given, checked: what must be there is there, and each is what its parameter takes.
@@ -119,13 +121,22 @@ fn fitting(takes: Takes, value: &Value, now: &Now<'_>) -> Result<Value, Why> {
             let tag: TicketTag = text.parse().map_err(|_| Why::NotOffered)?;
             Ok(Value::Text(tag.to_string()))
         }
-        (Takes::Person, Value::Person(_)) | (Takes::Flag, Value::Flag(_)) | (Takes::Date, Value::Date(_)) => {
-            Ok(value.clone())
+        (Takes::Person, Value::Person(_)) | (Takes::Flag, Value::Flag(_)) => Ok(value.clone()),
+        (Takes::Date, value) => moment(value, now).map(Value::Date),
+        (Takes::Future, value) => {
+            let at = moment(value, now)?;
+            if now.is_before(at) { Ok(Value::Date(at)) } else { Err(Why::Past) }
         }
-        (Takes::Date, Value::Text(text)) => when::read(text, now).map(Value::Date).ok_or(Why::NoDate),
         (Takes::Person, _) => Err(Why::NoPerson),
-        (Takes::Date, _) => Err(Why::NoDate),
         (_, _) => Err(Why::NotOffered),
+    }
+}
+
+fn moment(value: &Value, now: &Now<'_>) -> Result<Timestamp, Why> {
+    match value {
+        Value::Date(at) => Ok(*at),
+        Value::Text(text) => when::read(text, now).ok_or(Why::NoDate),
+        Value::Person(_) | Value::Flag(_) => Err(Why::NoDate),
     }
 }
 
@@ -176,6 +187,7 @@ mod tests {
             Param { name: "why", is_required: false, ..Param::BASE },
             Param { name: "until", takes: Takes::Date, is_required: false, ..Param::BASE },
             Param { name: "loud", takes: Takes::Flag, is_required: false, ..Param::BASE },
+            Param { name: "due", takes: Takes::Future, is_required: false, ..Param::BASE },
         ],
         ..Spec::BASE
     };
@@ -197,11 +209,13 @@ mod tests {
             ("why", Value::text(" IT-7 is the same\n")),
             ("until", Value::text("tomorrow 9")),
             ("loud", Value::Flag(true)),
+            ("due", Value::text("in 5 min")),
             ("else", Value::text("?")),
         ]);
         let args = check(&all).expect("it fits");
         assert_eq!((args.text("level"), args.person("to"), args.text("why")), ("P2", Some(&mia), "IT-7 is the same"));
         assert_eq!(args.text("else"), "");
+        assert_eq!(args.date("due"), "2026-11-28T14:05:00Z".parse().ok());
         assert_eq!((args.date("until"), args.is_set("loud")), ("2026-11-29T08:00:00Z".parse().ok(), true));
         let chosen = check(&given([(CHOSEN, Value::text("P1"))])).expect("a choice is the first parameter");
         assert_eq!((chosen.text("level"), chosen.text("why"), chosen.person("to")), ("P1", "", None));
@@ -209,6 +223,10 @@ mod tests {
         for (level, why) in [("", Why::Missing), (" \n", Why::Missing), ("P5", Why::NotOffered)] {
             let wrong = given([("level", Value::text(level)), ("to", Value::text("mia"))]);
             assert_eq!(check(&wrong), Err(vec![fault("level", why), fault("to", Why::NoPerson)]), "{level}");
+        }
+        for passed in ["now", "2026-11-27 9:00", "today 9:00"] {
+            let due = given([("level", Value::text("P1")), ("due", Value::text(passed))]);
+            assert_eq!(check(&due), Err(vec![fault("due", Why::Past)]), "{passed}");
         }
         let soon = given([("level", Value::text("P1")), ("until", Value::text("soon")), ("loud", Value::text("yes"))]);
         assert_eq!(check(&soon), Err(vec![fault("until", Why::NoDate), fault("loud", Why::NotOffered)]));

@@ -115,14 +115,14 @@ struct NoMatch {
     almost: bool,
 }
 
-/// Reads what an act takes, in the order in which it is declared.
+/// Reads what an act takes: free words are what is left of the others.
 fn params(spec: &Spec, words: &str, mentions: &[Person], now: &Now<'_>) -> Result<Given, NoMatch> {
     let count = words.split_whitespace().count();
     // A name may be two words.
     let few = if spec.takes.iter().any(|param| param.takes == Takes::Person) { 2 } else { 1 };
     let no_match = || NoMatch { almost: !spec.takes.is_empty() && count <= few };
     let (mut given, mut rest) = (Given::new(), words);
-    for param in spec.takes {
+    for param in spec.in_words() {
         let (value, behind) = match param.takes {
             Takes::Text => (Some(Value::text(rest)).filter(|_| !rest.is_empty()), ""),
             Takes::Choice(options) => {
@@ -136,7 +136,7 @@ fn params(spec: &Spec, words: &str, mentions: &[Person], now: &Now<'_>) -> Resul
                 Some((person, behind)) => (Some(Value::Person(person.clone())), behind),
                 None => (None, rest),
             },
-            Takes::Date => {
+            Takes::Date | Takes::Future => {
                 let (date, behind) = dated(rest, now);
                 (date.map(Value::Date), behind)
             }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::args::{Args, CHOSEN, Fault, Given, KEY, Value, Why};
 pub use self::grammar::{Read, Where, key_of, parse};
-use super::ids::{TicketTag, UnknownName};
+use super::ids::{DraftId, TicketTag, UnknownName};
 use super::message::{Control, Style};
 use super::right::Right;
 
@@ -34,7 +34,7 @@ pub struct Spec {
     pub on: On,
     /// Who may do it.
     pub may: May,
-    /// What it takes, in the order in which words give it.
+    /// What it takes, in the order of the fields of its form.
     pub takes: &'static [Param],
     /// The form that its button opens, if what it takes is typed in.
     pub form: Option<FormWords>,
@@ -94,6 +94,13 @@ impl Spec {
         self.takes.iter().any(|param| param.takes == Takes::Text)
     }
 
+    /// What it takes, in the order in which words give it: free words are whatever is left.
+    pub fn in_words(&self) -> impl Iterator<Item = &'static Param> {
+        let is_text = |param: &&Param| param.takes == Takes::Text;
+        let others = self.takes.iter().filter(move |param| !is_text(param));
+        others.chain(self.takes.iter().filter(is_text))
+    }
+
     /// How it is written as a command, without a key: `resolve how it was solved`; in brackets what may be left out.
     #[must_use]
     pub fn usage(&self) -> String {
@@ -102,14 +109,14 @@ impl Spec {
             usage if param.is_required => Some(usage.to_owned()),
             usage => Some(format!("[{usage}]")),
         };
-        let params = self.takes.iter().filter_map(written);
+        let params = self.in_words().filter_map(written);
         std::iter::once(self.name.to_owned()).chain(params).collect::<Vec<_>>().join(" ")
     }
 
     /// It on this subject.
     #[must_use]
     pub fn on(&self, on: impl Into<SubjectRef>) -> ActRef {
-        ActRef { act: self.act(), on: Some(on.into()), with: None }
+        ActRef { on: Some(on.into()), ..ActRef::bare(self.act()) }
     }
 
     /// Its button on this subject.
@@ -221,6 +228,8 @@ pub enum Takes {
     Flag,
     /// A moment, as people write it ([`when::read`](super::when::read)).
     Date,
+    /// A moment that is still to come.
+    Future,
     /// Another ticket, from a menu that offers some.
     Ticket,
     /// A message, whose id the button carries.
@@ -232,7 +241,7 @@ impl Takes {
     #[must_use]
     pub const fn is_field(self) -> bool {
         match self {
-            Self::Text | Self::Choice(_) | Self::Person | Self::Flag | Self::Date => true,
+            Self::Text | Self::Choice(_) | Self::Person | Self::Flag | Self::Date | Self::Future => true,
             Self::Ticket | Self::Message => false,
         }
     }
@@ -328,7 +337,7 @@ impl fmt::Display for SubjectRef {
 }
 
 /// An act on a subject: what a button, menu or form carries. Its text is `claim:IT-1042~u` and the ticket's uid, then `~m` and a
-/// message's id where there is one; a renderer may append `~` and a mark.
+/// message's id, then `~d` and a draft's id, each where there is one; a renderer may append `~` and a mark.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "Stored")]
 pub struct ActRef {
@@ -338,6 +347,22 @@ pub struct ActRef {
     pub on: Option<SubjectRef>,
     /// The platform's id of the message that it is about, where it is about one.
     pub with: Option<String>,
+    /// What was filled in before, where its form was begun and not finished.
+    pub draft: Option<DraftId>,
+}
+
+impl ActRef {
+    /// The act, on nothing.
+    #[must_use]
+    pub const fn bare(act: ActName) -> Self {
+        Self { act, on: None, with: None, draft: None }
+    }
+
+    /// The act, at the message of this id, which says what it is done to.
+    #[must_use]
+    pub fn at_message(act: ActName, message: impl Into<String>) -> Self {
+        Self { with: Some(message.into()), ..Self::bare(act) }
+    }
 }
 
 impl fmt::Display for ActRef {
@@ -346,8 +371,11 @@ impl fmt::Display for ActRef {
         if let Some(on) = &self.on {
             on.fmt(f)?;
         }
-        match &self.with {
-            Some(message) => write!(f, "~m{message}"),
+        if let Some(message) = &self.with {
+            write!(f, "~m{message}")?;
+        }
+        match &self.draft {
+            Some(draft) => write!(f, "~d{}", draft.as_str()),
             None => Ok(()),
         }
     }
@@ -366,8 +394,9 @@ impl FromStr for ActRef {
         // What an earlier version drew.
         let act = FORMER.iter().find(|(former, _)| *former == act).map_or(act, |(_, name)| name);
         let on = if rest.is_empty() || rest.starts_with('~') { None } else { Some(SubjectRef::Ticket(rest.parse()?)) };
-        let with = rest.split('~').skip(1).find_map(|part| part.strip_prefix('m')).map(str::to_owned);
-        Ok(Self { act: ActName::new(act), on, with })
+        let part = |mark| rest.split('~').skip(1).find_map(move |part: &str| part.strip_prefix(mark));
+        let (with, draft) = (part('m').map(str::to_owned), part('d').and_then(|id| DraftId::stored(id).ok()));
+        Ok(Self { act: ActName::new(act), on, with, draft })
     }
 }
 
@@ -418,9 +447,11 @@ mod tests {
         let subjects =
             [None, Some(SubjectRef::Ticket(tag(&uid))), Some(SubjectRef::Ticket(tag(&TicketUid::default())))];
         for name in ["claim", "not_a_request", "outage announce"] {
+            let draft = DraftId::stored("0123456789abcdef").ok();
             for on in &subjects {
-                for with in [None, Some("1610241741.000200".to_owned())] {
-                    let does = ActRef { act: ActName::new(name), on: on.clone(), with };
+                for (with, draft) in [(None, None), (Some("1610241741.000200".to_owned()), None), (None, draft.clone())]
+                {
+                    let does = ActRef { act: ActName::new(name), on: on.clone(), with, draft };
                     assert_eq!(does.to_string().parse(), Ok(does.clone()));
                     for mark in ["~0", "~24", "~301ARZ3NDEKTSV4RRFFQ69G5FAV"] {
                         assert_eq!(format!("{does}{mark}").parse(), Ok(does.clone()));

@@ -13,14 +13,14 @@ use serenity::http::{LightMethod, Route};
 use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId};
 use tokio::time::{sleep, timeout};
 
+use super::forms::{gather, modal, paged};
 use super::inbound::{Reader, time_of};
 use super::outbound::{Deferred, Handle};
 use super::payload::{Account, Channel, Member, Unreadable, guild_of, id, list};
 use super::rest::RestError;
 use super::{Shared, directory, render};
-use crate::domain::act::{ActName, ActRef, CHOSEN, Given, Takes, Value as Arg};
+use crate::domain::act::{ActName, ActRef, CHOSEN, Given, Value as Arg};
 use crate::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Way};
-use crate::domain::form::{Field, Form};
 use crate::domain::ids::{Conversation, EffectId, MessageRef, Person, Place, PlatformName};
 use crate::domain::limits::discord as limits;
 use crate::domain::message::Message;
@@ -38,13 +38,6 @@ const EPHEMERAL: u32 = 1 << 6;
 const DEFERRED_MESSAGE: u8 = 5;
 const DEFERRED_UPDATE: u8 = 6;
 const MODAL: u8 = 9;
-
-/// Types of components.
-const MENU: u8 = 3;
-const TEXT_INPUT: u8 = 4;
-const PERSON_MENU: u8 = 5;
-const LABEL: u8 = 18;
-const CHECKBOX: u8 = 23;
 
 /// Types of a command's options.
 const SUB_COMMAND_GROUP: u64 = 2;
@@ -224,8 +217,9 @@ async fn take_menu(shared: &Shared, intake: &Intake, chosen: &Interaction) {
 async fn open_form(shared: &Shared, intake: &Intake, interaction: &Interaction, what: &Acted) -> bool {
     if let Asks::Act { does, .. } = &what.asks
         && let Some(spec) = intake::act(&does.act)
-        && let Some(form) = intake.form(spec, does, &what.actor).await
+        && let Some((form, page)) = intake.form(spec, does, &what.actor).await
     {
+        let form = form.page(page, limits::MODAL_INPUTS);
         let answer = json!({ "type": MODAL, "data": modal(&form) });
         first_answer(shared, interaction.id, &interaction.token, &answer).await;
         return true;
@@ -262,10 +256,9 @@ pub(super) fn chosen_for(reader: &Reader<'_>, chosen: &Interaction) -> Acted {
     let spec = intake::acts().find(|spec| spec.menu.is_some() && spec.menu == name);
     let message = id::<MessageId>(&chosen.data["target_id"]);
     let asks = match (spec, message) {
-        (Some(spec), Some(message)) => Asks::Act {
-            does: ActRef { act: spec.act(), on: None, with: Some(message.to_string()) },
-            given: Given::new(),
-        },
+        (Some(spec), Some(message)) => {
+            Asks::Act { does: ActRef::at_message(spec.act(), message.to_string()), given: Given::new() }
+        }
         _ => Asks::Unknown,
     };
     let acted = chosen.acted(reader, Way::MessageMenu, asks);
@@ -273,7 +266,7 @@ pub(super) fn chosen_for(reader: &Reader<'_>, chosen: &Interaction) -> Acted {
 }
 
 /// What the `custom_id` of a button, menu or form asks for.
-fn carried(data: &Value, given: Given) -> Asks {
+pub(super) fn carried(data: &Value, given: Given) -> Asks {
     let does = data["custom_id"].as_str().and_then(|custom_id| custom_id.parse::<ActRef>().ok());
     does.map_or(Asks::Unknown, |does| Asks::Act { does, given })
 }
@@ -288,37 +281,13 @@ pub(super) fn said(reader: &Reader<'_>, given: &Interaction) -> Acted {
 pub(super) fn filled_in(reader: &Reader<'_>, sent: &Interaction) -> Acted {
     let mut given = Given::new();
     gather(&sent.data["components"], &|user| sent.resolved(reader, user), &mut given);
-    let acted = sent.acted(reader, Way::Form, carried(&sent.data, given));
+    let acted = sent.acted(reader, Way::Form, paged(&sent.data, carried(&sent.data, given)));
     // A form that a message's menu opened is about that message.
-    let at = match &acted.asks {
-        Asks::Act { does: ActRef { on: None, with: Some(message), .. }, .. } => id(&json!(message)),
+    let at = match acted.asks.does() {
+        Some(ActRef { on: None, with: Some(message), .. }) => id(&json!(message)),
         _ => None,
     };
     Acted { at: at.map(|message| sent.message(reader, message)), ..acted }
-}
-
-/// What stands in the inputs of a form, in whatever rows and labels they lie.
-fn gather(components: &Value, resolve: &impl Fn(UserId) -> Option<Person>, given: &mut Given) {
-    for component in list(components) {
-        if let (Some(name), Some(value)) = (component["custom_id"].as_str(), entered(component, resolve)) {
-            given.insert(name.to_owned(), value);
-        }
-        gather(&component["components"], resolve, given);
-        if component["component"].is_object() {
-            gather(&Value::Array(vec![component["component"].clone()]), resolve, given);
-        }
-    }
-}
-
-/// What was filled in or chosen.
-fn entered(component: &Value, resolve: &impl Fn(UserId) -> Option<Person>) -> Option<Arg> {
-    let chosen = || list(&component["values"]).first();
-    match component["type"].as_u64().and_then(|kind| u8::try_from(kind).ok())? {
-        PERSON_MENU => id(chosen()?).and_then(resolve).map(Arg::Person),
-        MENU => chosen()?.as_str().map(Arg::text),
-        CHECKBOX => component["value"].as_bool().map(Arg::Flag),
-        _ => component["value"].as_str().map(Arg::text),
-    }
 }
 
 /// Sends the first answer. `false`: it came too late, and the person was told by Discord that nothing was done.
@@ -420,59 +389,7 @@ fn typed(options: &[Value], resolve: impl Fn(UserId) -> Option<Person>) -> Asks 
         _ => option["value"].as_str().map(Arg::text),
     };
     let given = list(&command["options"]).iter().filter_map(|option| Some((name(option), value(option)?))).collect();
-    Asks::Act { does: ActRef { act: ActName::new(act), on: None, with: None }, given }
-}
-
-/// Characters of a hint.
-const HINT_CHARS: usize = 100;
-
-/// Source: <https://docs.discord.com/developers/components/reference>.
-fn modal(form: &Form) -> Value {
-    if form.fields.len() > limits::MODAL_INPUTS {
-        tracing::error!(form = %form.does, "a form has more fields than Discord shows");
-    }
-    let rows = form.fields.iter().take(limits::MODAL_INPUTS).map(|field| {
-        let mut label = json!({
-            "type": LABEL, "label": render::shortened(&field.label, limits::MODAL_TITLE_CHARS), "component": input(field),
-        });
-        // Only what is typed in has room for a hint of its own.
-        if !field.hint.is_empty() && !matches!(field.takes, Takes::Text | Takes::Date) {
-            label["description"] = json!(render::shortened(&field.hint, HINT_CHARS));
-        }
-        label
-    });
-    json!({
-        "custom_id": form.does.to_string(),
-        "title": render::shortened(&form.title, limits::MODAL_TITLE_CHARS),
-        "components": rows.collect::<Vec<_>>(),
-    })
-}
-
-/// What is filled in.
-fn input(field: &Field) -> Value {
-    let mut input = json!({ "custom_id": field.id, "required": field.required });
-    match field.takes {
-        Takes::Choice(options) => {
-            input["type"] = json!(MENU);
-            let option = |(value, label): &(&str, &str)| json!({ "label": label, "value": value, "default": *value == field.value });
-            input["options"] = options.iter().take(limits::OPTIONS).map(option).collect();
-        }
-        Takes::Person => input["type"] = json!(PERSON_MENU),
-        Takes::Flag => return json!({ "type": CHECKBOX, "custom_id": field.id }),
-        Takes::Text | Takes::Date | Takes::Ticket | Takes::Message => {
-            let max_length = field.max_chars.clamp(1, limits::INPUT_CHARS);
-            input["type"] = json!(TEXT_INPUT);
-            input["style"] = json!(if field.takes == Takes::Text { 2 } else { 1 });
-            input["max_length"] = json!(max_length);
-            if !field.hint.is_empty() {
-                input["placeholder"] = json!(render::shortened(&field.hint, HINT_CHARS));
-            }
-            if !field.value.is_empty() {
-                input["value"] = json!(render::shortened(&field.value, max_length));
-            }
-        }
-    }
-    input
+    Asks::Act { does: ActRef::bare(ActName::new(act)), given }
 }
 
 #[cfg(test)]
@@ -508,63 +425,6 @@ mod tests {
         assert_eq!(read(json!([{ "name": "help", "type": 1 }])), ("help".to_owned(), Given::new()));
         let bare = typed(&[], |_| None);
         assert_eq!(bare, Asks::Words { words: String::new(), mentions: Vec::new() });
-    }
-
-    #[test]
-    fn a_form_fits_discords_limits() {
-        let field = |id, takes| Field {
-            id,
-            takes,
-            label: "x".repeat(60),
-            hint: "Say it".to_owned(),
-            required: true,
-            value: String::new(),
-            max_chars: 9_000,
-        };
-        let form = Form {
-            does: "reply:IT-7".parse().expect("an act"),
-            title: "Reply".to_owned(),
-            submit: "Send".to_owned(),
-            fields: vec![
-                field("text", Takes::Text),
-                field("level", Takes::Choice(&[("P1", "critical"), ("P2", "high")])),
-                field("to", Takes::Person),
-                field("loud", Takes::Flag),
-                field("until", Takes::Date),
-            ],
-        };
-        let modal = modal(&form);
-        assert_eq!(modal["custom_id"], "reply:IT-7");
-        let labels = modal["components"].as_array().expect("labels");
-        assert_eq!(labels[0]["label"].as_str().map(|label| label.chars().count()), Some(45));
-        let types: Vec<_> = labels.iter().map(|label| label["component"]["type"].as_u64()).collect();
-        assert_eq!(types, [4, 3, 5, 23, 4].map(Some));
-        let input = &labels[0]["component"];
-        assert_eq!((&input["max_length"], input.get("value")), (&json!(4_000), None));
-        assert_eq!(labels[1]["description"], "Say it");
-    }
-
-    #[test]
-    fn what_was_filled_in_is_read_from_whatever_it_lies_in() {
-        let sent = json!([
-            { "type": 18, "id": 1, "component": { "type": 4, "id": 2, "custom_id": "text", "value": " words " } },
-            { "type": 18, "id": 3, "component": { "type": 3, "id": 4, "custom_id": "level", "values": ["P2"] } },
-            { "type": 18, "id": 5, "component": { "type": 5, "id": 6, "custom_id": "to", "values": ["5"] } },
-            { "type": 18, "id": 7, "component": { "type": 23, "id": 8, "custom_id": "loud", "value": true } },
-            { "type": 18, "id": 9, "component": { "type": 3, "id": 10, "custom_id": "none", "values": [] } },
-            { "type": 1, "components": [{ "type": 4, "custom_id": "old", "value": "row" }] },
-        ]);
-        let mut given = Given::new();
-        let mia = directory::person(UserId::new(5), "Mia", None, None);
-        gather(&sent, &|_| Some(mia.clone()), &mut given);
-        let expected = [
-            ("text", Arg::text(" words ")),
-            ("level", Arg::text("P2")),
-            ("to", Arg::Person(mia)),
-            ("loud", Arg::Flag(true)),
-            ("old", Arg::text("row")),
-        ];
-        assert_eq!(given, expected.map(|(name, value)| (name.to_owned(), value)).into());
     }
 
     #[test]

@@ -120,7 +120,7 @@ fn option(param: &Param) -> Option<Value> {
         }
         Takes::Person => option["type"] = json!(USER),
         Takes::Flag => option["type"] = json!(BOOLEAN),
-        Takes::Date => {
+        Takes::Date | Takes::Future => {
             option["type"] = json!(STRING);
             option["max_length"] = json!(DATE_CHARS);
         }

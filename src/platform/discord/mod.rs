@@ -12,6 +12,7 @@ mod catch_up;
 mod check;
 mod directory;
 mod errors;
+mod forms;
 mod gateway;
 mod inbound;
 mod interact;

@@ -44,7 +44,7 @@ impl Reaction {
         // A resumed session may tell of it twice, at once.
         let minute = self.at.as_second().div_euclid(60).to_string();
         let key = DedupeKey::reaction(&message, &actor.who, self.spec.name, &minute);
-        let does = ActRef { act: self.spec.act(), on: None, with: Some(message.id.clone()) };
+        let does = ActRef::at_message(self.spec.act(), message.id.as_str());
         let acted = Acted {
             actor,
             place: Some(place),

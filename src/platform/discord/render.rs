@@ -211,6 +211,7 @@ fn push_span(text: &mut String, span: &Span, pings: &mut Vec<String>) {
         // A label may be the name that people gave to a channel.
         Span::In { label, .. } => push_quoted(text, label),
         Span::Ago(then) => text.push_str(&format!("<t:{}:R>", then.as_second())),
+        Span::At(moment) => text.push_str(&format!("<t:{}:f>", moment.as_second())),
     }
 }
 

@@ -72,23 +72,31 @@ fn element(field: &Field) -> Value {
         Takes::Choice(options) => {
             let mut element =
                 json!({"type": "static_select", "options": options.iter().map(option).collect::<Vec<_>>()});
-            if let Some(chosen) = options.iter().find(|(value, _)| *value == field.value) {
+            if let Some(chosen) = options.iter().find(|(value, _)| *value == field.words()) {
                 element["initial_option"] = option(chosen);
             }
             element
         }
-        Takes::Person => json!({"type": "users_select"}),
+        Takes::Person => match field.value.as_ref().and_then(Arg::person) {
+            Some(person) => json!({"type": "users_select", "initial_user": person.who.id}),
+            None => json!({"type": "users_select"}),
+        },
         Takes::Flag => {
-            let yes = if field.hint.is_empty() { "Yes" } else { field.hint.as_str() };
-            json!({"type": "checkboxes", "options": [option(&(SET, yes))]})
+            let yes = option(&(SET, if field.hint.is_empty() { "Yes" } else { field.hint.as_str() }));
+            match field.value {
+                Some(Arg::Flag(true)) => {
+                    json!({"type": "checkboxes", "options": [yes.clone()], "initial_options": [yes]})
+                }
+                _ => json!({"type": "checkboxes", "options": [yes]}),
+            }
         }
-        Takes::Text | Takes::Date | Takes::Ticket | Takes::Message => {
+        Takes::Text | Takes::Date | Takes::Future | Takes::Ticket | Takes::Message => {
             let most = field.max_chars.clamp(1, limits::BLOCK_TEXT_CHARS);
             let mut element = json!({
                 "type": "plain_text_input", "multiline": field.takes == Takes::Text, "max_length": most,
             });
-            if !field.value.is_empty() {
-                element["initial_value"] = json!(cut(&field.value, most));
+            if !field.words().is_empty() {
+                element["initial_value"] = json!(cut(field.words(), most));
             }
             element
         }

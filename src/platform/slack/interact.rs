@@ -225,7 +225,7 @@ impl Workspace {
             command: false,
             in_private: false,
         };
-        let does = ActRef { act: ActName::new(name.clone()), on: None, with: Some(message.clone()) };
+        let does = ActRef::at_message(ActName::new(name.clone()), message.as_str());
         let stamp = stamp.unwrap_or_default();
         let event = Event {
             key: self.clicked(&user, &message, &name, &stamp),
@@ -264,8 +264,14 @@ impl Workspace {
             // The form is opened beside the acknowledgement, not before it.
             tokio::spawn(async move {
                 let deadline = Instant::now() + OPENING;
-                if let Some(form) = intake.form(spec, &does, &actor).await {
-                    desk.open_form(&form, &place, &trigger, &reply, deadline).await;
+                match intake.form(spec, &does, &actor).await {
+                    // Everything fits on one page.
+                    Some((form, _)) => desk.open_form(&form, &place, &trigger, &reply, deadline).await,
+                    None => {
+                        if desk.settle(event, reply.clone(), &intake).await.is_err() {
+                            desk.say(&reply, &text::try_again()).await;
+                        }
+                    }
                 }
             });
             return Ok(());
@@ -306,10 +312,7 @@ impl Workspace {
                 place: Some(self.place(channel, None, is_direct(channel, &Value::Null))),
                 way: Way::Reaction,
                 at: Some(at),
-                asks: Asks::Act {
-                    does: ActRef { act: spec.act(), on: None, with: Some(message.to_owned()) },
-                    given: Given::new(),
-                },
+                asks: Asks::Act { does: ActRef::at_message(spec.act(), message), given: Given::new() },
                 in_private: false,
                 reply: reply.pack(),
             }),

@@ -6,6 +6,8 @@
 //!
 //! Sources: <https://docs.slack.dev/messaging/formatting-message-text>, <https://docs.slack.dev/reference/block-kit/blocks>.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -87,9 +89,10 @@ pub fn plain(message: &Message) -> String {
         spans
             .iter()
             .map(|span| match span {
-                Span::Said(text) | Span::Strong(text) | Span::Quoted(text) => text.as_str(),
-                Span::Link { label, .. } | Span::In { label, .. } => label,
-                Span::Ping(_) | Span::Ago(_) => "",
+                Span::Said(text) | Span::Strong(text) | Span::Quoted(text) => Cow::Borrowed(text.as_str()),
+                Span::Link { label, .. } | Span::In { label, .. } => Cow::Borrowed(label.as_str()),
+                Span::At(moment) => Cow::Owned(in_utc(*moment)),
+                Span::Ping(_) | Span::Ago(_) => Cow::Borrowed(""),
             })
             .collect()
     };
@@ -162,7 +165,8 @@ fn push_span(atoms: &mut Vec<String>, span: &Span, ctx: &RenderContext) {
         }
         // A label may be the name that people gave to a channel.
         Span::In { label, .. } => push_quoted(atoms, label),
-        Span::Ago(then) => atoms.push(ago(*then)),
+        Span::Ago(then) => atoms.push(dated(*then, "{ago}")),
+        Span::At(moment) => atoms.push(dated(*moment, "{date_short_pretty} at {time}")),
     }
 }
 
@@ -296,8 +300,15 @@ fn link_label(label: &str) -> String {
     escape(&cut(if label.trim().is_empty() { "link" } else { label.trim() }, 200))
 }
 
-fn ago(then: Timestamp) -> String {
-    format!("<!date^{}^{{ago}}|{} UTC>", then.as_second(), then.strftime("%Y-%m-%d %H:%M"))
+/// A moment, which Slack writes in the zone of whoever reads it. (Source:
+/// <https://docs.slack.dev/messaging/formatting-message-text#date-formatting>.)
+fn dated(moment: Timestamp, format: &str) -> String {
+    format!("<!date^{}^{format}|{}>", moment.as_second(), in_utc(moment))
+}
+
+/// A moment where nobody's zone is known.
+fn in_utc(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// Cuts text into pieces of at most `most` characters, at line ends or spaces where possible, never inside an atom; a

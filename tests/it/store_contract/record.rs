@@ -5,16 +5,20 @@ use std::sync::Arc;
 use deskbell::desk::decision::Change;
 
 use deskbell::desk::conversation::state::{Opening, Record, Side, Voice};
+use deskbell::desk::drafts::state::Draft;
 use deskbell::desk::tickets::state::{CancelReason, Status, Ticket};
+use deskbell::desk::{drafts, privacy};
+use deskbell::domain::act::{Given, Value};
 use deskbell::domain::audit::{AuditEntry, FieldChange};
 use deskbell::domain::effect::Destination;
 use deskbell::domain::event::DedupeKey;
-use deskbell::domain::ids::{Person, PersonRef, Place, PlatformName, TicketId, TicketKey};
+use deskbell::domain::ids::{DraftId, Person, PersonRef, Place, PlatformName, TicketId, TicketKey};
 use deskbell::domain::outcome::Outcome;
 use deskbell::domain::priority::Priority;
 use deskbell::domain::standing::Standing;
 use deskbell::store::{Sequence, Store, StoreError, TIDIED_AT_ONCE, Work};
 use futures_util::future::join_all;
+use jiff::Timestamp;
 
 use super::kit::*;
 use crate::looks::{Looks as _, Works as _};
@@ -24,7 +28,10 @@ pub async fn a_ticket_is_read_back_as_it_was_written(store: Arc<dyn Store>) {
     let states = [
         Status::New,
         Status::InProgress,
-        Status::Pending { reason: "the \"part\" \\ délivery".to_owned() },
+        Status::Pending {
+            reason: "the \"part\" \\ délivery".to_owned(),
+            until: Timestamp::from_millisecond(1_800_000_000_000).ok(),
+        },
         Status::Resolved { at: at(9), by: agent.clone(), resolution: String::new() },
         Status::Closed { at: at(10), resolution: "new fuser".to_owned() },
         Status::Cancelled { at: at(11), by: agent.clone(), why: CancelReason::Merged },
@@ -167,6 +174,58 @@ pub async fn openings_are_kept_replaced_and_forgotten(store: Arc<dyn Store>) {
     assert_eq!(read().await, None);
 }
 
+pub async fn drafts_are_their_persons_alone_and_kept_for_an_hour(store: Arc<dyn Store>) {
+    let who = |id: &str| PersonRef::new(PlatformName::Slack, id);
+    let id = DraftId::of(&DedupeKey::stored("i:1".to_owned()));
+    let read = async |who: PersonRef, now: Timestamp| {
+        let id = id.clone();
+        within(&store, move |tx| {
+            let (id, accounts) = (id.clone(), [who.clone(), PersonRef::new(PlatformName::Discord, "7")]);
+            Box::pin(async move { drafts::record::of(tx, &id, &accounts, now).await })
+        })
+        .await
+    };
+    let draft = Draft {
+        id: id.clone(),
+        who: who("U1"),
+        does: "pending:IT-1001~u0123456789abcdef".parse().expect("an act"),
+        given: Given::from([
+            ("reason".to_owned(), Value::text("it's \"late\"")),
+            ("to".to_owned(), Value::Person(person(PlatformName::Slack, "U2", "Mia"))),
+        ]),
+        page: 1,
+        at: at(10),
+    };
+    let keep = async |draft: &Draft| write(&store, [Change::KeepDraft(Box::new(draft.clone()))], []).await;
+    keep(&draft).await;
+    assert_eq!(read(who("U1"), at(20)).await.as_ref(), Some(&draft));
+    assert_eq!(read(who("U2"), at(20)).await, None, "whoever has its id has no draft of somebody else's");
+    keep(&Draft { who: who("U2"), page: 2, ..draft.clone() }).await;
+    assert_eq!(read(who("U1"), at(20)).await.as_ref(), Some(&draft), "nor can they change it");
+    let later = Draft { page: 0, at: at(1_000), ..draft.clone() };
+    keep(&later).await;
+    assert_eq!(read(who("U1"), at(4_600)).await.as_ref(), Some(&later), "for an hour");
+    assert_eq!(read(who("U1"), at(4_601)).await, None);
+    // A later one takes those with it that are not kept any longer.
+    let other = Draft { id: DraftId::of(&DedupeKey::stored("i:2".to_owned())), at: at(5_000), ..draft.clone() };
+    keep(&other).await;
+    assert_eq!(read(who("U1"), at(1_000)).await, None);
+    // Whoever is taken out is taken out of drafts of others, too.
+    let forget = async |who: PersonRef| {
+        within(&store, move |tx| {
+            let who = who.clone();
+            Box::pin(async move { privacy::record::forget_drafts(tx, &who).await })
+        })
+        .await
+    };
+    assert_eq!((forget(who("U9")).await, forget(who("U2")).await, forget(who("U1")).await), (0, 1, 0));
+    keep(&other).await;
+    assert_eq!(forget(who("U1")).await, 1);
+    keep(&later).await;
+    write(&store, [Change::ForgetDraft(id.clone())], []).await;
+    assert_eq!(read(who("U1"), at(1_000)).await, None);
+}
+
 pub async fn a_place_and_a_message_lead_to_their_ticket(store: Arc<dyn Store>) {
     let first = opened(&store, 1, &channel("C1").thread("1.1"), "U1", at(0)).await;
     let second = opened(&store, 2, &channel("C1").thread("2.2"), "U2", at(0)).await;
@@ -272,7 +331,7 @@ pub async fn a_burst_is_of_one_author_and_channel_within_its_window(store: Arc<d
         write(&store, [Change::Put(Box::new(first.clone()))], []).await;
         burst(&["U1"], channel("C1"), 99, 200).await
     };
-    assert_eq!(change(&|ticket| ticket.status = Status::Pending { reason: String::new() }).await, Some(1));
+    assert_eq!(change(&|ticket| ticket.status = Status::Pending { reason: String::new(), until: None }).await, Some(1));
     assert_eq!(change(&|ticket| ticket.merged_into = Some(TicketKey::new("IT", 2))).await, None, "merged");
     assert_eq!(change(&|ticket| ticket.merged_into = None).await, Some(1));
     assert_eq!(change(&|ticket| ticket.answered_at = Some(at(111))).await, None, "answered");

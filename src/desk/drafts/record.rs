@@ -1,0 +1,80 @@
+//! Drafts in the database.
+
+use jiff::Timestamp;
+
+use super::state::{Draft, KEPT};
+use crate::domain::ids::{DraftId, PersonRef};
+use crate::store::row::{Row, json, ms};
+use crate::store::statement::texts;
+use crate::store::{Ask, StoreError, Text, Tx, statement};
+
+texts! {
+    /// A draft, if it is not from before a moment.
+    DRAFT = Text::both(
+        "SELECT id, person, does, given_json, page, at_ms FROM drafts WHERE id = $1 AND at_ms >= $2"
+    );
+    /// A draft is this.
+    KEEP = Text::both(
+        "INSERT INTO drafts (id, person, does, given_json, page, at_ms) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (id) DO UPDATE SET does = excluded.does, given_json = excluded.given_json, page = excluded.page, \
+         at_ms = excluded.at_ms WHERE drafts.person = excluded.person"
+    );
+    /// A draft has served.
+    FORGET = Text::both("DELETE FROM drafts WHERE id = $1");
+    /// Drafts from before a moment are forgotten.
+    TIDY = Text::both("DELETE FROM drafts WHERE at_ms < $1");
+}
+
+/// The draft of this id, if it is of one of these accounts, which are one person's, and still kept.
+///
+/// # Errors
+/// If the database is away.
+pub async fn of(
+    ask: &mut dyn Ask,
+    id: &DraftId,
+    accounts: &[PersonRef],
+    now: Timestamp,
+) -> Result<Option<Draft>, StoreError> {
+    let read = |row: &Row| {
+        Ok(Draft {
+            id: id.clone(),
+            who: row.named("person")?,
+            does: row.named("does")?,
+            given: row.json("given_json")?,
+            page: u8::try_from(row.get::<i64>("page")?).unwrap_or_default(),
+            at: row.moment("at_ms")?,
+        })
+    };
+    let found = ask.one(statement(DRAFT).bind(id.as_str()).bind(ms(kept_since(now))), read).await?;
+    Ok(found.filter(|draft| accounts.contains(&draft.who)))
+}
+
+/// A draft is this from now on.
+///
+/// # Errors
+/// If the database is away.
+pub fn keep(tx: &mut dyn Tx, draft: &Draft) -> Result<(), StoreError> {
+    tidy(tx, draft.at)?;
+    let whose = statement(KEEP).bind(draft.id.as_str()).bind(draft.who.to_string()).bind(draft.does.to_string());
+    tx.write(whose.bind(json(&draft.given)?).bind(i64::from(draft.page)).bind(ms(draft.at)))
+}
+
+/// A draft has served.
+///
+/// # Errors
+/// If the database is away.
+pub fn forget(tx: &mut dyn Tx, id: &DraftId) -> Result<(), StoreError> {
+    tx.write(statement(FORGET).bind(id.as_str()))
+}
+
+/// Forgets the drafts that are no longer kept.
+///
+/// # Errors
+/// If the database is away.
+pub fn tidy(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
+    tx.write(statement(TIDY).bind(ms(kept_since(now))))
+}
+
+fn kept_since(now: Timestamp) -> Timestamp {
+    now.checked_sub(KEPT).unwrap_or(Timestamp::MIN)
+}

@@ -1,0 +1,43 @@
+//! What somebody whose form is not finished is told.
+
+use crate::domain::act::{ActRef, Fault, Spec, Why};
+use crate::domain::ids::DraftId;
+use crate::domain::message::{Control, Message, Style};
+
+/// A page was filled in, and another is to come.
+#[must_use]
+pub fn next(does: &ActRef, draft: &DraftId) -> Message {
+    Message::said("So far, so good. There is a bit more to fill in: press Next within the hour.")
+        .with([onward("Next", does, draft)])
+}
+
+/// Something that was filled in cannot be taken; all of it is still there, to be corrected.
+#[must_use]
+pub fn to_correct(faults: &[Fault], does: &ActRef, draft: &DraftId) -> Message {
+    let why = match faults.first().map(|fault| fault.why) {
+        Some(Why::NotOffered) => "One of the fields has something that I can't take there.",
+        Some(Why::NoPerson) => "I don't know the person that you named. Please pick one from the list.",
+        Some(Why::NoDate) => {
+            "I can't read one of the times. Write it like 14:30, tomorrow 9, in 30 min or 2026-12-01 14:30."
+        }
+        Some(Why::Past) => "One of the times has passed already. Please give one to come.",
+        Some(Why::Missing) | None => "A field that must be filled in is empty.",
+    };
+    Message::said(format!("{why} Nothing was sent yet, and what you typed is still there: press Correct it."))
+        .with([onward("Correct it", does, draft)])
+}
+
+/// What was filled in is gone: it was more than an hour ago.
+#[must_use]
+pub fn is_gone(spec: &Spec, does: &ActRef) -> Message {
+    let anew = ActRef { draft: None, ..does.clone() };
+    Message::said(
+        "That was begun more than an hour ago, and I no longer have what you had filled in. Please begin again.",
+    )
+    .with([Control::button(spec.label, anew)])
+}
+
+fn onward(label: &str, does: &ActRef, draft: &DraftId) -> Control {
+    let does = ActRef { draft: Some(draft.clone()), ..does.clone() };
+    Control::button(label, does).styled(Style::Primary)
+}

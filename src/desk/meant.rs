@@ -1,0 +1,276 @@
+//! What somebody who acts means: an act, and what it is given.
+
+use super::acts::{Act, find};
+use super::drafts::state::Draft;
+use crate::domain::act::{ActRef, Args, Fault, Given, KEY, Read, Spec, SubjectRef, Takes, Value, Where, Why};
+use crate::domain::act::{key_of, parse};
+use crate::domain::event::{Acted, Asks, Way};
+use crate::domain::ids::{MessageRef, Person, TicketKey, TicketTag};
+use crate::domain::when::Now;
+
+/// What somebody who acts means.
+#[derive(Clone, Debug)]
+pub(in crate::desk) enum Meant {
+    /// An act, and what it is given.
+    Act(Meaning),
+    /// An act whose form is not finished: a page is still to come.
+    Unfinished(Unfinished),
+    /// An act; a field of its form is empty or holds what it cannot take.
+    ToCorrect(Vec<Fault>, Unfinished),
+    /// An act whose form was begun so long ago that what was filled in is gone.
+    Gone(&'static Spec, ActRef),
+    /// An act; what it is given, not by a form, is incomplete or wrong.
+    Faulty(&'static Spec),
+    /// A command that is not written right.
+    Malformed(&'static Spec),
+    /// A key that is none.
+    NoKey,
+    /// Nothing was said.
+    Nothing,
+    /// No act that is known.
+    Unknown,
+}
+
+/// An act, and what it is given.
+#[derive(Clone, Debug)]
+pub(in crate::desk) struct Meaning {
+    pub(in crate::desk) act: &'static Act,
+    pub(in crate::desk) target: Target,
+    pub(in crate::desk) args: Args,
+}
+
+/// What says which ticket an act is done to.
+#[derive(Clone, Debug, Default)]
+pub(in crate::desk) struct Target {
+    /// The ticket that is named by its key.
+    pub(in crate::desk) key: Option<TicketKey>,
+    /// The ticket that the button or form carries.
+    pub(in crate::desk) tag: Option<TicketTag>,
+    /// The message that it is done at, where that is what says which ticket is meant.
+    pub(in crate::desk) at: Option<MessageRef>,
+}
+
+/// An act whose form is not finished.
+#[derive(Clone, Debug)]
+pub(in crate::desk) struct Unfinished {
+    pub(in crate::desk) spec: &'static Spec,
+    pub(in crate::desk) target: Target,
+    /// The act, and what it is done to, with the draft that there is already.
+    pub(in crate::desk) does: ActRef,
+    /// What was filled in so far, of every page.
+    pub(in crate::desk) given: Given,
+    /// The page that is to be filled in next, from 0.
+    pub(in crate::desk) page: u8,
+}
+
+impl Meant {
+    /// What somebody means by a button, menu, form or command. `draft` is what they had filled in before. Only keys that begin
+    /// with `prefix` are keys; dates are read against `now`.
+    pub(in crate::desk) fn of(acted: &Acted, draft: Option<&Draft>, prefix: &str, now: &Now<'_>) -> Self {
+        let (does, given, page, is_last) = match &acted.asks {
+            Asks::Unknown => return Self::Unknown,
+            Asks::Words { words, .. } if words.trim().is_empty() => return Self::Nothing,
+            Asks::Words { words, mentions } => return Self::of_words(words, mentions, Where::Slash, prefix, now),
+            Asks::Act { does, given } => (does, given, 0, true),
+            Asks::Page { does, given, page, is_last } => (does, given, *page, *is_last),
+        };
+        let Some(act) = find(&does.act) else { return Self::Unknown };
+        let key = match given.get(KEY) {
+            Some(Value::Text(text)) if !text.trim().is_empty() => match key_of(text.trim(), prefix) {
+                Some(key) => Some(key),
+                None => return Self::NoKey,
+            },
+            _ => None,
+        };
+        let tag = does.on.as_ref().map(|SubjectRef::Ticket(tag)| tag.clone());
+        let target = Target { key, tag, at: acted.at.clone() };
+        if acted.way == Way::Form {
+            return of_form(act, target, does, given, (page, is_last), draft, now);
+        }
+        // Its button opens the form anew, unless that could not be done in time; it does nothing by itself.
+        if does.draft.is_some() {
+            return match draft {
+                Some(Draft { given, page, .. }) => {
+                    let (spec, does, given) = (&act.spec, does.clone(), given.clone());
+                    Self::Unfinished(Unfinished { spec, target, does, given, page: *page })
+                }
+                None => Self::Gone(&act.spec, does.clone()),
+            };
+        }
+        match act.spec.check(&carried(act, does, given.clone()), now) {
+            Ok(args) => Self::Act(Meaning { act, target, args }),
+            Err(_) => Self::Faulty(&act.spec),
+        }
+    }
+
+    /// What words mean that stand there.
+    pub(in crate::desk) fn of_words(
+        words: &str,
+        mentions: &[Person],
+        place: Where,
+        prefix: &str,
+        now: &Now<'_>,
+    ) -> Self {
+        match parse(super::acts::specs(), words, mentions, place, prefix, now) {
+            Read::Act { spec, key, given } => match (find(&spec.act()), spec.check(&given, now)) {
+                (Some(act), Ok(args)) => Self::Act(Meaning { act, target: Target { key, ..Target::default() }, args }),
+                (_, Err(_)) => Self::Faulty(spec),
+                (None, _) => Self::Unknown,
+            },
+            Read::Malformed(spec) => Self::Malformed(spec),
+            Read::Words => Self::Unknown,
+        }
+    }
+}
+
+/// What a form means that was sent, or a page of it (its number, and whether it is the last).
+fn of_form(
+    act: &'static Act,
+    target: Target,
+    does: &ActRef,
+    sent: &Given,
+    (page, is_last): (u8, bool),
+    draft: Option<&Draft>,
+    now: &Now<'_>,
+) -> Meant {
+    let spec = &act.spec;
+    if page > 0 && draft.is_none() {
+        return Meant::Gone(spec, does.clone());
+    }
+    let mut given = draft.map(|draft| draft.given.clone()).unwrap_or_default();
+    // What was emptied on this page is given as empty, whatever the draft had.
+    given.extend(sent.clone());
+    let unfinished = |given, page| Unfinished { spec, target: target.clone(), does: does.clone(), given, page };
+    let checked = spec.check(&carried(act, does, given.clone()), now);
+    // What is asked for on a later page is not missing yet.
+    let is_due = |fault: &Fault| is_last || fault.why != Why::Missing || sent.contains_key(fault.param);
+    match checked {
+        Ok(args) if is_last => Meant::Act(Meaning { act, target, args }),
+        Ok(_) => Meant::Unfinished(unfinished(given, page + 1)),
+        Err(faults) => match faults.into_iter().filter(is_due).collect::<Vec<_>>() {
+            faults if faults.is_empty() => Meant::Unfinished(unfinished(given, page + 1)),
+            faults => Meant::ToCorrect(faults, unfinished(given, page)),
+        },
+    }
+}
+
+/// What is given, and the message that the button or form carries.
+fn carried(act: &Act, does: &ActRef, mut given: Given) -> Given {
+    let param = act.spec.takes.iter().find(|param| param.takes == Takes::Message);
+    given.extend(param.zip(does.with.as_ref()).map(|(param, message)| (param.name.to_owned(), Value::text(message))));
+    given
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::act::{ActRef, FormWords, Param};
+    use crate::domain::event::DedupeKey;
+    use crate::domain::ids::{DraftId, PersonRef, PlatformName};
+
+    const fn param(name: &'static str, takes: Takes, is_required: bool) -> Param {
+        Param { name, takes, is_required, ..Param::BASE }
+    }
+
+    /// An act whose form has two pages: `title`, `until` and `level` on the first, `more` and `due` on the second.
+    static TOY: Act = Act::alone(
+        Spec {
+            name: "toy",
+            form: Some(FormWords { title: "A toy", submit: "Send" }),
+            takes: &[
+                param("title", Takes::Text, true),
+                param("until", Takes::Date, false),
+                param("level", Takes::Choice(&[("P1", "critical")]), false),
+                param("more", Takes::Text, true),
+                param("due", Takes::Date, true),
+            ],
+            ..Spec::BASE
+        },
+        |plan, _| plan.end(crate::domain::outcome::Outcome::Ignored),
+    );
+
+    fn given<const N: usize>(of: [(&str, &str); N]) -> Given {
+        of.into_iter().map(|(name, text)| (name.to_owned(), Value::text(text))).collect()
+    }
+
+    fn does(has_draft: bool) -> ActRef {
+        let id = DraftId::of(&DedupeKey::stored("i:1".to_owned()));
+        ActRef { draft: Some(id).filter(|_| has_draft), ..ActRef::bare(TOY.spec.act()) }
+    }
+
+    /// What is meant by this page, in a word, with what is kept or given.
+    fn sent(given: &Given, page: (u8, bool), kept: Option<Given>) -> (String, Vec<(String, String)>) {
+        let does = does(kept.is_some());
+        let draft = kept.map(|given| Draft {
+            id: does.draft.clone().expect("a draft has an id"),
+            who: PersonRef::new(PlatformName::Discord, "1"),
+            does: does.clone(),
+            given,
+            page: 1,
+            at: Timestamp::UNIX_EPOCH,
+        });
+        let now = Now::named(Timestamp::UNIX_EPOCH, "UTC");
+        let words = |given: &Given| {
+            let text = |(name, value): (&String, &Value)| match value {
+                Value::Text(text) => Some((name.clone(), text.clone())),
+                _ => None,
+            };
+            given.iter().filter_map(text).collect()
+        };
+        match of_form(&TOY, Target::default(), &does, given, page, draft.as_ref(), &now) {
+            Meant::Act(meaning) => {
+                let text = |name: &str| (name.to_owned(), meaning.args.text(name).to_owned());
+                ("done".to_owned(), ["title", "level", "more"].map(text).to_vec())
+            }
+            Meant::Unfinished(next) => (format!("page {}", next.page), words(&next.given)),
+            Meant::ToCorrect(faults, next) => {
+                let at: Vec<_> = faults.iter().map(|fault| fault.param).collect();
+                (format!("page {} again: {}", next.page, at.join(", ")), words(&next.given))
+            }
+            Meant::Gone(spec, _) => (format!("{} is gone", spec.name), Vec::new()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_form_of_several_pages_is_done_once_all_of_them_are_there() {
+        let first = given([("title", "VPN"), ("until", "tomorrow 9")]);
+        let (what, kept) = sent(&first, (0, false), None);
+        assert_eq!((what.as_str(), kept.len()), ("page 1", 2), "what is on a later page is not missing yet");
+        for (second, page) in [
+            (given([("more", "since nine"), ("due", "soon")]), "page 1 again: due"),
+            (given([("more", " "), ("due", "10:30")]), "page 1 again: more"),
+            (given([("more", "since nine")]), "page 1 again: due"),
+        ] {
+            let (what, kept) = sent(&second, (1, true), Some(first.clone()));
+            assert_eq!((what.as_str(), kept.len()), (page, 2 + second.len()));
+        }
+        let second = given([("more", "since nine"), ("due", "10:30")]);
+        let (what, args) = sent(&second, (1, true), Some(first));
+        let expected = [("title", "VPN"), ("level", ""), ("more", "since nine")];
+        assert_eq!(what, "done");
+        assert_eq!(args, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
+        assert_eq!(sent(&second, (1, true), None).0, "toy is gone", "without the first page nothing is done");
+    }
+
+    #[test]
+    fn a_page_that_is_sent_again_replaces_what_it_said() {
+        for (first, page) in [
+            (given([("title", " \n"), ("until", "")]), "page 0 again: title"),
+            (given([("title", "VPN"), ("until", "soonish")]), "page 0 again: until"),
+            (given([("title", "VPN"), ("level", "P9")]), "page 0 again: level"),
+        ] {
+            let (what, kept) = sent(&first, (0, false), None);
+            assert_eq!((what.as_str(), kept.len()), (page, 2), "all that was typed is kept");
+            // The menu is left open this time, the field emptied.
+            let again = given([("title", "VPN is down"), ("until", ""), ("level", "")]);
+            let kept = kept.into_iter().map(|(name, text)| (name, Value::Text(text))).collect();
+            let (what, now) = sent(&again, (0, false), Some(kept));
+            assert_eq!(what, "page 1");
+            let expected = [("level", ""), ("title", "VPN is down"), ("until", "")];
+            assert_eq!(now, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Forms that are not finished: what somebody typed is not lost because a field cannot be taken.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deskbell::sandbox::{World, WorldError};
+use expect_test::expect;
+
+use crate::harness::{Desk, normal, on_both, see};
+use crate::looks::Looks as _;
+
+/// Fills in these fields of the open form, by the beginning of what they ask, and sends it.
+async fn send(
+    desk: &Desk,
+    world: &Arc<dyn World>,
+    who: &str,
+    fields: &[(&str, &str)],
+) -> Result<(), BTreeMap<String, String>> {
+    let form = see(world, who).form.expect("a form");
+    // What nobody touched is sent as it stands there.
+    let mut values: BTreeMap<_, _> = form.fields.iter().map(|field| (field.id.clone(), field.value.clone())).collect();
+    for (asks, words) in fields {
+        let field = form.fields.iter().find(|field| field.label.starts_with(asks)).expect("such a field");
+        values.insert(field.id.clone(), (*words).to_owned());
+    }
+    let sent = match world.submit(who, &form.id, &values).await {
+        Ok(()) => Ok(()),
+        Err(WorldError::Fields(faults)) => Err(faults),
+        Err(error) => panic!("{who} sends the form: {error}"),
+    };
+    desk.settle().await;
+    sent
+}
+
+/// How the one ticket stands.
+async fn status(desk: &Desk) -> &'static str {
+    desk.store().tickets(None, 10).await.expect("tickets").remove(0).status.name()
+}
+
+/// What stands in the fields of the open form.
+fn begun(world: &Arc<dyn World>, who: &str) -> Vec<String> {
+    see(world, who).form.expect("a form").fields.into_iter().map(|field| field.value).collect()
+}
+
+const REASON: &str = "the plumber has to come first";
+
+#[tokio::test]
+async fn a_field_that_cannot_be_taken_is_corrected_and_nothing_is_typed_twice() {
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk the sink leaks").await;
+        desk.press(world, "mia", "desk-triage", "More…").await;
+        desk.press(world, "mia", "desk-triage", "Pending…").await;
+        for (wrong, says) in [("soonish", "can't read"), ("2020-01-01 9:00", "has passed already")] {
+            let sent = send(desk, world, "mia", &[("What does", REASON), ("Until", wrong)]).await;
+            if world.platform() == "slack" {
+                // Slack says so at the field, and the form stays open.
+                let faults = sent.expect_err("it cannot be taken");
+                assert!(faults.len() == 1 && faults.values().all(|fault| fault.contains(says)), "{faults:?}");
+            } else {
+                sent.expect("Discord closes the form");
+                let told = desk.last_private(world, "mia");
+                assert!(told.contains(says) && told.contains("Nothing was sent yet"), "{told}");
+                desk.press(world, "mia", "desk-triage", "Correct it").await;
+                assert_eq!(begun(world, "mia"), [REASON, wrong], "what was typed is still there");
+            }
+            assert_eq!(status(desk).await, "new");
+        }
+        send(desk, world, "mia", &[("Until", "in 2 h")]).await.expect("it can be taken");
+        assert_eq!(status(desk).await, "pending");
+        assert!(desk.last_private(world, "mia").starts_with("Done: IT-1001 is pending until "));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_typed_is_kept_for_an_hour() {
+    on_both(async |desk, world| {
+        // Slack says at the field what is wrong with it.
+        if world.platform() == "slack" {
+            return;
+        }
+        desk.ask(world, "jeff", "@desk the sink leaks").await;
+        let begin = async || {
+            desk.press(world, "mia", "desk-triage", "More…").await;
+            desk.press(world, "mia", "desk-triage", "Pending…").await;
+            send(desk, world, "mia", &[("What does", REASON), ("Until", "soonish")]).await.expect("it is sent");
+        };
+        begin().await;
+        desk.pass(Duration::from_secs(59 * 60)).await;
+        desk.press(world, "mia", "desk-triage", "Correct it").await;
+        assert_eq!(begun(world, "mia"), [REASON, "soonish"]);
+        send(desk, world, "mia", &[("Until", "sooner")]).await.expect("it is sent");
+        desk.pass(Duration::from_secs(61 * 60)).await;
+        desk.press(world, "mia", "desk-triage", "Correct it").await;
+        assert!(see(world, "mia").form.is_none(), "there is nothing to show");
+        let told = desk.last_private(world, "mia");
+        assert!(told.contains("begun more than an hour ago"), "{told}");
+        desk.press(world, "mia", "desk-triage", "Pending…").await;
+        assert_eq!(begun(world, "mia"), ["", ""], "it begins again");
+        send(desk, world, "mia", &[("What does", "parts")]).await.expect("it is sent");
+        assert_eq!(status(desk).await, "pending");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_waits_until_a_moment_goes_on_by_itself() {
+    let script = on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk the sink leaks").await;
+        desk.press(world, "mia", "desk-triage", "Take it").await;
+        desk.press(world, "mia", "desk-triage", "More…").await;
+        desk.press(world, "mia", "desk-triage", "Pending…").await;
+        send(desk, world, "mia", &[("What does", REASON), ("Until", "in 2 h")]).await.expect("it can be taken");
+        let mut script = String::new();
+        let mut note = |what: &str| {
+            let _ = writeln!(script, "{what}\n{}", in_words(&desk.transcript(world)));
+        };
+        note("for two hours");
+        desk.pass(Duration::from_secs(3_600)).await;
+        assert_eq!(status(desk).await, "pending", "not before");
+        desk.pass(Duration::from_secs(3_700)).await;
+        note("then");
+        script
+    })
+    .await;
+    expect![[r#"
+        for two hours
+        #sales
+         Jeff Park: @Desk the sink leaks
+         └ Desk: Got it, Jeff: IT-1001. It has to wait until (moment): the plumber has to come first. The desk reads along in this thread. [Add details] [Cancel] [Desk…]
+         └ Desk: Mia is on it.
+         └ Desk: IT-1001 has to wait until (moment): the plumber has to come first ⏎ You will hear here as soon as it goes on.
+        #desk-triage
+         Desk: IT-1001  the sink leaks ⏎ Jeff Park in #sales · open ⏎ pending · @Mia Wong has it · P3 · (age) ⏎ Waits until (moment): the plumber has to come first [Reply to requester] [Not a request] [More…]
+        ▸ mia in #desk-triage: Desk: Done: IT-1001 is pending until (moment), P3, with Mia. ⏎ IT-1001  the sink leaks ⏎ pending · P3 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+        then
+        #sales
+         Jeff Park: @Desk the sink leaks
+         └ Desk: Got it, Jeff: IT-1001. Mia has it, and answers here. The desk reads along in this thread. [Add details] [Cancel] [Desk…]
+         └ Desk: Mia is on it.
+         └ Desk: IT-1001 has to wait until (moment): the plumber has to come first ⏎ You will hear here as soon as it goes on.
+         └ Desk: IT-1001 goes on now: Mia has it again.
+        #desk-triage
+         Desk: IT-1001  the sink leaks ⏎ Jeff Park in #sales · open ⏎ in progress · @Mia Wong has it · P3 · (age) [Reply to requester] [Not a request] [More…]
+         └ Desk: The wait is over: @Mia Wong has it. (pings mia)
+        ▸ mia in #desk-triage: Desk: Done: IT-1001 is pending until (moment), P3, with Mia. ⏎ IT-1001  the sink leaks ⏎ pending · P3 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+    "#]].assert_eq(&script);
+}
+
+/// The same on both platforms, moments laid aside: each shows them in its own way.
+fn in_words(line: &str) -> String {
+    let slack = regex::Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC").expect("a pattern");
+    let discord = regex::Regex::new(r"\d{1,2} \w+ \d{4} \d\d:\d\d").expect("a pattern");
+    let line = normal(line).replace("until (age)", "until (moment)");
+    discord.replace_all(&slack.replace_all(&line, "(moment)"), "(moment)").into_owned()
+}
