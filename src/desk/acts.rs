@@ -48,13 +48,15 @@ pub(in crate::desk) enum Reads {
     Story,
     /// Other open tickets of whoever acts.
     Others,
+    /// Open tickets of the person that the act takes, else of whoever acts.
+    Requests,
 }
 
 /// What an act does.
 #[derive(Debug)]
 pub(in crate::desk) enum Does {
     /// Something about nothing in particular.
-    Alone(fn(Plan<'_>, &Actor<'_>) -> Decision),
+    Alone(fn(Plan<'_>, &Actor<'_>, &Args) -> Decision),
     /// Something to a ticket.
     ToTicket(fn(&mut Plan<'_>, &Deed<'_>) -> Result<Done, No>),
 }
@@ -70,7 +72,7 @@ impl Act {
     }
 
     /// An act to nothing in particular.
-    pub(in crate::desk) const fn alone(spec: Spec, does: fn(Plan<'_>, &Actor<'_>) -> Decision) -> Self {
+    pub(in crate::desk) const fn alone(spec: Spec, does: fn(Plan<'_>, &Actor<'_>, &Args) -> Decision) -> Self {
         let spec = Spec { on: On::Nothing, ..spec };
         Self { spec, in_menu: Self::NO_MENU, reads: Reads::Nothing, does: Does::Alone(does) }
     }
@@ -195,7 +197,7 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, meant: &Meant, at: T
         place.is_direct() && plan.facts.named.as_ref().is_some_and(|ticket| ticket.origin != *place)
     });
     let wants_answer = |spec: &Spec| match acted.way {
-        Way::Command | Way::Menu | Way::MessageMenu => true,
+        Way::Command | Way::Menu | Way::MessageMenu | Way::PersonMenu => true,
         // It shows by its card or in the thread.
         Way::Button | Way::Reaction => !spec.is_told || shows_nowhere,
         Way::Form => acted.is_answered(),
@@ -224,7 +226,7 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, meant: &Meant, at: T
             return go_on(plan, &actor(true), unfinished, why);
         }
         Meant::Gone(spec, does) => drafts::text::is_gone(spec, does),
-        Meant::Nothing => return help::decide::help(plan, &actor(true)),
+        Meant::Nothing => return help::decide::help(plan, &actor(true), &Args::default()),
         Meant::Malformed(spec) => help::text::malformed(spec),
         Meant::Faulty(spec) if is_command => help::text::malformed(spec),
         Meant::NoKey => help::text::no_key(),
@@ -243,7 +245,8 @@ fn go_on(
     says: impl Fn(&ActRef, &DraftId) -> Message,
 ) -> Decision {
     let Unfinished { spec, target, does, given, page } = unfinished;
-    if let Err(why) = admit(&plan, actor.person, spec, target) {
+    let about = spec.person().and_then(|param| given.get(param.name)).and_then(Value::person);
+    if let Err(why) = admit(&plan, actor.person, spec, target, about) {
         return refuse(plan, actor, why);
     }
     let facts = plan.facts;
@@ -258,14 +261,15 @@ fn go_on(
 /// Does it, if this person may know of its subject and do it, and the subject lets it be done.
 pub(in crate::desk) fn perform(mut plan: Plan<'_>, actor: &Actor<'_>, meaning: &Meaning, at: Timestamp) -> Decision {
     let spec = &meaning.act.spec;
-    let admitted = match admit(&plan, actor.person, spec, &meaning.target) {
+    let about = spec.person().and_then(|param| meaning.args.person(param.name));
+    let admitted = match admit(&plan, actor.person, spec, &meaning.target, about) {
         Ok(admitted) => admitted,
         Err(why) => return refuse(plan, actor, why),
     };
     let (does, (ticket, is_requester)) = match (&meaning.act.does, admitted) {
         (Does::ToTicket(does), Some(admitted)) => (does, admitted),
         (Does::ToTicket(_), None) => return refuse(plan, actor, help::text::which_ticket()),
-        (Does::Alone(does), _) => return does(plan, actor),
+        (Does::Alone(does), _) => return does(plan, actor, &meaning.args),
     };
     let deed = Deed { spec, actor, ticket, is_requester, args: &meaning.args, at };
     match does(&mut plan, &deed) {
@@ -295,15 +299,16 @@ pub(in crate::desk) fn perform(mut plan: Plan<'_>, actor: &Actor<'_>, meaning: &
 }
 
 /// The ticket that an act is done to, if it is done to one, and whether this person is its requester; else why they may not do
-/// it, or why it is not known what it is done to.
+/// it, or why it is not known what it is done to. `about` is the person that the act takes.
 fn admit<'f>(
     plan: &Plan<'f>,
     person: &Person,
     spec: &Spec,
     target: &Target,
+    about: Option<&Person>,
 ) -> Result<Option<(&'f Ticket, bool)>, Message> {
     if spec.on == On::Nothing {
-        return gate(plan, person, spec.may, None).map(|_| None);
+        return gate(plan, person, spec.may, None, about).map(|_| None);
     }
     let Some(ticket) = plan.facts.named.as_ref().filter(|ticket| plan.may_know(person, ticket)) else {
         return Err(match (&target.key, &target.tag) {
@@ -313,7 +318,7 @@ fn admit<'f>(
             (None, None) => help::text::which_ticket(),
         });
     };
-    Ok(Some((ticket, gate(plan, person, spec.may, Some(ticket))?)))
+    Ok(Some((ticket, gate(plan, person, spec.may, Some(ticket), about)?)))
 }
 
 /// The answer takes the place of a menu: then it is followed by what can be done with the ticket as it stands now.
@@ -334,7 +339,8 @@ fn is_open_to(plan: &Plan<'_>, acted: &Acted, meant: &Meant) -> bool {
     let Meant::Act(meaning) = meant else { return false };
     let ticket = plan.facts.named.as_ref().filter(|ticket| plan.may_know(&acted.actor, ticket));
     let spec = &meaning.act.spec;
-    (ticket.is_some() || spec.on == On::Nothing) && gate(plan, &acted.actor, spec.may, ticket).is_ok()
+    let about = spec.person().and_then(|param| meaning.args.person(param.name));
+    (ticket.is_some() || spec.on == On::Nothing) && gate(plan, &acted.actor, spec.may, ticket, about).is_ok()
 }
 
 /// The free words that somebody typed into a form, whether they can be taken or not.
@@ -351,13 +357,22 @@ fn typed_words(acted: &Acted) -> String {
 }
 
 /// Whether this person may do what asks for that. Returns whether they are the ticket's requester; else why not.
-fn gate(plan: &Plan<'_>, person: &Person, may: May, ticket: Option<&Ticket>) -> Result<bool, Message> {
+fn gate(
+    plan: &Plan<'_>,
+    person: &Person,
+    may: May,
+    ticket: Option<&Ticket>,
+    about: Option<&Person>,
+) -> Result<bool, Message> {
     let is_requester = ticket.is_some_and(|ticket| plan.same(&ticket.requester, person));
     let has = |right: Right| plan.may(person, right);
     let is_allowed = match may {
         May::Anyone => true,
         May::Requester => is_requester,
         May::RequesterOr(right) => is_requester || has(right),
+        May::OneselfOr(right) => {
+            about.is_none_or(|about| plan.facts.roster.same(&about.who, &person.who)) || has(right)
+        }
         May::Has(right) => has(right),
     };
     match (may, ticket) {
@@ -403,6 +418,10 @@ mod tests {
             let is_bare = spec.takes.iter().all(|param| !param.is_required || param.takes == Takes::Message);
             assert!(spec.menu.is_none() || spec.opens_form() || is_bare, "{}", spec.name);
             assert!(spec.sign.is_none() || is_bare, "{}", spec.name);
+            let person = spec.person().map(|param| param.name);
+            let is_all = spec.takes.iter().all(|param| !param.is_required || Some(param.name) == person);
+            assert!(spec.person_menu.is_none_or(|menu| (1..=32).contains(&menu.chars().count())), "{}", spec.name);
+            assert!(spec.person_menu.is_none() || (person.is_some() && (is_all || spec.opens_form())), "{}", spec.name);
             for words in spec.form.iter() {
                 let title = words.title.replace("{key}", "IT-1000000");
                 assert!((1..=24).contains(&title.chars().count()), "{}: {title}", spec.name);
@@ -421,6 +440,9 @@ mod tests {
         let menus: Vec<&str> = specs().filter_map(|spec| spec.menu).collect();
         assert!(menus.len() <= 10, "{menus:?}");
         assert_eq!(menus.iter().collect::<HashSet<_>>().len(), menus.len(), "a menu is named twice");
+        let menus: Vec<&str> = specs().filter_map(|spec| spec.person_menu).collect();
+        assert!(menus.len() <= 15, "{menus:?}");
+        assert_eq!(menus.iter().collect::<HashSet<_>>().len(), menus.len(), "a person's menu is named twice");
     }
 
     #[test]

@@ -358,6 +358,11 @@ impl Facts {
             Reads::Nothing => {}
             Reads::Story => self.load_story(tx).await?,
             Reads::Others => self.others = tickets::record::open_of(tx, &self.accounts(who), OTHERS).await?,
+            Reads::Requests => {
+                let person = spec.person().and_then(|param| meaning.args.person(param.name));
+                let of = self.accounts(person.map_or(who, |person| &person.who));
+                self.others = tickets::record::open_of(tx, &of, OTHERS).await?;
+            }
         }
         for param in spec.takes {
             let given = meaning.args.text(param.name);

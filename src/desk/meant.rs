@@ -188,7 +188,7 @@ mod tests {
             ],
             ..Spec::BASE
         },
-        |plan, _| plan.end(crate::domain::outcome::Outcome::Ignored),
+        |plan, _, _| plan.end(crate::domain::outcome::Outcome::Ignored),
     );
 
     fn given<const N: usize>(of: [(&str, &str); N]) -> Given {

@@ -149,7 +149,7 @@ impl Acted {
     #[must_use]
     pub const fn is_answered(&self) -> bool {
         match self.way {
-            Way::Command | Way::MessageMenu => true,
+            Way::Command | Way::MessageMenu | Way::PersonMenu => true,
             Way::Form => self.at.is_some() || self.in_private,
             Way::Button | Way::Menu | Way::Reaction => self.in_private,
         }
@@ -170,13 +170,16 @@ pub enum Way {
     Command,
     /// Something was chosen from the menu of a message.
     MessageMenu,
+    /// Something was chosen from the menu of a person.
+    PersonMenu,
     /// Somebody reacted to a message.
     Reaction,
 }
 
 impl Way {
     /// Every way in, for tests that try each.
-    pub const ALL: [Self; 6] = [Self::Button, Self::Menu, Self::Form, Self::Command, Self::MessageMenu, Self::Reaction];
+    pub const ALL: [Self; 7] =
+        [Self::Button, Self::Menu, Self::Form, Self::Command, Self::MessageMenu, Self::PersonMenu, Self::Reaction];
 }
 
 /// What somebody who acts asks for.

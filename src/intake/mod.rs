@@ -311,7 +311,7 @@ impl Intake {
         let (roster, now) = (self.roster(), self.inner.clock.now());
         match spec.may {
             May::Has(right) => roster.may(person, right, now) || !roster.stale(person, now).is_empty(),
-            May::Anyone | May::Requester | May::RequesterOr(_) => true,
+            May::Anyone | May::Requester | May::RequesterOr(_) | May::OneselfOr(_) => true,
         }
     }
 

@@ -34,7 +34,8 @@ pub trait World: Send + Sync {
     /// the view shows it. Returns once the bot has acknowledged; an unacknowledged press is [`WorldError::NoAnswer`].
     async fn press(&self, who: &str, message: &MessageAt, control: &str, value: Option<&str>)
     -> Result<(), WorldError>;
-    /// Chooses what the app offers in the menu of a message, by its name ([`View::menus`]).
+    /// Chooses what the app offers in the menu of a message, or of its author, by its name ([`View::menus`],
+    /// [`View::person_menus`]).
     async fn choose_menu(&self, who: &str, message: &MessageAt, name: &str) -> Result<(), WorldError>;
     /// Submits the open form. Errors that the bot shows at fields are [`WorldError::Fields`], and the form stays open.
     async fn submit(&self, who: &str, form: &str, values: &BTreeMap<String, String>) -> Result<(), WorldError>;
@@ -144,6 +145,9 @@ pub struct View {
     /// What the app offers in the menu of every message.
     #[serde(default)]
     pub menus: Vec<String>,
+    /// What the app offers in the menu of every person.
+    #[serde(default)]
+    pub person_menus: Vec<String>,
     /// The form that is open before this person.
     pub form: Option<FormView>,
     /// What the platform itself told this person lately ("This interaction failed"), newest last.

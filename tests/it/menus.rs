@@ -223,3 +223,50 @@ async fn an_agent_takes_a_request_by_a_reaction() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn open_requests_are_listed_for_oneself_and_for_the_desk() {
+    let script = on_both(async |desk, world| {
+        let ask = desk.ask(world, "jeff", "@desk printer smokes").await;
+        desk.say(world, "jeff", &Spot::direct(), "my salary is wrong").await;
+        desk.press(world, "mia", "desk-triage", "Take it").await;
+        let mut script = String::new();
+        let mut note = |who: &str, what: &str| {
+            let _ = writeln!(script, "{who}: {what}\n{}", normal(&desk.last_private(world, who)));
+        };
+        for (who, words) in
+            [("jeff", "requests"), ("sam", "requests"), ("sam", "requests @jeff"), ("mia", "requests @jeff")]
+        {
+            desk.command(world, who, words).await;
+            note(who, &format!("/desk {words}"));
+        }
+        let menus = see(world, "mia").person_menus;
+        if world.platform() == "slack" {
+            assert_eq!(menus, Vec::<String>::new(), "Slack's apps have none");
+        } else {
+            let listed = desk.last_private(world, "mia");
+            assert_eq!(menus, ["Show their open requests"]);
+            for (who, expected) in [("mia", listed.as_str()), ("sam", "That is for the desk's people.")] {
+                world.choose_menu(who, &ask, "Show their open requests").await.expect("answered");
+                desk.settle().await;
+                assert_eq!(desk.last_private(world, who), expected, "{who}");
+            }
+        }
+        script
+    })
+    .await;
+    expect![[r#"
+        jeff: /desk requests
+        Your open requests:
+        • IT-1002  my salary is wrong · in progress · Mia has it · (age)
+        • IT-1001  printer smokes · new · (age) · open
+        sam: /desk requests
+        You have no open requests. To ask for something, mention me or write to me.
+        sam: /desk requests @jeff
+        That is for the desk's people.
+        mia: /desk requests @jeff
+        Open requests of Jeff Park:
+        • IT-1002  my salary is wrong · in progress · Mia has it · (age)
+        • IT-1001  printer smokes · new · (age) · open
+    "#]].assert_eq(&script);
+}

@@ -279,6 +279,27 @@ acts! {
         decide::belong,
     );
 
+    REQUESTS = Act::alone(
+        Spec {
+            name: "requests",
+            label: "Requests",
+            takes: &[Param {
+                name: "person",
+                takes: Takes::Person,
+                is_required: false,
+                says: "Whose, if not your own (agents)",
+                usage: "@name",
+                ..Param::BASE
+            }],
+            command: Some(Command::new("List your open requests; for agents, somebody's").helping("to see what you asked for")),
+            person_menu: Some("Show their open requests"),
+            may: May::OneselfOr(Right::TicketWork),
+            ..Spec::BASE
+        },
+        decide::requests,
+    )
+    .reading(Reads::Requests);
+
     /// The agents' menu: on a card, and behind "Desk…" in a public thread.
     MENU = Act::to_ticket(Spec { name: "menu", label: "More…", is_told: true, ..AGENTS }, decide::menu);
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::text;
-use crate::desk::acts::{Deed, Done, No, all};
+use crate::desk::acts::{Actor, Deed, Done, No, all, answer};
 use crate::desk::closing::decide::{close_at, closing_timer};
 use crate::desk::conversation::decide::NOTICE;
 use crate::desk::conversation::state::{Record, Voice};
@@ -12,6 +12,7 @@ use crate::desk::facts::Facts;
 use crate::desk::plan::{Plan, Words};
 use crate::desk::tickets::state::{CancelReason, Refusal, Status, Ticket};
 use crate::desk::{conversation, help};
+use crate::domain::act::Args;
 use crate::domain::audit::Did;
 use crate::domain::effect::{Awaited, Destination, EffectKind, Lane, Post, Sign, SilentAct};
 use crate::domain::event::{Timer, TimerKind};
@@ -207,6 +208,16 @@ pub(super) fn add(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     plan.audit(ticket, deed.spec, Vec::new());
     plan.mirror(ticket, None, person, &words, voice);
     Ok(Done::told(conversation::text::details_added(ticket)))
+}
+
+/// Somebody's open requests.
+pub(super) fn requests(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args) -> Decision {
+    let facts = plan.facts;
+    let other = args.person("person").filter(|person| !facts.roster.same(&person.who, &actor.person.who));
+    let all = facts.roster.accounts(&other.unwrap_or(actor.person).who);
+    let theirs: Vec<&Ticket> = facts.others.iter().filter(|ticket| all.contains(&ticket.requester.who)).collect();
+    answer(&mut plan, actor, text::requests(other, &theirs));
+    plan.end(Outcome::Done(None))
 }
 
 /// What the requester says directly is another request.

@@ -354,6 +354,33 @@ pub fn show(ticket: &Ticket, records: &[Record], audit: &[AuditEntry], whole: bo
     Message::new(lines)
 }
 
+/// The open requests of whoever asks, or of another person.
+#[must_use]
+pub fn requests(of: Option<&Person>, open: &[&Ticket]) -> Message {
+    let mut head = match (of, open.is_empty()) {
+        (Some(person), true) => vec![quoted(first_name(person)), said(" has no open requests.")],
+        (Some(person), false) => vec![said("Open requests of "), quoted(&person.name), said(":")],
+        (None, true) => {
+            vec![said("You have no open requests. To ask for something, mention me or write to me.")]
+        }
+        (None, false) => vec![said("Your open requests:")],
+    };
+    let line = |ticket: &&Ticket| {
+        let mut line = vec![said("• "), strong(&ticket.key), said("  "), quoted(&ticket.title), said(" · ")];
+        line.push(said(status(&ticket.status)));
+        if let Some(agent) = &ticket.assignee {
+            line.extend([said(" · "), quoted(first_name(agent)), said(" has it")]);
+        }
+        line.extend([said(" · "), Span::Ago(ticket.opened_at)]);
+        if !ticket.is_private() {
+            line.extend([said(" · "), Span::Link { to: ticket.origin_message.clone(), label: "open".to_owned() }]);
+        }
+        Line(line)
+    };
+    let lines: Vec<Line> = open.iter().map(line).collect();
+    Message::new(std::iter::once(Line(std::mem::take(&mut head))).chain(lines))
+}
+
 /// What happened to a ticket, for the desk.
 #[must_use]
 pub fn happened(actor: &Person, what: &str) -> Message {

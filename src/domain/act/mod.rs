@@ -42,6 +42,9 @@ pub struct Spec {
     pub command: Option<Command>,
     /// What the menu of a message calls it, at most 24 characters (Slack); `None` if it is not in there.
     pub menu: Option<&'static str>,
+    /// What the menu of a person calls it, at most 32 characters; `None` if it is not in there. Only Discord has such menus. The
+    /// act takes a person, who is given so.
+    pub person_menu: Option<&'static str>,
     /// The reaction to a message that does it; `None` if none does. A reaction opens no form, so whatever the act takes must be
     /// optional.
     pub sign: Option<Emoji>,
@@ -65,6 +68,7 @@ impl Spec {
         form: None,
         command: None,
         menu: None,
+        person_menu: None,
         sign: None,
         audit: "",
         is_told: false,
@@ -86,6 +90,12 @@ impl Spec {
     #[must_use]
     pub const fn opens_form(&self) -> bool {
         self.form.is_some()
+    }
+
+    /// The person that it takes, if it takes one.
+    #[must_use]
+    pub fn person(&self) -> Option<&'static Param> {
+        self.takes.iter().find(|param| param.takes == Takes::Person)
     }
 
     /// Whether it takes people's free words.
@@ -163,6 +173,8 @@ pub enum May {
     Requester,
     /// The requester, and whoever has this right.
     RequesterOr(Right),
+    /// Everybody for themselves; for another person, whom the act takes, whoever has this right.
+    OneselfOr(Right),
     /// Whoever has this right.
     Has(Right),
 }
@@ -175,6 +187,7 @@ impl May {
             Self::Anyone => "everybody",
             Self::Requester => "the requester",
             Self::RequesterOr(_) => "the requester, agents",
+            Self::OneselfOr(_) => "everybody for themselves, agents",
             Self::Has(_) => "agents",
         }
     }

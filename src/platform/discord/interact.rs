@@ -51,6 +51,8 @@ pub(super) enum Kind {
     Command,
     /// 2 with a target: a choice from the menu of a message.
     MessageMenu,
+    /// 2 with a target: a choice from the menu of a person.
+    PersonMenu,
     /// 3: a button or menu.
     Component,
     /// 5: a form.
@@ -82,6 +84,7 @@ impl Interaction {
         let kind = match interaction["type"].as_u64().ok_or(Unreadable)? {
             2 => match interaction["data"]["type"].as_u64() {
                 None | Some(1) => Kind::Command,
+                Some(2) => Kind::PersonMenu,
                 Some(3) => Kind::MessageMenu,
                 Some(_) => return Ok(None),
             },
@@ -170,7 +173,7 @@ pub(super) async fn take(shared: &Shared, intake: &Intake, interaction: &Interac
     match interaction.kind {
         Kind::Component => take_component(shared, intake, interaction).await,
         Kind::Command => take_command(shared, intake, interaction).await,
-        Kind::MessageMenu => take_menu(shared, intake, interaction).await,
+        Kind::MessageMenu | Kind::PersonMenu => take_menu(shared, intake, interaction).await,
         Kind::Form => take_modal(shared, intake, interaction).await,
     }
 }
@@ -200,7 +203,10 @@ async fn take_command(shared: &Shared, intake: &Intake, given: &Interaction) {
 }
 
 async fn take_menu(shared: &Shared, intake: &Intake, chosen: &Interaction) {
-    let what = chosen_for(&shared.reader(), chosen);
+    let what = match chosen.kind {
+        Kind::PersonMenu => chosen_for_person(&shared.reader(), chosen),
+        _ => chosen_for(&shared.reader(), chosen),
+    };
     if open_form(shared, intake, chosen, &what).await {
         return;
     }
@@ -263,6 +269,21 @@ pub(super) fn chosen_for(reader: &Reader<'_>, chosen: &Interaction) -> Acted {
     };
     let acted = chosen.acted(reader, Way::MessageMenu, asks);
     Acted { at: message.map(|message| chosen.message(reader, message)), ..acted }
+}
+
+/// What a choice from the menu of a person says; the reply is added once there is one.
+pub(super) fn chosen_for_person(reader: &Reader<'_>, chosen: &Interaction) -> Acted {
+    let name = chosen.data["name"].as_str();
+    let spec = intake::acts().find(|spec| spec.person_menu.is_some() && spec.person_menu == name);
+    let person = id(&chosen.data["target_id"]).and_then(|user| chosen.resolved(reader, user));
+    let asks = match (spec.and_then(|spec| Some((spec, spec.person()?))), person) {
+        (Some((spec, param)), Some(person)) => Asks::Act {
+            does: ActRef::bare(spec.act()),
+            given: Given::from([(param.name.to_owned(), Arg::Person(person))]),
+        },
+        _ => Asks::Unknown,
+    };
+    chosen.acted(reader, Way::PersonMenu, asks)
 }
 
 /// What the `custom_id` of a button, menu or form asks for.

@@ -9,6 +9,7 @@ use crate::intake;
 
 /// Types of commands.
 const CHAT: u8 = 1;
+const PERSON: u8 = 2;
 const MESSAGE: u8 = 3;
 
 /// Types of a command's options.
@@ -72,7 +73,7 @@ pub(super) fn invite_url(application: &str) -> String {
     )
 }
 
-/// The commands, as they are registered in each guild: `/desk`, and what the menu of a message offers.
+/// The commands, as they are registered in each guild: `/desk`, and what the menus of a message and of a person offer.
 pub(super) fn commands() -> Value {
     commands_of(intake::acts())
 }
@@ -83,7 +84,7 @@ fn commands_of(acts: impl Iterator<Item = &'static Spec> + Clone) -> Value {
         let (group, word) = spec.path();
         let says = match spec.may {
             May::Has(_) => format!("{} ({})", command.says, spec.may.who()),
-            May::Anyone | May::Requester | May::RequesterOr(_) => command.says.to_owned(),
+            May::Anyone | May::Requester | May::RequesterOr(_) | May::OneselfOr(_) => command.says.to_owned(),
         };
         let sub = sub(word, &says, options_of(spec));
         let of_group = |option: &&mut Value| group.is_some_and(|group| option["name"] == group);
@@ -96,8 +97,9 @@ fn commands_of(acts: impl Iterator<Item = &'static Spec> + Clone) -> Value {
         }
     }
     let desk = json!({ "type": CHAT, "name": "desk", "description": "The service desk", "options": options });
-    let menus = acts.filter_map(|spec| Some(json!({ "type": MESSAGE, "name": spec.menu? })));
-    Value::Array(std::iter::once(desk).chain(menus).collect())
+    let menus = acts.clone().filter_map(|spec| Some(json!({ "type": MESSAGE, "name": spec.menu? })));
+    let of_people = acts.filter_map(|spec| Some(json!({ "type": PERSON, "name": spec.person_menu? })));
+    Value::Array(std::iter::once(desk).chain(menus).chain(of_people).collect())
 }
 
 /// What a command takes. Discord wants what must be given first.
@@ -195,9 +197,12 @@ mod tests {
         hold(&commands[0]);
         assert!(chars(&commands[0]) <= MOST_CHARS, "{} characters", chars(&commands[0]));
         let menus = &commands.as_array().expect("commands")[1..];
-        assert!(menus.len() <= MOST_MENUS, "{} menus", menus.len());
+        for kind in [MESSAGE, PERSON] {
+            let count = menus.iter().filter(|menu| menu["type"] == kind).count();
+            assert!((1..=MOST_MENUS).contains(&count), "{count} menus of type {kind}");
+        }
         for menu in menus {
-            assert!(menu["type"] == MESSAGE && (1..=32).contains(&chars(menu)), "{menu}");
+            assert!((1..=32).contains(&chars(menu)), "{menu}");
         }
     }
 

@@ -66,6 +66,7 @@ pub fn interaction(payload: &[u8]) -> Option<EventKind> {
         Kind::Component => interact::used(&reader, &interaction),
         Kind::Command => interact::said(&reader, &interaction),
         Kind::MessageMenu => interact::chosen_for(&reader, &interaction),
+        Kind::PersonMenu => interact::chosen_for_person(&reader, &interaction),
         Kind::Form => interact::filled_in(&reader, &interaction),
     }))
 }

@@ -16,6 +16,9 @@ use crate::sandbox::{MessageAt, Spot, WorldError};
 
 /// Characters that a person with a subscription may send; the others have the bot's limit.
 const PERSON_TEXT_CHARS: usize = 4_000;
+/// Types of commands in menus: those of a person, and those of a message.
+pub const MENU_OF_PERSON: u8 = 2;
+pub const MENU_OF_MESSAGE: u8 = 3;
 
 /// An act that the bot has to answer: the interaction, and what resolves at the answer.
 pub type Awaited = (u64, oneshot::Receiver<()>);
@@ -191,7 +194,7 @@ impl State {
         Ok(())
     }
 
-    /// Chooses a command of the app from the menu of a message.
+    /// Chooses a command of the app from the menu of a message, or from that of its author.
     pub fn person_chooses_menu(&mut self, who: &str, at: &MessageAt, name: &str) -> Result<Awaited, WorldError> {
         let person = self.person(who)?;
         let (message, stand) = self.visible_message(person, at)?;
@@ -200,12 +203,19 @@ impl State {
         }
         let (target, author) = (self.message_json(message, true), message.author);
         let (channel, guild) = (stand.channel, self.guild_of(stand.channel));
-        let command = self.menus_in(guild).find(|command| command["name"] == name).cloned();
+        let offered = || [MENU_OF_MESSAGE, MENU_OF_PERSON].into_iter().flat_map(|kind| self.menus_in(guild, kind));
+        let command = offered().find(|command| command["name"] == name).cloned();
         let command = command.ok_or_else(|| WorldError::Unknown(format!("menu {name}")))?;
         let mut resolved = self.resolved_json(&[author], guild);
-        resolved["messages"] = json!({ stand.id.to_string(): target });
+        let target_id = if command["type"] == MENU_OF_MESSAGE {
+            resolved["messages"] = json!({ stand.id.to_string(): target });
+            stand.id
+        } else {
+            author
+        };
         let mut data = json!({
-            "id": command["id"], "name": name, "type": 3, "target_id": stand.id.to_string(), "resolved": resolved,
+            "id": command["id"], "name": name, "type": command["type"], "target_id": target_id.to_string(),
+            "resolved": resolved,
         });
         if let Some(guild) = guild {
             data["guild_id"] = json!(guild.to_string());
@@ -214,10 +224,10 @@ impl State {
         Ok(self.act(Act::Command, person, channel, None, data, ("pressed", note)))
     }
 
-    /// What the app offers in the menu of a message there.
-    pub fn menus_in(&self, guild: Option<u64>) -> impl Iterator<Item = &Value> {
+    /// What the app offers there in menus of this kind.
+    pub fn menus_in(&self, guild: Option<u64>, kind: u8) -> impl Iterator<Item = &Value> {
         let here = move |command: &&super::state::RegisteredCommand| command.guild.is_none() || command.guild == guild;
-        self.commands.iter().filter(here).map(|command| &command.json).filter(|json| json["type"] == 3)
+        self.commands.iter().filter(here).map(|command| &command.json).filter(move |json| json["type"] == kind)
     }
 
     /// Presses a button or chooses in a menu; a link leads away, and the bot hears nothing.

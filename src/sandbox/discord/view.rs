@@ -1,5 +1,6 @@
 //! What one person sees.
 
+use super::acts::{MENU_OF_MESSAGE, MENU_OF_PERSON};
 use super::components::controls;
 use super::state::{Channel, Message, Place, State};
 use crate::sandbox::{ChannelView, MessageView, View, WorldError};
@@ -15,13 +16,14 @@ impl State {
         let channels = places.filter_map(|id| self.channels.get(&id)).map(|channel| self.channel_view(person, channel));
         let channels = channels.collect();
         let user = self.users.get(&person);
+        let menus = |kind| {
+            let offered = self.menus_in(Some(self.guild), kind);
+            offered.filter_map(|menu| menu["name"].as_str()).map(str::to_owned).collect()
+        };
         Ok(View {
             channels,
-            menus: self
-                .menus_in(Some(self.guild))
-                .filter_map(|menu| menu["name"].as_str())
-                .map(str::to_owned)
-                .collect(),
+            menus: menus(MENU_OF_MESSAGE),
+            person_menus: menus(MENU_OF_PERSON),
             form: user.and_then(|user| user.form.as_ref()).map(super::interactions::Form::view),
             notices: user.map(|user| user.notices.clone()).unwrap_or_default(),
         })

@@ -231,7 +231,7 @@ class Message {
     const picker = el("span", { class: "picker", hidden: true }, reactionsOf(half.platform).map(({ send, says }) =>
       el("button", { type: "button", tabIndex: -1, title: says, "aria-label": `React: ${says}`, data: { react: send }, on: { click: () => { picker.hidden = true; this.react(send); } } }, emoji(send))));
     const smile = button("smile", "Add a reaction", () => { picker.hidden = !picker.hidden; if (!picker.hidden) picker.firstChild.focus(); }, { addReaction: "" });
-    const offered = half.view?.menus ?? [];
+    const offered = [...half.view?.menus ?? [], ...half.view?.person_menus ?? []];
     const menu = el("span", { class: "message-menu", hidden: true, role: "group", "aria-label": "What the app offers" }, offered.map((name) =>
       el("button", { type: "button", tabIndex: -1, data: { menu: name }, on: { click: () => { menu.hidden = true; half.act("menu", { message: this.at(), name }); } } }, name)));
     const more = offered.length > 0 && !message.only_you && button("more", "More: what the app offers", () => { menu.hidden = !menu.hidden; if (!menu.hidden) menu.firstChild.focus(); }, { offers: "" });

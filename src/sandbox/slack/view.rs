@@ -121,6 +121,8 @@ pub(super) fn view(state: &State, person: usize) -> View {
     View {
         channels,
         menus: state.shortcuts.iter().map(|(name, _)| name.clone()).collect(),
+        // Slack's apps have none.
+        person_menus: Vec::new(),
         form: me.forms.last().map(|form| form_view(state, form)),
         notices: me.notices.iter().cloned().collect(),
     }
