@@ -373,7 +373,13 @@ impl Facts {
                     }
                 }
                 Takes::Message => self.load_joined(tx, given).await?,
-                Takes::Text | Takes::Choice(_) | Takes::Person | Takes::Flag | Takes::Date | Takes::Future => {}
+                Takes::Text
+                | Takes::Choice(_)
+                | Takes::Person
+                | Takes::Flag
+                | Takes::Date
+                | Takes::Future
+                | Takes::Files => {}
             }
         }
         Ok(())

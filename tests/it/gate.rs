@@ -235,6 +235,7 @@ fn fitting(spec: &Spec, other: &TicketTag) -> Given {
         Takes::Ticket => Value::text(other.to_string()),
         Takes::Message => Value::text("1700000001.0"),
         Takes::Flag => Value::Flag(true),
+        Takes::Files => Value::Files(Vec::new()),
         Takes::Date | Takes::Future => Value::text("tomorrow 9"),
     };
     spec.takes.iter().map(|param| (param.name.to_owned(), value(param.takes))).collect()

@@ -268,5 +268,6 @@ async fn open_requests_are_listed_for_oneself_and_for_the_desk() {
         Open requests of Jeff Park:
         • IT-1002  my salary is wrong · in progress · Mia has it · (age)
         • IT-1001  printer smokes · new · (age) · open
-    "#]].assert_eq(&script);
+    "#]]
+    .assert_eq(&script);
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Spec, Takes};
+use super::{MOST_FILES, Spec, Takes};
+use crate::domain::event::File;
 use crate::domain::ids::{Person, TicketTag};
 use crate::domain::when::{self, Now};
 
@@ -29,6 +30,8 @@ pub enum Value {
     Flag(bool),
     /// A moment that was read in the zone of whoever wrote it.
     Date(Timestamp),
+    /// Files.
+    Files(Vec<File>),
 }
 
 impl Value {
@@ -43,12 +46,16 @@ impl Value {
     pub const fn person(&self) -> Option<&Person> {
         match self {
             Self::Person(person) => Some(person),
-            Self::Text(_) | Self::Flag(_) | Self::Date(_) => None,
+            Self::Text(_) | Self::Flag(_) | Self::Date(_) | Self::Files(_) => None,
         }
     }
 
     fn is_blank(&self) -> bool {
-        matches!(self, Self::Text(text) if text.trim().is_empty())
+        match self {
+            Self::Text(text) => text.trim().is_empty(),
+            Self::Files(files) => files.is_empty(),
+            Self::Person(_) | Self::Flag(_) | Self::Date(_) => false,
+        }
     }
 }
 
@@ -122,6 +129,7 @@ fn fitting(takes: Takes, value: &Value, now: &Now<'_>) -> Result<Value, Why> {
             Ok(Value::Text(tag.to_string()))
         }
         (Takes::Person, Value::Person(_)) | (Takes::Flag, Value::Flag(_)) => Ok(value.clone()),
+        (Takes::Files, Value::Files(files)) if files.len() <= MOST_FILES => Ok(value.clone()),
         (Takes::Date, value) => moment(value, now).map(Value::Date),
         (Takes::Future, value) => {
             let at = moment(value, now)?;
@@ -136,7 +144,7 @@ fn moment(value: &Value, now: &Now<'_>) -> Result<Timestamp, Why> {
     match value {
         Value::Date(at) => Ok(*at),
         Value::Text(text) => when::read(text, now).ok_or(Why::NoDate),
-        Value::Person(_) | Value::Flag(_) => Err(Why::NoDate),
+        Value::Person(_) | Value::Flag(_) | Value::Files(_) => Err(Why::NoDate),
     }
 }
 
@@ -160,6 +168,15 @@ impl Args {
     #[must_use]
     pub fn is_set(&self, param: &str) -> bool {
         self.0.get(param) == Some(&Value::Flag(true))
+    }
+
+    /// The files of this parameter.
+    #[must_use]
+    pub fn files(&self, param: &str) -> &[File] {
+        match self.0.get(param) {
+            Some(Value::Files(files)) => files,
+            _ => &[],
+        }
     }
 
     /// The moment of this parameter.
@@ -188,6 +205,7 @@ mod tests {
             Param { name: "until", takes: Takes::Date, is_required: false, ..Param::BASE },
             Param { name: "loud", takes: Takes::Flag, is_required: false, ..Param::BASE },
             Param { name: "due", takes: Takes::Future, is_required: false, ..Param::BASE },
+            Param { name: "files", takes: Takes::Files, is_required: false, ..Param::BASE },
         ],
         ..Spec::BASE
     };
@@ -217,6 +235,11 @@ mod tests {
         assert_eq!(args.text("else"), "");
         assert_eq!(args.date("due"), "2026-11-28T14:05:00Z".parse().ok());
         assert_eq!((args.date("until"), args.is_set("loud")), ("2026-11-29T08:00:00Z".parse().ok(), true));
+        let file = |name: &str| File { name: name.to_owned(), url: "https://x/a".to_owned(), bytes: 1 };
+        let with = |files: Vec<File>| given([("level", Value::text("P1")), ("files", Value::Files(files))]);
+        assert_eq!(check(&with(vec![file("a.png")])).map(|args| args.files("files").to_vec()), Ok(vec![file("a.png")]));
+        assert_eq!(check(&with(Vec::new())).map(|args| args.files("files").len()), Ok(0));
+        assert!(check(&with(vec![file("a.png"); MOST_FILES + 1])).is_err());
         let chosen = check(&given([(CHOSEN, Value::text("P1"))])).expect("a choice is the first parameter");
         assert_eq!((chosen.text("level"), chosen.text("why"), chosen.person("to")), ("P1", "", None));
         let fault = |param, why| Fault { param, why };

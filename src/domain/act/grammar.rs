@@ -141,7 +141,7 @@ fn params(spec: &Spec, words: &str, mentions: &[Person], now: &Now<'_>) -> Resul
                 (date.map(Value::Date), behind)
             }
             // These are offered by fields, menus and buttons.
-            Takes::Flag | Takes::Ticket | Takes::Message => (None, rest),
+            Takes::Flag | Takes::Files | Takes::Ticket | Takes::Message => (None, rest),
         };
         match value {
             Some(value) => {
@@ -208,7 +208,11 @@ mod tests {
         Spec { name: "claim", synonyms: &["take"], ..ON_TICKET },
         Spec { name: "release", ..ON_TICKET },
         Spec { name: "resolve", takes: &[param("how", Takes::Text, true)], ..ON_TICKET },
-        Spec { name: "pending", takes: &[param("why", Takes::Text, false)], ..ON_TICKET },
+        Spec {
+            name: "pending",
+            takes: &[param("why", Takes::Text, false), param("until", Takes::Date, false)],
+            ..ON_TICKET
+        },
         Spec { name: "reply", takes: &[param("words", Takes::Text, true)], command: Some(REPLY), ..ON_TICKET },
         Spec { name: "assign", takes: &[param("to", Takes::Person, true)], ..ON_TICKET },
         Spec { name: "priority", takes: &[param("level", Takes::Choice(LEVELS), true)], ..ON_TICKET },
@@ -249,6 +253,7 @@ mod tests {
                     Value::Person(person) => format!(" {name}=@{}", person.name),
                     Value::Date(at) => format!(" {name}={at}"),
                     Value::Flag(is_set) => format!(" {name}={is_set}"),
+                    Value::Files(files) => format!(" {name}={} files", files.len()),
                 });
                 format!("{}{key}{}", spec.name, given.collect::<String>())
             }
@@ -269,6 +274,9 @@ mod tests {
             ("pending PO-12345 still missing", Elsewhere, "-"),
             ("pending", CardThread, "pending"),
             ("pending a part", CardThread, "pending why=a part"),
+            // Free words are what is left, wherever they are declared.
+            ("pending in 2h for a part", CardThread, "pending until=2026-11-28T16:00:00Z why=for a part"),
+            ("pending tomorrow 9", CardThread, "pending until=2026-11-29T08:00:00Z"),
             ("claim", TicketThread, "claim"),
             ("claim", Elsewhere, "-"),
             ("Claim IT-7", Elsewhere, "claim IT-7"),

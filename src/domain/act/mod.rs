@@ -228,6 +228,9 @@ impl Param {
     };
 }
 
+/// How many files a field takes, on both platforms.
+pub const MOST_FILES: usize = 10;
+
 /// What a parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
@@ -243,6 +246,8 @@ pub enum Takes {
     Date,
     /// A moment that is still to come.
     Future,
+    /// Files, at most [`MOST_FILES`]; words give none.
+    Files,
     /// Another ticket, from a menu that offers some.
     Ticket,
     /// A message, whose id the button carries.
@@ -254,7 +259,7 @@ impl Takes {
     #[must_use]
     pub const fn is_field(self) -> bool {
         match self {
-            Self::Text | Self::Choice(_) | Self::Person | Self::Flag | Self::Date | Self::Future => true,
+            Self::Text | Self::Choice(_) | Self::Person | Self::Flag | Self::Date | Self::Future | Self::Files => true,
             Self::Ticket | Self::Message => false,
         }
     }

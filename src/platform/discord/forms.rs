@@ -7,8 +7,8 @@ use serenity::model::id::UserId;
 
 use super::payload::{id, list};
 use super::render;
-use crate::domain::act::{Given, Takes, Value as Arg};
-use crate::domain::event::Asks;
+use crate::domain::act::{Given, MOST_FILES, Takes, Value as Arg};
+use crate::domain::event::{Asks, File};
 use crate::domain::form::{Field, Form, Page};
 use crate::domain::ids::Person;
 use crate::domain::limits::discord as limits;
@@ -18,6 +18,7 @@ const MENU: u8 = 3;
 const TEXT_INPUT: u8 = 4;
 const PERSON_MENU: u8 = 5;
 const LABEL: u8 = 18;
+const FILE_UPLOAD: u8 = 19;
 const CHECKBOX: u8 = 23;
 
 /// What marks a page of a form in its `custom_id`, before its number.
@@ -64,6 +65,11 @@ fn input(field: &Field) -> Value {
             let is_set = field.value == Some(Arg::Flag(true));
             return json!({ "type": CHECKBOX, "custom_id": field.id, "default": is_set });
         }
+        Takes::Files => {
+            input["type"] = json!(FILE_UPLOAD);
+            input["min_values"] = json!(u8::from(field.required));
+            input["max_values"] = json!(MOST_FILES);
+        }
         Takes::Text | Takes::Date | Takes::Future | Takes::Ticket | Takes::Message => {
             let max_length = field.max_chars.clamp(1, limits::INPUT_CHARS);
             input["type"] = json!(TEXT_INPUT);
@@ -90,26 +96,38 @@ pub(super) fn paged(data: &Value, asks: Asks) -> Asks {
     }
 }
 
+/// What an interaction tells of the people and files that it names by their ids.
+pub(super) trait Named {
+    /// Somebody whom it names.
+    fn person(&self, user: UserId) -> Option<Person>;
+    /// A file that came with it.
+    fn file(&self, id: &Value) -> Option<File>;
+}
+
 /// What stands in the inputs of a form, in whatever rows and labels they lie.
-pub(super) fn gather(components: &Value, resolve: &impl Fn(UserId) -> Option<Person>, given: &mut Given) {
+pub(super) fn gather(components: &Value, named: &impl Named, given: &mut Given) {
     for component in list(components) {
-        if let (Some(name), Some(value)) = (component["custom_id"].as_str(), entered(component, resolve)) {
+        if let (Some(name), Some(value)) = (component["custom_id"].as_str(), entered(component, named)) {
             given.insert(name.to_owned(), value);
         }
-        gather(&component["components"], resolve, given);
+        gather(&component["components"], named, given);
         if component["component"].is_object() {
-            gather(&Value::Array(vec![component["component"].clone()]), resolve, given);
+            gather(&Value::Array(vec![component["component"].clone()]), named, given);
         }
     }
 }
 
 /// What was filled in or chosen.
-fn entered(component: &Value, resolve: &impl Fn(UserId) -> Option<Person>) -> Option<Arg> {
+fn entered(component: &Value, named: &impl Named) -> Option<Arg> {
     // Where nothing is chosen, what was chosen before is taken back.
     let nothing = || Some(Arg::text(""));
-    let chosen = list(&component["values"]).first();
+    let values = list(&component["values"]);
+    let chosen = values.first();
     match component["type"].as_u64().and_then(|kind| u8::try_from(kind).ok())? {
-        PERSON_MENU => chosen.map_or_else(nothing, |chosen| id(chosen).and_then(resolve).map(Arg::Person)),
+        PERSON_MENU => {
+            chosen.map_or_else(nothing, |chosen| id(chosen).and_then(|user| named.person(user)).map(Arg::Person))
+        }
+        FILE_UPLOAD => Some(Arg::Files(values.iter().filter_map(|id| named.file(id)).collect())),
         MENU => chosen.map_or_else(nothing, |chosen| chosen.as_str().map(Arg::text)),
         CHECKBOX => component["value"].as_bool().map(Arg::Flag),
         _ => component["value"].as_str().map(Arg::text),
@@ -121,6 +139,19 @@ mod tests {
     use super::super::directory;
     use super::super::interact::carried;
     use super::*;
+
+    /// Everybody is this person, and the file of the id 7 is known.
+    struct Known(Person, File);
+
+    impl Named for Known {
+        fn person(&self, _: UserId) -> Option<Person> {
+            Some(self.0.clone())
+        }
+
+        fn file(&self, id: &Value) -> Option<File> {
+            (id == "7").then(|| self.1.clone())
+        }
+    }
 
     #[test]
     fn a_form_fits_discords_limits() {
@@ -142,7 +173,7 @@ mod tests {
                 field("level", Takes::Choice(&[("P1", "critical"), ("P2", "high")])),
                 field("to", Takes::Person),
                 field("loud", Takes::Flag),
-                field("until", Takes::Date),
+                field("log", Takes::Files),
             ],
             page: None,
         };
@@ -160,7 +191,7 @@ mod tests {
         let labels = modal["components"].as_array().expect("labels");
         assert_eq!(labels[0]["label"].as_str().map(|label| label.chars().count()), Some(45));
         let types: Vec<_> = labels.iter().map(|label| label["component"]["type"].as_u64()).collect();
-        assert_eq!(types, [4, 3, 5, 23, 4].map(Some));
+        assert_eq!(types, [4, 3, 5, 23, 19].map(Some));
         let input = &labels[0]["component"];
         assert_eq!((&input["max_length"], input.get("value")), (&json!(4_000), None));
         assert_eq!(labels[1]["description"], "Say it");
@@ -174,17 +205,20 @@ mod tests {
             { "type": 18, "id": 5, "component": { "type": 5, "id": 6, "custom_id": "to", "values": ["5"] } },
             { "type": 18, "id": 7, "component": { "type": 23, "id": 8, "custom_id": "loud", "value": true } },
             { "type": 18, "id": 9, "component": { "type": 3, "id": 10, "custom_id": "none", "values": [] } },
+            { "type": 18, "id": 11, "component": { "type": 19, "id": 12, "custom_id": "log", "values": ["7", "8"] } },
             { "type": 1, "components": [{ "type": 4, "custom_id": "old", "value": "row" }] },
         ]);
         let mut given = Given::new();
         let mia = directory::person(UserId::new(5), "Mia", None, None);
-        gather(&sent, &|_| Some(mia.clone()), &mut given);
+        let sheet = File { name: "a.png".to_owned(), url: "https://x/a".to_owned(), bytes: 12 };
+        gather(&sent, &Known(mia.clone(), sheet.clone()), &mut given);
         let expected = [
             ("text", Arg::text(" words ")),
             ("level", Arg::text("P2")),
             ("to", Arg::Person(mia)),
             ("loud", Arg::Flag(true)),
             ("none", Arg::text("")),
+            ("log", Arg::Files(vec![sheet])),
             ("old", Arg::text("row")),
         ];
         assert_eq!(given, expected.map(|(name, value)| (name.to_owned(), value)).into());

@@ -13,14 +13,14 @@ use serenity::http::{LightMethod, Route};
 use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId};
 use tokio::time::{sleep, timeout};
 
-use super::forms::{gather, modal, paged};
+use super::forms::{Named, gather, modal, paged};
 use super::inbound::{Reader, time_of};
 use super::outbound::{Deferred, Handle};
-use super::payload::{Account, Channel, Member, Unreadable, guild_of, id, list};
+use super::payload::{Account, Channel, Member, Unreadable, file, guild_of, id, list};
 use super::rest::RestError;
 use super::{Shared, directory, render};
 use crate::domain::act::{ActName, ActRef, CHOSEN, Given, Value as Arg};
-use crate::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Way};
+use crate::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, File, ReplyHandle, Way};
 use crate::domain::ids::{Conversation, EffectId, MessageRef, Person, Place, PlatformName};
 use crate::domain::limits::discord as limits;
 use crate::domain::message::Message;
@@ -43,6 +43,7 @@ const MODAL: u8 = 9;
 const SUB_COMMAND_GROUP: u64 = 2;
 const BOOLEAN: u64 = 5;
 const USER: u64 = 6;
+const ATTACHMENT: u64 = 11;
 
 /// What an interaction is, and the type by which Discord calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,11 +127,9 @@ impl Interaction {
         })
     }
 
-    /// Somebody whom it names.
-    fn resolved(&self, reader: &Reader<'_>, user: UserId) -> Option<Person> {
-        let (id, resolved) = (user.to_string(), &self.data["resolved"]);
-        let member = Member::read(&resolved["members"][&id]);
-        Some(reader.person_as(&Account::read(&resolved["users"][&id])?, self.guild, member.as_ref()))
+    /// What it tells of those whom it names by their ids.
+    const fn named<'i>(&'i self, reader: &'i Reader<'i>) -> Told<'i> {
+        Told { interaction: self, reader }
     }
 
     /// A message in the channel in which it was begun.
@@ -161,6 +160,26 @@ impl Interaction {
             user: self.user.id,
             channel: self.channel,
         }
+    }
+}
+
+/// An interaction that tells of those whom it names.
+struct Told<'i> {
+    interaction: &'i Interaction,
+    reader: &'i Reader<'i>,
+}
+
+impl Named for Told<'_> {
+    fn person(&self, user: UserId) -> Option<Person> {
+        let (id, resolved) = (user.to_string(), &self.interaction.data["resolved"]);
+        let member = Member::read(&resolved["members"][&id]);
+        let account = Account::read(&resolved["users"][&id])?;
+        Some(self.reader.person_as(&account, self.interaction.guild, member.as_ref()))
+    }
+
+    fn file(&self, id: &Value) -> Option<File> {
+        let attachment = &self.interaction.data["resolved"]["attachments"][id.as_str()?];
+        attachment.is_object().then(|| file(attachment))
     }
 }
 
@@ -275,7 +294,7 @@ pub(super) fn chosen_for(reader: &Reader<'_>, chosen: &Interaction) -> Acted {
 pub(super) fn chosen_for_person(reader: &Reader<'_>, chosen: &Interaction) -> Acted {
     let name = chosen.data["name"].as_str();
     let spec = intake::acts().find(|spec| spec.person_menu.is_some() && spec.person_menu == name);
-    let person = id(&chosen.data["target_id"]).and_then(|user| chosen.resolved(reader, user));
+    let person = id(&chosen.data["target_id"]).and_then(|user| chosen.named(reader).person(user));
     let asks = match (spec.and_then(|spec| Some((spec, spec.person()?))), person) {
         (Some((spec, param)), Some(person)) => Asks::Act {
             does: ActRef::bare(spec.act()),
@@ -294,14 +313,14 @@ pub(super) fn carried(data: &Value, given: Given) -> Asks {
 
 /// What a command says; the reply is added once there is one.
 pub(super) fn said(reader: &Reader<'_>, given: &Interaction) -> Acted {
-    let asks = typed(list(&given.data["options"]), |user| given.resolved(reader, user));
+    let asks = typed(list(&given.data["options"]), &given.named(reader));
     given.acted(reader, Way::Command, asks)
 }
 
 /// What a form says; the reply is added once there is one.
 pub(super) fn filled_in(reader: &Reader<'_>, sent: &Interaction) -> Acted {
     let mut given = Given::new();
-    gather(&sent.data["components"], &|user| sent.resolved(reader, user), &mut given);
+    gather(&sent.data["components"], &sent.named(reader), &mut given);
     let acted = sent.acted(reader, Way::Form, paged(&sent.data, carried(&sent.data, given)));
     // A form that a message's menu opened is about that message.
     let at = match acted.asks.does() {
@@ -389,13 +408,13 @@ fn choice(reader: &Reader<'_>, pressed: &Interaction) -> Option<Arg> {
     let first = list(&pressed.data["values"]).first()?;
     match pressed.data["component_type"].as_u64()? {
         3 => first.as_str().map(Arg::text),
-        5 => pressed.resolved(reader, id(first)?).map(Arg::Person),
+        5 => pressed.named(reader).person(id(first)?).map(Arg::Person),
         _ => None,
     }
 }
 
 /// A command's options: each is what it is, whatever it says. A sub-command may lie in a group.
-fn typed(options: &[Value], resolve: impl Fn(UserId) -> Option<Person>) -> Asks {
+fn typed(options: &[Value], named: &impl Named) -> Asks {
     let name = |option: &Value| option["name"].as_str().unwrap_or_default().to_owned();
     let Some(first) = options.first() else {
         return Asks::Words { words: String::new(), mentions: Vec::new() };
@@ -405,7 +424,8 @@ fn typed(options: &[Value], resolve: impl Fn(UserId) -> Option<Person>) -> Asks 
         None => (first, name(first)),
     };
     let value = |option: &Value| match option["type"].as_u64() {
-        Some(USER) => id(&option["value"]).and_then(&resolve).map(Arg::Person),
+        Some(USER) => id(&option["value"]).and_then(|user| named.person(user)).map(Arg::Person),
+        Some(ATTACHMENT) => named.file(&option["value"]).map(|file| Arg::Files(vec![file])),
         Some(BOOLEAN) => option["value"].as_bool().map(Arg::Flag),
         _ => option["value"].as_str().map(Arg::text),
     };
@@ -417,9 +437,22 @@ fn typed(options: &[Value], resolve: impl Fn(UserId) -> Option<Person>) -> Asks 
 mod tests {
     use super::*;
 
+    /// Everybody is Mia, and every file is a picture.
+    struct Mia;
+
+    impl Named for Mia {
+        fn person(&self, user: UserId) -> Option<Person> {
+            Some(directory::person(user, "Mia", None, None))
+        }
+
+        fn file(&self, id: &Value) -> Option<File> {
+            (id == "7").then(|| File { name: "a.png".to_owned(), url: "https://x/a".to_owned(), bytes: 12 })
+        }
+    }
+
     /// What is asked for by a command with these options: the act, and what is given.
     fn read(options: Value) -> (String, Given) {
-        match typed(list(&options), |user| Some(directory::person(user, "Mia", None, None))) {
+        match typed(list(&options), &Mia) {
             Asks::Act { does, given } => {
                 assert_eq!((does.on, does.with), (None, None));
                 (does.act.to_string(), given)
@@ -440,11 +473,15 @@ mod tests {
         let text = json!({ "name": "text", "type": 3, "value": "IT-1007 is the same, see there" });
         let (_, given) = read(json!([{ "name": "reply", "type": 1, "options": [text] }]));
         assert_eq!(given, Given::from([("text".to_owned(), Arg::text("IT-1007 is the same, see there"))]));
+        let log = json!({ "name": "log", "type": 11, "value": "7" });
+        let (_, given) = read(json!([{ "name": "reply", "type": 1, "options": [log] }]));
+        let file = File { name: "a.png".to_owned(), url: "https://x/a".to_owned(), bytes: 12 };
+        assert_eq!(given, Given::from([("log".to_owned(), Arg::Files(vec![file]))]));
         let high = json!({ "name": "announce", "type": 1, "options": [text] });
         let (name, given) = read(json!([{ "name": "outage", "type": 2, "options": [high] }]));
         assert_eq!((name.as_str(), given.len()), ("outage announce", 1));
         assert_eq!(read(json!([{ "name": "help", "type": 1 }])), ("help".to_owned(), Given::new()));
-        let bare = typed(&[], |_| None);
+        let bare = typed(&[], &Mia);
         assert_eq!(bare, Asks::Words { words: String::new(), mentions: Vec::new() });
     }
 

@@ -18,6 +18,7 @@ const SUB_COMMAND_GROUP: u8 = 2;
 const STRING: u8 = 3;
 const BOOLEAN: u8 = 5;
 const USER: u8 = 6;
+const ATTACHMENT: u8 = 11;
 /// Most characters of a text given as an option.
 const OPTION_TEXT_CHARS: u32 = 4_000;
 /// Most characters of a moment.
@@ -122,6 +123,8 @@ fn option(param: &Param) -> Option<Value> {
         }
         Takes::Person => option["type"] = json!(USER),
         Takes::Flag => option["type"] = json!(BOOLEAN),
+        // An option takes one; a form takes several.
+        Takes::Files => option["type"] = json!(ATTACHMENT),
         Takes::Date | Takes::Future => {
             option["type"] = json!(STRING);
             option["max_length"] = json!(DATE_CHARS);
@@ -220,6 +223,7 @@ mod tests {
                     Param { name: "why", is_required: false, ..Param::BASE },
                     Param { name: "until", takes: Takes::Date, ..Param::BASE },
                     Param { name: "loud", takes: Takes::Flag, is_required: false, ..Param::BASE },
+                    Param { name: "log", takes: Takes::Files, is_required: false, ..Param::BASE },
                 ],
                 ..ANNOUNCE
             },
@@ -233,10 +237,10 @@ mod tests {
         };
         assert_eq!(names(&options[1]), ["announce", "end"]);
         let end = &options[1]["options"][1];
-        assert_eq!(names(end), ["until", "key", "why", "loud"], "what must be given comes first");
+        assert_eq!(names(end), ["until", "key", "why", "loud", "log"], "what must be given comes first");
         let types: Vec<_> =
             end["options"].as_array().expect("options").iter().map(|one| one["type"].as_u64()).collect();
-        assert_eq!(types, [3, 3, 3, 5].map(Some));
+        assert_eq!(types, [3, 3, 3, 5, 11].map(Some));
         assert_eq!(commands[1], json!({ "type": MESSAGE, "name": "What is this?" }));
     }
 

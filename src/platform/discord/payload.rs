@@ -293,7 +293,8 @@ fn bits(value: &Value) -> Permissions {
     Permissions::from_bits_truncate(bits.unwrap_or_default())
 }
 
-fn file(attachment: &Value) -> File {
+/// A file that was attached.
+pub(super) fn file(attachment: &Value) -> File {
     let name = [&attachment["filename"], &attachment["title"]].into_iter().find_map(Value::as_str);
     File {
         name: name.unwrap_or("file").to_owned(),

@@ -5,9 +5,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::inbound::text_of;
+use super::inbound::{files, text_of};
 use super::render::{cut, plain, plain_text};
-use crate::domain::act::{Fault, Given, Takes, Value as Arg};
+use crate::domain::act::{Fault, Given, MOST_FILES, Takes, Value as Arg};
 use crate::domain::form::{Field, Form};
 use crate::domain::ids::{Person, Place};
 use crate::domain::limits::slack as limits;
@@ -90,6 +90,7 @@ fn element(field: &Field) -> Value {
                 _ => json!({"type": "checkboxes", "options": [yes]}),
             }
         }
+        Takes::Files => json!({"type": "file_input", "max_files": MOST_FILES}),
         Takes::Text | Takes::Date | Takes::Future | Takes::Ticket | Takes::Message => {
             let most = field.max_chars.clamp(1, limits::BLOCK_TEXT_CHARS);
             let mut element = json!({
@@ -102,7 +103,7 @@ fn element(field: &Field) -> Value {
         }
     };
     element["action_id"] = json!(field.id);
-    if !field.hint.trim().is_empty() && field.takes != Takes::Flag {
+    if !field.hint.trim().is_empty() && !matches!(field.takes, Takes::Flag | Takes::Files) {
         element["placeholder"] = plain_text(&field.hint, HINT_CHARS);
     }
     element
@@ -123,6 +124,7 @@ pub(super) fn given(view: &Value, named: impl Fn(&str) -> Person) -> Given {
         for (field, entered) in block.as_object().into_iter().flatten() {
             let value = match entered["type"].as_str().unwrap_or_default() {
                 "static_select" => entered["selected_option"]["value"].as_str().map(Arg::text),
+                "file_input" => Some(Arg::Files(files(&entered["files"]))),
                 "users_select" => text_of(&entered["selected_user"]).map(|user| Arg::Person(named(user))),
                 "checkboxes" => {
                     let chosen = entered["selected_options"].as_array().into_iter().flatten();
@@ -178,6 +180,14 @@ mod tests {
         let now = Now::named(jiff::Timestamp::UNIX_EPOCH, "UTC");
         let faults = spec.check(&given(&view, |user| person(user, None)), &now).expect_err("it is empty");
         assert!(at_fields(&faults).contains_key(field));
+        let file =
+            json!({"id": "F1", "name": "a.png", "permalink": "https://acme.slack.com/files/U1/F1/a.png", "size": 12});
+        view["state"]["values"]["log"] = json!({"log": {"type": "file_input", "files": [file]}});
+        let named = given(&view, |user| person(user, None));
+        assert!(
+            matches!(&named["log"], Arg::Files(files) if files.len() == 1 && files[0].name == "a.png"),
+            "{named:?}"
+        );
         view["state"]["values"][field][field]["value"] = json!(" done ");
         assert_eq!(
             spec.check(&given(&view, |user| person(user, None)), &now).expect("it is filled in").text(field),

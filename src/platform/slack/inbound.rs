@@ -420,7 +420,7 @@ fn raw_text(message: &Value) -> String {
 }
 
 /// The files of a message. Of one that its owner deleted nothing is left but a tombstone.
-fn files(files: &Value) -> Vec<File> {
+pub(super) fn files(files: &Value) -> Vec<File> {
     let files = files.as_array().into_iter().flatten();
     files
         .filter(|file| file["mode"] != "tombstone")

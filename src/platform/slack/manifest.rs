@@ -88,3 +88,18 @@ pub fn manifest() -> Value {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::act::Takes;
+
+    /// Slack opens no form with a field for files unless the app may read files
+    /// (<https://docs.slack.dev/reference/block-kit/block-elements/file-input-element>).
+    #[test]
+    fn files_are_asked_for_if_and_only_if_the_scope_is() {
+        let is_asked =
+            intake::acts().any(|spec| spec.opens_form() && spec.takes.iter().any(|param| param.takes == Takes::Files));
+        assert_eq!(is_asked, SCOPES.contains(&"files:read"));
+    }
+}

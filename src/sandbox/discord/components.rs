@@ -184,7 +184,15 @@ fn check_in_modal(input: &Value, path: &str, wrong: &mut Wrong) {
             let least = if input["type"] == 21 { 2 } else { 1 };
             wrong.length(&format!("{path}.options"), options, least, 10);
         }
-        Some(19 | 23) => check_custom_id(input, path, wrong),
+        Some(19) => {
+            check_custom_id(input, path, wrong);
+            let (least, most) = (input["min_values"].as_u64().unwrap_or(1), input["max_values"].as_u64().unwrap_or(1));
+            if least > 10 || !(1..=10).contains(&most) || least > most {
+                let message = "Must be between 1 and 10, and not below min_values.";
+                wrong.add(&format!("{path}.max_values"), "NUMBER_TYPE_MAX", message);
+            }
+        }
+        Some(23) => check_custom_id(input, path, wrong),
         _ => {
             let message = "Value of field \"type\" must be one of (3, 4, 5, 6, 7, 8, 19, 21, 22, 23).";
             wrong.add(&format!("{path}.type"), "UNION_TYPE_CHOICES", message);

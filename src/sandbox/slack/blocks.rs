@@ -337,6 +337,14 @@ impl Checker {
                     }
                 }
             }
+            "file_input" => {
+                if !at.ends_with("/element") {
+                    self.problem(at, "unsupported outside of an input block");
+                }
+                if fields.get("max_files").is_some_and(|n| n.as_u64().is_none_or(|n| !(1..=10).contains(&n))) {
+                    self.problem(&format!("{at}/max_files"), "must be between 1 and 10");
+                }
+            }
             "users_select"
             | "multi_users_select"
             | "conversations_select"
