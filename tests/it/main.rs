@@ -4,6 +4,7 @@ mod backlog;
 mod bare;
 mod harness;
 
+mod acts;
 mod away;
 mod browser;
 mod bursts;

@@ -1,0 +1,99 @@
+//! Every act, once, on both platforms, by people: whoever adds an act adds the line here that does it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use deskbell::intake::acts;
+use deskbell::sandbox::{Spot, World};
+
+use crate::harness::{Desk, on_both, see};
+use crate::looks::Looks as _;
+
+/// How something is done.
+enum By<'a> {
+    /// By a button: whose, in which channel, what it says.
+    Button(&'a str, &'a str, &'a str),
+    /// By a button and the form that it opens, with these words.
+    Form(&'a str, &'a str, &'a str, &'a str),
+    /// By a menu of choices.
+    Menu(&'a str, &'a str, &'a str, &'a str),
+    /// By a command.
+    Command(&'a str, &'a str),
+}
+
+async fn follow(desk: &Desk, world: &Arc<dyn World>, by: By<'_>) {
+    match by {
+        By::Button(who, channel, label) => desk.press(world, who, channel, label).await,
+        By::Form(who, channel, label, words) => {
+            desk.press(world, who, channel, label).await;
+            desk.fill(world, who, words).await;
+        }
+        By::Menu(who, channel, label, choice) => desk.choose(world, who, channel, label, Some(choice)).await,
+        By::Command(who, words) => desk.command(world, who, words).await,
+    }
+}
+
+/// The names of the acts in the audit of all tickets.
+async fn audited(desk: &Desk) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for ticket in desk.store().tickets(None, 10).await.expect("tickets") {
+        names.extend(desk.store().audit(ticket.id).await.expect("an audit").into_iter().map(|entry| entry.act));
+    }
+    names
+}
+
+#[tokio::test]
+async fn every_act_is_done_once() {
+    const DESK: &str = "desk-triage";
+    on_both(async |desk, world| {
+        let mut done = BTreeSet::new();
+        // What stands in the audit after an act that it names, and what is told after one that it does not.
+        let mut act = async |name: &'static str, by: By<'_>| {
+            let spec = acts().find(|spec| spec.name == name).expect("it is an act");
+            let who = match by {
+                By::Button(who, ..) | By::Form(who, ..) | By::Menu(who, ..) | By::Command(who, ..) => who,
+            };
+            let (before, told) = (audited(desk).await, desk.last_private(world, who));
+            let count = desk.store().total().await.expect("a count");
+            follow(desk, world, by).await;
+            let is_opened = desk.store().total().await.expect("a count") == count + 1;
+            let new: Vec<String> = audited(desk).await.difference(&before).cloned().collect();
+            // A request that is opened by an act is in the audit as such, like any.
+            let is_known = (spec.audit == "opened" && is_opened) || new.iter().any(|act| act == spec.audit);
+            let is_told = spec.audit.is_empty() && desk.last_private(world, who) != told;
+            assert!(is_known || is_told, "{}: {name} was not done; new in the audit: {new:?}", world.platform());
+            done.insert(name);
+        };
+        desk.ask(world, "jeff", "@desk printer smokes").await;
+        act("help", By::Command("jeff", "help")).await;
+        act("requests", By::Command("jeff", "requests")).await;
+        act("details", By::Form("jeff", "sales", "Add details", "it is the big Ricoh")).await;
+        act("claim", By::Button("mia", DESK, "Take it")).await;
+        act("reply", By::Form("mia", DESK, "Reply to requester", "on my way")).await;
+        act("menu", By::Button("mia", DESK, "More…")).await;
+        act("priority", By::Menu("mia", DESK, "Priority…", "P1")).await;
+        act("pending", By::Form("mia", DESK, "Pending…", "a fuser")).await;
+        act("assign", By::Menu("mia", DESK, "Assign to…", "omar")).await;
+        act("release", By::Button("mia", DESK, "Release")).await;
+        act("show", By::Command("mia", "show IT-1001")).await;
+        act("resolve", By::Form("mia", DESK, "Resolve…", "a new fuser")).await;
+        act("reopen", By::Command("jeff", "reopen IT-1001")).await;
+        act("not_a_request", By::Button("mia", DESK, "Not a request")).await;
+        desk.press(world, "jeff", "sales", "Ask again").await;
+        act("cancel", By::Button("jeff", "sales", "Cancel")).await;
+
+        desk.ask(world, "ana", "@desk the scanner jams").await;
+        desk.ask(world, "ana", "@desk and my badge is lost").await;
+        let alone = if world.platform() == "slack" { "sales" } else { "desk" };
+        act("own_request", By::Button("ana", alone, "Make it a request of its own")).await;
+
+        desk.say(world, "sam", &Spot::direct(), "my disk is full").await;
+        act("new_request", By::Form("sam", "desk", "New request", "and a lamp")).await;
+        act("belongs_to", By::Menu("sam", "desk", "Belongs to…", "IT-1004")).await;
+        assert!(see(world, "sam").form.is_none());
+
+        let declared: BTreeSet<&str> = acts().map(|spec| spec.name).collect();
+        assert_eq!(done, declared, "{}: each act has its line here", world.platform());
+    })
+    .await;
+}
