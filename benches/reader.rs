@@ -3,6 +3,9 @@
 //! Each is a payload as it comes over the wire, in the fields and length of a real one; reading is what the adapters do.
 //! `cargo bench --bench reader`
 
+// What is measured is real time.
+#![allow(clippy::disallowed_methods)]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -24,6 +24,7 @@ use self::house::{House, Platforms, TENANT};
 use self::roster::{Reading, refresh_roster};
 use self::upkeep::{fire_timers, ping, sample, tell_the_desk, tidy};
 use crate::clock::Clock;
+use crate::clock::real;
 use crate::config::Config;
 use crate::desk::tickets;
 use crate::domain::act::May;
@@ -468,7 +469,7 @@ fn supervise<F>(
         while AssertUnwindSafe(begin()).catch_unwind().await.is_err() && !stop.is_cancelled() {
             tracing::error!(part, "a task panicked; it is begun again");
             health.set(part, false, "a part of it failed and is begun again");
-            tokio::time::sleep(BEGIN_AGAIN_AFTER).await;
+            real::sleep(BEGIN_AGAIN_AFTER).await;
         }
     });
 }

@@ -6,6 +6,8 @@
 //! In production it runs evenly and follows the machine's clock when that is set (after a sleep of the machine, or by a
 //! correction), forwards and back: signatures of requests are judged by it. What counts windows therefore bears a step back.
 
+pub mod real;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,7 +47,7 @@ impl Clock {
     /// The machine's time, at its own pace. What production uses.
     #[must_use]
     pub fn system() -> Self {
-        Self::following(Arc::new(Timestamp::now))
+        Self::following(Arc::new(real::timestamp))
     }
 
     /// A clock that runs evenly from what `wall` says, and follows it when it is set.
@@ -59,7 +61,7 @@ impl Clock {
     /// it is moved by [`Clock::advance`].
     #[must_use]
     pub fn starting_at(start: Timestamp, scale: f64) -> Self {
-        let state = State { wall: None, real: Instant::now(), shown: start, scale, sleepers: BTreeMap::new() };
+        let state = State { wall: None, real: real::now(), shown: start, scale, sleepers: BTreeMap::new() };
         Self { state: Arc::new(Mutex::new(state)), moved: Arc::new(watch::channel(0).0) }
     }
 
@@ -74,7 +76,7 @@ impl Clock {
         if by.abs() < STEP {
             return shown;
         }
-        (state.shown, state.real) = (set_to, Instant::now());
+        (state.shown, state.real) = (set_to, real::now());
         drop(state);
         tracing::warn!(by_seconds = by.as_secs(), "the machine's clock was set; its time is followed");
         self.moved.send_modify(|count| *count += 1);
@@ -129,7 +131,7 @@ impl Clock {
                 let real = Duration::try_from_secs_f64(left / scale).unwrap_or(Duration::from_secs(3600));
                 let nap = real.min(LONGEST_NAP) + Duration::from_millis(1);
                 tokio::select! {
-                    () = tokio::time::sleep(nap) => {}
+                    () = real::sleep(nap) => {}
                     _ = moved.changed() => {}
                 }
             } else {
@@ -145,7 +147,7 @@ impl Clock {
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.lock();
         state.shown = state.now();
-        state.real = Instant::now();
+        state.real = real::now();
         // Whoever moves it by hand means it.
         state.wall = None;
         change(&mut state);

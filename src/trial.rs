@@ -44,6 +44,8 @@ mod switches {
         if let Err(error) = Command::new("kill").args(["-STOP", &own]).status() {
             eprintln!("trial: cannot stop itself: {error}");
         }
+        // The whole process is to stand still.
+        #[allow(clippy::disallowed_methods)]
         std::thread::sleep(HEARD_WITHIN);
     }
 
@@ -56,7 +58,7 @@ mod switches {
         let early = tokio::select! {
             biased;
             answer = &mut call => Some(answer),
-            () = tokio::time::sleep(LEAVING) => None,
+            () = crate::clock::real::sleep(LEAVING) => None,
         };
         point("in_flight");
         match early {

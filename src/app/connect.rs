@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::clock::Clock;
+use crate::clock::real;
 use crate::config::{Config, DISCORD_API_URL, DiscordConfig, SLACK_API_URL, SlackConfig, SlackConnection};
 use crate::health::Health;
 use crate::outbox;
@@ -29,11 +30,11 @@ where
             return Err(error);
         }
         tries += 1;
-        let wait = outbox::backoff::wait(tries, rand::random());
+        let wait = outbox::backoff::wait(tries, real::random());
         let again_in_s = wait.as_secs_f64();
         tracing::warn!(part, error = format!("{error:#}"), again_in_s, "cannot start yet; trying again");
         health.set(part, false, "cannot be reached; trying again");
-        tokio::time::sleep(wait).await;
+        real::sleep(wait).await;
     }
 }
 

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::connect::{connect_discord, connect_slack};
 use super::roster::{Asking, learn_roster, watch_roster};
 use super::{Leases, Limits, rules, supervise};
+use crate::clock::real;
 use crate::config::Config;
 use crate::desk::tickets;
 use crate::domain::ids::{Place, PlatformName, Tenant, TicketId};
@@ -135,7 +136,7 @@ impl House {
             let unreached = error.downcast_ref::<Unreached>();
             let is_token = error.downcast_ref::<TokenRefused>().is_some();
             tries += 1;
-            let backoff = outbox::backoff::wait(tries, rand::random());
+            let backoff = outbox::backoff::wait(tries, real::random());
             let (wait, told) = match (unreached, is_token) {
                 (Some(unreached), _) => (backoff.max(unreached.retry_after.unwrap_or_default()), CANNOT_BE_REACHED),
                 (None, true) => (REFUSED_AGAIN_AFTER.min(backoff * 4), TOKEN_IS_REFUSED),
@@ -155,7 +156,7 @@ impl House {
                 // Nobody may wait for it any more.
                 let _ = firsts.send(if is_refused { Err(error) } else { Ok(()) });
             }
-            tokio::time::sleep(wait).await;
+            real::sleep(wait).await;
         }
     }
 
@@ -229,7 +230,7 @@ async fn receive(house: Arc<House>, platform: Arc<dyn Platform>) {
                 let since = lost_at.unwrap_or(now);
                 health.raise(name, Kind::Connection, "nothing of what is said there is received", since);
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            real::sleep(Duration::from_millis(50)).await;
         }
     };
     let run = async {
@@ -243,7 +244,7 @@ async fn receive(house: Arc<House>, platform: Arc<dyn Platform>) {
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(RESTART_AFTER) => {}
+                () = real::sleep(RESTART_AFTER) => {}
             }
         }
     };
@@ -269,7 +270,7 @@ async fn show_missing_cards(house: Arc<House>, name: PlatformName) {
         }
         tokio::select! {
             () = house.stop.cancelled() => return,
-            () = tokio::time::sleep(RESTART_AFTER) => {}
+            () = real::sleep(RESTART_AFTER) => {}
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::real;
 use crate::domain::effect::Undeliverable;
 use crate::domain::ids::{PersonRef, PlatformName};
 use crate::domain::permission::GroupRef;
@@ -37,11 +38,11 @@ pub(super) async fn learn_roster(platform: &dyn Platform, intake: &Intake, healt
         let reading = refresh_roster(platform, intake).await;
         let Reading::NotYet(asked) = reading else { return reading };
         tries += 1;
-        let wait = asked.max(backoff::wait(tries, rand::random()));
+        let wait = asked.max(backoff::wait(tries, real::random()));
         let (part, again_in_s) = (platform.name().as_str(), wait.as_secs_f64());
         tracing::warn!(part, again_in_s, "cannot start yet: who is on the desk is not known; trying again");
         health.set(part, false, "who is on the desk cannot be read; trying again");
-        tokio::time::sleep(wait).await;
+        real::sleep(wait).await;
     }
 }
 

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::house::Platforms;
 use crate::clock::Clock;
+use crate::clock::real;
 use crate::config::PrivacyConfig;
 use crate::desk::alarms;
 use crate::desk::{conversation, drafts, notices, tickets};
@@ -224,7 +225,7 @@ async fn forget(store: &Arc<dyn Store>, then: Timestamp) -> Result<(), StoreErro
         || conversation::record::tidy(store.as_ref(), then).await?
         || store.within(move |tx| Box::pin(notices::record::tidy(tx, notices))).await?
     {
-        tokio::time::sleep(FORGET_EVERY).await;
+        real::sleep(FORGET_EVERY).await;
     }
     Ok(())
 }
@@ -260,7 +261,7 @@ pub(super) async fn ping(store: Arc<dyn Store>, health: Health, stop: Cancellati
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(PING_EVERY) => {}
+            () = real::sleep(PING_EVERY) => {}
         }
         match tokio::time::timeout(PING_TIMEOUT, store.ping()).await {
             Ok(Ok(())) => health.set("database", true, "answers"),
@@ -303,7 +304,7 @@ pub(super) async fn sample(
         metrics::upkeep();
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(SAMPLE_EVERY) => {}
+            () = real::sleep(SAMPLE_EVERY) => {}
         }
     }
 }

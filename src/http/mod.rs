@@ -8,7 +8,9 @@ mod serve;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -28,6 +30,7 @@ use tokio::sync::Mutex;
 use tower::ServiceExt as _;
 use url::{Host, Url};
 
+use crate::clock::real;
 use crate::health::{Check, Condition, Health};
 use crate::metrics;
 
@@ -99,7 +102,7 @@ impl Port {
             return could;
         }
         let could = tokio::time::timeout(STORE_TIMEOUT, storing()).await.unwrap_or(false);
-        *stored = Some((Instant::now(), could));
+        *stored = Some((real::now(), could));
         could
     }
 }

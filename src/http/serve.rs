@@ -7,6 +7,8 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::clock::real;
+
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -53,7 +55,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             Err(error) if is_of_the_connection(&error) => continue,
             Err(error) => {
                 tracing::warn!(%error, "no connection can be taken at the port");
-                tokio::time::sleep(PAUSE).await;
+                real::sleep(PAUSE).await;
                 continue;
             }
         };

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::Clock;
+use crate::clock::real;
 use crate::desk::privacy::record::{self, Erased};
 use crate::desk::privacy::state::Erasure;
 use crate::desk::{alarms, tickets};
@@ -321,7 +322,7 @@ async fn tallied(
             Err(StoreError::Work(why)) if preview && why == PREVIEW => break,
             Err(StoreError::Conflict) if waits < WAITS => {
                 waits += 1;
-                tokio::time::sleep(WAIT).await;
+                real::sleep(WAIT).await;
             }
             Err(error) => return Err(error),
         }
@@ -330,7 +331,7 @@ async fn tallied(
 }
 
 async fn salt(store: &Arc<dyn Store>) -> Result<i64, StoreError> {
-    let fresh = rand::random();
+    let fresh = real::random();
     store.within(move |tx| Box::pin(crate::store::salt(tx, fresh))).await
 }
 

@@ -5,7 +5,9 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -13,6 +15,7 @@ use jiff::Timestamp;
 use super::lay_out::LaidOut;
 use super::places::{Refused, Verb};
 use super::{Dispatcher, backoff, counting, places, signed};
+use crate::clock::real;
 use crate::domain::effect::{Awaited, Effect, EffectKind, SilentAct, Undeliverable};
 use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind};
 use crate::domain::ids::{MessageRef, Place};
@@ -120,7 +123,7 @@ impl Dispatcher {
                 Ok(Settled::Taken(None)) => {}
                 Err(error) => tracing::warn!(%error, "the receipt cannot be stored; trying again"),
             }
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            real::sleep(Duration::from_secs(1)).await;
         }
     }
 
@@ -143,7 +146,7 @@ impl Dispatcher {
     async fn withdraw_late(&self, queued: &Queued, tries: &Tries, theirs: &[MessageRef]) {
         let Some(delivery) = tries.unsure.as_ref().filter(|_| !theirs.is_empty()) else { return };
         for wait in [Duration::ZERO, self.timing.call_timeout] {
-            tokio::time::sleep(wait).await;
+            real::sleep(wait).await;
             match self.platform.find_second(delivery, theirs).await {
                 Ok(second) => self.withdraw(queued, second.as_slice(), theirs).await,
                 Err(error) => tracing::warn!(%error, "whether a second copy stands cannot be looked up"),
@@ -444,7 +447,7 @@ impl Dispatcher {
     }
 
     fn again(&self, queued: &Queued, now: Option<Timestamp>, unsure: bool, error: &str) -> Settlement {
-        let wait = backoff::wait(queued.attempts + 1, rand::random());
+        let wait = backoff::wait(queued.attempts + 1, real::random());
         let at = now.unwrap_or_else(|| self.clock.now()) + signed(wait);
         Settlement::Retry { at, unsure, counts: true, error: error.to_owned() }
     }

@@ -2,7 +2,9 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
@@ -13,6 +15,7 @@ use tracing::Instrument as _;
 
 use super::places::UNREADABLE;
 use super::{ASK_AGAIN_AFTER, LOOK_AGAIN_EVERY, TAKE_OVER_EVERY, Timing, backoff, pause, signed};
+use crate::clock::real;
 use crate::domain::effect::{Call, EffectKind, Outlet, Undeliverable};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::intake::Intake;
@@ -79,10 +82,10 @@ impl LocalDispatcher {
 
     async fn work(&self, stop: &CancellationToken, under_way: &mut JoinSet<()>) -> Result<(), StoreError> {
         let mut changed = self.store.changed();
-        let mut take_over = tokio::time::interval(TAKE_OVER_EVERY);
+        let mut take_over = real::interval(TAKE_OVER_EVERY);
         take_over.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // What another version of this program wrote may have been set aside by a third. The first tick is at once.
-        let mut look_again = tokio::time::interval(LOOK_AGAIN_EVERY);
+        let mut look_again = real::interval(LOOK_AGAIN_EVERY);
         look_again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             changed.mark_unchanged();
@@ -97,7 +100,7 @@ impl LocalDispatcher {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 // Whatever is committed wakes this, and little of it is for here: it is not worth a look for each.
-                _ = changed.changed() => tokio::time::sleep(GATHER).await,
+                _ = changed.changed() => real::sleep(GATHER).await,
                 Some(_) = under_way.join_next() => {}
                 () = sleep => {}
                 _ = look_again.tick() => {
@@ -133,7 +136,7 @@ impl LocalDispatcher {
             sent: Vec::new(),
         };
         let claims: Vec<Claim> = page.ready.iter().map(claim).collect();
-        let since = Instant::now();
+        let since = real::now();
         let ours = self.store.lease(&self.worker, &claims, self.timing.lease).await?;
         for queued in page.ready.into_iter().filter(|queued| ours.contains(&queued.id)) {
             let (this, kind) = (self.clone(), queued.effect.what.label());
@@ -149,13 +152,13 @@ impl LocalDispatcher {
         let Err(error) = carried.unwrap_or_else(|_| Err(StoreError::Work("it panicked".to_owned()))) else { return };
         tracing::warn!(%error, "not done yet");
         let now = self.intake.clock().now();
-        let at = now + signed(backoff::wait(queued.attempts + 1, rand::random()));
+        let at = now + signed(backoff::wait(queued.attempts + 1, real::random()));
         let retry = Settlement::Retry { at, unsure: false, counts: true, error: error.to_string() };
         // Nobody takes over a living process's lease: it is given back, however long the database is away. If another process
         // has taken it over after all, it is not ours to give back, and nothing is written.
         while let Err(error) = self.store.settle(&queued.id, &self.worker, retry.clone(), now).await {
             tracing::warn!(%error, "its end cannot be stored; trying again");
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            real::sleep(Duration::from_secs(1)).await;
         }
     }
 

@@ -17,7 +17,7 @@ mod places;
 
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +32,7 @@ use self::lay_out::{LaidOut, Ready};
 use self::limits::Windows;
 use self::places::{Places, UNREADABLE};
 use crate::clock::Clock;
+use crate::clock::real;
 use crate::domain::effect::{Gate, Undeliverable};
 use crate::domain::ids::EffectId;
 use crate::domain::limits::discord;
@@ -173,15 +174,15 @@ impl Dispatcher {
         self.windows().seed(&spent, self.clock.now());
         self.take_stock().await?;
         let mut changed = self.store.changed();
-        let mut renew = tokio::time::interval(self.timing.lease / 5);
+        let mut renew = real::interval(self.timing.lease / 5);
         renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut take_over = tokio::time::interval(TAKE_OVER_EVERY);
+        let mut take_over = real::interval(TAKE_OVER_EVERY);
         take_over.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut look_again = tokio::time::interval(LOOK_AGAIN_EVERY);
+        let mut look_again = real::interval(LOOK_AGAIN_EVERY);
         look_again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             changed.mark_unchanged();
-            let looked_at = tokio::time::Instant::now();
+            let looked_at = real::now();
             let wake_at = self.start_due(under_way).await?;
             let sleep = async {
                 match wake_at {
@@ -205,7 +206,7 @@ impl Dispatcher {
                 }
             }
             // In a flood, what is new and what has ended is gathered before the next look.
-            let gathered = tokio::time::sleep_until(looked_at + GATHER);
+            let gathered = real::sleep_until(looked_at + GATHER);
             tokio::pin!(gathered);
             while under_way.len() > AT_ONCE / 2 {
                 tokio::select! {
@@ -285,7 +286,7 @@ impl Dispatcher {
         if ready.is_empty() {
             return Ok(wake_at);
         }
-        let since = Instant::now();
+        let since = real::now();
         let laid_out = self.lay_out(ready).await?;
         let claims: Vec<Claim> = laid_out.iter().map(LaidOut::claim).collect();
         let ours = self.store.lease(&self.worker, &claims, self.timing.lease).await;
@@ -419,7 +420,7 @@ impl Dispatcher {
     fn platform_failed(&self, cause: Absence, detail: &str, now: Timestamp) {
         let platform = self.platform.name();
         let mut knowledge = self.knowledge();
-        if knowledge.breaker.failed(now, cause, detail, rand::random()) {
+        if knowledge.breaker.failed(now, cause, detail, real::random()) {
             tracing::error!(
                 %platform, cause = cause.name(), detail,
                 "the platform takes nothing: what is to be said there waits, and one message is tried now and then"
@@ -445,7 +446,7 @@ impl Dispatcher {
 
 async fn pause(how_long: Duration, stop: &CancellationToken) {
     tokio::select! {
-        () = tokio::time::sleep(how_long) => {}
+        () = real::sleep(how_long) => {}
         () = stop.cancelled() => {}
     }
 }

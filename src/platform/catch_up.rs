@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::real;
 use crate::domain::ids::{PlatformName, Tenant};
 use crate::intake::{Intake, Position, StoreError};
 
@@ -59,7 +60,7 @@ pub async fn opened(intake: &Intake, platform: PlatformName, stop: &Cancellation
         }
         tokio::select! {
             () = stop.cancelled() => return None,
-            () = tokio::time::sleep(ASK_AGAIN_AFTER) => {}
+            () = real::sleep(ASK_AGAIN_AFTER) => {}
         }
     }
 }
@@ -268,7 +269,7 @@ impl Progress {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(STORE_EVERY) => {}
+                () = real::sleep(STORE_EVERY) => {}
             }
             let has_left_behind = { self.lock().has_left_behind() };
             let answers =

@@ -6,7 +6,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use tokio::time::Instant;
+
+use crate::clock::real;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -70,7 +72,7 @@ impl Journal {
     }
 
     fn with(file: Option<BufWriter<File>>) -> Self {
-        let inner = Inner { began: Instant::now(), entries: Vec::new(), file };
+        let inner = Inner { began: real::now(), entries: Vec::new(), file };
         Self { inner: Arc::new(Mutex::new(inner)), grown: Arc::new(watch::channel(0).0) }
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +16,7 @@ use rand::{Rng as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::clock::real;
 use crate::desk::{conversation, tickets};
 use crate::domain::ids::{MessageRef, PlatformName, Tenant};
 use crate::domain::outcome::Outcome;
@@ -300,11 +301,11 @@ async fn quiet(stage: &Stage, app: &App, worlds: &[Arc<dyn World>], until: Times
         if !waiting && store.counts().await?.waiting == 0 {
             return Ok(());
         }
-        let began = Instant::now();
+        let began = real::now();
         tokio::select! {
             _ = changed.changed() => {}
             _ = grown.changed() => {}
-            () = tokio::time::sleep(PATIENCE) => {}
+            () = real::sleep(PATIENCE) => {}
         }
         // Nobody is faster than their own hearing: the clock stands still until the bot has dealt with what was said.
         if began.elapsed() >= PATIENCE && undelivered == 0 && !unheard {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::cli::SandboxArgs;
 use crate::clock::Clock;
+use crate::clock::real;
 use crate::commands::asked_to_stop;
 use crate::domain::ids::PlatformName;
 use crate::logging;
@@ -102,7 +103,7 @@ async fn replay_file(
         .with_style(ProgressStyle::with_template("{elapsed_precise} [{wide_bar}] {pos}/{len} messages, {eta} left")?);
     let progress = |said: usize| bar.set_position(said as u64);
     let names = PlatformName::ALL.into_iter().filter(|name| platforms(args).has(name.as_str())).collect();
-    let began = Instant::now();
+    let began = real::now();
     let replay = Replay { lines: &lines, platforms: names, seed: args.seed, progress: &progress };
     let (reports, listed) = replay::play(&stage, &app, &replay).await?;
     bar.finish_and_clear();

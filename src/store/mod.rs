@@ -125,7 +125,7 @@ impl WorkerId {
     /// A new one.
     #[must_use]
     pub fn new() -> Self {
-        Self(ulid::Ulid::new().to_string())
+        Self(crate::clock::real::unique_name())
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Shared;
+use crate::clock::real;
 
 /// Discord wants this much time between two IDENTIFYs.
 const BETWEEN_IDENTIFIES: Duration = Duration::from_secs(5);
@@ -91,7 +92,7 @@ impl Budget {
         if let Some(last) = *last
             && self.shared.api_url.is_none()
         {
-            tokio::time::sleep_until(last + BETWEEN_IDENTIFIES).await;
+            real::sleep_until(last + BETWEEN_IDENTIFIES).await;
         }
         loop {
             // Where Discord does not say, the growing waits have to do.
@@ -109,7 +110,7 @@ impl Budget {
                 break;
             }
         }
-        *last = Some(Instant::now());
+        *last = Some(real::now());
     }
 
     async fn left(&self) -> Option<Left> {

@@ -24,7 +24,7 @@ use serenity::model::gateway::{GatewayIntents, ShardInfo};
 use serenity::model::id::ShardId;
 use tokio::sync::{Notify, watch as signal};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -33,6 +33,7 @@ use super::lanes::Pump;
 use super::link::{self, Heard, Identity, Link, Session, refused};
 use super::rest::bare;
 use super::{Shared, check_gateway, manifest, watch};
+use crate::clock::real;
 use crate::domain::ids::PlatformName;
 use crate::intake::Intake;
 use crate::metrics::{self, Gap};
@@ -186,7 +187,7 @@ impl Course {
         }
         metrics::gap(Gap::Numbers);
         let before = self.gap.filter(|(at, _)| at.elapsed() < SAME_FAULT).map_or(0, |(_, times)| times);
-        self.gap = Some((Instant::now(), before + 1));
+        self.gap = Some((real::now(), before + 1));
         tracing::warn!(shard, missing, after = last, "events of Discord are missing: their numbers were left out");
         match before {
             0 => {}
@@ -244,7 +245,7 @@ impl Keeper {
             };
             tracing::warn!(shard = self.info.id.0, wait_ms = wait.as_millis(), "connecting to Discord again");
             tokio::select! {
-                () = sleep(wait) => {}
+                () = real::sleep(wait) => {}
                 () = self.until_over() => return Ok(()),
             }
         }
@@ -270,7 +271,7 @@ impl Keeper {
                     self.note_turn(None);
                 }
             }
-            sleep(turn.lasting() / LOOKS_IN_A_HOLD).await;
+            real::sleep(turn.lasting() / LOOKS_IN_A_HOLD).await;
         }
     }
 
@@ -300,7 +301,7 @@ impl Keeper {
             }
             let looks = if is_announced { 3 } else { LOOKS_IN_A_HOLD };
             tokio::select! {
-                () = sleep(turn.lasting() / looks) => {}
+                () = real::sleep(turn.lasting() / looks) => {}
                 () = self.stop.cancelled() => {}
             }
         }
@@ -317,14 +318,14 @@ impl Keeper {
         turn.let_go(&is_open(number)).await;
         turn.let_go(&lease(number)).await;
         // Whoever stands by has looked by then.
-        sleep(look * 3).await;
+        real::sleep(look * 3).await;
         if !matches!(turn.hold(&lease(number)).await, Ok(false)) {
             return;
         }
         self.note_turn(Some(false));
         while let Ok(true) = turn.hold(&is_open(number)).await {
             turn.let_go(&is_open(number)).await;
-            sleep(look).await;
+            real::sleep(look).await;
         }
     }
 
@@ -373,11 +374,11 @@ impl Keeper {
             return Ok(Ended::Lost(None));
         };
         let was_connected = AtomicBool::new(false);
-        let (heard, hearing) = signal::channel(Instant::now());
+        let (heard, hearing) = signal::channel(real::now());
         let is_over = Notify::new();
         let ended = {
             let mut listening = pin!(link.listen(|what| {
-                heard.send_replace(Instant::now());
+                heard.send_replace(real::now());
                 self.hear(&what, &mut lock(course), &was_connected);
                 if lock(course).is_over {
                     is_over.notify_one();
@@ -385,8 +386,8 @@ impl Keeper {
             }));
             let mut dispensable = pin!(self.until_dispensable(&was_connected));
             let mut deaf = pin!(watch::until_deaf(shared, self.info, hearing));
-            let began = Instant::now();
-            let mut look = tokio::time::interval(LOOK_EVERY);
+            let began = real::now();
+            let mut look = real::interval(LOOK_EVERY);
             loop {
                 tokio::select! {
                     ended = &mut listening => break End::By(ended),
@@ -469,7 +470,7 @@ impl Keeper {
             }
             if matches!(dispatch.name.as_str(), "READY" | "RESUMED") {
                 was_connected.store(true, Ordering::Relaxed);
-                course.connected_at = Some(Instant::now());
+                course.connected_at = Some(real::now());
                 shared.links.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
             }
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use serenity::http::{LightMethod, Route};
 use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::forms::{Named, gather, modal, paged};
 use super::inbound::{Reader, time_of};
@@ -19,6 +19,7 @@ use super::outbound::{Deferred, Handle};
 use super::payload::{Account, Channel, Member, Unreadable, file, guild_of, id, list};
 use super::rest::RestError;
 use super::{Shared, directory, render};
+use crate::clock::real;
 use crate::domain::act::{ActName, ActRef, CHOSEN, Given, Value as Arg};
 use crate::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, File, ReplyHandle, Way};
 use crate::domain::ids::{Conversation, EffectId, MessageRef, Person, Place, PlatformName};
@@ -344,7 +345,7 @@ async fn first_answer(shared: &Shared, id: InteractionId, token: &str, answer: &
                 return true;
             }
             Err(RestError::Away { .. } | RestError::RateLimited { .. }) if tried < TRIES => {
-                sleep(Duration::from_millis(200)).await;
+                real::sleep(Duration::from_millis(200)).await;
             }
             Err(error) => {
                 tracing::warn!(%error, "an interaction could not be answered in time: it is not carried out");

@@ -18,7 +18,7 @@ use serde_json::Value;
 use serenity::http::{LightMethod, Route};
 use serenity::model::id::{ChannelId, GuildId, MessageId, UserId};
 use tokio::sync::mpsc::{self, error::TryRecvError};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,6 +28,7 @@ use super::payload::{self, Channel, Member, Message, Unreadable};
 use super::reactions::Reaction;
 use super::rest::RestError;
 use super::{Shared, manifest};
+use crate::clock::real;
 use crate::domain::event::Event;
 use crate::domain::ids::Place;
 use crate::intake::Intake;
@@ -518,7 +519,7 @@ impl Worker {
         let this_time = *wait;
         *wait = (this_time * 2).min(RETRY_LONGEST);
         tokio::select! {
-            () = sleep(this_time) => true,
+            () = real::sleep(this_time) => true,
             () = self.halt.cancelled() => false,
         }
     }

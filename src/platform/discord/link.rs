@@ -10,17 +10,17 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use rand::Rng as _;
 use serde_json::{Value, json};
 use serenity::model::gateway::GatewayIntents;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 use url::Url;
 
+use crate::clock::real;
 use crate::platform::lenient;
 
 /// The longest frame: a large guild comes in one.
@@ -126,11 +126,11 @@ impl Link {
             let limits =
                 WebSocketConfig::default().max_message_size(Some(FRAME_BYTES)).max_frame_size(Some(FRAME_BYTES));
             let (socket, _) = connect_async_with_config(url.as_str(), Some(limits), true).await.ok()?;
-            let now = Instant::now();
+            let now = real::now();
             let seq = resume.map(|session| session.seq);
             let mut link = Self { socket, interval: Duration::MAX, beat_at: now, is_unanswered: false, seq };
             link.interval = link.greeted().await?;
-            link.beat_at = now + link.interval.mul_f64(rand::rng().random());
+            link.beat_at = now + link.interval.mul_f64(real::random::<f64>());
             let hello = match resume {
                 Some(Session { id, seq, .. }) => {
                     json!({ "op": 6, "d": { "token": identity.token, "session_id": id, "seq": seq } })
@@ -165,7 +165,7 @@ impl Link {
         loop {
             let frame = tokio::select! {
                 frame = self.socket.next() => frame,
-                () = sleep_until(self.beat_at) => {
+                () = real::sleep_until(self.beat_at) => {
                     // Anything that comes is an answer.
                     if self.is_unanswered || self.beat().await.is_none() {
                         return Ended::Closed(None);
@@ -227,7 +227,7 @@ impl Link {
     }
 
     async fn beat(&mut self) -> Option<()> {
-        self.beat_at = Instant::now() + self.interval;
+        self.beat_at = real::now() + self.interval;
         self.is_unanswered = true;
         self.send(&json!({ "op": 1, "d": self.seq })).await
     }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use serenity::model::id::{ChannelId, GuildId, MessageId};
-use tokio::time::{Instant, sleep};
 
 use super::interact;
 use super::lanes::{Dealt, Home, Item, Pump};
@@ -17,6 +16,7 @@ use super::payload::{Message, Unreadable, guild_of, id, ids, list};
 use super::reactions::Reaction;
 use super::rest::RestError;
 use super::watch::shard_of;
+use crate::clock::real;
 use crate::metrics::{self, Gap};
 
 /// How long a guild that did not come is waited for before it is asked for again, at first and at most.
@@ -202,7 +202,7 @@ impl Pump {
             if reread_at.is_some_and(|at| at.elapsed() < REREAD_EVERY) {
                 return;
             }
-            *reread_at = Some(Instant::now());
+            *reread_at = Some(real::now());
         }
         let mut guilds: HashSet<GuildId> = self.shared.directory.guilds().into_iter().collect();
         guilds.extend(self.awaited.lock().unwrap_or_else(PoisonError::into_inner).drain());
@@ -228,7 +228,7 @@ impl Pump {
                     Err(error) => tracing::warn!(%guild, %error, "a guild cannot be asked for yet"),
                 }
                 tokio::select! {
-                    () = sleep(wait) => wait = (wait * 2).min(ASK_LONGEST),
+                    () = real::sleep(wait) => wait = (wait * 2).min(ASK_LONGEST),
                     () = this.halt.cancelled() => {}
                 }
             }

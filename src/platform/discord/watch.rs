@@ -10,9 +10,10 @@ use serenity::http::{LightMethod, Route};
 use serenity::model::gateway::ShardInfo;
 use serenity::model::id::{ChannelId, GuildId, MessageId};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 
 use super::{Shared, id};
+use crate::clock::real;
 
 /// How many direct conversations, those last spoken in, are looked at.
 const DIRECTS: usize = 10;
@@ -25,17 +26,17 @@ pub(super) async fn until_deaf(shared: &Shared, shard: ShardInfo, hearing: watch
     loop {
         let heard = *hearing.borrow();
         let doubtful = heard.max(looked) + shared.silence;
-        if doubtful > Instant::now() {
-            sleep_until(doubtful).await;
+        if doubtful > real::now() {
+            real::sleep_until(doubtful).await;
             continue;
         }
         if is_ahead(shared, shard).await {
-            sleep(ON_ITS_WAY.min(shared.silence)).await;
+            real::sleep(ON_ITS_WAY.min(shared.silence)).await;
             if *hearing.borrow() == heard && is_ahead(shared, shard).await {
                 return;
             }
         }
-        looked = Instant::now();
+        looked = real::now();
     }
 }
 

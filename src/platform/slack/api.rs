@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::bounded::Bounded;
+use crate::clock::real;
 use crate::domain::effect::Undeliverable;
 use crate::domain::ids::PlatformName;
 use crate::metrics;
@@ -110,7 +111,7 @@ impl Api {
 
     /// When a call that begins now must have ended.
     pub(super) fn deadline(&self) -> Instant {
-        Instant::now() + self.timeout
+        real::now() + self.timeout
     }
 
     /// Address of a method.
@@ -342,7 +343,7 @@ async fn within(
     deadline: Instant,
     call: impl Future<Output = Result<Value, SlackClientError>>,
 ) -> Result<Value, CallError> {
-    if Instant::now() >= deadline {
+    if real::now() >= deadline {
         return Err(CallError::NotSent);
     }
     match tokio::time::timeout_at(deadline, call).await {

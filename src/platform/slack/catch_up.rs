@@ -23,6 +23,7 @@ use super::Workspace;
 use super::api::{CallError, Repeat};
 use super::inbound::{Heard, News, heard, is_direct, text_of, time};
 use super::outbound::slack_time;
+use crate::clock::real;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::ids::Conversation;
 use crate::domain::limits::slack as limits;
@@ -67,7 +68,7 @@ async fn catch_up(desk: &Workspace, intake: &Intake, opened: Opened) {
             },
             Err(error) => tracing::warn!(%error, "what was said meanwhile cannot be read yet"),
         }
-        tokio::time::sleep(RETRY_AFTER).await;
+        real::sleep(RETRY_AFTER).await;
     };
     let cutoff = slack_time(before(began, SPAN));
     let mut reading = Reading {
@@ -82,7 +83,7 @@ async fn catch_up(desk: &Workspace, intake: &Intake, opened: Opened) {
     let through = slack_time(began);
     let mut jobs = reading.jobs().await;
     while let Some(mut waiting) = next(&mut jobs) {
-        tokio::time::sleep_until(waiting.not_before).await;
+        real::sleep_until(waiting.not_before).await;
         match reading.carry_out(&waiting.job).await {
             Ok(()) => {}
             Err(trouble) if reading.is_lasting(&trouble) => {
@@ -92,7 +93,7 @@ async fn catch_up(desk: &Workspace, intake: &Intake, opened: Opened) {
                 tracing::warn!(job = ?waiting.job, %trouble, "this cannot be read yet");
                 waiting.tries += 1;
                 let wait = RETRY_AFTER.saturating_mul(1 << waiting.tries.min(6)).min(RETRY_AFTER_MAX);
-                waiting.not_before = Instant::now() + wait;
+                waiting.not_before = real::now() + wait;
                 jobs.push_back(waiting);
                 continue;
             }
@@ -153,7 +154,7 @@ impl Job {
 
 /// The first that can be done now, else the one that need not wait for long.
 fn next(jobs: &mut VecDeque<Waiting>) -> Option<Waiting> {
-    let now = Instant::now();
+    let now = real::now();
     let is_free = |at: &usize| !jobs.iter().any(|other| jobs[*at].job.comes_after(&other.job));
     let first = (0..jobs.len()).find(|at| jobs[*at].not_before <= now && is_free(at));
     let at = first.or_else(|| (0..jobs.len()).filter(is_free).min_by_key(|at| jobs[*at].not_before))?;
@@ -199,7 +200,7 @@ impl Reading<'_> {
                 Ok(places) => break places,
                 Err(trouble) => tracing::warn!(%trouble, "where to read cannot be found out yet"),
             }
-            tokio::time::sleep(wait).await;
+            real::sleep(wait).await;
             wait = (wait * 2).min(RETRY_AFTER_MAX);
         };
         for job in &live {
@@ -220,7 +221,7 @@ impl Reading<'_> {
         // A ticket's direct conversation is read whole.
         let others = channels.into_iter().filter(|channel| !direct.contains(channel)).map(Job::Channel);
         let jobs = live.iter().cloned().chain(compared).chain(others);
-        jobs.map(|job| Waiting { job, tries: 0, not_before: Instant::now() }).collect()
+        jobs.map(|job| Waiting { job, tries: 0, not_before: real::now() }).collect()
     }
 
     /// Where tickets are spoken of, and the channels that the bot is in, direct ones last.

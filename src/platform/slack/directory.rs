@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use super::api::{Api, CallError};
+use crate::clock::real;
 use crate::domain::words::is_blank;
 
 /// How long an event waits for names.
@@ -145,13 +146,13 @@ impl Directory {
 
     /// Waits until these have been asked for, but not for long.
     async fn wait_for(&self, flights: Vec<Flight>) {
-        let is_impatient = lock(&self.impatient_until).is_some_and(|until| until > Instant::now());
+        let is_impatient = lock(&self.impatient_until).is_some_and(|until| until > real::now());
         if flights.is_empty() || is_impatient {
             return;
         }
         if timeout(PATIENCE, join_all(flights)).await.is_err() {
             tracing::warn!("Slack says names slowly: for a while nobody waits for them");
-            *lock(&self.impatient_until) = Some(Instant::now() + IMPATIENT_FOR);
+            *lock(&self.impatient_until) = Some(real::now() + IMPATIENT_FOR);
         }
     }
 
@@ -262,7 +263,7 @@ struct Entry {
 
 impl Cache {
     fn put(&self, id: &str, name: Option<String>) {
-        lock(&self.entries).insert(id.to_owned(), Entry { name, asked: Instant::now() });
+        lock(&self.entries).insert(id.to_owned(), Entry { name, asked: real::now() });
     }
 
     fn name(&self, id: &str) -> Option<String> {
@@ -299,7 +300,7 @@ impl Cache {
             if asked.len() >= ASKED_A_MINUTE {
                 return None;
             }
-            asked.push_back(Instant::now());
+            asked.push_back(real::now());
         }
         let (this, id) = (Arc::clone(self), id.to_owned());
         let key = id.clone();

@@ -14,6 +14,7 @@ use super::forms::{at_fields, given, origin, people_in, view};
 use super::inbound::{is_direct, person, text_of, time};
 use super::render::plain;
 use super::words;
+use crate::clock::real;
 use crate::domain::act::{ActName, ActRef, CHOSEN, Given, Value as Arg};
 use crate::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Way};
 use crate::domain::form::Form;
@@ -263,7 +264,7 @@ impl Workspace {
             let (does, actor, place) = (does.clone(), actor.clone(), place.clone());
             // The form is opened beside the acknowledgement, not before it.
             tokio::spawn(async move {
-                let deadline = Instant::now() + OPENING;
+                let deadline = real::now() + OPENING;
                 match intake.form(spec, &does, &actor).await {
                     // Everything fits on one page.
                     Some((form, _)) => desk.open_form(&form, &place, &trigger, &reply, deadline).await,

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Workspace;
 use super::api::CallError;
+use crate::clock::real;
 use crate::domain::ids::PlatformName;
 use crate::intake::Intake;
 use crate::intake::StoreError;
@@ -49,20 +50,20 @@ pub(super) async fn run(
     let (tell, mut told) = unbounded_channel();
     let mut lines: Vec<Line> = Vec::new();
     let mut next_id = 0;
-    let mut not_before = Instant::now();
+    let mut not_before = real::now();
     // Nobody knows what was said before the start.
     let mut missed = true;
     let mut silences = 0;
     let mut refusals = 0;
     loop {
         let serving = lines.iter().any(|line| line.state != State::Leaving);
-        if !serving && Instant::now() >= not_before {
+        if !serving && real::now() >= not_before {
             let is_ours = tokio::select! {
                 is_ours = leads_home(desk, token) => is_ours?,
                 () = stop.cancelled() => break,
             };
             if !is_ours {
-                not_before = Instant::now() + desk.reconnect_wait;
+                not_before = real::now() + desk.reconnect_wait;
                 continue;
             }
             next_id += 1;
@@ -83,7 +84,7 @@ pub(super) async fn run(
                 match news {
                     News::Hello => {
                         lines[at].state = State::Open;
-                        lines[at].heard = Instant::now();
+                        lines[at].heard = real::now();
                         refusals = 0;
                         tracing::info!("connected to Slack");
                         if std::mem::take(&mut missed) {
@@ -97,7 +98,7 @@ pub(super) async fn run(
                         lines.remove(at).manager.shutdown().await;
                         let wait = desk.reconnect_wait.saturating_mul(1 << refusals.min(REFUSALS));
                         refusals += 1;
-                        not_before = Instant::now() + wait;
+                        not_before = real::now() + wait;
                         tracing::warn!(reason, wait_ms = wait.as_millis(), "Slack refuses a connection; {}", hint(&reason));
                     }
                     News::Leaving(reason) => {
@@ -106,7 +107,7 @@ pub(super) async fn run(
                         not_before = not_before.max(lines[at].since + desk.reconnect_wait);
                     }
                     News::Envelope => {
-                        lines[at].heard = Instant::now();
+                        lines[at].heard = real::now();
                         silences = 0;
                     }
                     News::Closed => {
@@ -118,7 +119,7 @@ pub(super) async fn run(
                         }
                         line.manager.shutdown().await;
                         // At once if it has served for a while.
-                        let since = if line.state == State::Opening { Instant::now() } else { line.since };
+                        let since = if line.state == State::Opening { real::now() } else { line.since };
                         not_before = since + desk.reconnect_wait;
                         if line.state != State::Leaving {
                             tracing::warn!("the connection to Slack broke; it is made again");
@@ -127,13 +128,13 @@ pub(super) async fn run(
                 }
             }
             () = sleep_until(wake), if wake.is_some() => {
-                let late = |line: &mut Line| line.state == State::Opening && line.since + desk.opening() <= Instant::now();
+                let late = |line: &mut Line| line.state == State::Opening && line.since + desk.opening() <= real::now();
                 for line in lines.extract_if(.., late) {
                     line.manager.shutdown().await;
-                    not_before = Instant::now() + desk.reconnect_wait;
+                    not_before = real::now() + desk.reconnect_wait;
                     say_why(desk, token).await?;
                 }
-                let now = Instant::now();
+                let now = real::now();
                 for line in lines.iter_mut().filter(|line| line.state == State::Open && line.heard + patience <= now) {
                     // It may be dead, though pings are answered; or nobody says anything, and then the next one is given
                     // more time. The old one is closed once the new one is open.
@@ -215,7 +216,7 @@ impl Line {
             anyhow::anyhow!("the Socket Mode client did not take the app-level token")
         })?;
         manager.start().await;
-        let since = Instant::now();
+        let since = real::now();
         Ok(Self { id, manager, state: State::Opening, since, heard: since })
     }
 }
@@ -331,7 +332,7 @@ async fn handle(
 
 async fn sleep_until(wake: Option<Instant>) {
     if let Some(wake) = wake {
-        tokio::time::sleep_until(wake).await;
+        real::sleep_until(wake).await;
     }
 }
 

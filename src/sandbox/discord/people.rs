@@ -12,6 +12,7 @@ use super::faults::{Trouble, Troubles};
 use super::gateway::{Happening, intents};
 use super::state::Place;
 use super::{DiscordSandbox, Member, Shared};
+use crate::clock::real;
 use crate::sandbox::{ChannelInfo, Fault, MessageAt, PersonInfo, Spot, View, World, WorldError};
 
 const FAILED: &str = "This interaction failed";
@@ -215,7 +216,7 @@ impl DiscordSandbox {
 /// Hands over what nobody overtakes, until nothing is to be overtaken any more.
 async fn release_in_time(shared: Weak<Shared>) {
     loop {
-        tokio::time::sleep(OVERTAKEN_WITHIN).await;
+        real::sleep(OVERTAKEN_WITHIN).await;
         let Some(shared) = shared.upgrade() else { return };
         let is_over = shared.with(|state| {
             state.release_overtaken();

@@ -11,6 +11,7 @@ use url::form_urlencoded::Serializer;
 
 use super::Core;
 use super::delivery::{Next, Parcel, ParcelKind, as_written};
+use crate::clock::real;
 
 /// How often an endpoint that refuses connections is tried, in real time.
 const KNOCK: Duration = Duration::from_millis(50);
@@ -96,7 +97,7 @@ impl Core {
                 return Some(target);
             }
             tokio::select! {
-                () = tokio::time::sleep(KNOCK) => {}
+                () = real::sleep(KNOCK) => {}
                 () = self.stop.cancelled() => return None,
             }
         }

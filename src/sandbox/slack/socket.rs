@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::Core;
 use super::delivery::Out;
+use crate::clock::real;
 use crate::sandbox::{Absence, Nonsense};
 
 /// How often the server pings, in real time.
@@ -52,7 +53,7 @@ async fn serve(core: &Arc<Core>, mut socket: WebSocket) {
         let _ = socket.send(farewell(Some(1000))).await;
         return;
     };
-    let mut ping = tokio::time::interval(PING);
+    let mut ping = real::interval(PING);
     ping.tick().await;
     loop {
         let sent = tokio::select! {

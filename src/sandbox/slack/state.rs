@@ -1,7 +1,9 @@
 //! The workspace itself: people, channels, groups, messages and what is open before whom. One lock guards it all.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use serde_json::Value;
 
@@ -9,6 +11,7 @@ use super::ids::{Mint, Ts};
 use super::limits::Windows;
 use super::text::Names;
 use crate::clock::Clock;
+use crate::clock::real;
 
 /// Handle of the bot.
 pub(super) const BOT_HANDLE: &str = "desk";
@@ -387,7 +390,7 @@ impl State {
     /// A new trigger for this person.
     pub(super) fn trigger(&mut self, user: &str) -> String {
         let id = format!("{}.{}", self.next_ts(), self.mint.random("", 24).to_lowercase());
-        self.triggers.insert(id.clone(), Trigger { user: user.to_owned(), made: Instant::now(), used: false });
+        self.triggers.insert(id.clone(), Trigger { user: user.to_owned(), made: real::now(), used: false });
         id
     }
 

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use async_trait::async_trait;
-use rand::Rng as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::error::ErrorKind;
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres, Row as _};
 
+use crate::clock::real;
 use crate::domain::ids::EffectId;
 use crate::store::StoreError;
 use crate::store::port::Sequence;
@@ -84,8 +84,7 @@ impl Link for PgLink<'_> {
 
     /// The part of an effect's id that is chance; the part before it is the database's.
     fn effect_id(&mut self) -> EffectId {
-        let mut rng = rand::rng();
-        EffectId((0..10).map(|_| char::from(DIGITS[rng.random_range(0..DIGITS.len())])).collect())
+        EffectId((0..10).map(|_| char::from(DIGITS[real::below(DIGITS.len())])).collect())
     }
 }
 

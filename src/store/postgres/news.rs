@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::lent::Lent;
 use super::link::{TELL, fault};
+use crate::clock::real;
 use crate::store::StoreError;
 
 const CHANNEL: &str = "deskbell";
@@ -37,7 +38,7 @@ impl News {
         look_every: Duration,
     ) -> Result<Self, StoreError> {
         // A connection of its own, so that the pool is for work. What was said by this process itself it knows already.
-        let own = ulid::Ulid::new().to_string();
+        let own = real::unique_name();
         let heard = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
         let heard = heard.connect_lazy_with(options);
         let listener = listening(&heard).await?;
@@ -81,7 +82,7 @@ async fn listen(pool: PgPool, mut listener: PgListener, own: String, changed: wa
                 tracing::warn!(%error, "other processes cannot be heard; listening again soon");
                 drop(listener);
                 listener = loop {
-                    tokio::time::sleep(LISTEN_AGAIN_AFTER).await;
+                    real::sleep(LISTEN_AGAIN_AFTER).await;
                     if let Ok(listener) = listening(&pool).await {
                         break listener;
                     }
@@ -104,13 +105,13 @@ async fn tell_others(pool: PgPool, own: String, asked: Arc<Notify>) {
         if let Err(error) = told.await {
             tracing::debug!(%error, "other processes are not told; they look by themselves");
         }
-        tokio::time::sleep(PAUSE).await;
+        real::sleep(PAUSE).await;
     }
 }
 
 async fn look(changed: watch::Sender<u64>, every: Duration) {
     loop {
-        tokio::time::sleep(every).await;
+        real::sleep(every).await;
         bump(&changed);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
@@ -13,6 +12,7 @@ use sqlx::{AssertSqlSafe, Either, Executor as _, Row as _, Sqlite, SqliteConnect
 use ulid::Ulid;
 
 use crate::clock::Clock;
+use crate::clock::real;
 use crate::domain::ids::EffectId;
 use crate::store::StoreError;
 use crate::store::port::Sequence;
@@ -49,7 +49,7 @@ impl Link for SqliteLink<'_> {
     }
 
     async fn real_ms(&mut self) -> Result<i64, StoreError> {
-        Ok(now_ms())
+        Ok(real::epoch_ms())
     }
 
     async fn run_all(&mut self, works: Vec<Vec<Statement>>) -> Result<(), StoreError> {
@@ -90,12 +90,6 @@ pub async fn rows_of(conn: &mut SqliteConnection, queries: Vec<Statement>) -> Re
 pub async fn data_version(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
     let row = sqlx::query(DATA_VERSION).fetch_one(conn).await.map_err(fault)?;
     row.try_get(0).map_err(fault)
-}
-
-/// Milliseconds of real time since the Unix epoch.
-pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What a fault of the database means to the core.
@@ -259,7 +253,7 @@ impl Ids {
     /// The next id of an effect: of this moment, or just above the last one where the clock has not moved on.
     pub fn next_effect(&mut self) -> EffectId {
         let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or_default();
-        let fresh = |at_ms| Ulid::from_parts(at_ms, rand::random());
+        let fresh = |at_ms| Ulid::from_parts(at_ms, real::random());
         self.last = if now_ms > self.last.timestamp_ms() {
             fresh(now_ms)
         } else {

@@ -118,7 +118,7 @@ impl SqliteStore {
         let mut conn = options.connect().await.map_err(fault).map_err(failed)?;
         open::migrate(path, &mut conn).await?;
         // The former owner is certainly dead, so that only its last calls have to end.
-        let ended_ms = link::now_ms() - i64::try_from(pause.as_millis()).unwrap_or_default();
+        let ended_ms = crate::clock::real::epoch_ms() - i64::try_from(pause.as_millis()).unwrap_or_default();
         let unsure = link::rows(&mut conn, statement(RECOVER).bind(ended_ms)).await.map_err(failed)?;
         if !unsure.is_empty() {
             tracing::info!(effects = unsure.len(), "a former owner left deliveries whose end is not known");
@@ -167,7 +167,7 @@ impl Ask for Reader {
     }
 
     async fn real_ms(&mut self) -> Result<i64, StoreError> {
-        Ok(link::now_ms())
+        Ok(crate::clock::real::epoch_ms())
     }
 }
 

@@ -4,6 +4,7 @@ use super::GATEWAY;
 use super::HEARTBEAT_INTERVAL_MS;
 use super::Out;
 use super::intents;
+use crate::clock::real;
 use crate::sandbox::Absence;
 use crate::sandbox::Nonsense;
 use crate::sandbox::discord::Shared;
@@ -106,7 +107,7 @@ impl Connection {
                         if kept.note.is_some()
                             && let Some(by) = self.shared.with(|state| state.troubles.late.pop_front())
                         {
-                            tokio::time::sleep(by).await;
+                            real::sleep(by).await;
                         }
                         if let Some((id, _)) = &self.session {
                             self.shared.with(|state| state.hand_over(id, &kept));

@@ -13,6 +13,7 @@ use super::RETRIES;
 use super::SOCKETS;
 use super::Socket;
 use super::as_written;
+use crate::clock::real;
 use crate::sandbox::slack::Core;
 use crate::sandbox::traffic::Direction;
 use serde_json::Value;
@@ -48,7 +49,7 @@ impl Core {
         let core = Arc::clone(self);
         tokio::spawn(async move {
             tokio::select! {
-                () = tokio::time::sleep(after) => {}
+                () = real::sleep(after) => {}
                 () = core.stop.cancelled() => return,
             }
             let mut inner = core.hub.lock();
@@ -228,7 +229,7 @@ impl Core {
         let core = Arc::clone(self);
         tokio::spawn(async move {
             tokio::select! {
-                () = tokio::time::sleep(core.ack_deadline) => core.overdue(id, sent),
+                () = real::sleep(core.ack_deadline) => core.overdue(id, sent),
                 () = core.stop.cancelled() => {}
             }
         });
@@ -288,7 +289,7 @@ impl Core {
         let core = Arc::clone(self);
         tokio::spawn(async move {
             tokio::select! {
-                () = tokio::time::sleep(after) => {
+                () = real::sleep(after) => {
                     if let Some(socket) = core.hub.lock().sockets.get(&id) {
                         let _ = socket.out.send(Out::Close);
                     }
