@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::desk::decision::{Change, Decision};
 use crate::desk::drafts::state::Draft;
+use crate::desk::hear::{Asked, Sees};
 use crate::desk::meant::{Meaning, Meant, Target, Unfinished};
 use crate::desk::plan::Plan;
 use crate::desk::tickets::state::{Refusal, Ticket};
@@ -46,17 +47,19 @@ pub(in crate::desk) enum Reads {
     Nothing,
     /// What was said and done on the ticket.
     Story,
-    /// Other open tickets of whoever acts.
-    Others,
-    /// Open tickets of the person that the act takes, else of whoever acts.
-    Requests,
+    /// Open tickets of the person that this parameter takes, else of whoever acts.
+    Requests(&'static str),
+    /// The ticket that this parameter takes.
+    Chosen(&'static str),
+    /// The message that this parameter takes, which was joined to the ticket.
+    Joined(&'static str),
 }
 
 /// What an act does.
 #[derive(Debug)]
 pub(in crate::desk) enum Does {
     /// Something about nothing in particular.
-    Alone(fn(Plan<'_>, &Actor<'_>, &Args) -> Decision),
+    Alone(fn(Plan<'_>, &Actor<'_>, &Args, &Sees) -> Decision),
     /// Something to a ticket.
     ToTicket(fn(&mut Plan<'_>, &Deed<'_>) -> Result<Done, No>),
 }
@@ -72,7 +75,7 @@ impl Act {
     }
 
     /// An act to nothing in particular.
-    pub(in crate::desk) const fn alone(spec: Spec, does: fn(Plan<'_>, &Actor<'_>, &Args) -> Decision) -> Self {
+    pub(in crate::desk) const fn alone(spec: Spec, does: fn(Plan<'_>, &Actor<'_>, &Args, &Sees) -> Decision) -> Self {
         let spec = Spec { on: On::Nothing, ..spec };
         Self { spec, in_menu: Self::NO_MENU, reads: Reads::Nothing, does: Does::Alone(does) }
     }
@@ -128,6 +131,7 @@ pub(in crate::desk) struct Deed<'a> {
     /// Whether the actor is the ticket's requester.
     pub(in crate::desk) is_requester: bool,
     pub(in crate::desk) args: &'a Args,
+    pub(in crate::desk) sees: &'a Sees,
     pub(in crate::desk) at: Timestamp,
 }
 
@@ -185,7 +189,8 @@ impl From<Refusal> for No {
 }
 
 /// Somebody did something by a button, a menu, a form or a command.
-pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, meant: &Meant, at: Timestamp) -> Decision {
+pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: Timestamp) -> Decision {
+    let meant = &asked.meant;
     let is_command = acted.way == Way::Command;
     // Most reactions are none of the desk's business: who has no right to what one does, or to know of the request, did
     // nothing but react.
@@ -193,9 +198,10 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, meant: &Meant, at: T
         return plan.end(Outcome::Ignored);
     }
     // What is done in somebody's own conversation with the bot, about a request that was asked elsewhere, shows nowhere there.
-    let shows_nowhere = acted.place.as_ref().is_some_and(|place| {
-        place.is_direct() && plan.facts.named.as_ref().is_some_and(|ticket| ticket.origin != *place)
-    });
+    let shows_nowhere = acted
+        .place
+        .as_ref()
+        .is_some_and(|place| place.is_direct() && plan.on.is_some_and(|ticket| ticket.origin != *place));
     let wants_answer = |spec: &Spec| match acted.way {
         Way::Command | Way::Menu | Way::MessageMenu | Way::PersonMenu => true,
         // It shows by its card or in the thread.
@@ -214,19 +220,20 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, meant: &Meant, at: T
     let draft = acted.asks.does().and_then(|does| does.draft.as_ref());
     let why = match meant {
         Meant::Act(meaning) => {
-            let mut decision = perform(plan, &actor(wants_answer(&meaning.act.spec)), meaning, at);
+            let mut decision = perform(plan, &actor(wants_answer(&meaning.act.spec)), meaning, &asked.sees, at);
             if decision.outcome != Outcome::Refused {
                 decision.changes.extend(draft.map(|draft| Change::ForgetDraft(draft.clone())));
             }
             return decision;
         }
         Meant::Unfinished(unfinished) => return go_on(plan, &actor(true), unfinished, drafts::text::next),
+        Meant::Late(unfinished) => return go_on(plan, &actor(true), unfinished, drafts::text::late),
         Meant::ToCorrect(faults, unfinished) => {
             let why = |does: &ActRef, draft: &DraftId| drafts::text::to_correct(faults, does, draft);
             return go_on(plan, &actor(true), unfinished, why);
         }
         Meant::Gone(spec, does) => drafts::text::is_gone(spec, does),
-        Meant::Nothing => return help::decide::help(plan, &actor(true), &Args::default()),
+        Meant::Nothing => return help::decide::help(plan, &actor(true), &Args::default(), &Sees::Nothing),
         Meant::Malformed(spec) => help::text::malformed(spec),
         Meant::Faulty(spec) if is_command => help::text::malformed(spec),
         Meant::NoKey => help::text::no_key(),
@@ -249,17 +256,23 @@ fn go_on(
     if let Err(why) = admit(&plan, actor.person, spec, target, about) {
         return refuse(plan, actor, why);
     }
-    let facts = plan.facts;
-    let id = does.draft.clone().unwrap_or_else(|| facts.next_draft.clone());
+    let desk = plan.desk;
+    let id = does.draft.clone().unwrap_or_else(|| desk.next.draft.clone());
     let message = says(does, &id);
     let (who, does, given) = (actor.person.who.clone(), does.clone(), given.clone());
-    plan.change(Change::KeepDraft(Box::new(Draft { id, who, does, given, page: *page, at: facts.now })));
+    plan.change(Change::KeepDraft(Box::new(Draft { id, who, does, given, page: *page, at: desk.now })));
     answer(&mut plan, actor, message);
     plan.end(Outcome::Done(None))
 }
 
 /// Does it, if this person may know of its subject and do it, and the subject lets it be done.
-pub(in crate::desk) fn perform(mut plan: Plan<'_>, actor: &Actor<'_>, meaning: &Meaning, at: Timestamp) -> Decision {
+pub(in crate::desk) fn perform(
+    mut plan: Plan<'_>,
+    actor: &Actor<'_>,
+    meaning: &Meaning,
+    sees: &Sees,
+    at: Timestamp,
+) -> Decision {
     let spec = &meaning.act.spec;
     let about = spec.person().and_then(|param| meaning.args.person(param.name));
     let admitted = match admit(&plan, actor.person, spec, &meaning.target, about) {
@@ -269,9 +282,9 @@ pub(in crate::desk) fn perform(mut plan: Plan<'_>, actor: &Actor<'_>, meaning: &
     let (does, (ticket, is_requester)) = match (&meaning.act.does, admitted) {
         (Does::ToTicket(does), Some(admitted)) => (does, admitted),
         (Does::ToTicket(_), None) => return refuse(plan, actor, help::text::which_ticket()),
-        (Does::Alone(does), _) => return does(plan, actor, &meaning.args),
+        (Does::Alone(does), _) => return does(plan, actor, &meaning.args, sees),
     };
-    let deed = Deed { spec, actor, ticket, is_requester, args: &meaning.args, at };
+    let deed = Deed { spec, actor, ticket, is_requester, args: &meaning.args, sees, at };
     match does(&mut plan, &deed) {
         Ok(done) => {
             let is_told = done.is_always_told || actor.wants_answer || actor.in_private;
@@ -310,7 +323,7 @@ fn admit<'f>(
     if spec.on == On::Nothing {
         return gate(plan, person, spec.may, None, about).map(|_| None);
     }
-    let Some(ticket) = plan.facts.named.as_ref().filter(|ticket| plan.may_know(person, ticket)) else {
+    let Some(ticket) = plan.on.filter(|ticket| plan.may_know(person, ticket)) else {
         return Err(match (&target.key, &target.tag) {
             (Some(key), _) => help::text::unknown_ticket(key),
             (None, Some(_)) => help::text::unknown_subject(),
@@ -337,7 +350,7 @@ fn with_menu(plan: &Plan<'_>, actor: &Actor<'_>, ticket: &Ticket, answer: Messag
 /// Whether what somebody means is open to them, and done to something that they may know of.
 fn is_open_to(plan: &Plan<'_>, acted: &Acted, meant: &Meant) -> bool {
     let Meant::Act(meaning) = meant else { return false };
-    let ticket = plan.facts.named.as_ref().filter(|ticket| plan.may_know(&acted.actor, ticket));
+    let ticket = plan.on.filter(|ticket| plan.may_know(&acted.actor, ticket));
     let spec = &meaning.act.spec;
     let about = spec.person().and_then(|param| meaning.args.person(param.name));
     (ticket.is_some() || spec.on == On::Nothing) && gate(plan, &acted.actor, spec.may, ticket, about).is_ok()
@@ -370,9 +383,7 @@ fn gate(
         May::Anyone => true,
         May::Requester => is_requester,
         May::RequesterOr(right) => is_requester || has(right),
-        May::OneselfOr(right) => {
-            about.is_none_or(|about| plan.facts.roster.same(&about.who, &person.who)) || has(right)
-        }
+        May::OneselfOr(right) => about.is_none_or(|about| plan.desk.roster.same(&about.who, &person.who)) || has(right),
         May::Has(right) => has(right),
     };
     match (may, ticket) {
@@ -389,7 +400,7 @@ pub(in crate::desk) fn refuse(mut plan: Plan<'_>, actor: &Actor<'_>, why: Messag
 }
 
 pub(in crate::desk) fn answer(plan: &mut Plan<'_>, actor: &Actor<'_>, message: Message) {
-    let about = plan.facts.named.as_ref();
+    let about = plan.on;
     plan.whisper(about, &actor.person.who, actor.place, actor.via, message);
 }
 

@@ -15,6 +15,8 @@ pub(in crate::desk) enum Meant {
     Act(Meaning),
     /// An act whose form is not finished: a page is still to come.
     Unfinished(Unfinished),
+    /// An act whose form is not finished, and could not be opened in time.
+    Late(Unfinished),
     /// An act; a field of its form is empty or holds what it cannot take.
     ToCorrect(Vec<Fault>, Unfinished),
     /// An act whose form was begun so long ago that what was filled in is gone.
@@ -92,7 +94,7 @@ impl Meant {
             return match draft {
                 Some(Draft { given, page, .. }) => {
                     let (spec, does, given) = (&act.spec, does.clone(), given.clone());
-                    Self::Unfinished(Unfinished { spec, target, does, given, page: *page })
+                    Self::Late(Unfinished { spec, target, does, given, page: *page })
                 }
                 None => Self::Gone(&act.spec, does.clone()),
             };
@@ -188,7 +190,7 @@ mod tests {
             ],
             ..Spec::BASE
         },
-        |plan, _, _| plan.end(crate::domain::outcome::Outcome::Ignored),
+        |plan, _, _, _| plan.end(crate::domain::outcome::Outcome::Ignored),
     );
 
     fn given<const N: usize>(of: [(&str, &str); N]) -> Given {

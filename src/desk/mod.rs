@@ -6,7 +6,7 @@ mod closing;
 pub mod conversation;
 pub mod decision;
 pub mod drafts;
-pub mod facts;
+pub mod hear;
 pub mod help;
 mod meant;
 pub mod notices;
@@ -14,14 +14,17 @@ mod plan;
 pub mod privacy;
 pub mod tickets;
 
+#[cfg(test)]
+mod cases;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
 use self::decision::{Change, Decision};
-use self::facts::Facts;
+pub use self::hear::{Desk, Heard, hear};
 use self::plan::Plan;
-use crate::domain::event::{Event, EventKind, TimerKind};
+use crate::domain::event::TimerKind;
 use crate::domain::ids::{MessageRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
 use crate::domain::permission::Roster;
@@ -31,26 +34,40 @@ use crate::domain::view::{Shown, View, Wanted};
 use crate::store::outbox::enqueue;
 use crate::store::{Ask, Statement, StoreError, Tx, audit, dead, standing, timers};
 
-/// What follows from an event, given the facts.
+/// What follows from what was heard.
 #[must_use]
-pub fn decide(facts: &Facts, event: &Event) -> Decision {
-    match &event.what {
-        EventKind::MessagePosted(said) => conversation::decide::posted(facts, said),
-        EventKind::MessageEdited(said) => conversation::decide::edited(facts, said, event.at),
-        EventKind::MessageDeleted { message } => conversation::decide::deleted(facts, message, event.at),
-        EventKind::Acted(acted) => {
-            let plan = Plan::new(facts, Some(&acted.actor), acted.place.as_ref());
-            acts::acted(plan, acted, facts.meant.as_ref().unwrap_or(&meant::Meant::Unknown), event.at)
+pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
+    match heard {
+        Heard::Nobody | Heard::SkippedAgain | Heard::CallEnded => Plan::of(desk).end(match heard {
+            // Its key is kept, so that it changes nothing if it comes again after a later edit.
+            Heard::SkippedAgain => Outcome::Skipped,
+            Heard::CallEnded => Outcome::Done(None),
+            _ => Outcome::Ignored,
+        }),
+        Heard::Act(acted, asked, at) => {
+            let plan = Plan::by(desk, &acted.actor, acted.place.as_ref());
+            acts::acted(plan.on(asked.on.as_ref()).at_home(asked.there), acted, asked, *at)
         }
-        EventKind::ThreadRead { messages, truncated, .. } => {
-            conversation::decide::thread_read(facts, messages, *truncated)
+        Heard::Command(said, command) => conversation::decide::commanded(desk, said, command),
+        Heard::Misspelt(said, spec) => conversation::decide::misspelt(desk, said, spec),
+        Heard::Note(said, ticket) => conversation::decide::note(desk, said, ticket),
+        Heard::OnTicket(said, ticket) => {
+            conversation::decide::on_ticket(Plan::by(desk, &said.author, Some(&said.place)), said, ticket)
         }
-        EventKind::DeliverySettled(settled) => conversation::decide::delivered(facts, settled),
-        // No capability has made a call yet that this program knows: its end is another version's.
-        EventKind::CallEnded { .. } => Plan::new(facts, None, None).end(Outcome::Done(None)),
-        EventKind::TimerFired(timer) => match timer.kind {
-            TimerKind::AutoClose => closing::decide::close_by_itself(facts, timer),
-            TimerKind::WaitOver => tickets::decide::wait_is_over(facts, timer),
+        Heard::NewWords(said, new) => conversation::decide::new_words(desk, said, new),
+        Heard::Reworded { said, record, ticket, at } => conversation::decide::reworded(desk, said, record, ticket, *at),
+        Heard::PostedByEdit(said, heard, at) => conversation::decide::posted_by_edit(decide(desk, heard), said, *at),
+        Heard::Deleted { message, recorded, was_skipped, at } => {
+            let recorded = recorded.as_ref().map(|(record, ticket)| (&**record, &**ticket));
+            conversation::decide::deleted(desk, message, recorded, *was_skipped, *at)
+        }
+        Heard::ThreadRead { ticket, messages, truncated } => {
+            conversation::decide::thread_read(desk, ticket, messages, *truncated)
+        }
+        Heard::Settled(settled, ticket) => conversation::decide::delivered(desk, settled, ticket),
+        Heard::Due(timer, ticket) => match timer.kind {
+            TimerKind::AutoClose => closing::decide::close_by_itself(desk, timer, ticket.as_deref()),
+            TimerKind::WaitOver => tickets::decide::wait_is_over(desk, timer, ticket.as_deref()),
         },
     }
 }

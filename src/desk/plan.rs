@@ -7,7 +7,7 @@ use crate::desk::{conversation, tickets};
 use crate::domain::words;
 
 use crate::desk::conversation::state::{Record, Side, Voice};
-use crate::desk::facts::Facts;
+use crate::desk::hear::{Desk, Next};
 use crate::desk::tickets::decide::may_know;
 use crate::desk::tickets::state::Ticket;
 use crate::domain::audit::{AuditEntry, Did, FieldChange};
@@ -23,17 +23,37 @@ use crate::domain::view::View;
 
 /// A decision in the making, by one actor from one place.
 pub(in crate::desk) struct Plan<'f> {
-    pub(in crate::desk) facts: &'f Facts,
+    pub(in crate::desk) desk: &'f Desk,
+    /// The ticket that it is about, whether its actor may know of it or not.
+    pub(in crate::desk) on: Option<&'f Ticket>,
+    /// The ticket whose requester's side the place is.
+    there: Option<TicketId>,
     actor: Option<&'f Person>,
     from: Option<&'f Place>,
     decision: Decision,
 }
 
 impl<'f> Plan<'f> {
-    pub(in crate::desk) const fn new(facts: &'f Facts, actor: Option<&'f Person>, from: Option<&'f Place>) -> Self {
+    /// A decision about what somebody does.
+    pub(in crate::desk) fn by(desk: &'f Desk, actor: &'f Person, from: Option<&'f Place>) -> Self {
+        Self { actor: Some(actor), from, ..Self::of(desk) }
+    }
+
+    /// A decision about what the program does by itself.
+    pub(in crate::desk) const fn of(desk: &'f Desk) -> Self {
         let decision =
             Decision { outcome: Outcome::Ignored, changes: Vec::new(), audit: Vec::new(), effects: Vec::new() };
-        Self { facts, actor, from, decision }
+        Self { desk, on: None, there: None, actor: None, from: None, decision }
+    }
+
+    /// The same, about this ticket, if there is one.
+    pub(in crate::desk) fn on(self, ticket: Option<&'f Ticket>) -> Self {
+        Self { on: ticket, ..self }
+    }
+
+    /// The same, on the requester's side of this ticket, if it is one's.
+    pub(in crate::desk) fn at_home(self, there: Option<TicketId>) -> Self {
+        Self { there, ..self }
     }
 
     pub(in crate::desk) fn end(mut self, outcome: Outcome) -> Decision {
@@ -42,7 +62,7 @@ impl<'f> Plan<'f> {
     }
 
     pub(in crate::desk) fn may(&self, person: &Person, right: Right) -> bool {
-        self.facts.roster.may(person, right, self.facts.now)
+        self.desk.roster.may(person, right, self.desk.now)
     }
 
     /// Whether this person works tickets.
@@ -52,12 +72,11 @@ impl<'f> Plan<'f> {
 
     /// Whether somebody may know that this ticket exists, from where they act: see [`may_know`].
     pub(in crate::desk) fn may_know(&self, person: &Person, ticket: &Ticket) -> bool {
-        let is_there = matches!(&self.facts.home, Some((home, Side::Request)) if home.id == ticket.id);
-        may_know(&self.facts.roster, person, ticket, is_there, self.facts.now)
+        may_know(&self.desk.roster, person, ticket, self.there == Some(ticket.id), self.desk.now)
     }
 
     pub(in crate::desk) fn same(&self, one: &Person, other: &Person) -> bool {
-        self.facts.roster.same(&one.who, &other.who)
+        self.desk.roster.same(&one.who, &other.who)
     }
 
     pub(in crate::desk) fn change(&mut self, change: Change) {
@@ -83,7 +102,7 @@ impl<'f> Plan<'f> {
         words: &[Words],
         follows: Option<&Ticket>,
     ) -> Ticket {
-        let (id, key, uid) = self.facts.next.clone();
+        let Next { ticket: id, key, uid, .. } = self.desk.next.clone();
         let first = &words[0];
         let said = words.iter().rfind(|words| !words.text.is_empty());
         let author = Person::new(author.who.clone(), author.name.clone());
@@ -104,7 +123,7 @@ impl<'f> Plan<'f> {
             assignee: None,
             priority: Priority::default(),
             answered_at: None,
-            active_at: words.last().map_or(first.at, |last| if last.is_joined { self.facts.now } else { last.at }),
+            active_at: words.last().map_or(first.at, |last| if last.is_joined { self.desk.now } else { last.at }),
             follows: follows.map(|ticket| ticket.key.clone()),
             merged_into: None,
             version: 1,
@@ -143,7 +162,7 @@ impl<'f> Plan<'f> {
     /// Writes a changed ticket, with what was done by whom, and brings its cards up to date.
     pub(in crate::desk) fn put(&mut self, before: &Ticket, mut after: Ticket, did: impl Into<Did>) -> Ticket {
         after.version = before.version + 1;
-        after.active_at = after.active_at.max(self.facts.now);
+        after.active_at = after.active_at.max(self.desk.now);
         let fields = changes(Some(before), &after);
         self.change(Change::Put(Box::new(after.clone())));
         self.audit(&after, did, fields);
@@ -167,7 +186,7 @@ impl<'f> Plan<'f> {
     pub(in crate::desk) fn audit(&mut self, ticket: &Ticket, did: impl Into<Did>, fields: Vec<FieldChange>) {
         self.decision.audit.push(AuditEntry {
             about: ticket.id.into(),
-            at: self.facts.now,
+            at: self.desk.now,
             actor: self.actor.map(|actor| Person::new(actor.who.clone(), actor.name.clone())),
             act: did.into().to_string(),
             from: self.from.cloned(),
@@ -220,7 +239,7 @@ impl<'f> Plan<'f> {
 
     /// Brings every copy of the card up to date.
     pub(in crate::desk) fn show_cards(&mut self, ticket: &Ticket) {
-        for channel in &self.facts.rules.triage {
+        for channel in &self.desk.rules.triage {
             let at = Destination::Place(channel.clone());
             let card = EffectKind::Show { view: View::Card, at, awaited: None, thread_title: None };
             let effect = Effect::about(ticket.id, card);
@@ -237,8 +256,8 @@ impl<'f> Plan<'f> {
         except: Option<&Place>,
         message: impl Fn(&Place) -> Message,
     ) {
-        let facts = self.facts;
-        for channel in facts.rules.triage.iter().filter(|channel| !is_in(channel, except)) {
+        let desk = self.desk;
+        for channel in desk.rules.triage.iter().filter(|channel| !is_in(channel, except)) {
             let post = Post::new(Destination::UnderCard(channel.clone()), message(channel), Lane::Note);
             let post = Post { thread_title: Some(ticket.key.to_string()), ..post };
             self.effect(Some(ticket.id), EffectKind::Say(post));
@@ -255,16 +274,16 @@ impl<'f> Plan<'f> {
         words: &Words,
         voice: Voice,
     ) {
-        let facts = self.facts;
+        let desk = self.desk;
         let line = |channel: &Place| {
             let assignee = ticket.assignee.as_ref().filter(|_| voice == Voice::Requester);
-            let ping = assignee.and_then(|agent| facts.roster.account_on(&agent.who, channel.platform()));
+            let ping = assignee.and_then(|agent| desk.roster.account_on(&agent.who, channel.platform()));
             conversation::text::mirrored(ticket, author, &words.text, voice, ping.as_ref())
         };
         let Some(message) = words.source() else {
             return self.under_cards(ticket, except, line);
         };
-        for channel in facts.rules.triage.iter().filter(|channel| !is_in(channel, except)) {
+        for channel in desk.rules.triage.iter().filter(|channel| !is_in(channel, except)) {
             let show = EffectKind::Show {
                 view: View::Lines { of: vec![message.clone()], room: line(channel).room() },
                 at: Destination::UnderCard(channel.clone()),
@@ -277,7 +296,7 @@ impl<'f> Plan<'f> {
 
     /// The words of a message were changed or deleted: what shows them under the cards follows.
     pub(in crate::desk) fn refresh_mirrors(&mut self, ticket: &Ticket, of: &MessageRef) {
-        for channel in &self.facts.rules.triage {
+        for channel in &self.desk.rules.triage {
             let view = View::Lines { of: vec![of.clone()], room: 0 };
             self.effect(Some(ticket.id), EffectKind::Refresh { view, at: channel.clone() });
         }

@@ -1,4 +1,4 @@
-//! The one door: load the facts, decide, commit.
+//! The one door: hear what an event is, decide, commit.
 //!
 //! Every event of every platform, and every timer, comes through [`Intake::handle`]. When it returns `Ok`, whatever
 //! follows from the event is on the disk, and the platform may be told that it was received.
@@ -14,11 +14,12 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument as _;
 
 use crate::clock::Clock;
-use crate::desk;
+use crate::clock::real;
 /// The table of acts, as adapters need it.
 pub use crate::desk::acts::{spec as act, specs as acts};
 use crate::desk::conversation::state::Voice;
 use crate::desk::drafts::state::Draft;
+use crate::desk::{self, Desk};
 use crate::desk::{alarms, notices};
 use crate::domain::act::{ActRef, Fault, Given, May, Spec, SubjectRef, Value};
 use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Post};
@@ -124,7 +125,7 @@ impl Intake {
         let mut tries = 0;
         loop {
             tries += 1;
-            let about = desk::facts::about(event, &self.rules(), &self.roster());
+            let about = desk::hear::about(event, &self.rules(), &self.roster());
             match self.inner.store.decide(about, self.work(Arc::clone(event))).await {
                 Ok(outcome) => {
                     let ticket = outcome.ticket().map(ToString::to_string);
@@ -136,8 +137,8 @@ impl Intake {
                     return Ok(outcome);
                 }
                 Err(StoreError::Conflict | StoreError::Early) if tries < TRIES => {
-                    let pause = PAUSE.mul_f64(rand::random::<f64>() * f64::from(tries));
-                    tokio::time::sleep(pause).await;
+                    let pause = PAUSE.mul_f64(real::random::<f64>() * f64::from(tries));
+                    real::sleep(pause).await;
                 }
                 // Many are at the same ticket: no fault of the event's.
                 Err(StoreError::Conflict) => {
@@ -426,12 +427,13 @@ impl Intake {
                 }
                 let now = this.inner.clock.now();
                 let rules = this.rules();
-                let mut facts = desk::facts::Facts::load(tx, &event, rules, roster, now).await?;
-                let mut decision = desk::decide(&facts, &event);
+                let mut desk = Desk::about(&event, rules, roster, now);
+                let heard = desk::hear(tx, &desk, &event).await?;
+                let mut decision = desk::decide(&desk, &heard);
                 if decision.opens_ticket() {
                     // A number is drawn only now, so that hardly any is left out.
-                    facts.number(tx).await?;
-                    decision = desk::decide(&facts, &event);
+                    desk.number(tx).await?;
+                    decision = desk::decide(&desk, &heard);
                 }
                 if decision.outcome != Outcome::Ignored {
                     if !trial::without("dedupe") {
@@ -444,7 +446,7 @@ impl Intake {
                             keys::remember(tx, &post, now)?;
                         }
                     }
-                    desk::write(tx, &decision, facts.now).await?;
+                    desk::write(tx, &decision, now).await?;
                 } else if let EventKind::MessageDeleted { message } = &event.what
                     && message.posted_at().is_some_and(|at| event.at.duration_since(at) < OVERTAKEN)
                 {

@@ -240,10 +240,14 @@ async fn open_requests_are_listed_for_oneself_and_for_the_desk() {
             desk.command(world, who, words).await;
             note(who, &format!("/desk {words}"));
         }
+        // By a mention, too.
+        desk.ask(world, "jeff", "@desk requests").await;
+        note("jeff", "@desk requests");
         let menus = see(world, "mia").person_menus;
         if world.platform() == "slack" {
             assert_eq!(menus, Vec::<String>::new(), "Slack's apps have none");
         } else {
+            desk.command(world, "mia", "requests @jeff").await;
             let listed = desk.last_private(world, "mia");
             assert_eq!(menus, ["Show their open requests"]);
             for (who, expected) in [("mia", listed.as_str()), ("sam", "That is for the desk's people.")] {
@@ -266,6 +270,10 @@ async fn open_requests_are_listed_for_oneself_and_for_the_desk() {
         That is for the desk's people.
         mia: /desk requests @jeff
         Open requests of Jeff Park:
+        • IT-1002  my salary is wrong · in progress · Mia has it · (age)
+        • IT-1001  printer smokes · new · (age) · open
+        jeff: @desk requests
+        Your open requests:
         • IT-1002  my salary is wrong · in progress · Mia has it · (age)
         • IT-1001  printer smokes · new · (age) · open
     "#]]

@@ -3,24 +3,24 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::desk::decision::{Change, Decision};
-use crate::desk::facts::Facts;
+use crate::desk::hear::Desk;
 use crate::desk::plan::Plan;
-use crate::desk::tickets::state::Status;
+use crate::desk::tickets::state::{Status, Ticket};
 use crate::domain::audit::Did;
 use crate::domain::event::{Timer, TimerKind};
 use crate::domain::ids::TicketId;
 use crate::domain::outcome::Outcome;
 
 /// A resolved ticket is closed, if nothing has been said of it since.
-pub(in crate::desk) fn close_by_itself(facts: &Facts, timer: &Timer) -> Decision {
-    let mut plan = Plan::new(facts, None, None);
-    let due = facts.named.as_ref().and_then(|ticket| match &ticket.status {
-        Status::Resolved { at, .. } => close_at(facts, *at),
+pub(in crate::desk) fn close_by_itself(desk: &Desk, timer: &Timer, ticket: Option<&Ticket>) -> Decision {
+    let mut plan = Plan::of(desk);
+    let due = ticket.and_then(|ticket| match &ticket.status {
+        Status::Resolved { at, .. } => close_at(desk, *at),
         _ => None,
     });
     // Timers are kept to the millisecond.
-    if let (Some(ticket), Some(due)) = (&facts.named, due)
-        && due.as_millisecond() > facts.now.as_millisecond()
+    if let (Some(ticket), Some(due)) = (ticket, due)
+        && due.as_millisecond() > desk.now.as_millisecond()
     {
         // It was reopened and resolved again meanwhile, or the settings give it longer.
         plan.change(Change::SetTimer(closing_timer(ticket.id, due)));
@@ -28,9 +28,9 @@ pub(in crate::desk) fn close_by_itself(facts: &Facts, timer: &Timer) -> Decision
     }
     plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
     // Without a moment it is not resolved any more, or nothing is closed by itself any more.
-    let (Some(ticket), Some(_)) = (&facts.named, due) else { return plan.end(Outcome::Done(None)) };
+    let (Some(ticket), Some(_)) = (ticket, due) else { return plan.end(Outcome::Done(None)) };
     let mut after = ticket.clone();
-    if after.close(facts.now).is_err() {
+    if after.close(desk.now).is_err() {
         return plan.end(Outcome::Done(None));
     }
     plan.put(ticket, after, Did::Closed);
@@ -38,8 +38,8 @@ pub(in crate::desk) fn close_by_itself(facts: &Facts, timer: &Timer) -> Decision
 }
 
 /// When a ticket that was resolved at `at` is closed.
-pub(in crate::desk) fn close_at(facts: &Facts, at: Timestamp) -> Option<Timestamp> {
-    let after: SignedDuration = facts.rules.auto_close()?;
+pub(in crate::desk) fn close_at(desk: &Desk, at: Timestamp) -> Option<Timestamp> {
+    let after: SignedDuration = desk.rules.auto_close()?;
     at.checked_add(after).ok()
 }
 

@@ -6,11 +6,11 @@ use super::text;
 use crate::desk::acts::{self, Actor};
 use crate::desk::conversation::state::{Opening, Record, Side, Voice};
 use crate::desk::decision::{Change, Decision};
-use crate::desk::facts::Facts;
-use crate::desk::meant::{Meaning, Meant};
+use crate::desk::hear::{Command, Desk, NewWords};
 use crate::desk::plan::{Plan, Words, full_text, origin_of};
 use crate::desk::tickets::state::{Status, Ticket};
 use crate::desk::{help, tickets};
+use crate::domain::act::{On, Spec};
 use crate::domain::audit::Did;
 use crate::domain::effect::{Awaited, EffectKind, SilentAct};
 use crate::domain::event::{DeliverySettled, Said, TimerKind};
@@ -21,50 +21,27 @@ use crate::domain::plain::one_line;
 use crate::domain::small_talk::{is_content, small_talk};
 use crate::domain::words;
 
-/// Somebody wrote something.
-pub(in crate::desk) fn posted(facts: &Facts, said: &Said) -> Decision {
-    let plan = Plan::new(facts, Some(&said.author), Some(&said.place));
-    match &facts.meant {
-        Some(Meant::Act(meaning)) => return commanded(plan, said, meaning),
-        // Somebody who is not on the desk has no use for a grammar: these are words.
-        Some(Meant::Malformed(spec) | Meant::Faulty(spec)) if plan.is_agent(&said.author) => {
-            return refuse_words(plan, said, help::text::malformed(spec));
-        }
-        _ => {}
-    }
-    match &facts.home {
-        Some((ticket, Side::Card)) => note(plan, said, ticket),
-        Some((ticket, Side::Request)) => on_ticket(plan, said, ticket),
-        None => elsewhere(plan, said),
-    }
+/// An agent began a command, and something is missing or wrong.
+pub(in crate::desk) fn misspelt(desk: &Desk, said: &Said, spec: &'static Spec) -> Decision {
+    refuse_words(Plan::by(desk, &said.author, Some(&said.place)), said, help::text::malformed(spec))
 }
 
-/// Somebody changed the words of a message.
-pub(in crate::desk) fn edited(facts: &Facts, said: &Said, at: Timestamp) -> Decision {
-    let mut plan = Plan::new(facts, Some(&said.author), Some(&said.place));
+/// An edit was heard as if it had been posted so. An earlier edit may come later.
+pub(in crate::desk) fn posted_by_edit(mut decision: Decision, said: &Said, at: Timestamp) -> Decision {
+    for change in &mut decision.changes {
+        if let Change::Record(record) = change
+            && record.message.as_ref() == Some(&said.message)
+        {
+            record.edited_at = Some(at);
+        }
+    }
+    decision
+}
+
+/// Somebody changed the words of a message that is on record.
+pub(in crate::desk) fn reworded(desk: &Desk, said: &Said, record: &Record, ticket: &Ticket, at: Timestamp) -> Decision {
+    let mut plan = Plan::by(desk, &said.author, Some(&said.place)).on(Some(ticket));
     let words = full_text(said);
-    let (Some(record), Some(ticket)) = (&facts.record, &facts.named) else {
-        // The edit may be what first addresses the desk; what was carried out or answered once is not done again.
-        let reworded = facts.opening.as_ref().is_some_and(|opening| opening.text != said.text);
-        return if reworded || (facts.opening.is_none() && !facts.known_as_posted) {
-            let fresh = Facts { opening: None, ..facts.clone() };
-            let mut decision = posted(&fresh, said);
-            for change in &mut decision.changes {
-                // An earlier edit may come later.
-                if let Change::Record(record) = change
-                    && record.message.as_ref() == Some(&said.message)
-                {
-                    record.edited_at = Some(at);
-                }
-            }
-            decision
-        } else if facts.opening.is_some() {
-            // Its key is kept, so that it changes nothing if it comes again after a later edit.
-            plan.end(Outcome::Skipped)
-        } else {
-            plan.end(Outcome::Ignored)
-        };
-    };
     let is_outdated = record.edited_at.is_some_and(|newer| newer > at);
     if record.text == words || record.deleted_at.is_some() || is_outdated {
         return plan.end(Outcome::Ignored);
@@ -84,19 +61,22 @@ pub(in crate::desk) fn edited(facts: &Facts, said: &Said, at: Timestamp) -> Deci
 }
 
 /// A message was deleted: its words go from the record.
-pub(in crate::desk) fn deleted(facts: &Facts, message: &MessageRef, at: Timestamp) -> Decision {
-    let mut plan = Plan::new(facts, None, None);
-    if facts.opening.is_some() {
+pub(in crate::desk) fn deleted(
+    desk: &Desk,
+    message: &MessageRef,
+    recorded: Option<(&Record, &Ticket)>,
+    was_skipped: bool,
+    at: Timestamp,
+) -> Decision {
+    let mut plan = Plan::of(desk).on(recorded.map(|(_, ticket)| ticket));
+    if was_skipped {
         plan.change(Change::Forget { message: message.clone() });
     }
-    let (Some(record), Some(ticket)) = (&facts.record, &facts.named) else {
-        let outcome = if facts.opening.is_some() { Outcome::Done(None) } else { Outcome::Ignored };
-        return plan.end(outcome);
-    };
-    if record.deleted_at.is_some() {
-        return plan.end(Outcome::Ignored);
+    match recorded {
+        None => plan.end(if was_skipped { Outcome::Done(None) } else { Outcome::Ignored }),
+        Some((record, _)) if record.deleted_at.is_some() => plan.end(Outcome::Ignored),
+        Some((record, ticket)) => erased(plan, record, ticket, message, at),
     }
-    erased(plan, record, ticket, message, at)
 }
 
 /// Whether a message's words make the ticket's title: then they change and go there as well. Others may write the same.
@@ -123,49 +103,55 @@ fn erased(mut plan: Plan<'_>, record: &Record, ticket: &Ticket, message: &Messag
     plan.end(Outcome::Recorded(ticket.key.clone()))
 }
 
-fn commanded(mut plan: Plan<'_>, said: &Said, meaning: &Meaning) -> Decision {
-    let (facts, spec) = (plan.facts, &meaning.act.spec);
+/// Somebody gives a command in words.
+pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) -> Decision {
+    let Command { meaning, on, home, sees } = command;
+    let spec = &meaning.act.spec;
+    let there = home.as_ref().filter(|(_, side)| *side == Side::Request).map(|(ticket, _)| ticket.id);
+    let mut plan = Plan::by(desk, &said.author, Some(&said.place)).on(on.as_ref()).at_home(there);
     if spec.name == help::acts::HELP.spec.name {
         let agent = plan.is_agent(&said.author);
         hint(&mut plan, said, help::text::help(agent));
-        if facts.home.is_none() {
+        if home.is_none() {
             keep(&mut plan, said);
         }
         return plan.end(Outcome::Done(None));
     }
+    let actor = |wants_answer| Actor {
+        person: &said.author,
+        place: Some(&said.place),
+        via: None,
+        wants_answer,
+        in_private: false,
+        typed: "",
+    };
+    if spec.on == On::Nothing {
+        return acts::perform(plan, &actor(true), meaning, sees, said.at);
+    }
     let carries_words = spec.takes_words();
     if carries_words
         && !plan.is_agent(&said.author)
-        && let Some((home, Side::Request)) = &facts.home
+        && let Some((home, Side::Request)) = home
         && meaning.target.key.as_ref().is_some_and(|named| *named != home.key)
     {
         // Somebody who cannot have meant the command: these are words.
         return on_ticket(plan, said, home);
     }
-    let known = facts.named.as_ref().filter(|ticket| plan.may_know(&said.author, ticket));
-    let Some(ticket) = known else {
+    let Some(ticket) = on.as_ref().filter(|ticket| plan.may_know(&said.author, ticket)) else {
         let unknown = meaning.target.key.as_ref().map_or_else(help::text::which_ticket, help::text::unknown_ticket);
         return refuse_words(plan, said, unknown);
     };
     if carries_words
-        && let Some((home, _)) = &facts.home
+        && let Some((home, _)) = home
         && home.id != ticket.id
         && let Some(named) = &meaning.target.key
     {
         // "resolve IT-7 is the same" under IT-8 may mean either: words never go to another ticket on a guess.
         return refuse_words(plan, said, text::names_another(&home.key, named));
     }
-    let own_thread = matches!(&facts.home, Some((home, Side::Request)) if home.id == ticket.id);
+    let own_thread = there == Some(ticket.id);
     // In the request's own thread most acts show by what the bot says there.
     let shows = own_thread && spec.is_told;
-    let actor = Actor {
-        person: &said.author,
-        place: Some(&said.place),
-        via: None,
-        wants_answer: !shows,
-        in_private: false,
-        typed: "",
-    };
     if carries_words && own_thread && !plan.is_agent(&said.author) {
         // Words of somebody who cannot have meant the command: they are told so, and nothing of what they said is lost.
         let requester = plan.same(&ticket.requester, &said.author);
@@ -173,11 +159,12 @@ fn commanded(mut plan: Plan<'_>, said: &Said, meaning: &Meaning) -> Decision {
         plan.whisper(Some(ticket), &said.author.who, Some(&said.place), None, why);
         return on_ticket(plan, said, ticket);
     }
-    acts::perform(plan, &actor, meaning, said.at)
+    acts::perform(plan, &actor(!shows), meaning, sees, said.at)
 }
 
 /// Under a card: a note for the desk.
-fn note(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
+pub(in crate::desk) fn note(desk: &Desk, said: &Said, ticket: &Ticket) -> Decision {
+    let mut plan = Plan::by(desk, &said.author, Some(&said.place));
     let words = Words::of(said);
     if words.text.is_empty() {
         return plan.end(Outcome::Ignored);
@@ -192,7 +179,7 @@ fn note(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
 }
 
 /// On the requester's side of a ticket.
-fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
+pub(in crate::desk) fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
     let words = Words::of(said);
     if words.text.is_empty() {
         if said.mentions_bot {
@@ -245,12 +232,9 @@ fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
     plan.end(Outcome::Recorded(ticket.key.clone()))
 }
 
-/// Where no ticket is (yet).
-fn elsewhere(mut plan: Plan<'_>, said: &Said) -> Decision {
-    let facts = plan.facts;
-    if !said.addresses_desk() && facts.opening.is_none() {
-        return plan.end(Outcome::Ignored);
-    }
+/// To the desk, where no ticket is (yet).
+pub(in crate::desk) fn new_words(desk: &Desk, said: &Said, new: &NewWords) -> Decision {
+    let mut plan = Plan::by(desk, &said.author, Some(&said.place));
     let words = Words::of(said);
     if words.text.is_empty() {
         if !said.addresses_desk() {
@@ -260,17 +244,17 @@ fn elsewhere(mut plan: Plan<'_>, said: &Said) -> Decision {
         keep(&mut plan, said);
         return plan.end(Outcome::Skipped);
     }
-    if let Some(ticket) = facts.direct.as_ref().filter(|_| said.place.is_direct()) {
+    if let Some(ticket) = &new.direct {
         // What comes right after a request may be another one: its author decides.
-        let is_burst = facts.burst.as_ref().is_some_and(|burst| burst.id == ticket.id)
+        let is_burst = new.burst.as_ref().is_some_and(|burst| burst.id == ticket.id)
             && said.reply_to.is_none()
             && small_talk(&said.text, &said.mentions).is_none();
         return if is_burst { join(plan, said, &words, ticket) } else { on_ticket(plan, said, ticket) };
     }
-    if let Some(ticket) = &facts.burst {
+    if let Some(ticket) = &new.burst {
         return join(plan, said, &words, ticket);
     }
-    if facts.rules.intake.greeting_filter
+    if desk.rules.intake.greeting_filter
         && said.files.is_empty()
         && let Some(kind) = small_talk(&said.text, &said.mentions)
     {
@@ -281,12 +265,12 @@ fn elsewhere(mut plan: Plan<'_>, said: &Said) -> Decision {
         keep(&mut plan, said);
         return plan.end(Outcome::Skipped);
     }
-    let (origin, all) = with_opening(&mut plan, said, words);
+    let (origin, all) = with_skipped(&mut plan, said, words, new.skipped.as_ref());
     let ticket = plan.open(&said.author, origin, &all, None);
     if said.files.is_empty() && all.iter().all(|words| words::is_blank(&words.text)) {
         hint(&mut plan, said, text::nothing_to_see(&ticket));
     }
-    if said.place.root().is_some() && facts.opening.is_none() {
+    if said.place.root().is_some() && new.skipped.is_none() {
         let read = SilentAct::ReadThread { place: said.place.clone(), before: said.message.clone() };
         plan.effect(Some(ticket.id), read);
     }
@@ -308,13 +292,13 @@ fn join(mut plan: Plan<'_>, said: &Said, words: &Words, ticket: &Ticket) -> Deci
 }
 
 /// The words with those of the kept mention that they answer, and the place that both belong to.
-fn with_opening(plan: &mut Plan<'_>, said: &Said, words: Words) -> (Place, Vec<Words>) {
-    let Some(opening) = &plan.facts.opening else {
+fn with_skipped(plan: &mut Plan<'_>, said: &Said, words: Words, skipped: Option<&Opening>) -> (Place, Vec<Words>) {
+    let Some(skipped) = skipped else {
         return (origin_of(&said.place, &said.message), vec![words]);
     };
-    plan.change(Change::Forget { message: opening.message.clone() });
-    let first = Words::standing(opening.message.clone(), opening.at, opening.text.clone());
-    (origin_of(&opening.place, &opening.message), vec![first, words])
+    plan.change(Change::Forget { message: skipped.message.clone() });
+    let first = Words::standing(skipped.message.clone(), skipped.at, skipped.text.clone());
+    (origin_of(&skipped.place, &skipped.message), vec![first, words])
 }
 
 fn keep(plan: &mut Plan<'_>, said: &Said) {
@@ -338,7 +322,7 @@ fn hint(plan: &mut Plan<'_>, said: &Said, message: Message) {
 }
 
 fn refuse_words(mut plan: Plan<'_>, said: &Said, why: Message) -> Decision {
-    let about = plan.facts.named.as_ref();
+    let about = plan.on;
     plan.whisper(about, &said.author.who, Some(&said.place), None, why);
     plan.end(Outcome::Refused)
 }
@@ -347,13 +331,11 @@ fn refuse_words(mut plan: Plan<'_>, said: &Said, why: Message) -> Decision {
 pub(in crate::desk) const NOTICE: Option<Awaited> = Some(Awaited::Notice);
 
 /// A delivery that somebody waited for has ended.
-pub(in crate::desk) fn delivered(facts: &Facts, settled: &DeliverySettled) -> Decision {
-    let by = match &settled.awaited {
-        Awaited::Reply { by, .. } => Some(by),
-        Awaited::Notice => None,
+pub(in crate::desk) fn delivered(desk: &Desk, settled: &DeliverySettled, ticket: &Ticket) -> Decision {
+    let mut plan = match &settled.awaited {
+        Awaited::Reply { by, .. } => Plan::by(desk, by, None),
+        Awaited::Notice => Plan::of(desk),
     };
-    let mut plan = Plan::new(facts, by, None);
-    let Some(ticket) = &facts.named else { return plan.end(Outcome::Ignored) };
     match (&settled.awaited, &settled.result) {
         (Awaited::Notice, Ok(_)) => return plan.end(Outcome::Ignored),
         (Awaited::Notice, Err(reason)) => {
@@ -361,20 +343,20 @@ pub(in crate::desk) fn delivered(facts: &Facts, settled: &DeliverySettled) -> De
             plan.under_cards(ticket, None, |_| text::not_delivered(ticket, *reason, None));
         }
         (Awaited::Reply { by, text: words }, Ok(message)) => {
-            let said = Words::standing(message.clone(), facts.now, words.clone());
+            let said = Words::standing(message.clone(), desk.now, words.clone());
             plan.record(ticket, by, Voice::Agent, &said);
             let mut after = ticket.clone();
-            after.answered_at = after.answered_at.or(Some(facts.now));
-            plan.touch(ticket, after, facts.now);
+            after.answered_at = after.answered_at.or(Some(desk.now));
+            plan.touch(ticket, after, desk.now);
             plan.audit(ticket, Did::Replied, Vec::new());
             plan.under_cards(ticket, None, |_| text::reply_sent(by, &ticket.requester, words));
         }
         (Awaited::Reply { by, text: words }, Err(reason)) => {
-            let said = Words::given(ticket.origin_message.clone(), facts.now, words.clone());
+            let said = Words::given(ticket.origin_message.clone(), desk.now, words.clone());
             plan.record(ticket, by, Voice::Note, &said);
             plan.audit(ticket, Did::ReplyNotDelivered, Vec::new());
             plan.under_cards(ticket, None, |_| text::not_delivered(ticket, *reason, Some(words)));
-            let near = facts.rules.triage.iter().find(|channel| channel.platform() == by.who.platform);
+            let near = desk.rules.triage.iter().find(|channel| channel.platform() == by.who.platform);
             plan.whisper(Some(ticket), &by.who, near, None, text::not_delivered(ticket, *reason, Some(words)));
         }
     }
@@ -382,9 +364,8 @@ pub(in crate::desk) fn delivered(facts: &Facts, settled: &DeliverySettled) -> De
 }
 
 /// What was said in a thread before it became a request.
-pub(in crate::desk) fn thread_read(facts: &Facts, messages: &[Said], truncated: bool) -> Decision {
-    let mut plan = Plan::new(facts, None, None);
-    let Some(ticket) = &facts.named else { return plan.end(Outcome::Ignored) };
+pub(in crate::desk) fn thread_read(desk: &Desk, ticket: &Ticket, messages: &[Said], truncated: bool) -> Decision {
+    let mut plan = Plan::of(desk);
     let worth: Vec<&Said> = messages.iter().filter(|said| !full_text(said).is_empty()).collect();
     if worth.is_empty() {
         return plan.end(Outcome::Ignored);

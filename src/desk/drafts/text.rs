@@ -11,6 +11,13 @@ pub fn next(does: &ActRef, draft: &DraftId) -> Message {
         .with([onward("Next", does, draft)])
 }
 
+/// The form could not be opened in time.
+#[must_use]
+pub fn late(does: &ActRef, draft: &DraftId) -> Message {
+    Message::said("I could not open that in time. What you typed is still there: press Go on.")
+        .with([onward("Go on", does, draft)])
+}
+
 /// Something that was filled in cannot be taken; all of it is still there, to be corrected.
 #[must_use]
 pub fn to_correct(faults: &[Fault], does: &ActRef, draft: &DraftId) -> Message {

@@ -1,7 +1,7 @@
 //! What people can do with a ticket.
 
 use super::decide;
-use super::state::{Status, Ticket};
+use super::state::Ticket;
 use crate::desk::acts::{Act, Reads, acts};
 use crate::domain::act::{Command, Emoji, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
@@ -139,7 +139,7 @@ acts! {
         },
         decide::reopen,
     )
-    .in_menu(|ticket| matches!(ticket.status, Status::Resolved { .. } | Status::Cancelled { .. }));
+    .in_menu(|ticket| ticket.status.can_be_reopened());
 
     SHOW = Act::to_ticket(
         Spec {
@@ -254,8 +254,7 @@ acts! {
             ..REQUESTERS
         },
         decide::begin_another,
-    )
-    .reading(Reads::Others);
+    );
 
     OWN_REQUEST = Act::to_ticket(
         Spec {
@@ -266,7 +265,8 @@ acts! {
             ..REQUESTERS
         },
         decide::part,
-    );
+    )
+    .reading(Reads::Joined("message"));
 
     BELONGS_TO = Act::to_ticket(
         Spec {
@@ -277,7 +277,8 @@ acts! {
             ..REQUESTERS
         },
         decide::belong,
-    );
+    )
+    .reading(Reads::Chosen("other"));
 
     REQUESTS = Act::alone(
         Spec {
@@ -298,7 +299,7 @@ acts! {
         },
         decide::requests,
     )
-    .reading(Reads::Requests);
+    .reading(Reads::Requests("person"));
 
     /// The agents' menu: on a card, and behind "Desk…" in a public thread.
     MENU = Act::to_ticket(Spec { name: "menu", label: "More…", is_told: true, ..AGENTS }, decide::menu);

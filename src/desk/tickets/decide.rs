@@ -8,7 +8,7 @@ use crate::desk::closing::decide::{close_at, closing_timer};
 use crate::desk::conversation::decide::NOTICE;
 use crate::desk::conversation::state::{Record, Voice};
 use crate::desk::decision::{Change, Decision};
-use crate::desk::facts::Facts;
+use crate::desk::hear::{Desk, Sees};
 use crate::desk::plan::{Plan, Words};
 use crate::desk::tickets::state::{CancelReason, Refusal, Status, Ticket};
 use crate::desk::{conversation, help};
@@ -32,9 +32,12 @@ pub fn may_know(roster: &Roster, person: &Person, ticket: &Ticket, is_there: boo
 }
 
 pub(super) fn show(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let facts = plan.facts;
     let whole = plan.is_agent(deed.actor.person);
-    let shown = text::show(deed.ticket, &facts.records, &facts.audit, whole, facts.now);
+    let (records, audit) = match deed.sees {
+        Sees::Story(records, audit) => (records.as_slice(), audit.as_slice()),
+        _ => (&[][..], &[][..]),
+    };
+    let shown = text::show(deed.ticket, records, audit, whole, plan.desk.now);
     Ok(Done::told(match (whole, deed.actor.in_private) {
         // In place of a menu it is followed by the menu anyway.
         (true, true) => shown,
@@ -51,7 +54,7 @@ pub(super) fn menu(_: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
 }
 
 pub(super) fn claim(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let (roster, person) = (&plan.facts.roster, deed.actor.person);
+    let (roster, person) = (&plan.desk.roster, deed.actor.person);
     let mut after = deed.ticket.clone();
     after.take(person, |one, other| roster.same(&one.who, &other.who))?;
     let after = plan.put(deed.ticket, after, deed.spec);
@@ -91,40 +94,40 @@ pub(super) fn wait(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
 }
 
 /// The moment until which a ticket was to wait has come: it goes on, if it still waits for that moment.
-pub(in crate::desk) fn wait_is_over(facts: &Facts, timer: &Timer) -> Decision {
-    let mut plan = Plan::new(facts, None, None);
-    let until = facts.named.as_ref().and_then(|ticket| match &ticket.status {
+pub(in crate::desk) fn wait_is_over(desk: &Desk, timer: &Timer, ticket: Option<&Ticket>) -> Decision {
+    let mut plan = Plan::of(desk);
+    let until = ticket.and_then(|ticket| match &ticket.status {
         Status::Pending { until, .. } => *until,
         _ => None,
     });
     // Timers are kept to the millisecond.
-    let is_over = until.is_some_and(|until| until.as_millisecond() <= facts.now.as_millisecond());
+    let is_over = until.is_some_and(|until| until.as_millisecond() <= desk.now.as_millisecond());
     if let Some(due) = until.filter(|_| !is_over) {
         // It was set to wait longer.
         plan.change(Change::SetTimer(Timer { due, ..timer.clone() }));
         return plan.end(Outcome::Done(None));
     }
     plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
-    let Some(ticket) = facts.named.as_ref().filter(|_| is_over) else { return plan.end(Outcome::Done(None)) };
+    let Some(ticket) = ticket.filter(|_| is_over) else { return plan.end(Outcome::Done(None)) };
     let mut after = ticket.clone();
     after.go_on();
     let after = plan.put(ticket, after, Did::WaitOver);
     plan.tell_requester(&after, text::goes_on(&after), NOTICE);
     plan.under_cards(&after, None, |channel| {
         let agent = after.assignee.as_ref();
-        let account = agent.and_then(|agent| facts.roster.account_on(&agent.who, channel.platform()));
+        let account = agent.and_then(|agent| desk.roster.account_on(&agent.who, channel.platform()));
         text::wait_is_over(agent, account.as_ref())
     });
     plan.end(Outcome::Done(Some(ticket.key.clone())))
 }
 
 pub(super) fn resolve(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let (facts, resolution) = (plan.facts, deed.args.text("resolution"));
+    let (desk, resolution) = (plan.desk, deed.args.text("resolution"));
     let mut after = deed.ticket.clone();
-    after.resolve(facts.now, deed.actor.person, resolution)?;
-    after.answered_at = after.answered_at.or(Some(facts.now));
+    after.resolve(desk.now, deed.actor.person, resolution)?;
+    after.answered_at = after.answered_at.or(Some(desk.now));
     let after = plan.put(deed.ticket, after, deed.spec);
-    if let Some(due) = close_at(facts, facts.now) {
+    if let Some(due) = close_at(desk, desk.now) {
         plan.change(Change::SetTimer(closing_timer(after.id, due)));
     }
     plan.tell_requester(&after, text::resolved(&after, resolution), NOTICE);
@@ -149,7 +152,7 @@ pub(super) fn cancel(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
         return not_a_request(plan, &Deed { spec: &super::acts::NOT_A_REQUEST.spec, ..*deed });
     }
     let mut after = deed.ticket.clone();
-    after.cancel(plan.facts.now, deed.actor.person, CancelReason::TakenBack)?;
+    after.cancel(plan.desk.now, deed.actor.person, CancelReason::TakenBack)?;
     let after = plan.put(deed.ticket, after, deed.spec);
     plan.tell_requester(&after, text::cancelled(&after), None);
     Ok(Done::changed(after))
@@ -157,7 +160,7 @@ pub(super) fn cancel(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
 
 pub(super) fn not_a_request(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let mut after = deed.ticket.clone();
-    after.cancel(plan.facts.now, deed.actor.person, CancelReason::NotARequest)?;
+    after.cancel(plan.desk.now, deed.actor.person, CancelReason::NotARequest)?;
     let after = plan.put(deed.ticket, after, deed.spec);
     plan.tell_requester(&after, text::no_request(&after), NOTICE);
     Ok(Done::changed(after))
@@ -186,7 +189,7 @@ pub(super) fn reply(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
 }
 
 pub(super) fn add(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let (ticket, person, requester, now) = (deed.ticket, deed.actor.person, deed.is_requester, plan.facts.now);
+    let (ticket, person, requester, now) = (deed.ticket, deed.actor.person, deed.is_requester, plan.desk.now);
     if !matches!(ticket.status, Status::New | Status::InProgress | Status::Pending { .. } | Status::Resolved { .. }) {
         return Err(Refusal::NotNow.into());
     }
@@ -211,12 +214,11 @@ pub(super) fn add(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
 }
 
 /// Somebody's open requests.
-pub(super) fn requests(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args) -> Decision {
-    let facts = plan.facts;
-    let other = args.person("person").filter(|person| !facts.roster.same(&person.who, &actor.person.who));
-    let all = facts.roster.accounts(&other.unwrap_or(actor.person).who);
-    let theirs: Vec<&Ticket> = facts.others.iter().filter(|ticket| all.contains(&ticket.requester.who)).collect();
-    answer(&mut plan, actor, text::requests(other, &theirs));
+pub(super) fn requests(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+    let desk = plan.desk;
+    let other = args.person("person").filter(|person| !desk.roster.same(&person.who, &actor.person.who));
+    let open = if let Sees::Requests(open) = sees { open.as_slice() } else { &[] };
+    answer(&mut plan, actor, text::requests(other, open));
     plan.end(Outcome::Done(None))
 }
 
@@ -233,24 +235,28 @@ pub(super) fn begin_another(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done
 
 /// The requester says that one direct request is part of another.
 pub(super) fn belong(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let (facts, ticket, actor) = (plan.facts, deed.ticket, deed.actor);
-    let Some(other) = facts.chosen.as_ref().filter(|other| plan.may_know(actor.person, other)) else {
+    let (desk, ticket, actor) = (plan.desk, deed.ticket, deed.actor);
+    let chosen = if let Sees::Chosen(chosen) = deed.sees { chosen.as_deref() } else { None };
+    let Some(other) = chosen.filter(|other| plan.may_know(actor.person, other)) else {
         return Err(No::Say(help::text::unknown_subject()));
     };
     if !plan.same(&other.requester, actor.person) {
         return Err(No::Say(text::requester_only(other)));
     }
     // What was said in private stays there: only private requests can be joined to one another.
-    if ticket.id == other.id || !other.status.is_open() || ticket.is_private() != other.is_private() {
-        let is_actor = |person: &Person| facts.roster.same(&person.who, &actor.person.who);
-        return Err(No::Say(text::not_now(other, true, is_actor, facts.now)));
+    if ticket.id == other.id || ticket.is_private() != other.is_private() {
+        return Err(No::Say(text::cannot_join(ticket, other)));
+    }
+    if !other.status.is_open() {
+        let is_actor = |person: &Person| desk.roster.same(&person.who, &actor.person.who);
+        return Err(No::Say(text::not_now(other, true, is_actor, desk.now)));
     }
     let mut after = ticket.clone();
-    after.cancel(facts.now, actor.person, CancelReason::Merged)?;
+    after.cancel(desk.now, actor.person, CancelReason::Merged)?;
     after.merged_into = Some(other.key.clone());
     plan.put(ticket, after, deed.spec);
     plan.change(Change::Move { from: ticket.id, to: other.id });
-    plan.touch(other, other.clone(), facts.now);
+    plan.touch(other, other.clone(), desk.now);
     plan.under_cards(other, None, |_| {
         text::happened(actor.person, &format!("says that {} is part of this: press More…, then Show.", ticket.key))
     });
@@ -259,10 +265,13 @@ pub(super) fn belong(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
 
 /// The requester says that what was joined to their request is one of its own.
 pub(super) fn part(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let (facts, ticket, actor) = (plan.facts, deed.ticket, deed.actor);
+    let (ticket, actor) = (deed.ticket, deed.actor);
+    let (record, is_taken) = match deed.sees {
+        Sees::Joined(record, is_taken) => (record.as_deref(), *is_taken),
+        _ => (None, false),
+    };
     let is_joined = |record: &&Record| record.joined && record.deleted_at.is_none();
-    let Some((record, message)) =
-        facts.record.as_ref().filter(is_joined).and_then(|record| Some((record, record.message.as_ref()?)))
+    let Some((record, message)) = record.filter(is_joined).and_then(|record| Some((record, record.message.as_ref()?)))
     else {
         return Err(No::Say(conversation::text::no_longer_joined(ticket)));
     };
@@ -270,7 +279,7 @@ pub(super) fn part(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
         Place { tenant: message.tenant.clone(), at: Conversation::Channel { channel: message.channel.clone() } };
     let origin = if ticket.is_private() { ticket.origin.clone() } else { channel.thread(&message.id) };
     let words = Words { is_joined: true, ..Words::standing(message.clone(), record.at, record.text.clone()) };
-    if facts.chosen.is_some() {
+    if is_taken {
         return Err(No::Say(conversation::text::thread_is_taken()));
     }
     let opened = plan.open(&record.author, origin, &[words], None);
@@ -286,24 +295,24 @@ pub(super) fn part(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
 
 /// An agent who was given a ticket by somebody else hears of it under the card.
 fn tell_assignee(plan: &mut Plan<'_>, ticket: &Ticket, by: &Person) {
-    let facts = plan.facts;
-    let Some(agent) = ticket.assignee.as_ref().filter(|agent| !facts.roster.same(&agent.who, &by.who)) else { return };
+    let desk = plan.desk;
+    let Some(agent) = ticket.assignee.as_ref().filter(|agent| !desk.roster.same(&agent.who, &by.who)) else { return };
     plan.under_cards(ticket, None, |channel| {
-        let account = facts.roster.account_on(&agent.who, channel.platform());
+        let account = desk.roster.account_on(&agent.who, channel.platform());
         text::assigned(by, agent, account.as_ref())
     });
 }
 
 /// Why the ticket does not let it be done.
 pub(in crate::desk) fn refused(plan: &Plan<'_>, deed: &Deed<'_>, refusal: &Refusal) -> Message {
-    let (facts, ticket) = (plan.facts, deed.ticket);
+    let (desk, ticket) = (plan.desk, deed.ticket);
     match refusal {
         Refusal::HeldBy(holder) => text::held_by(ticket, holder),
         Refusal::AlreadyYours => text::already_yours(ticket),
         Refusal::HeldByNobody => text::held_by_nobody(ticket),
         Refusal::NotNow => {
-            let is_actor = |person: &Person| facts.roster.same(&person.who, &deed.actor.person.who);
-            text::not_now(ticket, deed.is_requester, is_actor, facts.now)
+            let is_actor = |person: &Person| desk.roster.same(&person.who, &deed.actor.person.who);
+            text::not_now(ticket, deed.is_requester, is_actor, desk.now)
         }
     }
 }

@@ -121,6 +121,16 @@ impl Status {
     pub const fn is_open(&self) -> bool {
         matches!(self, Self::New | Self::InProgress | Self::Pending { .. })
     }
+
+    /// Whether it is over, and may turn out not to be.
+    #[must_use]
+    pub const fn can_be_reopened(&self) -> bool {
+        match self {
+            Self::Resolved { .. } => true,
+            Self::Cancelled { why, .. } => matches!(why, CancelReason::TakenBack | CancelReason::NotARequest),
+            Self::New | Self::InProgress | Self::Pending { .. } | Self::Closed { .. } => false,
+        }
+    }
 }
 
 /// Why an act on a ticket is not possible: a value, told to the person.
@@ -238,14 +248,11 @@ impl Ticket {
     /// # Errors
     /// If it is open, closed for good, or part of another ticket.
     pub fn reopen(&mut self) -> Result<(), Refusal> {
-        match &self.status {
-            Status::Resolved { .. }
-            | Status::Cancelled { why: CancelReason::TakenBack | CancelReason::NotARequest, .. } => {
-                self.status = if self.assignee.is_some() { Status::InProgress } else { Status::New };
-                Ok(())
-            }
-            _ => Err(Refusal::NotNow),
+        if !self.status.can_be_reopened() {
+            return Err(Refusal::NotNow);
         }
+        self.status = if self.assignee.is_some() { Status::InProgress } else { Status::New };
+        Ok(())
     }
 
     /// It is not wanted any more.

@@ -186,6 +186,17 @@ fn ask_again(ticket: &Ticket) -> Control {
     acts::REOPEN.spec.labelled("Ask again", ticket.tag())
 }
 
+/// A request cannot be part of another: what was said in private stays there, and nothing is part of itself.
+#[must_use]
+pub fn cannot_join(ticket: &Ticket, other: &Ticket) -> Message {
+    let (key, into) = (&ticket.key, &other.key);
+    Message::said(match (ticket.id == other.id, ticket.is_private()) {
+        (true, _) => format!("{key} can't be a part of itself. Please pick another one."),
+        (false, true) => format!("{key} was asked in private and {into} was not, so they stay apart."),
+        (false, false) => format!("{into} was asked in private and {key} was not, so they stay apart."),
+    })
+}
+
 /// It belongs to another request of the same person.
 #[must_use]
 pub fn belongs(to: &TicketKey) -> Message {
@@ -347,8 +358,11 @@ pub fn show(ticket: &Ticket, records: &[Record], audit: &[AuditEntry], whole: bo
     if whole && !audit.is_empty() {
         lines.push(Line(vec![strong("What was done")]));
         for entry in audit {
-            let who = entry.actor.as_ref().map_or(said("the clock"), |actor| quoted(first_name(actor)));
-            lines.push(Line(vec![said("• "), who, said(format!(": {}, {}", entry.act, ago(entry.at, now)))]));
+            let what = format!("{}, {}", entry.act, ago(entry.at, now));
+            lines.push(Line(match &entry.actor {
+                Some(actor) => vec![said("• "), quoted(first_name(actor)), said(format!(": {what}"))],
+                None => vec![said(format!("• {what}"))],
+            }));
         }
     }
     Message::new(lines)
@@ -356,7 +370,7 @@ pub fn show(ticket: &Ticket, records: &[Record], audit: &[AuditEntry], whole: bo
 
 /// The open requests of whoever asks, or of another person.
 #[must_use]
-pub fn requests(of: Option<&Person>, open: &[&Ticket]) -> Message {
+pub fn requests(of: Option<&Person>, open: &[Ticket]) -> Message {
     let mut head = match (of, open.is_empty()) {
         (Some(person), true) => vec![quoted(first_name(person)), said(" has no open requests.")],
         (Some(person), false) => vec![said("Open requests of "), quoted(&person.name), said(":")],
@@ -365,7 +379,7 @@ pub fn requests(of: Option<&Person>, open: &[&Ticket]) -> Message {
         }
         (None, false) => vec![said("Your open requests:")],
     };
-    let line = |ticket: &&Ticket| {
+    let line = |ticket: &Ticket| {
         let mut line = vec![said("• "), strong(&ticket.key), said("  "), quoted(&ticket.title), said(" · ")];
         line.push(said(status(&ticket.status)));
         if let Some(agent) = &ticket.assignee {
@@ -410,7 +424,7 @@ pub fn requester_only(ticket: &Ticket) -> Message {
 #[must_use]
 pub fn agents_only(ticket: Option<&Ticket>, is_requester: bool) -> Message {
     let mut line = vec![said("That is for the desk's people.")];
-    if let Some(ticket) = ticket.filter(|_| is_requester) {
+    if let Some(ticket) = ticket.filter(|ticket| is_requester && ticket.status.is_open()) {
         match &ticket.assignee {
             Some(agent) => line.extend([said(" Yours is with "), quoted(first_name(agent)), said(".")]),
             None => line.push(said(" Yours is with the desk; just write in its thread to add something.")),
@@ -453,7 +467,7 @@ pub fn not_now(
         Status::Cancelled { at, by, why } => {
             let when = ago(*at, now);
             if *why == CancelReason::Merged {
-                let into = ticket.merged_into.as_ref().map_or_else(String::new, ToString::to_string);
+                let into = ticket.merged_into.as_ref().map_or_else(|| "another one".to_owned(), ToString::to_string);
                 return Message::said(format!("{key} is part of {into} now. Please go on there."));
             }
             let by = if is_actor(by) { said("you") } else { quoted(first_name(by)) };

@@ -1,0 +1,582 @@
+//! What people do with a ticket: each act, however the ticket stands, by whoever may do it and by whoever may not.
+
+use expect_test::expect;
+
+use super::*;
+use crate::desk::acts::{Act, all};
+use crate::desk::hear::{Asked, Sees};
+use crate::desk::meant::Meant;
+use crate::domain::act::{ActRef, Given, On, Takes, Value};
+use crate::domain::audit::AuditEntry;
+use crate::domain::event::{Acted, Asks, ReplyHandle, Way};
+use crate::domain::when::Now;
+
+/// Something that somebody does by a button, in the desk's channel if they are on the desk, else where it was asked.
+pub(super) fn by_button(who: &str, does: ActRef, given: Given) -> Acted {
+    let at = if ["Mia", "Omar", "Ada"].contains(&who) { channel("C9") } else { thread("C1", "7.1") };
+    Acted {
+        actor: person(who),
+        place: Some(at),
+        way: if given.is_empty() { Way::Button } else { Way::Form },
+        at: None,
+        asks: Asks::Act { does, given },
+        in_private: false,
+        reply: ReplyHandle("{}".to_owned()),
+    }
+}
+
+/// What the act can be given.
+pub(super) fn fitting(act: &Act) -> Given {
+    let value = |takes| match takes {
+        Takes::Text => Value::text("a new cable"),
+        Takes::Choice(options) => Value::text(options[0].0),
+        Takes::Person => Value::Person(person("Omar")),
+        Takes::Ticket => Value::text(other().tag().to_string()),
+        Takes::Message => Value::text("7.2"),
+        Takes::Flag => Value::Flag(true),
+        Takes::Files => Value::Files(Vec::new()),
+        Takes::Date | Takes::Future => Value::text("in 48 h"),
+    };
+    act.spec.takes.iter().map(|param| (param.name.to_owned(), value(param.takes))).collect()
+}
+
+/// IT-1008: something else that Jeff has asked for.
+fn other() -> Ticket {
+    Ticket {
+        id: TicketId(8),
+        key: TicketKey::new("IT", 1008),
+        uid: TicketUid::of(&DedupeKey::stored("m:8".to_owned())),
+        ..ticket()
+    }
+}
+
+pub(super) fn heard_as(acted: &Acted, on: Option<Ticket>, there: Option<TicketId>, sees: Sees) -> Asked {
+    let meant = Meant::of(acted, None, "IT", &Now::named(now(), "UTC"));
+    Asked { meant, on, there, sees }
+}
+
+/// What follows from this act on this ticket.
+fn act(table: &mut Table, name: &str, act: &Act, who: &str, ticket: &Ticket) {
+    let does = act.spec.on(ticket.tag());
+    let acted = by_button(who, does, fitting(act));
+    let joined = Record { joined: true, ..record("Jeff", "7.2", "and my badge is lost") };
+    let sees = match act.spec.name {
+        "show" => Sees::Story(vec![record("Jeff", "7.1", "printer smokes")], Vec::<AuditEntry>::new()),
+        "belongs_to" => Sees::Chosen(Some(Box::new(Ticket { origin: ticket.origin.clone(), ..other() }))),
+        "own_request" => Sees::Joined(Some(Box::new(joined)), false),
+        _ => Sees::Nothing,
+    };
+    let there = Some(ticket.id).filter(|_| !["Mia", "Omar", "Ada"].contains(&who));
+    let asked = heard_as(&acted, Some(ticket.clone()), there, sees);
+    table.case(name, &desk(), &Heard::Act(&acted, Box::new(asked), now()));
+}
+
+/// The acts that are done to a ticket.
+fn to_tickets() -> impl Iterator<Item = &'static Act> {
+    all().filter(|act| act.spec.on == On::Ticket)
+}
+
+/// By Mia, who has the ticket if anybody has.
+#[test]
+fn each_act_of_an_agent_however_the_ticket_stands() {
+    let mut table = Table::default();
+    for (name, status) in statuses() {
+        table.head(name);
+        for one in to_tickets() {
+            act(&mut table, &format!("  {}", one.spec.name), one, "Mia", &with_status(status.clone()));
+        }
+    }
+    expect![[r#"
+        new
+          claim: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in C1/7.1: “Mia is on it.”
+          reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
+          resolve: done IT-1007 · IT-1007 is resolved, P3 · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
+          pending: done IT-1007 · IT-1007 is pending, P3 · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
+          release: refused · tell Mia: “Nobody has IT-1007, so there is nothing to release.”
+          reopen: refused · tell Mia: “IT-1007 is open (new); nothing to do there.”
+          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
+          priority: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Mia · cards
+          cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is new, P3 · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk sees it.”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ new · P3 · nobody yet” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        in progress
+          claim: refused · tell Mia: “IT-1007 is yours already.”
+          reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
+          resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
+          pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Mia · cards · confirm anew · tell Mia: “Done: IT-1007 is new, P3, with nobody yet.”
+          reopen: refused · tell Mia: “IT-1007 is open (in progress); nothing to do there.”
+          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
+          priority: done IT-1007 · IT-1007 is in_progress, P1, Mia · audit: prioritised by Mia · cards
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk sees it.”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ in progress · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+        pending
+          claim: refused · tell Mia: “IT-1007 is yours already.”
+          reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
+          resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
+          pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Mia · cards · confirm anew · tell Mia: “Done: IT-1007 is new, P3, with nobody yet.”
+          reopen: refused · tell Mia: “IT-1007 is open (pending); nothing to do there.”
+          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is pending; Mia has it. Asked by Jeff an h…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          assign: done IT-1007 · IT-1007 is pending, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
+          priority: done IT-1007 · IT-1007 is pending, P1, Mia · audit: prioritised by Mia · cards
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is pending, P3, Mia · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk sees it.”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ pending · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+        resolved
+          claim: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
+          reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
+          resolve: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
+          pending: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
+          release: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
+          reopen: done IT-1007 · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by Mia · cards · confirm anew · say in C1/7.1: “Reopened. Mia knows.”
+          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is resolved; Mia has it. Asked by Jeff an…” [Reopen] [Show]
+          not_a_request: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
+          assign: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
+          priority: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
+          cancel: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
+          details: done IT-1007 · record note «a new cable» · IT-1007 is resolved, P3, Mia · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk sees it.”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ resolved” [Reopen] [Show]
+        closed
+          claim: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
+          resolve: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          pending: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          release: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          reopen: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is closed; Mia has it. Asked by Jeff an ho…” [Show]
+          not_a_request: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          assign: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          priority: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          cancel: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          details: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ closed” [Show]
+        taken back
+          claim: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
+          reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
+          resolve: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff. ⏎ Nothing was sent. Your…”
+          pending: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff. ⏎ Nothing was sent. Your…”
+          release: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
+          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Mia · cards · confirm anew · say in C1/7.1: “Reopened. The desk knows.”
+          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Reopen] [Show]
+          not_a_request: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
+          assign: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
+          priority: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
+          cancel: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
+          details: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff. ⏎ Nothing was sent. Your…”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ cancelled” [Reopen] [Show]
+        no request
+          claim: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
+          reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
+          resolve: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you. ⏎ Nothing was sent. Your w…”
+          pending: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you. ⏎ Nothing was sent. Your w…”
+          release: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
+          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Mia · cards · confirm anew · say in C1/7.1: “Reopened. The desk knows.”
+          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Reopen] [Show]
+          not_a_request: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
+          assign: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
+          priority: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
+          cancel: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
+          details: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you. ⏎ Nothing was sent. Your w…”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ cancelled” [Reopen] [Show]
+        merged
+          claim: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there.”
+          reply: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there. ⏎ Nothing was sent.…”
+          resolve: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there. ⏎ Nothing was sent.…”
+          pending: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there. ⏎ Nothing was sent.…”
+          release: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there.”
+          reopen: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there.”
+          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Show]
+          not_a_request: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there.”
+          assign: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there.”
+          priority: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there.”
+          cancel: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there.”
+          details: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there. ⏎ Nothing was sent.…”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ cancelled” [Show]
+    "#]].assert_eq(&table.0);
+}
+
+#[test]
+fn each_act_of_the_requester_however_the_ticket_stands() {
+    let mut table = Table::default();
+    for (name, status) in statuses() {
+        table.head(name);
+        for one in to_tickets() {
+            act(&mut table, &format!("  {}", one.spec.name), one, "Jeff", &with_status(status.clone()));
+        }
+    }
+    expect![[r#"
+        new
+          claim: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          reply: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          resolve: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          pending: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          release: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          reopen: refused · tell Jeff: “IT-1007 is open (new); nothing to do there.”
+          show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Add details] [Cancel]
+          not_a_request: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          assign: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          priority: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
+          details: done IT-1007 · record requester «a new cable» · IT-1007 is new, P3 · audit: details added by Jeff · under the cards: “Jeff: a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk sees it.”
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is new, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+          belongs_to: done IT-1008 · IT-1007 is cancelled, P3 · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that is part of IT-1008 now.”
+          menu: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+        in progress
+          claim: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+          reply: refused · tell Jeff: “That is for the desk's people. Yours is with Mia. ⏎ Nothing was sent. Y…”
+          resolve: refused · tell Jeff: “That is for the desk's people. Yours is with Mia. ⏎ Nothing was sent. Y…”
+          pending: refused · tell Jeff: “That is for the desk's people. Yours is with Mia. ⏎ Nothing was sent. Y…”
+          release: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+          reopen: refused · tell Jeff: “IT-1007 is open (in progress); nothing to do there.”
+          show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Add details] [Cancel]
+          not_a_request: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+          assign: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+          priority: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
+          details: done IT-1007 · record requester «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Jeff · under the cards: “Jeff: @U8 a new cable” [Reply to requester] · under the cards: “Jeff: @88 a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk sees it.”
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is in_progress, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+          belongs_to: done IT-1008 · IT-1007 is cancelled, P3, Mia · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that is part of IT-1008 now.”
+          menu: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+        pending
+          claim: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+          reply: refused · tell Jeff: “That is for the desk's people. Yours is with Mia. ⏎ Nothing was sent. Y…”
+          resolve: refused · tell Jeff: “That is for the desk's people. Yours is with Mia. ⏎ Nothing was sent. Y…”
+          pending: refused · tell Jeff: “That is for the desk's people. Yours is with Mia. ⏎ Nothing was sent. Y…”
+          release: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+          reopen: refused · tell Jeff: “IT-1007 is open (pending); nothing to do there.”
+          show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is pending; Mia has it. Asked by Jeff an h…” [Add details] [Cancel]
+          not_a_request: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+          assign: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+          priority: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
+          details: done IT-1007 · record requester «a new cable» · IT-1007 is in_progress, P3, Mia · audit: went on by Jeff · audit: details added by Jeff · cards · confirm anew · under the cards: “Jeff: @U8 a new cable” [Reply to requester] · under the cards: “Jeff: @88 a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk sees it.”
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is pending, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+          belongs_to: done IT-1008 · IT-1007 is cancelled, P3, Mia · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that is part of IT-1008 now.”
+          menu: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+        resolved
+          claim: refused · tell Jeff: “That is for the desk's people.”
+          reply: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          resolve: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          pending: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          release: refused · tell Jeff: “That is for the desk's people.”
+          reopen: done IT-1007 · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened. Mia knows.” · under the cards: “Jeff needs it after all.”
+          show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is resolved; Mia has it. Asked by Jeff an…” [Add details]
+          not_a_request: refused · tell Jeff: “That is for the desk's people.”
+          assign: refused · tell Jeff: “That is for the desk's people.”
+          priority: refused · tell Jeff: “That is for the desk's people.”
+          cancel: refused · tell Jeff: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
+          details: done IT-1007 · record requester «a new cable» · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by writing by Jeff · audit: details added by Jeff · cards · confirm anew · say in C1/7.1: “Reopened. Mia knows.” · under the cards: “Jeff: @U8 a new cable” [Reply to requester] · under the cards: “Jeff: @88 a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk sees it.”
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is resolved, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+          belongs_to: refused · tell Jeff: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
+          menu: refused · tell Jeff: “That is for the desk's people.”
+        closed
+          claim: refused · tell Jeff: “That is for the desk's people.”
+          reply: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          resolve: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          pending: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          release: refused · tell Jeff: “That is for the desk's people.”
+          reopen: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is closed; Mia has it. Asked by Jeff an ho…”
+          not_a_request: refused · tell Jeff: “That is for the desk's people.”
+          assign: refused · tell Jeff: “That is for the desk's people.”
+          priority: refused · tell Jeff: “That is for the desk's people.”
+          cancel: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          details: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is closed, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+          belongs_to: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          menu: refused · tell Jeff: “That is for the desk's people.”
+        taken back
+          claim: refused · tell Jeff: “That is for the desk's people.”
+          reply: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          resolve: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          pending: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          release: refused · tell Jeff: “That is for the desk's people.”
+          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened. The desk knows.” · under the cards: “Jeff needs it after all.”
+          show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Ask again]
+          not_a_request: refused · tell Jeff: “That is for the desk's people.”
+          assign: refused · tell Jeff: “That is for the desk's people.”
+          priority: refused · tell Jeff: “That is for the desk's people.”
+          cancel: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by you.” [Ask again]
+          details: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by you. ⏎ Nothing was sent. Your w…” [Ask again]
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is cancelled, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+          belongs_to: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by you.” [Ask again]
+          menu: refused · tell Jeff: “That is for the desk's people.”
+        no request
+          claim: refused · tell Jeff: “That is for the desk's people.”
+          reply: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          resolve: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          pending: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          release: refused · tell Jeff: “That is for the desk's people.”
+          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened. The desk knows.” · under the cards: “Jeff needs it after all.”
+          show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Ask again]
+          not_a_request: refused · tell Jeff: “That is for the desk's people.”
+          assign: refused · tell Jeff: “That is for the desk's people.”
+          priority: refused · tell Jeff: “That is for the desk's people.”
+          cancel: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by Mia.” [Ask again]
+          details: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by Mia. ⏎ Nothing was sent. Your w…” [Ask again]
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is cancelled, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+          belongs_to: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by Mia.” [Ask again]
+          menu: refused · tell Jeff: “That is for the desk's people.”
+        merged
+          claim: refused · tell Jeff: “That is for the desk's people.”
+          reply: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          resolve: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          pending: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          release: refused · tell Jeff: “That is for the desk's people.”
+          reopen: refused · tell Jeff: “IT-1007 is part of IT-1005 now. Please go on there.”
+          show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…”
+          not_a_request: refused · tell Jeff: “That is for the desk's people.”
+          assign: refused · tell Jeff: “That is for the desk's people.”
+          priority: refused · tell Jeff: “That is for the desk's people.”
+          cancel: refused · tell Jeff: “IT-1007 is part of IT-1005 now. Please go on there.”
+          details: refused · tell Jeff: “IT-1007 is part of IT-1005 now. Please go on there. ⏎ Nothing was sent.…”
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is cancelled, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+          belongs_to: refused · tell Jeff: “IT-1007 is part of IT-1005 now. Please go on there.”
+          menu: refused · tell Jeff: “That is for the desk's people.”
+    "#]].assert_eq(&table.0);
+}
+
+/// By somebody in the request's own thread who has nothing to do with it, and by an agent who has not got it.
+#[test]
+fn each_act_of_others() {
+    let mut table = Table::default();
+    for who in ["Sam", "Omar", "Ada"] {
+        table.head(who);
+        for one in to_tickets() {
+            act(&mut table, &format!("  {}", one.spec.name), one, who, &with_status(Status::InProgress));
+        }
+    }
+    expect![[r#"
+        Sam
+          claim: refused · tell Sam: “That is for the desk's people.”
+          reply: refused · tell Sam: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          resolve: refused · tell Sam: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          pending: refused · tell Sam: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          release: refused · tell Sam: “That is for the desk's people.”
+          reopen: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          show: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          not_a_request: refused · tell Sam: “That is for the desk's people.”
+          assign: refused · tell Sam: “That is for the desk's people.”
+          priority: refused · tell Sam: “That is for the desk's people.”
+          cancel: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          details: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          new_request: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: refused · tell Sam: “That is for the desk's people.”
+        Omar
+          claim: refused · tell Omar: “Mia took IT-1007 a moment ago. To take it over, use More… and Assign to…”
+          reply: done IT-1007 · say in C1/7.1: “Omar (IT): a new cable”
+          resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Omar · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
+          pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Omar · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Omar · cards · confirm anew · tell Omar: “Done: IT-1007 is new, P3, with nobody yet.”
+          reopen: refused · tell Omar: “IT-1007 is open (in progress); nothing to do there.”
+          show: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Omar · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Omar · cards · confirm anew · say in C1/7.1: “Omar has it now.”
+          priority: done IT-1007 · IT-1007 is in_progress, P1, Mia · audit: prioritised by Omar · cards
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Omar · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Omar · under the cards: “Omar noted: a new cable” · tell Omar: “Added to IT-1007. The desk sees it.”
+          new_request: refused · tell Omar: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Omar: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Omar: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ in progress · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+        Ada
+          claim: refused · tell Ada: “Mia took IT-1007 a moment ago. To take it over, use More… and Assign to…”
+          reply: done IT-1007 · say in C1/7.1: “Ada (IT): a new cable”
+          resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Ada · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
+          pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Ada · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Ada · cards · confirm anew · tell Ada: “Done: IT-1007 is new, P3, with nobody yet.”
+          reopen: refused · tell Ada: “IT-1007 is open (in progress); nothing to do there.”
+          show: done IT-1007 · tell Ada: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Ada · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Ada · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Ada gave this to @U9.” · under the cards: “Ada gave this to Omar.”
+          priority: done IT-1007 · IT-1007 is in_progress, P1, Mia · audit: prioritised by Ada · cards
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Ada · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Ada · under the cards: “Ada noted: a new cable” · tell Ada: “Added to IT-1007. The desk sees it.”
+          new_request: refused · tell Ada: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Ada: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Ada: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: done IT-1007 · tell Ada: “IT-1007  printer smokes ⏎ in progress · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+    "#]].assert_eq(&table.0);
+}
+
+/// What was asked in private is nobody's business but its requester's and the desk's.
+#[test]
+fn each_act_on_a_private_request() {
+    let mut table = Table::default();
+    for who in ["Jeff", "Sam", "Mia"] {
+        table.head(who);
+        for one in to_tickets() {
+            act(&mut table, &format!("  {}", one.spec.name), one, who, &private_ticket());
+        }
+    }
+    expect![[r#"
+        Jeff
+          claim: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          reply: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          resolve: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          pending: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          release: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          reopen: refused · tell Jeff: “IT-1007 is open (new); nothing to do there.”
+          show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Add details] [Cancel]
+          not_a_request: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          assign: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          priority: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in D1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
+          details: done IT-1007 · record requester «a new cable» · IT-1007 is new, P3 · audit: details added by Jeff · under the cards: “Jeff: a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk sees it.”
+          new_request: opened IT-1042 · open «a new cable» for Jeff · record requester «a new cable» · audit: opened by Jeff · confirm in D1 · cards
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · part · IT-1007 is new, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in D1 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+          belongs_to: done IT-1008 · IT-1007 is cancelled, P3 · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that is part of IT-1008 now.”
+          menu: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+        Sam
+          claim: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          reply: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          resolve: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          pending: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          release: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          reopen: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          show: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          not_a_request: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          assign: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          priority: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          cancel: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          details: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          new_request: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          own_request: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          belongs_to: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          menu: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+        Mia
+          claim: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in D1: “Mia is on it.”
+          reply: done IT-1007 · say in D1: “Mia (IT): a new cable”
+          resolve: done IT-1007 · IT-1007 is resolved, P3 · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in D1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
+          pending: done IT-1007 · IT-1007 is pending, P3 · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in D1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
+          release: refused · tell Mia: “Nobody has IT-1007, so there is nothing to release.”
+          reopen: refused · tell Mia: “IT-1007 is open (new); nothing to do there.”
+          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in D1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
+          priority: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Mia · cards
+          cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is new, P3 · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk sees it.”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ new · P3 · nobody yet” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+    "#]].assert_eq(&table.0);
+}
+
+/// What an act sees may be gone, or somebody else's.
+#[test]
+fn what_an_act_sees() {
+    let (desk, mut table) = (desk(), Table::default());
+    let mut case = |name: &str, act: &str, ticket: &Ticket, sees: Sees| {
+        let one = all().find(|known| known.spec.name == act).expect("it is an act");
+        let acted = by_button("Jeff", one.spec.on(ticket.tag()), fitting(one));
+        let asked = heard_as(&acted, Some(ticket.clone()), Some(ticket.id), sees);
+        table.case(name, &desk, &Heard::Act(&acted, Box::new(asked), now()));
+    };
+    let chosen = |ticket: Ticket| Sees::Chosen(Some(Box::new(ticket)));
+    case("belongs to one that is gone", "belongs_to", &ticket(), Sees::Chosen(None));
+    case("belongs to itself", "belongs_to", &ticket(), chosen(ticket()));
+    case("belongs to somebody else's", "belongs_to", &ticket(), chosen(Ticket { requester: person("Sam"), ..other() }));
+    let (_, resolved) = statuses()[3].clone();
+    case("belongs to one that is resolved", "belongs_to", &ticket(), chosen(Ticket { status: resolved, ..other() }));
+    case("a private one belongs to a public one", "belongs_to", &private_ticket(), chosen(other()));
+    let secret = Ticket { origin: direct(), requester: person("Sam"), ..other() };
+    case("belongs to what one may not know of", "belongs_to", &ticket(), chosen(secret));
+    let joined = || Record { joined: true, ..record("Jeff", "7.2", "and my badge is lost") };
+    let of = |record: Record, is_taken| Sees::Joined(Some(Box::new(record)), is_taken);
+    case("part of what is gone", "own_request", &ticket(), Sees::Joined(None, false));
+    case("part of what is joined no more", "own_request", &ticket(), of(Record { joined: false, ..joined() }, false));
+    let deleted = Record { deleted_at: Some(now()), text: String::new(), ..joined() };
+    case("part of what was deleted", "own_request", &ticket(), of(deleted, false));
+    case("part where somebody has asked since", "own_request", &ticket(), of(joined(), true));
+    case("part of a private one", "own_request", &private_ticket(), of(joined(), false));
+    expect![[r#"
+        belongs to one that is gone: refused · tell Jeff: “I don't know the request that this belongs to: perhaps it is from befor…”
+        belongs to itself: refused · tell Jeff: “IT-1007 can't be a part of itself. Please pick another one.”
+        belongs to somebody else's: refused · tell Jeff: “I don't know the request that this belongs to: perhaps it is from befor…”
+        belongs to one that is resolved: refused · tell Jeff: “IT-1008 was resolved 10 minutes ago. If that is not right, write in its…”
+        a private one belongs to a public one: refused · tell Jeff: “IT-1007 was asked in private and IT-1008 was not, so they stay apart.”
+        belongs to what one may not know of: refused · tell Jeff: “I don't know the request that this belongs to: perhaps it is from befor…”
+        part of what is gone: refused · tell Jeff: “That is no part of IT-1007 any more, so there is nothing to take out. T…”
+        part of what is joined no more: refused · tell Jeff: “That is no part of IT-1007 any more, so there is nothing to take out. T…”
+        part of what was deleted: refused · tell Jeff: “That is no part of IT-1007 any more, so there is nothing to take out. T…”
+        part where somebody has asked since: refused · tell Jeff: “Somebody has asked for something else under that message meanwhile, so…”
+        part of a private one: opened IT-1042 · open «and my badge is lost» for Jeff · part · IT-1007 is new, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in D1 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+    "#]].assert_eq(&table.0);
+}
+
+/// Their own open requests, and somebody else's.
+#[test]
+fn open_requests() {
+    let (desk, mut table) = (desk(), Table::default());
+    let one = all().find(|act| act.spec.name == "requests").expect("it is an act");
+    for (who, whose) in [
+        ("Sam", None),
+        ("Sam", Some("Sam")),
+        ("Sam", Some("Jeff")),
+        ("Jeff", None),
+        ("Mia", Some("Jeff")),
+        ("Mia", Some("Sam")),
+    ] {
+        let given: Given = whose.map(|whose| ("person".to_owned(), Value::Person(person(whose)))).into_iter().collect();
+        let acted = Acted { way: Way::Command, ..by_button(who, ActRef::bare(one.spec.act()), given) };
+        let open =
+            if whose.unwrap_or(who) == "Jeff" { vec![with_status(Status::InProgress), other()] } else { Vec::new() };
+        let asked = heard_as(&acted, None, None, Sees::Requests(open));
+        table.case(
+            &format!("{who} asks for {}", whose.unwrap_or("their own")),
+            &desk,
+            &Heard::Act(&acted, Box::new(asked), now()),
+        );
+    }
+    expect![[r#"
+        Sam asks for their own: done · tell Sam: “You have no open requests. To ask for something, mention me or write to…”
+        Sam asks for Sam: done · tell Sam: “You have no open requests. To ask for something, mention me or write to…”
+        Sam asks for Jeff: refused · tell Sam: “That is for the desk's people.”
+        Jeff asks for their own: done · tell Jeff: “Your open requests: ⏎ • IT-1007  printer smokes · in progress · Mia has…”
+        Mia asks for Jeff: done · tell Mia: “Open requests of Jeff: ⏎ • IT-1007  printer smokes · in progress · Mia…”
+        Mia asks for Sam: done · tell Mia: “Sam has no open requests.”
+    "#]].assert_eq(&table.0);
+}

@@ -1,0 +1,204 @@
+//! How an act is answered, by the way in which it was asked for; and what is told to whoever means nothing that is known.
+
+use expect_test::expect;
+
+use super::acts::{by_button, fitting, heard_as};
+use super::*;
+use crate::desk::acts::all;
+use crate::desk::drafts::state::Draft;
+use crate::desk::hear::{Asked, Sees};
+use crate::desk::meant::Meant;
+use crate::domain::act::{ActName, ActRef, Given, Value};
+use crate::domain::event::{Acted, Asks, Way};
+use crate::domain::when::Now;
+
+/// An act that shows on the card or in the thread is told only where somebody waits for words.
+#[test]
+fn ways_in() {
+    let (desk, mut table) = (desk(), Table::default());
+    for name in ["claim", "priority", "show"] {
+        let one = all().find(|act| act.spec.name == name).expect("it is an act");
+        for way in Way::ALL {
+            for in_private in [false, true] {
+                let acted = by_button("Omar", one.spec.on(ticket().tag()), fitting(one));
+                let acted = Acted { way, in_private, ..acted };
+                let asked = heard_as(&acted, Some(ticket()), None, Sees::Nothing);
+                let private = if in_private { ", from a private menu" } else { "" };
+                table.case(&format!("{name} by {way:?}{private}"), &desk, &Heard::Act(&acted, Box::new(asked), now()));
+            }
+        }
+    }
+    // What is done in somebody's own conversation about what was asked elsewhere shows nowhere there.
+    let claim = all().find(|act| act.spec.name == "claim").expect("it is an act");
+    let direct = Acted { place: Some(direct()), ..by_button("Omar", claim.spec.on(ticket().tag()), Given::new()) };
+    let asked = heard_as(&direct, Some(ticket()), None, Sees::Nothing);
+    table.case("claim by Button, in a direct conversation", &desk, &Heard::Act(&direct, Box::new(asked), now()));
+    expect![[r#"
+        claim by Button: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.”
+        claim by Button, from a private menu: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.” · tell Omar: “Done: IT-1007 is in progress, P3, with Omar. ⏎ IT-1007  printer smokes…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+        claim by Menu: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.” · tell Omar: “Done: IT-1007 is in progress, P3, with Omar.”
+        claim by Menu, from a private menu: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.” · tell Omar: “Done: IT-1007 is in progress, P3, with Omar. ⏎ IT-1007  printer smokes…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+        claim by Form: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.”
+        claim by Form, from a private menu: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.” · tell Omar: “Done: IT-1007 is in progress, P3, with Omar. ⏎ IT-1007  printer smokes…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+        claim by Command: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.” · tell Omar: “Done: IT-1007 is in progress, P3, with Omar.”
+        claim by Command, from a private menu: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.” · tell Omar: “Done: IT-1007 is in progress, P3, with Omar. ⏎ IT-1007  printer smokes…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+        claim by MessageMenu: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.” · tell Omar: “Done: IT-1007 is in progress, P3, with Omar.”
+        claim by MessageMenu, from a private menu: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.” · tell Omar: “Done: IT-1007 is in progress, P3, with Omar. ⏎ IT-1007  printer smokes…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+        claim by PersonMenu: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.” · tell Omar: “Done: IT-1007 is in progress, P3, with Omar.”
+        claim by PersonMenu, from a private menu: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.” · tell Omar: “Done: IT-1007 is in progress, P3, with Omar. ⏎ IT-1007  printer smokes…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+        claim by Reaction: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.”
+        claim by Reaction, from a private menu: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.” · tell Omar: “Done: IT-1007 is in progress, P3, with Omar. ⏎ IT-1007  printer smokes…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Assign to…] [Priority…]
+        priority by Button: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet.”
+        priority by Button, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet. ⏎ IT-1007  printer smokes ⏎…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        priority by Menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet.”
+        priority by Menu, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet. ⏎ IT-1007  printer smokes ⏎…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        priority by Form: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards
+        priority by Form, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet. ⏎ IT-1007  printer smokes ⏎…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        priority by Command: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet.”
+        priority by Command, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet. ⏎ IT-1007  printer smokes ⏎…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        priority by MessageMenu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet.”
+        priority by MessageMenu, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet. ⏎ IT-1007  printer smokes ⏎…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        priority by PersonMenu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet.”
+        priority by PersonMenu, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet. ⏎ IT-1007  printer smokes ⏎…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        priority by Reaction: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet.”
+        priority by Reaction, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet. ⏎ IT-1007  printer smokes ⏎…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        show by Button: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        show by Button, from a private menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        show by Menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        show by Menu, from a private menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        show by Form: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        show by Form, from a private menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        show by Command: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        show by Command, from a private menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        show by MessageMenu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        show by MessageMenu, from a private menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        show by PersonMenu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        show by PersonMenu, from a private menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        show by Reaction: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        show by Reaction, from a private menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Assign to…] [Priority…]
+        claim by Button, in a direct conversation: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.” · tell Omar: “Done: IT-1007 is in progress, P3, with Omar.”
+    "#]].assert_eq(&table.0);
+}
+
+/// Whoever merely reacts asks for nothing that they may not have.
+#[test]
+fn reactions() {
+    let (desk, mut table) = (desk(), Table::default());
+    let claim = all().find(|act| act.spec.name == "claim").expect("it is an act");
+    for (who, on) in [("Mia", Some(ticket())), ("Jeff", Some(ticket())), ("Sam", Some(ticket())), ("Mia", None)] {
+        let acted = by_button(who, ActRef::at_message(claim.spec.act(), "7.1"), Given::new());
+        let acted = Acted { way: Way::Reaction, at: Some(message("C1", "7.1")), ..acted };
+        let what = if on.is_some() { "a request" } else { "nothing" };
+        let asked = heard_as(&acted, on, None, Sees::Nothing);
+        table.case(&format!("{who} at {what}"), &desk, &Heard::Act(&acted, Box::new(asked), now()));
+    }
+    expect![[r#"
+        Mia at a request: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in C1/7.1: “Mia is on it.”
+        Jeff at a request: ignored
+        Sam at a request: ignored
+        Mia at nothing: ignored
+    "#]].assert_eq(&table.0);
+}
+
+/// What cannot be read, or is about nothing that is known.
+#[test]
+fn what_means_nothing() {
+    let (desk, mut table) = (desk(), Table::default());
+    let mut case = |name: &str, acted: &Acted, on: Option<Ticket>| {
+        let asked = heard_as(acted, on, None, Sees::Nothing);
+        table.case(name, &desk, &Heard::Act(acted, Box::new(asked), now()));
+    };
+    let button = |asks: Asks| Acted { asks, ..by_button("Sam", ActRef::bare(ActName::new("x")), Given::new()) };
+    let command = |asks: Asks| Acted { way: Way::Command, ..button(asks) };
+    let words = |words: &str| Asks::Words { words: words.to_owned(), mentions: Vec::new() };
+    let does = |name: &str, given: Given| Asks::Act { does: ActRef::bare(ActName::new(name)), given };
+    let keyed = |key: &str| Given::from([("key".to_owned(), Value::text(key))]);
+    case("a button that cannot be read", &button(Asks::Unknown), None);
+    case("a button of an act that is gone", &button(does("vanish", Given::new())), None);
+    case("a button without what it should carry", &button(does("priority", Given::new())), None);
+    case("a command without words", &command(words(" ")), None);
+    case("a command that is none", &command(words("dance")), None);
+    case("a command that is not complete", &command(words("resolve")), None);
+    case("a command without a ticket", &command(words("show")), None);
+    case("a command about a ticket that is not known", &command(words("show IT-9999")), None);
+    case("a command about what one may not know of", &command(words("show IT-1007")), Some(private_ticket()));
+    case("a field that is no key", &command(does("show", keyed("KB-7"))), None);
+    case("a field with a key", &command(does("show", keyed("IT-1007"))), Some(private_ticket()));
+    let gone = all().find(|act| act.spec.name == "claim").expect("it is an act").spec.on(ticket().tag());
+    case("a button of a ticket that is not known", &button(Asks::Act { does: gone, given: Given::new() }), None);
+    let menu = Acted {
+        way: Way::MessageMenu,
+        at: Some(message("C1", "99.1")),
+        ..button(Asks::Act { does: ActRef::at_message(ActName::new("show"), "99.1"), given: Given::new() })
+    };
+    case("the menu of a message that belongs to nothing", &menu, None);
+    expect![[r#"
+        a button that cannot be read: refused · tell Sam: “That button is out of date. Write in the thread instead, or use /desk h…”
+        a button of an act that is gone: refused · tell Sam: “That button is out of date. Write in the thread instead, or use /desk h…”
+        a button without what it should carry: refused · tell Sam: “That button is out of date. Write in the thread instead, or use /desk h…”
+        a command without words: done · tell Sam: “How to reach the desk ⏎ • Mention me with what is wrong ("@desk the pri…”
+        a command that is none: refused · tell Sam: “I don't know that one. /desk help lists what I understand; to ask for s…”
+        a command that is not complete: refused · tell Sam: “Nearly: write it as "resolve how it was solved". /desk help lists what…”
+        a command without a ticket: refused · tell Sam: “Which one? Say it with the key, like /desk show IT-1042, or in the requ…”
+        a command about a ticket that is not known: refused · tell Sam: “I know no IT-9999 that you could see. The key stands in my answer to th…”
+        a command about what one may not know of: refused · tell Sam: “I know no IT-1007 that you could see. The key stands in my answer to th…”
+        a field that is no key: refused · tell Sam: “That is no key: one looks like IT-1042, and stands in my answer to the…”
+        a field with a key: refused · tell Sam: “I know no IT-1007 that you could see. The key stands in my answer to th…”
+        a button of a ticket that is not known: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+        the menu of a message that belongs to nothing: refused · tell Sam: “That message belongs to no request that I know. To ask for something, m…”
+    "#]].assert_eq(&table.0);
+}
+
+/// Forms that are not finished.
+#[test]
+fn drafts() {
+    let (desk, mut table) = (desk(), Table::default());
+    let pending = &all().find(|act| act.spec.name == "pending").expect("it is an act").spec;
+    let does = pending.on(ticket().tag());
+    let carried = ActRef { draft: Some(desk.next.draft.clone()), ..does.clone() };
+    let kept = Draft {
+        id: desk.next.draft.clone(),
+        who: person("Mia").who,
+        does: does.clone(),
+        given: Given::from([("reason".to_owned(), Value::text("parts")), ("until".to_owned(), Value::text("soon"))]),
+        page: 0,
+        at: minutes_ago(5),
+    };
+    let mut case = |name: &str, who: &str, does: &ActRef, way: Way, until: Option<&str>, draft: Option<&Draft>| {
+        let given: Given = until.map(|until| ("until".to_owned(), Value::text(until))).into_iter().collect();
+        let acted = Acted { way, ..by_button(who, does.clone(), given) };
+        let meant = Meant::of(&acted, draft, "IT", &Now::named(now(), "UTC"));
+        let asked = Asked { meant, on: Some(ticket()), there: None, sees: Sees::Nothing };
+        table.case(name, &desk, &Heard::Act(&acted, Box::new(asked), now()));
+    };
+    case("a time that cannot be read", "Mia", &does, Way::Form, Some("soon"), None);
+    case("a time that has passed", "Mia", &does, Way::Form, Some("2020-01-01 9:00"), None);
+    case("a time that cannot be read, by somebody else", "Sam", &does, Way::Form, Some("soon"), None);
+    case("corrected", "Mia", &carried, Way::Form, Some("in 3 h"), Some(&kept));
+    case("corrected, and wrong again", "Mia", &carried, Way::Form, Some("sooner"), Some(&kept));
+    case("corrected after an hour", "Mia", &carried, Way::Form, Some("in 3 h"), None);
+    case("the button, whose form could not be opened in time", "Mia", &carried, Way::Button, None, Some(&kept));
+    case("the button after an hour", "Mia", &carried, Way::Button, None, None);
+    let page = |page, is_last| Asks::Page { does: does.clone(), given: Given::new(), page, is_last };
+    let mut paged = |name: &str, asks: Asks| {
+        let acted =
+            Acted { asks, ..by_button("Mia", does.clone(), Given::from([("x".to_owned(), Value::Flag(true))])) };
+        let meant = Meant::of(&acted, None, "IT", &Now::named(now(), "UTC"));
+        let asked = Asked { meant, on: Some(ticket()), there: None, sees: Sees::Nothing };
+        table.case(name, &desk, &Heard::Act(&acted, Box::new(asked), now()));
+    };
+    paged("the first page of two", page(0, false));
+    paged("the last page, whose first is gone", page(1, true));
+    expect![[r#"
+        a time that cannot be read: done · draft, page 0 · tell Mia: “I can't read one of the times. Write it like 14:30, tomorrow 9, in 30 m…” [Correct it]
+        a time that has passed: done · draft, page 0 · tell Mia: “One of the times has passed already. Please give one to come. Nothing w…” [Correct it]
+        a time that cannot be read, by somebody else: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+        corrected: done IT-1007 · IT-1007 is pending, P3 · wait_over in 3 h · no draft · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 30 Nov 13:00: parts ⏎ You will hear here as s…”
+        corrected, and wrong again: done · draft, page 0 · tell Mia: “I can't read one of the times. Write it like 14:30, tomorrow 9, in 30 m…” [Correct it]
+        corrected after an hour: done IT-1007 · IT-1007 is pending, P3 · wait_over in 3 h · no draft · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 30 Nov 13:00. You will hear here as soon as i…”
+        the button, whose form could not be opened in time: done · draft, page 0 · tell Mia: “I could not open that in time. What you typed is still there: press Go…” [Go on]
+        the button after an hour: refused · tell Mia: “That was begun more than an hour ago, and I no longer have what you had…” [Pending…]
+        the first page of two: done · draft, page 1 · tell Mia: “So far, so good. There is a bit more to fill in: press Next within the…” [Next]
+        the last page, whose first is gone: refused · tell Mia: “That was begun more than an hour ago, and I no longer have what you had…” [Pending…]
+    "#]].assert_eq(&table.0);
+}

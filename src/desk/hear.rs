@@ -1,0 +1,560 @@
+//! What was heard: each event is classified once, in this place alone, inside the transaction. What must be read for it is read
+//! here; what follows from it is decided without reading anything ([`decide`](super::decide)).
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::desk::acts::Reads;
+use crate::desk::conversation::state::{Opening, Record, Side};
+use crate::desk::meant::{Meaning, Meant, Target};
+use crate::desk::tickets::state::Ticket;
+use crate::desk::{conversation, drafts, tickets};
+use crate::domain::act::{ActRef, On, Spec, SubjectRef, Where};
+use crate::domain::audit::AuditEntry;
+use crate::domain::event::{Acted, DedupeKey, DeliverySettled, Event, EventKind, Said, Timer, Way};
+use crate::domain::ids::{
+    Conversation, DraftId, MessageRef, Person, PersonRef, Place, Tenant, TicketId, TicketKey, TicketTag, TicketUid,
+};
+use crate::domain::permission::Roster;
+use crate::domain::right::Right;
+use crate::domain::rules::Rules;
+use crate::domain::subject::Subject;
+use crate::store::{About, Sequence, StoreError, Tx, audit, keys, outbox};
+
+/// By how much the number that people quote is greater than the ticket's id.
+const NUMBERS_BEGIN_AT: i64 = 1_000;
+/// How much of a ticket's story is shown.
+const STORY: u32 = 50;
+/// How many open requests of somebody are listed.
+const LISTED: u32 = 20;
+
+/// What every decision may see.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// The time of deciding.
+    pub now: Timestamp,
+    /// The settings.
+    pub rules: Arc<Rules>,
+    /// Who is on the desk.
+    pub roster: Arc<Roster>,
+    /// What is made next is called this.
+    pub next: Next,
+}
+
+/// What the next ticket and the next draft are called.
+#[derive(Clone, Debug)]
+pub struct Next {
+    /// The ticket's number in the database.
+    pub ticket: TicketId,
+    /// The ticket's key.
+    pub key: TicketKey,
+    /// The ticket's other id.
+    pub uid: TicketUid,
+    /// The draft's id.
+    pub draft: DraftId,
+}
+
+impl Desk {
+    /// The desk as it decides about an event.
+    #[must_use]
+    pub fn about(event: &Event, rules: Arc<Rules>, roster: Arc<Roster>, now: Timestamp) -> Self {
+        let (ticket, key) = (TicketId(0), rules.key(0));
+        let next = Next { ticket, key, uid: TicketUid::of(&event.key), draft: DraftId::of(&event.key) };
+        Self { now, rules, roster, next }
+    }
+
+    /// Draws the id and the key of the ticket that is to be opened.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn number(&mut self, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        let id = tx.next(Sequence::Tickets).await?;
+        (self.next.ticket, self.next.key) = (TicketId(id), self.rules.key(NUMBERS_BEGIN_AT + id));
+        Ok(())
+    }
+
+    fn is_agent(&self, person: &Person) -> bool {
+        self.roster.may(person, Right::TicketWork, self.now)
+    }
+}
+
+/// What an event turns out to be.
+#[derive(Clone, Debug)]
+pub enum Heard<'e> {
+    /// Nothing that concerns the desk.
+    Nobody,
+    /// Somebody asks for an act by a button, menu, form, reaction or `/desk`.
+    Act(&'e Acted, Box<Asked>, Timestamp),
+    /// Somebody gives a command in words.
+    Command(&'e Said, Box<Command>),
+    /// An agent begins a command in words, and something is missing or wrong.
+    Misspelt(&'e Said, &'static Spec),
+    /// Somebody writes under a card.
+    Note(&'e Said, Box<Ticket>),
+    /// Somebody writes on the requester's side of a ticket.
+    OnTicket(&'e Said, Box<Ticket>),
+    /// Somebody writes to the desk where no ticket is (yet), or goes on from a mention of theirs that opened nothing.
+    NewWords(&'e Said, Box<NewWords>),
+    /// A message that is on record has these words now.
+    Reworded {
+        /// The message as it is now.
+        said: &'e Said,
+        /// What is on record of it.
+        record: Box<Record>,
+        /// On this ticket.
+        ticket: Box<Ticket>,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// An edit is what first addresses the desk, or changes what a mention says that opened nothing: heard as if it were posted.
+    PostedByEdit(&'e Said, Box<Self>, Timestamp),
+    /// An edit that changes nothing about a mention that opened nothing.
+    SkippedAgain,
+    /// A message was deleted.
+    Deleted {
+        /// Which.
+        message: &'e MessageRef,
+        /// What is on record of it, and on which ticket.
+        recorded: Option<(Box<Record>, Box<Ticket>)>,
+        /// Whether it was a mention that opened nothing.
+        was_skipped: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// What was said in a ticket's thread before it became one.
+    ThreadRead {
+        /// The ticket.
+        ticket: Box<Ticket>,
+        /// What was said, oldest first.
+        messages: &'e [Said],
+        /// Whether there was more.
+        truncated: bool,
+    },
+    /// A delivery about a ticket has ended.
+    Settled(&'e DeliverySettled, Box<Ticket>),
+    /// A moment has come that was waited for: for a ticket, if it is (still) there.
+    Due(&'e Timer, Option<Box<Ticket>>),
+    /// A call has ended that this program knows nothing of: another version's.
+    CallEnded,
+}
+
+/// An act that is asked for by a button, menu, form, reaction or `/desk`.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What is meant.
+    pub(in crate::desk) meant: Meant,
+    /// The ticket that it is done to, whether its actor may know of it or not.
+    pub(in crate::desk) on: Option<Ticket>,
+    /// The ticket whose requester's side the place is.
+    pub(in crate::desk) there: Option<TicketId>,
+    pub(in crate::desk) sees: Sees,
+}
+
+/// An act that is asked for in words.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// What is meant.
+    pub(in crate::desk) meaning: Meaning,
+    /// The ticket that it is done to, whether its actor may know of it or not.
+    pub(in crate::desk) on: Option<Ticket>,
+    /// The ticket of the place.
+    pub(in crate::desk) home: Option<(Ticket, Side)>,
+    pub(in crate::desk) sees: Sees,
+}
+
+/// What there is for words to the desk to belong to.
+#[derive(Clone, Debug, Default)]
+pub struct NewWords {
+    /// The ticket that their author opened here a moment ago.
+    pub burst: Option<Ticket>,
+    /// The ticket that this direct conversation is about.
+    pub direct: Option<Ticket>,
+    /// The mention that opened nothing, and that they go on from.
+    pub skipped: Option<Opening>,
+}
+
+/// What an act sees besides its subject: what it says that it [reads](Reads).
+#[derive(Clone, Debug)]
+pub(in crate::desk) enum Sees {
+    /// Nothing.
+    Nothing,
+    /// What was said and done on the ticket.
+    Story(Vec<Record>, Vec<AuditEntry>),
+    /// Open tickets.
+    Requests(Vec<Ticket>),
+    /// The ticket that was chosen from a menu.
+    Chosen(Option<Box<Ticket>>),
+    /// A message that was joined to the ticket, and whether somebody has asked for something of their own under it since.
+    Joined(Option<Box<Record>>, bool),
+}
+
+/// What an event touches, as it says itself. From this come the names that are locked and what is read ahead.
+struct Touched<'e> {
+    who: Option<&'e Person>,
+    place: Option<&'e Place>,
+    messages: Vec<&'e MessageRef>,
+    first: First<'e>,
+}
+
+/// What is read first.
+#[derive(Clone, Copy)]
+enum First<'e> {
+    /// Nothing that can be foreseen.
+    Unforeseen,
+    /// Whose thread this is.
+    Thread(&'e Place),
+    /// What the author has opened here a moment ago.
+    Burst(&'e Said),
+}
+
+impl<'e> Touched<'e> {
+    fn by(event: &'e Event) -> Self {
+        let nothing = Self { who: None, place: None, messages: Vec::new(), first: First::Unforeseen };
+        match &event.what {
+            EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => Self {
+                who: Some(&said.author),
+                place: Some(&said.place),
+                messages: std::iter::once(&said.message).chain(&said.reply_to).collect(),
+                first: match &event.what {
+                    EventKind::MessagePosted(_) => First::of(said),
+                    _ => First::Unforeseen,
+                },
+            },
+            EventKind::MessageDeleted { message } => Self { messages: vec![message], ..nothing },
+            EventKind::Acted(acted) => Self { who: Some(&acted.actor), ..nothing },
+            EventKind::ThreadRead { .. }
+            | EventKind::DeliverySettled(_)
+            | EventKind::CallEnded { .. }
+            | EventKind::TimerFired(_) => nothing,
+        }
+    }
+
+    /// Names of what nobody else may decide about meanwhile: the people who did it, the conversation, and the message. Two first
+    /// messages of one person must not open two tickets, nor two people's words one thread's. What is about a ticket needs none:
+    /// a ticket is written only as it was read.
+    fn names(&self, roster: &Roster) -> Vec<String> {
+        // A thread goes by the name of the message that it hangs under.
+        let name =
+            |tenant: &Tenant, channel: &str, id: &str| format!("at:{}:{}:{channel}:{id}", tenant.platform, tenant.id);
+        let accounts = self.who.into_iter().flat_map(|who| roster.accounts(&who.who));
+        let people = accounts.map(|account| format!("person:{account}"));
+        let places = self.place.into_iter().filter_map(|place| match (&place.at, place.root()) {
+            (Conversation::Direct { channel }, _) => Some(name(&place.tenant, channel, "")),
+            (_, root) => root.map(|root| name(&place.tenant, place.channel(), root)),
+        });
+        let messages = self.messages.iter().map(|message| name(&message.tenant, &message.channel, &message.id));
+        let mut names: Vec<String> = people.chain(places).chain(messages).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+impl<'e> First<'e> {
+    fn of(said: &'e Said) -> Self {
+        if said.place.root().is_some() {
+            Self::Thread(&said.place)
+        } else if said.addresses_desk() && said.reply_to.is_none() {
+            Self::Burst(said)
+        } else {
+            Self::Unforeseen
+        }
+    }
+}
+
+/// What is known of the work that an event makes, before it begins.
+#[must_use]
+pub fn about(event: &Event, rules: &Rules, roster: &Roster) -> About {
+    let touched = Touched::by(event);
+    let mut ahead = vec![keys::known(&event.key)];
+    match touched.first {
+        First::Unforeseen => {}
+        First::Thread(place) => ahead.push(conversation::record::at(place)),
+        First::Burst(said) => {
+            let by = roster.accounts(&said.author.who);
+            ahead.extend(tickets::record::bursts(&by, &said.place, rules.burst_since(said.at), said.at));
+        }
+    }
+    About { names: touched.names(roster), ahead }
+}
+
+/// Classifies an event.
+///
+/// # Errors
+/// If the database is away, or it is too early to decide.
+pub async fn hear<'e>(tx: &mut dyn Tx, desk: &Desk, event: &'e Event) -> Result<Heard<'e>, StoreError> {
+    match &event.what {
+        EventKind::MessagePosted(said) => posted(tx, desk, said, true).await,
+        EventKind::MessageEdited(said) => edited(tx, desk, said, event.at).await,
+        EventKind::MessageDeleted { message } => {
+            let was_skipped = conversation::record::opening(tx, message).await?.is_some();
+            let recorded = recorded(tx, message).await?;
+            if recorded.is_none() && !was_skipped {
+                return Ok(Heard::Nobody);
+            }
+            Ok(Heard::Deleted { message, recorded, was_skipped, at: event.at })
+        }
+        EventKind::Acted(acted) => Ok(Heard::Act(acted, Box::new(asked(tx, desk, acted).await?), event.at)),
+        EventKind::ThreadRead { about, messages, truncated } => Ok(match ticket_of(tx, about).await? {
+            Some(ticket) => Heard::ThreadRead { ticket, messages, truncated: *truncated },
+            None => Heard::Nobody,
+        }),
+        EventKind::DeliverySettled(settled) => {
+            let ticket = ticket_of(tx, &settled.about).await?;
+            Ok(ticket.map_or(Heard::Nobody, |ticket| Heard::Settled(settled, ticket)))
+        }
+        EventKind::TimerFired(timer) => Ok(Heard::Due(timer, ticket_of(tx, &timer.on).await?)),
+        EventKind::CallEnded { .. } => Ok(Heard::CallEnded),
+    }
+}
+
+/// Somebody wrote something. `goes_on`: they may go on from a mention of theirs that opened nothing.
+async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, goes_on: bool) -> Result<Heard<'e>, StoreError> {
+    let home = home(tx, &said.place, said.reply_to.as_ref()).await?;
+    let skipped = if home.is_none() && goes_on { skipped_above(tx, desk, said).await? } else { None };
+    let is_elsewhere = home.is_none() && skipped.is_none();
+    if is_elsewhere {
+        wait_for_card(tx, desk, said).await?;
+        if !said.addresses_desk() {
+            return Ok(Heard::Nobody);
+        }
+    }
+    if said.addresses_desk() {
+        let place = match (&home, said.place.is_direct()) {
+            (Some((_, Side::Card)), _) => Where::CardThread,
+            (Some((_, Side::Request)), false) if said.place.root().is_some() => Where::TicketThread,
+            _ => Where::Elsewhere,
+        };
+        let now = desk.rules.now(desk.now, &said.author);
+        match Meant::of_words(&said.text, &said.mentions, place, &desk.rules.desk.key_prefix, &now) {
+            Meant::Act(meaning) => {
+                let at_home = home.as_ref().map(|(ticket, _)| ticket);
+                let on = subject(tx, desk, &meaning.act.spec, &meaning.target, at_home).await?;
+                let sees = sees(tx, desk, &meaning, on.as_ref(), &said.author.who).await?;
+                return Ok(Heard::Command(said, Box::new(Command { meaning, on, home, sees })));
+            }
+            // Somebody who is not on the desk has no use for a grammar: these are words.
+            Meant::Malformed(spec) | Meant::Faulty(spec) if desk.is_agent(&said.author) => {
+                return Ok(Heard::Misspelt(said, spec));
+            }
+            _ => {}
+        }
+    }
+    match home {
+        Some((ticket, Side::Card)) => Ok(Heard::Note(said, Box::new(ticket))),
+        Some((ticket, Side::Request)) => Ok(Heard::OnTicket(said, Box::new(ticket))),
+        None => Ok(Heard::NewWords(said, Box::new(new_words(tx, desk, said, skipped).await?))),
+    }
+}
+
+/// What words to the desk may belong to where no ticket is.
+async fn new_words(
+    tx: &mut dyn Tx,
+    desk: &Desk,
+    said: &Said,
+    skipped: Option<Opening>,
+) -> Result<NewWords, StoreError> {
+    let mut new = NewWords { skipped, ..NewWords::default() };
+    // In a thread that is not the ticket's own, others speak; and who answers a mention of theirs goes on with that.
+    if new.skipped.is_none() && said.place.root().is_none() {
+        let by = desk.roster.accounts(&said.author.who);
+        let burst = tickets::record::burst(tx, &by, &said.place, desk.rules.burst_since(said.at), said.at).await?;
+        // What was taken back at once is nothing to go on from.
+        new.burst = burst.filter(|ticket| ticket.title != tickets::text::deleted_title());
+    }
+    if said.place.is_direct() {
+        new.direct = tickets::record::latest_direct(tx, &said.place, desk.rules.direct_since(said.at)).await?;
+    }
+    Ok(new)
+}
+
+/// Somebody changed the words of a message.
+async fn edited<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, at: Timestamp) -> Result<Heard<'e>, StoreError> {
+    if let Some((record, ticket)) = recorded(tx, &said.message).await? {
+        return Ok(Heard::Reworded { said, record, ticket, at });
+    }
+    // The edit may be what first addresses the desk; what was carried out or answered once is not done again.
+    match conversation::record::opening(tx, &said.message).await? {
+        Some(skipped) if skipped.text == said.text => Ok(Heard::SkippedAgain),
+        None if keys::knows(tx, &DedupeKey::message(&said.message)).await? => Ok(Heard::Nobody),
+        Some(_) | None => {
+            let heard = posted(tx, desk, said, false).await?;
+            Ok(Heard::PostedByEdit(said, Box::new(heard), at))
+        }
+    }
+}
+
+/// What is on record of a message, and on which ticket.
+async fn recorded(tx: &mut dyn Tx, message: &MessageRef) -> Result<Option<(Box<Record>, Box<Ticket>)>, StoreError> {
+    let Some(record) = conversation::record::of_message(tx, message).await? else { return Ok(None) };
+    let ticket = tickets::record::by_id(tx, record.ticket).await?;
+    Ok(ticket.map(|ticket| (Box::new(record), Box::new(ticket))))
+}
+
+async fn ticket_of(tx: &mut dyn Tx, about: &Subject) -> Result<Option<Box<Ticket>>, StoreError> {
+    match about {
+        Subject::Ticket(id) => Ok(tickets::record::by_id(tx, *id).await?.map(Box::new)),
+        Subject::Notice(_) | Subject::Person(_) | Subject::Desk => Ok(None),
+    }
+}
+
+/// The ticket that a place, or the message that is answered there, belongs to.
+async fn home(
+    tx: &mut dyn Tx,
+    place: &Place,
+    reply_to: Option<&MessageRef>,
+) -> Result<Option<(Ticket, Side)>, StoreError> {
+    if place.root().is_some()
+        && let Some(home) = conversation::record::ticket_at(tx, place).await?
+    {
+        return Ok(Some(home));
+    }
+    let Some(answered) = reply_to else { return Ok(None) };
+    if !place.is_direct()
+        && let Some(home) = conversation::record::ticket_at(tx, &place.thread(&answered.id)).await?
+    {
+        return Ok(Some(home));
+    }
+    // Where no line of the bot stands, nobody knows that words are kept.
+    let is_unseen =
+        !place.is_direct() && conversation::record::of_message(tx, answered).await?.is_some_and(|record| record.joined);
+    if is_unseen { Ok(None) } else { conversation::record::ticket_of_message(tx, answered).await }
+}
+
+/// Words under something unknown in the desk's channel may be a note under a card that is posted and not known yet: then
+/// nothing can be decided about them for now.
+async fn wait_for_card(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<(), StoreError> {
+    let is_reply = said.place.root().is_some() || said.reply_to.is_some();
+    if is_reply && desk.rules.is_triage(&said.place) && outbox::is_card_under_way(tx, &said.place).await? {
+        return Err(StoreError::Early);
+    }
+    Ok(())
+}
+
+/// The mention by the same person that opened nothing, and that these words stand under or answer.
+async fn skipped_above(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<Option<Opening>, StoreError> {
+    let above = said.place.root().map(|root| MessageRef {
+        tenant: said.place.tenant.clone(),
+        channel: said.place.channel().to_owned(),
+        id: root.to_owned(),
+    });
+    for message in above.iter().chain(said.reply_to.as_ref()) {
+        let kept = conversation::record::opening(tx, message).await?;
+        if let Some(skipped) = kept.filter(|skipped| desk.roster.same(&skipped.author.who, &said.author.who)) {
+            return Ok(Some(skipped));
+        }
+    }
+    Ok(None)
+}
+
+/// Somebody asks for an act by a button, menu, form, reaction or `/desk`.
+async fn asked(tx: &mut dyn Tx, desk: &Desk, acted: &Acted) -> Result<Asked, StoreError> {
+    // A thread may have seen several requests: the message says more than its place.
+    let mut home_of = None;
+    if let Some(at) = &acted.at {
+        home_of = conversation::record::ticket_of_message(tx, at).await?;
+    }
+    if let (None, Some(place)) = (&home_of, &acted.place) {
+        home_of = home(tx, place, None).await?;
+    }
+    let draft = match acted.asks.does().and_then(|does| does.draft.as_ref()) {
+        Some(id) => drafts::record::of(tx, id, &desk.roster.accounts(&acted.actor.who), desk.now).await?,
+        None => None,
+    };
+    let now = desk.rules.now(desk.now, &acted.actor);
+    let meant = Meant::of(acted, draft.as_ref(), &desk.rules.desk.key_prefix, &now);
+    let there = home_of.as_ref().filter(|(_, side)| *side == Side::Request).map(|(ticket, _)| ticket.id);
+    let (mut on, mut seen) = (None, Sees::Nothing);
+    match (&meant, acted.asks.does()) {
+        // A button and a form carry their subject; a command may mean that of its place, and what is done at a message that of
+        // the message.
+        (Meant::Act(meaning), _) => {
+            let may_be_home = acted.way == Way::Command || acted.at.is_some();
+            let at_home = home_of.as_ref().map(|(ticket, _)| ticket).filter(|_| may_be_home);
+            on = subject(tx, desk, &meaning.act.spec, &meaning.target, at_home).await?;
+            seen = sees(tx, desk, meaning, on.as_ref(), &acted.actor.who).await?;
+        }
+        (Meant::Unfinished(unfinished) | Meant::Late(unfinished) | Meant::ToCorrect(_, unfinished), _) => {
+            let at_home = home_of.as_ref().map(|(ticket, _)| ticket).filter(|_| acted.at.is_some());
+            on = subject(tx, desk, unfinished.spec, &unfinished.target, at_home).await?;
+        }
+        // Whoever is told what is wrong is told so about this ticket.
+        (_, Some(ActRef { on: Some(SubjectRef::Ticket(tag)), .. })) => on = by_tag(tx, tag, desk.now).await?,
+        (_, Some(_) | None) => {}
+    }
+    Ok(Asked { meant, on, there, sees: seen })
+}
+
+/// The ticket that an act is done to; `at_home`: the one of the place, if that may be meant.
+async fn subject(
+    tx: &mut dyn Tx,
+    desk: &Desk,
+    spec: &Spec,
+    target: &Target,
+    at_home: Option<&Ticket>,
+) -> Result<Option<Ticket>, StoreError> {
+    match (spec.on, &target.tag, &target.key) {
+        (On::Nothing, ..) => Ok(None),
+        (On::Ticket, Some(tag), _) => by_tag(tx, tag, desk.now).await,
+        (On::Ticket, None, Some(key)) => tickets::record::by_key(tx, key).await,
+        (On::Ticket, None, None) => Ok(at_home.cloned()),
+    }
+}
+
+/// What an act says that it reads.
+async fn sees(
+    tx: &mut dyn Tx,
+    desk: &Desk,
+    meaning: &Meaning,
+    on: Option<&Ticket>,
+    who: &PersonRef,
+) -> Result<Sees, StoreError> {
+    match (meaning.act.reads, on) {
+        (Reads::Nothing, _) => Ok(Sees::Nothing),
+        (Reads::Requests(person), _) => {
+            let of = meaning.args.person(person).map_or(who, |person| &person.who);
+            let open = tickets::record::open_of(tx, &desk.roster.accounts(of), LISTED).await?;
+            Ok(Sees::Requests(open))
+        }
+        (Reads::Chosen(ticket), _) => match meaning.args.text(ticket).parse() {
+            Ok(tag) => Ok(Sees::Chosen(by_tag(tx, &tag, desk.now).await?.map(Box::new))),
+            Err(_) => Ok(Sees::Chosen(None)),
+        },
+        (Reads::Story | Reads::Joined(_), None) => Ok(Sees::Nothing),
+        (Reads::Story, Some(ticket)) => {
+            let records = conversation::record::last_of_ticket(tx, ticket.id, STORY).await?;
+            Ok(Sees::Story(records, audit::last_of(tx, &ticket.id.into(), STORY).await?))
+        }
+        (Reads::Joined(message), Some(ticket)) => joined(tx, ticket, meaning.args.text(message)).await,
+    }
+}
+
+/// A message that was joined to a ticket.
+async fn joined(tx: &mut dyn Tx, ticket: &Ticket, message: &str) -> Result<Sees, StoreError> {
+    let message = MessageRef {
+        tenant: ticket.origin.tenant.clone(),
+        channel: ticket.origin.channel().to_owned(),
+        id: message.to_owned(),
+    };
+    let record = conversation::record::of_message(tx, &message).await?.filter(|record| record.ticket == ticket.id);
+    let mut is_taken = false;
+    if !ticket.is_private() {
+        let channel = Place { tenant: message.tenant.clone(), at: Conversation::Channel { channel: message.channel } };
+        is_taken = conversation::record::ticket_at(tx, &channel.thread(&message.id)).await?.is_some();
+    }
+    Ok(Sees::Joined(record.map(Box::new), is_taken))
+}
+
+/// For so long after a ticket was opened a button without its uid is taken for its own: an earlier version that still runs
+/// beside this one during an update draws such.
+const DRAWN_WITHOUT_UID: SignedDuration = SignedDuration::from_hours(24);
+
+/// The ticket that a button or form carries: one that merely has its key, since a restore, is another.
+async fn by_tag(tx: &mut dyn Tx, tag: &TicketTag, now: Timestamp) -> Result<Option<Ticket>, StoreError> {
+    let found = tickets::record::by_key(tx, &tag.key).await?;
+    let is_meant = |ticket: &Ticket| {
+        ticket.uid == tag.uid || (tag.uid.is_empty() && now.duration_since(ticket.opened_at) < DRAWN_WITHOUT_UID)
+    };
+    Ok(found.filter(is_meant))
+}
