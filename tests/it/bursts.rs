@@ -9,7 +9,7 @@ use deskbell::domain::ids::TicketId;
 use deskbell::sandbox::{Absence, Fault, MessageView, Spot, World};
 use deskbell::store::Listed;
 
-use crate::harness::{Desk, find_control, see};
+use crate::harness::{Desk, find_control, on_both, see};
 use crate::looks::Looks as _;
 use crate::platform_away::said;
 
@@ -43,117 +43,107 @@ fn message(world: &Arc<dyn World>, text: &str) -> MessageView {
 
 #[tokio::test]
 async fn a_conversation_of_others_is_never_bound_by_a_burst() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        let lunch = desk.say(&world, "ana", &Spot::channel("sales"), "where do we have lunch?").await;
-        desk.say(&world, "sam", &Spot::thread("sales", &lunch.id), "the usual place").await;
-        desk.ask(&world, "jeff", "@desk the printer jams").await;
-        desk.say(&world, "jeff", &Spot::thread("sales", &lunch.id), "@desk also the scanner").await;
-        let known = tickets(&desk).await;
+    on_both(async |desk, world| {
+        let lunch = desk.say(world, "ana", &Spot::channel("sales"), "where do we have lunch?").await;
+        desk.say(world, "sam", &Spot::thread("sales", &lunch.id), "the usual place").await;
+        desk.ask(world, "jeff", "@desk the printer jams").await;
+        desk.say(world, "jeff", &Spot::thread("sales", &lunch.id), "@desk also the scanner").await;
+        let known = tickets(desk).await;
         assert_eq!(known.len(), 2, "{}: it is a request of its own", world.platform());
-        assert_eq!(words(&desk, known[0].id).await, ["the printer jams"]);
+        assert_eq!(words(desk, known[0].id).await, ["the printer jams"]);
         // Whoever speaks there reads that the desk does, too.
-        let told = said(&world, "ana", "sales");
+        let told = said(world, "ana", "sales");
         assert!(told.iter().any(|line| line.contains("IT-1002") && line.contains("reads along")), "{told:#?}");
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn nobody_is_overheard_under_what_was_joined() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.ask(&world, "jeff", "@desk the scanner jams").await;
-        let second = desk.ask(&world, "jeff", "@desk wifi in room 4 is slow").await;
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk the scanner jams").await;
+        let second = desk.ask(world, "jeff", "@desk wifi in room 4 is slow").await;
         // In a thread under it, and as an answer to it.
-        desk.say(&world, "ana", &Spot::thread("sales", &second.id), "my new salary would be 90k").await;
+        desk.say(world, "ana", &Spot::thread("sales", &second.id), "my new salary would be 90k").await;
         if world.platform() == "discord" {
             world.say("sam", &Spot::channel("sales"), "mine 95k", Some(&second.id)).await.expect("said");
             desk.settle().await;
         }
-        desk.say(&world, "jeff", &Spot::thread("sales", &second.id), "not here, please").await;
-        let known = tickets(&desk).await;
+        desk.say(world, "jeff", &Spot::thread("sales", &second.id), "not here, please").await;
+        let known = tickets(desk).await;
         assert_eq!(known.len(), 1);
-        assert_eq!(words(&desk, known[0].id).await, ["the scanner jams", "wifi in room 4 is slow"]);
-        let cards = said(&world, "mia", "desk-triage").join("\n");
+        assert_eq!(words(desk, known[0].id).await, ["the scanner jams", "wifi in room 4 is slow"]);
+        let cards = said(world, "mia", "desk-triage").join("\n");
         assert!(!cards.contains("90k") && !cards.contains("95k") && !cards.contains("not here"), "{cards}");
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_is_joined_shows_that_at_once_and_can_be_a_request_of_its_own() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
+    on_both(async |desk, world| {
         let what = world.platform();
-        desk.ask(&world, "jeff", "@desk the scanner jams").await;
-        let second = desk.ask(&world, "jeff", "@desk wifi in room 4 is slow").await;
-        assert_eq!(message(&world, "wifi in room 4").reactions.len(), 1, "{what}: a sign stands on it");
-        let told = desk.last_private(&world, "jeff");
+        desk.ask(world, "jeff", "@desk the scanner jams").await;
+        let second = desk.ask(world, "jeff", "@desk wifi in room 4 is slow").await;
+        assert_eq!(message(world, "wifi in room 4").reactions.len(), 1, "{what}: a sign stands on it");
+        let told = desk.last_private(world, "jeff");
         assert!(told.starts_with("I've added “wifi in room 4 is slow” to IT-1001"), "{what}: {told}");
-        assert!(find_control(&see(&world, "ana"), "sales", OWN).is_none(), "{what}: nobody else sees it");
-        let first = tickets(&desk).await.remove(0);
-        assert_eq!(acts(&desk, first.id).await, ["opened", "joined"]);
-        assert!(said(&world, "mia", "desk-triage").iter().any(|line| line.contains("wifi")), "{what}");
+        assert!(find_control(&see(world, "ana"), "sales", OWN).is_none(), "{what}: nobody else sees it");
+        let first = tickets(desk).await.remove(0);
+        assert_eq!(acts(desk, first.id).await, ["opened", "joined"]);
+        assert!(said(world, "mia", "desk-triage").iter().any(|line| line.contains("wifi")), "{what}");
 
-        desk.press(&world, "jeff", private(&world), OWN).await;
-        let known = tickets(&desk).await;
+        desk.press(world, "jeff", private(world), OWN).await;
+        let known = tickets(desk).await;
         assert_eq!(known.len(), 2, "{what}");
-        assert_eq!(words(&desk, known[0].id).await, ["the scanner jams"]);
-        assert_eq!(words(&desk, known[1].id).await, ["wifi in room 4 is slow"]);
+        assert_eq!(words(desk, known[0].id).await, ["the scanner jams"]);
+        assert_eq!(words(desk, known[1].id).await, ["wifi in room 4 is slow"]);
         assert_eq!(
             (known[1].title.as_str(), known[1].origin.root()),
             ("wifi in room 4 is slow", Some(second.id.as_str()))
         );
-        assert_eq!(acts(&desk, known[0].id).await, ["opened", "joined", "message made a request of its own"]);
-        assert_eq!(acts(&desk, known[1].id).await, ["opened"]);
-        assert_eq!(message(&world, "wifi in room 4").reactions, [], "{what}: the sign is gone");
-        let told = desk.last_private(&world, "jeff");
+        assert_eq!(acts(desk, known[0].id).await, ["opened", "joined", "message made a request of its own"]);
+        assert_eq!(acts(desk, known[1].id).await, ["opened"]);
+        assert_eq!(message(world, "wifi in room 4").reactions, [], "{what}: the sign is gone");
+        let told = desk.last_private(world, "jeff");
         assert!(told.starts_with("Done: that is IT-1002 now"), "{what}: {told}");
         // Under the first card nothing of it is left, and there is a card of its own.
-        let desk_reads = said(&world, "mia", "desk-triage");
+        let desk_reads = said(world, "mia", "desk-triage");
         assert_eq!(desk_reads.iter().filter(|line| line.contains("wifi")).count(), 1, "{what}: {desk_reads:#?}");
         // Now a line of the bot stands under it, and what is said there is on the record.
-        desk.say(&world, "ana", &Spot::thread("sales", &second.id), "in room 5 as well").await;
-        assert_eq!(words(&desk, known[1].id).await.len(), 2, "{what}");
+        desk.say(world, "ana", &Spot::thread("sales", &second.id), "in room 5 as well").await;
+        assert_eq!(words(desk, known[1].id).await.len(), 2, "{what}");
 
         // Once is enough: where only he saw the line, it is gone.
-        let is_direct = private(&world) == "desk";
-        assert_eq!(find_control(&see(&world, "jeff"), private(&world), OWN).is_some(), is_direct, "{what}");
+        let is_direct = private(world) == "desk";
+        assert_eq!(find_control(&see(world, "jeff"), private(world), OWN).is_some(), is_direct, "{what}");
         if is_direct {
-            desk.press(&world, "jeff", private(&world), OWN).await;
-            assert_eq!(tickets(&desk).await.len(), 2, "{what}");
-            assert!(desk.last_private(&world, "jeff").contains("no part of IT-1001 any more"), "{what}");
+            desk.press(world, "jeff", private(world), OWN).await;
+            assert_eq!(tickets(desk).await.len(), 2, "{what}");
+            assert!(desk.last_private(world, "jeff").contains("no part of IT-1001 any more"), "{what}");
         }
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn so_it_is_in_the_direct_conversation() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.say(&world, "jeff", &Spot::direct(), "my badge is broken").await;
-        desk.say(&world, "jeff", &Spot::direct(), "and I need a new mouse").await;
-        assert_eq!(message(&world, "a new mouse").reactions.len(), 1);
-        desk.press(&world, "jeff", "desk", OWN).await;
-        let known = tickets(&desk).await;
+    on_both(async |desk, world| {
+        desk.say(world, "jeff", &Spot::direct(), "my badge is broken").await;
+        desk.say(world, "jeff", &Spot::direct(), "and I need a new mouse").await;
+        assert_eq!(message(world, "a new mouse").reactions.len(), 1);
+        desk.press(world, "jeff", "desk", OWN).await;
+        let known = tickets(desk).await;
         assert_eq!(known.len(), 2, "{}", world.platform());
-        assert_eq!(words(&desk, known[1].id).await, ["and I need a new mouse"]);
+        assert_eq!(words(desk, known[1].id).await, ["and I need a new mouse"]);
         assert!(known[1].is_private());
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn without_the_right_to_react_it_is_told_all_the_same() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
+    on_both(async |desk, world| {
         let (method, status, body) = match world.platform() {
             "slack" => ("reactions.add", 200, r#"{"ok":false,"error":"missing_scope"}"#),
             _ => {
@@ -163,66 +153,60 @@ async fn without_the_right_to_react_it_is_told_all_the_same() {
         };
         let (method, body) = (method.to_owned(), body.to_owned());
         world.inject(Fault::Leave(Absence::Between { method, status, body }));
-        desk.ask(&world, "jeff", "@desk the scanner jams").await;
-        desk.ask(&world, "jeff", "@desk wifi in room 4 is slow").await;
-        assert_eq!(message(&world, "wifi in room 4").reactions, []);
-        assert!(desk.last_private(&world, "jeff").starts_with("I've added “wifi in room 4 is slow” to IT-1001"));
+        desk.ask(world, "jeff", "@desk the scanner jams").await;
+        desk.ask(world, "jeff", "@desk wifi in room 4 is slow").await;
+        assert_eq!(message(world, "wifi in room 4").reactions, []);
+        assert!(desk.last_private(world, "jeff").starts_with("I've added “wifi in room 4 is slow” to IT-1001"));
         let failed = desk.store().listed(Listed::Failed, None, None, 10).await.expect("a list");
         let held = desk.store().listed(Listed::Held, None, None, 10).await.expect("a list");
         assert!(failed.is_empty() && held.is_empty(), "a sign is not worth an operator's time");
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_follows_in_the_direct_conversation_is_about_the_new_one() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.say(&world, "jeff", &Spot::direct(), "my badge is broken").await;
-        desk.say(&world, "jeff", &Spot::direct(), "and I need a new mouse").await;
-        desk.press(&world, "jeff", "desk", OWN).await;
+    on_both(async |desk, world| {
+        desk.say(world, "jeff", &Spot::direct(), "my badge is broken").await;
+        desk.say(world, "jeff", &Spot::direct(), "and I need a new mouse").await;
+        desk.press(world, "jeff", "desk", OWN).await;
         desk.pass(std::time::Duration::from_secs(300)).await;
-        desk.say(&world, "jeff", &Spot::direct(), "a small one").await;
-        let known = tickets(&desk).await;
-        assert_eq!(words(&desk, known[0].id).await, ["my badge is broken"], "{}", world.platform());
-        assert_eq!(words(&desk, known[1].id).await, ["and I need a new mouse", "a small one"]);
-        desk.end().await;
-    }
+        desk.say(world, "jeff", &Spot::direct(), "a small one").await;
+        let known = tickets(desk).await;
+        assert_eq!(words(desk, known[0].id).await, ["my badge is broken"], "{}", world.platform());
+        assert_eq!(words(desk, known[1].id).await, ["and I need a new mouse", "a small one"]);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_thread_in_which_somebody_else_has_asked_stays_theirs() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.ask(&world, "jeff", "@desk the scanner jams").await;
-        let second = desk.ask(&world, "jeff", "@desk wifi in room 4 is slow").await;
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk the scanner jams").await;
+        let second = desk.ask(world, "jeff", "@desk wifi in room 4 is slow").await;
         let thread = Spot::thread("sales", &second.id);
-        desk.say(&world, "ana", &thread, "@desk and my phone is dead").await;
-        desk.press(&world, "jeff", private(&world), OWN).await;
-        let told = desk.last_private(&world, "jeff");
+        desk.say(world, "ana", &thread, "@desk and my phone is dead").await;
+        desk.press(world, "jeff", private(world), OWN).await;
+        let told = desk.last_private(world, "jeff");
         assert!(told.starts_with("Somebody has asked for something else"), "{}: {told}", world.platform());
-        desk.say(&world, "ana", &thread, "since this morning").await;
-        let known = tickets(&desk).await;
+        desk.say(world, "ana", &thread, "since this morning").await;
+        let known = tickets(desk).await;
         assert_eq!(known.len(), 2);
-        assert!(words(&desk, known[1].id).await.contains(&"since this morning".to_owned()));
-        desk.end().await;
-    }
+        assert!(words(desk, known[1].id).await.contains(&"since this morning".to_owned()));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_was_taken_back_at_once_is_nothing_to_go_on_from() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        let slip = desk.ask(&world, "jeff", "@desk my password is hunter2").await;
+    on_both(async |desk, world| {
+        let slip = desk.ask(world, "jeff", "@desk my password is hunter2").await;
         world.delete("jeff", &slip).await.expect("deleted");
         desk.settle().await;
-        desk.ask(&world, "jeff", "@desk I cannot log in").await;
-        let known = tickets(&desk).await;
+        desk.ask(world, "jeff", "@desk I cannot log in").await;
+        let known = tickets(desk).await;
         assert_eq!(known.len(), 2, "{}", world.platform());
         assert_eq!(known[1].title, "I cannot log in");
-        desk.end().await;
-    }
+    })
+    .await;
 }

@@ -2,15 +2,13 @@
 
 use deskbell::sandbox::Spot;
 
-use crate::harness::Desk;
+use crate::harness::{Desk, on_both};
 use crate::looks::Looks as _;
 
 #[tokio::test]
 async fn a_ticket_is_worked_by_commands_alone() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.ask(&world, "jeff", "@desk printer smokes").await;
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk printer smokes").await;
         for (command, told) in [
             ("claim IT-1001", "Done: IT-1001 is in progress, P3, with Mia."),
             ("claim IT-1001", "IT-1001 is yours already."),
@@ -23,8 +21,8 @@ async fn a_ticket_is_worked_by_commands_alone() {
             ("resolve IT-1001 new fuser", "Done: IT-1001 is resolved."),
             ("reopen IT-1001", "Done: IT-1001 is in progress, P1, with Omar."),
         ] {
-            desk.command(&world, "mia", command).await;
-            assert_eq!(desk.last_private(&world, "mia"), told, "{} {command}", world.platform());
+            desk.command(world, "mia", command).await;
+            assert_eq!(desk.last_private(world, "mia"), told, "{} {command}", world.platform());
         }
         let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
         assert_eq!(ticket.priority.to_string(), "P1");
@@ -43,27 +41,25 @@ async fn a_ticket_is_worked_by_commands_alone() {
         ];
         assert_eq!(acts, expected);
         assert!(audit.iter().all(|entry| !format!("{entry:?}").contains("fuser")), "the audit holds no words");
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_is_wrong_is_said_privately_with_the_way_out() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.command(&world, "mia", "claim IT-9999").await;
-        assert!(desk.last_private(&world, "mia").starts_with("I know no IT-9999"));
-        desk.command(&world, "mia", "claim").await;
-        assert!(desk.last_private(&world, "mia").starts_with("Which one?"));
-        desk.command(&world, "mia", "help").await;
-        assert!(desk.last_private(&world, "mia").contains("For the desk's people"));
-        desk.command(&world, "jeff", "help").await;
-        let help = desk.last_private(&world, "jeff");
+    on_both(async |desk, world| {
+        desk.command(world, "mia", "claim IT-9999").await;
+        assert!(desk.last_private(world, "mia").starts_with("I know no IT-9999"));
+        desk.command(world, "mia", "claim").await;
+        assert!(desk.last_private(world, "mia").starts_with("Which one?"));
+        desk.command(world, "mia", "help").await;
+        assert!(desk.last_private(world, "mia").contains("For the desk's people"));
+        desk.command(world, "jeff", "help").await;
+        let help = desk.last_private(world, "jeff");
         assert!(help.starts_with("How to reach the desk") && !help.contains("For the desk's people"), "{help}");
         assert_eq!(desk.store().total().await.expect("a number"), 0);
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -100,10 +96,8 @@ async fn discord_takes_commands_inside_a_thread_without_a_key() {
 
 #[tokio::test]
 async fn words_in_a_thread_do_the_same() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        let ask = desk.ask(&world, "jeff", "@desk printer smokes").await;
+    on_both(async |desk, world| {
+        let ask = desk.ask(world, "jeff", "@desk printer smokes").await;
         let thread = Spot::thread("sales", &ask.id);
         for (words, status, holder) in [
             ("@desk claim", "in_progress", Some("Mia Wong")),
@@ -113,7 +107,7 @@ async fn words_in_a_thread_do_the_same() {
             ("@desk resolve new fuser", "resolved", None),
             ("@desk reopen", "new", None),
         ] {
-            desk.say(&world, "mia", &thread, words).await;
+            desk.say(world, "mia", &thread, words).await;
             let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
             let found = ticket.assignee.map(|agent| agent.name);
             assert_eq!((ticket.status.name(), found.as_deref()), (status, holder), "{words}");
@@ -121,6 +115,6 @@ async fn words_in_a_thread_do_the_same() {
         // A command is no part of the conversation.
         let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
         assert_eq!(desk.store().records(ticket.id).await.expect("records").len(), 1);
-        desk.end().await;
-    }
+    })
+    .await;
 }

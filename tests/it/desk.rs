@@ -2,7 +2,7 @@
 
 use deskbell::sandbox::Spot;
 
-use crate::harness::{Desk, find_control, see};
+use crate::harness::{Desk, find_control, on_both, see};
 use crate::looks::Looks as _;
 
 #[tokio::test]
@@ -40,74 +40,66 @@ async fn notes_stay_at_the_desk_and_reach_the_other_desk_channel() {
 
 #[tokio::test]
 async fn a_button_of_yesterday_says_what_happened_since() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.ask(&world, "jeff", "@desk vpn is dead").await;
-        let (card, take) = find_control(&see(&world, "mia"), "desk-triage", "Take it").expect("a card");
-        let (answer, cancel) = find_control(&see(&world, "jeff"), "sales", "Cancel").expect("an answer");
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk vpn is dead").await;
+        let (card, take) = find_control(&see(world, "mia"), "desk-triage", "Take it").expect("a card");
+        let (answer, cancel) = find_control(&see(world, "jeff"), "sales", "Cancel").expect("an answer");
         world.press("jeff", &answer, &cancel.id, None).await.expect("pressed");
         desk.settle().await;
         desk.pass(std::time::Duration::from_secs(26 * 3600)).await;
         // Neither the card nor the answer has such a button any more.
         assert!(world.press("mia", &card, &take.id, None).await.is_err());
         assert!(world.press("jeff", &answer, &cancel.id, None).await.is_err());
-        desk.command(&world, "jeff", "cancel IT-1001").await;
-        assert_eq!(desk.last_private(&world, "jeff"), "IT-1001 was cancelled yesterday by you.");
-        desk.press(&world, "jeff", "sales", "Ask again").await;
+        desk.command(world, "jeff", "cancel IT-1001").await;
+        assert_eq!(desk.last_private(world, "jeff"), "IT-1001 was cancelled yesterday by you.");
+        desk.press(world, "jeff", "sales", "Ask again").await;
         let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
         assert_eq!(ticket.status.name(), "new");
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn not_a_request_is_told_kindly_and_can_be_taken_back() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.ask(&world, "jeff", "@desk lunch at the usual place?").await;
-        desk.press(&world, "mia", "desk-triage", "Not a request").await;
-        let transcript = desk.transcript(&world);
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk lunch at the usual place?").await;
+        desk.press(world, "mia", "desk-triage", "Not a request").await;
+        let transcript = desk.transcript(world);
         assert!(transcript.contains("The desk thinks that IT-1001 needs nothing done."), "{transcript}");
-        desk.press(&world, "jeff", "sales", "Ask again").await;
+        desk.press(world, "jeff", "sales", "Ask again").await;
         let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
         assert_eq!(ticket.status.name(), "new");
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn the_menu_in_the_request_s_own_thread_is_private_to_the_agent() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.ask(&world, "jeff", "@desk vpn is dead").await;
-        desk.press(&world, "mia", "sales", "Desk…").await;
-        assert!(find_control(&see(&world, "mia"), "sales", "Resolve…").is_some());
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk vpn is dead").await;
+        desk.press(world, "mia", "sales", "Desk…").await;
+        assert!(find_control(&see(world, "mia"), "sales", "Resolve…").is_some());
         assert!(
-            find_control(&see(&world, "jeff"), "sales", "Resolve…").is_none(),
+            find_control(&see(world, "jeff"), "sales", "Resolve…").is_none(),
             "agents' tools shown to the requester"
         );
-        desk.press(&world, "mia", "sales", "Resolve…").await;
-        desk.fill(&world, "mia", "the tunnel was restarted").await;
+        desk.press(world, "mia", "sales", "Resolve…").await;
+        desk.fill(world, "mia", "the tunnel was restarted").await;
         let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
         assert_eq!(ticket.status.name(), "resolved");
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_form_names_the_request_as_people_do() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.ask(&world, "jeff", "@desk vpn is dead").await;
-        desk.press(&world, "mia", "desk-triage", "Take it").await;
-        desk.press(&world, "mia", "desk-triage", "Reply to requester").await;
-        let form = see(&world, "mia").form.expect("it is open");
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk vpn is dead").await;
+        desk.press(world, "mia", "desk-triage", "Take it").await;
+        desk.press(world, "mia", "desk-triage", "Reply to requester").await;
+        let form = see(world, "mia").form.expect("it is open");
         assert_eq!(form.title, "Reply on IT-1001", "{}", world.platform());
-        desk.fill(&world, "mia", "on my way").await;
-        desk.end().await;
-    }
+        desk.fill(world, "mia", "on my way").await;
+    })
+    .await;
 }

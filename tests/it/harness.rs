@@ -1,7 +1,7 @@
 //! A desk to test against: the real program, connected to both workspaces, on a clock that stands still.
 //!
 //! Every test ends with [`Desk::end`], which asserts silence: nothing undelivered, nothing queued, no unknown call, no
-//! refused call, no dead event, no error logged.
+//! refused call, no dead event, no error logged. A desk that is dropped without its end panics.
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
@@ -38,10 +38,23 @@ pub struct Desk {
     pub folder: TempDir,
     expected_refusals: usize,
     errors: Errors,
+    end: End,
     _log: tracing::subscriber::DefaultGuard,
 }
 
+/// Whether a desk has ended as it should.
+struct End {
+    is_reached: bool,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        assert!(self.is_reached || std::thread::panicking(), "a desk was dropped without its end: see Desk::end");
+    }
+}
+
 /// How a desk is set up.
+#[derive(Clone)]
 pub struct Setup {
     pub more: &'static str,
     pub platforms: Platforms,
@@ -67,16 +80,38 @@ impl Default for Setup {
 }
 
 /// Runs a scene on each platform, each at a desk of its own, and checks that both give the same.
-pub async fn on_both<T: PartialEq + Debug>(scene: impl AsyncFn(&Desk, &Arc<dyn World>) -> T) -> T {
+pub async fn on_both<T: PartialEq + Debug>(scene: impl AsyncFn(&mut Desk, &Arc<dyn World>) -> T) -> T {
+    on_both_with(Setup::default(), scene).await
+}
+
+/// The same at desks that are set up so.
+pub async fn on_both_with<T: PartialEq + Debug>(
+    setup: Setup,
+    scene: impl AsyncFn(&mut Desk, &Arc<dyn World>) -> T,
+) -> T {
     let mut given = Vec::new();
     for index in 0..2 {
-        let desk = Desk::open().await;
+        let mut desk = Desk::open_with(setup.clone()).await;
         let world = desk.worlds()[index].clone();
-        given.push(scene(&desk, &world).await);
+        given.push(scene(&mut desk, &world).await);
         desk.end().await;
     }
     assert_eq!(given[0], given[1], "Slack (left) and Discord (right) differ");
     given.swap_remove(0)
+}
+
+/// Runs a scene on each platform, each at a desk of its own, which the scene ends itself.
+pub async fn on_each(setup: Setup, scene: impl AsyncFn(Desk, Arc<dyn World>)) {
+    for index in 0..2 {
+        let desk = Desk::open_with(setup.clone()).await;
+        let world = desk.worlds()[index].clone();
+        scene(desk, world).await;
+    }
+}
+
+/// What is called so on this platform.
+pub fn on<'n>(world: &Arc<dyn World>, slack: &'n str, discord: &'n str) -> &'n str {
+    if world.platform() == "slack" { slack } else { discord }
 }
 
 /// `/desk text` as somebody at this platform's client types it: Discord has a field for the key, and one for free words.
@@ -120,7 +155,16 @@ impl Desk {
             settings = settings.replace(&file, database);
         }
         let config = Config::from_text(&settings, []).expect("the settings fit");
-        let mut desk = Self { stage, app: None, config, folder, expected_refusals: 0, errors, _log: log };
+        let mut desk = Self {
+            stage,
+            app: None,
+            config,
+            folder,
+            expected_refusals: 0,
+            errors,
+            end: End { is_reached: false },
+            _log: log,
+        };
         desk.start().await;
         desk
     }
@@ -152,6 +196,11 @@ impl Desk {
 
     pub fn store(&self) -> &Arc<dyn Store> {
         self.app().store()
+    }
+
+    /// The platform that this is not.
+    pub fn other(&self, world: &Arc<dyn World>) -> Arc<dyn World> {
+        if world.platform() == "slack" { self.discord() } else { self.slack() }
     }
 
     pub fn slack(&self) -> Arc<dyn World> {
@@ -355,6 +404,15 @@ impl Desk {
         self.expected_refusals = count;
     }
 
+    /// Stops where all cannot be quiet at the end: what must hold then, the test says itself.
+    pub async fn leave(mut self) {
+        self.end.is_reached = true;
+        if self.app.is_some() {
+            self.stop().await;
+        }
+        self.stage.close().await;
+    }
+
     /// Asserts silence, and stops.
     pub async fn end(self) {
         let errors = self.errors.clone();
@@ -364,6 +422,7 @@ impl Desk {
 
     /// The same where errors are expected in the log; returns them.
     pub async fn end_with_errors(mut self) -> Vec<String> {
+        self.end.is_reached = true;
         self.settle().await;
         for world in self.worlds() {
             assert_eq!(world.unanswered(), 0, "{}: somebody still waits for an answer", world.platform());

@@ -12,13 +12,13 @@ use deskbell::domain::ids::PlatformName;
 use deskbell::domain::message::Span;
 use deskbell::outbox::Timing;
 use deskbell::platform::{Act, Delivery, DeliveryError, Receipt};
-use deskbell::sandbox::{Absence, Fault, Spot, World};
+use deskbell::sandbox::{Absence, Fault, Spot};
 use deskbell::store::{Listed, ListedEffect, Release};
 use sqlx::Connection as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::bare::{self, Delivers};
-use crate::harness::{Desk, Setup, patiently, see};
+use crate::harness::{Desk, Setup, on_each, patiently, see};
 use crate::looks::Looks as _;
 use crate::platform_away::said;
 use crate::program::child::run;
@@ -117,9 +117,7 @@ async fn what_a_missing_right_refuses_goes_out_once_when_it_is_mended() {
 
 #[tokio::test]
 async fn what_is_mended_without_a_word_goes_out_by_itself_and_says_sorry() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
+    on_each(Setup::default(), async |desk, world| {
         desk.ask(&world, "jeff", "@desk the printer is jammed").await;
         world.inject(Fault::CloseChannel { channel: "sales".to_owned() });
         desk.command(&world, "mia", "reply IT-1001 try the one next door").await;
@@ -156,14 +154,14 @@ async fn what_is_mended_without_a_word_goes_out_by_itself_and_says_sorry() {
         let voices: Vec<_> = records.expect("records").into_iter().map(|record| (record.voice, record.text)).collect();
         assert!(voices.iter().any(|(voice, text)| *voice == Voice::Agent && text.contains("next door")), "{voices:#?}");
         desk.end_with_refusals().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn cards_wait_for_a_desks_channel_that_is_deleted_and_go_to_its_successor() {
-    for index in 0..2 {
-        let mut desk = Desk::open().await;
-        let (world, other) = (desk.worlds()[index].clone(), desk.worlds()[1 - index].clone());
+    on_each(Setup::default(), async |mut desk, world| {
+        let other = desk.other(&world);
         let platform = world.platform();
         let before = desk.ask(&world, "jeff", "@desk the printer is jammed").await;
         world.inject(Fault::DeleteChannel { channel: "desk-triage".to_owned() });
@@ -201,7 +199,8 @@ async fn cards_wait_for_a_desks_channel_that_is_deleted_and_go_to_its_successor(
         assert!(desk.app().health().conditions().is_empty(), "{platform}");
         assert!(!before.id.is_empty());
         desk.end_with_refusals().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -253,9 +252,7 @@ async fn a_private_answer_whose_time_has_passed_reaches_its_person_alone_or_nobo
 
 #[tokio::test]
 async fn what_is_held_for_a_month_ends_and_is_listed() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
+    on_each(Setup::default(), async |desk, world| {
         desk.ask(&world, "jeff", "@desk the printer is jammed").await;
         world.inject(Fault::CloseChannel { channel: "sales".to_owned() });
         desk.command(&world, "mia", "reply IT-1001 try the one next door").await;
@@ -273,7 +270,8 @@ async fn what_is_held_for_a_month_ends_and_is_listed() {
         assert_eq!(failed.len(), 1, "{failed:#?}");
         assert!(!failed[0].error.is_empty());
         desk.end_with_refusals().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -420,9 +418,7 @@ impl Delivers for Choosy {
 
 #[tokio::test]
 async fn an_operator_lists_what_is_held_and_sends_it_beside_the_running_bot() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world: Arc<dyn World> = desk.worlds()[index].clone();
+    on_each(Setup::default(), async |desk, world| {
         let url = format!("sqlite://{}", desk.folder.path().join("desk.db").display());
         let environment = [("DESKBELL__DATABASE__URL", url.as_str())];
         let effects = async |line: &str| run(desk.folder.path(), line, &environment).await.succeeded().out;
@@ -467,5 +463,6 @@ async fn an_operator_lists_what_is_held_and_sends_it_beside_the_running_bot() {
         .await;
         assert_eq!(see(&world, "ada").channels.iter().filter(|channel| channel.direct).count(), 1);
         desk.end_with_refusals().await;
-    }
+    })
+    .await;
 }

@@ -12,7 +12,7 @@ use deskbell::sandbox::{Fault, MessageAt, MessageView, Spot, World};
 use deskbell::store::Store;
 use deskbell::store::sqlite::SqliteStore;
 
-use crate::harness::{Desk, normal, patiently, see};
+use crate::harness::{Desk, normal, on_both, patiently, see};
 use crate::looks::Looks as _;
 
 /// What is said quickly, by whom, and how the desk reads it.
@@ -36,10 +36,8 @@ const THIRDS: [(&str, &str, &str); 3] = [
 
 #[tokio::test]
 async fn what_is_said_while_the_desks_channel_is_at_its_limit_comes_in_one_message() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        let (said, before) = much_is_said(&desk, &world).await;
+    on_both(async |desk, world| {
+        let (said, before) = much_is_said(desk, world).await;
         let one_more = |world: &Arc<dyn World>, before: usize| -> MessageView {
             let lines = under_card(world);
             assert_eq!(lines.len(), before + 1, "{}: {lines:#?}", world.platform());
@@ -81,18 +79,16 @@ async fn what_is_said_while_the_desks_channel_is_at_its_limit_comes_in_one_messa
         for (world, before) in desk.worlds().iter().zip(&before) {
             assert_eq!(under_card(world).len(), *before, "nothing of it stands on {}", world.platform());
         }
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_is_deleted_before_it_was_posted_is_left_out() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        let thread = at_its_limit(&desk, &world).await;
+    on_both(async |desk, world| {
+        let thread = at_its_limit(desk, world).await;
         let before: Vec<usize> = desk.worlds().iter().map(|world| under_card(world).len()).collect();
-        let said = say_at_once(&desk, &world, &thread, &SAID).await;
+        let said = say_at_once(desk, world, &thread, &SAID).await;
         for at in [1, 4] {
             world.delete(SAID[at].0, &said[at]).await.expect("deleted");
         }
@@ -105,38 +101,34 @@ async fn what_is_deleted_before_it_was_posted_is_left_out() {
                 assert_eq!(all.matches(words).count(), times, "{words} on {}: {all}", world.platform());
             }
         }
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_was_posted_unknown_to_us_is_found_though_a_line_of_it_was_deleted() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        let thread = at_its_limit(&desk, &world).await;
-        let before = under_card(&world).len();
+    on_both(async |desk, world| {
+        let thread = at_its_limit(desk, world).await;
+        let before = under_card(world).len();
         let method = if world.platform() == "slack" { "chat.postMessage" } else { "POST /channels/{id}/messages" };
         world.inject(Fault::LoseAnswer { method: method.to_owned(), times: 1 });
         // Without a button, which would be a mark.
-        let said = say_at_once(&desk, &world, &thread, &THIRDS).await;
-        desk.settle_until("it is posted", Duration::from_mins(1), || under_card(&world).len() > before).await;
+        let said = say_at_once(desk, world, &thread, &THIRDS).await;
+        desk.settle_until("it is posted", Duration::from_mins(1), || under_card(world).len() > before).await;
         world.delete(THIRDS[1].0, &said[1]).await.expect("deleted");
         desk.settle().await;
         // So long does Discord not know a post again by its nonce.
         desk.pass(Duration::from_mins(20)).await;
-        let all = under_card(&world)[before..].iter().flat_map(read).collect::<Vec<_>>();
+        let all = under_card(world)[before..].iter().flat_map(read).collect::<Vec<_>>();
         assert_eq!(all, [THIRDS[0].2, THIRDS[2].2], "on {}", world.platform());
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn who_is_taken_out_takes_nobody_elses_words_along() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        let (_, before) = much_is_said(&desk, &world).await;
+    on_both(async |desk, world| {
+        let (_, before) = much_is_said(desk, world).await;
         let file = desk.folder.path().join("desk.db");
         let guest: Arc<dyn Store> = SqliteStore::open_beside(&file, desk.stage.clock.clone()).await.expect("a guest");
         let ana = [
@@ -155,8 +147,8 @@ async fn who_is_taken_out_takes_nobody_elses_words_along() {
             assert_eq!(read(&lines[before]), wanted, "{}", world.platform());
         }
         guest.close().await;
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 /// Says [`SAID`] while nothing can be posted under the card, and lets it be posted; where it stands, and how many messages

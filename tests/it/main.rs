@@ -16,6 +16,7 @@ mod desk;
 mod drafts;
 mod fairness;
 mod gate;
+mod golden;
 mod held;
 mod joined;
 mod layers;

@@ -131,9 +131,7 @@ async fn what_comes_twice_and_what_cannot_be_handled_is_counted_as_that() {
     shown.assert("deskbell_events_total{kind=\"message_posted\",outcome=\"repeated\"}", 1.0);
     shown.assert("deskbell_events_total{kind=\"acted\",outcome=\"dead\"}", 1.0);
     shown.assert("deskbell_dead_events_total", 1.0);
-    let Desk { stage, app, .. } = desk;
-    app.expect("it runs").stop().await;
-    stage.close().await;
+    desk.leave().await;
 }
 
 /// Every line is of a documented metric, its labels are the documented ones, and their values are of closed sets.

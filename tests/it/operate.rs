@@ -17,7 +17,7 @@ use deskbell::store::{Listed, Store};
 use sqlx::Connection as _;
 use tempfile::TempDir;
 
-use crate::harness::{Desk, Setup, patiently, see};
+use crate::harness::{Desk, Setup, on, on_each, patiently, see};
 use crate::looks::Looks as _;
 use crate::program::Site;
 use crate::program::child::run;
@@ -353,12 +353,10 @@ async fn words_and_names_go_when_a_ticket_was_kept_long_enough() {
 
 #[tokio::test]
 async fn what_waits_to_be_told_to_one_person_goes_with_whose_words_it_holds() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
+    on_each(Setup::default(), async |desk, world| {
         desk.say(&world, "jeff", &Spot::direct(), "zebracode gamma in private").await;
         // What people type is heard, and no answer to one person alone gets through.
-        let method = ["*", "PATCH /webhooks/{app}/{token}/messages/@original"][index].to_owned();
+        let method = on(&world, "*", "PATCH /webhooks/{app}/{token}/messages/@original").to_owned();
         world.inject(Fault::Leave(Absence::Between { method, status: 503, body: String::new() }));
         let _ = world.command("mia", &Spot::channel("random"), "show IT-1001").await;
         let waiting = async || {
@@ -380,7 +378,8 @@ async fn what_waits_to_be_told_to_one_person_goes_with_whose_words_it_holds() {
             assert!(!told.contains("zebracode"), "{}: {told}", world.platform());
         }
         desk.end_with_errors().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]

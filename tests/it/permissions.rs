@@ -2,80 +2,74 @@
 
 use deskbell::sandbox::Spot;
 
-use crate::harness::{Desk, see};
+use crate::harness::{Desk, on_both, see};
 use crate::looks::Looks as _;
 
 #[tokio::test]
 async fn only_the_desk_may_work_tickets() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        let ask = desk.ask(&world, "jeff", "@desk printer smokes").await;
+    on_both(async |desk, world| {
+        let ask = desk.ask(world, "jeff", "@desk printer smokes").await;
         let thread = Spot::thread("sales", &ask.id);
         // By the menu that everybody sees, by words, and by command.
-        desk.press(&world, "sam", "sales", "Desk…").await;
-        assert_eq!(desk.last_private(&world, "sam"), "That is for the desk's people.");
-        desk.say(&world, "jeff", &thread, "@desk claim").await;
+        desk.press(world, "sam", "sales", "Desk…").await;
+        assert_eq!(desk.last_private(world, "sam"), "That is for the desk's people.");
+        desk.say(world, "jeff", &thread, "@desk claim").await;
         let why = "That is for the desk's people. Yours is with the desk; just write in its thread to add something.";
-        assert_eq!(desk.last_private(&world, "jeff"), why);
+        assert_eq!(desk.last_private(world, "jeff"), why);
         for command in
             ["claim IT-1001", "release IT-1001", "resolve IT-1001 done", "pending IT-1001", "priority P1 IT-1001"]
         {
-            desk.command(&world, "jeff", command).await;
-            assert_eq!(desk.last_private(&world, "jeff"), why, "{command}");
+            desk.command(world, "jeff", command).await;
+            assert_eq!(desk.last_private(world, "jeff"), why, "{command}");
         }
-        desk.command(&world, "jeff", "assign @mia IT-1001").await;
-        assert_eq!(desk.last_private(&world, "jeff"), why);
+        desk.command(world, "jeff", "assign @mia IT-1001").await;
+        assert_eq!(desk.last_private(world, "jeff"), why);
         let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
         assert_eq!((ticket.status.name(), ticket.assignee.is_none()), ("new", true));
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn only_the_requester_may_cancel_or_add_and_learns_how_it_stands() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.ask(&world, "jeff", "@desk printer smokes").await;
-        desk.press(&world, "sam", "sales", "Cancel").await;
-        assert!(desk.last_private(&world, "sam").starts_with("IT-1001 is Jeff's request"));
-        desk.press(&world, "sam", "sales", "Add details").await;
-        desk.fill(&world, "sam", "it is mine really").await;
-        assert!(desk.last_private(&world, "sam").starts_with("IT-1001 is Jeff's request"));
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk printer smokes").await;
+        desk.press(world, "sam", "sales", "Cancel").await;
+        assert!(desk.last_private(world, "sam").starts_with("IT-1001 is Jeff's request"));
+        desk.press(world, "sam", "sales", "Add details").await;
+        desk.fill(world, "sam", "it is mine really").await;
+        assert!(desk.last_private(world, "sam").starts_with("IT-1001 is Jeff's request"));
         // Elsewhere they see nothing of it, and learn nothing.
-        desk.command(&world, "sam", "show IT-1001").await;
-        assert!(desk.last_private(&world, "sam").starts_with("I know no IT-1001"));
-        desk.command(&world, "jeff", "show IT-1001").await;
-        let shown = desk.last_private(&world, "jeff");
+        desk.command(world, "sam", "show IT-1001").await;
+        assert!(desk.last_private(world, "sam").starts_with("I know no IT-1001"));
+        desk.command(world, "jeff", "show IT-1001").await;
+        let shown = desk.last_private(world, "jeff");
         assert!(shown.starts_with("IT-1001  printer smokes\nIt is new; nobody has it yet."), "{shown}");
-        desk.press(&world, "jeff", "sales", "Cancel").await;
+        desk.press(world, "jeff", "sales", "Cancel").await;
         let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
         assert_eq!(ticket.status.name(), "cancelled");
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_private_request_is_unknown_to_others_and_notes_to_the_requester() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.say(&world, "ana", &Spot::direct(), "my salary slip is wrong").await;
-        desk.command(&world, "sam", "show IT-1001").await;
-        assert!(desk.last_private(&world, "sam").starts_with("I know no IT-1001"));
-        let card = see(&world, "mia");
+    on_both(async |desk, world| {
+        desk.say(world, "ana", &Spot::direct(), "my salary slip is wrong").await;
+        desk.command(world, "sam", "show IT-1001").await;
+        assert!(desk.last_private(world, "sam").starts_with("I know no IT-1001"));
+        let card = see(world, "mia");
         let card = card.channels.iter().find(|channel| channel.name == "desk-triage").expect("the desk's channel");
         let under = Spot::thread("desk-triage", &card.messages[0].id);
-        desk.say(&world, "omar", &under, "payroll again, sigh").await;
-        desk.command(&world, "ana", "show IT-1001").await;
-        let shown = desk.last_private(&world, "ana");
+        desk.say(world, "omar", &under, "payroll again, sigh").await;
+        desk.command(world, "ana", "show IT-1001").await;
+        let shown = desk.last_private(world, "ana");
         assert!(shown.contains("my salary slip is wrong") && !shown.contains("sigh"), "{shown}");
-        desk.command(&world, "omar", "show IT-1001").await;
-        let shown = desk.last_private(&world, "omar");
+        desk.command(world, "omar", "show IT-1001").await;
+        let shown = desk.last_private(world, "omar");
         assert!(shown.contains("payroll again, sigh") && shown.contains("What was done"), "{shown}");
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -99,16 +93,14 @@ async fn whoever_leaves_the_desk_loses_the_rights_at_once() {
 
 #[tokio::test]
 async fn a_ticket_is_given_only_to_the_desks_people() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.ask(&world, "jeff", "@desk printer smokes").await;
-        desk.command(&world, "mia", "assign @sam IT-1001").await;
-        assert!(desk.last_private(&world, "mia").starts_with("Sam is not on the desk's list"));
-        desk.press(&world, "mia", "desk-triage", "More…").await;
-        desk.choose(&world, "mia", "desk-triage", "Assign to…", Some("omar")).await;
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk printer smokes").await;
+        desk.command(world, "mia", "assign @sam IT-1001").await;
+        assert!(desk.last_private(world, "mia").starts_with("Sam is not on the desk's list"));
+        desk.press(world, "mia", "desk-triage", "More…").await;
+        desk.choose(world, "mia", "desk-triage", "Assign to…", Some("omar")).await;
         let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
         assert!(ticket.assignee.is_some_and(|agent| agent.name.starts_with("Omar")));
-        desk.end().await;
-    }
+    })
+    .await;
 }

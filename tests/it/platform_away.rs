@@ -7,7 +7,7 @@ use std::time::Duration;
 use deskbell::sandbox::{Absence, Fault, MessageView, Spot, World};
 use deskbell::store::Listed;
 
-use crate::harness::{Desk, Setup, patiently, see, typed};
+use crate::harness::{Desk, Setup, on, on_each, patiently, see, typed};
 use crate::looks::Looks as _;
 
 /// How long one place may fail while others do not: short, so that an hour is many times that.
@@ -121,9 +121,7 @@ async fn what_a_platform_refuses_for_an_hour_goes_out_once_when_it_is_well() {
 
 #[tokio::test]
 async fn while_it_is_away_one_look_is_taken_now_and_then_whatever_waits() {
-    for index in 0..2 {
-        let desk = Desk::open_with(Setup { more: HASTY, ..Setup::default() }).await;
-        let world = desk.worlds()[index].clone();
+    on_each(Setup { more: HASTY, ..Setup::default() }, async |desk, world| {
         let platform = world.platform();
         world.inject(Fault::Leave(between(503, "")));
         for number in 0..40 {
@@ -159,14 +157,14 @@ async fn while_it_is_away_one_look_is_taken_now_and_then_whatever_waits() {
         // They have limits of their own, so that some cards find room beside the answers.
         assert!(cards_before <= 40, "{platform}: {cards_before}");
         desk.end_with_errors().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_revoked_token_is_waited_out_and_told_on_the_other_platform() {
-    for index in 0..2 {
-        let desk = Desk::open_with(Setup { more: HASTY, ..Setup::default() }).await;
-        let (world, other) = (desk.worlds()[index].clone(), desk.worlds()[1 - index].clone());
+    on_each(Setup { more: HASTY, ..Setup::default() }, async |desk, world| {
+        let other = desk.other(&world);
         let ask = desk.ask(&world, "jeff", "@desk the printer is jammed").await;
         world.inject(Fault::Leave(Absence::TokenRefused));
         // An agent on the other platform goes on.
@@ -189,15 +187,14 @@ async fn a_revoked_token_is_waited_out_and_told_on_the_other_platform() {
         assert_eq!(replies.iter().filter(|text| text.contains("next door")).count(), 1, "{replies:#?}");
         assert!(!ask.id.is_empty());
         desk.end_with_errors().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_answer_that_is_seen_late_in_the_history_is_not_posted_again() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        let method = ["chat.postMessage", "POST /channels/{id}/messages"][index];
+    on_each(Setup::default(), async |desk, world| {
+        let method = on(&world, "chat.postMessage", "POST /channels/{id}/messages");
         world.inject(Fault::Lag { by: Duration::from_secs(6) });
         world.inject(Fault::LoseAnswer { method: method.to_owned(), times: 1 });
         desk.ask(&world, "jeff", "@desk the printer is jammed").await;
@@ -207,7 +204,8 @@ async fn an_answer_that_is_seen_late_in_the_history_is_not_posted_again() {
         let told = said(&world, "mia", "sales");
         assert_eq!(told.len(), 1, "{}: {told:?}", world.platform());
         desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use deskbell::sandbox::{Fault, Spot};
 
-use crate::harness::{Desk, see};
+use crate::harness::{Desk, on_both, see};
 
 #[tokio::test]
 async fn a_reply_to_closed_direct_messages_is_never_shown_as_sent_nor_said_in_public() {
@@ -26,36 +26,32 @@ async fn a_reply_to_closed_direct_messages_is_never_shown_as_sent_nor_said_in_pu
 
 #[tokio::test]
 async fn a_reply_into_an_archived_channel_is_told_to_the_agent() {
-    for index in 0..2 {
-        let mut desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.ask(&world, "jeff", "@desk printer smokes").await;
-        desk.press(&world, "mia", "desk-triage", "Take it").await;
+    on_both(async |desk, world| {
+        desk.ask(world, "jeff", "@desk printer smokes").await;
+        desk.press(world, "mia", "desk-triage", "Take it").await;
         world.inject(Fault::CloseChannel { channel: "sales".to_owned() });
-        desk.press(&world, "mia", "desk-triage", "Reply to requester").await;
-        desk.fill(&world, "mia", "I'm on my way.").await;
-        let transcript = desk.transcript(&world);
+        desk.press(world, "mia", "desk-triage", "Reply to requester").await;
+        desk.fill(world, "mia", "I'm on my way.").await;
+        let transcript = desk.transcript(world);
         assert!(transcript.contains("Not delivered: I can't write in that channel any more"), "{transcript}");
         assert!(!transcript.contains("Mia to Jeff"), "{transcript}");
         let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
         desk.expect_refusals(refused);
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn nobody_is_pinged_by_what_people_write() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
+    on_both(async |desk, world| {
         let evil = "@desk <!channel> <!here> @everyone @here <@U123> <@123456789012345678> <@&1> \
                     [innocent](https://evil.example) <https://evil.example|innocent> ```unclosed";
-        desk.ask(&world, "jeff", evil).await;
-        desk.press(&world, "mia", "desk-triage", "Take it").await;
-        desk.press(&world, "mia", "desk-triage", "Reply to requester").await;
-        desk.fill(&world, "mia", "@everyone <!channel> look at <@U123>").await;
+        desk.ask(world, "jeff", evil).await;
+        desk.press(world, "mia", "desk-triage", "Take it").await;
+        desk.press(world, "mia", "desk-triage", "Reply to requester").await;
+        desk.fill(world, "mia", "@everyone <!channel> look at <@U123>").await;
         for who in ["jeff", "ana", "mia", "sam"] {
-            for channel in see(&world, who).channels {
+            for channel in see(world, who).channels {
                 for message in channel.messages.iter().flat_map(|one| std::iter::once(one).chain(&one.thread)) {
                     if message.bot {
                         let only_mia = message.pings.iter().all(|pinged| pinged == "mia");
@@ -69,6 +65,6 @@ async fn nobody_is_pinged_by_what_people_write() {
                 }
             }
         }
-        desk.end().await;
-    }
+    })
+    .await;
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sqlx::Connection as _;
 
 use crate::away::{ask, confirmed};
-use crate::harness::{Desk, patiently};
+use crate::harness::{Desk, Setup, on_each, patiently};
 use crate::program::Site;
 
 /// What `/readyz` answers.
@@ -59,9 +59,8 @@ async fn it_is_ready_if_and_only_if_something_can_be_stored() {
 
 #[tokio::test]
 async fn a_platform_that_is_away_takes_the_other_ones_requests_from_nobody() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let (world, other) = (desk.worlds()[index].clone(), desk.worlds()[1 - index].clone());
+    on_each(Setup::default(), async |desk, world| {
+        let other = desk.other(&world);
         let address = desk.app().address().to_string();
         let of = |platform: &str| format!("?platform={platform}");
         assert_eq!(asked(&address, "?platform=slack,discord").await.0, 200);
@@ -83,7 +82,8 @@ async fn a_platform_that_is_away_takes_the_other_ones_requests_from_nobody() {
         becomes(&address, &of(world.platform()), 200).await;
         assert!(kinds(&asked(&address, "").await.1).is_empty());
         desk.end_with_errors().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use deskbell::store::{Listed, Release};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
-use crate::harness::{Desk, Setup, patiently, see};
+use crate::harness::{Desk, Setup, on_each, patiently, see};
 use crate::looks::Looks as _;
 
 const SLACK: Platforms = Platforms { slack: true, discord: false, slack_http: false };
@@ -153,7 +153,7 @@ async fn when_slack_asks_to_reconnect_it_goes_on() {
 #[tokio::test]
 async fn a_broken_gateway_connection_is_resumed_or_caught_up() {
     for fault in [Fault::DropSockets, Fault::AskReconnect] {
-        let mut desk = Desk::on(DISCORD, "").await;
+        let desk = Desk::on(DISCORD, "").await;
         let world = desk.discord();
         world.inject(fault.clone());
         world.say("jeff", &Spot::channel("sales"), "@desk the printer is jammed", None).await.expect("said");
@@ -167,8 +167,7 @@ async fn a_broken_gateway_connection_is_resumed_or_caught_up() {
             .await;
         assert_eq!(desk.tickets().await, 2, "{fault:?}");
         assert_eq!(world.faults_seen(), Vec::<String>::new());
-        desk.stop().await;
-        desk.stage.close().await;
+        desk.leave().await;
     }
 }
 
@@ -371,9 +370,8 @@ async fn what_comes_hours_late_opens_one_request() {
 }
 
 /// The message was never said, so that answering under it is refused.
-async fn end_quietly(mut desk: Desk) {
-    desk.stop().await;
-    desk.stage.close().await;
+async fn end_quietly(desk: Desk) {
+    desk.leave().await;
 }
 
 fn sign(secret: &str, stamp: i64, body: &str) -> String {
@@ -384,9 +382,7 @@ fn sign(secret: &str, stamp: i64, body: &str) -> String {
 
 #[tokio::test]
 async fn a_card_that_could_not_be_shown_is_shown_before_the_next_line_under_it() {
-    for index in 0..2 {
-        let mut desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
+    on_each(Setup::default(), async |mut desk, world| {
         world.inject(Fault::CloseChannel { channel: "desk-triage".to_owned() });
         let ask = desk.ask(&world, "jeff", "@desk printer smokes").await;
         desk.say(&world, "jeff", &Spot::thread("sales", &ask.id), "and now it burns").await;
@@ -405,13 +401,14 @@ async fn a_card_that_could_not_be_shown_is_shown_before_the_next_line_under_it()
         let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
         desk.expect_refusals(refused);
         desk.end_with_errors().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_cannot_be_handled_by_a_fault_of_ours_is_kept_whole_and_said() {
     use sqlx::Connection as _;
-    let mut desk = Desk::open().await;
+    let desk = Desk::open().await;
     for world in desk.worlds() {
         desk.ask(&world, "jeff", "@desk printer smokes").await;
     }
@@ -428,8 +425,7 @@ async fn what_cannot_be_handled_by_a_fault_of_ours_is_kept_whole_and_said() {
     }
     let counts = desk.store().counts().await.expect("counts");
     assert_eq!((counts.dead, desk.store().total().await.expect("a number")), (2, 4));
-    desk.stop().await;
-    desk.stage.close().await;
+    desk.leave().await;
 }
 
 #[tokio::test]

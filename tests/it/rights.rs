@@ -6,7 +6,7 @@ use std::time::Duration;
 use deskbell::desk::conversation::state::Voice;
 use deskbell::sandbox::{Absence, Fault, Spot, World};
 
-use crate::harness::{Desk, Setup, typed};
+use crate::harness::{Desk, Setup, on_each, typed};
 use crate::looks::Looks as _;
 use crate::platform_away::said;
 
@@ -107,9 +107,7 @@ async fn an_event_that_proves_roles_corrects_what_is_known() {
 
 #[tokio::test]
 async fn what_cannot_be_read_again_ends_after_an_hour_and_the_desk_is_told() {
-    for index in 0..2 {
-        let desk = Desk::open_with(alone()).await;
-        let world = desk.worlds()[index].clone();
+    on_each(alone(), async |desk, world| {
         let what = world.platform();
         desk.ask(&world, "jeff", "@desk printer smokes").await;
         desk.press(&world, "mia", "desk-triage", "Take it").await;
@@ -135,7 +133,8 @@ async fn what_cannot_be_read_again_ends_after_an_hour_and_the_desk_is_told() {
         let told = said(&world, "omar", "desk-triage").join("\n");
         assert!(told.contains("can't read any more who is in the desk's groups"), "{what}: {told}");
         desk.end_with_errors().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]

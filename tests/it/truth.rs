@@ -9,7 +9,7 @@ use deskbell::sandbox::{MessageAt, Spot, World};
 use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::harness::{Desk, Setup, patiently, see, typed};
+use crate::harness::{Desk, Setup, on_both, patiently, see, typed};
 use crate::looks::Looks as _;
 use crate::platform_away::said;
 use crate::postgres;
@@ -126,28 +126,26 @@ async fn without_a_number_of_days_nothing_is_closed_by_itself() {
 
 #[tokio::test]
 async fn a_title_follows_its_message_and_not_its_words() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        let ask = desk.ask(&world, "jeff", "@desk the printer jams").await;
+    on_both(async |desk, world| {
+        let ask = desk.ask(world, "jeff", "@desk the printer jams").await;
         let thread = Spot::thread("sales", &ask.id);
-        let same = desk.say(&world, "ana", &thread, "the printer jams").await;
-        let again = desk.say(&world, "jeff", &thread, "the printer jams").await;
+        let same = desk.say(world, "ana", &thread, "the printer jams").await;
+        let again = desk.say(world, "jeff", &thread, "the printer jams").await;
         world.edit("ana", &same, "mine is fine").await.expect("edited");
         desk.settle().await;
         for (who, message) in [("ana", &same), ("jeff", &again)] {
             world.delete(who, message).await.expect("deleted");
             desk.settle().await;
-            assert_eq!(ticket(&desk).await.title, "the printer jams", "{}: {who}", world.platform());
+            assert_eq!(ticket(desk).await.title, "the printer jams", "{}: {who}", world.platform());
         }
         world.edit("jeff", &ask, "@desk the scanner jams").await.expect("edited");
         desk.settle().await;
-        assert_eq!(ticket(&desk).await.title, "the scanner jams");
+        assert_eq!(ticket(desk).await.title, "the scanner jams");
         world.delete("jeff", &ask).await.expect("deleted");
         desk.settle().await;
-        assert_eq!(ticket(&desk).await.title, "(deleted by its author)");
-        desk.end().await;
-    }
+        assert_eq!(ticket(desk).await.title, "(deleted by its author)");
+    })
+    .await;
 }
 
 async fn record_of(desk: &Desk, message: &MessageAt) -> String {
@@ -201,17 +199,15 @@ async fn a_reply_that_nobody_reads_is_not_said_to_be_sent() {
 
 #[tokio::test]
 async fn words_that_were_taken_out_of_a_message_may_come_back() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        let ask = desk.ask(&world, "jeff", "@desk the printer jams").await;
+    on_both(async |desk, world| {
+        let ask = desk.ask(world, "jeff", "@desk the printer jams").await;
         for (text, title) in [("@desk", "(deleted by its author)"), ("@desk the scanner jams", "the scanner jams")] {
             desk.pass(Duration::from_secs(1)).await;
             world.edit("jeff", &ask, text).await.expect("edited");
             desk.settle().await;
-            assert_eq!(ticket(&desk).await.title, title, "{}", world.platform());
+            assert_eq!(ticket(desk).await.title, title, "{}", world.platform());
         }
-        assert_eq!(record_of(&desk, &ask).await, "the scanner jams");
-        desk.end().await;
-    }
+        assert_eq!(record_of(desk, &ask).await, "the scanner jams");
+    })
+    .await;
 }

@@ -2,7 +2,7 @@
 
 use deskbell::sandbox::Spot;
 
-use crate::harness::Desk;
+use crate::harness::on_both;
 use crate::looks::Looks as _;
 
 #[tokio::test]
@@ -16,18 +16,16 @@ async fn long_and_odd_texts_survive_both_ways() {
         "a & b < c > d \\ _e_ ~f~ |g|",
         "🖨️🔥 it burns 👩‍👩‍👧‍👧",
     ];
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
+    on_both(async |desk, world| {
         for text in odd {
-            let ask = desk.ask(&world, "ana", &format!("@desk {text}")).await;
+            let ask = desk.ask(world, "ana", &format!("@desk {text}")).await;
             let ticket = desk.store().tickets(None, 10).await.expect("tickets").remove(0);
             let records = desk.store().records(ticket.id).await.expect("records");
             assert_eq!(records.last().map(|record| record.text.as_str()), Some(text), "{}", world.platform());
             desk.pass(std::time::Duration::from_secs(180)).await;
             // And back: a reply with the same words reaches the requester whole.
-            desk.command(&world, "mia", &format!("reply {} {}", ticket.key, text.replace('\n', " "))).await;
-            let view = crate::harness::see(&world, "ana");
+            desk.command(world, "mia", &format!("reply {} {}", ticket.key, text.replace('\n', " "))).await;
+            let view = crate::harness::see(world, "ana");
             let sales = view.channels.iter().find(|channel| channel.name == "sales").expect("the channel");
             let root = sales.messages.iter().find(|message| message.id == ask.id).expect("the message");
             let unmarked = |line: &str| line.strip_prefix("> ").unwrap_or(line).to_owned();
@@ -37,41 +35,35 @@ async fn long_and_odd_texts_survive_both_ways() {
             let seen: String = seen.split_whitespace().collect();
             assert!(seen.contains(&wanted.replace('*', "")), "{}: {wanted} not in {seen}", world.platform());
         }
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_direct_message_of_emoji_alone_is_answered_and_opens_nothing() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.say(&world, "ana", &Spot::direct(), "🔥🔥🔥").await;
-        assert!(desk.last_private(&world, "ana").starts_with("I can't read that as a request."));
+    on_both(async |desk, world| {
+        desk.say(world, "ana", &Spot::direct(), "🔥🔥🔥").await;
+        assert!(desk.last_private(world, "ana").starts_with("I can't read that as a request."));
         assert_eq!(desk.store().total().await.expect("a number"), 0);
-        desk.end().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_request_of_which_nothing_is_to_be_seen_is_opened_and_asked_about() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        desk.say(&world, "jeff", &Spot::channel("sales"), "@desk \u{3164}").await;
+    on_both(async |desk, world| {
+        desk.say(world, "jeff", &Spot::channel("sales"), "@desk \u{3164}").await;
         let tickets = desk.store().tickets(None, 10).await.expect("tickets");
         assert_eq!(tickets.iter().map(|ticket| ticket.title.as_str()).collect::<Vec<_>>(), ["(no words)"]);
-        assert!(desk.transcript(&world).contains("I can't see any words in that"), "{}", desk.transcript(&world));
-        desk.end().await;
-    }
+        assert!(desk.transcript(world).contains("I can't see any words in that"), "{}", desk.transcript(world));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_very_long_message_is_cut_under_the_card_and_leads_to_where_it_is_whole() {
-    for index in 0..2 {
-        let desk = Desk::open().await;
-        let world = desk.worlds()[index].clone();
-        let at = desk.say(&world, "jeff", &Spot::channel("sales"), "@desk the printer is jammed").await;
+    on_both(async |desk, world| {
+        let at = desk.say(world, "jeff", &Spot::channel("sales"), "@desk the printer is jammed").await;
         let thread = Spot::thread("sales", &at.id);
         let posts = || desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "posted").count();
         let before = posts();
@@ -79,7 +71,7 @@ async fn a_very_long_message_is_cut_under_the_card_and_leads_to_where_it_is_whol
         let most = if world.platform() == "slack" { 40_000 } else { 2_000 };
         let long = "word ".repeat(most / 5 - 1);
         for _ in 0..(40_000 / most) {
-            desk.say(&world, "jeff", &thread, &long).await;
+            desk.say(world, "jeff", &thread, &long).await;
         }
         // What people wrote, a line of it on each platform's card, and no more than five posts for the longest.
         let (written, made) = (40_000 / most, posts() - before);
@@ -87,7 +79,7 @@ async fn a_very_long_message_is_cut_under_the_card_and_leads_to_where_it_is_whol
         let records = desk.store().records(desk.store().tickets(None, 1).await.expect("tickets")[0].id).await;
         let kept = records.expect("records").iter().filter(|record| record.text == long.trim_end()).count();
         assert_eq!(kept, 40_000 / most, "all of it is on record");
-        assert_eq!(desk.transcript(&world).contains("That was longer"), world.platform() == "slack");
-        desk.end().await;
-    }
+        assert_eq!(desk.transcript(world).contains("That was longer"), world.platform() == "slack");
+    })
+    .await;
 }

@@ -334,10 +334,9 @@ async fn a_quiet_session_is_left_alone_after_a_restart_too() {
 }
 
 /// Events are counted by session, so after a second one nobody can tell whether all is quiet.
-async fn close(mut desk: Desk) {
+async fn close(desk: Desk) {
     assert_eq!(desk.discord().faults_seen(), Vec::<String>::new());
-    desk.stop().await;
-    desk.stage.close().await;
+    desk.leave().await;
 }
 
 /// One for several platforms: who holds what.
@@ -452,5 +451,5 @@ async fn a_standby_takes_the_shard_over_and_reads_what_was_missed() {
     }
     assert_eq!(board.holder(), None);
     store.close().await;
-    desk.stage.close().await;
+    desk.leave().await;
 }
