@@ -8,8 +8,7 @@
 //! `cargo bench --bench fanout -- --answers` posts to 5,000 while somebody asks every few seconds; it fails if an answer
 //! comes more than a second later than it does without the notice.
 
-// What is measured is real time.
-#![allow(clippy::disallowed_methods)]
+#![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
 
 use std::collections::HashMap;
 use std::process::ExitCode;

@@ -1,8 +1,7 @@
 //! What a large record costs: opening, claiming, listing and showing with few tickets and with many, and the bot's start.
 //! `cargo bench --bench growth -- --help` explains.
 
-// What is measured is real time.
-#![allow(clippy::disallowed_methods)]
+#![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
 
 #[path = "load/bot.rs"]
 #[expect(dead_code, reason = "the other load program asks the bot for more")]

@@ -4,8 +4,7 @@
 //! Three parties share the machine: the bot (a process of its own, the one that is measured), the stub, and the clients.
 //! The last two do as little as they can.
 
-// What is measured is real time.
-#![allow(clippy::disallowed_methods)]
+#![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
 
 #[path = "load/bot.rs"]
 mod bot;

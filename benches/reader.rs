@@ -3,8 +3,7 @@
 //! Each is a payload as it comes over the wire, in the fields and length of a real one; reading is what the adapters do.
 //! `cargo bench --bench reader`
 
-// What is measured is real time.
-#![allow(clippy::disallowed_methods)]
+#![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

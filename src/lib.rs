@@ -4,7 +4,7 @@
 //!
 //! 1. An inbound adapter ([`platform::slack`], [`platform::discord`]) verifies a payload, translates it into one
 //!    [`domain::event::Event`] and hands it to [`intake::Intake::handle`]. It decides nothing.
-//! 2. The intake has it classified ([`desk::hear`]), calls the pure [`desk::decide`], and commits what follows:
+//! 2. The intake has it classified ([`desk::hear()`]), calls the pure [`desk::decide`], and commits what follows:
 //!    dedupe key, changes, audit and effects, in one transaction of the [`store::Store`].
 //! 3. Only then is the platform told that the event was received.
 //! 4. The dispatcher ([`outbox`]) leases effects, keeps each platform's limits, delivers through the outbound adapter

@@ -44,8 +44,7 @@ mod switches {
         if let Err(error) = Command::new("kill").args(["-STOP", &own]).status() {
             eprintln!("trial: cannot stop itself: {error}");
         }
-        // The whole process is to stand still.
-        #[allow(clippy::disallowed_methods)]
+        #[expect(clippy::disallowed_methods, reason = "the whole process is to stand still")]
         std::thread::sleep(HEARD_WITHIN);
     }
 

@@ -4,8 +4,7 @@
 //!
 //! `clippy.toml` forbids both elsewhere.
 
-// This is the place.
-#![allow(clippy::disallowed_methods)]
+#![expect(clippy::disallowed_methods, reason = "this is the place")]
 
 use std::time::Duration;
 

@@ -6,8 +6,7 @@
 //! (`DESKBELL_CRASH_DATABASE=postgres` likewise, without it both; `DESKBELL_CRASH_PLATFORMS=slack` or `discord` leaves
 //! the other one out). A notice to many places: `DESKBELL_CRASH_PLACES=10000 cargo test --test it crash::a_notice -- --nocapture`.
 
-// Whole processes run in real time.
-#![allow(clippy::disallowed_methods)]
+#![expect(clippy::disallowed_methods, reason = "whole processes run in real time")]
 
 pub mod checker;
 mod freeze;

@@ -1,7 +1,6 @@
 //! The program as an operator meets it: the real binary as a process of its own.
 
-// Whole processes run in real time.
-#![allow(clippy::disallowed_methods)]
+#![expect(clippy::disallowed_methods, reason = "whole processes run in real time")]
 
 mod check;
 pub mod child;

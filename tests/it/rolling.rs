@@ -1,8 +1,7 @@
 //! A rolling restart: of several replicas on one PostgreSQL each in turn is told to stop and another takes its place,
 //! while people go on talking. Nothing is lost, nothing is doubled, and the order holds.
 
-// Whole processes run in real time.
-#![allow(clippy::disallowed_methods)]
+#![expect(clippy::disallowed_methods, reason = "whole processes run in real time")]
 
 use std::collections::VecDeque;
 use std::sync::Arc;
