@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::clock::real;
 use crate::config::PrivacyConfig;
 use crate::desk::alarms;
-use crate::desk::{conversation, drafts, notices, tickets};
+use crate::desk::{self, tickets};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::ids::{PlatformName, TicketId};
 use crate::domain::limits;
@@ -83,16 +83,12 @@ pub(super) async fn tidy(
         if let Ok(then) = clock.now().checked_sub(days(privacy.keep_keys_days)) {
             tokio::select! {
                 () = stop.cancelled() => return,
-                tidied = forget(&store, then) => {
+                tidied = forget(&store, clock.now(), then) => {
                     if let Err(error) = tidied {
                         tracing::warn!(%error, "old keys cannot be forgotten");
                     }
                 }
             }
-        }
-        let now = clock.now();
-        if let Err(error) = store.within(move |tx| Box::pin(async move { drafts::record::tidy(tx, now) })).await {
-            tracing::warn!(%error, "old drafts cannot be forgotten");
         }
         if let Err(error) = end_held(&store, &clock).await {
             tracing::warn!(%error, "what was held for too long is held on; trying again tomorrow");
@@ -217,14 +213,8 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
 }
 
 /// Forgets what is from before `then`, a little at a time: whoever writes meanwhile goes first.
-async fn forget(store: &Arc<dyn Store>, then: Timestamp) -> Result<(), StoreError> {
-    // An effect of a notice may be held as long as this, and is listed as long as any other once it has ended.
-    let held = SignedDuration::try_from(limits::HELD_AT_MOST).unwrap_or(SignedDuration::MAX);
-    let notices = then.checked_sub(held).unwrap_or(Timestamp::MIN);
-    while store.tidy(then).await?
-        || conversation::record::tidy(store.as_ref(), then).await?
-        || store.within(move |tx| Box::pin(notices::record::tidy(tx, notices))).await?
-    {
+async fn forget(store: &Arc<dyn Store>, now: Timestamp, then: Timestamp) -> Result<(), StoreError> {
+    while store.tidy(then).await? || store.within(move |tx| Box::pin(desk::tidy(tx, now, then))).await? {
         real::sleep(FORGET_EVERY).await;
     }
     Ok(())

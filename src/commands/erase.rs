@@ -75,8 +75,6 @@ fn print(tally: &Tally) {
         (tally.acts, "entries of the audit: the name"),
         (tally.cards, "cards to be shown anew"),
         (tally.lines, "lines of the bot to be removed from the platforms"),
-        (tally.openings, "greetings and bare mentions that were kept"),
-        (tally.drafts, "forms that were begun and not finished"),
         (tally.waiting, "messages that waited to be sent"),
         (tally.dead_events, "events that could not be handled"),
     ] {

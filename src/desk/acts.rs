@@ -16,8 +16,8 @@ use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::right::Right;
 
-/// The acts of every capability, in the order in which commands and help show them.
-static TABLES: [&[&Act]; 2] = [tickets::acts::ACTS, help::acts::ACTS];
+/// The acts of every capability, in the order in which commands and help show them: a capability that has acts is named here.
+static TABLES: &[&[&Act]] = &[tickets::acts::ACTS, help::acts::ACTS];
 
 /// Declares the acts of a capability: each as a constant of its own, and all of them, in their order, as `ACTS`.
 macro_rules! acts {
@@ -117,7 +117,7 @@ pub(in crate::desk) struct Actor<'a> {
     pub(in crate::desk) via: Option<&'a ReplyHandle>,
     /// Whether a success must be answered too (a command waits for words; a button shows by its card).
     pub(in crate::desk) wants_answer: bool,
-    /// Whether they acted by a private message, whose place the answer takes.
+    /// Whether they acted by a message that only they see: the answer replaces it.
     pub(in crate::desk) in_private: bool,
     /// The words that they typed into a form: given back with a refusal, so that they need not be typed again.
     pub(in crate::desk) typed: &'a str,

@@ -263,7 +263,10 @@ fn change(change: &Change) -> String {
 }
 
 fn hours(duration: SignedDuration) -> String {
-    format!("{} h", duration.as_hours())
+    match duration.as_mins() {
+        minutes @ ..120 => format!("{minutes} min"),
+        _ => format!("{} h", duration.as_hours()),
+    }
 }
 
 fn at(place: &Place) -> String {

@@ -38,11 +38,11 @@ pub struct Desk {
     pub rules: Arc<Rules>,
     /// Who is on the desk.
     pub roster: Arc<Roster>,
-    /// What is made next is called this.
+    /// The ids that the next ticket and the next draft get.
     pub next: Next,
 }
 
-/// What the next ticket and the next draft are called.
+/// The ids that the next ticket and the next draft get.
 #[derive(Clone, Debug)]
 pub struct Next {
     /// The ticket's number in the database.
@@ -191,7 +191,7 @@ pub(in crate::desk) enum Sees {
 
 /// What an event touches, as it says itself. From this come the names that are locked and what is read ahead.
 struct Touched<'e> {
-    who: Option<&'e Person>,
+    who: Option<&'e PersonRef>,
     place: Option<&'e Place>,
     messages: Vec<&'e MessageRef>,
     first: First<'e>,
@@ -213,7 +213,7 @@ impl<'e> Touched<'e> {
         let nothing = Self { who: None, place: None, messages: Vec::new(), first: First::Unforeseen };
         match &event.what {
             EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => Self {
-                who: Some(&said.author),
+                who: Some(&said.author.who),
                 place: Some(&said.place),
                 messages: std::iter::once(&said.message).chain(&said.reply_to).collect(),
                 first: match &event.what {
@@ -222,11 +222,15 @@ impl<'e> Touched<'e> {
                 },
             },
             EventKind::MessageDeleted { message } => Self { messages: vec![message], ..nothing },
-            EventKind::Acted(acted) => Self { who: Some(&acted.actor), ..nothing },
-            EventKind::ThreadRead { .. }
-            | EventKind::DeliverySettled(_)
-            | EventKind::CallEnded { .. }
-            | EventKind::TimerFired(_) => nothing,
+            EventKind::Acted(acted) => Self { who: Some(&acted.actor.who), ..nothing },
+            EventKind::ThreadRead { about, .. }
+            | EventKind::DeliverySettled(DeliverySettled { about, .. })
+            | EventKind::CallEnded { about, .. }
+            | EventKind::TimerFired(Timer { on: about, .. }) => match about {
+                Subject::Person(who) => Self { who: Some(who), ..nothing },
+                // A ticket is written only as it was read, which needs no name.
+                Subject::Ticket(_) | Subject::Notice(_) | Subject::Desk => nothing,
+            },
         }
     }
 
@@ -237,7 +241,7 @@ impl<'e> Touched<'e> {
         // A thread goes by the name of the message that it hangs under.
         let name =
             |tenant: &Tenant, channel: &str, id: &str| format!("at:{}:{}:{channel}:{id}", tenant.platform, tenant.id);
-        let accounts = self.who.into_iter().flat_map(|who| roster.accounts(&who.who));
+        let accounts = self.who.into_iter().flat_map(|who| roster.accounts(who));
         let people = accounts.map(|account| format!("person:{account}"));
         let places = self.place.into_iter().filter_map(|place| match (&place.at, place.root()) {
             (Conversation::Direct { channel }, _) => Some(name(&place.tenant, channel, "")),

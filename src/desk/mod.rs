@@ -25,7 +25,7 @@ use self::decision::{Change, Decision};
 pub use self::hear::{Desk, Heard, hear};
 use self::plan::Plan;
 use crate::domain::event::TimerKind;
-use crate::domain::ids::{MessageRef, Place, TicketId};
+use crate::domain::ids::{MessageRef, PersonRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
 use crate::domain::permission::Roster;
 use crate::domain::standing::Standing;
@@ -121,6 +121,28 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         Change::SetTimer(timer) => timers::set(tx, timer),
         Change::ClearTimer { on, kind, slot } => timers::clear(tx, on, *kind, *slot),
     }
+}
+
+/// Forgets what is kept only for a while: each capability a little at a time. Whether there may be more. What is kept like the
+/// keys of events is forgotten if it is from before `then`.
+///
+/// # Errors
+/// If the database is away.
+pub async fn tidy(tx: &mut dyn Tx, now: Timestamp, then: Timestamp) -> Result<bool, StoreError> {
+    drafts::record::tidy(tx, now)?;
+    Ok(conversation::record::tidy(tx, then).await? || notices::record::tidy(tx, then).await?)
+}
+
+/// Forgets what is kept of an account apart from tickets: what that is, and how much there was of it.
+///
+/// # Errors
+/// If the database is away.
+pub async fn forget(tx: &mut dyn Tx, account: &PersonRef) -> Result<Vec<(&'static str, u64)>, StoreError> {
+    Ok(vec![
+        ("greetings and bare mentions that were kept", conversation::record::forget_of(tx, account).await?),
+        ("forms that were begun and not finished", drafts::record::forget_of(tx, account).await?),
+        ("moments that were waited for", timers::forget(tx, &Subject::Person(account.clone())).await?),
+    ])
 }
 
 /// How many other open tickets of a requester are offered.

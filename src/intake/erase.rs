@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::clock::real;
 use crate::desk::privacy::record::{self, Erased};
 use crate::desk::privacy::state::Erasure;
-use crate::desk::{alarms, tickets};
+use crate::desk::{self, alarms, tickets};
 use crate::domain::audit::{AuditEntry, Did};
 use crate::domain::effect::{Destination, Effect, EffectKind, SilentAct};
 use crate::domain::event::{DedupeKey, Event};
@@ -41,7 +41,7 @@ const WAITS: u32 = 80;
 const PREVIEW: &str = "this was a preview";
 
 /// What was taken out, or would be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Tally {
     /// Tickets that held anything.
     pub tickets: u64,
@@ -53,10 +53,8 @@ pub struct Tally {
     pub cards: u64,
     /// Lines of the bot that are removed from the platforms.
     pub lines: u64,
-    /// Greetings and bare mentions that were kept.
-    pub openings: u64,
-    /// Forms that were begun and not finished.
-    pub drafts: u64,
+    /// What was kept apart from tickets: what it is, and how much of it.
+    pub apart: Vec<(&'static str, u64)>,
     /// Messages that waited to be sent.
     pub waiting: u64,
     /// Events that could not be handled.
@@ -67,7 +65,8 @@ impl Tally {
     /// Whether there was nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let apart: u64 = self.apart.iter().map(|(_, count)| count).sum();
+        apart == 0 && Self { apart: Vec::new(), ..self.clone() } == Self::default()
     }
 
     fn add(&mut self, other: Self) {
@@ -76,8 +75,12 @@ impl Tally {
         self.acts += other.acts;
         self.cards += other.cards;
         self.lines += other.lines;
-        self.openings += other.openings;
-        self.drafts += other.drafts;
+        for (what, count) in other.apart {
+            match self.apart.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, all)) => *all += count,
+                None => self.apart.push((what, count)),
+            }
+        }
         self.waiting += other.waiting;
         self.dead_events += other.dead_events;
     }
@@ -278,9 +281,8 @@ async fn apart_from_tickets(
         Box::pin(async move {
             let mut tally = Tally::default();
             for account in &accounts {
-                tally.openings += record::forget_openings(tx, account).await?;
-                tally.drafts += record::forget_drafts(tx, account).await?;
-                tally.waiting += withdraw_for(tx, account, now).await?;
+                let waiting = withdraw_for(tx, account, now).await?;
+                tally.add(Tally { apart: desk::forget(tx, account).await?, waiting, ..Tally::default() });
             }
             Ok(tally)
         })
@@ -327,7 +329,7 @@ async fn tallied(
             Err(error) => return Err(error),
         }
     }
-    Ok(*slot.lock().unwrap_or_else(PoisonError::into_inner))
+    Ok(std::mem::take(&mut *slot.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
 async fn salt(store: &Arc<dyn Store>) -> Result<i64, StoreError> {

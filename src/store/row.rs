@@ -10,7 +10,7 @@ use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
 
 use super::statement::Statement;
 use super::{StoreError, postgres, sqlite};
-use crate::domain::ids::{MessageRef, Place, PlatformName, Tenant};
+use crate::domain::ids::{MessageRef, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::subject::Subject;
 
 /// A row of an answer, of whichever database.
@@ -166,18 +166,20 @@ pub fn ms(moment: Timestamp) -> i64 {
     moment.as_millisecond()
 }
 
-/// Words as they are stored: PostgreSQL keeps no NUL character, and nobody can see one.
-#[must_use]
-pub fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
-}
-
 /// A value as JSON.
 ///
 /// # Errors
 /// If it cannot be written as JSON: a fault of ours.
 pub fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Work(error.to_string()))
+}
+
+/// A pattern (`LIKE`) for an account wherever it stands in JSON. It may find more; who asks looks closely.
+///
+/// # Errors
+/// If it cannot be written as JSON: a fault of ours.
+pub fn account_anywhere(account: &PersonRef) -> Result<String, StoreError> {
+    Ok(format!("%{}%", json(account)?))
 }
 
 /// The name of a value of an enum without fields.

@@ -26,6 +26,8 @@ texts! {
     /// It is not waited for any more.
     CLEAR_TIMER =
         Text::both("DELETE FROM timers WHERE subject_kind = $1 AND subject_id = $2 AND kind = $3 AND slot = $4");
+    /// Nothing is waited for any more for this subject.
+    FORGET_TIMERS = Text::both("DELETE FROM timers WHERE subject_kind = $1 AND subject_id = $2 RETURNING kind");
 }
 
 /// A moment is waited for: one of its kind, subject and slot.
@@ -49,6 +51,14 @@ pub fn set(tx: &mut dyn Tx, timer: &Timer) -> Result<(), StoreError> {
 /// If the database is away.
 pub fn clear(tx: &mut dyn Tx, on: &Subject, kind: TimerKind, slot: u16) -> Result<(), StoreError> {
     tx.write(statement(CLEAR_TIMER).bind_subject(on).bind(kind.as_str()).bind(i64::from(slot)))
+}
+
+/// Nothing is waited for any more for this subject; how many moments were.
+///
+/// # Errors
+/// If the database is away.
+pub async fn forget(tx: &mut dyn Tx, on: &Subject) -> Result<u64, StoreError> {
+    Ok(tx.rows(statement(FORGET_TIMERS).bind_subject(on)).await?.len() as u64)
 }
 
 impl dyn Store + '_ {

@@ -47,7 +47,7 @@ async fn every_act_is_done_once() {
     const DESK: &str = "desk-triage";
     on_both(async |desk, world| {
         let mut done = BTreeSet::new();
-        // What stands in the audit after an act that it names, and what is told after one that it does not.
+        // Does the act, and looks for it: in the audit if it has a name there, else in what its actor is told.
         let mut act = async |name: &'static str, by: By<'_>| {
             let spec = acts().find(|spec| spec.name == name).expect("it is an act");
             let who = match by {

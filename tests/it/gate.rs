@@ -274,7 +274,7 @@ async fn every_act_is_open_to_whom_the_table_says_and_to_nobody_else() {
             for way in By::ALL {
                 let hall = Hall::open().await;
                 let (ticket, other) = (hall.ticket(1001).await, hall.ticket(1002).await);
-                let on = (!["help", "requests"].contains(name)).then(|| SubjectRef::from(ticket.tag()));
+                let on = (spec(name).on == On::Ticket).then(|| SubjectRef::from(ticket.tag()));
                 let does = ActRef { on, ..bare(name) };
                 let asks = Asks::Act { does, given: fitting(spec(name), &other.tag()) };
                 // In the request's own thread everybody may know of it: what is refused there is refused for the right alone.

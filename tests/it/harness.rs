@@ -17,7 +17,7 @@ use deskbell::domain::ids::PlatformName;
 use deskbell::intake::acts;
 use deskbell::sandbox::stage::{CAST, Platforms, Stage, StageOptions};
 use deskbell::sandbox::{ControlView, Journal, MessageAt, MessageView, Spot, View, World, WorldError};
-use deskbell::store::Store;
+use deskbell::store::{Listed, Store};
 use jiff::Timestamp;
 use regex::Regex;
 use tempfile::TempDir;
@@ -240,6 +240,10 @@ impl Desk {
             if done() {
                 return;
             }
+            if let Some(moment) = self.put_off_until().await {
+                self.stage.clock.advance_to(moment);
+                continue;
+            }
             if self.is_quiet().await {
                 // Whatever is still between two parts of the program shows itself by a change.
                 tokio::task::yield_now().await;
@@ -264,6 +268,15 @@ impl Desk {
             })
             .await;
         }
+    }
+
+    /// Until when the next effect waits that the platform refused by its limits, for a second at most: the clock may have been
+    /// moved while its call was under way, so that it counted in another window than the bot thought.
+    async fn put_off_until(&self) -> Option<Timestamp> {
+        let soon = self.stage.clock.now() + Duration::from_secs(1);
+        let waits = self.store().listed(Listed::Waiting, None, None, u32::MAX).await.expect("a list");
+        let refused = waits.into_iter().filter(|effect| effect.error.starts_with("rate limited for"));
+        refused.filter_map(|effect| effect.due_at).filter(|due| *due > self.stage.clock.now() && *due <= soon).min()
     }
 
     /// Nothing is on its way to the bot, in it, or on its way out.
@@ -325,8 +338,11 @@ impl Desk {
 
     /// The same with a choice from a menu.
     pub async fn choose(&self, world: &Arc<dyn World>, who: &str, channel: &str, label: &str, value: Option<&str>) {
-        let (at, control) = find_control(&see(world, who), channel, label)
-            .unwrap_or_else(|| panic!("{who} sees no {label} in {channel}:\n{}", self.transcript(world)));
+        let Some((at, control)) = find_control(&see(world, who), channel, label) else {
+            let waits = self.store().listed(Listed::Waiting, None, None, u32::MAX).await.expect("a list");
+            let (seen, now) = (self.transcript(world), self.stage.clock.now());
+            panic!("{who} sees no {label} in {channel} at {now}:\n{seen}\nWhat waits: {waits:#?}");
+        };
         // Who chooses reads what an option says; its value is the bot's own.
         let says = |wanted: &&str| control.options.iter().find(|option| option.label.starts_with(*wanted));
         let value = value.map(|value| says(&value).map_or(value, |option| option.value.as_str()));

@@ -241,7 +241,7 @@ async fn a_person_is_taken_out_of_everything_and_figures_stay() {
     let jeff = accounts(&desk, "jeff");
     let preview = erase::person(&guest, &desk.stage.clock, &jeff, true).await.expect("counted");
     assert_eq!(tickets(&desk).await, before, "a preview changes nothing");
-    assert_eq!((preview.tickets, preview.messages, preview.openings), (2, 3, 1), "{preview:?}");
+    assert_eq!((preview.tickets, preview.messages, preview.apart[0].1), (2, 3, 1), "{preview:?}");
     let done = erase::person(&guest, &desk.stage.clock, &jeff, false).await.expect("erased");
     assert_eq!(done, preview);
     assert!(guest.scrub().await.expect("scrubbed"), "nobody reads");

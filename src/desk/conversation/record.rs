@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use crate::desk::conversation::state::{Opening, Record, Side, Voice};
 use crate::desk::tickets::record::{by_id, ticket, tickets};
 use crate::desk::tickets::state::Ticket;
-use crate::domain::ids::{Conversation, MessageRef, Place, Tenant, TicketId};
+use crate::domain::ids::{Conversation, MessageRef, PersonRef, Place, Tenant, TicketId};
 use crate::domain::standing::Standing;
-use crate::store::row::{Row, clean, json, ms, name};
+use crate::store::row::{Row, account_anywhere, json, ms, name};
 use crate::store::statement::texts;
-use crate::store::{Ask, Statement, Store, StoreError, TIDIED_AT_ONCE, Text, Tx, standing, statement};
+use crate::store::{Ask, Statement, StoreError, TIDIED_AT_ONCE, Text, Tx, standing, statement};
 
 /// The columns that [`record`] reads.
 macro_rules! records {
@@ -96,6 +96,8 @@ texts! {
         "DELETE FROM openings WHERE (platform, tenant, channel, message) IN (SELECT platform, tenant, channel, message \
          FROM openings WHERE at_ms < $1 ORDER BY at_ms LIMIT $2) RETURNING message"
     );
+    /// Mentions that were kept of an account go.
+    FORGET_OF = Text::both("DELETE FROM openings WHERE at_ms >= $1 AND author_json LIKE $2 RETURNING message");
     /// Threads of tickets that are not closed, or were active since.
     LIVE_THREADS = Text::both(
         "SELECT c.channel, c.root, CAST(0 AS BIGINT) AS private, t.active_at_ms FROM tickets AS t JOIN conversations AS c \
@@ -291,7 +293,7 @@ pub fn insert(tx: &mut dyn Tx, said: &Record) -> Result<(), StoreError> {
             .bind(json(&said.author)?)
             .bind(said.voice.as_str())
             .bind(ms(said.at))
-            .bind(if said.deleted_at.is_some() { String::new() } else { clean(&said.text) })
+            .bind(if said.deleted_at.is_some() { String::new() } else { said.text.clone() })
             .bind(said.edited_at.map(ms))
             .bind(said.deleted_at.map(ms))
             .bind(i64::from(said.joined)),
@@ -303,7 +305,7 @@ pub fn insert(tx: &mut dyn Tx, said: &Record) -> Result<(), StoreError> {
 /// # Errors
 /// If the database is away.
 pub fn reword(tx: &mut dyn Tx, message: &MessageRef, text: &str, at: Timestamp) -> Result<(), StoreError> {
-    tx.write(statement(REWRITE).bind_message(message).bind(clean(text)).bind(ms(at)))
+    tx.write(statement(REWRITE).bind_message(message).bind(text).bind(ms(at)))
 }
 
 /// The words of a message are gone.
@@ -350,7 +352,7 @@ pub fn keep(tx: &mut dyn Tx, opening: &Opening) -> Result<(), StoreError> {
             .bind(json(&opening.place)?)
             .bind(json(&opening.author)?)
             .bind(ms(opening.at))
-            .bind(clean(&opening.text)),
+            .bind(&opening.text),
     )
 }
 
@@ -366,15 +368,19 @@ pub fn forget(tx: &mut dyn Tx, message: &MessageRef) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// If the database is away.
-pub async fn tidy(store: &dyn Store, then: Timestamp) -> Result<bool, StoreError> {
-    store
-        .within(move |tx| {
-            Box::pin(async move {
-                let tidy = statement(TIDY_OPENINGS).bind(ms(then)).bind(i64::from(TIDIED_AT_ONCE));
-                Ok(tx.rows(tidy).await?.len() >= TIDIED_AT_ONCE as usize)
-            })
-        })
-        .await
+pub async fn tidy(tx: &mut dyn Tx, then: Timestamp) -> Result<bool, StoreError> {
+    let tidy = statement(TIDY_OPENINGS).bind(ms(then)).bind(i64::from(TIDIED_AT_ONCE));
+    Ok(tx.rows(tidy).await?.len() >= TIDIED_AT_ONCE as usize)
+}
+
+/// Forgets the mentions that were kept of an account; how many there were.
+///
+/// # Errors
+/// If the database is away.
+pub async fn forget_of(tx: &mut dyn Tx, account: &PersonRef) -> Result<u64, StoreError> {
+    // From the earliest moment on, so that the index by age is used.
+    let theirs = statement(FORGET_OF).bind(i64::MIN).bind(account_anywhere(account)?);
+    Ok(tx.rows(theirs).await?.len() as u64)
 }
 
 async fn bound(ask: &mut dyn Ask, place: &Place) -> Result<Option<(TicketId, Side)>, StoreError> {

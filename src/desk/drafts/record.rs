@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::state::{Draft, KEPT};
 use crate::domain::ids::{DraftId, PersonRef};
-use crate::store::row::{Row, json, ms};
+use crate::store::row::{Row, account_anywhere, json, ms};
 use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, Text, Tx, statement};
 
@@ -21,6 +21,8 @@ texts! {
     );
     /// A draft has served.
     FORGET = Text::both("DELETE FROM drafts WHERE id = $1");
+    /// Drafts of an account, or that name it, go.
+    FORGET_OF = Text::both("DELETE FROM drafts WHERE at_ms >= $1 AND (person = $2 OR given_json LIKE $3) RETURNING id");
     /// Drafts from before a moment are forgotten.
     TIDY = Text::both("DELETE FROM drafts WHERE at_ms < $1");
 }
@@ -65,6 +67,16 @@ pub fn keep(tx: &mut dyn Tx, draft: &Draft) -> Result<(), StoreError> {
 /// If the database is away.
 pub fn forget(tx: &mut dyn Tx, id: &DraftId) -> Result<(), StoreError> {
     tx.write(statement(FORGET).bind(id.as_str()))
+}
+
+/// Forgets what an account had filled in of forms, and what names it there; how many drafts there were.
+///
+/// # Errors
+/// If the database is away.
+pub async fn forget_of(tx: &mut dyn Tx, account: &PersonRef) -> Result<u64, StoreError> {
+    // From the earliest moment on, so that the index by age is used.
+    let theirs = statement(FORGET_OF).bind(i64::MIN).bind(account.to_string()).bind(account_anywhere(account)?);
+    Ok(tx.rows(theirs).await?.len() as u64)
 }
 
 /// Forgets the drafts that are no longer kept.

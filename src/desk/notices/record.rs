@@ -1,8 +1,9 @@
 //! Notices, and the places that each goes to.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::ids::Place;
+use crate::domain::limits;
 use crate::domain::message::Message;
 use crate::domain::subject::Subject;
 use crate::store::row::{Row, json, ms};
@@ -93,6 +94,9 @@ pub async fn places(ask: &mut dyn Ask, name: &str, after: u64, limit: usize) -> 
 /// # Errors
 /// If the database is away.
 pub async fn tidy(tx: &mut dyn Tx, then: Timestamp) -> Result<bool, StoreError> {
+    // An effect of a notice may be held as long as this, and is listed as long as any other once it has ended.
+    let held = SignedDuration::try_from(limits::HELD_AT_MOST).unwrap_or(SignedDuration::MAX);
+    let then = then.checked_sub(held).unwrap_or(Timestamp::MIN);
     let Some(name) =
         (tx as &mut dyn Ask).one(statement(OLD_NOTICE).bind(ms(then)), |row| row.get::<String>("name")).await?
     else {

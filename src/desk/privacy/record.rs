@@ -9,7 +9,7 @@ use crate::domain::audit::FieldChange;
 use crate::domain::effect::EffectKind;
 use crate::domain::ids::{MessageRef, PersonRef, TicketId};
 use crate::store::outbox::withdraw_about;
-use crate::store::row::{Row, json, ms};
+use crate::store::row::{Row, account_anywhere, json, ms};
 use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, Text, Tx, audit, statement};
 
@@ -40,10 +40,6 @@ texts! {
     ERASE_RECORD = Text::both("UPDATE messages SET author_json = $2, text = '', deleted_at_ms = $3 WHERE id = $1");
     /// Who did it is gone.
     ERASE_ENTRY = Text::both("UPDATE audit SET actor_json = $2, fields_json = $3 WHERE id = $1");
-    /// Mentions that were kept of a person go.
-    FORGET_OPENINGS_OF = Text::both("DELETE FROM openings WHERE at_ms >= $1 AND author_json LIKE $2 RETURNING message");
-    /// Drafts of a person, or that name them, go.
-    FORGET_DRAFTS_OF = Text::both("DELETE FROM drafts WHERE at_ms >= $1 AND (person = $2 OR given_json LIKE $3) RETURNING id");
 }
 
 /// What was taken out of a ticket.
@@ -86,7 +82,8 @@ pub async fn concerned(
     above: TicketId,
     up_to: TicketId,
 ) -> Result<Vec<TicketId>, StoreError> {
-    let query = statement(CONCERNED).bind(above.0).bind(up_to.0).bind(account.to_string()).bind(anywhere(account)?);
+    let query =
+        statement(CONCERNED).bind(above.0).bind(up_to.0).bind(account.to_string()).bind(account_anywhere(account)?);
     ask.all(query, id).await
 }
 
@@ -159,29 +156,6 @@ pub async fn erase(tx: &mut dyn Tx, ticket: TicketId, erasure: &Erasure, now: Ti
     let goes = |what: &EffectKind| erasure.takes(what, &names, &words);
     erased.withdrawn = withdraw_about(tx, &ticket.into(), goes, now).await?;
     Ok(erased)
-}
-
-/// Forgets the mentions that were kept of an account; how many there were.
-///
-/// # Errors
-/// If the database is away.
-pub async fn forget_openings(tx: &mut dyn Tx, account: &PersonRef) -> Result<u64, StoreError> {
-    let forgotten = tx.rows(statement(FORGET_OPENINGS_OF).bind(i64::MIN).bind(anywhere(account)?)).await?;
-    Ok(u64::try_from(forgotten.len()).unwrap_or(u64::MAX))
-}
-
-/// Forgets what an account had filled in of forms, and what names it there; how many drafts there were.
-///
-/// # Errors
-/// If the database is away.
-pub async fn forget_drafts(tx: &mut dyn Tx, account: &PersonRef) -> Result<u64, StoreError> {
-    let whose = statement(FORGET_DRAFTS_OF).bind(i64::MIN).bind(account.to_string()).bind(anywhere(account)?);
-    Ok(u64::try_from(tx.rows(whose).await?.len()).unwrap_or(u64::MAX))
-}
-
-/// A pattern for the account wherever it stands in JSON.
-fn anywhere(account: &PersonRef) -> Result<String, StoreError> {
-    Ok(format!("%{}%", json(account)?))
 }
 
 fn id(row: &Row) -> Result<TicketId, StoreError> {

@@ -15,9 +15,10 @@ use crate::desk::tickets::acts;
 use crate::desk::tickets::state::{Status, Ticket};
 use crate::domain::audit::{AuditEntry, FieldChange};
 use crate::domain::effect::{Awaited, EffectKind, Post};
-use crate::domain::event::EventKind;
+use crate::domain::event::{EventKind, Timer};
 use crate::domain::ids::{Person, PersonRef};
 use crate::domain::message::{Control, Message, Span};
+use crate::domain::subject::Subject;
 use crate::domain::words;
 
 /// Gives the alias of an account; `None` for whoever stays.
@@ -170,7 +171,10 @@ impl Erasure {
                 Awaited::Reply { by, .. } => self.concerns(&by.who),
                 Awaited::Notice => false,
             },
-            EventKind::MessageDeleted { .. } | EventKind::CallEnded { .. } | EventKind::TimerFired(_) => false,
+            EventKind::CallEnded { about, .. } | EventKind::TimerFired(Timer { on: about, .. }) => {
+                matches!(about, Subject::Person(who) if self.concerns(who))
+            }
+            EventKind::MessageDeleted { .. } => false,
         }
     }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::desk::tickets::state::Ticket;
 use crate::domain::ids::{Conversation, PersonRef, Place, Tenant, TicketId, TicketKey, TicketUid};
-use crate::store::row::{Row, clean, json, ms};
+use crate::store::row::{Row, json, ms};
 use crate::store::statement::texts;
 use crate::store::{Ask, Statement, StoreError, Text, Tx, statement};
 
@@ -253,7 +253,7 @@ pub fn insert(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
 /// # Errors
 /// If the database is away.
 pub fn update(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
-    let update = statement(UPDATE_TICKET).bind(ticket.id.0).bind(clean(&ticket.title));
+    let update = statement(UPDATE_TICKET).bind(ticket.id.0).bind(&ticket.title);
     tx.write(bind_state(update, ticket)?.or_conflict())
 }
 
@@ -269,7 +269,7 @@ fn bind_all(query: Statement, ticket: &Ticket) -> Result<Statement, StoreError> 
     let query = query
         .bind(ticket.id.0)
         .bind(ticket.key.to_string())
-        .bind(clean(&ticket.title))
+        .bind(&ticket.title)
         .bind(ticket.requester.who.to_string())
         .bind(json(&ticket.requester)?)
         .bind(json(&ticket.opened_by)?)

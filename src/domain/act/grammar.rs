@@ -33,7 +33,7 @@ pub enum Where {
     TicketThread,
     /// In a mention in the thread under a card.
     CardThread,
-    /// Anywhere else: only with a key, or an act that is done to nothing, alone.
+    /// Anywhere else. A command to a ticket must name it by its key.
     Elsewhere,
 }
 
@@ -53,6 +53,10 @@ pub fn parse(
     let words = words.trim();
     let Some((spec, command, rest)) = named(specs, words) else { return Read::Words };
     if command.is_plain_in_thread && place == Where::TicketThread {
+        return Read::Words;
+    }
+    // Where others speak to the desk, too, "lunch at the usual place?" is a request, and no command with free words.
+    if spec.on == On::Nothing && spec.takes_words() && place != Where::Slash {
         return Read::Words;
     }
     let (key, rest) = match spec.on {
@@ -203,7 +207,13 @@ mod tests {
         Param { name, takes, is_required, ..Param::BASE }
     }
 
-    static SPECS: [Spec; 10] = [
+    static SPECS: [Spec; 11] = [
+        Spec {
+            name: "lunch",
+            command: Some(Command::new("")),
+            takes: &[param("where", Takes::Text, false)],
+            ..Spec::BASE
+        },
         Spec { name: "help", command: Some(Command::new("")), ..Spec::BASE },
         Spec { name: "claim", synonyms: &["take"], ..ON_TICKET },
         Spec { name: "release", ..ON_TICKET },
@@ -309,6 +319,9 @@ mod tests {
             ("hand over IT-7 p2 @Omar", Elsewhere, "hand over IT-7 level=p2 to=@Omar"),
             ("hand it over", TicketThread, "-"),
             ("remind tomorrow at 9am to call", TicketThread, "remind at=2026-11-29T08:00:00Z what=to call"),
+            ("lunch at the usual place", Slash, "lunch where=at the usual place"),
+            ("lunch at the usual place?", Elsewhere, "-"),
+            ("lunch at the usual place?", TicketThread, "-"),
             ("remind IT-7 16:30", Elsewhere, "remind IT-7 at=2026-11-28T15:30:00Z"),
             ("remind me", TicketThread, "~remind"),
             ("remind me about lunch", TicketThread, "-"),

@@ -50,8 +50,8 @@ pub struct Spec {
     pub sign: Option<Emoji>,
     /// What the audit calls it, once the act's function says so (`Plan::put`, `Plan::audit`).
     pub audit: &'static str,
-    /// Whether it is seen in the request's own thread or on the card, so that whoever did it there by words or by a button needs
-    /// no answer.
+    /// Whether the bot says in the request's own thread, or shows on the card, that it was done: then whoever did it there needs
+    /// no answer besides.
     pub is_told: bool,
 }
 
@@ -290,7 +290,7 @@ pub struct Command {
     pub says: &'static str,
     /// What it does for whoever asked: for the help; empty for commands of agents.
     pub helps: &'static str,
-    /// Whether plain words do the same in the request's own thread, so that it is no command there.
+    /// Whether it is no command in the request's own thread: there plain words do the same.
     pub is_plain_in_thread: bool,
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use deskbell::desk::decision::Change;
 
 use deskbell::desk::conversation::state::{Opening, Record, Side, Voice};
+use deskbell::desk::drafts;
 use deskbell::desk::drafts::state::Draft;
 use deskbell::desk::tickets::state::{CancelReason, Status, Ticket};
-use deskbell::desk::{drafts, privacy};
 use deskbell::domain::act::{Given, Value};
 use deskbell::domain::audit::{AuditEntry, FieldChange};
 use deskbell::domain::effect::Destination;
@@ -214,7 +214,7 @@ pub async fn drafts_are_their_persons_alone_and_kept_for_an_hour(store: Arc<dyn 
     let forget = async |who: PersonRef| {
         within(&store, move |tx| {
             let who = who.clone();
-            Box::pin(async move { privacy::record::forget_drafts(tx, &who).await })
+            Box::pin(async move { drafts::record::forget_of(tx, &who).await })
         })
         .await
     };
