@@ -275,7 +275,7 @@ impl Desk {
     async fn put_off_until(&self) -> Option<Timestamp> {
         let soon = self.stage.clock.now() + Duration::from_secs(1);
         let waits = self.store().listed(Listed::Waiting, None, None, u32::MAX).await.expect("a list");
-        let refused = waits.into_iter().filter(|effect| effect.error.starts_with("rate limited for"));
+        let refused = waits.into_iter().filter(|effect| effect.error == "rate limited for 1s");
         refused.filter_map(|effect| effect.due_at).filter(|due| *due > self.stage.clock.now() && *due <= soon).min()
     }
 

@@ -213,7 +213,7 @@ pub async fn a_notice_that_is_forgotten_leaves_nothing(store: Arc<dyn Store>) {
         Box::pin(async move { standing::count(tx, &about).await })
     });
     assert_eq!(standing.await, 2);
-    while within(&store, |tx| Box::pin(notices::record::tidy(tx, at(1)))).await {}
+    while within(&store, |tx| Box::pin(notices::record::tidy(tx, at(1 + 31 * 24 * 3_600)))).await {}
     let left = within(&store, move |tx| {
         let about = about.clone();
         Box::pin(async move {
