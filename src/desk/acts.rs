@@ -47,8 +47,8 @@ pub(in crate::desk) enum Reads {
     Nothing,
     /// What was said and done on the ticket.
     Story,
-    /// Open tickets of the person that this parameter takes, else of whoever acts.
-    Requests(&'static str),
+    /// Open tickets of the person that the act is about, else of whoever acts.
+    Requests,
     /// The ticket that this parameter takes.
     Chosen(&'static str),
     /// The message that this parameter takes, which was joined to the ticket.
@@ -234,12 +234,12 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         }
         Meant::Gone(spec, does) => drafts::text::is_gone(spec, does),
         Meant::Nothing => return help::decide::help(plan, &actor(true), &Args::default(), &Sees::Nothing),
-        Meant::Malformed(spec) => help::text::malformed(spec),
-        Meant::Faulty(spec) if is_command => help::text::malformed(spec),
+        Meant::Malformed(spec) => help::text::malformed(spec, &[]),
+        Meant::Faulty(spec, faults) if is_command => help::text::malformed(spec, faults),
         Meant::NoKey => help::text::no_key(),
         Meant::Unknown if is_command => help::text::unknown_command(),
         // A button that should have opened a form is of an earlier version.
-        Meant::Unknown | Meant::Faulty(_) => help::text::unknown_button(),
+        Meant::Unknown | Meant::Faulty(..) => help::text::unknown_button(),
     };
     refuse(plan, &actor(true), why)
 }
@@ -274,8 +274,7 @@ pub(in crate::desk) fn perform(
     at: Timestamp,
 ) -> Decision {
     let spec = &meaning.act.spec;
-    let about = spec.person().and_then(|param| meaning.args.person(param.name));
-    let admitted = match admit(&plan, actor.person, spec, &meaning.target, about) {
+    let admitted = match admit(&plan, actor.person, spec, &meaning.target, meaning.person()) {
         Ok(admitted) => admitted,
         Err(why) => return refuse(plan, actor, why),
     };
@@ -352,8 +351,7 @@ fn is_open_to(plan: &Plan<'_>, acted: &Acted, meant: &Meant) -> bool {
     let Meant::Act(meaning) = meant else { return false };
     let ticket = plan.on.filter(|ticket| plan.may_know(&acted.actor, ticket));
     let spec = &meaning.act.spec;
-    let about = spec.person().and_then(|param| meaning.args.person(param.name));
-    (ticket.is_some() || spec.on == On::Nothing) && gate(plan, &acted.actor, spec.may, ticket, about).is_ok()
+    (ticket.is_some() || spec.on == On::Nothing) && gate(plan, &acted.actor, spec.may, ticket, meaning.person()).is_ok()
 }
 
 /// The free words that somebody typed into a form, whether they can be taken or not.

@@ -10,7 +10,7 @@ use crate::desk::conversation::state::{Opening, Record, Side};
 use crate::desk::meant::{Meaning, Meant, Target};
 use crate::desk::tickets::state::Ticket;
 use crate::desk::{conversation, drafts, tickets};
-use crate::domain::act::{ActRef, On, Spec, SubjectRef, Where};
+use crate::domain::act::{ActRef, Fault, On, Spec, SubjectRef, Where};
 use crate::domain::audit::AuditEntry;
 use crate::domain::event::{Acted, DedupeKey, DeliverySettled, Event, EventKind, Said, Timer, Way};
 use crate::domain::ids::{
@@ -89,7 +89,7 @@ pub enum Heard<'e> {
     /// Somebody gives a command in words.
     Command(&'e Said, Box<Command>),
     /// An agent begins a command in words, and something is missing or wrong.
-    Misspelt(&'e Said, &'static Spec),
+    Misspelt(&'e Said, &'static Spec, Vec<Fault>),
     /// Somebody writes under a card.
     Note(&'e Said, Box<Ticket>),
     /// Somebody writes on the requester's side of a ticket.
@@ -339,8 +339,11 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, goes_on: bool)
                 return Ok(Heard::Command(said, Box::new(Command { meaning, on, home, sees })));
             }
             // Somebody who is not on the desk has no use for a grammar: these are words.
-            Meant::Malformed(spec) | Meant::Faulty(spec) if desk.is_agent(&said.author) => {
-                return Ok(Heard::Misspelt(said, spec));
+            Meant::Malformed(spec) if desk.is_agent(&said.author) => {
+                return Ok(Heard::Misspelt(said, spec, Vec::new()));
+            }
+            Meant::Faulty(spec, faults) if desk.is_agent(&said.author) => {
+                return Ok(Heard::Misspelt(said, spec, faults));
             }
             _ => {}
         }
@@ -516,8 +519,8 @@ async fn sees(
 ) -> Result<Sees, StoreError> {
     match (meaning.act.reads, on) {
         (Reads::Nothing, _) => Ok(Sees::Nothing),
-        (Reads::Requests(person), _) => {
-            let of = meaning.args.person(person).map_or(who, |person| &person.who);
+        (Reads::Requests, _) => {
+            let of = meaning.person().map_or(who, |person| &person.who);
             let open = tickets::record::open_of(tx, &desk.roster.accounts(of), LISTED).await?;
             Ok(Sees::Requests(open))
         }

@@ -22,7 +22,7 @@ pub(in crate::desk) enum Meant {
     /// An act whose form was begun so long ago that what was filled in is gone.
     Gone(&'static Spec, ActRef),
     /// An act; what it is given, not by a form, is incomplete or wrong.
-    Faulty(&'static Spec),
+    Faulty(&'static Spec, Vec<Fault>),
     /// A command that is not written right.
     Malformed(&'static Spec),
     /// A key that is none.
@@ -39,6 +39,13 @@ pub(in crate::desk) struct Meaning {
     pub(in crate::desk) act: &'static Act,
     pub(in crate::desk) target: Target,
     pub(in crate::desk) args: Args,
+}
+
+impl Meaning {
+    /// The person that the act is about, if it takes one and was given one.
+    pub(in crate::desk) fn person(&self) -> Option<&Person> {
+        self.act.spec.person().and_then(|param| self.args.person(param.name))
+    }
 }
 
 /// What says which ticket an act is done to.
@@ -101,7 +108,7 @@ impl Meant {
         }
         match act.spec.check(&carried(act, does, given.clone()), now) {
             Ok(args) => Self::Act(Meaning { act, target, args }),
-            Err(_) => Self::Faulty(&act.spec),
+            Err(faults) => Self::Faulty(&act.spec, faults),
         }
     }
 
@@ -116,7 +123,7 @@ impl Meant {
         match parse(super::acts::specs(), words, mentions, place, prefix, now) {
             Read::Act { spec, key, given } => match (find(&spec.act()), spec.check(&given, now)) {
                 (Some(act), Ok(args)) => Self::Act(Meaning { act, target: Target { key, ..Target::default() }, args }),
-                (_, Err(_)) => Self::Faulty(spec),
+                (_, Err(faults)) => Self::Faulty(spec, faults),
                 (None, _) => Self::Unknown,
             },
             Read::Malformed(spec) => Self::Malformed(spec),

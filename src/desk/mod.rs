@@ -49,7 +49,7 @@ pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
             acts::acted(plan.on(asked.on.as_ref()).at_home(asked.there), acted, asked, *at)
         }
         Heard::Command(said, command) => conversation::decide::commanded(desk, said, command),
-        Heard::Misspelt(said, spec) => conversation::decide::misspelt(desk, said, spec),
+        Heard::Misspelt(said, spec, faults) => conversation::decide::misspelt(desk, said, spec, faults),
         Heard::Note(said, ticket) => conversation::decide::note(desk, said, ticket),
         Heard::OnTicket(said, ticket) => {
             conversation::decide::on_ticket(Plan::by(desk, &said.author, Some(&said.place)), said, ticket)

@@ -505,6 +505,22 @@ fn each_act_on_a_private_request() {
     "#]].assert_eq(&table.0);
 }
 
+/// What is done a second time is not done again, and nobody hears of it twice.
+#[test]
+fn pending_twice() {
+    let mut table = Table::default();
+    let pending = to_tickets().find(|act| act.spec.name == "pending").expect("it is an act");
+    let until = now().checked_add(SignedDuration::from_hours(48)).ok();
+    for (name, until) in [("until then already", until), ("for as long as it takes", None)] {
+        let status = Status::Pending { reason: "a new cable".to_owned(), until };
+        act(&mut table, name, pending, "Mia", &with_status(status));
+    }
+    expect![[r#"
+        until then already: refused · tell Mia: “IT-1007 is open (pending); nothing to do there. ⏎ Nothing was sent. You…”
+        for as long as it takes: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
+    "#]].assert_eq(&table.0);
+}
+
 /// What an act sees may be gone, or somebody else's.
 #[test]
 fn what_an_act_sees() {

@@ -119,6 +119,9 @@ fn what_means_nothing() {
     case("a command without words", &command(words(" ")), None);
     case("a command that is none", &command(words("dance")), None);
     case("a command that is not complete", &command(words("resolve")), None);
+    let until = |until: &str| Given::from([("until".to_owned(), Value::text(until))]);
+    case("a command with a time that cannot be read", &command(does("pending", until("soonish"))), None);
+    case("a command with a time that has passed", &command(does("pending", until("2020-01-01"))), None);
     case("a command without a ticket", &command(words("show")), None);
     case("a command about a ticket that is not known", &command(words("show IT-9999")), None);
     case("a command about what one may not know of", &command(words("show IT-1007")), Some(private_ticket()));
@@ -139,6 +142,8 @@ fn what_means_nothing() {
         a command without words: done · tell Sam: “How to reach the desk ⏎ • Mention me with what is wrong ("@desk the pri…”
         a command that is none: refused · tell Sam: “I don't know that one. /desk help lists what I understand; to ask for s…”
         a command that is not complete: refused · tell Sam: “Nearly: write it as "resolve how it was solved". /desk help lists what…”
+        a command with a time that cannot be read: refused · tell Sam: “I can't read that as a time. Write it like 14:30, tomorrow 9, in 30 min…”
+        a command with a time that has passed: refused · tell Sam: “That has passed already. Please give a time to come. Nothing was done.”
         a command without a ticket: refused · tell Sam: “Which one? Say it with the key, like /desk show IT-1042, or in the requ…”
         a command about a ticket that is not known: refused · tell Sam: “I know no IT-9999 that you could see. The key stands in my answer to th…”
         a command about what one may not know of: refused · tell Sam: “I know no IT-1007 that you could see. The key stands in my answer to th…”

@@ -391,12 +391,12 @@ fn commands_that_are_not_written_right() {
     let (desk, mut table) = (desk(), Table::default());
     let said = post("Mia", &thread("C1", "7.1"), "@desk x");
     for spec in specs().filter(|spec| spec.command.is_some() && !spec.takes.is_empty()) {
-        table.case(spec.name, &desk, &Heard::Misspelt(&said, spec));
+        table.case(spec.name, &desk, &Heard::Misspelt(&said, spec, Vec::new()));
     }
     expect![[r#"
         reply: refused · tell Mia: “Nearly: write it as "reply your words". /desk help lists what I underst…”
         resolve: refused · tell Mia: “Nearly: write it as "resolve how it was solved". /desk help lists what…”
-        pending: refused · tell Mia: “Nearly: write it as "pending [until when] [what it waits for]". fri 9:0…”
+        pending: refused · tell Mia: “Nearly: write it as "pending [until when] [what it waits for]". /desk h…”
         assign: refused · tell Mia: “Nearly: write it as "assign @name". Pick the name from the list that op…”
         priority: refused · tell Mia: “Nearly: write it as "priority P1". Or P2, P3, P4. /desk help lists what…”
         requests: refused · tell Mia: “Nearly: write it as "requests [@name]". /desk help lists what I underst…”

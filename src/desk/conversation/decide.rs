@@ -10,7 +10,7 @@ use crate::desk::hear::{Command, Desk, NewWords};
 use crate::desk::plan::{Plan, Words, full_text, origin_of};
 use crate::desk::tickets::state::{Status, Ticket};
 use crate::desk::{help, tickets};
-use crate::domain::act::{On, Spec};
+use crate::domain::act::{Fault, On, Spec};
 use crate::domain::audit::Did;
 use crate::domain::effect::{Awaited, EffectKind, SilentAct};
 use crate::domain::event::{DeliverySettled, Said, TimerKind};
@@ -22,8 +22,8 @@ use crate::domain::small_talk::{is_content, small_talk};
 use crate::domain::words;
 
 /// An agent began a command, and something is missing or wrong.
-pub(in crate::desk) fn misspelt(desk: &Desk, said: &Said, spec: &'static Spec) -> Decision {
-    refuse_words(Plan::by(desk, &said.author, Some(&said.place)), said, help::text::malformed(spec))
+pub(in crate::desk) fn misspelt(desk: &Desk, said: &Said, spec: &'static Spec, faults: &[Fault]) -> Decision {
+    refuse_words(Plan::by(desk, &said.author, Some(&said.place)), said, help::text::malformed(spec, faults))
 }
 
 /// An edit was heard as if it had been posted so. An earlier edit may come later.

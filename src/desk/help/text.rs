@@ -48,20 +48,33 @@ fn in_threads() -> String {
 /// What was filled in cannot be taken: what is wrong with a field, where the platform can say so at the field.
 #[must_use]
 pub fn faulty_field(fault: &Fault) -> Message {
-    Message::said(match fault.why {
+    Message::said(faulty_words(fault))
+}
+
+const fn faulty_words(fault: &Fault) -> &'static str {
+    match fault.why {
         Why::Missing => "There is nothing in it yet. Please fill it in.",
         Why::NotOffered => "That is none of the choices. Please pick one of them.",
         Why::NoPerson => "I don't know anybody by that. Please pick a person from the list.",
         Why::Past => "That has passed already. Please give a time to come.",
         Why::NoDate => "I can't read that as a time. Write it like 14:30, tomorrow 9, in 30 min or 2026-12-01 14:30.",
-    })
+    }
 }
 
-/// A command is not complete.
+/// A command is not complete, or says something that its act cannot take.
 #[must_use]
-pub fn malformed(spec: &Spec) -> Message {
-    // What words are like needs no telling.
-    let hints = spec.takes.iter().filter(|param| param.takes != Takes::Text && !param.hint.is_empty());
+pub fn malformed(spec: &Spec, faults: &[Fault]) -> Message {
+    // A time that cannot be taken is the one thing wrong with a command that is written right.
+    let time = faults.iter().find_map(|fault| match fault.why {
+        Why::NoDate | Why::Past => Some(faulty_words(fault)),
+        Why::Missing | Why::NotOffered | Why::NoPerson => None,
+    });
+    if let Some(why) = time {
+        return Message::said(format!("{why} Nothing was done."));
+    }
+    // What words and times are like needs no telling.
+    let is_told = |takes| !matches!(takes, Takes::Text | Takes::Date | Takes::Future);
+    let hints = spec.takes.iter().filter(|param| is_told(param.takes) && !param.hint.is_empty());
     let hints: String = hints.map(|param| format!(" {}", param.hint)).collect();
     Message::said(format!("Nearly: write it as \"{}\".{hints} /desk help lists what I understand.", spec.usage()))
 }

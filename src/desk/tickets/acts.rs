@@ -299,7 +299,7 @@ acts! {
         },
         decide::requests,
     )
-    .reading(Reads::Requests("person"));
+    .reading(Reads::Requests);
 
     /// The agents' menu: on a card, and behind "Desk…" in a public thread.
     MENU = Act::to_ticket(Spec { name: "menu", label: "More…", is_told: true, ..AGENTS }, decide::menu);

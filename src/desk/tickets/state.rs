@@ -214,12 +214,16 @@ impl Ticket {
     /// It waits for somebody, until a moment if that is known.
     ///
     /// # Errors
-    /// If it is not open.
+    /// If it is not open, or waits for just that.
     pub fn wait(&mut self, reason: &str, until: Option<Timestamp>) -> Result<(), Refusal> {
         if !self.status.is_open() {
             return Err(Refusal::NotNow);
         }
-        self.status = Status::Pending { reason: reason.to_owned(), until };
+        let waits = Status::Pending { reason: reason.to_owned(), until };
+        if self.status == waits {
+            return Err(Refusal::NotNow);
+        }
+        self.status = waits;
         Ok(())
     }
 
