@@ -205,10 +205,8 @@ async fn cards_wait_for_a_desks_channel_that_is_deleted_and_go_to_its_successor(
 
 #[tokio::test]
 async fn a_private_answer_whose_time_has_passed_reaches_its_person_alone_or_nobody() {
-    for index in 0..2 {
-        for is_closed in [false, true] {
-            let desk = Desk::open().await;
-            let world = desk.worlds()[index].clone();
+    for is_closed in [false, true] {
+        on_each(Setup::default(), async |desk, world| {
             let what = format!("{}, direct messages closed: {is_closed}", world.platform());
             desk.say(&world, "jeff", &Spot::direct(), "my badge is broken").await;
             if is_closed {
@@ -246,7 +244,8 @@ async fn a_private_answer_whose_time_has_passed_reaches_its_person_alone_or_nobo
             assert_eq!((counts.waiting, counts.held), (0, 0), "{what}: a private answer waits for nobody");
             assert_eq!(counts.failed, u64::from(is_closed && !is_told), "{what}");
             desk.end_with_refusals().await;
-        }
+        })
+        .await;
     }
 }
 

@@ -79,12 +79,11 @@ pub fn said(world: &Arc<dyn World>, who: &str, channel: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn what_a_platform_refuses_for_an_hour_goes_out_once_when_it_is_well() {
-    for index in 0..2 {
-        for (what, absence) in absences() {
-            let mut desk = Desk::open_with(Setup { more: HASTY, ..Setup::default() }).await;
-            let (world, other) = (desk.worlds()[index].clone(), desk.worlds()[1 - index].clone());
+    for (what, absence) in absences() {
+        on_each(Setup { more: HASTY, ..Setup::default() }, async |mut desk, world| {
+            let other = desk.other(&world);
             let platform = world.platform();
-            world.inject(Fault::Leave(absence));
+            world.inject(Fault::Leave(absence.clone()));
             world.say("jeff", &Spot::channel("sales"), "@desk the printer is jammed", None).await.expect("said");
             other.say("ana", &Spot::channel("sales"), "@desk no sound", None).await.expect("said");
             patiently("both are heard", async {
@@ -115,7 +114,8 @@ async fn what_a_platform_refuses_for_an_hour_goes_out_once_when_it_is_well() {
             assert!(looks == 0 || (platform == "discord" && what == "a login page"), "{platform}, {what}: {looks}");
             desk.expect_refusals(looks);
             desk.end_with_errors().await;
-        }
+        })
+        .await;
     }
 }
 
