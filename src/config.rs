@@ -26,7 +26,7 @@ use url::{Url, form_urlencoded};
 use crate::domain::ids::PlatformName;
 use crate::domain::permission::{LinkedPerson, Principal, Roster};
 use crate::domain::right::{Holder, Right, RightsSettings};
-use crate::domain::rules::{DeskSettings, IntakeSettings};
+use crate::domain::rules::{DeskSettings, IntakeSettings, KnowledgeSettings};
 use crate::domain::settings::{minutes, sections};
 use crate::logging;
 
@@ -56,6 +56,8 @@ pub struct Config {
     pub rights: RightsSettings,
     /// `[intake]`.
     pub intake: IntakeSettings,
+    /// `[knowledge]`.
+    pub knowledge: KnowledgeSettings,
     /// `[timing]`.
     pub timing: TimingConfig,
     /// `[log]`.

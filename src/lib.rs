@@ -31,5 +31,6 @@ pub mod metrics;
 pub mod outbox;
 pub mod platform;
 pub mod sandbox;
+pub mod search;
 pub mod store;
 pub mod trial;

@@ -2,7 +2,7 @@
 --
 -- Moments are milliseconds since the Unix epoch, in the clock's time; leases and tries count in real time. Truth is 0 or 1.
 -- JSON holds what nothing is looked up by. An empty root means "no thread". Texts of people stand in tickets, messages,
--- openings, drafts, notices, waiting effects and dead events, nowhere else.
+-- openings, drafts, notices, articles, waiting effects and dead events, nowhere else.
 --
 -- What effects, standing messages, timers and the audit are about is a subject: its kind and its id, as texts. Sets that
 -- grow with the program (kinds, views, voices, outlets) have no list here; states do.
@@ -16,7 +16,7 @@ CREATE TABLE counters (
     value BIGINT NOT NULL
 );
 
-INSERT INTO counters (name, value) VALUES ('pings', 0);
+INSERT INTO counters (name, value) VALUES ('pings', 0), ('article_ids', 0), ('article_changes', 0);
 
 CREATE TABLE tickets (
     id                  BIGINT  NOT NULL PRIMARY KEY,
@@ -121,6 +121,41 @@ CREATE TABLE drafts (
 );
 
 CREATE INDEX drafts_by_age ON drafts (at_ms);
+
+-- What the desk knows. Each change gets the next number of a sequence that grows in the order of commits: indexes read on from
+-- there.
+CREATE TABLE articles (
+    id              BIGINT NOT NULL PRIMARY KEY,
+    key             TEXT    NOT NULL UNIQUE,
+    status          TEXT    NOT NULL CHECK (status IN ('draft', 'published', 'retired')),
+    content_json    TEXT    NOT NULL,
+    owner           TEXT,
+    owner_json      TEXT,
+    source          TEXT,
+    checked_by_json TEXT,
+    checked_at_ms   BIGINT,
+    -- The file that it was imported from.
+    path            TEXT UNIQUE,
+    version         BIGINT NOT NULL,
+    change          BIGINT NOT NULL UNIQUE,
+    created_at_ms   BIGINT NOT NULL,
+    changed_at_ms   BIGINT NOT NULL,
+    review_at_ms    BIGINT,
+    CHECK ((owner IS NULL) = (owner_json IS NULL)),
+    CHECK ((checked_at_ms IS NULL) = (checked_by_json IS NULL))
+);
+
+CREATE INDEX articles_by_status ON articles (status, id);
+
+-- Everything that articles have said.
+CREATE TABLE article_versions (
+    article      BIGINT NOT NULL REFERENCES articles (id),
+    version      BIGINT NOT NULL,
+    content_json TEXT    NOT NULL,
+    by_json      TEXT,
+    at_ms        BIGINT NOT NULL,
+    PRIMARY KEY (article, version)
+);
 
 -- Notices to many places, and these places in order.
 CREATE TABLE notices (

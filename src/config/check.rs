@@ -16,8 +16,9 @@ use super::{
 use crate::domain::ids::{PersonRef, PlatformName};
 use crate::domain::permission::{GroupRef, LinkedPerson, Principal};
 use crate::domain::right::Holder;
-use crate::domain::rules::DeskSettings;
+use crate::domain::rules::{DeskSettings, KnowledgeSettings};
 use crate::logging;
+use crate::search::{Language, Synonyms};
 
 /// Catch-up reads this far back, so handled events must be remembered longer.
 const CATCH_UP_DAYS: u32 = 14;
@@ -28,6 +29,7 @@ pub(super) fn settings(table: Table) -> Result<Config, ConfigErrors> {
     let raw = Raw::read(table, &mut problems);
     let mut check = Check { problems };
     check.triage(&raw);
+    let desk_prefix = raw.desk.key_prefix.clone();
     let config = Config {
         slack: check.slack(raw.slack),
         discord: check.discord(raw.discord),
@@ -36,6 +38,7 @@ pub(super) fn settings(table: Table) -> Result<Config, ConfigErrors> {
         desk: check.desk(raw.desk),
         rights: raw.rights,
         intake: raw.intake,
+        knowledge: check.knowledge(raw.knowledge, &desk_prefix),
         timing: check.timing(raw.timing),
         log: check.log(raw.log),
         privacy: check.privacy(raw.privacy),
@@ -203,6 +206,38 @@ impl Check {
             );
         }
         desk
+    }
+
+    fn knowledge(&mut self, mut knowledge: KnowledgeSettings, desk_prefix: &str) -> KnowledgeSettings {
+        knowledge.key_prefix.make_ascii_uppercase();
+        let prefix = &knowledge.key_prefix;
+        if !(2..=10).contains(&prefix.len()) || !prefix.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            self.say("knowledge.key_prefix must be two to ten letters, like KB (for keys like KB-7).");
+        }
+        if prefix.eq_ignore_ascii_case(desk_prefix) {
+            self.say("knowledge.key_prefix must not be that of tickets (desk.key_prefix): nobody could tell their keys apart.");
+        }
+        if knowledge.languages.is_empty() {
+            self.say("knowledge.languages names no language: write those of your articles, like [\"en\", \"de\"].");
+        }
+        for language in &knowledge.languages {
+            if let Err(error) = language.parse::<Language>() {
+                self.say(format!("knowledge.languages: {language:?}: {error}."));
+            }
+        }
+        if !knowledge.synonyms_file.is_empty() {
+            match std::fs::read_to_string(&knowledge.synonyms_file) {
+                Ok(text) => {
+                    if let Err(error) = Synonyms::read(&text) {
+                        self.say(format!("knowledge.synonyms_file: {}, {error}.", knowledge.synonyms_file));
+                    }
+                }
+                Err(error) => {
+                    self.say(format!("knowledge.synonyms_file: {} cannot be read: {error}.", knowledge.synonyms_file))
+                }
+            }
+        }
+        knowledge
     }
 
     fn timing(&mut self, timing: TimingConfig) -> TimingConfig {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer};
 use super::{PrivacyConfig, TimingConfig, check, parse_duration};
 use crate::domain::permission::Principal;
 use crate::domain::right::{Holder, RightsSettings};
-use crate::domain::rules::{DeskSettings, IntakeSettings};
+use crate::domain::rules::{DeskSettings, IntakeSettings, KnowledgeSettings};
 use crate::domain::settings::{Reader, Section};
 
 /// A table of the settings file.
@@ -32,6 +32,7 @@ pub(super) struct Raw {
     pub(super) desk: DeskSettings,
     pub(super) rights: RightsSettings,
     pub(super) intake: IntakeSettings,
+    pub(super) knowledge: KnowledgeSettings,
     pub(super) timing: TimingConfig,
     pub(super) log: Log,
     pub(super) privacy: PrivacyConfig,
@@ -40,7 +41,7 @@ pub(super) struct Raw {
 
 impl Raw {
     /// Names of the sections with their keys.
-    pub(super) const SECTIONS: [(&'static str, &'static [&'static str]); 11] = [
+    pub(super) const SECTIONS: [(&'static str, &'static [&'static str]); 12] = [
         ("slack", Slack::KEYS),
         ("discord", Discord::KEYS),
         ("database", Database::KEYS),
@@ -48,6 +49,7 @@ impl Raw {
         ("desk", DeskSettings::KEYS),
         ("rights", RightsSettings::KEYS),
         ("intake", IntakeSettings::KEYS),
+        ("knowledge", KnowledgeSettings::KEYS),
         ("timing", TimingConfig::KEYS),
         ("log", Log::KEYS),
         ("privacy", PrivacyConfig::KEYS),
@@ -72,6 +74,7 @@ impl Raw {
             desk: declared("desk", section("desk", problems), problems),
             rights: declared("rights", section("rights", problems), problems),
             intake: declared("intake", section("intake", problems), problems),
+            knowledge: declared("knowledge", section("knowledge", problems), problems),
             timing: declared("timing", section("timing", problems), problems),
             log: Log::read("log", section("log", problems), problems),
             privacy: declared("privacy", section("privacy", problems), problems),
@@ -171,6 +174,10 @@ impl Reading<'_> {
 impl Reader for Reading<'_> {
     fn text(&mut self, key: &'static str) -> Option<String> {
         self.take(key)
+    }
+
+    fn texts(&mut self, key: &'static str) -> Option<Vec<String>> {
+        self.take::<Words>(key).map(|words| words.0)
     }
 
     fn flag(&mut self, key: &'static str) -> Option<bool> {

@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::raw::Raw;
 use super::*;
+use crate::domain::rules::KnowledgeSettings;
 
 const SAMPLE: &str = include_str!("../../deskbell.sample.toml");
 
@@ -306,6 +307,7 @@ fn the_sample_is_valid_as_it_is_and_switched_on_and_its_defaults_are_true() {
     assert_eq!(config.http.health_listen, Some(default.http.health(true)));
     assert_eq!(config.http.listen, default.http.listen);
     assert_eq!(config.intake, default.intake);
+    assert_eq!(KnowledgeSettings { index: String::new(), ..config.knowledge }, default.knowledge);
     assert_eq!(config.timing, default.timing);
     assert_eq!(config.log, default.log);
     assert_eq!(config.privacy, default.privacy);

@@ -8,6 +8,7 @@ pub mod decision;
 pub mod drafts;
 pub mod hear;
 pub mod help;
+pub mod knowledge;
 mod meant;
 pub mod notices;
 mod plan;
@@ -25,7 +26,7 @@ use self::decision::{Change, Decision};
 pub use self::hear::{Desk, Heard, hear};
 use self::plan::Plan;
 use crate::domain::event::TimerKind;
-use crate::domain::ids::{MessageRef, PersonRef, Place, TicketId};
+use crate::domain::ids::{MessageRef, Person, PersonRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
 use crate::domain::permission::Roster;
 use crate::domain::standing::Standing;
@@ -133,14 +134,22 @@ pub async fn tidy(tx: &mut dyn Tx, now: Timestamp, then: Timestamp) -> Result<bo
     Ok(conversation::record::tidy(tx, then).await? || notices::record::tidy(tx, then).await?)
 }
 
-/// Forgets what is kept of an account apart from tickets: what that is, and how much there was of it.
+/// Forgets what is kept of an account apart from tickets, or puts `alias` in its place: what that is, and how much there was of it.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn forget(tx: &mut dyn Tx, account: &PersonRef) -> Result<Vec<(&'static str, u64)>, StoreError> {
+pub async fn forget(
+    tx: &mut dyn Tx,
+    account: &PersonRef,
+    alias: &PersonRef,
+) -> Result<Vec<(&'static str, u64)>, StoreError> {
     Ok(vec![
         ("greetings and bare mentions that were kept", conversation::record::forget_of(tx, account).await?),
         ("forms that were begun and not finished", drafts::record::forget_of(tx, account).await?),
+        (
+            "articles and versions of them: the name",
+            knowledge::record::rename(tx, account, &Person::new(alias.clone(), privacy::text::erased_name())).await?,
+        ),
         ("moments that were waited for", timers::forget(tx, &Subject::Person(account.clone())).await?),
     ])
 }
@@ -230,7 +239,7 @@ pub async fn contend(tx: &mut dyn Tx, about: &Subject) -> Result<(), StoreError>
 
 #[cfg(test)]
 mod tests {
-    use super::{conversation, drafts, notices, privacy, tickets};
+    use super::{conversation, drafts, knowledge, notices, privacy, tickets};
     use crate::store::{Text, plans};
 
     /// Every SQL text of the program.
@@ -238,6 +247,7 @@ mod tests {
         let own = [
             conversation::record::TEXTS,
             drafts::record::TEXTS,
+            knowledge::record::TEXTS,
             notices::record::TEXTS,
             privacy::record::TEXTS,
             tickets::record::TEXTS,

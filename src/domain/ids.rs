@@ -111,7 +111,7 @@ pub struct TicketTag {
 
 impl From<TicketKey> for TicketTag {
     /// A ticket from before tickets had random ids.
-    fn from(key: TicketKey) -> Self {
+    fn from(key: Key) -> Self {
         Self { key, uid: TicketUid::default() }
     }
 }
@@ -382,15 +382,21 @@ impl MessageRef {
     }
 }
 
-/// The number that people quote: `IT-1042`.
+/// What people quote of a ticket: `IT-1042`.
+pub type TicketKey = Key;
+
+/// What people quote of an article: `KB-7`.
+pub type ArticleKey = Key;
+
+/// What people quote: letters that say of what kind it is, and a number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct TicketKey {
+pub struct Key {
     prefix: String,
     number: i64,
 }
 
-impl TicketKey {
+impl Key {
     /// The key with this prefix (capital letters) and number.
     #[must_use]
     pub fn new(prefix: &str, number: i64) -> Self {
@@ -410,19 +416,19 @@ impl TicketKey {
     }
 }
 
-impl fmt::Display for TicketKey {
+impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.prefix, self.number)
     }
 }
 
-impl From<TicketKey> for String {
+impl From<Key> for String {
     fn from(key: TicketKey) -> Self {
         key.to_string()
     }
 }
 
-impl FromStr for TicketKey {
+impl FromStr for Key {
     type Err = UnknownName;
 
     /// Reads `IT-1042` and `it-1042`: two to ten letters, a hyphen, up to twelve digits.
@@ -437,7 +443,7 @@ impl FromStr for TicketKey {
     }
 }
 
-impl TryFrom<String> for TicketKey {
+impl TryFrom<String> for Key {
     type Error = UnknownName;
 
     fn try_from(text: String) -> Result<Self, UnknownName> {
@@ -449,6 +455,11 @@ impl TryFrom<String> for TicketKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TicketId(pub i64);
+
+/// The database's number of an article.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ArticleId(pub i64);
 
 /// One effect in the outbox: a ULID, so that ids sort by the order in which they were decided.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

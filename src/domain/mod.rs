@@ -1,12 +1,14 @@
 //! The desk itself: pure. No async, no IO, no SDK, no clock.
 
 pub mod act;
+pub mod article;
 pub mod audit;
 pub mod effect;
 pub mod event;
 pub mod form;
 pub mod ids;
 pub mod limits;
+pub mod markdown;
 pub mod message;
 pub mod outcome;
 pub mod permission;

@@ -26,6 +26,18 @@ sections! {
         roster_refresh: Duration = minutes(15),
     }
 
+    /// `[knowledge]`: articles, and looking for them.
+    KnowledgeSettings {
+        /// `key_prefix`: the letters of `KB-7`.
+        key_prefix: String = "KB".to_owned(),
+        /// `languages`: those in which articles and questions are written; the first counts where a text does not tell.
+        languages: Vec<String> = vec!["en".to_owned(), "de".to_owned()],
+        /// `synonyms_file`: a file of words that mean the same at this desk; empty for none but those that every desk has.
+        synonyms_file: String = String::new(),
+        /// `index`: the folder for the index; empty for one beside the database, or (PostgreSQL) where the program runs.
+        index: String = String::new(),
+    }
+
     /// `[intake]`: what becomes a ticket.
     IntakeSettings {
         /// `burst_window`: what one author says within it, from the first message on, belongs to one ticket; zero for never.

@@ -9,6 +9,8 @@ use super::right::Holder;
 pub trait Reader {
     /// A text.
     fn text(&mut self, key: &'static str) -> Option<String>;
+    /// Several texts.
+    fn texts(&mut self, key: &'static str) -> Option<Vec<String>>;
     /// Yes or no.
     fn flag(&mut self, key: &'static str) -> Option<bool>;
     /// A number of something, 0 or more.
@@ -30,6 +32,12 @@ pub trait Setting: Sized {
 impl Setting for String {
     fn read(key: &'static str, from: &mut dyn Reader) -> Option<Self> {
         from.text(key)
+    }
+}
+
+impl Setting for Vec<String> {
+    fn read(key: &'static str, from: &mut dyn Reader) -> Option<Self> {
+        from.texts(key)
     }
 }
 

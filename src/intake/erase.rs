@@ -99,7 +99,8 @@ pub async fn person(
     let salt = if preview { 0 } else { salt(store).await? };
     let token = token(salt, accounts);
     let all: BTreeSet<PersonRef> = accounts.iter().cloned().collect();
-    let erasure = Erasure::of(move |who| all.contains(who).then(|| PersonRef::erased(who.platform, &token)));
+    let alias = token.clone();
+    let erasure = Erasure::of(move |who| all.contains(who).then(|| PersonRef::erased(who.platform, &alias)));
     let now = clock.now();
     let mut tally = Tally::default();
     let newest = newest(store).await?;
@@ -120,7 +121,7 @@ pub async fn person(
             done += some.len();
         }
     }
-    tally.add(apart_from_tickets(store, accounts, now, preview).await?);
+    tally.add(apart_from_tickets(store, accounts, token, now, preview).await?);
     for dead in store.dead_events(u32::MAX).await? {
         if is_theirs(&dead, &erasure, accounts) {
             tally.dead_events += 1;
@@ -272,17 +273,22 @@ fn follow_up(erased: &Erased, standing: &[Standing]) -> Vec<EffectKind> {
 async fn apart_from_tickets(
     store: &Arc<dyn Store>,
     accounts: &[PersonRef],
+    token: String,
     now: Timestamp,
     preview: bool,
 ) -> Result<Tally, StoreError> {
     let accounts = accounts.to_vec();
     tallied(store, preview, move |tx| {
-        let accounts = accounts.clone();
+        let (accounts, token) = (accounts.clone(), token.clone());
         Box::pin(async move {
             let mut tally = Tally::default();
             for account in &accounts {
                 let waiting = withdraw_for(tx, account, now).await?;
-                tally.add(Tally { apart: desk::forget(tx, account).await?, waiting, ..Tally::default() });
+                tally.add(Tally {
+                    apart: desk::forget(tx, account, &PersonRef::erased(account.platform, &token)).await?,
+                    waiting,
+                    ..Tally::default()
+                });
             }
             Ok(tally)
         })

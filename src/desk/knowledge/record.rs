@@ -1,0 +1,285 @@
+//! Articles in the database.
+//!
+//! Every change of an article gets the next number of one sequence, in the order of the commits. Who keeps an index of articles
+//! reads on from the last number that it knows.
+
+use jiff::Timestamp;
+
+use super::state::{Article, Checked, Content, Version};
+use crate::domain::article::ArticleStatus;
+use crate::domain::ids::{ArticleId, ArticleKey, Person, PersonRef};
+use crate::store::port::News;
+use crate::store::row::{Row, account_anywhere, json, ms};
+use crate::store::statement::texts;
+use crate::store::{Ask, Statement, StoreError, Text, Tx, statement};
+
+/// The columns that [`article`] reads.
+macro_rules! articles {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, key, status, content_json, owner_json, source, checked_by_json, checked_at_ms, path, version, change, \
+             created_at_ms, changed_at_ms FROM articles ",
+            $rest
+        )
+    };
+}
+
+texts! {
+    /// An article by its number.
+    ARTICLE = Text::both(articles!("WHERE id = $1"));
+    /// An article by its key.
+    ARTICLE_BY_KEY = Text::both(articles!("WHERE key = $1"));
+    /// An article by the file that it was imported from.
+    ARTICLE_BY_PATH = Text::both(articles!("WHERE path = $1"));
+    /// Articles behind a number, in order.
+    ARTICLES = Text::both(articles!("WHERE id > $1 ORDER BY id LIMIT $2"));
+    /// Articles that were changed since a change, in the order of these.
+    CHANGED_ARTICLES = Text::both(articles!("WHERE change > $1 ORDER BY change LIMIT $2"));
+    /// The last change of any article.
+    LAST_CHANGE = Text::both("SELECT value FROM counters WHERE name = 'article_changes'");
+    /// How many articles stand so.
+    COUNT_ARTICLES = Text::both("SELECT count(*) AS articles FROM articles WHERE status = $1");
+    /// The next number of a sequence that grows in the order of commits: who draws one keeps others from drawing until then.
+    DRAW = Text::both("UPDATE counters SET value = value + 1 WHERE name = $1 RETURNING value");
+    /// A new article.
+    INSERT_ARTICLE = Text::both(
+        "INSERT INTO articles (id, key, status, content_json, owner, owner_json, source, checked_by_json, checked_at_ms, path, \
+         version, change, created_at_ms, changed_at_ms, review_at_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+    );
+    /// An article as it is now.
+    UPDATE_ARTICLE = Text::both(
+        "UPDATE articles SET key = $2, status = $3, content_json = $4, owner = $5, owner_json = $6, source = $7, \
+         checked_by_json = $8, checked_at_ms = $9, path = $10, version = $11, change = $12, created_at_ms = $13, \
+         changed_at_ms = $14, review_at_ms = $15 WHERE id = $1 AND change = $16"
+    );
+    /// A version of what an article says.
+    KEEP_VERSION = Text::both(
+        "INSERT INTO article_versions (article, version, content_json, by_json, at_ms) VALUES ($1, $2, $3, $4, $5)"
+    );
+    /// What an article has said, newest first.
+    VERSIONS = Text::both(
+        "SELECT version, content_json, by_json, at_ms FROM article_versions WHERE article = $1 ORDER BY version DESC LIMIT $2"
+    );
+    /// Articles that an account owns or has checked.
+    ARTICLES_OF = Text::both(
+        "SELECT id, owner_json, checked_by_json FROM articles WHERE id > $1 AND (owner_json LIKE $2 OR checked_by_json LIKE $2)"
+    );
+    /// Whose an article is, and who checked it.
+    REOWN = Text::both("UPDATE articles SET owner = $2, owner_json = $3, checked_by_json = $4, change = $5 WHERE id = $1");
+    /// Versions that an account wrote.
+    VERSIONS_BY = Text::both("SELECT article, version, by_json FROM article_versions WHERE article > $1 AND by_json LIKE $2");
+    /// Who wrote a version.
+    SIGN_VERSION = Text::both("UPDATE article_versions SET by_json = $3 WHERE article = $1 AND version = $2");
+}
+
+/// An article with the number of its last change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The article.
+    pub article: Article,
+    /// Its last change.
+    pub change: i64,
+}
+
+/// An article by its number.
+///
+/// # Errors
+/// If the database is away.
+pub async fn by_id(ask: &mut dyn Ask, id: ArticleId) -> Result<Option<Kept>, StoreError> {
+    ask.one(statement(ARTICLE).bind(id.0), kept).await
+}
+
+/// An article by its key.
+///
+/// # Errors
+/// If the database is away.
+pub async fn by_key(ask: &mut dyn Ask, key: &ArticleKey) -> Result<Option<Kept>, StoreError> {
+    ask.one(statement(ARTICLE_BY_KEY).bind(key.to_string()), kept).await
+}
+
+/// An article by the file that it was imported from.
+///
+/// # Errors
+/// If the database is away.
+pub async fn by_path(ask: &mut dyn Ask, path: &str) -> Result<Option<Kept>, StoreError> {
+    ask.one(statement(ARTICLE_BY_PATH).bind(path), kept).await
+}
+
+/// Articles behind this number, in order.
+///
+/// # Errors
+/// If the database is away.
+pub async fn page(ask: &mut dyn Ask, after: ArticleId, limit: u32) -> Result<Vec<Article>, StoreError> {
+    let articles = ask.all(statement(ARTICLES).bind(after.0).bind(i64::from(limit)), kept).await?;
+    Ok(articles.into_iter().map(|kept| kept.article).collect())
+}
+
+/// Articles that were changed since this change, in the order of their last ones.
+///
+/// # Errors
+/// If the database is away.
+pub async fn changed(ask: &mut dyn Ask, since: i64, limit: u32) -> Result<Vec<Kept>, StoreError> {
+    ask.all(statement(CHANGED_ARTICLES).bind(since).bind(i64::from(limit)), kept).await
+}
+
+/// The last change of any article.
+///
+/// # Errors
+/// If the database is away.
+pub async fn last_change(ask: &mut dyn Ask) -> Result<i64, StoreError> {
+    Ok(ask.one(statement(LAST_CHANGE), |row| row.get("value")).await?.unwrap_or_default())
+}
+
+/// How many articles stand so.
+///
+/// # Errors
+/// If the database is away.
+pub async fn count(ask: &mut dyn Ask, status: ArticleStatus) -> Result<u64, StoreError> {
+    Ok(ask.one(statement(COUNT_ARTICLES).bind(status.as_str()), |row| row.count("articles")).await?.unwrap_or_default())
+}
+
+/// What an article has said, newest first.
+///
+/// # Errors
+/// If the database is away.
+pub async fn versions(ask: &mut dyn Ask, id: ArticleId, limit: u32) -> Result<Vec<Version>, StoreError> {
+    let version = |row: &Row| {
+        Ok(Version {
+            number: row.get("version")?,
+            content: row.json("content_json")?,
+            by: row.json_if("by_json")?,
+            at: row.moment("at_ms")?,
+        })
+    };
+    ask.all(statement(VERSIONS).bind(id.0).bind(i64::from(limit)), version).await
+}
+
+/// Writes a new article under the next number, and its first version; the article with them.
+///
+/// # Errors
+/// If the database is away.
+pub async fn insert(
+    tx: &mut dyn Tx,
+    article: Article,
+    prefix: &str,
+    by: Option<&Person>,
+) -> Result<Article, StoreError> {
+    let id = draw(tx, "article_ids").await?;
+    let change = draw(tx, "article_changes").await?;
+    let article = Article { id: ArticleId(id), key: ArticleKey::new(prefix, id), version: 1, ..article };
+    tx.tell(News::Everywhere);
+    tx.write(bind_all(statement(INSERT_ARTICLE), &article, change)?)?;
+    keep_version(tx, &article, by)?;
+    Ok(article)
+}
+
+/// Writes an article as it is now; what it says under the next version if it says something else. A conflict if somebody else
+/// changed it meanwhile.
+///
+/// # Errors
+/// If the database is away.
+pub async fn update(
+    tx: &mut dyn Tx,
+    before: &Kept,
+    article: Article,
+    by: Option<&Person>,
+) -> Result<Article, StoreError> {
+    let change = draw(tx, "article_changes").await?;
+    let is_new = before.article.content != article.content;
+    let version = before.article.version + i64::from(is_new);
+    let article = Article { id: before.article.id, key: before.article.key.clone(), version, ..article };
+    tx.tell(News::Everywhere);
+    tx.write(bind_all(statement(UPDATE_ARTICLE), &article, change)?.bind(before.change).or_conflict())?;
+    if is_new {
+        keep_version(tx, &article, by)?;
+    }
+    Ok(article)
+}
+
+/// Puts `alias` in the place of an account, wherever it owns, checked or wrote something; how much that was.
+///
+/// # Errors
+/// If the database is away.
+pub async fn rename(tx: &mut dyn Tx, account: &PersonRef, alias: &Person) -> Result<u64, StoreError> {
+    let mut found = 0;
+    let is_theirs = |person: &Option<Person>| person.as_ref().is_some_and(|person| person.who == *account);
+    let pattern = account_anywhere(account)?;
+    for row in tx.rows(statement(ARTICLES_OF).bind(0).bind(&pattern)).await? {
+        let (owner, checked): (Option<Person>, Option<Person>) =
+            (row.json_if("owner_json")?, row.json_if("checked_by_json")?);
+        if is_theirs(&owner) || is_theirs(&checked) {
+            found += 1;
+            let renamed = |person: Option<Person>| if is_theirs(&person) { Some(alias.clone()) } else { person };
+            let (owner, checked) = (renamed(owner), renamed(checked));
+            // Whoever changes the article meanwhile decides again, so that the name does not come back.
+            let change = draw(tx, "article_changes").await?;
+            let update =
+                statement(REOWN).bind(row.get::<i64>("id")?).bind(owner.as_ref().map(|owner| owner.who.to_string()));
+            let update =
+                update.bind(owner.as_ref().map(json).transpose()?).bind(checked.as_ref().map(json).transpose()?);
+            tx.write(update.bind(change))?;
+        }
+    }
+    for row in tx.rows(statement(VERSIONS_BY).bind(0).bind(&pattern)).await? {
+        if is_theirs(&row.json_if("by_json")?) {
+            found += 1;
+            let version = statement(SIGN_VERSION).bind(row.get::<i64>("article")?).bind(row.get::<i64>("version")?);
+            tx.write(version.bind(json(alias)?))?;
+        }
+    }
+    Ok(found)
+}
+
+async fn draw(tx: &mut dyn Tx, sequence: &str) -> Result<i64, StoreError> {
+    let drawn = tx.rows(statement(DRAW).bind(sequence)).await?;
+    drawn.first().ok_or_else(|| StoreError::Corrupt(format!("there is no sequence {sequence}")))?.get("value")
+}
+
+fn keep_version(tx: &mut dyn Tx, article: &Article, by: Option<&Person>) -> Result<(), StoreError> {
+    let version = statement(KEEP_VERSION).bind(article.id.0).bind(article.version).bind(json(&article.content)?);
+    tx.write(version.bind(by.map(json).transpose()?).bind(ms(article.changed_at)))
+}
+
+fn bind_all(query: Statement, article: &Article, change: i64) -> Result<Statement, StoreError> {
+    let (owner, checked) = (article.owner.as_ref(), article.checked.as_ref());
+    Ok(query
+        .bind(article.id.0)
+        .bind(article.key.to_string())
+        .bind(article.status.as_str())
+        .bind(json(&article.content)?)
+        .bind(owner.map(|owner| owner.who.to_string()))
+        .bind(owner.map(json).transpose()?)
+        .bind(article.source.as_ref().map(ToString::to_string))
+        .bind(checked.map(|checked| json(&checked.by)).transpose()?)
+        .bind(checked.map(|checked| ms(checked.at)))
+        .bind(article.path.clone())
+        .bind(article.version)
+        .bind(change)
+        .bind(ms(article.created_at))
+        .bind(ms(article.changed_at))
+        .bind(article.content.review_at.map(ms)))
+}
+
+fn kept(row: &Row) -> Result<Kept, StoreError> {
+    let checked = match (row.json_if("checked_by_json")?, row.moment_if("checked_at_ms")?) {
+        (Some(by), Some(at)) => Some(Checked { by, at }),
+        _ => None,
+    };
+    let content: Content = row.json("content_json")?;
+    let (created_at, changed_at): (Timestamp, Timestamp) = (row.moment("created_at_ms")?, row.moment("changed_at_ms")?);
+    let article = Article {
+        id: ArticleId(row.get("id")?),
+        key: row.named("key")?,
+        status: row.named("status")?,
+        content,
+        owner: row.json_if("owner_json")?,
+        source: row.named_if("source")?,
+        checked,
+        path: row.get("path")?,
+        version: row.get("version")?,
+        created_at,
+        changed_at,
+    };
+    Ok(Kept { article, change: row.get("change")? })
+}

@@ -1,0 +1,101 @@
+//! The article, and what may become of it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::article::{ArticleStatus, Audience};
+use crate::domain::ids::{ArticleId, ArticleKey, Person, TicketKey};
+
+/// How many characters a title and a summary have at most, and how many bytes a text.
+pub const LONGEST_TITLE: usize = 150;
+/// See [`LONGEST_TITLE`].
+pub const LONGEST_SUMMARY: usize = 300;
+/// See [`LONGEST_TITLE`].
+pub const LONGEST_BODY: usize = 200_000;
+
+/// What the desk knows about one matter, written for those who have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Article {
+    /// The database's number of it.
+    pub id: ArticleId,
+    /// What people quote.
+    pub key: ArticleKey,
+    /// How it stands.
+    pub status: ArticleStatus,
+    /// What it says.
+    pub content: Content,
+    /// Who answers for it.
+    pub owner: Option<Person>,
+    /// The ticket that it was written from.
+    pub source: Option<TicketKey>,
+    /// Who found it right, and when.
+    pub checked: Option<Checked>,
+    /// The file that it was imported from, below the folder that was named.
+    pub path: Option<String>,
+    /// Counts what it has said: each version is kept.
+    pub version: i64,
+    /// When it was first written.
+    pub created_at: Timestamp,
+    /// When anything of it was last changed.
+    pub changed_at: Timestamp,
+}
+
+/// What an article says, and for whom. Each version of it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// What it is called, on one line.
+    pub title: String,
+    /// What it solves, on one line. May be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub summary: String,
+    /// Its text, in Markdown.
+    pub body: String,
+    /// Where it really stands, if it is a link to another knowledge base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Its language, by the letters of ISO 639-1; else its text tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// The service that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Further words that name what it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Who may find it.
+    #[serde(default)]
+    pub audience: Audience,
+    /// When somebody is to look whether it is still right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_at: Option<Timestamp>,
+}
+
+/// Who found an article right, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// Who.
+    pub by: Person,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// One version of what an article said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Which, counted from 1.
+    pub number: i64,
+    /// What it said.
+    pub content: Content,
+    /// Who wrote it; nobody where it was imported.
+    pub by: Option<Person>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Article {
+    /// Whether it is found and suggested.
+    #[must_use]
+    pub const fn is_published(&self) -> bool {
+        matches!(self.status, ArticleStatus::Published)
+    }
+}

@@ -1,0 +1,73 @@
+//! What every part of the program knows of articles.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::UnknownName;
+
+/// How an article stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArticleStatus {
+    /// It is written, and shown to nobody yet but to those who may publish it.
+    Draft,
+    /// It is found and suggested.
+    Published,
+    /// It is kept, and neither found nor suggested.
+    Retired,
+}
+
+impl ArticleStatus {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Draft, Self::Published, Self::Retired];
+
+    /// Its name in the database, in front matter and in the audit.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Published => "published",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+/// Who may find an article.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// Everybody.
+    #[default]
+    Everyone,
+    /// The desk's agents alone.
+    Agents,
+}
+
+impl Audience {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Everyone, Self::Agents];
+
+    /// Its name in the database and in front matter.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Everyone => "everyone",
+            Self::Agents => "agents",
+        }
+    }
+}
+
+impl std::str::FromStr for ArticleStatus {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownName)
+    }
+}
+
+impl std::str::FromStr for Audience {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        Self::ALL.into_iter().find(|audience| audience.as_str() == text).ok_or(UnknownName)
+    }
+}

@@ -1,0 +1,292 @@
+//! A document that was found, as numbers: how much of the question it has, where, how near together, and how it stands beside the
+//! others that were found.
+//!
+//! "Share" is always of the words of the question by how rare they are. Which numbers help, the trainer tells (`examples/train.rs`).
+
+use std::collections::HashSet;
+
+use super::index::{Kept, Statistics, hash};
+use super::question::Form;
+
+/// The numbers of one document.
+pub type Features = [f32; NAMES.len()];
+
+/// What each number is, in order.
+pub const NAMES: [&str; 17] = [
+    // How well it fits as a whole, beside the best, beside what a document could fit at most, and in which place of the first
+    // pass it came.
+    "fit_beside_best",
+    "fit_of_possible",
+    "first_rank",
+    // How much of the question it has: of all of it, of its first sentence, of its rarest word; of the rest, in the title.
+    "share",
+    "share_of_title",
+    "rarest_share",
+    "text_in_title",
+    // How much of the document's title the question has, and how alike the letters of both titles are.
+    "title_covered",
+    "titles_alike",
+    // How near together: words that stand side by side in both, nearness, the best passage, the beginning.
+    "pairs",
+    "nearness",
+    "passage_share",
+    "beginning_share",
+    // How long it is.
+    "title_length",
+    "body_length",
+    "title_length_ratio",
+    // Whether it is about the same service.
+    "same_service",
+];
+
+/// How much a word in the title counts beside one in the body, and one in a label.
+const TITLE_COUNTS: f32 = 3.0;
+const LABEL_COUNTS: f32 = 2.0;
+/// How much a word counts that a document says again and again: BM25's k1.
+const FIT_SATURATES: f32 = 2.5;
+/// Words of a passage.
+const PASSAGE: usize = 60;
+/// Words of the beginning.
+const BEGINNING: usize = 40;
+/// Words that are further apart than this have nothing to do with each other.
+const NEAR: usize = 12;
+/// A few ranks more or less count little.
+const RANKS: f32 = 5.0;
+
+/// A document that was found.
+pub(super) struct Candidate<'c> {
+    /// The question, in its language.
+    pub(super) form: &'c Form,
+    /// Its words.
+    pub(super) kept: &'c Kept,
+    /// How alike its title and the question's are, as sets of three letters.
+    pub(super) titles_alike: f32,
+    /// Whether it is about the service of the question: half if either is not known.
+    pub(super) same_service: f32,
+}
+
+/// Describes what was found, the best by BM25 first.
+pub(super) fn describe(candidates: &[Candidate<'_>], usual: &Statistics) -> Vec<Features> {
+    let looked: Vec<Looked> = candidates.iter().map(|candidate| look(candidate, usual)).collect();
+    let best = looked.iter().map(|looked| looked.fit).fold(1e-6, f32::max);
+    let numbers = candidates.iter().zip(looked).enumerate();
+    numbers.map(|(rank, (candidate, looked))| looked.numbers(candidate, rank, best)).collect()
+}
+
+/// How alike two titles are: the groups of three letters that both have, beside how many each has. Both are in order.
+pub(super) fn alike(one: &[u32], other: &[u32]) -> f32 {
+    let (mut both, mut here, mut there) = (0, 0, 0);
+    while let (Some(left), Some(right)) = (one.get(here), other.get(there)) {
+        match left.cmp(right) {
+            std::cmp::Ordering::Less => here += 1,
+            std::cmp::Ordering::Greater => there += 1,
+            std::cmp::Ordering::Equal => (both, here, there) = (both + 1, here + 1, there + 1),
+        }
+    }
+    float(both) / (float(one.len()) * float(other.len())).sqrt().max(1.0)
+}
+
+/// The groups of three letters of a text, each once, in order.
+pub(super) fn letters(text: &str) -> Vec<u32> {
+    let mut spaced = vec![' '];
+    for word in text.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        spaced.push(' ');
+        spaced.extend(word.chars().flat_map(char::to_lowercase));
+    }
+    spaced.push(' ');
+    let mut groups: Vec<u32> = spaced.windows(3).map(|three| hash(three.iter().collect::<String>().as_str())).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    groups
+}
+
+#[expect(clippy::cast_precision_loss, reason = "numbers of words, far below what a float holds exactly")]
+fn float(number: usize) -> f32 {
+    number as f32
+}
+
+/// What was seen of one document, not put together yet.
+#[derive(Clone, Copy, Debug, Default)]
+struct Looked {
+    fit: f32,
+    possible: f32,
+    share: f32,
+    share_of_title: f32,
+    rarest: f32,
+    text_in_title: f32,
+    title_covered: f32,
+    pairs: f32,
+    nearness: f32,
+    passage: f32,
+    beginning: f32,
+}
+
+/// All of the question, by how rare its words are.
+struct Whole {
+    all: f32,
+    title: f32,
+    rarest: f32,
+    pairs: f32,
+}
+
+fn whole(form: &Form) -> Whole {
+    let slots = &form.slots;
+    let pairs = |sequence: &[u16]| -> f32 { sequence.windows(2).map(|pair| rarer_of(form, pair[0], pair[1])).sum() };
+    Whole {
+        all: slots.iter().map(|slot| slot.weight * slot.idf).sum(),
+        title: slots.iter().filter(|slot| slot.in_title > 0.0).map(|slot| slot.idf).sum(),
+        rarest: slots.iter().map(|slot| slot.idf).fold(1e-6, f32::max),
+        pairs: pairs(&form.title) + pairs(&form.text),
+    }
+}
+
+/// Two words together are as rare as the more frequent of them.
+fn rarer_of(form: &Form, one: u16, other: u16) -> f32 {
+    form.slots[usize::from(one)].idf.min(form.slots[usize::from(other)].idf)
+}
+
+fn share(part: f32, of: f32) -> f32 {
+    part / of.max(1e-6)
+}
+
+fn look(candidate: &Candidate<'_>, usual: &Statistics) -> Looked {
+    let (form, kept) = (candidate.form, candidate.kept);
+    let slots = &form.slots;
+    let whole = whole(form);
+    // The words of the document in order, as the words of the question that they stand for.
+    let of = |term: &u32| form.stands_for.get(term).copied();
+    let seen: Vec<Option<(u16, f32)>> = kept.title.iter().chain(&kept.labels).chain(&kept.body).map(of).collect();
+    let (titled, labelled) = (kept.title.len(), kept.title.len() + kept.labels.len());
+    let (mut in_title, mut in_labels, mut in_body) =
+        (vec![0.0; slots.len()], vec![0.0; slots.len()], vec![0.0; slots.len()]);
+    for (at, word) in seen.iter().enumerate() {
+        if let Some((slot, how_well)) = word {
+            let counts = if at < titled {
+                &mut in_title
+            } else if at < labelled {
+                &mut in_labels
+            } else {
+                &mut in_body
+            };
+            counts[usize::from(*slot)] += how_well;
+        }
+    }
+    let length = TITLE_COUNTS * float(titled) + LABEL_COUNTS * float(kept.labels.len()) + float(kept.body.len());
+    let by_length = FIT_SATURATES * (0.25 + 0.75 * length / (TITLE_COUNTS * usual.title + usual.body));
+    let by_title = 1.2 * (0.5 + 0.5 * float(titled) / usual.title);
+    let mut looked = Looked::default();
+    for (slot, word) in slots.iter().enumerate() {
+        let (title, labels, body) = (in_title[slot], in_labels[slot], in_body[slot]);
+        let all = TITLE_COUNTS * title + LABEL_COUNTS * labels + body;
+        if all == 0.0 {
+            continue;
+        }
+        looked.share += word.weight * word.idf;
+        looked.fit += word.weight * word.idf * all * (FIT_SATURATES + 1.0) / (all + by_length);
+        looked.rarest = looked.rarest.max(word.idf);
+        if word.in_title > 0.0 {
+            looked.share_of_title += word.idf;
+        }
+        if word.in_text > 0.0 {
+            looked.text_in_title +=
+                word.in_text * 5.0 / (word.in_text + 4.0) * word.idf * title * 2.2 / (title + by_title);
+        }
+    }
+    looked.possible = share(looked.fit, whole.all * FIT_SATURATES);
+    looked.share = share(looked.share, whole.all);
+    looked.share_of_title = share(looked.share_of_title, whole.title);
+    looked.rarest = share(looked.rarest, whole.rarest);
+    looked.title_covered = share(float(seen[..titled].iter().flatten().count()), float(titled).max(1.0));
+    looked.pairs = share(pairs(form, &seen, titled), whole.pairs);
+    looked.near(form, &whole, &seen);
+    looked
+}
+
+/// The words of the question that stand side by side in it and in the document, by how rare they are.
+fn pairs(form: &Form, seen: &[Option<(u16, f32)>], titled: usize) -> f32 {
+    let side_by_side = |(at, pair): (usize, &[Option<(u16, f32)>])| match pair {
+        [Some((one, _)), Some((other, _))] if at + 1 != titled => Some((*one, *other)),
+        _ => None,
+    };
+    let mut found: Vec<(u16, u16)> = seen.windows(2).enumerate().filter_map(side_by_side).collect();
+    found.sort_unstable();
+    let asked = form.title.windows(2).chain(form.text.windows(2)).map(|pair| (pair[0], pair[1]));
+    asked.filter(|pair| found.binary_search(pair).is_ok()).map(|(one, other)| rarer_of(form, one, other)).sum()
+}
+
+impl Looked {
+    /// How near together the words of the question stand, and how much of it one passage has.
+    fn near(&mut self, form: &Form, whole: &Whole, seen: &[Option<(u16, f32)>]) {
+        let idf = |slot: u16| form.slots[usize::from(slot)].idf;
+        let tells = |slot: u16| form.slots[usize::from(slot)].weight * idf(slot);
+        let mut last: Option<(usize, u16)> = None;
+        let (mut inside, mut now, mut best, mut nearness) = (vec![0_u32; form.slots.len()], 0.0_f32, 0.0_f32, 0.0);
+        let (mut begun, mut beginning) = (HashSet::new(), 0.0);
+        for (at, word) in seen.iter().enumerate() {
+            if let Some((slot, _)) = *word {
+                if let Some((before, other)) = last
+                    && other != slot
+                    && at - before <= NEAR
+                {
+                    nearness += idf(slot).min(idf(other)) / float((at - before) * (at - before));
+                }
+                last = Some((at, slot));
+                if inside[usize::from(slot)] == 0 {
+                    now += tells(slot);
+                }
+                inside[usize::from(slot)] += 1;
+                if at < BEGINNING && begun.insert(slot) {
+                    beginning += tells(slot);
+                }
+            }
+            if let Some(Some((slot, _))) = at.checked_sub(PASSAGE).map(|left| seen[left]) {
+                inside[usize::from(slot)] -= 1;
+                if inside[usize::from(slot)] == 0 {
+                    now -= tells(slot);
+                }
+            }
+            best = best.max(now);
+        }
+        self.nearness = share(nearness, whole.all);
+        self.passage = share(best, whole.all);
+        self.beginning = share(beginning, whole.all);
+    }
+
+    fn numbers(&self, candidate: &Candidate<'_>, rank: usize, best: f32) -> Features {
+        let (form, kept) = (candidate.form, candidate.kept);
+        let (title, body) = (float(kept.title.len()), float(kept.body.len() + kept.labels.len()));
+        [
+            self.fit / best,
+            self.possible,
+            1.0 / (float(rank) + RANKS),
+            self.share,
+            self.share_of_title,
+            self.rarest,
+            self.text_in_title,
+            self.title_covered,
+            candidate.titles_alike,
+            self.pairs,
+            self.nearness,
+            self.passage,
+            self.beginning,
+            (1.0 + title).ln(),
+            (1.0 + body).ln(),
+            ((1.0 + float(form.title.len())) / (1.0 + title)).ln(),
+            candidate.same_service,
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_alike_by_their_letters() {
+        let like = |one: &str, other: &str| alike(&letters(one), &letters(other));
+        assert!((like("VPN drops", "vpn  drops!") - 1.0).abs() < 1e-6);
+        assert!(like("printer offline", "printers are offline") > 0.5);
+        assert!(like("printer", "zebra") < 0.1);
+        assert!(like("", "zebra") < 1e-6 && like("", "") >= 0.0);
+    }
+}

@@ -1,0 +1,174 @@
+//! The model: from numbers to an order, and to how likely it is that the first one answers.
+//!
+//! Both halves are sums of weighted numbers, since there are some hundreds of examples to learn from and not millions. Their weights
+//! stand in `models/`, as `examples/train.rs` writes them.
+
+use serde::{Deserialize, Serialize};
+
+use super::features::{Features, NAMES};
+
+/// What kind of documents is ranked: each has a model of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Articles: a question, and a text that answers it.
+    Articles,
+    /// Tickets: a report, and another one of the same matter.
+    Tickets,
+}
+
+/// A trained model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// Puts documents in order.
+    pub order: Weights,
+    /// Says how likely it is that the first one answers, by the numbers of [`Confidence`].
+    pub confidence: Weights,
+    /// From which probability on documents of this kind are shown, if nobody says otherwise.
+    pub shown_from: f32,
+}
+
+/// Weights of numbers, each of which is brought to the mean 0 and the deviation 1 first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Weights {
+    /// What does not depend on any number.
+    pub constant: f32,
+    /// For each number its name, its mean, its deviation and its weight.
+    pub numbers: Vec<(String, f32, f32, f32)>,
+}
+
+/// What the probability is judged by.
+pub type Confidence = [f32; CONFIDENCE.len()];
+
+/// What each number of [`Confidence`] is.
+pub const CONFIDENCE: [&str; 11] = [
+    "share_of_first",
+    "share_of_three",
+    "fit_of_possible",
+    "share",
+    "titles_alike",
+    "title_covered",
+    "pairs",
+    "passage_share",
+    "asked_title_words",
+    "documents",
+    "found",
+];
+
+/// A model says something of numbers that there are not.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the model cannot be read: {0}")]
+pub struct BadModel(String);
+
+impl Model {
+    /// The model of this kind that comes with the program.
+    ///
+    /// # Errors
+    /// If it does not fit to the program: a test reads it.
+    pub fn of(kind: Kind) -> Result<Self, BadModel> {
+        let text = match kind {
+            Kind::Articles => include_str!("models/articles.json"),
+            Kind::Tickets => include_str!("models/tickets.json"),
+        };
+        let model: Self = serde_json::from_str(text).map_err(|error| BadModel(error.to_string()))?;
+        model.order.fit(&NAMES)?;
+        model.confidence.fit(&CONFIDENCE)?;
+        Ok(model)
+    }
+
+    /// Puts what was found of so many documents in order, and says how likely it is that one of the first answers.
+    #[must_use]
+    pub fn rank(&self, described: &[&Features], documents: usize) -> Ranked {
+        let mut order: Vec<(usize, f32)> =
+            described.iter().enumerate().map(|(place, features)| (place, self.order.of(&features[..]))).collect();
+        order.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
+        let probability = confidence(described, &order, documents).map_or(0.0, |numbers| {
+            let likely = self.confidence.of(&numbers);
+            1.0 / (1.0 + (-likely).exp())
+        });
+        Ranked { order, probability }
+    }
+}
+
+/// Documents in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ranked {
+    /// The place of each among those that were described, and how well it fits, the best first.
+    pub order: Vec<(usize, f32)>,
+    /// How likely it is that one of the first answers, from 0 to 1.
+    pub probability: f32,
+}
+
+/// What the probability is judged by, of so many documents; `None` where nothing was found.
+#[must_use]
+pub fn confidence(described: &[&Features], order: &[(usize, f32)], documents: usize) -> Option<Confidence> {
+    let (first, best) = order.first()?;
+    let features = described.get(*first)?;
+    let number = |name: &str| NAMES.iter().position(|other| *other == name).map_or(0.0, |place| features[place]);
+    // How the scores share one whole: far ahead of all others, the first has nearly all of it.
+    let parts: Vec<f32> = order.iter().map(|(_, score)| (score - best).exp()).collect();
+    let whole: f32 = parts.iter().sum();
+    let of_whole = |count: usize| {
+        let part = (parts.iter().take(count).sum::<f32>() / whole).clamp(1e-4, 1.0 - 1e-4);
+        (part / (1.0 - part)).ln()
+    };
+    Some([
+        of_whole(1),
+        of_whole(3),
+        number("fit_of_possible"),
+        number("share"),
+        number("titles_alike"),
+        number("title_covered"),
+        number("pairs"),
+        number("passage_share"),
+        // Both are logarithms: what is left is the length of the question's title.
+        number("title_length_ratio") + number("title_length"),
+        logarithm(documents),
+        logarithm(described.len()),
+    ])
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a logarithm needs no more")]
+fn logarithm(count: usize) -> f32 {
+    (count as f32 + 1.0).ln()
+}
+
+impl Weights {
+    /// The weighted sum of these numbers, which are in the order of the weights.
+    #[must_use]
+    pub fn of(&self, numbers: &[f32]) -> f32 {
+        let weighed = self
+            .numbers
+            .iter()
+            .zip(numbers)
+            .map(|((_, mean, deviation, weight), number)| (number - mean) / deviation * weight);
+        self.constant + weighed.sum::<f32>()
+    }
+
+    fn fit(&self, names: &[&str]) -> Result<(), BadModel> {
+        let own: Vec<&str> = self.numbers.iter().map(|(name, ..)| name.as_str()).collect();
+        if own != names {
+            return Err(BadModel(format!("it weighs {own:?}, and there are {names:?}")));
+        }
+        let is_sound = |number: &f32| number.is_finite();
+        let all = self.numbers.iter().flat_map(|(_, mean, deviation, weight)| [mean, deviation, weight]);
+        if !all.chain([&self.constant]).all(is_sound)
+            || self.numbers.iter().any(|(_, _, deviation, _)| *deviation <= 0.0)
+        {
+            return Err(BadModel("a number of it is none".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_models_that_come_with_the_program_fit() {
+        for kind in [Kind::Articles, Kind::Tickets] {
+            let model = Model::of(kind);
+            assert!(model.as_ref().is_ok_and(|model| (0.0..1.0).contains(&model.shown_from)), "{kind:?}: {model:?}");
+        }
+    }
+}
