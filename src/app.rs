@@ -3,6 +3,7 @@
 mod connect;
 mod copies;
 mod house;
+pub mod knowledge;
 mod roster;
 mod upkeep;
 
@@ -62,6 +63,7 @@ pub enum Limits {
 pub struct App {
     store: Arc<dyn Store>,
     intake: Intake,
+    knowledge: Arc<knowledge::Knowledge>,
     platforms: Platforms,
     health: Health,
     address: SocketAddr,
@@ -147,6 +149,9 @@ impl App {
             stop: stop.clone(),
         });
         let (record, timing, worker) = (Arc::clone(&store), house::timing(config), house.worker.clone());
+        let knowledge = Arc::new(knowledge::Knowledge::new(config, &store).await?);
+        let (kept, halt) = (Arc::clone(&knowledge), stop.clone());
+        supervise(&mut tasks, &stop, &health, DATABASE, move || Arc::clone(&kept).follow(halt.clone()));
         let local = LocalDispatcher::new(record, intake.clone(), Arc::new(NoCalls), timing, worker);
         let halt = stop.clone();
         supervise(&mut tasks, &stop, &health, DATABASE, move || local.clone().run(halt.clone()));
@@ -194,13 +199,19 @@ impl App {
         }
         tracing::info!(%address, "started");
         drop(ends_early.disarm());
-        Ok(Self { store, intake, platforms, health, address, health_address, stop, tasks })
+        Ok(Self { store, intake, knowledge, platforms, health, address, health_address, stop, tasks })
     }
 
     /// The record, for whoever wants to look at it.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// What is looked for in articles.
+    #[must_use]
+    pub const fn knowledge(&self) -> &Arc<knowledge::Knowledge> {
+        &self.knowledge
     }
 
     /// The door.

@@ -147,6 +147,21 @@ Examples:
   deskbell events replay m:slack:T1:C1:17.5        only this one")]
     Events(EventsArgs),
 
+    /// Bring articles in from files, write them to files, or list them
+    ///
+    /// Articles are Markdown files (.md) with what else is known of them before it, between two lines of ---: title, summary,
+    /// service, tags, language (en, de, …), audience (everyone, agents), url (then it is a link to another knowledge base),
+    /// status (draft, published, retired), owner (an account), source (a ticket), review (a day). Folders are tags. Works beside a
+    /// running bot, which finds what is new within two seconds.
+    #[command(after_long_help = "\
+Examples:
+  deskbell knowledge import articles/               new files are published, changed ones changed
+  deskbell knowledge import articles/ --dry-run     what would that change?
+  deskbell knowledge import articles/ --prune       and what is not there any more is retired
+  deskbell knowledge list
+  deskbell knowledge export copy/")]
+    Knowledge(KnowledgeArgs),
+
     /// Copy the SQLite database, soundly, while the bot runs
     ///
     /// The copy is readable by its owner only and is looked through before it gets its name; nothing is overwritten. For
@@ -298,6 +313,51 @@ Examples:
         /// Every one
         #[arg(long)]
         all: bool,
+    },
+}
+
+/// What is asked of articles.
+#[derive(Args, Clone, Debug)]
+pub struct KnowledgeArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: KnowledgeCommand,
+}
+
+/// What can be done with articles.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KnowledgeCommand {
+    /// Bring files in: idempotent, by their paths below the folder
+    ///
+    /// What a file leaves open (status, owner) stays as it is; a new article is published. Says what it could not read, and ends
+    /// with 1 then; everything else is brought in all the same.
+    Import {
+        /// A folder, with all folders in it, or one file
+        #[arg(value_name = "DIR|FILE")]
+        from: PathBuf,
+        /// Retire the imported articles whose files are not in the folder any more
+        #[arg(long)]
+        prune: bool,
+        /// Write nothing, and say what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
+
+    /// Write every article to a file in this folder: importing them gives the same again
+    Export {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        to: PathBuf,
+        /// Write over files that are there
+        #[arg(long)]
+        overwrite: bool,
+    },
+
+    /// List the articles, oldest first
+    List {
+        /// One JSON object a line, instead of a table
+        #[arg(long)]
+        json: bool,
     },
 }
 

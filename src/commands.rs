@@ -5,6 +5,7 @@ pub mod effects;
 pub mod erase;
 pub mod events;
 mod export;
+pub mod knowledge;
 mod terminal;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Export => export::export(&config()?).await,
         Command::Effects(args) => effects::run(&config()?, args).await,
         Command::Events(args) => events::run(&config()?, args).await,
+        Command::Knowledge(args) => knowledge::run(&config()?, args.command).await,
         Command::Restored => restored(&config()?).await,
         Command::Backup { file } => backup::backup(&config()?, &file).await,
         Command::Erase { person, yes } => erase::erase(&config()?, &person, yes).await,

@@ -10,6 +10,8 @@ use crate::store::{COPY, Sequence, Store, StoreError};
 
 /// Under this name it is remembered where the database lies.
 const LIES_IN: &str = "lies_in";
+/// Under this name it is remembered how often a copy was put in place.
+pub(super) const COPIES: &str = "copies";
 /// Numbers that are skipped at least.
 const AT_LEAST: i64 = 1_000;
 /// Numbers that are skipped for every hour that the copy may be old, at least.
@@ -29,6 +31,11 @@ pub async fn mind(store: &Arc<dyn Store>, now: Timestamp) -> Result<(), StoreErr
             numbers = by,
             "this database is a copy that was put in place: numbers are skipped, so that no key is given a second time"
         );
+    }
+    if is_marked || is_moved {
+        // Its articles are not those that an index was made from, though its changes have the same numbers.
+        let copies = store.remembered(COPIES).await?.and_then(|count| count.parse::<u64>().ok()).unwrap_or_default();
+        store.keep_in_mind(COPIES, &(copies + 1).to_string()).await?;
     }
     if is_marked {
         store.keep_in_mind(COPY, "").await?;

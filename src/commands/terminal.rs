@@ -1,5 +1,7 @@
 //! What commands print. Whatever people wrote, it moves no cursor, paints nothing and forges no line.
 
+use std::io::Write as _;
+
 use crate::domain::plain::is_bidi_control;
 
 /// A text as a terminal may have it: control characters and changes of direction as JSON writes them, which leaves JSON what
@@ -22,10 +24,17 @@ const fn is_separator(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
 
+/// Prints a line. Where nobody reads any more (`deskbell tickets | head`), nothing is left to be done.
+pub fn print(line: &str) {
+    if writeln!(std::io::stdout(), "{}", shown(line)).is_err() {
+        std::process::exit(0);
+    }
+}
+
 /// Prints a line: like `println!`, but nothing in it reaches the terminal raw.
 macro_rules! say {
     ($($what:tt)*) => {
-        println!("{}", $crate::commands::terminal::shown(&format!($($what)*)))
+        $crate::commands::terminal::print(&format!($($what)*))
     };
 }
 pub(crate) use say;

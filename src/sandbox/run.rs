@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use include_dir::{Dir, File, include_dir};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::json;
@@ -16,12 +17,17 @@ use crate::cli::SandboxArgs;
 use crate::clock::Clock;
 use crate::clock::real;
 use crate::commands::asked_to_stop;
+use crate::commands::knowledge::files::{self, Filed};
+use crate::commands::knowledge::import::{Import, import};
 use crate::domain::ids::PlatformName;
 use crate::logging;
 use crate::sandbox::journal::Journal;
 use crate::sandbox::page;
 use crate::sandbox::replay::{self, Replay, Report};
 use crate::sandbox::stage::{Platforms, Stage, StageOptions};
+
+/// What the desk of the sandbox knows.
+static ARTICLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/sandbox/articles");
 
 /// What a newcomer tries first.
 const TIPS: [&str; 4] = [
@@ -62,6 +68,7 @@ async fn try_it(args: &SandboxArgs, journal: Journal, database: &Path) -> anyhow
     let address = listener.local_addr()?;
     let stage = Stage::open(StageOptions { journal, ..StageOptions::by(Clock::system()) }).await?;
     let app = start_app(&stage, args, database).await?;
+    import(app.store(), articles()?, &Import::of("KB", stage.clock.now()), &|_| {}).await?;
     let worlds = stage.worlds().into_iter().filter(|world| platforms(args).has(world.platform())).collect();
     let stop = CancellationToken::new();
     let page = tokio::spawn(page::serve(listener, worlds, TIPS.map(str::to_owned).to_vec(), stop.clone()));
@@ -79,6 +86,22 @@ async fn try_it(args: &SandboxArgs, journal: Journal, database: &Path) -> anyhow
     // The page ends with its token; whatever it could still say interests nobody any more.
     let _ = page.await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The articles of the sandbox.
+fn articles() -> anyhow::Result<Vec<Filed>> {
+    let mut files: Vec<&File<'_>> = Vec::new();
+    let mut folders = vec![&ARTICLES];
+    while let Some(folder) = folders.pop() {
+        files.extend(folder.files());
+        folders.extend(folder.dirs());
+    }
+    files.sort_by_key(|file| file.path());
+    let read = |file: &&File<'_>| {
+        let path = file.path().to_string_lossy();
+        files::read(&path, file.contents()).map_err(|why| anyhow::anyhow!("{path}: {why}"))
+    };
+    files.iter().map(read).collect()
 }
 
 async fn replay_file(
@@ -166,4 +189,23 @@ async fn start_app(stage: &Stage, args: &SandboxArgs, database: &Path) -> anyhow
 
 fn platforms(args: &SandboxArgs) -> Platforms {
     Platforms { slack: args.platform.has_slack(), discord: args.platform.has_discord(), slack_http: args.http }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_articles_of_the_sandbox_can_be_read_and_are_written_as_they_are() -> anyhow::Result<()> {
+        let articles = articles()?;
+        let german = articles.iter().filter(|filed| filed.content.language.as_deref() == Some("de"));
+        assert_eq!((articles.len(), german.count()), (35, 5));
+        for filed in &articles {
+            assert_eq!(filed.ignored, Vec::<String>::new(), "{}", filed.path);
+            let file = ARTICLES.get_file(&filed.path).context("it is there")?;
+            let written = files::write(&Import::of("KB", Timestamp::UNIX_EPOCH).article(filed), &filed.path)?;
+            assert_eq!(Some(written.as_str()), file.contents_utf8(), "{}", filed.path);
+        }
+        Ok(())
+    }
 }

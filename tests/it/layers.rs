@@ -15,6 +15,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("health.rs", &["domain"]),
     ("platform", &["domain", "intake", "clock", "metrics", "health"]),
     ("outbox", &["domain", "store", "intake", "platform", "clock", "metrics", "health", "trial"]),
+    ("search", &["domain"]),
     ("logging.rs", &[]),
     ("metrics.rs", &["domain"]),
     ("http", &["domain", "health", "metrics", "clock"]),
@@ -30,6 +31,7 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("conversation", &["help", "tickets"]),
     ("drafts", &[]),
     ("help", &[]),
+    ("knowledge", &[]),
     ("notices", &[]),
     ("privacy", &["conversation", "tickets"]),
     ("tickets", &["closing", "conversation", "help"]),
@@ -39,7 +41,8 @@ const SPEAKS: [&str; 4] = ["Span::Said(\"", "Message::said(\"", "Line::said(\"",
 /// Lines that a file may have.
 const LONGEST: usize = 600;
 /// Crates that the pure room may use.
-const PURE: [&str; 7] = ["jiff", "regex", "serde", "serde_json", "sha2", "thiserror", "unicode_segmentation"];
+const PURE: [&str; 8] =
+    ["jiff", "pulldown_cmark", "regex", "serde", "serde_json", "sha2", "thiserror", "unicode_segmentation"];
 
 #[test]
 fn rooms_know_only_whom_they_may() {

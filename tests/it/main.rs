@@ -19,6 +19,7 @@ mod gate;
 mod golden;
 mod held;
 mod joined;
+mod knowledge;
 mod layers;
 mod local;
 mod looks;

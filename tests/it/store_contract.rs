@@ -4,7 +4,7 @@ mod held;
 mod joined;
 pub mod kit;
 mod lease;
-use crate::local;
+use crate::{knowledge, local};
 mod migrations;
 mod outbox;
 mod postgres;
@@ -41,6 +41,13 @@ macro_rules! contracts {
 }
 
 contracts! {
+    knowledge:
+        files_are_brought_in_once_and_change_their_articles,
+        articles_whose_files_are_gone_are_retired_if_that_is_asked_for,
+        a_change_of_an_article_that_somebody_else_changed_is_a_conflict,
+        who_is_erased_owns_and_checked_nothing,
+        every_replica_finds_what_is_published_and_nothing_else,
+    ;
     local:
         a_call_ends_as_an_event_whatever_becomes_of_it,
         a_call_of_a_dead_process_is_made_by_another,

@@ -1,0 +1,183 @@
+//! The index of articles: kept like the database by reading on from the last change that it knows.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use super::copies::COPIES;
+use crate::clock::real;
+use crate::config::Config;
+use crate::desk::knowledge::record;
+use crate::desk::knowledge::state::Article;
+use crate::domain::markdown;
+use crate::search::{Answer, Document, Engine, Kind, Language, Question, SearchError, Setup, Synonyms};
+use crate::store::{Store, StoreError};
+
+/// How often it is asked whether articles have changed, in real time. Commits of this process wake it; those of others need not.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// For how long commits are gathered before the next look: little of what is committed is about articles.
+const GATHER: Duration = Duration::from_millis(500);
+/// How long to wait before a failed look is repeated.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// How many articles are read at once.
+const PAGE: u32 = 200;
+/// How much text is written in one commit, in bytes: each commit costs some milliseconds, and what is written is in memory until then.
+const COMMITTED_AT_ONCE: usize = 16 * 1024 * 1024;
+/// The last part of the name of the index's folder: everything in it may be deleted.
+const FOLDER: &str = "articles.index";
+
+/// The articles, as they are looked for.
+pub struct Knowledge {
+    store: Arc<dyn Store>,
+    engine: Arc<Engine>,
+}
+
+/// Why the index is not what the database says.
+#[derive(Debug, thiserror::Error)]
+enum Behind {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    #[error("writing the index panicked")]
+    Panicked,
+}
+
+impl Knowledge {
+    /// The articles of a database, by the settings. Nothing is opened before there are any.
+    ///
+    /// # Errors
+    /// If the synonyms cannot be read, or the database is away.
+    pub async fn new(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<Self> {
+        let settings = &config.knowledge;
+        let mut synonyms = Synonyms::common().context("the synonyms that every desk has")?;
+        if !settings.synonyms_file.is_empty() {
+            let text = std::fs::read_to_string(&settings.synonyms_file).with_context(|| {
+                format!("the file {} (knowledge.synonyms_file) cannot be read", settings.synonyms_file)
+            })?;
+            synonyms = synonyms.and(Synonyms::read(&text).with_context(|| settings.synonyms_file.clone())?);
+        }
+        let copies = store.remembered(COPIES).await?.unwrap_or_default();
+        let engine = Engine::new(Setup {
+            folder: folder(config),
+            kind: Kind::Articles,
+            languages: settings.languages.iter().filter_map(|letters| letters.parse::<Language>().ok()).collect(),
+            synonyms,
+            source: format!("articles {copies}"),
+        })?;
+        Ok(Self { store: Arc::clone(store), engine: Arc::new(engine) })
+    }
+
+    /// Keeps the index until `stop`.
+    pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
+        let mut changed = self.store.changed();
+        while !stop.is_cancelled() {
+            changed.mark_unchanged();
+            let pause = match self.catch_up().await {
+                Ok(()) => GATHER,
+                Err(error) => {
+                    tracing::warn!(%error, "the index of articles is behind; trying again");
+                    LOOK_AGAIN_AFTER
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = real::sleep(pause) => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = changed.changed() => {}
+                () = real::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    /// Brings the index up to what the database says.
+    async fn catch_up(&self) -> Result<(), Behind> {
+        let last = record::last_change(&mut *self.store.reader().await?).await?;
+        if last == 0 {
+            return Ok(());
+        }
+        let mut through = self.blocking(|engine| engine.through()).await?;
+        let (began, mut written) = (real::now(), 0);
+        while through < last {
+            let (mut documents, mut gone, mut size, mut read) = (Vec::new(), Vec::new(), 0, through);
+            while size < COMMITTED_AT_ONCE && read < last {
+                let page = record::changed(&mut *self.store.reader().await?, read, PAGE).await?;
+                let Some(newest) = page.last().map(|kept| kept.change) else {
+                    read = last;
+                    break;
+                };
+                read = newest;
+                for kept in page {
+                    written += 1;
+                    size += kept.article.content.body.len();
+                    if kept.article.is_published() {
+                        documents.push(document(&kept.article))
+                    } else {
+                        gone.push(id(&kept.article))
+                    }
+                }
+            }
+            self.blocking(move |engine| engine.write(&documents, &gone, read)).await?;
+            through = read;
+        }
+        if written > 0 {
+            tracing::info!(articles = written, ms = began.elapsed().as_millis(), "the index of articles is up to date");
+        }
+        Ok(())
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        does: impl FnOnce(&Engine) -> Result<T, SearchError> + Send + 'static,
+    ) -> Result<T, Behind> {
+        let engine = Arc::clone(&self.engine);
+        let done = tokio::task::spawn_blocking(move || does(&engine)).await;
+        Ok(done.map_err(|_| Behind::Panicked)??)
+    }
+
+    /// What answers these words, the best first: the numbers of articles.
+    ///
+    /// # Errors
+    /// Why nothing can be found: no words of people.
+    pub async fn answer(&self, text: String, by_agent: bool, limit: usize) -> Result<Answer, String> {
+        let ask =
+            move |engine: &Engine| engine.answer(&Question { text: &text, by_agent, ..Question::default() }, limit);
+        self.blocking(ask).await.map_err(|error| error.to_string())
+    }
+}
+
+/// Where the index lies.
+fn folder(config: &Config) -> PathBuf {
+    if !config.knowledge.index.is_empty() {
+        return Path::new(&config.knowledge.index).join(FOLDER);
+    }
+    match config.database.url.sqlite_path() {
+        Some(path) => PathBuf::from(format!("{}.{FOLDER}", path.display())),
+        None => PathBuf::from(format!("deskbell.{FOLDER}")),
+    }
+}
+
+fn id(article: &Article) -> String {
+    article.id.0.to_string()
+}
+
+/// An article as it is looked for.
+fn document(article: &Article) -> Document {
+    let content = &article.content;
+    let words = content.service.iter().chain(&content.tags).cloned();
+    Document {
+        id: id(article),
+        title: content.title.clone(),
+        body: format!("{}\n{}", content.summary, markdown::plain(&content.body)),
+        tags: words.collect(),
+        service: content.service.clone(),
+        language: content.language.as_deref().and_then(|letters| letters.parse().ok()),
+        audience: content.audience,
+        at_ms: article.checked.as_ref().map_or(article.changed_at, |checked| checked.at).as_millisecond(),
+    }
+}

@@ -1,0 +1,242 @@
+//! `deskbell knowledge`: articles in, out and listed.
+
+pub mod files;
+pub mod import;
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use walkdir::WalkDir;
+
+use self::files::Filed;
+use self::import::{Import, Imported, import};
+use super::terminal::say;
+use crate::app;
+use crate::cli::KnowledgeCommand;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::desk::knowledge::record;
+use crate::desk::knowledge::state::{Article, LONGEST_BODY};
+use crate::domain::ids::ArticleId;
+use crate::domain::plain::one_line;
+
+/// How many articles are read at once.
+const PAGE: u32 = 200;
+
+/// Does what was asked of articles.
+///
+/// # Errors
+/// If the database or a file cannot be read or written.
+pub async fn run(config: &Config, command: KnowledgeCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        KnowledgeCommand::Import { from, prune, dry_run } => bring_in(config, &from, prune, dry_run).await,
+        KnowledgeCommand::Export { to, overwrite } => export(config, &to, overwrite).await,
+        KnowledgeCommand::List { json } => list(config, json).await,
+    }
+}
+
+/// What is read of a folder, or of one file.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// The articles.
+    pub files: Vec<Filed>,
+    /// Files that are none, and why.
+    pub unread: Vec<(String, String)>,
+}
+
+/// Reads a folder with all that is in it, or one file.
+///
+/// # Errors
+/// If there is nothing of that name.
+pub fn read(from: &Path) -> anyhow::Result<Read> {
+    let about = fs::metadata(from).with_context(|| format!("{} cannot be read", from.display()))?;
+    let below = if about.is_dir() { from } else { from.parent().unwrap_or(Path::new("")) };
+    let mut read = Read::default();
+    // Two files whose names differ in capitals alone are one on other machines.
+    let mut known: HashMap<String, String> = HashMap::new();
+    let is_hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
+    let entries = WalkDir::new(from).sort_by_file_name().into_iter();
+    for entry in entries.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.file_name())) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let path = error.path().map_or_else(|| from.display().to_string(), |path| path.display().to_string());
+                read.unread.push((path, error.io_error().map_or_else(|| error.to_string(), ToString::to_string)));
+                continue;
+            }
+        };
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        let Some(path) = named(entry.path(), below) else {
+            read.unread.push((entry.path().display().to_string(), "its name is not in UTF-8".to_owned()));
+            continue;
+        };
+        match one(entry.path(), &path, entry.file_type().is_symlink()) {
+            Ok(filed) => match known.insert(path.to_lowercase(), path.clone()) {
+                Some(other) => read.unread.push((path, format!("it has the same name as {other}"))),
+                None => read.files.push(filed),
+            },
+            Err(why) => read.unread.push((path, why)),
+        }
+    }
+    Ok(read)
+}
+
+/// The name of a file below a folder, with `/` between its parts on every system.
+fn named(file: &Path, below: &Path) -> Option<String> {
+    let parts: Option<Vec<&str>> =
+        file.strip_prefix(below).unwrap_or(file).components().map(|part| part.as_os_str().to_str()).collect();
+    parts.map(|parts| parts.join("/"))
+}
+
+fn one(file: &Path, path: &str, is_link: bool) -> Result<Filed, String> {
+    if is_link {
+        return Err("it is a symbolic link, and these are not followed".to_owned());
+    }
+    let extension = file.extension().and_then(|extension| extension.to_str()).map(str::to_lowercase);
+    if !matches!(extension.as_deref(), Some("md" | "markdown")) {
+        return Err("it is no Markdown (.md)".to_owned());
+    }
+    let size = fs::metadata(file).map_err(|error| error.to_string())?.len();
+    // Not read into memory only to be refused.
+    if size > 8 * LONGEST_BODY as u64 {
+        return Err(format!(
+            "it has {size} bytes, and an article {LONGEST_BODY} at most: split it, or make it a link (url:)"
+        ));
+    }
+    files::read(path, &fs::read(file).map_err(|error| error.to_string())?)
+}
+
+async fn bring_in(config: &Config, from: &Path, prune: bool, dry_run: bool) -> anyhow::Result<ExitCode> {
+    if prune && !from.is_dir() {
+        bail!("--prune retires what is not in the folder: name a folder, not a file");
+    }
+    let Read { files, unread } = read(from)?;
+    if prune && files.is_empty() {
+        bail!("there is no article in {}: --prune would retire all of them", from.display());
+    }
+    let clock = Clock::system();
+    let store = app::open_beside(config, clock.clone()).await?;
+    let bar = ProgressBar::new(files.len() as u64)
+        .with_style(ProgressStyle::with_template("{elapsed_precise} [{wide_bar}] {pos}/{len} files, {eta} left")?);
+    let ignored: Vec<(String, String)> = files
+        .iter()
+        .filter(|filed| !filed.ignored.is_empty())
+        .map(|filed| (filed.path.clone(), filed.ignored.join(", ")))
+        .collect();
+    let how = Import { prefix: config.knowledge.key_prefix.clone(), prune, dry_run, now: clock.now() };
+    let imported = import(&store, files, &how, &|done| bar.set_position(done)).await?;
+    bar.finish_and_clear();
+    store.close().await;
+    tell(&imported, &unread, &ignored, dry_run);
+    Ok(if unread.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn tell(imported: &Imported, unread: &[(String, String)], ignored: &[(String, String)], dry_run: bool) {
+    let Imported { new, changed, same, pruned, stay_retired } = imported;
+    let would = if dry_run { "would be " } else { "" };
+    say!("{new} {would}new, {changed} {would}changed, {same} the same.");
+    for (key, path) in pruned {
+        say!("  {key} {}retired: {} is gone", if dry_run { "would be " } else { "" }, one_line(path));
+    }
+    for path in stay_retired {
+        say!("  {} is retired and stays so: write status: published in it to bring it back", one_line(path));
+    }
+    for (path, keys) in ignored {
+        say!("  {}: what nobody here understands is left out ({})", one_line(path), one_line(keys));
+    }
+    if !unread.is_empty() {
+        say!("Not read:");
+        for (path, why) in unread {
+            say!("  {}: {}", one_line(path), one_line(why));
+        }
+    }
+    if dry_run {
+        say!("Nothing was written.");
+    }
+}
+
+async fn export(config: &Config, to: &Path, overwrite: bool) -> anyhow::Result<ExitCode> {
+    let store = app::open_to_read(config).await?;
+    let (mut count, mut after) = (0_u64, ArticleId(0));
+    loop {
+        let page = record::page(&mut *store.reader().await?, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        for article in &page {
+            let path = path_of(article);
+            let file = to.join(&path);
+            if let Some(folder) = file.parent() {
+                fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+            }
+            write(&file, &files::write(article, &path)?, overwrite)?;
+            count += 1;
+        }
+    }
+    store.close().await;
+    say!("{count} articles are in {}.", to.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The file that an article goes to: the one that it came from, if that lies below the folder; else one with its key.
+fn path_of(article: &Article) -> String {
+    let is_below =
+        |path: &&String| Path::new(path.as_str()).components().all(|part| matches!(part, Component::Normal(_)));
+    article.path.as_ref().filter(is_below).cloned().unwrap_or_else(|| format!("{}.md", article.key))
+}
+
+fn write(file: &PathBuf, text: &str, overwrite: bool) -> anyhow::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true);
+    if overwrite {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
+    let opened = options.open(file).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            anyhow::anyhow!("{} is there already: name another folder, or give --overwrite", file.display())
+        }
+        _ => anyhow::Error::new(error).context(format!("{} cannot be written", file.display())),
+    });
+    std::io::Write::write_all(&mut opened?, text.as_bytes())
+        .with_context(|| format!("{} cannot be written", file.display()))
+}
+
+async fn list(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
+    let store = app::open_to_read(config).await?;
+    let (mut after, mut is_any) = (ArticleId(0), false);
+    loop {
+        let page = record::page(&mut *store.reader().await?, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        (after, is_any) = (last.id, true);
+        for article in &page {
+            let content = &article.content;
+            if as_json {
+                let line = json!({
+                    "key": article.key, "status": article.status, "title": content.title, "summary": content.summary,
+                    "url": content.url, "language": content.language, "service": content.service, "tags": content.tags,
+                    "audience": content.audience, "owner": article.owner.as_ref().map(|owner| &owner.who),
+                    "source": article.source, "review_at": content.review_at, "path": article.path, "version": article.version,
+                    "created_at": article.created_at, "changed_at": article.changed_at,
+                });
+                say!("{line}");
+            } else {
+                let (key, status) = (article.key.to_string(), article.status.as_str());
+                say!("{key:<8} {status:<10} {:<9} {}", content.audience.as_str(), one_line(&content.title));
+            }
+        }
+    }
+    if !is_any && !as_json {
+        say!("There are no articles yet: deskbell knowledge import DIR brings them in.");
+    }
+    store.close().await;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,252 @@
+//! Articles: brought in from files, kept with every version, and found.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use deskbell::app::knowledge::Knowledge;
+use deskbell::commands::knowledge::files::{self, Filed};
+use deskbell::commands::knowledge::import::{Import, Imported, import};
+use deskbell::commands::knowledge::read;
+use deskbell::config::Config;
+use deskbell::desk::knowledge::record;
+use deskbell::desk::knowledge::state::Article;
+use deskbell::domain::article::ArticleStatus;
+use deskbell::domain::ids::{ArticleId, Person, PersonRef, PlatformName};
+use deskbell::store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::{Desk, patiently};
+use crate::store_contract::kit::at;
+
+const VPN: &str = "---\ntitle: VPN drops\ntags: [router]\n---\n\nTurn off band steering in the router.\n";
+const PRINTER: &str = "# Printer prints nothing\n\nSwitch it off and on again.\n";
+
+fn filed(path: &str, text: &str) -> Filed {
+    files::read(path, text.as_bytes()).expect("an article")
+}
+
+fn files() -> Vec<Filed> {
+    vec![filed("network/vpn.md", VPN), filed("printer.md", PRINTER)]
+}
+
+fn how() -> Import {
+    Import::of("KB", at(0))
+}
+
+async fn bring_in(store: &Arc<dyn Store>, files: Vec<Filed>, how: &Import) -> Imported {
+    import(store, files, how, &|_| {}).await.expect("brought in")
+}
+
+async fn all(store: &Arc<dyn Store>) -> Vec<Article> {
+    let mut reader = store.reader().await.expect("a reader");
+    record::page(&mut *reader, ArticleId(0), 100).await.expect("articles")
+}
+
+async fn article(store: &Arc<dyn Store>, path: &str) -> record::Kept {
+    let mut reader = store.reader().await.expect("a reader");
+    record::by_path(&mut *reader, path).await.expect("an answer").expect("an article")
+}
+
+fn counts(imported: &Imported) -> (u64, u64, u64, usize) {
+    (imported.new, imported.changed, imported.same, imported.pruned.len())
+}
+
+pub async fn files_are_brought_in_once_and_change_their_articles(store: Arc<dyn Store>) {
+    assert_eq!(counts(&bring_in(&store, files(), &Import { dry_run: true, ..how() }).await), (2, 0, 0, 0));
+    assert_eq!(all(&store).await, []);
+    assert_eq!(counts(&bring_in(&store, files(), &how()).await), (2, 0, 0, 0));
+    assert_eq!(counts(&bring_in(&store, files(), &how()).await), (0, 0, 2, 0));
+    let before = all(&store).await;
+    assert_eq!(before.iter().map(|article| article.key.to_string()).collect::<Vec<_>>(), ["KB-1", "KB-2"]);
+    assert_eq!(before[0].content.tags, ["network", "router"]);
+    assert!(before.iter().all(Article::is_published));
+    // Only what says something else is changed, and everything that it said is kept.
+    let changed =
+        vec![filed("network/vpn.md", &VPN.replace("router.", "router's menu.")), filed("printer.md", PRINTER)];
+    let later = Import { now: at(60), ..how() };
+    assert_eq!(counts(&bring_in(&store, changed, &later).await), (0, 1, 1, 0));
+    let after = article(&store, "network/vpn.md").await.article;
+    assert_eq!((after.id, after.version, after.created_at, after.changed_at), (before[0].id, 2, at(0), at(60)));
+    let mut reader = store.reader().await.expect("a reader");
+    let versions = record::versions(&mut *reader, after.id, 10).await.expect("versions");
+    let said: Vec<&str> = versions.iter().map(|version| version.content.body.as_str()).collect();
+    assert_eq!(said, ["Turn off band steering in the router's menu.", "Turn off band steering in the router."]);
+}
+
+pub async fn articles_whose_files_are_gone_are_retired_if_that_is_asked_for(store: Arc<dyn Store>) {
+    bring_in(&store, files(), &how()).await;
+    let vpn = || vec![filed("network/vpn.md", VPN)];
+    assert_eq!(counts(&bring_in(&store, vpn(), &how()).await), (0, 0, 1, 0));
+    let dry = Import { prune: true, dry_run: true, ..how() };
+    let gone = bring_in(&store, vpn(), &dry).await.pruned;
+    assert_eq!(gone.iter().map(|(key, path)| format!("{key} {path}")).collect::<Vec<_>>(), ["KB-2 printer.md"]);
+    assert!(article(&store, "printer.md").await.article.is_published(), "it was only asked");
+    let prune = Import { prune: true, ..how() };
+    assert_eq!(counts(&bring_in(&store, vpn(), &prune).await), (0, 0, 1, 1));
+    assert_eq!(article(&store, "printer.md").await.article.status, ArticleStatus::Retired);
+    assert_eq!(counts(&bring_in(&store, vpn(), &prune).await), (0, 0, 1, 0));
+    // It comes back if its file says so, and not by itself.
+    let back = bring_in(&store, files(), &how()).await;
+    assert_eq!((back.stay_retired.as_slice(), back.changed), (&["printer.md".to_owned()][..], 0));
+    let published =
+        PRINTER.replace("# Printer prints nothing", "---\ntitle: Printer prints nothing\nstatus: published\n---");
+    bring_in(&store, vec![filed("printer.md", &published)], &how()).await;
+    assert!(article(&store, "printer.md").await.article.is_published());
+}
+
+pub async fn a_change_of_an_article_that_somebody_else_changed_is_a_conflict(store: Arc<dyn Store>) {
+    bring_in(&store, files(), &how()).await;
+    let before = article(&store, "printer.md").await;
+    for (changed, expected) in [(at(1), true), (at(2), false)] {
+        let before = before.clone();
+        let update = store.within(move |tx| {
+            let before = before.clone();
+            Box::pin(async move {
+                let after = Article { changed_at: changed, ..before.article.clone() };
+                record::update(tx, &before, after, None).await.map(drop)
+            })
+        });
+        let updated = update.await;
+        assert_eq!(updated.is_ok(), expected, "{updated:?}");
+        assert!(expected || matches!(updated, Err(StoreError::Conflict)), "{updated:?}");
+    }
+    // Each change has the next number: who reads on from one sees every later one.
+    let mut reader = store.reader().await.expect("a reader");
+    let changes = record::changed(&mut *reader, 0, 10).await.expect("changes");
+    assert_eq!(changes.iter().map(|kept| (kept.article.id.0, kept.change)).collect::<Vec<_>>(), [(1, 1), (2, 3)]);
+    assert_eq!(record::last_change(&mut *reader).await.expect("a number"), 3);
+}
+
+pub async fn who_is_erased_owns_and_checked_nothing(store: Arc<dyn Store>) {
+    let owned = VPN.replace("tags:", "owner: slack:U7\ntags:");
+    bring_in(&store, vec![filed("vpn.md", &owned), filed("printer.md", PRINTER)], &how()).await;
+    let gone = PersonRef::new(PlatformName::Slack, "U7");
+    let alias = Person::new(PersonRef::erased(PlatformName::Slack, "abc"), "");
+    for expected in [1, 0] {
+        let (account, alias) = (gone.clone(), alias.clone());
+        let renamed = store.within(move |tx| {
+            let (account, alias) = (account.clone(), alias.clone());
+            Box::pin(async move { record::rename(tx, &account, &alias).await })
+        });
+        assert_eq!(renamed.await.expect("renamed"), expected);
+    }
+    let article = article(&store, "vpn.md").await.article;
+    assert_eq!(article.owner, Some(alias));
+    assert_eq!(article.content.title, "VPN drops", "what the desk knows stays");
+}
+
+/// Settings with an index in this folder.
+fn config(folder: &Path) -> Config {
+    Config::from_text(&format!("[knowledge]\nindex = \"{}\"\n", folder.display()), []).expect("settings")
+}
+
+/// What is found, once it is this.
+async fn until_found(knowledge: &Knowledge, text: &str, expected: &[&str]) {
+    patiently(&format!("{text} finds {expected:?}"), async {
+        loop {
+            let found = knowledge.answer(text.to_owned(), false, 10).await.unwrap_or_default().found;
+            if found.iter().map(|found| found.id.as_str()).eq(expected.iter().copied()) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+pub async fn every_replica_finds_what_is_published_and_nothing_else(store: Arc<dyn Store>) {
+    let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
+    let stop = CancellationToken::new();
+    let mut replicas = Vec::new();
+    for folder in &folders {
+        let replica = Arc::new(Knowledge::new(&config(folder.path()), &store).await.expect("knowledge"));
+        replicas.push((Arc::clone(&replica), tokio::spawn(replica.follow(stop.clone()))));
+    }
+    assert!(
+        folders.iter().all(|folder| !folder.path().join("articles.index").exists()),
+        "nothing is opened for nothing"
+    );
+    let draft = PRINTER.replace("# Printer prints nothing", "---\ntitle: Printer prints nothing\nstatus: draft\n---");
+    bring_in(&store, vec![filed("vpn.md", VPN), filed("printer.md", &draft)], &how()).await;
+    for (replica, _) in &replicas {
+        until_found(replica, "my vpn drops", &["1"]).await;
+        until_found(replica, "printer prints nothing", &[]).await;
+    }
+    // What is published is found, what says something else is found by that, and what is retired is not.
+    let vpn = VPN.replace("VPN drops", "Remote access").replace("Turn off band steering in the router.", "Dial in.");
+    bring_in(&store, vec![filed("vpn.md", &vpn), filed("printer.md", &draft.replace("draft", "published"))], &how())
+        .await;
+    for (replica, _) in &replicas {
+        until_found(replica, "printer prints nothing", &["2"]).await;
+        until_found(replica, "vpn steering", &[]).await;
+    }
+    bring_in(&store, vec![filed("printer.md", &draft)], &Import { prune: true, ..how() }).await;
+    for (replica, _) in &replicas {
+        until_found(replica, "remote access", &[]).await;
+        until_found(replica, "printer", &[]).await;
+    }
+    stop.cancel();
+    for (_, working) in replicas {
+        patiently("it stops", working).await.expect("it stops");
+    }
+}
+
+#[tokio::test]
+async fn the_bot_finds_articles_and_makes_a_damaged_index_anew() {
+    let mut desk = Desk::open().await;
+    bring_in(desk.store(), files(), &how()).await;
+    until_found(desk.app().knowledge(), "my vpn drops", &["1"]).await;
+    desk.stop().await;
+    let index = desk.folder.path().join("desk.db.articles.index");
+    let mut spoilt = 0;
+    for file in std::fs::read_dir(&index).expect("the index lies beside the database") {
+        let path = file.expect("a file").path();
+        if path.extension().is_some_and(|extension| extension == "store" || extension == "term") {
+            std::fs::write(path, "nonsense").expect("spoilt");
+            spoilt += 1;
+        }
+    }
+    assert!(spoilt > 0);
+    desk.start().await;
+    until_found(desk.app().knowledge(), "my vpn drops", &["1"]).await;
+    desk.end().await;
+}
+
+#[test]
+fn a_folder_is_read_with_what_cannot_be_read_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let below = folder.path();
+    let write = |path: &str, bytes: &[u8]| {
+        let path = below.join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, bytes).expect("written");
+    };
+    write("network/vpn.md", VPN.as_bytes());
+    write("network/VPN.MD", VPN.as_bytes());
+    write("printer.markdown", PRINTER.as_bytes());
+    write("photo.png", b"\x89PNG");
+    write("binary.md", b"\xff\x00\xfe");
+    write("huge.md", &vec![b'x'; 5_000_000]);
+    write("broken.md", b"---\ntitle: [\n---\nx");
+    write(".git/notes.md", PRINTER.as_bytes());
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("/etc/hostname", below.join("link.md")).expect("linked");
+    let read_of = read(below).expect("read");
+    let paths: Vec<&str> = read_of.files.iter().map(|filed| filed.path.as_str()).collect();
+    assert_eq!(paths, ["network/VPN.MD", "printer.markdown"]);
+    for (path, why) in [
+        ("network/vpn.md", "the same name as network/VPN.MD"),
+        ("photo.png", "no Markdown"),
+        ("binary.md", "UTF-8"),
+        ("huge.md", "5000000 bytes"),
+        ("broken.md", "front matter"),
+        #[cfg(unix)]
+        ("link.md", "symbolic link"),
+    ] {
+        let said = read_of.unread.iter().find(|(unread, _)| unread == path).map(|(_, said)| said.as_str());
+        assert!(said.is_some_and(|said| said.contains(why)), "{path}: {said:?}");
+    }
+    let one = read(&below.join("printer.markdown")).expect("read");
+    assert_eq!(one.files[0].path, "printer.markdown");
+    assert!(read(&below.join("nowhere")).is_err());
+}
