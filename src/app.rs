@@ -37,7 +37,7 @@ use crate::health::Health;
 use crate::http::{self, Port};
 use crate::intake::{self, Intake};
 use crate::metrics;
-use crate::outbox::local::{LocalDispatcher, NoCalls};
+use crate::outbox::local::{Calls, LocalDispatcher};
 use crate::platform::discord::DiscordPlatform;
 use crate::platform::slack::SlackPlatform;
 use crate::platform::{Finding, Platform as _, Turn, Verdict, Wanted};
@@ -151,8 +151,13 @@ impl App {
         let (record, timing, worker) = (Arc::clone(&store), house::timing(config), house.worker.clone());
         let knowledge = Arc::new(knowledge::Knowledge::new(config, &store).await?);
         let (kept, halt) = (Arc::clone(&knowledge), stop.clone());
-        supervise(&mut tasks, &stop, &health, DATABASE, move || Arc::clone(&kept).follow(halt.clone()));
-        let local = LocalDispatcher::new(record, intake.clone(), Arc::new(NoCalls), timing, worker);
+        let door = intake.clone();
+        supervise(&mut tasks, &stop, &health, DATABASE, move || {
+            let door = door.clone();
+            Arc::clone(&kept).follow(move |has_articles| door.knows_articles(has_articles), halt.clone())
+        });
+        let local =
+            LocalDispatcher::new(record, intake.clone(), Arc::clone(&knowledge) as Arc<dyn Calls>, timing, worker);
         let halt = stop.clone();
         supervise(&mut tasks, &stop, &health, DATABASE, move || local.clone().run(halt.clone()));
         let (firsts, mut first) = mpsc::unbounded_channel();
@@ -462,7 +467,7 @@ fn rules(config: &Config, slack: Option<&Tenant>) -> Rules {
         let tenant = Tenant { platform: PlatformName::Discord, id: there.guild.clone() };
         triage.push(Place { tenant, at: Conversation::Channel { channel: there.channel.clone() } });
     }
-    Rules { desk: config.desk.clone(), intake: config.intake.clone(), triage }
+    Rules { desk: config.desk.clone(), intake: config.intake.clone(), knowledge: config.knowledge.clone(), triage }
 }
 
 /// Runs a task until it is stopped. A panic in it is logged, shows in the health of `part`, and it is begun again.

@@ -157,6 +157,25 @@ CREATE TABLE article_versions (
     PRIMARY KEY (article, version)
 );
 
+-- What was suggested to requesters, or would have been.
+CREATE TABLE suggestions (
+    ticket_id       BIGINT NOT NULL PRIMARY KEY REFERENCES tickets (id),
+    found_json      TEXT    NOT NULL,
+    shown           BIGINT NOT NULL CHECK (shown IN (0, 1)),
+    at_ms           BIGINT NOT NULL,
+    solved_by       TEXT,
+    escalated_at_ms BIGINT
+);
+
+-- What became of articles on tickets: each once.
+CREATE TABLE article_marks (
+    article   BIGINT NOT NULL REFERENCES articles (id),
+    kind      TEXT    NOT NULL,
+    ticket_id BIGINT NOT NULL REFERENCES tickets (id),
+    at_ms     BIGINT NOT NULL,
+    PRIMARY KEY (article, kind, ticket_id)
+);
+
 -- Notices to many places, and these places in order.
 CREATE TABLE notices (
     name          TEXT    NOT NULL PRIMARY KEY,

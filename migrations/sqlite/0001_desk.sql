@@ -154,6 +154,25 @@ CREATE TABLE article_versions (
     PRIMARY KEY (article, version)
 ) STRICT, WITHOUT ROWID;
 
+-- What was suggested to requesters, or would have been.
+CREATE TABLE suggestions (
+    ticket_id       INTEGER NOT NULL PRIMARY KEY REFERENCES tickets (id),
+    found_json      TEXT    NOT NULL,
+    shown           INTEGER NOT NULL CHECK (shown IN (0, 1)),
+    at_ms           INTEGER NOT NULL,
+    solved_by       TEXT,
+    escalated_at_ms INTEGER
+) STRICT;
+
+-- What became of articles on tickets: each once.
+CREATE TABLE article_marks (
+    article   INTEGER NOT NULL REFERENCES articles (id),
+    kind      TEXT    NOT NULL,
+    ticket_id INTEGER NOT NULL REFERENCES tickets (id),
+    at_ms     INTEGER NOT NULL,
+    PRIMARY KEY (article, kind, ticket_id)
+) STRICT, WITHOUT ROWID;
+
 -- Notices to many places, and these places in order.
 CREATE TABLE notices (
     name          TEXT    NOT NULL PRIMARY KEY,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::desk::tickets;
+use crate::desk::{knowledge, tickets};
 use crate::domain::ids::TicketId;
 use crate::store::{COPY, Sequence, Store, StoreError};
 
@@ -27,6 +27,7 @@ pub async fn mind(store: &Arc<dyn Store>, now: Timestamp) -> Result<(), StoreErr
     if is_marked || is_moved {
         let by = skipped(store, now).await?;
         store.within(move |tx| Box::pin(tx.skip(Sequence::Tickets, by))).await?;
+        store.within(|tx| Box::pin(knowledge::record::skip_keys(tx, AT_LEAST))).await?;
         tracing::warn!(
             numbers = by,
             "this database is a copy that was put in place: numbers are skipped, so that no key is given a second time"

@@ -5,15 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use async_trait::async_trait;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::copies::COPIES;
 use crate::clock::real;
 use crate::config::Config;
+use crate::desk::conversation;
+use crate::desk::conversation::state::Voice;
+use crate::desk::knowledge::decide::{SEARCH, SUGGEST};
 use crate::desk::knowledge::record;
-use crate::desk::knowledge::state::Article;
+use crate::desk::knowledge::state::{Answered, Article, Offered};
+use crate::domain::effect::Call;
+use crate::domain::ids::{ArticleId, TicketId};
 use crate::domain::markdown;
-use crate::search::{Answer, Document, Engine, Kind, Language, Question, SearchError, Setup, Synonyms};
+use crate::outbox::local::Calls;
+use crate::search::{Answer, Document, Engine, Kind, Language, Question, SHOWN, SearchError, Setup, Synonyms, passage};
 use crate::store::{Store, StoreError};
 
 /// How often it is asked whether articles have changed, in real time. Commits of this process wake it; those of others need not.
@@ -22,6 +30,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const GATHER: Duration = Duration::from_millis(500);
 /// How long to wait before a failed look is repeated.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// How many articles somebody's search lists.
+const LISTED: usize = 5;
+/// What scores this much less than the best is not shown beside it: it is some ten times less likely to be what is meant.
+const NEARLY: f32 = 2.3;
+/// Characters of a passage.
+const PASSAGE: usize = 200;
 /// How many articles are read at once.
 const PAGE: u32 = 200;
 /// How much text is written in one commit, in bytes: each commit costs some milliseconds, and what is written is in memory until then.
@@ -71,13 +85,16 @@ impl Knowledge {
         Ok(Self { store: Arc::clone(store), engine: Arc::new(engine) })
     }
 
-    /// Keeps the index until `stop`.
-    pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
+    /// Keeps the index until `stop`, and tells whether there are any articles.
+    pub async fn follow(self: Arc<Self>, has_articles: impl Fn(bool) + Send, stop: CancellationToken) {
         let mut changed = self.store.changed();
         while !stop.is_cancelled() {
             changed.mark_unchanged();
             let pause = match self.catch_up().await {
-                Ok(()) => GATHER,
+                Ok(found) => {
+                    has_articles(found > 0);
+                    GATHER
+                }
                 Err(error) => {
                     tracing::warn!(%error, "the index of articles is behind; trying again");
                     LOOK_AGAIN_AFTER
@@ -95,11 +112,11 @@ impl Knowledge {
         }
     }
 
-    /// Brings the index up to what the database says.
-    async fn catch_up(&self) -> Result<(), Behind> {
+    /// Brings the index up to what the database says; how many articles there are to be found.
+    async fn catch_up(&self) -> Result<u64, Behind> {
         let last = record::last_change(&mut *self.store.reader().await?).await?;
         if last == 0 {
-            return Ok(());
+            return Ok(0);
         }
         let mut through = self.blocking(|engine| engine.through()).await?;
         let (began, mut written) = (real::now(), 0);
@@ -128,7 +145,7 @@ impl Knowledge {
         if written > 0 {
             tracing::info!(articles = written, ms = began.elapsed().as_millis(), "the index of articles is up to date");
         }
-        Ok(())
+        self.blocking(Engine::documents).await
     }
 
     async fn blocking<T: Send + 'static>(
@@ -140,7 +157,7 @@ impl Knowledge {
         Ok(done.map_err(|_| Behind::Panicked)??)
     }
 
-    /// What answers these words, the best first: the numbers of articles.
+    /// What answers these words, the best first, by the numbers of articles.
     ///
     /// # Errors
     /// Why nothing can be found: no words of people.
@@ -148,6 +165,68 @@ impl Knowledge {
         let ask =
             move |engine: &Engine| engine.answer(&Question { text: &text, by_agent, ..Question::default() }, limit);
         self.blocking(ask).await.map_err(|error| error.to_string())
+    }
+
+    /// What may help with this, for everybody and for agents.
+    async fn found(&self, text: &str, limit: usize) -> Result<Answered, String> {
+        let away = |error: StoreError| error.to_string();
+        let (everybody, agents) =
+            tokio::join!(self.answer(text.to_owned(), false, limit), self.answer(text.to_owned(), true, limit));
+        let (everybody, agents) = (everybody?, agents?);
+        let mut reader = self.store.reader().await.map_err(away)?;
+        let question = Question { text, ..Question::default() };
+        let mut answered = Answered { likely: hundredths(everybody.probability), ..Answered::default() };
+        for (found, offered) in [(everybody.found, &mut answered.offered), (agents.found, &mut answered.fits)] {
+            let best = found.first().map_or(0.0, |best| best.score);
+            for one in found.into_iter().take_while(|one| best - one.score <= NEARLY) {
+                let Ok(number) = one.id.parse() else { continue };
+                let Some(kept) = record::by_id(&mut *reader, ArticleId(number)).await.map_err(away)? else { continue };
+                offered.push(as_offered(&kept.article, &question));
+            }
+        }
+        Ok(answered)
+    }
+}
+
+#[async_trait]
+impl Calls for Knowledge {
+    async fn call(&self, call: &Call) -> Result<Option<Value>, String> {
+        let found = match call.name.as_str() {
+            SUGGEST => {
+                let ticket = call.input["ticket"].as_i64().map(TicketId).ok_or("it names no ticket")?;
+                let away = |error: StoreError| error.to_string();
+                let mut reader = self.store.reader().await.map_err(away)?;
+                let records = conversation::record::of_ticket(&mut *reader, ticket).await.map_err(away)?;
+                drop(reader);
+                let said =
+                    records.iter().filter(|record| record.voice == Voice::Requester).map(|record| record.text.as_str());
+                self.found(&said.collect::<Vec<_>>().join("\n"), SHOWN).await?
+            }
+            SEARCH => {
+                let words = call.input["words"].as_str().ok_or("it names no words")?;
+                self.found(words, LISTED).await?
+            }
+            other => return Err(format!("no call is named {other}")),
+        };
+        serde_json::to_value(found).map(Some).map_err(|error| error.to_string())
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share between 0 and 1")]
+fn hundredths(probability: f32) -> u32 {
+    (probability.clamp(0.0, 1.0) * 100.0).round() as u32
+}
+
+/// An article with the passage that answers.
+fn as_offered(article: &Article, question: &Question<'_>) -> Offered {
+    let content = &article.content;
+    let body = markdown::plain(&content.body);
+    let language = content.language.as_deref().and_then(|letters| letters.parse().ok()).unwrap_or(Language::ENGLISH);
+    Offered {
+        article: article.id,
+        key: article.key.clone(),
+        title: content.title.clone(),
+        passage: passage(&body, question, language, PASSAGE).text,
     }
 }
 

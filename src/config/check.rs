@@ -16,7 +16,7 @@ use super::{
 use crate::domain::ids::{PersonRef, PlatformName};
 use crate::domain::permission::{GroupRef, LinkedPerson, Principal};
 use crate::domain::right::Holder;
-use crate::domain::rules::{DeskSettings, KnowledgeSettings};
+use crate::domain::rules::{DeskSettings, KnowledgeSettings, Suggestions};
 use crate::logging;
 use crate::search::{Language, Synonyms};
 
@@ -216,6 +216,20 @@ impl Check {
         }
         if prefix.eq_ignore_ascii_case(desk_prefix) {
             self.say("knowledge.key_prefix must not be that of tickets (desk.key_prefix): nobody could tell their keys apart.");
+        }
+        if knowledge.confidence > 100 {
+            self.say("knowledge.confidence is in hundredths: 0 to 100.");
+        }
+        for one in &knowledge.suggestions_in {
+            let is_one = one.split_once('=').is_some_and(|(channel, mode)| {
+                let is_channel = channel.trim().split_once(':').is_some_and(|(platform, id)| {
+                    PlatformName::ALL.iter().any(|name| name.as_str() == platform) && !id.is_empty()
+                });
+                is_channel && Suggestions::named(mode.trim()).is_some()
+            });
+            if !is_one {
+                self.say(format!("knowledge.suggestions_in: {one:?} must be a channel and off, observe or on, like \"slack:C0123456789=off\"."));
+            }
         }
         if knowledge.languages.is_empty() {
             self.say("knowledge.languages names no language: write those of your articles, like [\"en\", \"de\"].");

@@ -176,6 +176,15 @@ impl Reader for Reading<'_> {
         self.take(key)
     }
 
+    fn choice(&mut self, key: &'static str, of: &'static [&'static str]) -> Option<&'static str> {
+        let text = self.take::<String>(key)?;
+        let chosen = of.iter().find(|one| **one == text.trim()).copied();
+        if chosen.is_none() {
+            self.problems.push(format!("{}.{key} must be one of: {}.", self.section, of.join(", ")));
+        }
+        chosen
+    }
+
     fn texts(&mut self, key: &'static str) -> Option<Vec<String>> {
         self.take::<Words>(key).map(|words| words.0)
     }

@@ -8,7 +8,7 @@ use crate::desk::hear::{Asked, Sees};
 use crate::desk::meant::{Meaning, Meant, Target, Unfinished};
 use crate::desk::plan::Plan;
 use crate::desk::tickets::state::{Refusal, Ticket};
-use crate::desk::{drafts, help, tickets};
+use crate::desk::{drafts, help, knowledge, tickets};
 use crate::domain::act::{ActName, ActRef, Args, May, On, Spec, Takes, Value};
 use crate::domain::event::{Acted, ReplyHandle, Way};
 use crate::domain::ids::{DraftId, Person, Place, TicketKey};
@@ -17,7 +17,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::right::Right;
 
 /// The acts of every capability, in the order in which commands and help show them: a capability that has acts is named here.
-static TABLES: &[&[&Act]] = &[tickets::acts::ACTS, help::acts::ACTS];
+static TABLES: &[&[&Act]] = &[tickets::acts::ACTS, knowledge::acts::ACTS, help::acts::ACTS];
 
 /// Declares the acts of a capability: each as a constant of its own, and all of them, in their order, as `ACTS`.
 macro_rules! acts {
@@ -53,6 +53,8 @@ pub(in crate::desk) enum Reads {
     Chosen(&'static str),
     /// The message that this parameter takes, which was joined to the ticket.
     Joined(&'static str),
+    /// The article that this parameter takes, and what was suggested on the ticket.
+    Article(&'static str),
 }
 
 /// What an act does.

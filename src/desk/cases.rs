@@ -6,6 +6,7 @@
 
 mod acts;
 mod events;
+mod knowledge;
 mod ways;
 mod words;
 
@@ -17,6 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::conversation::state::{Opening, Record, Side, Voice};
 use super::decision::{Change, Decision};
 use super::hear::{Desk, Next};
+use super::knowledge::state::{Answered, Offered};
 use super::tickets::state::{CancelReason, Status, Ticket};
 use super::{Heard, decide};
 use crate::domain::effect::{Destination, EffectKind, SilentAct};
@@ -71,7 +73,7 @@ fn desk() -> Desk {
         uid: TicketUid::of(&key),
         draft: DraftId::of(&key),
     };
-    Desk { now: now(), rules: Arc::new(rules), roster: Arc::new(roster), next }
+    Desk { now: now(), rules: Arc::new(rules), roster: Arc::new(roster), next, has_articles: false }
 }
 
 fn tenant() -> Tenant {
@@ -255,6 +257,20 @@ fn change(change: &Change) -> String {
         Change::Forget { .. } => "forget what was kept".to_owned(),
         Change::KeepDraft(draft) => format!("draft, page {}", draft.page),
         Change::ForgetDraft(_) => "no draft".to_owned(),
+        Change::Suggest(suggestion) => {
+            let Answered { offered, fits, .. } = &suggestion.found;
+            let named = |offered: &[Offered]| {
+                offered.iter().map(|offered| offered.key.to_string()).collect::<Vec<_>>().join(", ")
+            };
+            let shown = if suggestion.is_shown { "suggest" } else { "note" };
+            format!("{shown} [{}], for agents [{}]", named(offered), named(fits))
+        }
+        Change::SolvedBy { article, .. } => format!("solved by {article}"),
+        Change::Escalate { .. } => "wants a person".to_owned(),
+        Change::MarkArticle { article, mark, .. } => format!("article {} was {}", article.0, mark.as_str()),
+        Change::HoldBack { view, until, .. } => {
+            format!("hold back the {} until {} s from now", view.name(), until.duration_since(now()).as_secs())
+        }
         Change::SetTimer(timer) => {
             format!("{} in {}", timer.kind.as_str(), hours(timer.due.duration_since(now())))
         }
@@ -303,9 +319,11 @@ fn effect_of(what: &EffectKind) -> String {
 /// What is said, shortened, and the buttons under it.
 fn words_of(message: &Message) -> String {
     let span = |span: &Span| match span {
-        Span::Said(words) | Span::Strong(words) | Span::Quoted(words) => words.clone(),
+        Span::Said(words) | Span::Strong(words) | Span::Quoted(words) | Span::Written(words) | Span::Code(words) => {
+            words.clone()
+        }
         Span::Ping(who) => format!("@{}", who.id),
-        Span::Link { label, .. } | Span::In { label, .. } => label.clone(),
+        Span::Link { label, .. } | Span::In { label, .. } | Span::Web { label, .. } => label.clone(),
         Span::Ago(_) => "(ago)".to_owned(),
         Span::At(moment) => moment.strftime("%d %b %H:%M").to_string(),
     };

@@ -4,13 +4,15 @@ use jiff::Timestamp;
 
 use super::conversation::state::{Opening, Record, Side};
 use super::drafts::state::Draft;
+use super::knowledge::state::{Mark, Suggestion};
 use super::tickets::state::Ticket;
 use crate::domain::audit::AuditEntry;
 use crate::domain::effect::Effect;
 use crate::domain::event::{Timer, TimerKind};
-use crate::domain::ids::{DraftId, MessageRef, Place, TicketId};
+use crate::domain::ids::{ArticleId, ArticleKey, DraftId, MessageRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
 use crate::domain::subject::Subject;
+use crate::domain::view::View;
 
 /// Everything that follows from one event, in one transaction.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +94,42 @@ pub enum Change {
     KeepDraft(Box<Draft>),
     /// A draft has served.
     ForgetDraft(DraftId),
+    /// Something is suggested to a ticket's requester, or would be.
+    Suggest(Box<Suggestion>),
+    /// An article solved a ticket.
+    SolvedBy {
+        /// The ticket.
+        ticket: TicketId,
+        /// The article.
+        article: ArticleKey,
+    },
+    /// A requester wants a person nevertheless.
+    Escalate {
+        /// On this ticket.
+        ticket: TicketId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Something became of an article on a ticket.
+    MarkArticle {
+        /// The article.
+        article: ArticleId,
+        /// What.
+        mark: Mark,
+        /// The ticket.
+        ticket: TicketId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Views of a subject that wait to be posted for the first time wait until then, if nobody has tried to post them.
+    HoldBack {
+        /// Of what.
+        about: Subject,
+        /// Which view.
+        view: View,
+        /// Until when.
+        until: Timestamp,
+    },
     /// A moment is waited for: one of its kind, subject and slot.
     SetTimer(Timer),
     /// It is not waited for any more.

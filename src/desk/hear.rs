@@ -7,20 +7,23 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::desk::acts::Reads;
 use crate::desk::conversation::state::{Opening, Record, Side};
+use crate::desk::knowledge::state::{Answered, Article, Search, Suggestion};
 use crate::desk::meant::{Meaning, Meant, Target};
 use crate::desk::tickets::state::Ticket;
-use crate::desk::{conversation, drafts, tickets};
+pub use crate::desk::touched::about;
+use crate::desk::{conversation, drafts, knowledge, tickets};
 use crate::domain::act::{ActRef, Fault, On, Spec, SubjectRef, Where};
 use crate::domain::audit::AuditEntry;
+use crate::domain::effect::Call;
 use crate::domain::event::{Acted, DedupeKey, DeliverySettled, Event, EventKind, Said, Timer, Way};
 use crate::domain::ids::{
-    Conversation, DraftId, MessageRef, Person, PersonRef, Place, Tenant, TicketId, TicketKey, TicketTag, TicketUid,
+    ArticleKey, Conversation, DraftId, MessageRef, Person, PersonRef, Place, TicketId, TicketKey, TicketTag, TicketUid,
 };
 use crate::domain::permission::Roster;
 use crate::domain::right::Right;
 use crate::domain::rules::Rules;
 use crate::domain::subject::Subject;
-use crate::store::{About, Sequence, StoreError, Tx, audit, keys, outbox};
+use crate::store::{Sequence, StoreError, Tx, audit, keys, outbox};
 
 /// By how much the number that people quote is greater than the ticket's id.
 const NUMBERS_BEGIN_AT: i64 = 1_000;
@@ -40,6 +43,8 @@ pub struct Desk {
     pub roster: Arc<Roster>,
     /// The ids that the next ticket and the next draft get.
     pub next: Next,
+    /// Whether there are articles that can be looked for.
+    pub has_articles: bool,
 }
 
 /// The ids that the next ticket and the next draft get.
@@ -61,7 +66,7 @@ impl Desk {
     pub fn about(event: &Event, rules: Arc<Rules>, roster: Arc<Roster>, now: Timestamp) -> Self {
         let (ticket, key) = (TicketId(0), rules.key(0));
         let next = Next { ticket, key, uid: TicketUid::of(&event.key), draft: DraftId::of(&event.key) };
-        Self { now, rules, roster, next }
+        Self { now, rules, roster, next, has_articles: false }
     }
 
     /// Draws the id and the key of the ticket that is to be opened.
@@ -135,6 +140,10 @@ pub enum Heard<'e> {
     Settled(&'e DeliverySettled, Box<Ticket>),
     /// A moment has come that was waited for: for a ticket, if it is (still) there.
     Due(&'e Timer, Option<Box<Ticket>>),
+    /// What may help a requester was looked for.
+    Suggested(Box<Ticket>, Option<Answered>),
+    /// Somebody's search has ended.
+    Searched(Search, Option<Answered>),
     /// A call has ended that this program knows nothing of: another version's.
     CallEnded,
 }
@@ -185,102 +194,10 @@ pub(in crate::desk) enum Sees {
     Requests(Vec<Ticket>),
     /// The ticket that was chosen from a menu.
     Chosen(Option<Box<Ticket>>),
+    /// An article, and what was suggested on the ticket.
+    Article(Option<Box<Article>>, Option<Box<Suggestion>>),
     /// A message that was joined to the ticket, and whether somebody has asked for something of their own under it since.
     Joined(Option<Box<Record>>, bool),
-}
-
-/// What an event touches, as it says itself. From this come the names that are locked and what is read ahead.
-struct Touched<'e> {
-    who: Option<&'e PersonRef>,
-    place: Option<&'e Place>,
-    messages: Vec<&'e MessageRef>,
-    first: First<'e>,
-}
-
-/// What is read first.
-#[derive(Clone, Copy)]
-enum First<'e> {
-    /// Nothing that can be foreseen.
-    Unforeseen,
-    /// Whose thread this is.
-    Thread(&'e Place),
-    /// What the author has opened here a moment ago.
-    Burst(&'e Said),
-}
-
-impl<'e> Touched<'e> {
-    fn by(event: &'e Event) -> Self {
-        let nothing = Self { who: None, place: None, messages: Vec::new(), first: First::Unforeseen };
-        match &event.what {
-            EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => Self {
-                who: Some(&said.author.who),
-                place: Some(&said.place),
-                messages: std::iter::once(&said.message).chain(&said.reply_to).collect(),
-                first: match &event.what {
-                    EventKind::MessagePosted(_) => First::of(said),
-                    _ => First::Unforeseen,
-                },
-            },
-            EventKind::MessageDeleted { message } => Self { messages: vec![message], ..nothing },
-            EventKind::Acted(acted) => Self { who: Some(&acted.actor.who), ..nothing },
-            EventKind::ThreadRead { about, .. }
-            | EventKind::DeliverySettled(DeliverySettled { about, .. })
-            | EventKind::CallEnded { about, .. }
-            | EventKind::TimerFired(Timer { on: about, .. }) => match about {
-                Subject::Person(who) => Self { who: Some(who), ..nothing },
-                // A ticket is written only as it was read, which needs no name.
-                Subject::Ticket(_) | Subject::Notice(_) | Subject::Desk => nothing,
-            },
-        }
-    }
-
-    /// Names of what nobody else may decide about meanwhile: the people who did it, the conversation, and the message. Two first
-    /// messages of one person must not open two tickets, nor two people's words one thread's. What is about a ticket needs none:
-    /// a ticket is written only as it was read.
-    fn names(&self, roster: &Roster) -> Vec<String> {
-        // A thread goes by the name of the message that it hangs under.
-        let name =
-            |tenant: &Tenant, channel: &str, id: &str| format!("at:{}:{}:{channel}:{id}", tenant.platform, tenant.id);
-        let accounts = self.who.into_iter().flat_map(|who| roster.accounts(who));
-        let people = accounts.map(|account| format!("person:{account}"));
-        let places = self.place.into_iter().filter_map(|place| match (&place.at, place.root()) {
-            (Conversation::Direct { channel }, _) => Some(name(&place.tenant, channel, "")),
-            (_, root) => root.map(|root| name(&place.tenant, place.channel(), root)),
-        });
-        let messages = self.messages.iter().map(|message| name(&message.tenant, &message.channel, &message.id));
-        let mut names: Vec<String> = people.chain(places).chain(messages).collect();
-        names.sort();
-        names.dedup();
-        names
-    }
-}
-
-impl<'e> First<'e> {
-    fn of(said: &'e Said) -> Self {
-        if said.place.root().is_some() {
-            Self::Thread(&said.place)
-        } else if said.addresses_desk() && said.reply_to.is_none() {
-            Self::Burst(said)
-        } else {
-            Self::Unforeseen
-        }
-    }
-}
-
-/// What is known of the work that an event makes, before it begins.
-#[must_use]
-pub fn about(event: &Event, rules: &Rules, roster: &Roster) -> About {
-    let touched = Touched::by(event);
-    let mut ahead = vec![keys::known(&event.key)];
-    match touched.first {
-        First::Unforeseen => {}
-        First::Thread(place) => ahead.push(conversation::record::at(place)),
-        First::Burst(said) => {
-            let by = roster.accounts(&said.author.who);
-            ahead.extend(tickets::record::bursts(&by, &said.place, rules.burst_since(said.at), said.at));
-        }
-    }
-    About { names: touched.names(roster), ahead }
 }
 
 /// Classifies an event.
@@ -309,7 +226,27 @@ pub async fn hear<'e>(tx: &mut dyn Tx, desk: &Desk, event: &'e Event) -> Result<
             Ok(ticket.map_or(Heard::Nobody, |ticket| Heard::Settled(settled, ticket)))
         }
         EventKind::TimerFired(timer) => Ok(Heard::Due(timer, ticket_of(tx, &timer.on).await?)),
-        EventKind::CallEnded { .. } => Ok(Heard::CallEnded),
+        EventKind::CallEnded { about, call, found } => called(tx, about, call, found.as_ref()).await,
+    }
+}
+
+/// A call has ended. What cannot be read of it is nothing found.
+async fn called<'e>(
+    tx: &mut dyn Tx,
+    about: &Subject,
+    call: &Call,
+    found: Option<&serde_json::Value>,
+) -> Result<Heard<'e>, StoreError> {
+    let found = found.and_then(|found| serde_json::from_value::<Answered>(found.clone()).ok());
+    match call.name.as_str() {
+        knowledge::decide::SUGGEST => {
+            Ok(ticket_of(tx, about).await?.map_or(Heard::CallEnded, |ticket| Heard::Suggested(ticket, found)))
+        }
+        knowledge::decide::SEARCH => Ok(match serde_json::from_value(call.input.clone()) {
+            Ok(search) => Heard::Searched(search, found),
+            Err(_) => Heard::CallEnded,
+        }),
+        _ => Ok(Heard::CallEnded),
     }
 }
 
@@ -528,6 +465,18 @@ async fn sees(
             Ok(tag) => Ok(Sees::Chosen(by_tag(tx, &tag, desk.now).await?.map(Box::new))),
             Err(_) => Ok(Sees::Chosen(None)),
         },
+        (Reads::Article(param), on) => {
+            let key: Option<ArticleKey> = meaning.args.text(param).parse().ok();
+            let article = match key {
+                Some(key) => knowledge::record::by_key(tx, &key).await?.map(|kept| Box::new(kept.article)),
+                None => None,
+            };
+            let suggestion = match on {
+                Some(ticket) => knowledge::record::suggestion(tx, ticket.id).await?.map(Box::new),
+                None => None,
+            };
+            Ok(Sees::Article(article, suggestion))
+        }
         (Reads::Story | Reads::Joined(_), None) => Ok(Sees::Nothing),
         (Reads::Story, Some(ticket)) => {
             let records = conversation::record::last_of_ticket(tx, ticket.id, STORY).await?;

@@ -163,9 +163,9 @@ fn of_form(
     }
 }
 
-/// What is given, and the message that the button or form carries.
+/// What is given, and the message or article that the button or form carries.
 fn carried(act: &Act, does: &ActRef, mut given: Given) -> Given {
-    let param = act.spec.takes.iter().find(|param| param.takes == Takes::Message);
+    let param = act.spec.takes.iter().find(|param| matches!(param.takes, Takes::Message | Takes::Article));
     given.extend(param.zip(does.with.as_ref()).map(|(param, message)| (param.name.to_owned(), Value::text(message))));
     given
 }

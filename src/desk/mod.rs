@@ -14,6 +14,7 @@ pub mod notices;
 mod plan;
 pub mod privacy;
 pub mod tickets;
+mod touched;
 
 #[cfg(test)]
 mod cases;
@@ -32,13 +33,15 @@ use crate::domain::permission::Roster;
 use crate::domain::standing::Standing;
 use crate::domain::subject::Subject;
 use crate::domain::view::{Shown, View, Wanted};
-use crate::store::outbox::enqueue;
+use crate::store::outbox::{enqueue, hold_back};
 use crate::store::{Ask, Statement, StoreError, Tx, audit, dead, standing, timers};
 
 /// What follows from what was heard.
 #[must_use]
 pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
     match heard {
+        Heard::Suggested(ticket, found) => knowledge::decide::suggested(desk, ticket, found.as_ref()),
+        Heard::Searched(search, found) => knowledge::decide::searched(desk, search, found.as_ref()),
         Heard::Nobody | Heard::SkippedAgain | Heard::CallEnded => Plan::of(desk).end(match heard {
             // Its key is kept, so that it changes nothing if it comes again after a later edit.
             Heard::SkippedAgain => Outcome::Skipped,
@@ -119,6 +122,11 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         Change::Forget { message } => conversation::record::forget(tx, message),
         Change::KeepDraft(draft) => drafts::record::keep(tx, draft),
         Change::ForgetDraft(draft) => drafts::record::forget(tx, draft),
+        Change::Suggest(suggestion) => knowledge::record::suggest(tx, suggestion),
+        Change::SolvedBy { ticket, article } => knowledge::record::solved(tx, *ticket, article),
+        Change::Escalate { ticket, at } => knowledge::record::escalated(tx, *ticket, *at),
+        Change::MarkArticle { article, mark, ticket, at } => knowledge::record::mark(tx, *article, *mark, *ticket, *at),
+        Change::HoldBack { about, view, until } => hold_back(tx, about, view, *until),
         Change::SetTimer(timer) => timers::set(tx, timer),
         Change::ClearTimer { on, kind, slot } => timers::clear(tx, on, *kind, *slot),
     }
@@ -170,7 +178,11 @@ pub async fn show(ask: &mut dyn Ask, wanted: &[Wanted], roster: &Roster) -> Resu
     for one in wanted {
         let ticket = tickets.iter().find(|ticket| one.about == Subject::Ticket(ticket.id));
         shown.push(match (&one.view, ticket) {
-            (View::Card, Some(ticket)) => Some(tickets::view::card(ticket, &one.place, roster)),
+            (View::Card, Some(ticket)) => {
+                let suggestion = knowledge::record::suggestion(ask, ticket.id).await?;
+                let card = tickets::view::card(ticket, &one.place, roster);
+                Some(knowledge::view::card(card, suggestion.as_ref()))
+            }
             (View::Confirmation, Some(ticket)) => {
                 let others = if ticket.is_private() {
                     let accounts = roster.accounts(&ticket.requester.who);
@@ -178,7 +190,9 @@ pub async fn show(ask: &mut dyn Ask, wanted: &[Wanted], roster: &Roster) -> Resu
                 } else {
                     Vec::new()
                 };
-                Some(tickets::view::confirmation(ticket, &others))
+                let suggestion = knowledge::record::suggestion(ask, ticket.id).await?;
+                let confirmation = tickets::view::confirmation(ticket, &others);
+                Some(knowledge::view::confirmation(confirmation, ticket, suggestion.as_ref()))
             }
             (View::Lines { of, .. }, Some(ticket)) => conversation::view::lines(ticket, of, &said, one, roster),
             (View::DeadEvents, _) => Some(alarms::view::dead_events(dead::count(ask).await?)),

@@ -1,9 +1,9 @@
 //! A decision in the making: the few ways in which a ticket changes, each with its audit and its cards.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::desk::decision::{Change, Decision};
-use crate::desk::{conversation, tickets};
+use crate::desk::{conversation, knowledge, tickets};
 use crate::domain::words;
 
 use crate::desk::conversation::state::{Record, Side, Voice};
@@ -20,6 +20,10 @@ use crate::domain::priority::Priority;
 use crate::domain::right::Right;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
+
+/// How long the answer to a request waits at most for what may help, and how long the card does.
+const ANSWER_WAITS: SignedDuration = SignedDuration::from_millis(200);
+const CARD_WAITS: SignedDuration = SignedDuration::from_secs(1);
 
 /// A decision in the making, by one actor from one place.
 pub(in crate::desk) struct Plan<'f> {
@@ -83,6 +87,11 @@ impl<'f> Plan<'f> {
         self.decision.changes.push(change);
     }
 
+    /// Adds an intent about something else than a ticket.
+    pub(in crate::desk) fn effect_about(&mut self, about: Subject, what: EffectKind) {
+        self.decision.effects.push(Effect::about(about, what));
+    }
+
     /// Adds an intent. What is about no ticket is about whom it answers, or about the desk.
     pub(in crate::desk) fn effect(&mut self, ticket: Option<TicketId>, what: impl Into<EffectKind>) {
         let what = what.into();
@@ -141,17 +150,17 @@ impl<'f> Plan<'f> {
         }
         let fields = changes(None, &ticket);
         self.audit(&ticket, Did::Opened, fields);
-        self.effect(
-            Some(id),
-            EffectKind::Show {
-                view: View::Confirmation,
-                at: Destination::Place(origin),
-                awaited: Some(Awaited::Notice),
-                // A thread keeps its name when words are deleted, so the name holds none.
-                thread_title: ticket.origin.root().map(|_| ticket.key.to_string()),
-            },
-        );
+        let from = self.decision.effects.len();
+        self.confirm(&ticket);
         self.show_cards(&ticket);
+        if knowledge::decide::is_asked(self.desk, &ticket.origin) {
+            // What is looked for meanwhile is said with the rest, if it is found in time.
+            for effect in &mut self.decision.effects[from..] {
+                let within = if effect.what.view() == Some(&View::Card) { CARD_WAITS } else { ANSWER_WAITS };
+                effect.not_before = self.desk.now.checked_add(within).ok();
+            }
+            self.effect(Some(id), EffectKind::Do(knowledge::decide::call(&ticket)));
+        }
         // The card has room for one line; whoever works the ticket reads the rest under it.
         for words in words.iter().filter(|words| tickets::text::title(&words.text) != words.text.trim()) {
             self.mirror(&ticket, None, &author, words, Voice::Requester);
@@ -237,12 +246,29 @@ impl<'f> Plan<'f> {
         self.effect(Some(ticket.id), EffectKind::Say(post));
     }
 
+    /// Answers the requester of a ticket, or brings the answer that waits up to date.
+    pub(in crate::desk) fn confirm(&mut self, ticket: &Ticket) {
+        let show = EffectKind::Show {
+            view: View::Confirmation,
+            at: Destination::Place(ticket.origin.clone()),
+            awaited: Some(Awaited::Notice),
+            // A thread keeps its name when words are deleted, so the name holds none.
+            thread_title: ticket.origin.root().map(|_| ticket.key.to_string()),
+        };
+        self.effect(Some(ticket.id), show);
+    }
+
     /// Brings every copy of the card up to date.
     pub(in crate::desk) fn show_cards(&mut self, ticket: &Ticket) {
+        self.show_cards_at(ticket, None);
+    }
+
+    /// The same, not before this moment.
+    pub(in crate::desk) fn show_cards_at(&mut self, ticket: &Ticket, not_before: Option<Timestamp>) {
         for channel in &self.desk.rules.triage {
             let at = Destination::Place(channel.clone());
             let card = EffectKind::Show { view: View::Card, at, awaited: None, thread_title: None };
-            let effect = Effect::about(ticket.id, card);
+            let effect = Effect { not_before, ..Effect::about(ticket.id, card) };
             if !self.decision.effects.contains(&effect) {
                 self.decision.effects.push(effect);
             }

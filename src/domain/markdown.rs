@@ -2,6 +2,8 @@
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
+use super::message::{Line, Span};
+
 /// What is understood beside the common rules (<https://spec.commonmark.org>).
 const UNDERSTOOD: Options =
     Options::ENABLE_STRIKETHROUGH.union(Options::ENABLE_TASKLISTS).union(Options::ENABLE_TABLES);
@@ -26,6 +28,169 @@ pub fn plain(text: &str) -> String {
     }
     words.truncate(words.trim_end().len());
     words
+}
+
+/// A text as a message says it: a line for each line, with an empty one between blocks.
+#[must_use]
+pub fn lines(text: &str) -> Vec<Line> {
+    let mut writer = Writer::default();
+    for event in Parser::new_ext(text, UNDERSTOOD) {
+        writer.take(event);
+    }
+    writer.end_line();
+    while writer.lines.last().is_some_and(|line| line.0.is_empty()) {
+        writer.lines.pop();
+    }
+    writer.lines
+}
+
+/// Makes lines of what the parser says.
+#[derive(Default)]
+struct Writer {
+    lines: Vec<Line>,
+    line: Vec<Span>,
+    /// The lists that the text is inside of: the number of the next item, if they are numbered.
+    lists: Vec<Option<u64>>,
+    /// What the link or image that the text is inside of leads to, and what it says.
+    link: Option<(String, String)>,
+    strong: Option<String>,
+    code: Option<String>,
+    is_heading: bool,
+}
+
+impl Writer {
+    fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Text(words) => self.words(&words),
+            Event::Code(words) => self.words(&format!("`{words}`")),
+            Event::SoftBreak => self.words(" "),
+            Event::HardBreak => self.end_line(),
+            Event::Rule => {
+                self.gap();
+                self.words("———");
+                self.end_line();
+            }
+            Event::TaskListMarker(is_done) => self.words(if is_done { "☑ " } else { "☐ " }),
+            Event::Start(tag) => self.start(tag),
+            Event::End(tag) => self.end(tag),
+            // HTML is not shown: nobody sees what it would look like.
+            Event::Html(_)
+            | Event::InlineHtml(_)
+            | Event::FootnoteReference(_)
+            | Event::InlineMath(_)
+            | Event::DisplayMath(_) => {}
+        }
+    }
+
+    fn start(&mut self, tag: Tag<'_>) {
+        match tag {
+            Tag::Paragraph | Tag::Table(_) | Tag::BlockQuote(_) if self.lists.is_empty() => self.gap(),
+            Tag::Heading { .. } => {
+                self.gap();
+                self.is_heading = true;
+                self.strong = Some(String::new());
+            }
+            Tag::List(first) => {
+                if self.lists.is_empty() {
+                    self.gap()
+                } else {
+                    self.end_line()
+                }
+                self.lists.push(first);
+            }
+            Tag::Item => {
+                self.end_line();
+                let depth = self.lists.len().saturating_sub(1);
+                let mark = match self.lists.last_mut() {
+                    Some(Some(number)) => {
+                        *number += 1;
+                        format!("{}. ", *number - 1)
+                    }
+                    _ => "• ".to_owned(),
+                };
+                self.line.push(Span::Said(format!("{}{mark}", "    ".repeat(depth))));
+            }
+            Tag::CodeBlock(_) => {
+                self.end_line();
+                self.code = Some(String::new());
+            }
+            Tag::Strong if self.strong.is_none() => self.strong = Some(String::new()),
+            Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => {
+                self.end_strong();
+                self.link = Some((dest_url.into_string(), String::new()));
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, tag: TagEnd) {
+        match tag {
+            TagEnd::Paragraph | TagEnd::Item | TagEnd::TableRow | TagEnd::TableHead => self.end_line(),
+            TagEnd::Heading(_) => {
+                self.is_heading = false;
+                self.end_strong();
+                self.end_line();
+            }
+            TagEnd::Strong if !self.is_heading => self.end_strong(),
+            TagEnd::List(_) => {
+                self.end_line();
+                self.lists.pop();
+            }
+            TagEnd::TableCell => self.words("  "),
+            TagEnd::CodeBlock => {
+                if let Some(code) = self.code.take() {
+                    self.lines.push(Line(vec![Span::Code(code)]));
+                }
+            }
+            TagEnd::Link | TagEnd::Image => {
+                if let Some((to, label)) = self.link.take() {
+                    let label = if label.trim().is_empty() { to.clone() } else { label };
+                    let is_address = to.starts_with("https://") || to.starts_with("http://");
+                    if is_address { self.line.push(Span::Web { to, label }) } else { self.words(&label) }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn words(&mut self, words: &str) {
+        if let Some(code) = &mut self.code {
+            code.push_str(words);
+        } else if let Some((_, label)) = &mut self.link {
+            label.push_str(words);
+        } else if let Some(strong) = &mut self.strong {
+            strong.push_str(words);
+        } else if let Some(Span::Written(before)) = self.line.last_mut() {
+            before.push_str(words);
+        } else {
+            self.line.push(Span::Written(words.to_owned()));
+        }
+    }
+
+    /// Words that could mean something to a platform are not emphasised, but neutralised.
+    fn end_strong(&mut self) {
+        let Some(words) = self.strong.take().filter(|words| !words.is_empty()) else { return };
+        if words.contains(['<', '>', '@', '[', ']', '*', '_', '~', '|', '`', '#']) {
+            self.words(&words);
+        } else {
+            self.line.push(Span::Strong(words));
+        }
+    }
+
+    fn end_line(&mut self) {
+        self.end_strong();
+        if !self.line.is_empty() {
+            self.lines.push(Line(std::mem::take(&mut self.line)));
+        }
+    }
+
+    /// An empty line, if something stands before.
+    fn gap(&mut self) {
+        self.end_line();
+        if self.lines.last().is_some_and(|line| !line.0.is_empty()) {
+            self.lines.push(Line::default());
+        }
+    }
 }
 
 /// The first heading of the first rank, if a text begins with one, and the text behind it.
@@ -76,6 +241,28 @@ mod tests {
         ] {
             assert!(plain(odd).len() <= odd.len() + 1, "{odd:.20}");
         }
+    }
+
+    #[test]
+    fn a_message_has_the_lines_of_the_text() {
+        let text = "It **ends** `often`.\n\n## Steps\n\n1. Open the [portal](https://desk.example/vpn)\n   - or *ask*\n2. Look at ![the light](https://desk.example/i.png)\n\n```\nipconfig\n```\n\n<b>html</b> [bad](javascript:x) **@here**";
+        let written = |words: &str| Span::Written(words.to_owned());
+        let said = |words: &str| Span::Said(words.to_owned());
+        let web = |to: &str, label: &str| Span::Web { to: to.to_owned(), label: label.to_owned() };
+        let expected = vec![
+            vec![written("It "), Span::Strong("ends".to_owned()), written(" `often`.")],
+            vec![],
+            vec![Span::Strong("Steps".to_owned())],
+            vec![],
+            vec![said("1. "), written("Open the "), web("https://desk.example/vpn", "portal")],
+            vec![said("    • "), written("or ask")],
+            vec![said("2. "), written("Look at "), web("https://desk.example/i.png", "the light")],
+            vec![Span::Code("ipconfig\n".to_owned())],
+            vec![],
+            vec![written("html bad @here")],
+        ];
+        let lines: Vec<Vec<Span>> = lines(text).into_iter().map(|line| line.0).collect();
+        assert_eq!(lines, expected);
     }
 
     #[test]

@@ -39,6 +39,17 @@ pub enum Span {
     Strong(String),
     /// Words of people, names included: whatever they hold, nobody is pinged, and nothing is dressed as something else.
     Quoted(String),
+    /// Words of an article: neutralised like words of people, and not set apart, since they are the desk's.
+    Written(String),
+    /// Code of an article, on lines of its own.
+    Code(String),
+    /// A link to a page elsewhere.
+    Web {
+        /// Its address.
+        to: String,
+        /// What the link says (words of an article).
+        label: String,
+    },
     /// A person, pinged.
     Ping(PersonRef),
     /// A link to a message.
@@ -225,6 +236,9 @@ impl Span {
                 room_of(words) + marks
             }
             Self::Strong(words) => room_of(words) + 4,
+            Self::Written(words) => room_of(words),
+            Self::Code(words) => room_of(words) + 2 * MARK_CHARS,
+            Self::Web { to, label } => room_of(to) + room_of(label) + MARK_CHARS,
             Self::Ping(person) => person.id.len() + 4,
             Self::Link { to, label } => {
                 room_of(label) + to.tenant.id.len() + 2 * to.channel.len() + to.id.len() + ADDRESS_CHARS

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ids::{Person, Place, TicketKey};
 use super::permission::Principal;
-use super::settings::{minutes, sections};
+use super::settings::{Reader, Setting, minutes, sections};
 use super::when::Now;
 
 sections! {
@@ -28,6 +28,14 @@ sections! {
 
     /// `[knowledge]`: articles, and looking for them.
     KnowledgeSettings {
+        /// `suggestions`: whether requesters are shown articles that may help.
+        suggestions: Suggestions = Suggestions::On,
+        /// `suggestions_in`: other than that in these channels: `slack:C0123456789=off`.
+        suggestions_in: Vec<String> = Vec::new(),
+        /// `confidence`: how likely it must be that an article helps, in hundredths.
+        confidence: u32 = 50,
+        /// `hold`: how long the agents' card waits while an article is shown; zero for not at all.
+        hold: Duration = minutes(2),
         /// `key_prefix`: the letters of `KB-7`.
         key_prefix: String = "KB".to_owned(),
         /// `languages`: those in which articles and questions are written; the first counts where a text does not tell.
@@ -49,6 +57,40 @@ sections! {
     }
 }
 
+/// Whether requesters are shown articles that may help.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Suggestions {
+    /// Nothing is looked for.
+    Off,
+    /// What would have been shown is counted, and shown to agents alone.
+    Observe,
+    /// They are.
+    #[default]
+    On,
+}
+
+impl Suggestions {
+    /// Their names in the settings.
+    pub const NAMES: [&'static str; 3] = ["off", "observe", "on"];
+
+    /// That of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "off" => Some(Self::Off),
+            "observe" => Some(Self::Observe),
+            "on" => Some(Self::On),
+            _ => None,
+        }
+    }
+}
+
+impl Setting for Suggestions {
+    fn read(key: &'static str, from: &mut dyn Reader) -> Option<Self> {
+        from.choice(key, &Self::NAMES).and_then(Self::named)
+    }
+}
+
 /// What a decision may see of the settings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rules {
@@ -56,6 +98,8 @@ pub struct Rules {
     pub desk: DeskSettings,
     /// `[intake]`.
     pub intake: IntakeSettings,
+    /// `[knowledge]`.
+    pub knowledge: KnowledgeSettings,
     /// The desk's channels: each shows every ticket's card.
     pub triage: Vec<Place>,
 }
@@ -71,6 +115,16 @@ impl Rules {
     #[must_use]
     pub fn now<'z>(&'z self, at: Timestamp, person: &'z Person) -> Now<'z> {
         Now::named(at, person.zone.as_deref().unwrap_or(&self.desk.time_zone))
+    }
+
+    /// Whether requesters are shown articles that may help, where they ask.
+    #[must_use]
+    pub fn suggestions(&self, place: &Place) -> Suggestions {
+        let here = format!("{}:{}", place.platform(), place.channel());
+        let own = self.knowledge.suggestions_in.iter().filter_map(|one| one.split_once('='));
+        own.filter(|(channel, _)| channel.trim() == here)
+            .find_map(|(_, name)| Suggestions::named(name.trim()))
+            .unwrap_or(self.knowledge.suggestions)
     }
 
     /// Whether this is (a thread in) one of the desk's own channels.

@@ -9,6 +9,8 @@ use super::right::Holder;
 pub trait Reader {
     /// A text.
     fn text(&mut self, key: &'static str) -> Option<String>;
+    /// One of these texts.
+    fn choice(&mut self, key: &'static str, of: &'static [&'static str]) -> Option<&'static str>;
     /// Several texts.
     fn texts(&mut self, key: &'static str) -> Option<Vec<String>>;
     /// Yes or no.

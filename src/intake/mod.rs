@@ -3,10 +3,12 @@
 //! Every event of every platform, and every timer, comes through [`Intake::handle`]. When it returns `Ok`, whatever
 //! follows from the event is on the disk, and the platform may be told that it was received.
 
+mod articles;
 pub mod erase;
 mod proof;
 pub mod text;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -76,6 +78,7 @@ struct Inner {
     rules: RwLock<Arc<Rules>>,
     roster: RwLock<Arc<Roster>>,
     provers: proof::Provers,
+    has_articles: AtomicBool,
 }
 
 impl Intake {
@@ -84,7 +87,16 @@ impl Intake {
     pub fn new(store: Arc<dyn Store>, clock: Clock, rules: Rules, roster: Roster) -> Self {
         let roster = RwLock::new(Arc::new(roster));
         let rules = RwLock::new(Arc::new(rules));
-        Self { inner: Arc::new(Inner { store, clock, rules, roster, provers: proof::Provers::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                clock,
+                rules,
+                roster,
+                provers: proof::Provers::default(),
+                has_articles: AtomicBool::new(false),
+            }),
+        }
     }
 
     /// Handles one event. `Ok` means that it is committed (or was handled before, or is none of the desk's business).
@@ -428,6 +440,7 @@ impl Intake {
                 let now = this.inner.clock.now();
                 let rules = this.rules();
                 let mut desk = Desk::about(&event, rules, roster, now);
+                desk.has_articles = this.has_articles();
                 let heard = desk::hear(tx, &desk, &event).await?;
                 let mut decision = desk::decide(&desk, &heard);
                 if decision.opens_ticket() {

@@ -68,6 +68,8 @@ const YEARS: &str = "\
     INSERT INTO articles SELECT n, 'KB-' || n, CASE WHEN n % 3 = 0 THEN 'draft' ELSE 'published' END, '{}', NULL, NULL, NULL, \
     NULL, NULL, n || '.md', 1, n, n, n, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO article_versions SELECT n, 1, '{}', NULL, n FROM generate_series(1, 20000) AS n; \
+    INSERT INTO suggestions SELECT n, '{}', 1, n, NULL, NULL FROM generate_series(1, 20000) AS n; \
+    INSERT INTO article_marks SELECT n, 'shown', n, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO timers SELECT 'ticket', n::text, 'auto_close', 0, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO seen SELECT n::text, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO effects (id, subject_kind, subject_id, outlet, lane, gate, order_key, kind, what_json, state, due_at_ms, \

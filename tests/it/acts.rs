@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deskbell::intake::acts;
 use deskbell::sandbox::{Spot, World};
 
 use crate::harness::{Desk, on_both, see};
+use crate::knowledge::knowing;
 use crate::looks::Looks as _;
 
 /// How something is done.
@@ -91,6 +93,19 @@ async fn every_act_is_done_once() {
         act("new_request", By::Form("sam", "desk", "New request", "and a lamp")).await;
         act("belongs_to", By::Menu("sam", "desk", "Belongs to…", "IT-1004")).await;
         assert!(see(world, "sam").form.is_none());
+
+        knowing(desk).await;
+        act("search", By::Command("sam", "search printer prints nothing")).await;
+        act("read", By::Button("sam", "random", "Read KB-26")).await;
+        desk.pass(Duration::from_secs(300)).await;
+        for (who, channel) in [("jeff", "sales"), ("sam", "general"), ("ana", "random")] {
+            desk.say(world, who, &Spot::channel(channel), "@desk laptop is slow and the battery runs down").await;
+        }
+        act("read_suggested", By::Button("jeff", "sales", "Read")).await;
+        act("more_articles", By::Button("jeff", "sales", "More")).await;
+        act("unhelpful", By::Button("jeff", "sales", "Not helpful")).await;
+        act("person", By::Button("sam", "general", "Get a person")).await;
+        act("solved", By::Button("ana", "random", "This solved it")).await;
 
         let declared: BTreeSet<&str> = acts().map(|spec| spec.name).collect();
         assert_eq!(done, declared, "{}: each act has its line here", world.platform());

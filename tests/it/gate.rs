@@ -80,7 +80,7 @@ impl Hall {
         let desk = DeskSettings { auto_close_days: 0, ..DeskSettings::default() };
         let intake =
             IntakeSettings { burst_window: Duration::ZERO, direct_window: Duration::ZERO, ..IntakeSettings::default() };
-        let rules = Rules { desk, intake, triage: vec![channel("C9")] };
+        let rules = Rules { desk, intake, triage: vec![channel("C9")], ..Rules::default() };
         let store: Arc<dyn Store> = store;
         let intake = Intake::new(store.clone(), clock, rules, Roster { agents, admins, ..Roster::default() });
         let hall = Self { intake, store, count: std::cell::Cell::new(0), _folder: folder };
@@ -186,8 +186,12 @@ impl Hall {
 
 fn plain(message: &Message) -> String {
     let span = |span: &Span| match span {
-        Span::Said(words) | Span::Strong(words) | Span::Quoted(words) => words.clone(),
-        Span::Ping(_) | Span::Link { .. } | Span::In { .. } | Span::Ago(_) | Span::At(_) => String::new(),
+        Span::Said(words) | Span::Strong(words) | Span::Quoted(words) | Span::Written(words) | Span::Code(words) => {
+            words.clone()
+        }
+        Span::Ping(_) | Span::Web { .. } | Span::Link { .. } | Span::In { .. } | Span::Ago(_) | Span::At(_) => {
+            String::new()
+        }
     };
     message.lines.iter().flat_map(|line| line.0.iter().map(span)).collect()
 }
@@ -234,6 +238,7 @@ fn fitting(spec: &Spec, other: &TicketTag) -> Given {
         Takes::Person => Value::Person(person(AGENT)),
         Takes::Ticket => Value::text(other.to_string()),
         Takes::Message => Value::text("1700000001.0"),
+        Takes::Article => Value::text("KB-7"),
         Takes::Flag => Value::Flag(true),
         Takes::Files => Value::Files(Vec::new()),
         Takes::Date | Takes::Future => Value::text("tomorrow 9"),
@@ -261,6 +266,13 @@ const MAY: &[(&str, [bool; 4])] = &[
     // Of another person, an agent, whose own they may see.
     ("requests", [false, false, true, true]),
     ("menu", [false, false, true, true]),
+    ("search", [true, true, true, true]),
+    ("read", [true, true, true, true]),
+    ("solved", [false, true, false, false]),
+    ("read_suggested", [false, true, false, false]),
+    ("person", [false, true, false, false]),
+    ("more_articles", [false, true, false, false]),
+    ("unhelpful", [false, true, false, false]),
     ("help", [true, true, true, true]),
 ];
 

@@ -28,10 +28,10 @@ const FILES: [&str; 7] = ["acts.rs", "decide.rs", "mod.rs", "record.rs", "state.
 const CAPABILITIES: &[(&str, &[&str])] = &[
     ("alarms", &[]),
     ("closing", &["tickets"]),
-    ("conversation", &["help", "tickets"]),
+    ("conversation", &["help", "knowledge", "tickets"]),
     ("drafts", &[]),
     ("help", &[]),
-    ("knowledge", &[]),
+    ("knowledge", &["closing", "tickets"]),
     ("notices", &[]),
     ("privacy", &["conversation", "tickets"]),
     ("tickets", &["closing", "conversation", "help"]),

@@ -32,7 +32,13 @@ fn table() -> String {
             On::Nothing => usage.clone(),
             On::Ticket => usage.replacen(spec.name, &format!("{} IT-1042", spec.name), 1),
         };
-        let here = if command.is_plain_in_thread { "just write".to_owned() } else { format!("`{usage}`") };
+        // Where others speak to the desk, too, free words are a request.
+        let is_request = spec.on == On::Nothing && spec.takes_words();
+        let here = match (command.is_plain_in_thread, is_request) {
+            (true, _) => "just write".to_owned(),
+            (false, true) => "–".to_owned(),
+            (false, false) => format!("`{usage}`"),
+        };
         let (says, who) = (command.says, spec.may.who());
         Some(format!("| {here} | `{elsewhere}` | {says} | {who} |\n"))
     };

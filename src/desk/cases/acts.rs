@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::*;
-use crate::desk::acts::{Act, all};
+use crate::desk::acts::{Act, Reads, all};
 use crate::desk::hear::{Asked, Sees};
 use crate::desk::meant::Meant;
 use crate::domain::act::{ActRef, Given, On, Takes, Value};
@@ -33,6 +33,7 @@ pub(super) fn fitting(act: &Act) -> Given {
         Takes::Person => Value::Person(person("Omar")),
         Takes::Ticket => Value::text(other().tag().to_string()),
         Takes::Message => Value::text("7.2"),
+        Takes::Article => Value::text("KB-7"),
         Takes::Flag => Value::Flag(true),
         Takes::Files => Value::Files(Vec::new()),
         Takes::Date | Takes::Future => Value::text("in 48 h"),
@@ -73,7 +74,8 @@ fn act(table: &mut Table, name: &str, act: &Act, who: &str, ticket: &Ticket) {
 
 /// The acts that are done to a ticket.
 fn to_tickets() -> impl Iterator<Item = &'static Act> {
-    all().filter(|act| act.spec.on == On::Ticket)
+    // What is done to a ticket by articles has tables of its own.
+    all().filter(|act| act.spec.on == On::Ticket && !matches!(act.reads, Reads::Article(_)))
 }
 
 /// By Mia, who has the ticket if anybody has.

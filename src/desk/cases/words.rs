@@ -400,6 +400,8 @@ fn commands_that_are_not_written_right() {
         assign: refused · tell Mia: “Nearly: write it as "assign @name". Pick the name from the list that op…”
         priority: refused · tell Mia: “Nearly: write it as "priority P1". Or P2, P3, P4. /desk help lists what…”
         requests: refused · tell Mia: “Nearly: write it as "requests [@name]". /desk help lists what I underst…”
+        search: refused · tell Mia: “Nearly: write it as "search words". /desk help lists what I understand.”
+        read: refused · tell Mia: “Nearly: write it as "read KB-7". The key stands before the title, like…”
     "#]]
     .assert_eq(&table.0);
 }

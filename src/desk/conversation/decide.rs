@@ -9,7 +9,7 @@ use crate::desk::decision::{Change, Decision};
 use crate::desk::hear::{Command, Desk, NewWords};
 use crate::desk::plan::{Plan, Words, full_text, origin_of};
 use crate::desk::tickets::state::{Status, Ticket};
-use crate::desk::{help, tickets};
+use crate::desk::{help, knowledge, tickets};
 use crate::domain::act::{Fault, On, Spec};
 use crate::domain::audit::Did;
 use crate::domain::effect::{Awaited, EffectKind, SilentAct};
@@ -228,6 +228,9 @@ pub(in crate::desk) fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticke
             plan.touch(ticket, after, said.at);
         }
     }
+    if voice == Voice::Requester {
+        knowledge::decide::escalate(&mut plan, ticket);
+    }
     plan.mirror(ticket, None, &said.author, &words, voice);
     plan.end(Outcome::Recorded(ticket.key.clone()))
 }
@@ -287,6 +290,7 @@ fn join(mut plan: Plan<'_>, said: &Said, words: &Words, ticket: &Ticket) -> Deci
     } else {
         plan.touch(ticket, after, said.at);
     }
+    knowledge::decide::escalate(&mut plan, ticket);
     plan.mirror(ticket, None, &said.author, words, Voice::Requester);
     plan.end(Outcome::Merged(ticket.key.clone()))
 }

@@ -5,9 +5,9 @@
 
 use jiff::Timestamp;
 
-use super::state::{Article, Checked, Content, Version};
+use super::state::{Article, Checked, Content, Mark, Suggestion, Version};
 use crate::domain::article::ArticleStatus;
-use crate::domain::ids::{ArticleId, ArticleKey, Person, PersonRef};
+use crate::domain::ids::{ArticleId, ArticleKey, Person, PersonRef, TicketId};
 use crate::store::port::News;
 use crate::store::row::{Row, account_anywhere, json, ms};
 use crate::store::statement::texts;
@@ -41,6 +41,8 @@ texts! {
     COUNT_ARTICLES = Text::both("SELECT count(*) AS articles FROM articles WHERE status = $1");
     /// The next number of a sequence that grows in the order of commits: who draws one keeps others from drawing until then.
     DRAW = Text::both("UPDATE counters SET value = value + 1 WHERE name = $1 RETURNING value");
+    /// So many numbers of a sequence are never drawn.
+    SKIP = Text::both("UPDATE counters SET value = value + $2 WHERE name = $1");
     /// A new article.
     INSERT_ARTICLE = Text::both(
         "INSERT INTO articles (id, key, status, content_json, owner, owner_json, source, checked_by_json, checked_at_ms, path, \
@@ -61,6 +63,27 @@ texts! {
     VERSIONS = Text::both(
         "SELECT version, content_json, by_json, at_ms FROM article_versions WHERE article = $1 ORDER BY version DESC LIMIT $2"
     );
+    /// What was suggested on a ticket.
+    SUGGESTION = Text::both(
+        "SELECT ticket_id, found_json, shown, at_ms, solved_by, escalated_at_ms FROM suggestions WHERE ticket_id = $1"
+    );
+    /// Something is suggested on a ticket.
+    SUGGEST = Text::both(
+        "INSERT INTO suggestions (ticket_id, found_json, shown, at_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (ticket_id) DO NOTHING"
+    );
+    /// An article solved a ticket.
+    SOLVED = Text::both("UPDATE suggestions SET solved_by = $2, escalated_at_ms = NULL WHERE ticket_id = $1");
+    /// A requester wants a person nevertheless.
+    ESCALATED = Text::both(
+        "UPDATE suggestions SET escalated_at_ms = $2 WHERE ticket_id = $1 AND shown = 1 AND solved_by IS NULL AND escalated_at_ms IS NULL"
+    );
+    /// Something became of an article on a ticket.
+    MARK = Text::both(
+        "INSERT INTO article_marks (article, kind, ticket_id, at_ms) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (article, kind, ticket_id) DO NOTHING"
+    );
+    /// How often something became of an article.
+    MARKS = Text::both("SELECT count(*) AS times FROM article_marks WHERE article = $1 AND kind = $2");
     /// Articles that an account owns or has checked.
     ARTICLES_OF = Text::both(
         "SELECT id, owner_json, checked_by_json FROM articles WHERE id > $1 AND (owner_json LIKE $2 OR checked_by_json LIKE $2)"
@@ -139,6 +162,73 @@ pub async fn count(ask: &mut dyn Ask, status: ArticleStatus) -> Result<u64, Stor
     Ok(ask.one(statement(COUNT_ARTICLES).bind(status.as_str()), |row| row.count("articles")).await?.unwrap_or_default())
 }
 
+/// What was suggested on a ticket.
+///
+/// # Errors
+/// If the database is away.
+pub async fn suggestion(ask: &mut dyn Ask, ticket: TicketId) -> Result<Option<Suggestion>, StoreError> {
+    let read = |row: &Row| {
+        Ok(Suggestion {
+            ticket: TicketId(row.get("ticket_id")?),
+            found: row.json("found_json")?,
+            is_shown: row.flag("shown")?,
+            at: row.moment("at_ms")?,
+            solved_by: row.named_if("solved_by")?,
+            escalated_at: row.moment_if("escalated_at_ms")?,
+        })
+    };
+    ask.one(statement(SUGGESTION).bind(ticket.0), read).await
+}
+
+/// Something is suggested on a ticket, if nothing was before.
+///
+/// # Errors
+/// If the database is away.
+pub fn suggest(tx: &mut dyn Tx, suggestion: &Suggestion) -> Result<(), StoreError> {
+    let shown = i64::from(suggestion.is_shown);
+    let suggest = statement(SUGGEST).bind(suggestion.ticket.0).bind(json(&suggestion.found)?).bind(shown);
+    tx.write(suggest.bind(ms(suggestion.at)))
+}
+
+/// An article solved a ticket.
+///
+/// # Errors
+/// If the database is away.
+pub fn solved(tx: &mut dyn Tx, ticket: TicketId, by: &ArticleKey) -> Result<(), StoreError> {
+    tx.write(statement(SOLVED).bind(ticket.0).bind(by.to_string()))
+}
+
+/// A requester wants a person nevertheless.
+///
+/// # Errors
+/// If the database is away.
+pub fn escalated(tx: &mut dyn Tx, ticket: TicketId, at: Timestamp) -> Result<(), StoreError> {
+    tx.write(statement(ESCALATED).bind(ticket.0).bind(ms(at)))
+}
+
+/// Something became of an article on a ticket: counted once for each ticket.
+///
+/// # Errors
+/// If the database is away.
+pub fn mark(
+    tx: &mut dyn Tx,
+    article: ArticleId,
+    mark: Mark,
+    ticket: TicketId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    tx.write(statement(MARK).bind(article.0).bind(mark.as_str()).bind(ticket.0).bind(ms(at)))
+}
+
+/// On how many tickets this became of an article.
+///
+/// # Errors
+/// If the database is away.
+pub async fn marks(ask: &mut dyn Ask, article: ArticleId, mark: Mark) -> Result<u64, StoreError> {
+    let counted = statement(MARKS).bind(article.0).bind(mark.as_str());
+    Ok(ask.one(counted, |row| row.count("times")).await?.unwrap_or_default())
+}
+
 /// What an article has said, newest first.
 ///
 /// # Errors
@@ -195,6 +285,14 @@ pub async fn update(
         keep_version(tx, &article, by)?;
     }
     Ok(article)
+}
+
+/// So many keys are never given.
+///
+/// # Errors
+/// If the database is away.
+pub async fn skip_keys(tx: &mut dyn Tx, by: i64) -> Result<(), StoreError> {
+    tx.write(statement(SKIP).bind("article_ids").bind(by))
 }
 
 /// Puts `alias` in the place of an account, wherever it owns, checked or wrote something; how much that was.

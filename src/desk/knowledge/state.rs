@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::article::{ArticleStatus, Audience};
-use crate::domain::ids::{ArticleId, ArticleKey, Person, TicketKey};
+use crate::domain::event::ReplyHandle;
+use crate::domain::ids::{ArticleId, ArticleKey, Person, PersonRef, Place, TicketId, TicketKey};
 
 /// How many characters a title and a summary have at most, and how many bytes a text.
 pub const LONGEST_TITLE: usize = 150;
@@ -98,4 +99,102 @@ impl Article {
     pub const fn is_published(&self) -> bool {
         matches!(self.status, ArticleStatus::Published)
     }
+}
+
+/// An article as it is offered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offered {
+    /// Which.
+    pub article: ArticleId,
+    /// What people quote of it.
+    pub key: ArticleKey,
+    /// What it is called.
+    pub title: String,
+    /// The part of it that answers.
+    pub passage: String,
+}
+
+/// What was found for a question.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Answered {
+    /// What everybody may read, the best first.
+    pub offered: Vec<Offered>,
+    /// What fits for agents, what is for them alone included.
+    pub fits: Vec<Offered>,
+    /// How likely it is that one of `offered` answers, in hundredths.
+    pub likely: u32,
+}
+
+/// What was suggested to the requester of a ticket, or would have been.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suggestion {
+    /// On which ticket.
+    pub ticket: TicketId,
+    /// What was found.
+    pub found: Answered,
+    /// Whether the requester was shown anything.
+    pub is_shown: bool,
+    /// When.
+    pub at: Timestamp,
+    /// The article that solved it, as the requester says.
+    pub solved_by: Option<ArticleKey>,
+    /// When the requester asked for a person, or wrote on.
+    pub escalated_at: Option<Timestamp>,
+}
+
+impl Suggestion {
+    /// The article that is offered first, as long as it is still open whether it helps.
+    #[must_use]
+    pub fn open(&self) -> Option<&Offered> {
+        let is_open = self.is_shown && self.solved_by.is_none() && self.escalated_at.is_none();
+        self.found.offered.first().filter(|_| is_open)
+    }
+
+    /// What was offered under this key.
+    #[must_use]
+    pub fn offered(&self, key: &ArticleKey) -> Option<&Offered> {
+        self.found.offered.iter().find(|offered| offered.key == *key)
+    }
+}
+
+/// What became of an article on a ticket, to be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// It was offered first.
+    Shown,
+    /// It was read.
+    Read,
+    /// The requester says that it solved the request.
+    Solved,
+    /// The requester says that it does not help.
+    Unhelpful,
+}
+
+impl Mark {
+    /// Its name in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Shown => "shown",
+            Self::Read => "read",
+            Self::Solved => "solved",
+            Self::Unhelpful => "unhelpful",
+        }
+    }
+}
+
+/// What is asked of the search, and answered privately.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Search {
+    /// What is looked for.
+    pub words: String,
+    /// Who asks.
+    pub who: PersonRef,
+    /// Whether what is for agents alone may be found.
+    pub by_agent: bool,
+    /// Where.
+    pub near: Option<Place>,
+    /// How they are answered.
+    pub via: Option<ReplyHandle>,
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MOST_FILES, Spec, Takes};
 use crate::domain::event::File;
-use crate::domain::ids::{Person, TicketTag};
+use crate::domain::ids::{ArticleKey, Person, TicketTag};
 use crate::domain::when::{self, Now};
 
 /// The name under which the choice of a menu is given: it is the first parameter of its act.
@@ -119,6 +119,10 @@ impl Spec {
 fn fitting(takes: Takes, value: &Value, now: &Now<'_>) -> Result<Value, Why> {
     match (takes, value) {
         (Takes::Text | Takes::Message, Value::Text(text)) => Ok(Value::text(text.trim())),
+        (Takes::Article, Value::Text(text)) => {
+            let key: ArticleKey = text.trim().parse().map_err(|_| Why::NotOffered)?;
+            Ok(Value::Text(key.to_string()))
+        }
         (Takes::Choice(options), Value::Text(text)) => {
             let text = text.trim();
             let chosen = options.iter().find(|(value, _)| value.eq_ignore_ascii_case(text)).ok_or(Why::NotOffered)?;

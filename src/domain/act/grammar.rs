@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Given, On, Spec, Takes, Value};
-use crate::domain::ids::{Person, TicketKey};
+use crate::domain::ids::{ArticleKey, Person, TicketKey};
 use crate::domain::when::{self, Now};
 
 /// What words turn out to be.
@@ -143,6 +143,11 @@ fn params(spec: &Spec, words: &str, mentions: &[Person], now: &Now<'_>) -> Resul
             Takes::Date | Takes::Future => {
                 let (date, behind) = dated(rest, now);
                 (date.map(Value::Date), behind)
+            }
+            Takes::Article => {
+                let (word, behind) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+                let key = word.parse::<ArticleKey>().ok();
+                (key.map(|key| Value::text(key.to_string())), behind.trim_start())
             }
             // These are offered by fields, menus and buttons.
             Takes::Flag | Takes::Files | Takes::Ticket | Takes::Message => (None, rest),

@@ -252,6 +252,8 @@ pub enum Takes {
     Ticket,
     /// A message, whose id the button carries.
     Message,
+    /// An article, by its key, which a button may carry.
+    Article,
 }
 
 impl Takes {
@@ -259,7 +261,14 @@ impl Takes {
     #[must_use]
     pub const fn is_field(self) -> bool {
         match self {
-            Self::Text | Self::Choice(_) | Self::Person | Self::Flag | Self::Date | Self::Future | Self::Files => true,
+            Self::Text
+            | Self::Choice(_)
+            | Self::Person
+            | Self::Flag
+            | Self::Date
+            | Self::Future
+            | Self::Files
+            | Self::Article => true,
             Self::Ticket | Self::Message => false,
         }
     }

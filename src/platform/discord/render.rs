@@ -187,6 +187,21 @@ fn push_span(text: &mut String, span: &Span, pings: &mut Vec<String>) {
             text.push_str("**");
         }
         Span::Quoted(words) => push_quoted(text, words),
+        Span::Written(words) => push_written(text, words),
+        Span::Code(words) => {
+            text.push_str(&format!("```\n{}\n```", words.replace(FENCE, "'''").trim_matches('\n')));
+        }
+        Span::Web { to, label } => {
+            let encoded = |c: char| match c {
+                '<' => "%3C".to_owned(),
+                '>' => "%3E".to_owned(),
+                c if c.is_whitespace() || c.is_control() => "%20".to_owned(),
+                c => c.to_string(),
+            };
+            let address: String = to.chars().map(encoded).collect();
+            let label = quoted(&label.replace(['[', ']', '\n'], " "));
+            text.push_str(&format!("[{}](<{address}>)", if label.trim().is_empty() { "link" } else { label.trim() }));
+        }
         Span::Ping(person) => {
             let is_id = !person.id.is_empty() && person.id.bytes().all(|byte| byte.is_ascii_digit());
             if person.platform == PlatformName::Discord && is_id {
@@ -236,6 +251,11 @@ fn push_quoted(text: &mut String, words: &str) {
             return text.push_str(&marked.join("\n"));
         }
     };
+    push_written(text, words);
+}
+
+/// Words of people or of an article, in the midst of a line.
+fn push_written(text: &mut String, words: &str) {
     let begins_a_line = text.is_empty() || text.ends_with('\n');
     // A name is no heading, list or quotation.
     let is_syntax = begins_a_line && words.starts_with(|c: char| "#>-*+".contains(c) || c.is_ascii_digit());

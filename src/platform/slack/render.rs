@@ -89,8 +89,12 @@ pub fn plain(message: &Message) -> String {
         spans
             .iter()
             .map(|span| match span {
-                Span::Said(text) | Span::Strong(text) | Span::Quoted(text) => Cow::Borrowed(text.as_str()),
-                Span::Link { label, .. } | Span::In { label, .. } => Cow::Borrowed(label.as_str()),
+                Span::Said(text) | Span::Strong(text) | Span::Quoted(text) | Span::Written(text) | Span::Code(text) => {
+                    Cow::Borrowed(text.as_str())
+                }
+                Span::Link { label, .. } | Span::In { label, .. } | Span::Web { label, .. } => {
+                    Cow::Borrowed(label.as_str())
+                }
                 Span::At(moment) => Cow::Owned(in_utc(*moment)),
                 Span::Ping(_) | Span::Ago(_) => Cow::Borrowed(""),
             })
@@ -157,6 +161,13 @@ fn push_span(atoms: &mut Vec<String>, span: &Span, ctx: &RenderContext) {
         }
         Span::Strong(text) => atoms.push(format!("*{}*", escape(text.trim()))),
         Span::Quoted(text) => push_quoted(atoms, text),
+        Span::Written(text) => push_text(atoms, &inert(text)),
+        Span::Code(text) => {
+            atoms.push(FENCE.to_owned());
+            push_text(atoms, &format!("\n{}\n", text.replace(FENCE, "'''").trim_matches('\n')));
+            atoms.push(FENCE.to_owned());
+        }
+        Span::Web { to, label } => atoms.push(format!("<{}|{}>", address(to), link_label(label))),
         Span::Ping(person) if person.platform == PlatformName::Slack => atoms.push(format!("<@{}>", id(&person.id))),
         Span::Ping(_) => {}
         Span::Link { to, label } => atoms.push(format!("<{}|{}>", permalink(to, ctx), link_label(label))),
@@ -293,6 +304,19 @@ fn permalink(to: &MessageRef, ctx: &RenderContext) -> String {
 /// Ids stand inside tokens: whatever could end one is left out.
 fn id(id: &str) -> String {
     id.chars().filter(|c| c.is_ascii_alphanumeric() || "@_-.".contains(*c)).collect()
+}
+
+/// An address stands inside a token: whatever could end it is encoded.
+fn address(url: &str) -> String {
+    let encoded = |c: char| match c {
+        '<' => "%3C".to_owned(),
+        '>' => "%3E".to_owned(),
+        '|' => "%7C".to_owned(),
+        '&' => "&amp;".to_owned(),
+        c if c.is_whitespace() || c.is_control() => "%20".to_owned(),
+        c => c.to_string(),
+    };
+    url.chars().map(encoded).collect()
 }
 
 fn link_label(label: &str) -> String {

@@ -87,6 +87,12 @@ texts! {
          WHERE order_key = $1 AND view = $2 AND subject_kind = $3 AND subject_id = $4 AND kind IN ('show', $5) \
          AND state IN ('pending', 'leased') AND state = 'pending' AND unsure = 0 AND id NOT LIKE '%' || $7"
     );
+    /// A view that waits to be posted for the first time, and that nobody has tried to post, waits longer.
+    HOLD_BACK = Text::both(
+        "UPDATE effects SET revision = revision + 1, not_before_ms = $4, due_at_ms = $4 WHERE subject_kind = $1 AND subject_id = $2 \
+         AND view = $3 AND kind = 'show' AND order_key > '' AND state IN ('pending', 'leased') AND state = 'pending' AND attempts = 0 \
+         AND tried_at_ms IS NULL AND unsure = 0 AND due_at_ms < $4"
+    );
     /// What waits says something else now, if it is still what it was.
     REWORD = Text::both("UPDATE effects SET what_json = $3, revision = revision + 1 WHERE id = $1 AND state IN ('pending', 'held') AND what_json = $2");
     /// It will not be said, if it is still what it was.
@@ -142,6 +148,14 @@ pub async fn enqueue(tx: &mut dyn Tx, effect: &Effect, is_new: bool, now: Timest
     tx.write(insert)?;
     // Only now: what the insert has found waiting is locked by it, so that nobody has let it wait, or leased it, in between.
     if may_wait { tx.write(freshen) } else { Ok(()) }
+}
+
+/// Views of a subject that wait to be posted for the first time wait until then, if nobody has tried to post them.
+///
+/// # Errors
+/// If the database is away.
+pub fn hold_back(tx: &mut dyn Tx, about: &Subject, view: &View, until: Timestamp) -> Result<(), StoreError> {
+    tx.write(statement(HOLD_BACK).bind_subject(about).bind(view.name()).bind(ms(until)))
 }
 
 /// What joins this effect to the one that waits in front of it: if that is the last that waits of their order key, and nobody

@@ -1,0 +1,169 @@
+//! Looking for articles among many: how long it takes to fill the index, to answer a question, and until a changed article is found.
+//!
+//! ```text
+//! cargo bench --bench knowledge -- --articles 100000 --questions 2000
+//! ```
+//!
+//! The articles are made of words of two to four syllables, as frequent as words are (Zipf), with a seed. So are the questions, each
+//! from words of one article with some others among them.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use deskbell::clock::real;
+use deskbell::domain::article::Audience;
+use deskbell::search::{Document, Engine, Kind, Language, Question, Setup, Synonyms};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+#[derive(Debug, Parser)]
+struct Args {
+    /// How many articles there are
+    #[arg(long, default_value_t = 100_000)]
+    articles: usize,
+    /// Words of an article, on average
+    #[arg(long, default_value_t = 150)]
+    words: usize,
+    /// How many questions are asked
+    #[arg(long, default_value_t = 2_000)]
+    questions: usize,
+    /// Words of a question
+    #[arg(long, default_value_t = 25)]
+    asked: usize,
+    /// How many articles are changed, one after the other
+    #[arg(long, default_value_t = 20)]
+    changes: usize,
+    /// The folder for the index [default: a temporary one]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// What chance depends on
+    #[arg(long, default_value_t = 1042)]
+    seed: u64,
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// Different words that there are.
+const VOCABULARY: usize = 60_000;
+/// How many articles are written in one commit.
+const TOGETHER: usize = 10_000;
+
+/// Words as frequent as in a language: the first is the most frequent.
+struct Words {
+    words: Vec<String>,
+    sums: Vec<f64>,
+}
+
+impl Words {
+    fn new(random: &mut StdRng) -> Self {
+        const SYLLABLES: [&str; 16] =
+            ["ba", "ner", "tik", "lo", "mur", "sa", "den", "ri", "kot", "pel", "fu", "gan", "zis", "hol", "vem", "jat"];
+        let word = |random: &mut StdRng| -> String {
+            (0..random.random_range(2..=4)).map(|_| SYLLABLES[random.random_range(0..SYLLABLES.len())]).collect()
+        };
+        let words = (0..VOCABULARY).map(|_| word(random)).collect();
+        let mut sum = 0.0;
+        let sums = (1..=VOCABULARY).map(|rank| {
+            sum += 1.0 / (rank as f64);
+            sum
+        });
+        Self { words, sums: sums.collect() }
+    }
+
+    fn any(&self, random: &mut StdRng) -> &str {
+        let at = random.random_range(0.0..*self.sums.last().unwrap_or(&1.0));
+        &self.words[self.sums.partition_point(|sum| *sum < at).min(VOCABULARY - 1)]
+    }
+
+    fn text(&self, random: &mut StdRng, count: usize) -> String {
+        (0..count).map(|_| self.any(random)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn article(number: usize, words: &Words, random: &mut StdRng, count: usize) -> Document {
+    Document {
+        id: number.to_string(),
+        title: words.text(random, 6),
+        body: words.text(random, count),
+        audience: if number.is_multiple_of(50) { Audience::Agents } else { Audience::Everyone },
+        language: Some(Language::ENGLISH),
+        ..Document::default()
+    }
+}
+
+/// Memory of this process that no file backs, and all of it, in MB.
+fn memory() -> (u64, u64) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let of = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1024
+    };
+    (of("RssAnon:"), of("VmRSS:"))
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let own = tempfile::tempdir()?;
+    let folder = args.folder.unwrap_or_else(|| own.path().to_owned()).join("bench.index");
+    let mut random = StdRng::seed_from_u64(args.seed);
+    let words = Words::new(&mut random);
+    let articles: Vec<Document> =
+        (0..args.articles).map(|number| article(number, &words, &mut random, args.words)).collect();
+    let setup = Setup {
+        folder,
+        kind: Kind::Articles,
+        languages: vec![Language::ENGLISH, Language::GERMAN],
+        synonyms: Synonyms::common()?,
+        source: "bench".to_owned(),
+    };
+    let engine = Engine::new(setup)?;
+    let before = memory();
+    let since = real::now();
+    for (number, some) in articles.chunks(TOGETHER).enumerate() {
+        engine.write(some, &[], i64::try_from(number)? + 1)?;
+    }
+    println!("filled with {} articles in {:.2} s", engine.documents()?, since.elapsed().as_secs_f64());
+    let filled = memory();
+    println!("memory before {} MB, filled {} MB without files, {} MB with", before.0, filled.0, filled.1);
+    let mut took = Vec::new();
+    let mut first = 0;
+    for _ in 0..args.questions {
+        let wanted = &articles[random.random_range(0..articles.len())];
+        let some: Vec<&str> =
+            wanted.body.split(' ').filter(|_| random.random_range(0..10) == 0).take(args.asked / 2).collect();
+        let text = format!("{} {}", some.join(" "), words.text(&mut random, args.asked - args.asked / 2));
+        let since = real::now();
+        let answer = engine.answer(&Question { text: &text, ..Question::default() }, 3)?;
+        took.push(since.elapsed().as_secs_f64() * 1_000.0);
+        first += usize::from(answer.found.first().is_some_and(|found| found.id == wanted.id));
+    }
+    took.sort_by(f64::total_cmp);
+    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
+    println!(
+        "answered {} questions: p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms, at most {:.1} ms; the article meant came first {first} times",
+        took.len(),
+        at(0.5),
+        at(0.95),
+        at(0.99),
+        at(1.0)
+    );
+    println!("memory then {} MB without files, {} MB with", memory().0, memory().1);
+    let mut found_after = Vec::new();
+    for change in 0..args.changes {
+        let number = random.random_range(0..articles.len());
+        let changed =
+            Document { title: format!("changed{change}zzz"), audience: Audience::Everyone, ..articles[number].clone() };
+        let since = real::now();
+        engine.write(&[changed], &[], 1_000_000 + i64::try_from(change)?)?;
+        let text = format!("changed{change}zzz");
+        let answer = engine.answer(&Question { text: &text, ..Question::default() }, 1)?;
+        anyhow::ensure!(answer.found.first().is_some_and(|found| found.id == number.to_string()), "it is not found");
+        found_after.push(since.elapsed().as_secs_f64() * 1_000.0);
+    }
+    found_after.sort_by(f64::total_cmp);
+    if let (Some(middle), Some(most)) = (found_after.get(found_after.len() / 2), found_after.last()) {
+        println!("a changed article is found after {middle:.0} ms in the index, at most {most:.0} ms");
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! What people can do with articles.
+
+use super::decide;
+use crate::desk::acts::{Act, Reads, acts};
+use crate::domain::act::{Command, May, Param, Spec, Takes};
+use crate::domain::message::Style;
+
+/// Which article.
+const ARTICLE: Param = Param {
+    name: "article",
+    takes: Takes::Article,
+    says: "Key of the article, like KB-7",
+    usage: "KB-7",
+    hint: "The key stands before the title, like KB-7.",
+    ..Param::BASE
+};
+/// An act of the requester alone, to a ticket on which something was suggested.
+const REQUESTERS: Spec = Spec { may: May::Requester, is_told: true, ..Spec::BASE };
+
+acts! {
+    SEARCH = Act::alone(
+        Spec {
+            name: "search",
+            label: "Search",
+            takes: &[Param { name: "words", says: "What you look for", usage: "words", ..Param::BASE }],
+            command: Some(Command::new("Look for articles").helping("to look for an article")),
+            ..Spec::BASE
+        },
+        decide::search,
+    );
+
+    READ = Act::alone(
+        Spec {
+            name: "read",
+            label: "Read",
+            takes: &[ARTICLE],
+            command: Some(Command::new("Read an article").helping("to read one")),
+            ..Spec::BASE
+        },
+        decide::read,
+    )
+    .reading(Reads::Article("article"));
+
+    SOLVED = Act::to_ticket(
+        Spec {
+            name: "solved",
+            label: "This solved it",
+            style: Style::Primary,
+            takes: &[ARTICLE],
+            audit: "solved by an article",
+            ..REQUESTERS
+        },
+        decide::solved,
+    )
+    .reading(Reads::Article("article"));
+
+    READ_SUGGESTED = Act::to_ticket(
+        Spec { name: "read_suggested", label: "Read", takes: &[ARTICLE], audit: "article read", ..REQUESTERS },
+        decide::read_suggested,
+    )
+    .reading(Reads::Article("article"));
+
+    PERSON = Act::to_ticket(
+        Spec { name: "person", label: "Get a person", audit: "asked for a person", ..REQUESTERS },
+        decide::person,
+    )
+    .reading(Reads::Article(""));
+
+    MORE_ARTICLES = Act::to_ticket(
+        Spec { name: "more_articles", label: "More", audit: "more articles shown", ..REQUESTERS },
+        decide::more,
+    )
+    .reading(Reads::Article(""));
+
+    UNHELPFUL = Act::to_ticket(
+        Spec { name: "unhelpful", label: "Not helpful", takes: &[ARTICLE], audit: "article not helpful", ..REQUESTERS },
+        decide::unhelpful,
+    )
+    .reading(Reads::Article("article"));
+}

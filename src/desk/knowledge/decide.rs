@@ -1,0 +1,212 @@
+//! What follows from looking for articles: pure.
+
+use super::acts::SOLVED;
+use super::state::{Answered, Article, Mark, Search, Suggestion};
+use super::text;
+use crate::desk::acts::{Actor, Deed, Done, No, answer};
+use crate::desk::closing::decide::{close_at, closing_timer};
+use crate::desk::decision::{Change, Decision};
+use crate::desk::hear::{Desk, Sees};
+use crate::desk::plan::Plan;
+use crate::desk::tickets::state::{Status, Ticket};
+use crate::domain::act::Args;
+use crate::domain::article::Audience;
+use crate::domain::effect::{Call, EffectKind};
+use crate::domain::ids::{ArticleKey, Person, Place};
+use crate::domain::outcome::Outcome;
+use crate::domain::priority::Priority;
+use crate::domain::rules::Suggestions;
+use crate::domain::subject::Subject;
+use crate::domain::view::View;
+
+/// What the search for a suggestion is called: what it finds is an [`Answered`].
+pub const SUGGEST: &str = "knowledge.suggest";
+/// What a search that somebody asked for is called.
+pub const SEARCH: &str = "knowledge.search";
+/// How long a search may take, in milliseconds of real time: so long an answer waits for it.
+pub const SUGGESTED_WITHIN_MS: u64 = 200;
+/// How long one that somebody asked for may take.
+const FOUND_WITHIN_MS: u64 = 5_000;
+
+/// What is looked for when a ticket is opened.
+pub(in crate::desk) fn call(ticket: &Ticket) -> Call {
+    Call {
+        name: SUGGEST.to_owned(),
+        input: serde_json::json!({ "ticket": ticket.id.0 }),
+        within_ms: SUGGESTED_WITHIN_MS,
+    }
+}
+
+/// Whether something is to be looked for when somebody asks here.
+pub(in crate::desk) fn is_asked(desk: &Desk, origin: &Place) -> bool {
+    desk.has_articles && desk.rules.suggestions(origin) != Suggestions::Off
+}
+
+/// Whether an article may be open to the requester of this ticket, so that what they write says that they want a person.
+pub(in crate::desk) fn may_be_open(desk: &Desk, ticket: &Ticket) -> bool {
+    ticket.status == Status::New && ticket.answered_at.is_none() && is_asked(desk, &ticket.origin)
+}
+
+/// The requester wants a person: the card is not held any longer.
+pub(in crate::desk) fn escalate(plan: &mut Plan<'_>, ticket: &Ticket) {
+    if may_be_open(plan.desk, ticket) {
+        plan.change(Change::Escalate { ticket: ticket.id, at: plan.desk.now });
+        plan.show_cards(ticket);
+    }
+}
+
+/// The search for a suggestion has ended: the answer goes out with what was found, and the card waits if that is likely to help.
+pub(in crate::desk) fn suggested(desk: &Desk, ticket: &Ticket, found: Option<&Answered>) -> Decision {
+    let mut plan = Plan::of(desk).on(Some(ticket));
+    let rules = &desk.rules.knowledge;
+    let mode = desk.rules.suggestions(&ticket.origin);
+    let likely = found.filter(|found| found.likely >= rules.confidence && !found.offered.is_empty());
+    let is_shown =
+        likely.is_some() && mode == Suggestions::On && ticket.status == Status::New && ticket.assignee.is_none();
+    if let Some(found) = found.filter(|found| likely.is_some() || !found.fits.is_empty()) {
+        let found = if likely.is_some() { found.clone() } else { Answered { offered: Vec::new(), ..found.clone() } };
+        if let Some(first) = found.offered.first().filter(|_| is_shown) {
+            let shown = Mark::Shown;
+            plan.change(Change::MarkArticle { article: first.article, mark: shown, ticket: ticket.id, at: desk.now });
+        }
+        let (ticket, at) = (ticket.id, desk.now);
+        let suggestion = Suggestion { ticket, found, is_shown, at, solved_by: None, escalated_at: None };
+        plan.change(Change::Suggest(Box::new(suggestion)));
+    }
+    let hold = jiff::SignedDuration::try_from(rules.hold).unwrap_or(jiff::SignedDuration::ZERO);
+    let until = ticket.opened_at.checked_add(hold).unwrap_or(desk.now);
+    let is_held = is_shown && ticket.priority != Priority::P1 && until > desk.now;
+    if is_held {
+        plan.change(Change::HoldBack { about: ticket.id.into(), view: View::Card, until });
+        // One that could not be held back any more says later what was shown.
+        plan.show_cards_at(ticket, Some(until));
+    } else {
+        plan.show_cards(ticket);
+    }
+    plan.confirm(ticket);
+    plan.end(Outcome::Done(Some(ticket.key.clone())))
+}
+
+/// A search that somebody asked for has ended.
+pub(in crate::desk) fn searched(desk: &Desk, search: &Search, found: Option<&Answered>) -> Decision {
+    let mut plan = Plan::of(desk);
+    let message = match found {
+        Some(found) if search.by_agent => text::found(&search.words, &found.fits),
+        Some(found) => text::found(&search.words, &found.offered),
+        None => text::cannot_look(&search.words),
+    };
+    plan.whisper(None, &search.who, search.near.as_ref(), search.via.as_ref(), message);
+    plan.end(Outcome::Done(None))
+}
+
+/// Somebody looks for articles.
+pub(super) fn search(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
+    let words = args.text("words").to_owned();
+    if !plan.desk.has_articles {
+        answer(&mut plan, actor, text::no_articles());
+        return plan.end(Outcome::Done(None));
+    }
+    let search = Search {
+        words,
+        who: actor.person.who.clone(),
+        by_agent: plan.is_agent(actor.person),
+        near: actor.place.cloned(),
+        via: actor.via.cloned(),
+    };
+    let input = serde_json::to_value(&search).unwrap_or_default();
+    let call = Call { name: SEARCH.to_owned(), input, within_ms: FOUND_WITHIN_MS };
+    plan.effect_about(Subject::Person(search.who), EffectKind::Do(call));
+    plan.end(Outcome::Done(None))
+}
+
+/// The article that this person may read.
+fn readable<'s>(plan: &Plan<'_>, person: &Person, sees: &'s Sees) -> Option<&'s Article> {
+    let Sees::Article(Some(article), _) = sees else { return None };
+    let is_theirs = article.is_published() && (article.content.audience == Audience::Everyone || plan.is_agent(person));
+    Some(&**article).filter(|_| is_theirs)
+}
+
+fn suggestion(sees: &Sees) -> Option<&Suggestion> {
+    match sees {
+        Sees::Article(_, suggestion) => suggestion.as_deref(),
+        _ => None,
+    }
+}
+
+/// Somebody reads an article.
+pub(super) fn read(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+    let (message, outcome) = match readable(&plan, actor.person, sees) {
+        Some(article) => (text::article(article), Outcome::Done(None)),
+        None => (text::unknown_article(args.text("article")), Outcome::Refused),
+    };
+    answer(&mut plan, actor, message);
+    plan.end(outcome)
+}
+
+/// A requester reads what was suggested.
+pub(super) fn read_suggested(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
+    let Some(article) = readable(plan, deed.actor.person, deed.sees) else {
+        return Err(No::Say(text::unknown_article(deed.args.text("article"))));
+    };
+    mark(plan, deed, article, Mark::Read);
+    plan.audit(deed.ticket, deed.spec, Vec::new());
+    let is_open = deed.ticket.status.is_open();
+    let message = text::article(article);
+    Ok(Done::told(if is_open { message.with(text::about(&article.key, deed.ticket)) } else { message }))
+}
+
+/// A requester says that an article solved it.
+pub(super) fn solved(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
+    let Some(article) = readable(plan, deed.actor.person, deed.sees) else {
+        return Err(No::Say(text::unknown_article(deed.args.text("article"))));
+    };
+    let desk = plan.desk;
+    let mut after = deed.ticket.clone();
+    after.resolve(desk.now, deed.actor.person, &text::resolution(article))?;
+    plan.change(Change::SolvedBy { ticket: after.id, article: article.key.clone() });
+    mark(plan, deed, article, Mark::Solved);
+    let after = plan.put(deed.ticket, after, &SOLVED.spec);
+    if let Some(due) = close_at(desk, desk.now) {
+        plan.change(Change::SetTimer(closing_timer(after.id, due)));
+    }
+    Ok(Done::changed(after))
+}
+
+/// A requester wants a person.
+pub(super) fn person(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
+    let is_open = suggestion(deed.sees).is_some_and(|suggestion| suggestion.open().is_some());
+    if !is_open || !deed.ticket.status.is_open() {
+        return Ok(Done::told(text::a_person_comes(deed.ticket)));
+    }
+    plan.change(Change::Escalate { ticket: deed.ticket.id, at: plan.desk.now });
+    plan.audit(deed.ticket, deed.spec, Vec::new());
+    plan.show_cards(deed.ticket);
+    plan.confirm(deed.ticket);
+    Ok(Done::quietly(text::a_person_comes(deed.ticket)))
+}
+
+/// A requester wants to see what else was found.
+pub(super) fn more(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
+    let others =
+        suggestion(deed.sees).map_or(&[][..], |suggestion| suggestion.found.offered.get(1..).unwrap_or_default());
+    plan.audit(deed.ticket, deed.spec, Vec::new());
+    Ok(Done::told(text::more(others, deed.ticket)))
+}
+
+/// A requester says that an article does not help.
+pub(super) fn unhelpful(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
+    let key: Option<ArticleKey> = deed.args.text("article").parse().ok();
+    let offered = suggestion(deed.sees).and_then(|suggestion| suggestion.offered(&key?));
+    let Some(offered) = offered else { return Err(No::Say(text::unknown_article(deed.args.text("article")))) };
+    let (ticket, at) = (deed.ticket.id, plan.desk.now);
+    plan.change(Change::MarkArticle { article: offered.article, mark: Mark::Unhelpful, ticket, at });
+    plan.audit(deed.ticket, deed.spec, Vec::new());
+    escalate(plan, deed.ticket);
+    plan.confirm(deed.ticket);
+    Ok(Done::told(text::sorry(deed.ticket)))
+}
+
+fn mark(plan: &mut Plan<'_>, deed: &Deed<'_>, article: &Article, mark: Mark) {
+    let at = plan.desk.now;
+    plan.change(Change::MarkArticle { article: article.id, mark, ticket: deed.ticket.id, at });
+}

@@ -1,0 +1,32 @@
+//! What live messages of a ticket show of articles.
+
+use super::state::Suggestion;
+use super::text;
+use crate::desk::tickets::state::{Status, Ticket};
+use crate::domain::message::Message;
+use crate::domain::view::Shown;
+
+/// The confirmation, with the article that may help as long as nobody else does.
+pub(in crate::desk) fn confirmation(shown: Shown, ticket: &Ticket, suggestion: Option<&Suggestion>) -> Shown {
+    let solved_by = suggestion.and_then(|suggestion| suggestion.offered(suggestion.solved_by.as_ref()?));
+    if let (Some(by), Status::Resolved { .. }) = (solved_by, &ticket.status) {
+        let message = Message { lines: vec![text::solved(ticket, by)], controls: shown.message.controls };
+        return Shown { message, ..shown };
+    }
+    let is_open = ticket.status == Status::New && ticket.assignee.is_none();
+    let Some((suggestion, first)) = suggestion.filter(|_| is_open).and_then(|one| Some((one, one.open()?))) else {
+        return shown;
+    };
+    let mut message = text::offer(ticket, first, suggestion.found.offered.len() > 1);
+    let mut lines = shown.message.lines;
+    lines.append(&mut message.lines);
+    message.lines = lines;
+    message.controls.extend(shown.message.controls);
+    Shown { message, ..shown }
+}
+
+/// The card, with what was suggested and what may help agents.
+pub(in crate::desk) fn card(mut shown: Shown, suggestion: Option<&Suggestion>) -> Shown {
+    shown.message.lines.extend(suggestion.map(text::on_card).unwrap_or_default());
+    shown
+}

@@ -1,0 +1,103 @@
+//! What an event touches, as it says itself: from this come the names that are locked and what is read ahead.
+
+use crate::desk::{conversation, tickets};
+use crate::domain::event::{DeliverySettled, Event, EventKind, Said, Timer};
+use crate::domain::ids::{Conversation, MessageRef, PersonRef, Place, Tenant};
+use crate::domain::permission::Roster;
+use crate::domain::rules::Rules;
+use crate::domain::subject::Subject;
+use crate::store::{About, keys};
+
+/// What an event touches, as it says itself. From this come the names that are locked and what is read ahead.
+struct Touched<'e> {
+    who: Option<&'e PersonRef>,
+    place: Option<&'e Place>,
+    messages: Vec<&'e MessageRef>,
+    first: First<'e>,
+}
+
+/// What is read first.
+#[derive(Clone, Copy)]
+enum First<'e> {
+    /// Nothing that can be foreseen.
+    Unforeseen,
+    /// Whose thread this is.
+    Thread(&'e Place),
+    /// What the author has opened here a moment ago.
+    Burst(&'e Said),
+}
+
+impl<'e> Touched<'e> {
+    fn by(event: &'e Event) -> Self {
+        let nothing = Self { who: None, place: None, messages: Vec::new(), first: First::Unforeseen };
+        match &event.what {
+            EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => Self {
+                who: Some(&said.author.who),
+                place: Some(&said.place),
+                messages: std::iter::once(&said.message).chain(&said.reply_to).collect(),
+                first: match &event.what {
+                    EventKind::MessagePosted(_) => First::of(said),
+                    _ => First::Unforeseen,
+                },
+            },
+            EventKind::MessageDeleted { message } => Self { messages: vec![message], ..nothing },
+            EventKind::Acted(acted) => Self { who: Some(&acted.actor.who), ..nothing },
+            EventKind::ThreadRead { about, .. }
+            | EventKind::DeliverySettled(DeliverySettled { about, .. })
+            | EventKind::CallEnded { about, .. }
+            | EventKind::TimerFired(Timer { on: about, .. }) => match about {
+                Subject::Person(who) => Self { who: Some(who), ..nothing },
+                // A ticket is written only as it was read, which needs no name.
+                Subject::Ticket(_) | Subject::Notice(_) | Subject::Desk => nothing,
+            },
+        }
+    }
+
+    /// Names of what nobody else may decide about meanwhile: the people who did it, the conversation, and the message. Two first
+    /// messages of one person must not open two tickets, nor two people's words one thread's. What is about a ticket needs none:
+    /// a ticket is written only as it was read.
+    fn names(&self, roster: &Roster) -> Vec<String> {
+        // A thread goes by the name of the message that it hangs under.
+        let name =
+            |tenant: &Tenant, channel: &str, id: &str| format!("at:{}:{}:{channel}:{id}", tenant.platform, tenant.id);
+        let accounts = self.who.into_iter().flat_map(|who| roster.accounts(who));
+        let people = accounts.map(|account| format!("person:{account}"));
+        let places = self.place.into_iter().filter_map(|place| match (&place.at, place.root()) {
+            (Conversation::Direct { channel }, _) => Some(name(&place.tenant, channel, "")),
+            (_, root) => root.map(|root| name(&place.tenant, place.channel(), root)),
+        });
+        let messages = self.messages.iter().map(|message| name(&message.tenant, &message.channel, &message.id));
+        let mut names: Vec<String> = people.chain(places).chain(messages).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+impl<'e> First<'e> {
+    fn of(said: &'e Said) -> Self {
+        if said.place.root().is_some() {
+            Self::Thread(&said.place)
+        } else if said.addresses_desk() && said.reply_to.is_none() {
+            Self::Burst(said)
+        } else {
+            Self::Unforeseen
+        }
+    }
+}
+
+/// What is known of the work that an event makes, before it begins.
+#[must_use]
+pub fn about(event: &Event, rules: &Rules, roster: &Roster) -> About {
+    let touched = Touched::by(event);
+    let mut ahead = vec![keys::known(&event.key)];
+    match touched.first {
+        First::Unforeseen => {}
+        First::Thread(place) => ahead.push(conversation::record::at(place)),
+        First::Burst(said) => {
+            let by = roster.accounts(&said.author.who);
+            ahead.extend(tickets::record::bursts(&by, &said.place, rules.burst_since(said.at), said.at));
+        }
+    }
+    About { names: touched.names(roster), ahead }
+}
