@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Desk, PATIENCE};
+use crate::knowledge::knowing;
 
 const LEFT_OUT: &str = "DESKBELL_TEST_NO_BROWSER";
 const CHROMIUM_FLAGS: [&str; 9] = [
@@ -77,6 +78,36 @@ async fn a_request_is_claimed_and_answered_on_the_page() {
     meanwhile(&desk, browser.see(&on_message("discord", REPLY))).await;
     meanwhile(&desk, browser.see(&format!("/html[not(.{form})]"))).await;
 
+    assert_eq!(browser.errors().await, Vec::<Value>::new(), "the page logged errors");
+    browser.close().await;
+    stop.cancel();
+    served.await.expect("the page's task ends").expect("the page is served to its end");
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn an_article_is_read_and_solves_it_on_the_page() {
+    if std::env::var_os(LEFT_OUT).is_some_and(|value| !value.is_empty()) {
+        eprintln!("\n!!! LEFT OUT: the sandbox's page was not tried in a browser ({LEFT_OUT} is set) !!!\n");
+        return;
+    }
+    let desk = Desk::open().await;
+    knowing(&desk).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("the listener has an address");
+    let stop = CancellationToken::new();
+    let served = tokio::spawn(page::serve(listener, desk.worlds(), Vec::new(), stop.clone()));
+    let browser = Browser::open(&format!("http://{address}/#slack=jeff/sales&discord=mia/desk-triage")).await;
+    let half = "//section[@data-platform='slack']";
+    let composer = browser.see(&format!("{half}//textarea[@data-composer='main']")).await;
+    let words = format!("@desk my vpn drops every 10 minutes at home{}", char::from(Key::Enter));
+    composer.send_keys(&words).await.expect("Jeff writes");
+    meanwhile(&desk, browser.press(&format!("{half}//button[@data-open-thread][.//b]"))).await;
+    meanwhile(&desk, browser.see(&on_message("slack", "this may help"))).await;
+    meanwhile(&desk, browser.press(&format!("{half}//button[@data-control='Read']"))).await;
+    meanwhile(&desk, browser.see(&on_message("slack", "Unplug the router for 30 seconds"))).await;
+    meanwhile(&desk, browser.press(&format!("{half}//button[@data-control='This solved it']"))).await;
+    meanwhile(&desk, browser.see(&on_message("slack", "is solved by"))).await;
     assert_eq!(browser.errors().await, Vec::<Value>::new(), "the page logged errors");
     browser.close().await;
     stop.cancel();

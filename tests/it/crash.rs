@@ -67,6 +67,7 @@ async fn kills_lose_and_double_nothing(folder: TempDir, url: String) {
     println!("{} kills, seed {}, {url}", plan.kills, plan.seed);
     let outcome = run(plan, folder, &url).await;
     assert!(outcome.report.requests > 0, "nobody asked for anything");
+    assert!(outcome.suggested > 0, "nobody was shown an article");
     outcome.assert_clean();
 }
 

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use deskbell::app;
 use deskbell::clock::Clock;
+use deskbell::commands::knowledge::import::{Import, import};
 use deskbell::config::Config;
 use deskbell::sandbox::stage::{Platforms, Stage, StageOptions};
-use deskbell::sandbox::{Fault, Journal, World};
+use deskbell::sandbox::{self, Fault, Journal, World};
 use deskbell::store::{Counts, Store};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -20,8 +21,8 @@ use super::checker::{self, Report};
 use super::traffic::{Habits, PACE, Traffic};
 use crate::program::child::Child;
 
-/// Every mention is a request of its own, so that marks and tickets are one to one.
-const SETTINGS: &str = "[intake]\nburst_window = \"0s\"\n";
+/// Every mention is a request of its own, so that marks and tickets are one to one. Cards are held for as long as a process lives.
+const SETTINGS: &str = "[intake]\nburst_window = \"0s\"\n[knowledge]\nhold = \"2s\"\nconfidence = 20\n";
 /// Patience for processes that live a few seconds, on one machine. Nobody says anything any more while the last one reads
 /// what was missed, which takes longer than a silent connection is trusted otherwise. What fails alone is held soon.
 const TIMING: &str = "[timing]\ncall_timeout = \"1s\"\nlease = \"1500ms\"\ntake_over_pause = \"500ms\"\n\
@@ -50,6 +51,8 @@ pub struct Outcome {
     /// How often the program ended by itself.
     pub ends: u32,
     pub counts: Counts,
+    /// How often an article was shown to a requester.
+    pub suggested: usize,
     /// Calls that the platforms do not know.
     pub unknown_calls: Vec<String>,
     pub took: Duration,
@@ -59,8 +62,11 @@ pub struct Outcome {
 impl Outcome {
     /// Prints what it came to; if something is at fault, keeps the files and fails.
     pub fn assert_clean(self) {
-        let Self { report, kills, ends, counts, unknown_calls, took, folder } = self;
-        println!("{kills} kills, {ends} ends of its own, {:.0} s; {counts:?}\n{report}", took.as_secs_f64());
+        let Self { report, kills, ends, counts, suggested, unknown_calls, took, folder } = self;
+        println!(
+            "{kills} kills, {ends} ends of its own, {suggested} times an article, {:.0} s; {counts:?}\n{report}",
+            took.as_secs_f64()
+        );
         if report.is_clean() && unknown_calls.is_empty() && counts.dead == 0 {
             return;
         }
@@ -83,6 +89,7 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
 
     // The desk opens: what was said before that is nothing that it was asked.
     start(folder.path(), "serve", &environment).ready().await;
+    know(&config).await;
     let stop = CancellationToken::new();
     let habits = Habits { seed: plan.seed, faults: true, hasty: plan.hasty, pace: PACE, greetings: 6 };
     let people = tokio::spawn(Traffic::new(worlds.clone(), journal.clone(), habits).run(stop.clone()));
@@ -119,9 +126,20 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
     std::fs::write(folder.path().join("export.jsonl"), &exported).expect("it can be kept");
     let journal = std::fs::read_to_string(folder.path().join("journal.jsonl")).expect("the journal");
     let report = checker::check(&journal, &exported);
+    let suggested = journal.matches("this may help").count();
     let unknown_calls = worlds.iter().flat_map(|world| world.faults_seen()).collect();
     stage.close().await;
-    Outcome { report, kills: plan.kills, ends, counts, unknown_calls, took: begin.elapsed(), folder }
+    Outcome { report, kills: plan.kills, ends, counts, suggested, unknown_calls, took: begin.elapsed(), folder }
+}
+
+/// The desk knows the sandbox's articles: some of the troubles are answered by them.
+async fn know(config: &Config) {
+    let store = app::open_beside(config, Clock::system()).await.expect("the record can be changed");
+    let articles = sandbox::run::articles().expect("articles");
+    let how = Import::of("KB", Clock::system().now());
+    let imported = import(&store, articles, &how, &|_| {}).await.expect("articles are brought in");
+    assert!(imported.new > 30, "{imported:?}");
+    store.close().await;
 }
 
 /// How long the program lives: some are killed while they start, most in the midst of things, and half of those right

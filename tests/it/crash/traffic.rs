@@ -19,12 +19,12 @@ const EMPLOYEES: [&str; 2] = ["jeff", "ana"];
 const THIRD: &str = "sam";
 const AGENTS: [&str; 2] = ["mia", "omar"];
 const TROUBLES: [&str; 8] = [
-    "the printer on 3 is jammed",
+    "the printer prints nothing",
     "no sound in calls since noon",
-    "vpn drops every hour",
+    "vpn drops every 10 minutes at home",
     "please reset my badge",
     "the beamer shows nothing",
-    "my mailbox is full",
+    "my disk is full",
     "need access to the wiki",
     "laptop does not wake up",
 ];
