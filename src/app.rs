@@ -290,6 +290,7 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
             let total = tickets::record::total(&mut *store.reader().await?).await?;
             let what = format!("database {}: {total} tickets", config.database.url);
             findings.push(Finding { verdict: Verdict::Good, what, mend: String::new() });
+            findings.push(knowledge::check(config, &store).await?);
             store.close().await;
         }
         // The bot itself is running beside this.

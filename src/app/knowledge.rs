@@ -17,10 +17,13 @@ use crate::desk::conversation::state::Voice;
 use crate::desk::knowledge::decide::{SEARCH, SUGGEST};
 use crate::desk::knowledge::record;
 use crate::desk::knowledge::state::{Answered, Article, Offered};
+use crate::domain::article::ArticleStatus;
 use crate::domain::effect::Call;
 use crate::domain::ids::{ArticleId, TicketId};
 use crate::domain::markdown;
+use crate::domain::rules::Suggestions;
 use crate::outbox::local::Calls;
+use crate::platform::{Finding, Verdict};
 use crate::search::{Answer, Document, Engine, Kind, Language, Question, SHOWN, SearchError, Setup, Synonyms, passage};
 use crate::store::{Store, StoreError};
 
@@ -228,6 +231,32 @@ fn as_offered(article: &Article, question: &Question<'_>) -> Offered {
         title: content.title.clone(),
         passage: passage(&body, question, language, PASSAGE).text,
     }
+}
+
+/// What there is to be found, and what is done with it: for `check`.
+pub(super) async fn check(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<Finding> {
+    let mut reader = store.reader().await?;
+    let published = record::count(&mut *reader, ArticleStatus::Published).await?;
+    let drafts = record::count(&mut *reader, ArticleStatus::Draft).await?;
+    let settings = &config.knowledge;
+    let what = format!(
+        "knowledge: {published} articles published, {drafts} drafts; the index is {}",
+        folder(config).display()
+    );
+    let does = match settings.suggestions {
+        _ if published == 0 => "Nothing is looked for: `deskbell knowledge import DIR` brings articles in.".to_owned(),
+        Suggestions::Off => "Requesters are shown nothing (knowledge.suggestions).".to_owned(),
+        Suggestions::Observe => format!(
+            "Requesters are shown nothing; agents see on the card what fits, and what is likely by {} of 100 is counted.",
+            settings.confidence
+        ),
+        Suggestions::On => format!(
+            "Requesters are shown the article that is likely to help by {} of 100; the card waits for {:?} then.",
+            settings.confidence, settings.hold
+        ),
+    };
+    let elsewhere = settings.suggestions_in.iter().map(|one| format!("\nbut {one}")).collect::<String>();
+    Ok(Finding { verdict: Verdict::Good, what, mend: format!("{does}{elsewhere}") })
 }
 
 /// Where the index lies.

@@ -219,10 +219,20 @@ impl OpenIndex {
         for id in documents.iter().map(|document| &document.id).chain(gone) {
             writer.delete_term(Term::from_field_text(self.fields.id, id));
         }
-        let mut analyzer = Analyzer::default();
-        for document in documents {
-            writer.add_document(self.prepare(document, &mut analyzer, languages))?;
-        }
+        let add = |some: &[Document]| {
+            let mut analyzer = Analyzer::default();
+            for document in some {
+                writer.add_document(self.prepare(document, &mut analyzer, languages))?;
+            }
+            Ok::<(), SearchError>(())
+        };
+        // Making terms of texts takes as long as writing them.
+        std::thread::scope(|scope| {
+            let parts = documents.chunks(documents.len().div_ceil(threads).max(1));
+            let working: Vec<_> = parts.map(|some| scope.spawn(|| add(some))).collect();
+            let panicked = || SearchError::Broken("writing it panicked".to_owned());
+            working.into_iter().try_for_each(|one| one.join().unwrap_or_else(|_| Err(panicked())))
+        })?;
         let mark = Mark { through, ..self.mark.clone() };
         let mut commit = writer.prepare_commit()?;
         commit.set_payload(&serde_json::to_string(&mark).map_err(|error| SearchError::Broken(error.to_string()))?);
