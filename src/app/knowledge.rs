@@ -17,7 +17,7 @@ use crate::desk::conversation::state::Voice;
 use crate::desk::knowledge::decide::{SEARCH, SUGGEST};
 use crate::desk::knowledge::record;
 use crate::desk::knowledge::state::{Answered, Article, Offered};
-use crate::domain::article::ArticleStatus;
+use crate::domain::article::{ArticleStatus, Audience};
 use crate::domain::effect::Call;
 use crate::domain::ids::{ArticleId, TicketId};
 use crate::domain::markdown;
@@ -179,12 +179,18 @@ impl Knowledge {
         let mut reader = self.store.reader().await.map_err(away)?;
         let question = Question { text, ..Question::default() };
         let mut answered = Answered { likely: hundredths(everybody.probability), ..Answered::default() };
-        for (found, offered) in [(everybody.found, &mut answered.offered), (agents.found, &mut answered.fits)] {
+        for (found, offered, is_open) in
+            [(everybody.found, &mut answered.offered, true), (agents.found, &mut answered.fits, false)]
+        {
             let best = found.first().map_or(0.0, |best| best.score);
             for one in found.into_iter().take_while(|one| best - one.score <= NEARLY) {
                 let Ok(number) = one.id.parse() else { continue };
                 let Some(kept) = record::by_id(&mut *reader, ArticleId(number)).await.map_err(away)? else { continue };
-                offered.push(as_offered(&kept.article, &question));
+                // The index may be a moment behind what the database says of it.
+                let is_theirs = !is_open || kept.article.content.audience == Audience::Everyone;
+                if kept.article.is_published() && is_theirs {
+                    offered.push(as_offered(&kept.article, &question));
+                }
             }
         }
         Ok(answered)

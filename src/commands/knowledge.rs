@@ -26,6 +26,8 @@ use crate::desk::knowledge::state::{Article, LONGEST_BODY};
 use crate::domain::ids::ArticleId;
 use crate::domain::plain::one_line;
 
+/// Why other files are left out.
+const NO_MARKDOWN: &str = "it is no Markdown (.md)";
 /// How many articles are read at once.
 const PAGE: u32 = 200;
 
@@ -102,7 +104,7 @@ fn one(file: &Path, path: &str, is_link: bool) -> Result<Filed, String> {
     }
     let extension = file.extension().and_then(|extension| extension.to_str()).map(str::to_lowercase);
     if !matches!(extension.as_deref(), Some("md" | "markdown")) {
-        return Err("it is no Markdown (.md)".to_owned());
+        return Err(NO_MARKDOWN.to_owned());
     }
     let size = fs::metadata(file).map_err(|error| error.to_string())?.len();
     // Not read into memory only to be refused.
@@ -119,6 +121,14 @@ async fn bring_in(config: &Config, from: &Path, prune: bool, dry_run: bool) -> a
         bail!("--prune retires what is not in the folder: name a folder, not a file");
     }
     let Read { files, unread } = read(from)?;
+    if prune && unread.iter().any(|(path, why)| why != NO_MARKDOWN && !path.is_empty()) {
+        for (path, why) in unread.iter().filter(|(_, why)| why != NO_MARKDOWN) {
+            say!("  {}: {}", one_line(path), one_line(why));
+        }
+        bail!(
+            "--prune would retire articles whose files are there and cannot be read: mend these first. Nothing was written."
+        );
+    }
     if prune && files.is_empty() {
         bail!("there is no article in {}: --prune would retire all of them", from.display());
     }

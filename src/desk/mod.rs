@@ -181,7 +181,7 @@ pub async fn show(ask: &mut dyn Ask, wanted: &[Wanted], roster: &Roster) -> Resu
             (View::Card, Some(ticket)) => {
                 let suggestion = knowledge::record::suggestion(ask, ticket.id).await?;
                 let card = tickets::view::card(ticket, &one.place, roster);
-                Some(knowledge::view::card(card, suggestion.as_ref()))
+                Some(knowledge::view::card(card, ticket, suggestion.as_ref()))
             }
             (View::Confirmation, Some(ticket)) => {
                 let others = if ticket.is_private() {

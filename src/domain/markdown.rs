@@ -3,10 +3,14 @@
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::message::{Line, Span};
+use super::plain::is_bidi_control;
 
 /// What is understood beside the common rules (<https://spec.commonmark.org>).
 const UNDERSTOOD: Options =
     Options::ENABLE_STRIKETHROUGH.union(Options::ENABLE_TASKLISTS).union(Options::ENABLE_TABLES);
+
+/// How many lists inside of lists are shown as such.
+const DEEPEST: usize = 5;
 
 /// The words of a text without its markup, each block on lines of its own. What is behind a link is not said, and of an image what
 /// stands in its place.
@@ -53,6 +57,8 @@ struct Writer {
     lists: Vec<Option<u64>>,
     /// What the link or image that the text is inside of leads to, and what it says.
     link: Option<(String, String)>,
+    /// How many images there are inside of the link.
+    images: usize,
     strong: Option<String>,
     code: Option<String>,
     is_heading: bool,
@@ -108,13 +114,15 @@ impl Writer {
                     }
                     _ => "• ".to_owned(),
                 };
-                self.line.push(Span::Said(format!("{}{mark}", "    ".repeat(depth))));
+                self.line.push(Span::Said(format!("{}{mark}", "    ".repeat(depth.min(DEEPEST)))));
             }
             Tag::CodeBlock(_) => {
                 self.end_line();
                 self.code = Some(String::new());
             }
             Tag::Strong if self.strong.is_none() => self.strong = Some(String::new()),
+            // Of an image that is a link its words are the label.
+            Tag::Image { .. } if self.link.is_some() => self.images += 1,
             Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => {
                 self.end_strong();
                 self.link = Some((dest_url.into_string(), String::new()));
@@ -142,9 +150,13 @@ impl Writer {
                     self.lines.push(Line(vec![Span::Code(code)]));
                 }
             }
+            TagEnd::Image if self.images > 0 => self.images -= 1,
             TagEnd::Link | TagEnd::Image => {
                 if let Some((to, label)) = self.link.take() {
-                    let label = if label.trim().is_empty() { to.clone() } else { label };
+                    // No link is dressed as one to somewhere else.
+                    let is_dressed = label.contains("://") || label.trim_start().starts_with("www.");
+                    let label =
+                        if label.trim().is_empty() || (is_dressed && label.trim() != to) { to.clone() } else { label };
                     let is_address = to.starts_with("https://") || to.starts_with("http://");
                     if is_address { self.line.push(Span::Web { to, label }) } else { self.words(&label) }
                 }
@@ -170,7 +182,8 @@ impl Writer {
     /// Words that could mean something to a platform are not emphasised, but neutralised.
     fn end_strong(&mut self) {
         let Some(words) = self.strong.take().filter(|words| !words.is_empty()) else { return };
-        if words.contains(['<', '>', '@', '[', ']', '*', '_', '~', '|', '`', '#']) {
+        let means_something = |c: char| "<>@[]*_~|`#\\".contains(c) || is_bidi_control(c);
+        if words.contains(means_something) {
             self.words(&words);
         } else {
             self.line.push(Span::Strong(words));
@@ -263,6 +276,25 @@ mod tests {
         ];
         let lines: Vec<Vec<Span>> = lines(text).into_iter().map(|line| line.0).collect();
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn no_markup_is_more_than_it_looks_like() {
+        let nested = "- ".repeat(20_000) + "x";
+        assert!(lines(&nested).iter().all(|line| line.0.len() < 4));
+        let web = |to: &str, label: &str| Span::Web { to: to.to_owned(), label: label.to_owned() };
+        let first = |text: &str| lines(text).remove(0).0;
+        assert_eq!(
+            first("[![alt](https://desk.example/i.png)](https://target.example/)"),
+            [web("https://target.example/", "alt")]
+        );
+        assert_eq!(
+            first("[https://sso.example](https://evil.example/)"),
+            [web("https://evil.example/", "https://evil.example/")]
+        );
+        for heading in ["# a\\", "# a\u{202e}b", "# @here", "# <@U1>"] {
+            assert!(matches!(first(heading)[..], [Span::Written(_)]), "{heading}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::domain::permission::Roster;
 use crate::domain::standing::Standing;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
-use crate::store::outbox::{enqueue, withdraw_for};
+use crate::store::outbox::{enqueue, withdraw_about, withdraw_for};
 use crate::store::{DeadEvent, Store, StoreError, Tx, Work, audit, standing};
 
 /// How many tickets share a transaction.
@@ -283,7 +283,9 @@ async fn apart_from_tickets(
         Box::pin(async move {
             let mut tally = Tally::default();
             for account in &accounts {
-                let waiting = withdraw_for(tx, account, now).await?;
+                let person = Subject::Person(account.clone());
+                let waiting =
+                    withdraw_for(tx, account, now).await? + withdraw_about(tx, &person, |_| true, now).await?;
                 tally.add(Tally {
                     apart: desk::forget(tx, account, &PersonRef::erased(account.platform, &token)).await?,
                     waiting,

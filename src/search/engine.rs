@@ -71,7 +71,9 @@ impl Engine {
     /// If its folder cannot be read or made.
     pub fn through(&self) -> Result<i64, SearchError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let State::Damaged = *self.state() {
+        // Asked first, and only then done: whoever holds the state while it is changed waits for itself.
+        let is_damaged = matches!(*self.state(), State::Damaged);
+        if is_damaged {
             let open = OpenIndex::anew(&self.setup.folder, &self.languages, &self.setup.source)?;
             *self.state() = State::Open(Arc::new(open));
         }

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::state::{Article, Checked, Content, Mark, Suggestion, Version};
-use crate::domain::article::ArticleStatus;
+use crate::domain::article::{ArticleStatus, Audience};
 use crate::domain::ids::{ArticleId, ArticleKey, Person, PersonRef, TicketId};
 use crate::store::port::News;
 use crate::store::row::{Row, account_anywhere, json, ms};
@@ -162,7 +162,7 @@ pub async fn count(ask: &mut dyn Ask, status: ArticleStatus) -> Result<u64, Stor
     Ok(ask.one(statement(COUNT_ARTICLES).bind(status.as_str()), |row| row.count("articles")).await?.unwrap_or_default())
 }
 
-/// What was suggested on a ticket.
+/// What was suggested on a ticket, as far as it may still be offered.
 ///
 /// # Errors
 /// If the database is away.
@@ -177,7 +177,23 @@ pub async fn suggestion(ask: &mut dyn Ask, ticket: TicketId) -> Result<Option<Su
             escalated_at: row.moment_if("escalated_at_ms")?,
         })
     };
-    ask.one(statement(SUGGESTION).bind(ticket.0), read).await
+    let Some(mut suggestion) = ask.one(statement(SUGGESTION).bind(ticket.0), read).await? else { return Ok(None) };
+    // What was retired, or is for agents alone by now, is offered no more; what agents see follows as well.
+    for (offered, is_open) in [(&mut suggestion.found.offered, true), (&mut suggestion.found.fits, false)] {
+        let mut kept = Vec::with_capacity(offered.len());
+        for one in std::mem::take(offered) {
+            let article = ask.one(statement(ARTICLE).bind(one.article.0), self::kept).await?;
+            let is_theirs = article.is_some_and(|kept| {
+                let article = kept.article;
+                article.is_published() && (!is_open || article.content.audience == Audience::Everyone)
+            });
+            if is_theirs {
+                kept.push(one);
+            }
+        }
+        *offered = kept;
+    }
+    Ok(Some(suggestion))
 }
 
 /// Something is suggested on a ticket, if nothing was before.

@@ -52,12 +52,13 @@ fn is_something(span: &Span) -> bool {
 
 /// What agents see on the card of what was suggested, or may help them.
 #[must_use]
-pub fn on_card(suggestion: &Suggestion) -> Vec<Line> {
+pub fn on_card(suggestion: &Suggestion, ticket: &Ticket) -> Vec<Line> {
     let named = |offered: &Offered| format!("{} {}", offered.key, offered.title);
     let mut lines = Vec::new();
     if let Some(first) = suggestion.found.offered.first().filter(|_| suggestion.is_shown) {
         let became = match (&suggestion.solved_by, suggestion.escalated_at) {
-            (Some(_), _) => ": it solved the request",
+            (Some(_), _) if !ticket.status.is_open() => ": it solved the request",
+            (Some(_), _) => ": it did not solve it after all",
             (None, Some(_)) => ": they want a person",
             (None, None) => "",
         };

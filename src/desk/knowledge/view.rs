@@ -26,7 +26,7 @@ pub(in crate::desk) fn confirmation(shown: Shown, ticket: &Ticket, suggestion: O
 }
 
 /// The card, with what was suggested and what may help agents.
-pub(in crate::desk) fn card(mut shown: Shown, suggestion: Option<&Suggestion>) -> Shown {
-    shown.message.lines.extend(suggestion.map(text::on_card).unwrap_or_default());
+pub(in crate::desk) fn card(mut shown: Shown, ticket: &Ticket, suggestion: Option<&Suggestion>) -> Shown {
+    shown.message.lines.extend(suggestion.map(|suggestion| text::on_card(suggestion, ticket)).unwrap_or_default());
     shown
 }

@@ -189,7 +189,8 @@ fn push_span(text: &mut String, span: &Span, pings: &mut Vec<String>) {
         Span::Quoted(words) => push_quoted(text, words),
         Span::Written(words) => push_written(text, words),
         Span::Code(words) => {
-            text.push_str(&format!("```\n{}\n```", words.replace(FENCE, "'''").trim_matches('\n')));
+            let closers: String = missing_closers(words).collect();
+            text.push_str(&format!("```\n{}{closers}\n```", words.replace(FENCE, "'''").trim_matches('\n')));
         }
         Span::Web { to, label } => {
             let encoded = |c: char| match c {

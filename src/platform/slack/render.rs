@@ -164,7 +164,7 @@ fn push_span(atoms: &mut Vec<String>, span: &Span, ctx: &RenderContext) {
         Span::Written(text) => push_text(atoms, &inert(text)),
         Span::Code(text) => {
             atoms.push(FENCE.to_owned());
-            push_text(atoms, &format!("\n{}\n", text.replace(FENCE, "'''").trim_matches('\n')));
+            push_text(atoms, &format!("\n{}\n", inert(text).replace(FENCE, "'''").trim_matches('\n')));
             atoms.push(FENCE.to_owned());
         }
         Span::Web { to, label } => atoms.push(format!("<{}|{}>", address(to), link_label(label))),

@@ -187,6 +187,18 @@ fn a_damaged_index_is_made_anew() -> Tried {
 }
 
 #[test]
+fn an_index_that_fails_while_it_is_read_is_made_anew() -> Tried {
+    let folder = tempfile::tempdir()?;
+    let engine = filled(folder.path())?;
+    assert!(engine.reading(|_| Err::<(), _>(SearchError::Broken("on purpose".to_owned()))).is_err());
+    assert!(engine.answer(&Question { text: "vpn drops", ..Question::default() }, 10).is_err());
+    assert_eq!(engine.through()?, 0);
+    engine.write(&articles(), &[], 7)?;
+    assert_eq!(first(&engine, "vpn drops")?, "vpn");
+    Ok(())
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_is_named() -> Tried {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("file");
