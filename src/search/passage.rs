@@ -70,6 +70,11 @@ pub fn passage(text: &str, question: &Question<'_>, language: Language, chars: u
             best = (worth, first..upto);
         }
     }
+    // A headline whose text is left out says nothing.
+    let ends = |sentence: &Sentence| text[sentence.at.clone()].ends_with(['.', '!', '?', '…', ':', '"', '”', ')']);
+    while best.1.len() > 1 && sentences.get(best.1.end - 1).is_some_and(|last| last.words.is_empty() && !ends(last)) {
+        best.1.end -= 1;
+    }
     let Some(chosen) = sentences.get(best.1.clone()).filter(|chosen| !chosen.is_empty()) else {
         return Passage::default();
     };
@@ -109,6 +114,13 @@ mod tests {
             found.highlights.iter().map(|range| &found.text[range.clone()]).collect::<Vec<_>>(),
             ["tunnel", "drops"]
         );
+    }
+
+    #[test]
+    fn no_passage_ends_with_a_headline() {
+        let question = Question { title: "tunnel", ..Question::default() };
+        let found = passage("The tunnel drops.\nFind the cause\nLook at the light.", &question, Language::ENGLISH, 35);
+        assert_eq!(found.text, "The tunnel drops.");
     }
 
     #[test]

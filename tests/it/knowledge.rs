@@ -291,7 +291,7 @@ async fn an_article_that_solves_it_ends_the_request() {
     expect![[r##"
         #sales
          Jeff Park: @Desk my vpn drops every 10 minutes at home
-         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. It reads along in this thread. ⏎ Meanwhile this may help: KB-24 “VPN drops on home routers” ⏎ Your VPN connection ends every few minutes when you work from home. Most often the home network drops for a second, too short to notice in a browser but long enough to end the VPN. ⏎ Find the cause [This solved it] [Read] [Get a person] [Not helpful] [Add details] [Cancel] [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. It reads along in this thread. ⏎ Meanwhile this may help: KB-24 “VPN drops on home routers” ⏎ Your VPN connection ends every few minutes when you work from home. Most often the home network drops for a second, too short to notice in a browser but long enough to end the VPN. [This solved it] [Read] [Get a person] [Not helpful] [Add details] [Cancel] [Desk…]
 
         KB-24  VPN drops on home routers
         Find out whether Wi-Fi, the router or the VPN itself ends your connection at home, and make it hold.
