@@ -158,6 +158,7 @@ Examples:
   deskbell knowledge import articles/               new files are published, changed ones changed
   deskbell knowledge import articles/ --dry-run     what would that change?
   deskbell knowledge import articles/ --prune       and what is not there any more is retired
+  deskbell knowledge import articles/vpn/drops.md --below articles/
   deskbell knowledge list
   deskbell knowledge export copy/")]
     Knowledge(KnowledgeArgs),
@@ -329,7 +330,8 @@ pub struct KnowledgeArgs {
 pub enum KnowledgeCommand {
     /// Bring files in: idempotent, by their paths below the folder
     ///
-    /// What a file leaves open (status, owner) stays as it is; a new article is published. Says what it could not read, and ends
+    /// What a file leaves open (status, owner, review) stays as it is, and so does what was edited in chat since it was imported;
+    /// a new article is published. Says what it could not read, and ends
     /// with 1 then; everything else is brought in all the same.
     Import {
         /// A folder, with all folders in it, or one file
@@ -338,6 +340,12 @@ pub enum KnowledgeCommand {
         /// Retire the imported articles whose files are not in the folder any more
         #[arg(long)]
         prune: bool,
+        /// Overwrite what was edited in chat since it was imported
+        #[arg(long)]
+        overwrite: bool,
+        /// The folder from which paths count, if it is not the one that is brought in (for one file, the one that it is in)
+        #[arg(long, value_name = "DIR")]
+        below: Option<PathBuf>,
         /// Write nothing, and say what would change
         #[arg(long)]
         dry_run: bool,

@@ -141,11 +141,17 @@ CREATE TABLE articles (
     created_at_ms   BIGINT NOT NULL,
     changed_at_ms   BIGINT NOT NULL,
     review_at_ms    BIGINT,
+    -- For how many requesters it did not help since it was last checked.
+    disappointed    BIGINT NOT NULL DEFAULT 0,
     CHECK ((owner IS NULL) = (owner_json IS NULL)),
     CHECK ((checked_at_ms IS NULL) = (checked_by_json IS NULL))
 );
 
-CREATE INDEX articles_by_status ON articles (status, id);
+CREATE INDEX articles_by_status ON articles (status, created_at_ms, id);
+
+CREATE INDEX articles_by_review ON articles (status, review_at_ms);
+
+CREATE INDEX articles_by_disappointment ON articles (status, disappointed);
 
 -- Everything that articles have said.
 CREATE TABLE article_versions (

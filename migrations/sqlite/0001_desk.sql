@@ -138,11 +138,17 @@ CREATE TABLE articles (
     created_at_ms   INTEGER NOT NULL,
     changed_at_ms   INTEGER NOT NULL,
     review_at_ms    INTEGER,
+    -- For how many requesters it did not help since it was last checked.
+    disappointed    INTEGER NOT NULL DEFAULT 0,
     CHECK ((owner IS NULL) = (owner_json IS NULL)),
     CHECK ((checked_at_ms IS NULL) = (checked_by_json IS NULL))
 ) STRICT;
 
-CREATE INDEX articles_by_status ON articles (status, id);
+CREATE INDEX articles_by_status ON articles (status, created_at_ms, id);
+
+CREATE INDEX articles_by_review ON articles (status, review_at_ms);
+
+CREATE INDEX articles_by_disappointment ON articles (status, disappointed);
 
 -- Everything that articles have said.
 CREATE TABLE article_versions (

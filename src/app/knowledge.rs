@@ -27,6 +27,9 @@ use crate::platform::{Finding, Verdict};
 use crate::search::{Answer, Document, Engine, Kind, Language, Question, SHOWN, SearchError, Setup, Synonyms, passage};
 use crate::store::{Store, StoreError};
 
+/// How likely it must be that an article helps, in hundredths, if agents see it on the card: less than what requesters are shown,
+/// since agents know what they read, and nothing that is merely the least unlike.
+const LIKELY_FOR_AGENTS: u32 = 25;
 /// How often it is asked whether articles have changed, in real time. Commits of this process wake it; those of others need not.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// For how long commits are gathered before the next look: little of what is committed is about articles.
@@ -170,12 +173,15 @@ impl Knowledge {
         self.blocking(ask).await.map_err(|error| error.to_string())
     }
 
-    /// What may help with this, for everybody and for agents.
-    async fn found(&self, text: &str, limit: usize) -> Result<Answered, String> {
+    /// What may help with this, for everybody and for agents; for agents nothing that is less likely than that, in hundredths.
+    async fn found(&self, text: &str, limit: usize, likely: u32) -> Result<Answered, String> {
         let away = |error: StoreError| error.to_string();
         let (everybody, agents) =
             tokio::join!(self.answer(text.to_owned(), false, limit), self.answer(text.to_owned(), true, limit));
-        let (everybody, agents) = (everybody?, agents?);
+        let (everybody, mut agents) = (everybody?, agents?);
+        if hundredths(agents.probability) < likely {
+            agents.found.clear();
+        }
         let mut reader = self.store.reader().await.map_err(away)?;
         let question = Question { text, ..Question::default() };
         let mut answered = Answered { likely: hundredths(everybody.probability), ..Answered::default() };
@@ -209,11 +215,11 @@ impl Calls for Knowledge {
                 drop(reader);
                 let said =
                     records.iter().filter(|record| record.voice == Voice::Requester).map(|record| record.text.as_str());
-                self.found(&said.collect::<Vec<_>>().join("\n"), SHOWN).await?
+                self.found(&said.collect::<Vec<_>>().join("\n"), SHOWN, LIKELY_FOR_AGENTS).await?
             }
             SEARCH => {
                 let words = call.input["words"].as_str().ok_or("it names no words")?;
-                self.found(words, LISTED).await?
+                self.found(words, LISTED, 0).await?
             }
             other => return Err(format!("no call is named {other}")),
         };

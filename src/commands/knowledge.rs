@@ -37,7 +37,12 @@ const PAGE: u32 = 200;
 /// If the database or a file cannot be read or written.
 pub async fn run(config: &Config, command: KnowledgeCommand) -> anyhow::Result<ExitCode> {
     match command {
-        KnowledgeCommand::Import { from, prune, dry_run } => bring_in(config, &from, prune, dry_run).await,
+        KnowledgeCommand::Import { from, prune, overwrite, below, dry_run } => {
+            let clock = Clock::system();
+            let prefix = config.knowledge.key_prefix.clone();
+            let how = Import { prefix, prune, overwrite, dry_run, now: clock.now() };
+            bring_in(config, &from, below.as_deref(), how, clock).await
+        }
         KnowledgeCommand::Export { to, overwrite } => export(config, &to, overwrite).await,
         KnowledgeCommand::List { json } => list(config, json).await,
     }
@@ -52,13 +57,18 @@ pub struct Read {
     pub unread: Vec<(String, String)>,
 }
 
-/// Reads a folder with all that is in it, or one file.
+/// Reads a folder with all that is in it, or one file. Paths count from `below`, else from the folder, or that of the file.
 ///
 /// # Errors
-/// If there is nothing of that name.
-pub fn read(from: &Path) -> anyhow::Result<Read> {
+/// If there is nothing of that name, or it is not below that folder.
+pub fn read(from: &Path, below: Option<&Path>) -> anyhow::Result<Read> {
     let about = fs::metadata(from).with_context(|| format!("{} cannot be read", from.display()))?;
-    let below = if about.is_dir() { from } else { from.parent().unwrap_or(Path::new("")) };
+    let below = match below {
+        Some(below) if !from.starts_with(below) => bail!("{} is not below {}", from.display(), below.display()),
+        Some(below) => below,
+        None if about.is_dir() => from,
+        None => from.parent().unwrap_or(Path::new("")),
+    };
     let mut read = Read::default();
     // Two files whose names differ in capitals alone are one on other machines.
     let mut known: HashMap<String, String> = HashMap::new();
@@ -116,11 +126,21 @@ fn one(file: &Path, path: &str, is_link: bool) -> Result<Filed, String> {
     files::read(path, &fs::read(file).map_err(|error| error.to_string())?)
 }
 
-async fn bring_in(config: &Config, from: &Path, prune: bool, dry_run: bool) -> anyhow::Result<ExitCode> {
+async fn bring_in(
+    config: &Config,
+    from: &Path,
+    below: Option<&Path>,
+    how: Import,
+    clock: Clock,
+) -> anyhow::Result<ExitCode> {
+    let Import { prune, dry_run, .. } = how;
     if prune && !from.is_dir() {
         bail!("--prune retires what is not in the folder: name a folder, not a file");
     }
-    let Read { files, unread } = read(from)?;
+    if prune && below.is_some_and(|below| below != from) {
+        bail!("--prune retires what is not in the folder: it needs the whole of it, without --below");
+    }
+    let Read { files, unread } = read(from, below)?;
     if prune && unread.iter().any(|(path, why)| why != NO_MARKDOWN && !path.is_empty()) {
         for (path, why) in unread.iter().filter(|(_, why)| why != NO_MARKDOWN) {
             say!("  {}: {}", one_line(path), one_line(why));
@@ -132,8 +152,7 @@ async fn bring_in(config: &Config, from: &Path, prune: bool, dry_run: bool) -> a
     if prune && files.is_empty() {
         bail!("there is no article in {}: --prune would retire all of them", from.display());
     }
-    let clock = Clock::system();
-    let store = app::open_beside(config, clock.clone()).await?;
+    let store = app::open_beside(config, clock).await?;
     let bar = ProgressBar::new(files.len() as u64)
         .with_style(ProgressStyle::with_template("{elapsed_precise} [{wide_bar}] {pos}/{len} files, {eta} left")?);
     let ignored: Vec<(String, String)> = files
@@ -141,7 +160,6 @@ async fn bring_in(config: &Config, from: &Path, prune: bool, dry_run: bool) -> a
         .filter(|filed| !filed.ignored.is_empty())
         .map(|filed| (filed.path.clone(), filed.ignored.join(", ")))
         .collect();
-    let how = Import { prefix: config.knowledge.key_prefix.clone(), prune, dry_run, now: clock.now() };
     let imported = import(&store, files, &how, &|done| bar.set_position(done)).await?;
     bar.finish_and_clear();
     store.close().await;
@@ -150,7 +168,7 @@ async fn bring_in(config: &Config, from: &Path, prune: bool, dry_run: bool) -> a
 }
 
 fn tell(imported: &Imported, unread: &[(String, String)], ignored: &[(String, String)], dry_run: bool) {
-    let Imported { new, changed, same, pruned, stay_retired } = imported;
+    let Imported { new, changed, same, pruned, stay_retired, stay_edited } = imported;
     let would = if dry_run { "would be " } else { "" };
     say!("{new} {would}new, {changed} {would}changed, {same} the same.");
     for (key, path) in pruned {
@@ -158,6 +176,9 @@ fn tell(imported: &Imported, unread: &[(String, String)], ignored: &[(String, St
     }
     for path in stay_retired {
         say!("  {} is retired and stays so: write status: published in it to bring it back", one_line(path));
+    }
+    for path in stay_edited {
+        say!("  {} was edited in chat since, and stays so: export it, or import with --overwrite", one_line(path));
     }
     for (path, keys) in ignored {
         say!("  {}: what nobody here understands is left out ({})", one_line(path), one_line(keys));

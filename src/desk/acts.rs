@@ -8,8 +8,8 @@ use crate::desk::hear::{Asked, Sees};
 use crate::desk::meant::{Meaning, Meant, Target, Unfinished};
 use crate::desk::plan::Plan;
 use crate::desk::tickets::state::{Refusal, Ticket};
-use crate::desk::{drafts, help, knowledge, tickets};
-use crate::domain::act::{ActName, ActRef, Args, May, On, Spec, Takes, Value};
+use crate::desk::{articles, drafts, help, knowledge, tickets};
+use crate::domain::act::{ActName, ActRef, Args, Begins, May, On, Spec, Takes, Value};
 use crate::domain::event::{Acted, ReplyHandle, Way};
 use crate::domain::ids::{DraftId, Person, Place, TicketKey};
 use crate::domain::message::Message;
@@ -17,7 +17,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::right::Right;
 
 /// The acts of every capability, in the order in which commands and help show them: a capability that has acts is named here.
-static TABLES: &[&[&Act]] = &[tickets::acts::ACTS, knowledge::acts::ACTS, help::acts::ACTS];
+static TABLES: &[&[&Act]] = &[tickets::acts::ACTS, knowledge::acts::ACTS, articles::acts::ACTS, help::acts::ACTS];
 
 /// Declares the acts of a capability: each as a constant of its own, and all of them, in their order, as `ACTS`.
 macro_rules! acts {
@@ -55,6 +55,12 @@ pub(in crate::desk) enum Reads {
     Joined(&'static str),
     /// The article that this parameter takes, and what was suggested on the ticket.
     Article(&'static str),
+    /// The article that this parameter takes, as those who keep articles see it.
+    Overview(&'static str),
+    /// The articles of the list that this parameter chooses.
+    Articles(&'static str),
+    /// The number and key of the article that is to be written.
+    NextArticle,
 }
 
 /// What an act does.
@@ -240,6 +246,10 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         Meant::Faulty(spec, faults) if is_command => help::text::malformed(spec, faults),
         Meant::NoKey => help::text::no_key(),
         Meant::Unknown if is_command => help::text::unknown_command(),
+        // What is to be changed by a form could not be shown in it.
+        Meant::Faulty(spec, _) if spec.takes.iter().any(|param| param.begins_with == Begins::Article) => {
+            help::text::form_not_opened()
+        }
         // A button that should have opened a form is of an earlier version.
         Meant::Unknown | Meant::Faulty(..) => help::text::unknown_button(),
     };
@@ -389,6 +399,7 @@ fn gate(
     match (may, ticket) {
         _ if is_allowed => Ok(is_requester),
         (May::Requester | May::RequesterOr(_), Some(ticket)) => Err(tickets::text::requester_only(ticket)),
+        (May::Has(right), None) if plan.is_agent(person) => Err(help::text::right_is_missing(right)),
         (_, ticket) => Err(tickets::text::agents_only(ticket, is_requester)),
     }
 }

@@ -5,6 +5,7 @@
 //! the rules `UPDATE_EXPECT=1 cargo test --lib cases` writes the tables anew: read what has changed in them.
 
 mod acts;
+mod articles;
 mod events;
 mod knowledge;
 mod ways;
@@ -268,6 +269,17 @@ fn change(change: &Change) -> String {
         Change::SolvedBy { article, .. } => format!("solved by {article}"),
         Change::Escalate { .. } => "wants a person".to_owned(),
         Change::MarkArticle { article, mark, .. } => format!("article {} was {}", article.0, mark.as_str()),
+        Change::WriteArticle { article, by } => {
+            format!("write {} «{}», {}, by {}", article.key, article.content.title, article.status.as_str(), by.name)
+        }
+        Change::PutArticle { after, by, .. } => format!(
+            "{} «{}», version {}, is {}, by {}",
+            after.key,
+            after.content.title,
+            after.version,
+            after.status.as_str(),
+            by.name
+        ),
         Change::HoldBack { view, until, .. } => {
             format!("hold back the {} until {} s from now", view.name(), until.duration_since(now()).as_secs())
         }
@@ -309,6 +321,9 @@ fn effect_of(what: &EffectKind) -> String {
         },
         EffectKind::Silent(SilentAct::React { is_on, .. }) => format!("sign {}", if *is_on { "on" } else { "off" }),
         EffectKind::Silent(SilentAct::ReadThread { .. }) => "read the thread".to_owned(),
+        EffectKind::Silent(SilentAct::OpenDirect { request }) => {
+            format!("open the direct conversation with {} for “{}”", name(&request.by.who), request.words)
+        }
         EffectKind::Silent(SilentAct::Remove { .. }) => "remove".to_owned(),
         EffectKind::Whisper { to, message, .. } => format!("tell {}: {}", name(to), words_of(message)),
         EffectKind::Hint { to, message, .. } => format!("hint {}: {}", name(to), words_of(message)),
@@ -327,12 +342,14 @@ fn words_of(message: &Message) -> String {
         Span::Ago(_) => "(ago)".to_owned(),
         Span::At(moment) => moment.strftime("%d %b %H:%M").to_string(),
     };
-    let lines = message.lines.iter().map(|line| line.0.iter().map(span).collect::<String>());
+    let simple = message.simplified();
+    let lines = simple.lines.iter().map(|line| line.0.iter().map(span).collect::<String>());
     let words = shorten(&lines.collect::<Vec<_>>().join(" ⏎ ").replace('\n', " ⏎ "), 72);
     let label = |control: &Control| match control {
         Control::Button { label, .. } | Control::Choice { label, .. } | Control::People { label, .. } => {
             format!(" [{label}]")
         }
+        Control::Feedback { praise, blame, .. } => format!(" [{praise}] [{blame}]"),
     };
     format!("“{words}”{}", message.controls.iter().map(label).collect::<String>())
 }

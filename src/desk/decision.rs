@@ -4,12 +4,12 @@ use jiff::Timestamp;
 
 use super::conversation::state::{Opening, Record, Side};
 use super::drafts::state::Draft;
-use super::knowledge::state::{Mark, Suggestion};
+use super::knowledge::state::{Article, Kept, Mark, Suggestion};
 use super::tickets::state::Ticket;
 use crate::domain::audit::AuditEntry;
 use crate::domain::effect::Effect;
 use crate::domain::event::{Timer, TimerKind};
-use crate::domain::ids::{ArticleId, ArticleKey, DraftId, MessageRef, Place, TicketId};
+use crate::domain::ids::{ArticleId, ArticleKey, DraftId, MessageRef, Person, Place, TicketId};
 use crate::domain::outcome::Outcome;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
@@ -120,6 +120,22 @@ pub enum Change {
         ticket: TicketId,
         /// When.
         at: Timestamp,
+    },
+    /// A new article, and its first version.
+    WriteArticle {
+        /// The article, with the number and key that were drawn for it.
+        article: Box<Article>,
+        /// Who wrote it.
+        by: Person,
+    },
+    /// An article as it is now; a conflict if somebody else changed it since it was read.
+    PutArticle {
+        /// As it was read.
+        before: Box<Kept>,
+        /// As it is now.
+        after: Box<Article>,
+        /// Who changed it.
+        by: Person,
     },
     /// Views of a subject that wait to be posted for the first time wait until then, if nobody has tried to post them.
     HoldBack {

@@ -7,17 +7,20 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::desk::acts::Reads;
 use crate::desk::conversation::state::{Opening, Record, Side};
-use crate::desk::knowledge::state::{Answered, Article, Search, Suggestion};
+use crate::desk::knowledge::state::{Answered, Article, Listed, Overview, Search, Suggestion};
 use crate::desk::meant::{Meaning, Meant, Target};
 use crate::desk::tickets::state::Ticket;
 pub use crate::desk::touched::about;
-use crate::desk::{conversation, drafts, knowledge, tickets};
+use crate::desk::{articles, conversation, drafts, knowledge, tickets};
 use crate::domain::act::{ActRef, Fault, On, Spec, SubjectRef, Where};
 use crate::domain::audit::AuditEntry;
 use crate::domain::effect::Call;
-use crate::domain::event::{Acted, DedupeKey, DeliverySettled, Event, EventKind, Said, Timer, Way};
+use crate::domain::event::{
+    Acted, DedupeKey, DeliverySettled, DirectRequest, Event, EventKind, Said, Timer, TimerKind, Way,
+};
 use crate::domain::ids::{
-    ArticleKey, Conversation, DraftId, MessageRef, Person, PersonRef, Place, TicketId, TicketKey, TicketTag, TicketUid,
+    ArticleId, ArticleKey, Conversation, DraftId, MessageRef, Person, PersonRef, Place, TicketId, TicketKey, TicketTag,
+    TicketUid,
 };
 use crate::domain::permission::Roster;
 use crate::domain::right::Right;
@@ -140,6 +143,10 @@ pub enum Heard<'e> {
     Settled(&'e DeliverySettled, Box<Ticket>),
     /// A moment has come that was waited for: for a ticket, if it is (still) there.
     Due(&'e Timer, Option<Box<Ticket>>),
+    /// An article may still be a draft, of which its owner is to be reminded.
+    DraftWaits(&'e Timer, Option<Box<Article>>),
+    /// Somebody asks for something by a command: their direct conversation, if there is one.
+    DirectOpened(&'e DirectRequest, Option<&'e Place>),
     /// What may help a requester was looked for.
     Suggested(Box<Ticket>, Option<Answered>),
     /// Somebody's search has ended.
@@ -196,6 +203,12 @@ pub(in crate::desk) enum Sees {
     Chosen(Option<Box<Ticket>>),
     /// An article, and what was suggested on the ticket.
     Article(Option<Box<Article>>, Option<Box<Suggestion>>),
+    /// An article, as those who keep articles see it.
+    Overview(Option<Box<Overview>>),
+    /// Articles.
+    Articles(Vec<Listed>),
+    /// The number and key of the article that is to be written.
+    NextArticle(ArticleId, ArticleKey),
     /// A message that was joined to the ticket, and whether somebody has asked for something of their own under it since.
     Joined(Option<Box<Record>>, bool),
 }
@@ -224,6 +237,14 @@ pub async fn hear<'e>(tx: &mut dyn Tx, desk: &Desk, event: &'e Event) -> Result<
         EventKind::DeliverySettled(settled) => {
             let ticket = ticket_of(tx, &settled.about).await?;
             Ok(ticket.map_or(Heard::Nobody, |ticket| Heard::Settled(settled, ticket)))
+        }
+        EventKind::DirectOpened { request, place } => Ok(Heard::DirectOpened(request, place.as_ref())),
+        EventKind::TimerFired(timer) if timer.kind == TimerKind::ArticleDraft => {
+            let article = match timer.on {
+                Subject::Article(id) => knowledge::record::by_id(tx, id).await?,
+                _ => None,
+            };
+            Ok(Heard::DraftWaits(timer, article.map(|kept| Box::new(kept.article))))
         }
         EventKind::TimerFired(timer) => Ok(Heard::Due(timer, ticket_of(tx, &timer.on).await?)),
         EventKind::CallEnded { about, call, found } => called(tx, about, call, found.as_ref()).await,
@@ -339,7 +360,7 @@ async fn recorded(tx: &mut dyn Tx, message: &MessageRef) -> Result<Option<(Box<R
 async fn ticket_of(tx: &mut dyn Tx, about: &Subject) -> Result<Option<Box<Ticket>>, StoreError> {
     match about {
         Subject::Ticket(id) => Ok(tickets::record::by_id(tx, *id).await?.map(Box::new)),
-        Subject::Notice(_) | Subject::Person(_) | Subject::Desk => Ok(None),
+        Subject::Article(_) | Subject::Notice(_) | Subject::Person(_) | Subject::Desk => Ok(None),
     }
 }
 
@@ -466,9 +487,8 @@ async fn sees(
             Err(_) => Ok(Sees::Chosen(None)),
         },
         (Reads::Article(param), on) => {
-            let key: Option<ArticleKey> = meaning.args.text(param).parse().ok();
-            let article = match key {
-                Some(key) => knowledge::record::by_key(tx, &key).await?.map(|kept| Box::new(kept.article)),
+            let article = match meaning.args.article(param) {
+                Some(article) => knowledge::record::by_key(tx, &article.key).await?.map(|kept| Box::new(kept.article)),
                 None => None,
             };
             let suggestion = match on {
@@ -476,6 +496,24 @@ async fn sees(
                 None => None,
             };
             Ok(Sees::Article(article, suggestion))
+        }
+        (Reads::Overview(param), _) => Ok(Sees::Overview(match meaning.args.article(param) {
+            Some(article) => {
+                knowledge::record::overview(tx, &article.key, articles::decide::COMPLAINTS).await?.map(Box::new)
+            }
+            None => None,
+        })),
+        (Reads::Articles(param), _) => {
+            let mut found = Vec::new();
+            for listing in articles::decide::listings(meaning.args.text(param)) {
+                let (several, limit) = (articles::decide::SEVERAL, articles::decide::LISTED);
+                found.extend(knowledge::record::listed(tx, *listing, desk.now, several, limit).await?);
+            }
+            Ok(Sees::Articles(found))
+        }
+        (Reads::NextArticle, _) => {
+            let (id, key) = knowledge::record::next(tx, &desk.rules.knowledge.key_prefix).await?;
+            Ok(Sees::NextArticle(id, key))
         }
         (Reads::Story | Reads::Joined(_), None) => Ok(Sees::Nothing),
         (Reads::Story, Some(ticket)) => {

@@ -2,7 +2,7 @@
 
 use super::acts::{Act, find};
 use super::drafts::state::Draft;
-use crate::domain::act::{ActRef, Args, Fault, Given, KEY, Read, Spec, SubjectRef, Takes, Value, Where, Why};
+use crate::domain::act::{ActRef, Args, Fault, Given, KEY, Read, Spec, SubjectRef, Value, Where, Why};
 use crate::domain::act::{key_of, parse};
 use crate::domain::event::{Acted, Asks, Way};
 use crate::domain::ids::{MessageRef, Person, TicketKey, TicketTag};
@@ -106,7 +106,7 @@ impl Meant {
                 None => Self::Gone(&act.spec, does.clone()),
             };
         }
-        match act.spec.check(&carried(act, does, given.clone()), now) {
+        match act.spec.check(&does.carried(&act.spec, given.clone()), now) {
             Ok(args) => Self::Act(Meaning { act, target, args }),
             Err(faults) => Self::Faulty(&act.spec, faults),
         }
@@ -150,7 +150,7 @@ fn of_form(
     // What was emptied on this page is given as empty, whatever the draft had.
     given.extend(sent.clone());
     let unfinished = |given, page| Unfinished { spec, target: target.clone(), does: does.clone(), given, page };
-    let checked = spec.check(&carried(act, does, given.clone()), now);
+    let checked = spec.check(&does.carried(spec, given.clone()), now);
     // What is asked for on a later page is not missing yet.
     let is_due = |fault: &Fault| is_last || fault.why != Why::Missing || sent.contains_key(fault.param);
     match checked {
@@ -163,19 +163,12 @@ fn of_form(
     }
 }
 
-/// What is given, and the message or article that the button or form carries.
-fn carried(act: &Act, does: &ActRef, mut given: Given) -> Given {
-    let param = act.spec.takes.iter().find(|param| matches!(param.takes, Takes::Message | Takes::Article));
-    given.extend(param.zip(does.with.as_ref()).map(|(param, message)| (param.name.to_owned(), Value::text(message))));
-    given
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::domain::act::{ActRef, FormWords, Param};
+    use crate::domain::act::{ActRef, FormWords, Param, Takes};
     use crate::domain::event::DedupeKey;
     use crate::domain::ids::{DraftId, PersonRef, PlatformName};
 

@@ -2,6 +2,7 @@
 
 pub mod acts;
 pub mod alarms;
+pub mod articles;
 mod closing;
 pub mod conversation;
 pub mod decision;
@@ -69,8 +70,12 @@ pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
             conversation::decide::thread_read(desk, ticket, messages, *truncated)
         }
         Heard::Settled(settled, ticket) => conversation::decide::delivered(desk, settled, ticket),
+        Heard::DraftWaits(timer, article) => articles::decide::draft_waits(desk, timer, article.as_deref()),
+        Heard::DirectOpened(request, place) => conversation::decide::asked_directly(desk, request, *place),
         Heard::Due(timer, ticket) => match timer.kind {
             TimerKind::AutoClose => closing::decide::close_by_itself(desk, timer, ticket.as_deref()),
+            // It is about an article, and heard as such.
+            TimerKind::ArticleDraft => Plan::of(desk).end(Outcome::Ignored),
             TimerKind::WaitOver => tickets::decide::wait_is_over(desk, timer, ticket.as_deref()),
         },
     }
@@ -126,6 +131,8 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         Change::SolvedBy { ticket, article } => knowledge::record::solved(tx, *ticket, article),
         Change::Escalate { ticket, at } => knowledge::record::escalated(tx, *ticket, *at),
         Change::MarkArticle { article, mark, ticket, at } => knowledge::record::mark(tx, *article, *mark, *ticket, *at),
+        Change::WriteArticle { article, by } => knowledge::record::insert_as(tx, article, Some(by)),
+        Change::PutArticle { before, after, by } => knowledge::record::update(tx, before, (**after).clone(), Some(by)),
         Change::HoldBack { about, view, until } => hold_back(tx, about, view, *until),
         Change::SetTimer(timer) => timers::set(tx, timer),
         Change::ClearTimer { on, kind, slot } => timers::clear(tx, on, *kind, *slot),
@@ -157,6 +164,10 @@ pub async fn forget(
         (
             "articles and versions of them: the name",
             knowledge::record::rename(tx, account, &Person::new(alias.clone(), privacy::text::erased_name())).await?,
+        ),
+        (
+            "what was done with articles: the name",
+            audit::rename(tx, "article", account, &Person::new(alias.clone(), privacy::text::erased_name())).await?,
         ),
         ("moments that were waited for", timers::forget(tx, &Subject::Person(account.clone())).await?),
     ])
@@ -204,7 +215,7 @@ pub async fn show(ask: &mut dyn Ask, wanted: &[Wanted], roster: &Roster) -> Resu
                     }
                     known.get(name).cloned().flatten().map(Shown::from)
                 }
-                Subject::Ticket(_) | Subject::Person(_) | Subject::Desk => None,
+                Subject::Ticket(_) | Subject::Article(_) | Subject::Person(_) | Subject::Desk => None,
             },
             (View::Card | View::Confirmation | View::Lines { .. }, None) => None,
         });

@@ -193,8 +193,13 @@ impl<'f> Plan<'f> {
     }
 
     pub(in crate::desk) fn audit(&mut self, ticket: &Ticket, did: impl Into<Did>, fields: Vec<FieldChange>) {
+        self.audit_about(ticket.id.into(), did, fields);
+    }
+
+    /// The same, about something else than a ticket.
+    pub(in crate::desk) fn audit_about(&mut self, about: Subject, did: impl Into<Did>, fields: Vec<FieldChange>) {
         self.decision.audit.push(AuditEntry {
-            about: ticket.id.into(),
+            about,
             at: self.desk.now,
             actor: self.actor.map(|actor| Person::new(actor.who.clone(), actor.name.clone())),
             act: did.into().to_string(),

@@ -42,13 +42,16 @@ impl<'e> Touched<'e> {
             },
             EventKind::MessageDeleted { message } => Self { messages: vec![message], ..nothing },
             EventKind::Acted(acted) => Self { who: Some(&acted.actor.who), ..nothing },
+            EventKind::DirectOpened { request, place } => {
+                Self { who: Some(&request.by.who), place: place.as_ref(), ..nothing }
+            }
             EventKind::ThreadRead { about, .. }
             | EventKind::DeliverySettled(DeliverySettled { about, .. })
             | EventKind::CallEnded { about, .. }
             | EventKind::TimerFired(Timer { on: about, .. }) => match about {
                 Subject::Person(who) => Self { who: Some(who), ..nothing },
-                // A ticket is written only as it was read, which needs no name.
-                Subject::Ticket(_) | Subject::Notice(_) | Subject::Desk => nothing,
+                // A ticket or an article is written only as it was read, which needs no name.
+                Subject::Ticket(_) | Subject::Article(_) | Subject::Notice(_) | Subject::Desk => nothing,
             },
         }
     }

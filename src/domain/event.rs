@@ -58,6 +58,13 @@ pub enum EventKind {
     },
     /// A moment has come that was waited for.
     TimerFired(Timer),
+    /// The direct conversation with somebody who asked for something elsewhere was looked up (the result of an effect).
+    DirectOpened {
+        /// Who asks for what.
+        request: DirectRequest,
+        /// The conversation; nothing if there is none with this person.
+        place: Option<Place>,
+    },
 }
 
 impl EventKind {
@@ -73,8 +80,24 @@ impl EventKind {
             Self::DeliverySettled(_) => "delivery_settled",
             Self::CallEnded { .. } => "call_ended",
             Self::TimerFired(_) => "timer_fired",
+            Self::DirectOpened { .. } => "direct_opened",
         }
     }
+}
+
+/// What somebody asks for by a command or form where nobody else reads it: it is answered in their direct conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DirectRequest {
+    /// Who asks.
+    pub by: Person,
+    /// What for, in their words.
+    pub words: String,
+    /// When.
+    pub at: Timestamp,
+    /// Where they gave the command.
+    pub near: Option<Place>,
+    /// How the command is answered.
+    pub via: Option<ReplyHandle>,
 }
 
 /// A message of a person.
@@ -305,6 +328,8 @@ timer_kinds! {
     AutoClose = "auto_close",
     /// A ticket has waited until the moment that was set.
     WaitOver = "wait_over",
+    /// An article is still a draft.
+    ArticleDraft = "article_draft",
 }
 
 /// The name of a fact. Every kind of key is made here, and nowhere else.

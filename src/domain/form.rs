@@ -7,7 +7,7 @@ use super::act::{ActRef, Given, Param, Spec, SubjectRef, Takes, Value};
 use super::ids::UnknownName;
 
 /// The most characters of a field.
-const MAX_FIELD_CHARS: usize = 3_000;
+pub const MAX_FIELD_CHARS: usize = 3_000;
 
 /// A form to open: texts are the bot's own, but for the `value`s, which may be people's.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,7 +96,8 @@ impl Form {
         // Opened at a message, it is not known yet which ticket it is about.
         let title = match &does.on {
             Some(SubjectRef::Ticket(tag)) => words.title.replace("{key}", &tag.key.to_string()),
-            None => spec.menu.unwrap_or(spec.label).to_owned(),
+            None if words.title.contains("{key}") => spec.menu.unwrap_or(spec.label).to_owned(),
+            None => words.title.to_owned(),
         };
         let field = |param: &Param| Field {
             id: param.name,
@@ -110,11 +111,13 @@ impl Form {
             }),
             max_chars: MAX_FIELD_CHARS,
         };
+        // An article that the button carries is not asked for.
+        let is_asked = |param: &Param| param.takes.is_field() && (param.takes != Takes::Article || does.with.is_none());
         Some(Self {
             does: does.clone(),
             title,
             submit: words.submit.to_owned(),
-            fields: spec.takes.iter().filter(|param| param.takes.is_field()).map(field).collect(),
+            fields: spec.takes.iter().filter(|param| is_asked(param)).map(field).collect(),
             page: None,
         })
     }
@@ -169,11 +172,11 @@ mod tests {
             let ids: String = page.fields.iter().map(|field| field.id).collect();
             (page.title, ids, page.page)
         };
-        assert_eq!(shown(0, 7), ("Toy".to_owned(), "abcdefg".to_owned(), None), "it fits");
+        assert_eq!(shown(0, 7), ("A toy".to_owned(), "abcdefg".to_owned(), None), "it fits");
         let first = Some(Page { number: 0, of: 2 });
-        assert_eq!(shown(0, 5), ("Toy (1 of 2)".to_owned(), "abcde".to_owned(), first));
+        assert_eq!(shown(0, 5), ("A toy (1 of 2)".to_owned(), "abcde".to_owned(), first));
         let last = Some(Page { number: 1, of: 2 });
-        assert_eq!(shown(1, 5), ("Toy (2 of 2)".to_owned(), "fg".to_owned(), last));
+        assert_eq!(shown(1, 5), ("A toy (2 of 2)".to_owned(), "fg".to_owned(), last));
         assert_eq!(shown(9, 5).2, last, "there are not so many");
         assert_eq!(form.page(1, 5).fields[0].words(), "begun");
         for page in [first, last].into_iter().flatten() {

@@ -99,6 +99,18 @@ pub mod slack {
     pub const PRIVATE_METADATA_CHARS: usize = 3_000;
     /// Elements in one actions block.
     pub const ACTIONS: usize = 25;
+    /// Elements in one block of contextual actions.
+    pub const CONTEXT_ACTIONS: usize = 5;
+    /// Rows of a table, its header among them. (Sources differ; this is the stricter figure.)
+    pub const TABLE_ROWS: usize = 100;
+    /// Columns of a table.
+    pub const TABLE_COLUMNS: usize = 20;
+    /// Characters of all tables of one message.
+    pub const TABLE_CHARS: usize = 10_000;
+    /// Characters of a cell that are shown: our own limit.
+    pub const TABLE_CELL_CHARS: usize = 150;
+    /// Rows that a table shows at once; the rest is paged.
+    pub const TABLE_PAGE: usize = 15;
     /// Time within which Slack wants an acknowledgement.
     pub const ACK: Duration = Duration::from_secs(3);
     /// How long a `trigger_id` opens a modal.

@@ -23,6 +23,7 @@ pub fn plain(text: &str) -> String {
     for event in Parser::new_ext(text, UNDERSTOOD) {
         match event {
             Event::Text(said) | Event::Code(said) => words.push_str(&said),
+            Event::Html(html) | Event::InlineHtml(html) => words.push_str(&not_html(&html)),
             Event::SoftBreak => words.push(' '),
             Event::HardBreak | Event::Rule => words.push('\n'),
             Event::End(TagEnd::TableCell) => words.push(' '),
@@ -79,12 +80,15 @@ impl Writer {
             Event::TaskListMarker(is_done) => self.words(if is_done { "☑ " } else { "☐ " }),
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
-            // HTML is not shown: nobody sees what it would look like.
-            Event::Html(_)
-            | Event::InlineHtml(_)
-            | Event::FootnoteReference(_)
-            | Event::InlineMath(_)
-            | Event::DisplayMath(_) => {}
+            // Of HTML nothing is shown but what only looks like it: a place to be filled in, like <host name>.
+            Event::InlineHtml(html) if html.starts_with("<br") => self.end_line(),
+            Event::Html(html) | Event::InlineHtml(html) => {
+                let words = not_html(&html).replace('\n', " ");
+                if !words.trim().is_empty() {
+                    self.words(&words);
+                }
+            }
+            Event::FootnoteReference(_) | Event::InlineMath(_) | Event::DisplayMath(_) => {}
         }
     }
 
@@ -206,6 +210,101 @@ impl Writer {
     }
 }
 
+/// What is left of a piece of HTML without its comments, declarations and the elements that HTML has.
+fn not_html(html: &str) -> String {
+    let (mut words, mut rest) = (String::new(), html);
+    while let Some(at) = rest.find('<') {
+        words.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let end = if rest.starts_with("<!--") {
+            rest.find("-->").map(|end| end + 3)
+        } else {
+            rest.find('>').map(|end| end + 1)
+        };
+        let Some(end) = end else { break };
+        let name: String = rest[1..].trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
+        let is_comment = rest.starts_with("<!--") || rest.starts_with("<?");
+        if !is_comment && !ELEMENTS.contains(&name.to_ascii_lowercase().as_str()) {
+            words.push_str(&rest[..end]);
+        }
+        rest = &rest[end..];
+    }
+    words + rest
+}
+
+/// Elements of HTML that are written in Markdown (<https://html.spec.whatwg.org/multipage/indices.html#elements-3>).
+const ELEMENTS: [&str; 69] = [
+    "a",
+    "abbr",
+    "address",
+    "article",
+    "aside",
+    "audio",
+    "b",
+    "big",
+    "blockquote",
+    "br",
+    "button",
+    "caption",
+    "center",
+    "cite",
+    "code",
+    "col",
+    "colgroup",
+    "dd",
+    "del",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "figcaption",
+    "figure",
+    "font",
+    "footer",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hr",
+    "i",
+    "iframe",
+    "img",
+    "ins",
+    "kbd",
+    "li",
+    "main",
+    "mark",
+    "nav",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "s",
+    "script",
+    "section",
+    "small",
+    "span",
+    "strong",
+    "style",
+    "sub",
+    "summary",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+    "tt",
+    "u",
+    "ul",
+    "video",
+];
+
 /// The first heading of the first rank, if a text begins with one, and the text behind it.
 #[must_use]
 pub fn titled(text: &str) -> Option<(String, &str)> {
@@ -276,6 +375,24 @@ mod tests {
         ];
         let lines: Vec<Vec<Span>> = lines(text).into_iter().map(|line| line.0).collect();
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn what_only_looks_like_html_is_shown() {
+        let said = |text: &str| {
+            let said = |span: &Span| match span {
+                Span::Written(words) | Span::Said(words) | Span::Strong(words) => words.clone(),
+                other => format!("{other:?}"),
+            };
+            let lines = lines(text);
+            lines.iter().map(|line| line.0.iter().map(said).collect::<String>()).collect::<Vec<_>>().join("|")
+        };
+        assert_eq!(said("ping <host name> now"), "ping <host name> now");
+        assert_eq!(said("2. <!channel> @everyone: ask"), "2. <!channel> @everyone: ask");
+        assert_eq!(said("<your-key>\nand more"), "<your-key> and more");
+        assert_eq!(said("one<br>two <!-- not said --> <b>three</b>"), "one|two  three");
+        assert_eq!(said("<div class=\"x\">\n\nInside\n\n</div>"), "Inside");
+        assert_eq!(plain("ping <host name> <i>now</i>"), "ping <host name> now");
     }
 
     #[test]

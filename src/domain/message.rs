@@ -3,6 +3,8 @@
 //! A message knows which words are the bot's own and which are people's, so that a renderer can neutralise the latter;
 //! it knows nothing of blocks, embeds or limits.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,14 +16,38 @@ use super::plain::is_line_break;
 const ADDRESS_CHARS: usize = 100;
 const AGE_CHARS: usize = 50;
 
-/// A message: lines of text, then buttons and menus.
+/// A message: lines of text, then a table, then buttons and menus.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// Its lines, each on a line of its own.
     pub lines: Vec<Line>,
+    /// Its table, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<Table>,
     /// Its buttons and menus, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub controls: Vec<Control>,
+}
+
+/// A list with columns. Where the platform has no tables each row is a line ([`Message::simplified`]).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// What the columns are called (the bot's own words).
+    pub columns: Vec<String>,
+    /// Its rows, each with a cell for each column.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// A cell of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cell {
+    /// The bot's own words that name the row: a key.
+    Key(String),
+    /// Words, neutralised like words of people. May be empty.
+    Words(String),
+    /// A number.
+    Number(u64),
 }
 
 /// One line (a quotation in it may itself run over several).
@@ -102,6 +128,18 @@ pub enum Control {
         /// What it does.
         does: ActRef,
     },
+    /// Two small buttons, for praise and for blame. Where the platform has none such, a button for blame alone: praise says
+    /// less than the buttons beside it.
+    Feedback {
+        /// What praise says.
+        praise: String,
+        /// What praise does.
+        does: ActRef,
+        /// What blame says.
+        blame: String,
+        /// What blame does.
+        else_does: ActRef,
+    },
 }
 
 /// How a button looks.
@@ -121,7 +159,7 @@ impl Message {
     /// A message of these lines.
     #[must_use]
     pub fn new(lines: impl IntoIterator<Item = Line>) -> Self {
-        Self { lines: lines.into_iter().collect(), controls: Vec::new() }
+        Self { lines: lines.into_iter().collect(), ..Self::default() }
     }
 
     /// A message of one line of the bot's own words.
@@ -137,10 +175,35 @@ impl Message {
         self
     }
 
+    /// The same with this table.
+    #[must_use]
+    pub fn with_table(self, table: Table) -> Self {
+        Self { table: Some(table), ..self }
+    }
+
+    /// The same for where there are neither tables nor buttons for praise and blame: rows as lines, and a button for blame.
+    #[must_use]
+    pub fn simplified(&self) -> Self {
+        let rows = self.table.iter().flat_map(|table| table.rows.iter().map(|row| Line::of_row(&table.columns, row)));
+        let lines = self.lines.iter().cloned().chain(rows).collect();
+        let simple = |control: &Control| match control {
+            Control::Feedback { blame, else_does, .. } => Control::button(blame, else_does.clone()),
+            other => other.clone(),
+        };
+        Self { lines, table: None, controls: self.controls.iter().map(simple).collect() }
+    }
+
+    /// Whether [`simplified`](Self::simplified) shows anything in another way.
+    #[must_use]
+    pub fn is_simple(&self) -> bool {
+        self.table.is_none() && !self.controls.iter().any(|control| matches!(control, Control::Feedback { .. }))
+    }
+
     /// This and then what `more` says, as one message. A control that is in both stands once.
     #[must_use]
     pub fn and(mut self, more: Self) -> Self {
         self.lines.extend(more.lines);
+        self.table = self.table.or(more.table);
         for control in more.controls {
             if !self.controls.contains(&control) {
                 self.controls.push(control);
@@ -152,7 +215,8 @@ impl Message {
     /// How many characters its lines take at most, on whichever platform and however they are neutralised there.
     #[must_use]
     pub fn room(&self) -> usize {
-        self.lines.iter().map(|line| 1 + line.0.iter().map(Span::room).sum::<usize>()).sum()
+        let simple = if self.is_simple() { Cow::Borrowed(self) } else { Cow::Owned(self.simplified()) };
+        simple.lines.iter().map(|line| 1 + line.0.iter().map(Span::room).sum::<usize>()).sum()
     }
 }
 
@@ -268,6 +332,24 @@ impl Line {
     pub fn said(text: impl Into<String>) -> Self {
         Self(vec![Span::Said(text.into())])
     }
+
+    /// A row of a table.
+    fn of_row(columns: &[String], row: &[Cell]) -> Self {
+        let mut spans = Vec::with_capacity(2 * row.len());
+        for (cell, column) in row.iter().zip(columns) {
+            let span = match cell {
+                Cell::Key(key) => strong(key),
+                Cell::Words(words) if words.trim().is_empty() => continue,
+                Cell::Words(words) => Span::Written(words.clone()),
+                Cell::Number(number) => said(format!("{} {number}", column.to_lowercase())),
+            };
+            if !spans.is_empty() {
+                spans.push(said(" · "));
+            }
+            spans.push(span);
+        }
+        Self(spans)
+    }
 }
 
 impl Control {
@@ -286,11 +368,14 @@ impl Control {
         }
     }
 
-    /// What it does.
+    /// What it does; of two buttons, the first.
     #[must_use]
     pub const fn does(&self) -> &ActRef {
         match self {
-            Self::Button { does, .. } | Self::Choice { does, .. } | Self::People { does, .. } => does,
+            Self::Button { does, .. }
+            | Self::Choice { does, .. }
+            | Self::People { does, .. }
+            | Self::Feedback { does, .. } => does,
         }
     }
 }

@@ -36,6 +36,11 @@ sections! {
         confidence: u32 = 50,
         /// `hold`: how long the agents' card waits while an article is shown; zero for not at all.
         hold: Duration = minutes(2),
+        /// `review_after_days`: so many days after an article was published or found right it is to be looked at again; 0 for
+        /// never.
+        review_after_days: u32 = 180,
+        /// `draft_reminder_days`: so many days after an article was drafted its owner is reminded of it, once; 0 for never.
+        draft_reminder_days: u32 = 7,
         /// `key_prefix`: the letters of `KB-7`.
         key_prefix: String = "KB".to_owned(),
         /// `languages`: those in which articles and questions are written; the first counts where a text does not tell.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{PersonRef, TicketId, UnknownName};
+use super::ids::{ArticleId, PersonRef, TicketId, UnknownName};
 
 /// One thing that the desk keeps. In the database it is two columns, its kind and its id; elsewhere a text: `ticket:12`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ use super::ids::{PersonRef, TicketId, UnknownName};
 pub enum Subject {
     /// A ticket.
     Ticket(TicketId),
+    /// An article.
+    Article(ArticleId),
     /// A notice to many places, by its name.
     Notice(String),
     /// An account of a person, where nothing else is meant than to answer that person.
@@ -27,6 +29,7 @@ impl Subject {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Ticket(_) => "ticket",
+            Self::Article(_) => "article",
             Self::Notice(_) => "notice",
             Self::Person(_) => "person",
             Self::Desk => "desk",
@@ -38,6 +41,7 @@ impl Subject {
     pub fn id(&self) -> String {
         match self {
             Self::Ticket(id) => id.0.to_string(),
+            Self::Article(id) => id.0.to_string(),
             Self::Notice(name) => name.clone(),
             Self::Person(who) => who.to_string(),
             Self::Desk => String::new(),
@@ -51,6 +55,7 @@ impl Subject {
     pub fn of(kind: &str, id: &str) -> Result<Self, UnknownName> {
         match kind {
             "ticket" => id.parse().map(|id| Self::Ticket(TicketId(id))).map_err(|_| UnknownName),
+            "article" => id.parse().map(|id| Self::Article(ArticleId(id))).map_err(|_| UnknownName),
             "notice" => Ok(Self::Notice(id.to_owned())),
             "person" => id.parse().map(Self::Person),
             "desk" if id.is_empty() => Ok(Self::Desk),
@@ -63,7 +68,7 @@ impl Subject {
     pub const fn ticket(&self) -> Option<TicketId> {
         match self {
             Self::Ticket(id) => Some(*id),
-            Self::Notice(_) | Self::Person(_) | Self::Desk => None,
+            Self::Article(_) | Self::Notice(_) | Self::Person(_) | Self::Desk => None,
         }
     }
 }
@@ -71,6 +76,12 @@ impl Subject {
 impl From<TicketId> for Subject {
     fn from(id: TicketId) -> Self {
         Self::Ticket(id)
+    }
+}
+
+impl From<ArticleId> for Subject {
+    fn from(id: ArticleId) -> Self {
+        Self::Article(id)
     }
 }
 
@@ -112,6 +123,7 @@ mod tests {
     fn a_subject_is_read_back_as_it_was_written() {
         let subjects = [
             Subject::Ticket(TicketId(12)),
+            Subject::Article(ArticleId(7)),
             Subject::Notice("payroll: is down".to_owned()),
             Subject::Person(PersonRef::new(PlatformName::Slack, "U1")),
             Subject::Desk,

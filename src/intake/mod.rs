@@ -5,6 +5,7 @@
 
 mod articles;
 pub mod erase;
+mod forms;
 mod proof;
 pub mod text;
 
@@ -19,15 +20,12 @@ use crate::clock::Clock;
 use crate::clock::real;
 /// The table of acts, as adapters need it.
 pub use crate::desk::acts::{spec as act, specs as acts};
-use crate::desk::conversation::state::Voice;
-use crate::desk::drafts::state::Draft;
 use crate::desk::{self, Desk};
 use crate::desk::{alarms, notices};
-use crate::domain::act::{ActRef, Fault, Given, May, Spec, SubjectRef, Value};
+use crate::domain::act::{May, Spec};
 use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Post};
 use crate::domain::event::{DedupeKey, Event, EventKind};
-use crate::domain::form::Form;
-use crate::domain::ids::{DraftId, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId};
+use crate::domain::ids::{EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::permission::{GroupRef, Listed, Members, Roster};
@@ -48,8 +46,7 @@ const TRIES: u32 = 12;
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long after a message was posted it may still come though its deletion has come before.
 const OVERTAKEN: SignedDuration = SignedDuration::from_hours(1);
-/// How long a form may wait for what it is prefilled with.
-const PREFILL: Duration = Duration::from_millis(500);
+
 /// Places of a notice that are written in one transaction: others want to write meanwhile.
 const PLACES_AT_ONCE: usize = 200;
 
@@ -302,22 +299,6 @@ impl Intake {
         self.inner.store.transact(work).await.map(drop)
     }
 
-    /// The form to open for a button, and the page of it that comes next where it is shown in pages; prefilled from what is on
-    /// record if that can be read within half a second. `None` if the act has no form, or the form was begun and what was filled
-    /// in cannot be read: then the button is handled like any other. It never writes; rights are decided when it is submitted.
-    pub async fn form(&self, spec: &Spec, does: &ActRef, actor: &Person) -> Option<(Form, u8)> {
-        if let Some(draft) = &does.draft {
-            let begun = tokio::time::timeout(PREFILL, self.draft(draft, actor)).await.ok().flatten()?;
-            return Form::of(spec, does, &begun.given).map(|form| (form, begun.page));
-        }
-        let mut begun = Given::new();
-        for param in spec.takes.iter().filter(|param| param.begins_with_last_words) {
-            let last = tokio::time::timeout(PREFILL, self.last_words(does, actor)).await;
-            begun.extend(last.ok().flatten().map(|words| (param.name.to_owned(), Value::Text(words))));
-        }
-        Form::of(spec, does, &begun).map(|form| (form, 0))
-    }
-
     /// Whether a reaction of this person may be an act at all: most people who react have no right to what it would do.
     #[must_use]
     pub fn may_matter(&self, spec: &Spec, person: &Person) -> bool {
@@ -326,15 +307,6 @@ impl Intake {
             May::Has(right) => roster.may(person, right, now) || !roster.stale(person, now).is_empty(),
             May::Anyone | May::Requester | May::RequesterOr(_) | May::OneselfOr(_) => true,
         }
-    }
-
-    /// Whether an act can be given this, as it will be checked once it is handled: for platforms that show faults at the
-    /// fields of a form.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn check(&self, spec: &Spec, given: &Given, actor: &Person) -> Result<(), Vec<Fault>> {
-        spec.check(given, &self.rules().now(self.inner.clock.now(), actor)).map(drop)
     }
 
     /// The desk's rules as of now.
@@ -476,26 +448,6 @@ impl Intake {
         })
     }
 
-    /// What this person had filled in before.
-    async fn draft(&self, id: &DraftId, actor: &Person) -> Option<Draft> {
-        let (accounts, now) = (self.roster().accounts(&actor.who), self.inner.clock.now());
-        let mut reader = self.inner.store.reader().await.ok()?;
-        desk::drafts::record::of(&mut *reader, id, &accounts, now).await.ok().flatten()
-    }
-
-    /// The last words of the requester on a ticket, if this person may see them.
-    async fn last_words(&self, does: &ActRef, actor: &Person) -> Option<String> {
-        let Some(SubjectRef::Ticket(tag)) = &does.on else { return None };
-        let mut reader = self.inner.store.reader().await.ok()?;
-        let ticket = desk::tickets::record::by_key(&mut *reader, &tag.key).await.ok()??;
-        if ticket.uid != tag.uid || !self.roster().same(&ticket.requester.who, &actor.who) {
-            return None;
-        }
-        let records = desk::conversation::record::of_ticket(&mut *reader, ticket.id).await.ok()?;
-        let last = records.into_iter().rfind(|record| record.voice == Voice::Requester && record.deleted_at.is_none());
-        last.map(|record| record.text)
-    }
-
     async fn bury(&self, event: &Event, fault: &StoreError) -> Result<Outcome, StoreError> {
         tracing::error!(%fault, "the event could not be handled; it is kept as a dead event");
         let whole = serde_json::to_string(event).map_err(|error| StoreError::Work(error.to_string()))?;
@@ -576,6 +528,7 @@ fn apology(event: &Event) -> Option<Effect> {
     let (to, near, via) = match &event.what {
         EventKind::MessagePosted(said) if said.addresses_desk() => (&said.author, Some(&said.place), None),
         EventKind::Acted(acted) => (&acted.actor, acted.place.as_ref(), Some(&acted.reply)),
+        EventKind::DirectOpened { request, .. } => (&request.by, request.near.as_ref(), request.via.as_ref()),
         EventKind::MessagePosted(_)
         | EventKind::MessageEdited(_)
         | EventKind::MessageDeleted { .. }

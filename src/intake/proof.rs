@@ -149,6 +149,7 @@ fn actor(event: &Event) -> Option<&Person> {
     match &event.what {
         EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => Some(&said.author),
         EventKind::Acted(acted) => Some(&acted.actor),
+        EventKind::DirectOpened { request, .. } => Some(&request.by),
         EventKind::MessageDeleted { .. }
         | EventKind::ThreadRead { .. }
         | EventKind::DeliverySettled(_)
@@ -170,6 +171,7 @@ fn others(event: &Event) -> Vec<&Person> {
         | EventKind::ThreadRead { .. }
         | EventKind::DeliverySettled(_)
         | EventKind::CallEnded { .. }
+        | EventKind::DirectOpened { .. }
         | EventKind::TimerFired(_) => Vec::new(),
     }
 }

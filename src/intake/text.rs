@@ -7,7 +7,7 @@ use crate::domain::message::{Line, Message};
 #[must_use]
 pub fn late(answer: Message) -> Message {
     let excuse = Line::said("Sorry for the wait, I couldn't get through until now.");
-    Message { lines: std::iter::once(excuse).chain(answer.lines).collect(), controls: answer.controls }
+    Message { lines: std::iter::once(excuse).chain(answer.lines).collect(), ..answer }
 }
 
 /// Something that a person did could not be handled, by a fault of ours.

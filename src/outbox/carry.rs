@@ -284,6 +284,13 @@ impl Dispatcher {
                 self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: now, what }).await?;
                 Ok(Settlement::Done)
             }
+            Ok(Receipt::Opened(place)) => self.opened(queued, Some(place)).await,
+            Err(DeliveryError::Permanent { reason, detail })
+                if matches!(queued.effect.what, EffectKind::Silent(SilentAct::OpenDirect { .. })) =>
+            {
+                tracing::warn!(%reason, detail, "there is no direct conversation with somebody who asks");
+                self.opened(queued, None).await
+            }
             Err(DeliveryError::RateLimited { retry_after, global }) => {
                 let until = now + signed(retry_after);
                 self.windows().block(costs, global, until);
@@ -319,6 +326,16 @@ impl Dispatcher {
                 Ok(Settlement::Failed(reason))
             }
         }
+    }
+
+    /// The direct conversation of whoever asks for something is known now, or there is none.
+    async fn opened(&self, queued: &Queued, place: Option<Place>) -> Result<Settlement, StoreError> {
+        let EffectKind::Silent(SilentAct::OpenDirect { request }) = &queued.effect.what else {
+            return Ok(Settlement::Done);
+        };
+        let what = EventKind::DirectOpened { request: request.clone(), place };
+        self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: self.clock.now(), what }).await?;
+        Ok(Settlement::Done)
     }
 
     /// Something was carried out there: what is held there waits again.

@@ -209,6 +209,8 @@ pub enum Receipt {
     Changed,
     /// It was told privately.
     Whispered,
+    /// This is the direct conversation.
+    Opened(Place),
     /// What was said in the thread, oldest first, and whether older messages were left unread.
     Read(Vec<Said>, bool),
 }

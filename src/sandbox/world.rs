@@ -183,6 +183,9 @@ pub struct MessageView {
     /// What a reader reads: mentions as `@Name`, links as their labels with the address behind in angle brackets where
     /// it differs, time tokens as written for people, escapes undone; formatting marks stay. One line per block.
     pub text: String,
+    /// Its table, row by row, the names of the columns first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub table: Vec<Vec<String>>,
     /// Only this person sees it.
     pub only_you: bool,
     /// It was edited.
@@ -229,6 +232,8 @@ pub enum ControlKind {
     PersonSelect,
     /// Opens a page; the bot does not hear of it.
     Link,
+    /// Two small buttons, for praise and for blame: its options.
+    Feedback,
 }
 
 /// One choice.
@@ -367,6 +372,8 @@ pub enum Fault {
     },
     /// The bot is put out of its guilds (Discord). On Slack an app that is put out has lost its token.
     PutOut,
+    /// Messages may hold only blocks that every workspace takes (Slack): neither tables nor buttons for praise and blame.
+    OldBlocks,
     /// A granted scope (Slack) is taken away.
     RevokeScope {
         /// Name of the scope.

@@ -2,9 +2,10 @@
 
 use super::StoreError;
 use super::port::{Ask, Tx};
-use super::row::{Row, json, ms};
+use super::row::{Row, account_anywhere, json, ms};
 use super::statement::{Text, statement, texts};
 use crate::domain::audit::AuditEntry;
+use crate::domain::ids::{Person, PersonRef};
 use crate::domain::subject::Subject;
 
 macro_rules! audit {
@@ -18,6 +19,10 @@ texts! {
     AUDIT = Text::both(audit!("WHERE subject_kind = $1 AND subject_id = $2 ORDER BY id"));
     /// The last acts on a subject, newest first.
     LAST_AUDIT = Text::both(audit!("WHERE subject_kind = $1 AND subject_id = $2 ORDER BY id DESC LIMIT $3"));
+    /// What an account did with subjects of a kind.
+    THEIRS = Text::both("SELECT id, actor_json FROM audit WHERE subject_kind = $1 AND actor_json LIKE $2");
+    /// Who did something.
+    SIGN = Text::both("UPDATE audit SET actor_json = $2 WHERE id = $1");
     /// Somebody did something.
     NOTE = Text::both("INSERT INTO audit (subject_kind, subject_id, at_ms, actor_json, act, from_json, fields_json) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)");
@@ -36,6 +41,21 @@ pub fn note(tx: &mut dyn Tx, entry: &AuditEntry) -> Result<(), StoreError> {
         .bind(entry.from.as_ref().map(json).transpose()?)
         .bind(json(&entry.fields)?);
     tx.write(note)
+}
+
+/// Puts `alias` in the place of an account that did something with subjects of this kind; how often.
+///
+/// # Errors
+/// If the database is away.
+pub async fn rename(tx: &mut dyn Tx, kind: &str, account: &PersonRef, alias: &Person) -> Result<u64, StoreError> {
+    let mut found = 0;
+    for row in tx.rows(statement(THEIRS).bind(kind).bind(account_anywhere(account)?)).await? {
+        if row.json_if::<Person>("actor_json")?.is_some_and(|actor| actor.who == *account) {
+            found += 1;
+            tx.write(statement(SIGN).bind(row.get::<i64>("id")?).bind(json(alias)?))?;
+        }
+    }
+    Ok(found)
 }
 
 /// Everything done on a subject, oldest first.

@@ -5,12 +5,13 @@
 use deskbell::domain::act::{ActRef, Given, Value};
 use deskbell::domain::effect::{Awaited, Call, Destination, EffectKind, Lane, Post, Sign, SilentAct, Undeliverable};
 use deskbell::domain::event::{
-    Acted, Asks, DedupeKey, DeliverySettled, Event, EventKind, File, ReplyHandle, Said, Timer, TimerKind, Way,
+    Acted, Asks, DedupeKey, DeliverySettled, DirectRequest, Event, EventKind, File, ReplyHandle, Said, Timer,
+    TimerKind, Way,
 };
 use deskbell::domain::ids::{
     Conversation, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId,
 };
-use deskbell::domain::message::{Control, Line, Message, Span, Style};
+use deskbell::domain::message::{Cell, Control, Line, Message, Span, Style, Table};
 use deskbell::domain::subject::Subject;
 use deskbell::domain::view::View;
 use expect_test::{Expect, expect};
@@ -91,6 +92,7 @@ fn events() -> Vec<EventKind> {
         | EventKind::ThreadRead { .. }
         | EventKind::DeliverySettled(_)
         | EventKind::CallEnded { .. }
+        | EventKind::DirectOpened { .. }
         | EventKind::TimerFired(_) => kind.name(),
     };
     let given = Given::from([
@@ -130,6 +132,8 @@ fn events() -> Vec<EventKind> {
         }),
         EventKind::CallEnded { about: Subject::Desk, call: call(), found: Some(serde_json::json!(["a"])) },
         EventKind::CallEnded { about: Subject::Person(person().who), call: call(), found: None },
+        EventKind::DirectOpened { request: direct_request(), place: Some(direct()) },
+        EventKind::DirectOpened { request: DirectRequest { near: None, via: None, ..direct_request() }, place: None },
         EventKind::Acted(Acted {
             at: Some(message()),
             in_private: true,
@@ -151,6 +155,16 @@ fn events() -> Vec<EventKind> {
     all
 }
 
+fn direct_request() -> DirectRequest {
+    DirectRequest {
+        by: person(),
+        words: "my mouse is dead".to_owned(),
+        at: at(),
+        near: Some(thread()),
+        via: Some(ReplyHandle("{\"url\":\"x\"}".to_owned())),
+    }
+}
+
 fn call() -> Call {
     Call { name: "search".to_owned(), input: serde_json::json!({ "words": "vpn" }), within_ms: 200 }
 }
@@ -170,7 +184,11 @@ fn whole() -> Message {
     ];
     let button =
         |style| Control::Button { label: "Take it".to_owned(), does: does("claim:IT-7~u0123456789abcdef"), style };
-    Message::new([Line(spans.to_vec())]).with([
+    let table = Table {
+        columns: vec!["Key".to_owned(), "Article".to_owned(), "Shown".to_owned()],
+        rows: vec![vec![Cell::Key("KB-7".to_owned()), Cell::Words("VPN".to_owned()), Cell::Number(3)]],
+    };
+    Message::new([Line(spans.to_vec())]).with_table(table).with([
         button(Style::Plain),
         button(Style::Primary),
         button(Style::Danger),
@@ -180,6 +198,12 @@ fn whole() -> Message {
             options: vec![("P1 critical".to_owned(), "P1".to_owned())],
         },
         Control::People { label: "Assign to…".to_owned(), does: does("assign:IT-7") },
+        Control::Feedback {
+            praise: "Helpful".to_owned(),
+            does: does("helpful:IT-7~mKB-7"),
+            blame: "Not helpful".to_owned(),
+            else_does: does("unhelpful:IT-7~mKB-7"),
+        },
     ])
 }
 
@@ -190,6 +214,7 @@ fn effects() -> Vec<EffectKind> {
         | EffectKind::Show { .. }
         | EffectKind::Refresh { .. }
         | EffectKind::Silent(SilentAct::React { .. } | SilentAct::Remove { .. } | SilentAct::ReadThread { .. })
+        | EffectKind::Silent(SilentAct::OpenDirect { .. })
         | EffectKind::Whisper { .. }
         | EffectKind::Hint { .. }
         | EffectKind::Spread { .. }
@@ -217,6 +242,7 @@ fn effects() -> Vec<EffectKind> {
         EffectKind::Silent(SilentAct::React { message: message(), sign: Sign::Joined, is_on: true }),
         EffectKind::Silent(SilentAct::Remove { message: message() }),
         EffectKind::Silent(SilentAct::ReadThread { place: thread(), before: message() }),
+        EffectKind::Silent(SilentAct::OpenDirect { request: direct_request() }),
         EffectKind::Whisper {
             to: person().who,
             near: Some(thread()),
@@ -246,29 +272,32 @@ fn events_are_written_as_they_were() {
     hold(
         &events().into_iter().map(event).collect::<Vec<_>>(),
         &expect![[r#"
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"message_posted":{"author":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"at":"2026-11-30T10:00:00.125Z","text":"the printer\nsmokes","mentions":[{"who":"slack:U2","name":"Omar"}],"mentions_bot":true,"reply_to":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"files":[{"name":"a.png","url":"https://x/a","bytes":12}]}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"message_posted":{"author":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}},"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"at":"2026-11-30T10:00:00.125Z","text":"the printer\nsmokes","mentions":[],"mentions_bot":true,"reply_to":null,"files":[]}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"message_edited":{"author":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"at":"2026-11-30T10:00:00.125Z","text":"the printer\nsmokes","mentions":[{"who":"slack:U2","name":"Omar"}],"mentions_bot":true,"reply_to":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"files":[{"name":"a.png","url":"https://x/a","bytes":12}]}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"message_deleted":{"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"}}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"thread_read":{"about":"ticket:7","messages":[{"author":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}},"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"at":"2026-11-30T10:00:00.125Z","text":"the printer\nsmokes","mentions":[],"mentions_bot":true,"reply_to":null,"files":[]}],"truncated":true}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"delivery_settled":{"effect":"01ARZ3NDEKTSV4RRFFQ69G5FAV","about":"ticket:7","awaited":{"reply":{"by":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"text":"on my way"}},"result":{"Ok":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"}}}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"delivery_settled":{"effect":"01ARZ3NDEKTSV4RRFFQ69G5FAV","about":"notice:maintenance","awaited":"notice","result":{"Err":"direct_closed"}}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"call_ended":{"about":"desk:","call":{"name":"search","input":{"words":"vpn"},"within_ms":200},"found":["a"]}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"call_ended":{"about":"person:discord:5","call":{"name":"search","input":{"words":"vpn"},"within_ms":200},"found":null}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"form","at":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"asks":{"act":{"does":"details:IT-7~u0123456789abcdef~m5.2~dfedcba9876543210","given":{"log":{"files":[{"name":"a.png","url":"https://x/a","bytes":12}]},"loud":{"flag":true},"text":{"text":"it smells"},"to":{"person":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"}},"until":{"date":"2026-11-30T10:00:00.125Z"}}}},"in_private":true,"reply":"{\"url\":\"x\"}"}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"form","asks":{"page":{"does":"help:","given":{"log":{"files":[{"name":"a.png","url":"https://x/a","bytes":12}]},"loud":{"flag":true},"text":{"text":"it smells"},"to":{"person":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"}},"until":{"date":"2026-11-30T10:00:00.125Z"}},"page":1,"is_last":false}},"reply":"{\"url\":\"x\"}"}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"command","asks":{"words":{"words":"assign @Omar","mentions":[{"who":"slack:U2","name":"Omar"}]}},"reply":"{\"url\":\"x\"}"}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"reaction","asks":"unknown","reply":"{\"url\":\"x\"}"}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"button","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"menu","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"form","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"command","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"message_menu","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"person_menu","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"reaction","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"timer_fired":{"on":"ticket:7","kind":"auto_close","slot":0,"due":"2026-11-30T10:00:00.125Z"}}}
-        {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"timer_fired":{"on":"ticket:7","kind":"wait_over","slot":0,"due":"2026-11-30T10:00:00.125Z"}}}
-    "#]],
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"message_posted":{"author":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"at":"2026-11-30T10:00:00.125Z","text":"the printer\nsmokes","mentions":[{"who":"slack:U2","name":"Omar"}],"mentions_bot":true,"reply_to":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"files":[{"name":"a.png","url":"https://x/a","bytes":12}]}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"message_posted":{"author":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}},"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"at":"2026-11-30T10:00:00.125Z","text":"the printer\nsmokes","mentions":[],"mentions_bot":true,"reply_to":null,"files":[]}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"message_edited":{"author":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"at":"2026-11-30T10:00:00.125Z","text":"the printer\nsmokes","mentions":[{"who":"slack:U2","name":"Omar"}],"mentions_bot":true,"reply_to":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"files":[{"name":"a.png","url":"https://x/a","bytes":12}]}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"message_deleted":{"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"}}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"thread_read":{"about":"ticket:7","messages":[{"author":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}},"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"at":"2026-11-30T10:00:00.125Z","text":"the printer\nsmokes","mentions":[],"mentions_bot":true,"reply_to":null,"files":[]}],"truncated":true}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"delivery_settled":{"effect":"01ARZ3NDEKTSV4RRFFQ69G5FAV","about":"ticket:7","awaited":{"reply":{"by":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"text":"on my way"}},"result":{"Ok":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"}}}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"delivery_settled":{"effect":"01ARZ3NDEKTSV4RRFFQ69G5FAV","about":"notice:maintenance","awaited":"notice","result":{"Err":"direct_closed"}}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"call_ended":{"about":"desk:","call":{"name":"search","input":{"words":"vpn"},"within_ms":200},"found":["a"]}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"call_ended":{"about":"person:discord:5","call":{"name":"search","input":{"words":"vpn"},"within_ms":200},"found":null}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"direct_opened":{"request":{"by":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"words":"my mouse is dead","at":"2026-11-30T10:00:00.125Z","near":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"via":"{\"url\":\"x\"}"},"place":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}}}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"direct_opened":{"request":{"by":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"words":"my mouse is dead","at":"2026-11-30T10:00:00.125Z","near":null,"via":null},"place":null}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"form","at":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"asks":{"act":{"does":"details:IT-7~u0123456789abcdef~m5.2~dfedcba9876543210","given":{"log":{"files":[{"name":"a.png","url":"https://x/a","bytes":12}]},"loud":{"flag":true},"text":{"text":"it smells"},"to":{"person":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"}},"until":{"date":"2026-11-30T10:00:00.125Z"}}}},"in_private":true,"reply":"{\"url\":\"x\"}"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"form","asks":{"page":{"does":"help:","given":{"log":{"files":[{"name":"a.png","url":"https://x/a","bytes":12}]},"loud":{"flag":true},"text":{"text":"it smells"},"to":{"person":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"}},"until":{"date":"2026-11-30T10:00:00.125Z"}},"page":1,"is_last":false}},"reply":"{\"url\":\"x\"}"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"command","asks":{"words":{"words":"assign @Omar","mentions":[{"who":"slack:U2","name":"Omar"}]}},"reply":"{\"url\":\"x\"}"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"reaction","asks":"unknown","reply":"{\"url\":\"x\"}"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"button","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"menu","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"form","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"command","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"message_menu","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"person_menu","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"reaction","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"timer_fired":{"on":"ticket:7","kind":"auto_close","slot":0,"due":"2026-11-30T10:00:00.125Z"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"timer_fired":{"on":"ticket:7","kind":"wait_over","slot":0,"due":"2026-11-30T10:00:00.125Z"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"timer_fired":{"on":"ticket:7","kind":"article_draft","slot":0,"due":"2026-11-30T10:00:00.125Z"}}}
+        "#]],
     );
 }
 
@@ -277,25 +306,26 @@ fn effects_are_written_as_they_were() {
     hold(
         &effects(),
         &expect![[r#"
-        {"say":{"to":{"place":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}}},"message":{"lines":[[{"said":"The "},{"strong":"IT-7"},{"quoted":"<!channel>"},{"ping":"slack:U2"},{"link":{"to":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"label":"open"}},{"in":{"place":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}},"label":"in private"}},{"ago":"2026-11-30T10:00:00.125Z"},{"at":"2026-11-30T10:00:00.125Z"}]],"controls":[{"button":{"label":"Take it","does":"claim:IT-7~u0123456789abcdef","style":"plain"}},{"button":{"label":"Take it","does":"claim:IT-7~u0123456789abcdef","style":"primary"}},{"button":{"label":"Take it","does":"claim:IT-7~u0123456789abcdef","style":"danger"}},{"choice":{"label":"Priority…","does":"priority:IT-7","options":[["P1 critical","P1"]]}},{"people":{"label":"Assign to…","does":"assign:IT-7"}}]},"urgency":"answer"}}
-        {"say":{"to":{"under_card":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}},"message":{"lines":[[{"said":"Noted."}]]},"awaited":{"reply":{"by":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"text":"on my way"}},"thread_title":"IT-7","urgency":"note"}}
-        {"show":{"view":"confirmation","at":{"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}},"awaited":"notice","thread_title":"IT-7"}}
-        {"show":{"view":{"lines":{"of":[{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"}],"room":120}},"at":{"under_card":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}}
-        {"silent":{"react":{"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"sign":"joined","is_on":true}}}
-        {"silent":{"remove":{"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"}}}}
-        {"silent":{"read_thread":{"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"before":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"}}}}
-        {"whisper":{"to":"discord:5","near":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"via":"{\"url\":\"x\"}","message":{"lines":[[{"said":"Done."}]]}}}
-        {"whisper":{"to":"discord:5","near":null,"via":null,"message":{"lines":[[{"said":"Done."}]]}}}
-        {"hint":{"to":"discord:5","place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"reply_to":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"message":{"lines":[[{"said":"Hello!"}]]}}}
-        {"spread":{"view":"notice","after":200}}
-        {"do":{"name":"search","input":{"words":"vpn"},"within_ms":200}}
-        {"refresh":{"view":"card","at":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}
-        {"refresh":{"view":"confirmation","at":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}
-        {"refresh":{"view":"dead_events","at":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}
-        {"refresh":{"view":"notice","at":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}
-        {"say":{"to":{"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}},"message":{"lines":[[{"said":"Noted."}]]},"urgency":"act"}}
-        {"say":{"to":{"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}},"message":{"lines":[[{"said":"Noted."}]]},"urgency":"card"}}
-        {"say":{"to":{"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}},"message":{"lines":[[{"said":"Noted."}]]},"urgency":"broadcast"}}
-    "#]],
+            {"say":{"to":{"place":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}}},"message":{"lines":[[{"said":"The "},{"strong":"IT-7"},{"quoted":"<!channel>"},{"ping":"slack:U2"},{"link":{"to":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"label":"open"}},{"in":{"place":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}},"label":"in private"}},{"ago":"2026-11-30T10:00:00.125Z"},{"at":"2026-11-30T10:00:00.125Z"}]],"table":{"columns":["Key","Article","Shown"],"rows":[[{"key":"KB-7"},{"words":"VPN"},{"number":3}]]},"controls":[{"button":{"label":"Take it","does":"claim:IT-7~u0123456789abcdef","style":"plain"}},{"button":{"label":"Take it","does":"claim:IT-7~u0123456789abcdef","style":"primary"}},{"button":{"label":"Take it","does":"claim:IT-7~u0123456789abcdef","style":"danger"}},{"choice":{"label":"Priority…","does":"priority:IT-7","options":[["P1 critical","P1"]]}},{"people":{"label":"Assign to…","does":"assign:IT-7"}},{"feedback":{"praise":"Helpful","does":"helpful:IT-7~mKB-7","blame":"Not helpful","else_does":"unhelpful:IT-7~mKB-7"}}]},"urgency":"answer"}}
+            {"say":{"to":{"under_card":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}},"message":{"lines":[[{"said":"Noted."}]]},"awaited":{"reply":{"by":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"text":"on my way"}},"thread_title":"IT-7","urgency":"note"}}
+            {"show":{"view":"confirmation","at":{"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}},"awaited":"notice","thread_title":"IT-7"}}
+            {"show":{"view":{"lines":{"of":[{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"}],"room":120}},"at":{"under_card":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}}
+            {"silent":{"react":{"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"sign":"joined","is_on":true}}}
+            {"silent":{"remove":{"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"}}}}
+            {"silent":{"read_thread":{"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"before":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"}}}}
+            {"silent":{"open_direct":{"request":{"by":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"words":"my mouse is dead","at":"2026-11-30T10:00:00.125Z","near":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"via":"{\"url\":\"x\"}"}}}}
+            {"whisper":{"to":"discord:5","near":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"via":"{\"url\":\"x\"}","message":{"lines":[[{"said":"Done."}]]}}}
+            {"whisper":{"to":"discord:5","near":null,"via":null,"message":{"lines":[[{"said":"Done."}]]}}}
+            {"hint":{"to":"discord:5","place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"reply_to":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"message":{"lines":[[{"said":"Hello!"}]]}}}
+            {"spread":{"view":"notice","after":200}}
+            {"do":{"name":"search","input":{"words":"vpn"},"within_ms":200}}
+            {"refresh":{"view":"card","at":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}
+            {"refresh":{"view":"confirmation","at":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}
+            {"refresh":{"view":"dead_events","at":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}
+            {"refresh":{"view":"notice","at":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}
+            {"say":{"to":{"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}},"message":{"lines":[[{"said":"Noted."}]]},"urgency":"act"}}
+            {"say":{"to":{"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}},"message":{"lines":[[{"said":"Noted."}]]},"urgency":"card"}}
+            {"say":{"to":{"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}},"message":{"lines":[[{"said":"Noted."}]]},"urgency":"broadcast"}}
+        "#]],
     );
 }

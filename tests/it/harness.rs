@@ -3,7 +3,6 @@
 //! Every test ends with [`Desk::end`], which asserts silence: nothing undelivered, nothing queued, no unknown call, no
 //! refused call, no dead event, no error logged. A desk that is dropped without its end panics.
 
-use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -16,7 +15,9 @@ use deskbell::domain::effect::Outlet;
 use deskbell::domain::ids::PlatformName;
 use deskbell::intake::acts;
 use deskbell::sandbox::stage::{CAST, Platforms, Stage, StageOptions};
-use deskbell::sandbox::{ControlView, Journal, MessageAt, MessageView, Spot, View, World, WorldError};
+use deskbell::sandbox::{
+    ControlKind, ControlView, FormField, Journal, MessageAt, MessageView, OptionView, Spot, View, World, WorldError,
+};
 use deskbell::store::{Listed, Store};
 use jiff::Timestamp;
 use regex::Regex;
@@ -117,7 +118,8 @@ pub fn on<'n>(world: &Arc<dyn World>, slack: &'n str, discord: &'n str) -> &'n s
 /// `/desk text` as somebody at this platform's client types it: Discord has a field for the key, and one for free words.
 pub fn typed(world: &Arc<dyn World>, text: &str) -> String {
     let act = acts().find(|spec| text.split(' ').next() == Some(spec.name));
-    let words = act.and_then(|spec| spec.takes.iter().find(|param| param.takes == Takes::Text));
+    let words =
+        act.and_then(|spec| spec.takes.iter().find(|param| matches!(param.takes, Takes::Text | Takes::Article)));
     let Some(field) = words.map(|param| param.name) else { return text.to_owned() };
     match text.splitn(3, ' ').collect::<Vec<_>>()[..] {
         [verb, key] if world.platform() == "discord" && key.starts_with("IT-") => format!("{verb} key:{key}"),
@@ -345,6 +347,7 @@ impl Desk {
         };
         // Who chooses reads what an option says; its value is the bot's own.
         let says = |wanted: &&str| control.options.iter().find(|option| option.label.starts_with(*wanted));
+        let value = if control.kind == ControlKind::Feedback { Some(label) } else { value };
         let value = value.map(|value| says(&value).map_or(value, |option| option.value.as_str()));
         world
             .press(who, &at, &control.id, value)
@@ -353,10 +356,20 @@ impl Desk {
         self.settle().await;
     }
 
-    /// Somebody fills in the one field of the form that is open, and sends it.
+    /// Somebody fills in the first field of the form that is open, and whatever else must not be empty, and sends it.
     pub async fn fill(&self, world: &Arc<dyn World>, who: &str, text: &str) {
         let form = see(world, who).form.unwrap_or_else(|| panic!("{who} sees no form"));
-        let values = BTreeMap::from([(form.fields[0].id.clone(), text.to_owned())]);
+        let is_needed = |field: &&FormField| !field.optional && field.value.is_empty() && field.options.is_empty();
+        let rest = form.fields.iter().skip(1).filter(is_needed);
+        let values = form.fields.iter().take(1).chain(rest).map(|field| (field.id.clone(), text.to_owned())).collect();
+        world.submit(who, &form.id, &values).await.unwrap_or_else(|error| panic!("{who} sends the form: {error}"));
+        self.settle().await;
+    }
+
+    /// Somebody fills in these fields of the form that is open, and sends it.
+    pub async fn fill_in(&self, world: &Arc<dyn World>, who: &str, fields: &[(&str, &str)]) {
+        let form = see(world, who).form.unwrap_or_else(|| panic!("{who} sees no form"));
+        let values = fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         world.submit(who, &form.id, &values).await.unwrap_or_else(|error| panic!("{who} sends the form: {error}"));
         self.settle().await;
     }
@@ -474,7 +487,11 @@ pub fn find_control(view: &View, channel: &str, label: &str) -> Option<(MessageA
     let channel = view.channels.iter().find(|known| known.name == channel)?;
     let mut found: Vec<(i64, MessageAt, ControlView)> = Vec::new();
     for message in channel.messages.iter().flat_map(|message| std::iter::once(message).chain(&message.thread)) {
-        if let Some(control) = message.controls.iter().find(|control| control.label == label) {
+        let is_it = |control: &&ControlView| {
+            let is_half = |option: &OptionView| control.kind == ControlKind::Feedback && option.label == label;
+            control.label == label || control.options.iter().any(is_half)
+        };
+        if let Some(control) = message.controls.iter().find(is_it) {
             let at = MessageAt { channel: message.channel.clone(), id: message.id.clone() };
             found.push((message.at_ms, at, control.clone()));
         }
@@ -493,8 +510,20 @@ fn show(out: &mut String, message: &MessageView, indent: &str, wanted: impl Fn(&
 
 fn line_of(message: &MessageView) -> String {
     let mut line = format!("{}: {}", message.author, normal(&message.text).replace('\n', " ⏎ "));
+    if let Some((columns, rows)) = message.table.split_first() {
+        let cell = |(column, cell): (&String, &String)| match cell.parse::<u64>() {
+            Ok(number) => format!("{} {number}", column.to_lowercase()),
+            Err(_) => cell.clone(),
+        };
+        for row in rows {
+            let cells = columns.iter().zip(row).filter(|(_, cell)| *cell != "…").map(cell);
+            let _ = write!(line, " ⏎ {}", cells.collect::<Vec<_>>().join(" · "));
+        }
+    }
     for control in &message.controls {
-        let _ = write!(line, " [{}]", control.label);
+        // Where there are two small buttons, Discord has the second alone.
+        let label = if control.kind == ControlKind::Feedback { &control.options[1].label } else { &control.label };
+        let _ = write!(line, " [{label}]");
     }
     if !message.pings.is_empty() && message.bot {
         let _ = write!(line, " (pings {})", message.pings.join(", "));
@@ -510,7 +539,7 @@ pub fn normal(text: &str) -> String {
     static AGE: OnceLock<Regex> = OnceLock::new();
     static LINK: OnceLock<Regex> = OnceLock::new();
     let age = AGE.get_or_init(|| {
-        Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC|(a few|an?|\d+) (second|minute|hour|day)s? ago|just now|now|in (a few|\d+) seconds?").expect("a pattern")
+        Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC|\d{1,2} [A-Z][a-z]+ \d{4} \d\d:\d\d|(a few|an?|\d+) (second|minute|hour|day)s? ago|just now|now|in (a few|\d+) seconds?").expect("a pattern")
     });
     let link = LINK.get_or_init(|| Regex::new(r" <https?://[^>]*>").expect("a pattern"));
     let text = text.replace(['\u{200b}', '*'], "");

@@ -60,7 +60,7 @@ impl Desk {
     }
 
     /// The end of a test in which the platforms were right to refuse.
-    async fn end_with_refusals(mut self) {
+    pub async fn end_with_refusals(mut self) {
         let refused = self.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
         self.expect_refusals(refused);
         self.end_with_errors().await;

@@ -106,7 +106,7 @@ pub async fn a_change_of_an_article_that_somebody_else_changed_is_a_conflict(sto
             let before = before.clone();
             Box::pin(async move {
                 let after = Article { changed_at: changed, ..before.article.clone() };
-                record::update(tx, &before, after, None).await.map(drop)
+                record::update(tx, &before, after, None)
             })
         });
         let updated = update.await;
@@ -234,7 +234,7 @@ fn a_folder_is_read_with_what_cannot_be_read_named() {
     write(".git/notes.md", PRINTER.as_bytes());
     #[cfg(unix)]
     std::os::unix::fs::symlink("/etc/hostname", below.join("link.md")).expect("linked");
-    let read_of = read(below).expect("read");
+    let read_of = read(below, None).expect("read");
     let paths: Vec<&str> = read_of.files.iter().map(|filed| filed.path.as_str()).collect();
     assert_eq!(paths, ["network/VPN.MD", "printer.markdown"]);
     for (path, why) in [
@@ -249,9 +249,9 @@ fn a_folder_is_read_with_what_cannot_be_read_named() {
         let said = read_of.unread.iter().find(|(unread, _)| unread == path).map(|(_, said)| said.as_str());
         assert!(said.is_some_and(|said| said.contains(why)), "{path}: {said:?}");
     }
-    let one = read(&below.join("printer.markdown")).expect("read");
+    let one = read(&below.join("printer.markdown"), None).expect("read");
     assert_eq!(one.files[0].path, "printer.markdown");
-    assert!(read(&below.join("nowhere")).is_err());
+    assert!(read(&below.join("nowhere"), None).is_err());
 }
 
 /// A desk that knows some articles, once they can be found.
@@ -291,7 +291,7 @@ async fn an_article_that_solves_it_ends_the_request() {
     expect![[r##"
         #sales
          Jeff Park: @Desk my vpn drops every 10 minutes at home
-         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. It reads along in this thread. ⏎ Meanwhile this may help: KB-24 “VPN drops on home routers” ⏎ Your VPN connection ends every few minutes when you work from home. Most often the home network drops for a second, too short to notice in a browser but long enough to end the VPN. [This solved it] [Read] [Get a person] [Not helpful] [Add details] [Cancel] [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. It reads along in this thread. ⏎ Meanwhile this may help: KB-24 “VPN drops on home routers” ⏎ Your VPN connection ends every few minutes when you work from home. Most often the home network drops for a second, too short to notice in a browser but long enough to end the VPN. [This solved it] [Read] [Get a person] [Add details] [Cancel] [Desk…] [Not helpful]
 
         KB-24  VPN drops on home routers
         Find out whether Wi-Fi, the router or the VPN itself ends your connection at home, and make it hold.

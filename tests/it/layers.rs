@@ -27,11 +27,12 @@ const FILES: [&str; 7] = ["acts.rs", "decide.rs", "mod.rs", "record.rs", "state.
 /// For each capability, the others that it may name.
 const CAPABILITIES: &[(&str, &[&str])] = &[
     ("alarms", &[]),
+    ("articles", &["knowledge"]),
     ("closing", &["tickets"]),
     ("conversation", &["help", "knowledge", "tickets"]),
     ("drafts", &[]),
     ("help", &[]),
-    ("knowledge", &["closing", "tickets"]),
+    ("knowledge", &["closing", "drafts", "tickets"]),
     ("notices", &[]),
     ("privacy", &["conversation", "tickets"]),
     ("tickets", &["closing", "conversation", "help"]),

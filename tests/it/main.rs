@@ -5,6 +5,7 @@ mod bare;
 mod harness;
 
 mod acts;
+mod articles;
 mod away;
 mod browser;
 mod bursts;

@@ -18,6 +18,7 @@ const ORPHANS: &str = "
           UNION SELECT 'audit', subject_kind, subject_id FROM audit) AS s
     WHERE NOT (CASE s.subject_kind
         WHEN 'ticket' THEN EXISTS (SELECT 1 FROM tickets AS t WHERE CAST(t.id AS TEXT) = s.subject_id)
+        WHEN 'article' THEN EXISTS (SELECT 1 FROM articles AS a WHERE CAST(a.id AS TEXT) = s.subject_id)
         WHEN 'notice' THEN EXISTS (SELECT 1 FROM notices AS n WHERE n.name = s.subject_id)
         WHEN 'person' THEN s.subject_id LIKE '%:%'
         WHEN 'desk' THEN s.subject_id = ''

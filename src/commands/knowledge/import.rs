@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::files::Filed;
 use crate::desk::knowledge::record::{self, Kept};
-use crate::desk::knowledge::state::Article;
+use crate::desk::knowledge::state::{Article, Content, version_after};
 use crate::domain::article::ArticleStatus;
 use crate::domain::ids::{ArticleId, ArticleKey, Person};
 use crate::store::{Ask, Store, StoreError, Tx};
@@ -25,6 +25,8 @@ pub struct Import {
     pub prefix: String,
     /// Articles whose files are gone are retired.
     pub prune: bool,
+    /// What was edited in chat since it was imported is overwritten.
+    pub overwrite: bool,
     /// Nothing is written.
     pub dry_run: bool,
     /// The time.
@@ -35,7 +37,7 @@ impl Import {
     /// Nothing is retired, and everything is written.
     #[must_use]
     pub fn of(prefix: &str, now: Timestamp) -> Self {
-        Self { prefix: prefix.to_owned(), prune: false, dry_run: false, now }
+        Self { prefix: prefix.to_owned(), prune: false, overwrite: false, dry_run: false, now }
     }
 
     /// The article that a file would be if it were new.
@@ -53,6 +55,8 @@ enum Became {
     Same,
     /// It is retired, and the file does not say otherwise.
     StaysRetired,
+    /// Somebody edited it in chat since.
+    StaysEdited,
 }
 
 /// What became of all files.
@@ -68,6 +72,8 @@ pub struct Imported {
     pub pruned: Vec<(ArticleKey, String)>,
     /// Files of articles that are retired and stay so.
     pub stay_retired: Vec<String>,
+    /// Files of articles that were edited in chat since, and stay so.
+    pub stay_edited: Vec<String>,
 }
 
 /// Brings files in, and tells after each few how many.
@@ -88,8 +94,9 @@ pub async fn import(
         let became = if how.dry_run {
             let mut became = Vec::new();
             for filed in &files[from..upto] {
-                let kept = record::by_path(&mut *store.reader().await?, &filed.path).await?;
-                became.push(compare(kept.as_ref(), filed));
+                let reader = &mut *store.reader().await?;
+                let kept = record::by_path(reader, &filed.path).await?;
+                became.push(becomes(reader, kept.as_ref(), filed, how).await?);
             }
             became
         } else {
@@ -102,6 +109,7 @@ pub async fn import(
                 Became::Changed => imported.changed += 1,
                 Became::Same => imported.same += 1,
                 Became::StaysRetired => imported.stay_retired.push(filed.path.clone()),
+                Became::StaysEdited => imported.stay_edited.push(filed.path.clone()),
             }
         }
         progress(upto as u64);
@@ -122,17 +130,31 @@ fn write_some(
         let mut became = Vec::new();
         for filed in &files[range] {
             let kept = record::by_path(tx, &filed.path).await?;
-            let becomes = compare(kept.as_ref(), filed);
+            let becomes = becomes(tx as &mut dyn Ask, kept.as_ref(), filed, &how).await?;
             let article = article(kept.as_ref(), filed, how.now);
             match (&kept, becomes) {
                 (None, _) => drop(record::insert(tx, article, &how.prefix, None).await?),
-                (Some(kept), Became::Changed) => drop(record::update(tx, kept, article, None).await?),
+                (Some(kept), Became::Changed) => record::update(tx, kept, article, None)?,
                 (Some(_), _) => {}
             }
             became.push(becomes);
         }
         Ok(became)
     })
+}
+
+/// What is to become of a file: what was edited in chat since stays, if it is not to be overwritten.
+async fn becomes(ask: &mut dyn Ask, kept: Option<&Kept>, filed: &Filed, how: &Import) -> Result<Became, StoreError> {
+    let becomes = compare(kept, filed);
+    if let (Some(Kept { article, .. }), Became::Changed, false) = (kept, becomes, how.overwrite)
+        && version_after(article, &self::article(kept, filed, how.now).content) != article.version
+    {
+        let last = record::versions(ask, article.id, 1).await?;
+        if last.first().is_some_and(|version| version.by.is_some()) {
+            return Ok(Became::StaysEdited);
+        }
+    }
+    Ok(becomes)
 }
 
 /// What is to become of a file, beside what is kept of it.
@@ -163,7 +185,10 @@ fn article_of(kept: Option<&Article>, filed: &Filed, created_at: Timestamp, chan
         id: kept.map_or(ArticleId(0), |kept| kept.id),
         key: kept.map_or_else(|| ArticleKey::new("", 0), |kept| kept.key.clone()),
         status: filed.status.or(kept.map(|kept| kept.status)).unwrap_or(ArticleStatus::Published),
-        content: filed.content.clone(),
+        content: Content {
+            review_at: filed.content.review_at.or_else(|| kept.and_then(|kept| kept.content.review_at)),
+            ..filed.content.clone()
+        },
         owner: owner.or_else(|| kept.and_then(|kept| kept.owner.clone())),
         source: filed.source.clone().or_else(|| kept.and_then(|kept| kept.source.clone())),
         checked: kept.and_then(|kept| kept.checked.clone()),
@@ -202,7 +227,7 @@ async fn prune(
 async fn retire(tx: &mut dyn Tx, id: ArticleId, now: Timestamp) -> Result<(), StoreError> {
     if let Some(kept) = record::by_id(tx as &mut dyn Ask, id).await? {
         let retired = Article { status: ArticleStatus::Retired, changed_at: now, ..kept.article.clone() };
-        record::update(tx, &kept, retired, None).await?;
+        record::update(tx, &kept, retired, None)?;
     }
     Ok(())
 }

@@ -6,19 +6,20 @@ use super::text;
 use crate::desk::acts::{self, Actor};
 use crate::desk::conversation::state::{Opening, Record, Side, Voice};
 use crate::desk::decision::{Change, Decision};
-use crate::desk::hear::{Command, Desk, NewWords};
+use crate::desk::hear::{Command, Desk, NewWords, Sees};
 use crate::desk::plan::{Plan, Words, full_text, origin_of};
 use crate::desk::tickets::state::{Status, Ticket};
 use crate::desk::{help, knowledge, tickets};
-use crate::domain::act::{Fault, On, Spec};
+use crate::domain::act::{Args, Fault, On, Spec};
 use crate::domain::audit::Did;
 use crate::domain::effect::{Awaited, EffectKind, SilentAct};
-use crate::domain::event::{DeliverySettled, Said, TimerKind};
-use crate::domain::ids::{MessageRef, Place};
+use crate::domain::event::{DeliverySettled, DirectRequest, Said, TimerKind};
+use crate::domain::ids::{MessageRef, Person, Place};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::plain::one_line;
 use crate::domain::small_talk::{is_content, small_talk};
+use crate::domain::subject::Subject;
 use crate::domain::words;
 
 /// An agent began a command, and something is missing or wrong.
@@ -36,6 +37,39 @@ pub(in crate::desk) fn posted_by_edit(mut decision: Decision, said: &Said, at: T
         }
     }
     decision
+}
+
+/// Somebody asks for something by a command, where nobody else reads it: it is answered in their direct conversation, which
+/// must be looked up first.
+pub(in crate::desk) fn ask(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
+    let by = Person::new(actor.person.who.clone(), actor.person.name.clone());
+    let about = Subject::Person(by.who.clone());
+    let request = DirectRequest {
+        by,
+        words: args.text("text").to_owned(),
+        at: plan.desk.now,
+        near: actor.place.cloned(),
+        via: actor.via.cloned(),
+    };
+    plan.effect_about(about, SilentAct::OpenDirect { request }.into());
+    plan.end(Outcome::Done(None))
+}
+
+/// The direct conversation of somebody who asks for something is known now, or there is none.
+pub(in crate::desk) fn asked_directly(desk: &Desk, request: &DirectRequest, place: Option<&Place>) -> Decision {
+    let mut plan = Plan::by(desk, &request.by, place);
+    let (to, near, via) = (&request.by.who, request.near.as_ref(), request.via.as_ref());
+    let Some(place) = place else {
+        plan.whisper(None, to, near, via, text::no_direct(&request.words));
+        return plan.end(Outcome::Refused);
+    };
+    // No message holds these words.
+    let near_message =
+        MessageRef { tenant: place.tenant.clone(), channel: place.channel().to_owned(), id: String::new() };
+    let words = Words::given(near_message, request.at, request.words.clone());
+    let ticket = plan.open(&request.by, place.clone(), &[words], None);
+    plan.whisper(Some(&ticket), to, near, via, text::asked_directly(&ticket, &request.words));
+    plan.end(Outcome::Opened(ticket.key))
 }
 
 /// Somebody changed the words of a message that is on record.

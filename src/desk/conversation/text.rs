@@ -8,7 +8,7 @@ use crate::domain::act::ActRef;
 use crate::domain::effect::Undeliverable;
 use crate::domain::ids::{MessageRef, Person, PersonRef, TicketKey};
 use crate::domain::limits;
-use crate::domain::message::{Control, Line, Message, Span, quoted, room_of, said};
+use crate::domain::message::{Control, Line, Message, Span, quoted, room_of, said, strong};
 use crate::domain::small_talk::SmallTalk;
 use crate::domain::words::{cut, first_name, shorten};
 
@@ -30,6 +30,31 @@ pub fn joined(ticket: &Ticket, message: &MessageRef, words: &str) -> Message {
     }
     line.push(said("Is it about something else?"));
     Message::new([Line(line)]).with([Control::Button { label: own.label.to_owned(), does, style: own.style }])
+}
+
+/// Somebody asked by a command. Told privately, where they gave it.
+#[must_use]
+pub fn asked_directly(ticket: &Ticket, words: &str) -> Message {
+    Message::new([
+        Line(vec![
+            said("Your request "),
+            strong(&ticket.key),
+            said(" is with the desk. It answers you in your direct messages with me. You asked:"),
+        ]),
+        Line(vec![quoted(words)]),
+    ])
+}
+
+/// Somebody asked by a command, and cannot be written to. Told privately, where they gave it.
+#[must_use]
+pub fn no_direct(words: &str) -> Message {
+    Message::new([
+        Line::said(
+            "I can't write to you directly, so the desk could not answer you, and I have not passed this on. Allow direct messages \
+             from me and try again, or mention me in a channel. You asked:",
+        ),
+        Line(vec![quoted(words)]),
+    ])
 }
 
 /// What had been joined to a request is one of its own now. Told privately.

@@ -4,6 +4,7 @@ use crate::desk::acts::specs;
 use crate::domain::act::{Fault, On, Spec, Takes, Why};
 use crate::domain::ids::TicketKey;
 use crate::domain::message::{Line, Message, quoted, said, strong};
+use crate::domain::right::Right;
 
 /// What the bot can do.
 #[must_use]
@@ -55,6 +56,7 @@ const fn faulty_words(fault: &Fault) -> &'static str {
     match fault.why {
         Why::Missing => "There is nothing in it yet. Please fill it in.",
         Why::NotOffered => "That is none of the choices. Please pick one of them.",
+        Why::NoArticle => "That is no key of an article. Write it like KB-7: it stands before the title.",
         Why::NoPerson => "I don't know anybody by that. Please pick a person from the list.",
         Why::Past => "That has passed already. Please give a time to come.",
         Why::NoDate => "I can't read that as a time. Write it like 14:30, tomorrow 9, in 30 min or 2026-12-01 14:30.",
@@ -67,7 +69,7 @@ pub fn malformed(spec: &Spec, faults: &[Fault]) -> Message {
     // A time that cannot be taken is the one thing wrong with a command that is written right.
     let time = faults.iter().find_map(|fault| match fault.why {
         Why::NoDate | Why::Past => Some(faulty_words(fault)),
-        Why::Missing | Why::NotOffered | Why::NoPerson => None,
+        Why::Missing | Why::NotOffered | Why::NoPerson | Why::NoArticle => None,
     });
     if let Some(why) = time {
         return Message::said(format!("{why} Nothing was done."));
@@ -132,4 +134,18 @@ pub fn unknown_subject() -> Message {
 #[must_use]
 pub fn unknown_button() -> Message {
     Message::said("That button is out of date. Write in the thread instead, or use /desk help.")
+}
+
+/// Whoever works tickets may not do everything.
+#[must_use]
+pub fn right_is_missing(right: Right) -> Message {
+    Message::said(format!("For that you need the right {}. Whoever runs this bot can give it to you.", right.as_str()))
+}
+
+/// A form that shows what there is could not be opened: it could not be read, or has changed since.
+#[must_use]
+pub fn form_not_opened() -> Message {
+    Message::said(
+        "I couldn't open that form: what it shows has changed, or I could not read it just now. Please look at it again.",
+    )
 }

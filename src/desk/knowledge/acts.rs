@@ -2,8 +2,9 @@
 
 use super::decide;
 use crate::desk::acts::{Act, Reads, acts};
-use crate::domain::act::{Command, May, Param, Spec, Takes};
+use crate::domain::act::{Begins, Command, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
+use crate::domain::right::Right;
 
 /// Which article.
 const ARTICLE: Param = Param {
@@ -71,6 +72,33 @@ acts! {
         decide::more,
     )
     .reading(Reads::Article(""));
+
+    HELPFUL = Act::to_ticket(
+        Spec { name: "helpful", label: "Helpful", takes: &[ARTICLE], audit: "article helpful", ..REQUESTERS },
+        decide::helpful,
+    )
+    .reading(Reads::Article("article"));
+
+    SEND_ARTICLE = Act::to_ticket(
+        Spec {
+            name: "send",
+            label: "Send article…",
+            may: May::Has(Right::TicketWork),
+            takes: &[Param {
+                asks: "Which article? Its key, like KB-7",
+                begins_with: Begins::Suggested,
+                ..ARTICLE
+            }],
+            form: Some(FormWords { title: "Send for {key}", submit: "Send" }),
+            command: Some(Command::new("Send the requester an article")),
+            audit: "article sent",
+            is_told: true,
+            ..Spec::BASE
+        },
+        decide::send,
+    )
+    .reading(Reads::Article("article"))
+    .in_menu(|ticket| ticket.status.is_open());
 
     UNHELPFUL = Act::to_ticket(
         Spec { name: "unhelpful", label: "Not helpful", takes: &[ARTICLE], audit: "article not helpful", ..REQUESTERS },

@@ -1,18 +1,21 @@
 //! What follows from looking for articles: pure.
 
 use super::acts::SOLVED;
-use super::state::{Answered, Article, Mark, Search, Suggestion};
+use super::state::{Answered, Article, Mark, Offered, Search, Suggestion};
 use super::text;
 use crate::desk::acts::{Actor, Deed, Done, No, answer};
 use crate::desk::closing::decide::{close_at, closing_timer};
 use crate::desk::decision::{Change, Decision};
+use crate::desk::drafts::state::Draft;
 use crate::desk::hear::{Desk, Sees};
 use crate::desk::plan::Plan;
-use crate::desk::tickets::state::{Status, Ticket};
-use crate::domain::act::Args;
+use crate::desk::tickets::acts::ASK;
+use crate::desk::tickets::state::{Refusal, Status, Ticket};
+use crate::domain::act::{ActRef, Args, Given, Value};
 use crate::domain::article::Audience;
-use crate::domain::effect::{Call, EffectKind};
-use crate::domain::ids::{ArticleKey, Person, Place};
+use crate::domain::effect::{Awaited, Call, EffectKind};
+use crate::domain::ids::{Person, Place};
+use crate::domain::message::Control;
 use crate::domain::outcome::Outcome;
 use crate::domain::priority::Priority;
 use crate::domain::rules::Suggestions;
@@ -90,11 +93,24 @@ pub(in crate::desk) fn suggested(desk: &Desk, ticket: &Ticket, found: Option<&An
 /// A search that somebody asked for has ended.
 pub(in crate::desk) fn searched(desk: &Desk, search: &Search, found: Option<&Answered>) -> Decision {
     let mut plan = Plan::of(desk);
+    // The words are kept for a while, so that they need not be typed again to ask the desk.
+    let draft = desk.next.draft.clone();
+    let given = Given::from([("text".to_owned(), Value::Text(search.words.clone()))]);
+    let (who, does) = (search.who.clone(), ActRef { draft: Some(draft.clone()), ..ActRef::bare(ASK.spec.act()) });
+    plan.change(Change::KeepDraft(Box::new(Draft {
+        id: draft,
+        who,
+        does: does.clone(),
+        given,
+        page: 0,
+        at: desk.now,
+    })));
     let message = match found {
         Some(found) if search.by_agent => text::found(&search.words, &found.fits),
         Some(found) => text::found(&search.words, &found.offered),
         None => text::cannot_look(&search.words),
     };
+    let message = message.with([Control::button("Ask the desk with these words", does)]);
     plan.whisper(None, &search.who, search.near.as_ref(), search.via.as_ref(), message);
     plan.end(Outcome::Done(None))
 }
@@ -119,11 +135,20 @@ pub(super) fn search(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &See
     plan.end(Outcome::Done(None))
 }
 
-/// The article that this person may read.
+/// The article that this person may read: agents read drafts and what is retired, too.
 fn readable<'s>(plan: &Plan<'_>, person: &Person, sees: &'s Sees) -> Option<&'s Article> {
     let Sees::Article(Some(article), _) = sees else { return None };
-    let is_theirs = article.is_published() && (article.content.audience == Audience::Everyone || plan.is_agent(person));
-    Some(&**article).filter(|_| is_theirs)
+    Some(&**article).filter(|article| is_for_everybody(article) || plan.is_agent(person))
+}
+
+fn is_for_everybody(article: &Article) -> bool {
+    article.is_published() && article.content.audience == Audience::Everyone
+}
+
+/// The article that fits a ticket best, if the requester may read it.
+#[must_use]
+pub fn to_send(suggestion: &Suggestion) -> Option<&Offered> {
+    suggestion.found.offered.first()
 }
 
 fn suggestion(sees: &Sees) -> Option<&Suggestion> {
@@ -193,13 +218,42 @@ pub(super) fn more(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::told(text::more(others, deed.ticket)))
 }
 
-/// A requester says that an article does not help.
+/// An agent sends the requester an article.
+pub(super) fn send(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
+    let Sees::Article(Some(article), _) = deed.sees else {
+        return Err(No::Say(text::unknown_article(deed.args.text("article"))));
+    };
+    if !is_for_everybody(article) {
+        return Err(No::Say(text::not_for_requesters(article)));
+    }
+    if !deed.ticket.status.is_open() {
+        return Err(Refusal::NotNow.into());
+    }
+    mark(plan, deed, article, Mark::Shown);
+    plan.audit(deed.ticket, deed.spec, Vec::new());
+    let (agent, ticket) = (deed.actor.person, deed.ticket);
+    plan.tell_requester(ticket, text::sent(agent, article, ticket), Some(Awaited::Notice));
+    plan.under_cards(ticket, None, |_| text::was_sent(agent, article));
+    Ok(Done::quietly(text::is_sent(ticket, article)))
+}
+
+/// A requester says that an article helps.
+pub(super) fn helpful(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
+    let Some(article) = readable(plan, deed.actor.person, deed.sees) else {
+        return Err(No::Say(text::unknown_article(deed.args.text("article"))));
+    };
+    mark(plan, deed, article, Mark::Helpful);
+    plan.audit(deed.ticket, deed.spec, Vec::new());
+    Ok(Done::told(text::thanks(article, deed.ticket)))
+}
+
+/// A requester says that an article does not help. They are heard though it was retired meanwhile.
 pub(super) fn unhelpful(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let key: Option<ArticleKey> = deed.args.text("article").parse().ok();
-    let offered = suggestion(deed.sees).and_then(|suggestion| suggestion.offered(&key?));
-    let Some(offered) = offered else { return Err(No::Say(text::unknown_article(deed.args.text("article")))) };
-    let (ticket, at) = (deed.ticket.id, plan.desk.now);
-    plan.change(Change::MarkArticle { article: offered.article, mark: Mark::Unhelpful, ticket, at });
+    let article = match deed.sees {
+        Sees::Article(Some(article), _) if article.content.audience == Audience::Everyone => article,
+        _ => return Err(No::Say(text::unknown_article(deed.args.text("article")))),
+    };
+    mark(plan, deed, article, Mark::Unhelpful);
     plan.audit(deed.ticket, deed.spec, Vec::new());
     escalate(plan, deed.ticket);
     plan.confirm(deed.ticket);

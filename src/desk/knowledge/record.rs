@@ -5,7 +5,10 @@
 
 use jiff::Timestamp;
 
-use super::state::{Article, Checked, Content, Mark, Suggestion, Version};
+pub use super::state::Kept;
+use super::state::{
+    Article, Checked, Complaint, Content, Listed, Listing, Mark, Numbers, Overview, Suggestion, Version, version_after,
+};
 use crate::domain::article::{ArticleStatus, Audience};
 use crate::domain::ids::{ArticleId, ArticleKey, Person, PersonRef, TicketId};
 use crate::store::port::News;
@@ -43,17 +46,19 @@ texts! {
     DRAW = Text::both("UPDATE counters SET value = value + 1 WHERE name = $1 RETURNING value");
     /// So many numbers of a sequence are never drawn.
     SKIP = Text::both("UPDATE counters SET value = value + $2 WHERE name = $1");
-    /// A new article.
+    /// A new article, as the last change.
     INSERT_ARTICLE = Text::both(
         "INSERT INTO articles (id, key, status, content_json, owner, owner_json, source, checked_by_json, checked_at_ms, path, \
-         version, change, created_at_ms, changed_at_ms, review_at_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+         version, created_at_ms, changed_at_ms, review_at_ms, change) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+         (SELECT value FROM counters WHERE name = 'article_changes'))"
     );
-    /// An article as it is now.
+    /// An article as it is now, by the last change.
     UPDATE_ARTICLE = Text::both(
         "UPDATE articles SET key = $2, status = $3, content_json = $4, owner = $5, owner_json = $6, source = $7, \
-         checked_by_json = $8, checked_at_ms = $9, path = $10, version = $11, change = $12, created_at_ms = $13, \
-         changed_at_ms = $14, review_at_ms = $15 WHERE id = $1 AND change = $16"
+         checked_by_json = $8, checked_at_ms = $9, path = $10, version = $11, created_at_ms = $12, changed_at_ms = $13, \
+         review_at_ms = $14, change = (SELECT value FROM counters WHERE name = 'article_changes') \
+         WHERE id = $1 AND change = $15"
     );
     /// A version of what an article says.
     KEEP_VERSION = Text::both(
@@ -82,8 +87,29 @@ texts! {
         "INSERT INTO article_marks (article, kind, ticket_id, at_ms) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (article, kind, ticket_id) DO NOTHING"
     );
-    /// How often something became of an article.
-    MARKS = Text::both("SELECT count(*) AS times FROM article_marks WHERE article = $1 AND kind = $2");
+    /// How often each thing became of an article.
+    NUMBERS = Text::both("SELECT kind, count(*) AS times FROM article_marks WHERE article = $1 GROUP BY kind");
+    /// Tickets on which an article did not help, the newest first.
+    COMPLAINTS = Text::both(
+        "SELECT t.key, t.title, m.at_ms FROM article_marks AS m JOIN tickets AS t ON t.id = m.ticket_id \
+         WHERE m.article = $1 AND m.kind = 'unhelpful' ORDER BY m.ticket_id DESC LIMIT $2"
+    );
+    /// Drafts, the oldest first.
+    DRAFTS = Text::both(articles!("WHERE status = 'draft' ORDER BY created_at_ms, id LIMIT $1"));
+    /// Published articles whose review is due, the longest due first.
+    DUE = Text::both(articles!("WHERE status = 'published' AND review_at_ms <= $1 ORDER BY review_at_ms LIMIT $2"));
+    /// Published articles that did not help several requesters since they were last checked.
+    DISAPPOINTING = Text::both(articles!(
+        "WHERE status = 'published' AND disappointed >= $1 ORDER BY disappointed DESC LIMIT $2"
+    ));
+    /// For how many requesters an article did not help since it was last checked, counted anew.
+    DISAPPOINT = Text::both(
+        "UPDATE articles SET disappointed = (SELECT count(*) FROM article_marks AS m \
+         WHERE m.article = articles.id AND m.kind = 'unhelpful' AND m.at_ms > coalesce(articles.checked_at_ms, 0)) \
+         WHERE id = $1"
+    );
+    /// All articles, the newest first.
+    NEWEST = Text::both(articles!("WHERE id > $1 ORDER BY id DESC LIMIT $2"));
     /// Articles that an account owns or has checked.
     ARTICLES_OF = Text::both(
         "SELECT id, owner_json, checked_by_json FROM articles WHERE id > $1 AND (owner_json LIKE $2 OR checked_by_json LIKE $2)"
@@ -94,15 +120,6 @@ texts! {
     VERSIONS_BY = Text::both("SELECT article, version, by_json FROM article_versions WHERE article > $1 AND by_json LIKE $2");
     /// Who wrote a version.
     SIGN_VERSION = Text::both("UPDATE article_versions SET by_json = $3 WHERE article = $1 AND version = $2");
-}
-
-/// An article with the number of its last change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// The article.
-    pub article: Article,
-    /// Its last change.
-    pub change: i64,
 }
 
 /// An article by its number.
@@ -233,16 +250,74 @@ pub fn mark(
     ticket: TicketId,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    tx.write(statement(MARK).bind(article.0).bind(mark.as_str()).bind(ticket.0).bind(ms(at)))
+    tx.write(statement(MARK).bind(article.0).bind(mark.as_str()).bind(ticket.0).bind(ms(at)))?;
+    if mark == Mark::Unhelpful { tx.write(statement(DISAPPOINT).bind(article.0)) } else { Ok(()) }
 }
 
-/// On how many tickets this became of an article.
+/// How an article does.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn marks(ask: &mut dyn Ask, article: ArticleId, mark: Mark) -> Result<u64, StoreError> {
-    let counted = statement(MARKS).bind(article.0).bind(mark.as_str());
-    Ok(ask.one(counted, |row| row.count("times")).await?.unwrap_or_default())
+pub async fn numbers(ask: &mut dyn Ask, article: ArticleId) -> Result<Numbers, StoreError> {
+    let counted = |row: &Row| Ok((row.get::<String>("kind")?, row.count("times")?));
+    let counts = ask.all(statement(NUMBERS).bind(article.0), counted).await?;
+    let of = |mark: Mark| counts.iter().find(|(kind, _)| kind == mark.as_str()).map_or(0, |(_, times)| *times);
+    Ok(Numbers {
+        shown: of(Mark::Shown),
+        read: of(Mark::Read),
+        solved: of(Mark::Solved),
+        helpful: of(Mark::Helpful),
+        unhelpful: of(Mark::Unhelpful),
+    })
+}
+
+/// What those who keep articles see of the one of this key.
+///
+/// # Errors
+/// If the database is away.
+pub async fn overview(ask: &mut dyn Ask, key: &ArticleKey, complaints: u32) -> Result<Option<Overview>, StoreError> {
+    let Some(kept) = by_key(ask, key).await? else { return Ok(None) };
+    let numbers = numbers(ask, kept.article.id).await?;
+    let read =
+        |row: &Row| Ok(Complaint { ticket: row.named("key")?, title: row.get("title")?, at: row.moment("at_ms")? });
+    let asked = statement(COMPLAINTS).bind(kept.article.id.0).bind(i64::from(complaints));
+    let complaints = if numbers.unhelpful == 0 { Vec::new() } else { ask.all(asked, read).await? };
+    Ok(Some(Overview { kept, numbers, complaints }))
+}
+
+/// Articles of this list. `several` requesters for whom one did not help make it disappointing.
+///
+/// # Errors
+/// If the database is away.
+pub async fn listed(
+    ask: &mut dyn Ask,
+    listing: Listing,
+    now: Timestamp,
+    several: u32,
+    limit: u32,
+) -> Result<Vec<Listed>, StoreError> {
+    let limit = i64::from(limit);
+    let kept = match listing {
+        Listing::Drafts => ask.all(statement(DRAFTS).bind(limit), kept).await?,
+        Listing::Review => ask.all(statement(DUE).bind(ms(now)).bind(limit), kept).await?,
+        Listing::All => ask.all(statement(NEWEST).bind(0).bind(limit), kept).await?,
+        Listing::Unhelpful => ask.all(statement(DISAPPOINTING).bind(i64::from(several)).bind(limit), kept).await?,
+    };
+    let mut listed = Vec::with_capacity(kept.len());
+    for Kept { article, .. } in kept {
+        let numbers = numbers(ask, article.id).await?;
+        listed.push(Listed { article, as_one_of: listing, numbers });
+    }
+    Ok(listed)
+}
+
+/// The number and the key of the next article.
+///
+/// # Errors
+/// If the database is away.
+pub async fn next(tx: &mut dyn Tx, prefix: &str) -> Result<(ArticleId, ArticleKey), StoreError> {
+    let id = draw(tx, "article_ids").await?;
+    Ok((ArticleId(id), ArticleKey::new(prefix, id)))
 }
 
 /// What an article has said, newest first.
@@ -271,13 +346,21 @@ pub async fn insert(
     prefix: &str,
     by: Option<&Person>,
 ) -> Result<Article, StoreError> {
-    let id = draw(tx, "article_ids").await?;
-    let change = draw(tx, "article_changes").await?;
-    let article = Article { id: ArticleId(id), key: ArticleKey::new(prefix, id), version: 1, ..article };
-    tx.tell(News::Everywhere);
-    tx.write(bind_all(statement(INSERT_ARTICLE), &article, change)?)?;
-    keep_version(tx, &article, by)?;
+    let (id, key) = next(tx, prefix).await?;
+    let article = Article { id, key, version: 1, ..article };
+    insert_as(tx, &article, by)?;
     Ok(article)
+}
+
+/// Writes a new article under the number and key that it has, and its first version.
+///
+/// # Errors
+/// If the database is away.
+pub fn insert_as(tx: &mut dyn Tx, article: &Article, by: Option<&Person>) -> Result<(), StoreError> {
+    tx.tell(News::Everywhere);
+    tx.write(statement(SKIP).bind("article_changes").bind(1))?;
+    tx.write(bind_all(statement(INSERT_ARTICLE), article)?)?;
+    keep_version(tx, article, by)
 }
 
 /// Writes an article as it is now; what it says under the next version if it says something else. A conflict if somebody else
@@ -285,22 +368,17 @@ pub async fn insert(
 ///
 /// # Errors
 /// If the database is away.
-pub async fn update(
-    tx: &mut dyn Tx,
-    before: &Kept,
-    article: Article,
-    by: Option<&Person>,
-) -> Result<Article, StoreError> {
-    let change = draw(tx, "article_changes").await?;
-    let is_new = before.article.content != article.content;
-    let version = before.article.version + i64::from(is_new);
+pub fn update(tx: &mut dyn Tx, before: &Kept, article: Article, by: Option<&Person>) -> Result<(), StoreError> {
+    let version = version_after(&before.article, &article.content);
     let article = Article { id: before.article.id, key: before.article.key.clone(), version, ..article };
     tx.tell(News::Everywhere);
-    tx.write(bind_all(statement(UPDATE_ARTICLE), &article, change)?.bind(before.change).or_conflict())?;
-    if is_new {
+    tx.write(statement(SKIP).bind("article_changes").bind(1))?;
+    tx.write(bind_all(statement(UPDATE_ARTICLE), &article)?.bind(before.change).or_conflict())?;
+    tx.write(statement(DISAPPOINT).bind(article.id.0))?;
+    if version != before.article.version {
         keep_version(tx, &article, by)?;
     }
-    Ok(article)
+    Ok(())
 }
 
 /// So many keys are never given.
@@ -355,7 +433,7 @@ fn keep_version(tx: &mut dyn Tx, article: &Article, by: Option<&Person>) -> Resu
     tx.write(version.bind(by.map(json).transpose()?).bind(ms(article.changed_at)))
 }
 
-fn bind_all(query: Statement, article: &Article, change: i64) -> Result<Statement, StoreError> {
+fn bind_all(query: Statement, article: &Article) -> Result<Statement, StoreError> {
     let (owner, checked) = (article.owner.as_ref(), article.checked.as_ref());
     Ok(query
         .bind(article.id.0)
@@ -369,7 +447,6 @@ fn bind_all(query: Statement, article: &Article, change: i64) -> Result<Statemen
         .bind(checked.map(|checked| ms(checked.at)))
         .bind(article.path.clone())
         .bind(article.version)
-        .bind(change)
         .bind(ms(article.created_at))
         .bind(ms(article.changed_at))
         .bind(article.content.review_at.map(ms)))

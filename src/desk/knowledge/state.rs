@@ -93,6 +93,13 @@ pub struct Version {
     pub at: Timestamp,
 }
 
+/// The version of an article once it says this: when it is to be reviewed is no other text.
+#[must_use]
+pub fn version_after(before: &Article, content: &Content) -> i64 {
+    let same = Content { review_at: before.content.review_at, ..content.clone() };
+    before.version + i64::from(before.content != same)
+}
+
 impl Article {
     /// Whether it is found and suggested.
     #[must_use]
@@ -167,6 +174,8 @@ pub enum Mark {
     Read,
     /// The requester says that it solved the request.
     Solved,
+    /// The requester says that it helps, if not that it solved the request.
+    Helpful,
     /// The requester says that it does not help.
     Unhelpful,
 }
@@ -179,9 +188,80 @@ impl Mark {
             Self::Shown => "shown",
             Self::Read => "read",
             Self::Solved => "solved",
+            Self::Helpful => "helpful",
             Self::Unhelpful => "unhelpful",
         }
     }
+}
+
+/// On how many tickets something became of an article.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// It was offered first, or sent by an agent.
+    pub shown: u64,
+    /// It was read.
+    pub read: u64,
+    /// The requester says that it solved the request.
+    pub solved: u64,
+    /// The requester says that it helps.
+    pub helpful: u64,
+    /// The requester says that it does not help.
+    pub unhelpful: u64,
+}
+
+/// A request for which an article did not help, as its requester says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// The ticket.
+    pub ticket: TicketKey,
+    /// What it is called: the requester's words.
+    pub title: String,
+    /// When the requester said so.
+    pub at: Timestamp,
+}
+
+/// An article with the number of its last change, by which it is seen whether somebody else changed it meanwhile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// The article.
+    pub article: Article,
+    /// The number of its last change.
+    pub change: i64,
+}
+
+/// What those who keep articles see of one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overview {
+    /// The article.
+    pub kept: Kept,
+    /// How it does.
+    pub numbers: Numbers,
+    /// The last requests for which it did not help, newest first.
+    pub complaints: Vec<Complaint>,
+}
+
+/// Which articles are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// Those that are written and not published.
+    Drafts,
+    /// Those whose review is due.
+    Review,
+    /// Those that did not help several requesters since they were last checked.
+    Unhelpful,
+    /// All of them.
+    All,
+}
+
+/// An article in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The article.
+    pub article: Article,
+    /// Why it is listed.
+    pub as_one_of: Listing,
+    /// How it does.
+    pub numbers: Numbers,
 }
 
 /// What is asked of the search, and answered privately.

@@ -1,12 +1,13 @@
 //! What the bot says of articles.
 
-use super::acts::{MORE_ARTICLES, PERSON, READ, READ_SUGGESTED, SOLVED, UNHELPFUL};
+use super::acts::{HELPFUL, MORE_ARTICLES, PERSON, READ, READ_SUGGESTED, SOLVED, UNHELPFUL};
 use super::state::{Article, Offered, Suggestion};
 use crate::desk::tickets::state::Ticket;
 use crate::domain::act::{ActRef, Spec};
-use crate::domain::ids::ArticleKey;
+use crate::domain::ids::{ArticleKey, Person};
 use crate::domain::markdown;
 use crate::domain::message::{Control, Line, Message, Span, quoted, said, strong};
+use crate::domain::words::first_name;
 
 fn written(text: impl Into<String>) -> Span {
     Span::Written(text.into())
@@ -18,7 +19,13 @@ fn on_ticket(spec: &Spec, label: &str, ticket: &Ticket, key: &ArticleKey) -> Con
     Control::button(label, does).styled(spec.style)
 }
 
-fn read_button(label: &str, key: &ArticleKey) -> Control {
+/// A button by which somebody reads an article.
+#[must_use]
+pub fn read_button(key: &ArticleKey) -> Control {
+    reading(READ.spec.label, key)
+}
+
+fn reading(label: &str, key: &ArticleKey) -> Control {
     Control::button(label, ActRef { with: Some(key.to_string()), ..ActRef::bare(READ.spec.act()) })
 }
 
@@ -42,7 +49,6 @@ pub fn offer(ticket: &Ticket, first: &Offered, has_more: bool) -> Message {
     if has_more {
         controls.push(MORE_ARTICLES.spec.button(ticket.tag()));
     }
-    controls.push(on_ticket(&UNHELPFUL.spec, UNHELPFUL.spec.label, ticket, &first.key));
     Message::new(lines.into_iter().filter(|line| line.0.iter().any(is_something))).with(controls)
 }
 
@@ -95,8 +101,84 @@ pub fn about(key: &ArticleKey, ticket: &Ticket) -> Vec<Control> {
     vec![
         on_ticket(&SOLVED.spec, SOLVED.spec.label, ticket, key),
         PERSON.spec.button(ticket.tag()),
-        on_ticket(&UNHELPFUL.spec, UNHELPFUL.spec.label, ticket, key),
+        feedback(ticket, key),
     ]
+}
+
+/// Whether an article helps, to be said by its reader.
+#[must_use]
+pub fn feedback(ticket: &Ticket, key: &ArticleKey) -> Control {
+    let does = |spec: &Spec| ActRef { with: Some(key.to_string()), ..spec.on(ticket.tag()) };
+    Control::Feedback {
+        praise: HELPFUL.spec.label.to_owned(),
+        does: does(&HELPFUL.spec),
+        blame: UNHELPFUL.spec.label.to_owned(),
+        else_does: does(&UNHELPFUL.spec),
+    }
+}
+
+/// What a requester sees of an article that an agent sends.
+#[must_use]
+pub fn sent(agent: &Person, article: &Article, ticket: &Ticket) -> Message {
+    let lines = [
+        Line(vec![
+            quoted(first_name(agent)),
+            said(" thinks that this helps: "),
+            strong(&article.key),
+            said(" "),
+            title(&article.content.title),
+        ]),
+        Line(vec![written(article.content.summary.clone())]),
+    ];
+    let key = &article.key;
+    Message::new(lines.into_iter().filter(|line| line.0.iter().any(is_something))).with([
+        on_ticket(&SOLVED.spec, SOLVED.spec.label, ticket, key),
+        on_ticket(&READ_SUGGESTED.spec, READ_SUGGESTED.spec.label, ticket, key),
+        feedback(ticket, key),
+    ])
+}
+
+/// What agents see of that under the card.
+#[must_use]
+pub fn was_sent(agent: &Person, article: &Article) -> Message {
+    Message::new([Line(vec![
+        quoted(&agent.name),
+        said(" sent "),
+        strong(&article.key),
+        said(" "),
+        title(&article.content.title),
+        said("."),
+    ])])
+}
+
+/// An agent's article is on its way.
+#[must_use]
+pub fn is_sent(ticket: &Ticket, article: &Article) -> Message {
+    Message::said(format!("{} goes to the requester of {}.", article.key, ticket.key))
+}
+
+/// An article is no answer to a requester.
+#[must_use]
+pub fn not_for_requesters(article: &Article) -> Message {
+    let why = match article.is_published() {
+        true => " is for the desk's agents alone, so it can't be sent. Reply with what they may know of it.",
+        false => " is not published, so it can't be sent. Somebody who publishes articles can do that first.",
+    };
+    Message::new([Line(vec![strong(&article.key), said(" "), title(&article.content.title), said(why)])])
+}
+
+/// An article helps, as its reader says.
+#[must_use]
+pub fn thanks(article: &Article, ticket: &Ticket) -> Message {
+    if !ticket.status.is_open() {
+        return Message::said("Good to know, thank you.");
+    }
+    Message::said(format!("Good to know, thank you. If {} is done with that, say so:", ticket.key)).with([on_ticket(
+        &SOLVED.spec,
+        SOLVED.spec.label,
+        ticket,
+        &article.key,
+    )])
 }
 
 /// How a request was resolved that an article solved.
@@ -155,11 +237,7 @@ pub fn more(others: &[Offered], ticket: &Ticket) -> Message {
 #[must_use]
 pub fn found(words: &str, found: &[Offered]) -> Message {
     if found.is_empty() {
-        return Message::new([Line(vec![
-            said("I found nothing for "),
-            quoted(words),
-            said(". To ask the desk, mention me or write to me directly."),
-        ])]);
+        return Message::new([Line(vec![said("I found nothing for "), quoted(words), said(".")])]);
     }
     let mut lines = vec![Line(vec![said("For "), quoted(words), said(" I found:")])];
     for one in found {
@@ -168,8 +246,8 @@ pub fn found(words: &str, found: &[Offered]) -> Message {
             lines.push(Line(vec![written(one.passage.clone())]));
         }
     }
-    lines.push(Line::said("Nothing that helps? Mention me with these words, or write to me directly."));
-    Message::new(lines).with(found.iter().map(|one| read_button(&format!("Read {}", one.key), &one.key)))
+    lines.push(Line::said("Nothing that helps?"));
+    Message::new(lines).with(found.iter().map(|one| reading(&format!("Read {}", one.key), &one.key)))
 }
 
 /// The index cannot be asked just now.
@@ -178,7 +256,7 @@ pub fn cannot_look(words: &str) -> Message {
     Message::new([Line(vec![
         said("I can't look for "),
         quoted(words),
-        said(" just now. Please try again in a minute, or ask the desk: mention me or write to me directly."),
+        said(" just now. Please try again in a minute, or ask the desk:"),
     ])])
 }
 

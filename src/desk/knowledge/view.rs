@@ -10,7 +10,7 @@ use crate::domain::view::Shown;
 pub(in crate::desk) fn confirmation(shown: Shown, ticket: &Ticket, suggestion: Option<&Suggestion>) -> Shown {
     let solved_by = suggestion.and_then(|suggestion| suggestion.offered(suggestion.solved_by.as_ref()?));
     if let (Some(by), Status::Resolved { .. }) = (solved_by, &ticket.status) {
-        let message = Message { lines: vec![text::solved(ticket, by)], controls: shown.message.controls };
+        let message = Message::new([text::solved(ticket, by)]).with(shown.message.controls);
         return Shown { message, ..shown };
     }
     let is_open = ticket.status == Status::New && ticket.assignee.is_none();
@@ -22,6 +22,7 @@ pub(in crate::desk) fn confirmation(shown: Shown, ticket: &Ticket, suggestion: O
     lines.append(&mut message.lines);
     message.lines = lines;
     message.controls.extend(shown.message.controls);
+    message.controls.push(text::feedback(ticket, &first.key));
     Shown { message, ..shown }
 }
 

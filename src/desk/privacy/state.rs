@@ -17,7 +17,7 @@ use crate::domain::audit::{AuditEntry, FieldChange};
 use crate::domain::effect::{Awaited, EffectKind, Post};
 use crate::domain::event::{EventKind, Timer};
 use crate::domain::ids::{Person, PersonRef};
-use crate::domain::message::{Control, Message, Span};
+use crate::domain::message::{Cell, Control, Message, Span};
 use crate::domain::subject::Subject;
 use crate::domain::words;
 
@@ -174,6 +174,7 @@ impl Erasure {
             EventKind::CallEnded { about, .. } | EventKind::TimerFired(Timer { on: about, .. }) => {
                 matches!(about, Subject::Person(who) if self.concerns(who))
             }
+            EventKind::DirectOpened { request, .. } => self.concerns(&request.by.who),
             EventKind::MessageDeleted { .. } => false,
         }
     }
@@ -226,7 +227,7 @@ fn quotes(message: &Message, words: &[String]) -> bool {
     quoted(message).any(|text| words().any(|words| holds(text, words)))
 }
 
-/// What a message holds of people's words: in its lines, and as choices of its menus.
+/// What a message holds of people's words: in its lines and its table, and as choices of its menus.
 fn quoted(message: &Message) -> impl Iterator<Item = &str> {
     let lines = message.lines.iter().flat_map(|line| &line.0).filter_map(|span| match span {
         Span::Quoted(text) => Some(text.as_str()),
@@ -234,7 +235,11 @@ fn quoted(message: &Message) -> impl Iterator<Item = &str> {
     });
     let choices = message.controls.iter().flat_map(|control| match control {
         Control::Choice { options, .. } => options.as_slice(),
-        Control::Button { .. } | Control::People { .. } => &[],
+        Control::Button { .. } | Control::People { .. } | Control::Feedback { .. } => &[],
     });
-    lines.chain(choices.map(|(label, _)| label.as_str()))
+    let cells = message.table.iter().flat_map(|table| &table.rows).flatten().filter_map(|cell| match cell {
+        Cell::Words(words) => Some(words.as_str()),
+        Cell::Key(_) | Cell::Number(_) => None,
+    });
+    lines.chain(choices.map(|(label, _)| label.as_str())).chain(cells)
 }

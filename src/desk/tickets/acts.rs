@@ -3,7 +3,8 @@
 use super::decide;
 use super::state::Ticket;
 use crate::desk::acts::{Act, Reads, acts};
-use crate::domain::act::{Command, Emoji, FormWords, May, Param, Spec, Takes};
+use crate::desk::conversation;
+use crate::domain::act::{Begins, Command, Emoji, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
 use crate::domain::right::Right;
 
@@ -238,6 +239,26 @@ acts! {
         decide::add,
     );
 
+    ASK = Act::alone(
+        Spec {
+            name: "ask",
+            label: "Ask the desk",
+            takes: &[Param {
+                name: "text",
+                says: "What you need, in a sentence",
+                usage: "what you need",
+                asks: "What do you need?",
+                hint: "One sentence is enough",
+                ..Param::BASE
+            }],
+            form: Some(FormWords { title: "Ask the desk", submit: "Send" }),
+            command: Some(Command::new("Ask the desk, where nobody else reads it").helping("to ask the desk, privately")),
+            audit: "opened",
+            ..Spec::BASE
+        },
+        conversation::decide::ask,
+    );
+
     NEW_REQUEST = Act::to_ticket(
         Spec {
             name: "new_request",
@@ -246,7 +267,7 @@ acts! {
                 name: "text",
                 asks: "What do you need?",
                 hint: "One sentence is enough",
-                begins_with_last_words: true,
+                begins_with: Begins::LastWords,
                 ..Param::BASE
             }],
             form: Some(FormWords { title: "A new request", submit: "Send" }),

@@ -45,7 +45,10 @@ pub fn confirmation(ticket: &Ticket, others: &[TicketRef]) -> Message {
         Status::Cancelled { .. } => vec![said(format!("{it} is cancelled."))],
     });
     line.push(said(reads_along(ticket)));
-    Message::new([Line(line)]).with(confirmation_controls(ticket, others))
+    // What was asked by a command stands in no message above.
+    let asked =
+        ticket.origin_message.id.is_empty().then(|| Line(vec![said("You asked: “"), quoted(&ticket.title), said("”")]));
+    Message::new(std::iter::once(Line(line)).chain(asked)).with(confirmation_controls(ticket, others))
 }
 
 /// What a requester can do with their request as it stands.
@@ -291,6 +294,9 @@ pub fn status(status: &Status) -> &'static str {
 #[must_use]
 pub(in crate::desk) fn menu(ticket: &Ticket, acts: impl Iterator<Item = &'static Act>) -> Message {
     let shown = acts.filter(|act| (act.in_menu)(ticket)).map(|act| act.spec.control(ticket.tag()));
+    // Discord has five rows, and a menu takes one of its own.
+    let (buttons, menus): (Vec<_>, Vec<_>) = shown.partition(|control| matches!(control, Control::Button { .. }));
+    let shown = buttons.into_iter().chain(menus);
     Message::new([Line(vec![strong(&ticket.key), said("  "), quoted(&ticket.title)]), stands(ticket)]).with(shown)
 }
 

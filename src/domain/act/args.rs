@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{MOST_FILES, Spec, Takes};
+use crate::domain::article::ArticleRef;
 use crate::domain::event::File;
-use crate::domain::ids::{ArticleKey, Person, TicketTag};
+use crate::domain::ids::{Person, TicketTag};
 use crate::domain::when::{self, Now};
 
 /// The name under which the choice of a menu is given: it is the first parameter of its act.
@@ -77,6 +78,8 @@ pub enum Why {
     NotOffered,
     /// It is no person.
     NoPerson,
+    /// It is no key of an article.
+    NoArticle,
     /// It is no moment.
     NoDate,
     /// It is a moment that has passed.
@@ -120,8 +123,8 @@ fn fitting(takes: Takes, value: &Value, now: &Now<'_>) -> Result<Value, Why> {
     match (takes, value) {
         (Takes::Text | Takes::Message, Value::Text(text)) => Ok(Value::text(text.trim())),
         (Takes::Article, Value::Text(text)) => {
-            let key: ArticleKey = text.trim().parse().map_err(|_| Why::NotOffered)?;
-            Ok(Value::Text(key.to_string()))
+            let article: ArticleRef = text.trim().parse().map_err(|_| Why::NoArticle)?;
+            Ok(Value::Text(article.to_string()))
         }
         (Takes::Choice(options), Value::Text(text)) => {
             let text = text.trim();
@@ -181,6 +184,12 @@ impl Args {
             Some(Value::Files(files)) => files,
             _ => &[],
         }
+    }
+
+    /// The article of this parameter.
+    #[must_use]
+    pub fn article(&self, param: &str) -> Option<ArticleRef> {
+        self.text(param).parse().ok()
     }
 
     /// The moment of this parameter.

@@ -210,8 +210,22 @@ pub struct Param {
     pub asks: &'static str,
     /// Grey words in the empty field, at most 100 characters.
     pub hint: &'static str,
-    /// Whether the field begins with the last words of the requester, if it is they who open the form.
-    pub begins_with_last_words: bool,
+    /// What the field begins with.
+    pub begins_with: Begins,
+}
+
+/// What a field of a form begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begins {
+    /// Nothing.
+    Empty,
+    /// The last words of the requester, if it is they who open the form.
+    LastWords,
+    /// What the article that the button carries says there, if whoever opens the form works tickets. Without it the form is
+    /// not opened, since what is sent takes the place of what was there.
+    Article,
+    /// The key of the article that fits the ticket best, if whoever opens the form works tickets.
+    Suggested,
 }
 
 impl Param {
@@ -224,7 +238,7 @@ impl Param {
         usage: "",
         asks: "",
         hint: "",
-        begins_with_last_words: false,
+        begins_with: Begins::Empty,
     };
 }
 
@@ -389,6 +403,14 @@ impl ActRef {
     #[must_use]
     pub fn at_message(act: ActName, message: impl Into<String>) -> Self {
         Self { with: Some(message.into()), ..Self::bare(act) }
+    }
+
+    /// What is given, and the message or article that the button or form carries.
+    #[must_use]
+    pub fn carried(&self, spec: &Spec, mut given: Given) -> Given {
+        let param = spec.takes.iter().find(|param| matches!(param.takes, Takes::Message | Takes::Article));
+        given.extend(param.zip(self.with.as_ref()).map(|(param, with)| (param.name.to_owned(), Value::text(with))));
+        given
     }
 }
 

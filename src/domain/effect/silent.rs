@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Lane, Sign, at};
+use crate::domain::event::DirectRequest;
 use crate::domain::ids::{MessageRef, Place, PlatformName};
 use crate::domain::limits::{Limit, discord, slack};
 
@@ -24,6 +25,12 @@ pub enum SilentAct {
         sign: Sign,
         /// Whether it is to be there.
         is_on: bool,
+    },
+    /// Look up the direct conversation with somebody who asks for something elsewhere. It comes back as an event, be it that
+    /// there is none.
+    OpenDirect {
+        /// Who asks for what.
+        request: DirectRequest,
     },
     /// Read the last hundred messages of a thread that stand before one. They come back as an event.
     ReadThread {
@@ -85,6 +92,14 @@ impl SilentAct {
                 discord: Limit::shared("read", discord::REQUESTS),
                 brings_words: true,
                 ..SilentSpec::within("read", place)
+            },
+            Self::OpenDirect { request } => SilentSpec {
+                name: "open_direct",
+                lane: Lane::Answer,
+                order_key: format!("direct:{}", request.by.who),
+                platform: request.by.who.platform,
+                brings_words: true,
+                ..SilentSpec::of("direct")
             },
         }
     }

@@ -115,6 +115,11 @@ impl Shared {
                 self.react(message, *sign, *is_on).await.map(|()| Receipt::Changed)
             }
             SilentAct::ReadThread { place, before } => self.read_thread(place, before).await,
+            SilentAct::OpenDirect { request } => {
+                let channel = self.open_direct(&request.by.who).await?;
+                let at = Conversation::Direct { channel: channel.to_string() };
+                Ok(Receipt::Opened(Place { tenant: super::directory::tenant(None), at }))
+            }
         }
     }
 

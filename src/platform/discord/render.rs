@@ -63,6 +63,7 @@ impl Rendered {
 pub(super) fn message(message: &Message, effect: &EffectId) -> Rendered {
     let mut text = String::new();
     let mut pings = Vec::new();
+    let message = message.simplified();
     for (at, line) in message.lines.iter().enumerate() {
         if at > 0 {
             text.push('\n');
@@ -382,6 +383,8 @@ fn rows(controls: &[Control], effect: &EffectId) -> Vec<Value> {
 fn component(control: &Control, index: usize, effect: &EffectId) -> Option<Value> {
     let custom_id = format!("{}~{index}{effect}", control.does());
     match control {
+        // The message was simplified.
+        Control::Feedback { .. } => None,
         Control::Button { label, style, .. } => {
             let style = match style {
                 Style::Primary => 1,

@@ -344,8 +344,9 @@ impl Workspace {
         let (origin, given) = (origin(view), given(view, named));
         let actor = self.actor(&payload["user"]).await;
         let does: Option<ActRef> = origin.form.parse().ok();
-        if let Some(spec) = does.as_ref().and_then(|does| intake::act(&does.act))
-            && let Err(faults) = intake.check(spec, &given, &actor)
+        if let Some(does) = &does
+            && let Some(spec) = intake::act(&does.act)
+            && let Err(faults) = intake.check(spec, does, &given, &actor)
         {
             return Ok(Some(json!({"response_action": "errors", "errors": at_fields(&faults)})));
         }
@@ -424,7 +425,11 @@ pub(super) fn click(payload: &Value) -> Option<Click> {
         channel: channel.to_owned(),
         message: message.to_owned(),
         thread: thread.filter(|root| *root != message).map(str::to_owned),
-        action_id: owned(&action["action_id"])?,
+        // One element is two buttons: which of them says the value.
+        action_id: match action["type"].as_str() {
+            Some("feedback_buttons") => owned(&action["value"])?,
+            _ => owned(&action["action_id"])?,
+        },
         action_ts: owned(&action["action_ts"]).unwrap_or_default(),
         chosen_value: owned(&action["selected_option"]["value"]),
         chosen_user: owned(&action["selected_user"]),
@@ -453,6 +458,10 @@ mod tests {
         );
         assert_eq!((read.chosen_user.as_deref(), read.in_private), (Some("U9"), false));
         assert_eq!(read.action_id.parse::<ActRef>().map(|does| does.to_string()), Ok("assign:IT-1".to_owned()));
+        let mut feedback = payload.clone();
+        feedback["actions"][0] = json!({"type": "feedback_buttons", "action_id": "helpful:IT-1~mKB-1~4",
+            "value": "unhelpful:IT-1~mKB-1", "action_ts": "6.000001"});
+        assert_eq!(click(&feedback).map(|click| click.action_id), Some("unhelpful:IT-1~mKB-1".to_owned()));
         let mut link = payload;
         link["actions"][0]["url"] = json!("https://a.example");
         assert_eq!(click(&link), None);

@@ -38,8 +38,20 @@ const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 impl Workspace {
     pub(super) async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+        let delivered = self.carry_out(&delivery.act, delivery).await;
+        match (&delivered, simplified(&delivery.act)) {
+            // Tables and the like are not taken everywhere: what was refused for its blocks is said without them.
+            (Err(DeliveryError::Permanent { reason: Undeliverable::Invalid, detail }), Some(simple)) => {
+                tracing::warn!(detail, "Slack does not take a table or the like there: it is said without");
+                self.carry_out(&simple, delivery).await
+            }
+            _ => delivered,
+        }
+    }
+
+    async fn carry_out(&self, act: &Act, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
         let deadline = self.api.deadline();
-        match &delivery.act {
+        match act {
             Act::Post { to, message, .. } => {
                 if to.is_direct() {
                     self.is_read(to.channel()).await?;
@@ -80,6 +92,12 @@ impl Workspace {
             }
             SilentAct::React { message, sign, is_on } => self.react(message, *sign, *is_on).await,
             SilentAct::ReadThread { place, before } => self.read_thread(place, before).await,
+            SilentAct::OpenDirect { request } => {
+                let opened = self.directory.direct(&request.by.who.id, deadline).await;
+                let channel = opened.map_err(|error| closed_to_us(self.failed(error, Repeat::Harmless)))?;
+                self.is_read(&channel).await?;
+                Ok(Receipt::Opened(self.place(&channel, None, true)))
+            }
         }
     }
 
@@ -462,6 +480,23 @@ fn closed_to_us(error: DeliveryError) -> DeliveryError {
 pub(super) fn slack_time(at: Timestamp) -> String {
     let micros = at.as_microsecond().max(0);
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}
+
+/// The same act with its message in blocks that Slack takes everywhere, if it is not in such already.
+fn simplified(act: &Act) -> Option<Act> {
+    let mut simple = act.clone();
+    let (Act::Post { message, .. }
+    | Act::Update { to: message, .. }
+    | Act::Whisper { message, .. }
+    | Act::Hint { message, .. }) = &mut simple
+    else {
+        return None;
+    };
+    if message.is_simple() {
+        return None;
+    }
+    *message = message.simplified();
+    Some(simple)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::directory::Names;
 use super::inbound::{self, Me};
 use super::{forms, http, interact, words};
 use crate::clock::Clock;
-use crate::domain::act::{ActRef, Given};
+use crate::domain::act::{ActRef, Fault, Given, Spec};
 use crate::domain::event::Event;
 use crate::domain::ids::{Person, PlatformName, Tenant};
 use crate::domain::when::Now;
@@ -82,7 +82,8 @@ pub fn interaction(body: &[u8]) -> Option<Interaction> {
             );
             let spec = form.as_ref().and_then(|form| intake::act(&form.act));
             let now = Now::named(Timestamp::UNIX_EPOCH, "UTC");
-            let faults = spec.and_then(|spec| spec.check(&given, &now).err()).unwrap_or_default();
+            let faults = |spec: &'static Spec| spec.check(&form.as_ref()?.carried(spec, given.clone()), &now).err();
+            let faults: Vec<Fault> = spec.and_then(faults).unwrap_or_default();
             let faulty = forms::at_fields(&faults).into_iter().map(|(field, _)| field).collect();
             Some(Interaction::Form { form, given, faulty })
         }

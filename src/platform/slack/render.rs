@@ -12,9 +12,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use crate::domain::act::ActRef;
 use crate::domain::ids::{MessageRef, PlatformName, Tenant};
 use crate::domain::limits::slack as limits;
-use crate::domain::message::{Control, Message, Quotation, Span, Style};
+use crate::domain::message::{Cell, Control, Message, Quotation, Span, Style, Table};
 
 /// Stands where text was cut off.
 const SHORTENED: &str = "… (shortened)";
@@ -56,19 +57,13 @@ pub struct Rendered {
 /// Renders a message within Slack's limits.
 #[must_use]
 pub fn render(message: &Message, ctx: &RenderContext) -> Rendered {
-    let mut atoms = Vec::new();
-    for (i, line) in message.lines.iter().enumerate() {
-        if i > 0 {
-            atoms.push("\n".to_owned());
-        }
-        for span in &line.joined() {
-            end_quotation(&mut atoms, span);
-            push_span(&mut atoms, span, ctx);
-        }
-    }
-    let controls = controls(&message.controls);
+    let atoms = atoms_of(message, ctx);
+    let table = message.table.as_ref().and_then(table);
+    let controls: Vec<Value> = table.into_iter().chain(controls(&message.controls)).collect();
     let mut sections = split(&atoms, limits::BLOCK_TEXT_CHARS);
     shorten(&mut sections, limits::BLOCKS - controls.len(), ALL_BLOCKS_CHARS.saturating_sub(chars(&controls)));
+    // Notifications, and whatever does not show tables, have its rows as lines.
+    let atoms = if message.table.is_some() { atoms_of(&message.simplified(), ctx) } else { atoms };
     let text = match shortened(&atoms, limits::TEXT_CHARS) {
         text if text.trim().is_empty() => labels(&message.controls),
         text => text,
@@ -80,6 +75,21 @@ pub fn render(message: &Message, ctx: &RenderContext) -> Rendered {
         .into_iter()
         .map(|text| json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}}));
     Rendered { text, blocks: sections.chain(controls).collect() }
+}
+
+/// The lines of a message, as atoms.
+fn atoms_of(message: &Message, ctx: &RenderContext) -> Vec<String> {
+    let mut atoms = Vec::new();
+    for (i, line) in message.lines.iter().enumerate() {
+        if i > 0 {
+            atoms.push("\n".to_owned());
+        }
+        for span in &line.joined() {
+            end_quotation(&mut atoms, span);
+            push_span(&mut atoms, span, ctx);
+        }
+    }
+    atoms
 }
 
 /// The words alone, for where Slack takes nothing else.
@@ -396,8 +406,13 @@ fn width(text: &str) -> usize {
 }
 
 fn controls(controls: &[Control]) -> Vec<Value> {
-    let elements: Vec<Value> = controls.iter().enumerate().filter_map(|(i, control)| element(i, control)).collect();
-    elements.chunks(limits::ACTIONS).map(|elements| json!({"type": "actions", "elements": elements})).collect()
+    let of = |is_feedback: bool, most: usize, kind: &str| -> Vec<Value> {
+        let these = controls.iter().enumerate();
+        let these = these.filter(|(_, control)| matches!(control, Control::Feedback { .. }) == is_feedback);
+        let elements: Vec<Value> = these.filter_map(|(i, control)| element(i, control)).collect();
+        elements.chunks(most).map(|elements| json!({"type": kind, "elements": elements})).collect()
+    };
+    [of(false, limits::ACTIONS, "actions"), of(true, limits::CONTEXT_ACTIONS, "context_actions")].concat()
 }
 
 fn element(index: usize, control: &Control) -> Option<Value> {
@@ -432,8 +447,51 @@ fn element(index: usize, control: &Control) -> Option<Value> {
         Control::People { label, .. } => {
             json!({"type": "users_select", "action_id": action_id, "placeholder": plain_text(label, VALUE_CHARS)})
         }
+        // Which of the two was pressed says the value.
+        Control::Feedback { praise, does, blame, else_does } => {
+            let half = |label: &str, does: &ActRef| {
+                json!({
+                    "text": plain_text(label, limits::BUTTON_CHARS), "value": does.to_string(),
+                    "accessibility_label": cut(label, limits::BUTTON_CHARS),
+                })
+            };
+            json!({
+                "type": "feedback_buttons", "action_id": action_id,
+                "positive_button": half(praise, does), "negative_button": half(blame, else_does),
+            })
+        }
     };
     Some(element)
+}
+
+/// A table, as many of its rows as Slack takes; the last says so if there are more. Its cells have no syntax. (Source:
+/// <https://docs.slack.dev/reference/block-kit/blocks/data-table-block>.)
+fn table(table: &Table) -> Option<Value> {
+    if table.rows.is_empty() || table.columns.is_empty() {
+        return None;
+    }
+    let raw = |text: &str| json!({"type": "raw_text", "text": cut(shown_label(text), limits::TABLE_CELL_CHARS)});
+    let cell = |cell: &Cell| match cell {
+        Cell::Key(text) => raw(text),
+        Cell::Words(text) => raw(&inert(text)),
+        Cell::Number(number) => json!({"type": "raw_number", "value": number, "text": number.to_string()}),
+    };
+    let columns = table.columns.iter().take(limits::TABLE_COLUMNS);
+    let mut rows: Vec<Value> = vec![columns.map(|column| raw(column)).collect()];
+    let mut left = limits::TABLE_CHARS.saturating_sub(chars(&rows) + 2 * limits::TABLE_CELL_CHARS);
+    for (at, row) in table.rows.iter().enumerate() {
+        let cells: Value = row.iter().take(limits::TABLE_COLUMNS).map(cell).collect();
+        let taken = chars(std::slice::from_ref(&cells));
+        if at + 1 >= limits::TABLE_ROWS || taken > left {
+            let rest = std::iter::once(raw(SHORTENED)).chain((1..table.columns.len()).map(|_| raw("")));
+            rows.push(rest.take(limits::TABLE_COLUMNS).collect());
+            break;
+        }
+        left -= taken;
+        rows.push(cells);
+    }
+    let caption = cut(&table.columns.join(", "), limits::TABLE_CELL_CHARS);
+    Some(json!({"type": "data_table", "caption": caption, "page_size": limits::TABLE_PAGE, "rows": rows}))
 }
 
 /// A text object without any syntax.
@@ -454,6 +512,7 @@ fn labels(controls: &[Control]) -> String {
             Control::Button { label, .. } | Control::Choice { label, .. } | Control::People { label, .. } => {
                 escape(shown_label(label))
             }
+            Control::Feedback { praise, blame, .. } => escape(&format!("{praise} · {blame}")),
         })
         .collect();
     if labels.is_empty() { BLANK.to_owned() } else { cut(&labels.join(" · "), limits::TEXT_CHARS) }

@@ -53,6 +53,7 @@ impl State {
         let thread = self.thread(message.id).and_then(|_| self.channels.get(&message.id)).filter(|_| !only_you);
         let author = self.users.get(&message.author);
         MessageView {
+            table: Vec::new(),
             channel: message.channel.to_string(),
             id: message.id.to_string(),
             author: author.filter(|_| !message.gone).map(|user| user.name.clone()).unwrap_or_default(),

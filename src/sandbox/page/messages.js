@@ -147,15 +147,26 @@ class Message {
         message.only_you && el("p", { class: "only" }, icon("eye"), "Only visible to you"),
         el("div", { class: compact ? "by unseen" : "by" }, el("b", {}, message.author), message.bot && el("span", { class: "app" }, "APP"), !compact && time(message.at_ms)),
         text,
+        message.table?.length > 0 && this.table(message.table),
         message.controls.length > 0 && el("div", { class: "controls" }, message.controls.map((control) => this.control(control))),
         message.reactions.length > 0 && el("div", { class: "reactions" }, message.reactions.map(([name, count]) => this.chip(name, count))),
         half.slack && !this.list.inThread && message.thread.length > 0 && this.repliesButton(fresh)),
       !message.only_you && !gone && this.tools()].filter(Boolean));
   }
 
+  table([columns, ...rows]) {
+    return el("table", { class: "table", data: { table: "" } },
+      el("thead", {}, el("tr", {}, columns.map((name) => el("th", { scope: "col" }, name)))),
+      el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell, at) => at ? el("td", {}, cell) : el("th", { scope: "row" }, cell))))));
+  }
+
   control(control) {
     const { half } = this;
     const named = { data: { control: control.label } };
+    if (control.kind === "feedback") {
+      return el("span", { class: "feedback" }, control.options.map(({ label, value }, at) =>
+        el("button", { type: "button", class: "button small", title: label, data: { control: label }, on: { click: (event) => this.press(event.currentTarget, control, value) } }, `${at ? "👎" : "👍"} ${label}`)));
+    }
     if (control.kind === "link") {
       const url = [control.id, control.options[0]?.value].find((text) => /^https?:\/\//.test(text ?? ""));
       if (!url) return el("span", { class: "button link", ...named }, control.label);

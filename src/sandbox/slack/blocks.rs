@@ -37,6 +37,10 @@ pub(super) fn check(blocks: &Value, surface: Surface, mint: &mut Mint) -> Result
             checker.problem(&at, &format!("block_id `{id}` already exists"));
         }
     }
+    let tables: Vec<&Value> = blocks.iter().filter(|block| block["type"] == "data_table").collect();
+    if tables.iter().map(|table| text_chars(&table["rows"])).sum::<usize>() > slack::TABLE_CHARS {
+        checker.problem("/blocks", &format!("tables have more than {} characters", slack::TABLE_CHARS));
+    }
     if checker.problems.is_empty() {
         Ok(blocks.iter().map(|b| with_ids(b, mint)).collect())
     } else {
@@ -106,7 +110,9 @@ pub(super) fn text_chars(value: &Value) -> usize {
 /// The interactive elements of a block.
 pub(super) fn elements(block: &Value) -> Vec<&Value> {
     match block["type"].as_str() {
-        Some("actions") => block["elements"].as_array().map(|all| all.iter().collect()).unwrap_or_default(),
+        Some("actions" | "context_actions") => {
+            block["elements"].as_array().map(|all| all.iter().collect()).unwrap_or_default()
+        }
         Some("section") => block.get("accessory").into_iter().filter(|a| a.get("action_id").is_some()).collect(),
         Some("input") => block.get("element").into_iter().collect(),
         _ => Vec::new(),
@@ -131,7 +137,9 @@ fn with_ids(block: &Value, mint: &mut Mint) -> Value {
         }
     };
     match block["type"].as_str() {
-        Some("actions") => block["elements"].as_array_mut().into_iter().flatten().for_each(give),
+        Some("actions" | "context_actions") => {
+            block["elements"].as_array_mut().into_iter().flatten().for_each(give);
+        }
         Some("section") => block.get_mut("accessory").into_iter().for_each(give),
         Some("input") => block.get_mut("element").into_iter().for_each(&mut give),
         _ => {}
@@ -224,6 +232,13 @@ impl Checker {
                     }
                 }
             }
+            "context_actions" if self.surface == Surface::Message => {
+                self.keys(fields, &["type", "block_id", "elements"], at);
+                for (i, element) in self.array(fields, "elements", slack::CONTEXT_ACTIONS, at).iter().enumerate() {
+                    self.feedback(element, &format!("{at}/elements/{i}"));
+                }
+            }
+            "data_table" if self.surface == Surface::Message => self.table(fields, at),
             "rich_text" => {
                 self.keys(fields, &["type", "block_id", "elements"], at);
                 const PARTS: &[&str] =
@@ -269,6 +284,61 @@ impl Checker {
         if let Some(accessory) = fields.get("accessory") {
             let at = format!("{at}/accessory");
             if accessory["type"] == "image" { self.image(accessory, &at) } else { self.element(accessory, &at) }
+        }
+    }
+
+    /// <https://docs.slack.dev/reference/block-kit/block-elements/feedback-buttons-element>
+    fn feedback(&mut self, element: &Value, at: &str) {
+        let Some(fields) = element.as_object() else { return self.problem(at, "must be an object") };
+        if fields.get("type").and_then(Value::as_str) != Some("feedback_buttons") {
+            return self.problem(at, "unsupported type of element");
+        }
+        self.keys(fields, &["type", "action_id", "positive_button", "negative_button"], at);
+        self.string(fields.get("action_id"), slack::ACTION_ID_CHARS, &format!("{at}/action_id"));
+        for half in ["positive_button", "negative_button"] {
+            let at = format!("{at}/{half}");
+            let Some(button) = fields.get(half).and_then(Value::as_object) else {
+                self.problem(&at, "missing required field");
+                continue;
+            };
+            self.keys(button, &["text", "value", "accessibility_label"], &at);
+            self.plain(button.get("text"), slack::BUTTON_CHARS, true, &format!("{at}/text"));
+            self.string(button.get("value").or(Some(&Value::Null)), 2000, &format!("{at}/value"));
+            self.string(button.get("accessibility_label"), 75, &format!("{at}/accessibility_label"));
+        }
+    }
+
+    /// <https://docs.slack.dev/reference/block-kit/blocks/data-table-block>: of figures that differ, the stricter one.
+    fn table(&mut self, fields: &Map<String, Value>, at: &str) {
+        self.keys(fields, &["type", "block_id", "caption", "rows", "page_size", "row_header_column_index"], at);
+        match fields.get("caption").and_then(Value::as_str) {
+            Some(caption) if !caption.is_empty() => {}
+            _ => self.problem(at, "missing required field: caption"),
+        }
+        if fields.get("page_size").is_some_and(|size| size.as_u64().is_none_or(|size| !(1..=100).contains(&size))) {
+            self.problem(&format!("{at}/page_size"), "must be between 1 and 100");
+        }
+        let rows = self.array(fields, "rows", slack::TABLE_ROWS + 1, at);
+        let width = rows.first().and_then(Value::as_array).map_or(0, Vec::len);
+        for (i, row) in rows.iter().enumerate() {
+            let at = format!("{at}/rows/{i}");
+            let cells = row.as_array().map(Vec::as_slice).unwrap_or_default();
+            if cells.is_empty() || cells.len() > slack::TABLE_COLUMNS || cells.len() != width {
+                self.problem(&at, "every row must have as many cells, 1 to 20");
+            }
+            for (i, cell) in cells.iter().enumerate() {
+                let is_number = cell["value"].is_number();
+                let is_cell = match cell["type"].as_str() {
+                    Some("raw_text") => true,
+                    Some("raw_number") => is_number,
+                    Some("rich_text") => true,
+                    _ => false,
+                };
+                let is_said = cell["type"] == "rich_text" || cell["text"].as_str().is_some_and(|text| !text.is_empty());
+                if !is_cell || !is_said {
+                    self.problem(&format!("{at}/{i}"), "must be a cell with at least 1 character");
+                }
+            }
         }
     }
 
@@ -408,6 +478,20 @@ mod tests {
             1
         );
         assert_eq!(problems(json!([{"type": "sections"}])).len(), 1);
+        let table = |rows: Value| json!([{"type": "data_table", "caption": "Articles", "rows": rows}]);
+        let raw = |text: &str| json!({"type": "raw_text", "text": text});
+        let number = json!({"type": "raw_number", "value": 3, "text": "3"});
+        assert_eq!(problems(table(json!([[raw("Key"), raw("Shown")], [raw("KB-1"), number]]))).len(), 0);
+        assert_eq!(problems(table(json!([[raw("Key"), raw("Shown")], [raw("KB-1")]]))).len(), 1);
+        assert_eq!(problems(table(json!([[raw("")]]))).len(), 1);
+        assert_eq!(problems(table(Value::Array(vec![json!([raw("x")]); 102]))).len(), 1);
+        assert_eq!(problems(table(Value::Array(vec![json!([raw(&"x".repeat(200))]); 51]))).len(), 1);
+        let half = |value: &str| json!({"text": {"type": "plain_text", "text": "Good"}, "value": value});
+        let feedback = |element: Value| json!([{"type": "context_actions", "elements": [element]}]);
+        let both = json!({"type": "feedback_buttons", "action_id": "a", "positive_button": half("1"), "negative_button": half("2")});
+        assert_eq!(problems(feedback(both)).len(), 0);
+        assert_eq!(problems(feedback(json!({"type": "feedback_buttons", "positive_button": half("1")}))).len(), 1);
+        assert_eq!(problems(feedback(button("a", "x"))).len(), 1);
         assert_eq!(problems(Value::Array(vec![json!({"type": "divider"}); 51])).len(), 1);
     }
 }

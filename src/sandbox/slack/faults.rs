@@ -87,6 +87,7 @@ impl Core {
             Fault::Leave(absence) => self.set_absence(Some(absence)),
             Fault::Return => self.set_absence(None),
             Fault::Lag { by } => self.lock().lag = by,
+            Fault::OldBlocks => self.lock().only_old_blocks = true,
             Fault::Forget => self.forget(),
             Fault::Mute => self.hub.mute(),
             Fault::Nonsense(nonsense) => self.hub.bring(&nonsense),

@@ -95,7 +95,7 @@ pub(super) async fn respond(
         Err(refusal) => {
             core.note("refused", json!({"method": METHOD, "error": refusal.error}));
             let gone = matches!(refusal.error, "used_url" | "expired_url" | "no_such_url");
-            if !gone {
+            if !gone && refusal.is_fault() {
                 core.fault(format!("{METHOD}: {}", refusal.error));
             }
             (if gone { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST }, axum::Json(refusal.json()))

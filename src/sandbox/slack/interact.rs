@@ -400,6 +400,12 @@ fn chosen(state: &State, element: &Value, value: Option<&str>) -> Result<Value, 
         ("static_select" | "overflow" | "radio_buttons", Some(value)) => {
             action["selected_option"] = option(element, value)?;
         }
+        ("feedback_buttons", Some(value)) => {
+            let halves = [&element["positive_button"], &element["negative_button"]];
+            let half = halves.into_iter().find(|half| half["value"] == value);
+            let half = half.ok_or_else(|| WorldError::Unknown(format!("button {value}")))?;
+            (action["text"], action["value"]) = (half["text"].clone(), half["value"].clone());
+        }
         ("users_select", Some(value)) => action["selected_user"] = json!(user(state, value)?),
         (_, None) => return Err(WorldError::NotAllowed("nothing was chosen".to_owned())),
         _ => return Err(WorldError::NotAllowed(format!("this workspace has no {kind}"))),

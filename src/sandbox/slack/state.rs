@@ -231,6 +231,8 @@ pub(super) struct State {
     pub windows: Windows,
     /// How much later than it is posted something shows in a history.
     pub lag: Duration,
+    /// Neither tables nor buttons for praise and blame are taken.
+    pub only_old_blocks: bool,
     people_by_id: HashMap<String, usize>,
     people_by_handle: HashMap<String, usize>,
     channels_by_id: HashMap<String, usize>,
@@ -254,6 +256,7 @@ impl State {
             hooks: HashMap::new(),
             windows: Windows::default(),
             lag: Duration::ZERO,
+            only_old_blocks: false,
             people_by_id: HashMap::new(),
             people_by_handle: HashMap::new(),
             channels_by_id: HashMap::new(),

@@ -163,6 +163,7 @@ fn message_view(state: &State, channel: &Channel, message: &Message, me: &str) -
         author: if message.tombstone { String::new() } else { state.person_name(author).unwrap_or(author).to_owned() },
         bot,
         text: if message.tombstone { "This message was deleted.".to_owned() } else { read(state, &message.content) },
+        table: table(&message.content),
         only_you: false,
         edited: message.edit_shown,
         pings: message.pings.clone(),
@@ -181,6 +182,7 @@ fn whisper_view(state: &State, channel: &Channel, ts: Ts, whisper: &Whisper) -> 
         author: BOT_NAME.to_owned(),
         bot: true,
         text: read(state, &whisper.content),
+        table: table(&whisper.content),
         only_you: true,
         at_ms: ts.millis(),
         controls: controls(state, &whisper.content),
@@ -197,6 +199,7 @@ fn controls(state: &State, content: &Content) -> Vec<ControlView> {
                 "button" => ControlKind::Button,
                 "static_select" | "overflow" | "radio_buttons" => ControlKind::Select,
                 "users_select" => ControlKind::PersonSelect,
+                "feedback_buttons" => ControlKind::Feedback,
                 _ => return None,
             };
             let label = element.get("text").or_else(|| element.get("placeholder"));
@@ -211,7 +214,23 @@ fn controls(state: &State, content: &Content) -> Vec<ControlView> {
         .collect()
 }
 
+/// The table of a message, the names of its columns first.
+fn table(content: &Content) -> Vec<Vec<String>> {
+    let tables = content.blocks.iter().flatten().filter(|block| block["type"] == "data_table");
+    let rows = tables.flat_map(|table| table["rows"].as_array().into_iter().flatten());
+    let cell = |cell: &Value| cell["text"].as_str().unwrap_or_default().to_owned();
+    rows.map(|row| row.as_array().into_iter().flatten().map(cell).collect()).collect()
+}
+
 fn option_views(state: &State, element: &Value) -> Vec<OptionView> {
+    if element["type"] == "feedback_buttons" {
+        let halves = [&element["positive_button"], &element["negative_button"]].into_iter();
+        let view = |half: &Value| OptionView {
+            label: text_object(state, &half["text"]),
+            value: half["value"].as_str().unwrap_or_default().to_owned(),
+        };
+        return halves.map(view).collect();
+    }
     let view = |option: &Value| OptionView {
         label: text_object(state, &option["text"]),
         value: option["value"].as_str().unwrap_or_default().to_owned(),

@@ -160,6 +160,10 @@ pub(in crate::sandbox::slack) fn content(state: &mut State, args: &Args) -> Resu
         Some(blocks) => {
             let checked = blocks::check(&blocks, Surface::Message, &mut state.mint)
                 .map_err(|problems| Refusal::of("invalid_blocks").saying(problems))?;
+            let is_new = |block: &Value| matches!(block["type"].as_str(), Some("data_table" | "context_actions"));
+            if state.only_old_blocks && checked.iter().any(is_new) {
+                return Err(Refusal::wanted("invalid_blocks").saying(["unsupported type of block".to_owned()]));
+            }
             if blocks::text_chars(&blocks) > ALL_BLOCKS_CHARS {
                 return Err(Refusal::of("msg_blocks_too_long"));
             }

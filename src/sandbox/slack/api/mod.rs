@@ -27,6 +27,8 @@ pub(super) struct Refusal {
     provided: Option<String>,
     messages: Vec<String>,
     pub retry_after_s: Option<u64>,
+    /// It was asked for ([`Fault`](crate::sandbox::Fault)): no wrong program.
+    is_wanted: bool,
 }
 
 impl Refusal {
@@ -37,6 +39,11 @@ impl Refusal {
     /// 429 with these seconds to wait.
     pub(super) fn limited(retry_after_s: u64) -> Self {
         Self { retry_after_s: Some(retry_after_s), ..Self::of("ratelimited") }
+    }
+
+    /// One that was asked for.
+    pub(super) fn wanted(error: &'static str) -> Self {
+        Self { is_wanted: true, ..Self::of(error) }
     }
 
     /// With details.
@@ -61,7 +68,7 @@ impl Refusal {
     }
 
     /// Whether only a wrong program gets it.
-    fn is_fault(&self) -> bool {
+    pub(super) fn is_fault(&self) -> bool {
         const FAULTS: &[&str] = &[
             "unknown_method",
             "invalid_arguments",
@@ -78,7 +85,7 @@ impl Refusal {
             "invalid_attachments",
             "invalid_types",
         ];
-        FAULTS.contains(&self.error)
+        !self.is_wanted && FAULTS.contains(&self.error)
     }
 }
 

@@ -1,0 +1,185 @@
+//! What those who keep articles can do with them.
+
+use super::decide;
+use crate::desk::acts::{Act, Reads, acts};
+use crate::domain::act::{Begins, Command, FormWords, May, Param, Spec, Takes};
+use crate::domain::message::Style;
+use crate::domain::right::Right;
+
+/// An act of the desk's agents.
+const AGENTS: Spec = Spec { may: May::Has(Right::TicketWork), ..Spec::BASE };
+/// An act of those who publish.
+const PUBLISHERS: Spec = Spec { may: May::Has(Right::ArticlePublish), ..Spec::BASE };
+/// Which article.
+const ARTICLE: Param = Param {
+    name: "article",
+    takes: Takes::Article,
+    says: "Key of the article, like KB-7",
+    usage: "KB-7",
+    asks: "Which article? Its key, like KB-7",
+    hint: "The key stands before the title, like KB-7.",
+    ..Param::BASE
+};
+/// What it is called.
+const TITLE: Param = Param {
+    name: "title",
+    asks: "Title: the question, in people's words",
+    hint: "The VPN disconnects every few minutes",
+    ..Param::BASE
+};
+/// What it solves.
+const SUMMARY: Param = Param {
+    name: "summary",
+    is_required: false,
+    asks: "What it solves, in a sentence",
+    hint: "Keeps the VPN up on networks with band steering",
+    ..Param::BASE
+};
+/// Its text.
+const BODY: Param = Param {
+    name: "body",
+    asks: "What to do, step by step (Markdown)",
+    hint: "1. Open … 2. Choose … Or just the address of a page elsewhere, with a sentence above",
+    ..Param::BASE
+};
+/// Words for it.
+const TAGS: Param = Param {
+    name: "tags",
+    is_required: false,
+    asks: "Other words for it, with commas between",
+    hint: "vpn, anyconnect, home office",
+    ..Param::BASE
+};
+/// Who finds it.
+const AUDIENCE: Param = Param {
+    name: "audience",
+    takes: Takes::Choice(&[("everyone", "Everybody"), ("agents", "The desk's agents alone")]),
+    is_required: false,
+    asks: "Who may find it?",
+    hint: "Everybody, if nothing is chosen",
+    ..Param::BASE
+};
+
+/// The same field, with what the article says.
+const fn as_it_is(param: Param) -> Param {
+    Param { begins_with: Begins::Article, ..param }
+}
+
+acts! {
+    ARTICLES = Act::alone(
+        Spec {
+            name: "articles",
+            label: "Articles",
+            takes: &[Param {
+                name: "which",
+                takes: Takes::Choice(&[
+                    ("drafts", "Drafts"),
+                    ("review", "To be looked at again"),
+                    ("unhelpful", "Did not help"),
+                    ("all", "All"),
+                ]),
+                is_required: false,
+                says: "Drafts, those to be looked at again, those that did not help, or all",
+                usage: "drafts|review|unhelpful|all",
+                hint: "drafts, review, unhelpful or all.",
+                ..Param::BASE
+            }],
+            command: Some(Command::new("List the articles that wait for somebody")),
+            ..AGENTS
+        },
+        decide::list,
+    )
+    .reading(Reads::Articles("which"));
+
+    ARTICLE_CARD = Act::alone(
+        Spec {
+            name: "article",
+            label: "Open",
+            takes: &[ARTICLE],
+            command: Some(Command::new("See how an article does, and change it")),
+            ..AGENTS
+        },
+        decide::show,
+    )
+    .reading(Reads::Overview("article"));
+
+    WRITE_ARTICLE = Act::alone(
+        Spec {
+            name: "write_article",
+            label: "Write an article…",
+            style: Style::Primary,
+            takes: &[TITLE, SUMMARY, BODY, TAGS, AUDIENCE],
+            form: Some(FormWords { title: "A new article", submit: "Keep as a draft" }),
+            audit: "article written",
+            ..AGENTS
+        },
+        decide::write,
+    )
+    .reading(Reads::NextArticle);
+
+    EDIT_ARTICLE = Act::alone(
+        Spec {
+            name: "edit_article",
+            label: "Edit…",
+            takes: &[
+                ARTICLE,
+                as_it_is(TITLE),
+                as_it_is(SUMMARY),
+                as_it_is(BODY),
+                as_it_is(TAGS),
+                as_it_is(AUDIENCE),
+            ],
+            form: Some(FormWords { title: "Edit an article", submit: "Save" }),
+            audit: "article changed",
+            ..AGENTS
+        },
+        decide::edit,
+    )
+    .reading(Reads::Overview("article"));
+
+    PUBLISH_ARTICLE = Act::alone(
+        Spec {
+            name: "publish_article",
+            label: "Publish",
+            style: Style::Primary,
+            takes: &[ARTICLE],
+            audit: "article published",
+            ..PUBLISHERS
+        },
+        decide::publish,
+    )
+    .reading(Reads::Overview("article"));
+
+    REVIEW_ARTICLE = Act::alone(
+        Spec {
+            name: "review_article",
+            label: "Still right…",
+            takes: &[ARTICLE, Param {
+                name: "again",
+                takes: Takes::Future,
+                is_required: false,
+                asks: "When is it to be looked at again?",
+                hint: "2027-06-30, in 90 days; left empty: after the usual time",
+                ..Param::BASE
+            }],
+            form: Some(FormWords { title: "It is still right", submit: "Save" }),
+            audit: "article reviewed",
+            ..PUBLISHERS
+        },
+        decide::review,
+    )
+    .reading(Reads::Overview("article"));
+
+    RETIRE_ARTICLE = Act::alone(
+        Spec {
+            name: "retire_article",
+            label: "Retire",
+            style: Style::Danger,
+            takes: &[ARTICLE],
+            audit: "article retired",
+            ..PUBLISHERS
+        },
+        decide::retire,
+    )
+    .reading(Reads::Overview("article"));
+}

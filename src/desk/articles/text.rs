@@ -1,0 +1,288 @@
+//! What the bot says to those who keep articles.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::acts::{ARTICLE_CARD, EDIT_ARTICLE, PUBLISH_ARTICLE, RETIRE_ARTICLE, REVIEW_ARTICLE, WRITE_ARTICLE};
+use super::decide::is_editable;
+use crate::desk::knowledge;
+use crate::desk::knowledge::state::{Article, Listed, Listing, Numbers, Overview};
+use crate::domain::act::{ActRef, Spec};
+use crate::domain::article::{ArticleRef, ArticleStatus, Audience};
+use crate::domain::message::{Cell, Control, Line, Message, Span, Table, quoted, said, strong};
+
+/// How many articles of a list have a button.
+const OPENED_BY_BUTTON: usize = 4;
+
+/// A button of an act about an article as it is now.
+fn button(spec: &Spec, article: &Article) -> Control {
+    let with = ArticleRef { key: article.key.clone(), version: Some(article.version) };
+    Control::button(spec.label, ActRef { with: Some(with.to_string()), ..ActRef::bare(spec.act()) }).styled(spec.style)
+}
+
+/// A button that opens an article for those who keep it, as it is then.
+fn open(label: &str, article: &Article) -> Control {
+    Control::button(label, ActRef { with: Some(article.key.to_string()), ..ActRef::bare(ARTICLE_CARD.spec.act()) })
+}
+
+/// A day, where no reader's zone is known.
+fn day(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).date().to_string()
+}
+
+fn named(article: &Article) -> Vec<Span> {
+    vec![strong(&article.key), said(" “"), Span::Written(article.content.title.clone()), said("”")]
+}
+
+/// “KB-7 “Title”” and what is to be said of it.
+fn of(article: &Article, rest: &str) -> Message {
+    let mut line = named(article);
+    line.push(said(rest));
+    Message::new([Line(line)])
+}
+
+/// A list of articles.
+#[must_use]
+pub fn list(which: &str, listed: &[Listed]) -> Message {
+    let write = Control::button(WRITE_ARTICLE.spec.label, ActRef::bare(WRITE_ARTICLE.spec.act()));
+    if listed.is_empty() {
+        let none = match which {
+            "drafts" => "No draft waits.",
+            "review" => "No article is to be looked at again yet.",
+            "unhelpful" => "No article has failed several people since it was last checked.",
+            "all" => "There are no articles yet.",
+            _ => "No article waits for anybody: no draft, none to be looked at again, none that failed several people.",
+        };
+        return Message::said(none).with([write]);
+    }
+    let stands = |one: &Listed| match (one.as_one_of, one.article.status) {
+        (Listing::Unhelpful, _) => "did not help".to_owned(),
+        (Listing::Review, _) => match one.article.content.review_at {
+            Some(at) => format!("to be looked at since {}", day(at)),
+            None => "to be looked at".to_owned(),
+        },
+        (_, ArticleStatus::Draft) => format!("draft since {}", day(one.article.created_at)),
+        (_, status) => status.as_str().to_owned(),
+    };
+    let row = |one: &Listed| {
+        let article = &one.article;
+        vec![
+            Cell::Key(article.key.to_string()),
+            Cell::Words(article.content.title.clone()),
+            Cell::Words(stands(one)),
+            Cell::Words(article.owner.as_ref().map(|owner| owner.name.clone()).unwrap_or_default()),
+            Cell::Number(one.numbers.shown),
+            Cell::Number(one.numbers.solved),
+            Cell::Number(one.numbers.unhelpful),
+        ]
+    };
+    let columns = ["Key", "Article", "Stands", "Kept by", "Shown", "Solved", "Not helpful"];
+    let head = match which {
+        "drafts" => "Drafts:",
+        "review" => "To be looked at again:",
+        "unhelpful" => "These failed several people since they were last checked:",
+        "all" => "The desk's articles:",
+        _ => "These articles wait for somebody:",
+    };
+    let mut lines = vec![Line::said(head)];
+    if listed.len() > OPENED_BY_BUTTON {
+        lines.push(Line::said("/desk article and a key opens one."));
+    }
+    let columns = columns.map(str::to_owned).to_vec();
+    let opened = listed.iter().take(OPENED_BY_BUTTON).map(|one| open(&one.article.key.to_string(), &one.article));
+    Message::new(lines)
+        .with_table(Table { columns, rows: listed.iter().map(row).collect() })
+        .with(std::iter::once(write).chain(opened))
+}
+
+/// How an article stands and does, with what can be done with it.
+#[must_use]
+pub fn card(overview: &Overview, may_publish: bool) -> Message {
+    let article = &overview.kept.article;
+    let content = &article.content;
+    let mut lines = vec![Line(named(article))];
+    if !content.summary.is_empty() {
+        lines.push(Line(vec![Span::Written(content.summary.clone())]));
+    }
+    lines.push(stands(article));
+    lines.push(does(&overview.numbers));
+    for complaint in &overview.complaints {
+        lines.push(Line(vec![
+            said("• did not help: "),
+            strong(&complaint.ticket),
+            said(" "),
+            quoted(&complaint.title),
+            said(" · "),
+            Span::Ago(complaint.at),
+        ]));
+    }
+    if let Some(path) = &article.path {
+        lines.push(Line(vec![
+            said("It was imported from "),
+            Span::Written(path.clone()),
+            said(". Once it is edited here, importing leaves it as it is here."),
+        ]));
+    }
+    let is_draft = article.status == ArticleStatus::Draft;
+    let mut controls = vec![knowledge::text::read_button(&article.key)];
+    if !is_editable(article) {
+        lines.push(Line::said("It is too long for a form: change its file and import that."));
+    } else if may_publish || is_draft {
+        controls.push(button(&EDIT_ARTICLE.spec, article));
+    }
+    if may_publish {
+        match article.status {
+            ArticleStatus::Draft => {
+                controls.extend([button(&PUBLISH_ARTICLE.spec, article), button(&RETIRE_ARTICLE.spec, article)]);
+            }
+            ArticleStatus::Published => {
+                controls.extend([button(&REVIEW_ARTICLE.spec, article), button(&RETIRE_ARTICLE.spec, article)]);
+            }
+            ArticleStatus::Retired => controls.push(button(&PUBLISH_ARTICLE.spec, article)),
+        }
+    }
+    Message::new(lines).with(controls)
+}
+
+/// How an article stands, in a line.
+fn stands(article: &Article) -> Line {
+    let status = match article.status {
+        ArticleStatus::Draft => "Draft, found by nobody yet",
+        ArticleStatus::Published => "Published",
+        ArticleStatus::Retired => "Retired, found by nobody any more",
+    };
+    let mut line = vec![said(format!("{status} · version {}", article.version))];
+    if article.content.audience == Audience::Agents {
+        line.push(said(" · for the desk's agents alone"));
+    }
+    match &article.owner {
+        Some(owner) => line.extend([said(" · kept by "), quoted(&owner.name)]),
+        None => line.push(said(" · kept by nobody")),
+    }
+    if let Some(checked) = &article.checked {
+        line.extend([said(" · checked by "), quoted(&checked.by.name), said(" "), Span::Ago(checked.at)]);
+    }
+    if let Some(at) = article.content.review_at.filter(|_| article.is_published()) {
+        line.extend([said(" · to be looked at again "), Span::At(at)]);
+    }
+    Line(line)
+}
+
+/// How an article does, in a line.
+fn does(numbers: &Numbers) -> Line {
+    let Numbers { shown, read, solved, helpful, unhelpful } = numbers;
+    Line::said(format!(
+        "Requests: shown on {shown}, read on {read}, solved {solved}, helpful on {helpful}, not helpful on {unhelpful}."
+    ))
+}
+
+/// An article was written.
+#[must_use]
+pub fn written(article: &Article, may_publish: bool) -> Message {
+    let rest = match may_publish {
+        true => " is kept as a draft. Nobody finds it until it is published.",
+        false => {
+            " is kept as a draft. Somebody who publishes articles finds it among the drafts (/desk articles drafts)."
+        }
+    };
+    let mut controls = vec![knowledge::text::read_button(&article.key), button(&EDIT_ARTICLE.spec, article)];
+    if may_publish {
+        controls.push(button(&PUBLISH_ARTICLE.spec, article));
+    }
+    of(article, rest).with(controls)
+}
+
+/// A draft has waited for long. Its owner is told, once.
+#[must_use]
+pub fn draft_waits(article: &Article, may_publish: bool) -> Message {
+    let rest = match may_publish {
+        true => " is still a draft of yours, and nobody finds it. Publish it, or retire it if it is not needed.",
+        false => " is still a draft of yours, and nobody finds it. Ask somebody who publishes articles to look at it.",
+    };
+    of(article, rest).with([open("Open", article)])
+}
+
+/// What an article says was changed.
+#[must_use]
+pub fn saved(article: &Article) -> Message {
+    match article.status {
+        ArticleStatus::Published => Message::said("Saved. From now on it is found so."),
+        ArticleStatus::Draft | ArticleStatus::Retired => Message::said("Saved."),
+    }
+}
+
+/// An article was published.
+#[must_use]
+pub fn published(article: &Article) -> Message {
+    Message::said(match article.content.audience {
+        Audience::Everyone => "Published. In a few seconds everybody finds it.",
+        Audience::Agents => "Published. In a few seconds the desk's agents find it.",
+    })
+}
+
+/// An article was found right.
+#[must_use]
+pub fn reviewed(_: &Article) -> Message {
+    Message::said("Thank you. It is noted that you checked it.")
+}
+
+/// An article was taken away.
+#[must_use]
+pub fn retired(_: &Article) -> Message {
+    Message::said("Retired. In a few seconds nobody finds it any more; publishing it brings it back.")
+}
+
+/// There is no such article.
+#[must_use]
+pub fn unknown(key: &str) -> Message {
+    Message::new([Line(vec![said("I know no article "), quoted(key), said(". /desk articles all lists them.")])])
+}
+
+/// Somebody else changed the article since it was looked at.
+#[must_use]
+pub fn changed_meanwhile(article: &Article) -> Message {
+    of(article, " was changed by somebody else meanwhile. Nothing of yours was written; open it and look again.")
+        .with([open("Open", article)])
+}
+
+/// Only those who publish change what everybody finds.
+#[must_use]
+pub fn publishers_only(article: &Article) -> Message {
+    of(article, " is no draft any more, so only those who publish articles can change it. Please ask one of them.")
+}
+
+/// A form does not hold all of an article.
+#[must_use]
+pub fn too_long_to_edit(article: &Article) -> Message {
+    of(article, " is too long for a form. Change its file and import that (deskbell knowledge export, then import).")
+}
+
+/// It is published already.
+#[must_use]
+pub fn is_published_already(article: &Article) -> Message {
+    of(article, " is published already.").with([open("Open", article)])
+}
+
+/// It is retired already.
+#[must_use]
+pub fn is_retired_already(article: &Article) -> Message {
+    of(article, " is retired already.").with([open("Open", article)])
+}
+
+/// Only what is published can be found right.
+#[must_use]
+pub fn is_not_published(article: &Article) -> Message {
+    of(article, " is not published, so there is nothing to be checked.").with([open("Open", article)])
+}
+
+/// Something of it is too long.
+#[must_use]
+pub fn too_long(what: &str, most: usize) -> Message {
+    Message::said(format!("The {what} may have {most} characters at most. Please shorten it."))
+}
+
+/// An article that is a link must say what is found there.
+#[must_use]
+pub fn link_needs_summary() -> Message {
+    Message::said("An article that is a link needs a sentence about what it solves: that is what people find it by.")
+}

@@ -1,0 +1,243 @@
+//! What follows when articles are written and kept.
+
+use expect_test::expect;
+
+use super::acts::{by_button, fitting, heard_as};
+use super::knowledge::article;
+use super::*;
+use crate::desk::acts::{Act, Reads, all, find};
+use crate::desk::hear::Sees;
+use crate::desk::knowledge::state::{
+    Article, Complaint, Content, Kept, LONGEST_SUMMARY, LONGEST_TITLE, Listed, Listing, Numbers, Overview,
+};
+use crate::domain::act::{ActName, ActRef, Given, Value};
+use crate::domain::article::{ArticleStatus, Audience};
+use crate::domain::event::{DirectRequest, Timer, TimerKind};
+use crate::domain::ids::{ArticleId, ArticleKey};
+use crate::domain::right::{Holder, Right};
+
+const NUMBERS: Numbers = Numbers { shown: 12, read: 5, solved: 4, helpful: 2, unhelpful: 1 };
+
+fn overview(article: Article) -> Overview {
+    let complaint =
+        Complaint { ticket: TicketKey::new("IT", 1042), title: "vpn still drops".to_owned(), at: minutes_ago(90) };
+    Overview { kept: Kept { article, change: 3 }, numbers: NUMBERS, complaints: vec![complaint] }
+}
+
+/// The article, kept by Mia, in its third version.
+fn standing(status: ArticleStatus) -> Article {
+    Article { owner: Some(person("Mia")), version: 3, ..article(status, Audience::Everyone) }
+}
+
+fn by(who: &str, act: &Act, given: Given, sees: Sees, name: &str, table: &mut Table, desk: &Desk) {
+    let acted = by_button(who, ActRef::bare(act.spec.act()), given);
+    let asked = heard_as(&acted, None, None, sees);
+    table.case(name, desk, &Heard::Act(&acted, Box::new(asked), now()));
+}
+
+fn act(name: &'static str) -> &'static Act {
+    find(&ActName::new(name)).expect("it is an act")
+}
+
+/// A desk on which Omar works tickets and publishes nothing.
+fn with_publishers() -> Desk {
+    let desk = desk();
+    let mut roster = (*desk.roster).clone();
+    let mia = Holder::Principal(Principal::Person(person("Mia").who));
+    roster.rights.insert(Right::ArticlePublish, vec![mia]);
+    Desk { roster: Arc::new(roster), ..desk }
+}
+
+#[test]
+fn each_act_of_those_who_keep_articles_however_the_article_stands() {
+    let mut table = Table::default();
+    for status in ArticleStatus::ALL {
+        for who in ["Mia", "Omar"] {
+            table.head(&format!("{} by {who}", status.as_str()));
+            for one in all().filter(|act| matches!(act.reads, Reads::Overview(_))) {
+                let sees = Sees::Overview(Some(Box::new(overview(standing(status)))));
+                let name = format!("  {}", one.spec.name);
+                by(who, one, fitting(one), sees, &name, &mut table, &with_publishers());
+            }
+        }
+    }
+    expect![[r#"
+        draft by Mia
+          article: done · tell Mia: “KB-7 “VPN drops” ⏎ Draft, found by nobody yet · version 3 · kept by Mia…” [Read] [Edit…] [Publish] [Retire]
+          edit_article: done · KB-7 «a new cable», version 4, is draft, by Mia · audit: article changed by Mia · tell Mia: “Saved. ⏎ KB-7 “a new cable” ⏎ a new cable ⏎ Draft, found by nobody yet…” [Read] [Edit…] [Publish] [Retire]
+          publish_article: done · no article_draft · KB-7 «VPN drops», version 3, is published, by Mia · audit: article published by Mia · tell Mia: “Published. In a few seconds everybody finds it. ⏎ KB-7 “VPN drops” ⏎ Pu…” [Read] [Edit…] [Still right…] [Retire]
+          review_article: refused · tell Mia: “KB-7 “VPN drops” is not published, so there is nothing to be checked.” [Open]
+          retire_article: done · no article_draft · KB-7 «VPN drops», version 3, is retired, by Mia · audit: article retired by Mia · tell Mia: “Retired. In a few seconds nobody finds it any more; publishing it bring…” [Read] [Edit…] [Publish]
+        draft by Omar
+          article: done · tell Omar: “KB-7 “VPN drops” ⏎ Draft, found by nobody yet · version 3 · kept by Mia…” [Read] [Edit…]
+          edit_article: done · KB-7 «a new cable», version 4, is draft, by Omar · audit: article changed by Omar · tell Omar: “Saved. ⏎ KB-7 “a new cable” ⏎ a new cable ⏎ Draft, found by nobody yet…” [Read] [Edit…]
+          publish_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
+          review_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
+          retire_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
+        published by Mia
+          article: done · tell Mia: “KB-7 “VPN drops” ⏎ Published · version 3 · kept by Mia ⏎ Requests: show…” [Read] [Edit…] [Still right…] [Retire]
+          edit_article: done · KB-7 «a new cable», version 4, is published, by Mia · audit: article changed by Mia · tell Mia: “Saved. From now on it is found so. ⏎ KB-7 “a new cable” ⏎ a new cable ⏎…” [Read] [Edit…] [Still right…] [Retire]
+          publish_article: refused · tell Mia: “KB-7 “VPN drops” is published already.” [Open]
+          review_article: done · KB-7 «VPN drops», version 3, is published, by Mia · audit: article reviewed by Mia · tell Mia: “Thank you. It is noted that you checked it. ⏎ KB-7 “VPN drops” ⏎ Publis…” [Read] [Edit…] [Still right…] [Retire]
+          retire_article: done · no article_draft · KB-7 «VPN drops», version 3, is retired, by Mia · audit: article retired by Mia · tell Mia: “Retired. In a few seconds nobody finds it any more; publishing it bring…” [Read] [Edit…] [Publish]
+        published by Omar
+          article: done · tell Omar: “KB-7 “VPN drops” ⏎ Published · version 3 · kept by Mia ⏎ Requests: show…” [Read]
+          edit_article: refused · tell Omar: “KB-7 “VPN drops” is no draft any more, so only those who publish articl…”
+          publish_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
+          review_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
+          retire_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
+        retired by Mia
+          article: done · tell Mia: “KB-7 “VPN drops” ⏎ Retired, found by nobody any more · version 3 · kept…” [Read] [Edit…] [Publish]
+          edit_article: done · KB-7 «a new cable», version 4, is retired, by Mia · audit: article changed by Mia · tell Mia: “Saved. ⏎ KB-7 “a new cable” ⏎ a new cable ⏎ Retired, found by nobody an…” [Read] [Edit…] [Publish]
+          publish_article: done · no article_draft · KB-7 «VPN drops», version 3, is published, by Mia · audit: article published by Mia · tell Mia: “Published. In a few seconds everybody finds it. ⏎ KB-7 “VPN drops” ⏎ Pu…” [Read] [Edit…] [Still right…] [Retire]
+          review_article: refused · tell Mia: “KB-7 “VPN drops” is not published, so there is nothing to be checked.” [Open]
+          retire_article: refused · tell Mia: “KB-7 “VPN drops” is retired already.” [Open]
+        retired by Omar
+          article: done · tell Omar: “KB-7 “VPN drops” ⏎ Retired, found by nobody any more · version 3 · kept…” [Read]
+          edit_article: refused · tell Omar: “KB-7 “VPN drops” is no draft any more, so only those who publish articl…”
+          publish_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
+          review_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
+          retire_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
+    "#]].assert_eq(&table.0);
+}
+
+#[test]
+fn what_is_written_and_what_cannot_be_taken() {
+    let mut table = Table::default();
+    let given =
+        |of: &[(&str, &str)]| Given::from_iter(of.iter().map(|(name, text)| ((*name).to_owned(), Value::text(*text))));
+    let new = || Sees::NextArticle(ArticleId(36), ArticleKey::new("KB", 36));
+    let (title, summary) = ("x".repeat(LONGEST_TITLE + 1), "x".repeat(LONGEST_SUMMARY + 1));
+    for (name, fields) in [
+        (
+            "all there is",
+            &[("title", " A\nscreen "), ("body", "Plug\r\nit in."), ("tags", "screen, , Screen,hdmi")][..],
+        ),
+        ("for agents", &[("title", "Keys"), ("body", "In the safe."), ("audience", "agents")]),
+        ("a link", &[("title", "VPN"), ("summary", "How to"), ("body", " https://wiki.example/vpn\n")]),
+        ("a link that says nothing", &[("title", "VPN"), ("body", "https://wiki.example/vpn")]),
+        ("an address in a sentence", &[("title", "VPN"), ("body", "See https://wiki.example/vpn for more")]),
+        ("no text", &[("title", "VPN"), ("body", " \n")]),
+        ("a title that is too long", &[("title", &title), ("body", "x")]),
+        ("a summary that is too long", &[("title", "x"), ("body", "x"), ("summary", &summary)]),
+    ] {
+        by("Mia", act("write_article"), given(fields), new(), name, &mut table, &with_publishers());
+    }
+    let write = given(&[("title", "A screen"), ("body", "Plug it in.")]);
+    by(
+        "Omar",
+        act("write_article"),
+        write.clone(),
+        new(),
+        "by whoever may not publish",
+        &mut table,
+        &with_publishers(),
+    );
+    by("Jeff", act("write_article"), write, new(), "by a requester", &mut table, &with_publishers());
+    let edited = |article: &str, body: &str| given(&[("article", article), ("title", "VPN drops"), ("body", body)]);
+    let seen = |article: Article| Sees::Overview(Some(Box::new(overview(article))));
+    let draft = || seen(standing(ArticleStatus::Draft));
+    for (name, given, sees) in [
+        ("nothing was changed", edited("KB-7.3", "Turn off band steering."), draft()),
+        ("it was changed meanwhile", edited("KB-7.2", "Other words."), draft()),
+        ("it is gone", edited("KB-7.3", "Other words."), Sees::Overview(None)),
+        ("it does not fit into a form", edited("KB-7.3", "Other words."), {
+            let long = standing(ArticleStatus::Draft);
+            seen(Article { content: Content { body: "x".repeat(3_001), ..long.content.clone() }, ..long })
+        }),
+    ] {
+        by("Mia", act("edit_article"), given, sees, name, &mut table, &with_publishers());
+    }
+    expect![[r#"
+        all there is: done · write KB-36 «A screen», draft, by Mia · article_draft in 168 h · audit: article written by Mia · tell Mia: “KB-36 “A screen” is kept as a draft. Nobody finds it until it is publis…” [Read] [Edit…] [Publish]
+        for agents: done · write KB-36 «Keys», draft, by Mia · article_draft in 168 h · audit: article written by Mia · tell Mia: “KB-36 “Keys” is kept as a draft. Nobody finds it until it is published.” [Read] [Edit…] [Publish]
+        a link: done · write KB-36 «VPN», draft, by Mia · article_draft in 168 h · audit: article written by Mia · tell Mia: “KB-36 “VPN” is kept as a draft. Nobody finds it until it is published.” [Read] [Edit…] [Publish]
+        a link that says nothing: refused · tell Mia: “An article that is a link needs a sentence about what it solves: that i…”
+        an address in a sentence: done · write KB-36 «VPN», draft, by Mia · article_draft in 168 h · audit: article written by Mia · tell Mia: “KB-36 “VPN” is kept as a draft. Nobody finds it until it is published.” [Read] [Edit…] [Publish]
+        no text: done · draft, page 0 · tell Mia: “A field that must be filled in is empty. Nothing was sent yet, and what…” [Correct it]
+        a title that is too long: refused · tell Mia: “The title may have 150 characters at most. Please shorten it. ⏎ Nothing…”
+        a summary that is too long: refused · tell Mia: “The sentence about what it solves may have 300 characters at most. Plea…”
+        by whoever may not publish: done · write KB-36 «A screen», draft, by Omar · article_draft in 168 h · audit: article written by Omar · tell Omar: “KB-36 “A screen” is kept as a draft. Somebody who publishes articles fi…” [Read] [Edit…]
+        by a requester: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: A screen…”
+        nothing was changed: done · KB-7 «VPN drops», version 3, is draft, by Mia · audit: article changed by Mia · tell Mia: “Saved. ⏎ KB-7 “VPN drops” ⏎ Draft, found by nobody yet · version 3 · ke…” [Read] [Edit…] [Publish] [Retire]
+        it was changed meanwhile: refused · tell Mia: “KB-7 “VPN drops” was changed by somebody else meanwhile. Nothing of you…” [Open]
+        it is gone: refused · tell Mia: “I know no article KB-7. /desk articles all lists them. ⏎ Nothing was se…”
+        it does not fit into a form: refused · tell Mia: “KB-7 “VPN drops” is too long for a form. Change its file and import tha…”
+    "#]].assert_eq(&table.0);
+}
+
+#[test]
+fn lists_say_why_an_article_is_on_them() {
+    let mut table = Table::default();
+    let listed = |as_one_of, article| Listed { article, as_one_of, numbers: NUMBERS };
+    let due = Article {
+        content: Content { review_at: Some(minutes_ago(60 * 24 * 3)), ..standing(ArticleStatus::Published).content },
+        ..standing(ArticleStatus::Published)
+    };
+    let all = vec![
+        listed(Listing::Unhelpful, standing(ArticleStatus::Published)),
+        listed(Listing::Review, due),
+        listed(Listing::Drafts, Article { owner: None, ..standing(ArticleStatus::Draft) }),
+    ];
+    for which in ["", "drafts", "review", "unhelpful", "all"] {
+        for (name, found) in [("none", Vec::new()), ("three", all.clone())] {
+            let given = Given::from([("which".to_owned(), Value::text(which))]);
+            let name = format!("{which} {name}");
+            by("Mia", act("articles"), given, Sees::Articles(found), &name, &mut table, &desk());
+        }
+    }
+    expect![[r#"
+         none: done · tell Mia: “No article waits for anybody: no draft, none to be looked at again, non…” [Write an article…]
+         three: done · tell Mia: “These articles wait for somebody: ⏎ KB-7 · VPN drops · did not help · M…” [Write an article…] [KB-7] [KB-7] [KB-7]
+        drafts none: done · tell Mia: “No draft waits.” [Write an article…]
+        drafts three: done · tell Mia: “Drafts: ⏎ KB-7 · VPN drops · did not help · Mia · shown 12 · solved 4 ·…” [Write an article…] [KB-7] [KB-7] [KB-7]
+        review none: done · tell Mia: “No article is to be looked at again yet.” [Write an article…]
+        review three: done · tell Mia: “To be looked at again: ⏎ KB-7 · VPN drops · did not help · Mia · shown…” [Write an article…] [KB-7] [KB-7] [KB-7]
+        unhelpful none: done · tell Mia: “No article has failed several people since it was last checked.” [Write an article…]
+        unhelpful three: done · tell Mia: “These failed several people since they were last checked: ⏎ KB-7 · VPN…” [Write an article…] [KB-7] [KB-7] [KB-7]
+        all none: done · tell Mia: “There are no articles yet.” [Write an article…]
+        all three: done · tell Mia: “The desk's articles: ⏎ KB-7 · VPN drops · did not help · Mia · shown 12…” [Write an article…] [KB-7] [KB-7] [KB-7]
+    "#]].assert_eq(&table.0);
+}
+
+#[test]
+fn the_owner_of_a_draft_is_reminded_once() {
+    let mut table = Table::default();
+    let timer = Timer { on: ArticleId(7).into(), kind: TimerKind::ArticleDraft, slot: 0, due: now() };
+    for (name, article) in [
+        ("it is still a draft", Some(standing(ArticleStatus::Draft))),
+        ("nobody keeps it", Some(Article { owner: None, ..standing(ArticleStatus::Draft) })),
+        ("it is published", Some(standing(ArticleStatus::Published))),
+        ("it is gone", None),
+    ] {
+        table.case(name, &with_publishers(), &Heard::DraftWaits(&timer, article.map(Box::new)));
+    }
+    expect![[r#"
+        it is still a draft: done · no article_draft · tell Mia: “KB-7 “VPN drops” is still a draft of yours, and nobody finds it. Publis…” [Open]
+        nobody keeps it: done · no article_draft
+        it is published: done · no article_draft
+        it is gone: done · no article_draft
+    "#]].assert_eq(&table.0);
+}
+
+#[test]
+fn what_is_asked_by_a_command_is_answered_in_the_direct_conversation() {
+    let mut table = Table::default();
+    let request = DirectRequest {
+        by: person("Jeff"),
+        words: "my mouse is dead".to_owned(),
+        at: now(),
+        near: Some(channel("C2")),
+        via: None,
+    };
+    let ask = act("ask");
+    let given = Given::from([("text".to_owned(), Value::text("my mouse is dead"))]);
+    by("Jeff", ask, given, Sees::Nothing, "it is asked", &mut table, &desk());
+    table.case("there is one", &desk(), &Heard::DirectOpened(&request, Some(&direct())));
+    table.case("there is none", &desk(), &Heard::DirectOpened(&request, None));
+    expect![[r#"
+        it is asked: done · open the direct conversation with Jeff for “my mouse is dead”
+        there is one: opened IT-1042 · open «my mouse is dead» for Jeff · record requester «my mouse is dead» · audit: opened by Jeff · confirm in D1 · cards · tell Jeff: “Your request IT-1042 is with the desk. It answers you in your direct me…”
+        there is none: refused · tell Jeff: “I can't write to you directly, so the desk could not answer you, and I…”
+    "#]].assert_eq(&table.0);
+}

@@ -1,0 +1,97 @@
+//! Forms: what they begin with, read without writing anything, and the check of what is filled in.
+
+use std::time::Duration;
+
+use super::Intake;
+use crate::desk::conversation::state::Voice;
+use crate::desk::drafts::state::Draft;
+use crate::desk::{self, articles, knowledge};
+use crate::domain::act::{ActRef, Begins, Fault, Given, Spec, SubjectRef, Value};
+use crate::domain::article::ArticleRef;
+use crate::domain::form::Form;
+use crate::domain::ids::{DraftId, Person};
+use crate::domain::right::Right;
+
+/// How long a form may wait for what it is prefilled with.
+const PREFILL: Duration = Duration::from_millis(500);
+
+impl Intake {
+    /// The form to open for a button, and the page of it that comes next where it is shown in pages; prefilled from what is on
+    /// record if that can be read within half a second. `None` if the act has no form, or the form was begun and what was filled
+    /// in cannot be read: then the button is handled like any other. It never writes; rights are decided when it is submitted.
+    pub async fn form(&self, spec: &Spec, does: &ActRef, actor: &Person) -> Option<(Form, u8)> {
+        if let Some(draft) = &does.draft {
+            let begun = tokio::time::timeout(PREFILL, self.draft(draft, actor)).await.ok().flatten()?;
+            return Form::of(spec, does, &begun.given).map(|form| (form, begun.page));
+        }
+        let begun = tokio::time::timeout(PREFILL, self.begun(spec, does, actor)).await;
+        // Over what is not shown nothing is to be written.
+        let replaces = spec.takes.iter().any(|param| param.begins_with == Begins::Article);
+        let begun = match begun.ok().flatten() {
+            None if replaces => return None,
+            begun => begun.unwrap_or_default(),
+        };
+        Form::of(spec, does, &begun).map(|form| (form, 0))
+    }
+
+    /// Whether an act can be given this, as it will be checked once it is handled: for platforms that show faults at the
+    /// fields of a form.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn check(&self, spec: &Spec, does: &ActRef, given: &Given, actor: &Person) -> Result<(), Vec<Fault>> {
+        spec.check(&does.carried(spec, given.clone()), &self.rules().now(self.inner.clock.now(), actor)).map(drop)
+    }
+
+    /// What this person had filled in before.
+    async fn draft(&self, id: &DraftId, actor: &Person) -> Option<Draft> {
+        let (accounts, now) = (self.roster().accounts(&actor.who), self.inner.clock.now());
+        let mut reader = self.inner.store.reader().await.ok()?;
+        desk::drafts::record::of(&mut *reader, id, &accounts, now).await.ok().flatten()
+    }
+
+    /// What the fields of a form begin with; `None` if that cannot be read, or not by this person.
+    async fn begun(&self, spec: &Spec, does: &ActRef, actor: &Person) -> Option<Given> {
+        let mut begun = Given::new();
+        let begins = |with: Begins| spec.takes.iter().find(|param| param.begins_with == with);
+        if let Some(param) = begins(Begins::LastWords) {
+            let last = self.last_words(does, actor).await?;
+            begun.insert(param.name.to_owned(), Value::Text(last));
+        }
+        let is_agent = || self.roster().may(actor, Right::TicketWork, self.inner.clock.now());
+        if begins(Begins::Article).is_some() {
+            if !is_agent() {
+                return None;
+            }
+            let wanted: ArticleRef = does.with.as_deref()?.parse().ok()?;
+            let kept =
+                knowledge::record::by_key(&mut *self.inner.store.reader().await.ok()?, &wanted.key).await.ok()??;
+            let is_it = wanted.version.is_none_or(|version| version == kept.article.version);
+            begun.extend(is_it.then(|| articles::decide::begun(&kept.article))?);
+        }
+        if let Some(param) = begins(Begins::Suggested)
+            && is_agent()
+        {
+            let SubjectRef::Ticket(tag) = does.on.as_ref()?;
+            let mut reader = self.inner.store.reader().await.ok()?;
+            let ticket = desk::tickets::record::by_key(&mut *reader, &tag.key).await.ok()??;
+            let suggestion = knowledge::record::suggestion(&mut *reader, ticket.id).await.ok()??;
+            let best = knowledge::decide::to_send(&suggestion)?;
+            begun.insert(param.name.to_owned(), Value::Text(best.key.to_string()));
+        }
+        Some(begun)
+    }
+
+    /// The last words of the requester on a ticket, if this person may see them.
+    async fn last_words(&self, does: &ActRef, actor: &Person) -> Option<String> {
+        let Some(SubjectRef::Ticket(tag)) = &does.on else { return None };
+        let mut reader = self.inner.store.reader().await.ok()?;
+        let ticket = desk::tickets::record::by_key(&mut *reader, &tag.key).await.ok()??;
+        if ticket.uid != tag.uid || !self.roster().same(&ticket.requester.who, &actor.who) {
+            return None;
+        }
+        let records = desk::conversation::record::of_ticket(&mut *reader, ticket.id).await.ok()?;
+        let last = records.into_iter().rfind(|record| record.voice == Voice::Requester && record.deleted_at.is_none());
+        last.map(|record| record.text)
+    }
+}
