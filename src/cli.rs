@@ -160,6 +160,7 @@ Examples:
   deskbell knowledge import articles/ --prune       and what is not there any more is retired
   deskbell knowledge import articles/vpn/drops.md --below articles/
   deskbell knowledge list
+  deskbell knowledge report --days 7                what became of the articles that requesters were shown
   deskbell knowledge export copy/")]
     Knowledge(KnowledgeArgs),
 
@@ -330,9 +331,9 @@ pub struct KnowledgeArgs {
 pub enum KnowledgeCommand {
     /// Bring files in: idempotent, by their paths below the folder
     ///
-    /// What a file leaves open (status, owner, review) stays as it is, and so does what was edited in chat since it was imported;
-    /// a new article is published. Says what it could not read, and ends
-    /// with 1 then; everything else is brought in all the same.
+    /// What a file leaves open (status, owner, review) stays as it is, and what it has not changed since it was last imported undoes
+    /// nothing that was done in chat; where both were changed, the article stays as it is in chat. A new article is published. Says
+    /// what it could not read, and ends with 1 then; everything else is brought in all the same.
     Import {
         /// A folder, with all folders in it, or one file
         #[arg(value_name = "DIR|FILE")]
@@ -361,7 +362,25 @@ pub enum KnowledgeCommand {
         overwrite: bool,
     },
 
-    /// List the articles, oldest first
+    /// Say what became of the articles that requesters were shown
+    ///
+    /// Each request that was shown an article is counted once: as confirmed if its requester said that the article solved it, and it
+    /// is done still; else as escalated if they asked for a person, said that it does not help, or wrote on; else as worked if the
+    /// desk took or ended it; else as abandoned if nobody said or did anything for --quiet-days; else as open. Only what is
+    /// confirmed was met by knowledge. Observed are requests that would have been shown one.
+    Report {
+        /// Requests of so many days
+        #[arg(long, value_name = "N", default_value_t = 30)]
+        days: u32,
+        /// After so many quiet days a request counts as abandoned
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        quiet_days: u32,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// List the articles, oldest first, with what became of them on requests
     List {
         /// One JSON object a line, instead of a table
         #[arg(long)]

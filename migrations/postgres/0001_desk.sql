@@ -136,6 +136,8 @@ CREATE TABLE articles (
     checked_at_ms   BIGINT,
     -- The file that it was imported from.
     path            TEXT UNIQUE,
+    -- What that file said then.
+    imported_json   TEXT,
     version         BIGINT NOT NULL,
     change          BIGINT NOT NULL UNIQUE,
     created_at_ms   BIGINT NOT NULL,
@@ -172,6 +174,8 @@ CREATE TABLE suggestions (
     solved_by       TEXT,
     escalated_at_ms BIGINT
 );
+
+CREATE INDEX suggestions_by_age ON suggestions (at_ms);
 
 -- What became of articles on tickets: each once.
 CREATE TABLE article_marks (

@@ -133,6 +133,8 @@ CREATE TABLE articles (
     checked_at_ms   INTEGER,
     -- The file that it was imported from.
     path            TEXT UNIQUE,
+    -- What that file said then.
+    imported_json   TEXT,
     version         INTEGER NOT NULL,
     change          INTEGER NOT NULL UNIQUE,
     created_at_ms   INTEGER NOT NULL,
@@ -169,6 +171,8 @@ CREATE TABLE suggestions (
     solved_by       TEXT,
     escalated_at_ms INTEGER
 ) STRICT;
+
+CREATE INDEX suggestions_by_age ON suggestions (at_ms);
 
 -- What became of articles on tickets: each once.
 CREATE TABLE article_marks (

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use walkdir::WalkDir;
 
@@ -22,7 +23,7 @@ use crate::cli::KnowledgeCommand;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::knowledge::record;
-use crate::desk::knowledge::state::{Article, LONGEST_BODY};
+use crate::desk::knowledge::state::{Article, LONGEST_BODY, Numbers, Report};
 use crate::domain::ids::ArticleId;
 use crate::domain::plain::one_line;
 
@@ -44,6 +45,7 @@ pub async fn run(config: &Config, command: KnowledgeCommand) -> anyhow::Result<E
             bring_in(config, &from, below.as_deref(), how, clock).await
         }
         KnowledgeCommand::Export { to, overwrite } => export(config, &to, overwrite).await,
+        KnowledgeCommand::Report { days, quiet_days, json } => report(config, days, quiet_days, json).await,
         KnowledgeCommand::List { json } => list(config, json).await,
     }
 }
@@ -241,14 +243,53 @@ fn write(file: &PathBuf, text: &str, overwrite: bool) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be written", file.display()))
 }
 
+async fn report(config: &Config, days: u32, quiet_days: u32, as_json: bool) -> anyhow::Result<ExitCode> {
+    let store = app::open_to_read(config).await?;
+    let now = Clock::system().now();
+    let ago = |days: u32| now.checked_sub(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MIN);
+    let report = record::report(&mut *store.reader().await?, ago(days), ago(quiet_days)).await?;
+    store.close().await;
+    if as_json {
+        say!("{}", serde_json::to_string(&report)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Report { observed, shown, confirmed, escalated, worked, abandoned, open } = report;
+    say!("Requests of the last {days} days that were shown an article: {shown}");
+    for (count, name, means) in [
+        (confirmed, "confirmed", "the requester said that it solved the request, which is done still"),
+        (escalated, "escalated", "the requester asked for a person, said that it does not help, or wrote on"),
+        (worked, "worked", "the desk took or ended it before the requester said anything"),
+        (abandoned, "abandoned", "nobody said or did anything for some days: whether it helped is not known"),
+        (open, "open", "none of these yet"),
+    ] {
+        say!("  {count:>6}  {name:<10} {means}");
+    }
+    say!("Requests that would have been shown one (observe): {observed}");
+    Ok(ExitCode::SUCCESS)
+}
+
 async fn list(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
     let store = app::open_to_read(config).await?;
     let (mut after, mut is_any) = (ArticleId(0), false);
     loop {
-        let page = record::page(&mut *store.reader().await?, after, PAGE).await?;
+        let mut reader = store.reader().await?;
+        let page = record::page(&mut *reader, after, PAGE).await?;
         let Some(last) = page.last() else { break };
+        if !is_any && !as_json {
+            say!(
+                "{:<8} {:<10} {:<9} {:>6} {:>6} {:>11} title",
+                "key",
+                "stands",
+                "audience",
+                "shown",
+                "solved",
+                "not helpful"
+            );
+        }
         (after, is_any) = (last.id, true);
         for article in &page {
+            let numbers = record::numbers(&mut *reader, article.id).await?;
+            let Numbers { shown, solved, unhelpful, .. } = numbers;
             let content = &article.content;
             if as_json {
                 let line = json!({
@@ -257,11 +298,16 @@ async fn list(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
                     "audience": content.audience, "owner": article.owner.as_ref().map(|owner| &owner.who),
                     "source": article.source, "review_at": content.review_at, "path": article.path, "version": article.version,
                     "created_at": article.created_at, "changed_at": article.changed_at,
+                    "checked": article.checked, "numbers": numbers,
                 });
                 say!("{line}");
             } else {
                 let (key, status) = (article.key.to_string(), article.status.as_str());
-                say!("{key:<8} {status:<10} {:<9} {}", content.audience.as_str(), one_line(&content.title));
+                let audience = content.audience.as_str();
+                say!(
+                    "{key:<8} {status:<10} {audience:<9} {shown:>6} {solved:>6} {unhelpful:>11} {}",
+                    one_line(&content.title)
+                );
             }
         }
     }

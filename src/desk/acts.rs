@@ -395,6 +395,7 @@ fn gate(
         May::RequesterOr(right) => is_requester || has(right),
         May::OneselfOr(right) => about.is_none_or(|about| plan.desk.roster.same(&about.who, &person.who)) || has(right),
         May::Has(right) => has(right),
+        May::HasEither(one, other) => has(one) || has(other),
     };
     match (may, ticket) {
         _ if is_allowed => Ok(is_requester),

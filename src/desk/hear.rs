@@ -14,7 +14,7 @@ pub use crate::desk::touched::about;
 use crate::desk::{articles, conversation, drafts, knowledge, tickets};
 use crate::domain::act::{ActRef, Fault, On, Spec, SubjectRef, Where};
 use crate::domain::audit::AuditEntry;
-use crate::domain::effect::Call;
+use crate::domain::effect::{Call, Undeliverable};
 use crate::domain::event::{
     Acted, DedupeKey, DeliverySettled, DirectRequest, Event, EventKind, Said, Timer, TimerKind, Way,
 };
@@ -145,8 +145,8 @@ pub enum Heard<'e> {
     Due(&'e Timer, Option<Box<Ticket>>),
     /// An article may still be a draft, of which its owner is to be reminded.
     DraftWaits(&'e Timer, Option<Box<Article>>),
-    /// Somebody asks for something by a command: their direct conversation, if there is one.
-    DirectOpened(&'e DirectRequest, Option<&'e Place>),
+    /// Somebody asks for something by a command: their direct conversation, or why there is none.
+    DirectOpened(&'e DirectRequest, Result<&'e Place, Undeliverable>),
     /// What may help a requester was looked for.
     Suggested(Box<Ticket>, Option<Answered>),
     /// Somebody's search has ended.
@@ -238,7 +238,9 @@ pub async fn hear<'e>(tx: &mut dyn Tx, desk: &Desk, event: &'e Event) -> Result<
             let ticket = ticket_of(tx, &settled.about).await?;
             Ok(ticket.map_or(Heard::Nobody, |ticket| Heard::Settled(settled, ticket)))
         }
-        EventKind::DirectOpened { request, place } => Ok(Heard::DirectOpened(request, place.as_ref())),
+        EventKind::DirectOpened { request, place } => {
+            Ok(Heard::DirectOpened(request, place.as_ref().map_err(|why| *why)))
+        }
         EventKind::TimerFired(timer) if timer.kind == TimerKind::ArticleDraft => {
             let article = match timer.on {
                 Subject::Article(id) => knowledge::record::by_id(tx, id).await?,

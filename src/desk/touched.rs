@@ -43,7 +43,7 @@ impl<'e> Touched<'e> {
             EventKind::MessageDeleted { message } => Self { messages: vec![message], ..nothing },
             EventKind::Acted(acted) => Self { who: Some(&acted.actor.who), ..nothing },
             EventKind::DirectOpened { request, place } => {
-                Self { who: Some(&request.by.who), place: place.as_ref(), ..nothing }
+                Self { who: Some(&request.by.who), place: place.as_ref().ok(), ..nothing }
             }
             EventKind::ThreadRead { about, .. }
             | EventKind::DeliverySettled(DeliverySettled { about, .. })

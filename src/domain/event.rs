@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::act::{ActRef, Given};
-use super::effect::Call;
+use super::effect::{Call, Undeliverable};
 use super::ids::{EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant};
 use super::subject::Subject;
 
@@ -62,8 +62,8 @@ pub enum EventKind {
     DirectOpened {
         /// Who asks for what.
         request: DirectRequest,
-        /// The conversation; nothing if there is none with this person.
-        place: Option<Place>,
+        /// The conversation, or why there is none with this person.
+        place: Result<Place, Undeliverable>,
     },
 }
 

@@ -103,6 +103,8 @@ pub async fn person(
     let erasure = Erasure::of(move |who| all.contains(who).then(|| PersonRef::erased(who.platform, &alias)));
     let now = clock.now();
     let mut tally = Tally::default();
+    // First what waits about the person: a delivery that comes to its end meanwhile may open a ticket.
+    tally.add(apart_from_tickets(store, accounts, token, now, preview).await?);
     let newest = newest(store).await?;
     let mut done = 0;
     for from in (0..newest).step_by(usize::try_from(RANGE).unwrap_or(1)) {
@@ -121,7 +123,6 @@ pub async fn person(
             done += some.len();
         }
     }
-    tally.add(apart_from_tickets(store, accounts, token, now, preview).await?);
     for dead in store.dead_events(u32::MAX).await? {
         if is_theirs(&dead, &erasure, accounts) {
             tally.dead_events += 1;

@@ -58,9 +58,9 @@ impl Intake {
             let last = self.last_words(does, actor).await?;
             begun.insert(param.name.to_owned(), Value::Text(last));
         }
-        let is_agent = || self.roster().may(actor, Right::TicketWork, self.inner.clock.now());
+        let may = |right| self.roster().may(actor, right, self.inner.clock.now());
         if begins(Begins::Article).is_some() {
-            if !is_agent() {
+            if !may(Right::TicketWork) && !may(Right::ArticlePublish) {
                 return None;
             }
             let wanted: ArticleRef = does.with.as_deref()?.parse().ok()?;
@@ -70,7 +70,7 @@ impl Intake {
             begun.extend(is_it.then(|| articles::decide::begun(&kept.article))?);
         }
         if let Some(param) = begins(Begins::Suggested)
-            && is_agent()
+            && may(Right::TicketWork)
         {
             let SubjectRef::Ticket(tag) = does.on.as_ref()?;
             let mut reader = self.inner.store.reader().await.ok()?;

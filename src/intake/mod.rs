@@ -305,6 +305,10 @@ impl Intake {
         let (roster, now) = (self.roster(), self.inner.clock.now());
         match spec.may {
             May::Has(right) => roster.may(person, right, now) || !roster.stale(person, now).is_empty(),
+            May::HasEither(one, other) => {
+                let has = |right| roster.may(person, right, now);
+                has(one) || has(other) || !roster.stale(person, now).is_empty()
+            }
             May::Anyone | May::Requester | May::RequesterOr(_) | May::OneselfOr(_) => true,
         }
     }

@@ -86,6 +86,11 @@ impl Dispatcher {
         if !is_alone || queued.attempts < TRIES_AT_LEAST {
             return end;
         }
+        if matches!(queued.effect.what, EffectKind::Silent(SilentAct::OpenDirect { .. })) {
+            // Whoever asks has their words back, rather than that they lie here.
+            tracing::error!(error, "given up: it is refused again and again, while others are delivered");
+            return self.opened(queued, Err(Undeliverable::Stuck)).await.unwrap_or(end);
+        }
         tracing::error!(error, "held: it is refused again and again, while others are delivered");
         match self.tell(queued, Err(Undeliverable::Stuck)).await {
             Ok(()) => {
@@ -284,12 +289,12 @@ impl Dispatcher {
                 self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: now, what }).await?;
                 Ok(Settlement::Done)
             }
-            Ok(Receipt::Opened(place)) => self.opened(queued, Some(place)).await,
+            Ok(Receipt::Opened(place)) => self.opened(queued, Ok(place)).await,
             Err(DeliveryError::Permanent { reason, detail })
                 if matches!(queued.effect.what, EffectKind::Silent(SilentAct::OpenDirect { .. })) =>
             {
                 tracing::warn!(%reason, detail, "there is no direct conversation with somebody who asks");
-                self.opened(queued, None).await
+                self.opened(queued, Err(reason)).await
             }
             Err(DeliveryError::RateLimited { retry_after, global }) => {
                 let until = now + signed(retry_after);
@@ -329,7 +334,7 @@ impl Dispatcher {
     }
 
     /// The direct conversation of whoever asks for something is known now, or there is none.
-    async fn opened(&self, queued: &Queued, place: Option<Place>) -> Result<Settlement, StoreError> {
+    async fn opened(&self, queued: &Queued, place: Result<Place, Undeliverable>) -> Result<Settlement, StoreError> {
         let EffectKind::Silent(SilentAct::OpenDirect { request }) = &queued.effect.what else {
             return Ok(Settlement::Done);
         };

@@ -207,7 +207,7 @@ mod tests {
         for filed in &articles {
             assert_eq!(filed.ignored, Vec::<String>::new(), "{}", filed.path);
             let file = ARTICLES.get_file(&filed.path).context("it is there")?;
-            let written = files::write(&Import::of("KB", Timestamp::UNIX_EPOCH).article(filed), &filed.path)?;
+            let written = files::write(&Import::of("KB", Timestamp::UNIX_EPOCH).article(filed)?, &filed.path)?;
             assert_eq!(Some(written.as_str()), file.contents_utf8(), "{}", filed.path);
         }
         Ok(())

@@ -66,7 +66,7 @@ const YEARS: &str = "\
     n; \
     INSERT INTO drafts SELECT n::text, 'slack:U1', 'x:', '{}', 0, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO articles SELECT n, 'KB-' || n, CASE WHEN n % 3 = 0 THEN 'draft' ELSE 'published' END, '{}', NULL, NULL, NULL, \
-    NULL, NULL, n || '.md', 1, n, n, n, n FROM generate_series(1, 20000) AS n; \
+    NULL, NULL, n || '.md', NULL, 1, n, n, n, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO article_versions SELECT n, 1, '{}', NULL, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO suggestions SELECT n, '{}', 1, n, NULL, NULL FROM generate_series(1, 20000) AS n; \
     INSERT INTO article_marks SELECT n, 'shown', n, n FROM generate_series(1, 20000) AS n; \

@@ -85,7 +85,7 @@ async fn an_article_is_written_published_found_reviewed_and_retired() {
     })
     .await;
     expect![[r#"
-        ▸ mia in #random: Desk: No article waits for anybody: no draft, none to be looked at again, none that failed several people. [Write an article…]
+        ▸ mia in #random: Desk: No article waits for anybody: no draft, none to be looked at again, none that failed several people. /desk articles all lists them all. [Write an article…]
         ▸ mia in #random: Desk: KB-1 “The badge reader blinks red” is kept as a draft. Nobody finds it until it is published. [Read] [Edit…] [Publish]
         ▸ mia in #random: Desk: Drafts: ⏎ KB-1 · The badge reader blinks red · draft since 2026-03-02 · Mia Wong · shown 0 · solved 0 · not helpful 0 [Write an article…] [KB-1]
         ▸ jeff in #random: Desk: I know no article KB-1 that you could read. /desk search finds them by words.
@@ -215,7 +215,7 @@ async fn what_a_search_does_not_find_is_asked_with_the_same_words() {
          └ Desk: Mia to Sam: bring it to us
          └ Desk: Sam: thank you, I will [Reply to requester]
         ▸ mia in #desk-triage: Desk: On its way to Sam. It shows under the card as soon as it is there. ⏎ IT-1001  my zither is out of tune, since monday ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
-        ▸ sam in #random: Desk: Your request IT-1001 is with the desk. It answers you in your direct messages with me. You asked: ⏎ my zither is out of tune, since monday
+        ▸ sam in #random: Desk: Your request IT-1001 is with the desk. It answers you in your direct messages with me; if you see nothing there, please allow them. You asked: ⏎ my zither is out of tune, since monday
         sam ↔ Desk
          Desk: Thanks for telling us, Sam: IT-1001. Only you and the desk can see this; the answer comes here. ⏎ You asked: “my zither is out of tune, since monday” [Add details] [Cancel] [New request]
          Desk: Mia (IT): bring it to us
@@ -236,9 +236,9 @@ async fn who_cannot_be_written_to_has_their_words_back() {
         let told = desk.last_private(&world, "sam");
         let is_theirs = told.contains("my zither is out of tune");
         assert!(is_theirs, "{}: {told}", world.platform());
-        if world.platform() == "slack" {
-            assert!(told.starts_with("I can't write to you directly"), "{told}");
-        }
+        // Discord tells only once something is to be said there: the desk has the request, and they are told what to do.
+        let expected = if world.platform() == "slack" { "I can't write to you directly" } else { "please allow them" };
+        assert!(told.contains(expected), "{told}");
         desk.end_with_refusals().await;
     })
     .await;

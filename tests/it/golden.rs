@@ -132,8 +132,11 @@ fn events() -> Vec<EventKind> {
         }),
         EventKind::CallEnded { about: Subject::Desk, call: call(), found: Some(serde_json::json!(["a"])) },
         EventKind::CallEnded { about: Subject::Person(person().who), call: call(), found: None },
-        EventKind::DirectOpened { request: direct_request(), place: Some(direct()) },
-        EventKind::DirectOpened { request: DirectRequest { near: None, via: None, ..direct_request() }, place: None },
+        EventKind::DirectOpened { request: direct_request(), place: Ok(direct()) },
+        EventKind::DirectOpened {
+            request: DirectRequest { near: None, via: None, ..direct_request() },
+            place: Err(Undeliverable::DirectClosed),
+        },
         EventKind::Acted(Acted {
             at: Some(message()),
             in_private: true,
@@ -281,8 +284,8 @@ fn events_are_written_as_they_were() {
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"delivery_settled":{"effect":"01ARZ3NDEKTSV4RRFFQ69G5FAV","about":"notice:maintenance","awaited":"notice","result":{"Err":"direct_closed"}}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"call_ended":{"about":"desk:","call":{"name":"search","input":{"words":"vpn"},"within_ms":200},"found":["a"]}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"call_ended":{"about":"person:discord:5","call":{"name":"search","input":{"words":"vpn"},"within_ms":200},"found":null}}}
-            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"direct_opened":{"request":{"by":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"words":"my mouse is dead","at":"2026-11-30T10:00:00.125Z","near":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"via":"{\"url\":\"x\"}"},"place":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}}}}}
-            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"direct_opened":{"request":{"by":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"words":"my mouse is dead","at":"2026-11-30T10:00:00.125Z","near":null,"via":null},"place":null}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"direct_opened":{"request":{"by":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"words":"my mouse is dead","at":"2026-11-30T10:00:00.125Z","near":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"via":"{\"url\":\"x\"}"},"place":{"Ok":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}}}}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"direct_opened":{"request":{"by":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"words":"my mouse is dead","at":"2026-11-30T10:00:00.125Z","near":null,"via":null},"place":{"Err":"direct_closed"}}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"form","at":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"asks":{"act":{"does":"details:IT-7~u0123456789abcdef~m5.2~dfedcba9876543210","given":{"log":{"files":[{"name":"a.png","url":"https://x/a","bytes":12}]},"loud":{"flag":true},"text":{"text":"it smells"},"to":{"person":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"}},"until":{"date":"2026-11-30T10:00:00.125Z"}}}},"in_private":true,"reply":"{\"url\":\"x\"}"}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"form","asks":{"page":{"does":"help:","given":{"log":{"files":[{"name":"a.png","url":"https://x/a","bytes":12}]},"loud":{"flag":true},"text":{"text":"it smells"},"to":{"person":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"}},"until":{"date":"2026-11-30T10:00:00.125Z"}},"page":1,"is_last":false}},"reply":"{\"url\":\"x\"}"}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"command","asks":{"words":{"words":"assign @Omar","mentions":[{"who":"slack:U2","name":"Omar"}]}},"reply":"{\"url\":\"x\"}"}}}

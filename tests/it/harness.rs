@@ -516,7 +516,7 @@ fn line_of(message: &MessageView) -> String {
             Err(_) => cell.clone(),
         };
         for row in rows {
-            let cells = columns.iter().zip(row).filter(|(_, cell)| *cell != "…").map(cell);
+            let cells = columns.iter().zip(row).filter(|(_, cell)| *cell != "–").map(cell);
             let _ = write!(line, " ⏎ {}", cells.collect::<Vec<_>>().join(" · "));
         }
     }

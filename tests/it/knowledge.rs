@@ -10,7 +10,7 @@ use deskbell::commands::knowledge::import::{Import, Imported, import};
 use deskbell::commands::knowledge::read;
 use deskbell::config::Config;
 use deskbell::desk::knowledge::record;
-use deskbell::desk::knowledge::state::Article;
+use deskbell::desk::knowledge::state::{Article, Report};
 use deskbell::domain::article::ArticleStatus;
 use deskbell::domain::ids::{ArticleId, Person, PersonRef, PlatformName, TicketId};
 use deskbell::sandbox::{MessageAt, Spot, World};
@@ -95,6 +95,87 @@ pub async fn articles_whose_files_are_gone_are_retired_if_that_is_asked_for(stor
         PRINTER.replace("# Printer prints nothing", "---\ntitle: Printer prints nothing\nstatus: published\n---");
     bring_in(&store, vec![filed("printer.md", &published)], &how()).await;
     assert!(article(&store, "printer.md").await.article.is_published());
+}
+
+/// Somebody changes an article in chat.
+async fn edit(store: &Arc<dyn Store>, before: record::Kept, change: impl Fn(&mut Article) + Send + Sync + 'static) {
+    let change = Arc::new(change);
+    let edited = store.within(move |tx| {
+        let (before, change) = (before.clone(), Arc::clone(&change));
+        Box::pin(async move {
+            let mut after = before.article.clone();
+            change(&mut after);
+            let mia = Person::new(PersonRef::new(PlatformName::Slack, "UMIA"), "Mia");
+            record::update(tx, &before, after, Some(&mia))
+        })
+    });
+    edited.await.expect("edited");
+}
+
+pub async fn what_was_done_in_chat_is_not_undone_by_a_file_that_says_what_it_said(store: Arc<dyn Store>) {
+    let matter = |status: &str, title: &str| {
+        format!("---\ntitle: {title}\nstatus: {status}\nreview: 2026-06-01\n---\n\nText.\n")
+    };
+    let drafted = || vec![filed("a.md", &matter("draft", "A")), filed("b.md", &matter("published", "B"))];
+    bring_in(&store, drafted(), &how()).await;
+    edit(&store, article(&store, "a.md").await, |article| {
+        article.status = ArticleStatus::Published;
+        article.content.review_at = Some(at(9));
+    })
+    .await;
+    edit(&store, article(&store, "b.md").await, |article| article.status = ArticleStatus::Retired).await;
+    assert_eq!(counts(&bring_in(&store, drafted(), &how()).await), (0, 0, 2, 0));
+    let (a, b) = (article(&store, "a.md").await.article, article(&store, "b.md").await.article);
+    assert_eq!(
+        (a.status, a.content.review_at, b.status),
+        (ArticleStatus::Published, Some(at(9)), ArticleStatus::Retired)
+    );
+    // What the file says anew is done.
+    let other = vec![filed("a.md", &matter("retired", "A")), filed("b.md", &matter("published", "B, anew"))];
+    assert_eq!(counts(&bring_in(&store, other, &how()).await), (0, 2, 0, 0));
+    let (a, b) = (article(&store, "a.md").await.article, article(&store, "b.md").await.article);
+    assert_eq!(
+        (a.status, b.status, b.content.title.as_str()),
+        (ArticleStatus::Retired, ArticleStatus::Retired, "B, anew")
+    );
+}
+
+pub async fn what_was_edited_in_chat_stays_until_the_file_says_the_same(store: Arc<dyn Store>) {
+    bring_in(&store, files(), &how()).await;
+    edit(&store, article(&store, "printer.md").await, |article| article.content.body = "Ask Mia.".to_owned()).await;
+    // The file is as it was: nothing is to be said.
+    assert_eq!(counts(&bring_in(&store, files(), &how()).await), (0, 0, 2, 0));
+    let changed = |text: &str| vec![filed("printer.md", &format!("# Printer prints nothing\n\n{text}\n"))];
+    let imported = bring_in(&store, changed("Ask Omar."), &how()).await;
+    assert_eq!((imported.stay_edited.as_slice(), imported.changed), (&["printer.md".to_owned()][..], 0));
+    assert_eq!(article(&store, "printer.md").await.article.content.body, "Ask Mia.");
+    // Once it was exported, the file goes on from there.
+    assert_eq!(counts(&bring_in(&store, changed("Ask Mia."), &how()).await), (0, 0, 1, 0));
+    assert_eq!(counts(&bring_in(&store, changed("Ask Mia first."), &how()).await), (0, 1, 0, 0));
+    edit(&store, article(&store, "printer.md").await, |article| article.content.body = "Ask Ana.".to_owned()).await;
+    let overwrite = Import { overwrite: true, ..how() };
+    assert_eq!(counts(&bring_in(&store, changed("Ask Omar."), &overwrite).await), (0, 1, 0, 0));
+    assert_eq!(article(&store, "printer.md").await.article.content.body, "Ask Omar.");
+}
+
+pub async fn what_was_written_in_chat_is_the_same_article_after_export_and_import(store: Arc<dyn Store>) {
+    let written = how().article(&filed("x.md", PRINTER)).expect("an article");
+    let written = Article { path: None, imported: None, ..written };
+    let mia = Person::new(PersonRef::new(PlatformName::Slack, "UMIA"), "Mia");
+    let insert = store.within(move |tx| {
+        let (written, mia) = (written.clone(), mia.clone());
+        Box::pin(async move { record::insert(tx, written, "KB", Some(&mia)).await })
+    });
+    let written = insert.await.expect("written");
+    let path = format!("{}.md", written.key);
+    let exported = files::write(&written, &path).expect("a file");
+    assert_eq!(counts(&bring_in(&store, vec![filed(&path, &exported)], &how()).await), (0, 0, 1, 0), "{exported}");
+    let other = exported.replace("off and on again", "off, wait, and on again");
+    assert_eq!(counts(&bring_in(&store, vec![filed(&path, &other)], &how()).await), (0, 1, 0, 0));
+    assert_eq!(all(&store).await.len(), 1);
+    // On a desk where the key is another article's, written there, that one is left alone.
+    let stranger = exported.replace("Switch", "Never switch").replace("KB-1", "KB-7");
+    assert_eq!(counts(&bring_in(&store, vec![filed("other.md", &stranger)], &how()).await), (1, 0, 0, 0));
 }
 
 pub async fn a_change_of_an_article_that_somebody_else_changed_is_a_conflict(store: Arc<dyn Store>) {
@@ -379,6 +460,38 @@ async fn what_is_observed_is_counted_and_shown_to_agents_alone() {
         let mut reader = desk.store().reader().await.expect("a reader");
         let kept = record::suggestion(&mut *reader, TicketId(1)).await.expect("an answer").expect("a suggestion");
         assert!(!kept.is_shown && !kept.found.offered.is_empty() && !ask.id.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_became_of_articles_is_counted_by_what_people_said() {
+    on_both(async |desk, world| {
+        knowing(desk).await;
+        for (who, channel) in [("jeff", "sales"), ("ana", "general"), ("sam", "random")] {
+            answered(desk, world, who, channel, "@desk my vpn drops every 10 minutes at home").await;
+        }
+        desk.press(world, "jeff", "sales", "This solved it").await;
+        desk.press(world, "ana", "general", "Get a person").await;
+        desk.pass(Duration::from_secs(180)).await;
+        answered(desk, world, "jeff", "general", "@desk my vpn drops every 10 minutes at home").await;
+        desk.pass(Duration::from_secs(180)).await;
+        desk.command(world, "mia", "claim IT-1004").await;
+        let count = async |quiet_days: u64| {
+            let now = desk.stage.clock.now();
+            let ago = |days: u64| now.checked_sub(Duration::from_secs(days * 24 * 3_600)).expect("a time");
+            let mut reader = desk.store().reader().await.expect("a reader");
+            record::report(&mut *reader, ago(30), ago(quiet_days)).await.expect("a report")
+        };
+        let expected = Report { shown: 4, confirmed: 1, escalated: 1, worked: 1, open: 1, ..Report::default() };
+        assert_eq!(count(3).await, expected, "{}", world.platform());
+        desk.pass(Duration::from_secs(4 * 24 * 3_600)).await;
+        assert_eq!(count(3).await, Report { abandoned: 1, open: 0, ..expected }, "{}", world.platform());
+        // Who comes back takes back that it was solved.
+        desk.press(world, "jeff", "sales", "Add details").await;
+        desk.fill(world, "jeff", "it drops again").await;
+        let back = Report { confirmed: 0, escalated: 2, abandoned: 1, open: 0, ..expected };
+        assert_eq!(count(3).await, back, "{}", world.platform());
     })
     .await;
 }

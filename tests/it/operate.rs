@@ -383,6 +383,30 @@ async fn what_waits_to_be_told_to_one_person_goes_with_whose_words_it_holds() {
 }
 
 #[tokio::test]
+async fn what_somebody_asks_by_a_command_goes_with_them_before_it_is_a_request() {
+    on_each(Setup::default(), async |desk, world| {
+        let method = if world.platform() == "slack" { "conversations.open" } else { "POST /users/@me/channels" };
+        world.inject(Fault::Leave(Absence::Between { method: method.to_owned(), status: 503, body: String::new() }));
+        let _ = world.command("sam", &Spot::channel("random"), "ask zebracode does not work").await;
+        let waiting = async || desk.store().counts().await.expect("counts").waiting;
+        patiently("it waits", async {
+            while waiting().await == 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        erase::person(desk.store(), &desk.stage.clock, &accounts(&desk, "sam"), false).await.expect("erased");
+        assert_eq!(waiting().await, 0, "{}", world.platform());
+        world.inject(Fault::Return);
+        desk.pass(DAY).await;
+        assert_eq!(desk.store().total().await.expect("a number"), 0, "{}", world.platform());
+        assert_eq!(found_in(&desk, &["zebracode"], &[]).await, Vec::<String>::new(), "{}", world.platform());
+        desk.end_with_errors().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn commands_say_what_is_wrong() {
     let folder = TempDir::new().expect("a folder");
     let at = folder.path();

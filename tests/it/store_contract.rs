@@ -45,6 +45,9 @@ contracts! {
         files_are_brought_in_once_and_change_their_articles,
         articles_whose_files_are_gone_are_retired_if_that_is_asked_for,
         a_change_of_an_article_that_somebody_else_changed_is_a_conflict,
+        what_was_done_in_chat_is_not_undone_by_a_file_that_says_what_it_said,
+        what_was_edited_in_chat_stays_until_the_file_says_the_same,
+        what_was_written_in_chat_is_the_same_article_after_export_and_import,
         who_is_erased_owns_and_checked_nothing,
         every_replica_finds_what_is_published_and_nothing_else,
     ;

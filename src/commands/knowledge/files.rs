@@ -23,6 +23,8 @@ pub struct Filed {
     pub path: String,
     /// What the article says.
     pub content: Content,
+    /// The key of the article that was written in chat, if the file was exported from one.
+    pub key: Option<Key>,
     /// How it stands, if the file says so.
     pub status: Option<ArticleStatus>,
     /// Who answers for it, if the file says so.
@@ -37,6 +39,7 @@ pub struct Filed {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Matter {
+    key: Option<String>,
     title: Option<String>,
     summary: Option<String>,
     url: Option<String>,
@@ -154,6 +157,7 @@ fn filed(path: &str, matter: Matter, body: &str) -> Result<Filed, String> {
     let audience = named::<Audience>("audience", matter.audience, "everyone or agents")?.unwrap_or_default();
     let status = named::<ArticleStatus>("status", matter.status, "draft, published or retired")?;
     let owner = named::<PersonRef>("owner", matter.owner, "an account, like slack:U0123456789 or discord:42")?;
+    let key = named::<Key>("key", matter.key, "the key of an article, like KB-7")?;
     let source = named::<Key>("source", matter.source, "the key of a ticket, like IT-1042")?;
     let review_at = matter.review.map(|day| {
         let day: Date = day.trim().parse().map_err(|_| format!("review: {day:?} is no day, like 2027-06-30"))?;
@@ -176,7 +180,7 @@ fn filed(path: &str, matter: Matter, body: &str) -> Result<Filed, String> {
         audience,
         review_at,
     };
-    Ok(Filed { path: path.to_owned(), content, status, owner, source, ignored: matter.rest.into_keys().collect() })
+    Ok(Filed { path: path.to_owned(), content, key, status, owner, source, ignored: matter.rest.into_keys().collect() })
 }
 
 /// An address that may be linked to.
@@ -203,6 +207,8 @@ fn folders(path: &str) -> Vec<String> {
 /// What is written before the text, in this order.
 #[derive(Debug, Serialize)]
 struct Written<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     title: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     summary: &'a str,
@@ -235,6 +241,8 @@ pub fn write(article: &Article, path: &str) -> anyhow::Result<String> {
     let folders = folders(path);
     let own: Vec<&str> = content.tags.iter().filter(|tag| !folders.contains(tag)).map(String::as_str).collect();
     let written = Written {
+        // What came from no file is known by its key when this one is imported.
+        key: article.path.is_none().then(|| article.key.to_string()),
         title: &content.title,
         summary: &content.summary,
         url: content.url.as_deref(),

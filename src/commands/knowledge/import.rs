@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 use super::files::Filed;
 use crate::desk::knowledge::record::{self, Kept};
-use crate::desk::knowledge::state::{Article, Content, version_after};
+use crate::desk::knowledge::state::{Article, Content, Imported as Origin, version_after};
 use crate::domain::article::ArticleStatus;
 use crate::domain::ids::{ArticleId, ArticleKey, Person};
 use crate::store::{Ask, Store, StoreError, Tx};
@@ -41,9 +42,11 @@ impl Import {
     }
 
     /// The article that a file would be if it were new.
-    #[must_use]
-    pub fn article(&self, filed: &Filed) -> Article {
-        article(None, filed, self.now)
+    ///
+    /// # Errors
+    /// If it cannot be written as JSON: a fault of ours.
+    pub fn article(&self, filed: &Filed) -> Result<Article, StoreError> {
+        Ok(merged(None, filed, self)?.0)
     }
 }
 
@@ -94,9 +97,8 @@ pub async fn import(
         let became = if how.dry_run {
             let mut became = Vec::new();
             for filed in &files[from..upto] {
-                let reader = &mut *store.reader().await?;
-                let kept = record::by_path(reader, &filed.path).await?;
-                became.push(becomes(reader, kept.as_ref(), filed, how).await?);
+                let kept = found(&mut *store.reader().await?, filed).await?;
+                became.push(merged(kept.as_ref().map(|kept| &kept.article), filed, how)?.1);
             }
             became
         } else {
@@ -129,13 +131,13 @@ fn write_some(
     Box::pin(async move {
         let mut became = Vec::new();
         for filed in &files[range] {
-            let kept = record::by_path(tx, &filed.path).await?;
-            let becomes = becomes(tx as &mut dyn Ask, kept.as_ref(), filed, &how).await?;
-            let article = article(kept.as_ref(), filed, how.now);
-            match (&kept, becomes) {
-                (None, _) => drop(record::insert(tx, article, &how.prefix, None).await?),
-                (Some(kept), Became::Changed) => record::update(tx, kept, article, None)?,
-                (Some(_), _) => {}
+            let kept = found(tx as &mut dyn Ask, filed).await?;
+            let (article, becomes) = merged(kept.as_ref().map(|kept| &kept.article), filed, &how)?;
+            match &kept {
+                None => drop(record::insert(tx, article, &how.prefix, None).await?),
+                // What the file said is noted, though the article is as it was.
+                Some(kept) if kept.article != article => record::update(tx, kept, article, None)?,
+                Some(_) => {}
             }
             became.push(becomes);
         }
@@ -143,60 +145,80 @@ fn write_some(
     })
 }
 
-/// What is to become of a file: what was edited in chat since stays, if it is not to be overwritten.
-async fn becomes(ask: &mut dyn Ask, kept: Option<&Kept>, filed: &Filed, how: &Import) -> Result<Became, StoreError> {
-    let becomes = compare(kept, filed);
-    if let (Some(Kept { article, .. }), Became::Changed, false) = (kept, becomes, how.overwrite)
-        && version_after(article, &self::article(kept, filed, how.now).content) != article.version
-    {
-        let last = record::versions(ask, article.id, 1).await?;
-        if last.first().is_some_and(|version| version.by.is_some()) {
-            return Ok(Became::StaysEdited);
-        }
+/// The article that a file is: the one that came from it, or one that was written in chat and exported to it.
+async fn found(ask: &mut dyn Ask, filed: &Filed) -> Result<Option<Kept>, StoreError> {
+    let kept = record::by_path(ask, &filed.path).await?;
+    match (&kept, &filed.key) {
+        (None, Some(key)) => Ok(record::by_key(ask, key).await?.filter(|kept| kept.article.path.is_none())),
+        _ => Ok(kept),
     }
-    Ok(becomes)
 }
 
-/// What is to become of a file, beside what is kept of it.
-fn compare(kept: Option<&Kept>, filed: &Filed) -> Became {
-    let Some(kept) = kept.map(|kept| &kept.article) else { return Became::New };
-    let wanted = article_of(Some(kept), filed, kept.created_at, kept.changed_at);
-    if *kept != wanted {
+/// The article as it is with what a file says, and what becomes of it so. What the file leaves open stays as it is, and what it has
+/// not changed since it was last imported undoes nothing; a new article is published.
+fn merged(kept: Option<&Article>, filed: &Filed, how: &Import) -> Result<(Article, Became), StoreError> {
+    let digest = digest(&filed.content)?;
+    let then = kept.and_then(|kept| kept.imported.as_ref());
+    let (content, stays_edited) = match kept {
+        Some(kept) if !how.overwrite && is_edited(kept) => {
+            let says_else = then.is_none_or(|then| then.digest != digest);
+            let is_same = version_after(kept, &filed.content) == kept.version;
+            (kept.content.clone(), says_else && !is_same)
+        }
+        _ => (filed.content.clone(), false),
+    };
+    let says_anew =
+        |is_as_then: fn(&Origin, &Filed) -> bool| how.overwrite || then.is_none_or(|then| !is_as_then(then, filed));
+    let review_at = match says_anew(|then, filed| then.review_at == filed.content.review_at) {
+        true => filed.content.review_at.or_else(|| kept.and_then(|kept| kept.content.review_at)),
+        false => kept.and_then(|kept| kept.content.review_at),
+    };
+    let content = Content { review_at, ..content };
+    let status = filed.status.filter(|_| says_anew(|then, filed| then.status == filed.status));
+    let owner = filed.owner.as_ref().map(|who| match kept.and_then(|kept| kept.owner.as_ref()) {
+        Some(owner) if owner.who == *who => owner.clone(),
+        _ => Person::new(who.clone(), who.to_string()),
+    });
+    let version = kept.map_or(1, |kept| version_after(kept, &content));
+    let imported = Origin { digest, status: filed.status, review_at: filed.content.review_at, version };
+    let article = Article {
+        id: kept.map_or(ArticleId(0), |kept| kept.id),
+        key: kept.map_or_else(|| ArticleKey::new("", 0), |kept| kept.key.clone()),
+        status: status.or(kept.map(|kept| kept.status)).unwrap_or(ArticleStatus::Published),
+        content,
+        owner: owner.or_else(|| kept.and_then(|kept| kept.owner.clone())),
+        source: filed.source.clone().or_else(|| kept.and_then(|kept| kept.source.clone())),
+        checked: kept.and_then(|kept| kept.checked.clone()),
+        path: Some(filed.path.clone()),
+        imported: if stays_edited { then.cloned() } else { Some(imported) },
+        version: kept.map_or(0, |kept| kept.version),
+        created_at: kept.map_or(how.now, |kept| kept.created_at),
+        changed_at: kept.map_or(how.now, |kept| kept.changed_at),
+    };
+    let Some(kept) = kept else { return Ok((article, Became::New)) };
+    let is_same = *kept == Article { path: kept.path.clone(), imported: kept.imported.clone(), ..article.clone() };
+    let becomes = if stays_edited {
+        Became::StaysEdited
+    } else if !is_same {
         Became::Changed
     } else if kept.status == ArticleStatus::Retired && filed.status.is_none() {
         Became::StaysRetired
     } else {
         Became::Same
-    }
+    };
+    Ok((Article { changed_at: if is_same { kept.changed_at } else { how.now }, ..article }, becomes))
 }
 
-fn article(kept: Option<&Kept>, filed: &Filed, now: Timestamp) -> Article {
-    let kept = kept.map(|kept| &kept.article);
-    article_of(kept, filed, kept.map_or(now, |kept| kept.created_at), now)
+/// Whether an article was edited in chat since its file was last imported, or is of chat altogether.
+fn is_edited(article: &Article) -> bool {
+    article.imported.as_ref().map_or(article.path.is_none(), |then| article.version > then.version)
 }
 
-/// The article that a file says. What the file leaves open stays as it is; a new one is published.
-fn article_of(kept: Option<&Article>, filed: &Filed, created_at: Timestamp, changed_at: Timestamp) -> Article {
-    let owner = filed.owner.as_ref().map(|who| match kept.and_then(|kept| kept.owner.as_ref()) {
-        Some(owner) if owner.who == *who => owner.clone(),
-        _ => Person::new(who.clone(), who.to_string()),
-    });
-    Article {
-        id: kept.map_or(ArticleId(0), |kept| kept.id),
-        key: kept.map_or_else(|| ArticleKey::new("", 0), |kept| kept.key.clone()),
-        status: filed.status.or(kept.map(|kept| kept.status)).unwrap_or(ArticleStatus::Published),
-        content: Content {
-            review_at: filed.content.review_at.or_else(|| kept.and_then(|kept| kept.content.review_at)),
-            ..filed.content.clone()
-        },
-        owner: owner.or_else(|| kept.and_then(|kept| kept.owner.clone())),
-        source: filed.source.clone().or_else(|| kept.and_then(|kept| kept.source.clone())),
-        checked: kept.and_then(|kept| kept.checked.clone()),
-        path: Some(filed.path.clone()),
-        version: kept.map_or(0, |kept| kept.version),
-        created_at,
-        changed_at,
-    }
+/// A digest of what a file says, but for the day of its review.
+fn digest(content: &Content) -> Result<String, StoreError> {
+    let text = serde_json::to_vec(&Content { review_at: None, ..content.clone() })
+        .map_err(|error| StoreError::Work(error.to_string()))?;
+    Ok(hex::encode(Sha256::digest(&text)))
 }
 
 /// Retires the articles that came from files which are gone.
@@ -226,7 +248,8 @@ async fn prune(
 
 async fn retire(tx: &mut dyn Tx, id: ArticleId, now: Timestamp) -> Result<(), StoreError> {
     if let Some(kept) = record::by_id(tx as &mut dyn Ask, id).await? {
-        let retired = Article { status: ArticleStatus::Retired, changed_at: now, ..kept.article.clone() };
+        let retired =
+            Article { status: ArticleStatus::Retired, imported: None, changed_at: now, ..kept.article.clone() };
         record::update(tx, &kept, retired, None)?;
     }
     Ok(())

@@ -6,8 +6,8 @@ use crate::domain::act::{Begins, Command, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
 use crate::domain::right::Right;
 
-/// An act of the desk's agents.
-const AGENTS: Spec = Spec { may: May::Has(Right::TicketWork), ..Spec::BASE };
+/// An act of those who keep articles: the desk's agents, and whoever publishes.
+const KEEPERS: Spec = Spec { may: May::HasEither(Right::TicketWork, Right::ArticlePublish), ..Spec::BASE };
 /// An act of those who publish.
 const PUBLISHERS: Spec = Spec { may: May::Has(Right::ArticlePublish), ..Spec::BASE };
 /// Which article.
@@ -80,12 +80,12 @@ acts! {
                 ]),
                 is_required: false,
                 says: "Drafts, those to be looked at again, those that did not help, or all",
-                usage: "drafts|review|unhelpful|all",
+                usage: "drafts",
                 hint: "drafts, review, unhelpful or all.",
                 ..Param::BASE
             }],
             command: Some(Command::new("List the articles that wait for somebody")),
-            ..AGENTS
+            ..KEEPERS
         },
         decide::list,
     )
@@ -97,7 +97,7 @@ acts! {
             label: "Open",
             takes: &[ARTICLE],
             command: Some(Command::new("See how an article does, and change it")),
-            ..AGENTS
+            ..KEEPERS
         },
         decide::show,
     )
@@ -111,7 +111,7 @@ acts! {
             takes: &[TITLE, SUMMARY, BODY, TAGS, AUDIENCE],
             form: Some(FormWords { title: "A new article", submit: "Keep as a draft" }),
             audit: "article written",
-            ..AGENTS
+            ..KEEPERS
         },
         decide::write,
     )
@@ -131,7 +131,7 @@ acts! {
             ],
             form: Some(FormWords { title: "Edit an article", submit: "Save" }),
             audit: "article changed",
-            ..AGENTS
+            ..KEEPERS
         },
         decide::edit,
     )

@@ -71,7 +71,7 @@ pub(super) fn list(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
 pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     match found(args, sees) {
         Ok(overview) => {
-            let card = text::card(overview, is_publisher(&plan, actor.person));
+            let card = card(&plan, actor, overview);
             answer(&mut plan, actor, card);
             plan.end(Outcome::Done(None))
         }
@@ -96,6 +96,7 @@ pub(super) fn write(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &S
         source: None,
         checked: None,
         path: None,
+        imported: None,
         version: 1,
         created_at: desk.now,
         changed_at: desk.now,
@@ -181,9 +182,10 @@ pub(in crate::desk) fn draft_waits(desk: &Desk, timer: &Timer, article: Option<&
     let mut plan = Plan::of(desk);
     plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
     let draft = article.filter(|article| article.status == ArticleStatus::Draft);
-    if let Some((draft, owner)) = draft.and_then(|draft| Some((draft, draft.owner.as_ref()?))) {
-        let may_publish = is_publisher(&plan, owner);
-        plan.whisper(None, &owner.who, None, None, text::draft_waits(draft, may_publish));
+    if let Some((draft, owner)) = draft.and_then(|draft| Some((draft, draft.owner.as_ref()?)))
+        && !owner.who.is_erased()
+    {
+        plan.whisper(None, &owner.who, None, None, text::draft_waits(draft));
     }
     plan.end(Outcome::Done(None))
 }
@@ -226,15 +228,27 @@ fn change(
     plan.audit_about(after.id.into(), spec, status.into_iter().collect());
     let now =
         Overview { kept: crate::desk::knowledge::state::Kept { article: after, ..before.clone() }, ..overview.clone() };
-    let card = text::card(&now, is_publisher(&plan, actor.person));
+    let card = card(&plan, actor, &now);
     answer(&mut plan, actor, says(&now.kept.article).and(card));
     plan.end(Outcome::Done(None))
+}
+
+/// How an article does, for this person: what requesters have written is for those who work tickets.
+fn card(plan: &Plan<'_>, actor: &Actor<'_>, overview: &Overview) -> Message {
+    let mut overview = overview.clone();
+    if !plan.is_agent(actor.person) {
+        overview.complaints.clear();
+    }
+    text::card(&overview, is_publisher(plan, actor.person))
 }
 
 /// The article as it is once this person found it right.
 fn checked(plan: &Plan<'_>, actor: &Actor<'_>, article: &Article, again: Option<Timestamp>) -> Article {
     let now = plan.desk.now;
-    let review_at = again.or_else(|| days_after(now, plan.desk.rules.knowledge.review_after_days));
+    // A day to come that its author has set stands, unless another is given.
+    let is_set = |at: &Timestamp| article.status != ArticleStatus::Published && *at > now;
+    let set = article.content.review_at.filter(is_set);
+    let review_at = again.or(set).or_else(|| days_after(now, plan.desk.rules.knowledge.review_after_days));
     Article {
         checked: Some(Checked { by: author(actor), at: now }),
         content: Content { review_at, ..article.content.clone() },

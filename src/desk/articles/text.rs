@@ -51,7 +51,10 @@ pub fn list(which: &str, listed: &[Listed]) -> Message {
             "review" => "No article is to be looked at again yet.",
             "unhelpful" => "No article has failed several people since it was last checked.",
             "all" => "There are no articles yet.",
-            _ => "No article waits for anybody: no draft, none to be looked at again, none that failed several people.",
+            _ => {
+                "No article waits for anybody: no draft, none to be looked at again, none that failed several people. \
+                 /desk articles all lists them all."
+            }
         };
         return Message::said(none).with([write]);
     }
@@ -194,11 +197,9 @@ pub fn written(article: &Article, may_publish: bool) -> Message {
 
 /// A draft has waited for long. Its owner is told, once.
 #[must_use]
-pub fn draft_waits(article: &Article, may_publish: bool) -> Message {
-    let rest = match may_publish {
-        true => " is still a draft of yours, and nobody finds it. Publish it, or retire it if it is not needed.",
-        false => " is still a draft of yours, and nobody finds it. Ask somebody who publishes articles to look at it.",
-    };
+pub fn draft_waits(article: &Article) -> Message {
+    let rest = " is still a draft of yours, and nobody finds it. Whoever publishes articles can publish it, or retire it if it is \
+                not needed.";
     of(article, rest).with([open("Open", article)])
 }
 

@@ -12,6 +12,7 @@ use crate::desk::knowledge::state::{
 };
 use crate::domain::act::{ActName, ActRef, Given, Value};
 use crate::domain::article::{ArticleStatus, Audience};
+use crate::domain::effect::Undeliverable;
 use crate::domain::event::{DirectRequest, Timer, TimerKind};
 use crate::domain::ids::{ArticleId, ArticleKey};
 use crate::domain::right::{Holder, Right};
@@ -213,7 +214,7 @@ fn the_owner_of_a_draft_is_reminded_once() {
         table.case(name, &with_publishers(), &Heard::DraftWaits(&timer, article.map(Box::new)));
     }
     expect![[r#"
-        it is still a draft: done · no article_draft · tell Mia: “KB-7 “VPN drops” is still a draft of yours, and nobody finds it. Publis…” [Open]
+        it is still a draft: done · no article_draft · tell Mia: “KB-7 “VPN drops” is still a draft of yours, and nobody finds it. Whoeve…” [Open]
         nobody keeps it: done · no article_draft
         it is published: done · no article_draft
         it is gone: done · no article_draft
@@ -233,11 +234,14 @@ fn what_is_asked_by_a_command_is_answered_in_the_direct_conversation() {
     let ask = act("ask");
     let given = Given::from([("text".to_owned(), Value::text("my mouse is dead"))]);
     by("Jeff", ask, given, Sees::Nothing, "it is asked", &mut table, &desk());
-    table.case("there is one", &desk(), &Heard::DirectOpened(&request, Some(&direct())));
-    table.case("there is none", &desk(), &Heard::DirectOpened(&request, None));
+    table.case("there is one", &desk(), &Heard::DirectOpened(&request, Ok(&direct())));
+    for why in [Undeliverable::DirectClosed, Undeliverable::NotPermitted] {
+        table.case(&format!("there is none: {why}"), &desk(), &Heard::DirectOpened(&request, Err(why)));
+    }
     expect![[r#"
         it is asked: done · open the direct conversation with Jeff for “my mouse is dead”
         there is one: opened IT-1042 · open «my mouse is dead» for Jeff · record requester «my mouse is dead» · audit: opened by Jeff · confirm in D1 · cards · tell Jeff: “Your request IT-1042 is with the desk. It answers you in your direct me…”
-        there is none: refused · tell Jeff: “I can't write to you directly, so the desk could not answer you, and I…”
+        there is none: direct messages are closed: refused · tell Jeff: “I can't write to you directly, so the desk could not answer you, and I…”
+        there is none: a permission is missing: refused · tell Jeff: “I can't write to you directly, so the desk could not answer you, and I…”
     "#]].assert_eq(&table.0);
 }

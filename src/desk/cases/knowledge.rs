@@ -40,6 +40,7 @@ pub(super) fn article(status: ArticleStatus, audience: Audience) -> Article {
         source: None,
         checked: None,
         path: None,
+        imported: None,
         version: 1,
         created_at: minutes_ago(60),
         changed_at: minutes_ago(60),

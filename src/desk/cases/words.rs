@@ -404,7 +404,7 @@ fn commands_that_are_not_written_right() {
         search: refused · tell Mia: “Nearly: write it as "search words". /desk help lists what I understand.”
         read: refused · tell Mia: “Nearly: write it as "read KB-7". The key stands before the title, like…”
         send: refused · tell Mia: “Nearly: write it as "send KB-7". The key stands before the title, like…”
-        articles: refused · tell Mia: “Nearly: write it as "articles [drafts|review|unhelpful|all]". drafts, r…”
+        articles: refused · tell Mia: “Nearly: write it as "articles [drafts]". drafts, review, unhelpful or a…”
         article: refused · tell Mia: “Nearly: write it as "article KB-7". The key stands before the title, li…”
     "#]]
     .assert_eq(&table.0);

@@ -12,7 +12,7 @@ use crate::desk::tickets::state::{Status, Ticket};
 use crate::desk::{help, knowledge, tickets};
 use crate::domain::act::{Args, Fault, On, Spec};
 use crate::domain::audit::Did;
-use crate::domain::effect::{Awaited, EffectKind, SilentAct};
+use crate::domain::effect::{Awaited, EffectKind, SilentAct, Undeliverable};
 use crate::domain::event::{DeliverySettled, DirectRequest, Said, TimerKind};
 use crate::domain::ids::{MessageRef, Person, Place};
 use crate::domain::message::Message;
@@ -56,12 +56,19 @@ pub(in crate::desk) fn ask(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _
 }
 
 /// The direct conversation of somebody who asks for something is known now, or there is none.
-pub(in crate::desk) fn asked_directly(desk: &Desk, request: &DirectRequest, place: Option<&Place>) -> Decision {
-    let mut plan = Plan::by(desk, &request.by, place);
+pub(in crate::desk) fn asked_directly(
+    desk: &Desk,
+    request: &DirectRequest,
+    place: Result<&Place, Undeliverable>,
+) -> Decision {
+    let mut plan = Plan::by(desk, &request.by, place.ok());
     let (to, near, via) = (&request.by.who, request.near.as_ref(), request.via.as_ref());
-    let Some(place) = place else {
-        plan.whisper(None, to, near, via, text::no_direct(&request.words));
-        return plan.end(Outcome::Refused);
+    let place = match place {
+        Ok(place) => place,
+        Err(why) => {
+            plan.whisper(None, to, near, via, text::no_direct(&request.words, why));
+            return plan.end(Outcome::Refused);
+        }
     };
     // No message holds these words.
     let near_message =

@@ -39,7 +39,9 @@ pub fn asked_directly(ticket: &Ticket, words: &str) -> Message {
         Line(vec![
             said("Your request "),
             strong(&ticket.key),
-            said(" is with the desk. It answers you in your direct messages with me. You asked:"),
+            said(
+                " is with the desk. It answers you in your direct messages with me; if you see nothing there, please allow them. You asked:",
+            ),
         ]),
         Line(vec![quoted(words)]),
     ])
@@ -47,12 +49,16 @@ pub fn asked_directly(ticket: &Ticket, words: &str) -> Message {
 
 /// Somebody asked by a command, and cannot be written to. Told privately, where they gave it.
 #[must_use]
-pub fn no_direct(words: &str) -> Message {
+pub fn no_direct(words: &str, why: Undeliverable) -> Message {
+    let whats_to_do = match why {
+        Undeliverable::DirectClosed => "Allow direct messages from me and try again, or mention me in a channel.",
+        _ => "Please mention me in a channel instead, and tell whoever runs this bot.",
+    };
     Message::new([
-        Line::said(
-            "I can't write to you directly, so the desk could not answer you, and I have not passed this on. Allow direct messages \
-             from me and try again, or mention me in a channel. You asked:",
-        ),
+        Line::said(format!(
+            "I can't write to you directly, so the desk could not answer you, and I have not passed this on. {whats_to_do} \
+             You asked:",
+        )),
         Line(vec![quoted(words)]),
     ])
 }

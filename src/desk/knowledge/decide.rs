@@ -18,6 +18,7 @@ use crate::domain::ids::{Person, Place};
 use crate::domain::message::Control;
 use crate::domain::outcome::Outcome;
 use crate::domain::priority::Priority;
+use crate::domain::right::Right;
 use crate::domain::rules::Suggestions;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
@@ -135,10 +136,11 @@ pub(super) fn search(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &See
     plan.end(Outcome::Done(None))
 }
 
-/// The article that this person may read: agents read drafts and what is retired, too.
+/// The article that this person may read: those who keep articles read drafts and what is retired, too.
 fn readable<'s>(plan: &Plan<'_>, person: &Person, sees: &'s Sees) -> Option<&'s Article> {
     let Sees::Article(Some(article), _) = sees else { return None };
-    Some(&**article).filter(|article| is_for_everybody(article) || plan.is_agent(person))
+    let is_keeper = || plan.is_agent(person) || plan.may(person, Right::ArticlePublish);
+    Some(&**article).filter(|article| is_for_everybody(article) || is_keeper())
 }
 
 fn is_for_everybody(article: &Article) -> bool {

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 pub use super::state::Kept;
 use super::state::{
-    Article, Checked, Complaint, Content, Listed, Listing, Mark, Numbers, Overview, Suggestion, Version, version_after,
+    Article, Checked, Complaint, Content, Listed, Listing, Mark, Numbers, Overview, Report, Suggestion, Version,
+    version_after,
 };
 use crate::domain::article::{ArticleStatus, Audience};
 use crate::domain::ids::{ArticleId, ArticleKey, Person, PersonRef, TicketId};
@@ -20,8 +21,8 @@ use crate::store::{Ask, Statement, StoreError, Text, Tx, statement};
 macro_rules! articles {
     ($rest:literal) => {
         concat!(
-            "SELECT id, key, status, content_json, owner_json, source, checked_by_json, checked_at_ms, path, version, change, \
-             created_at_ms, changed_at_ms FROM articles ",
+            "SELECT id, key, status, content_json, owner_json, source, checked_by_json, checked_at_ms, path, \
+             imported_json, version, change, created_at_ms, changed_at_ms FROM articles ",
             $rest
         )
     };
@@ -49,16 +50,16 @@ texts! {
     /// A new article, as the last change.
     INSERT_ARTICLE = Text::both(
         "INSERT INTO articles (id, key, status, content_json, owner, owner_json, source, checked_by_json, checked_at_ms, path, \
-         version, created_at_ms, changed_at_ms, review_at_ms, change) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+         version, created_at_ms, changed_at_ms, review_at_ms, imported_json, change) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
          (SELECT value FROM counters WHERE name = 'article_changes'))"
     );
     /// An article as it is now, by the last change.
     UPDATE_ARTICLE = Text::both(
         "UPDATE articles SET key = $2, status = $3, content_json = $4, owner = $5, owner_json = $6, source = $7, \
          checked_by_json = $8, checked_at_ms = $9, path = $10, version = $11, created_at_ms = $12, changed_at_ms = $13, \
-         review_at_ms = $14, change = (SELECT value FROM counters WHERE name = 'article_changes') \
-         WHERE id = $1 AND change = $15"
+         review_at_ms = $14, imported_json = $15, change = (SELECT value FROM counters WHERE name = 'article_changes') \
+         WHERE id = $1 AND change = $16"
     );
     /// A version of what an article says.
     KEEP_VERSION = Text::both(
@@ -94,6 +95,23 @@ texts! {
         "SELECT t.key, t.title, m.at_ms FROM article_marks AS m JOIN tickets AS t ON t.id = m.ticket_id \
          WHERE m.article = $1 AND m.kind = 'unhelpful' ORDER BY m.ticket_id DESC LIMIT $2"
     );
+    /// What became of what was suggested since a moment; quiet since another is abandoned.
+    REPORT = Text::both(
+        "SELECT count(CASE WHEN became = 'observed' THEN 1 END) AS observed, \
+         count(CASE WHEN became = 'confirmed' THEN 1 END) AS confirmed, \
+         count(CASE WHEN became = 'escalated' THEN 1 END) AS escalated, \
+         count(CASE WHEN became = 'worked' THEN 1 END) AS worked, \
+         count(CASE WHEN became = 'abandoned' THEN 1 END) AS abandoned, \
+         count(CASE WHEN became = 'open' THEN 1 END) AS still_open FROM (SELECT CASE \
+         WHEN s.shown = 0 AND s.found_json LIKE '{\"offered\":[{%' THEN 'observed' \
+         WHEN s.shown = 0 THEN 'none' \
+         WHEN s.solved_by IS NOT NULL AND t.status IN ('resolved', 'closed') THEN 'confirmed' \
+         WHEN s.escalated_at_ms IS NOT NULL OR s.solved_by IS NOT NULL THEN 'escalated' \
+         WHEN t.assignee IS NOT NULL OR t.answered_at_ms IS NOT NULL OR t.status <> 'new' THEN 'worked' \
+         WHEN t.active_at_ms < $2 THEN 'abandoned' \
+         ELSE 'open' END AS became \
+         FROM suggestions AS s JOIN tickets AS t ON t.id = s.ticket_id WHERE s.at_ms >= $1) AS each_of"
+    );
     /// Drafts, the oldest first.
     DRAFTS = Text::both(articles!("WHERE status = 'draft' ORDER BY created_at_ms, id LIMIT $1"));
     /// Published articles whose review is due, the longest due first.
@@ -102,6 +120,8 @@ texts! {
     DISAPPOINTING = Text::both(articles!(
         "WHERE status = 'published' AND disappointed >= $1 ORDER BY disappointed DESC LIMIT $2"
     ));
+    /// Nobody else counts marks of an article until then: what is counted next includes what others have committed.
+    HOLD_ARTICLE = Text::both("UPDATE articles SET disappointed = disappointed WHERE id = $1");
     /// For how many requesters an article did not help since it was last checked, counted anew.
     DISAPPOINT = Text::both(
         "UPDATE articles SET disappointed = (SELECT count(*) FROM article_marks AS m \
@@ -250,6 +270,9 @@ pub fn mark(
     ticket: TicketId,
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    if mark == Mark::Unhelpful {
+        tx.write(statement(HOLD_ARTICLE).bind(article.0))?;
+    }
     tx.write(statement(MARK).bind(article.0).bind(mark.as_str()).bind(ticket.0).bind(ms(at)))?;
     if mark == Mark::Unhelpful { tx.write(statement(DISAPPOINT).bind(article.0)) } else { Ok(()) }
 }
@@ -309,6 +332,21 @@ pub async fn listed(
         listed.push(Listed { article, as_one_of: listing, numbers });
     }
     Ok(listed)
+}
+
+/// What became of what was suggested since `since`; a request that is quiet since `quiet_since` is abandoned.
+///
+/// # Errors
+/// If the database is away.
+pub async fn report(ask: &mut dyn Ask, since: Timestamp, quiet_since: Timestamp) -> Result<Report, StoreError> {
+    let read = |row: &Row| {
+        let (confirmed, escalated, worked) = (row.count("confirmed")?, row.count("escalated")?, row.count("worked")?);
+        let (abandoned, open) = (row.count("abandoned")?, row.count("still_open")?);
+        let shown = confirmed + escalated + worked + abandoned + open;
+        Ok(Report { observed: row.count("observed")?, shown, confirmed, escalated, worked, abandoned, open })
+    };
+    let asked = statement(REPORT).bind(ms(since)).bind(ms(quiet_since));
+    Ok(ask.one(asked, read).await?.unwrap_or_default())
 }
 
 /// The number and the key of the next article.
@@ -449,7 +487,8 @@ fn bind_all(query: Statement, article: &Article) -> Result<Statement, StoreError
         .bind(article.version)
         .bind(ms(article.created_at))
         .bind(ms(article.changed_at))
-        .bind(article.content.review_at.map(ms)))
+        .bind(article.content.review_at.map(ms))
+        .bind(article.imported.as_ref().map(json).transpose()?))
 }
 
 fn kept(row: &Row) -> Result<Kept, StoreError> {
@@ -468,6 +507,7 @@ fn kept(row: &Row) -> Result<Kept, StoreError> {
         source: row.named_if("source")?,
         checked,
         path: row.get("path")?,
+        imported: row.json_if("imported_json")?,
         version: row.get("version")?,
         created_at,
         changed_at,

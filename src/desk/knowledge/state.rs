@@ -33,6 +33,8 @@ pub struct Article {
     pub checked: Option<Checked>,
     /// The file that it was imported from, below the folder that was named.
     pub path: Option<String>,
+    /// What that file said when it was last imported.
+    pub imported: Option<Imported>,
     /// Counts what it has said: each version is kept.
     pub version: i64,
     /// When it was first written.
@@ -69,6 +71,21 @@ pub struct Content {
     /// When somebody is to look whether it is still right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_at: Option<Timestamp>,
+}
+
+/// What a file said when it was last imported: what it has not changed since does not undo what was done in chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// A digest of the content, but for the day of its review.
+    pub digest: String,
+    /// How the article was to stand, if the file said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<ArticleStatus>,
+    /// When it was to be reviewed, if the file said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_at: Option<Timestamp>,
+    /// The version of the article that it became.
+    pub version: i64,
 }
 
 /// Who found an article right, and when.
@@ -195,7 +212,7 @@ impl Mark {
 }
 
 /// On how many tickets something became of an article.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Numbers {
     /// It was offered first, or sent by an agent.
     pub shown: u64,
@@ -207,6 +224,26 @@ pub struct Numbers {
     pub helpful: u64,
     /// The requester says that it does not help.
     pub unhelpful: u64,
+}
+
+/// What became of the suggestions of a while. Each request that was shown an article is counted once, as the first of these that
+/// is true of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Requests that would have been shown an article, where nothing is shown (`observe`).
+    pub observed: u64,
+    /// Requests that were shown an article.
+    pub shown: u64,
+    /// Its requester said that the article solved it, and it is done still: the request was met by knowledge.
+    pub confirmed: u64,
+    /// Its requester asked for a person, said that the article does not help, or wrote on.
+    pub escalated: u64,
+    /// The desk took it or ended it before its requester said anything.
+    pub worked: u64,
+    /// Nobody said or did anything for so many days: whether the article helped is not known.
+    pub abandoned: u64,
+    /// None of these yet.
+    pub open: u64,
 }
 
 /// A request for which an article did not help, as its requester says.

@@ -177,6 +177,8 @@ pub enum May {
     OneselfOr(Right),
     /// Whoever has this right.
     Has(Right),
+    /// Whoever has one of these rights.
+    HasEither(Right, Right),
 }
 
 impl May {
@@ -188,7 +190,7 @@ impl May {
             Self::Requester => "the requester",
             Self::RequesterOr(_) => "the requester, agents",
             Self::OneselfOr(_) => "everybody for themselves, agents",
-            Self::Has(_) => "agents",
+            Self::Has(_) | Self::HasEither(..) => "agents",
         }
     }
 }

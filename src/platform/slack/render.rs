@@ -21,6 +21,8 @@ use crate::domain::message::{Cell, Control, Message, Quotation, Span, Style, Tab
 const SHORTENED: &str = "… (shortened)";
 /// Stands where there is nothing to be read.
 const BLANK: &str = "…";
+/// Stands in an empty cell of a table.
+const EMPTY_CELL: &str = "–";
 /// Begins and ends a block of code.
 const FENCE: &str = "```";
 /// Begins each line of a quotation, escaped as Slack itself keeps it.
@@ -473,6 +475,7 @@ fn table(table: &Table) -> Option<Value> {
     let raw = |text: &str| json!({"type": "raw_text", "text": cut(shown_label(text), limits::TABLE_CELL_CHARS)});
     let cell = |cell: &Cell| match cell {
         Cell::Key(text) => raw(text),
+        Cell::Words(text) if text.trim().is_empty() => raw(EMPTY_CELL),
         Cell::Words(text) => raw(&inert(text)),
         Cell::Number(number) => json!({"type": "raw_number", "value": number, "text": number.to_string()}),
     };
@@ -482,8 +485,9 @@ fn table(table: &Table) -> Option<Value> {
     for (at, row) in table.rows.iter().enumerate() {
         let cells: Value = row.iter().take(limits::TABLE_COLUMNS).map(cell).collect();
         let taken = chars(std::slice::from_ref(&cells));
-        if at + 1 >= limits::TABLE_ROWS || taken > left {
-            let rest = std::iter::once(raw(SHORTENED)).chain((1..table.columns.len()).map(|_| raw("")));
+        let is_last = at + 1 == table.rows.len();
+        if (!is_last && rows.len() + 1 >= limits::TABLE_ROWS) || rows.len() >= limits::TABLE_ROWS || taken > left {
+            let rest = std::iter::once(raw(SHORTENED)).chain((1..table.columns.len()).map(|_| raw(EMPTY_CELL)));
             rows.push(rest.take(limits::TABLE_COLUMNS).collect());
             break;
         }

@@ -318,7 +318,7 @@ impl Checker {
         if fields.get("page_size").is_some_and(|size| size.as_u64().is_none_or(|size| !(1..=100).contains(&size))) {
             self.problem(&format!("{at}/page_size"), "must be between 1 and 100");
         }
-        let rows = self.array(fields, "rows", slack::TABLE_ROWS + 1, at);
+        let rows = self.array(fields, "rows", slack::TABLE_ROWS, at);
         let width = rows.first().and_then(Value::as_array).map_or(0, Vec::len);
         for (i, row) in rows.iter().enumerate() {
             let at = format!("{at}/rows/{i}");
@@ -484,7 +484,7 @@ mod tests {
         assert_eq!(problems(table(json!([[raw("Key"), raw("Shown")], [raw("KB-1"), number]]))).len(), 0);
         assert_eq!(problems(table(json!([[raw("Key"), raw("Shown")], [raw("KB-1")]]))).len(), 1);
         assert_eq!(problems(table(json!([[raw("")]]))).len(), 1);
-        assert_eq!(problems(table(Value::Array(vec![json!([raw("x")]); 102]))).len(), 1);
+        assert_eq!(problems(table(Value::Array(vec![json!([raw("x")]); 101]))).len(), 1);
         assert_eq!(problems(table(Value::Array(vec![json!([raw(&"x".repeat(200))]); 51]))).len(), 1);
         let half = |value: &str| json!({"text": {"type": "plain_text", "text": "Good"}, "value": value});
         let feedback = |element: Value| json!([{"type": "context_actions", "elements": [element]}]);
