@@ -1,20 +1,33 @@
-//! Looking for articles among many: how long it takes to fill the index, to answer a question, and until a changed article is found.
+//! Looking for articles among many: how long it takes to fill the index, to answer a question, and until a changed article is found;
+//! with `--through-database` how long these take from a commit in the database (SQLite) to what the program answers.
 //!
 //! ```text
 //! cargo bench --bench knowledge -- --articles 100000 --questions 2000
+//! cargo bench --bench knowledge -- --articles 100000 --through-database
 //! ```
 //!
 //! The articles are made of words of two to four syllables, as frequent as words are (Zipf), with a seed. So are the questions, each
 //! from words of one article with some others among them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
-use deskbell::clock::real;
+use deskbell::app::knowledge::Knowledge;
+use deskbell::clock::{Clock, real};
+use deskbell::commands::knowledge::files;
+use deskbell::commands::knowledge::import::{Import, import};
+use deskbell::config::Config;
+use deskbell::desk::knowledge::record;
 use deskbell::domain::article::Audience;
+use deskbell::domain::ids::ArticleId;
 use deskbell::search::{Document, Engine, Kind, Language, Question, Setup, Synonyms};
+use deskbell::store::Store;
+use deskbell::store::sqlite::SqliteStore;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
+use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Parser)]
 struct Args {
@@ -33,6 +46,9 @@ struct Args {
     /// How many articles are changed, one after the other
     #[arg(long, default_value_t = 20)]
     changes: usize,
+    /// Bring the articles into a database, and let the program follow it
+    #[arg(long)]
+    through_database: bool,
     /// The folder for the index [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
@@ -102,14 +118,76 @@ fn memory() -> (u64, u64) {
     (of("RssAnon:"), of("VmRSS:"))
 }
 
+/// Until the program finds an article by this word.
+async fn until_found(knowledge: &Knowledge, word: &str) -> anyhow::Result<()> {
+    loop {
+        let answer = knowledge.answer(word.to_owned(), true, 1).await;
+        if answer.is_ok_and(|answer| answer.found.first().is_some_and(|found| found.score > 0.0)) {
+            return Ok(());
+        }
+        real::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// From a commit in the database to what the program answers.
+async fn through_database(args: &Args, articles: &[Document], folder: &Path) -> anyhow::Result<()> {
+    let clock = Clock::system();
+    let store: Arc<dyn Store> = SqliteStore::open(&folder.join("desk.db"), clock.clone()).await?;
+    let settings = format!("[knowledge]\nindex = \"{}\"\n", folder.display());
+    let config = Config::from_text(&settings, [])?;
+    let knowledge = Arc::new(Knowledge::new(&config, &store).await?);
+    let stop = CancellationToken::new();
+    let working = tokio::spawn(Arc::clone(&knowledge).follow(|_| {}, stop.clone()));
+    let filed = |(number, article): (usize, &Document)| {
+        let text = format!("---\ntitle: number{number}zzz {}\n---\n\n{}\n", article.title, article.body);
+        files::read(&format!("a{number}.md"), text.as_bytes()).map_err(anyhow::Error::msg)
+    };
+    let filed = articles.iter().enumerate().map(filed).collect::<anyhow::Result<Vec<_>>>()?;
+    let since = real::now();
+    import(&store, filed, &Import::of("KB", clock.now()), &|_| {}).await?;
+    println!("imported {} articles in {:.1} s", articles.len(), since.elapsed().as_secs_f64());
+    until_found(&knowledge, &format!("number{}zzz", articles.len() - 1)).await?;
+    println!("the last of them is found {:.1} s after the import began", since.elapsed().as_secs_f64());
+    let mut found_after = Vec::new();
+    for change in 0..args.changes {
+        let id = ArticleId(i64::try_from(change * 97 % articles.len() + 1)?);
+        let word = format!("changed{change}zzz");
+        let kept = record::by_id(&mut *store.reader().await?, id).await?;
+        let kept = kept.ok_or_else(|| anyhow::anyhow!("there is no article {}", id.0))?;
+        let mut after = kept.article.clone();
+        after.content.title.clone_from(&word);
+        let since = real::now();
+        let work = store.within(move |tx| {
+            let (kept, after) = (kept.clone(), after.clone());
+            Box::pin(async move { record::update(tx, &kept, after, None) })
+        });
+        work.await?;
+        until_found(&knowledge, &word).await?;
+        found_after.push(since.elapsed().as_secs_f64() * 1_000.0);
+    }
+    found_after.sort_by(f64::total_cmp);
+    if let (Some(middle), Some(most)) = (found_after.get(found_after.len() / 2), found_after.last()) {
+        println!("a changed article is found {middle:.0} ms after its commit began, at most {most:.0} ms");
+    }
+    println!("memory then {} MB without files, {} MB with", memory().0, memory().1);
+    stop.cancel();
+    working.await?;
+    store.close().await;
+    Ok(())
+}
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let own = tempfile::tempdir()?;
-    let folder = args.folder.unwrap_or_else(|| own.path().to_owned()).join("bench.index");
+    let folder = args.folder.clone().unwrap_or_else(|| own.path().to_owned());
     let mut random = StdRng::seed_from_u64(args.seed);
     let words = Words::new(&mut random);
     let articles: Vec<Document> =
         (0..args.articles).map(|number| article(number, &words, &mut random, args.words)).collect();
+    if args.through_database {
+        return tokio::runtime::Runtime::new()?.block_on(through_database(&args, &articles, &folder));
+    }
+    let folder = folder.join("bench.index");
     let setup = Setup {
         folder,
         kind: Kind::Articles,

@@ -159,14 +159,12 @@ async fn found(ask: &mut dyn Ask, filed: &Filed) -> Result<Option<Kept>, StoreEr
 fn merged(kept: Option<&Article>, filed: &Filed, how: &Import) -> Result<(Article, Became), StoreError> {
     let digest = digest(&filed.content)?;
     let then = kept.and_then(|kept| kept.imported.as_ref());
-    let (content, stays_edited) = match kept {
-        Some(kept) if !how.overwrite && is_edited(kept) => {
-            let says_else = then.is_none_or(|then| then.digest != digest);
-            let is_same = version_after(kept, &filed.content) == kept.version;
-            (kept.content.clone(), says_else && !is_same)
-        }
-        _ => (filed.content.clone(), false),
-    };
+    let edited = kept.filter(|kept| {
+        let is_same = version_after(kept, &filed.content) == kept.version;
+        !how.overwrite && is_edited(kept) && !is_same
+    });
+    let content = edited.map_or(&filed.content, |kept| &kept.content).clone();
+    let stays_edited = edited.is_some() && then.is_none_or(|then| then.digest != digest);
     let says_anew =
         |is_as_then: fn(&Origin, &Filed) -> bool| how.overwrite || then.is_none_or(|then| !is_as_then(then, filed));
     let review_at = match says_anew(|then, filed| then.review_at == filed.content.review_at) {
@@ -179,7 +177,11 @@ fn merged(kept: Option<&Article>, filed: &Filed, how: &Import) -> Result<(Articl
         Some(owner) if owner.who == *who => owner.clone(),
         _ => Person::new(who.clone(), who.to_string()),
     });
-    let version = kept.map_or(1, |kept| version_after(kept, &content));
+    let (digest, version) = match edited {
+        // The text is still that of chat: what the file said is what it said then.
+        Some(_) => then.map(|then| (then.digest.clone(), then.version)).unwrap_or_default(),
+        None => (digest, kept.map_or(1, |kept| version_after(kept, &content))),
+    };
     let imported = Origin { digest, status: filed.status, review_at: filed.content.review_at, version };
     let article = Article {
         id: kept.map_or(ArticleId(0), |kept| kept.id),
@@ -190,7 +192,7 @@ fn merged(kept: Option<&Article>, filed: &Filed, how: &Import) -> Result<(Articl
         source: filed.source.clone().or_else(|| kept.and_then(|kept| kept.source.clone())),
         checked: kept.and_then(|kept| kept.checked.clone()),
         path: Some(filed.path.clone()),
-        imported: if stays_edited { then.cloned() } else { Some(imported) },
+        imported: Some(imported),
         version: kept.map_or(0, |kept| kept.version),
         created_at: kept.map_or(how.now, |kept| kept.created_at),
         changed_at: kept.map_or(how.now, |kept| kept.changed_at),
