@@ -468,7 +468,14 @@ fn rules(config: &Config, slack: Option<&Tenant>) -> Rules {
         let tenant = Tenant { platform: PlatformName::Discord, id: there.guild.clone() };
         triage.push(Place { tenant, at: Conversation::Channel { channel: there.channel.clone() } });
     }
-    Rules { desk: config.desk.clone(), intake: config.intake.clone(), knowledge: config.knowledge.clone(), triage }
+    Rules {
+        desk: config.desk.clone(),
+        intake: config.intake.clone(),
+        knowledge: config.knowledge.clone(),
+        outages: config.outages.clone(),
+        services: config.services.clone(),
+        triage,
+    }
 }
 
 /// Runs a task until it is stopped. A panic in it is logged, shows in the health of `part`, and it is begun again.

@@ -24,9 +24,10 @@ use secrecy::SecretString;
 use url::{Url, form_urlencoded};
 
 use crate::domain::ids::PlatformName;
+use crate::domain::outage::Service;
 use crate::domain::permission::{LinkedPerson, Principal, Roster};
 use crate::domain::right::{Holder, Right, RightsSettings};
-use crate::domain::rules::{DeskSettings, IntakeSettings, KnowledgeSettings};
+use crate::domain::rules::{DeskSettings, IntakeSettings, KnowledgeSettings, OutageSettings};
 use crate::domain::settings::{minutes, sections};
 use crate::logging;
 
@@ -66,6 +67,10 @@ pub struct Config {
     pub privacy: PrivacyConfig,
     /// `[[people]]`: accounts that are one person.
     pub people: Vec<LinkedPerson>,
+    /// `[outages]`: announcing them.
+    pub outages: OutageSettings,
+    /// `[[services]]`: what outages are about.
+    pub services: Vec<Service>,
 }
 
 /// `[slack]`: one workspace.

@@ -2,7 +2,7 @@
 --
 -- Moments are milliseconds since the Unix epoch, in the clock's time; leases and tries count in real time. Truth is 0 or 1.
 -- JSON holds what nothing is looked up by. An empty root means "no thread". Texts of people stand in tickets, messages,
--- openings, drafts, notices, articles, waiting effects and dead events, nowhere else.
+-- openings, drafts, notices, articles, outages, waiting effects and dead events, nowhere else.
 --
 -- What effects, standing messages, timers and the audit are about is a subject: its kind and its id, as texts. Sets that
 -- grow with the program (kinds, views, voices, outlets) have no list here; states do.
@@ -13,7 +13,7 @@ CREATE TABLE counters (
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO counters (name, value) VALUES ('ticket_ids', 1), ('pings', 0), ('article_ids', 0), ('article_changes', 0);
+INSERT INTO counters (name, value) VALUES ('ticket_ids', 1), ('pings', 0), ('article_ids', 0), ('article_changes', 0), ('outage_ids', 0);
 
 CREATE TABLE tickets (
     id                  INTEGER NOT NULL PRIMARY KEY,
@@ -182,6 +182,35 @@ CREATE TABLE article_marks (
     at_ms     INTEGER NOT NULL,
     PRIMARY KEY (article, kind, ticket_id)
 ) STRICT, WITHOUT ROWID;
+
+-- Outages, and the channels that follow services.
+CREATE TABLE outages (
+    id            INTEGER NOT NULL PRIMARY KEY,
+    key           TEXT    NOT NULL UNIQUE,
+    phase         TEXT    NOT NULL
+                  CHECK (phase IN ('drafted', 'investigating', 'identified', 'monitoring', 'resolved', 'retracted')),
+    severity      TEXT    NOT NULL CHECK (severity IN ('high', 'medium', 'low')),
+    content_json  TEXT    NOT NULL,
+    owner         TEXT    NOT NULL,
+    owner_json    TEXT    NOT NULL,
+    version       INTEGER NOT NULL,
+    opened_at_ms  INTEGER NOT NULL,
+    changed_at_ms INTEGER NOT NULL,
+    ended_at_ms   INTEGER,
+    CHECK ((ended_at_ms IS NOT NULL) = (phase IN ('resolved', 'retracted')))
+) STRICT;
+
+CREATE INDEX outages_by_phase ON outages (phase, changed_at_ms, id);
+
+CREATE TABLE followed_services (
+    number     INTEGER NOT NULL PRIMARY KEY,
+    service    TEXT    NOT NULL,
+    place_json TEXT    NOT NULL,
+    at_ms      INTEGER NOT NULL,
+    UNIQUE (place_json, service)
+) STRICT;
+
+CREATE INDEX followed_by_service ON followed_services (service, number);
 
 -- Notices to many places, and these places in order.
 CREATE TABLE notices (

@@ -14,9 +14,11 @@ use super::{
     LogConfig, PrivacyConfig, SLACK_API_URL, SlackConfig, SlackConnection, TimingConfig,
 };
 use crate::domain::ids::{PersonRef, PlatformName};
+use crate::domain::outage::Service;
 use crate::domain::permission::{GroupRef, LinkedPerson, Principal};
+use crate::domain::plain::one_line;
 use crate::domain::right::Holder;
-use crate::domain::rules::{DeskSettings, KnowledgeSettings, Suggestions};
+use crate::domain::rules::{DeskSettings, KnowledgeSettings, OutageSettings, Suggestions};
 use crate::logging;
 use crate::search::{Language, Synonyms};
 
@@ -29,7 +31,7 @@ pub(super) fn settings(table: Table) -> Result<Config, ConfigErrors> {
     let raw = Raw::read(table, &mut problems);
     let mut check = Check { problems };
     check.triage(&raw);
-    let desk_prefix = raw.desk.key_prefix.clone();
+    let (desk_prefix, knowledge_prefix) = (raw.desk.key_prefix.clone(), raw.knowledge.key_prefix.clone());
     let config = Config {
         slack: check.slack(raw.slack),
         discord: check.discord(raw.discord),
@@ -43,6 +45,8 @@ pub(super) fn settings(table: Table) -> Result<Config, ConfigErrors> {
         log: check.log(raw.log),
         privacy: check.privacy(raw.privacy),
         people: check.people(raw.people),
+        outages: check.outages(raw.outages, &[&desk_prefix, &knowledge_prefix]),
+        services: check.services(raw.services),
     };
     if check.problems.is_empty() { Ok(config) } else { Err(ConfigErrors { problems: check.problems }) }
 }
@@ -312,6 +316,39 @@ impl Check {
             people.push(LinkedPerson { name: person.name.unwrap_or_default(), accounts });
         }
         people
+    }
+
+    fn outages(&mut self, mut outages: OutageSettings, others: &[&str]) -> OutageSettings {
+        outages.key_prefix.make_ascii_uppercase();
+        let prefix = &outages.key_prefix;
+        if !(2..=10).contains(&prefix.len()) || !prefix.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            self.say("outages.key_prefix must be two to ten letters, like MI (for keys like MI-7).");
+        }
+        if others.iter().any(|other| prefix.eq_ignore_ascii_case(other)) {
+            self.say("outages.key_prefix must not be that of tickets or articles: nobody could tell their keys apart.");
+        }
+        outages
+    }
+
+    fn services(&mut self, raw: Vec<raw::Service>) -> Vec<Service> {
+        let mut seen = HashSet::new();
+        let mut services = Vec::new();
+        for (number, service) in (1..).zip(raw) {
+            let key = service.key.unwrap_or_default().trim().to_lowercase();
+            let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if key.is_empty() || key.len() > 40 || !key.chars().all(is_name) {
+                self.say(format!(
+                    "services (number {number}).key must be 1 to 40 small letters, digits or hyphens, like \"vpn\"."
+                ));
+            } else if !seen.insert(key.clone()) {
+                self.say(format!("services (number {number}).key: {key} is listed twice in [[services]]."));
+            }
+            let words = |words: Option<raw::Words>| words.map(|words| words.0).unwrap_or_default();
+            let name = service.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| key.clone());
+            let (tags, words) = (words(service.tags), words(service.words));
+            services.push(Service { key, name: one_line(name.trim()), tags, words });
+        }
+        services
     }
 
     /// A secret, given itself or as a file; `needed` says where to find it if it must be there.

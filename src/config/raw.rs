@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer};
 use super::{PrivacyConfig, TimingConfig, check, parse_duration};
 use crate::domain::permission::Principal;
 use crate::domain::right::{Holder, RightsSettings};
-use crate::domain::rules::{DeskSettings, IntakeSettings, KnowledgeSettings};
+use crate::domain::rules::{DeskSettings, IntakeSettings, KnowledgeSettings, OutageSettings};
 use crate::domain::settings::{Reader, Section};
 
 /// A table of the settings file.
@@ -33,15 +33,17 @@ pub(super) struct Raw {
     pub(super) rights: RightsSettings,
     pub(super) intake: IntakeSettings,
     pub(super) knowledge: KnowledgeSettings,
+    pub(super) outages: OutageSettings,
     pub(super) timing: TimingConfig,
     pub(super) log: Log,
     pub(super) privacy: PrivacyConfig,
     pub(super) people: Vec<LinkedPeople>,
+    pub(super) services: Vec<Service>,
 }
 
 impl Raw {
     /// Names of the sections with their keys.
-    pub(super) const SECTIONS: [(&'static str, &'static [&'static str]); 12] = [
+    pub(super) const SECTIONS: [(&'static str, &'static [&'static str]); 14] = [
         ("slack", Slack::KEYS),
         ("discord", Discord::KEYS),
         ("database", Database::KEYS),
@@ -50,10 +52,12 @@ impl Raw {
         ("rights", RightsSettings::KEYS),
         ("intake", IntakeSettings::KEYS),
         ("knowledge", KnowledgeSettings::KEYS),
+        ("outages", OutageSettings::KEYS),
         ("timing", TimingConfig::KEYS),
         ("log", Log::KEYS),
         ("privacy", PrivacyConfig::KEYS),
         ("people", LinkedPeople::KEYS),
+        ("services", Service::KEYS),
     ];
 
     /// Takes the settings apart; what is unknown or of the wrong type is a problem.
@@ -75,26 +79,19 @@ impl Raw {
             rights: declared("rights", section("rights", problems), problems),
             intake: declared("intake", section("intake", problems), problems),
             knowledge: declared("knowledge", section("knowledge", problems), problems),
+            outages: declared("outages", section("outages", problems), problems),
             timing: declared("timing", section("timing", problems), problems),
             log: Log::read("log", section("log", problems), problems),
             privacy: declared("privacy", section("privacy", problems), problems),
             people: Vec::new(),
+            services: Vec::new(),
         };
-        if let Some(people) = table.remove("people") {
-            match people.try_deserialize::<Vec<Table>>() {
-                Ok(people) => {
-                    let numbered = people.into_iter().enumerate();
-                    raw.people = numbered
-                        .map(|(index, person)| {
-                            LinkedPeople::read(&format!("people (number {})", index + 1), person, problems)
-                        })
-                        .collect();
-                }
-                Err(_) => problems.push(
-                    "people is a list of sections: write [[people]] for each person, in the settings file.".to_owned(),
-                ),
-            }
-        }
+        raw.people = listed(&mut table, "people", "person", problems)
+            .map(|(section, one)| LinkedPeople::read(&section, one, problems))
+            .collect();
+        raw.services = listed(&mut table, "services", "service", problems)
+            .map(|(section, one)| Service::read(&section, one, problems))
+            .collect();
         let mut unknown: Vec<_> = table.into_keys().collect();
         unknown.sort();
         let known = Self::SECTIONS.map(|(name, _)| name).join(", ");
@@ -148,6 +145,23 @@ optional! {
     Http { listen: String, health_listen: String }
     Log { format: String, level: String }
     LinkedPeople { name: String, accounts: Words }
+    Service { key: String, name: String, tags: Words, words: Words }
+}
+
+/// The sections of a list, each with what it is called in front of people.
+fn listed(
+    table: &mut Table,
+    name: &str,
+    each: &str,
+    problems: &mut Vec<String>,
+) -> impl Iterator<Item = (String, Table)> + use<> {
+    let all = table.remove(name).map(Value::try_deserialize::<Vec<Table>>).transpose();
+    let all = all.unwrap_or_else(|_| {
+        problems.push(format!("{name} is a list of sections: write [[{name}]] for each {each}, in the settings file."));
+        None
+    });
+    let name = name.to_owned();
+    all.into_iter().flatten().enumerate().map(move |(index, one)| (format!("{name} (number {})", index + 1), one))
 }
 
 /// A section that is declared with its types.

@@ -8,7 +8,7 @@ use crate::desk::hear::{Asked, Sees};
 use crate::desk::meant::{Meaning, Meant, Target, Unfinished};
 use crate::desk::plan::Plan;
 use crate::desk::tickets::state::{Refusal, Ticket};
-use crate::desk::{articles, drafts, help, knowledge, tickets};
+use crate::desk::{articles, drafts, help, knowledge, outages, tickets};
 use crate::domain::act::{ActName, ActRef, Args, Begins, May, On, Spec, Takes, Value};
 use crate::domain::event::{Acted, ReplyHandle, Way};
 use crate::domain::ids::{DraftId, Person, Place, TicketKey};
@@ -17,7 +17,8 @@ use crate::domain::outcome::Outcome;
 use crate::domain::right::Right;
 
 /// The acts of every capability, in the order in which commands and help show them: a capability that has acts is named here.
-static TABLES: &[&[&Act]] = &[tickets::acts::ACTS, knowledge::acts::ACTS, articles::acts::ACTS, help::acts::ACTS];
+static TABLES: &[&[&Act]] =
+    &[tickets::acts::ACTS, knowledge::acts::ACTS, articles::acts::ACTS, outages::acts::ACTS, help::acts::ACTS];
 
 /// Declares the acts of a capability: each as a constant of its own, and all of them, in their order, as `ACTS`.
 macro_rules! acts {
@@ -61,6 +62,12 @@ pub(in crate::desk) enum Reads {
     Articles(&'static str),
     /// The number and key of the article that is to be written.
     NextArticle,
+    /// The outage that this parameter takes, with where it was announced.
+    Outage(&'static str),
+    /// The outages that are announced and not over.
+    Outages,
+    /// The number and key of the outage that is to be written, and how many channels follow the services of this parameter.
+    NextOutage(&'static str),
 }
 
 /// What an act does.
@@ -216,7 +223,19 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         Way::Button | Way::Reaction => !spec.is_told || shows_nowhere,
         Way::Form => acted.is_answered(),
     };
-    let typed = typed_words(acted);
+    let typed = match (acted.way, meant) {
+        // All that was typed, be it on an earlier page.
+        (Way::Form, Meant::Act(meaning)) => words_of(
+            meaning
+                .act
+                .spec
+                .takes
+                .iter()
+                .filter(|param| param.takes == Takes::Text)
+                .map(|param| meaning.args.text(param.name)),
+        ),
+        _ => typed_words(acted),
+    };
     let actor = |wants_answer| Actor {
         person: &acted.actor,
         place: acted.place.as_ref(),
@@ -247,7 +266,9 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         Meant::NoKey => help::text::no_key(),
         Meant::Unknown if is_command => help::text::unknown_command(),
         // What is to be changed by a form could not be shown in it.
-        Meant::Faulty(spec, _) if spec.takes.iter().any(|param| param.begins_with == Begins::Article) => {
+        Meant::Faulty(spec, _)
+            if spec.takes.iter().any(|param| matches!(param.begins_with, Begins::Article | Begins::Outage)) =>
+        {
             help::text::form_not_opened()
         }
         // A button that should have opened a form is of an earlier version.
@@ -372,11 +393,15 @@ fn typed_words(acted: &Acted) -> String {
         return String::new();
     };
     let params = spec(&does.act).map_or(&[][..], |spec| spec.takes).iter().filter(|param| param.takes == Takes::Text);
-    let words = params.filter_map(|param| match given.get(param.name) {
-        Some(Value::Text(text)) if !text.trim().is_empty() => Some(text.trim()),
+    words_of(params.filter_map(|param| match given.get(param.name) {
+        Some(Value::Text(text)) => Some(text.as_str()),
         _ => None,
-    });
-    words.collect::<Vec<_>>().join("\n")
+    }))
+}
+
+/// These words, each on lines of their own.
+fn words_of<'w>(words: impl Iterator<Item = &'w str>) -> String {
+    words.map(str::trim).filter(|words| !words.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether this person may do what asks for that. Returns whether they are the ticket's requester; else why not.

@@ -280,6 +280,10 @@ fn change(change: &Change) -> String {
             after.status.as_str(),
             by.name
         ),
+        Change::WriteOutage(outage) => format!("write {} «{}»", outage.key, outage.content.title),
+        Change::PutOutage(outage) => format!("{} is {}, version {}", outage.key, outage.phase.as_str(), outage.version),
+        Change::FollowService { service, place, .. } => format!("{} follows {service}", at(place)),
+        Change::UnfollowService { service, place } => format!("{} follows {service} no more", at(place)),
         Change::HoldBack { view, until, .. } => {
             format!("hold back the {} until {} s from now", view.name(), until.duration_since(now()).as_secs())
         }
@@ -312,12 +316,13 @@ fn effect_of(what: &EffectKind) -> String {
             View::Card => "cards".to_owned(),
             View::Lines { .. } => "lines under the cards".to_owned(),
             View::Confirmation => format!("confirm in {}", at(to.place())),
-            View::DeadEvents | View::Notice => "?".to_owned(),
+            View::OutageCard => "card of the outage".to_owned(),
+            View::DeadEvents | View::Notice | View::Outage => "?".to_owned(),
         },
         EffectKind::Refresh { view, .. } => match view {
             View::Confirmation => "confirm anew".to_owned(),
             View::Lines { .. } => "lines anew".to_owned(),
-            View::Card | View::DeadEvents | View::Notice => "?".to_owned(),
+            View::Card | View::DeadEvents | View::Notice | View::Outage | View::OutageCard => "?".to_owned(),
         },
         EffectKind::Silent(SilentAct::React { is_on, .. }) => format!("sign {}", if *is_on { "on" } else { "off" }),
         EffectKind::Silent(SilentAct::ReadThread { .. }) => "read the thread".to_owned(),

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::conversation::state::{Opening, Record, Side};
 use super::drafts::state::Draft;
 use super::knowledge::state::{Article, Kept, Mark, Suggestion};
+use super::outages::state::Outage;
 use super::tickets::state::Ticket;
 use crate::domain::audit::AuditEntry;
 use crate::domain::effect::Effect;
@@ -136,6 +137,26 @@ pub enum Change {
         after: Box<Article>,
         /// Who changed it.
         by: Person,
+    },
+    /// A new outage.
+    WriteOutage(Box<Outage>),
+    /// An outage as it is now; its `version` is one more than what was read.
+    PutOutage(Box<Outage>),
+    /// A channel hears of outages of a service from now on.
+    FollowService {
+        /// The service's key.
+        service: String,
+        /// The channel.
+        place: Place,
+        /// When.
+        at: Timestamp,
+    },
+    /// It hears of them no more.
+    UnfollowService {
+        /// The service's key.
+        service: String,
+        /// The channel.
+        place: Place,
     },
     /// Views of a subject that wait to be posted for the first time wait until then, if nobody has tried to post them.
     HoldBack {

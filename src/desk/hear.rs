@@ -9,9 +9,10 @@ use crate::desk::acts::Reads;
 use crate::desk::conversation::state::{Opening, Record, Side};
 use crate::desk::knowledge::state::{Answered, Article, Listed, Overview, Search, Suggestion};
 use crate::desk::meant::{Meaning, Meant, Target};
+use crate::desk::outages::state::Outage;
 use crate::desk::tickets::state::Ticket;
 pub use crate::desk::touched::about;
-use crate::desk::{articles, conversation, drafts, knowledge, tickets};
+use crate::desk::{articles, conversation, drafts, knowledge, outages, tickets};
 use crate::domain::act::{ActRef, Fault, On, Spec, SubjectRef, Where};
 use crate::domain::audit::AuditEntry;
 use crate::domain::effect::{Call, Undeliverable};
@@ -19,9 +20,10 @@ use crate::domain::event::{
     Acted, DedupeKey, DeliverySettled, DirectRequest, Event, EventKind, Said, Timer, TimerKind, Way,
 };
 use crate::domain::ids::{
-    ArticleId, ArticleKey, Conversation, DraftId, MessageRef, Person, PersonRef, Place, TicketId, TicketKey, TicketTag,
-    TicketUid,
+    ArticleId, ArticleKey, Conversation, DraftId, MessageRef, OutageId, OutageKey, Person, PersonRef, Place, TicketId,
+    TicketKey, TicketTag, TicketUid,
 };
+use crate::domain::outage::meant;
 use crate::domain::permission::Roster;
 use crate::domain::right::Right;
 use crate::domain::rules::Rules;
@@ -145,6 +147,8 @@ pub enum Heard<'e> {
     Due(&'e Timer, Option<Box<Ticket>>),
     /// An article may still be a draft, of which its owner is to be reminded.
     DraftWaits(&'e Timer, Option<Box<Article>>),
+    /// News of an outage may be due.
+    NewsDue(&'e Timer, Option<Box<Outage>>),
     /// Somebody asks for something by a command: their direct conversation, or why there is none.
     DirectOpened(&'e DirectRequest, Result<&'e Place, Undeliverable>),
     /// What may help a requester was looked for.
@@ -209,6 +213,12 @@ pub(in crate::desk) enum Sees {
     Articles(Vec<Listed>),
     /// The number and key of the article that is to be written.
     NextArticle(ArticleId, ArticleKey),
+    /// An outage, with where it was announced.
+    Outage(Option<Box<outages::state::Seen>>),
+    /// Outages that are announced and not over.
+    Outages(Vec<Outage>),
+    /// The number and key of the outage that is to be written, and how many channels follow its services.
+    NextOutage(OutageId, OutageKey, outages::state::Reach),
     /// A message that was joined to the ticket, and whether somebody has asked for something of their own under it since.
     Joined(Option<Box<Record>>, bool),
 }
@@ -247,6 +257,13 @@ pub async fn hear<'e>(tx: &mut dyn Tx, desk: &Desk, event: &'e Event) -> Result<
                 _ => None,
             };
             Ok(Heard::DraftWaits(timer, article.map(|kept| Box::new(kept.article))))
+        }
+        EventKind::TimerFired(timer) if timer.kind == TimerKind::OutageNews => {
+            let outage = match timer.on {
+                Subject::Outage(id) => outages::record::by_id(tx, id).await?,
+                _ => None,
+            };
+            Ok(Heard::NewsDue(timer, outage.map(Box::new)))
         }
         EventKind::TimerFired(timer) => Ok(Heard::Due(timer, ticket_of(tx, &timer.on).await?)),
         EventKind::CallEnded { about, call, found } => called(tx, about, call, found.as_ref()).await,
@@ -362,7 +379,7 @@ async fn recorded(tx: &mut dyn Tx, message: &MessageRef) -> Result<Option<(Box<R
 async fn ticket_of(tx: &mut dyn Tx, about: &Subject) -> Result<Option<Box<Ticket>>, StoreError> {
     match about {
         Subject::Ticket(id) => Ok(tickets::record::by_id(tx, *id).await?.map(Box::new)),
-        Subject::Article(_) | Subject::Notice(_) | Subject::Person(_) | Subject::Desk => Ok(None),
+        Subject::Article(_) | Subject::Outage(_) | Subject::Notice(_) | Subject::Person(_) | Subject::Desk => Ok(None),
     }
 }
 
@@ -489,7 +506,7 @@ async fn sees(
             Err(_) => Ok(Sees::Chosen(None)),
         },
         (Reads::Article(param), on) => {
-            let article = match meaning.args.article(param) {
+            let article = match meaning.args.key(param) {
                 Some(article) => knowledge::record::by_key(tx, &article.key).await?.map(|kept| Box::new(kept.article)),
                 None => None,
             };
@@ -499,7 +516,7 @@ async fn sees(
             };
             Ok(Sees::Article(article, suggestion))
         }
-        (Reads::Overview(param), _) => Ok(Sees::Overview(match meaning.args.article(param) {
+        (Reads::Overview(param), _) => Ok(Sees::Overview(match meaning.args.key(param) {
             Some(article) => {
                 knowledge::record::overview(tx, &article.key, articles::decide::COMPLAINTS).await?.map(Box::new)
             }
@@ -516,6 +533,17 @@ async fn sees(
         (Reads::NextArticle, _) => {
             let (id, key) = knowledge::record::next(tx, &desk.rules.knowledge.key_prefix).await?;
             Ok(Sees::NextArticle(id, key))
+        }
+        (Reads::Outage(param), _) => Ok(Sees::Outage(match meaning.args.key(param) {
+            Some(outage) => outages::record::seen(tx, &outage.key).await?.map(Box::new),
+            None => None,
+        })),
+        (Reads::Outages, _) => Ok(Sees::Outages(outages::record::running(tx, outages::decide::LISTED).await?)),
+        (Reads::NextOutage(param), _) => {
+            let (id, key) = outages::record::next(tx, &desk.rules.outages.key_prefix).await?;
+            let services = meant(&desk.rules.services, meaning.args.text(param)).unwrap_or_default();
+            let services: Vec<String> = services.into_iter().map(|service| service.key.clone()).collect();
+            Ok(Sees::NextOutage(id, key, outages::record::reach(tx, &services).await?))
         }
         (Reads::Story | Reads::Joined(_), None) => Ok(Sees::Nothing),
         (Reads::Story, Some(ticket)) => {

@@ -12,6 +12,7 @@ pub mod help;
 pub mod knowledge;
 mod meant;
 pub mod notices;
+pub mod outages;
 mod plan;
 pub mod privacy;
 pub mod tickets;
@@ -20,6 +21,7 @@ mod touched;
 #[cfg(test)]
 mod cases;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
@@ -71,11 +73,12 @@ pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
         }
         Heard::Settled(settled, ticket) => conversation::decide::delivered(desk, settled, ticket),
         Heard::DraftWaits(timer, article) => articles::decide::draft_waits(desk, timer, article.as_deref()),
+        Heard::NewsDue(timer, outage) => outages::decide::news_are_due(desk, timer, outage.as_deref()),
         Heard::DirectOpened(request, place) => conversation::decide::asked_directly(desk, request, *place),
         Heard::Due(timer, ticket) => match timer.kind {
             TimerKind::AutoClose => closing::decide::close_by_itself(desk, timer, ticket.as_deref()),
-            // It is about an article, and heard as such.
-            TimerKind::ArticleDraft => Plan::of(desk).end(Outcome::Ignored),
+            // They are about an article or an outage, and heard as such.
+            TimerKind::ArticleDraft | TimerKind::OutageNews => Plan::of(desk).end(Outcome::Ignored),
             TimerKind::WaitOver => tickets::decide::wait_is_over(desk, timer, ticket.as_deref()),
         },
     }
@@ -133,6 +136,10 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         Change::MarkArticle { article, mark, ticket, at } => knowledge::record::mark(tx, *article, *mark, *ticket, *at),
         Change::WriteArticle { article, by } => knowledge::record::insert_as(tx, article, Some(by)),
         Change::PutArticle { before, after, by } => knowledge::record::update(tx, before, (**after).clone(), Some(by)),
+        Change::WriteOutage(outage) => outages::record::insert(tx, outage),
+        Change::PutOutage(outage) => outages::record::update(tx, outage),
+        Change::FollowService { service, place, at } => outages::record::follow(tx, service, place, *at),
+        Change::UnfollowService { service, place } => outages::record::unfollow(tx, service, place),
         Change::HoldBack { about, view, until } => hold_back(tx, about, view, *until),
         Change::SetTimer(timer) => timers::set(tx, timer),
         Change::ClearTimer { on, kind, slot } => timers::clear(tx, on, *kind, *slot),
@@ -146,6 +153,7 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
 /// If the database is away.
 pub async fn tidy(tx: &mut dyn Tx, now: Timestamp, then: Timestamp) -> Result<bool, StoreError> {
     drafts::record::tidy(tx, now)?;
+    outages::record::tidy(tx, now)?;
     Ok(conversation::record::tidy(tx, then).await? || notices::record::tidy(tx, then).await?)
 }
 
@@ -169,6 +177,15 @@ pub async fn forget(
             "what was done with articles: the name",
             audit::rename(tx, "article", account, &Person::new(alias.clone(), privacy::text::erased_name())).await?,
         ),
+        (
+            "outages: the name",
+            outages::record::rename(tx, account, &Person::new(alias.clone(), privacy::text::erased_name())).await?,
+        ),
+        (
+            "what was done with outages: the name",
+            audit::rename(tx, "outage", account, &Person::new(alias.clone(), privacy::text::erased_name())).await?
+                + audit::rename(tx, "desk", account, &Person::new(alias.clone(), privacy::text::erased_name())).await?,
+        ),
         ("moments that were waited for", timers::forget(tx, &Subject::Person(account.clone())).await?),
     ])
 }
@@ -186,6 +203,7 @@ pub async fn show(ask: &mut dyn Ask, wanted: &[Wanted], roster: &Roster) -> Resu
     let messages: HashSet<&MessageRef> = wanted.iter().flat_map(|one| one.view.shows()).collect();
     let said = conversation::record::of_messages(ask, messages.into_iter()).await?;
     let (mut shown, mut known) = (Vec::with_capacity(wanted.len()), HashMap::new());
+    let mut outages_known = HashMap::new();
     for one in wanted {
         let ticket = tickets.iter().find(|ticket| one.about == Subject::Ticket(ticket.id));
         shown.push(match (&one.view, ticket) {
@@ -207,6 +225,19 @@ pub async fn show(ask: &mut dyn Ask, wanted: &[Wanted], roster: &Roster) -> Resu
             }
             (View::Lines { of, .. }, Some(ticket)) => conversation::view::lines(ticket, of, &said, one, roster),
             (View::DeadEvents, _) => Some(alarms::view::dead_events(dead::count(ask).await?)),
+            (View::Outage | View::OutageCard, _) => match one.about {
+                Subject::Outage(id) => {
+                    if let Entry::Vacant(unknown) = outages_known.entry(id) {
+                        unknown.insert(outages::record::by_id(ask, id).await?);
+                    }
+                    let outage = outages_known.get(&id).and_then(Option::as_ref);
+                    match one.view {
+                        View::OutageCard => outage.map(outages::view::card),
+                        _ => outage.and_then(|outage| outages::view::copy(outage, one.is_first)),
+                    }
+                }
+                _ => None,
+            },
             (View::Notice, _) => match &one.about {
                 Subject::Notice(name) => {
                     if !known.contains_key(name) {
@@ -215,7 +246,9 @@ pub async fn show(ask: &mut dyn Ask, wanted: &[Wanted], roster: &Roster) -> Resu
                     }
                     known.get(name).cloned().flatten().map(Shown::from)
                 }
-                Subject::Ticket(_) | Subject::Article(_) | Subject::Person(_) | Subject::Desk => None,
+                Subject::Ticket(_) | Subject::Article(_) | Subject::Outage(_) | Subject::Person(_) | Subject::Desk => {
+                    None
+                }
             },
             (View::Card | View::Confirmation | View::Lines { .. }, None) => None,
         });
@@ -236,6 +269,10 @@ pub async fn audience(
 ) -> Result<Vec<(u64, Place)>, StoreError> {
     match (about, view) {
         (Subject::Notice(name), View::Notice) => notices::record::places(ask, name, after, limit).await,
+        (Subject::Outage(id), View::Outage) => match outages::record::by_id(ask, *id).await? {
+            Some(outage) => outages::record::followers(ask, &outages::record::keys(&outage), after, limit).await,
+            None => Ok(Vec::new()),
+        },
         _ => Ok(Vec::new()),
     }
 }
@@ -264,7 +301,7 @@ pub async fn contend(tx: &mut dyn Tx, about: &Subject) -> Result<(), StoreError>
 
 #[cfg(test)]
 mod tests {
-    use super::{conversation, drafts, knowledge, notices, privacy, tickets};
+    use super::{conversation, drafts, knowledge, notices, outages, privacy, tickets};
     use crate::store::{Text, plans};
 
     /// Every SQL text of the program.
@@ -274,6 +311,7 @@ mod tests {
             drafts::record::TEXTS,
             knowledge::record::TEXTS,
             notices::record::TEXTS,
+            outages::record::TEXTS,
             privacy::record::TEXTS,
             tickets::record::TEXTS,
         ];

@@ -50,8 +50,10 @@ impl<'e> Touched<'e> {
             | EventKind::CallEnded { about, .. }
             | EventKind::TimerFired(Timer { on: about, .. }) => match about {
                 Subject::Person(who) => Self { who: Some(who), ..nothing },
-                // A ticket or an article is written only as it was read, which needs no name.
-                Subject::Ticket(_) | Subject::Article(_) | Subject::Notice(_) | Subject::Desk => nothing,
+                // A ticket, an article or an outage is written only as it was read, which needs no name.
+                Subject::Ticket(_) | Subject::Article(_) | Subject::Outage(_) | Subject::Notice(_) | Subject::Desk => {
+                    nothing
+                }
             },
         }
     }

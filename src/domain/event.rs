@@ -328,6 +328,8 @@ timer_kinds! {
     AutoClose = "auto_close",
     /// A ticket has waited until the moment that was set.
     WaitOver = "wait_over",
+    /// News of an outage are due.
+    OutageNews = "outage_news",
     /// An article is still a draft.
     ArticleDraft = "article_draft",
 }

@@ -111,8 +111,11 @@ impl Form {
             }),
             max_chars: MAX_FIELD_CHARS,
         };
-        // An article that the button carries is not asked for.
-        let is_asked = |param: &Param| param.takes.is_field() && (param.takes != Takes::Article || does.with.is_none());
+        // What the button carries is not asked for.
+        let is_asked = |param: &Param| {
+            let is_carried = matches!(param.takes, Takes::Article | Takes::Outage) && does.with.is_some();
+            param.takes.is_field() && !is_carried
+        };
         Some(Self {
             does: does.clone(),
             title,

@@ -382,11 +382,45 @@ impl MessageRef {
     }
 }
 
+/// An article or outage as a button carries it: by its key and, where it matters that nobody has changed it since, its version.
+/// As text it is `KB-7` or `KB-7.3`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRef {
+    /// What people quote.
+    pub key: Key,
+    /// The version that was seen.
+    pub version: Option<i64>,
+}
+
+impl fmt::Display for KeyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.version {
+            Some(version) => write!(f, "{}.{version}", self.key),
+            None => self.key.fmt(f),
+        }
+    }
+}
+
+impl FromStr for KeyRef {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let (key, version) = match text.split_once('.') {
+            Some((key, version)) => (key, Some(version.parse().map_err(|_| UnknownName)?)),
+            None => (text, None),
+        };
+        Ok(Self { key: key.parse().map_err(|_| UnknownName)?, version })
+    }
+}
+
 /// What people quote of a ticket: `IT-1042`.
 pub type TicketKey = Key;
 
 /// What people quote of an article: `KB-7`.
 pub type ArticleKey = Key;
+
+/// What people quote of an outage (a major incident): `MI-7`.
+pub type OutageKey = Key;
 
 /// What people quote: letters that say of what kind it is, and a number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -461,6 +495,11 @@ pub struct TicketId(pub i64);
 #[serde(transparent)]
 pub struct ArticleId(pub i64);
 
+/// The database's number of an outage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OutageId(pub i64);
+
 /// One effect in the outbox: a ULID, so that ids sort by the order in which they were decided.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -469,5 +508,20 @@ pub struct EffectId(pub String);
 impl fmt::Display for EffectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_back_as_a_button_carries_it() {
+        for text in ["KB-7", "KB-7.3"] {
+            assert_eq!(text.parse::<KeyRef>().map(|seen| seen.to_string()), Ok(text.to_owned()));
+        }
+        for junk in ["", "KB", "KB-7.", "KB-7.x", "KB-7.3.1", ".3"] {
+            assert_eq!(junk.parse::<KeyRef>(), Err(UnknownName), "{junk}");
+        }
     }
 }

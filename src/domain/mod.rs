@@ -10,6 +10,7 @@ pub mod ids;
 pub mod limits;
 pub mod markdown;
 pub mod message;
+pub mod outage;
 pub mod outcome;
 pub mod permission;
 pub mod plain;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ids::{Person, Place, TicketKey};
+use super::outage::Service;
 use super::permission::Principal;
 use super::settings::{Reader, Setting, minutes, sections};
 use super::when::Now;
@@ -49,6 +50,14 @@ sections! {
         synonyms_file: String = String::new(),
         /// `index`: the folder for the index; empty for one beside the database, or (PostgreSQL) where the program runs.
         index: String = String::new(),
+    }
+
+    /// `[outages]`: announcing them.
+    OutageSettings {
+        /// `enabled`: whether outages can be announced.
+        enabled: bool = true,
+        /// `key_prefix`: the letters of `MI-7`.
+        key_prefix: String = "MI".to_owned(),
     }
 
     /// `[intake]`: what becomes a ticket.
@@ -105,6 +114,10 @@ pub struct Rules {
     pub intake: IntakeSettings,
     /// `[knowledge]`.
     pub knowledge: KnowledgeSettings,
+    /// `[outages]`.
+    pub outages: OutageSettings,
+    /// `[[services]]`: what outages are about.
+    pub services: Vec<Service>,
     /// The desk's channels: each shows every ticket's card.
     pub triage: Vec<Place>,
 }

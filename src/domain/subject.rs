@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{ArticleId, PersonRef, TicketId, UnknownName};
+use super::ids::{ArticleId, OutageId, PersonRef, TicketId, UnknownName};
 
 /// One thing that the desk keeps. In the database it is two columns, its kind and its id; elsewhere a text: `ticket:12`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -15,6 +15,8 @@ pub enum Subject {
     Ticket(TicketId),
     /// An article.
     Article(ArticleId),
+    /// An outage.
+    Outage(OutageId),
     /// A notice to many places, by its name.
     Notice(String),
     /// An account of a person, where nothing else is meant than to answer that person.
@@ -30,6 +32,7 @@ impl Subject {
         match self {
             Self::Ticket(_) => "ticket",
             Self::Article(_) => "article",
+            Self::Outage(_) => "outage",
             Self::Notice(_) => "notice",
             Self::Person(_) => "person",
             Self::Desk => "desk",
@@ -42,6 +45,7 @@ impl Subject {
         match self {
             Self::Ticket(id) => id.0.to_string(),
             Self::Article(id) => id.0.to_string(),
+            Self::Outage(id) => id.0.to_string(),
             Self::Notice(name) => name.clone(),
             Self::Person(who) => who.to_string(),
             Self::Desk => String::new(),
@@ -56,6 +60,7 @@ impl Subject {
         match kind {
             "ticket" => id.parse().map(|id| Self::Ticket(TicketId(id))).map_err(|_| UnknownName),
             "article" => id.parse().map(|id| Self::Article(ArticleId(id))).map_err(|_| UnknownName),
+            "outage" => id.parse().map(|id| Self::Outage(OutageId(id))).map_err(|_| UnknownName),
             "notice" => Ok(Self::Notice(id.to_owned())),
             "person" => id.parse().map(Self::Person),
             "desk" if id.is_empty() => Ok(Self::Desk),
@@ -68,7 +73,7 @@ impl Subject {
     pub const fn ticket(&self) -> Option<TicketId> {
         match self {
             Self::Ticket(id) => Some(*id),
-            Self::Article(_) | Self::Notice(_) | Self::Person(_) | Self::Desk => None,
+            Self::Article(_) | Self::Outage(_) | Self::Notice(_) | Self::Person(_) | Self::Desk => None,
         }
     }
 }
@@ -76,6 +81,12 @@ impl Subject {
 impl From<TicketId> for Subject {
     fn from(id: TicketId) -> Self {
         Self::Ticket(id)
+    }
+}
+
+impl From<OutageId> for Subject {
+    fn from(id: OutageId) -> Self {
+        Self::Outage(id)
     }
 }
 
@@ -124,6 +135,7 @@ mod tests {
         let subjects = [
             Subject::Ticket(TicketId(12)),
             Subject::Article(ArticleId(7)),
+            Subject::Outage(OutageId(7)),
             Subject::Notice("payroll: is down".to_owned()),
             Subject::Person(PersonRef::new(PlatformName::Slack, "U1")),
             Subject::Desk,

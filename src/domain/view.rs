@@ -27,6 +27,10 @@ pub enum View {
     DeadEvents,
     /// A notice in one of its places.
     Notice,
+    /// An outage in one of the channels that follow its services.
+    Outage,
+    /// An outage in a channel of the desk.
+    OutageCard,
 }
 
 /// How effects that show a view in one place are put together.
@@ -93,6 +97,8 @@ impl View {
             Self::Confirmation => named!("confirmation", Replace, Answer, Card, Order::Place),
             Self::Lines { .. } => named!("lines", Append, Note, Note, Order::Card),
             Self::DeadEvents => named!("dead_events", Replace, Act, Act, Order::Own("dead")),
+            Self::Outage => named!("outage", Replace, Broadcast, Broadcast, Order::Own("all")),
+            Self::OutageCard => named!("outage_card", Replace, Card, Card, Order::Own("outage")),
             Self::Notice => named!("notice", Replace, Broadcast, Broadcast, Order::Own("all")),
         }
     }
@@ -153,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_view_is_found_by_its_name() {
-        for view in [View::Card, View::Confirmation, View::DeadEvents, View::Notice] {
+        for view in [View::Card, View::Confirmation, View::DeadEvents, View::Notice, View::Outage, View::OutageCard] {
             assert_eq!(View::named(view.name()), Some(view));
         }
         for other in ["lines", "said", "", "moon"] {

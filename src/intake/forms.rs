@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::Intake;
 use crate::desk::conversation::state::Voice;
 use crate::desk::drafts::state::Draft;
-use crate::desk::{self, articles, knowledge};
+use crate::desk::{self, articles, knowledge, outages};
 use crate::domain::act::{ActRef, Begins, Fault, Given, Spec, SubjectRef, Value};
-use crate::domain::article::ArticleRef;
 use crate::domain::form::Form;
+use crate::domain::ids::KeyRef;
 use crate::domain::ids::{DraftId, Person};
 use crate::domain::right::Right;
 
@@ -26,7 +26,7 @@ impl Intake {
         }
         let begun = tokio::time::timeout(PREFILL, self.begun(spec, does, actor)).await;
         // Over what is not shown nothing is to be written.
-        let replaces = spec.takes.iter().any(|param| param.begins_with == Begins::Article);
+        let replaces = spec.takes.iter().any(|param| matches!(param.begins_with, Begins::Article | Begins::Outage));
         let begun = match begun.ok().flatten() {
             None if replaces => return None,
             begun => begun.unwrap_or_default(),
@@ -63,11 +63,20 @@ impl Intake {
             if !may(Right::TicketWork) && !may(Right::ArticlePublish) {
                 return None;
             }
-            let wanted: ArticleRef = does.with.as_deref()?.parse().ok()?;
+            let wanted: KeyRef = does.with.as_deref()?.parse().ok()?;
             let kept =
                 knowledge::record::by_key(&mut *self.inner.store.reader().await.ok()?, &wanted.key).await.ok()??;
             let is_it = wanted.version.is_none_or(|version| version == kept.article.version);
             begun.extend(is_it.then(|| articles::decide::begun(&kept.article))?);
+        }
+        if begins(Begins::Outage).is_some() {
+            if !may(Right::OutageAnnounce) {
+                return None;
+            }
+            let wanted: KeyRef = does.with.as_deref()?.parse().ok()?;
+            let seen = outages::record::seen(&mut *self.inner.store.reader().await.ok()?, &wanted.key).await.ok()??;
+            let is_it = wanted.version.is_none_or(|version| version == seen.outage.version);
+            begun.extend(is_it.then(|| outages::decide::begun(&seen.outage))?);
         }
         if let Some(param) = begins(Begins::Suggested)
             && may(Right::TicketWork)

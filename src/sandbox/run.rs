@@ -30,12 +30,13 @@ use crate::sandbox::stage::{Platforms, Stage, StageOptions};
 static ARTICLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/sandbox/articles");
 
 /// What a newcomer tries first.
-const TIPS: [&str; 5] = [
+const TIPS: [&str; 6] = [
     "Be Jeff on Slack: in #sales write \"@desk printer on 3 prints blank pages\". The answer comes in the thread.",
     "Be Mia on Discord: in #desk-triage press Take it on the card. Jeff sees it at once, on the other platform.",
     "Be Ana: open the direct conversation with Desk and write \"I think I clicked on something bad\". Nothing of it shows in public.",
     "Be Ana: in #general write \"@desk my vpn drops every 10 minutes at home\". An article answers: press Read, then This solved it.",
     "As Mia, write under the card (a note), then press Reply to requester, then More… and there Resolve….",
+    "As Mia, give the command /desk subscribe vpn in #general, then /desk outages, and announce one. Update… and It is over… stand on its card.",
 ];
 
 /// Runs the sandbox as the command line says.

@@ -36,6 +36,14 @@ fn destination(number: usize) -> String {
     format!("branch{number:05}")
 }
 
+/// The services that there are: key, name, tag and another word.
+const SERVICES: [(&str, &str, &str, &str); 4] = [
+    ("vpn", "VPN", "network", "anyconnect"),
+    ("wifi", "Office Wi-Fi", "network", "wlan"),
+    ("mail", "Email", "office", "outlook"),
+    ("printing", "Printing", "office", "printer"),
+];
+
 /// How the stage is set.
 pub struct StageOptions {
     /// The time that everything goes by.
@@ -249,6 +257,11 @@ impl Stage {
         }
         text += &format!("[database]\nurl = \"sqlite://{}\"\n[http]\nlisten = \"127.0.0.1:0\"\n", database.display());
         text += &format!("[desk]\nagents = {agents:?}\nadmins = {admins:?}\n{more}\n");
+        for (key, name, tag, word) in SERVICES {
+            text += &format!(
+                "[[services]]\nkey = \"{key}\"\nname = \"{name}\"\ntags = [\"{tag}\"]\nwords = [\"{word}\"]\n"
+            );
+        }
         if self.linked && platforms.slack && platforms.discord {
             for (handle, name, _) in CAST {
                 let on_slack = self.slack.person_id(handle).unwrap_or_default();

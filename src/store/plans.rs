@@ -15,6 +15,7 @@ const ALONG_ON_SQLITE: &[(&str, &[&str])] = &[
     ("OPEN", &["INDEX"]),
     ("DEAD", &["INDEX"]),
     ("COUNTS", &["INDEX", "CONSTANT ROW"]),
+    ("COUNTS_ABOUT", &["INDEX", "CONSTANT ROW"]),
     ("TOTAL", &["INDEX"]),
     ("ENQUEUE_VIEW", &["CONSTANT ROW"]),
     ("DUE", &["INDEX effects_pending"]),
@@ -26,6 +27,7 @@ const ALONG_ON_SQLITE: &[(&str, &[&str])] = &[
 /// On SQLite: texts that are asked rarely, and sort or join a few rows.
 const MAY_SORT: &[&str] = &[
     "COUNTS",
+    "COUNTS_ABOUT",
     "LIVE_THREADS",
     "LIVE_DIRECT",
     "OPEN_OF",
@@ -39,7 +41,7 @@ const MAY_SORT: &[&str] = &[
     "DUE_TIMERS",
 ];
 /// On PostgreSQL: texts that may read a whole table: they are asked rarely, or the table is one line.
-const WHOLE_TABLE: &[&str] = &["COUNTS", "DEAD", "OPEN", "TOTAL"];
+const WHOLE_TABLE: &[&str] = &["COUNTS", "COUNTS_ABOUT", "DEAD", "OPEN", "TOTAL"];
 /// On PostgreSQL: texts that may run along a whole index, and along which.
 const ALONG_ON_POSTGRES: &[(&str, &str)] = &[
     ("WAITING_ABOUT", "effects_held"),
@@ -69,6 +71,9 @@ const YEARS: &str = "\
     NULL, NULL, n || '.md', NULL, 1, n, n, n, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO article_versions SELECT n, 1, '{}', NULL, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO suggestions SELECT n, '{}', 1, n, NULL, NULL FROM generate_series(1, 20000) AS n; \
+    INSERT INTO outages SELECT n, 'MI-' || n, CASE WHEN n % 100 = 0 THEN 'investigating' ELSE 'resolved' END, 'low', '{}', \
+    'slack:U1', '{}', 1, n, n, CASE WHEN n % 100 = 0 THEN NULL ELSE n END FROM generate_series(1, 20000) AS n; \
+    INSERT INTO followed_services (service, place_json, at_ms) SELECT 's' || n % 20, 'p' || n, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO article_marks SELECT n, 'shown', n, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO timers SELECT 'ticket', n::text, 'auto_close', 0, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO seen SELECT n::text, n FROM generate_series(1, 20000) AS n; \

@@ -258,7 +258,7 @@ fn effects() -> Vec<EffectKind> {
         EffectKind::Do(call()),
     ];
     all.extend(
-        [View::Card, View::Confirmation, View::DeadEvents, View::Notice]
+        [View::Card, View::Confirmation, View::DeadEvents, View::Notice, View::Outage, View::OutageCard]
             .map(|view| EffectKind::Refresh { view, at: thread() }),
     );
     all.extend(
@@ -299,6 +299,7 @@ fn events_are_written_as_they_were() {
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"acted":{"actor":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"way":"reaction","asks":{"act":{"does":"claim:IT-7"}},"reply":"{\"url\":\"x\"}"}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"timer_fired":{"on":"ticket:7","kind":"auto_close","slot":0,"due":"2026-11-30T10:00:00.125Z"}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"timer_fired":{"on":"ticket:7","kind":"wait_over","slot":0,"due":"2026-11-30T10:00:00.125Z"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"timer_fired":{"on":"ticket:7","kind":"outage_news","slot":0,"due":"2026-11-30T10:00:00.125Z"}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"timer_fired":{"on":"ticket:7","kind":"article_draft","slot":0,"due":"2026-11-30T10:00:00.125Z"}}}
         "#]],
     );
@@ -326,6 +327,8 @@ fn effects_are_written_as_they_were() {
             {"refresh":{"view":"confirmation","at":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}
             {"refresh":{"view":"dead_events","at":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}
             {"refresh":{"view":"notice","at":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}
+            {"refresh":{"view":"outage","at":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}
+            {"refresh":{"view":"outage_card","at":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}}}
             {"say":{"to":{"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}},"message":{"lines":[[{"said":"Noted."}]]},"urgency":"act"}}
             {"say":{"to":{"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}},"message":{"lines":[[{"said":"Noted."}]]},"urgency":"card"}}
             {"say":{"to":{"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}}},"message":{"lines":[[{"said":"Noted."}]]},"urgency":"broadcast"}}

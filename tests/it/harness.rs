@@ -539,7 +539,7 @@ pub fn normal(text: &str) -> String {
     static AGE: OnceLock<Regex> = OnceLock::new();
     static LINK: OnceLock<Regex> = OnceLock::new();
     let age = AGE.get_or_init(|| {
-        Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC|\d{1,2} [A-Z][a-z]+ \d{4} \d\d:\d\d|(a few|an?|\d+) (second|minute|hour|day)s? ago|just now|now|in (a few|\d+) seconds?").expect("a pattern")
+        Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC|\d{1,2} [A-Z][a-z]+ \d{4} \d\d:\d\d|(a few|an?|\d+) (second|minute|hour|day)s? ago|just now|\bnow\b|in (a few|\d+) seconds?").expect("a pattern")
     });
     let link = LINK.get_or_init(|| Regex::new(r" <https?://[^>]*>").expect("a pattern"));
     let text = text.replace(['\u{200b}', '*'], "");

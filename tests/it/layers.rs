@@ -34,6 +34,7 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("help", &[]),
     ("knowledge", &["closing", "drafts", "tickets"]),
     ("notices", &[]),
+    ("outages", &[]),
     ("privacy", &["conversation", "tickets"]),
     ("tickets", &["closing", "conversation", "help"]),
 ];

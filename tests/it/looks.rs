@@ -9,8 +9,9 @@ use deskbell::desk::{apply, conversation, knowledge, privacy, tickets};
 use deskbell::domain::audit::AuditEntry;
 use deskbell::domain::effect::Effect;
 use deskbell::domain::event::DedupeKey;
-use deskbell::domain::ids::{ArticleId, EffectId, MessageRef, PersonRef, Place, Tenant, TicketId, TicketKey};
+use deskbell::domain::ids::{ArticleId, EffectId, MessageRef, OutageId, PersonRef, Place, Tenant, TicketId, TicketKey};
 use deskbell::domain::standing::Standing;
+use deskbell::domain::subject::Subject;
 use deskbell::store::{Store, StoreError, Tx, audit, dead, keys, outbox, standing};
 use jiff::Timestamp;
 
@@ -29,7 +30,7 @@ pub trait Looks {
     async fn said_in(&self, tenant: &Tenant, channel: &str, from: &str, limit: u32) -> Read<Vec<Record>>;
     async fn live(&self, tenant: &Tenant, since: Timestamp) -> Read<Vec<Place>>;
     async fn audit(&self, ticket: TicketId) -> Read<Vec<AuditEntry>>;
-    async fn audit_of_articles(&self) -> Read<Vec<AuditEntry>>;
+    async fn audit_beside_tickets(&self) -> Read<Vec<AuditEntry>>;
     async fn bury(&self, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Read<()>;
     async fn exhume(&self, key: &DedupeKey) -> Read<()>;
     async fn standing(&self, ticket: TicketId) -> Read<Vec<Standing>>;
@@ -78,12 +79,16 @@ impl Looks for dyn Store + '_ {
         audit::of(&mut *self.reader().await?, &ticket.into()).await
     }
 
-    async fn audit_of_articles(&self) -> Read<Vec<AuditEntry>> {
+    async fn audit_beside_tickets(&self) -> Read<Vec<AuditEntry>> {
         let reader = &mut *self.reader().await?;
         let mut entries = Vec::new();
         for article in knowledge::record::page(reader, ArticleId(0), 1_000).await? {
             entries.extend(audit::of(reader, &article.id.into()).await?);
         }
+        for outage in 1..20 {
+            entries.extend(audit::of(reader, &OutageId(outage).into()).await?);
+        }
+        entries.extend(audit::of(reader, &Subject::Desk).await?);
         Ok(entries)
     }
 

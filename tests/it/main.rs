@@ -30,6 +30,7 @@ mod nonsense;
 mod odd;
 mod operate;
 mod orphans;
+mod outages;
 mod permissions;
 mod platform_away;
 mod port;

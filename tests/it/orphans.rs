@@ -19,6 +19,7 @@ const ORPHANS: &str = "
     WHERE NOT (CASE s.subject_kind
         WHEN 'ticket' THEN EXISTS (SELECT 1 FROM tickets AS t WHERE CAST(t.id AS TEXT) = s.subject_id)
         WHEN 'article' THEN EXISTS (SELECT 1 FROM articles AS a WHERE CAST(a.id AS TEXT) = s.subject_id)
+        WHEN 'outage' THEN EXISTS (SELECT 1 FROM outages AS o WHERE CAST(o.id AS TEXT) = s.subject_id)
         WHEN 'notice' THEN EXISTS (SELECT 1 FROM notices AS n WHERE n.name = s.subject_id)
         WHEN 'person' THEN s.subject_id LIKE '%:%'
         WHEN 'desk' THEN s.subject_id = ''

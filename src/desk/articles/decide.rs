@@ -192,7 +192,7 @@ pub(in crate::desk) fn draft_waits(desk: &Desk, timer: &Timer, article: Option<&
 
 /// The article that is meant, if it is still as it was seen.
 fn found<'s>(args: &Args, sees: &'s Sees) -> Result<&'s Overview, Message> {
-    let meant = args.article("article");
+    let meant = args.key("article");
     let Sees::Overview(Some(overview)) = sees else {
         return Err(text::unknown(&meant.map(|article| article.key.to_string()).unwrap_or_default()));
     };

@@ -8,7 +8,8 @@ use super::decide::is_editable;
 use crate::desk::knowledge;
 use crate::desk::knowledge::state::{Article, Listed, Listing, Numbers, Overview};
 use crate::domain::act::{ActRef, Spec};
-use crate::domain::article::{ArticleRef, ArticleStatus, Audience};
+use crate::domain::article::{ArticleStatus, Audience};
+use crate::domain::ids::KeyRef;
 use crate::domain::message::{Cell, Control, Line, Message, Span, Table, quoted, said, strong};
 
 /// How many articles of a list have a button.
@@ -16,7 +17,7 @@ const OPENED_BY_BUTTON: usize = 4;
 
 /// A button of an act about an article as it is now.
 fn button(spec: &Spec, article: &Article) -> Control {
-    let with = ArticleRef { key: article.key.clone(), version: Some(article.version) };
+    let with = KeyRef { key: article.key.clone(), version: Some(article.version) };
     Control::button(spec.label, ActRef { with: Some(with.to_string()), ..ActRef::bare(spec.act()) }).styled(spec.style)
 }
 

@@ -33,7 +33,7 @@ pub(super) fn fitting(act: &Act) -> Given {
         Takes::Person => Value::Person(person("Omar")),
         Takes::Ticket => Value::text(other().tag().to_string()),
         Takes::Message => Value::text("7.2"),
-        Takes::Article => Value::text("KB-7"),
+        Takes::Article | Takes::Outage => Value::text("KB-7"),
         Takes::Flag => Value::Flag(true),
         Takes::Files => Value::Files(Vec::new()),
         Takes::Date | Takes::Future => Value::text("in 48 h"),

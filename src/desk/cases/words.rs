@@ -406,6 +406,9 @@ fn commands_that_are_not_written_right() {
         send: refused · tell Mia: “Nearly: write it as "send KB-7". The key stands before the title, like…”
         articles: refused · tell Mia: “Nearly: write it as "articles [drafts]". drafts, review, unhelpful or a…”
         article: refused · tell Mia: “Nearly: write it as "article KB-7". The key stands before the title, li…”
+        subscribe: refused · tell Mia: “Nearly: write it as "subscribe services". /desk help lists what I under…”
+        unsubscribe: refused · tell Mia: “Nearly: write it as "unsubscribe services". /desk help lists what I und…”
+        outage: refused · tell Mia: “Nearly: write it as "outage MI-7". The key stands on its card, like MI-…”
     "#]]
     .assert_eq(&table.0);
 }

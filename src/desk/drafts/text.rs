@@ -24,7 +24,7 @@ pub fn to_correct(faults: &[Fault], does: &ActRef, draft: &DraftId) -> Message {
     let why = match faults.first().map(|fault| fault.why) {
         Some(Why::NotOffered) => "One of the fields has something that I can't take there.",
         Some(Why::NoPerson) => "I don't know the person that you named. Please pick one from the list.",
-        Some(Why::NoArticle) => "I can't read the key of the article. Write it like KB-7.",
+        Some(Why::NoKey) => "I can't read the key. Write it like KB-7.",
         Some(Why::NoDate) => {
             "I can't read one of the times. Write it like 14:30, tomorrow 9, in 30 min or 2026-12-01 14:30."
         }

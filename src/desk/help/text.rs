@@ -56,7 +56,7 @@ const fn faulty_words(fault: &Fault) -> &'static str {
     match fault.why {
         Why::Missing => "There is nothing in it yet. Please fill it in.",
         Why::NotOffered => "That is none of the choices. Please pick one of them.",
-        Why::NoArticle => "That is no key of an article. Write it like KB-7: it stands before the title.",
+        Why::NoKey => "That is no key. Write it like KB-7: it stands before the title.",
         Why::NoPerson => "I don't know anybody by that. Please pick a person from the list.",
         Why::Past => "That has passed already. Please give a time to come.",
         Why::NoDate => "I can't read that as a time. Write it like 14:30, tomorrow 9, in 30 min or 2026-12-01 14:30.",
@@ -69,7 +69,7 @@ pub fn malformed(spec: &Spec, faults: &[Fault]) -> Message {
     // A time that cannot be taken is the one thing wrong with a command that is written right.
     let time = faults.iter().find_map(|fault| match fault.why {
         Why::NoDate | Why::Past => Some(faulty_words(fault)),
-        Why::Missing | Why::NotOffered | Why::NoPerson | Why::NoArticle => None,
+        Why::Missing | Why::NotOffered | Why::NoPerson | Why::NoKey => None,
     });
     if let Some(why) = time {
         return Message::said(format!("{why} Nothing was done."));

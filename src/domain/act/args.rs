@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{MOST_FILES, Spec, Takes};
-use crate::domain::article::ArticleRef;
 use crate::domain::event::File;
+use crate::domain::ids::KeyRef;
 use crate::domain::ids::{Person, TicketTag};
 use crate::domain::when::{self, Now};
 
@@ -78,8 +78,8 @@ pub enum Why {
     NotOffered,
     /// It is no person.
     NoPerson,
-    /// It is no key of an article.
-    NoArticle,
+    /// It is no key.
+    NoKey,
     /// It is no moment.
     NoDate,
     /// It is a moment that has passed.
@@ -122,9 +122,9 @@ impl Spec {
 fn fitting(takes: Takes, value: &Value, now: &Now<'_>) -> Result<Value, Why> {
     match (takes, value) {
         (Takes::Text | Takes::Message, Value::Text(text)) => Ok(Value::text(text.trim())),
-        (Takes::Article, Value::Text(text)) => {
-            let article: ArticleRef = text.trim().parse().map_err(|_| Why::NoArticle)?;
-            Ok(Value::Text(article.to_string()))
+        (Takes::Article | Takes::Outage, Value::Text(text)) => {
+            let seen: KeyRef = text.trim().parse().map_err(|_| Why::NoKey)?;
+            Ok(Value::Text(seen.to_string()))
         }
         (Takes::Choice(options), Value::Text(text)) => {
             let text = text.trim();
@@ -186,9 +186,9 @@ impl Args {
         }
     }
 
-    /// The article of this parameter.
+    /// The article or outage of this parameter.
     #[must_use]
-    pub fn article(&self, param: &str) -> Option<ArticleRef> {
+    pub fn key(&self, param: &str) -> Option<KeyRef> {
         self.text(param).parse().ok()
     }
 

@@ -144,7 +144,7 @@ fn params(spec: &Spec, words: &str, mentions: &[Person], now: &Now<'_>) -> Resul
                 let (date, behind) = dated(rest, now);
                 (date.map(Value::Date), behind)
             }
-            Takes::Article => {
+            Takes::Article | Takes::Outage => {
                 let (word, behind) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
                 let key = word.parse::<ArticleKey>().ok();
                 (key.map(|key| Value::text(key.to_string())), behind.trim_start())

@@ -226,6 +226,9 @@ pub enum Begins {
     /// What the article that the button carries says there, if whoever opens the form works tickets. Without it the form is
     /// not opened, since what is sent takes the place of what was there.
     Article,
+    /// What the outage that the button carries says there, if whoever opens the form announces outages. Without it the form is not
+    /// opened.
+    Outage,
     /// The key of the article that fits the ticket best, if whoever opens the form works tickets.
     Suggested,
 }
@@ -270,6 +273,8 @@ pub enum Takes {
     Message,
     /// An article, by its key, which a button may carry.
     Article,
+    /// An outage, by its key, which a button may carry.
+    Outage,
 }
 
 impl Takes {
@@ -284,7 +289,8 @@ impl Takes {
             | Self::Date
             | Self::Future
             | Self::Files
-            | Self::Article => true,
+            | Self::Article
+            | Self::Outage => true,
             Self::Ticket | Self::Message => false,
         }
     }
@@ -410,7 +416,8 @@ impl ActRef {
     /// What is given, and the message or article that the button or form carries.
     #[must_use]
     pub fn carried(&self, spec: &Spec, mut given: Given) -> Given {
-        let param = spec.takes.iter().find(|param| matches!(param.takes, Takes::Message | Takes::Article));
+        let param =
+            spec.takes.iter().find(|param| matches!(param.takes, Takes::Message | Takes::Article | Takes::Outage));
         given.extend(param.zip(self.with.as_ref()).map(|(param, with)| (param.name.to_owned(), Value::text(with))));
         given
     }

@@ -70,7 +70,7 @@ fn input(field: &Field) -> Value {
             input["min_values"] = json!(u8::from(field.required));
             input["max_values"] = json!(MOST_FILES);
         }
-        Takes::Text | Takes::Date | Takes::Future | Takes::Ticket | Takes::Message | Takes::Article => {
+        Takes::Text | Takes::Date | Takes::Future | Takes::Ticket | Takes::Message | Takes::Article | Takes::Outage => {
             let max_length = field.max_chars.clamp(1, limits::INPUT_CHARS);
             input["type"] = json!(TEXT_INPUT);
             input["style"] = json!(if field.takes == Takes::Text { 2 } else { 1 });

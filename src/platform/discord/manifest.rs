@@ -125,7 +125,7 @@ fn option(param: &Param) -> Option<Value> {
         Takes::Flag => option["type"] = json!(BOOLEAN),
         // An option takes one; a form takes several.
         Takes::Files => option["type"] = json!(ATTACHMENT),
-        Takes::Date | Takes::Future | Takes::Article => {
+        Takes::Date | Takes::Future | Takes::Article | Takes::Outage => {
             option["type"] = json!(STRING);
             option["max_length"] = json!(DATE_CHARS);
         }

@@ -91,7 +91,7 @@ fn element(field: &Field) -> Value {
             }
         }
         Takes::Files => json!({"type": "file_input", "max_files": MOST_FILES}),
-        Takes::Text | Takes::Date | Takes::Future | Takes::Ticket | Takes::Message | Takes::Article => {
+        Takes::Text | Takes::Date | Takes::Future | Takes::Ticket | Takes::Message | Takes::Article | Takes::Outage => {
             let most = field.max_chars.clamp(1, limits::BLOCK_TEXT_CHARS);
             let mut element = json!({
                 "type": "plain_text_input", "multiline": field.takes == Takes::Text, "max_length": most,

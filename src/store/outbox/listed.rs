@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::domain::effect::Outlet;
 use crate::domain::ids::EffectId;
 use crate::domain::subject::Subject;
+use crate::store::port::Ask;
 use crate::store::row::Row;
 use crate::store::statement::{Text, statement, texts};
 use crate::store::{Store, StoreError};
@@ -29,6 +30,12 @@ texts! {
     /// What waits, newest first.
     LISTED_WAITING = Text::both(listed!("WHERE e.state IN ('pending', 'leased') AND e.order_key > '' AND e.id < $1 \
          AND (CAST($3 AS TEXT) IS NULL OR (e.subject_kind = $3 AND e.subject_id = $4)) ORDER BY e.id DESC LIMIT $2"));
+    /// Numbers of the effects about a subject.
+    COUNTS_ABOUT = Text::both(
+        "SELECT (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased') AND subject_kind = $1 AND subject_id = $2) AS waiting, \
+         (SELECT count(*) FROM effects WHERE state = 'held' AND subject_kind = $1 AND subject_id = $2) AS held, \
+         (SELECT count(*) FROM effects WHERE state = 'failed' AND subject_kind = $1 AND subject_id = $2) AS failed"
+    );
     /// Numbers for operators.
     COUNTS = Text::both(
         "SELECT (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased')) AS waiting, \
@@ -38,6 +45,28 @@ texts! {
          (SELECT count(*) FROM dead_events) AS dead, \
          (SELECT min(due_at_ms) FROM effects WHERE state IN ('pending', 'leased')) AS oldest_waiting_at_ms"
     );
+}
+
+/// Numbers of the effects about a subject.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CountsAbout {
+    /// Effects that wait or are being delivered.
+    pub waiting: u64,
+    /// Effects that are held.
+    pub held: u64,
+    /// Effects that failed for good.
+    pub failed: u64,
+}
+
+/// How many effects about a subject wait, are held, and failed.
+///
+/// # Errors
+/// If the database is away.
+pub async fn counts_about(ask: &mut dyn Ask, about: &Subject) -> Result<CountsAbout, StoreError> {
+    let read = |row: &Row| {
+        Ok(CountsAbout { waiting: row.count("waiting")?, held: row.count("held")?, failed: row.count("failed")? })
+    };
+    Ok(ask.one(statement(COUNTS_ABOUT).bind_subject(about), read).await?.unwrap_or_default())
 }
 
 /// Which effects are listed.

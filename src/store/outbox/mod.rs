@@ -12,7 +12,7 @@ use jiff::Timestamp;
 pub(super) use self::ends::tidy;
 pub use self::ends::{RECOVER, is_card_under_way, settle_in};
 pub use self::enqueue::{enqueue, hold_back, take_back, waiting_about, withdraw_about, withdraw_for};
-pub use self::listed::{Counts, Listed, ListedEffect};
+pub use self::listed::{Counts, CountsAbout, Listed, ListedEffect, counts_about};
 use super::StoreError;
 use super::row::Row;
 use crate::domain::effect::{Effect, Gate, Lane, Outlet, Sent, Undeliverable};

@@ -1,0 +1,345 @@
+//! What the bot says of outages.
+
+use super::acts::{ANNOUNCE, OUTAGE_SHOWN, RESOLVE_OUTAGE, RETRACT_OUTAGE, SEND_OUTAGE, UPDATE_OUTAGE};
+use super::state::{Ledger, Outage, Reach, Seen};
+use crate::domain::act::{ActRef, Spec};
+use crate::domain::ids::{KeyRef, Place};
+use crate::domain::limits;
+use crate::domain::message::{Control, Line, Message, Span, quoted, said, strong};
+use crate::domain::outage::{Phase, Service, Severity};
+
+/// A button of an act about an outage as it is now.
+fn button(spec: &Spec, outage: &Outage) -> Control {
+    let with = KeyRef { key: outage.key.clone(), version: Some(outage.version) };
+    Control::button(spec.label, ActRef { with: Some(with.to_string()), ..ActRef::bare(spec.act()) }).styled(spec.style)
+}
+
+/// A button that shows an outage as it is then.
+fn open(label: &str, outage: &Outage) -> Control {
+    Control::button(label, ActRef { with: Some(outage.key.to_string()), ..ActRef::bare(OUTAGE_SHOWN.spec.act()) })
+}
+
+fn written(text: impl Into<String>) -> Span {
+    Span::Written(text.into())
+}
+
+fn services_of(outage: &Outage) -> String {
+    outage.content.services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+const fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::High => "high",
+        Severity::Medium => "medium",
+        Severity::Low => "low",
+    }
+}
+
+const fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Drafted | Phase::Investigating => "we are looking into it",
+        Phase::Identified => "we know what it is and are mending it",
+        Phase::Monitoring => "it is mended, and we watch it",
+        Phase::Resolved => "it is over",
+        Phase::Retracted => "announced by mistake",
+    }
+}
+
+/// What every channel reads of an outage.
+#[must_use]
+pub fn copy(outage: &Outage) -> Message {
+    let content = &outage.content;
+    let named = |rest: &str| vec![written(services_of(outage)), said(": "), written(content.title.clone()), said(rest)];
+    let mut lines = Vec::new();
+    match outage.phase {
+        Phase::Resolved => {
+            let mut line = vec![said("✅ Over: ")];
+            line.extend(named(""));
+            lines.push(Line(line));
+            let mut when = vec![said("From "), Span::At(outage.opened_at)];
+            when.extend(outage.ended_at.into_iter().flat_map(|ended| [said(" to "), Span::At(ended)]));
+            when.push(said(" · thank you for waiting"));
+            lines.push(Line(when));
+        }
+        Phase::Retracted => {
+            let mut line = vec![said("Announced by mistake, please ignore it: ")];
+            line.extend(named(""));
+            return Message::new([Line(line)]);
+        }
+        Phase::Drafted | Phase::Investigating | Phase::Identified | Phase::Monitoring => {
+            lines.push(Line(named(&format!(" ({})", severity(outage.severity)))));
+            let mut line =
+                vec![said("Since "), Span::At(outage.opened_at), said(format!(" · {}", phase(outage.phase)))];
+            if let Some(next) = content.next_at {
+                line.extend([said(" · next news "), Span::At(next)]);
+            }
+            lines.push(Line(line));
+        }
+    }
+    if !content.known.is_empty() {
+        lines.push(Line(vec![written(content.known.clone())]));
+    }
+    if !content.workaround.is_empty() && outage.phase != Phase::Resolved {
+        lines.push(Line(vec![said("Meanwhile: "), written(content.workaround.clone())]));
+    }
+    Message::new(lines)
+}
+
+/// What the desk reads of an outage.
+#[must_use]
+pub fn card(outage: &Outage) -> Message {
+    let mut lines = vec![Line(vec![
+        strong(&outage.key),
+        said(format!("  outage, {} · announced by ", phase(outage.phase))),
+        quoted(&outage.owner.name),
+    ])];
+    lines.extend(copy(outage).lines);
+    if !outage.content.internal.is_empty() {
+        lines.push(Line(vec![said("For the desk alone: "), written(outage.content.internal.clone())]));
+    }
+    Message::new(lines).with(controls(outage))
+}
+
+fn controls(outage: &Outage) -> Vec<Control> {
+    match outage.phase {
+        Phase::Drafted => vec![button(&SEND_OUTAGE.spec, outage)],
+        Phase::Investigating | Phase::Identified | Phase::Monitoring => vec![
+            button(&UPDATE_OUTAGE.spec, outage),
+            button(&RESOLVE_OUTAGE.spec, outage),
+            button(&RETRACT_OUTAGE.spec, outage),
+            open(OUTAGE_SHOWN.spec.label, outage),
+        ],
+        Phase::Resolved | Phase::Retracted => vec![open(OUTAGE_SHOWN.spec.label, outage)],
+    }
+}
+
+/// How many channels, and how long the first wave takes.
+fn how_many(reach: Reach, triage: usize) -> String {
+    if reach.total() == 0 {
+        return format!("No channel follows these services yet, so only the desk reads it ({triage}).");
+    }
+    let seconds = |count: u64, per_second: f64| (count as f64 / per_second).ceil();
+    let per_second = |rate: limits::Rate| f64::from(rate.count) / rate.per.as_secs_f64();
+    let slack = seconds(reach.slack, per_second(limits::slack::POST_PER_WORKSPACE));
+    let discord = seconds(reach.discord, per_second(limits::discord::REQUESTS));
+    let longest = slack.max(discord);
+    let about = if longest < 90.0 { format!("{longest} s") } else { format!("{} min", (longest / 60.0).round()) };
+    format!(
+        "It goes to {} channels (Slack {}, Discord {}) in about {about}.",
+        reach.total(),
+        reach.slack,
+        reach.discord
+    )
+}
+
+/// What somebody who writes an announcement sees before anybody else does.
+#[must_use]
+pub fn preview(outage: &Outage, reach: Reach, triage: &[Place]) -> Message {
+    let mut lines = vec![Line::said("This is how it will look. Nobody has seen it yet:"), Line::default()];
+    lines.extend(copy(outage).lines);
+    lines.push(Line::default());
+    lines.push(Line::said(how_many(reach, triage.len())));
+    Message::new(lines).with(controls(outage))
+}
+
+/// An outage is being announced.
+#[must_use]
+pub fn is_sent(outage: &Outage, reach: Reach) -> Message {
+    let to = match reach.total() {
+        0 => "to the desk alone, since no channel follows these services".to_owned(),
+        total => format!("to {total} channels"),
+    };
+    Message::said(format!("{} is on its way {to}.", outage.key)).with(controls(outage))
+}
+
+/// News are on their way.
+#[must_use]
+pub fn is_updated(outage: &Outage, reach: Reach) -> Message {
+    Message::said(format!("The news of {} go to {} channels.", outage.key, reach.total())).with(controls(outage))
+}
+
+/// It is over.
+#[must_use]
+pub fn is_resolved(outage: &Outage) -> Message {
+    Message::said(format!("Good. Everybody who heard of {} hears that it is over.", outage.key))
+}
+
+/// It is taken back.
+#[must_use]
+pub fn is_retracted(outage: &Outage) -> Message {
+    Message::said(format!(
+        "{} is taken back: what stands says so, and whoever has not heard of it does not.",
+        outage.key
+    ))
+}
+
+/// How an outage stands, and where it went.
+#[must_use]
+pub fn shown(seen: &Seen) -> Message {
+    let Ledger { stands, waiting, held, failed } = seen.ledger;
+    let mut line = format!("It stands in {stands} places");
+    for (count, what) in [(waiting, "waiting"), (held, "held"), (failed, "failed")] {
+        if count > 0 {
+            line.push_str(&format!(", {count} {what}"));
+        }
+    }
+    line.push_str(&format!("; {} channels follow its services.", seen.reach.total()));
+    let mut message = card(&seen.outage);
+    message.lines.push(Line::said(line));
+    if held + failed > 0 {
+        let why = format!("Whoever runs this bot sees why: deskbell effects --about outage:{}", seen.outage.id.0);
+        message.lines.push(Line::said(why));
+    }
+    message
+}
+
+/// The outages that are announced.
+#[must_use]
+pub fn list(running: &[Outage]) -> Message {
+    let announce = Control::button(ANNOUNCE.spec.label, ActRef::bare(ANNOUNCE.spec.act())).styled(ANNOUNCE.spec.style);
+    let head = if running.is_empty() { "No outage is announced." } else { "Announced, and not over:" };
+    let line = |outage: &Outage| {
+        Line(vec![
+            strong(&outage.key),
+            said(" "),
+            written(services_of(outage)),
+            said(": "),
+            written(outage.content.title.clone()),
+            said(format!(" · {} · since ", phase(outage.phase))),
+            Span::At(outage.opened_at),
+        ])
+    };
+    Message::new(std::iter::once(Line::said(head)).chain(running.iter().map(line)))
+        .with(std::iter::once(announce).chain(running.iter().take(4).map(|one| open(&one.key.to_string(), one))))
+}
+
+/// How each service is.
+#[must_use]
+pub fn services(all: &[Service], running: &[Outage]) -> Message {
+    if all.is_empty() {
+        return Message::said("No services are listed here yet. Ask the desk by mentioning me.");
+    }
+    let line = |service: &Service| {
+        let of = |outage: &&Outage| outage.content.services.iter().any(|named| named.key == service.key);
+        let mut line = vec![written(service.name.clone())];
+        match running.iter().find(of) {
+            None => line.push(said(": nothing is announced")),
+            Some(outage) => {
+                line.extend([said(": "), written(outage.content.title.clone()), said(" ("), strong(&outage.key)]);
+                line.push(said(format!(", {})", phase(outage.phase))));
+                if let Some(next) = outage.content.next_at {
+                    line.extend([said(" · next news "), Span::At(next)]);
+                }
+            }
+        }
+        Line(line)
+    };
+    Message::new(all.iter().map(line))
+}
+
+/// A channel hears of these services from now on, or no more.
+#[must_use]
+pub fn subscribed(services: &[&Service], is_on: bool) -> Message {
+    let names = services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
+    let (before, behind) = match is_on {
+        true => ("This channel hears of outages of ", " from now on."),
+        false => ("This channel hears of outages of ", " no more."),
+    };
+    Message::new([Line(vec![said(before), written(names), said(behind)])])
+}
+
+/// Only a channel can follow services.
+#[must_use]
+pub fn only_in_channels() -> Message {
+    Message::said("Give this command in the channel that is to hear of outages.")
+}
+
+fn names(all: &[Service]) -> String {
+    all.iter().map(|service| service.key.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// A word means no service.
+#[must_use]
+pub fn unknown_service(word: &str, all: &[Service]) -> Message {
+    if all.is_empty() {
+        return which_service(all);
+    }
+    Message::new([Line(vec![said("I know no service "), quoted(word), said(format!(". There are: {}.", names(all)))])])
+}
+
+/// No service was named.
+#[must_use]
+pub fn which_service(all: &[Service]) -> Message {
+    match all.is_empty() {
+        true => {
+            Message::said("No services are listed in the settings yet: whoever runs this bot adds them ([[services]]).")
+        }
+        false => Message::said(format!("Which services? There are: {}.", names(all))),
+    }
+}
+
+/// Outages are not announced here.
+#[must_use]
+pub fn is_off() -> Message {
+    Message::said("Outages are not announced by me here (outages.enabled in the settings).")
+}
+
+/// Whoever may announce may not announce everything.
+#[must_use]
+pub fn not_so_bad() -> Message {
+    Message::said(
+        "For an outage of high severity you need the right outage_announce_high. Announce it as medium, or ask an admin.",
+    )
+}
+
+/// Something is too long.
+#[must_use]
+pub fn too_long(most: usize) -> Message {
+    Message::said(format!("That is too long for everybody to read: {most} characters at most. Please shorten it."))
+}
+
+/// There is no such outage.
+#[must_use]
+pub fn unknown(key: &str) -> Message {
+    Message::new([Line(vec![said("I know no outage "), quoted(key), said(". /desk outages lists them.")])])
+}
+
+/// Somebody else changed it meanwhile.
+#[must_use]
+pub fn changed_meanwhile(outage: &Outage) -> Message {
+    Message::said(format!(
+        "{} was changed by somebody else meanwhile. Nothing of yours was said; look again.",
+        outage.key
+    ))
+    .with([open("Look at it", outage)])
+}
+
+/// It is announced already.
+#[must_use]
+pub fn is_announced_already(outage: &Outage) -> Message {
+    Message::said(format!("{} is announced already.", outage.key)).with([open("Look at it", outage)])
+}
+
+/// It is over.
+#[must_use]
+pub fn is_over(outage: &Outage) -> Message {
+    let how = match outage.phase {
+        Phase::Drafted => "is not announced yet",
+        Phase::Retracted => "was taken back",
+        _ => "is over",
+    };
+    Message::said(format!("{} {how}.", outage.key)).with([open("Look at it", outage)])
+}
+
+/// News were promised for now.
+#[must_use]
+pub fn news_are_due(outage: &Outage) -> Message {
+    Message::new([Line(vec![
+        said("People were told that there would be news of "),
+        strong(&outage.key),
+        said(" now: "),
+        written(outage.content.title.clone()),
+        said(". Tell them how it stands, though nothing has changed."),
+    ])])
+    .with([open("Look at it", outage)])
+}

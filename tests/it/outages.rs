@@ -1,0 +1,254 @@
+//! Outages: announced once to every channel that follows a service, and followed to their end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deskbell::sandbox::{Spot, World};
+use expect_test::expect;
+
+use crate::harness::{Desk, Setup, on_both, on_each, see};
+
+/// What this person was shown alone last, and which buttons stand under it.
+fn shown(desk: &Desk, world: &Arc<dyn World>, who: &str) -> String {
+    let mine = format!("▸ {who} ");
+    desk.transcript(world).lines().rfind(|line| line.starts_with(&mine)).unwrap_or_default().to_owned()
+}
+
+/// What stands in a channel.
+fn standing(world: &Arc<dyn World>, channel: &str) -> Vec<String> {
+    let view = see(world, "mia");
+    let channel = view.channels.iter().find(|known| known.name == channel).expect("a channel");
+    let bots = channel.messages.iter().filter(|message| message.bot && !message.only_you);
+    bots.map(|message| crate::harness::normal(&message.text)).collect()
+}
+
+/// A channel is to hear of these services.
+async fn subscribe(desk: &Desk, world: &Arc<dyn World>, channel: &str, services: &str) {
+    world
+        .command("mia", &Spot::channel(channel), &format!("subscribe {}", named(world, services)))
+        .await
+        .expect("given");
+    desk.settle().await;
+}
+
+fn named(world: &Arc<dyn World>, services: &str) -> String {
+    if world.platform() == "discord" { format!("services:{services}") } else { services.to_owned() }
+}
+
+/// Mia writes an announcement; on Discord its form has two pages.
+async fn write(desk: &Desk, world: &Arc<dyn World>, severity: &str, services: &str) {
+    desk.command(world, "mia", "outages").await;
+    desk.press(world, "mia", "random", "Announce an outage…").await;
+    let first = [
+        ("title", "New connections fail"),
+        ("services", services),
+        ("severity", severity),
+        ("known", "Whoever is connected stays so."),
+        ("next", "in 30 min"),
+    ];
+    let second = [("workaround", "Use the web version."), ("internal", "The certificate has expired.")];
+    if world.platform() == "discord" {
+        desk.fill_in(world, "mia", &first).await;
+        desk.press(world, "mia", "random", "Next").await;
+        desk.fill_in(world, "mia", &second).await;
+    } else {
+        desk.fill_in(world, "mia", &[&first[..], &second[..]].concat()).await;
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_announced_updated_and_over() {
+    let told = on_both(async |desk, world| {
+        let mut told = Vec::new();
+        subscribe(desk, world, "sales", "network").await;
+        subscribe(desk, world, "general", "vpn, mail").await;
+        write(desk, world, "medium", "VPN, outlook").await;
+        told.push(shown(desk, world, "mia"));
+        assert_eq!(standing(world, "sales"), Vec::<String>::new(), "nobody has seen it yet");
+        desk.press(world, "mia", "random", "Announce it now").await;
+        told.push(shown(desk, world, "mia"));
+        told.extend(standing(world, "sales"));
+        assert_eq!(standing(world, "sales"), standing(world, "general"), "each channel once");
+        assert_eq!(standing(world, "random"), Vec::<String>::new(), "who does not follow the service hears nothing");
+        told.extend(standing(world, "desk-triage"));
+        desk.command(world, "jeff", "services").await;
+        told.push(desk.last_private(world, "jeff"));
+        desk.press(world, "mia", "desk-triage", "Update…").await;
+        desk.fill_in(world, "mia", &[("phase", "identified"), ("known", "A certificate has expired."), ("next", "")])
+            .await;
+        told.extend(standing(world, "sales"));
+        desk.press(world, "mia", "desk-triage", "Where it went").await;
+        told.push(shown(desk, world, "mia"));
+        desk.press(world, "mia", "desk-triage", "It is over…").await;
+        desk.fill_in(world, "mia", &[("known", "Everything works again.")]).await;
+        told.extend(standing(world, "sales"));
+        told.extend(standing(world, "desk-triage"));
+        let told = told.join("\n\n");
+        told.replace("Slack 2, Discord 0", "2 here, 0 there").replace("Slack 0, Discord 2", "2 here, 0 there")
+    })
+    .await;
+    expect![[r#"
+        ▸ mia in #random: Desk: This is how it will look. Nobody has seen it yet: ⏎  ⏎ VPN, Email: New connections fail (medium) ⏎ Since (age) · we are looking into it · next news (age) ⏎ Whoever is connected stays so. ⏎ Meanwhile: Use the web version. ⏎  ⏎ It goes to 2 channels (2 here, 0 there) in about 1 s. [Announce it now]
+
+        ▸ mia in #random: Desk: MI-1 is on its way to 2 channels. [Update…] [It is over…] [Retract] [Where it went]
+
+        VPN, Email: New connections fail (medium)
+        Since (age) · we are looking into it · next news (age)
+        Whoever is connected stays so.
+        Meanwhile: Use the web version.
+
+        MI-1  outage, we are looking into it · announced by Mia Wong
+        VPN, Email: New connections fail (medium)
+        Since (age) · we are looking into it · next news (age)
+        Whoever is connected stays so.
+        Meanwhile: Use the web version.
+        For the desk alone: The certificate has expired.
+
+        VPN: New connections fail (MI-1, we are looking into it) · next news (age)
+        Office Wi-Fi: nothing is announced
+        Email: New connections fail (MI-1, we are looking into it) · next news (age)
+        Printing: nothing is announced
+
+        VPN, Email: New connections fail (medium)
+        Since (age) · we know what it is and are mending it
+        A certificate has expired.
+        Meanwhile: Use the web version.
+
+        ▸ mia in #desk-triage: Desk: MI-1  outage, we know what it is and are mending it · announced by Mia Wong ⏎ VPN, Email: New connections fail (medium) ⏎ Since (age) · we know what it is and are mending it ⏎ A certificate has expired. ⏎ Meanwhile: Use the web version. ⏎ For the desk alone: The certificate has expired. ⏎ It stands in 4 places; 2 channels follow its services. [Update…] [It is over…] [Retract] [Where it went]
+
+        ✅ Over: VPN, Email: New connections fail
+        From (age) to (age) · thank you for waiting
+        Everything works again.
+
+        MI-1  outage, it is over · announced by Mia Wong
+        ✅ Over: VPN, Email: New connections fail
+        From (age) to (age) · thank you for waiting
+        Everything works again.
+        For the desk alone: The certificate has expired."#]].assert_eq(&told);
+}
+
+#[tokio::test]
+async fn what_was_announced_by_mistake_is_taken_back() {
+    on_both(async |desk, world| {
+        subscribe(desk, world, "sales", "vpn").await;
+        write(desk, world, "low", "vpn").await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        desk.press(world, "mia", "desk-triage", "Retract").await;
+        let sales = standing(world, "sales");
+        assert_eq!(
+            sales,
+            ["Announced by mistake, please ignore it: VPN: New connections fail"],
+            "{}",
+            world.platform()
+        );
+        // A channel that begins to follow later hears nothing of what is over.
+        subscribe(desk, world, "general", "vpn").await;
+        assert_eq!(standing(world, "general"), Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_channel_that_joins_later_hears_the_next_news_and_one_that_left_no_new_outage() {
+    on_both(async |desk, world| {
+        subscribe(desk, world, "sales", "vpn").await;
+        write(desk, world, "low", "vpn").await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        subscribe(desk, world, "general", "vpn").await;
+        assert_eq!(standing(world, "general"), Vec::<String>::new());
+        desk.press(world, "mia", "desk-triage", "Update…").await;
+        desk.fill_in(world, "mia", &[("phase", "monitoring")]).await;
+        assert_eq!(standing(world, "general"), standing(world, "sales"), "{}", world.platform());
+        assert!(standing(world, "general")[0].contains("it is mended, and we watch it"));
+        desk.press(world, "mia", "desk-triage", "It is over…").await;
+        desk.fill_in(world, "mia", &[]).await;
+        let unsubscribe = format!("unsubscribe {}", named(world, "vpn"));
+        world.command("mia", &Spot::channel("general"), &unsubscribe).await.expect("given");
+        desk.settle().await;
+        write(desk, world, "low", "vpn").await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        assert_eq!((standing(world, "sales").len(), standing(world, "general").len()), (2, 1), "{}", world.platform());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_announced_is_reminded_once_of_news_that_are_due() {
+    on_both(async |desk, world| {
+        write(desk, world, "low", "vpn").await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        let reminders = || {
+            let direct = see(world, "mia").channels.into_iter().find(|channel| channel.direct);
+            direct.map_or(0, |direct| {
+                direct.messages.iter().filter(|message| message.text.contains("People were told")).count()
+            })
+        };
+        desk.pass(Duration::from_secs(29 * 60)).await;
+        assert_eq!(reminders(), 0, "{}", world.platform());
+        desk.pass(Duration::from_secs(2 * 60)).await;
+        assert_eq!(reminders(), 1, "{}", world.platform());
+        desk.pass(Duration::from_secs(24 * 60 * 60)).await;
+        assert_eq!(reminders(), 1, "{}", world.platform());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_announced_is_told_with_what_to_do() {
+    let told = on_both(async |desk, world| {
+        let mut told = Vec::new();
+        write(desk, world, "low", "vpn, moon").await;
+        told.push(desk.last_private(world, "mia"));
+        write(desk, world, "high", "vpn").await;
+        told.push(desk.last_private(world, "mia"));
+        write(desk, world, "low", " , ").await;
+        told.push(desk.last_private(world, "mia"));
+        desk.command(world, "jeff", "outages").await;
+        told.push(desk.last_private(world, "jeff"));
+        desk.command(world, "mia", "outage MI-99").await;
+        told.push(desk.last_private(world, "mia"));
+        // Announced twice by two buttons.
+        write(desk, world, "low", "vpn").await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        told.push(desk.last_private(world, "mia"));
+        told.join("\n")
+    })
+    .await;
+    expect![[r#"
+        I know no service moon. There are: vpn, wifi, mail, printing.
+        Nothing was sent. Your words:
+        > New connections fail
+        > vpn, moon
+        > Whoever is connected stays so.
+        > Use the web version.
+        > The certificate has expired.
+        For an outage of high severity you need the right outage_announce_high. Announce it as medium, or ask an admin.
+        Nothing was sent. Your words:
+        > New connections fail
+        > vpn
+        > Whoever is connected stays so.
+        > Use the web version.
+        > The certificate has expired.
+        Which services? There are: vpn, wifi, mail, printing.
+        Nothing was sent. Your words:
+        > New connections fail
+        > ,
+        > Whoever is connected stays so.
+        > Use the web version.
+        > The certificate has expired.
+        That is for the desk's people.
+        I know no outage MI-99. /desk outages lists them.
+        MI-4 is on its way to the desk alone, since no channel follows these services."#]]
+    .assert_eq(&told);
+}
+
+#[tokio::test]
+async fn outages_can_be_switched_off() {
+    let setup = Setup { more: "[outages]\nenabled = false\n", ..Setup::default() };
+    on_each(setup, async |desk, world| {
+        desk.command(&world, "mia", "outages").await;
+        assert!(desk.last_private(&world, "mia").contains("not announced by me here"), "{}", world.platform());
+        desk.end().await;
+    })
+    .await;
+}
