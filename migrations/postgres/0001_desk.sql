@@ -210,6 +210,8 @@ CREATE TABLE followed_services (
     service    TEXT    NOT NULL,
     place_json TEXT    NOT NULL,
     at_ms      BIGINT NOT NULL,
+    -- Since when the channel follows the service no more.
+    until_ms   BIGINT,
     UNIQUE (place_json, service)
 );
 

@@ -207,6 +207,8 @@ CREATE TABLE followed_services (
     service    TEXT    NOT NULL,
     place_json TEXT    NOT NULL,
     at_ms      INTEGER NOT NULL,
+    -- Since when the channel follows the service no more.
+    until_ms   INTEGER,
     UNIQUE (place_json, service)
 ) STRICT;
 

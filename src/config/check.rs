@@ -1,6 +1,6 @@
 //! From what is written to what is meant: every rule about a setting, each with the sentence that says how to keep it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -347,6 +347,29 @@ impl Check {
             let name = service.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| key.clone());
             let (tags, words) = (words(service.tags), words(service.words));
             services.push(Service { key, name: one_line(name.trim()), tags, words });
+        }
+        // A word that means one service must mean no other.
+        let mut meanings: HashMap<String, String> = HashMap::new();
+        for service in &services {
+            let own: HashSet<String> = [&service.key, &service.name]
+                .into_iter()
+                .chain(&service.words)
+                .map(|word| word.to_lowercase())
+                .collect();
+            for word in own {
+                if word.contains(',') {
+                    self.say(format!("[[services]]: {word:?} has a comma in it, and could never be typed."));
+                } else if let Some(other) = meanings.insert(word.clone(), service.key.clone()) {
+                    self.say(format!("[[services]]: {word:?} means both {other} and {}.", service.key));
+                }
+            }
+        }
+        for tag in services.iter().flat_map(|service| &service.tags) {
+            if let Some(service) = meanings.get(&tag.to_lowercase()) {
+                self.say(format!(
+                    "[[services]]: the tag {tag:?} is also a word for {service}: call one of them otherwise."
+                ));
+            }
         }
         services
     }

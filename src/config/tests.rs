@@ -340,3 +340,27 @@ fn the_sample_shows_every_setting_and_no_other() {
         .collect();
     assert_eq!(shown, known);
 }
+
+#[test]
+fn services_are_named_so_that_each_word_means_one() {
+    let service = |key: &str, more: &str| format!("[[services]]\nkey = \"{key}\"\n{more}\n");
+    let good = service("vpn", "name = \"VPN\"\ntags = [\"network\"]") + &service("wifi", "tags = [\"network\"]");
+    let services = load(&good, &[]).expect("they fit").services;
+    assert_eq!(services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>(), ["VPN", "wifi"]);
+    for (bad, why) in [
+        (service("VPN line", ""), "small letters"),
+        (service("", ""), "small letters"),
+        (service("vpn", "") + &service("vpn", ""), "listed twice"),
+        (service("mail", "") + &service("exchange", "words = [\"Mail\"]"), "means both mail and exchange"),
+        (
+            service("mail", "tags = [\"office\"]") + &service("office", ""),
+            "the tag \"office\" is also a word for office",
+        ),
+        (service("mail", "name = \"Mail, calendar\""), "a comma"),
+        ("services = \"vpn\"\n".to_owned(), "is a list of sections"),
+        ("[outages]\nkey_prefix = \"IT\"\n".to_owned(), "must not be that of tickets"),
+    ] {
+        let said = problems(&bad, &[]);
+        assert!(said.contains(why), "{bad}: {said}");
+    }
+}

@@ -283,7 +283,7 @@ fn change(change: &Change) -> String {
         Change::WriteOutage(outage) => format!("write {} «{}»", outage.key, outage.content.title),
         Change::PutOutage(outage) => format!("{} is {}, version {}", outage.key, outage.phase.as_str(), outage.version),
         Change::FollowService { service, place, .. } => format!("{} follows {service}", at(place)),
-        Change::UnfollowService { service, place } => format!("{} follows {service} no more", at(place)),
+        Change::UnfollowService { service, place, .. } => format!("{} follows {service} no more", at(place)),
         Change::HoldBack { view, until, .. } => {
             format!("hold back the {} until {} s from now", view.name(), until.duration_since(now()).as_secs())
         }

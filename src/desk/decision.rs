@@ -157,6 +157,8 @@ pub enum Change {
         service: String,
         /// The channel.
         place: Place,
+        /// Since when.
+        at: Timestamp,
     },
     /// Views of a subject that wait to be posted for the first time wait until then, if nobody has tried to post them.
     HoldBack {

@@ -139,7 +139,7 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         Change::WriteOutage(outage) => outages::record::insert(tx, outage),
         Change::PutOutage(outage) => outages::record::update(tx, outage),
         Change::FollowService { service, place, at } => outages::record::follow(tx, service, place, *at),
-        Change::UnfollowService { service, place } => outages::record::unfollow(tx, service, place),
+        Change::UnfollowService { service, place, at } => outages::record::unfollow(tx, service, place, *at),
         Change::HoldBack { about, view, until } => hold_back(tx, about, view, *until),
         Change::SetTimer(timer) => timers::set(tx, timer),
         Change::ClearTimer { on, kind, slot } => timers::clear(tx, on, *kind, *slot),
@@ -165,6 +165,7 @@ pub async fn forget(
     tx: &mut dyn Tx,
     account: &PersonRef,
     alias: &PersonRef,
+    now: Timestamp,
 ) -> Result<Vec<(&'static str, u64)>, StoreError> {
     Ok(vec![
         ("greetings and bare mentions that were kept", conversation::record::forget_of(tx, account).await?),
@@ -179,7 +180,8 @@ pub async fn forget(
         ),
         (
             "outages: the name",
-            outages::record::rename(tx, account, &Person::new(alias.clone(), privacy::text::erased_name())).await?,
+            outages::record::rename(tx, account, &Person::new(alias.clone(), privacy::text::erased_name()), now)
+                .await?,
         ),
         (
             "what was done with outages: the name",
@@ -270,7 +272,7 @@ pub async fn audience(
     match (about, view) {
         (Subject::Notice(name), View::Notice) => notices::record::places(ask, name, after, limit).await,
         (Subject::Outage(id), View::Outage) => match outages::record::by_id(ask, *id).await? {
-            Some(outage) => outages::record::followers(ask, &outages::record::keys(&outage), after, limit).await,
+            Some(outage) => outages::record::followers(ask, &outage, after, limit).await,
             None => Ok(Vec::new()),
         },
         _ => Ok(Vec::new()),

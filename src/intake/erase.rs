@@ -288,7 +288,7 @@ async fn apart_from_tickets(
                 let waiting =
                     withdraw_for(tx, account, now).await? + withdraw_about(tx, &person, |_| true, now).await?;
                 tally.add(Tally {
-                    apart: desk::forget(tx, account, &PersonRef::erased(account.platform, &token)).await?,
+                    apart: desk::forget(tx, account, &PersonRef::erased(account.platform, &token), now).await?,
                     waiting,
                     ..Tally::default()
                 });

@@ -74,9 +74,10 @@ impl Intake {
                 return None;
             }
             let wanted: KeyRef = does.with.as_deref()?.parse().ok()?;
-            let seen = outages::record::seen(&mut *self.inner.store.reader().await.ok()?, &wanted.key).await.ok()??;
-            let is_it = wanted.version.is_none_or(|version| version == seen.outage.version);
-            begun.extend(is_it.then(|| outages::decide::begun(&seen.outage))?);
+            let outage =
+                outages::record::by_key(&mut *self.inner.store.reader().await.ok()?, &wanted.key).await.ok()??;
+            let is_it = wanted.version.is_none_or(|version| version == outage.version);
+            begun.extend(is_it.then(|| outages::decide::begun(&outage))?);
         }
         if let Some(param) = begins(Begins::Suggested)
             && may(Right::TicketWork)

@@ -139,12 +139,14 @@ impl Dispatcher {
             (Some(Wanted { view: View::Lines { .. }, .. }), None, Act::Update { message, .. }) => {
                 Act::Silent(SilentAct::Remove { message })
             }
-            (Some(Wanted { view: View::Lines { .. }, .. }), None, act) if queued.is_unsure() => {
+            // What an earlier try may have left is looked for all the same: what comes behind changes it.
+            (Some(Wanted { view: View::Lines { .. } | View::Outage, .. }), None, act) if queued.is_unsure() => {
                 is_silent = true;
                 act
             }
             (Some(wanted), None, _) => {
-                let is_empty = matches!(wanted.view, View::Lines { .. });
+                // It was meant to say nothing.
+                let is_empty = matches!(wanted.view, View::Lines { .. } | View::Outage);
                 let end = if is_empty { Settlement::Done } else { Settlement::Failed(Undeliverable::Gone) };
                 self.end_unleased(&queued, end).await?;
                 return Ok(None);

@@ -28,6 +28,7 @@ const ALONG_ON_SQLITE: &[(&str, &[&str])] = &[
 const MAY_SORT: &[&str] = &[
     "COUNTS",
     "COUNTS_ABOUT",
+    "VIEW_PLACES",
     "LIVE_THREADS",
     "LIVE_DIRECT",
     "OPEN_OF",

@@ -27,6 +27,10 @@ texts! {
     );
     /// In how many places something stands for a subject.
     STANDING_PLACES = Text::both("SELECT count(*) AS places FROM standing WHERE subject_kind = $1 AND subject_id = $2");
+    /// In how many places a view of a subject stands.
+    VIEW_PLACES = Text::both(
+        "SELECT count(DISTINCT place_json) AS places FROM standing WHERE subject_kind = $1 AND subject_id = $2 AND view = $3"
+    );
     /// The messages as which views of subjects stand in places.
     VIEWS = Text::both(standing!(
         "WITH v (subject_kind, subject_id, view, platform, tenant, place_channel, place_root) AS (VALUES ($1, $2, $3, $4, \
@@ -78,6 +82,15 @@ pub async fn of(ask: &mut dyn Ask, about: &Subject) -> Result<Vec<Standing>, Sto
 /// If the database is away.
 pub async fn count(ask: &mut dyn Ask, about: &Subject) -> Result<u64, StoreError> {
     Ok(ask.one(statement(STANDING_PLACES).bind_subject(about), |row| row.count("places")).await?.unwrap_or_default())
+}
+
+/// In how many places this view of a subject stands.
+///
+/// # Errors
+/// If the database is away.
+pub async fn places(ask: &mut dyn Ask, about: &Subject, view: &str) -> Result<u64, StoreError> {
+    let asked = statement(VIEW_PLACES).bind_subject(about).bind(view);
+    Ok(ask.one(asked, |row| row.count("places")).await?.unwrap_or_default())
 }
 
 /// The messages as which these views of subjects stand in these places.

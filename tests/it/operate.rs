@@ -500,7 +500,7 @@ async fn tickets(desk: &Desk) -> Vec<Ticket> {
     desk.store().tickets(None, 10).await.expect("tickets")
 }
 
-fn accounts(desk: &Desk, who: &str) -> Vec<PersonRef> {
+pub fn accounts(desk: &Desk, who: &str) -> Vec<PersonRef> {
     let on_slack = desk.stage.slack.person_id(who).expect("a person");
     let on_discord = desk.stage.discord.person_id(who).expect("a person");
     vec![PersonRef::new(PlatformName::Slack, on_slack), PersonRef::new(PlatformName::Discord, on_discord)]

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use deskbell::intake::erase;
 use deskbell::sandbox::{Spot, World};
 use expect_test::expect;
 
 use crate::harness::{Desk, Setup, on_both, on_each, see};
+use crate::operate::accounts;
 
 /// What this person was shown alone last, and which buttons stand under it.
 fn shown(desk: &Desk, world: &Arc<dyn World>, who: &str) -> String {
@@ -114,7 +116,7 @@ async fn an_outage_is_announced_updated_and_over() {
         A certificate has expired.
         Meanwhile: Use the web version.
 
-        ▸ mia in #desk-triage: Desk: MI-1  outage, we know what it is and are mending it · announced by Mia Wong ⏎ VPN, Email: New connections fail (medium) ⏎ Since (age) · we know what it is and are mending it ⏎ A certificate has expired. ⏎ Meanwhile: Use the web version. ⏎ For the desk alone: The certificate has expired. ⏎ It stands in 4 places; 2 channels follow its services. [Update…] [It is over…] [Retract] [Where it went]
+        ▸ mia in #desk-triage: Desk: MI-1  outage, we know what it is and are mending it · announced by Mia Wong ⏎ VPN, Email: New connections fail (medium) ⏎ Since (age) · we know what it is and are mending it ⏎ A certificate has expired. ⏎ Meanwhile: Use the web version. ⏎ For the desk alone: The certificate has expired. ⏎ It stands in 2 channels. [Update…] [It is over…] [Retract] [Where it went]
 
         ✅ Over: VPN, Email: New connections fail
         From (age) to (age) · thank you for waiting
@@ -238,7 +240,7 @@ async fn what_cannot_be_announced_is_told_with_what_to_do() {
         > The certificate has expired.
         That is for the desk's people.
         I know no outage MI-99. /desk outages lists them.
-        MI-4 is on its way to the desk alone, since no channel follows these services."#]]
+        MI-4 is on its way to the desk, since no channel follows these services."#]]
     .assert_eq(&told);
 }
 
@@ -249,6 +251,71 @@ async fn outages_can_be_switched_off() {
         desk.command(&world, "mia", "outages").await;
         assert!(desk.last_private(&world, "mia").contains("not announced by me here"), "{}", world.platform());
         desk.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_channel_that_leaves_while_an_outage_runs_hears_how_it_ends() {
+    on_both(async |desk, world| {
+        subscribe(desk, world, "sales", "vpn").await;
+        write(desk, world, "low", "vpn").await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        world
+            .command("mia", &Spot::channel("sales"), &format!("unsubscribe {}", named(world, "vpn")))
+            .await
+            .expect("given");
+        desk.settle().await;
+        desk.press(world, "mia", "desk-triage", "It is over…").await;
+        desk.fill_in(world, "mia", &[]).await;
+        assert!(standing(world, "sales")[0].starts_with("✅ Over: VPN"), "{}", world.platform());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_has_not_heard_of_it_before_it_ended_hears_nothing_and_nothing_failed() {
+    on_both(async |desk, world| {
+        subscribe(desk, world, "sales", "vpn").await;
+        write(desk, world, "low", "vpn").await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        subscribe(desk, world, "general", "vpn").await;
+        desk.press(world, "mia", "desk-triage", "Retract").await;
+        assert_eq!(standing(world, "general"), Vec::<String>::new(), "{}", world.platform());
+        let counts = desk.store().counts().await.expect("counts");
+        assert_eq!((counts.failed, counts.held, counts.waiting), (0, 0, 0), "{}", world.platform());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_draft_is_its_authors_alone_and_is_sent_once() {
+    on_both(async |desk, world| {
+        write(desk, world, "low", "vpn").await;
+        desk.command(world, "omar", "outage MI-1").await;
+        assert!(desk.last_private(world, "omar").contains("I know no outage MI-1"), "{}", world.platform());
+        desk.command(world, "mia", "outage MI-1").await;
+        let shown = desk.last_private(world, "mia");
+        assert!(shown.contains("written and not announced"), "{}: {shown}", world.platform());
+        // From the preview and from what was shown of it: the second press hears that it is announced.
+        desk.press(world, "mia", "random", "Announce it now").await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        let told = desk.last_private(world, "mia");
+        assert!(told.contains("MI-1 is announced already"), "{}: {told}", world.platform());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_erased_stands_on_no_card_of_an_outage() {
+    on_both(async |desk, world| {
+        write(desk, world, "low", "vpn").await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        assert!(standing(world, "desk-triage")[0].contains("announced by Mia Wong"));
+        erase::person(desk.store(), &desk.stage.clock, &accounts(desk, "mia"), false).await.expect("erased");
+        desk.settle().await;
+        let card = standing(world, "desk-triage");
+        assert!(card[0].contains("New connections fail") && !card[0].contains("Mia"), "{}: {card:?}", world.platform());
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::acts::{ANNOUNCE, RESOLVE_OUTAGE, RETRACT_OUTAGE, SEND_OUTAGE, SUBSCRIBE, UNSUBSCRIBE, UPDATE_OUTAGE};
-use super::state::{Content, LONGEST_TEXT, LONGEST_TITLE, Named, Outage, Seen};
+use super::state::{Content, LONGEST_TITLE, Named, Outage, Seen};
 use super::text;
 use crate::desk::acts::{Actor, answer, refuse};
 use crate::desk::decision::{Change, Decision};
@@ -14,6 +14,7 @@ use crate::domain::audit::FieldChange;
 use crate::domain::effect::{Destination, EffectKind};
 use crate::domain::event::{Timer, TimerKind};
 use crate::domain::ids::{Conversation, OutageId, Person, Place};
+use crate::domain::limits;
 use crate::domain::message::Message;
 use crate::domain::outage::{Phase, Service, Severity, meant};
 use crate::domain::outcome::Outcome;
@@ -77,7 +78,7 @@ fn subscription(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, is_on: bool)
         let (service, place) = (service.key.clone(), channel.clone());
         plan.change(match is_on {
             true => Change::FollowService { service, place, at: desk.now },
-            false => Change::UnfollowService { service, place },
+            false => Change::UnfollowService { service, place, at: desk.now },
         });
     }
     plan.audit_about(Subject::Desk, if is_on { &SUBSCRIBE.spec } else { &UNSUBSCRIBE.spec }, Vec::new());
@@ -117,10 +118,8 @@ pub(super) fn announce(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees:
         workaround: args.text("workaround").to_owned(),
         internal: args.text("internal").to_owned(),
         next_at: args.date("next"),
+        reach: *reach,
     };
-    if let Err(why) = fits(&content) {
-        return refuse(plan, actor, why);
-    }
     let outage = Outage {
         id: *id,
         key: key.clone(),
@@ -133,15 +132,18 @@ pub(super) fn announce(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees:
         changed_at: desk.now,
         ended_at: None,
     };
+    if let Err(why) = fits(&outage) {
+        return refuse(plan, actor, why);
+    }
     plan.change(Change::WriteOutage(Box::new(outage.clone())));
     plan.audit_about((*id).into(), &ANNOUNCE.spec, Vec::new());
-    answer(&mut plan, actor, text::preview(&outage, *reach, &desk.rules.triage));
+    answer(&mut plan, actor, text::preview(&outage));
     plan.end(Outcome::Done(None))
 }
 
 /// Somebody announces what they have written.
 pub(super) fn send(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let seen = match found(&plan, args, sees) {
+    let seen = match known(&plan, actor, args, sees) {
         Ok(seen) if seen.outage.phase == Phase::Drafted => seen,
         Ok(seen) => return refuse(plan, actor, text::is_announced_already(&seen.outage)),
         Err(why) => return refuse(plan, actor, why),
@@ -150,15 +152,18 @@ pub(super) fn send(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
         return refuse(plan, actor, why);
     }
     let now = plan.desk.now;
-    let after = Outage { phase: Phase::Investigating, opened_at: now, ..seen.outage.clone() };
+    // A moment that has passed meanwhile is no promise.
+    let next_at = seen.outage.content.next_at.filter(|next| *next > now);
+    let content = Content { next_at, ..seen.outage.content.clone() };
+    let after = Outage { phase: Phase::Investigating, content, opened_at: now, ..seen.outage.clone() };
     let after = put(&mut plan, &seen.outage, after, &SEND_OUTAGE.spec);
-    answer(&mut plan, actor, text::is_sent(&after, seen.reach));
+    answer(&mut plan, actor, text::is_sent(&after));
     plan.end(Outcome::Done(None))
 }
 
 /// Somebody looks where an outage was announced.
 pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    match found(&plan, args, sees) {
+    match known(&plan, actor, args, sees) {
         Ok(seen) => {
             answer(&mut plan, actor, text::shown(seen));
             plan.end(Outcome::Done(None))
@@ -169,7 +174,7 @@ pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
 
 /// There are news.
 pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let seen = match running_one(&plan, args, sees) {
+    let seen = match running_one(&plan, actor, args, sees) {
         Ok(seen) => seen,
         Err(why) => return refuse(plan, actor, why),
     };
@@ -181,28 +186,28 @@ pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
         next_at: args.date("next"),
         ..before.content.clone()
     };
-    if let Err(why) = fits(&content) {
-        return refuse(plan, actor, why);
-    }
     let phase = args.text("phase").parse().unwrap_or(before.phase);
     let after = Outage { phase, content, ..before.clone() };
+    if let Err(why) = fits(&after) {
+        return refuse(plan, actor, why);
+    }
     let after = put(&mut plan, before, after, &UPDATE_OUTAGE.spec);
-    answer(&mut plan, actor, text::is_updated(&after, seen.reach));
+    answer(&mut plan, actor, text::is_updated(&after));
     plan.end(Outcome::Done(None))
 }
 
 /// It is over.
 pub(super) fn resolve(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let seen = match running_one(&plan, args, sees) {
+    let seen = match running_one(&plan, actor, args, sees) {
         Ok(seen) => seen,
         Err(why) => return refuse(plan, actor, why),
     };
     let before = &seen.outage;
     let content = Content { known: args.text("known").to_owned(), next_at: None, ..before.content.clone() };
-    if let Err(why) = fits(&content) {
+    let after = Outage { phase: Phase::Resolved, content, ended_at: Some(plan.desk.now), ..before.clone() };
+    if let Err(why) = fits(&after) {
         return refuse(plan, actor, why);
     }
-    let after = Outage { phase: Phase::Resolved, content, ended_at: Some(plan.desk.now), ..before.clone() };
     let after = put(&mut plan, before, after, &RESOLVE_OUTAGE.spec);
     answer(&mut plan, actor, text::is_resolved(&after));
     plan.end(Outcome::Done(None))
@@ -210,7 +215,7 @@ pub(super) fn resolve(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: 
 
 /// It was announced by mistake.
 pub(super) fn retract(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let seen = match running_one(&plan, args, sees) {
+    let seen = match running_one(&plan, actor, args, sees) {
         Ok(seen) => seen,
         Err(why) => return refuse(plan, actor, why),
     };
@@ -225,12 +230,18 @@ pub(super) fn retract(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: 
 /// The moment has come for which news were announced: whoever announced the outage is reminded, once.
 pub(in crate::desk) fn news_are_due(desk: &Desk, timer: &Timer, outage: Option<&Outage>) -> Decision {
     let mut plan = Plan::of(desk);
+    let running = outage.filter(|outage| outage.phase.is_running());
+    // Timers are kept to the millisecond.
+    let later = running
+        .and_then(|outage| outage.content.next_at)
+        .filter(|next| next.as_millisecond() > desk.now.as_millisecond());
+    if let (Some(outage), Some(due)) = (running, later) {
+        // The moment was moved meanwhile.
+        plan.change(Change::SetTimer(news_timer(outage.id, due)));
+        return plan.end(Outcome::Done(None));
+    }
     plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
-    let is_due = |outage: &&Outage| {
-        let due = outage.content.next_at.is_some_and(|next| next.as_millisecond() <= desk.now.as_millisecond());
-        outage.phase.is_running() && due && !outage.owner.who.is_erased()
-    };
-    if let Some(outage) = outage.filter(is_due) {
+    if let Some(outage) = running.filter(|outage| outage.content.next_at.is_some() && !outage.owner.who.is_erased()) {
         plan.whisper(None, &outage.owner.who, None, None, text::news_are_due(outage));
     }
     plan.end(Outcome::Done(None))
@@ -270,24 +281,28 @@ fn running(sees: &Sees) -> &[Outage] {
     if let Sees::Outages(running) = sees { running } else { &[] }
 }
 
-/// The outage that is meant, if it is still as it was seen.
-fn found<'s>(plan: &Plan<'_>, args: &Args, sees: &'s Sees) -> Result<&'s Seen, Message> {
+/// The outage that is meant; a draft is its author's alone.
+fn known<'s>(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &'s Sees) -> Result<&'s Seen, Message> {
     if !plan.desk.rules.outages.enabled {
         return Err(text::is_off());
     }
-    let named = args.key("outage");
-    let Sees::Outage(Some(seen)) = sees else {
-        return Err(text::unknown(&named.map(|outage| outage.key.to_string()).unwrap_or_default()));
-    };
-    if named.and_then(|outage| outage.version).is_some_and(|version| version != seen.outage.version) {
-        return Err(text::changed_meanwhile(&seen.outage));
-    }
-    Ok(seen)
+    let named = args.key("outage").map(|outage| outage.key.to_string()).unwrap_or_default();
+    let Sees::Outage(Some(seen)) = sees else { return Err(text::unknown(&named)) };
+    let is_theirs = seen.outage.phase != Phase::Drafted || plan.same(&seen.outage.owner, actor.person);
+    if is_theirs { Ok(seen) } else { Err(text::unknown(&named)) }
 }
 
-fn running_one<'s>(plan: &Plan<'_>, args: &Args, sees: &'s Sees) -> Result<&'s Seen, Message> {
-    let seen = found(plan, args, sees)?;
-    if seen.outage.phase.is_running() { Ok(seen) } else { Err(text::is_over(&seen.outage)) }
+/// The outage that is meant, if it is running and still as it was seen.
+fn running_one<'s>(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &'s Sees) -> Result<&'s Seen, Message> {
+    let seen = known(plan, actor, args, sees)?;
+    if !seen.outage.phase.is_running() {
+        return Err(text::is_over(&seen.outage));
+    }
+    let version = args.key("outage").and_then(|outage| outage.version);
+    match version.is_some_and(|version| version != seen.outage.version) {
+        true => Err(text::changed_meanwhile(&seen.outage)),
+        false => Ok(seen),
+    }
 }
 
 /// Whether this person may announce something as bad as this.
@@ -301,14 +316,12 @@ fn may_be(plan: &Plan<'_>, actor: &Actor<'_>, severity: Severity) -> Result<(), 
     Ok(())
 }
 
-fn fits(content: &Content) -> Result<(), Message> {
-    if content.title.chars().count() > LONGEST_TITLE {
-        return Err(text::too_long(LONGEST_TITLE));
-    }
-    let texts = [&content.known, &content.workaround, &content.internal];
-    match texts.iter().any(|text| text.chars().count() > LONGEST_TEXT) {
-        true => Err(text::too_long(LONGEST_TEXT)),
-        false => Ok(()),
+/// Whether all of it stands in one message wherever it is shown: what is in several is not changed together.
+fn fits(outage: &Outage) -> Result<(), Message> {
+    let is_short = outage.content.title.chars().count() <= LONGEST_TITLE;
+    match is_short && text::card(outage).room() <= limits::discord::TEXT_CHARS {
+        true => Ok(()),
+        false => Err(text::too_long()),
     }
 }
 

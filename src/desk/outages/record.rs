@@ -1,21 +1,21 @@
 //! Outages, and the channels that follow services.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::state::{Content, Ledger, Outage, Reach, Seen};
+use crate::domain::effect::{Effect, EffectKind};
 use crate::domain::ids::{OutageId, OutageKey, Person, PersonRef, Place, PlatformName};
 use crate::domain::outage::Phase;
 use crate::domain::subject::Subject;
+use crate::domain::view::View;
 use crate::store::row::{Row, account_anywhere, json, ms};
 use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, Text, Tx, outbox, standing, statement};
 
 /// How long a draft of an announcement is kept.
 const DRAFT_KEPT: SignedDuration = SignedDuration::from_hours(24);
-/// How many followers are read at once.
-const PAGE: usize = 500;
 
 /// The columns that [`outage`] reads.
 macro_rules! outages {
@@ -52,19 +52,26 @@ texts! {
     /// Outages that an account announced.
     OUTAGES_BY = Text::both("SELECT id, owner_json FROM outages WHERE id > $1 AND owner_json LIKE $2");
     /// Who announced an outage.
-    SIGN_OUTAGE = Text::both("UPDATE outages SET owner = $2, owner_json = $3 WHERE id = $1");
+    SIGN_OUTAGE =
+        Text::both("UPDATE outages SET owner = $2, owner_json = $3, version = version + 1 WHERE id = $1");
     /// A channel follows a service.
     FOLLOW = Text::both(
-        "INSERT INTO followed_services (service, place_json, at_ms) VALUES ($1, $2, $3) ON CONFLICT (place_json, service) DO NOTHING"
+        "INSERT INTO followed_services (service, place_json, at_ms) VALUES ($1, $2, $3) \
+         ON CONFLICT (place_json, service) DO UPDATE SET until_ms = NULL"
     );
-    /// A channel follows a service no more.
-    UNFOLLOW = Text::both("DELETE FROM followed_services WHERE place_json = $1 AND service = $2");
+    /// A channel follows a service no more: it hears the end of what it has heard of.
+    UNFOLLOW = Text::both("UPDATE followed_services SET until_ms = $3 WHERE place_json = $1 AND service = $2 AND until_ms IS NULL");
     /// Channels that follow a service, in the order in which they began to.
     FOLLOWERS = Text::both(
-        "SELECT number, place_json FROM followed_services WHERE service = $1 AND number > $2 ORDER BY number LIMIT $3"
+        "SELECT number, place_json FROM followed_services WHERE service = $1 AND number > $2 \
+         AND (until_ms IS NULL OR until_ms > $3) ORDER BY number LIMIT $4"
     );
     /// What a channel follows.
-    FOLLOWED = Text::both("SELECT service, number FROM followed_services WHERE place_json = $1");
+    FOLLOWED = Text::both(
+        "SELECT service, number, place_json FROM followed_services WHERE place_json = $1 AND (until_ms IS NULL OR until_ms > $2)"
+    );
+    /// Every channel that follows a service now.
+    FOLLOW_NOW = Text::both("SELECT place_json FROM followed_services WHERE service = $1 AND until_ms IS NULL");
 }
 
 /// An outage by its number.
@@ -75,22 +82,26 @@ pub async fn by_id(ask: &mut dyn Ask, id: OutageId) -> Result<Option<Outage>, St
     ask.one(statement(OUTAGE).bind(id.0), outage).await
 }
 
+/// An outage by its key.
+///
+/// # Errors
+/// If the database is away.
+pub async fn by_key(ask: &mut dyn Ask, key: &OutageKey) -> Result<Option<Outage>, StoreError> {
+    ask.one(statement(OUTAGE_BY_KEY).bind(key.to_string()), outage).await
+}
+
 /// What those who announce see of the outage of this key.
 ///
 /// # Errors
 /// If the database is away.
 pub async fn seen(ask: &mut dyn Ask, key: &OutageKey) -> Result<Option<Seen>, StoreError> {
-    let Some(outage) = ask.one(statement(OUTAGE_BY_KEY).bind(key.to_string()), outage).await? else { return Ok(None) };
-    let reach = reach(ask, &keys(&outage)).await?;
+    let Some(outage) = by_key(ask, key).await? else { return Ok(None) };
     let about = Subject::from(outage.id);
-    let counts = outbox::counts_about(ask, &about).await?;
-    let ledger = Ledger {
-        stands: standing::count(ask, &about).await?,
-        waiting: counts.waiting,
-        held: counts.held,
-        failed: counts.failed,
-    };
-    Ok(Some(Seen { outage, reach, ledger }))
+    let copies = View::Outage.name();
+    let counts = outbox::counts_about(ask, &about, copies).await?;
+    let stands = standing::places(ask, &about, copies).await?;
+    let ledger = Ledger { stands, waiting: counts.waiting, held: counts.held, failed: counts.failed };
+    Ok(Some(Seen { outage, ledger }))
 }
 
 /// Outages that are running, the one that was changed longest ago first.
@@ -144,42 +155,39 @@ pub fn follow(tx: &mut dyn Tx, service: &str, place: &Place, now: Timestamp) -> 
 ///
 /// # Errors
 /// If the database is away.
-pub fn unfollow(tx: &mut dyn Tx, service: &str, place: &Place) -> Result<(), StoreError> {
-    tx.write(statement(UNFOLLOW).bind(json(place)?).bind(service))
+pub fn unfollow(tx: &mut dyn Tx, service: &str, place: &Place, now: Timestamp) -> Result<(), StoreError> {
+    tx.write(statement(UNFOLLOW).bind(json(place)?).bind(service).bind(ms(now)))
 }
 
-/// The services that a channel follows, by their keys.
-///
-/// # Errors
-/// If the database is away.
-pub async fn followed(ask: &mut dyn Ask, place: &Place) -> Result<Vec<String>, StoreError> {
-    ask.all(statement(FOLLOWED).bind(json(place)?), |row| row.get("service")).await
-}
-
-/// The next channels that follow one of these services, behind this one, each once and with its number.
+/// The next channels that are to hear of an outage, behind this one, each once and with its number: those that follow one of its
+/// services, and those that did when it was announced.
 ///
 /// # Errors
 /// If the database is away.
 pub async fn followers(
     ask: &mut dyn Ask,
-    services: &[String],
+    outage: &Outage,
     after: u64,
     limit: usize,
 ) -> Result<Vec<(u64, Place)>, StoreError> {
+    let (services, since) = (keys(outage), ms(outage.opened_at));
     let (mut after, mut found) = (after, Vec::new());
     loop {
-        let mut rows: Vec<(u64, Place)> = Vec::new();
-        for service in services {
-            let asked = statement(FOLLOWERS).bind(service).bind(i64::try_from(after).unwrap_or(i64::MAX));
-            let read = |row: &Row| Ok((row.count("number")?, row.json("place_json")?));
+        let mut rows: Vec<(u64, String)> = Vec::new();
+        for service in &services {
+            let asked = statement(FOLLOWERS).bind(service).bind(i64::try_from(after).unwrap_or(i64::MAX)).bind(since);
+            let read = |row: &Row| Ok((row.count("number")?, row.get("place_json")?));
             rows.extend(ask.all(asked.bind(i64::try_from(limit).unwrap_or(i64::MAX)), read).await?);
         }
         rows.sort_by_key(|(number, _)| *number);
         rows.truncate(limit);
         let is_last = rows.len() < limit;
+        let firsts =
+            if services.len() > 1 { first_numbers(ask, &services, since, &rows).await? } else { HashMap::new() };
         for (number, place) in rows {
             after = number;
-            if services.len() < 2 || first_number(ask, services, &place).await? == Some(number) {
+            if firsts.get(&place).is_none_or(|first| *first == number) {
+                let place = serde_json::from_str(&place).map_err(|error| StoreError::Corrupt(error.to_string()))?;
                 found.push((number, place));
                 if found.len() == limit {
                     return Ok(found);
@@ -192,32 +200,43 @@ pub async fn followers(
     }
 }
 
-/// The number under which a channel is first met among the followers of these services.
-async fn first_number(ask: &mut dyn Ask, services: &[String], place: &Place) -> Result<Option<u64>, StoreError> {
-    let read = |row: &Row| Ok((row.get::<String>("service")?, row.count("number")?));
-    let followed = ask.all(statement(FOLLOWED).bind(json(place)?), read).await?;
-    Ok(followed.into_iter().filter(|(service, _)| services.contains(service)).map(|(_, number)| number).min())
+/// The numbers under which these channels are first met among the followers of these services.
+async fn first_numbers(
+    ask: &mut dyn Ask,
+    services: &[String],
+    since: i64,
+    rows: &[(u64, String)],
+) -> Result<HashMap<String, u64>, StoreError> {
+    let asked = rows.iter().map(|(_, place)| statement(FOLLOWED).bind(place).bind(since)).collect();
+    let read =
+        |row: &Row| Ok((row.get::<String>("service")?, row.count::<u64>("number")?, row.get::<String>("place_json")?));
+    let mut firsts: HashMap<String, u64> = HashMap::new();
+    for (service, number, place) in ask.all_of(asked, read).await? {
+        if services.contains(&service) {
+            firsts.entry(place).and_modify(|first| *first = number.min(*first)).or_insert(number);
+        }
+    }
+    Ok(firsts)
 }
 
-/// How many channels follow one of these services.
+/// How many channels follow one of these services now.
 ///
 /// # Errors
 /// If the database is away.
 pub async fn reach(ask: &mut dyn Ask, services: &[String]) -> Result<Reach, StoreError> {
-    let (mut after, mut reach, mut met) = (0, Reach::default(), HashSet::new());
-    loop {
-        let page = followers(ask, services, after, PAGE).await?;
-        let Some((last, _)) = page.last() else { return Ok(reach) };
-        after = *last;
-        for (number, place) in page {
-            if met.insert(number) {
-                match place.platform() {
-                    PlatformName::Slack => reach.slack += 1,
-                    PlatformName::Discord => reach.discord += 1,
-                }
-            }
+    let mut met = HashSet::new();
+    for service in services {
+        met.extend(ask.all(statement(FOLLOW_NOW).bind(service), |row| row.get::<String>("place_json")).await?);
+    }
+    let mut reach = Reach::default();
+    for place in met {
+        let place: Place = serde_json::from_str(&place).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        match place.platform() {
+            PlatformName::Slack => reach.slack += 1,
+            PlatformName::Discord => reach.discord += 1,
         }
     }
+    Ok(reach)
 }
 
 /// The keys of an outage's services.
@@ -235,17 +254,25 @@ pub fn tidy(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
     tx.write(statement(FORGET_DRAFTS).bind(ms(then)))
 }
 
-/// Puts `alias` in the place of an account that announced outages; how many.
+/// Puts `alias` in the place of an account that announced outages, on the desk's cards, too; how many there were.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn rename(tx: &mut dyn Tx, account: &PersonRef, alias: &Person) -> Result<u64, StoreError> {
+pub async fn rename(tx: &mut dyn Tx, account: &PersonRef, alias: &Person, now: Timestamp) -> Result<u64, StoreError> {
     let mut found = 0;
     for row in tx.rows(statement(OUTAGES_BY).bind(0).bind(account_anywhere(account)?)).await? {
-        if row.json::<Person>("owner_json")?.who == *account {
-            found += 1;
-            let sign = statement(SIGN_OUTAGE).bind(row.get::<i64>("id")?).bind(alias.who.to_string());
-            tx.write(sign.bind(json(alias)?))?;
+        if row.json::<Person>("owner_json")?.who != *account {
+            continue;
+        }
+        found += 1;
+        let id = OutageId(row.get("id")?);
+        // Whoever changes it meanwhile decides again, so that the name does not come back.
+        tx.write(statement(SIGN_OUTAGE).bind(id.0).bind(alias.who.to_string()).bind(json(alias)?))?;
+        for stands in standing::of(tx, &id.into()).await? {
+            if stands.view == View::OutageCard.name() {
+                let refresh = EffectKind::Refresh { view: View::OutageCard, at: stands.place };
+                outbox::enqueue(tx, &Effect::about(Subject::from(id), refresh), false, now).await?;
+            }
         }
     }
     Ok(found)

@@ -8,8 +8,6 @@ use crate::domain::outage::{Phase, Severity};
 
 /// How many characters a title has at most.
 pub const LONGEST_TITLE: usize = 150;
-/// How many characters each of the other texts has at most.
-pub const LONGEST_TEXT: usize = 1_500;
 
 /// A major incident, which is announced to whoever follows its services.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +53,9 @@ pub struct Content {
     /// When there will be news.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_at: Option<Timestamp>,
+    /// How many channels followed its services when it was written.
+    #[serde(default)]
+    pub reach: Reach,
 }
 
 /// A service, as it was called when the outage was announced.
@@ -67,7 +68,7 @@ pub struct Named {
 }
 
 /// How many channels an announcement reaches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reach {
     /// On Slack.
     pub slack: u64,
@@ -101,8 +102,6 @@ pub struct Ledger {
 pub struct Seen {
     /// The outage.
     pub outage: Outage,
-    /// How many channels follow its services.
-    pub reach: Reach,
     /// What became of it in them.
     pub ledger: Ledger,
 }

@@ -3,7 +3,7 @@
 use super::acts::{ANNOUNCE, OUTAGE_SHOWN, RESOLVE_OUTAGE, RETRACT_OUTAGE, SEND_OUTAGE, UPDATE_OUTAGE};
 use super::state::{Ledger, Outage, Reach, Seen};
 use crate::domain::act::{ActRef, Spec};
-use crate::domain::ids::{KeyRef, Place};
+use crate::domain::ids::KeyRef;
 use crate::domain::limits;
 use crate::domain::message::{Control, Line, Message, Span, quoted, said, strong};
 use crate::domain::outage::{Phase, Service, Severity};
@@ -90,7 +90,10 @@ pub fn copy(outage: &Outage) -> Message {
 pub fn card(outage: &Outage) -> Message {
     let mut lines = vec![Line(vec![
         strong(&outage.key),
-        said(format!("  outage, {} · announced by ", phase(outage.phase))),
+        said(match outage.phase {
+            Phase::Drafted => "  outage, written and not announced, by ".to_owned(),
+            _ => format!("  outage, {} · announced by ", phase(outage.phase)),
+        }),
         quoted(&outage.owner.name),
     ])];
     lines.extend(copy(outage).lines);
@@ -113,10 +116,15 @@ fn controls(outage: &Outage) -> Vec<Control> {
     }
 }
 
+/// “1 channel”, “12 channels”.
+fn channels(count: u64) -> String {
+    if count == 1 { "1 channel".to_owned() } else { format!("{count} channels") }
+}
+
 /// How many channels, and how long the first wave takes.
-fn how_many(reach: Reach, triage: usize) -> String {
+fn how_many(reach: Reach) -> String {
     if reach.total() == 0 {
-        return format!("No channel follows these services yet, so only the desk reads it ({triage}).");
+        return "No channel follows these services yet, so only the desk will read it.".to_owned();
     }
     let seconds = |count: u64, per_second: f64| (count as f64 / per_second).ceil();
     let per_second = |rate: limits::Rate| f64::from(rate.count) / rate.per.as_secs_f64();
@@ -124,38 +132,34 @@ fn how_many(reach: Reach, triage: usize) -> String {
     let discord = seconds(reach.discord, per_second(limits::discord::REQUESTS));
     let longest = slack.max(discord);
     let about = if longest < 90.0 { format!("{longest} s") } else { format!("{} min", (longest / 60.0).round()) };
-    format!(
-        "It goes to {} channels (Slack {}, Discord {}) in about {about}.",
-        reach.total(),
-        reach.slack,
-        reach.discord
-    )
+    let Reach { slack, discord } = reach;
+    format!("It goes to {} (Slack {slack}, Discord {discord}) in about {about}.", channels(reach.total()))
 }
 
 /// What somebody who writes an announcement sees before anybody else does.
 #[must_use]
-pub fn preview(outage: &Outage, reach: Reach, triage: &[Place]) -> Message {
+pub fn preview(outage: &Outage) -> Message {
     let mut lines = vec![Line::said("This is how it will look. Nobody has seen it yet:"), Line::default()];
     lines.extend(copy(outage).lines);
     lines.push(Line::default());
-    lines.push(Line::said(how_many(reach, triage.len())));
+    lines.push(Line::said(how_many(outage.content.reach)));
     Message::new(lines).with(controls(outage))
 }
 
 /// An outage is being announced.
 #[must_use]
-pub fn is_sent(outage: &Outage, reach: Reach) -> Message {
-    let to = match reach.total() {
-        0 => "to the desk alone, since no channel follows these services".to_owned(),
-        total => format!("to {total} channels"),
+pub fn is_sent(outage: &Outage) -> Message {
+    let to = match outage.content.reach.total() {
+        0 => "to the desk, since no channel follows these services".to_owned(),
+        total => format!("to {}", channels(total)),
     };
     Message::said(format!("{} is on its way {to}.", outage.key)).with(controls(outage))
 }
 
 /// News are on their way.
 #[must_use]
-pub fn is_updated(outage: &Outage, reach: Reach) -> Message {
-    Message::said(format!("The news of {} go to {} channels.", outage.key, reach.total())).with(controls(outage))
+pub fn is_updated(outage: &Outage) -> Message {
+    Message::said(format!("The news of {} are on their way.", outage.key)).with(controls(outage))
 }
 
 /// It is over.
@@ -177,13 +181,13 @@ pub fn is_retracted(outage: &Outage) -> Message {
 #[must_use]
 pub fn shown(seen: &Seen) -> Message {
     let Ledger { stands, waiting, held, failed } = seen.ledger;
-    let mut line = format!("It stands in {stands} places");
+    let mut line = format!("It stands in {}", channels(stands));
     for (count, what) in [(waiting, "waiting"), (held, "held"), (failed, "failed")] {
         if count > 0 {
             line.push_str(&format!(", {count} {what}"));
         }
     }
-    line.push_str(&format!("; {} channels follow its services.", seen.reach.total()));
+    line.push('.');
     let mut message = card(&seen.outage);
     message.lines.push(Line::said(line));
     if held + failed > 0 {
@@ -242,8 +246,8 @@ pub fn services(all: &[Service], running: &[Outage]) -> Message {
 pub fn subscribed(services: &[&Service], is_on: bool) -> Message {
     let names = services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
     let (before, behind) = match is_on {
-        true => ("This channel hears of outages of ", " from now on."),
-        false => ("This channel hears of outages of ", " no more."),
+        true => ("This channel hears of outages of ", " from now on. I must be in it for that: add me if I am not."),
+        false => ("This channel hears of new outages of ", " no more."),
     };
     Message::new([Line(vec![said(before), written(names), said(behind)])])
 }
@@ -294,8 +298,8 @@ pub fn not_so_bad() -> Message {
 
 /// Something is too long.
 #[must_use]
-pub fn too_long(most: usize) -> Message {
-    Message::said(format!("That is too long for everybody to read: {most} characters at most. Please shorten it."))
+pub fn too_long() -> Message {
+    Message::said("That is too long for one message (about 1,800 characters with everything). Please shorten it.")
 }
 
 /// There is no such outage.

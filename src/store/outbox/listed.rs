@@ -30,11 +30,11 @@ texts! {
     /// What waits, newest first.
     LISTED_WAITING = Text::both(listed!("WHERE e.state IN ('pending', 'leased') AND e.order_key > '' AND e.id < $1 \
          AND (CAST($3 AS TEXT) IS NULL OR (e.subject_kind = $3 AND e.subject_id = $4)) ORDER BY e.id DESC LIMIT $2"));
-    /// Numbers of the effects about a subject.
+    /// Numbers of the effects that show a view of a subject.
     COUNTS_ABOUT = Text::both(
-        "SELECT (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased') AND subject_kind = $1 AND subject_id = $2) AS waiting, \
-         (SELECT count(*) FROM effects WHERE state = 'held' AND subject_kind = $1 AND subject_id = $2) AS held, \
-         (SELECT count(*) FROM effects WHERE state = 'failed' AND subject_kind = $1 AND subject_id = $2) AS failed"
+        "SELECT (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased') AND subject_kind = $1 AND subject_id = $2 AND view = $3) AS waiting, \
+         (SELECT count(*) FROM effects WHERE state = 'held' AND subject_kind = $1 AND subject_id = $2 AND view = $3) AS held, \
+         (SELECT count(*) FROM effects WHERE state = 'failed' AND subject_kind = $1 AND subject_id = $2 AND view = $3) AS failed"
     );
     /// Numbers for operators.
     COUNTS = Text::both(
@@ -47,7 +47,7 @@ texts! {
     );
 }
 
-/// Numbers of the effects about a subject.
+/// Numbers of the effects that show a view of a subject.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CountsAbout {
     /// Effects that wait or are being delivered.
@@ -58,15 +58,15 @@ pub struct CountsAbout {
     pub failed: u64,
 }
 
-/// How many effects about a subject wait, are held, and failed.
+/// How many effects that show this view of a subject wait, are held, and failed.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn counts_about(ask: &mut dyn Ask, about: &Subject) -> Result<CountsAbout, StoreError> {
+pub async fn counts_about(ask: &mut dyn Ask, about: &Subject, view: &str) -> Result<CountsAbout, StoreError> {
     let read = |row: &Row| {
         Ok(CountsAbout { waiting: row.count("waiting")?, held: row.count("held")?, failed: row.count("failed")? })
     };
-    Ok(ask.one(statement(COUNTS_ABOUT).bind_subject(about), read).await?.unwrap_or_default())
+    Ok(ask.one(statement(COUNTS_ABOUT).bind_subject(about).bind(view), read).await?.unwrap_or_default())
 }
 
 /// Which effects are listed.
