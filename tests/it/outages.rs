@@ -1,14 +1,125 @@
 //! Outages: announced once to every channel that follows a service, and followed to their end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deskbell::desk::outages::record;
+use deskbell::desk::outages::state::{Content, Named, Outage};
+use deskbell::domain::ids::{OutageId, OutageKey, Person, PersonRef, PlatformName};
+use deskbell::domain::outage::{Phase, Severity};
 use deskbell::intake::erase;
 use deskbell::sandbox::{Spot, World};
+use deskbell::store::{Store, StoreError, Tx};
 use expect_test::expect;
 
 use crate::harness::{Desk, Setup, on_both, on_each, see};
 use crate::operate::accounts;
+use crate::store_contract::kit::{at, channel};
+
+/// An outage of these services, announced at that second.
+fn outage(number: i64, services: &[&str], opened_s: i64) -> Outage {
+    let named = |key: &&str| Named { key: (*key).to_owned(), name: (*key).to_uppercase() };
+    Outage {
+        id: OutageId(number),
+        key: OutageKey::new("MI", number),
+        phase: Phase::Investigating,
+        severity: Severity::Low,
+        content: Content { services: services.iter().map(named).collect(), ..Content::default() },
+        owner: Person::new(PersonRef::new(PlatformName::Slack, "UMIA"), "Mia"),
+        version: 1,
+        opened_at: at(opened_s),
+        changed_at: at(opened_s),
+        ended_at: None,
+    }
+}
+
+/// Does this in a transaction.
+async fn within(
+    store: &Arc<dyn Store>,
+    does: impl Fn(&mut dyn Tx) -> Result<(), StoreError> + Send + Sync + 'static,
+) -> Result<(), StoreError> {
+    let does = Arc::new(does);
+    store
+        .within(move |tx| {
+            let does = Arc::clone(&does);
+            Box::pin(async move { does(tx) })
+        })
+        .await
+}
+
+pub async fn each_follower_of_several_services_is_met_once_however_it_is_paged(store: Arc<dyn Store>) {
+    // Of forty channels every second follows vpn, every third mail, and every sixth both; one left before, one later.
+    within(&store, |tx| {
+        for number in 0..40 {
+            let place = channel(&format!("C{number}"));
+            for (service, every) in [("mail", 3), ("vpn", 2), ("wifi", 5)] {
+                if number % every == 0 {
+                    record::follow(tx, service, &place, at(0))?;
+                }
+            }
+        }
+        for (number, left) in [(2, 5), (3, 15)] {
+            record::unfollow(tx, if number == 2 { "vpn" } else { "mail" }, &channel(&format!("C{number}")), at(left))?;
+        }
+        Ok(())
+    })
+    .await
+    .expect("written");
+    let wanted: BTreeSet<String> =
+        (0..40).filter(|n| (n % 2 == 0 || n % 3 == 0) && *n != 2).map(|n| format!("C{n}")).collect();
+    let both = outage(1, &["vpn", "mail"], 10);
+    let mut reader = store.reader().await.expect("a reader");
+    for limit in [1, 2, 7, 100] {
+        let (mut after, mut met) = (0, Vec::new());
+        loop {
+            let page = record::followers(&mut *reader, &both, after, limit).await.expect("a page");
+            let Some((last, _)) = page.last() else { break };
+            assert!(page.len() <= limit && *last > after, "{limit}");
+            after = *last;
+            met.extend(page.into_iter().map(|(_, place)| place.channel().to_owned()));
+        }
+        assert_eq!(met.len(), wanted.len(), "{limit}: each once");
+        assert_eq!(met.into_iter().collect::<BTreeSet<_>>(), wanted, "{limit}");
+    }
+    // Whoever left hears nothing new, and is not counted.
+    let keys = ["vpn".to_owned(), "mail".to_owned()];
+    let reach = record::reach(&mut *reader, &keys).await.expect("a number");
+    assert_eq!((reach.slack, reach.discord), (wanted.len() as u64 - 1, 0));
+    drop(reader);
+    within(&store, |tx| record::follow(tx, "vpn", &channel("C2"), at(20))).await.expect("written");
+    let mut reader = store.reader().await.expect("a reader");
+    assert_eq!(record::reach(&mut *reader, &keys).await.expect("a number").slack, wanted.len() as u64);
+}
+
+pub async fn of_two_who_change_an_outage_at_once_one_decides_again(store: Arc<dyn Store>) {
+    let first = outage(1, &["vpn"], 0);
+    let written = first.clone();
+    within(&store, move |tx| record::insert(tx, &written)).await.expect("written");
+    let change = |phase| Outage { phase, version: 2, ..first.clone() };
+    let (one, other) = (change(Phase::Identified), change(Phase::Monitoring));
+    within(&store, move |tx| record::update(tx, &one)).await.expect("changed");
+    let refused = within(&store, move |tx| record::update(tx, &other)).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    let mut reader = store.reader().await.expect("a reader");
+    let kept = record::by_id(&mut *reader, OutageId(1)).await.expect("an answer").expect("an outage");
+    assert_eq!((kept.phase, kept.version), (Phase::Identified, 2));
+    assert_eq!(record::running(&mut *reader, 9).await.expect("a list"), [kept]);
+}
+
+pub async fn an_announcement_that_is_never_sent_is_forgotten(store: Arc<dyn Store>) {
+    for (number, phase) in [(1, Phase::Drafted), (2, Phase::Investigating)] {
+        let written = Outage { phase, ..outage(number, &["vpn"], 0) };
+        within(&store, move |tx| record::insert(tx, &written)).await.expect("written");
+    }
+    for (hours, is_there) in [(23, true), (25, false)] {
+        within(&store, move |tx| record::tidy(tx, at(hours * 3_600))).await.expect("tidied");
+        let mut reader = store.reader().await.expect("a reader");
+        let draft = record::by_id(&mut *reader, OutageId(1)).await.expect("an answer");
+        assert_eq!(draft.is_some(), is_there, "after {hours} hours");
+        assert!(record::by_id(&mut *reader, OutageId(2)).await.expect("an answer").is_some());
+    }
+}
 
 /// What this person was shown alone last, and which buttons stand under it.
 fn shown(desk: &Desk, world: &Arc<dyn World>, who: &str) -> String {

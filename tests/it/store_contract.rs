@@ -4,7 +4,7 @@ mod held;
 mod joined;
 pub mod kit;
 mod lease;
-use crate::{knowledge, local};
+use crate::{knowledge, local, outages};
 mod migrations;
 mod outbox;
 mod postgres;
@@ -41,6 +41,11 @@ macro_rules! contracts {
 }
 
 contracts! {
+    outages:
+        each_follower_of_several_services_is_met_once_however_it_is_paged,
+        of_two_who_change_an_outage_at_once_one_decides_again,
+        an_announcement_that_is_never_sent_is_forgotten,
+    ;
     knowledge:
         files_are_brought_in_once_and_change_their_articles,
         articles_whose_files_are_gone_are_retired_if_that_is_asked_for,
