@@ -5,12 +5,15 @@
 //!
 //! `cargo bench --bench fanout` posts to 10,000 channels on each platform; it fails if that takes more than 1.05 times the
 //! least time that the limits allow, if a channel does not get the notice exactly once, or if a call is refused.
+//! `cargo bench --bench fanout -- --outage` does the same with an outage that somebody announces by its form, to channels that follow
+//! its service.
 //! `cargo bench --bench fanout -- --answers` posts to 5,000 while somebody asks every few seconds; it fails if an answer
 //! comes more than a second later than it does without the notice.
 
 #![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -18,11 +21,14 @@ use anyhow::{Context as _, ensure};
 use clap::Parser;
 use deskbell::app::App;
 use deskbell::clock::Clock;
+use deskbell::desk::outages::record;
 use deskbell::domain::ids::{Place, PlatformName};
 use deskbell::domain::message::Message;
 use deskbell::outbox::limits::bound;
 use deskbell::sandbox::stage::{Platforms, Stage, StageOptions};
 use deskbell::sandbox::{Entry, Journal, MessageAt, Spot, World};
+use deskbell::store::Store;
+use deskbell::store::sqlite::SqliteStore;
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -54,6 +60,9 @@ struct Args {
     /// Somebody asks meanwhile.
     #[arg(long)]
     answers: bool,
+    /// An outage is announced, by people, in place of a notice.
+    #[arg(long)]
+    outage: bool,
     /// Seconds of the clock between two questions.
     #[arg(long, default_value_t = 3.0)]
     every: f64,
@@ -102,7 +111,8 @@ async fn measure(args: &Args, platform: PlatformName) -> anyhow::Result<bool> {
     let app = App::start(&config, clock).await?;
     app.health().wait().await;
     let world = stage.worlds().into_iter().find(|world| world.platform() == platform.as_str()).context("no world")?;
-    let bench = Bench { stage: &stage, app: &app, world, platform, scale };
+    let followed = args.outage.then(|| folder.path().join("desk.db"));
+    let bench = Bench { stage: &stage, app: &app, world, platform, scale, followed };
     bench.silence().await;
     let places = stage.destinations(platform);
     ensure!(places.len() == destinations, "the sandbox has {} channels", places.len());
@@ -118,6 +128,8 @@ struct Bench<'a> {
     world: Arc<dyn World>,
     platform: PlatformName,
     scale: f64,
+    /// The database in which channels follow a service, if an outage is announced.
+    followed: Option<PathBuf>,
 }
 
 impl Bench<'_> {
@@ -193,9 +205,66 @@ impl Bench<'_> {
     }
 
     async fn post(&self, places: &[Place]) -> anyhow::Result<()> {
+        if let Some(database) = &self.followed {
+            return self.announce(places, database).await;
+        }
         let notice = Message::said("Payroll is down for everybody. We are on it and will tell you here.");
         self.app.intake().notice("payroll is down", &notice, places).await?;
         Ok(())
+    }
+
+    /// The channels follow a service, and somebody announces an outage of it.
+    async fn announce(&self, places: &[Place], database: &Path) -> anyhow::Result<()> {
+        let store: Arc<dyn Store> = SqliteStore::open_beside(database, self.stage.clock.clone()).await?;
+        for some in places.chunks(500) {
+            let (some, now) = (some.to_vec(), self.stage.clock.now());
+            let follow = store.within(move |tx| {
+                let some = some.clone();
+                Box::pin(async move { some.iter().try_for_each(|place| record::follow(tx, "vpn", place, now)) })
+            });
+            follow.await?;
+        }
+        store.close().await;
+        self.world.command("mia", &Spot::channel("random"), "outages").await?;
+        self.press("Announce an outage…").await?;
+        self.send(&[("title", "New connections fail"), ("services", "vpn"), ("severity", "low")]).await?;
+        if self.platform == PlatformName::Discord {
+            self.press("Next").await?;
+            self.send(&[]).await?;
+        }
+        self.press("Announce it now").await
+    }
+
+    /// Mia presses this, once she sees it.
+    async fn press(&self, label: &str) -> anyhow::Result<()> {
+        let since = Instant::now();
+        loop {
+            let view = self.world.view("mia")?;
+            let messages = view.channels.iter().filter(|channel| channel.name == "random").flat_map(|it| &it.messages);
+            let found = messages.rev().find_map(|message| {
+                let control = message.controls.iter().find(|control| control.label == label)?;
+                let at = MessageAt { channel: message.channel.clone(), id: message.id.clone() };
+                Some((at, control.id.clone()))
+            });
+            if let Some((at, control)) = found {
+                return Ok(self.world.press("mia", &at, &control, None).await?);
+            }
+            ensure!(since.elapsed() < PATIENCE, "mia does not see {label}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Mia fills in the form that is open, once it is, and sends it.
+    async fn send(&self, fields: &[(&str, &str)]) -> anyhow::Result<()> {
+        let since = Instant::now();
+        loop {
+            if let Some(form) = self.world.view("mia")?.form {
+                let values = fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+                return Ok(self.world.submit("mia", &form.id, &values).await?);
+            }
+            ensure!(since.elapsed() < PATIENCE, "no form opens");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     async fn ask(&self, number: usize) -> anyhow::Result<MessageAt> {

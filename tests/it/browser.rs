@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use deskbell::sandbox::page;
+use deskbell::sandbox::{Spot, page};
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -108,6 +108,59 @@ async fn an_article_is_read_and_solves_it_on_the_page() {
     meanwhile(&desk, browser.see(&on_message("slack", "Unplug the router for 30 seconds"))).await;
     meanwhile(&desk, browser.press(&format!("{half}//button[@data-control='This solved it']"))).await;
     meanwhile(&desk, browser.see(&on_message("slack", "is solved by"))).await;
+    assert_eq!(browser.errors().await, Vec::<Value>::new(), "the page logged errors");
+    browser.close().await;
+    stop.cancel();
+    served.await.expect("the page's task ends").expect("the page is served to its end");
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn an_outage_is_announced_updated_and_over_on_the_page() {
+    if std::env::var_os(LEFT_OUT).is_some_and(|value| !value.is_empty()) {
+        eprintln!("\n!!! LEFT OUT: the sandbox's page was not tried in a browser ({LEFT_OUT} is set) !!!\n");
+        return;
+    }
+    let desk = Desk::open().await;
+    for (world, services) in [(desk.slack(), "vpn"), (desk.discord(), "services:vpn")] {
+        let subscribe = format!("subscribe {services}");
+        world.command("mia", &Spot::channel("sales"), &subscribe).await.expect("given");
+        desk.settle().await;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("the listener has an address");
+    let stop = CancellationToken::new();
+    let served = tokio::spawn(page::serve(listener, desk.worlds(), Vec::new(), stop.clone()));
+    let browser = Browser::open(&format!("http://{address}/#slack=mia/desk-triage&discord=jeff/sales")).await;
+    let half = "//section[@data-platform='slack']";
+    let pressed = |label: &str| format!("{half}//button[@data-control='{label}']");
+    let field = |name: &str| format!("{half}//dialog//*[@data-field='{name}']");
+    let send = format!("{half}//dialog//button[@data-submit]");
+
+    let composer = browser.see(&format!("{half}//textarea[@data-composer='main']")).await;
+    composer.send_keys(&format!("/desk outages{}", char::from(Key::Enter))).await.expect("Mia writes");
+    meanwhile(&desk, browser.press(&pressed("Announce an outage…"))).await;
+    let fields = [("title", "Nobody gets in"), ("services", "vpn"), ("known", "Since the update of last night.")];
+    for (name, words) in fields {
+        meanwhile(&desk, browser.see(&field(name))).await.send_keys(words).await.expect("Mia fills in the form");
+    }
+    browser.see(&field("severity")).await.select_by_value("low").await.expect("Mia chooses");
+    browser.press(&send).await;
+    meanwhile(&desk, browser.see(&on_message("slack", "Nobody has seen it yet"))).await;
+    meanwhile(&desk, browser.press(&pressed("Announce it now"))).await;
+    meanwhile(&desk, browser.see(&on_message("discord", "VPN: Nobody gets in"))).await;
+
+    let card = format!("{}/ancestor::li[@data-message][1]", on_message("slack", "announced by Mia Wong"));
+    meanwhile(&desk, browser.press(&format!("{card}//button[@data-control='Update…']"))).await;
+    meanwhile(&desk, browser.see(&field("phase"))).await.select_by_value("monitoring").await.expect("Mia chooses");
+    browser.press(&send).await;
+    meanwhile(&desk, browser.see(&on_message("discord", "it is mended, and we watch it"))).await;
+
+    meanwhile(&desk, browser.press(&format!("{card}//button[@data-control='It is over…']"))).await;
+    let known = meanwhile(&desk, browser.see(&field("known"))).await;
+    known.send_keys("Everything works again.").await.expect("Mia fills in the form");
+    browser.press(&send).await;
+    meanwhile(&desk, browser.see(&on_message("discord", "Everything works again."))).await;
     assert_eq!(browser.errors().await, Vec::<Value>::new(), "the page logged errors");
     browser.close().await;
     stop.cancel();
