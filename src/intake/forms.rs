@@ -69,6 +69,14 @@ impl Intake {
             let is_it = wanted.version.is_none_or(|version| version == kept.article.version);
             begun.extend(is_it.then(|| articles::decide::begun(&kept.article))?);
         }
+        if let Some(param) = begins(Begins::TicketTitle)
+            && may(Right::TicketWork)
+        {
+            let SubjectRef::Ticket(tag) = does.on.as_ref()?;
+            let mut reader = self.inner.store.reader().await.ok()?;
+            let ticket = desk::tickets::record::by_key(&mut *reader, &tag.key).await.ok()??;
+            begun.extend((ticket.uid == tag.uid).then(|| (param.name.to_owned(), Value::Text(ticket.title))));
+        }
         if begins(Begins::Outage).is_some() {
             if !may(Right::OutageAnnounce) {
                 return None;

@@ -133,6 +133,14 @@ async fn every_act_is_done_once() {
             desk.fill_in(world, "mia", &[]).await;
         }
         done_by_hand.insert("announce_outage");
+        desk.press(world, "mia", DESK, "More…").await;
+        desk.press(world, "mia", DESK, "Declare an outage…").await;
+        desk.fill_in(world, "mia", &fields[1..]).await;
+        if world.platform() == "discord" {
+            desk.press(world, "mia", DESK, "Next").await;
+            desk.fill_in(world, "mia", &[]).await;
+        }
+        done_by_hand.insert("declare");
         act("send_outage", By::Button("mia", "random", "Announce it now")).await;
         act("outage", By::Button("mia", "random", "Where it went")).await;
         desk.press(world, "mia", DESK, "Update…").await;
@@ -150,7 +158,10 @@ async fn every_act_is_done_once() {
         act("retract_outage", By::Button("mia", DESK, "Retract")).await;
         act("unsubscribe", By::Command("mia", &format!("unsubscribe {services}"))).await;
         let names = audited(desk).await;
-        assert!(["outage written", "outage updated"].iter().all(|name| names.contains(*name)), "{names:?}");
+        assert!(
+            ["outage written", "outage declared", "outage updated"].iter().all(|name| names.contains(*name)),
+            "{names:?}"
+        );
 
         if !has_praise {
             done.insert("helpful");

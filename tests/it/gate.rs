@@ -288,6 +288,7 @@ const MAY: &[(&str, [bool; 4])] = &[
     ("subscribe", [false, false, true, true]),
     ("unsubscribe", [false, false, true, true]),
     ("announce_outage", [false, false, true, true]),
+    ("declare", [false, false, true, true]),
     ("send_outage", [false, false, true, true]),
     ("outage", [false, false, true, true]),
     ("update_outage", [false, false, true, true]),

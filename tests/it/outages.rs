@@ -430,3 +430,24 @@ async fn who_is_erased_stands_on_no_card_of_an_outage() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_outage_is_declared_from_a_ticket_with_its_title() {
+    on_both(async |desk, world| {
+        subscribe(desk, world, "general", "vpn").await;
+        desk.ask(world, "jeff", "@desk nobody on floor 3 gets into the vpn").await;
+        desk.press(world, "mia", "desk-triage", "More…").await;
+        desk.press(world, "mia", "desk-triage", "Declare an outage…").await;
+        let title = see(world, "mia").form.expect("a form").fields[0].value.clone();
+        assert_eq!(title, "nobody on floor 3 gets into the vpn", "{}", world.platform());
+        desk.fill_in(world, "mia", &[("services", "vpn"), ("severity", "medium")]).await;
+        if world.platform() == "discord" {
+            desk.press(world, "mia", "desk-triage", "Next").await;
+            desk.fill_in(world, "mia", &[]).await;
+        }
+        desk.press(world, "mia", "desk-triage", "Announce it now").await;
+        let general = standing(world, "general");
+        assert!(general[0].starts_with("VPN: nobody on floor 3 gets into the vpn (medium)"), "{general:?}");
+    })
+    .await;
+}

@@ -75,7 +75,7 @@ fn act(table: &mut Table, name: &str, act: &Act, who: &str, ticket: &Ticket) {
 /// The acts that are done to a ticket.
 fn to_tickets() -> impl Iterator<Item = &'static Act> {
     // What is done to a ticket by articles has tables of its own.
-    all().filter(|act| act.spec.on == On::Ticket && !matches!(act.reads, Reads::Article(_)))
+    all().filter(|act| act.spec.on == On::Ticket && !matches!(act.reads, Reads::Article(_) | Reads::NextOutage(_)))
 }
 
 /// By Mia, who has the ticket if anybody has.
@@ -96,7 +96,7 @@ fn each_act_of_an_agent_however_the_ticket_stands() {
           pending: done IT-1007 · IT-1007 is pending, P3 · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
           release: refused · tell Mia: “Nobody has IT-1007, so there is nothing to release.”
           reopen: refused · tell Mia: “IT-1007 is open (new); nothing to do there.”
-          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
           not_a_request: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
           priority: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Mia · cards
@@ -105,7 +105,7 @@ fn each_act_of_an_agent_however_the_ticket_stands() {
           new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
           own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
           belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ new · P3 · nobody yet” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ new · P3 · nobody yet” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         in progress
           claim: refused · tell Mia: “IT-1007 is yours already.”
           reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
@@ -113,7 +113,7 @@ fn each_act_of_an_agent_however_the_ticket_stands() {
           pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
           release: done IT-1007 · IT-1007 is new, P3 · audit: released by Mia · cards · confirm anew · tell Mia: “Done: IT-1007 is new, P3, with nobody yet.”
           reopen: refused · tell Mia: “IT-1007 is open (in progress); nothing to do there.”
-          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
           not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
           priority: done IT-1007 · IT-1007 is in_progress, P1, Mia · audit: prioritised by Mia · cards
@@ -122,7 +122,7 @@ fn each_act_of_an_agent_however_the_ticket_stands() {
           new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
           own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
           belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ in progress · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ in progress · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         pending
           claim: refused · tell Mia: “IT-1007 is yours already.”
           reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
@@ -130,7 +130,7 @@ fn each_act_of_an_agent_however_the_ticket_stands() {
           pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
           release: done IT-1007 · IT-1007 is new, P3 · audit: released by Mia · cards · confirm anew · tell Mia: “Done: IT-1007 is new, P3, with nobody yet.”
           reopen: refused · tell Mia: “IT-1007 is open (pending); nothing to do there.”
-          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is pending; Mia has it. Asked by Jeff an h…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is pending; Mia has it. Asked by Jeff an h…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
           not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
           assign: done IT-1007 · IT-1007 is pending, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
           priority: done IT-1007 · IT-1007 is pending, P1, Mia · audit: prioritised by Mia · cards
@@ -139,7 +139,7 @@ fn each_act_of_an_agent_however_the_ticket_stands() {
           new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
           own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
           belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ pending · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ pending · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         resolved
           claim: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
           reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
@@ -412,7 +412,7 @@ fn each_act_of_others() {
           pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Omar · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
           release: done IT-1007 · IT-1007 is new, P3 · audit: released by Omar · cards · confirm anew · tell Omar: “Done: IT-1007 is new, P3, with nobody yet.”
           reopen: refused · tell Omar: “IT-1007 is open (in progress); nothing to do there.”
-          show: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+          show: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
           not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Omar · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Omar · cards · confirm anew · say in C1/7.1: “Omar has it now.”
           priority: done IT-1007 · IT-1007 is in_progress, P1, Mia · audit: prioritised by Omar · cards
@@ -421,7 +421,7 @@ fn each_act_of_others() {
           new_request: refused · tell Omar: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
           own_request: refused · tell Omar: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
           belongs_to: refused · tell Omar: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ in progress · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+          menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ in progress · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         Ada
           claim: refused · tell Ada: “Mia took IT-1007 a moment ago. To take it over, use More… and Assign to…”
           reply: done IT-1007 · say in C1/7.1: “Ada (IT): a new cable”
@@ -429,7 +429,7 @@ fn each_act_of_others() {
           pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Ada · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
           release: done IT-1007 · IT-1007 is new, P3 · audit: released by Ada · cards · confirm anew · tell Ada: “Done: IT-1007 is new, P3, with nobody yet.”
           reopen: refused · tell Ada: “IT-1007 is open (in progress); nothing to do there.”
-          show: done IT-1007 · tell Ada: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+          show: done IT-1007 · tell Ada: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
           not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Ada · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Ada · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Ada gave this to @U9.” · under the cards: “Ada gave this to Omar.”
           priority: done IT-1007 · IT-1007 is in_progress, P1, Mia · audit: prioritised by Ada · cards
@@ -438,7 +438,7 @@ fn each_act_of_others() {
           new_request: refused · tell Ada: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
           own_request: refused · tell Ada: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
           belongs_to: refused · tell Ada: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          menu: done IT-1007 · tell Ada: “IT-1007  printer smokes ⏎ in progress · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+          menu: done IT-1007 · tell Ada: “IT-1007  printer smokes ⏎ in progress · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
     "#]].assert_eq(&table.0);
 }
 
@@ -494,7 +494,7 @@ fn each_act_on_a_private_request() {
           pending: done IT-1007 · IT-1007 is pending, P3 · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in D1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
           release: refused · tell Mia: “Nobody has IT-1007, so there is nothing to release.”
           reopen: refused · tell Mia: “IT-1007 is open (new); nothing to do there.”
-          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
           not_a_request: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in D1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
           priority: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Mia · cards
@@ -503,7 +503,7 @@ fn each_act_on_a_private_request() {
           new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
           own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
           belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ new · P3 · nobody yet” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ new · P3 · nobody yet” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
     "#]].assert_eq(&table.0);
 }
 

@@ -340,7 +340,7 @@ fn commands_in_words() {
         in the thread, Mia «priority P1»: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Mia · cards · tell Mia: “Done: IT-1007 is new, P1, with nobody yet.”
         in the thread, Jeff «priority P1»: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
         in the thread, Sam «priority P1»: refused · tell Sam: “That is for the desk's people.”
-        in the thread, Mia «show»: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+        in the thread, Mia «show»: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         in the thread, Jeff «show»: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Add details] [Cancel]
         in the thread, Sam «show»: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
         in the thread, Mia «cancel»: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
@@ -374,7 +374,7 @@ fn commands_in_words() {
         elsewhere, Sam «claim IT-9999»: refused · tell Sam: “I know no IT-9999 that you could see. The key stands in my answer to th…”
         elsewhere, Mia «resolve IT-1007 done»: done IT-1007 · IT-1007 is resolved, P3 · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: done ⏎ Not right? Just write here.” · tell Mia: “Done: IT-1007 is resolved.”
         elsewhere, Sam «resolve IT-1007 done»: refused · tell Sam: “I know no IT-1007 that you could see. The key stands in my answer to th…”
-        elsewhere, Mia «show IT-1007»: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+        elsewhere, Mia «show IT-1007»: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         elsewhere, Sam «show IT-1007»: refused · tell Sam: “I know no IT-1007 that you could see. The key stands in my answer to th…”
         elsewhere, Mia «resolve my dns problem»: no command
         elsewhere, Sam «resolve my dns problem»: no command

@@ -64,6 +64,20 @@ const INTERNAL: Param = Param {
     hint: "What nobody else is to read",
     ..Param::BASE
 };
+/// What does not work.
+const TITLE: Param = Param { name: "title", asks: "What does not work?", hint: "New connections fail", ..Param::BASE };
+/// How bad it is.
+const SEVERITY: Param = Param {
+    name: "severity",
+    takes: Takes::Choice(&[
+        ("high", "High: many cannot work"),
+        ("medium", "Medium: some cannot, or many work worse"),
+        ("low", "Low: few notice"),
+    ]),
+    asks: "How bad is it?",
+    hint: "Choose one",
+    ..Param::BASE
+};
 /// Which services.
 const SERVICES: Param = Param {
     name: "services",
@@ -131,30 +145,7 @@ acts! {
             name: "announce_outage",
             label: "Announce an outage…",
             style: Style::Danger,
-            takes: &[
-                Param {
-                    name: "title",
-                    asks: "What does not work?",
-                    hint: "New connections fail",
-                    ..Param::BASE
-                },
-                SERVICES,
-                Param {
-                    name: "severity",
-                    takes: Takes::Choice(&[
-                        ("high", "High: many cannot work"),
-                        ("medium", "Medium: some cannot, or many work worse"),
-                        ("low", "Low: few notice"),
-                    ]),
-                    asks: "How bad is it?",
-                    hint: "Choose one",
-                    ..Param::BASE
-                },
-                KNOWN,
-                NEXT,
-                WORKAROUND,
-                INTERNAL,
-            ],
+            takes: &[TITLE, SERVICES, SEVERITY, KNOWN, NEXT, WORKAROUND, INTERNAL],
             form: Some(FormWords { title: "An outage", submit: "Preview" }),
             audit: "outage written",
             ..ANNOUNCERS
@@ -162,6 +153,28 @@ acts! {
         decide::announce,
     )
     .reading(Reads::NextOutage("services"));
+
+    DECLARE = Act::to_ticket(
+        Spec {
+            name: "declare",
+            label: "Declare an outage…",
+            takes: &[
+                Param { begins_with: Begins::TicketTitle, ..TITLE },
+                SERVICES,
+                SEVERITY,
+                KNOWN,
+                NEXT,
+                WORKAROUND,
+                INTERNAL,
+            ],
+            form: Some(FormWords { title: "An outage", submit: "Preview" }),
+            audit: "outage declared",
+            ..ANNOUNCERS
+        },
+        decide::declare,
+    )
+    .reading(Reads::NextOutage("services"))
+    .in_menu(|ticket| ticket.status.is_open());
 
     SEND_OUTAGE = Act::alone(
         Spec {

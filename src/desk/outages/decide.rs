@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::acts::{ANNOUNCE, RESOLVE_OUTAGE, RETRACT_OUTAGE, SEND_OUTAGE, SUBSCRIBE, UNSUBSCRIBE, UPDATE_OUTAGE};
 use super::state::{Content, LONGEST_TITLE, Named, Outage, Seen};
 use super::text;
-use crate::desk::acts::{Actor, answer, refuse};
+use crate::desk::acts::{Actor, Deed, Done, No, answer, refuse};
 use crate::desk::decision::{Change, Decision};
 use crate::desk::hear::{Desk, Sees};
 use crate::desk::plan::Plan;
@@ -103,42 +103,56 @@ fn meant_of<'d>(desk: &'d Desk, args: &Args) -> Result<Vec<&'d Service>, Message
 
 /// Somebody writes an announcement, and sees it before anybody else does.
 pub(super) fn announce(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+    match written(&plan, actor, args, sees) {
+        Ok(outage) => {
+            plan.change(Change::WriteOutage(Box::new(outage.clone())));
+            plan.audit_about(outage.id.into(), &ANNOUNCE.spec, Vec::new());
+            answer(&mut plan, actor, text::preview(&outage));
+            plan.end(Outcome::Done(None))
+        }
+        Err(why) => refuse(plan, actor, why),
+    }
+}
+
+/// Somebody finds that what is asked for on a ticket is an outage.
+pub(super) fn declare(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
+    let outage = written(plan, deed.actor, deed.args, deed.sees).map_err(No::Say)?;
+    plan.change(Change::WriteOutage(Box::new(outage.clone())));
+    plan.audit_about(outage.id.into(), &ANNOUNCE.spec, Vec::new());
+    plan.audit(deed.ticket, deed.spec, Vec::new());
+    Ok(Done::told(text::preview(&outage)))
+}
+
+/// The announcement that a form makes, which nobody has seen yet; why it cannot be made.
+fn written(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Result<Outage, Message> {
     let desk = plan.desk;
-    let Sees::NextOutage(id, key, reach) = sees else { return plan.end(Outcome::Ignored) };
+    let Sees::NextOutage(id, key, reach) = sees else { return Err(text::unknown("")) };
     let severity: Severity = args.text("severity").parse().unwrap_or(Severity::Medium);
-    let services = match meant_of(desk, args).and_then(|services| may_be(&plan, actor, severity).map(|()| services)) {
-        Ok(services) => services,
-        Err(why) => return refuse(plan, actor, why),
-    };
+    let services = meant_of(desk, args)?;
+    may_be(plan, actor, severity)?;
     let named = |service: &&Service| Named { key: service.key.clone(), name: service.name.clone() };
-    let content = Content {
-        title: one_line(args.text("title").trim()),
-        services: services.iter().map(named).collect(),
-        known: args.text("known").to_owned(),
-        workaround: args.text("workaround").to_owned(),
-        internal: args.text("internal").to_owned(),
-        next_at: args.date("next"),
-        reach: *reach,
-    };
     let outage = Outage {
         id: *id,
         key: key.clone(),
         phase: Phase::Drafted,
         severity,
-        content,
+        content: Content {
+            title: one_line(args.text("title").trim()),
+            services: services.iter().map(named).collect(),
+            known: args.text("known").to_owned(),
+            workaround: args.text("workaround").to_owned(),
+            internal: args.text("internal").to_owned(),
+            next_at: args.date("next"),
+            reach: *reach,
+        },
         owner: author(actor),
         version: 1,
         opened_at: desk.now,
         changed_at: desk.now,
         ended_at: None,
     };
-    if let Err(why) = fits(&outage) {
-        return refuse(plan, actor, why);
-    }
-    plan.change(Change::WriteOutage(Box::new(outage.clone())));
-    plan.audit_about((*id).into(), &ANNOUNCE.spec, Vec::new());
-    answer(&mut plan, actor, text::preview(&outage));
-    plan.end(Outcome::Done(None))
+    fits(&outage)?;
+    Ok(outage)
 }
 
 /// Somebody announces what they have written.

@@ -226,6 +226,8 @@ pub enum Begins {
     /// What the article that the button carries says there, if whoever opens the form works tickets. Without it the form is
     /// not opened, since what is sent takes the place of what was there.
     Article,
+    /// The title of the ticket, if whoever opens the form works tickets.
+    TicketTitle,
     /// What the outage that the button carries says there, if whoever opens the form announces outages. Without it the form is not
     /// opened.
     Outage,
