@@ -187,9 +187,9 @@ async fn an_agent_sends_an_article_and_the_requester_says_whether_it_helps() {
         ▸ mia in #random: Desk: KB-26 “Printer prints nothing” ⏎ Your job does not come out of the printer? Check the badge reader, clear the queue and get printing again. ⏎ Published · version 1 · kept by nobody · to be looked at again (age) ⏎ Requests: shown on 1, read on 0, solved 0, helpful on 0, not helpful on 1. ⏎ • did not help: IT-1001 the coffee machine on 4 leaks, who takes care of that? · (age) ⏎ It was imported from printing/printer-prints-nothing.md. Once it is edited here, importing leaves it as it is here. [Read] [Edit…] [Still right…] [Retire]
         ▸ mia in #random: Desk: KB-5 “Unlock an account in the directory” is for the desk's agents alone, so it can't be sent. Reply with what they may know of it.
         ▸ mia in #random: Desk: I know no article KB-999 that you could read. /desk search finds them by words.
-        ▸ mia in #desk-triage: Desk: KB-26 goes to the requester of IT-1001. ⏎ IT-1001  the coffee machine on 4 leaks, who takes care of that? ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+        ▸ mia in #desk-triage: Desk: KB-26 goes to the requester of IT-1001. ⏎ IT-1001  the coffee machine on 4 leaks, who takes care of that? ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
 
-        ▸ mia in #desk-triage: Desk: KB-26 goes to the requester of IT-1001. ⏎ IT-1001  the coffee machine on 4 leaks, who takes care of that? ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+        ▸ mia in #desk-triage: Desk: KB-26 goes to the requester of IT-1001. ⏎ IT-1001  the coffee machine on 4 leaks, who takes care of that? ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         I know no article KB-999 that you could read. /desk search finds them by words."#]].assert_eq(&transcript);
 }
 
@@ -214,7 +214,7 @@ async fn what_a_search_does_not_find_is_asked_with_the_same_words() {
          Desk: IT-1001  my zither is out of tune, since monday ⏎ Sam Reyes in private ⏎ new · nobody yet · P3 · (age) [Take it] [Not a request] [More…]
          └ Desk: Mia to Sam: bring it to us
          └ Desk: Sam: thank you, I will [Reply to requester]
-        ▸ mia in #desk-triage: Desk: On its way to Sam. It shows under the card as soon as it is there. ⏎ IT-1001  my zither is out of tune, since monday ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+        ▸ mia in #desk-triage: Desk: On its way to Sam. It shows under the card as soon as it is there. ⏎ IT-1001  my zither is out of tune, since monday ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         ▸ sam in #random: Desk: Your request IT-1001 is with the desk. It answers you in your direct messages with me; if you see nothing there, please allow them. You asked: ⏎ my zither is out of tune, since monday
         sam ↔ Desk
          Desk: Thanks for telling us, Sam: IT-1001. Only you and the desk can see this; the answer comes here. ⏎ You asked: “my zither is out of tune, since monday” [Add details] [Cancel] [New request]

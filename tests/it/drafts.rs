@@ -134,7 +134,7 @@ async fn what_waits_until_a_moment_goes_on_by_itself() {
          └ Desk: IT-1001 has to wait until (moment): the plumber has to come first ⏎ You will hear here as soon as it goes on.
         #desk-triage
          Desk: IT-1001  the sink leaks ⏎ Jeff Park in #sales · open ⏎ pending · @Mia Wong has it · P3 · (age) ⏎ Waits until (moment): the plumber has to come first [Reply to requester] [Not a request] [More…]
-        ▸ mia in #desk-triage: Desk: Done: IT-1001 is pending until (moment), P3, with Mia. ⏎ IT-1001  the sink leaks ⏎ pending · P3 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+        ▸ mia in #desk-triage: Desk: Done: IT-1001 is pending until (moment), P3, with Mia. ⏎ IT-1001  the sink leaks ⏎ pending · P3 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         then
         #sales
          Jeff Park: @Desk the sink leaks
@@ -145,7 +145,7 @@ async fn what_waits_until_a_moment_goes_on_by_itself() {
         #desk-triage
          Desk: IT-1001  the sink leaks ⏎ Jeff Park in #sales · open ⏎ in progress · @Mia Wong has it · P3 · (age) [Reply to requester] [Not a request] [More…]
          └ Desk: The wait is over: @Mia Wong has it. (pings mia)
-        ▸ mia in #desk-triage: Desk: Done: IT-1001 is pending until (moment), P3, with Mia. ⏎ IT-1001  the sink leaks ⏎ pending · P3 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+        ▸ mia in #desk-triage: Desk: Done: IT-1001 is pending until (moment), P3, with Mia. ⏎ IT-1001  the sink leaks ⏎ pending · P3 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
     "#]].assert_eq(&script);
 }
 

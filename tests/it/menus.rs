@@ -56,15 +56,15 @@ async fn the_agents_menu_is_replaced_in_place() {
     .await;
     expect![[r#"
         More…
-        IT-1001  printer smokes ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+        IT-1001  printer smokes ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         Take it
-        Done: IT-1001 is in progress, P3, with Mia. ⏎ IT-1001  printer smokes ⏎ in progress · P3 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+        Done: IT-1001 is in progress, P3, with Mia. ⏎ IT-1001  printer smokes ⏎ in progress · P3 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         Priority
-        Done: IT-1001 is in progress, P1, with Mia. ⏎ IT-1001  printer smokes ⏎ in progress · P1 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+        Done: IT-1001 is in progress, P1, with Mia. ⏎ IT-1001  printer smokes ⏎ in progress · P1 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         Assign to Sam, who is no agent
-        Sam is not on the desk's list, so can't be given tickets. An operator can add them. ⏎ IT-1001  printer smokes ⏎ in progress · P1 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+        Sam is not on the desk's list, so can't be given tickets. An operator can add them. ⏎ IT-1001  printer smokes ⏎ in progress · P1 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         Release
-        Done: IT-1001 is new, P1, with nobody yet. ⏎ IT-1001  printer smokes ⏎ new · P1 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Assign to…] [Priority…]
+        Done: IT-1001 is new, P1, with nobody yet. ⏎ IT-1001  printer smokes ⏎ new · P1 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         Resolve…
         Done: IT-1001 is resolved. ⏎ IT-1001  printer smokes ⏎ resolved [Reopen] [Show]
         Show
