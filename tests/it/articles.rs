@@ -118,6 +118,14 @@ async fn two_who_edit_an_article_at_once_do_not_overwrite_each_other() {
         let by: Vec<_> = versions.iter().map(|version| version.by.as_ref().map(|by| by.name.as_str())).collect();
         // What was seen is what is replaced: a button from before opens no form over it.
         desk.press(world, "ada", "random", "Edit…").await;
+        // Whether there is a form to open is looked for beside the acknowledgement.
+        patiently("she is told", async {
+            while !desk.last_private(world, "ada").contains("open that form") {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        desk.settle().await;
         assert!(see(world, "ada").form.is_none(), "{}: the form shows an older text", world.platform());
         let refused = refused.lines().take(3).collect::<Vec<_>>().join("\n");
         format!("{begun}\n{refused}\n{}\n{by:?}\n{}", kept.article.content.title, desk.last_private(world, "ada"))
