@@ -167,26 +167,16 @@ pub async fn forget(
     alias: &PersonRef,
     now: Timestamp,
 ) -> Result<Vec<(&'static str, u64)>, StoreError> {
+    let nobody = Person::new(alias.clone(), privacy::text::erased_name());
     Ok(vec![
         ("greetings and bare mentions that were kept", conversation::record::forget_of(tx, account).await?),
         ("forms that were begun and not finished", drafts::record::forget_of(tx, account).await?),
-        (
-            "articles and versions of them: the name",
-            knowledge::record::rename(tx, account, &Person::new(alias.clone(), privacy::text::erased_name())).await?,
-        ),
-        (
-            "what was done with articles: the name",
-            audit::rename(tx, "article", account, &Person::new(alias.clone(), privacy::text::erased_name())).await?,
-        ),
-        (
-            "outages: the name",
-            outages::record::rename(tx, account, &Person::new(alias.clone(), privacy::text::erased_name()), now)
-                .await?,
-        ),
+        ("articles and versions of them: the name", knowledge::record::rename(tx, account, &nobody).await?),
+        ("what was done with articles: the name", audit::rename(tx, "article", account, &nobody).await?),
+        ("outages: the name", outages::record::rename(tx, account, &nobody, now).await?),
         (
             "what was done with outages: the name",
-            audit::rename(tx, "outage", account, &Person::new(alias.clone(), privacy::text::erased_name())).await?
-                + audit::rename(tx, "desk", account, &Person::new(alias.clone(), privacy::text::erased_name())).await?,
+            audit::rename(tx, "outage", account, &nobody).await? + audit::rename(tx, "desk", account, &nobody).await?,
         ),
         ("moments that were waited for", timers::forget(tx, &Subject::Person(account.clone())).await?),
     ])
