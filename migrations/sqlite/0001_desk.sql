@@ -214,6 +214,20 @@ CREATE TABLE followed_services (
 
 CREATE INDEX followed_by_service ON followed_services (service, number);
 
+-- The channels of each workspace and guild, as the platforms last told of them.
+CREATE TABLE channels (
+    number   INTEGER NOT NULL PRIMARY KEY,
+    platform TEXT    NOT NULL,
+    tenant   TEXT    NOT NULL,
+    channel  TEXT    NOT NULL,
+    name     TEXT    NOT NULL,
+    access   TEXT    NOT NULL CHECK (access IN ('open', 'shared', 'closed')),
+    UNIQUE (platform, tenant, channel)
+) STRICT;
+
+CREATE INDEX channels_by_name ON channels (name);
+CREATE INDEX channels_by_access ON channels (access, number);
+
 -- Notices to many places, and these places in order.
 CREATE TABLE notices (
     name          TEXT    NOT NULL PRIMARY KEY,

@@ -24,8 +24,8 @@ use crate::intake::erase;
 use crate::metrics;
 use crate::store::{Store, StoreError};
 
-/// How often timers are looked at, in the clock's time.
-const TIMERS_EVERY: Duration = Duration::from_secs(60);
+/// How often timers are looked at, at least, in the clock's time: none is set for sooner.
+const TIMERS_EVERY: Duration = Duration::from_secs(10);
 /// How long to wait, in the clock's time, after some tickets have lost their words before the next do.
 const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 /// How long others write, in real time, before some more old keys are forgotten.
@@ -41,21 +41,27 @@ const TELL_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
 pub(super) async fn fire_timers(store: Arc<dyn Store>, intake: Intake, stop: CancellationToken) {
     loop {
-        if let Err(error) = fire_due(&store, &intake).await {
-            tracing::warn!(%error, "timers cannot be read");
+        let mut wait = TIMERS_EVERY;
+        match fire_due(&store, &intake).await {
+            Ok(next) => {
+                let until = next.map(|next| next.duration_since(intake.clock().now()));
+                wait = until.and_then(|until| Duration::try_from(until).ok()).map_or(wait, |until| until.min(wait));
+            }
+            Err(error) => tracing::warn!(%error, "timers cannot be read"),
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = intake.clock().sleep(TIMERS_EVERY) => {}
+            () = intake.clock().sleep(wait) => {}
         }
     }
 }
 
-/// Fires what is due, page by page, until nothing is, or nothing of a page could be handled.
-async fn fire_due(store: &Arc<dyn Store>, intake: &Intake) -> Result<(), StoreError> {
+/// Fires what is due, page by page, until nothing is, or nothing of a page could be handled; the next moment that is waited for.
+async fn fire_due(store: &Arc<dyn Store>, intake: &Intake) -> Result<Option<Timestamp>, StoreError> {
     const PAGE: u32 = 100;
     loop {
-        let due = store.due_timers(intake.clock().now(), PAGE).await?;
+        let now = intake.clock().now();
+        let due = store.due_timers(now, PAGE).await?;
         let (is_last, mut handled) = (due.len() < PAGE as usize, 0);
         for timer in due {
             let (key, at) = (DedupeKey::timer(&timer), timer.due);
@@ -66,7 +72,7 @@ async fn fire_due(store: &Arc<dyn Store>, intake: &Intake) -> Result<(), StoreEr
             }
         }
         if is_last || handled == 0 {
-            return Ok(());
+            return store.next_timer(now).await;
         }
     }
 }

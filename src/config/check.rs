@@ -327,6 +327,12 @@ impl Check {
         if others.iter().any(|other| prefix.eq_ignore_ascii_case(other)) {
             self.say("outages.key_prefix must not be that of tickets or articles: nobody could tell their keys apart.");
         }
+        for channel in &outages.shared_channels {
+            let named = channel.trim().split_once(':').map(|(platform, id)| (platform.parse::<PlatformName>(), id));
+            if !matches!(named, Some((Ok(_), id)) if !id.is_empty()) {
+                self.say(format!("outages.shared_channels: {channel:?} is no channel, like slack:C0123456789."));
+            }
+        }
         outages
     }
 

@@ -66,8 +66,13 @@ pub(in crate::desk) enum Reads {
     Outage(&'static str),
     /// The outages that are announced and not over.
     Outages,
-    /// The number and key of the outage that is to be written, and how many channels follow the services of this parameter.
-    NextOutage(&'static str),
+    /// The number and key of the outage that is to be written, and who is to hear of it.
+    NextOutage {
+        /// The parameter that names its services.
+        services: &'static str,
+        /// The parameter that names channels besides those that follow them.
+        also: &'static str,
+    },
 }
 
 /// What an act does.
@@ -134,6 +139,8 @@ pub(in crate::desk) struct Actor<'a> {
     pub(in crate::desk) wants_answer: bool,
     /// Whether they acted by a message that only they see: the answer replaces it.
     pub(in crate::desk) in_private: bool,
+    /// Whether they sent a form: what is not given was left empty in it.
+    pub(in crate::desk) is_form: bool,
     /// The words that they typed into a form: given back with a refusal, so that they need not be typed again.
     pub(in crate::desk) typed: &'a str,
 }
@@ -242,6 +249,7 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         via: Some(&acted.reply),
         wants_answer,
         in_private: acted.in_private,
+        is_form: acted.way == Way::Form,
         typed: &typed,
     };
     let draft = acted.asks.does().and_then(|does| does.draft.as_ref());
@@ -474,7 +482,7 @@ mod tests {
                 let title = words.title.replace("{key}", "IT-1000000");
                 assert!((1..=24).contains(&title.chars().count()), "{}: {title}", spec.name);
                 assert!((1..=24).contains(&words.submit.chars().count()), "{}", spec.name);
-                for param in spec.takes {
+                for param in spec.takes.iter().filter(|param| param.takes.is_field()) {
                     assert!((1..=45).contains(&param.asks.chars().count()), "{}: {}", spec.name, param.asks);
                     assert!(param.hint.chars().count() <= 100, "{}", spec.name);
                 }

@@ -281,6 +281,8 @@ fn change(change: &Change) -> String {
             by.name
         ),
         Change::WriteOutage(outage) => format!("write {} «{}»", outage.key, outage.content.title),
+        Change::RetryOutage { .. } => "retry what is held of the outage".to_owned(),
+        Change::GiveUpOutage { .. } => "give up what is held of the outage".to_owned(),
         Change::PutOutage(outage) => format!("{} is {}, version {}", outage.key, outage.phase.as_str(), outage.version),
         Change::FollowService { service, place, .. } => format!("{} follows {service}", at(place)),
         Change::UnfollowService { service, place, .. } => format!("{} follows {service} no more", at(place)),
@@ -317,12 +319,17 @@ fn effect_of(what: &EffectKind) -> String {
             View::Lines { .. } => "lines under the cards".to_owned(),
             View::Confirmation => format!("confirm in {}", at(to.place())),
             View::OutageCard => "card of the outage".to_owned(),
-            View::DeadEvents | View::Notice | View::Outage => "?".to_owned(),
+            View::DeadEvents | View::Notice | View::Outage | View::OutageNews { .. } => "?".to_owned(),
         },
         EffectKind::Refresh { view, .. } => match view {
             View::Confirmation => "confirm anew".to_owned(),
             View::Lines { .. } => "lines anew".to_owned(),
-            View::Card | View::DeadEvents | View::Notice | View::Outage | View::OutageCard => "?".to_owned(),
+            View::Card
+            | View::DeadEvents
+            | View::Notice
+            | View::Outage
+            | View::OutageNews { .. }
+            | View::OutageCard => "?".to_owned(),
         },
         EffectKind::Silent(SilentAct::React { is_on, .. }) => format!("sign {}", if *is_on { "on" } else { "off" }),
         EffectKind::Silent(SilentAct::ReadThread { .. }) => "read the thread".to_owned(),
@@ -339,9 +346,13 @@ fn effect_of(what: &EffectKind) -> String {
 /// What is said, shortened, and the buttons under it.
 fn words_of(message: &Message) -> String {
     let span = |span: &Span| match span {
-        Span::Said(words) | Span::Strong(words) | Span::Quoted(words) | Span::Written(words) | Span::Code(words) => {
-            words.clone()
-        }
+        Span::Said(words)
+        | Span::Strong(words)
+        | Span::Quoted(words)
+        | Span::Written(words)
+        | Span::Struck(words)
+        | Span::Code(words) => words.clone(),
+        Span::Everybody => "@everybody".to_owned(),
         Span::Ping(who) => format!("@{}", who.id),
         Span::Link { label, .. } | Span::In { label, .. } | Span::Web { label, .. } => label.clone(),
         Span::Ago(_) => "(ago)".to_owned(),

@@ -10,7 +10,7 @@ use super::tickets::state::Ticket;
 use crate::domain::audit::AuditEntry;
 use crate::domain::effect::Effect;
 use crate::domain::event::{Timer, TimerKind};
-use crate::domain::ids::{ArticleId, ArticleKey, DraftId, MessageRef, Person, Place, TicketId};
+use crate::domain::ids::{ArticleId, ArticleKey, DraftId, MessageRef, OutageId, Person, Place, TicketId};
 use crate::domain::outcome::Outcome;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
@@ -142,6 +142,20 @@ pub enum Change {
     WriteOutage(Box<Outage>),
     /// An outage as it is now; its `version` is one more than what was read.
     PutOutage(Box<Outage>),
+    /// What channels refuse of an outage is tried again.
+    RetryOutage {
+        /// Which.
+        outage: OutageId,
+        /// When.
+        at: Timestamp,
+    },
+    /// What channels refuse of an outage is not tried any more.
+    GiveUpOutage {
+        /// Which.
+        outage: OutageId,
+        /// When.
+        at: Timestamp,
+    },
     /// A channel hears of outages of a service from now on.
     FollowService {
         /// The service's key.

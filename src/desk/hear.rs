@@ -23,7 +23,6 @@ use crate::domain::ids::{
     ArticleId, ArticleKey, Conversation, DraftId, MessageRef, OutageId, OutageKey, Person, PersonRef, Place, TicketId,
     TicketKey, TicketTag, TicketUid,
 };
-use crate::domain::outage::meant;
 use crate::domain::permission::Roster;
 use crate::domain::right::Right;
 use crate::domain::rules::Rules;
@@ -149,6 +148,8 @@ pub enum Heard<'e> {
     DraftWaits(&'e Timer, Option<Box<Article>>),
     /// News of an outage may be due.
     NewsDue(&'e Timer, Option<Box<Outage>>),
+    /// The card of an outage is to show how far its announcement has come.
+    ProgressDue(&'e Timer, Option<Box<outages::state::Seen>>),
     /// Somebody asks for something by a command: their direct conversation, or why there is none.
     DirectOpened(&'e DirectRequest, Result<&'e Place, Undeliverable>),
     /// What may help a requester was looked for.
@@ -217,8 +218,8 @@ pub(in crate::desk) enum Sees {
     Outage(Option<Box<outages::state::Seen>>),
     /// Outages that are announced and not over.
     Outages(Vec<Outage>),
-    /// The number and key of the outage that is to be written, and how many channels follow its services.
-    NextOutage(OutageId, OutageKey, outages::state::Reach),
+    /// The number and key of the outage that is to be written, and who is to hear of it.
+    NextOutage(OutageId, OutageKey, Box<outages::state::Audience>),
     /// A message that was joined to the ticket, and whether somebody has asked for something of their own under it since.
     Joined(Option<Box<Record>>, bool),
 }
@@ -264,6 +265,13 @@ pub async fn hear<'e>(tx: &mut dyn Tx, desk: &Desk, event: &'e Event) -> Result<
                 _ => None,
             };
             Ok(Heard::NewsDue(timer, outage.map(Box::new)))
+        }
+        EventKind::TimerFired(timer) if timer.kind == TimerKind::OutageProgress => {
+            let seen = match timer.on {
+                Subject::Outage(id) => outages::record::seen_by_id(tx, id).await?,
+                _ => None,
+            };
+            Ok(Heard::ProgressDue(timer, seen.map(Box::new)))
         }
         EventKind::TimerFired(timer) => Ok(Heard::Due(timer, ticket_of(tx, &timer.on).await?)),
         EventKind::CallEnded { about, call, found } => called(tx, about, call, found.as_ref()).await,
@@ -539,11 +547,10 @@ async fn sees(
             None => None,
         })),
         (Reads::Outages, _) => Ok(Sees::Outages(outages::record::running(tx, outages::decide::LISTED).await?)),
-        (Reads::NextOutage(param), _) => {
-            let (id, key) = outages::record::next(tx, &desk.rules.outages.key_prefix).await?;
-            let services = meant(&desk.rules.services, meaning.args.text(param)).unwrap_or_default();
-            let services: Vec<String> = services.into_iter().map(|service| service.key.clone()).collect();
-            Ok(Sees::NextOutage(id, key, outages::record::reach(tx, &services).await?))
+        (Reads::NextOutage { services, also }, _) => {
+            let words = |param| meaning.args.text(param);
+            let (id, key, audience) = outages::record::drafting(tx, &desk.rules, words(services), words(also)).await?;
+            Ok(Sees::NextOutage(id, key, Box::new(audience)))
         }
         (Reads::Story | Reads::Joined(_), None) => Ok(Sees::Nothing),
         (Reads::Story, Some(ticket)) => {

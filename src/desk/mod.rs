@@ -28,11 +28,13 @@ use jiff::Timestamp;
 
 use self::decision::{Change, Decision};
 pub use self::hear::{Desk, Heard, hear};
+use self::outages::state::Outage;
 use self::plan::Plan;
 use crate::domain::event::TimerKind;
-use crate::domain::ids::{MessageRef, Person, PersonRef, Place, TicketId};
+use crate::domain::ids::{Conversation, MessageRef, OutageId, Person, PersonRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
 use crate::domain::permission::Roster;
+use crate::domain::rules::Rules;
 use crate::domain::standing::Standing;
 use crate::domain::subject::Subject;
 use crate::domain::view::{Shown, View, Wanted};
@@ -73,12 +75,15 @@ pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
         }
         Heard::Settled(settled, ticket) => conversation::decide::delivered(desk, settled, ticket),
         Heard::DraftWaits(timer, article) => articles::decide::draft_waits(desk, timer, article.as_deref()),
+        Heard::ProgressDue(timer, seen) => outages::decide::progress_is_due(desk, timer, seen.as_deref()),
         Heard::NewsDue(timer, outage) => outages::decide::news_are_due(desk, timer, outage.as_deref()),
         Heard::DirectOpened(request, place) => conversation::decide::asked_directly(desk, request, *place),
         Heard::Due(timer, ticket) => match timer.kind {
             TimerKind::AutoClose => closing::decide::close_by_itself(desk, timer, ticket.as_deref()),
             // They are about an article or an outage, and heard as such.
-            TimerKind::ArticleDraft | TimerKind::OutageNews => Plan::of(desk).end(Outcome::Ignored),
+            TimerKind::ArticleDraft | TimerKind::OutageNews | TimerKind::OutageProgress => {
+                Plan::of(desk).end(Outcome::Ignored)
+            }
             TimerKind::WaitOver => tickets::decide::wait_is_over(desk, timer, ticket.as_deref()),
         },
     }
@@ -138,6 +143,8 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         Change::PutArticle { before, after, by } => knowledge::record::update(tx, before, (**after).clone(), Some(by)),
         Change::WriteOutage(outage) => outages::record::insert(tx, outage),
         Change::PutOutage(outage) => outages::record::update(tx, outage),
+        Change::RetryOutage { outage, at } => outages::record::retry(tx, *outage, *at),
+        Change::GiveUpOutage { outage, at } => outages::record::give_up(tx, *outage, *at),
         Change::FollowService { service, place, at } => outages::record::follow(tx, service, place, *at),
         Change::UnfollowService { service, place, at } => outages::record::unfollow(tx, service, place, *at),
         Change::HoldBack { about, view, until } => hold_back(tx, about, view, *until),
@@ -189,13 +196,18 @@ const OTHERS: u32 = 20;
 ///
 /// # Errors
 /// If the database is away, or what they show cannot be read.
-pub async fn show(ask: &mut dyn Ask, wanted: &[Wanted], roster: &Roster) -> Result<Vec<Option<Shown>>, StoreError> {
+pub async fn show(
+    ask: &mut dyn Ask,
+    wanted: &[Wanted],
+    roster: &Roster,
+    rules: &Rules,
+) -> Result<Vec<Option<Shown>>, StoreError> {
     let ids: BTreeSet<TicketId> = wanted.iter().filter_map(|one| one.about.ticket()).collect();
     let tickets = tickets::record::these(ask, &Vec::from_iter(ids)).await?;
     let messages: HashSet<&MessageRef> = wanted.iter().flat_map(|one| one.view.shows()).collect();
     let said = conversation::record::of_messages(ask, messages.into_iter()).await?;
     let (mut shown, mut known) = (Vec::with_capacity(wanted.len()), HashMap::new());
-    let mut outages_known = HashMap::new();
+    let mut shown_of_outages = show_outages(ask, wanted, rules).await?.into_iter();
     for one in wanted {
         let ticket = tickets.iter().find(|ticket| one.about == Subject::Ticket(ticket.id));
         shown.push(match (&one.view, ticket) {
@@ -217,19 +229,7 @@ pub async fn show(ask: &mut dyn Ask, wanted: &[Wanted], roster: &Roster) -> Resu
             }
             (View::Lines { of, .. }, Some(ticket)) => conversation::view::lines(ticket, of, &said, one, roster),
             (View::DeadEvents, _) => Some(alarms::view::dead_events(dead::count(ask).await?)),
-            (View::Outage | View::OutageCard, _) => match one.about {
-                Subject::Outage(id) => {
-                    if let Entry::Vacant(unknown) = outages_known.entry(id) {
-                        unknown.insert(outages::record::by_id(ask, id).await?);
-                    }
-                    let outage = outages_known.get(&id).and_then(Option::as_ref);
-                    match one.view {
-                        View::OutageCard => outage.map(outages::view::card),
-                        _ => outage.and_then(|outage| outages::view::copy(outage, one.is_first)),
-                    }
-                }
-                _ => None,
-            },
+            (View::Outage | View::OutageNews { .. } | View::OutageCard, _) => shown_of_outages.next().flatten(),
             (View::Notice, _) => match &one.about {
                 Subject::Notice(name) => {
                     if !known.contains_key(name) {
@@ -243,6 +243,47 @@ pub async fn show(ask: &mut dyn Ask, wanted: &[Wanted], roster: &Roster) -> Resu
                 }
             },
             (View::Card | View::Confirmation | View::Lines { .. }, None) => None,
+        });
+    }
+    Ok(shown)
+}
+
+/// What the views of outages among these show now, in their order.
+async fn show_outages(ask: &mut dyn Ask, wanted: &[Wanted], rules: &Rules) -> Result<Vec<Option<Shown>>, StoreError> {
+    let mut shown = Vec::new();
+    let mut known: HashMap<OutageId, (Option<Outage>, HashSet<Place>)> = HashMap::new();
+    for one in wanted {
+        if !matches!(one.view, View::Outage | View::OutageNews { .. } | View::OutageCard) {
+            continue;
+        }
+        let Subject::Outage(id) = one.about else {
+            shown.push(None);
+            continue;
+        };
+        if let Entry::Vacant(unknown) = known.entry(id) {
+            let outage = outages::record::by_id(ask, id).await?;
+            let firsts = wanted.iter().filter(|it| it.about == one.about && it.view == View::Outage && it.is_first);
+            let firsts: Vec<Place> = firsts.map(|it| it.place.clone()).collect();
+            let hearing = match &outage {
+                Some(outage) if !firsts.is_empty() => outages::record::hearing(ask, outage, &firsts, rules).await?,
+                _ => HashSet::new(),
+            };
+            unknown.insert((outage, hearing));
+        }
+        let Some((Some(outage), hearing)) = known.get(&id) else {
+            shown.push(None);
+            continue;
+        };
+        shown.push(match &one.view {
+            View::OutageCard => Some(outages::view::card(outage, &outages::record::ledger(ask, outage).await?)),
+            View::OutageNews { version, .. } if *version == outage.version => {
+                let at = Conversation::Channel { channel: one.place.channel().to_owned() };
+                let channel = Place { tenant: one.place.tenant.clone(), at };
+                let copy = standing::views(ask, &[(one.about.clone(), View::Outage.name(), channel)]).await?;
+                outages::view::news(outage, copy.first().map(|copy| &copy.message))
+            }
+            View::OutageNews { .. } => None,
+            _ => outages::view::copy(outage, one.is_first, hearing.contains(&one.place)),
         });
     }
     Ok(shown)
@@ -262,7 +303,11 @@ pub async fn audience(
     match (about, view) {
         (Subject::Notice(name), View::Notice) => notices::record::places(ask, name, after, limit).await,
         (Subject::Outage(id), View::Outage) => match outages::record::by_id(ask, *id).await? {
-            Some(outage) => outages::record::followers(ask, &outage, after, limit).await,
+            Some(outage) => outages::record::audience(ask, &outage, after, limit).await,
+            None => Ok(Vec::new()),
+        },
+        (Subject::Outage(id), View::OutageNews { through, .. }) => match outages::record::by_id(ask, *id).await? {
+            Some(outage) => outages::record::beside_copies(ask, &outage, (after, *through), limit).await,
             None => Ok(Vec::new()),
         },
         _ => Ok(Vec::new()),

@@ -330,6 +330,8 @@ timer_kinds! {
     WaitOver = "wait_over",
     /// News of an outage are due.
     OutageNews = "outage_news",
+    /// The card of an outage is to show how far its announcement has come.
+    OutageProgress = "outage_progress",
     /// An article is still a draft.
     ArticleDraft = "article_draft",
 }

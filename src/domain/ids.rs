@@ -262,7 +262,7 @@ impl Person {
 }
 
 /// Where something is said.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
     /// In which workspace or guild.
     pub tenant: Tenant,
@@ -271,7 +271,7 @@ pub struct Place {
 }
 
 /// Channel, thread or direct conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conversation {
     /// The top level of a channel.

@@ -48,6 +48,8 @@ pub const JOINED_LINES: usize = 10;
 
 /// How late an answer is that says so.
 pub const UNTIMELY: Duration = Duration::from_secs(10 * 60);
+/// Where changing all copies of an announcement takes longer than this, its news are also said beside them.
+pub const SLOW_NEWS: Duration = Duration::from_secs(10 * 60);
 /// How long what an operator can mend is kept for that.
 pub const HELD_AT_MOST: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -65,6 +67,8 @@ pub mod slack {
     pub const POST_PER_WORKSPACE: Rate = rate(300, 60);
     /// `chat.update`, per workspace (tier 3).
     pub const UPDATE: Rate = rate(50, 60);
+    /// The half of it that broadcasts leave to tickets, taken away.
+    pub const BROADCAST_UPDATE: Rate = rate(25, 60);
     /// `chat.delete`, per workspace (tier 3).
     pub const DELETE: Rate = rate(50, 60);
     /// `reactions.add` and `reactions.remove`, per workspace (tier 3 and tier 2: the smaller one for both).

@@ -27,6 +27,31 @@ pub struct Message {
     /// Its buttons and menus, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub controls: Vec<Control>,
+    /// Whom it is to reach when it is posted.
+    #[serde(default, skip_serializing_if = "Tone::is_usual")]
+    pub tone: Tone,
+}
+
+/// Whom a message is to reach when it is posted, beyond what its words say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// Whoever follows the place.
+    #[default]
+    Usual,
+    /// Nobody is notified, where the platform can (Discord).
+    Silent,
+    /// A reply to this message of the bot that everybody in the channel is to see: on Slack, posted into its thread, it is shown in the
+    /// channel, too.
+    Anew(Box<MessageRef>),
+}
+
+impl Tone {
+    /// Whether nothing is said of it.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        *self == Self::Usual
+    }
 }
 
 /// A list with columns. Where the platform has no tables each row is a line ([`Message::simplified`]).
@@ -67,6 +92,10 @@ pub enum Span {
     Quoted(String),
     /// Words of an article: neutralised like words of people, and not set apart, since they are the desk's.
     Written(String),
+    /// Words that do not hold any more, struck through; neutralised like words of people.
+    Struck(String),
+    /// Everybody in the channel is mentioned.
+    Everybody,
     /// Code of an article, on lines of its own.
     Code(String),
     /// A link to a page elsewhere.
@@ -175,6 +204,12 @@ impl Message {
         self
     }
 
+    /// The same in this tone.
+    #[must_use]
+    pub fn in_tone(self, tone: Tone) -> Self {
+        Self { tone, ..self }
+    }
+
     /// The same with this table.
     #[must_use]
     pub fn with_table(self, table: Table) -> Self {
@@ -190,7 +225,7 @@ impl Message {
             Control::Feedback { blame, else_does, .. } => Control::button(blame, else_does.clone()),
             other => other.clone(),
         };
-        Self { lines, table: None, controls: self.controls.iter().map(simple).collect() }
+        Self { lines, table: None, controls: self.controls.iter().map(simple).collect(), tone: self.tone.clone() }
     }
 
     /// Whether [`simplified`](Self::simplified) shows anything in another way.
@@ -301,6 +336,8 @@ impl Span {
             }
             Self::Strong(words) => room_of(words) + 4,
             Self::Written(words) => room_of(words),
+            Self::Struck(words) => room_of(words) + 4,
+            Self::Everybody => "@everyone".len(),
             Self::Code(words) => room_of(words) + 2 * MARK_CHARS,
             Self::Web { to, label } => room_of(to) + room_of(label) + MARK_CHARS,
             Self::Ping(person) => person.id.len() + 4,

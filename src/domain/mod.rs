@@ -3,6 +3,7 @@
 pub mod act;
 pub mod article;
 pub mod audit;
+pub mod channel;
 pub mod effect;
 pub mod event;
 pub mod form;

@@ -249,6 +249,27 @@ impl Roster {
         one == other || self.accounts(one).contains(other)
     }
 
+    /// The accounts of admins that are known: those that the settings list, and whoever was proven to be in a group of theirs.
+    #[must_use]
+    pub fn known_admins(&self, now: Timestamp) -> Vec<PersonRef> {
+        let mut known = Vec::new();
+        for principal in &self.admins {
+            match principal {
+                Principal::Person(person) => known.push(person.clone()),
+                Principal::Group(group) => {
+                    let members = self.members.get(group).into_iter();
+                    let proven = members.flat_map(|members| {
+                        members.proofs.keys().filter(|who| members.holds(who, now)).cloned().collect::<Vec<_>>()
+                    });
+                    known.extend(proven);
+                }
+            }
+        }
+        known.sort();
+        known.dedup();
+        known
+    }
+
     /// The account of that person on `platform`, if there is one.
     #[must_use]
     pub fn account_on(&self, who: &PersonRef, platform: PlatformName) -> Option<PersonRef> {

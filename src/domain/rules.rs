@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ids::{Person, Place, TicketKey};
-use super::outage::Service;
+use super::outage::{Phase, Service};
 use super::permission::Principal;
 use super::settings::{Reader, Setting, minutes, sections};
 use super::when::Now;
@@ -58,6 +58,21 @@ sections! {
         enabled: bool = true,
         /// `key_prefix`: the letters of `MI-7`.
         key_prefix: String = "MI".to_owned(),
+        /// `shared_channels`: channels that people of other organisations read, too, and that hear of outages all the same:
+        /// `slack:C0123456789`.
+        shared_channels: Vec<String> = Vec::new(),
+        /// `ends_anew`: whether the end of an outage of high severity is said anew, and not only by changing what stands.
+        ends_anew: bool = true,
+        /// `overdue`: so long after news were due the admins are reminded, too; zero for never.
+        overdue: Duration = minutes(15),
+        /// `investigating`: what is said where nothing is known yet, if nothing else is written.
+        investigating: String = String::new(),
+        /// `identified`: the same once it is known what is wrong.
+        identified: String = String::new(),
+        /// `monitoring`: the same once it is mended.
+        monitoring: String = String::new(),
+        /// `resolved`: the same once it is over.
+        resolved: String = String::new(),
     }
 
     /// `[intake]`: what becomes a ticket.
@@ -68,6 +83,27 @@ sections! {
         greeting_filter: bool = true,
         /// `direct_window`: a direct message continues the latest open ticket with activity within it.
         direct_window: Duration = minutes(12 * 60),
+    }
+}
+
+impl OutageSettings {
+    /// Whether a channel hears of outages that people of other organisations read, too.
+    #[must_use]
+    pub fn takes_shared(&self, place: &Place) -> bool {
+        let here = format!("{}:{}", place.platform(), place.channel());
+        self.shared_channels.iter().any(|channel| channel.trim() == here)
+    }
+
+    /// What is said of an outage that has come so far, if nothing else is written.
+    #[must_use]
+    pub fn template(&self, phase: Phase) -> &str {
+        match phase {
+            Phase::Drafted | Phase::Investigating => &self.investigating,
+            Phase::Identified => &self.identified,
+            Phase::Monitoring => &self.monitoring,
+            Phase::Resolved => &self.resolved,
+            Phase::Retracted => "",
+        }
     }
 }
 

@@ -29,6 +29,13 @@ pub enum View {
     Notice,
     /// An outage in one of the channels that follow its services.
     Outage,
+    /// News of an outage beside one of its copies: said once, and not changed any more.
+    OutageNews {
+        /// The version of the outage that made them: later ones have news of their own.
+        version: i64,
+        /// The number of the last copy that stood before them: who hears of the outage later hears them by that.
+        through: u64,
+    },
     /// An outage in a channel of the desk.
     OutageCard,
 }
@@ -40,6 +47,8 @@ pub enum Coalescing {
     Replace,
     /// One that waits untried shows the lines of the next, too, as long as they fit into one message.
     Append,
+    /// Each is shown by itself.
+    Apart,
 }
 
 /// Where effects of a view wait for their turn.
@@ -98,6 +107,7 @@ impl View {
             Self::Lines { .. } => named!("lines", Append, Note, Note, Order::Card),
             Self::DeadEvents => named!("dead_events", Replace, Act, Act, Order::Own("dead")),
             Self::Outage => named!("outage", Replace, Broadcast, Broadcast, Order::Own("all")),
+            Self::OutageNews { .. } => named!("outage_news", Apart, Broadcast, Broadcast, Order::Own("all")),
             Self::OutageCard => named!("outage_card", Replace, Card, Card, Order::Own("outage")),
             Self::Notice => named!("notice", Replace, Broadcast, Broadcast, Order::Own("all")),
         }

@@ -5,21 +5,38 @@ use std::time::Duration;
 use super::Intake;
 use crate::desk::conversation::state::Voice;
 use crate::desk::drafts::state::Draft;
+use crate::desk::outages::state::LONGEST_TITLE;
 use crate::desk::{self, articles, knowledge, outages};
-use crate::domain::act::{ActRef, Begins, Fault, Given, Spec, SubjectRef, Value};
+use crate::domain::act::{ActRef, Begins, Fault, Given, SAID, Spec, SubjectRef, Value};
 use crate::domain::form::Form;
 use crate::domain::ids::KeyRef;
 use crate::domain::ids::{DraftId, Person};
+use crate::domain::outage::Phase;
 use crate::domain::right::Right;
+use crate::domain::words;
 
 /// How long a form may wait for what it is prefilled with.
 const PREFILL: Duration = Duration::from_millis(500);
 
+/// The words of the message at whose menu a form is opened, where it begins with them: their first line.
+fn said(spec: &Spec, given: &Given) -> Option<(String, Value)> {
+    let param = spec.takes.iter().find(|param| param.begins_with == Begins::Said)?;
+    let Some(Value::Text(said)) = given.get(SAID) else { return None };
+    let first = said.lines().map(str::trim).find(|line| !line.is_empty())?;
+    Some((param.name.to_owned(), Value::Text(words::cut(first, LONGEST_TITLE))))
+}
+
 impl Intake {
+    /// The command of this name, if it takes no words and opens a form.
+    pub fn command_with_form(words: &str) -> Option<&'static Spec> {
+        let words = words.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        super::acts().find(|spec| spec.command.is_some_and(|command| command.opens_form) && spec.name == words)
+    }
+
     /// The form to open for a button, and the page of it that comes next where it is shown in pages; prefilled from what is on
     /// record if that can be read within half a second. `None` if the act has no form, or the form was begun and what was filled
     /// in cannot be read: then the button is handled like any other. It never writes; rights are decided when it is submitted.
-    pub async fn form(&self, spec: &Spec, does: &ActRef, actor: &Person) -> Option<(Form, u8)> {
+    pub async fn form(&self, spec: &Spec, does: &ActRef, given: &Given, actor: &Person) -> Option<(Form, u8)> {
         if let Some(draft) = &does.draft {
             let begun = tokio::time::timeout(PREFILL, self.draft(draft, actor)).await.ok().flatten()?;
             return Form::of(spec, does, &begun.given).map(|form| (form, begun.page));
@@ -31,6 +48,7 @@ impl Intake {
             None if replaces => return None,
             begun => begun.unwrap_or_default(),
         };
+        let begun = begun.into_iter().chain(said(spec, given)).collect();
         Form::of(spec, does, &begun).map(|form| (form, 0))
     }
 
@@ -86,6 +104,10 @@ impl Intake {
                 outages::record::by_key(&mut *self.inner.store.reader().await.ok()?, &wanted.key).await.ok()??;
             let is_it = wanted.version.is_none_or(|version| version == outage.version);
             begun.extend(is_it.then(|| outages::decide::begun(&outage))?);
+        }
+        if let Some(param) = begins(Begins::Resolved) {
+            let template = self.rules().outages.template(Phase::Resolved).to_owned();
+            begun.insert(param.name.to_owned(), Value::Text(template));
         }
         if let Some(param) = begins(Begins::Suggested)
             && may(Right::TicketWork)

@@ -4,6 +4,7 @@
 //! follows from the event is on the disk, and the platform may be told that it was received.
 
 mod articles;
+mod channels;
 pub mod erase;
 mod forms;
 mod proof;
@@ -260,7 +261,7 @@ impl Intake {
             return Ok(Vec::new());
         }
         let roster = self.roster();
-        desk::show(&mut *self.inner.store.reader().await?, wanted, &roster).await
+        desk::show(&mut *self.inner.store.reader().await?, wanted, &roster, &self.rules()).await
     }
 
     /// What else is written once a message of the bot stands.

@@ -140,13 +140,15 @@ impl Dispatcher {
                 Act::Silent(SilentAct::Remove { message })
             }
             // What an earlier try may have left is looked for all the same: what comes behind changes it.
-            (Some(Wanted { view: View::Lines { .. } | View::Outage, .. }), None, act) if queued.is_unsure() => {
+            (Some(Wanted { view: View::Lines { .. } | View::Outage | View::OutageNews { .. }, .. }), None, act)
+                if queued.is_unsure() =>
+            {
                 is_silent = true;
                 act
             }
             (Some(wanted), None, _) => {
                 // It was meant to say nothing.
-                let is_empty = matches!(wanted.view, View::Lines { .. } | View::Outage);
+                let is_empty = matches!(wanted.view, View::Lines { .. } | View::Outage | View::OutageNews { .. });
                 let end = if is_empty { Settlement::Done } else { Settlement::Failed(Undeliverable::Gone) };
                 self.end_unleased(&queued, end).await?;
                 return Ok(None);

@@ -370,6 +370,11 @@ pub enum Fault {
         /// Name without `#`.
         channel: String,
     },
+    /// A channel is shared with another organisation (Slack).
+    ShareChannel {
+        /// Name without `#`.
+        channel: String,
+    },
     /// The bot is put out of its guilds (Discord). On Slack an app that is put out has lost its token.
     PutOut,
     /// Messages may hold only blocks that every workspace takes (Slack): neither tables nor buttons for praise and blame.

@@ -6,6 +6,7 @@
 //! start if a commit fails, so a work must have no effect but through its [`Tx`].
 
 pub mod audit;
+pub mod channels;
 #[cfg(test)]
 #[path = "../../tests/it/postgres.rs"]
 mod cluster;

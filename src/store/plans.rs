@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Ro
 use super::postgres::{PostgresSettings, PostgresStore};
 use super::sqlite::SqliteStore;
 use super::statement::around_row;
-use super::{Store as _, Text, audit, dead, keys, memory, outbox, positions, sqlite, standing, timers};
+use super::{Store as _, Text, audit, channels, dead, keys, memory, outbox, positions, sqlite, standing, timers};
 use crate::clock::Clock;
 
 /// On SQLite: texts that may run along a whole index, and along which.
@@ -29,6 +29,7 @@ const MAY_SORT: &[&str] = &[
     "COUNTS",
     "COUNTS_ABOUT",
     "VIEW_PLACES",
+    "STANDING_BEHIND",
     "LIVE_THREADS",
     "LIVE_DIRECT",
     "OPEN_OF",
@@ -75,6 +76,8 @@ const YEARS: &str = "\
     INSERT INTO outages SELECT n, 'MI-' || n, CASE WHEN n % 100 = 0 THEN 'investigating' ELSE 'resolved' END, 'low', '{}', \
     'slack:U1', '{}', 1, n, n, CASE WHEN n % 100 = 0 THEN NULL ELSE n END FROM generate_series(1, 20000) AS n; \
     INSERT INTO followed_services (service, place_json, at_ms) SELECT 's' || n % 20, 'p' || n, n FROM generate_series(1, 20000) AS n; \
+    INSERT INTO channels (platform, tenant, channel, name, access) SELECT 'slack', 'T' || n % 20, 'C' || n, 'c' || n, \
+    CASE WHEN n % 100 = 0 THEN 'closed' ELSE 'open' END FROM generate_series(1, 20000) AS n; \
     INSERT INTO article_marks SELECT n, 'shown', n, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO timers SELECT 'ticket', n::text, 'auto_close', 0, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO seen SELECT n::text, n FROM generate_series(1, 20000) AS n; \
@@ -97,6 +100,7 @@ const TYPES_OF_AN_EFFECT: &str =
 pub fn of_the_store() -> Vec<(&'static str, Text)> {
     let own = [
         audit::TEXTS,
+        channels::TEXTS,
         dead::TEXTS,
         keys::TEXTS,
         memory::TEXTS,

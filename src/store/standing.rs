@@ -4,7 +4,7 @@ use super::port::{Ask, Tx};
 use super::row::{Row, json};
 use super::statement::{Statement, Text, statement, texts};
 use super::{StoreError, TIDIED_AT_ONCE};
-use crate::domain::ids::{MessageRef, Place, TicketId};
+use crate::domain::ids::{MessageRef, Place, PlatformName, TicketId};
 use crate::domain::standing::{LINES, SAID, Standing};
 use crate::domain::subject::Subject;
 
@@ -29,7 +29,17 @@ texts! {
     STANDING_PLACES = Text::both("SELECT count(*) AS places FROM standing WHERE subject_kind = $1 AND subject_id = $2");
     /// In how many places a view of a subject stands.
     VIEW_PLACES = Text::both(
-        "SELECT count(DISTINCT place_json) AS places FROM standing WHERE subject_kind = $1 AND subject_id = $2 AND view = $3"
+        "SELECT count(DISTINCT place_json) AS places FROM standing WHERE subject_kind = $1 AND subject_id = $2 AND view = $3 \
+         AND platform = $4"
+    );
+    /// The number of the last message that stands as a view of a subject.
+    LAST_OF_VIEW =
+        Text::both("SELECT max(id) AS last FROM standing WHERE subject_kind = $1 AND subject_id = $2 AND view = $3");
+    /// The messages that stand as a view of a subject, in the order in which they were posted.
+    STANDING_BEHIND = Text::both(
+        "SELECT s.id, s.subject_kind, s.subject_id, s.view, s.slot, s.part, s.place_json, s.platform, s.tenant, s.channel, s.message \
+         FROM standing AS s WHERE s.subject_kind = $1 AND s.subject_id = $2 AND s.view = $3 AND s.id > $4 AND s.id <= $5 \
+         ORDER BY s.id LIMIT $6"
     );
     /// The messages as which views of subjects stand in places.
     VIEWS = Text::both(standing!(
@@ -84,13 +94,40 @@ pub async fn count(ask: &mut dyn Ask, about: &Subject) -> Result<u64, StoreError
     Ok(ask.one(statement(STANDING_PLACES).bind_subject(about), |row| row.count("places")).await?.unwrap_or_default())
 }
 
-/// In how many places this view of a subject stands.
+/// In how many places of a platform this view of a subject stands.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn places(ask: &mut dyn Ask, about: &Subject, view: &str) -> Result<u64, StoreError> {
-    let asked = statement(VIEW_PLACES).bind_subject(about).bind(view);
+pub async fn places(ask: &mut dyn Ask, about: &Subject, view: &str, platform: PlatformName) -> Result<u64, StoreError> {
+    let asked = statement(VIEW_PLACES).bind_subject(about).bind(view).bind(platform.as_str());
     Ok(ask.one(asked, |row| row.count("places")).await?.unwrap_or_default())
+}
+
+/// The number of the last message that stands as this view of a subject; 0 if none does.
+///
+/// # Errors
+/// If the database is away.
+pub async fn last(ask: &mut dyn Ask, about: &Subject, view: &str) -> Result<u64, StoreError> {
+    let asked = statement(LAST_OF_VIEW).bind_subject(about).bind(view);
+    let last = ask.one(asked, |row| row.get::<Option<i64>>("last")).await?.flatten();
+    Ok(last.and_then(|last| u64::try_from(last).ok()).unwrap_or_default())
+}
+
+/// The messages that stand as this view of a subject behind this number and up to that one, each with its own.
+///
+/// # Errors
+/// If the database is away.
+pub async fn behind(
+    ask: &mut dyn Ask,
+    about: &Subject,
+    view: &str,
+    (after, through): (u64, u64),
+    limit: usize,
+) -> Result<Vec<(u64, Standing)>, StoreError> {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let asked = statement(STANDING_BEHIND).bind_subject(about).bind(view).bind(number(after)).bind(number(through));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    ask.all(asked.bind(limit), |row| Ok((row.count("id")?, read(row)?))).await
 }
 
 /// The messages as which these views of subjects stand in these places.

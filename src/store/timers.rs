@@ -18,6 +18,8 @@ texts! {
          AND kind IN (SELECT value FROM json_array_elements_text($3::json)) \
          ORDER BY due_at_ms, subject_kind, subject_id LIMIT $2"
     );
+    /// The next moment that is waited for.
+    NEXT_TIMER = Text::both("SELECT min(due_at_ms) AS due_at_ms FROM timers WHERE due_at_ms > $1");
     /// A moment is waited for.
     SET_TIMER = Text::both(
         "INSERT INTO timers (subject_kind, subject_id, kind, slot, due_at_ms) VALUES ($1, $2, $3, $4, $5) \
@@ -62,6 +64,15 @@ pub async fn forget(tx: &mut dyn Tx, on: &Subject) -> Result<u64, StoreError> {
 }
 
 impl dyn Store + '_ {
+    /// The next moment after `now` that is waited for.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn next_timer(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let asked = statement(NEXT_TIMER).bind(ms(now));
+        Ok(self.reader().await?.one(asked, |row| row.moment_if("due_at_ms")).await?.flatten())
+    }
+
     /// Timers that are due, oldest first.
     ///
     /// # Errors

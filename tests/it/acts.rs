@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deskbell::intake::acts;
-use deskbell::sandbox::{Spot, World};
+use deskbell::sandbox::{Fault, Spot, World};
 
 use crate::harness::{Desk, find_control, on_both, see};
 use crate::knowledge::knowing;
@@ -132,7 +132,7 @@ async fn every_act_is_done_once() {
             desk.press(world, "mia", "random", "Next").await;
             desk.fill_in(world, "mia", &[]).await;
         }
-        done_by_hand.insert("announce_outage");
+        done_by_hand.insert("outage announce");
         desk.press(world, "mia", DESK, "More…").await;
         desk.press(world, "mia", DESK, "Declare an outage…").await;
         desk.fill_in(world, "mia", &fields[1..]).await;
@@ -141,12 +141,23 @@ async fn every_act_is_done_once() {
             desk.fill_in(world, "mia", &[]).await;
         }
         done_by_hand.insert("declare");
-        act("send_outage", By::Button("mia", "random", "Announce it now")).await;
-        act("outage", By::Button("mia", "random", "Where it went")).await;
+        act("outage send", By::Button("mia", "random", "Announce it now")).await;
+        act("outage show", By::Button("mia", "random", "Where it went")).await;
         desk.press(world, "mia", DESK, "Update…").await;
         desk.fill_in(world, "mia", &[("phase", "monitoring")]).await;
-        done_by_hand.insert("update_outage");
-        act("resolve_outage", By::Form("mia", DESK, "It is over…", "A certificate had expired.")).await;
+        done_by_hand.insert("outage update");
+        desk.press(world, "mia", DESK, "Change…").await;
+        desk.fill_in(world, "mia", &[("severity", "medium")]).await;
+        done_by_hand.insert("outage change");
+        world.inject(Fault::CloseChannel { channel: "random".to_owned() });
+        desk.press(world, "mia", DESK, "Update…").await;
+        desk.fill_in(world, "mia", &[("phase", "identified")]).await;
+        desk.press(world, "mia", DESK, "Where it went").await;
+        act("outage retry", By::Button("mia", DESK, "Try again")).await;
+        desk.press(world, "mia", DESK, "Where it went").await;
+        act("outage give_up", By::Button("mia", DESK, "Give up")).await;
+        world.inject(Fault::OpenChannel { channel: "random".to_owned() });
+        act("outage resolve", By::Form("mia", DESK, "It is over…", "A certificate had expired.")).await;
         desk.command(world, "mia", "outages").await;
         desk.press(world, "mia", "random", "Announce an outage…").await;
         desk.fill_in(world, "mia", &fields).await;
@@ -155,7 +166,16 @@ async fn every_act_is_done_once() {
             desk.fill_in(world, "mia", &[]).await;
         }
         desk.press(world, "mia", "random", "Announce it now").await;
-        act("retract_outage", By::Button("mia", DESK, "Retract")).await;
+        act("outage retract", By::Button("mia", DESK, "Retract")).await;
+        let alert = desk.say(world, "sam", &Spot::channel("general"), "ALERT: mail queue is long").await;
+        world.choose_menu("mia", &alert, "Announce an outage").await.expect("it is in the menu");
+        desk.settle().await;
+        desk.fill_in(world, "mia", &fields[1..]).await;
+        if world.platform() == "discord" {
+            desk.press(world, "mia", "general", "Next").await;
+            desk.fill_in(world, "mia", &[]).await;
+        }
+        done_by_hand.insert("outage seen");
         act("unsubscribe", By::Command("mia", &format!("unsubscribe {services}"))).await;
         let names = audited(desk).await;
         assert!(
@@ -167,6 +187,8 @@ async fn every_act_is_done_once() {
             done.insert("helpful");
         }
         done.extend(done_by_hand);
+        let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
+        desk.expect_refusals(refused);
         let declared: BTreeSet<&str> = acts().map(|spec| spec.name).collect();
         assert_eq!(done, declared, "{}: each act has its line here", world.platform());
     })

@@ -186,12 +186,19 @@ impl Hall {
 
 fn plain(message: &Message) -> String {
     let span = |span: &Span| match span {
-        Span::Said(words) | Span::Strong(words) | Span::Quoted(words) | Span::Written(words) | Span::Code(words) => {
-            words.clone()
-        }
-        Span::Ping(_) | Span::Web { .. } | Span::Link { .. } | Span::In { .. } | Span::Ago(_) | Span::At(_) => {
-            String::new()
-        }
+        Span::Said(words)
+        | Span::Strong(words)
+        | Span::Quoted(words)
+        | Span::Written(words)
+        | Span::Struck(words)
+        | Span::Code(words) => words.clone(),
+        Span::Everybody
+        | Span::Ping(_)
+        | Span::Web { .. }
+        | Span::Link { .. }
+        | Span::In { .. }
+        | Span::Ago(_)
+        | Span::At(_) => String::new(),
     };
     message.lines.iter().flat_map(|line| line.0.iter().map(span)).collect()
 }
@@ -287,13 +294,17 @@ const MAY: &[(&str, [bool; 4])] = &[
     ("outages", [false, false, true, true]),
     ("subscribe", [false, false, true, true]),
     ("unsubscribe", [false, false, true, true]),
-    ("announce_outage", [false, false, true, true]),
+    ("outage announce", [false, false, true, true]),
+    ("outage seen", [false, false, true, true]),
     ("declare", [false, false, true, true]),
-    ("send_outage", [false, false, true, true]),
-    ("outage", [false, false, true, true]),
-    ("update_outage", [false, false, true, true]),
-    ("resolve_outage", [false, false, true, true]),
-    ("retract_outage", [false, false, true, true]),
+    ("outage send", [false, false, true, true]),
+    ("outage show", [false, false, true, true]),
+    ("outage update", [false, false, true, true]),
+    ("outage resolve", [false, false, true, true]),
+    ("outage retract", [false, false, true, true]),
+    ("outage change", [false, false, true, true]),
+    ("outage retry", [false, false, true, true]),
+    ("outage give_up", [false, false, true, true]),
     ("help", [true, true, true, true]),
 ];
 

@@ -300,6 +300,7 @@ fn events_are_written_as_they_were() {
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"timer_fired":{"on":"ticket:7","kind":"auto_close","slot":0,"due":"2026-11-30T10:00:00.125Z"}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"timer_fired":{"on":"ticket:7","kind":"wait_over","slot":0,"due":"2026-11-30T10:00:00.125Z"}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"timer_fired":{"on":"ticket:7","kind":"outage_news","slot":0,"due":"2026-11-30T10:00:00.125Z"}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"timer_fired":{"on":"ticket:7","kind":"outage_progress","slot":0,"due":"2026-11-30T10:00:00.125Z"}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"timer_fired":{"on":"ticket:7","kind":"article_draft","slot":0,"due":"2026-11-30T10:00:00.125Z"}}}
         "#]],
     );

@@ -5,6 +5,7 @@ mod bare;
 mod harness;
 
 mod acts;
+mod announcing;
 mod articles;
 mod away;
 mod browser;

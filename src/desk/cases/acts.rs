@@ -75,7 +75,7 @@ fn act(table: &mut Table, name: &str, act: &Act, who: &str, ticket: &Ticket) {
 /// The acts that are done to a ticket.
 fn to_tickets() -> impl Iterator<Item = &'static Act> {
     // What is done to a ticket by articles has tables of its own.
-    all().filter(|act| act.spec.on == On::Ticket && !matches!(act.reads, Reads::Article(_) | Reads::NextOutage(_)))
+    all().filter(|act| act.spec.on == On::Ticket && !matches!(act.reads, Reads::Article(_) | Reads::NextOutage { .. }))
 }
 
 /// By Mia, who has the ticket if anybody has.

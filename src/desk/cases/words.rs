@@ -408,7 +408,12 @@ fn commands_that_are_not_written_right() {
         article: refused · tell Mia: “Nearly: write it as "article KB-7". The key stands before the title, li…”
         subscribe: refused · tell Mia: “Nearly: write it as "subscribe services". /desk help lists what I under…”
         unsubscribe: refused · tell Mia: “Nearly: write it as "unsubscribe services". /desk help lists what I und…”
-        outage: refused · tell Mia: “Nearly: write it as "outage MI-7". The key stands on its card, like MI-…”
+        outage announce: refused · tell Mia: “Nearly: write it as "outage announce". /desk help lists what I understa…”
+        outage show: refused · tell Mia: “Nearly: write it as "outage show MI-7". The key stands on its card, lik…”
+        outage update: refused · tell Mia: “Nearly: write it as "outage update MI-7 investigating|identified|monito…”
+        outage resolve: refused · tell Mia: “Nearly: write it as "outage resolve MI-7 [what it was]". The key stands…”
+        outage retract: refused · tell Mia: “Nearly: write it as "outage retract MI-7". The key stands on its card,…”
+        outage change: refused · tell Mia: “Nearly: write it as "outage change MI-7 [high|medium|low] [services]".…”
     "#]]
     .assert_eq(&table.0);
 }

@@ -164,6 +164,7 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
         via: None,
         wants_answer,
         in_private: false,
+        is_form: false,
         typed: "",
     };
     if spec.on == On::Nothing {

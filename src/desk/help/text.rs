@@ -76,7 +76,8 @@ pub fn malformed(spec: &Spec, faults: &[Fault]) -> Message {
     }
     // What words and times are like needs no telling.
     let is_told = |takes| !matches!(takes, Takes::Text | Takes::Date | Takes::Future);
-    let hints = spec.takes.iter().filter(|param| is_told(param.takes) && !param.hint.is_empty());
+    let is_written = !spec.command.is_some_and(|command| command.opens_form);
+    let hints = spec.takes.iter().filter(|param| is_written && is_told(param.takes) && !param.hint.is_empty());
     let hints: String = hints.map(|param| format!(" {}", param.hint)).collect();
     Message::said(format!("Nearly: write it as \"{}\".{hints} /desk help lists what I understand.", spec.usage()))
 }

@@ -21,13 +21,15 @@ const OUTAGE: Param = Param {
 /// How far it has come.
 const PHASE: Param = Param {
     name: "phase",
+    says: "How far it has come",
+    usage: "identified",
     takes: Takes::Choice(&[
         ("investigating", "We are looking into it"),
         ("identified", "We know what it is"),
         ("monitoring", "It is mended, and we watch it"),
     ]),
     asks: "How far has it come?",
-    hint: "Choose one",
+    hint: "investigating, identified or monitoring",
     begins_with: Begins::Outage,
     ..Param::BASE
 };
@@ -35,6 +37,8 @@ const PHASE: Param = Param {
 const KNOWN: Param = Param {
     name: "known",
     is_required: false,
+    says: "What is known, for everybody",
+    usage: "what is known",
     asks: "What is known? (everybody reads it)",
     hint: "No new connections since 9:40. Whoever is connected stays so.",
     ..Param::BASE
@@ -43,6 +47,7 @@ const KNOWN: Param = Param {
 const WORKAROUND: Param = Param {
     name: "workaround",
     is_required: false,
+    says: "What people can do meanwhile",
     asks: "What can people do meanwhile?",
     hint: "Use the web version at …",
     ..Param::BASE
@@ -52,6 +57,9 @@ const NEXT: Param = Param {
     name: "next",
     takes: Takes::Future,
     is_required: false,
+    says: "When there will be news: 10:30, in 30 min",
+    // "Tomorrow we replace the switch" is what is known.
+    is_only_a_field: true,
     asks: "When will there be news?",
     hint: "10:30, in 30 min",
     ..Param::BASE
@@ -60,22 +68,31 @@ const NEXT: Param = Param {
 const INTERNAL: Param = Param {
     name: "internal",
     is_required: false,
+    says: "For the desk alone",
     asks: "For the desk alone",
     hint: "What nobody else is to read",
     ..Param::BASE
 };
 /// What does not work.
-const TITLE: Param = Param { name: "title", asks: "What does not work?", hint: "New connections fail", ..Param::BASE };
+const TITLE: Param = Param {
+    name: "title",
+    says: "What does not work",
+    asks: "What does not work?",
+    hint: "New connections fail",
+    ..Param::BASE
+};
 /// How bad it is.
 const SEVERITY: Param = Param {
     name: "severity",
+    says: "How bad it is",
+    usage: "high",
     takes: Takes::Choice(&[
         ("high", "High: many cannot work"),
         ("medium", "Medium: some cannot, or many work worse"),
         ("low", "Low: few notice"),
     ]),
     asks: "How bad is it?",
-    hint: "Choose one",
+    hint: "high, medium or low",
     ..Param::BASE
 };
 /// Which services.
@@ -88,10 +105,49 @@ const SERVICES: Param = Param {
     ..Param::BASE
 };
 
+/// Where else.
+const ALSO: Param = Param {
+    name: "also",
+    is_required: false,
+    asks: "Where besides those who follow these?",
+    hint: "#sales, #support; or: everywhere",
+    ..Param::BASE
+};
+/// Whether everybody is mentioned.
+const MENTION: Param = Param {
+    name: "mention",
+    takes: Takes::Flag,
+    is_required: false,
+    asks: "Mention everybody there?",
+    hint: "Yes (it needs a right of its own)",
+    ..Param::BASE
+};
+/// What the form of an announcement asks.
+const ANNOUNCED: [Param; 9] = [TITLE, SERVICES, SEVERITY, KNOWN, NEXT, WORKAROUND, INTERNAL, ALSO, MENTION];
+/// What an act reads that writes an announcement.
+const DRAFTING: Reads = Reads::NextOutage { services: "services", also: "also" };
+
+/// What the form of an announcement asks, its title with what stands elsewhere already.
+const fn titled_by(begins_with: Begins) -> [Param; 9] {
+    let [title, rest @ ..] = ANNOUNCED;
+    let [services, severity, known, next, workaround, internal, also, mention] = rest;
+    let title = Param { begins_with, ..title };
+    [title, services, severity, known, next, workaround, internal, also, mention]
+}
+
 /// The same field, with what the outage says.
 const fn as_it_is(param: Param) -> Param {
     Param { begins_with: Begins::Outage, ..param }
 }
+
+/// The same, on a ticket.
+const DECLARED: [Param; 9] = titled_by(Begins::TicketTitle);
+/// The same, at somebody's message, be it a monitoring system's.
+const SEEN_AND_ANNOUNCED: [Param; 10] = {
+    let [title, services, severity, known, next, workaround, internal, also, mention] = titled_by(Begins::Said);
+    let message = Param { name: "message", takes: Takes::Message, is_required: false, ..Param::BASE };
+    [message, title, services, severity, known, next, workaround, internal, also, mention]
+};
 
 acts! {
     SERVICES_NOW = Act::alone(
@@ -142,43 +198,49 @@ acts! {
 
     ANNOUNCE = Act::alone(
         Spec {
-            name: "announce_outage",
+            name: "outage announce",
             label: "Announce an outage…",
             style: Style::Danger,
-            takes: &[TITLE, SERVICES, SEVERITY, KNOWN, NEXT, WORKAROUND, INTERNAL],
+            takes: &ANNOUNCED,
             form: Some(FormWords { title: "An outage", submit: "Preview" }),
+            command: Some(Command::new("Announce an outage: opens a form").opening_a_form()),
             audit: "outage written",
             ..ANNOUNCERS
         },
         decide::announce,
     )
-    .reading(Reads::NextOutage("services"));
+    .reading(DRAFTING);
+
+    ANNOUNCE_SEEN = Act::alone(
+        Spec {
+            name: "outage seen",
+            label: "Announce an outage…",
+            takes: &SEEN_AND_ANNOUNCED,
+            form: Some(FormWords { title: "An outage", submit: "Preview" }),
+            menu: Some("Announce an outage"),
+            ..ANNOUNCERS
+        },
+        decide::announce,
+    )
+    .reading(DRAFTING);
 
     DECLARE = Act::to_ticket(
         Spec {
             name: "declare",
             label: "Declare an outage…",
-            takes: &[
-                Param { begins_with: Begins::TicketTitle, ..TITLE },
-                SERVICES,
-                SEVERITY,
-                KNOWN,
-                NEXT,
-                WORKAROUND,
-                INTERNAL,
-            ],
+            takes: &DECLARED,
             form: Some(FormWords { title: "An outage", submit: "Preview" }),
             audit: "outage declared",
             ..ANNOUNCERS
         },
         decide::declare,
     )
-    .reading(Reads::NextOutage("services"))
+    .reading(DRAFTING)
     .in_menu(|ticket| ticket.status.is_open());
 
     SEND_OUTAGE = Act::alone(
         Spec {
-            name: "send_outage",
+            name: "outage send",
             label: "Announce it now",
             style: Style::Danger,
             takes: &[OUTAGE],
@@ -191,7 +253,7 @@ acts! {
 
     OUTAGE_SHOWN = Act::alone(
         Spec {
-            name: "outage",
+            name: "outage show",
             label: "Where it went",
             takes: &[OUTAGE],
             command: Some(Command::new("See an outage, and where it was announced")),
@@ -203,9 +265,10 @@ acts! {
 
     UPDATE_OUTAGE = Act::alone(
         Spec {
-            name: "update_outage",
+            name: "outage update",
             label: "Update…",
             style: Style::Primary,
+            command: Some(Command::new("Tell everybody how an outage goes on")),
             takes: &[OUTAGE, PHASE, as_it_is(KNOWN), NEXT, as_it_is(WORKAROUND), as_it_is(INTERNAL)],
             form: Some(FormWords { title: "News of an outage", submit: "Tell everybody" }),
             audit: "outage updated",
@@ -217,12 +280,16 @@ acts! {
 
     RESOLVE_OUTAGE = Act::alone(
         Spec {
-            name: "resolve_outage",
+            name: "outage resolve",
             label: "It is over…",
+            command: Some(Command::new("Tell everybody that an outage is over")),
             takes: &[OUTAGE, Param {
                 name: "known",
                 is_required: false,
+                says: "What it was, for everybody",
+                usage: "what it was",
                 asks: "What was it? (everybody reads it)",
+                begins_with: Begins::Resolved,
                 hint: "A certificate had expired. Everything works again.",
                 ..Param::BASE
             }],
@@ -236,14 +303,59 @@ acts! {
 
     RETRACT_OUTAGE = Act::alone(
         Spec {
-            name: "retract_outage",
+            name: "outage retract",
             label: "Retract",
             style: Style::Danger,
             takes: &[OUTAGE],
+            command: Some(Command::new("Take back an outage that was announced by mistake")),
             audit: "outage retracted",
             ..ANNOUNCERS
         },
         decide::retract,
+    )
+    .reading(Reads::Outage("outage"));
+
+    CHANGE_OUTAGE = Act::alone(
+        Spec {
+            name: "outage change",
+            label: "Change…",
+            takes: &[
+                OUTAGE,
+                Param { is_required: false, ..as_it_is(SEVERITY) },
+                Param { is_required: false, ..as_it_is(SERVICES) },
+                Param { is_required: false, ..as_it_is(TITLE) },
+            ],
+            form: Some(FormWords { title: "Change an outage", submit: "Change it" }),
+            command: Some(Command::new("Change how bad an outage is, and what it is about")),
+            audit: "outage changed",
+            ..ANNOUNCERS
+        },
+        decide::change,
+    )
+    .reading(Reads::Outage("outage"));
+
+    RETRY_OUTAGE = Act::alone(
+        Spec {
+            name: "outage retry",
+            label: "Try again",
+            takes: &[OUTAGE],
+            audit: "outage tried again",
+            ..ANNOUNCERS
+        },
+        decide::retry,
+    )
+    .reading(Reads::Outage("outage"));
+
+    GIVE_UP_OUTAGE = Act::alone(
+        Spec {
+            name: "outage give_up",
+            label: "Give up",
+            style: Style::Danger,
+            takes: &[OUTAGE],
+            audit: "outage given up in some channels",
+            ..ANNOUNCERS
+        },
+        decide::give_up,
     )
     .reading(Reads::Outage("outage"));
 }

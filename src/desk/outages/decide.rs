@@ -1,9 +1,12 @@
 //! What follows when outages are announced and go on: pure.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::acts::{ANNOUNCE, RESOLVE_OUTAGE, RETRACT_OUTAGE, SEND_OUTAGE, SUBSCRIBE, UNSUBSCRIBE, UPDATE_OUTAGE};
-use super::state::{Content, LONGEST_TITLE, Named, Outage, Seen};
+use super::acts::{
+    ANNOUNCE, CHANGE_OUTAGE, GIVE_UP_OUTAGE, RESOLVE_OUTAGE, RETRACT_OUTAGE, RETRY_OUTAGE, SEND_OUTAGE, SUBSCRIBE,
+    UNSUBSCRIBE, UPDATE_OUTAGE,
+};
+use super::state::{Content, LONGEST_TITLE, Ledger, Named, Outage, Seen};
 use super::text;
 use crate::desk::acts::{Actor, Deed, Done, No, answer, refuse};
 use crate::desk::decision::{Change, Decision};
@@ -11,7 +14,7 @@ use crate::desk::hear::{Desk, Sees};
 use crate::desk::plan::Plan;
 use crate::domain::act::{Args, Given, Spec, Value};
 use crate::domain::audit::FieldChange;
-use crate::domain::effect::{Destination, EffectKind};
+use crate::domain::effect::{Destination, EffectKind, Lane, Post};
 use crate::domain::event::{Timer, TimerKind};
 use crate::domain::ids::{Conversation, OutageId, Person, Place};
 use crate::domain::limits;
@@ -25,12 +28,24 @@ use crate::domain::view::View;
 
 /// How many outages of each phase are listed.
 pub const LISTED: u32 = 20;
+/// How often the card shows how far an announcement has come, at first and at least, in the clock's time.
+const PROGRESS_EVERY: SignedDuration = SignedDuration::from_secs(10);
+const PROGRESS_AT_LEAST_EVERY: SignedDuration = SignedDuration::from_mins(5);
+/// The slots of the timer of news: whoever announced the outage is reminded first, then the admins.
+const OWNER: u16 = 0;
+const ADMINS: u16 = 1;
+/// How many admins are reminded.
+const ADMINS_TOLD: usize = 10;
 
 /// What the fields of an outage's form begin with.
 #[must_use]
 pub fn begun(outage: &Outage) -> Given {
     let content = &outage.content;
+    let services: Vec<&str> = content.services.iter().map(|service| service.key.as_str()).collect();
     let fields = [
+        ("title", content.title.clone()),
+        ("services", services.join(", ")),
+        ("severity", outage.severity.as_str().to_owned()),
         ("phase", outage.phase.as_str().to_owned()),
         ("known", content.known.clone()),
         ("workaround", content.workaround.clone()),
@@ -126,11 +141,12 @@ pub(super) fn declare(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> 
 /// The announcement that a form makes, which nobody has seen yet; why it cannot be made.
 fn written(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Result<Outage, Message> {
     let desk = plan.desk;
-    let Sees::NextOutage(id, key, reach) = sees else { return Err(text::unknown("")) };
+    let Sees::NextOutage(id, key, audience) = sees else { return Err(text::unknown("")) };
     let severity: Severity = args.text("severity").parse().unwrap_or(Severity::Medium);
     let services = meant_of(desk, args)?;
-    may_be(plan, actor, severity)?;
-    let named = |service: &&Service| Named { key: service.key.clone(), name: service.name.clone() };
+    if let Some(name) = &audience.unknown {
+        return Err(text::unknown_channel(name));
+    }
     let outage = Outage {
         id: *id,
         key: key.clone(),
@@ -138,12 +154,16 @@ fn written(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Resu
         severity,
         content: Content {
             title: one_line(args.text("title").trim()),
-            services: services.iter().map(named).collect(),
-            known: args.text("known").to_owned(),
+            services: services.into_iter().map(named).collect(),
+            known: or_template(desk, args.text("known"), Phase::Investigating),
             workaround: args.text("workaround").to_owned(),
             internal: args.text("internal").to_owned(),
             next_at: args.date("next"),
-            reach: *reach,
+            former: Vec::new(),
+            also: audience.also.clone(),
+            everywhere: audience.everywhere,
+            mentions_all: args.is_set("mention"),
+            reach: audience.reach.clone(),
         },
         owner: author(actor),
         version: 1,
@@ -151,8 +171,18 @@ fn written(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Resu
         changed_at: desk.now,
         ended_at: None,
     };
+    may_announce(plan, actor, &outage)?;
     fits(&outage)?;
     Ok(outage)
+}
+
+fn named(service: &Service) -> Named {
+    Named { key: service.key.clone(), name: service.name.clone() }
+}
+
+/// What somebody has written, or what the settings say for an outage that has come so far.
+fn or_template(desk: &Desk, written: &str, phase: Phase) -> String {
+    if written.is_empty() { desk.rules.outages.template(phase).trim().to_owned() } else { written.to_owned() }
 }
 
 /// Somebody announces what they have written.
@@ -162,15 +192,19 @@ pub(super) fn send(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
         Ok(seen) => return refuse(plan, actor, text::is_announced_already(&seen.outage)),
         Err(why) => return refuse(plan, actor, why),
     };
-    if let Err(why) = may_be(&plan, actor, seen.outage.severity) {
+    if let Err(why) = may_announce(&plan, actor, &seen.outage) {
         return refuse(plan, actor, why);
     }
     let now = plan.desk.now;
+    for place in &seen.outage.content.also {
+        let (service, place) = (seen.outage.key.to_string(), place.clone());
+        plan.change(Change::FollowService { service, place, at: now });
+    }
     // A moment that has passed meanwhile is no promise.
     let next_at = seen.outage.content.next_at.filter(|next| *next > now);
     let content = Content { next_at, ..seen.outage.content.clone() };
     let after = Outage { phase: Phase::Investigating, content, opened_at: now, ..seen.outage.clone() };
-    let after = put(&mut plan, &seen.outage, after, &SEND_OUTAGE.spec);
+    let after = put(&mut plan, seen, after, &SEND_OUTAGE.spec);
     answer(&mut plan, actor, text::is_sent(&after));
     plan.end(Outcome::Done(None))
 }
@@ -193,19 +227,24 @@ pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
         Err(why) => return refuse(plan, actor, why),
     };
     let before = &seen.outage;
+    let phase = args.text("phase").parse().unwrap_or(before.phase);
+    // A form shows what was said: what is empty in it was taken out. Words of a command leave out what stays.
+    let now = |param: &str, before: &str| match args.text(param) {
+        "" if !actor.is_form => before.to_owned(),
+        text => text.to_owned(),
+    };
     let content = Content {
-        known: args.text("known").to_owned(),
-        workaround: args.text("workaround").to_owned(),
-        internal: args.text("internal").to_owned(),
+        known: or_template(plan.desk, &now("known", &before.content.known), phase),
+        workaround: now("workaround", &before.content.workaround),
+        internal: now("internal", &before.content.internal),
         next_at: args.date("next"),
         ..before.content.clone()
     };
-    let phase = args.text("phase").parse().unwrap_or(before.phase);
     let after = Outage { phase, content, ..before.clone() };
     if let Err(why) = fits(&after) {
         return refuse(plan, actor, why);
     }
-    let after = put(&mut plan, before, after, &UPDATE_OUTAGE.spec);
+    let after = put(&mut plan, seen, after, &UPDATE_OUTAGE.spec);
     answer(&mut plan, actor, text::is_updated(&after));
     plan.end(Outcome::Done(None))
 }
@@ -217,12 +256,13 @@ pub(super) fn resolve(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: 
         Err(why) => return refuse(plan, actor, why),
     };
     let before = &seen.outage;
-    let content = Content { known: args.text("known").to_owned(), next_at: None, ..before.content.clone() };
+    let known = or_template(plan.desk, args.text("known"), Phase::Resolved);
+    let content = Content { known, next_at: None, ..before.content.clone() };
     let after = Outage { phase: Phase::Resolved, content, ended_at: Some(plan.desk.now), ..before.clone() };
     if let Err(why) = fits(&after) {
         return refuse(plan, actor, why);
     }
-    let after = put(&mut plan, before, after, &RESOLVE_OUTAGE.spec);
+    let after = put(&mut plan, seen, after, &RESOLVE_OUTAGE.spec);
     answer(&mut plan, actor, text::is_resolved(&after));
     plan.end(Outcome::Done(None))
 }
@@ -236,12 +276,91 @@ pub(super) fn retract(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: 
     let before = &seen.outage;
     let content = Content { next_at: None, ..before.content.clone() };
     let after = Outage { phase: Phase::Retracted, content, ended_at: Some(plan.desk.now), ..before.clone() };
-    let after = put(&mut plan, before, after, &RETRACT_OUTAGE.spec);
+    let after = put(&mut plan, seen, after, &RETRACT_OUTAGE.spec);
     answer(&mut plan, actor, text::is_retracted(&after));
     plan.end(Outcome::Done(None))
 }
 
-/// The moment has come for which news were announced: whoever announced the outage is reminded, once.
+/// What it is about turns out to be something else, or to be worse. Whoever follows a service that it is about no more hears how it goes
+/// on where they have heard of it.
+pub(super) fn change(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+    let seen = match running_one(&plan, actor, args, sees) {
+        Ok(seen) => seen,
+        Err(why) => return refuse(plan, actor, why),
+    };
+    let before = &seen.outage;
+    let services = match args.text("services") {
+        "" => before.content.services.clone(),
+        _ => match meant_of(plan.desk, args) {
+            Ok(services) => services.into_iter().map(named).collect(),
+            Err(why) => return refuse(plan, actor, why),
+        },
+    };
+    let once = before.content.services.iter().map(|service| service.key.clone());
+    let mut former: Vec<String> = before.content.former.iter().cloned().chain(once).collect();
+    former.retain(|key| services.iter().all(|service| service.key != *key));
+    let title = match args.text("title") {
+        "" => before.content.title.clone(),
+        title => one_line(title.trim()),
+    };
+    let content = Content { title, services, former, ..before.content.clone() };
+    let severity = args.text("severity").parse().unwrap_or(before.severity);
+    let after = Outage { severity, content, ..before.clone() };
+    if let Err(why) = may_announce(&plan, actor, &after).and_then(|()| fits(&after)) {
+        return refuse(plan, actor, why);
+    }
+    let after = put(&mut plan, seen, after, &CHANGE_OUTAGE.spec);
+    answer(&mut plan, actor, text::is_updated(&after));
+    plan.end(Outcome::Done(None))
+}
+
+/// What channels refuse is tried again.
+pub(super) fn retry(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+    let outage = match known(&plan, actor, args, sees) {
+        Ok(seen) => &seen.outage,
+        Err(why) => return refuse(plan, actor, why),
+    };
+    plan.change(Change::RetryOutage { outage: outage.id, at: plan.desk.now });
+    watch(&mut plan, outage.id);
+    plan.audit_about(outage.id.into(), &RETRY_OUTAGE.spec, Vec::new());
+    answer(&mut plan, actor, text::is_tried_again(outage));
+    plan.end(Outcome::Done(None))
+}
+
+/// What channels refuse is not tried any more.
+pub(super) fn give_up(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+    let outage = match known(&plan, actor, args, sees) {
+        Ok(seen) => &seen.outage,
+        Err(why) => return refuse(plan, actor, why),
+    };
+    plan.change(Change::GiveUpOutage { outage: outage.id, at: plan.desk.now });
+    watch(&mut plan, outage.id);
+    plan.audit_about(outage.id.into(), &GIVE_UP_OUTAGE.spec, Vec::new());
+    answer(&mut plan, actor, text::is_given_up(outage));
+    plan.end(Outcome::Done(None))
+}
+
+/// The card shows how far the announcement has come, again and again until it has come to its end.
+pub(in crate::desk) fn progress_is_due(desk: &Desk, timer: &Timer, seen: Option<&Seen>) -> Decision {
+    let mut plan = Plan::of(desk);
+    plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
+    if let Some(seen) = seen {
+        for channel in &desk.rules.triage {
+            let refresh = EffectKind::Refresh { view: View::OutageCard, at: channel.clone() };
+            plan.effect_about(seen.outage.id.into(), refresh);
+        }
+        if seen.ledger.is_under_way() {
+            // What takes an hour need not be looked at every ten seconds.
+            let since = desk.now.duration_since(seen.outage.changed_at);
+            let wait = (since / 60).clamp(PROGRESS_EVERY, PROGRESS_AT_LEAST_EVERY);
+            plan.change(Change::SetTimer(progress_timer(seen.outage.id, desk.now + wait)));
+        }
+    }
+    plan.end(Outcome::Done(None))
+}
+
+/// The moment has come for which news were announced: whoever announced the outage is reminded, once, and if there are none for a
+/// while after that, the admins are.
 pub(in crate::desk) fn news_are_due(desk: &Desk, timer: &Timer, outage: Option<&Outage>) -> Decision {
     let mut plan = Plan::of(desk);
     let running = outage.filter(|outage| outage.phase.is_running());
@@ -251,44 +370,105 @@ pub(in crate::desk) fn news_are_due(desk: &Desk, timer: &Timer, outage: Option<&
         .filter(|next| next.as_millisecond() > desk.now.as_millisecond());
     if let (Some(outage), Some(due)) = (running, later) {
         // The moment was moved meanwhile.
+        plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
         plan.change(Change::SetTimer(news_timer(outage.id, due)));
         return plan.end(Outcome::Done(None));
     }
     plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
-    if let Some(outage) = running.filter(|outage| outage.content.next_at.is_some() && !outage.owner.who.is_erased()) {
-        plan.whisper(None, &outage.owner.who, None, None, text::news_are_due(outage));
+    let Some(outage) = running.filter(|outage| outage.content.next_at.is_some()) else {
+        return plan.end(Outcome::Done(None));
+    };
+    if timer.slot == OWNER {
+        if !outage.owner.who.is_erased() {
+            plan.whisper(None, &outage.owner.who, None, None, text::news_are_due(outage));
+        }
+        let overdue = SignedDuration::try_from(desk.rules.outages.overdue).unwrap_or(SignedDuration::MAX);
+        if !overdue.is_zero()
+            && let Some(Ok(due)) = outage.content.next_at.map(|next| next.checked_add(overdue))
+        {
+            plan.change(Change::SetTimer(Timer { slot: ADMINS, ..news_timer(outage.id, due) }));
+        }
+        return plan.end(Outcome::Done(None));
+    }
+    let admins = desk.roster.known_admins(desk.now);
+    let others = admins.iter().filter(|admin| !desk.roster.same(admin, &outage.owner.who));
+    let mut told = 0;
+    for admin in others.take(ADMINS_TOLD) {
+        plan.whisper(None, admin, None, None, text::news_are_overdue(outage));
+        told += 1;
+    }
+    if told == 0 {
+        // Who the admins are is not known here: the desk's channel is read by them, too.
+        for channel in &desk.rules.triage {
+            let to = Destination::Place(channel.clone());
+            let say = EffectKind::Say(Post::new(to, text::news_are_overdue(outage), Lane::Act));
+            plan.effect_about(outage.id.into(), say);
+        }
     }
     plan.end(Outcome::Done(None))
 }
 
-/// Writes a changed outage, and brings it to every channel that follows its services and to the desk.
-fn put(plan: &mut Plan<'_>, before: &Outage, after: Outage, spec: &'static Spec) -> Outage {
-    let now = plan.desk.now;
+/// Writes a changed outage, and brings it to every channel that is to hear of it and to the desk.
+fn put(plan: &mut Plan<'_>, seen: &Seen, after: Outage, spec: &'static Spec) -> Outage {
+    let (now, before) = (plan.desk.now, &seen.outage);
     let after = Outage { version: before.version + 1, changed_at: now, ..after };
     plan.change(Change::PutOutage(Box::new(after.clone())));
-    let (from, to) = (before.phase, after.phase);
-    let phase = (from != to).then(|| FieldChange {
-        field: "phase".to_owned(),
-        from: Some(from.as_str().to_owned()),
-        to: Some(to.as_str().to_owned()),
-    });
+    let changed = |field: &str, from: &str, to: &str| {
+        (from != to).then(|| FieldChange {
+            field: field.to_owned(),
+            from: Some(from.to_owned()),
+            to: Some(to.to_owned()),
+        })
+    };
+    let phase = changed("phase", before.phase.as_str(), after.phase.as_str());
+    let severity = changed("severity", before.severity.as_str(), after.severity.as_str());
     let about = Subject::from(after.id);
-    plan.audit_about(about.clone(), spec, phase.into_iter().collect());
+    plan.audit_about(about.clone(), spec, phase.into_iter().chain(severity).collect());
     for channel in &plan.desk.rules.triage {
         let at = Destination::Place(channel.clone());
         let show = EffectKind::Show { view: View::OutageCard, at, awaited: None, thread_title: None };
         plan.effect_about(about.clone(), show);
     }
-    plan.effect_about(about, EffectKind::Spread { view: View::Outage, after: 0 });
+    plan.effect_about(about.clone(), EffectKind::Spread { view: View::Outage, after: 0 });
+    if is_said_anew(plan.desk, &after, &seen.ledger) {
+        let view = View::OutageNews { version: after.version, through: seen.ledger.last_copy };
+        plan.effect_about(about, EffectKind::Spread { view, after: 0 });
+    }
+    watch(plan, after.id);
+    let timer = |slot| Change::ClearTimer { on: after.id.into(), kind: TimerKind::OutageNews, slot };
     plan.change(match after.content.next_at {
         Some(due) => Change::SetTimer(news_timer(after.id, due)),
-        None => Change::ClearTimer { on: after.id.into(), kind: TimerKind::OutageNews, slot: 0 },
+        None => timer(OWNER),
     });
+    plan.change(timer(ADMINS));
     after
 }
 
+/// Whether news are posted beside the copies, too, which they change: where changing all of them takes long, and for the end of an outage
+/// of high severity.
+fn is_said_anew(desk: &Desk, after: &Outage, ledger: &Ledger) -> bool {
+    match after.phase {
+        Phase::Investigating | Phase::Identified | Phase::Monitoring => {
+            text::seconds(ledger.slack.stands, limits::slack::BROADCAST_UPDATE) > limits::SLOW_NEWS.as_secs_f64()
+        }
+        Phase::Resolved => {
+            desk.rules.outages.ends_anew && after.severity == Severity::High && ledger.total().stands > 0
+        }
+        Phase::Drafted | Phase::Retracted => false,
+    }
+}
+
+/// The card is to show how far the announcement has come.
+fn watch(plan: &mut Plan<'_>, outage: OutageId) {
+    plan.change(Change::SetTimer(progress_timer(outage, plan.desk.now + PROGRESS_EVERY)));
+}
+
 fn news_timer(outage: OutageId, due: Timestamp) -> Timer {
-    Timer { on: outage.into(), kind: TimerKind::OutageNews, slot: 0, due }
+    Timer { on: outage.into(), kind: TimerKind::OutageNews, slot: OWNER, due }
+}
+
+fn progress_timer(outage: OutageId, due: Timestamp) -> Timer {
+    Timer { on: outage.into(), kind: TimerKind::OutageProgress, slot: 0, due }
 }
 
 fn running(sees: &Sees) -> &[Outage] {
@@ -319,13 +499,20 @@ fn running_one<'s>(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &'s Se
     }
 }
 
-/// Whether this person may announce something as bad as this.
-fn may_be(plan: &Plan<'_>, actor: &Actor<'_>, severity: Severity) -> Result<(), Message> {
+/// Whether this person may announce something as bad as this, to so many.
+fn may_announce(plan: &Plan<'_>, actor: &Actor<'_>, outage: &Outage) -> Result<(), Message> {
     if !plan.desk.rules.outages.enabled {
         return Err(text::is_off());
     }
-    if severity == Severity::High && !plan.may(actor.person, Right::OutageAnnounceHigh) {
+    let may = |right| plan.may(actor.person, right);
+    if outage.severity == Severity::High && !may(Right::OutageAnnounceHigh) {
         return Err(text::not_so_bad());
+    }
+    if outage.content.everywhere && !may(Right::OutageAnnounceHigh) {
+        return Err(text::not_everywhere());
+    }
+    if outage.content.mentions_all && !may(Right::OutageMentionAll) {
+        return Err(text::not_everybody());
     }
     Ok(())
 }
@@ -333,7 +520,7 @@ fn may_be(plan: &Plan<'_>, actor: &Actor<'_>, severity: Severity) -> Result<(), 
 /// Whether all of it stands in one message wherever it is shown: what is in several is not changed together.
 fn fits(outage: &Outage) -> Result<(), Message> {
     let is_short = outage.content.title.chars().count() <= LONGEST_TITLE;
-    match is_short && text::card(outage).room() <= limits::discord::TEXT_CHARS {
+    match is_short && text::longest(outage).room() <= limits::discord::TEXT_CHARS {
         true => Ok(()),
         false => Err(text::too_long()),
     }

@@ -4,16 +4,26 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::state::{Content, Ledger, Outage, Reach, Seen};
-use crate::domain::effect::{Effect, EffectKind};
+use super::state::{Audience, Content, Delivered, Ledger, Outage, Reach, Seen, Trouble, Unreached};
+use crate::domain::channel::Access;
+use crate::domain::effect::{Effect, EffectKind, Outlet};
 use crate::domain::ids::{OutageId, OutageKey, Person, PersonRef, Place, PlatformName};
-use crate::domain::outage::Phase;
+use crate::domain::outage::{Phase, meant};
+use crate::domain::rules::Rules;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
 use crate::store::row::{Row, account_anywhere, json, ms};
 use crate::store::statement::texts;
-use crate::store::{Ask, StoreError, Text, Tx, outbox, standing, statement};
+use crate::store::{Ask, StoreError, Text, Tx, channels, outbox, standing, statement};
 
+/// Numbers of an audience from here on are those of channels that follow nothing: they come last.
+const EVERYWHERE: u64 = 1 << 62;
+/// What stands for every channel that the bot can write into.
+const EVERYWHERE_WORDS: [&str; 2] = ["everywhere", "all"];
+/// How many channels of one name are meant by it, at most.
+const SAME_NAME: u32 = 20;
+/// How many of the channels that cannot be reached are named.
+const NAMED: usize = 5;
 /// How long a draft of an announcement is kept.
 const DRAFT_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
@@ -70,6 +80,11 @@ texts! {
     FOLLOWED = Text::both(
         "SELECT service, number, place_json FROM followed_services WHERE place_json = $1 AND (until_ms IS NULL OR until_ms > $2)"
     );
+    /// What a channel follows now.
+    FOLLOWS_NOW = Text::both(
+        "WITH v (place_json) AS (VALUES ($1)) SELECT f.place_json, f.service FROM v JOIN followed_services AS f \
+         ON f.place_json = v.place_json WHERE f.until_ms IS NULL"
+    );
     /// Every channel that follows a service now.
     FOLLOW_NOW = Text::both("SELECT place_json FROM followed_services WHERE service = $1 AND until_ms IS NULL");
 }
@@ -95,13 +110,60 @@ pub async fn by_key(ask: &mut dyn Ask, key: &OutageKey) -> Result<Option<Outage>
 /// # Errors
 /// If the database is away.
 pub async fn seen(ask: &mut dyn Ask, key: &OutageKey) -> Result<Option<Seen>, StoreError> {
-    let Some(outage) = by_key(ask, key).await? else { return Ok(None) };
+    match by_key(ask, key).await? {
+        Some(outage) => with_ledger(ask, outage).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What those who announce see of the outage of this number.
+///
+/// # Errors
+/// If the database is away.
+pub async fn seen_by_id(ask: &mut dyn Ask, id: OutageId) -> Result<Option<Seen>, StoreError> {
+    match by_id(ask, id).await? {
+        Some(outage) => with_ledger(ask, outage).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn with_ledger(ask: &mut dyn Ask, outage: Outage) -> Result<Seen, StoreError> {
+    let ledger = ledger(ask, &outage).await?;
     let about = Subject::from(outage.id);
-    let copies = View::Outage.name();
-    let counts = outbox::counts_about(ask, &about, copies).await?;
-    let stands = standing::places(ask, &about, copies).await?;
-    let ledger = Ledger { stands, waiting: counts.waiting, held: counts.held, failed: counts.failed };
-    Ok(Some(Seen { outage, ledger }))
+    let refused = match ledger.total().held {
+        0 => Vec::new(),
+        _ => outbox::held_about(ask, &about, View::Outage.name(), NAMED).await?,
+    };
+    let placed = |(what, why): (EffectKind, String)| match what {
+        EffectKind::Show { at, .. } => Some((at.place().clone(), why)),
+        EffectKind::Refresh { at, .. } => Some((at, why)),
+        _ => None,
+    };
+    let refused: Vec<(Place, String)> = refused.into_iter().filter_map(placed).collect();
+    let places: Vec<Place> = refused.iter().map(|(place, _)| place.clone()).collect();
+    let known = channels::these(ask, &places).await?;
+    let trouble = |(place, why): (Place, String)| {
+        let name = known.get(&place).map(|channel| channel.name.clone()).unwrap_or_default();
+        Trouble { place, name, why }
+    };
+    Ok(Seen { outage, ledger, troubles: refused.into_iter().map(trouble).collect() })
+}
+
+/// What became of an outage in its channels.
+///
+/// # Errors
+/// If the database is away.
+pub async fn ledger(ask: &mut dyn Ask, outage: &Outage) -> Result<Ledger, StoreError> {
+    let (about, copies) = (Subject::from(outage.id), View::Outage.name());
+    let mut of = Vec::new();
+    for platform in PlatformName::ALL {
+        let counts = outbox::counts_about(ask, &about, copies, platform.into()).await?;
+        let stands = standing::places(ask, &about, copies, platform).await?;
+        of.push(Delivered { stands, waiting: counts.waiting, held: counts.held, failed: counts.failed });
+    }
+    let is_spreading = outbox::counts_about(ask, &about, copies, Outlet::Local).await?.waiting > 0;
+    let last_copy = standing::last(ask, &about, copies).await?;
+    Ok(Ledger { slack: of[0], discord: of[1], is_spreading, last_copy })
 }
 
 /// Outages that are running, the one that was changed longest ago first.
@@ -159,12 +221,60 @@ pub fn unfollow(tx: &mut dyn Tx, service: &str, place: &Place, now: Timestamp) -
     tx.write(statement(UNFOLLOW).bind(json(place)?).bind(service).bind(ms(now)))
 }
 
-/// The next channels that are to hear of an outage, behind this one, each once and with its number: those that follow one of its
-/// services, and those that did when it was announced.
+/// The next channels that are to hear of an outage, behind this one, each once and with its number: first those that follow one of
+/// its services, or did when it was announced, then those that were named for it, then, if it goes everywhere, all others.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn followers(
+pub async fn audience(
+    ask: &mut dyn Ask,
+    outage: &Outage,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<(u64, Place)>, StoreError> {
+    let mut found = if after < EVERYWHERE { followers(ask, outage, after, limit).await? } else { Vec::new() };
+    let mut after = after.saturating_sub(EVERYWHERE);
+    while outage.content.everywhere && found.len() < limit {
+        let page = channels::open_behind(ask, after, limit).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
+        let places: Vec<String> = page.iter().map(|(_, place)| json(place)).collect::<Result<_, _>>()?;
+        let rows: Vec<(u64, String)> = places.iter().map(|place| (0, place.clone())).collect();
+        let followers = first_numbers(ask, &keys(outage), ms(outage.opened_at), &rows).await?;
+        let others = page.into_iter().zip(places).filter(|(_, place)| !followers.contains_key(place));
+        found.extend(others.map(|((number, place), _)| (EVERYWHERE + number, place)).take(limit - found.len()));
+    }
+    Ok(found)
+}
+
+/// Where news of an outage are said beside its next copies, behind this number and up to that one: on Slack in the thread under each; on
+/// Discord, where changing a copy takes no longer, only how it ended, in the channel.
+///
+/// # Errors
+/// If the database is away.
+pub async fn beside_copies(
+    ask: &mut dyn Ask,
+    outage: &Outage,
+    (after, through): (u64, u64),
+    limit: usize,
+) -> Result<Vec<(u64, Place)>, StoreError> {
+    let (about, is_over) = (Subject::from(outage.id), !outage.phase.is_running());
+    let mut after = after;
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let page = standing::behind(ask, &about, View::Outage.name(), (after, through), limit - found.len()).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
+        found.extend(page.into_iter().filter_map(|(number, copy)| match copy.place.platform() {
+            PlatformName::Slack => Some((number, copy.place.thread(&copy.message.id))),
+            PlatformName::Discord => is_over.then_some((number, copy.place)),
+        }));
+    }
+    Ok(found)
+}
+
+/// The next channels that follow one of an outage's services, or did when it was announced, and that were named for it.
+async fn followers(
     ask: &mut dyn Ask,
     outage: &Outage,
     after: u64,
@@ -219,30 +329,163 @@ async fn first_numbers(
     Ok(firsts)
 }
 
-/// How many channels follow one of these services now.
+/// Which of these channels are to hear of an outage of which they have not heard: those that follow one of its services now, those
+/// that were named for it, and all others if it goes everywhere; none that people of other organisations read, unless the settings
+/// allow it.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn reach(ask: &mut dyn Ask, services: &[String]) -> Result<Reach, StoreError> {
-    let mut met = HashSet::new();
-    for service in services {
-        met.extend(ask.all(statement(FOLLOW_NOW).bind(service), |row| row.get::<String>("place_json")).await?);
+pub async fn hearing(
+    ask: &mut dyn Ask,
+    outage: &Outage,
+    places: &[Place],
+    rules: &Rules,
+) -> Result<HashSet<Place>, StoreError> {
+    let known = channels::these(ask, places).await?;
+    let mut asked = Vec::with_capacity(places.len());
+    for place in places {
+        asked.push(statement(FOLLOWS_NOW).bind(json(place)?));
     }
+    let now: Vec<String> = outage.content.services.iter().map(|service| service.key.clone()).collect();
+    let named = outage.key.to_string();
+    let rows = ask.all_of(asked, |row| Ok((row.get::<String>("place_json")?, row.get::<String>("service")?))).await?;
+    let following: HashSet<String> = rows
+        .into_iter()
+        .filter(|(_, service)| now.contains(service) || *service == named)
+        .map(|(place, _)| place)
+        .collect();
+    let mut hearing = HashSet::new();
+    for place in places {
+        let access = known.get(place).map(|channel| channel.access);
+        let is_meant = outage.content.everywhere || following.contains(&json(place)?);
+        if is_meant && (access != Some(Access::Shared) || rules.outages.takes_shared(place)) {
+            hearing.insert(place.clone());
+        }
+    }
+    Ok(hearing)
+}
+
+/// The number and the key of the outage that is to be written, and who is to hear of it: whoever follows these services, and the
+/// channels that these words name.
+///
+/// # Errors
+/// If the database is away.
+pub async fn drafting(
+    tx: &mut dyn Tx,
+    rules: &Rules,
+    services: &str,
+    also: &str,
+) -> Result<(OutageId, OutageKey, Audience), StoreError> {
+    let (id, key) = next(tx, &rules.outages.key_prefix).await?;
+    let services = meant(&rules.services, services).unwrap_or_default();
+    let mut audience = Audience::default();
+    for word in also.split([',', '\n']).map(str::trim).filter(|word| !word.is_empty()) {
+        let (platform, name) = match word.split_once(':') {
+            Some((platform, name)) => (platform.trim().to_lowercase().parse::<PlatformName>().ok(), name.trim()),
+            None => (None, word),
+        };
+        let name = name.trim_start_matches('#').to_lowercase();
+        if EVERYWHERE_WORDS.contains(&name.as_str()) {
+            audience.everywhere = true;
+            continue;
+        }
+        let found = channels::named(tx, &name, SAME_NAME).await?.into_iter().map(|(place, _)| place);
+        let before = audience.also.len();
+        audience.also.extend(found.filter(|place| platform.is_none_or(|platform| place.platform() == platform)));
+        if audience.also.len() == before {
+            audience.unknown.get_or_insert_with(|| word.to_owned());
+        }
+    }
+    let services: Vec<String> = services.into_iter().map(|service| service.key.clone()).collect();
+    audience.reach = reach(tx, &services, &audience, rules).await?;
+    Ok((id, key, audience))
+}
+
+/// How many channels follow one of these services now, or are in this audience.
+///
+/// # Errors
+/// If the database is away.
+pub async fn reach(
+    ask: &mut dyn Ask,
+    services: &[String],
+    audience: &Audience,
+    rules: &Rules,
+) -> Result<Reach, StoreError> {
+    let mut met: HashSet<Place> = audience.also.iter().cloned().collect();
+    for service in services {
+        met.extend(ask.all(statement(FOLLOW_NOW).bind(service), |row| row.json("place_json")).await?);
+    }
+    let mut met = Vec::from_iter(met);
+    met.sort();
+    let known = channels::these(ask, &met).await?;
     let mut reach = Reach::default();
     for place in met {
-        let place: Place = serde_json::from_str(&place).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        match place.platform() {
-            PlatformName::Slack => reach.slack += 1,
-            PlatformName::Discord => reach.discord += 1,
+        let channel = known.get(&place);
+        let is_left_out = match channel.map(|channel| channel.access) {
+            Some(Access::Closed) => {
+                reach.closed += 1;
+                true
+            }
+            Some(Access::Shared) if !rules.outages.takes_shared(&place) => {
+                reach.shared += 1;
+                true
+            }
+            // They are counted with all others.
+            Some(Access::Open) if audience.everywhere => false,
+            _ => {
+                match place.platform() {
+                    PlatformName::Slack => reach.slack += 1,
+                    PlatformName::Discord => reach.discord += 1,
+                }
+                false
+            }
+        };
+        if let Some(channel) = channel.filter(|_| is_left_out && reach.unreached.len() < NAMED) {
+            reach.unreached.push(Unreached { place, channel: channel.clone() });
         }
+    }
+    if audience.everywhere {
+        reach.slack += channels::open_on(ask, PlatformName::Slack).await?;
+        reach.discord += channels::open_on(ask, PlatformName::Discord).await?;
     }
     Ok(reach)
 }
 
-/// The keys of an outage's services.
+/// The channels that follow any service now and that the bot cannot write into, as far as the platforms have told: for `check`.
+///
+/// # Errors
+/// If the database is away.
+pub async fn following(ask: &mut dyn Ask, rules: &Rules) -> Result<Vec<Place>, StoreError> {
+    let mut met = HashSet::new();
+    for service in &rules.services {
+        met.extend(ask.all(statement(FOLLOW_NOW).bind(&service.key), |row| row.json::<Place>("place_json")).await?);
+    }
+    let mut met = Vec::from_iter(met);
+    met.sort();
+    Ok(met)
+}
+
+/// What leads to the channels that hear of an outage: the keys of its services, of those that it was about once, and its own.
 #[must_use]
 pub fn keys(outage: &Outage) -> Vec<String> {
-    outage.content.services.iter().map(|service| service.key.clone()).collect()
+    let services = outage.content.services.iter().map(|service| service.key.clone());
+    services.chain(outage.content.former.iter().cloned()).chain([outage.key.to_string()]).collect()
+}
+
+/// What is held of an outage is tried again.
+///
+/// # Errors
+/// If the database is away.
+pub fn retry(tx: &mut dyn Tx, id: OutageId, now: Timestamp) -> Result<(), StoreError> {
+    outbox::release_about(tx, &id.into(), View::Outage.name(), now)
+}
+
+/// What is held of an outage is not tried any more.
+///
+/// # Errors
+/// If the database is away.
+pub fn give_up(tx: &mut dyn Tx, id: OutageId, now: Timestamp) -> Result<(), StoreError> {
+    outbox::give_up_about(tx, &id.into(), View::Outage.name(), now)
 }
 
 /// Forgets announcements that were written and never sent.

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::ids::{OutageId, OutageKey, Person};
+use crate::domain::channel::Channel;
+use crate::domain::ids::{OutageId, OutageKey, Person, Place};
 use crate::domain::outage::{Phase, Severity};
 
 /// How many characters a title has at most.
@@ -53,9 +54,26 @@ pub struct Content {
     /// When there will be news.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_at: Option<Timestamp>,
-    /// How many channels followed its services when it was written.
+    /// Keys of services that it was about once: whoever follows them hears how it goes on where they have heard of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<String>,
+    /// Channels that were named for it, besides those that follow its services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Place>,
+    /// Whether every channel hears of it that the bot can write into.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub everywhere: bool,
+    /// Whether everybody is mentioned when a channel hears of it first.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mentions_all: bool,
+    /// How many channels were to hear of it when it was written.
     #[serde(default)]
     pub reach: Reach,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_false(is: &bool) -> bool {
+    !*is
 }
 
 /// A service, as it was called when the outage was announced.
@@ -67,34 +85,108 @@ pub struct Named {
     pub name: String,
 }
 
-/// How many channels an announcement reaches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How many channels an announcement reaches, as far as the platforms have told of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reach {
     /// On Slack.
     pub slack: u64,
     /// On Discord.
     pub discord: u64,
+    /// How many the bot cannot write into.
+    #[serde(default)]
+    pub closed: u64,
+    /// How many are left out since people of other organisations read there.
+    #[serde(default)]
+    pub shared: u64,
+    /// Some of those that are not reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreached: Vec<Unreached>,
+}
+
+/// A channel that an announcement does not reach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreached {
+    /// Where it is.
+    pub place: Place,
+    /// What is known of it.
+    pub channel: Channel,
+}
+
+/// Who is to hear of an outage besides the channels that follow its services, and how many that are in all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audience {
+    /// Every channel that the bot can write into.
+    pub everywhere: bool,
+    /// Channels that were named.
+    pub also: Vec<Place>,
+    /// A name that no channel has.
+    pub unknown: Option<String>,
+    /// How many that are.
+    pub reach: Reach,
 }
 
 impl Reach {
     /// On both.
     #[must_use]
-    pub const fn total(self) -> u64 {
+    pub const fn total(&self) -> u64 {
         self.slack + self.discord
     }
 }
 
 /// What became of an announcement in its channels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
+    /// On Slack.
+    pub slack: Delivered,
+    /// On Discord.
+    pub discord: Delivered,
+    /// Whether there are channels for which nothing is queued yet.
+    pub is_spreading: bool,
+    /// The number of the copy that was posted last.
+    pub last_copy: u64,
+}
+
+/// What became of it in the channels of one platform.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
     /// Channels in which it stands.
     pub stands: u64,
     /// What waits to be said or changed.
     pub waiting: u64,
-    /// What is held until an operator mends something.
+    /// What is held until somebody mends what refuses it.
     pub held: u64,
     /// What could not be said.
     pub failed: u64,
+}
+
+impl Ledger {
+    /// Of both platforms.
+    #[must_use]
+    pub const fn total(&self) -> Delivered {
+        Delivered {
+            stands: self.slack.stands + self.discord.stands,
+            waiting: self.slack.waiting + self.discord.waiting,
+            held: self.slack.held + self.discord.held,
+            failed: self.slack.failed + self.discord.failed,
+        }
+    }
+
+    /// Whether something is still to be said or changed.
+    #[must_use]
+    pub const fn is_under_way(&self) -> bool {
+        self.is_spreading || self.total().waiting > 0
+    }
+}
+
+/// A channel into which an announcement cannot be written, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The channel.
+    pub place: Place,
+    /// Its name, if it is known.
+    pub name: String,
+    /// What its platform said.
+    pub why: String,
 }
 
 /// What those who announce see of an outage.
@@ -104,4 +196,6 @@ pub struct Seen {
     pub outage: Outage,
     /// What became of it in them.
     pub ledger: Ledger,
+    /// Some of the channels that refuse it.
+    pub troubles: Vec<Trouble>,
 }

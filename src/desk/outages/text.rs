@@ -1,10 +1,14 @@
 //! What the bot says of outages.
 
-use super::acts::{ANNOUNCE, OUTAGE_SHOWN, RESOLVE_OUTAGE, RETRACT_OUTAGE, SEND_OUTAGE, UPDATE_OUTAGE};
-use super::state::{Ledger, Outage, Reach, Seen};
+use super::acts::{
+    ANNOUNCE, CHANGE_OUTAGE, GIVE_UP_OUTAGE, OUTAGE_SHOWN, RESOLVE_OUTAGE, RETRACT_OUTAGE, RETRY_OUTAGE, SEND_OUTAGE,
+    UPDATE_OUTAGE,
+};
+use super::state::{Delivered, Ledger, Outage, Reach, Seen};
 use crate::domain::act::{ActRef, Spec};
-use crate::domain::ids::KeyRef;
-use crate::domain::limits;
+use crate::domain::channel::Access;
+use crate::domain::ids::{KeyRef, Place, PlatformName};
+use crate::domain::limits::{self, Rate};
 use crate::domain::message::{Control, Line, Message, Span, quoted, said, strong};
 use crate::domain::outage::{Phase, Service, Severity};
 
@@ -62,9 +66,8 @@ pub fn copy(outage: &Outage) -> Message {
             lines.push(Line(when));
         }
         Phase::Retracted => {
-            let mut line = vec![said("Announced by mistake, please ignore it: ")];
-            line.extend(named(""));
-            return Message::new([Line(line)]);
+            let struck = Span::Struck(format!("{}: {}", services_of(outage), content.title));
+            return Message::new([Line(vec![struck]), Line::said("Announced by mistake, please ignore it.")]);
         }
         Phase::Drafted | Phase::Investigating | Phase::Identified | Phase::Monitoring => {
             lines.push(Line(named(&format!(" ({})", severity(outage.severity)))));
@@ -85,9 +88,49 @@ pub fn copy(outage: &Outage) -> Message {
     Message::new(lines)
 }
 
+/// The same, for whoever hears of it first where everybody is mentioned.
+#[must_use]
+pub fn to_everybody(outage: &Outage) -> Message {
+    let mut message = copy(outage);
+    if let Some(first) = message.lines.first_mut() {
+        first.0.splice(0..0, [Span::Everybody, said(" ")]);
+    }
+    message
+}
+
+/// What is new of an outage, beside a copy that is not changed yet.
+#[must_use]
+pub fn news(outage: &Outage) -> Message {
+    let content = &outage.content;
+    let mut first = vec![said(format!("News: {}", phase(outage.phase)))];
+    if let Some(next) = content.next_at {
+        first.extend([said(" · next news "), Span::At(next)]);
+    }
+    let mut lines = vec![Line(first)];
+    if !content.known.is_empty() {
+        lines.push(Line(vec![written(content.known.clone())]));
+    }
+    if !content.workaround.is_empty() {
+        lines.push(Line(vec![said("Meanwhile: "), written(content.workaround.clone())]));
+    }
+    Message::new(lines)
+}
+
+/// The longest of what is said of an outage, wherever that is.
+#[must_use]
+pub fn longest(outage: &Outage) -> Message {
+    let most = Delivered { stands: MOST, waiting: MOST, held: MOST, failed: MOST };
+    let mut message = card(outage, &Ledger { slack: most, ..Ledger::default() });
+    message.lines.push(Line(vec![Span::Everybody]));
+    message
+}
+
+/// More channels than anybody has.
+const MOST: u64 = 9_999_999;
+
 /// What the desk reads of an outage.
 #[must_use]
-pub fn card(outage: &Outage) -> Message {
+pub fn card(outage: &Outage, ledger: &Ledger) -> Message {
     let mut lines = vec![Line(vec![
         strong(&outage.key),
         said(match outage.phase {
@@ -100,7 +143,55 @@ pub fn card(outage: &Outage) -> Message {
     if !outage.content.internal.is_empty() {
         lines.push(Line(vec![said("For the desk alone: "), written(outage.content.internal.clone())]));
     }
+    lines.push(Line::said(where_it_went(outage, ledger)));
     Message::new(lines).with(controls(outage))
+}
+
+/// How far an announcement has come.
+fn where_it_went(outage: &Outage, ledger: &Ledger) -> String {
+    let Delivered { stands, waiting, held, failed } = ledger.total();
+    let total = outage.content.reach.total().max(stands + held + failed).max(waiting);
+    let mut line = match (ledger.is_spreading, waiting) {
+        (true, _) => format!("It is on its way to {}", channels(total)),
+        (false, 0) => format!("It stands in {}", channels(stands)),
+        (false, _) => {
+            let reached = total.saturating_sub(waiting + held + failed);
+            format!("{reached} of {} have the newest · about {} left", channels(total), span(left(outage, ledger)))
+        }
+    };
+    for (count, what) in [(held, "refused"), (failed, "failed")] {
+        if count > 0 {
+            line.push_str(&format!(", {count} {what}"));
+        }
+    }
+    line.push('.');
+    line
+}
+
+/// How long what waits takes, in seconds.
+fn left(outage: &Outage, ledger: &Ledger) -> f64 {
+    let of = |it: Delivered, reach: u64, post: Rate, change: Rate| {
+        let posts = it.waiting.min(reach.saturating_sub(it.stands + it.held + it.failed));
+        seconds(posts, post) + seconds(it.waiting - posts, change)
+    };
+    let (reach, slack, discord) = (&outage.content.reach, limits::slack::POST_PER_WORKSPACE, limits::discord::REQUESTS);
+    let slack = of(ledger.slack, reach.slack, slack, limits::slack::BROADCAST_UPDATE);
+    slack.max(of(ledger.discord, reach.discord, discord, discord))
+}
+
+/// How long so many calls take, in seconds.
+#[must_use]
+pub fn seconds(count: u64, rate: Rate) -> f64 {
+    count as f64 * rate.per.as_secs_f64() / f64::from(rate.count)
+}
+
+/// “12 s”, “3 min”, “2 h”.
+fn span(seconds: f64) -> String {
+    match seconds {
+        ..90.0 => format!("{} s", seconds.ceil().max(1.0)),
+        ..5400.0 => format!("{} min", (seconds / 60.0).round()),
+        _ => format!("{} h", (seconds / 3600.0).round()),
+    }
 }
 
 fn controls(outage: &Outage) -> Vec<Control> {
@@ -109,6 +200,7 @@ fn controls(outage: &Outage) -> Vec<Control> {
         Phase::Investigating | Phase::Identified | Phase::Monitoring => vec![
             button(&UPDATE_OUTAGE.spec, outage),
             button(&RESOLVE_OUTAGE.spec, outage),
+            button(&CHANGE_OUTAGE.spec, outage),
             button(&RETRACT_OUTAGE.spec, outage),
             open(OUTAGE_SHOWN.spec.label, outage),
         ],
@@ -121,19 +213,60 @@ fn channels(count: u64) -> String {
     if count == 1 { "1 channel".to_owned() } else { format!("{count} channels") }
 }
 
-/// How many channels, and how long the first wave takes.
-fn how_many(reach: Reach) -> String {
+/// How many channels, how long the first wave and an update take, and what is not reached.
+fn how_many(outage: &Outage) -> Vec<Line> {
+    let reach = &outage.content.reach;
+    let Reach { slack, discord, closed, shared, ref unreached } = *reach;
+    let mut lines = Vec::new();
     if reach.total() == 0 {
-        return "No channel follows these services yet, so only the desk will read it.".to_owned();
+        lines.push(Line::said("No channel that I can write into is to hear of it, so only the desk will read it."));
+    } else {
+        let wave = seconds(slack, limits::slack::POST_PER_WORKSPACE).max(seconds(discord, limits::discord::REQUESTS));
+        let change = seconds(slack, limits::slack::BROADCAST_UPDATE).max(seconds(discord, limits::discord::REQUESTS));
+        lines.push(Line::said(format!(
+            "It goes to {} (Slack {slack}, Discord {discord}) in about {}; to change it everywhere takes about {}.",
+            channels(reach.total()),
+            span(wave),
+            span(change),
+        )));
     }
-    let seconds = |count: u64, per_second: f64| (count as f64 / per_second).ceil();
-    let per_second = |rate: limits::Rate| f64::from(rate.count) / rate.per.as_secs_f64();
-    let slack = seconds(reach.slack, per_second(limits::slack::POST_PER_WORKSPACE));
-    let discord = seconds(reach.discord, per_second(limits::discord::REQUESTS));
-    let longest = slack.max(discord);
-    let about = if longest < 90.0 { format!("{longest} s") } else { format!("{} min", (longest / 60.0).round()) };
-    let Reach { slack, discord } = reach;
-    format!("It goes to {} (Slack {slack}, Discord {discord}) in about {about}.", channels(reach.total()))
+    if outage.content.mentions_all {
+        lines.push(Line::said("Everybody in these channels is mentioned when they hear of it first."));
+    }
+    if closed > 0 {
+        lines.push(not_reached(closed, "cannot be written to by me", unreached, Access::Closed));
+        lines.push(Line::said("Add me there, and it hears the next news."));
+    }
+    if shared > 0 {
+        let why = "left out, since people of other organisations read there";
+        lines.push(not_reached(shared, why, unreached, Access::Shared));
+    }
+    lines
+}
+
+/// So many channels are not reached, some of them by name.
+fn not_reached(count: u64, why: &str, unreached: &[super::state::Unreached], access: Access) -> Line {
+    let be = if count == 1 { "is" } else { "are" };
+    let verb = if access == Access::Closed { String::new() } else { format!("{be} ") };
+    let mut line = vec![said(format!("{} {verb}{why}: ", channels(count)))];
+    let named = unreached.iter().filter(|one| one.channel.access == access);
+    for (at, one) in named.enumerate() {
+        if at > 0 {
+            line.push(said(", "));
+        }
+        line.push(channel(&one.place, &one.channel.name));
+    }
+    Line(line)
+}
+
+/// A channel, wherever it is read.
+fn channel(place: &Place, name: &str) -> Span {
+    let platform = match place.platform() {
+        PlatformName::Slack => "Slack",
+        PlatformName::Discord => "Discord",
+    };
+    let label = if name.is_empty() { format!("a channel on {platform}") } else { format!("#{name} on {platform}") };
+    Span::In { place: place.clone(), label }
 }
 
 /// What somebody who writes an announcement sees before anybody else does.
@@ -142,7 +275,7 @@ pub fn preview(outage: &Outage) -> Message {
     let mut lines = vec![Line::said("This is how it will look. Nobody has seen it yet:"), Line::default()];
     lines.extend(copy(outage).lines);
     lines.push(Line::default());
-    lines.push(Line::said(how_many(outage.content.reach)));
+    lines.extend(how_many(outage));
     Message::new(lines).with(controls(outage))
 }
 
@@ -180,21 +313,38 @@ pub fn is_retracted(outage: &Outage) -> Message {
 /// How an outage stands, and where it went.
 #[must_use]
 pub fn shown(seen: &Seen) -> Message {
-    let Ledger { stands, waiting, held, failed } = seen.ledger;
-    let mut line = format!("It stands in {}", channels(stands));
-    for (count, what) in [(waiting, "waiting"), (held, "held"), (failed, "failed")] {
-        if count > 0 {
-            line.push_str(&format!(", {count} {what}"));
-        }
+    let Delivered { held, failed, .. } = seen.ledger.total();
+    let mut message = card(&seen.outage, &seen.ledger);
+    for trouble in &seen.troubles {
+        let place = channel(&trouble.place, &trouble.name);
+        message.lines.push(Line(vec![place, said(format!(": {}", trouble.why))]));
     }
-    line.push('.');
-    let mut message = card(&seen.outage);
-    message.lines.push(Line::said(line));
+    if held > 0 {
+        message.lines.push(Line::said(
+            "Add me there, or let me write there; then it is said by itself, or at once by Try again.",
+        ));
+        message = message.with([button(&RETRY_OUTAGE.spec, &seen.outage), button(&GIVE_UP_OUTAGE.spec, &seen.outage)]);
+    }
     if held + failed > 0 {
-        let why = format!("Whoever runs this bot sees why: deskbell effects --about outage:{}", seen.outage.id.0);
+        let why = format!("Whoever runs this bot sees all of it: deskbell effects --about outage:{}", seen.outage.id.0);
         message.lines.push(Line::said(why));
     }
     message
+}
+
+/// What was refused is tried again.
+#[must_use]
+pub fn is_tried_again(outage: &Outage) -> Message {
+    Message::said(format!("I try again. The card of {} shows how it goes.", outage.key))
+}
+
+/// What was refused is given up.
+#[must_use]
+pub fn is_given_up(outage: &Outage) -> Message {
+    Message::said(format!(
+        "{} is not said any more where it was refused. Its next news are tried there again.",
+        outage.key
+    ))
 }
 
 /// The outages that are announced.
@@ -296,6 +446,30 @@ pub fn not_so_bad() -> Message {
     )
 }
 
+/// Whoever may announce may not announce everywhere.
+#[must_use]
+pub fn not_everywhere() -> Message {
+    Message::said("To announce it everywhere you need the right outage_announce_high. Name channels, or ask an admin.")
+}
+
+/// Whoever may announce may not mention everybody.
+#[must_use]
+pub fn not_everybody() -> Message {
+    Message::said(
+        "To mention everybody you need the right outage_mention_all, which nobody has by default. Announce it without.",
+    )
+}
+
+/// No channel has this name.
+#[must_use]
+pub fn unknown_channel(name: &str) -> Message {
+    Message::new([Line(vec![
+        said("I know no channel "),
+        quoted(name),
+        said(". Add me there first, or leave it out: #sales, slack:#sales, or everywhere."),
+    ])])
+}
+
 /// Something is too long.
 #[must_use]
 pub fn too_long() -> Message {
@@ -333,6 +507,23 @@ pub fn is_over(outage: &Outage) -> Message {
         _ => "is over",
     };
     Message::said(format!("{} {how}.", outage.key)).with([open("Look at it", outage)])
+}
+
+/// News were promised, and nobody has told any.
+#[must_use]
+pub fn news_are_overdue(outage: &Outage) -> Message {
+    let mut line = vec![
+        said("News of "),
+        strong(&outage.key),
+        said(" are overdue: "),
+        written(outage.content.title.clone()),
+        said(". People were told that there would be some"),
+    ];
+    if let Some(next) = outage.content.next_at {
+        line.extend([said(" "), Span::At(next)]);
+    }
+    line.extend([said(", and "), quoted(&outage.owner.name), said(" has not told any. Can you?")]);
+    Message::new([Line(line)]).with([open("Look at it", outage)])
 }
 
 /// News were promised for now.

@@ -16,6 +16,9 @@ pub const CHOSEN: &str = "";
 /// The name under which the ticket's key is given, where it is a field.
 pub const KEY: &str = "key";
 
+/// The name under which the words of the message are given at whose menu an act was chosen, where its form begins with them.
+pub const SAID: &str = "said";
+
 /// What came with an act, as it was given: by the names of its parameters. Nothing of it has been checked.
 pub type Given = BTreeMap<String, Value>;
 

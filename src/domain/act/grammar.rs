@@ -206,7 +206,7 @@ mod tests {
 
     const LEVELS: &[(&str, &str)] = &[("P1", "critical"), ("P2", "high")];
     const ON_TICKET: Spec = Spec { on: On::Ticket, command: Some(Command::new("")), ..Spec::BASE };
-    const REPLY: Command = Command { says: "", helps: "", is_plain_in_thread: true };
+    const REPLY: Command = Command { is_plain_in_thread: true, ..Command::new("") };
 
     const fn param(name: &'static str, takes: Takes, is_required: bool) -> Param {
         Param { name, takes, is_required, ..Param::BASE }

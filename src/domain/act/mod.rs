@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::args::{Args, CHOSEN, Fault, Given, KEY, Value, Why};
+pub use self::args::{Args, CHOSEN, Fault, Given, KEY, SAID, Value, Why};
 pub use self::grammar::{Read, Where, key_of, parse};
 use super::ids::{DraftId, TicketTag, UnknownName};
 use super::message::{Control, Style};
@@ -98,6 +98,12 @@ impl Spec {
         self.takes.iter().find(|param| param.takes == Takes::Person)
     }
 
+    /// Whether its form begins with the words of the message at whose menu it was chosen.
+    #[must_use]
+    pub fn begins_with_words(&self) -> bool {
+        self.takes.iter().any(|param| param.begins_with == Begins::Said)
+    }
+
     /// Whether it takes people's free words.
     #[must_use]
     pub fn takes_words(&self) -> bool {
@@ -107,8 +113,8 @@ impl Spec {
     /// What it takes, in the order in which words give it: free words are whatever is left.
     pub fn in_words(&self) -> impl Iterator<Item = &'static Param> {
         let is_text = |param: &&Param| param.takes == Takes::Text;
-        let others = self.takes.iter().filter(move |param| !is_text(param));
-        others.chain(self.takes.iter().filter(is_text))
+        let in_words = || self.takes.iter().filter(|param| !param.is_only_a_field);
+        in_words().filter(move |param| !is_text(param)).chain(in_words().filter(is_text))
     }
 
     /// How it is written as a command, without a key: `resolve how it was solved`; in brackets what may be left out.
@@ -120,6 +126,7 @@ impl Spec {
             usage => Some(format!("[{usage}]")),
         };
         let params = self.in_words().filter_map(written);
+        let params = params.filter(|_| !self.command.is_some_and(|command| command.opens_form));
         std::iter::once(self.name.to_owned()).chain(params).collect::<Vec<_>>().join(" ")
     }
 
@@ -214,6 +221,8 @@ pub struct Param {
     pub hint: &'static str,
     /// What the field begins with.
     pub begins_with: Begins,
+    /// Whether only a field gives it: in words it could be taken for something else.
+    pub is_only_a_field: bool,
 }
 
 /// What a field of a form begins with.
@@ -231,6 +240,10 @@ pub enum Begins {
     /// What the outage that the button carries says there, if whoever opens the form announces outages. Without it the form is not
     /// opened.
     Outage,
+    /// What is said of an outage that is over, if nothing else is written, by the settings.
+    Resolved,
+    /// The words of the message at whose menu the form is opened.
+    Said,
     /// The key of the article that fits the ticket best, if whoever opens the form works tickets.
     Suggested,
 }
@@ -246,6 +259,7 @@ impl Param {
         asks: "",
         hint: "",
         begins_with: Begins::Empty,
+        is_only_a_field: false,
     };
 }
 
@@ -325,13 +339,21 @@ pub struct Command {
     pub helps: &'static str,
     /// Whether it is no command in the request's own thread: there plain words do the same.
     pub is_plain_in_thread: bool,
+    /// Whether it takes no words and opens the act's form.
+    pub opens_form: bool,
 }
 
 impl Command {
     /// A command of agents that does this.
     #[must_use]
     pub const fn new(says: &'static str) -> Self {
-        Self { says, helps: "", is_plain_in_thread: false }
+        Self { says, helps: "", is_plain_in_thread: false, opens_form: false }
+    }
+
+    /// The same, which opens the act's form.
+    #[must_use]
+    pub const fn opening_a_form(self) -> Self {
+        Self { opens_form: true, ..self }
     }
 
     /// The same, which helps whoever asked so.

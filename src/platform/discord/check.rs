@@ -5,15 +5,13 @@ use serenity::http::{LightMethod, Route};
 use serenity::model::Permissions;
 use serenity::model::id::{ChannelId, GuildId, RoleId, UserId};
 
-use super::payload::{Channel, ids, list, permissions};
+use super::payload::{Channel, TEXT_CHANNELS, ids, list, permissions};
 use super::{Shared, id, manifest};
 use crate::platform::{Finding, Verdict, Wanted};
 
 /// Flags of the application: the intents that the developer portal grants (and their forms for small bots).
 pub(super) const MEMBERS_GRANTED: u64 = 1 << 14 | 1 << 15;
 pub(super) const CONTENT_GRANTED: u64 = 1 << 18 | 1 << 19;
-/// Types of channels that one can write in: text, announcements.
-const TEXT_CHANNELS: [u64; 2] = [0, 5];
 
 impl Shared {
     /// Tests everything that `wanted` names.

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use serenity::model::Permissions;
 use serenity::model::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
 
@@ -28,6 +28,8 @@ struct Known {
     channels: HashMap<ChannelId, KnownChannel>,
     people: HashMap<UserId, KnownPerson>,
     directs: HashMap<UserId, ChannelId>,
+    /// The roles of each guild and those of the bot, as it last told of them whole.
+    rights: HashMap<GuildId, Value>,
 }
 
 struct KnownRole {
@@ -73,6 +75,8 @@ impl Directory {
     /// Takes in a guild as it is now; tells what of it can be read.
     pub(super) fn take_guild(&self, guild: GuildId, told: &Value) -> Vec<Listed> {
         let mut known = self.write();
+        let me = list(&told["members"]).iter().find(|member| id(&member["user"]["id"]) == Some(self.me));
+        known.rights.insert(guild, json!({ "roles": told["roles"], "members": me.into_iter().collect::<Vec<_>>() }));
         let (channels, threads) = (list(&told["channels"]), list(&told["threads"]));
         let roles = list(&told["roles"]).iter().filter_map(Role::read);
         known.guilds.insert(guild, roles.map(|role| (role.id, self.role(&role))).collect());
@@ -122,6 +126,12 @@ impl Directory {
         let mut directs: Vec<_> = directs.filter_map(|(id, it)| Some((*id, it.last?))).collect();
         directs.sort_by_key(|(_, last)| std::cmp::Reverse(*last));
         directs
+    }
+
+    /// A channel as a guild would tell of it whole: with its roles and those of the bot.
+    pub(super) fn as_told(&self, guild: GuildId, channel: &Value) -> Value {
+        let rights = self.read().rights.get(&guild).cloned().unwrap_or_default();
+        json!({ "channels": [channel], "roles": rights["roles"], "members": rights["members"] })
     }
 
     /// Forgets a guild that the bot has left.
@@ -356,8 +366,6 @@ pub(super) fn person(user: UserId, name: &str, guild: Option<GuildId>, roles: Op
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn channel(id: &str, kind: u8, parent: Option<&str>, last: Option<&str>) -> Value {

@@ -20,7 +20,7 @@ use super::payload::{Account, Channel, Member, Unreadable, file, guild_of, id, l
 use super::rest::RestError;
 use super::{Shared, directory, render};
 use crate::clock::real;
-use crate::domain::act::{ActName, ActRef, CHOSEN, Given, Value as Arg};
+use crate::domain::act::{ActName, ActRef, CHOSEN, Given, SAID, Value as Arg};
 use crate::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, File, ReplyHandle, Way};
 use crate::domain::ids::{Conversation, EffectId, MessageRef, Person, Place, PlatformName};
 use crate::domain::limits::discord as limits;
@@ -212,12 +212,16 @@ async fn take_component(shared: &Shared, intake: &Intake, pressed: &Interaction)
 }
 
 async fn take_command(shared: &Shared, intake: &Intake, given: &Interaction) {
+    let what = said(&shared.reader(), given);
+    let opens_form = |does: &ActRef| Intake::command_with_form(does.act.as_str()).is_some();
+    if what.asks.does().is_some_and(opens_form) && open_form(shared, intake, given, &what).await {
+        return;
+    }
     let answer = json!({ "type": DEFERRED_MESSAGE, "data": { "flags": EPHEMERAL } });
     if !first_answer(shared, given.id, &given.token, &answer).await {
         return;
     }
     let handle = given.handle(shared, Deferred::Message);
-    let what = said(&shared.reader(), given);
     let what = EventKind::Acted(Acted { reply: reply(&handle), ..what });
     settle(shared, intake, what, &handle).await;
 }
@@ -241,9 +245,9 @@ async fn take_menu(shared: &Shared, intake: &Intake, chosen: &Interaction) {
 
 /// Answers with the form of an act that has one. Whether it has.
 async fn open_form(shared: &Shared, intake: &Intake, interaction: &Interaction, what: &Acted) -> bool {
-    if let Asks::Act { does, .. } = &what.asks
+    if let Asks::Act { does, given } = &what.asks
         && let Some(spec) = intake::act(&does.act)
-        && let Some((form, page)) = intake.form(spec, does, &what.actor).await
+        && let Some((form, page)) = intake.form(spec, does, given, &what.actor).await
     {
         let form = form.page(page, limits::MODAL_INPUTS);
         let answer = json!({ "type": MODAL, "data": modal(&form) });
@@ -283,12 +287,22 @@ pub(super) fn chosen_for(reader: &Reader<'_>, chosen: &Interaction) -> Acted {
     let message = id::<MessageId>(&chosen.data["target_id"]);
     let asks = match (spec, message) {
         (Some(spec), Some(message)) => {
-            Asks::Act { does: ActRef::at_message(spec.act(), message.to_string()), given: Given::new() }
+            let words =
+                spec.begins_with_words().then(|| words_of(&chosen.data["resolved"]["messages"][message.to_string()]));
+            let given = words.map(|words| (SAID.to_owned(), Arg::Text(words))).into_iter().collect();
+            Asks::Act { does: ActRef::at_message(spec.act(), message.to_string()), given }
         }
         _ => Asks::Unknown,
     };
     let acted = chosen.acted(reader, Way::MessageMenu, asks);
     Acted { at: message.map(|message| chosen.message(reader, message)), ..acted }
+}
+
+/// What a message says, be it in what a monitoring system attaches.
+fn words_of(message: &Value) -> String {
+    let embeds = list(&message["embeds"]).iter().flat_map(|embed| [&embed["title"], &embed["description"]]);
+    let all = std::iter::once(&message["content"]).chain(embeds);
+    all.filter_map(Value::as_str).find(|text| !text.trim().is_empty()).unwrap_or_default().to_owned()
 }
 
 /// What a choice from the menu of a person says; the reply is added once there is one.

@@ -87,6 +87,7 @@ fn commands_of(acts: impl Iterator<Item = &'static Spec> + Clone) -> Value {
             May::Has(_) | May::HasEither(..) => format!("{} ({})", command.says, spec.may.who()),
             May::Anyone | May::Requester | May::RequesterOr(_) | May::OneselfOr(_) => command.says.to_owned(),
         };
+        let options_of = |spec| if command.opens_form { Vec::new() } else { options_of(spec) };
         let sub = sub(word, &says, options_of(spec));
         let of_group = |option: &&mut Value| group.is_some_and(|group| option["name"] == group);
         match (group, options.iter_mut().find(of_group).and_then(|group| group["options"].as_array_mut())) {

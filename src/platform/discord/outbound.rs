@@ -46,8 +46,6 @@ const PAGES: usize = 10;
 const ARCHIVE_MINUTES: u32 = 60;
 /// Shown to one person alone.
 const EPHEMERAL: u32 = 1 << 6;
-/// Nothing that it links to is opened or shown: a link that works once would be used up.
-const WITHOUT_PREVIEWS: u32 = 1 << 2;
 /// How to answer an interaction, as it is kept with a whisper: a secret.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Handle {
@@ -153,7 +151,7 @@ impl Shared {
     ) -> Result<Vec<MessageRef>, RestError> {
         let references = |sent: Vec<Value>| sent.iter().map(|message| reference(&to.tenant, message)).collect();
         let Conversation::Thread { channel, root } = &to.at else {
-            return references(self.send(channel_id(to.channel())?, rendered, effect, None).await?);
+            return references(self.send(channel_id(to.channel())?, rendered, effect, rendered.answers()).await?);
         };
         let (parent, thread) = (channel_id(channel)?, channel_id(root)?);
         let likely_missing = title.is_some() && !self.directory.knows(thread);
@@ -243,7 +241,7 @@ impl Shared {
         let last = rendered.parts.len() - 1;
         for (at, text) in rendered.parts.iter().enumerate().skip(self.parts_done(effect).min(last)) {
             let mut body = json!({
-                "content": text, "allowed_mentions": rendered.allowed_mentions(), "flags": WITHOUT_PREVIEWS,
+                "content": text, "allowed_mentions": rendered.allowed_mentions(), "flags": rendered.flags(),
                 "nonce": nonce(effect, at), "enforce_nonce": true,
             });
             if at == last && !rendered.components.is_empty() {
@@ -277,7 +275,7 @@ impl Shared {
         let (channel_id, message_id) = address(message)?;
         let body = json!({
             "content": rendered.cut_to_one(), "components": rendered.components,
-            "allowed_mentions": rendered.allowed_mentions(), "flags": WITHOUT_PREVIEWS,
+            "allowed_mentions": rendered.allowed_mentions(), "flags": render::WITHOUT_PREVIEWS,
         });
         let route = Route::ChannelMessage { channel_id, message_id };
         self.in_archive_too(channel_id, LightMethod::Patch, route, Some(&body)).await
@@ -376,7 +374,7 @@ impl Shared {
         let token = handle.token.as_str();
         for (at, text) in rendered.parts.iter().enumerate().skip(self.parts_done(effect).min(last)) {
             let mut body = json!({
-                "content": text, "allowed_mentions": rendered.allowed_mentions(), "flags": WITHOUT_PREVIEWS,
+                "content": text, "allowed_mentions": rendered.allowed_mentions(), "flags": rendered.flags(),
             });
             if at == last && (handle.in_private || !rendered.components.is_empty()) {
                 body["components"] = Value::from(rendered.components.clone());
@@ -398,7 +396,7 @@ impl Shared {
                 self.note_answered(handle.id);
             }
             if !is_said {
-                body["flags"] = json!(EPHEMERAL | WITHOUT_PREVIEWS);
+                body["flags"] = json!(EPHEMERAL | rendered.flags());
                 let route = Route::WebhookFollowupMessages { application_id: handle.application, token };
                 self.rest.call(LightMethod::Post, route, &[], Some(&body)).await?;
             }

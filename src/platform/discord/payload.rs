@@ -14,6 +14,7 @@ use serde_json::Value;
 use serenity::model::Permissions;
 use serenity::model::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
 
+use crate::domain::channel::{self, Access};
 use crate::domain::event::File;
 use crate::domain::words::is_blank;
 
@@ -24,6 +25,8 @@ const REPLY: u64 = 0;
 /// Types of channels that are threads, and of those that hold messages besides.
 const THREADS: [u64; 3] = [10, 11, 12];
 const WITH_MESSAGES: [u64; 4] = [0, 2, 5, 13];
+/// Types of channels that are made for writing in: text, announcements.
+pub(super) const TEXT_CHANNELS: [u64; 2] = [0, 5];
 
 /// Reads an id, which Discord writes as a text.
 pub(super) fn id<T: From<NonZeroU64>>(value: &Value) -> Option<T> {
@@ -241,6 +244,24 @@ impl Channel {
             is_archived: channel["thread_metadata"]["archived"] == true,
         })
     }
+}
+
+/// The channels of a guild that hold messages of everybody, as the guild tells of them, and whether the bot may write there.
+/// What cannot be found out is tried.
+pub(super) fn channels_of(told: &Value, guild: GuildId, me: UserId) -> Vec<channel::Channel> {
+    let mine = list(&told["members"]).iter().find(|member| id(&member["user"]["id"]) == Some(me));
+    let mine: Option<Vec<RoleId>> = mine.map(|me| ids(&me["roles"]));
+    let is_text = |channel: &&Value| channel["type"].as_u64().is_some_and(|kind| TEXT_CHANNELS.contains(&kind));
+    let read = |channel: &Value| {
+        let may_write = mine.as_ref().is_none_or(|mine| {
+            permissions(channel, &told["roles"], guild, Some((me, mine)))
+                .contains(Permissions::VIEW_CHANNEL | Permissions::SEND_MESSAGES)
+        });
+        let access = if may_write { Access::Open } else { Access::Closed };
+        let channel_id: ChannelId = id(&channel["id"])?;
+        Some(channel::Channel { id: channel_id.to_string(), name: text(&channel["name"]), access })
+    };
+    list(&told["channels"]).iter().filter(is_text).filter_map(read).collect()
 }
 
 /// What somebody may do in a channel: a member with these roles, or (`None`) anybody.

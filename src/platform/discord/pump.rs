@@ -9,14 +9,16 @@ use jiff::Timestamp;
 use serde_json::Value;
 use serenity::model::id::{ChannelId, GuildId, MessageId};
 
+use super::directory;
 use super::interact;
 use super::lanes::{Dealt, Home, Item, Pump};
 use super::link::{Dispatch, Heard};
-use super::payload::{Message, Unreadable, guild_of, id, ids, list};
+use super::payload::{Message, Unreadable, channels_of, guild_of, id, ids, list};
 use super::reactions::Reaction;
 use super::rest::RestError;
 use super::watch::shard_of;
 use crate::clock::real;
+use crate::domain::channel::Channel;
 use crate::metrics::{self, Gap};
 
 /// How long a guild that did not come is waited for before it is asked for again, at first and at most.
@@ -83,6 +85,7 @@ impl Pump {
                 if data["unavailable"] != true {
                     shared.hear_of_members(name, data, &self.intake);
                     shared.directory.forget_guild(guild);
+                    self.note_channels(guild, Vec::new());
                     shared.note_guilds(|membership| membership.left(guild));
                 }
             }
@@ -143,6 +146,7 @@ impl Pump {
             other => {
                 shared.hear_of_members(other, data, &self.intake);
                 shared.directory.take(other, data);
+                self.note_channel(other, data);
             }
         }
         Ok(())
@@ -167,9 +171,46 @@ impl Pump {
     fn guild(&self, guild: GuildId, told: &Value, dealt: Dealt) {
         self.shared.note_guilds(|membership| membership.joined(guild));
         let listed = self.shared.directory.take_guild(guild, told);
+        self.note_channels(guild, channels_of(told, guild, self.shared.me));
         self.register_commands(guild);
         let joined_at = told["joined_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
         self.missed(Some(guild), joined_at, listed, dealt);
+    }
+
+    /// Keeps which channels of a guild the bot can write into. If that cannot be stored, the next session tells it again.
+    fn note_channels(&self, guild: GuildId, channels: Vec<Channel>) {
+        let intake = self.intake.clone();
+        self.tracker.spawn(async move {
+            if let Err(error) = intake.channels_are(&directory::tenant(Some(guild)), channels).await {
+                tracing::warn!(%guild, %error, "which channels the bot can write into cannot be stored");
+            }
+        });
+    }
+
+    /// Keeps that a channel has come, has gone, or is another now.
+    fn note_channel(&self, event: &str, told: &Value) {
+        let is_here = match event {
+            "CHANNEL_CREATE" | "CHANNEL_UPDATE" => true,
+            "CHANNEL_DELETE" => false,
+            _ => return,
+        };
+        let Some(guild) = guild_of(told).ok().flatten().filter(|guild| self.shared.serves(Some(*guild))) else {
+            return;
+        };
+        let told = self.shared.directory.as_told(guild, told);
+        let (intake, tenant) = (self.intake.clone(), directory::tenant(Some(guild)));
+        for channel in channels_of(&told, guild, self.shared.me) {
+            let (intake, tenant) = (intake.clone(), tenant.clone());
+            self.tracker.spawn(async move {
+                let noted = match is_here {
+                    true => intake.channel_is(&tenant, channel).await,
+                    false => intake.channel_is_closed(&tenant, &channel.id).await,
+                };
+                if let Err(error) = noted {
+                    tracing::warn!(%guild, %error, "how a channel is now cannot be stored");
+                }
+            });
+        }
     }
 
     fn awaits(&self, guilds: &[GuildId]) {

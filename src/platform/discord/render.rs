@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::domain::ids::{EffectId, PlatformName};
 use crate::domain::limits::discord as limits;
-use crate::domain::message::{Control, Message, Quotation, Span, Style};
+use crate::domain::message::{Control, Message, Quotation, Span, Style, Tone};
 use crate::domain::plain::is_bidi_control;
 
 /// Breaks what Discord would read as more than text.
@@ -34,12 +34,32 @@ pub(super) struct Rendered {
     /// Rows of buttons and menus.
     pub(super) components: Vec<Value>,
     pings: Vec<String>,
+    /// Whether everybody is mentioned.
+    pings_everybody: bool,
+    /// In what tone it is said.
+    pub(super) tone: Tone,
 }
+
+/// Nothing that it links to is opened or shown: a link that works once would be used up.
+pub(super) const WITHOUT_PREVIEWS: u32 = 1 << 2;
+/// Nobody is notified.
+const SILENT: u32 = 1 << 12;
 
 impl Rendered {
     /// Whom the message pings, and nobody else.
     pub(super) fn allowed_mentions(&self) -> Value {
-        json!({ "parse": [], "users": self.pings, "replied_user": false })
+        let parse: &[&str] = if self.pings_everybody { &["everyone"] } else { &[] };
+        json!({ "parse": parse, "users": self.pings, "replied_user": false })
+    }
+
+    /// The flags with which it is posted.
+    pub(super) fn flags(&self) -> u32 {
+        if self.tone == Tone::Silent { WITHOUT_PREVIEWS | SILENT } else { WITHOUT_PREVIEWS }
+    }
+
+    /// The message that it answers, where it is said anew.
+    pub(super) fn answers(&self) -> Option<&str> {
+        if let Tone::Anew(message) = &self.tone { Some(&message.id) } else { None }
     }
 
     /// The whole in one text, cut if it is too long: for messages that stand already.
@@ -78,7 +98,8 @@ pub(super) fn message(message: &Message, effect: &EffectId) -> Rendered {
         // Discord takes no message without text.
         parts.push(ZERO_WIDTH.to_string());
     }
-    Rendered { parts, components: rows(&message.controls, effect), pings }
+    let pings_everybody = message.lines.iter().any(|line| line.0.contains(&Span::Everybody));
+    Rendered { parts, components: rows(&message.controls, effect), pings, pings_everybody, tone: message.tone }
 }
 
 /// The mark in the `custom_id`s of the effect's message.
@@ -189,6 +210,13 @@ fn push_span(text: &mut String, span: &Span, pings: &mut Vec<String>) {
         }
         Span::Quoted(words) => push_quoted(text, words),
         Span::Written(words) => push_written(text, words),
+        Span::Struck(words) if words.trim().is_empty() || words.contains("~~") => push_written(text, words),
+        Span::Struck(words) => {
+            text.push_str("~~");
+            text.push_str(quoted(words).trim());
+            text.push_str("~~");
+        }
+        Span::Everybody => text.push_str("@everyone"),
         Span::Code(words) => {
             let closers: String = missing_closers(words).collect();
             text.push_str(&format!("```\n{}{closers}\n```", words.replace(FENCE, "'''").trim_matches('\n')));

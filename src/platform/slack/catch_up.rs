@@ -32,7 +32,7 @@ use crate::intake::{Intake, OnRecord, StoreError};
 use crate::platform::catch_up::{COMPARED, OVERLAP, Opened, SPAN};
 
 /// Messages of one page.
-const PAGE: usize = 200;
+pub(super) const PAGE: usize = 200;
 /// More pages than any conversation has in two weeks: against a platform that never comes to an end.
 const PAGES: usize = 1_000;
 /// How many calls of each method a catch-up makes in a minute: half, so that threads can be read back for new requests.
@@ -57,19 +57,6 @@ pub(super) async fn run(desk: &Workspace, intake: &Intake, opened: Opened, stop:
 
 async fn catch_up(desk: &Workspace, intake: &Intake, opened: Opened) {
     let began = desk.clock.now();
-    let round = loop {
-        match desk.progress.begin_round(intake).await {
-            Ok(Some(round)) => break round,
-            Ok(None) => match desk.progress.begin_at(&slack_time(opened.at), intake).await {
-                // There is nothing to catch up with: the desk opens now.
-                Ok(()) if opened.is_now => return desk.progress.missed_nothing(),
-                Ok(()) => continue,
-                Err(error) => tracing::warn!(%error, "what was said meanwhile cannot be read yet"),
-            },
-            Err(error) => tracing::warn!(%error, "what was said meanwhile cannot be read yet"),
-        }
-        real::sleep(RETRY_AFTER).await;
-    };
     let cutoff = slack_time(before(began, SPAN));
     let mut reading = Reading {
         desk,
@@ -79,6 +66,22 @@ async fn catch_up(desk: &Workspace, intake: &Intake, opened: Opened) {
         compared: HashMap::new(),
         live: HashSet::new(),
         handed_in: 0,
+    };
+    let round = loop {
+        match desk.progress.begin_round(intake).await {
+            Ok(Some(round)) => break round,
+            Ok(None) => match desk.progress.begin_at(&slack_time(opened.at), intake).await {
+                // There is nothing to catch up with: the desk opens now.
+                Ok(()) if opened.is_now => {
+                    desk.progress.missed_nothing();
+                    return reading.note_channels().await;
+                }
+                Ok(()) => continue,
+                Err(error) => tracing::warn!(%error, "what was said meanwhile cannot be read yet"),
+            },
+            Err(error) => tracing::warn!(%error, "what was said meanwhile cannot be read yet"),
+        }
+        real::sleep(RETRY_AFTER).await;
     };
     let through = slack_time(began);
     let mut jobs = reading.jobs().await;
@@ -163,7 +166,7 @@ fn next(jobs: &mut VecDeque<Waiting>) -> Option<Waiting> {
 
 /// Why something could not be read.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(super) enum Trouble {
     #[error("{0}")]
     Call(#[from] CallError),
     #[error("{0}")]
@@ -171,9 +174,9 @@ enum Trouble {
 }
 
 /// What is known in one catch-up.
-struct Reading<'a> {
-    desk: &'a Workspace,
-    intake: &'a Intake,
+pub(super) struct Reading<'a> {
+    pub(super) desk: &'a Workspace,
+    pub(super) intake: &'a Intake,
     /// Nothing older than this is read.
     cutoff: String,
     /// When which method was called last.
@@ -232,23 +235,13 @@ impl Reading<'_> {
             Conversation::Thread { channel, root } => Job::Thread { channel, root },
             Conversation::Channel { channel } | Conversation::Direct { channel } => Job::Direct(channel),
         });
-        let params = [
-            ("types", "public_channel,private_channel,im".to_owned()),
-            ("exclude_archived", "true".to_owned()),
-            ("limit", PAGE.to_string()),
-        ];
-        let mut channels = Vec::new();
-        let read = self
-            .pages("users.conversations", &params, "channels", |channel| {
-                channels.extend(text_of(&channel["id"]).map(str::to_owned));
-            })
-            .await;
-        match read {
+        let mut channels = match self.channels().await {
             Err(trouble) if self.is_lasting(&trouble) => {
                 tracing::error!(%trouble, "which channels the bot is in cannot be read: only tickets' threads are");
+                Vec::new()
             }
-            done => done?,
-        }
+            read => read?,
+        };
         channels.sort_by_key(|channel| is_direct(channel, &Value::Null));
         Ok((live.collect(), channels))
     }
@@ -499,7 +492,7 @@ impl Reading<'_> {
         }
     }
 
-    async fn pages(
+    pub(super) async fn pages(
         &mut self,
         method: &'static str,
         params: &[(&str, String)],

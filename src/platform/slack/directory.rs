@@ -48,6 +48,8 @@ pub(super) struct Directory {
     impatient_until: Mutex<Option<Instant>>,
     directs: Mutex<HashMap<String, String>>,
     threads: Mutex<HashSet<(String, String)>>,
+    /// Channels that are known to be shared with another organisation.
+    shared: Mutex<HashSet<String>>,
 }
 
 /// Names by id, as far as they are known.
@@ -77,6 +79,7 @@ impl Directory {
             impatient_until: Mutex::default(),
             directs: Mutex::default(),
             threads: Mutex::default(),
+            shared: Mutex::default(),
         }
     }
 
@@ -142,6 +145,22 @@ impl Directory {
     /// One person's time zone, as far as it is known.
     pub(super) fn zone(&self, id: &str) -> Option<String> {
         lock(&self.zones).get(id).cloned()
+    }
+
+    /// One channel's name, if it is known or can be had soon.
+    pub(super) async fn channel_name(&self, id: &str) -> Option<String> {
+        let asked = Asked { channels: vec![id.to_owned()], ..Asked::default() };
+        self.names(&asked).await.channels.remove(id)
+    }
+
+    /// Remembers that a channel is shared with another organisation; whether that is news.
+    pub(super) fn learn_shared(&self, channel: &str) -> bool {
+        lock(&self.shared).insert(channel.to_owned())
+    }
+
+    /// It may not be any more.
+    pub(super) fn forget_shared(&self, channel: &str) {
+        lock(&self.shared).remove(channel);
     }
 
     /// Waits until these have been asked for, but not for long.

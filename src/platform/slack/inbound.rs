@@ -158,6 +158,7 @@ impl Workspace {
         if !self.is_ours(payload) {
             return Ok(());
         }
+        self.note_shared(payload, intake).await?;
         let event = &payload["event"];
         match event["type"].as_str().unwrap_or_default() {
             "message" => {
@@ -200,7 +201,11 @@ impl Workspace {
                     self.reread_group(id, intake);
                 }
             }
-            other => tracing::debug!(kind = other, "an event that is not listened to"),
+            other => {
+                if !self.hear_of_channel(event, intake).await? {
+                    tracing::debug!(kind = other, "an event that is not listened to");
+                }
+            }
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use super::inbound::{is_direct, person, text_of, time};
 use super::render::plain;
 use super::words;
 use crate::clock::real;
-use crate::domain::act::{ActName, ActRef, CHOSEN, Given, Value as Arg};
+use crate::domain::act::{ActName, ActRef, CHOSEN, Given, SAID, Spec, Value as Arg};
 use crate::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Way};
 use crate::domain::form::Form;
 use crate::domain::ids::{Person, Place};
@@ -110,7 +110,10 @@ impl Workspace {
             place: Some(self.place(channel, None, is_direct(channel, &Value::Null))),
             way: Way::Command,
             at: None,
-            asks: Asks::Words { words: words.text, mentions: words.mentions },
+            asks: match Intake::command_with_form(raw) {
+                Some(spec) => Asks::Act { does: ActRef::bare(spec.act()), given: Given::new() },
+                None => Asks::Words { words: words.text, mentions: words.mentions },
+            },
             in_private: false,
             reply: reply.pack(),
         };
@@ -119,7 +122,7 @@ impl Workspace {
             at: self.clock.now(),
             what: EventKind::Acted(command),
         };
-        self.settle(event, reply, intake).await
+        self.take_act(event, reply, payload, intake).await
     }
 
     /// Hands in what Slack does not send again, and tells the person that it failed if it hears nothing in time: then they are
@@ -227,6 +230,8 @@ impl Workspace {
             in_private: false,
         };
         let does = ActRef::at_message(ActName::new(name.clone()), message.as_str());
+        let takes_words = intake::act(&does.act).is_some_and(Spec::begins_with_words);
+        let words = takes_words.then(|| (SAID.to_owned(), Arg::text(words_of(&payload["message"]))));
         let stamp = stamp.unwrap_or_default();
         let event = Event {
             key: self.clicked(&user, &message, &name, &stamp),
@@ -236,7 +241,7 @@ impl Workspace {
                 place: Some(place),
                 way: Way::MessageMenu,
                 at: Some(self.message_ref(&channel, &message)),
-                asks: Asks::Act { does, given: Given::new() },
+                asks: Asks::Act { does, given: words.into_iter().collect() },
                 in_private: false,
                 reply: reply.pack(),
             }),
@@ -256,16 +261,16 @@ impl Workspace {
         payload: &Value,
         intake: &Intake,
     ) -> Result<(), StoreError> {
-        if let EventKind::Acted(Acted { actor, place: Some(place), asks: Asks::Act { does, .. }, .. }) = &event.what
+        if let EventKind::Acted(Acted { actor, place: Some(place), asks: Asks::Act { does, given }, .. }) = &event.what
             && let Some(spec) = intake::act(&does.act).filter(|spec| spec.opens_form())
         {
             let trigger = payload["trigger_id"].as_str().unwrap_or_default().to_owned();
             let (desk, intake) = (self.clone(), intake.clone());
-            let (does, actor, place) = (does.clone(), actor.clone(), place.clone());
+            let (does, given, actor, place) = (does.clone(), given.clone(), actor.clone(), place.clone());
             // The form is opened beside the acknowledgement, not before it.
             tokio::spawn(async move {
                 let deadline = real::now() + OPENING;
-                match intake.form(spec, &does, &actor).await {
+                match intake.form(spec, &does, &given, &actor).await {
                     // Everything fits on one page.
                     Some((form, _)) => desk.open_form(&form, &place, &trigger, &reply, deadline).await,
                     None => {
@@ -392,6 +397,14 @@ impl Workspace {
         let zone = self.directory.zone(&person.who.id);
         Person { zone, ..person }
     }
+}
+
+/// What a message says, be it in what a monitoring system attaches.
+fn words_of(message: &Value) -> String {
+    let attached = message["attachments"].as_array().into_iter().flatten();
+    let words = attached.flat_map(|one| ["title", "text", "fallback"].map(|field| &one[field]));
+    let all = std::iter::once(&message["text"]).chain(words);
+    all.filter_map(text_of).find(|text| !text.trim().is_empty()).unwrap_or_default().to_owned()
 }
 
 /// One use of a button or menu.

@@ -24,6 +24,17 @@ pub const SCOPES: &[&str] = &[
 
 /// The events that Slack is to send.
 pub const EVENTS: &[&str] = &[
+    "channel_archive",
+    "channel_deleted",
+    "channel_left",
+    "channel_shared",
+    "channel_unarchive",
+    "channel_unshared",
+    "group_archive",
+    "group_deleted",
+    "group_left",
+    "group_unarchive",
+    "member_joined_channel",
     "message.channels",
     "message.groups",
     "message.im",

@@ -9,6 +9,7 @@
 mod api;
 mod bounded;
 mod catch_up;
+mod channels;
 mod check;
 mod directory;
 mod forms;

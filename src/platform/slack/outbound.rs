@@ -20,7 +20,7 @@ use super::render::{RenderContext, Rendered, render};
 use crate::domain::effect::{Sign, SilentAct, Undeliverable};
 use crate::domain::event::ReplyHandle;
 use crate::domain::ids::{Conversation, EffectId, MessageRef, PersonRef, Place, PlatformName};
-use crate::domain::message::Message;
+use crate::domain::message::{Message, Tone};
 use crate::platform::{Act, Delivery, DeliveryError, Receipt};
 
 /// Names our metadata.
@@ -224,6 +224,9 @@ impl Workspace {
         });
         if let Some(root) = thread {
             body["thread_ts"] = json!(root);
+            if matches!(message.tone, Tone::Anew(_)) {
+                body["reply_broadcast"] = json!(true);
+            }
         }
         let answer = self.api.post("chat.postMessage", &body, deadline).await?;
         let ts = answer["ts"].as_str().ok_or(CallError::Unreadable)?;

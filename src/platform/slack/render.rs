@@ -101,14 +101,17 @@ pub fn plain(message: &Message) -> String {
         spans
             .iter()
             .map(|span| match span {
-                Span::Said(text) | Span::Strong(text) | Span::Quoted(text) | Span::Written(text) | Span::Code(text) => {
-                    Cow::Borrowed(text.as_str())
-                }
+                Span::Said(text)
+                | Span::Strong(text)
+                | Span::Quoted(text)
+                | Span::Written(text)
+                | Span::Struck(text)
+                | Span::Code(text) => Cow::Borrowed(text.as_str()),
                 Span::Link { label, .. } | Span::In { label, .. } | Span::Web { label, .. } => {
                     Cow::Borrowed(label.as_str())
                 }
                 Span::At(moment) => Cow::Owned(in_utc(*moment)),
-                Span::Ping(_) | Span::Ago(_) => Cow::Borrowed(""),
+                Span::Ping(_) | Span::Ago(_) | Span::Everybody => Cow::Borrowed(""),
             })
             .collect()
     };
@@ -174,6 +177,12 @@ fn push_span(atoms: &mut Vec<String>, span: &Span, ctx: &RenderContext) {
         Span::Strong(text) => atoms.push(format!("*{}*", escape(text.trim()))),
         Span::Quoted(text) => push_quoted(atoms, text),
         Span::Written(text) => push_text(atoms, &inert(text)),
+        // Slack strikes through within one line only, and not around the sign itself.
+        Span::Struck(text) if text.trim().is_empty() || text.contains(['~', '\n']) || width(text) > 200 => {
+            push_text(atoms, &inert(text));
+        }
+        Span::Struck(text) => atoms.push(format!("~{}~", escape(&inert(text.trim())))),
+        Span::Everybody => atoms.push("<!channel>".to_owned()),
         Span::Code(text) => {
             atoms.push(FENCE.to_owned());
             push_text(atoms, &format!("\n{}\n", inert(text).replace(FENCE, "'''").trim_matches('\n')));

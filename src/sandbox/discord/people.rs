@@ -171,7 +171,11 @@ impl World for DiscordSandbox {
             Fault::HideHistory { channel } => state.show_history(&channel, false),
             Fault::ShowHistory { channel } => state.show_history(&channel, true),
             // Discord has intents and permissions instead of scopes.
-            Fault::RevokeScope { .. } | Fault::GrantScope { .. } | Fault::OldBlocks | Fault::DelayEvents => {}
+            Fault::RevokeScope { .. }
+            | Fault::GrantScope { .. }
+            | Fault::ShareChannel { .. }
+            | Fault::OldBlocks
+            | Fault::DelayEvents => {}
         });
     }
 

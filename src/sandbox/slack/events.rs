@@ -40,7 +40,7 @@ impl Core {
             "event_id": event_id, "event_time": now.as_second(),
             "authorizations": [{"enterprise_id": null, "team_id": ids.team, "user_id": ids.bot_user, "is_bot": true,
                 "is_enterprise_install": false}],
-            "is_ext_shared_channel": false, "event_context": context,
+            "is_ext_shared_channel": at.is_some_and(|at| state.channels[at].shared), "event_context": context,
         });
         self.dispatch(Parcel::event(event_id, payload, about));
     }

@@ -101,6 +101,9 @@ impl Core {
                 self.turn_channel(&channel, "unarchive", |state, at| state.channels[at].archived = false);
             }
             Fault::DeleteChannel { channel } => self.turn_channel(&channel, "deleted", State::delete_channel),
+            Fault::ShareChannel { channel } => {
+                self.turn_channel(&channel, "shared", |state, at| state.channels[at].shared = true);
+            }
             Fault::DelayEvents => self.hub.send_late(),
             Fault::Odd { event, fields, times } => self.hub.make_odd(&event, &fields, times),
             // An app that is put out of a workspace has lost its token: that is another fault. The others are Discord's.
@@ -128,6 +131,8 @@ impl Core {
             Kind::Private => ("group", "groups:read"),
             _ => ("channel", "channels:read"),
         };
+        // There is one event for channels of both kinds that are shared.
+        let family = if what == "shared" { "channel" } else { family };
         let (kind, is_told) = (format!("{family}_{what}"), state.channels[at].bot && state.scopes.contains(scope));
         turn(&mut state, at);
         if is_told {

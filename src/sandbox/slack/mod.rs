@@ -110,6 +110,15 @@ impl SlackSetup {
             "subteam_members_changed",
             "member_joined_channel",
             "channel_archive",
+            "channel_deleted",
+            "group_deleted",
+            "channel_left",
+            "channel_shared",
+            "channel_unarchive",
+            "channel_unshared",
+            "group_archive",
+            "group_left",
+            "group_unarchive",
             "user_change",
         ];
         TYPES.iter().map(|kind| (*kind).to_owned()).collect()

@@ -82,6 +82,8 @@ pub(super) struct Channel {
     pub members: HashSet<String>,
     pub bot: bool,
     pub archived: bool,
+    /// People of another organisation read there (Slack Connect).
+    pub shared: bool,
     /// Nobody sees it any more, and nothing finds it.
     pub deleted: bool,
     pub created_s: i64,
@@ -102,6 +104,7 @@ impl Channel {
             members: HashSet::new(),
             bot: false,
             archived: false,
+            shared: false,
             deleted: false,
             created_s,
             messages: BTreeMap::new(),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{EndedHeld, Release, Settled, Settlement};
 use crate::domain::effect::Outlet;
 use crate::domain::ids::{EffectId, MessageRef, Place};
+use crate::domain::subject::Subject;
 use crate::store::port::{Ask, News, Tx};
 use crate::store::row::{Row, json, ms};
 use crate::store::standing::{stand, unstand};
@@ -65,6 +66,17 @@ texts! {
     END_HELD = Text::both(
         "UPDATE effects SET state = 'failed', what_json = '\"' || kind || '\"', held_in = NULL, settled_at_ms = $2, \
          posted_json = '[]' WHERE id = $1 AND state = 'held'"
+    );
+    /// What is held of a view of a subject waits again.
+    RELEASE_ABOUT = Text::both(
+        "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $4 WHERE state = 'held' \
+         AND outlet IN ('slack', 'discord') AND subject_kind = $1 AND subject_id = $2 AND view = $3"
+    );
+    /// What is held of a view of a subject will not be sent.
+    GIVE_UP_ABOUT = Text::both(
+        "UPDATE effects SET state = 'failed', what_json = '\"' || kind || '\"', held_in = NULL, settled_at_ms = $4, \
+         posted_json = '[]' WHERE state = 'held' AND outlet IN ('slack', 'discord') AND subject_kind = $1 AND subject_id = $2 \
+         AND view = $3"
     );
     /// What somebody else left on the platform.
     POSTED = Text::both("SELECT posted_json FROM effects WHERE id = $1");
@@ -247,6 +259,23 @@ pub fn settle_in(
 ) -> Result<(), StoreError> {
     tx.tell(News::Here);
     tx.write(closing(effect, by, end, now)?)
+}
+
+/// What is held of a view of a subject waits again.
+///
+/// # Errors
+/// If the database is away.
+pub fn release_about(tx: &mut dyn Tx, about: &Subject, view: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.tell(News::Everywhere);
+    tx.write(statement(RELEASE_ABOUT).bind_subject(about).bind(view).bind(ms(now)))
+}
+
+/// What is held of a view of a subject has failed for good.
+///
+/// # Errors
+/// If the database is away.
+pub fn give_up_about(tx: &mut dyn Tx, about: &Subject, view: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.write(statement(GIVE_UP_ABOUT).bind_subject(about).bind(view).bind(ms(now)))
 }
 
 /// What closes an effect, or lets it wait again. It touches no row if the effect is not this worker's, or has ended.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::effect::Outlet;
+use crate::domain::effect::{EffectKind, Outlet};
 use crate::domain::ids::EffectId;
 use crate::domain::subject::Subject;
 use crate::store::port::Ask;
@@ -32,9 +32,14 @@ texts! {
          AND (CAST($3 AS TEXT) IS NULL OR (e.subject_kind = $3 AND e.subject_id = $4)) ORDER BY e.id DESC LIMIT $2"));
     /// Numbers of the effects that show a view of a subject.
     COUNTS_ABOUT = Text::both(
-        "SELECT (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased') AND subject_kind = $1 AND subject_id = $2 AND view = $3) AS waiting, \
-         (SELECT count(*) FROM effects WHERE state = 'held' AND subject_kind = $1 AND subject_id = $2 AND view = $3) AS held, \
-         (SELECT count(*) FROM effects WHERE state = 'failed' AND subject_kind = $1 AND subject_id = $2 AND view = $3) AS failed"
+        "SELECT (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased') AND subject_kind = $1 AND subject_id = $2 AND view = $3 AND outlet = $4) AS waiting, \
+         (SELECT count(*) FROM effects WHERE state = 'held' AND subject_kind = $1 AND subject_id = $2 AND view = $3 AND outlet = $4) AS held, \
+         (SELECT count(*) FROM effects WHERE state = 'failed' AND subject_kind = $1 AND subject_id = $2 AND view = $3 AND outlet = $4) AS failed"
+    );
+    /// What is held of a view of a subject, and why.
+    HELD_ABOUT = Text::both(
+        "SELECT what_json, last_error FROM effects WHERE state = 'held' AND outlet IN ('slack', 'discord', 'local') \
+         AND subject_kind = $1 AND subject_id = $2 AND view = $3 LIMIT $4"
     );
     /// Numbers for operators.
     COUNTS = Text::both(
@@ -58,15 +63,36 @@ pub struct CountsAbout {
     pub failed: u64,
 }
 
-/// How many effects that show this view of a subject wait, are held, and failed.
+/// Some of what is held of this view of a subject, and why.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn counts_about(ask: &mut dyn Ask, about: &Subject, view: &str) -> Result<CountsAbout, StoreError> {
+pub async fn held_about(
+    ask: &mut dyn Ask,
+    about: &Subject,
+    view: &str,
+    limit: usize,
+) -> Result<Vec<(EffectKind, String)>, StoreError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let asked = statement(HELD_ABOUT).bind_subject(about).bind(view).bind(limit);
+    ask.all(asked, |row| Ok((row.json("what_json")?, row.get("last_error")?))).await
+}
+
+/// How many effects that show this view of a subject by way of this outlet wait, are held, and failed.
+///
+/// # Errors
+/// If the database is away.
+pub async fn counts_about(
+    ask: &mut dyn Ask,
+    about: &Subject,
+    view: &str,
+    outlet: Outlet,
+) -> Result<CountsAbout, StoreError> {
     let read = |row: &Row| {
         Ok(CountsAbout { waiting: row.count("waiting")?, held: row.count("held")?, failed: row.count("failed")? })
     };
-    Ok(ask.one(statement(COUNTS_ABOUT).bind_subject(about).bind(view), read).await?.unwrap_or_default())
+    let asked = statement(COUNTS_ABOUT).bind_subject(about).bind(view).bind(outlet.as_str());
+    Ok(ask.one(asked, read).await?.unwrap_or_default())
 }
 
 /// Which effects are listed.

@@ -10,9 +10,9 @@ mod listed;
 use jiff::Timestamp;
 
 pub(super) use self::ends::tidy;
-pub use self::ends::{RECOVER, is_card_under_way, settle_in};
+pub use self::ends::{RECOVER, give_up_about, is_card_under_way, release_about, settle_in};
 pub use self::enqueue::{enqueue, hold_back, take_back, waiting_about, withdraw_about, withdraw_for};
-pub use self::listed::{Counts, CountsAbout, Listed, ListedEffect, counts_about};
+pub use self::listed::{Counts, CountsAbout, Listed, ListedEffect, counts_about, held_about};
 use super::StoreError;
 use super::row::Row;
 use crate::domain::effect::{Effect, Gate, Lane, Outlet, Sent, Undeliverable};

@@ -151,8 +151,8 @@ fn channel_json(state: &State, at: usize) -> Value {
     json!({"id": channel.id, "name": channel.name, "is_channel": true, "is_group": false, "is_im": false,
         "is_mpim": false, "is_private": channel.kind == Kind::Private, "created": channel.created_s,
         "is_archived": channel.archived, "is_general": false, "unlinked": 0, "name_normalized": channel.name,
-        "is_shared": false, "is_org_shared": false, "is_pending_ext_shared": false, "pending_shared": [],
+        "is_shared": channel.shared, "is_org_shared": false, "is_pending_ext_shared": false, "pending_shared": [],
         "context_team_id": state.ids.team, "updated": channel.created_s, "creator": creator,
-        "is_ext_shared": false, "shared_team_ids": [state.ids.team], "is_member": channel.bot, "topic": about,
+        "is_ext_shared": channel.shared, "shared_team_ids": [state.ids.team], "is_member": channel.bot, "topic": about,
         "purpose": about, "previous_names": []})
 }

@@ -1,0 +1,641 @@
+//! Who hears of an outage, how far that has come, and what is said besides.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deskbell::desk::outages::record;
+use deskbell::domain::channel::Access;
+use deskbell::domain::ids::{Place, PlatformName};
+use deskbell::sandbox::{Absence, ChannelView, Fault, Spot, World};
+use expect_test::expect;
+
+use crate::harness::{Desk, Setup, find_control, on, on_both, on_both_with, on_each, see};
+use crate::outages::{shown, standing, subscribe};
+
+/// Mia may do everything about outages.
+const ALL_RIGHTS: &str = "[rights]\noutage_announce_high = [\"agents\"]\noutage_mention_all = [\"agents\"]\n";
+
+/// Fills in the announcement that is open, on Discord in two pages.
+async fn fill_in(desk: &Desk, world: &Arc<dyn World>, channel: &str, fields: &[(&str, &str)]) {
+    let is_first = |name: &str| ["title", "services", "severity", "known", "next"].contains(&name);
+    let (first, second): (Vec<_>, Vec<_>) = fields.iter().copied().partition(|(name, _)| is_first(name));
+    if world.platform() == "discord" {
+        desk.fill_in(world, "mia", &first).await;
+        desk.press(world, "mia", channel, "Next").await;
+        desk.fill_in(world, "mia", &second).await;
+    } else {
+        desk.fill_in(world, "mia", &[&first[..], &second[..]].concat()).await;
+    }
+}
+
+/// Mia writes an announcement by the command.
+async fn write(desk: &Desk, world: &Arc<dyn World>, fields: &[(&str, &str)]) {
+    desk.command(world, "mia", "outage announce").await;
+    let base = [("title", "Nobody gets in"), ("severity", "medium")];
+    let base = base.iter().filter(|(name, _)| fields.iter().all(|(other, _)| other != name)).copied();
+    let all: Vec<(&str, &str)> = base.chain(fields.iter().copied()).collect();
+    fill_in(desk, world, "random", &all).await;
+}
+
+/// In how many messages of the bot each of these channels says something.
+fn counts<const N: usize>(world: &Arc<dyn World>, channels: [&str; N]) -> [usize; N] {
+    channels.map(|channel| standing(world, channel).len())
+}
+
+/// Every message that the bot posted into channels of this platform since then, without those of threads.
+fn posted(desk: &Desk, since: u64) -> BTreeMap<String, usize> {
+    let mut posted = BTreeMap::new();
+    for entry in desk.stage.journal.since(since) {
+        if entry.kind == "posted" && entry.text("thread").is_empty() {
+            *posted.entry(entry.text("channel_id").to_owned()).or_default() += 1;
+        }
+    }
+    posted
+}
+
+#[tokio::test]
+async fn channels_are_named_besides_those_that_follow_and_each_hears_once() {
+    on_both(async |desk, world| {
+        subscribe(desk, world, "sales", "vpn").await;
+        write(desk, world, &[("services", "vpn"), ("also", "#general, sales, moon")]).await;
+        let told = desk.last_private(world, "mia");
+        assert!(told.contains("I know no channel moon"), "{}: {told}", world.platform());
+        write(desk, world, &[("services", "vpn"), ("also", "#General, sales")]).await;
+        let told = shown(desk, world, "mia");
+        assert!(told.contains("It goes to 4 channels (Slack 2, Discord 2)"), "{}: {told}", world.platform());
+        write(desk, world, &[("services", "vpn"), ("also", &format!("{0}:#General, {0}: sales", world.platform()))])
+            .await;
+        let told = shown(desk, world, "mia");
+        assert!(told.contains("It goes to 2 channels"), "{}: {told}", world.platform());
+        desk.press(world, "mia", "random", "Announce it now").await;
+        assert_eq!(counts(world, ["sales", "general", "random"]), [1, 1, 0], "{}", world.platform());
+        assert_eq!(counts(&desk.other(world), ["sales", "general"]), [0, 0], "{}", world.platform());
+        // News go there, too; the next outage does not.
+        desk.command(world, "mia", on(world, "outage resolve MI-3 Fixed.", "outage resolve outage:MI-3 known:Fixed."))
+            .await;
+        assert!(standing(world, "general")[0].contains("Fixed."), "{}", world.platform());
+        write(desk, world, &[("services", "vpn")]).await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        assert_eq!(counts(world, ["sales", "general", "random"]), [2, 1, 0], "{}", world.platform());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everywhere_needs_a_right_and_reaches_every_channel_once() {
+    on_both(async |desk, world| {
+        write(desk, world, &[("services", "vpn"), ("also", "everywhere")]).await;
+        let told = desk.last_private(world, "mia");
+        assert!(told.contains("outage_announce_high"), "{}: {told}", world.platform());
+    })
+    .await;
+    on_each(Setup { more: ALL_RIGHTS, ..Setup::default() }, async |desk, world| {
+        subscribe(&desk, &world, "sales", "vpn").await;
+        write(&desk, &world, &[("services", "vpn"), ("also", "everywhere")]).await;
+        let since = desk.stage.journal.len();
+        desk.press(&world, "mia", "random", "Announce it now").await;
+        let heard = counts(&world, ["sales", "general", "random"]);
+        assert_eq!(heard, [1, 1, 1], "{}", world.platform());
+        // The affected service's channels come first.
+        let first = desk.stage.journal.since(since).into_iter().find(|entry| {
+            entry.kind == "posted" && entry.text("channel") != "desk-triage" && entry.text("channel") != "random"
+        });
+        assert_eq!(first.expect("it was posted").text("channel"), "sales", "{}", world.platform());
+        desk.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_reached_is_told_before_and_after_and_can_be_tried_again() {
+    on_each(Setup::default(), async |desk, world| {
+        subscribe(&desk, &world, "sales", "vpn").await;
+        subscribe(&desk, &world, "general", "vpn").await;
+        world.inject(Fault::CloseChannel { channel: "sales".to_owned() });
+        desk.settle().await;
+        write(&desk, &world, &[("services", "vpn")]).await;
+        let told = shown(&desk, &world, "mia");
+        assert!(told.contains("It goes to 1 channel"), "{}: {told}", world.platform());
+        assert!(told.contains("1 channel cannot be written to by me: #sales"), "{}: {told}", world.platform());
+        desk.press(&world, "mia", "random", "Announce it now").await;
+        assert_eq!(counts(&world, ["sales", "general"]), [0, 1], "{}", world.platform());
+        desk.pass(Duration::from_secs(11)).await;
+        let card = standing(&world, "desk-triage").pop().expect("a card");
+        assert!(card.contains("It stands in 1 channel, 1 refused."), "{}: {card}", world.platform());
+        desk.press(&world, "mia", "desk-triage", "Where it went").await;
+        let told = shown(&desk, &world, "mia");
+        assert!(told.contains("#sales: the channel cannot be written to"), "{}: {told}", world.platform());
+        world.inject(Fault::OpenChannel { channel: "sales".to_owned() });
+        desk.settle().await;
+        desk.press(&world, "mia", "desk-triage", "Try again").await;
+        desk.pass(Duration::from_secs(11)).await;
+        assert_eq!(counts(&world, ["sales", "general"]), [1, 1], "{}", world.platform());
+        let card = standing(&world, "desk-triage").pop().expect("a card");
+        assert!(card.contains("It stands in 2 channels."), "{}: {card}", world.platform());
+        desk.end_with_refusals().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_given_up_is_not_said_when_the_channel_opens_and_the_next_news_are() {
+    on_each(Setup::default(), async |desk, world| {
+        subscribe(&desk, &world, "sales", "vpn").await;
+        world.inject(Fault::CloseChannel { channel: "sales".to_owned() });
+        write(&desk, &world, &[("services", "vpn")]).await;
+        desk.press(&world, "mia", "random", "Announce it now").await;
+        desk.press(&world, "mia", "desk-triage", "Where it went").await;
+        desk.press(&world, "mia", "desk-triage", "Give up").await;
+        world.inject(Fault::OpenChannel { channel: "sales".to_owned() });
+        desk.pass(Duration::from_secs(3600)).await;
+        assert_eq!(counts(&world, ["sales"]), [0], "{}", world.platform());
+        assert_eq!(desk.store().counts().await.expect("counts").held, 0, "{}", world.platform());
+        let update = on(&world, "outage update MI-1 monitoring", "outage update outage:MI-1 phase:monitoring");
+        desk.command(&world, "mia", update).await;
+        assert_eq!(counts(&world, ["sales"]), [1], "{}", world.platform());
+        desk.end_with_refusals().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_channel_that_is_shared_with_others_hears_nothing_unless_it_is_allowed() {
+    let share = |desk: &Desk| desk.slack().inject(Fault::ShareChannel { channel: "sales".to_owned() });
+    let desk = Desk::open().await;
+    let world = desk.slack();
+    subscribe(&desk, &world, "sales", "vpn").await;
+    subscribe(&desk, &world, "general", "vpn").await;
+    // Before the preview, and in the moment between it and the post.
+    for (is_before, told) in [(false, "It goes to 2 channels"), (true, "It goes to 1 channel")] {
+        if is_before {
+            let channels = desk.store().channels(&tenant(&desk)).await.expect("channels");
+            let sales = channels.iter().find(|channel| channel.name == "sales").expect("it is known");
+            assert_eq!(sales.access, Access::Shared);
+        }
+        write(&desk, &world, &[("services", "vpn")]).await;
+        let preview = shown(&desk, &world, "mia");
+        assert!(preview.contains(told), "{preview}");
+        assert_eq!(preview.contains("people of other organisations read there: #sales"), is_before, "{preview}");
+        share(&desk);
+        desk.settle().await;
+        desk.press(&world, "mia", "random", "Announce it now").await;
+        assert_eq!(counts(&world, ["sales"]), [0]);
+    }
+    assert_eq!(counts(&world, ["general"]), [2]);
+    assert_eq!(desk.store().counts().await.expect("counts").failed, 0);
+    desk.end().await;
+
+    // It is known by the list at the start, too.
+    let mut desk = Desk::open().await;
+    share(&desk);
+    desk.stop().await;
+    desk.start().await;
+    let channels = desk.store().channels(&tenant(&desk)).await.expect("channels");
+    assert!(channels.iter().any(|channel| channel.name == "sales" && channel.access == Access::Shared));
+    let sales = channels.iter().find(|channel| channel.name == "sales").expect("it is known").id.clone();
+    let allowed = format!("[outages]\nshared_channels = [\"slack:{sales}\"]\n");
+    desk.end().await;
+    let desk = Desk::open_with(Setup { more: allowed.leak(), ..Setup::default() }).await;
+    let world = desk.slack();
+    subscribe(&desk, &world, "sales", "vpn").await;
+    share(&desk);
+    desk.settle().await;
+    write(&desk, &world, &[("services", "vpn")]).await;
+    desk.press(&world, "mia", "random", "Announce it now").await;
+    assert_eq!(counts(&world, ["sales"]), [1]);
+    desk.end().await;
+}
+
+fn tenant(desk: &Desk) -> deskbell::domain::ids::Tenant {
+    deskbell::domain::ids::Tenant { platform: PlatformName::Slack, id: desk.stage.slack.team_id() }
+}
+
+#[tokio::test]
+async fn everybody_is_mentioned_by_a_choice_with_a_right_of_its_own_and_once() {
+    let tick = |world: &Arc<dyn World>| [("services", "vpn"), ("mention", on(world, "yes", "true"))];
+    on_both(async |desk, world| {
+        write(desk, world, &tick(world)).await;
+        let told = desk.last_private(world, "mia");
+        assert!(told.contains("outage_mention_all"), "{}: {told}", world.platform());
+        // Whoever types it mentions nobody.
+        subscribe(desk, world, "sales", "vpn").await;
+        write(desk, world, &[("services", "vpn"), ("known", "@everyone @channel <!channel> <!here>")]).await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        assert_eq!(mentions(world), 0, "{}", world.platform());
+    })
+    .await;
+    on_both_with(Setup { more: ALL_RIGHTS, ..Setup::default() }, async |desk, world| {
+        subscribe(desk, world, "sales", "vpn").await;
+        write(desk, world, &tick(world)).await;
+        assert_eq!(mentions(world), 0, "{}: the preview mentions nobody", world.platform());
+        desk.press(world, "mia", "random", "Announce it now").await;
+        assert_eq!(mentions(world), 1, "{}", world.platform());
+        let update = on(world, "outage update MI-1 monitoring", "outage update outage:MI-1 phase:monitoring");
+        desk.command(world, "mia", update).await;
+        assert_eq!(mentions(world), 1, "{}", world.platform());
+    })
+    .await;
+}
+
+/// In how many messages of a channel the bot has pinged Jeff, whom none of them names.
+fn mentions(world: &Arc<dyn World>) -> usize {
+    let view = see(world, "jeff");
+    let all = view.channels.iter().flat_map(|channel| &channel.messages);
+    all.filter(|message| message.bot && message.pings.iter().any(|who| who == "jeff")).count()
+}
+
+#[tokio::test]
+async fn what_an_outage_is_about_can_be_changed() {
+    let told = on_both(async |desk, world| {
+        subscribe(desk, world, "general", "vpn").await;
+        subscribe(desk, world, "sales", "mail").await;
+        write(desk, world, &[("services", "vpn"), ("known", "We look into it.")]).await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        assert_eq!(counts(world, ["general", "sales"]), [1, 0], "{}", world.platform());
+        desk.press(world, "mia", "desk-triage", "Change…").await;
+        let begun: Vec<String> =
+            see(world, "mia").form.expect("a form").fields.into_iter().map(|field| field.value).collect();
+        desk.fill_in(world, "mia", &[("services", "mail"), ("title", "Nobody gets mail")]).await;
+        let mut told = vec![begun.join(" | ")];
+        told.extend(standing(world, "general"));
+        assert_eq!(standing(world, "general"), standing(world, "sales"), "{}", world.platform());
+        // Whoever follows the former service now does not hear of it first; whoever has heard of it hears the end.
+        subscribe(desk, world, "random", "vpn").await;
+        let high = on(world, "outage change MI-1 high", "outage change outage:MI-1 severity:high");
+        desk.command(world, "mia", high).await;
+        told.push(desk.last_private(world, "mia"));
+        desk.command(world, "mia", on(world, "outage resolve MI-1", "outage resolve outage:MI-1")).await;
+        assert_eq!(counts(world, ["general", "sales", "random"]), [1, 1, 0], "{}", world.platform());
+        told.extend(standing(world, "general"));
+        told.join("\n\n")
+    })
+    .await;
+    expect![[r#"
+        medium | vpn | Nobody gets in
+
+        Email: Nobody gets mail (medium)
+        Since (age) · we are looking into it
+        We look into it.
+
+        For an outage of high severity you need the right outage_announce_high. Announce it as medium, or ask an admin.
+
+        ✅ Over: Email: Nobody gets mail
+        From (age) to (age) · thank you for waiting"#]]
+    .assert_eq(&told);
+}
+
+#[tokio::test]
+async fn words_of_a_command_leave_out_what_stays_and_the_settings_say_what_nobody_wrote() {
+    let more = "[outages]\ninvestigating = \"We look into it.\"\nresolved = \"Thank you for your patience.\"\n";
+    let told = on_both_with(Setup { more, ..Setup::default() }, async |desk, world| {
+        subscribe(desk, world, "sales", "vpn").await;
+        write(desk, world, &[("services", "vpn"), ("workaround", "Use the web version.")]).await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        let mut told = standing(world, "sales");
+        let update = on(
+            world,
+            "outage update MI-1 identified Tomorrow the certificate is replaced.",
+            "outage update outage:MI-1 phase:identified known:Tomorrow the certificate is replaced.",
+        );
+        desk.command(world, "mia", update).await;
+        told.extend(standing(world, "sales"));
+        desk.command(world, "mia", on(world, "outage resolve MI-1", "outage resolve outage:MI-1")).await;
+        told.extend(standing(world, "sales"));
+        desk.command(world, "mia", on(world, "outage retract MI-1", "outage retract outage:MI-1")).await;
+        told.push(desk.last_private(world, "mia"));
+        desk.command(world, "jeff", on(world, "outage retract MI-1", "outage retract outage:MI-1")).await;
+        told.push(desk.last_private(world, "jeff"));
+        told.join("\n\n")
+    })
+    .await;
+    expect![[r#"
+        VPN: Nobody gets in (medium)
+        Since (age) · we are looking into it
+        We look into it.
+        Meanwhile: Use the web version.
+
+        VPN: Nobody gets in (medium)
+        Since (age) · we know what it is and are mending it
+        Tomorrow the certificate is replaced.
+        Meanwhile: Use the web version.
+
+        ✅ Over: VPN: Nobody gets in
+        From (age) to (age) · thank you for waiting
+        Thank you for your patience.
+
+        MI-1 is over.
+
+        That is for the desk's people."#]]
+    .assert_eq(&told);
+}
+
+#[tokio::test]
+async fn how_a_grave_outage_ended_is_said_anew_to_whoever_heard_of_it() {
+    on_each(Setup { more: ALL_RIGHTS, ..Setup::default() }, async |desk, world| {
+        subscribe(&desk, &world, "sales", "vpn").await;
+        write(&desk, &world, &[("services", "vpn"), ("severity", "high")]).await;
+        desk.press(&world, "mia", "random", "Announce it now").await;
+        let end = on(&world, "outage resolve MI-1 Fixed.", "outage resolve outage:MI-1 known:Fixed.");
+        desk.command(&world, "mia", end).await;
+        let sales = standing(&world, "sales");
+        assert_eq!(sales.len(), 2, "{}: {sales:?}", world.platform());
+        assert!(sales.iter().all(|text| text.contains("Over: VPN: Nobody gets in")), "{sales:?}");
+        let view = see(&world, "mia");
+        let sales = view.channels.iter().find(|channel| channel.name == "sales").expect("a channel");
+        let anew = sales.messages.iter().rfind(|message| message.bot).expect("a message");
+        let answers = anew.reply_to.is_some() || sales.messages.iter().any(|message| !message.thread.is_empty());
+        assert!(answers, "{}: it answers the copy", world.platform());
+        desk.end().await;
+    })
+    .await;
+    // What was not grave is changed, and not said anew.
+    on_both(async |desk, world| {
+        subscribe(desk, world, "sales", "vpn").await;
+        write(desk, world, &[("services", "vpn")]).await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        desk.command(world, "mia", on(world, "outage resolve MI-1", "outage resolve outage:MI-1")).await;
+        assert_eq!(counts(world, ["sales"]), [1], "{}", world.platform());
+    })
+    .await;
+}
+
+/// All channels that the sandbox has for broadcasts follow a service.
+async fn all_follow(desk: &Desk, platform: PlatformName) -> Vec<Place> {
+    let places = desk.stage.destinations(platform);
+    let (follow, now) = (places.clone(), desk.stage.clock.now());
+    desk.store()
+        .within(move |tx| {
+            let follow = follow.clone();
+            Box::pin(async move { follow.iter().try_for_each(|place| record::follow(tx, "vpn", place, now)) })
+        })
+        .await
+        .expect("written");
+    places
+}
+
+#[tokio::test]
+async fn news_that_take_long_to_change_everywhere_are_said_in_the_threads_of_the_copies() {
+    const CHANNELS: usize = 260;
+    let desk = Desk::open_with(Setup { destinations: CHANNELS, ..Setup::default() }).await;
+    let world = desk.slack();
+    all_follow(&desk, PlatformName::Slack).await;
+    let since = desk.stage.journal.len();
+    write(&desk, &world, &[("services", "vpn")]).await;
+    desk.press(&world, "mia", "random", "Announce it now").await;
+    let copies = posted(&desk, since);
+    assert_eq!(copies.values().filter(|count| **count == 1).count(), copies.len(), "each once");
+    // Two in a row: nobody hears the first after the second, and the copies follow.
+    let before = desk.stage.journal.len();
+    desk.command(&world, "mia", "outage update MI-1 identified A certificate has expired.").await;
+    desk.command(&world, "mia", "outage update MI-1 monitoring It is replaced.").await;
+    desk.pass(Duration::from_secs(3600)).await;
+    let mut said: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for entry in desk.stage.journal.since(before) {
+        if entry.kind == "posted" && entry.text("channel").starts_with("branch") {
+            said.entry(entry.text("channel_id").to_owned()).or_default().push(entry.text("text").to_owned());
+        }
+    }
+    assert_eq!(said.len(), CHANNELS, "in each thread");
+    for texts in said.values() {
+        let is_newest_last = texts.last().is_some_and(|last| last.contains("It is replaced."));
+        let once = texts.iter().filter(|text| text.contains("It is replaced.")).count() == 1;
+        assert!(is_newest_last && once && texts.len() <= 2, "{texts:?}");
+    }
+    let branch = see(&world, "mia").channels.into_iter().find(|channel| channel.name.starts_with("branch"));
+    let branch = branch.expect("a channel");
+    let copy = branch.messages.iter().find(|message| message.bot).expect("a copy");
+    assert!(copy.text.contains("It is replaced."), "{}", copy.text);
+    assert_eq!(branch.messages.iter().filter(|message| message.bot).count(), 1, "threads notify nobody else");
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn the_card_shows_how_far_an_announcement_has_come() {
+    const CHANNELS: usize = 400;
+    for platform in PlatformName::ALL {
+        let desk = Desk::open_with(Setup { destinations: CHANNELS, ..Setup::default() }).await;
+        let world = if platform == PlatformName::Slack { desk.slack() } else { desk.discord() };
+        all_follow(&desk, platform).await;
+        write(&desk, &world, &[("services", "vpn")]).await;
+        let since = desk.stage.journal.len();
+        desk.press(&world, "mia", "random", "Announce it now").await;
+        desk.pass(Duration::from_secs(11)).await;
+        let cards: Vec<(i64, String)> = desk
+            .stage
+            .journal
+            .since(since)
+            .into_iter()
+            .filter(|entry| {
+                entry.platform == world.platform()
+                    && entry.text("channel") == "desk-triage"
+                    && ["posted", "updated"].contains(&entry.kind)
+            })
+            .map(|entry| (entry.at_ms, entry.text("text").to_owned()))
+            .collect();
+        let last = &cards.last().expect("a card").1;
+        assert!(last.contains(&format!("It stands in {CHANNELS} channels.")), "{platform}: {last}");
+        if platform == PlatformName::Slack {
+            assert!(cards.iter().any(|(_, text)| text.contains("have the newest · about")), "{cards:?}");
+        }
+        let gaps: Vec<i64> = cards.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+        assert!(gaps.iter().all(|gap| *gap >= 9_900), "{platform}: {gaps:?}");
+        // The clock is moved in large steps while calls are under way.
+        desk.end_with_refusals().await;
+    }
+}
+
+#[tokio::test]
+async fn news_that_are_overdue_are_told_to_the_admins_after_the_owner() {
+    on_both(async |desk, world| {
+        write(desk, world, &[("services", "vpn"), ("next", "in 30 min")]).await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        let told = |who: &str| {
+            let direct = see(world, who).channels.into_iter().find(|channel| channel.direct);
+            direct.map_or(0, |direct| direct.messages.iter().filter(|message| message.text.contains("overdue")).count())
+        };
+        desk.pass(Duration::from_secs(40 * 60)).await;
+        assert_eq!(told("ada"), 0, "{}", world.platform());
+        desk.pass(Duration::from_secs(10 * 60)).await;
+        assert_eq!(told("ada"), 1, "{}", world.platform());
+        desk.pass(Duration::from_secs(24 * 3600)).await;
+        assert_eq!(told("ada"), 1, "{}", world.platform());
+        // Whoever tells news in time is not told on.
+        desk.press(world, "mia", "desk-triage", "Update…").await;
+        desk.fill_in(world, "mia", &[("phase", "identified"), ("next", "in 30 min")]).await;
+        desk.pass(Duration::from_secs(35 * 60)).await;
+        let resolve = on(world, "outage resolve MI-1", "outage resolve outage:MI-1");
+        desk.command(world, "mia", resolve).await;
+        desk.pass(Duration::from_secs(3600)).await;
+        assert_eq!(told("ada"), 1, "{}", world.platform());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_alert_of_a_monitoring_system_is_announced_from_its_menu() {
+    on_both(async |desk, world| {
+        subscribe(desk, world, "sales", "mail").await;
+        let alert =
+            desk.say(world, "sam", &Spot::channel("general"), "\nCRITICAL mx-01: queue 48,112\nsee the wiki").await;
+        world.choose_menu("mia", &alert, "Announce an outage").await.expect("it is in the menu");
+        desk.settle().await;
+        let title = see(world, "mia").form.expect("a form").fields[0].value.clone();
+        assert_eq!(title, "CRITICAL mx-01: queue 48,112", "{}", world.platform());
+        fill_in(desk, world, "general", &[("title", "Mail is slow"), ("services", "mail"), ("severity", "low")]).await;
+        desk.press(world, "mia", "general", "Announce it now").await;
+        assert_eq!(counts(world, ["sales"]), [1], "{}", world.platform());
+        // Whoever may not announce is told so, and not asked to fill in anything.
+        let before = desk.last_private(world, "jeff");
+        world.choose_menu("jeff", &alert, "Announce an outage").await.expect("it is in the menu");
+        desk.settle().await;
+        if see(world, "jeff").form.is_some() {
+            desk.fill_in(world, "jeff", &[("title", "x"), ("services", "mail"), ("severity", "low")]).await;
+        }
+        assert_ne!(desk.last_private(world, "jeff"), before, "{}", world.platform());
+        assert_eq!(counts(world, ["sales"]), [1], "{}", world.platform());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_who_tell_news_at_once_one_is_told_to_look_again() {
+    let told = on_both(async |desk, world| {
+        subscribe(desk, world, "sales", "vpn").await;
+        write(desk, world, &[("services", "vpn")]).await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        // Both have the form open.
+        desk.press(world, "mia", "desk-triage", "Update…").await;
+        desk.press(world, "omar", "desk-triage", "It is over…").await;
+        desk.fill_in(world, "mia", &[("phase", "identified"), ("known", "A certificate has expired.")]).await;
+        desk.fill_in(world, "omar", &[("known", "It works again.")]).await;
+        let mut told = vec![desk.last_private(world, "omar")];
+        told.extend(standing(world, "sales"));
+        told.join("\n\n")
+    })
+    .await;
+    expect![[r#"
+        MI-1 was changed by somebody else meanwhile. Nothing of yours was said; look again.
+        Nothing was sent. Your words: It works again.
+
+        VPN: Nobody gets in (medium)
+        Since (age) · we know what it is and are mending it
+        A certificate has expired."#]]
+    .assert_eq(&told);
+}
+
+#[tokio::test]
+async fn a_channel_that_is_deleted_under_way_stops_nobody_else() {
+    on_each(Setup::default(), async |desk, world| {
+        for channel in ["sales", "general"] {
+            subscribe(&desk, &world, channel, "vpn").await;
+        }
+        write(&desk, &world, &[("services", "vpn")]).await;
+        desk.press(&world, "mia", "random", "Announce it now").await;
+        world.inject(Fault::DeleteChannel { channel: "sales".to_owned() });
+        desk.settle().await;
+        let update = on(&world, "outage update MI-1 monitoring", "outage update outage:MI-1 phase:monitoring");
+        desk.command(&world, "mia", update).await;
+        let general = standing(&world, "general");
+        assert!(general.len() == 1 && general[0].contains("it is mended"), "{}: {general:?}", world.platform());
+        desk.pass(Duration::from_secs(11)).await;
+        let card = standing(&world, "desk-triage").pop().expect("a card");
+        assert!(card.contains("1 refused") || card.contains("1 failed"), "{}: {card}", world.platform());
+        write(&desk, &world, &[("services", "vpn")]).await;
+        let preview = shown(&desk, &world, "mia");
+        assert!(preview.contains("It goes to 1 channel"), "{}: {preview}", world.platform());
+        desk.end_with_refusals().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bot_that_is_put_out_of_a_guild_under_way_goes_on_elsewhere() {
+    let desk = Desk::open().await;
+    let (slack, discord) = (desk.slack(), desk.discord());
+    for world in [&slack, &discord] {
+        subscribe(&desk, world, "sales", "vpn").await;
+    }
+    write(&desk, &slack, &[("services", "vpn")]).await;
+    desk.press(&slack, "mia", "random", "Announce it now").await;
+    assert_eq!((counts(&slack, ["sales"]), counts(&discord, ["sales"])), ([1], [1]));
+    discord.inject(Fault::PutOut);
+    desk.settle().await;
+    desk.command(&slack, "mia", "outage resolve MI-1 It works again.").await;
+    assert!(standing(&slack, "sales")[0].contains("It works again."));
+    // What cannot be reached any more is told with the next one.
+    write(&desk, &slack, &[("services", "vpn")]).await;
+    let preview = shown(&desk, &slack, "mia");
+    assert!(preview.contains("It goes to 1 channel (Slack 1, Discord 0)"), "{preview}");
+    assert!(preview.contains("1 channel cannot be written to by me: #sales on Discord"), "{preview}");
+    desk.leave().await;
+}
+
+#[tokio::test]
+async fn a_platform_that_is_away_for_an_hour_has_the_newest_once_afterwards() {
+    const CHANNELS: usize = 120;
+    for platform in PlatformName::ALL {
+        let desk = Desk::open_with(Setup { destinations: CHANNELS, ..Setup::default() }).await;
+        let world = if platform == PlatformName::Slack { desk.slack() } else { desk.discord() };
+        // What is said of it comes from the other platform.
+        let other = desk.other(&world);
+        all_follow(&desk, platform).await;
+        let since = desk.stage.journal.len();
+        write(&desk, &other, &[("services", "vpn")]).await;
+        let told = |text: &str| {
+            let mut times = BTreeMap::new();
+            for entry in desk.stage.journal.since(since) {
+                if entry.kind == "posted"
+                    && entry.text("channel").starts_with("branch")
+                    && entry.text("text").contains(text)
+                {
+                    *times.entry(entry.text("channel_id").to_owned()).or_insert(0) += 1;
+                }
+            }
+            times
+        };
+        let (message, button) = find_control(&see(&other, "mia"), "random", "Announce it now").expect("a button");
+        other.press("mia", &message, &button.id, None).await.expect("pressed");
+        desk.settle_until("some have it", Duration::from_secs(1), || told("Nobody gets in").len() >= 40).await;
+        world.inject(Fault::Leave(Absence::Down));
+        for update in [
+            on(&other, "outage update MI-1 identified", "outage update outage:MI-1 phase:identified"),
+            on(
+                &other,
+                "outage update MI-1 monitoring Now it is watched.",
+                "outage update outage:MI-1 phase:monitoring known:Now it is watched.",
+            ),
+        ] {
+            let told = || desk.transcript(&other).matches("are on their way").count();
+            let before = told();
+            other.command("mia", &Spot::channel("random"), update).await.expect("given");
+            let is_told = || told() > before;
+            desk.settle_until("she is told that they are on their way", Duration::from_secs(60), is_told).await;
+            desk.stage.clock.advance(Duration::from_secs(1800));
+        }
+        world.inject(Fault::Return);
+        let newest = || {
+            let channels = see(&world, "mia").channels;
+            let is_new = |channel: &&ChannelView| {
+                channel.messages.iter().any(|message| message.bot && message.text.contains("Now it is watched."))
+            };
+            channels.iter().filter(|channel| channel.name.starts_with("branch")).filter(is_new).count()
+        };
+        desk.settle_until("all have the newest", Duration::from_secs(60), || newest() == CHANNELS).await;
+        let times = told("");
+        assert_eq!(times.len(), CHANNELS, "{platform}");
+        assert!(times.values().all(|times| *times == 1), "{platform}: each once: {times:?}");
+        desk.leave().await;
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_far_too_long_is_refused_with_its_words_kept() {
+    on_both(async |desk, world| {
+        let long = "lorem ipsum ".repeat(240);
+        write(desk, world, &[("services", "vpn"), ("known", long.trim())]).await;
+        let told = desk.transcript(world);
+        assert!(told.contains("too long for one message"), "{}: {told}", world.platform());
+    })
+    .await;
+}
