@@ -7,6 +7,8 @@
 //! least time that the limits allow, if a channel does not get the notice exactly once, or if a call is refused.
 //! `cargo bench --bench fanout -- --outage` does the same with an outage that somebody announces by its form, to channels that follow
 //! its service.
+//! `cargo bench --bench fanout -- --update` does that, too, and then tells news of the outage, for which all copies are changed; it
+//! holds them to the least time of changes.
 //! `cargo bench --bench fanout -- --answers` posts to 5,000 while somebody asks every few seconds; it fails if an answer
 //! comes more than a second later than it does without the notice.
 
@@ -24,7 +26,7 @@ use deskbell::clock::Clock;
 use deskbell::desk::outages::record;
 use deskbell::domain::ids::{Place, PlatformName};
 use deskbell::domain::message::Message;
-use deskbell::outbox::limits::bound;
+use deskbell::outbox::limits::{bound, bound_of_changes};
 use deskbell::sandbox::stage::{Platforms, Stage, StageOptions};
 use deskbell::sandbox::{Entry, Journal, MessageAt, Spot, World};
 use deskbell::store::Store;
@@ -63,6 +65,9 @@ struct Args {
     /// An outage is announced, by people, in place of a notice.
     #[arg(long)]
     outage: bool,
+    /// The outage has news once all have heard of it.
+    #[arg(long)]
+    update: bool,
     /// Seconds of the clock between two questions.
     #[arg(long, default_value_t = 3.0)]
     every: f64,
@@ -88,6 +93,8 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 async fn measure(args: &Args, platform: PlatformName) -> anyhow::Result<bool> {
     let scale = args.scale.unwrap_or(match (platform, args.answers) {
+        // Slack lets so few messages be changed that it takes hours.
+        (PlatformName::Slack, false) if args.update => 60.0,
         (PlatformName::Slack, false) => 30.0,
         (PlatformName::Slack, true) => 10.0,
         (PlatformName::Discord, false) => 3.0,
@@ -111,12 +118,15 @@ async fn measure(args: &Args, platform: PlatformName) -> anyhow::Result<bool> {
     let app = App::start(&config, clock).await?;
     app.health().wait().await;
     let world = stage.worlds().into_iter().find(|world| world.platform() == platform.as_str()).context("no world")?;
-    let followed = args.outage.then(|| folder.path().join("desk.db"));
+    let followed = (args.outage || args.update).then(|| folder.path().join("desk.db"));
     let bench = Bench { stage: &stage, app: &app, world, platform, scale, followed };
     bench.silence().await;
     let places = stage.destinations(platform);
     ensure!(places.len() == destinations, "the sandbox has {} channels", places.len());
-    let holds = if args.answers { bench.answers(&places, args.every).await } else { bench.fan_out(&places).await };
+    let mut holds = if args.answers { bench.answers(&places, args.every).await } else { bench.fan_out(&places).await };
+    if args.update {
+        holds = Ok(holds? & bench.change(&places).await?);
+    }
     app.stop().await;
     stage.close().await;
     holds
@@ -204,6 +214,34 @@ impl Bench<'_> {
         Ok(seen.is_exact() && refused == 0 && longest - undisturbed <= DELAY_AT_MOST_MS)
     }
 
+    /// Tells news of the outage, for which every copy is changed.
+    async fn change(&self, places: &[Place]) -> anyhow::Result<bool> {
+        let began = Instant::now();
+        let mut seen = Seen { kind: "updated", ..Seen::from(&self.stage.journal, places) };
+        let news = match self.platform {
+            PlatformName::Slack => "outage update MI-1 identified A certificate has expired.",
+            PlatformName::Discord => "outage update outage:MI-1 phase:identified known:A certificate has expired.",
+        };
+        self.world.command("mia", &Spot::channel("random"), news).await?;
+        seen.wait_for_all().await?;
+        self.silence().await;
+        seen.look();
+        let took = seen.took_ms() as f64 / 1_000.0;
+        let least = bound_of_changes(self.platform, places.len()).as_secs_f64();
+        let ratio = took / least;
+        println!(
+            "{}: {} copies changed in {took:.1} s, where {least:.1} s is the least ({ratio:.3}); each once: {}; {} refusals; \
+             {:.1} s of real time at scale {}",
+            self.platform,
+            places.len(),
+            seen.is_exact(),
+            seen.refused,
+            began.elapsed().as_secs_f64(),
+            self.scale,
+        );
+        Ok(seen.is_exact() && seen.refused == 0 && ratio <= RATIO_AT_MOST)
+    }
+
     async fn post(&self, places: &[Place]) -> anyhow::Result<()> {
         if let Some(database) = &self.followed {
             return self.announce(places, database).await;
@@ -289,6 +327,8 @@ impl Bench<'_> {
 /// What the journal has shown of a notice.
 struct Seen<'a> {
     journal: &'a Journal,
+    /// What is counted: what was posted, or what was changed.
+    kind: &'static str,
     next: u64,
     times: HashMap<String, u32>,
     reached: usize,
@@ -302,7 +342,17 @@ impl<'a> Seen<'a> {
     fn from(journal: &'a Journal, places: &[Place]) -> Self {
         let times = places.iter().map(|place| (place.channel().to_owned(), 0)).collect();
         let progress = Instant::now();
-        Self { journal, next: journal.len(), times, reached: 0, first_ms: None, last_ms: None, refused: 0, progress }
+        Self {
+            journal,
+            kind: "posted",
+            next: journal.len(),
+            times,
+            reached: 0,
+            first_ms: None,
+            last_ms: None,
+            refused: 0,
+            progress,
+        }
     }
 
     async fn wait_for_all(&mut self) -> anyhow::Result<()> {
@@ -318,7 +368,7 @@ impl<'a> Seen<'a> {
         for entry in self.journal.since(self.next) {
             self.next = entry.seq + 1;
             self.refused += usize::from(entry.kind == "refused");
-            if entry.kind != "posted" {
+            if entry.kind != self.kind {
                 continue;
             }
             let Some(times) = self.times.get_mut(entry.text("channel_id")) else { continue };

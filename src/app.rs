@@ -27,8 +27,7 @@ use self::upkeep::{fire_timers, ping, sample, tell_the_desk, tidy};
 use crate::clock::Clock;
 use crate::clock::real;
 use crate::config::Config;
-use crate::desk::tickets;
-use crate::domain::act::May;
+use crate::desk::{outages, tickets};
 use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
 use crate::domain::permission::{Principal, Roster};
 use crate::domain::right::{Holder, Right};
@@ -300,6 +299,17 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
         }
         Err(error) => findings.push(bad(format!("database {}: {error}", config.database.url), "")),
     }
+    // What the record cannot tell was said above.
+    let followers = match open_to_read(config).await {
+        Ok(store) => {
+            let followers = outages::record::following(&mut *store.reader().await?, &config.services).await?;
+            store.close().await;
+            followers
+        }
+        Err(_) => Vec::new(),
+    };
+    let followers_on =
+        |name| followers.iter().filter(|place: &&Place| place.platform() == name).cloned().collect::<Vec<_>>();
     if let Some(missing) = config.platforms_missing() {
         findings.push(bad("no platform is configured".to_owned(), missing));
     }
@@ -314,6 +324,7 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
                     channels,
                     groups: groups(PlatformName::Slack),
                     people: people(config, PlatformName::Slack),
+                    followers: followers_on(PlatformName::Slack),
                 };
                 findings.extend(platform.check(&wanted).await);
             }
@@ -328,6 +339,7 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
                     channels,
                     groups: groups(PlatformName::Discord),
                     people: people(config, PlatformName::Discord),
+                    followers: followers_on(PlatformName::Discord),
                 };
                 findings.extend(platform.check(&wanted).await);
             }
@@ -444,9 +456,7 @@ fn rights(roster: &Roster) -> String {
         let holders =
             admins.iter().chain(roster.holders(*right).iter().filter(|holder| Some(*holder) != admins.as_ref()));
         let holders = holders.map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let is_used =
-            intake::acts().any(|spec| matches!(spec.may, May::Has(of) | May::RequesterOr(of) if of == *right));
-        let note = if is_used { "" } else { " (nothing asks for it yet)" };
+        let note = if right.is_asked_for() { "" } else { " (nothing asks for it yet)" };
         lines.push(format!("{}: {}{note}", right.as_str(), nobody(holders)));
     }
     lines.join("\n")

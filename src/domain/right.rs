@@ -64,6 +64,12 @@ impl Right {
     pub const fn is_admins(self) -> bool {
         !matches!(self, Self::OutageMentionAll)
     }
+
+    /// Whether anything asks for it yet.
+    #[must_use]
+    pub const fn is_asked_for(self) -> bool {
+        !matches!(self, Self::GuardSet)
+    }
 }
 
 impl FromStr for Right {

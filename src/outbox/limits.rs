@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::bound::bound;
+pub use self::bound::{bound, bound_of_changes};
 use crate::domain::effect::Lane;
 use crate::domain::ids::{Place, PlatformName};
 use crate::domain::limits::{Rate, discord, slack};

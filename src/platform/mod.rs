@@ -333,6 +333,8 @@ pub struct Wanted {
     pub groups: Vec<String>,
     /// Accounts that must exist, with what they are for.
     pub people: Vec<(String, &'static str)>,
+    /// Channels that are to hear of outages.
+    pub followers: Vec<Place>,
 }
 
 /// One result of `check`.
@@ -344,6 +346,16 @@ pub struct Finding {
     pub what: String,
     /// What to do about it; empty where nothing is.
     pub mend: String,
+}
+
+/// Some of these names, and how many more there are.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// How bad a finding is.

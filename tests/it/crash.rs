@@ -22,6 +22,7 @@ use deskbell::sandbox::stage::Platforms;
 use tempfile::TempDir;
 
 use self::freeze::{Thawed, freeze_at};
+use self::notice::Told;
 use self::run::{Outcome, Plan, run};
 use crate::postgres;
 
@@ -75,13 +76,30 @@ async fn kills_lose_and_double_nothing(folder: TempDir, url: String) {
 async fn a_notice_is_heard_once_in_each_place_whenever_the_program_is_killed() {
     let places = from_environment("DESKBELL_CRASH_PLACES").unwrap_or(PLACES);
     let seed = from_environment("DESKBELL_CRASH_SEED").unwrap_or(1);
-    let heard = notice::killed(places, NOTICE_KILLS, seed).await;
+    let heard = notice::killed(Told::Notice, places, NOTICE_KILLS, seed).await;
     println!("a notice to {places} places, seed {seed}; killed when these had heard it: {:?}", heard.at_kills);
     let once = heard.times.values().filter(|times| **times == 1).count();
     let wrong: Vec<_> = heard.times.iter().filter(|(_, times)| **times != 1).collect();
     assert_eq!(once, places, "these did not hear it once: {wrong:?}");
     assert!(heard.at_kills.iter().any(|heard| (1..places).contains(heard)), "no kill was in the midst");
     assert!(heard.ledger.starts_with(&format!("delivered: {places}\n")), "{}", heard.ledger);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_is_heard_once_in_each_place_and_its_newest_last_whenever_the_program_is_killed() {
+    let places = from_environment("DESKBELL_CRASH_PLACES").unwrap_or(PLACES);
+    let seed = from_environment("DESKBELL_CRASH_SEED").unwrap_or(1);
+    let heard = notice::killed(Told::Outage, places, NOTICE_KILLS, seed).await;
+    println!("an outage to {places} places, seed {seed}; killed when these had heard it: {:?}", heard.at_kills);
+    let wrong: Vec<_> = heard.times.iter().filter(|(_, times)| **times != 1).collect();
+    assert_eq!(wrong, Vec::new(), "these did not hear it once");
+    assert!(heard.at_kills.iter().any(|heard| (1..places).contains(heard)), "no kill was in the midst");
+    assert!(heard.ledger.starts_with(&format!("delivered: {places}\n")), "{}", heard.ledger);
+    assert_eq!(heard.news.len(), places);
+    for (place, news) in &heard.news {
+        assert!(news.is_sorted(), "{place} was told something older after something newer: {news:?}");
+        assert_eq!(news.last(), Some(&(NOTICE_KILLS - 1)), "{place} was not told the newest: {news:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

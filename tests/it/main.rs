@@ -48,6 +48,7 @@ mod rolling;
 mod rules;
 mod second_copy;
 mod specs;
+mod spreading;
 mod store_contract;
 mod tickets;
 mod truth;

@@ -410,10 +410,10 @@ fn commands_that_are_not_written_right() {
         unsubscribe: refused · tell Mia: “Nearly: write it as "unsubscribe services". /desk help lists what I und…”
         outage announce: refused · tell Mia: “Nearly: write it as "outage announce". /desk help lists what I understa…”
         outage show: refused · tell Mia: “Nearly: write it as "outage show MI-7". The key stands on its card, lik…”
-        outage update: refused · tell Mia: “Nearly: write it as "outage update MI-7 investigating|identified|monito…”
+        outage update: refused · tell Mia: “Nearly: write it as "outage update MI-7 identified [what is known]". Th…”
         outage resolve: refused · tell Mia: “Nearly: write it as "outage resolve MI-7 [what it was]". The key stands…”
         outage retract: refused · tell Mia: “Nearly: write it as "outage retract MI-7". The key stands on its card,…”
-        outage change: refused · tell Mia: “Nearly: write it as "outage change MI-7 [high|medium|low] [services]".…”
+        outage change: refused · tell Mia: “Nearly: write it as "outage change MI-7 [high] [services]". The key sta…”
     "#]]
     .assert_eq(&table.0);
 }

@@ -8,7 +8,7 @@ use super::state::{Audience, Content, Delivered, Ledger, Outage, Reach, Seen, Tr
 use crate::domain::channel::Access;
 use crate::domain::effect::{Effect, EffectKind, Outlet};
 use crate::domain::ids::{OutageId, OutageKey, Person, PersonRef, Place, PlatformName};
-use crate::domain::outage::{Phase, meant};
+use crate::domain::outage::{Phase, Service, meant};
 use crate::domain::rules::Rules;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
@@ -451,13 +451,13 @@ pub async fn reach(
     Ok(reach)
 }
 
-/// The channels that follow any service now and that the bot cannot write into, as far as the platforms have told: for `check`.
+/// The channels that follow any of these services now.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn following(ask: &mut dyn Ask, rules: &Rules) -> Result<Vec<Place>, StoreError> {
+pub async fn following(ask: &mut dyn Ask, services: &[Service]) -> Result<Vec<Place>, StoreError> {
     let mut met = HashSet::new();
-    for service in &rules.services {
+    for service in services {
         met.extend(ask.all(statement(FOLLOW_NOW).bind(&service.key), |row| row.json::<Place>("place_json")).await?);
     }
     let mut met = Vec::from_iter(met);

@@ -28,6 +28,17 @@ pub fn bound(platform: PlatformName, destinations: &[Place]) -> Duration {
     least(overall, channels.values().sum()).max(least(in_channel, busiest))
 }
 
+/// The least time from the first to the last change if so many messages of a broadcast are changed, each in a place of its own: on
+/// Slack tickets keep half of what may be changed.
+#[must_use]
+pub fn bound_of_changes(platform: PlatformName, messages: usize) -> Duration {
+    let rate = match platform {
+        PlatformName::Slack => slack::BROADCAST_UPDATE,
+        PlatformName::Discord => discord::REQUESTS,
+    };
+    least(rate, u32::try_from(messages).unwrap_or(u32::MAX))
+}
+
 /// As many calls as one window holds can be made together; the next ones a whole window later.
 fn least(rate: Rate, calls: u32) -> Duration {
     rate.per * (calls.saturating_sub(1) / rate.count)
@@ -54,6 +65,8 @@ mod tests {
         assert_eq!(seconds(PlatformName::Slack, 100, 1), 99);
         assert_eq!(seconds(PlatformName::Discord, 10_000, 10_000), 199);
         assert_eq!(seconds(PlatformName::Discord, 50, 1), 45);
+        assert_eq!(bound_of_changes(PlatformName::Slack, 10_000).as_secs(), 399 * 60);
+        assert_eq!(bound_of_changes(PlatformName::Discord, 10_000).as_secs(), 199);
         assert_eq!(bound(PlatformName::Discord, &places(PlatformName::Slack, 500, 500)), Duration::ZERO);
     }
 }

@@ -1,13 +1,17 @@
 //! Looks whether Discord lets the bot do what it is to do, and says what to mend.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use serenity::http::{LightMethod, Route};
 use serenity::model::Permissions;
 use serenity::model::id::{ChannelId, GuildId, RoleId, UserId};
 
-use super::payload::{Channel, TEXT_CHANNELS, ids, list, permissions};
+use super::payload::{Channel, TEXT_CHANNELS, channels_of, ids, list, permissions};
 use super::{Shared, id, manifest};
-use crate::platform::{Finding, Verdict, Wanted};
+use crate::domain::channel::Access;
+use crate::domain::ids::Place;
+use crate::platform::{Finding, Verdict, Wanted, some_of};
 
 /// Flags of the application: the intents that the developer portal grants (and their forms for small bots).
 pub(super) const MEMBERS_GRANTED: u64 = 1 << 14 | 1 << 15;
@@ -35,6 +39,9 @@ impl Shared {
         self.check_roles(&guilds, wanted, &mut findings).await;
         for (person, what_for) in &wanted.people {
             findings.push(self.check_person(&guilds, person, what_for).await);
+        }
+        if !wanted.followers.is_empty() {
+            findings.push(self.check_followers(&guilds, &wanted.followers).await);
         }
         findings
     }
@@ -107,6 +114,34 @@ impl Shared {
                 "Allow Read Message History there for the bot's role.",
             )
         })
+    }
+
+    /// Whether the bot can write into the channels that are to hear of outages.
+    async fn check_followers(&self, guilds: &[GuildId], followers: &[Place]) -> Finding {
+        let mut told = HashMap::new();
+        for guild in guilds {
+            match self.whole_guild(*guild).await {
+                Ok(whole) => {
+                    told.extend(channels_of(&whole, *guild, self.me).into_iter().map(|it| (it.id.clone(), it)))
+                }
+                Err(error) => {
+                    return degraded(format!("the channels of {guild} cannot be listed: {error}"), "Try again.");
+                }
+            }
+        }
+        let closed = followers.iter().filter_map(|follower| match told.get(follower.channel()) {
+            Some(channel) if channel.access != Access::Closed => None,
+            Some(channel) => Some(format!("#{}", channel.name)),
+            None => Some(follower.channel().to_owned()),
+        });
+        let closed: Vec<String> = closed.collect();
+        if closed.is_empty() {
+            return good(format!("{} channels are to hear of outages, and can be written to", followers.len()));
+        }
+        degraded(
+            format!("of outages cannot be told: {}", some_of(&closed)),
+            "Allow the bot's role View Channel and Send Messages there; else they hear of none.",
+        )
     }
 
     async fn check_channel(&self, channel: &str, what_for: &str) -> Finding {

@@ -1,6 +1,6 @@
 //! What an operator must mend, in plain words.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -8,11 +8,16 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::api::{CallError, token};
+use super::channels::told_of;
 use super::directory::display_name;
 use super::manifest::SCOPES;
 use super::{SlackMode, Workspace};
-use crate::platform::{Finding, Verdict, Wanted};
+use crate::domain::channel::Access;
+use crate::domain::ids::Place;
+use crate::platform::{Finding, Verdict, Wanted, some_of};
 
+/// Pages of the bot's channels that are read, of a thousand each.
+const LIST_PAGES: usize = 100;
 const REINSTALL: &str = "add what is missing under OAuth & Permissions (or take the manifest of `deskbell manifest slack`), \
                          then install the app into the workspace again";
 
@@ -31,6 +36,9 @@ impl Workspace {
         }
         for (user, purpose) in &wanted.people {
             findings.push(self.check_person(user, purpose).await);
+        }
+        if !wanted.followers.is_empty() {
+            findings.extend(self.check_followers(&wanted.followers).await);
         }
         findings
     }
@@ -121,6 +129,52 @@ impl Workspace {
         } else {
             good(format!("{name} can be used"))
         }
+    }
+
+    /// Whether the bot can write into the channels that are to hear of outages: by its list of channels, not by a call for each.
+    async fn check_followers(&self, followers: &[Place]) -> Vec<Finding> {
+        let mut told = HashMap::new();
+        let mut cursor = String::new();
+        for _ in 0..LIST_PAGES {
+            let mut params = vec![("types", "public_channel,private_channel".to_owned()), ("limit", "1000".to_owned())];
+            if !cursor.is_empty() {
+                params.push(("cursor", cursor));
+            }
+            let page = match self.api.get("users.conversations", &params, self.api.deadline()).await {
+                Ok(page) => page,
+                Err(error) => {
+                    return vec![degraded(format!("the bot's channels cannot be listed ({error})"), "try again")];
+                }
+            };
+            let channels = page["channels"].as_array().into_iter().flatten().filter_map(told_of);
+            told.extend(channels.map(|channel| (channel.id, (channel.name, channel.access))));
+            cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
+            if cursor.is_empty() {
+                break;
+            }
+        }
+        let (mut closed, mut shared) = (Vec::new(), Vec::new());
+        for follower in followers {
+            match told.get(follower.channel()) {
+                Some((_, Access::Open)) => {}
+                Some((name, Access::Shared)) => shared.push(format!("#{name}")),
+                Some((name, Access::Closed)) => closed.push(format!("#{name}")),
+                None => closed.push(follower.channel().to_owned()),
+            }
+        }
+        let mut findings = Vec::new();
+        if closed.is_empty() && shared.is_empty() {
+            findings.push(good(format!("{} channels are to hear of outages, and can be written to", followers.len())));
+        }
+        if !closed.is_empty() {
+            let what = format!("of outages cannot be told: {}", some_of(&closed));
+            findings.push(degraded(what, "invite the bot there, or unarchive them; else they hear of none"));
+        }
+        if !shared.is_empty() {
+            let what = format!("people of other organisations read in {}", some_of(&shared));
+            findings.push(degraded(what, "they hear of no outage unless outages.shared_channels lists them"));
+        }
+        findings
     }
 
     async fn check_groups(&self, groups: &[String]) -> Vec<Finding> {

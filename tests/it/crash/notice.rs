@@ -1,18 +1,27 @@
-//! A notice to many places, while the real program is killed again and again: each place hears it once.
+//! A notice or an outage to many places, while the real program is killed again and again: each place hears it once, and of an outage
+//! the newest last.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use deskbell::clock::Clock;
 use deskbell::config::Config;
-use deskbell::domain::ids::PlatformName;
+use deskbell::desk::outages::record;
+use deskbell::domain::act::{ActName, ActRef, Value};
+use deskbell::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Way};
+use deskbell::domain::ids::{Person, PersonRef, Place, PlatformName};
 use deskbell::domain::message::Message;
-use deskbell::domain::permission::Roster;
+use deskbell::domain::outage::Service;
+use deskbell::domain::outcome::Outcome;
+use deskbell::domain::permission::{Principal, Roster};
 use deskbell::domain::rules::Rules;
 use deskbell::intake::Intake;
 use deskbell::sandbox::stage::{Stage, StageOptions};
 use deskbell::sandbox::{Journal, World};
+use deskbell::store::Store;
 use deskbell::store::sqlite::SqliteStore;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -24,6 +33,15 @@ use crate::harness::patiently;
 
 const NOTICE: &str = "payroll";
 
+/// What is told to all places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A notice.
+    Notice,
+    /// An outage, with news of it in the midst.
+    Outage,
+}
+
 /// What became of it.
 pub struct Heard {
     /// How often each place heard it.
@@ -32,11 +50,13 @@ pub struct Heard {
     pub at_kills: Vec<usize>,
     /// What `deskbell effects --about` says in the end.
     pub ledger: String,
+    /// What each place was told of an outage, in order: the number of the news in each text.
+    pub news: HashMap<String, Vec<u32>>,
 }
 
 /// Tells so many places on Discord (which takes fifty a second), with so many kills spread over it. The first kill comes
 /// while the first pages are queued.
-pub async fn killed(places: usize, kills: u32, seed: u64) -> Heard {
+pub async fn killed(told: Told, places: usize, kills: u32, seed: u64) -> Heard {
     let folder = TempDir::new().expect("a folder");
     let journal = Journal::in_memory();
     let options = StageOptions {
@@ -52,11 +72,15 @@ pub async fn killed(places: usize, kills: u32, seed: u64) -> Heard {
     child.ready().await;
     let to = stage.destinations(PlatformName::Discord);
     let times = to.iter().map(|place| (place.channel().to_owned(), 0)).collect();
-    let mut seen = Seen { journal: journal.clone(), next: journal.len(), times };
-    let store = SqliteStore::open_beside(&folder.path().join("desk.db"), Clock::system()).await.expect("it opens");
-    let beside = Intake::new(store.clone(), Clock::system(), Rules::default(), Roster::default());
-    beside.notice(NOTICE, &Message::said("Payroll is down for everybody."), &to).await.expect("it is kept");
-    deskbell::store::Store::close(store.as_ref()).await;
+    let mut seen = Seen { journal: journal.clone(), next: journal.len(), times, news: HashMap::new() };
+    let desk = Beside::open(folder.path()).await;
+    match told {
+        Told::Notice => {
+            let says = Message::said("Payroll is down for everybody.");
+            desk.intake.notice(NOTICE, &says, &to).await.map(drop).expect("it is kept");
+        }
+        Told::Outage => desk.announce(&to).await,
+    }
 
     let mut random = StdRng::seed_from_u64(seed);
     let mut at_kills = Vec::new();
@@ -66,6 +90,9 @@ pub async fn killed(places: usize, kills: u32, seed: u64) -> Heard {
         while seen.reached() < enough {
             patiently("the notice goes on", grown.changed()).await.expect("the journal lives");
         }
+        if told == Told::Outage && (kill == 1 || kill + 1 == kills as usize) {
+            desk.tell_news(u32::try_from(kill).expect("a few")).await;
+        }
         tokio::time::sleep(Duration::from_millis(random.random_range(0..600))).await;
         // Dropping it is a SIGKILL.
         drop(child);
@@ -73,14 +100,83 @@ pub async fn killed(places: usize, kills: u32, seed: u64) -> Heard {
         child = start(folder.path(), "serve", &[]);
         child.ready().await;
     }
+    desk.close().await;
     let worlds: [Arc<dyn World>; 1] = [Arc::clone(&stage.discord) as Arc<dyn World>];
     let counts = calm(&[&child], &config, &worlds, &journal).await;
     assert_eq!((counts.waiting, counts.failed, counts.dead), (0, 0, 0), "{counts:?}");
     seen.reached();
-    let ledger = start(folder.path(), &format!("effects --about notice:{NOTICE}"), &[]).ended().await.succeeded().out;
+    let about = if told == Told::Notice { format!("notice:{NOTICE}") } else { "outage:1".to_owned() };
+    let ledger = start(folder.path(), &format!("effects --about {about}"), &[]).ended().await.succeeded().out;
     drop(child);
     stage.close().await;
-    Heard { times: seen.times, at_kills, ledger }
+    Heard { times: seen.times, at_kills, ledger, news: seen.news }
+}
+
+/// The desk as another process beside the one that is killed: what it decides is committed as that one would.
+struct Beside {
+    store: Arc<SqliteStore>,
+    intake: Intake,
+    acts: AtomicU32,
+}
+
+impl Beside {
+    async fn open(folder: &Path) -> Self {
+        let store = SqliteStore::open_beside(&folder.join("desk.db"), Clock::system()).await.expect("it opens");
+        let vpn = Service { key: "vpn".to_owned(), name: "VPN".to_owned(), tags: Vec::new(), words: Vec::new() };
+        let rules = Rules { services: vec![vpn], ..Rules::default() };
+        let roster = Roster { agents: vec![Principal::Person(mia().who)], ..Roster::default() };
+        let intake = Intake::new(store.clone(), Clock::system(), rules, roster);
+        Self { store, intake, acts: AtomicU32::new(0) }
+    }
+
+    async fn close(self) {
+        Store::close(self.store.as_ref()).await;
+    }
+
+    /// Somebody announces an outage to these.
+    async fn announce(&self, to: &[Place]) {
+        let (to, now) = (to.to_vec(), Clock::system().now());
+        let store: &dyn Store = self.store.as_ref();
+        let follow = store.within(move |tx| {
+            let to = to.clone();
+            Box::pin(async move { to.iter().try_for_each(|place| record::follow(tx, "vpn", place, now)) })
+        });
+        follow.await.expect("they follow");
+        let fields = [("title", "Nobody gets in"), ("services", "vpn"), ("severity", "low"), ("known", "news 0")];
+        self.act(ActRef::bare(ActName::new("outage announce")), &fields).await;
+        let send = ActRef { with: Some("MI-1.1".to_owned()), ..ActRef::bare(ActName::new("outage send")) };
+        self.act(send, &[]).await;
+    }
+
+    /// Somebody tells news of it.
+    async fn tell_news(&self, number: u32) {
+        let known = format!("news {number}");
+        let fields = [("outage", "MI-1"), ("phase", "identified"), ("known", known.as_str())];
+        self.act(ActRef::bare(ActName::new("outage update")), &fields).await;
+    }
+
+    async fn act(&self, does: ActRef, fields: &[(&str, &str)]) {
+        let given = fields.iter().map(|(name, text)| ((*name).to_owned(), Value::text(*text))).collect();
+        let acted = Acted {
+            actor: mia(),
+            place: None,
+            way: Way::Command,
+            at: None,
+            asks: Asks::Act { does, given },
+            in_private: false,
+            reply: ReplyHandle("{}".to_owned()),
+        };
+        let number = self.acts.fetch_add(1, Ordering::Relaxed);
+        let key = DedupeKey::stored(format!("act {number}"));
+        let event = Event { key, at: Clock::system().now(), what: EventKind::Acted(acted) };
+        let outcome = self.intake.handle(event).await.expect("it is handled");
+        assert_eq!(outcome, Outcome::Done(None), "act {number}");
+    }
+}
+
+/// Whoever announces it. No such account is on the stage, so that nothing is told to them.
+fn mia() -> Person {
+    Person::new(PersonRef::new(PlatformName::Slack, "UMIA"), "Mia")
 }
 
 /// What the journal has shown of the notice.
@@ -88,6 +184,7 @@ struct Seen {
     journal: Journal,
     next: u64,
     times: HashMap<String, u32>,
+    news: HashMap<String, Vec<u32>>,
 }
 
 impl Seen {
@@ -95,6 +192,12 @@ impl Seen {
     fn reached(&mut self) -> usize {
         for entry in self.journal.since(self.next) {
             self.next = entry.seq + 1;
+            if ["posted", "updated"].contains(&entry.kind)
+                && let Some((_, number)) = entry.text("text").split_once("news ")
+                && let Ok(number) = number.trim().parse()
+            {
+                self.news.entry(entry.text("channel_id").to_owned()).or_default().push(number);
+            }
             if entry.kind == "posted"
                 && let Some(times) = self.times.get_mut(entry.text("channel_id"))
             {

@@ -1,8 +1,15 @@
 //! `deskbell check`: says what is right, and what to mend.
 
+use std::sync::Arc;
+
 use deskbell::clock::Clock;
+use deskbell::desk::outages::record;
+use deskbell::domain::ids::{Conversation, Place, PlatformName, Tenant};
 use deskbell::sandbox::Fault;
 use deskbell::sandbox::stage::{Platforms, StageOptions, TRIAGE};
+use deskbell::store::Store;
+use deskbell::store::sqlite::SqliteStore;
+use jiff::Timestamp;
 
 use super::Site;
 
@@ -16,7 +23,7 @@ async fn all_is_well() {
         assert!(said.lines().all(|line| line.starts_with("ok  ") || line.starts_with("      ")), "{said}");
         // Who has which right.
         assert!(said.contains("      ticket_work: admins, agents\n"), "{said}");
-        assert!(said.contains("      outage_mention_all: nobody (nothing asks for it yet)\n"), "{said}");
+        assert!(said.contains("      outage_mention_all: nobody\n"), "{said}");
     }
 }
 
@@ -82,4 +89,38 @@ async fn wrong_tokens_are_told_apart() {
     assert!(ended.out.contains("connections:write"), "{}", ended.out);
     assert!(ended.out.contains("refuses the bot's token"), "{}", ended.out);
     assert!(ended.out.contains("ok    the bot's token works"), "{}", ended.out);
+}
+
+#[tokio::test]
+async fn channels_that_are_to_hear_of_outages_and_cannot_are_named() {
+    let site = Site::open(Platforms::BOTH, "").await;
+    let (slack, discord) = (&site.stage.slack, &site.stage.discord);
+    let place = |platform, tenant: String, channel: &str| Place {
+        tenant: Tenant { platform, id: tenant },
+        at: Conversation::Channel { channel: channel.to_owned() },
+    };
+    let mut places = Vec::new();
+    for name in ["sales", "general"] {
+        let (here, there) = (slack.channel_id(name).expect("a channel"), discord.channel_id(name).expect("a channel"));
+        places.push(place(PlatformName::Slack, slack.team_id(), &here));
+        places.push(place(PlatformName::Discord, discord.guild_of_channel(&there).expect("a guild"), &there));
+    }
+    let store = SqliteStore::open(&site.path("desk.db"), Clock::system()).await.expect("it opens");
+    let written = (store.clone() as Arc<dyn Store>).within(move |tx| {
+        let places = places.clone();
+        Box::pin(
+            async move { places.iter().try_for_each(|place| record::follow(tx, "vpn", place, Timestamp::UNIX_EPOCH)) },
+        )
+    });
+    written.await.expect("written");
+    store.close().await;
+    let said = site.run("check").await.succeeded().out;
+    assert_eq!(said.matches("ok    2 channels are to hear of outages, and can be written to").count(), 2, "{said}");
+    for world in site.stage.worlds() {
+        world.inject(Fault::CloseChannel { channel: "sales".to_owned() });
+    }
+    site.stage.worlds()[0].inject(Fault::ShareChannel { channel: "general".to_owned() });
+    let said = site.run("check").await.succeeded().out;
+    assert_eq!(said.matches("note  of outages cannot be told: #sales\n").count(), 2, "{said}");
+    assert!(said.contains("note  people of other organisations read in #general"), "{said}");
 }
