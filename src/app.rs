@@ -34,7 +34,7 @@ use crate::domain::right::{Holder, Right};
 use crate::domain::rules::Rules;
 use crate::health::Health;
 use crate::http::{self, Port};
-use crate::intake::{self, Intake};
+use crate::intake::Intake;
 use crate::metrics;
 use crate::outbox::local::{Calls, LocalDispatcher};
 use crate::platform::discord::DiscordPlatform;

@@ -1,16 +1,14 @@
-//! Who hears of an outage, how far that has come, and what is said besides.
+//! Who hears of an outage, and what is said of it to whom.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deskbell::desk::outages::record;
 use deskbell::domain::channel::Access;
-use deskbell::domain::ids::{Place, PlatformName};
-use deskbell::sandbox::{Absence, ChannelView, Fault, Spot, World};
+use deskbell::domain::ids::PlatformName;
+use deskbell::sandbox::{Fault, Spot, World};
 use expect_test::expect;
 
-use crate::harness::{Desk, Setup, find_control, on, on_both, on_both_with, on_each, see};
+use crate::harness::{Desk, Setup, on, on_both, on_both_with, on_each, see};
 use crate::outages::{shown, standing, subscribe};
 
 /// Mia may do everything about outages.

@@ -95,7 +95,11 @@ async fn a_message_has_a_menu_of_acts() {
         let ask = desk.ask(world, "jeff", "@desk printer smokes").await;
         let lunch = desk.say(world, "sam", &Spot::channel("sales"), "lunch?").await;
         let menus = see(world, "mia").menus;
-        assert_eq!(menus, ["Take the request", "Reply to the requester", "Show the request"], "{what}");
+        assert_eq!(
+            menus,
+            ["Take the request", "Reply to the requester", "Show the request", "Announce an outage"],
+            "{what}"
+        );
 
         // Who is no agent is told so; what is no request is told as such.
         let choose = async |who: &str, at: &MessageAt, name: &str| {

@@ -73,7 +73,8 @@ pub async fn killed(told: Told, places: usize, kills: u32, seed: u64) -> Heard {
     let to = stage.destinations(PlatformName::Discord);
     let times = to.iter().map(|place| (place.channel().to_owned(), 0)).collect();
     let mut seen = Seen { journal: journal.clone(), next: journal.len(), times, news: HashMap::new() };
-    let desk = Beside::open(folder.path()).await;
+    let mia = PersonRef::new(PlatformName::Discord, stage.discord.person_id("mia").expect("she is there"));
+    let desk = Beside::open(folder.path(), Person::new(mia, "Mia")).await;
     match told {
         Told::Notice => {
             let says = Message::said("Payroll is down for everybody.");
@@ -116,17 +117,19 @@ pub async fn killed(told: Told, places: usize, kills: u32, seed: u64) -> Heard {
 struct Beside {
     store: Arc<SqliteStore>,
     intake: Intake,
+    /// Whoever announces it.
+    mia: Person,
     acts: AtomicU32,
 }
 
 impl Beside {
-    async fn open(folder: &Path) -> Self {
+    async fn open(folder: &Path, mia: Person) -> Self {
         let store = SqliteStore::open_beside(&folder.join("desk.db"), Clock::system()).await.expect("it opens");
         let vpn = Service { key: "vpn".to_owned(), name: "VPN".to_owned(), tags: Vec::new(), words: Vec::new() };
         let rules = Rules { services: vec![vpn], ..Rules::default() };
-        let roster = Roster { agents: vec![Principal::Person(mia().who)], ..Roster::default() };
+        let roster = Roster { agents: vec![Principal::Person(mia.who.clone())], ..Roster::default() };
         let intake = Intake::new(store.clone(), Clock::system(), rules, roster);
-        Self { store, intake, acts: AtomicU32::new(0) }
+        Self { store, intake, mia, acts: AtomicU32::new(0) }
     }
 
     async fn close(self) {
@@ -158,7 +161,7 @@ impl Beside {
     async fn act(&self, does: ActRef, fields: &[(&str, &str)]) {
         let given = fields.iter().map(|(name, text)| ((*name).to_owned(), Value::text(*text))).collect();
         let acted = Acted {
-            actor: mia(),
+            actor: self.mia.clone(),
             place: None,
             way: Way::Command,
             at: None,
@@ -172,11 +175,6 @@ impl Beside {
         let outcome = self.intake.handle(event).await.expect("it is handled");
         assert_eq!(outcome, Outcome::Done(None), "act {number}");
     }
-}
-
-/// Whoever announces it. No such account is on the stage, so that nothing is told to them.
-fn mia() -> Person {
-    Person::new(PersonRef::new(PlatformName::Slack, "UMIA"), "Mia")
 }
 
 /// What the journal has shown of the notice.

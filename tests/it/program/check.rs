@@ -106,7 +106,8 @@ async fn channels_that_are_to_hear_of_outages_and_cannot_are_named() {
         places.push(place(PlatformName::Discord, discord.guild_of_channel(&there).expect("a guild"), &there));
     }
     let store = SqliteStore::open(&site.path("desk.db"), Clock::system()).await.expect("it opens");
-    let written = (store.clone() as Arc<dyn Store>).within(move |tx| {
+    let writer: Arc<dyn Store> = store.clone();
+    let written = writer.within(move |tx| {
         let places = places.clone();
         Box::pin(
             async move { places.iter().try_for_each(|place| record::follow(tx, "vpn", place, Timestamp::UNIX_EPOCH)) },
