@@ -8,6 +8,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "whole processes run in real time")]
 
+mod broadcasts;
 pub mod checker;
 mod freeze;
 mod notice;
@@ -69,6 +70,7 @@ async fn kills_lose_and_double_nothing(folder: TempDir, url: String) {
     let outcome = run(plan, folder, &url).await;
     assert!(outcome.report.requests > 0, "nobody asked for anything");
     assert!(outcome.suggested > 0, "nobody was shown an article");
+    assert!(outcome.outages > 0, "nobody announced an outage");
     outcome.assert_clean();
 }
 

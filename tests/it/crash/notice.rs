@@ -2,31 +2,20 @@
 //! the newest last.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use deskbell::clock::Clock;
 use deskbell::config::Config;
-use deskbell::desk::outages::record;
-use deskbell::domain::act::{ActName, ActRef, Value};
-use deskbell::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Way};
-use deskbell::domain::ids::{Person, PersonRef, Place, PlatformName};
+use deskbell::domain::ids::{Person, PersonRef, PlatformName};
 use deskbell::domain::message::Message;
-use deskbell::domain::outage::Service;
-use deskbell::domain::outcome::Outcome;
-use deskbell::domain::permission::{Principal, Roster};
-use deskbell::domain::rules::Rules;
-use deskbell::intake::Intake;
 use deskbell::sandbox::stage::{Stage, StageOptions};
 use deskbell::sandbox::{Journal, World};
-use deskbell::store::Store;
-use deskbell::store::sqlite::SqliteStore;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tempfile::TempDir;
 
+use super::broadcasts::Beside;
 use super::run::{calm, settings, start};
 use super::{DISCORD, sqlite};
 use crate::harness::patiently;
@@ -74,13 +63,16 @@ pub async fn killed(told: Told, places: usize, kills: u32, seed: u64) -> Heard {
     let times = to.iter().map(|place| (place.channel().to_owned(), 0)).collect();
     let mut seen = Seen { journal: journal.clone(), next: journal.len(), times, news: HashMap::new() };
     let mia = PersonRef::new(PlatformName::Discord, stage.discord.person_id("mia").expect("she is there"));
-    let desk = Beside::open(folder.path(), Person::new(mia, "Mia")).await;
+    let desk = Beside::open(&config, Person::new(mia, "Mia")).await;
     match told {
         Told::Notice => {
             let says = Message::said("Payroll is down for everybody.");
             desk.intake.notice(NOTICE, &says, &to).await.map(drop).expect("it is kept");
         }
-        Told::Outage => desk.announce(&to).await,
+        Told::Outage => {
+            desk.follow(&to).await;
+            desk.announce(1).await;
+        }
     }
 
     let mut random = StdRng::seed_from_u64(seed);
@@ -92,7 +84,7 @@ pub async fn killed(told: Told, places: usize, kills: u32, seed: u64) -> Heard {
             patiently("the notice goes on", grown.changed()).await.expect("the journal lives");
         }
         if told == Told::Outage && (kill == 1 || kill + 1 == kills as usize) {
-            desk.tell_news(u32::try_from(kill).expect("a few")).await;
+            desk.tell_news(1, u32::try_from(kill).expect("a few")).await;
         }
         tokio::time::sleep(Duration::from_millis(random.random_range(0..600))).await;
         // Dropping it is a SIGKILL.
@@ -111,70 +103,6 @@ pub async fn killed(told: Told, places: usize, kills: u32, seed: u64) -> Heard {
     drop(child);
     stage.close().await;
     Heard { times: seen.times, at_kills, ledger, news: seen.news }
-}
-
-/// The desk as another process beside the one that is killed: what it decides is committed as that one would.
-struct Beside {
-    store: Arc<SqliteStore>,
-    intake: Intake,
-    /// Whoever announces it.
-    mia: Person,
-    acts: AtomicU32,
-}
-
-impl Beside {
-    async fn open(folder: &Path, mia: Person) -> Self {
-        let store = SqliteStore::open_beside(&folder.join("desk.db"), Clock::system()).await.expect("it opens");
-        let vpn = Service { key: "vpn".to_owned(), name: "VPN".to_owned(), tags: Vec::new(), words: Vec::new() };
-        let rules = Rules { services: vec![vpn], ..Rules::default() };
-        let roster = Roster { agents: vec![Principal::Person(mia.who.clone())], ..Roster::default() };
-        let intake = Intake::new(store.clone(), Clock::system(), rules, roster);
-        Self { store, intake, mia, acts: AtomicU32::new(0) }
-    }
-
-    async fn close(self) {
-        Store::close(self.store.as_ref()).await;
-    }
-
-    /// Somebody announces an outage to these.
-    async fn announce(&self, to: &[Place]) {
-        let (to, now) = (to.to_vec(), Clock::system().now());
-        let store: &dyn Store = self.store.as_ref();
-        let follow = store.within(move |tx| {
-            let to = to.clone();
-            Box::pin(async move { to.iter().try_for_each(|place| record::follow(tx, "vpn", place, now)) })
-        });
-        follow.await.expect("they follow");
-        let fields = [("title", "Nobody gets in"), ("services", "vpn"), ("severity", "low"), ("known", "news 0")];
-        self.act(ActRef::bare(ActName::new("outage announce")), &fields).await;
-        let send = ActRef { with: Some("MI-1.1".to_owned()), ..ActRef::bare(ActName::new("outage send")) };
-        self.act(send, &[]).await;
-    }
-
-    /// Somebody tells news of it.
-    async fn tell_news(&self, number: u32) {
-        let known = format!("news {number}");
-        let fields = [("outage", "MI-1"), ("phase", "identified"), ("known", known.as_str())];
-        self.act(ActRef::bare(ActName::new("outage update")), &fields).await;
-    }
-
-    async fn act(&self, does: ActRef, fields: &[(&str, &str)]) {
-        let given = fields.iter().map(|(name, text)| ((*name).to_owned(), Value::text(*text))).collect();
-        let acted = Acted {
-            actor: self.mia.clone(),
-            place: None,
-            way: Way::Command,
-            at: None,
-            asks: Asks::Act { does, given },
-            in_private: false,
-            reply: ReplyHandle("{}".to_owned()),
-        };
-        let number = self.acts.fetch_add(1, Ordering::Relaxed);
-        let key = DedupeKey::stored(format!("act {number}"));
-        let event = Event { key, at: Clock::system().now(), what: EventKind::Acted(acted) };
-        let outcome = self.intake.handle(event).await.expect("it is handled");
-        assert_eq!(outcome, Outcome::Done(None), "act {number}");
-    }
 }
 
 /// What the journal has shown of the notice.

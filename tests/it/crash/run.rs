@@ -17,6 +17,7 @@ use rand::{Rng as _, SeedableRng as _};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use super::broadcasts::{self, Beside};
 use super::checker::{self, Report};
 use super::traffic::{Habits, PACE, Traffic};
 use crate::program::child::Child;
@@ -53,6 +54,8 @@ pub struct Outcome {
     pub counts: Counts,
     /// How often an article was shown to a requester.
     pub suggested: usize,
+    /// How many outages were announced.
+    pub outages: usize,
     /// Calls that the platforms do not know.
     pub unknown_calls: Vec<String>,
     pub took: Duration,
@@ -62,9 +65,9 @@ pub struct Outcome {
 impl Outcome {
     /// Prints what it came to; if something is at fault, keeps the files and fails.
     pub fn assert_clean(self) {
-        let Self { report, kills, ends, counts, suggested, unknown_calls, took, folder } = self;
+        let Self { report, kills, ends, counts, suggested, outages, unknown_calls, took, folder } = self;
         println!(
-            "{kills} kills, {ends} ends of its own, {suggested} times an article, {:.0} s; {counts:?}\n{report}",
+            "{kills} kills, {ends} ends of its own, {suggested} times an article, {outages} outages, {:.0} s; {counts:?}\n{report}",
             took.as_secs_f64()
         );
         if report.is_clean() && unknown_calls.is_empty() && counts.dead == 0 {
@@ -91,6 +94,15 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
     start(folder.path(), "serve", &environment).ready().await;
     know(&config).await;
     let stop = CancellationToken::new();
+    let desk = Beside::open(&config, broadcasts::nobody(plan.platforms)).await;
+    let followers = broadcasts::followers(&stage, plan.platforms);
+    desk.follow(&followers).await;
+    let (seed, until) = (plan.seed, stop.clone());
+    let announcing = tokio::spawn(async move {
+        let told = broadcasts::announce(&desk, seed, until).await;
+        desk.close().await;
+        told
+    });
     let habits = Habits { seed: plan.seed, faults: true, hasty: plan.hasty, pace: PACE, greetings: 6 };
     let people = tokio::spawn(Traffic::new(worlds.clone(), journal.clone(), habits).run(stop.clone()));
     let mut random = StdRng::seed_from_u64(plan.seed ^ 0x6b69_6c6c);
@@ -114,6 +126,7 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
     }
     stop.cancel();
     people.await.expect("the people do not panic");
+    let told = announcing.await.expect("whoever announces does not panic");
     for fault in [Fault::Calm, Fault::Return] {
         worlds.iter().for_each(|world| world.inject(fault.clone()));
     }
@@ -125,11 +138,22 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
     let exported = start(folder.path(), "export", &[]).ended().await.succeeded().out;
     std::fs::write(folder.path().join("export.jsonl"), &exported).expect("it can be kept");
     let journal = std::fs::read_to_string(folder.path().join("journal.jsonl")).expect("the journal");
-    let report = checker::check(&journal, &exported);
+    let mut report = checker::check(&journal, &exported);
+    broadcasts::check(&journal, &followers, &told, &mut report);
     let suggested = journal.matches("this may help").count();
     let unknown_calls = worlds.iter().flat_map(|world| world.faults_seen()).collect();
     stage.close().await;
-    Outcome { report, kills: plan.kills, ends, counts, suggested, unknown_calls, took: begin.elapsed(), folder }
+    Outcome {
+        report,
+        kills: plan.kills,
+        ends,
+        counts,
+        suggested,
+        outages: told.len(),
+        unknown_calls,
+        took: begin.elapsed(),
+        folder,
+    }
 }
 
 /// The desk knows the sandbox's articles: some of the troubles are answered by them.
