@@ -299,6 +299,7 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
         }
         Err(error) => findings.push(bad(format!("database {}: {error}", config.database.url), "")),
     }
+    let roster = config.roster();
     // What the record cannot tell was said above.
     let followers = match open_to_read(config).await {
         Ok(store) => {
@@ -308,12 +309,13 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
         }
         Err(_) => Vec::new(),
     };
+    let shared: Vec<Place> = followers.iter().filter(|place| config.outages.takes_shared(place)).cloned().collect();
+    let mentions_everybody = !roster.holders(Right::OutageMentionAll).is_empty();
     let followers_on =
         |name| followers.iter().filter(|place: &&Place| place.platform() == name).cloned().collect::<Vec<_>>();
     if let Some(missing) = config.platforms_missing() {
         findings.push(bad("no platform is configured".to_owned(), missing));
     }
-    let roster = config.roster();
     findings.push(Finding { verdict: Verdict::Good, what: "rights".to_owned(), mend: rights(&roster) });
     let groups = |name| roster.groups_on(name).into_iter().map(|group| group.id).collect();
     if let Some(slack) = &config.slack {
@@ -325,6 +327,8 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
                     groups: groups(PlatformName::Slack),
                     people: people(config, PlatformName::Slack),
                     followers: followers_on(PlatformName::Slack),
+                    shared: shared.clone(),
+                    mentions_everybody,
                 };
                 findings.extend(platform.check(&wanted).await);
             }
@@ -340,6 +344,8 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
                     groups: groups(PlatformName::Discord),
                     people: people(config, PlatformName::Discord),
                     followers: followers_on(PlatformName::Discord),
+                    shared,
+                    mentions_everybody,
                 };
                 findings.extend(platform.check(&wanted).await);
             }

@@ -225,6 +225,8 @@ CREATE TABLE channels (
     channel  TEXT    NOT NULL,
     name     TEXT    NOT NULL,
     access   TEXT    NOT NULL CHECK (access IN ('open', 'shared', 'closed')),
+    -- When the platform told so: what was told later is not undone by what was told before.
+    told_at_ms BIGINT NOT NULL,
     UNIQUE (platform, tenant, channel)
 );
 

@@ -222,6 +222,8 @@ CREATE TABLE channels (
     channel  TEXT    NOT NULL,
     name     TEXT    NOT NULL,
     access   TEXT    NOT NULL CHECK (access IN ('open', 'shared', 'closed')),
+    -- When the platform told so: what was told later is not undone by what was told before.
+    told_at_ms INTEGER NOT NULL,
     UNIQUE (platform, tenant, channel)
 ) STRICT;
 

@@ -65,8 +65,10 @@ async fn fire_due(store: &Arc<dyn Store>, intake: &Intake) -> Result<Option<Time
         let (is_last, mut handled) = (due.len() < PAGE as usize, 0);
         for timer in due {
             let (key, at) = (DedupeKey::timer(&timer), timer.due);
-            match intake.handle(Event { key, at, what: EventKind::TimerFired(timer) }).await {
-                Ok(Outcome::Repeated | Outcome::Dead) => {}
+            match intake.handle(Event { key, at, what: EventKind::TimerFired(timer.clone()) }).await {
+                // It was set again for the very moment at which it has fired.
+                Ok(Outcome::Repeated) => store.clear_fired(&timer).await?,
+                Ok(Outcome::Dead) => {}
                 Ok(_) => handled += 1,
                 Err(error) => tracing::warn!(%error, "a timer has to wait"),
             }

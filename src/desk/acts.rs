@@ -66,6 +66,8 @@ pub(in crate::desk) enum Reads {
     Outage(&'static str),
     /// The outages that are announced and not over.
     Outages,
+    /// What is known of the channel where it is done.
+    Here,
     /// The number and key of the outage that is to be written, and who is to hear of it.
     NextOutage {
         /// The parameter that names its services.

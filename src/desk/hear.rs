@@ -15,6 +15,7 @@ pub use crate::desk::touched::about;
 use crate::desk::{articles, conversation, drafts, knowledge, outages, tickets};
 use crate::domain::act::{ActRef, Fault, On, Spec, SubjectRef, Where};
 use crate::domain::audit::AuditEntry;
+use crate::domain::channel::Channel;
 use crate::domain::effect::{Call, Undeliverable};
 use crate::domain::event::{
     Acted, DedupeKey, DeliverySettled, DirectRequest, Event, EventKind, Said, Timer, TimerKind, Way,
@@ -218,6 +219,8 @@ pub(in crate::desk) enum Sees {
     Outage(Option<Box<outages::state::Seen>>),
     /// Outages that are announced and not over.
     Outages(Vec<Outage>),
+    /// The channel where it is done, `Some(None)` if it is none that its platform lists; `None` if nothing is known of it.
+    Channel(Option<Option<Channel>>),
     /// The number and key of the outage that is to be written, and who is to hear of it.
     NextOutage(OutageId, OutageKey, Box<outages::state::Audience>),
     /// A message that was joined to the ticket, and whether somebody has asked for something of their own under it since.
@@ -320,7 +323,7 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, goes_on: bool)
             Meant::Act(meaning) => {
                 let at_home = home.as_ref().map(|(ticket, _)| ticket);
                 let on = subject(tx, desk, &meaning.act.spec, &meaning.target, at_home).await?;
-                let sees = sees(tx, desk, &meaning, on.as_ref(), &said.author.who).await?;
+                let sees = sees(tx, desk, &meaning, on.as_ref(), (&said.author.who, Some(&said.place))).await?;
                 return Ok(Heard::Command(said, Box::new(Command { meaning, on, home, sees })));
             }
             // Somebody who is not on the desk has no use for a grammar: these are words.
@@ -465,7 +468,7 @@ async fn asked(tx: &mut dyn Tx, desk: &Desk, acted: &Acted) -> Result<Asked, Sto
             let may_be_home = acted.way == Way::Command || acted.at.is_some();
             let at_home = home_of.as_ref().map(|(ticket, _)| ticket).filter(|_| may_be_home);
             on = subject(tx, desk, &meaning.act.spec, &meaning.target, at_home).await?;
-            seen = sees(tx, desk, meaning, on.as_ref(), &acted.actor.who).await?;
+            seen = sees(tx, desk, meaning, on.as_ref(), (&acted.actor.who, acted.place.as_ref())).await?;
         }
         (Meant::Unfinished(unfinished) | Meant::Late(unfinished) | Meant::ToCorrect(_, unfinished), _) => {
             let at_home = home_of.as_ref().map(|(ticket, _)| ticket).filter(|_| acted.at.is_some());
@@ -500,10 +503,11 @@ async fn sees(
     desk: &Desk,
     meaning: &Meaning,
     on: Option<&Ticket>,
-    who: &PersonRef,
+    (who, place): (&PersonRef, Option<&Place>),
 ) -> Result<Sees, StoreError> {
     match (meaning.act.reads, on) {
         (Reads::Nothing, _) => Ok(Sees::Nothing),
+        (Reads::Here, _) => Ok(Sees::Channel(outages::record::here(tx, place).await?)),
         (Reads::Requests, _) => {
             let of = meaning.person().map_or(who, |person| &person.who);
             let open = tickets::record::open_of(tx, &desk.roster.accounts(of), LISTED).await?;

@@ -31,7 +31,7 @@ pub use self::hear::{Desk, Heard, hear};
 use self::outages::state::Outage;
 use self::plan::Plan;
 use crate::domain::event::TimerKind;
-use crate::domain::ids::{Conversation, MessageRef, OutageId, Person, PersonRef, Place, TicketId};
+use crate::domain::ids::{MessageRef, OutageId, Person, PersonRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
 use crate::domain::permission::Roster;
 use crate::domain::rules::Rules;
@@ -276,11 +276,10 @@ async fn show_outages(ask: &mut dyn Ask, wanted: &[Wanted], rules: &Rules) -> Re
         };
         shown.push(match &one.view {
             View::OutageCard => Some(outages::view::card(outage, &outages::record::ledger(ask, outage).await?)),
-            View::OutageNews { version, .. } if *version == outage.version => {
-                let at = Conversation::Channel { channel: one.place.channel().to_owned() };
-                let channel = Place { tenant: one.place.tenant.clone(), at };
+            View::OutageNews { version, .. } if *version == outage.content.news => {
+                let channel = one.place.open_channel();
                 let copy = standing::views(ask, &[(one.about.clone(), View::Outage.name(), channel)]).await?;
-                outages::view::news(outage, copy.first().map(|copy| &copy.message))
+                outages::view::news(outage, copy.first().map(|copy| &copy.message), &rules.outages)
             }
             View::OutageNews { .. } => None,
             _ => outages::view::copy(outage, one.is_first, hearing.contains(&one.place)),
@@ -295,10 +294,10 @@ async fn show_outages(ask: &mut dyn Ask, wanted: &[Wanted], rules: &Rules) -> Re
 /// If the database is away.
 pub async fn audience(
     ask: &mut dyn Ask,
-    about: &Subject,
-    view: &View,
+    (about, view): (&Subject, &View),
     after: u64,
     limit: usize,
+    rules: &Rules,
 ) -> Result<Vec<(u64, Place)>, StoreError> {
     match (about, view) {
         (Subject::Notice(name), View::Notice) => notices::record::places(ask, name, after, limit).await,
@@ -307,7 +306,7 @@ pub async fn audience(
             None => Ok(Vec::new()),
         },
         (Subject::Outage(id), View::OutageNews { through, .. }) => match outages::record::by_id(ask, *id).await? {
-            Some(outage) => outages::record::beside_copies(ask, &outage, (after, *through), limit).await,
+            Some(outage) => outages::record::beside_copies(ask, &outage, (after, *through), limit, rules).await,
             None => Ok(Vec::new()),
         },
         _ => Ok(Vec::new()),

@@ -319,6 +319,16 @@ impl Place {
         matches!(self.at, Conversation::Direct { .. })
     }
 
+    /// The channel, also of a thread; a direct conversation stays itself.
+    #[must_use]
+    pub fn open_channel(&self) -> Self {
+        let at = match &self.at {
+            Conversation::Thread { channel, .. } => Conversation::Channel { channel: channel.clone() },
+            Conversation::Channel { .. } | Conversation::Direct { .. } => self.at.clone(),
+        };
+        Self { tenant: self.tenant.clone(), at }
+    }
+
     /// The thread under `root` in the same channel; a direct conversation stays itself.
     #[must_use]
     pub fn thread(&self, root: &str) -> Self {

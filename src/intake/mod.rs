@@ -216,11 +216,12 @@ impl Intake {
         by: &WorkerId,
     ) -> Result<(), StoreError> {
         let (about, view, effect, by) = (about.clone(), view.clone(), effect.clone(), by.clone());
-        let now = self.inner.clock.now();
+        let (now, rules) = (self.inner.clock.now(), self.rules());
         let spread = self.inner.store.within(move |tx| {
             let (about, view, effect, by) = (about.clone(), view.clone(), effect.clone(), by.clone());
+            let rules = Arc::clone(&rules);
             Box::pin(async move {
-                let page = desk::audience(tx, &about, &view, after, PLACES_AT_ONCE).await?;
+                let page = desk::audience(tx, (&about, &view), after, PLACES_AT_ONCE, &rules).await?;
                 let last = page.last().map(|(number, _)| *number).filter(|_| page.len() >= PLACES_AT_ONCE);
                 for (_, place) in page {
                     let at = Destination::Place(place);

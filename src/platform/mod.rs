@@ -335,6 +335,10 @@ pub struct Wanted {
     pub people: Vec<(String, &'static str)>,
     /// Channels that are to hear of outages.
     pub followers: Vec<Place>,
+    /// Those of them that may hear of them though people of other organisations read there.
+    pub shared: Vec<Place>,
+    /// Whether somebody may let the bot mention everybody.
+    pub mentions_everybody: bool,
 }
 
 /// One result of `check`.

@@ -76,8 +76,8 @@ const YEARS: &str = "\
     INSERT INTO outages SELECT n, 'MI-' || n, CASE WHEN n % 100 = 0 THEN 'investigating' ELSE 'resolved' END, 'low', '{}', \
     'slack:U1', '{}', 1, n, n, CASE WHEN n % 100 = 0 THEN NULL ELSE n END FROM generate_series(1, 20000) AS n; \
     INSERT INTO followed_services (service, place_json, at_ms) SELECT 's' || n % 20, 'p' || n, n FROM generate_series(1, 20000) AS n; \
-    INSERT INTO channels (platform, tenant, channel, name, access) SELECT 'slack', 'T' || n % 20, 'C' || n, 'c' || n, \
-    CASE WHEN n % 100 = 0 THEN 'closed' ELSE 'open' END FROM generate_series(1, 20000) AS n; \
+    INSERT INTO channels (platform, tenant, channel, name, access, told_at_ms) SELECT 'slack', 'T' || n % 20, 'C' || n, 'c' || n, \
+    CASE WHEN n % 100 = 0 THEN 'closed' ELSE 'open' END, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO article_marks SELECT n, 'shown', n, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO timers SELECT 'ticket', n::text, 'auto_close', 0, n FROM generate_series(1, 20000) AS n; \
     INSERT INTO seen SELECT n::text, n FROM generate_series(1, 20000) AS n; \

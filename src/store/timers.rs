@@ -28,6 +28,10 @@ texts! {
     /// It is not waited for any more.
     CLEAR_TIMER =
         Text::both("DELETE FROM timers WHERE subject_kind = $1 AND subject_id = $2 AND kind = $3 AND slot = $4");
+    /// What has happened is not waited for any more, unless another moment is by now.
+    CLEAR_FIRED = Text::both(
+        "DELETE FROM timers WHERE subject_kind = $1 AND subject_id = $2 AND kind = $3 AND slot = $4 AND due_at_ms = $5"
+    );
     /// Nothing is waited for any more for this subject.
     FORGET_TIMERS = Text::both("DELETE FROM timers WHERE subject_kind = $1 AND subject_id = $2 RETURNING kind");
 }
@@ -71,6 +75,23 @@ impl dyn Store + '_ {
     pub async fn next_timer(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let asked = statement(NEXT_TIMER).bind(ms(now));
         Ok(self.reader().await?.one(asked, |row| row.moment_if("due_at_ms")).await?.flatten())
+    }
+
+    /// A timer has fired, and what follows from it was decided before.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn clear_fired(&self, timer: &Timer) -> Result<(), StoreError> {
+        let clear = statement(CLEAR_FIRED)
+            .bind_subject(&timer.on)
+            .bind(timer.kind.as_str())
+            .bind(i64::from(timer.slot))
+            .bind(ms(timer.due));
+        self.within(move |tx| {
+            let clear = clear.clone();
+            Box::pin(async move { tx.write(clear) })
+        })
+        .await
     }
 
     /// Timers that are due, oldest first.

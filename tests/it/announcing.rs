@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deskbell::domain::channel::Access;
-use deskbell::domain::ids::PlatformName;
+use deskbell::domain::channel::{Access, Channel};
+use deskbell::domain::ids::{PlatformName, Tenant};
 use deskbell::sandbox::{Fault, Spot, World};
 use expect_test::expect;
 
@@ -194,8 +194,8 @@ async fn a_channel_that_is_shared_with_others_hears_nothing_unless_it_is_allowed
     desk.end().await;
 }
 
-fn tenant(desk: &Desk) -> deskbell::domain::ids::Tenant {
-    deskbell::domain::ids::Tenant { platform: PlatformName::Slack, id: desk.stage.slack.team_id() }
+fn tenant(desk: &Desk) -> Tenant {
+    Tenant { platform: PlatformName::Slack, id: desk.stage.slack.team_id() }
 }
 
 #[tokio::test]
@@ -352,10 +352,7 @@ async fn news_that_are_overdue_are_told_to_the_admins_after_the_owner() {
     on_both(async |desk, world| {
         write(desk, world, &[("services", "vpn"), ("next", "in 30 min")]).await;
         desk.press(world, "mia", "random", "Announce it now").await;
-        let told = |who: &str| {
-            let direct = see(world, who).channels.into_iter().find(|channel| channel.direct);
-            direct.map_or(0, |direct| direct.messages.iter().filter(|message| message.text.contains("overdue")).count())
-        };
+        let told = |_: &str| standing(world, "desk-triage").iter().filter(|text| text.contains("is overdue")).count();
         desk.pass(Duration::from_secs(40 * 60)).await;
         assert_eq!(told("ada"), 0, "{}", world.platform());
         desk.pass(Duration::from_secs(10 * 60)).await;
@@ -435,4 +432,117 @@ async fn a_message_that_is_far_too_long_is_refused_with_its_words_kept() {
         assert!(told.contains("too long for one message"), "{}: {told}", world.platform());
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_is_changed_after_the_reminder_keeps_the_promise_of_news() {
+    on_both(async |desk, world| {
+        write(desk, world, &[("services", "vpn"), ("next", "in 30 min")]).await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        desk.pass(Duration::from_secs(31 * 60)).await;
+        let change = on(world, "outage change MI-1 low", "outage change outage:MI-1 severity:low");
+        desk.command(world, "mia", change).await;
+        desk.pass(Duration::from_secs(15 * 60)).await;
+        let overdue = standing(world, "desk-triage").into_iter().filter(|text| text.contains("is overdue"));
+        assert_eq!(overdue.count(), 1, "{}", world.platform());
+        desk.pass(Duration::from_secs(3600)).await;
+        let due = desk.store().due_timers(desk.stage.clock.now(), 9).await.expect("timers");
+        assert_eq!(due, [], "{}: nothing is left that fires for ever", world.platform());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn to_make_a_grave_outage_less_so_needs_the_right_to_announce_it() {
+    on_both(async |desk, world| {
+        subscribe(desk, world, "sales", "vpn").await;
+        desk.command(world, "ada", "outage announce").await;
+        let fields = [("title", "Nobody gets in"), ("services", "vpn"), ("severity", "high")];
+        desk.fill_in(world, "ada", &fields).await;
+        if world.platform() == "discord" {
+            desk.press(world, "ada", "random", "Next").await;
+            desk.fill_in(world, "ada", &[]).await;
+        }
+        desk.press(world, "ada", "random", "Announce it now").await;
+        let lower = on(world, "outage change MI-1 low", "outage change outage:MI-1 severity:low");
+        desk.command(world, "mia", lower).await;
+        let told = desk.last_private(world, "mia");
+        assert!(told.contains("outage_announce_high"), "{}: {told}", world.platform());
+        assert!(standing(world, "sales")[0].contains("(high)"), "{}", world.platform());
+        // What it is about, and how it goes on, is for whoever announces: nights have no admin.
+        let about = on(world, "outage change MI-1 mail", "outage change outage:MI-1 services:mail");
+        desk.command(world, "mia", about).await;
+        assert!(standing(world, "sales")[0].contains("Email: Nobody gets in (high)"), "{}", world.platform());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everywhere_is_also_where_others_read_if_the_settings_say_so() {
+    let desk = Desk::open().await;
+    let sales = desk.stage.slack.channel_id("sales").expect("a channel");
+    desk.end().await;
+    for (is_allowed, heard) in [(true, [1, 1]), (false, [0, 1])] {
+        let listed =
+            if is_allowed { format!("[outages]\nshared_channels = [\"slack:{sales}\"]\n") } else { String::new() };
+        let more = format!("{ALL_RIGHTS}{listed}");
+        let desk = Desk::open_with(Setup { more: more.leak(), ..Setup::default() }).await;
+        let world = desk.slack();
+        world.inject(Fault::ShareChannel { channel: "sales".to_owned() });
+        desk.settle().await;
+        write(&desk, &world, &[("services", "vpn"), ("also", "Everywhere")]).await;
+        let preview = shown(&desk, &world, "mia");
+        assert_eq!(preview.contains("people of other organisations read there: #sales"), !is_allowed, "{preview}");
+        desk.press(&world, "mia", "random", "Announce it now").await;
+        assert_eq!(counts(&world, ["sales", "general"]), heard);
+        desk.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_of_channels_is_the_newest_that_was_told_and_of_served_guilds_alone() {
+    let desk = Desk::open_with(Setup { more: ALL_RIGHTS, ..Setup::default() }).await;
+    let (intake, now) = (desk.app().intake(), desk.stage.clock.now());
+    let left = Tenant { platform: PlatformName::Discord, id: "77".to_owned() };
+    let known = |id: &str, access| Channel { id: id.to_owned(), name: format!("C{id}"), access };
+    let at = |seconds: i64| now + jiff::SignedDuration::from_secs(seconds);
+    let all = async || {
+        let mut all: Vec<(String, String, Access)> = Vec::new();
+        for channel in desk.store().channels(&left).await.expect("channels") {
+            all.push((channel.id, channel.name, channel.access));
+        }
+        all.sort_by(|one, other| one.0.cmp(&other.0));
+        all
+    };
+    let row = |id: &str, access| (id.to_owned(), format!("c{id}"), access);
+    let listed = vec![known("1", Access::Open), known("2", Access::Open), known("3", Access::Closed)];
+    intake.channels_are(&left, listed, at(10)).await.expect("kept");
+    // Shared since, and without its name; a list that was begun before knows nothing of that, nor of one that is new.
+    intake
+        .channel_is(&left, Channel { name: String::new(), ..known("1", Access::Shared) }, at(20))
+        .await
+        .expect("kept");
+    intake.channel_is(&left, known("4", Access::Open), at(20)).await.expect("kept");
+    intake.channels_are(&left, vec![known("1", Access::Open), known("3", Access::Open)], at(15)).await.expect("kept");
+    let rows = [("1", Access::Shared), ("2", Access::Closed), ("3", Access::Open), ("4", Access::Open)];
+    assert_eq!(all().await, rows.map(|(id, access)| row(id, access)));
+    intake.channel_is_gone(&left, "2").await.expect("kept");
+    // Whatever was told before is undone by what is told later.
+    intake.channels_are(&left, vec![known("3", Access::Open), known("1", Access::Open)], at(30)).await.expect("kept");
+    let rows = [("1", Access::Open), ("3", Access::Open), ("4", Access::Closed)];
+    assert_eq!(all().await, rows.map(|(id, access)| row(id, access)));
+    // The guild is not served any more: everywhere is elsewhere.
+    let world = desk.slack();
+    let reach = async || {
+        write(&desk, &world, &[("services", "vpn"), ("also", "everywhere")]).await;
+        let preview = shown(&desk, &world, "mia");
+        let (_, reach) = preview.split_once(", Discord ").expect("a preview");
+        reach.split(')').next().and_then(|count| count.parse::<u32>().ok()).expect("a number")
+    };
+    let before = reach().await;
+    intake.only_served(PlatformName::Discord, |tenant| *tenant == left, &[]).await.expect("kept");
+    desk.stage.clock.advance(Duration::from_secs(60));
+    intake.only_served(PlatformName::Discord, |tenant| *tenant == left, &[]).await.expect("kept");
+    assert_eq!(reach().await, before - 2);
+    desk.end().await;
 }

@@ -360,7 +360,7 @@ async fn what_cannot_be_announced_is_told_with_what_to_do() {
         > The certificate has expired.
         That is for the desk's people.
         I know no outage MI-99. /desk outages lists them.
-        MI-4 is on its way to the desk, since no channel follows these services."#]]
+        MI-4 is on its way to the desk, since I can write into no channel that is to hear of it."#]]
     .assert_eq(&told);
 }
 

@@ -189,7 +189,7 @@ async fn a_platform_that_is_away_for_an_hour_has_the_newest_once_afterwards() {
                 "outage update outage:MI-1 phase:monitoring known:Now it is watched.",
             ),
         ] {
-            let told = || desk.transcript(&other).matches("are on their way").count();
+            let told = || desk.transcript(&other).matches("is on its way").count();
             let before = told();
             other.command("mia", &Spot::channel("random"), update).await.expect("given");
             let is_told = || told() > before;

@@ -182,7 +182,8 @@ acts! {
             ..ANNOUNCERS
         },
         decide::subscribe,
-    );
+    )
+    .reading(Reads::Here);
 
     UNSUBSCRIBE = Act::alone(
         Spec {

@@ -14,9 +14,10 @@ use crate::desk::hear::{Desk, Sees};
 use crate::desk::plan::Plan;
 use crate::domain::act::{Args, Given, Spec, Value};
 use crate::domain::audit::FieldChange;
+use crate::domain::channel::Access;
 use crate::domain::effect::{Destination, EffectKind, Lane, Post};
 use crate::domain::event::{Timer, TimerKind};
-use crate::domain::ids::{Conversation, OutageId, Person, Place};
+use crate::domain::ids::{OutageId, Person, Place};
 use crate::domain::limits;
 use crate::domain::message::Message;
 use crate::domain::outage::{Phase, Service, Severity, meant};
@@ -31,11 +32,13 @@ pub const LISTED: u32 = 20;
 /// How often the card shows how far an announcement has come, at first and at least, in the clock's time.
 const PROGRESS_EVERY: SignedDuration = SignedDuration::from_secs(10);
 const PROGRESS_AT_LEAST_EVERY: SignedDuration = SignedDuration::from_mins(5);
+/// How often, at least, it shows what is refused, in the clock's time.
+const REFUSED_AT_LEAST_EVERY: SignedDuration = SignedDuration::from_hours(6);
 /// The slots of the timer of news: whoever announced the outage is reminded first, then the admins.
 const OWNER: u16 = 0;
 const ADMINS: u16 = 1;
-/// How many admins are reminded.
-const ADMINS_TOLD: usize = 10;
+/// How many admins are mentioned.
+const ADMINS_TOLD: usize = 5;
 
 /// What the fields of an outage's form begin with.
 #[must_use]
@@ -71,24 +74,30 @@ pub(super) fn list(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees)
 }
 
 /// A channel is to hear of outages of these services.
-pub(super) fn subscribe(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
-    subscription(plan, actor, args, true)
+pub(super) fn subscribe(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+    subscription(plan, actor, args, sees, true)
 }
 
 /// A channel is to hear of them no more.
-pub(super) fn unsubscribe(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
-    subscription(plan, actor, args, false)
+pub(super) fn unsubscribe(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+    subscription(plan, actor, args, sees, false)
 }
 
-fn subscription(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, is_on: bool) -> Decision {
+fn subscription(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees, is_on: bool) -> Decision {
     let desk = plan.desk;
-    let Some(channel) = actor.place.filter(|place| !place.is_direct()).map(channel_of) else {
+    let Some(channel) = actor.place.filter(|place| !place.is_direct()).map(Place::open_channel) else {
         return refuse(plan, actor, text::only_in_channels());
     };
     let services = match meant_of(desk, args) {
         Ok(services) => services,
         Err(why) => return refuse(plan, actor, why),
     };
+    let known = if let Sees::Channel(known) = sees { known.as_ref() } else { None };
+    if is_on && known.is_some_and(Option::is_none) {
+        return refuse(plan, actor, text::only_in_text_channels());
+    }
+    let access = known.and_then(|channel| channel.as_ref()).map(|channel| channel.access);
+    let is_left_out = access == Some(Access::Shared) && !desk.rules.outages.takes_shared(&channel);
     for service in &services {
         let (service, place) = (service.key.clone(), channel.clone());
         plan.change(match is_on {
@@ -97,13 +106,8 @@ fn subscription(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, is_on: bool)
         });
     }
     plan.audit_about(Subject::Desk, if is_on { &SUBSCRIBE.spec } else { &UNSUBSCRIBE.spec }, Vec::new());
-    answer(&mut plan, actor, text::subscribed(&services, is_on));
+    answer(&mut plan, actor, text::subscribed(&services, is_on, is_left_out));
     plan.end(Outcome::Done(None))
-}
-
-/// The channel that a place is, or that its thread is in.
-fn channel_of(place: &Place) -> Place {
-    Place { tenant: place.tenant.clone(), at: Conversation::Channel { channel: place.channel().to_owned() } }
 }
 
 /// The services that are named.
@@ -163,6 +167,7 @@ fn written(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Resu
             also: audience.also.clone(),
             everywhere: audience.everywhere,
             mentions_all: args.is_set("mention"),
+            news: 0,
             reach: audience.reach.clone(),
         },
         owner: author(actor),
@@ -306,7 +311,12 @@ pub(super) fn change(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
     let content = Content { title, services, former, ..before.content.clone() };
     let severity = args.text("severity").parse().unwrap_or(before.severity);
     let after = Outage { severity, content, ..before.clone() };
-    if let Err(why) = may_announce(&plan, actor, &after).and_then(|()| fits(&after)) {
+    // To make it worse or less bad is as much as to announce the worse of both; where it goes stays.
+    let is_high = [before.severity, severity].contains(&Severity::High) && before.severity != severity;
+    if is_high && !plan.may(actor.person, Right::OutageAnnounceHigh) {
+        return refuse(plan, actor, text::not_so_bad());
+    }
+    if let Err(why) = fits(&after) {
         return refuse(plan, actor, why);
     }
     let after = put(&mut plan, seen, after, &CHANGE_OUTAGE.spec);
@@ -349,10 +359,14 @@ pub(in crate::desk) fn progress_is_due(desk: &Desk, timer: &Timer, seen: Option<
             let refresh = EffectKind::Refresh { view: View::OutageCard, at: channel.clone() };
             plan.effect_about(seen.outage.id.into(), refresh);
         }
-        if seen.ledger.is_under_way() {
-            // What takes an hour need not be looked at every ten seconds.
-            let since = desk.now.duration_since(seen.outage.changed_at);
-            let wait = (since / 60).clamp(PROGRESS_EVERY, PROGRESS_AT_LEAST_EVERY);
+        // What takes an hour need not be looked at every ten seconds; what is refused may wait for days until somebody mends that.
+        let since = desk.now.duration_since(seen.outage.changed_at);
+        let wait = match (seen.ledger.is_under_way(), seen.ledger.total().held) {
+            (true, _) => Some((since / 60).clamp(PROGRESS_EVERY, PROGRESS_AT_LEAST_EVERY)),
+            (false, 0) => None,
+            (false, _) => Some((since / 10).clamp(PROGRESS_AT_LEAST_EVERY, REFUSED_AT_LEAST_EVERY)),
+        };
+        if let Some(wait) = wait {
             plan.change(Change::SetTimer(progress_timer(seen.outage.id, desk.now + wait)));
         }
     }
@@ -390,20 +404,13 @@ pub(in crate::desk) fn news_are_due(desk: &Desk, timer: &Timer, outage: Option<&
         }
         return plan.end(Outcome::Done(None));
     }
+    // The desk's channel is read by whoever can help; its admins are mentioned there.
     let admins = desk.roster.known_admins(desk.now);
-    let others = admins.iter().filter(|admin| !desk.roster.same(admin, &outage.owner.who));
-    let mut told = 0;
-    for admin in others.take(ADMINS_TOLD) {
-        plan.whisper(None, admin, None, None, text::news_are_overdue(outage));
-        told += 1;
-    }
-    if told == 0 {
-        // Who the admins are is not known here: the desk's channel is read by them, too.
-        for channel in &desk.rules.triage {
-            let to = Destination::Place(channel.clone());
-            let say = EffectKind::Say(Post::new(to, text::news_are_overdue(outage), Lane::Act));
-            plan.effect_about(outage.id.into(), say);
-        }
+    for channel in &desk.rules.triage {
+        let here = admins.iter().filter(|admin| admin.platform == channel.platform()).take(ADMINS_TOLD);
+        let to = Destination::Place(channel.clone());
+        let say = EffectKind::Say(Post::new(to, text::news_are_overdue(outage, here), Lane::Act));
+        plan.effect_about(outage.id.into(), say);
     }
     plan.end(Outcome::Done(None))
 }
@@ -411,7 +418,9 @@ pub(in crate::desk) fn news_are_due(desk: &Desk, timer: &Timer, outage: Option<&
 /// Writes a changed outage, and brings it to every channel that is to hear of it and to the desk.
 fn put(plan: &mut Plan<'_>, seen: &Seen, after: Outage, spec: &'static Spec) -> Outage {
     let (now, before) = (plan.desk.now, &seen.outage);
-    let after = Outage { version: before.version + 1, changed_at: now, ..after };
+    let version = before.version + 1;
+    let content = Content { news: version, ..after.content };
+    let after = Outage { version, changed_at: now, content, ..after };
     plan.change(Change::PutOutage(Box::new(after.clone())));
     let changed = |field: &str, from: &str, to: &str| {
         (from != to).then(|| FieldChange {
@@ -431,31 +440,28 @@ fn put(plan: &mut Plan<'_>, seen: &Seen, after: Outage, spec: &'static Spec) -> 
     }
     plan.effect_about(about.clone(), EffectKind::Spread { view: View::Outage, after: 0 });
     if is_said_anew(plan.desk, &after, &seen.ledger) {
-        let view = View::OutageNews { version: after.version, through: seen.ledger.last_copy };
+        let view = View::OutageNews { version, through: seen.ledger.last_copy };
         plan.effect_about(about, EffectKind::Spread { view, after: 0 });
     }
     watch(plan, after.id);
-    let timer = |slot| Change::ClearTimer { on: after.id.into(), kind: TimerKind::OutageNews, slot };
-    plan.change(match after.content.next_at {
-        Some(due) => Change::SetTimer(news_timer(after.id, due)),
-        None => timer(OWNER),
-    });
-    plan.change(timer(ADMINS));
+    // A moment that was promised before, and that may have passed, is waited for already.
+    if after.content.next_at != before.content.next_at || before.phase == Phase::Drafted {
+        let clear = |slot| Change::ClearTimer { on: after.id.into(), kind: TimerKind::OutageNews, slot };
+        plan.change(clear(ADMINS));
+        plan.change(match after.content.next_at {
+            Some(due) => Change::SetTimer(news_timer(after.id, due)),
+            None => clear(OWNER),
+        });
+    }
     after
 }
 
 /// Whether news are posted beside the copies, too, which they change: where changing all of them takes long, and for the end of an outage
 /// of high severity.
 fn is_said_anew(desk: &Desk, after: &Outage, ledger: &Ledger) -> bool {
-    match after.phase {
-        Phase::Investigating | Phase::Identified | Phase::Monitoring => {
-            text::seconds(ledger.slack.stands, limits::slack::BROADCAST_UPDATE) > limits::SLOW_NEWS.as_secs_f64()
-        }
-        Phase::Resolved => {
-            desk.rules.outages.ends_anew && after.severity == Severity::High && ledger.total().stands > 0
-        }
-        Phase::Drafted | Phase::Retracted => false,
-    }
+    let takes = text::seconds(ledger.slack.stands, limits::slack::BROADCAST_UPDATE);
+    let is_slow = takes > limits::SLOW_NEWS.as_secs_f64();
+    after.phase != Phase::Drafted && (is_slow || (ledger.total().stands > 0 && after.ends_anew(&desk.rules.outages)))
 }
 
 /// The card is to show how far the announcement has come.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::state::{Audience, Content, Delivered, Ledger, Outage, Reach, Seen, Trouble, Unreached};
-use crate::domain::channel::Access;
+use crate::domain::channel::{Access, Channel};
 use crate::domain::effect::{Effect, EffectKind, Outlet};
 use crate::domain::ids::{OutageId, OutageKey, Person, PersonRef, Place, PlatformName};
 use crate::domain::outage::{Phase, Service, meant};
@@ -19,9 +19,11 @@ use crate::store::{Ask, StoreError, Text, Tx, channels, outbox, standing, statem
 /// Numbers of an audience from here on are those of channels that follow nothing: they come last.
 const EVERYWHERE: u64 = 1 << 62;
 /// What stands for every channel that the bot can write into.
-const EVERYWHERE_WORDS: [&str; 2] = ["everywhere", "all"];
+const EVERYWHERE_WORD: &str = "everywhere";
 /// How many channels of one name are meant by it, at most.
-const SAME_NAME: u32 = 20;
+const SAME_NAME: u32 = 500;
+/// How many channels that other organisations read are looked at for those that the settings allow.
+const SHARED_AT_MOST: usize = 5_000;
 /// How many of the channels that cannot be reached are named.
 const NAMED: usize = 5;
 /// How long a draft of an announcement is kept.
@@ -71,6 +73,8 @@ texts! {
     );
     /// A channel follows a service no more: it hears the end of what it has heard of.
     UNFOLLOW = Text::both("UPDATE followed_services SET until_ms = $3 WHERE place_json = $1 AND service = $2 AND until_ms IS NULL");
+    /// A channel that is gone follows nothing.
+    UNFOLLOW_ALL = Text::both("UPDATE followed_services SET until_ms = $2 WHERE place_json = $1 AND until_ms IS NULL");
     /// Channels that follow a service, in the order in which they began to.
     FOLLOWERS = Text::both(
         "SELECT number, place_json FROM followed_services WHERE service = $1 AND number > $2 \
@@ -157,11 +161,11 @@ pub async fn ledger(ask: &mut dyn Ask, outage: &Outage) -> Result<Ledger, StoreE
     let (about, copies) = (Subject::from(outage.id), View::Outage.name());
     let mut of = Vec::new();
     for platform in PlatformName::ALL {
-        let counts = outbox::counts_about(ask, &about, copies, platform.into()).await?;
+        let counts = outbox::counts_about(ask, &about, copies, platform.into(), outage.changed_at).await?;
         let stands = standing::places(ask, &about, copies, platform).await?;
         of.push(Delivered { stands, waiting: counts.waiting, held: counts.held, failed: counts.failed });
     }
-    let is_spreading = outbox::counts_about(ask, &about, copies, Outlet::Local).await?.waiting > 0;
+    let is_spreading = outbox::counts_about(ask, &about, copies, Outlet::Local, outage.changed_at).await?.waiting > 0;
     let last_copy = standing::last(ask, &about, copies).await?;
     Ok(Ledger { slack: of[0], discord: of[1], is_spreading, last_copy })
 }
@@ -221,6 +225,14 @@ pub fn unfollow(tx: &mut dyn Tx, service: &str, place: &Place, now: Timestamp) -
     tx.write(statement(UNFOLLOW).bind(json(place)?).bind(service).bind(ms(now)))
 }
 
+/// A channel is gone: it follows nothing any more.
+///
+/// # Errors
+/// If the database is away.
+pub fn is_gone(tx: &mut dyn Tx, channel: &Place, now: Timestamp) -> Result<(), StoreError> {
+    tx.write(statement(UNFOLLOW_ALL).bind(json(channel)?).bind(ms(now)))
+}
+
 /// The next channels that are to hear of an outage, behind this one, each once and with its number: first those that follow one of
 /// its services, or did when it was announced, then those that were named for it, then, if it goes everywhere, all others.
 ///
@@ -235,20 +247,20 @@ pub async fn audience(
     let mut found = if after < EVERYWHERE { followers(ask, outage, after, limit).await? } else { Vec::new() };
     let mut after = after.saturating_sub(EVERYWHERE);
     while outage.content.everywhere && found.len() < limit {
-        let page = channels::open_behind(ask, after, limit).await?;
-        let Some((last, _)) = page.last() else { break };
+        let page = channels::behind(ask, Access::Open, after, limit).await?;
+        let Some((last, ..)) = page.last() else { break };
         after = *last;
-        let places: Vec<String> = page.iter().map(|(_, place)| json(place)).collect::<Result<_, _>>()?;
+        let places: Vec<String> = page.iter().map(|(_, place, _)| json(place)).collect::<Result<_, _>>()?;
         let rows: Vec<(u64, String)> = places.iter().map(|place| (0, place.clone())).collect();
         let followers = first_numbers(ask, &keys(outage), ms(outage.opened_at), &rows).await?;
         let others = page.into_iter().zip(places).filter(|(_, place)| !followers.contains_key(place));
-        found.extend(others.map(|((number, place), _)| (EVERYWHERE + number, place)).take(limit - found.len()));
+        found.extend(others.map(|((number, place, _), _)| (EVERYWHERE + number, place)).take(limit - found.len()));
     }
     Ok(found)
 }
 
 /// Where news of an outage are said beside its next copies, behind this number and up to that one: on Slack in the thread under each; on
-/// Discord, where changing a copy takes no longer, only how it ended, in the channel.
+/// Discord, where changing a copy takes no longer, only how a grave one ended, in the channel.
 ///
 /// # Errors
 /// If the database is away.
@@ -257,8 +269,9 @@ pub async fn beside_copies(
     outage: &Outage,
     (after, through): (u64, u64),
     limit: usize,
+    rules: &Rules,
 ) -> Result<Vec<(u64, Place)>, StoreError> {
-    let (about, is_over) = (Subject::from(outage.id), !outage.phase.is_running());
+    let (about, is_over) = (Subject::from(outage.id), outage.ends_anew(&rules.outages));
     let mut after = after;
     let mut found = Vec::new();
     while found.len() < limit {
@@ -380,25 +393,43 @@ pub async fn drafting(
     let services = meant(&rules.services, services).unwrap_or_default();
     let mut audience = Audience::default();
     for word in also.split([',', '\n']).map(str::trim).filter(|word| !word.is_empty()) {
+        if word.eq_ignore_ascii_case(EVERYWHERE_WORD) {
+            audience.everywhere = true;
+            continue;
+        }
         let (platform, name) = match word.split_once(':') {
             Some((platform, name)) => (platform.trim().to_lowercase().parse::<PlatformName>().ok(), name.trim()),
             None => (None, word),
         };
         let name = name.trim_start_matches('#').to_lowercase();
-        if EVERYWHERE_WORDS.contains(&name.as_str()) {
-            audience.everywhere = true;
-            continue;
-        }
-        let found = channels::named(tx, &name, SAME_NAME).await?.into_iter().map(|(place, _)| place);
-        let before = audience.also.len();
-        audience.also.extend(found.filter(|place| platform.is_none_or(|platform| place.platform() == platform)));
-        if audience.also.len() == before {
+        let found = channels::named(tx, &name, platform, SAME_NAME).await?;
+        if found.is_empty() {
             audience.unknown.get_or_insert_with(|| word.to_owned());
         }
+        audience.also.extend(found.into_iter().map(|(place, _)| place));
+    }
+    if audience.everywhere {
+        // Those that other organisations read belong to it if the settings say so.
+        let shared = channels::behind(tx, Access::Shared, 0, SHARED_AT_MOST).await?.into_iter();
+        audience.also.extend(shared.map(|(_, place, _)| place).filter(|place| rules.outages.takes_shared(place)));
     }
     let services: Vec<String> = services.into_iter().map(|service| service.key.clone()).collect();
     audience.reach = reach(tx, &services, &audience, rules).await?;
     Ok((id, key, audience))
+}
+
+/// What is known of the channel that this is, or that its thread is in; `Some(None)` if its platform lists all that can be written to, and
+/// it is none of them.
+///
+/// # Errors
+/// If the database is away.
+pub async fn here(ask: &mut dyn Ask, place: Option<&Place>) -> Result<Option<Option<Channel>>, StoreError> {
+    let Some(place) = place.filter(|place| !place.is_direct()) else { return Ok(None) };
+    let channel = place.open_channel();
+    let found = channels::these(ask, std::slice::from_ref(&channel)).await?.remove(&channel);
+    // On Slack somebody may follow for a channel that the bot is to be added to.
+    let is_listed = place.platform() == PlatformName::Discord && channels::knows_any(ask, &place.tenant).await?;
+    Ok((found.is_some() || is_listed).then_some(found))
 }
 
 /// How many channels follow one of these services now, or are in this audience.
@@ -440,15 +471,31 @@ pub async fn reach(
                 false
             }
         };
-        if let Some(channel) = channel.filter(|_| is_left_out && reach.unreached.len() < NAMED) {
-            reach.unreached.push(Unreached { place, channel: channel.clone() });
+        if let Some(channel) = channel.filter(|_| is_left_out) {
+            leave_out(&mut reach, place, channel.clone());
         }
     }
     if audience.everywhere {
+        for access in [Access::Closed, Access::Shared] {
+            let known = channels::behind(ask, access, 0, NAMED).await?;
+            let others = known.into_iter().filter(|(_, place, _)| !rules.outages.takes_shared(place));
+            others.for_each(|(_, place, channel)| leave_out(&mut reach, place, channel));
+        }
+        reach.closed = channels::count_with(ask, Access::Closed).await?;
+        let allowed = audience.also.iter().filter(|place| rules.outages.takes_shared(place)).count() as u64;
+        reach.shared = channels::count_with(ask, Access::Shared).await?.saturating_sub(allowed);
         reach.slack += channels::open_on(ask, PlatformName::Slack).await?;
         reach.discord += channels::open_on(ask, PlatformName::Discord).await?;
     }
     Ok(reach)
+}
+
+/// Names a channel that is not reached, unless enough are.
+fn leave_out(reach: &mut Reach, place: Place, channel: Channel) {
+    let named = reach.unreached.iter().filter(|one| one.channel.access == channel.access).count();
+    if named < NAMED && reach.unreached.iter().all(|one| one.place != place) {
+        reach.unreached.push(Unreached { place, channel });
+    }
 }
 
 /// The channels that follow any of these services now.

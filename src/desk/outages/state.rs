@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::channel::Channel;
 use crate::domain::ids::{OutageId, OutageKey, Person, Place};
 use crate::domain::outage::{Phase, Severity};
+use crate::domain::rules::OutageSettings;
 
 /// How many characters a title has at most.
 pub const LONGEST_TITLE: usize = 150;
@@ -33,6 +34,14 @@ pub struct Outage {
     pub changed_at: Timestamp,
     /// When it was over.
     pub ended_at: Option<Timestamp>,
+}
+
+impl Outage {
+    /// Whether it is over, and that is said anew wherever it stands.
+    #[must_use]
+    pub fn ends_anew(&self, settings: &OutageSettings) -> bool {
+        self.phase == Phase::Resolved && self.severity == Severity::High && settings.ends_anew
+    }
 }
 
 /// What is said of an outage.
@@ -66,6 +75,9 @@ pub struct Content {
     /// Whether everybody is mentioned when a channel hears of it first.
     #[serde(default, skip_serializing_if = "is_false")]
     pub mentions_all: bool,
+    /// The version that told the newest: to rename whoever announced it is no news.
+    #[serde(default)]
+    pub news: i64,
     /// How many channels were to hear of it when it was written.
     #[serde(default)]
     pub reach: Reach,

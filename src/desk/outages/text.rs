@@ -7,7 +7,7 @@ use super::acts::{
 use super::state::{Delivered, Ledger, Outage, Reach, Seen};
 use crate::domain::act::{ActRef, Spec};
 use crate::domain::channel::Access;
-use crate::domain::ids::{KeyRef, Place, PlatformName};
+use crate::domain::ids::{KeyRef, PersonRef, Place, PlatformName};
 use crate::domain::limits::{self, Rate};
 use crate::domain::message::{Control, Line, Message, Span, quoted, said, strong};
 use crate::domain::outage::{Phase, Service, Severity};
@@ -98,22 +98,14 @@ pub fn to_everybody(outage: &Outage) -> Message {
     message
 }
 
-/// What is new of an outage, beside a copy that is not changed yet.
+/// What is new of an outage, beside a copy that is not changed yet: what it is about may be new, too.
 #[must_use]
 pub fn news(outage: &Outage) -> Message {
-    let content = &outage.content;
-    let mut first = vec![said(format!("News: {}", phase(outage.phase)))];
-    if let Some(next) = content.next_at {
-        first.extend([said(" · next news "), Span::At(next)]);
+    let mut message = copy(outage);
+    if let Some(first) = message.lines.first_mut() {
+        first.0.insert(0, said("News of "));
     }
-    let mut lines = vec![Line(first)];
-    if !content.known.is_empty() {
-        lines.push(Line(vec![written(content.known.clone())]));
-    }
-    if !content.workaround.is_empty() {
-        lines.push(Line(vec![said("Meanwhile: "), written(content.workaround.clone())]));
-    }
-    Message::new(lines)
+    message
 }
 
 /// The longest of what is said of an outage, wherever that is.
@@ -150,7 +142,7 @@ pub fn card(outage: &Outage, ledger: &Ledger) -> Message {
 /// How far an announcement has come.
 fn where_it_went(outage: &Outage, ledger: &Ledger) -> String {
     let Delivered { stands, waiting, held, failed } = ledger.total();
-    let total = outage.content.reach.total().max(stands + held + failed).max(waiting);
+    let total = outage.content.reach.total().max(stands).max(waiting);
     let mut line = match (ledger.is_spreading, waiting) {
         (true, _) => format!("It is on its way to {}", channels(total)),
         (false, 0) => format!("It stands in {}", channels(stands)),
@@ -283,16 +275,16 @@ pub fn preview(outage: &Outage) -> Message {
 #[must_use]
 pub fn is_sent(outage: &Outage) -> Message {
     let to = match outage.content.reach.total() {
-        0 => "to the desk, since no channel follows these services".to_owned(),
+        0 => "to the desk, since I can write into no channel that is to hear of it".to_owned(),
         total => format!("to {}", channels(total)),
     };
     Message::said(format!("{} is on its way {to}.", outage.key)).with(controls(outage))
 }
 
-/// News are on their way.
+/// News is on its way.
 #[must_use]
 pub fn is_updated(outage: &Outage) -> Message {
-    Message::said(format!("The news of {} are on their way.", outage.key)).with(controls(outage))
+    Message::said(format!("The news of {} is on its way.", outage.key)).with(controls(outage))
 }
 
 /// It is over.
@@ -391,15 +383,28 @@ pub fn services(all: &[Service], running: &[Outage]) -> Message {
     Message::new(all.iter().map(line))
 }
 
-/// A channel hears of these services from now on, or no more.
+/// A channel hears of these services from now on, or no more. `is_left_out`: people of other organisations read there.
 #[must_use]
-pub fn subscribed(services: &[&Service], is_on: bool) -> Message {
+pub fn subscribed(services: &[&Service], is_on: bool, is_left_out: bool) -> Message {
     let names = services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
-    let (before, behind) = match is_on {
-        true => ("This channel hears of outages of ", " from now on. I must be in it for that: add me if I am not."),
-        false => ("This channel hears of new outages of ", " no more."),
+    let (before, behind) = match (is_on, is_left_out) {
+        (true, false) => {
+            ("This channel hears of outages of ", " from now on. I must be in it for that: add me if I am not.")
+        }
+        (true, true) => (
+            "Noted: outages of ",
+            ". But people of other organisations read here, so I tell it nothing until whoever runs me lists it \
+             (outages.shared_channels).",
+        ),
+        (false, _) => ("This channel hears of new outages of ", " no more."),
     };
     Message::new([Line(vec![said(before), written(names), said(behind)])])
+}
+
+/// Only a channel with messages of everybody can follow services.
+#[must_use]
+pub fn only_in_text_channels() -> Message {
+    Message::said("Only a text channel can hear of outages. Give this command in one, please.")
 }
 
 /// Only a channel can follow services.
@@ -509,20 +514,19 @@ pub fn is_over(outage: &Outage) -> Message {
     Message::said(format!("{} {how}.", outage.key)).with([open("Look at it", outage)])
 }
 
-/// News were promised, and nobody has told any.
+/// News was promised, and nobody has told any: for these, and for whoever else reads the desk's channel.
 #[must_use]
-pub fn news_are_overdue(outage: &Outage) -> Message {
-    let mut line = vec![
-        said("News of "),
-        strong(&outage.key),
-        said(" are overdue: "),
-        written(outage.content.title.clone()),
-        said(". People were told that there would be some"),
-    ];
+pub fn news_are_overdue<'p>(outage: &Outage, admins: impl Iterator<Item = &'p PersonRef>) -> Message {
+    let mut line =
+        vec![said("News of "), strong(&outage.key), said(" is overdue: "), written(outage.content.title.clone())];
+    line.push(said(". People were told that there would be some"));
     if let Some(next) = outage.content.next_at {
         line.extend([said(" "), Span::At(next)]);
     }
-    line.extend([said(", and "), quoted(&outage.owner.name), said(" has not told any. Can you?")]);
+    line.push(said(". Who can tell them how it stands?"));
+    for admin in admins {
+        line.extend([said(" "), Span::Ping(admin.clone())]);
+    }
     Message::new([Line(line)]).with([open("Look at it", outage)])
 }
 

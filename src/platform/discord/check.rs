@@ -40,6 +40,11 @@ impl Shared {
         for (person, what_for) in &wanted.people {
             findings.push(self.check_person(&guilds, person, what_for).await);
         }
+        if wanted.mentions_everybody {
+            for guild in &guilds {
+                findings.extend(self.check_mentions(*guild).await);
+            }
+        }
         if !wanted.followers.is_empty() {
             findings.push(self.check_followers(&guilds, &wanted.followers).await);
         }
@@ -112,6 +117,19 @@ impl Shared {
             degraded(
                 format!("what was said while the bot is away is not read in {}", names.join(", ")),
                 "Allow Read Message History there for the bot's role.",
+            )
+        })
+    }
+
+    /// Without the right to it, a mention of everybody is words.
+    async fn check_mentions(&self, guild: GuildId) -> Option<Finding> {
+        let whole = self.whole_guild(guild).await.ok()?;
+        let mine: Vec<RoleId> = ids(&whole["members"][0]["roles"]);
+        let may = permissions(&Value::Null, &whole["roles"], guild, Some((self.me, &mine)));
+        (!may.contains(Permissions::MENTION_EVERYONE)).then(|| {
+            degraded(
+                format!("in the guild {guild} the bot may not mention everybody, which somebody may ask of it (outage_mention_all)"),
+                "Allow its role Mention @everyone, @here, and All Roles.",
             )
         })
     }

@@ -75,8 +75,7 @@ impl Directory {
     /// Takes in a guild as it is now; tells what of it can be read.
     pub(super) fn take_guild(&self, guild: GuildId, told: &Value) -> Vec<Listed> {
         let mut known = self.write();
-        let me = list(&told["members"]).iter().find(|member| id(&member["user"]["id"]) == Some(self.me));
-        known.rights.insert(guild, json!({ "roles": told["roles"], "members": me.into_iter().collect::<Vec<_>>() }));
+        known.take_rights(self.me, guild, told);
         let (channels, threads) = (list(&told["channels"]), list(&told["threads"]));
         let roles = list(&told["roles"]).iter().filter_map(Role::read);
         known.guilds.insert(guild, roles.map(|role| (role.id, self.role(&role))).collect());
@@ -126,6 +125,11 @@ impl Directory {
         let mut directs: Vec<_> = directs.filter_map(|(id, it)| Some((*id, it.last?))).collect();
         directs.sort_by_key(|(_, last)| std::cmp::Reverse(*last));
         directs
+    }
+
+    /// Takes in the roles of a guild and those of the bot.
+    pub(super) fn take_rights(&self, guild: GuildId, whole: &Value) {
+        self.write().take_rights(self.me, guild, whole);
     }
 
     /// A channel as a guild would tell of it whole: with its roles and those of the bot.
@@ -328,6 +332,11 @@ impl Directory {
 }
 
 impl Known {
+    fn take_rights(&mut self, me: UserId, guild: GuildId, told: &Value) {
+        let mine = list(&told["members"]).iter().find(|member| id(&member["user"]["id"]) == Some(me));
+        self.rights.insert(guild, json!({ "roles": told["roles"], "members": mine.into_iter().collect::<Vec<_>>() }));
+    }
+
     fn take(&mut self, channel: &Channel, guild: GuildId) {
         let last = self.channels.get(&channel.id).and_then(|known| known.last).max(channel.last);
         // What has no message yet was seen to its end, which is where its own id stands.

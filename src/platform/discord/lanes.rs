@@ -55,6 +55,8 @@ pub(super) struct Pump {
     pub(super) awaited: Mutex<HashSet<GuildId>>,
     /// When everything was last read again, since something could not be.
     pub(super) reread_at: Mutex<Option<Instant>>,
+    /// The guilds in which the bot's rights have changed, and whose channels are about to be looked at.
+    pub(super) judging: Arc<Mutex<HashSet<GuildId>>>,
 }
 
 struct Lane {
@@ -148,7 +150,7 @@ impl Pump {
         });
         let lanes = lanes.collect();
         let (kept, awaited, reread_at) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { shared, intake, lanes, halt, tracker, kept, awaited, reread_at }
+        Self { shared, intake, lanes, halt, tracker, kept, awaited, reread_at, judging: Arc::default() }
     }
 
     /// Something may have been missed of a guild, or of the direct conversations.

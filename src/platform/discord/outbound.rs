@@ -470,12 +470,8 @@ impl Shared {
                 self.count_unreadable("a message of a thread");
                 return None;
             };
-            let parent = Place {
-                tenant: place.tenant.clone(),
-                at: Conversation::Channel { channel: place.channel().to_owned() },
-            };
             let is_in_thread = message.channel.to_string() != place.channel() || place.root().is_none();
-            reader.said(&message, if is_in_thread { place.clone() } else { parent })
+            reader.said(&message, if is_in_thread { place.clone() } else { place.open_channel() })
         };
         Ok(Receipt::Read(page.into_iter().rev().filter_map(said).collect(), truncated))
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use serenity::model::id::{ChannelId, GuildId, MessageId};
 
 use super::directory;
@@ -19,6 +19,8 @@ use super::rest::RestError;
 use super::watch::shard_of;
 use crate::clock::real;
 use crate::domain::channel::Channel;
+use crate::domain::ids::{PlatformName, Tenant};
+use crate::intake::StoreError;
 use crate::metrics::{self, Gap};
 
 /// How long a guild that did not come is waited for before it is asked for again, at first and at most.
@@ -26,6 +28,21 @@ const ASK_FIRST: Duration = Duration::from_secs(1);
 const ASK_LONGEST: Duration = Duration::from_secs(60);
 /// How often everything may be looked through since something could not be read.
 const REREAD_EVERY: Duration = Duration::from_secs(60);
+/// How long after the bot's rights have changed its channels are looked at, in the clock's time: several change together.
+const JUDGE_AFTER: Duration = Duration::from_secs(5);
+/// How often something that is known of channels is tried to be stored, with a second more in between each time.
+const STORED_TRIES: u32 = 60;
+
+/// Stores what is known of a guild's channels, however long that takes.
+async fn persist<F: Future<Output = Result<(), StoreError>>>(guild: GuildId, store: impl Fn() -> F) {
+    for tried in 1..=STORED_TRIES {
+        match store().await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(%guild, %error, tried, "what is known of channels cannot be stored now"),
+        }
+        real::sleep(Duration::from_secs(u64::from(tried))).await;
+    }
+}
 
 impl Pump {
     /// Takes in what comes by a shard, in order; must not take long.
@@ -58,6 +75,7 @@ impl Pump {
                 tracing::info!("connected to Discord");
                 let named: Vec<GuildId> = list(&data["guilds"]).iter().filter_map(|guild| id(&guild["id"])).collect();
                 self.awaits(&named);
+                self.note_guilds_of(shard, &named);
                 shared.note_guilds(|membership| membership.named(shard, shared.shards, named));
                 // Direct messages come by the first shard.
                 if shard == 0 {
@@ -147,6 +165,7 @@ impl Pump {
                 shared.hear_of_members(other, data, &self.intake);
                 shared.directory.take(other, data);
                 self.note_channel(other, data);
+                self.note_rights(other, data);
             }
         }
         Ok(())
@@ -177,13 +196,23 @@ impl Pump {
         self.missed(Some(guild), joined_at, listed, dealt);
     }
 
-    /// Keeps which channels of a guild the bot can write into. If that cannot be stored, the next session tells it again.
-    fn note_channels(&self, guild: GuildId, channels: Vec<Channel>) {
-        let intake = self.intake.clone();
+    /// Does something beside what is heard, as long as the program is not stopped.
+    fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let halt = self.halt.clone();
         self.tracker.spawn(async move {
-            if let Err(error) = intake.channels_are(&directory::tenant(Some(guild)), channels).await {
-                tracing::warn!(%guild, %error, "which channels the bot can write into cannot be stored");
+            tokio::select! {
+                () = halt.cancelled() => {}
+                () = work => {}
             }
+        });
+    }
+
+    /// Keeps which channels of a guild the bot can write into; what cannot be stored now is tried again.
+    fn note_channels(&self, guild: GuildId, channels: Vec<Channel>) {
+        let (intake, since) = (self.intake.clone(), self.shared.clock.now());
+        self.beside(async move {
+            let tenant = directory::tenant(Some(guild));
+            persist(guild, || intake.channels_are(&tenant, channels.clone(), since)).await;
         });
     }
 
@@ -197,20 +226,63 @@ impl Pump {
         let Some(guild) = guild_of(told).ok().flatten().filter(|guild| self.shared.serves(Some(*guild))) else {
             return;
         };
-        let told = self.shared.directory.as_told(guild, told);
-        let (intake, tenant) = (self.intake.clone(), directory::tenant(Some(guild)));
-        for channel in channels_of(&told, guild, self.shared.me) {
-            let (intake, tenant) = (intake.clone(), tenant.clone());
-            self.tracker.spawn(async move {
-                let noted = match is_here {
-                    true => intake.channel_is(&tenant, channel).await,
-                    false => intake.channel_is_closed(&tenant, &channel.id).await,
-                };
-                if let Err(error) = noted {
-                    tracing::warn!(%guild, %error, "how a channel is now cannot be stored");
-                }
+        let whole = self.shared.directory.as_told(guild, told);
+        let (tenant, at) = (directory::tenant(Some(guild)), self.shared.clock.now());
+        for channel in channels_of(&whole, guild, self.shared.me) {
+            let (intake, tenant) = (self.intake.clone(), tenant.clone());
+            self.beside(async move {
+                persist(guild, || async {
+                    match is_here {
+                        true => intake.channel_is(&tenant, channel.clone(), at).await,
+                        false => intake.channel_is_gone(&tenant, &channel.id).await,
+                    }
+                })
+                .await;
             });
         }
+    }
+
+    /// The bot's rights in a guild have changed: how each channel is now is asked for, once for what changes together.
+    fn note_rights(&self, event: &str, told: &Value) {
+        let is_role = matches!(event, "GUILD_ROLE_CREATE" | "GUILD_ROLE_UPDATE" | "GUILD_ROLE_DELETE");
+        let is_me = event == "GUILD_MEMBER_UPDATE" && id(&told["user"]["id"]) == Some(self.shared.me);
+        let Some(guild) = guild_of(told).ok().flatten().filter(|guild| self.shared.serves(Some(*guild))) else {
+            return;
+        };
+        if (!is_role && !is_me) || !self.judging.lock().unwrap_or_else(PoisonError::into_inner).insert(guild) {
+            return;
+        }
+        let (shared, intake, judging) = (Arc::clone(&self.shared), self.intake.clone(), Arc::clone(&self.judging));
+        self.beside(async move {
+            shared.clock.sleep(JUDGE_AFTER).await;
+            judging.lock().unwrap_or_else(PoisonError::into_inner).remove(&guild);
+            let since = shared.clock.now();
+            match shared.whole_guild(guild).await {
+                Ok(whole) => {
+                    shared.directory.take_rights(guild, &whole);
+                    let channels = channels_of(&whole, guild, shared.me);
+                    let tenant = directory::tenant(Some(guild));
+                    persist(guild, || intake.channels_are(&tenant, channels.clone(), since)).await;
+                }
+                Err(error) => tracing::warn!(%guild, %error, "where the bot may write cannot be asked for"),
+            }
+        });
+    }
+
+    /// Of the guilds of a shard these are what there is: nothing is announced in others any more.
+    fn note_guilds_of(&self, shard: u32, guilds: &[GuildId]) {
+        let served: Vec<Tenant> = guilds
+            .iter()
+            .filter(|guild| self.shared.serves(Some(**guild)))
+            .map(|guild| directory::tenant(Some(*guild)))
+            .collect();
+        let (intake, shards) = (self.intake.clone(), self.shared.shards);
+        self.beside(async move {
+            let is_ours = |tenant: &Tenant| id(&json!(tenant.id)).is_some_and(|guild| shard_of(guild, shards) == shard);
+            if let Err(error) = intake.only_served(PlatformName::Discord, is_ours, &served).await {
+                tracing::warn!(%error, "which guilds are left cannot be stored");
+            }
+        });
     }
 
     fn awaits(&self, guilds: &[GuildId]) {

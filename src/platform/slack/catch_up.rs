@@ -38,8 +38,8 @@ const PAGES: usize = 1_000;
 /// How many calls of each method a catch-up makes in a minute: half, so that threads can be read back for new requests.
 const CALLS: usize = limits::HISTORY.count as usize / 2;
 /// How long to wait after a first failure, and at most, in real time.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// Catches up whenever something may have been missed, until `stop`.
 pub(super) async fn run(desk: &Workspace, intake: &Intake, opened: Opened, stop: &CancellationToken) {
@@ -540,7 +540,7 @@ impl Reading<'_> {
     }
 
     /// Whether there is nothing to be read for the bot. All other troubles end some day, and until then positions stay.
-    fn is_lasting(&self, trouble: &Trouble) -> bool {
+    pub(super) fn is_lasting(&self, trouble: &Trouble) -> bool {
         const CODES: &[&str] = &[
             "channel_not_found",
             "not_in_channel",

@@ -3,14 +3,21 @@
 //! The list is read with each catch-up. What changes meanwhile is told by events, and each event says besides whether its
 //! channel is shared: that is believed at once. Source: <https://docs.slack.dev/apis/events-api#event-type-structure>.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::Workspace;
 use super::api::CallError;
-use super::catch_up::{PAGE, Reading, Trouble};
+use super::catch_up::{PAGE, RETRY_AFTER, RETRY_AFTER_MAX, Reading, Trouble};
 use super::inbound::{is_direct, text_of};
+use crate::clock::real;
 use crate::domain::channel::{Access, Channel};
+use crate::domain::ids::PlatformName;
 use crate::intake::{Intake, StoreError};
+
+/// How long it may take to look up how a channel is now, in real time.
+const LOOK_UP: Duration = Duration::from_secs(2);
 
 /// A channel as Slack describes it; `None` for a direct conversation.
 pub(super) fn told_of(channel: &Value) -> Option<Channel> {
@@ -36,20 +43,30 @@ impl Reading<'_> {
             ("exclude_archived", "true".to_owned()),
             ("limit", PAGE.to_string()),
         ];
+        let since = self.desk.clock.now();
         let (mut ids, mut told) = (Vec::new(), Vec::new());
         let read = self.pages("users.conversations", &params, "channels", |channel| {
             ids.extend(text_of(&channel["id"]).map(str::to_owned));
             told.extend(told_of(channel));
         });
         read.await?;
-        self.intake.channels_are(&self.desk.me.tenant, told).await?;
+        self.intake.channels_are(&self.desk.me.tenant, told, since).await?;
+        // A token of another workspace was used before.
+        let ours = std::slice::from_ref(&self.desk.me.tenant);
+        self.intake.only_served(PlatformName::Slack, |_| true, ours).await?;
         Ok(ids)
     }
 
     /// Keeps the channels that the bot is in, where nothing else is to be read.
     pub(super) async fn note_channels(&mut self) {
-        if let Err(trouble) = self.channels().await {
+        let mut wait = RETRY_AFTER;
+        while let Err(trouble) = self.channels().await {
             tracing::warn!(%trouble, "which channels the bot is in cannot be read now");
+            if self.is_lasting(&trouble) {
+                return;
+            }
+            real::sleep(wait).await;
+            wait = (wait * 2).min(RETRY_AFTER_MAX);
         }
     }
 }
@@ -63,38 +80,46 @@ impl Workspace {
         let Some(channel) = text_of(&payload["event"]["channel"]).filter(|id| !is_direct(id, &Value::Null)) else {
             return Ok(());
         };
-        if self.directory.learn_shared(channel) {
+        if !self.directory.is_shared(channel) {
             let name = self.directory.channel_name(channel).await.unwrap_or_default();
             let shared = Channel { id: channel.to_owned(), name, access: Access::Shared };
-            intake.channel_is(&self.me.tenant, shared).await?;
+            intake.channel_is(&self.me.tenant, shared, self.clock.now()).await?;
+            // Only now: what could not be stored is noted with the next event.
+            self.directory.learn_shared(channel);
         }
         Ok(())
     }
 
     /// Something happened to a channel as a whole; whether it was such an event.
     pub(super) async fn hear_of_channel(&self, event: &Value, intake: &Intake) -> Result<bool, StoreError> {
-        let kind = event["type"].as_str().unwrap_or_default();
-        let Some(channel) = text_of(&event["channel"]) else { return Ok(false) };
+        let (kind, now) = (event["type"].as_str().unwrap_or_default(), self.clock.now());
+        // Where it gets another name, it is told of whole.
+        let channel = text_of(&event["channel"]).or_else(|| text_of(&event["channel"]["id"]));
+        let Some(channel) = channel else { return Ok(false) };
         match kind {
-            "channel_left" | "group_left" | "channel_archive" | "group_archive" | "channel_deleted"
-            | "group_deleted" => {
-                intake.channel_is_closed(&self.me.tenant, channel).await?;
+            "channel_left" | "group_left" | "channel_archive" | "group_archive" => {
+                intake.channel_is_closed(&self.me.tenant, channel, now).await?;
             }
+            "channel_deleted" | "group_deleted" => intake.channel_is_gone(&self.me.tenant, channel).await?,
             "member_joined_channel" if event["user"] != self.me.user.as_str() => {}
             "member_joined_channel"
             | "channel_unarchive"
             | "group_unarchive"
             | "channel_shared"
-            | "channel_unshared" => {
+            | "channel_unshared"
+            | "channel_rename"
+            | "group_rename" => {
                 self.directory.forget_shared(channel);
                 let query = [("channel", channel.to_owned())];
-                match self.api.get("conversations.info", &query, self.api.deadline()).await {
+                // Slack waits three seconds for its acknowledgement.
+                let soon = self.api.deadline().min(real::now() + LOOK_UP);
+                match self.api.get("conversations.info", &query, soon).await {
                     Ok(answer) => {
                         if let Some(told) = told_of(&answer["channel"]) {
-                            intake.channel_is(&self.me.tenant, told).await?;
+                            intake.channel_is(&self.me.tenant, told, now).await?;
                         }
                     }
-                    Err(CallError::Refused(_)) => intake.channel_is_closed(&self.me.tenant, channel).await?,
+                    Err(CallError::Refused(_)) => intake.channel_is_closed(&self.me.tenant, channel, now).await?,
                     // The next catch-up reads the list again.
                     Err(error) => tracing::warn!(channel, %error, "how a channel is cannot be read"),
                 }

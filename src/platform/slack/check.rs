@@ -38,7 +38,7 @@ impl Workspace {
             findings.push(self.check_person(user, purpose).await);
         }
         if !wanted.followers.is_empty() {
-            findings.extend(self.check_followers(&wanted.followers).await);
+            findings.extend(self.check_followers(&wanted.followers, &wanted.shared).await);
         }
         findings
     }
@@ -132,7 +132,7 @@ impl Workspace {
     }
 
     /// Whether the bot can write into the channels that are to hear of outages: by its list of channels, not by a call for each.
-    async fn check_followers(&self, followers: &[Place]) -> Vec<Finding> {
+    async fn check_followers(&self, followers: &[Place], allowed: &[Place]) -> Vec<Finding> {
         let mut told = HashMap::new();
         let mut cursor = String::new();
         for _ in 0..LIST_PAGES {
@@ -157,6 +157,7 @@ impl Workspace {
         for follower in followers {
             match told.get(follower.channel()) {
                 Some((_, Access::Open)) => {}
+                Some((_, Access::Shared)) if allowed.contains(follower) => {}
                 Some((name, Access::Shared)) => shared.push(format!("#{name}")),
                 Some((name, Access::Closed)) => closed.push(format!("#{name}")),
                 None => closed.push(follower.channel().to_owned()),

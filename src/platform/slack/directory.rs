@@ -153,9 +153,14 @@ impl Directory {
         self.names(&asked).await.channels.remove(id)
     }
 
-    /// Remembers that a channel is shared with another organisation; whether that is news.
-    pub(super) fn learn_shared(&self, channel: &str) -> bool {
-        lock(&self.shared).insert(channel.to_owned())
+    /// Whether a channel is known to be shared with another organisation.
+    pub(super) fn is_shared(&self, channel: &str) -> bool {
+        lock(&self.shared).contains(channel)
+    }
+
+    /// Remembers that a channel is.
+    pub(super) fn learn_shared(&self, channel: &str) {
+        lock(&self.shared).insert(channel.to_owned());
     }
 
     /// It may not be any more.

@@ -231,7 +231,14 @@ impl Workspace {
         };
         let does = ActRef::at_message(ActName::new(name.clone()), message.as_str());
         let takes_words = intake::act(&does.act).is_some_and(Spec::begins_with_words);
-        let words = takes_words.then(|| (SAID.to_owned(), Arg::text(words_of(&payload["message"]))));
+        let words = match takes_words {
+            true => {
+                let raw = words_of(&payload["message"]);
+                let names = self.directory.names(&words::asked(&raw, &self.me.user)).await;
+                Some((SAID.to_owned(), Arg::Text(words::read(&raw, &self.me.user, &names).text)))
+            }
+            false => None,
+        };
         let stamp = stamp.unwrap_or_default();
         let event = Event {
             key: self.clicked(&user, &message, &name, &stamp),

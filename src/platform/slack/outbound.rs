@@ -110,7 +110,7 @@ impl Workspace {
                 };
                 let found = match found {
                     // Where the thread is gone, it stands in the channel.
-                    Ok(None) if to.root().is_some() => self.look_for(&open_channel(to), delivery, &[]).await,
+                    Ok(None) if to.root().is_some() => self.look_for(&to.open_channel(), delivery, &[]).await,
                     found => found,
                 };
                 match found.map_err(|error| self.failed(error, Repeat::Harmless))? {
@@ -424,11 +424,6 @@ struct Posted {
 
 fn is_thread_gone(error: &CallError) -> bool {
     matches!(error.code(), Some("thread_not_found" | "message_not_found"))
-}
-
-/// The channel of a thread.
-fn open_channel(thread: &Place) -> Place {
-    Place { tenant: thread.tenant.clone(), at: Conversation::Channel { channel: thread.channel().to_owned() } }
 }
 
 /// What a look through a history came to.

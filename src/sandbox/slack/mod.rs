@@ -113,6 +113,8 @@ impl SlackSetup {
             "channel_deleted",
             "group_deleted",
             "channel_left",
+            "channel_rename",
+            "group_rename",
             "channel_shared",
             "channel_unarchive",
             "channel_unshared",

@@ -6,7 +6,7 @@ use crate::domain::effect::{EffectKind, Outlet};
 use crate::domain::ids::EffectId;
 use crate::domain::subject::Subject;
 use crate::store::port::Ask;
-use crate::store::row::Row;
+use crate::store::row::{Row, ms};
 use crate::store::statement::{Text, statement, texts};
 use crate::store::{Store, StoreError};
 
@@ -34,7 +34,8 @@ texts! {
     COUNTS_ABOUT = Text::both(
         "SELECT (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased') AND subject_kind = $1 AND subject_id = $2 AND view = $3 AND outlet = $4) AS waiting, \
          (SELECT count(*) FROM effects WHERE state = 'held' AND subject_kind = $1 AND subject_id = $2 AND view = $3 AND outlet = $4) AS held, \
-         (SELECT count(*) FROM effects WHERE state = 'failed' AND subject_kind = $1 AND subject_id = $2 AND view = $3 AND outlet = $4) AS failed"
+         (SELECT count(DISTINCT order_key) FROM effects WHERE state = 'failed' AND subject_kind = $1 AND subject_id = $2 AND view = $3 AND outlet = $4 \
+         AND settled_at_ms >= $5) AS failed"
     );
     /// What is held of a view of a subject, and why.
     HELD_ABOUT = Text::both(
@@ -78,7 +79,8 @@ pub async fn held_about(
     ask.all(asked, |row| Ok((row.json("what_json")?, row.get("last_error")?))).await
 }
 
-/// How many effects that show this view of a subject by way of this outlet wait, are held, and failed.
+/// How many effects that show this view of a subject by way of this outlet wait and are held, and in how many places one has failed since
+/// that moment.
 ///
 /// # Errors
 /// If the database is away.
@@ -87,11 +89,12 @@ pub async fn counts_about(
     about: &Subject,
     view: &str,
     outlet: Outlet,
+    since: Timestamp,
 ) -> Result<CountsAbout, StoreError> {
     let read = |row: &Row| {
         Ok(CountsAbout { waiting: row.count("waiting")?, held: row.count("held")?, failed: row.count("failed")? })
     };
-    let asked = statement(COUNTS_ABOUT).bind_subject(about).bind(view).bind(outlet.as_str());
+    let asked = statement(COUNTS_ABOUT).bind_subject(about).bind(view).bind(outlet.as_str()).bind(ms(since));
     Ok(ask.one(asked, read).await?.unwrap_or_default())
 }
 
