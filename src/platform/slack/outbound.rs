@@ -19,7 +19,7 @@ use super::interact::Handle;
 use super::render::{RenderContext, Rendered, render};
 use crate::domain::effect::{Sign, SilentAct, Undeliverable};
 use crate::domain::event::ReplyHandle;
-use crate::domain::ids::{Conversation, EffectId, MessageRef, PersonRef, Place, PlatformName};
+use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName};
 use crate::domain::message::{Message, Tone};
 use crate::platform::{Act, Delivery, DeliveryError, Receipt};
 
