@@ -23,7 +23,7 @@ use anyhow::{Context as _, ensure};
 use clap::Parser;
 use deskbell::app::App;
 use deskbell::clock::Clock;
-use deskbell::desk::outages::record;
+use deskbell::desk::services::record as services;
 use deskbell::domain::ids::{Place, PlatformName};
 use deskbell::domain::message::Message;
 use deskbell::outbox::limits::{bound, bound_of_changes};
@@ -258,7 +258,7 @@ impl Bench<'_> {
             let (some, now) = (some.to_vec(), self.stage.clock.now());
             let follow = store.within(move |tx| {
                 let some = some.clone();
-                Box::pin(async move { some.iter().try_for_each(|place| record::follow(tx, "vpn", place, now)) })
+                Box::pin(async move { some.iter().try_for_each(|place| services::follow(tx, "vpn", place, now)) })
             });
             follow.await?;
         }

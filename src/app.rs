@@ -27,7 +27,7 @@ use self::upkeep::{fire_timers, ping, sample, tell_the_desk, tidy};
 use crate::clock::Clock;
 use crate::clock::real;
 use crate::config::Config;
-use crate::desk::{outages, tickets};
+use crate::desk::{services, tickets};
 use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
 use crate::domain::permission::{Principal, Roster};
 use crate::domain::right::{Holder, Right};
@@ -303,7 +303,7 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
     // What the record cannot tell was said above.
     let followers = match open_to_read(config).await {
         Ok(store) => {
-            let followers = outages::record::following(&mut *store.reader().await?, &config.services).await?;
+            let followers = services::record::following(&mut *store.reader().await?, &config.services).await?;
             store.close().await;
             followers
         }

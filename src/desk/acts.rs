@@ -9,7 +9,7 @@ use crate::desk::meant::{Meaning, Meant, Target, Unfinished};
 use crate::desk::plan::Plan;
 use crate::desk::tickets::state::{Refusal, Ticket};
 use crate::desk::{articles, drafts, help, knowledge, outages, tickets};
-use crate::domain::act::{ActName, ActRef, Args, Begins, May, On, Spec, Takes, Value};
+use crate::domain::act::{ActName, ActRef, Args, Begins, Given, May, On, Spec, Takes, Value};
 use crate::domain::event::{Acted, ReplyHandle, Way};
 use crate::domain::ids::{DraftId, Person, Place, TicketKey};
 use crate::domain::message::Message;
@@ -143,6 +143,8 @@ pub(in crate::desk) struct Actor<'a> {
     pub(in crate::desk) in_private: bool,
     /// Whether they sent a form: what is not given was left empty in it.
     pub(in crate::desk) is_form: bool,
+    /// What they filled in, if they sent a form, on all of its pages, and for what.
+    pub(in crate::desk) filled_in: Option<&'a (ActRef, Given)>,
     /// The words that they typed into a form: given back with a refusal, so that they need not be typed again.
     pub(in crate::desk) typed: &'a str,
 }
@@ -166,6 +168,8 @@ pub(in crate::desk) struct Done {
     answer: Option<Message>,
     /// Whether the answer is given even if nobody waits for one.
     is_always_told: bool,
+    /// Whether it is about something other than the ticket: then it is given without the ticket's menu.
+    is_apart: bool,
     /// What became of the event, if not simply that the act was done to its ticket.
     outcome: Option<Outcome>,
 }
@@ -174,12 +178,17 @@ impl Done {
     /// The ticket is this now: whoever waits for an answer is told how it stands.
     pub(in crate::desk) fn changed(after: Ticket) -> Self {
         let answer = Some(tickets::text::done(&after));
-        Self { after: Some(Box::new(after)), answer, is_always_told: false, outcome: None }
+        Self { after: Some(Box::new(after)), answer, is_always_told: false, is_apart: false, outcome: None }
     }
 
     /// Whoever did it is told this.
     pub(in crate::desk) const fn told(answer: Message) -> Self {
-        Self { after: None, answer: Some(answer), is_always_told: true, outcome: None }
+        Self { after: None, answer: Some(answer), is_always_told: true, is_apart: false, outcome: None }
+    }
+
+    /// The same, and nothing else: it is about something other than the ticket.
+    pub(in crate::desk) fn apart(answer: Message) -> Self {
+        Self { is_apart: true, ..Self::told(answer) }
     }
 
     /// Whoever did it is told this if they wait for an answer.
@@ -189,7 +198,7 @@ impl Done {
 
     /// A ticket was opened; what there is to say is said there.
     pub(in crate::desk) const fn opened(key: TicketKey) -> Self {
-        Self { after: None, answer: None, is_always_told: false, outcome: Some(Outcome::Opened(key)) }
+        Self { after: None, answer: None, is_always_told: false, is_apart: false, outcome: Some(Outcome::Opened(key)) }
     }
 
     /// The same, and this became of the event.
@@ -215,7 +224,7 @@ impl From<Refusal> for No {
 /// Somebody did something by a button, a menu, a form or a command.
 pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: Timestamp) -> Decision {
     let meant = &asked.meant;
-    let is_command = acted.way == Way::Command;
+    let (is_command, is_form) = (acted.way == Way::Command, acted.way == Way::Form);
     // Most reactions are none of the desk's business: who has no right to what one does, or to know of the request, did
     // nothing but react.
     if acted.way == Way::Reaction && !is_open_to(&plan, acted, meant) {
@@ -245,16 +254,30 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         ),
         _ => typed_words(acted),
     };
+    let filled_in = match (is_form, acted.asks.does(), meant) {
+        (true, Some(does), Meant::Act(meaning)) => Some((does.clone(), meaning.args.given())),
+        _ => None,
+    };
     let actor = |wants_answer| Actor {
         person: &acted.actor,
         place: acted.place.as_ref(),
         via: Some(&acted.reply),
         wants_answer,
         in_private: acted.in_private,
-        is_form: acted.way == Way::Form,
+        is_form,
+        filled_in: filled_in.as_ref(),
         typed: &typed,
     };
     let draft = acted.asks.does().and_then(|does| does.draft.as_ref());
+    // Its form was not opened, since they may not do it.
+    if let Meant::Faulty(spec, _) = meant
+        && !is_form
+        && spec.on == On::Nothing
+        && spec.opens_form()
+        && let Err(why) = gate(&plan, &acted.actor, spec.may, None, None)
+    {
+        return refuse(plan, &actor(true), why);
+    }
     let why = match meant {
         Meant::Act(meaning) => {
             let mut decision = perform(plan, &actor(wants_answer(&meaning.act.spec)), meaning, &asked.sees, at);
@@ -332,6 +355,7 @@ pub(in crate::desk) fn perform(
             let is_told = done.is_always_told || actor.wants_answer || actor.in_private;
             if let Some(message) = done.answer.filter(|_| is_told) {
                 let message = match &done.after {
+                    None if done.is_apart => message,
                     Some(after) if !plan.is_agent(actor.person) => {
                         with_menu(&plan, actor, after, tickets::text::done_for_requester(after))
                     }
@@ -444,6 +468,22 @@ pub(in crate::desk) fn refuse(mut plan: Plan<'_>, actor: &Actor<'_>, why: Messag
     let why = if actor.typed.is_empty() { why } else { why.and(help::text::your_words(actor.typed)) };
     answer(&mut plan, actor, why);
     plan.end(Outcome::Refused)
+}
+
+/// Refuses what was filled in, and keeps it: the form can be opened again with all of it.
+pub(in crate::desk) fn refuse_to_correct(mut plan: Plan<'_>, actor: &Actor<'_>, why: Message) -> Decision {
+    let Some(does) = keep(&mut plan, actor) else { return refuse(plan, actor, why) };
+    answer(&mut plan, actor, why.and(drafts::text::can_be_corrected(&does)));
+    plan.end(Outcome::Refused)
+}
+
+/// Keeps what was filled in of a form for an hour; what its button does, which opens it again.
+pub(in crate::desk) fn keep(plan: &mut Plan<'_>, actor: &Actor<'_>) -> Option<ActRef> {
+    let (does, given) = actor.filled_in?;
+    let (id, at, who) = (plan.desk.next.draft.clone(), plan.desk.now, actor.person.who.clone());
+    let does = ActRef { draft: Some(id.clone()), ..does.clone() };
+    plan.change(Change::KeepDraft(Box::new(Draft { id, who, does: does.clone(), given: given.clone(), page: 0, at })));
+    Some(does)
 }
 
 pub(in crate::desk) fn answer(plan: &mut Plan<'_>, actor: &Actor<'_>, message: Message) {

@@ -12,7 +12,7 @@ use crate::desk::meant::{Meaning, Meant, Target};
 use crate::desk::outages::state::Outage;
 use crate::desk::tickets::state::Ticket;
 pub use crate::desk::touched::about;
-use crate::desk::{articles, conversation, drafts, knowledge, outages, tickets};
+use crate::desk::{articles, conversation, drafts, knowledge, outages, services, tickets};
 use crate::domain::act::{ActRef, Fault, On, Spec, SubjectRef, Where};
 use crate::domain::audit::AuditEntry;
 use crate::domain::channel::Channel;
@@ -507,7 +507,7 @@ async fn sees(
 ) -> Result<Sees, StoreError> {
     match (meaning.act.reads, on) {
         (Reads::Nothing, _) => Ok(Sees::Nothing),
-        (Reads::Here, _) => Ok(Sees::Channel(outages::record::here(tx, place).await?)),
+        (Reads::Here, _) => Ok(Sees::Channel(services::record::here(tx, place).await?)),
         (Reads::Requests, _) => {
             let of = meaning.person().map_or(who, |person| &person.who);
             let open = tickets::record::open_of(tx, &desk.roster.accounts(of), LISTED).await?;

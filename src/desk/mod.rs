@@ -15,6 +15,7 @@ pub mod notices;
 pub mod outages;
 mod plan;
 pub mod privacy;
+pub mod services;
 pub mod tickets;
 mod touched;
 
@@ -145,8 +146,8 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         Change::PutOutage(outage) => outages::record::update(tx, outage),
         Change::RetryOutage { outage, at } => outages::record::retry(tx, *outage, *at),
         Change::GiveUpOutage { outage, at } => outages::record::give_up(tx, *outage, *at),
-        Change::FollowService { service, place, at } => outages::record::follow(tx, service, place, *at),
-        Change::UnfollowService { service, place, at } => outages::record::unfollow(tx, service, place, *at),
+        Change::FollowService { service, place, at } => services::record::follow(tx, service, place, *at),
+        Change::UnfollowService { service, place, at } => services::record::unfollow(tx, service, place, *at),
         Change::HoldBack { about, view, until } => hold_back(tx, about, view, *until),
         Change::SetTimer(timer) => timers::set(tx, timer),
         Change::ClearTimer { on, kind, slot } => timers::clear(tx, on, *kind, *slot),
@@ -337,7 +338,7 @@ pub async fn contend(tx: &mut dyn Tx, about: &Subject) -> Result<(), StoreError>
 
 #[cfg(test)]
 mod tests {
-    use super::{conversation, drafts, knowledge, notices, outages, privacy, tickets};
+    use super::{conversation, drafts, knowledge, notices, outages, privacy, services, tickets};
     use crate::store::{Text, plans};
 
     /// Every SQL text of the program.
@@ -349,6 +350,7 @@ mod tests {
             notices::record::TEXTS,
             outages::record::TEXTS,
             privacy::record::TEXTS,
+            services::record::TEXTS,
             tickets::record::TEXTS,
         ];
         [plans::of_the_store(), own.concat()].concat()

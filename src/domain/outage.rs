@@ -128,12 +128,16 @@ impl Service {
 pub fn meant<'s>(services: &'s [Service], words: &str) -> Result<Vec<&'s Service>, String> {
     let mut found: Vec<&Service> = Vec::new();
     for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-        let these: Vec<&Service> =
-            services.iter().filter(|service| service.is_called(word) || service.is_tagged(word)).collect();
-        if these.is_empty() {
+        let of = |word: &str| -> Vec<&'s Service> {
+            services.iter().filter(|service| service.is_called(word) || service.is_tagged(word)).collect()
+        };
+        let these = of(word);
+        // Names may hold spaces; else spaces stand between words, too.
+        let parts = if these.is_empty() { word.split_whitespace().map(of).collect() } else { vec![these] };
+        if parts.iter().any(Vec::is_empty) {
             return Err(word.to_owned());
         }
-        found.extend(these);
+        found.extend(parts.into_iter().flatten());
     }
     Ok(services.iter().filter(|service| found.iter().any(|one| one.key == service.key)).collect())
 }
@@ -163,6 +167,8 @@ mod tests {
         assert_eq!(keys("network"), Ok("vpn wifi".to_owned()));
         assert_eq!(keys("office wi-fi, wifi"), Ok("wifi".to_owned()));
         assert_eq!(keys("vpn, moon"), Err("moon".to_owned()));
+        assert_eq!(keys("outlook vpn"), Ok("vpn mail".to_owned()));
+        assert_eq!(keys("vpn moon"), Err("vpn moon".to_owned()));
         assert_eq!(keys(" , "), Ok(String::new()));
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::{Intake, StoreError};
-use crate::desk::outages;
+use crate::desk::services;
 use crate::domain::channel::{Access, Channel};
 use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
 use crate::store::channels;
@@ -61,7 +61,7 @@ impl Intake {
         let gone = self.inner.store.within(move |tx| {
             let channel = channel.clone();
             Box::pin(async move {
-                outages::record::is_gone(tx, &channel, now)?;
+                services::record::is_gone(tx, &channel, now)?;
                 channels::drop(tx, &channel)
             })
         });

@@ -7,7 +7,7 @@ use crate::desk::conversation::state::Voice;
 use crate::desk::drafts::state::Draft;
 use crate::desk::outages::state::LONGEST_TITLE;
 use crate::desk::{self, articles, knowledge, outages};
-use crate::domain::act::{ActRef, Begins, Fault, Given, SAID, Spec, SubjectRef, Value};
+use crate::domain::act::{ActRef, Begins, Fault, Given, May, On, SAID, Spec, SubjectRef, Value};
 use crate::domain::form::Form;
 use crate::domain::ids::KeyRef;
 use crate::domain::ids::{DraftId, Person};
@@ -37,6 +37,13 @@ impl Intake {
     /// record if that can be read within half a second. `None` if the act has no form, or the form was begun and what was filled
     /// in cannot be read: then the button is handled like any other. It never writes; rights are decided when it is submitted.
     pub async fn form(&self, spec: &Spec, does: &ActRef, given: &Given, actor: &Person) -> Option<(Form, u8)> {
+        // Whoever may not do it is told so before they have filled in anything.
+        if let May::Has(right) = spec.may
+            && spec.on == On::Nothing
+            && !self.roster().may(actor, right, self.inner.clock.now())
+        {
+            return None;
+        }
         if let Some(draft) = &does.draft {
             let begun = tokio::time::timeout(PREFILL, self.draft(draft, actor)).await.ok().flatten()?;
             return Form::of(spec, does, &begun.given).map(|form| (form, begun.page));
@@ -93,7 +100,9 @@ impl Intake {
             let SubjectRef::Ticket(tag) = does.on.as_ref()?;
             let mut reader = self.inner.store.reader().await.ok()?;
             let ticket = desk::tickets::record::by_key(&mut *reader, &tag.key).await.ok()??;
-            begun.extend((ticket.uid == tag.uid).then(|| (param.name.to_owned(), Value::Text(ticket.title))));
+            // What was said to the desk alone is nobody else's headline.
+            let is_told = ticket.uid == tag.uid && !ticket.is_private();
+            begun.extend(is_told.then(|| (param.name.to_owned(), Value::Text(ticket.title))));
         }
         if begins(Begins::Outage).is_some() {
             if !may(Right::OutageAnnounce) {

@@ -135,7 +135,7 @@ async fn every_act_is_done_once() {
         done_by_hand.insert("outage announce");
         desk.press(world, "mia", DESK, "More…").await;
         desk.press(world, "mia", DESK, "Declare an outage…").await;
-        desk.fill_in(world, "mia", &fields[1..]).await;
+        desk.fill_in(world, "mia", &fields).await;
         if world.platform() == "discord" {
             desk.press(world, "mia", DESK, "Next").await;
             desk.fill_in(world, "mia", &[]).await;
@@ -178,10 +178,7 @@ async fn every_act_is_done_once() {
         done_by_hand.insert("outage seen");
         act("unsubscribe", By::Command("mia", &format!("unsubscribe {services}"))).await;
         let names = audited(desk).await;
-        assert!(
-            ["outage written", "outage declared", "outage updated"].iter().all(|name| names.contains(*name)),
-            "{names:?}"
-        );
+        assert!(["outage written", "outage updated"].iter().all(|name| names.contains(*name)), "{names:?}");
 
         if !has_praise {
             done.insert("helpful");

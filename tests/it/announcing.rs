@@ -261,8 +261,8 @@ async fn what_an_outage_is_about_can_be_changed() {
     expect![[r#"
         medium | vpn | Nobody gets in
 
-        Email: Nobody gets mail (medium)
-        Since (age) · we are looking into it
+        🟠 Email: Nobody gets mail
+        MI-1 · we are looking into it · since (age)
         We look into it.
 
         For an outage of high severity you need the right outage_announce_high. Announce it as medium, or ask an admin.
@@ -297,13 +297,13 @@ async fn words_of_a_command_leave_out_what_stays_and_the_settings_say_what_nobod
     })
     .await;
     expect![[r#"
-        VPN: Nobody gets in (medium)
-        Since (age) · we are looking into it
+        🟠 VPN: Nobody gets in
+        MI-1 · we are looking into it · since (age)
         We look into it.
         Meanwhile: Use the web version.
 
-        VPN: Nobody gets in (medium)
-        Since (age) · we know what it is and are mending it
+        🟠 VPN: Nobody gets in
+        MI-1 · we know what it is and are mending it · since (age)
         Tomorrow the certificate is replaced.
         Meanwhile: Use the web version.
 
@@ -385,13 +385,10 @@ async fn an_alert_of_a_monitoring_system_is_announced_from_its_menu() {
         desk.press(world, "mia", "general", "Announce it now").await;
         assert_eq!(counts(world, ["sales"]), [1], "{}", world.platform());
         // Whoever may not announce is told so, and not asked to fill in anything.
-        let before = desk.last_private(world, "jeff");
         world.choose_menu("jeff", &alert, "Announce an outage").await.expect("it is in the menu");
-        desk.settle().await;
-        if see(world, "jeff").form.is_some() {
-            desk.fill_in(world, "jeff", &[("title", "x"), ("services", "mail"), ("severity", "low")]).await;
-        }
-        assert_ne!(desk.last_private(world, "jeff"), before, "{}", world.platform());
+        let is_told = || shown(desk, world, "jeff").contains("That is for the desk's people.");
+        desk.settle_until("he is told", Duration::from_secs(1), is_told).await;
+        assert!(see(world, "jeff").form.is_none(), "{}", world.platform());
         assert_eq!(counts(world, ["sales"]), [1], "{}", world.platform());
     })
     .await;
@@ -417,8 +414,8 @@ async fn of_two_who_tell_news_at_once_one_is_told_to_look_again() {
         MI-1 was changed by somebody else meanwhile. Nothing of yours was said; look again.
         Nothing was sent. Your words: It works again.
 
-        VPN: Nobody gets in (medium)
-        Since (age) · we know what it is and are mending it
+        🟠 VPN: Nobody gets in
+        MI-1 · we know what it is and are mending it · since (age)
         A certificate has expired."#]]
     .assert_eq(&told);
 }
@@ -468,11 +465,11 @@ async fn to_make_a_grave_outage_less_so_needs_the_right_to_announce_it() {
         desk.command(world, "mia", lower).await;
         let told = desk.last_private(world, "mia");
         assert!(told.contains("outage_announce_high"), "{}: {told}", world.platform());
-        assert!(standing(world, "sales")[0].contains("(high)"), "{}", world.platform());
+        assert!(standing(world, "sales")[0].starts_with("🔴"), "{}", world.platform());
         // What it is about, and how it goes on, is for whoever announces: nights have no admin.
         let about = on(world, "outage change MI-1 mail", "outage change outage:MI-1 services:mail");
         desk.command(world, "mia", about).await;
-        assert!(standing(world, "sales")[0].contains("Email: Nobody gets in (high)"), "{}", world.platform());
+        assert!(standing(world, "sales")[0].contains("Email: Nobody gets in"), "{}", world.platform());
     })
     .await;
 }
@@ -545,4 +542,48 @@ async fn what_is_known_of_channels_is_the_newest_that_was_told_and_of_served_gui
     intake.only_served(PlatformName::Discord, |tenant| *tenant == left, &[]).await.expect("kept");
     assert_eq!(reach().await, before - 2);
     desk.end().await;
+}
+
+#[tokio::test]
+async fn what_was_filled_in_is_kept_to_be_corrected_and_to_be_edited() {
+    on_both(async |desk, world| {
+        let values = || -> Vec<(String, String)> {
+            let form = see(world, "mia").form.expect("a form");
+            form.fields
+                .into_iter()
+                .map(|field| (field.id, field.value))
+                .filter(|(_, value)| !value.is_empty())
+                .collect()
+        };
+        let all = [("services", "vpn, mial"), ("known", "Since nine."), ("workaround", "Use the web.")];
+        write(desk, world, &all).await;
+        let told = desk.last_private(world, "mia");
+        assert!(told.contains("I know no service mial"), "{}: {told}", world.platform());
+        desk.press(world, "mia", "random", "Correct it").await;
+        let kept = values();
+        let has = |name: &str, value: &str| kept.contains(&(name.to_owned(), value.to_owned()));
+        assert!(has("title", "Nobody gets in") && has("severity", "medium"), "{}: {kept:?}", world.platform());
+        fill_in(desk, world, "random", &[("services", "vpn, mail")]).await;
+        let preview = shown(desk, world, "mia");
+        assert!(preview.contains("VPN, Email: Nobody gets in"), "{}: {preview}", world.platform());
+        assert!(preview.contains("Since nine.") && preview.contains("Meanwhile: Use the web."), "{preview}");
+        // A slip that is seen in the preview.
+        desk.press(world, "mia", "random", "Edit…").await;
+        fill_in(desk, world, "random", &[("title", "Some do not get in")]).await;
+        let preview = shown(desk, world, "mia");
+        assert!(preview.contains("VPN, Email: Some do not get in"), "{}: {preview}", world.platform());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_told_to_the_desk_alone_is_no_headline() {
+    on_both(async |desk, world| {
+        desk.say(world, "sam", &Spot::direct(), "my manager must not know, but mail does not work").await;
+        desk.press(world, "mia", "desk-triage", "More…").await;
+        desk.press(world, "mia", "desk-triage", "Declare an outage…").await;
+        let title = see(world, "mia").form.expect("a form").fields[0].value.clone();
+        assert_eq!(title, "", "{}", world.platform());
+    })
+    .await;
 }

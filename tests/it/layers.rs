@@ -34,8 +34,9 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("help", &[]),
     ("knowledge", &["closing", "drafts", "tickets"]),
     ("notices", &[]),
-    ("outages", &[]),
+    ("outages", &["drafts", "services"]),
     ("privacy", &["conversation", "tickets"]),
+    ("services", &[]),
     ("tickets", &["closing", "conversation", "help"]),
 ];
 /// What says a sentence of the bot.

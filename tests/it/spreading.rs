@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deskbell::desk::outages::record;
+use deskbell::desk::services::record as services;
 use deskbell::domain::ids::{Place, PlatformName};
 use deskbell::sandbox::{Absence, ChannelView, Fault, Spot};
 
@@ -29,7 +29,7 @@ async fn all_follow(desk: &Desk, platform: PlatformName) -> Vec<Place> {
     desk.store()
         .within(move |tx| {
             let follow = follow.clone();
-            Box::pin(async move { follow.iter().try_for_each(|place| record::follow(tx, "vpn", place, now)) })
+            Box::pin(async move { follow.iter().try_for_each(|place| services::follow(tx, "vpn", place, now)) })
         })
         .await
         .expect("written");
@@ -120,7 +120,7 @@ async fn a_channel_that_is_deleted_under_way_stops_nobody_else() {
         let update = on(&world, "outage update MI-1 monitoring", "outage update outage:MI-1 phase:monitoring");
         desk.command(&world, "mia", update).await;
         let general = standing(&world, "general");
-        assert!(general.len() == 1 && general[0].contains("it is mended"), "{}: {general:?}", world.platform());
+        assert!(general.len() == 1 && general[0].contains("we keep an eye on it"), "{}: {general:?}", world.platform());
         write(&desk, &world, &[("services", "vpn")]).await;
         let preview = shown(&desk, &world, "mia");
         assert!(preview.contains("It goes to 1 channel"), "{}: {preview}", world.platform());

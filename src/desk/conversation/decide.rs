@@ -165,6 +165,7 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
         wants_answer,
         in_private: false,
         is_form: false,
+        filled_in: None,
         typed: "",
     };
     if spec.on == On::Nothing {

@@ -35,6 +35,13 @@ pub fn to_correct(faults: &[Fault], does: &ActRef, draft: &DraftId) -> Message {
         .with([onward("Correct it", does, draft)])
 }
 
+/// What was filled in is kept, and can be corrected.
+#[must_use]
+pub fn can_be_corrected(does: &ActRef) -> Message {
+    Message::said("Nothing was sent yet, and what you typed is still there: press Correct it.")
+        .with([Control::button("Correct it", does.clone())])
+}
+
 /// What was filled in is gone: it was more than an hour ago.
 #[must_use]
 pub fn is_gone(spec: &Spec, does: &ActRef) -> Message {

@@ -22,6 +22,7 @@ pub fn help(agent: bool) -> Message {
             Line(vec![strong("For the desk's people")]),
             Line::said("• On a card: Take it, Not a request, More…. What you write under a card stays with the desk; Reply to requester goes out, signed with your name."),
             Line::said(format!("• In a request's thread what you write is your answer. Or mention me there: {}.", in_threads())),
+            Line::said("• When something fails for many: /desk outage announce tells every channel that follows it, /desk outages lists what is announced, /desk subscribe vpn lets a channel hear of it."),
             Line::said("• Elsewhere the same with a key: /desk claim IT-1042, /desk resolve IT-1042 new fuser, /desk reply IT-1042 your words."),
         ]);
     }

@@ -26,10 +26,10 @@ const PHASE: Param = Param {
     takes: Takes::Choice(&[
         ("investigating", "We are looking into it"),
         ("identified", "We know what it is"),
-        ("monitoring", "It is mended, and we watch it"),
+        ("monitoring", "It is fixed, and we keep an eye on it"),
     ]),
     asks: "How far has it come?",
-    hint: "investigating, identified or monitoring",
+    hint: "It is investigating, identified or monitoring.",
     begins_with: Begins::Outage,
     ..Param::BASE
 };
@@ -92,7 +92,7 @@ const SEVERITY: Param = Param {
         ("low", "Low: few notice"),
     ]),
     asks: "How bad is it?",
-    hint: "high, medium or low",
+    hint: "It is high, medium or low.",
     ..Param::BASE
 };
 /// Which services.

@@ -3,13 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::acts::{
-    ANNOUNCE, CHANGE_OUTAGE, GIVE_UP_OUTAGE, RESOLVE_OUTAGE, RETRACT_OUTAGE, RETRY_OUTAGE, SEND_OUTAGE, SUBSCRIBE,
-    UNSUBSCRIBE, UPDATE_OUTAGE,
+    ANNOUNCE, CHANGE_OUTAGE, DECLARE, GIVE_UP_OUTAGE, RESOLVE_OUTAGE, RETRACT_OUTAGE, RETRY_OUTAGE, SEND_OUTAGE,
+    SUBSCRIBE, UNSUBSCRIBE, UPDATE_OUTAGE,
 };
 use super::state::{Content, LONGEST_TITLE, Ledger, Named, Outage, Seen};
 use super::text;
-use crate::desk::acts::{Actor, Deed, Done, No, answer, refuse};
+use crate::desk::acts::{Actor, Deed, Done, No, answer, keep, refuse, refuse_to_correct};
 use crate::desk::decision::{Change, Decision};
+use crate::desk::drafts;
 use crate::desk::hear::{Desk, Sees};
 use crate::desk::plan::Plan;
 use crate::domain::act::{Args, Given, Spec, Value};
@@ -106,7 +107,8 @@ fn subscription(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees,
         });
     }
     plan.audit_about(Subject::Desk, if is_on { &SUBSCRIBE.spec } else { &UNSUBSCRIBE.spec }, Vec::new());
-    answer(&mut plan, actor, text::subscribed(&services, is_on, is_left_out));
+    let is_in = access == Some(Access::Open);
+    answer(&mut plan, actor, text::subscribed(&services, is_on, is_left_out, is_in));
     plan.end(Outcome::Done(None))
 }
 
@@ -126,20 +128,29 @@ pub(super) fn announce(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees:
         Ok(outage) => {
             plan.change(Change::WriteOutage(Box::new(outage.clone())));
             plan.audit_about(outage.id.into(), &ANNOUNCE.spec, Vec::new());
-            answer(&mut plan, actor, text::preview(&outage));
+            let edit = keep(&mut plan, actor);
+            answer(&mut plan, actor, text::preview(&outage, edit));
             plan.end(Outcome::Done(None))
         }
-        Err(why) => refuse(plan, actor, why),
+        Err(why) => refuse_to_correct(plan, actor, why),
     }
 }
 
 /// Somebody finds that what is asked for on a ticket is an outage.
 pub(super) fn declare(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
-    let outage = written(plan, deed.actor, deed.args, deed.sees).map_err(No::Say)?;
+    let outage = match written(plan, deed.actor, deed.args, deed.sees) {
+        Ok(outage) => Outage { content: Content { declared_on: Some(deed.ticket.id), ..outage.content }, ..outage },
+        Err(why) => {
+            return Err(No::Say(match keep(plan, deed.actor) {
+                Some(does) => why.and(drafts::text::can_be_corrected(&does)),
+                None => why,
+            }));
+        }
+    };
     plan.change(Change::WriteOutage(Box::new(outage.clone())));
     plan.audit_about(outage.id.into(), &ANNOUNCE.spec, Vec::new());
-    plan.audit(deed.ticket, deed.spec, Vec::new());
-    Ok(Done::told(text::preview(&outage)))
+    let edit = keep(plan, deed.actor);
+    Ok(Done::apart(text::preview(&outage, edit)))
 }
 
 /// The announcement that a form makes, which nobody has seen yet; why it cannot be made.
@@ -168,6 +179,7 @@ fn written(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Resu
             everywhere: audience.everywhere,
             mentions_all: args.is_set("mention"),
             news: 0,
+            declared_on: None,
             reach: audience.reach.clone(),
         },
         owner: author(actor),
@@ -207,10 +219,15 @@ pub(super) fn send(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
     }
     // A moment that has passed meanwhile is no promise.
     let next_at = seen.outage.content.next_at.filter(|next| *next > now);
+    let is_late = next_at != seen.outage.content.next_at;
     let content = Content { next_at, ..seen.outage.content.clone() };
     let after = Outage { phase: Phase::Investigating, content, opened_at: now, ..seen.outage.clone() };
     let after = put(&mut plan, seen, after, &SEND_OUTAGE.spec);
-    answer(&mut plan, actor, text::is_sent(&after));
+    if let Some(ticket) = after.content.declared_on {
+        let key = FieldChange { field: "outage".to_owned(), from: None, to: Some(after.key.to_string()) };
+        plan.audit_about(ticket.into(), &DECLARE.spec, vec![key]);
+    }
+    answer(&mut plan, actor, text::is_sent(&after, is_late));
     plan.end(Outcome::Done(None))
 }
 
@@ -242,12 +259,13 @@ pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
         known: or_template(plan.desk, &now("known", &before.content.known), phase),
         workaround: now("workaround", &before.content.workaround),
         internal: now("internal", &before.content.internal),
-        next_at: args.date("next"),
+        // A promise that is left alone stands.
+        next_at: args.date("next").or(before.content.next_at.filter(|next| *next > plan.desk.now)),
         ..before.content.clone()
     };
     let after = Outage { phase, content, ..before.clone() };
     if let Err(why) = fits(&after) {
-        return refuse(plan, actor, why);
+        return refuse_to_correct(plan, actor, why);
     }
     let after = put(&mut plan, seen, after, &UPDATE_OUTAGE.spec);
     answer(&mut plan, actor, text::is_updated(&after));
@@ -265,7 +283,7 @@ pub(super) fn resolve(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: 
     let content = Content { known, next_at: None, ..before.content.clone() };
     let after = Outage { phase: Phase::Resolved, content, ended_at: Some(plan.desk.now), ..before.clone() };
     if let Err(why) = fits(&after) {
-        return refuse(plan, actor, why);
+        return refuse_to_correct(plan, actor, why);
     }
     let after = put(&mut plan, seen, after, &RESOLVE_OUTAGE.spec);
     answer(&mut plan, actor, text::is_resolved(&after));
@@ -298,7 +316,7 @@ pub(super) fn change(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
         "" => before.content.services.clone(),
         _ => match meant_of(plan.desk, args) {
             Ok(services) => services.into_iter().map(named).collect(),
-            Err(why) => return refuse(plan, actor, why),
+            Err(why) => return refuse_to_correct(plan, actor, why),
         },
     };
     let once = before.content.services.iter().map(|service| service.key.clone());
@@ -311,13 +329,16 @@ pub(super) fn change(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
     let content = Content { title, services, former, ..before.content.clone() };
     let severity = args.text("severity").parse().unwrap_or(before.severity);
     let after = Outage { severity, content, ..before.clone() };
+    if after == *before {
+        return refuse(plan, actor, text::nothing_to_change(before));
+    }
     // To make it worse or less bad is as much as to announce the worse of both; where it goes stays.
     let is_high = [before.severity, severity].contains(&Severity::High) && before.severity != severity;
     if is_high && !plan.may(actor.person, Right::OutageAnnounceHigh) {
-        return refuse(plan, actor, text::not_so_bad());
+        return refuse_to_correct(plan, actor, text::not_so_bad());
     }
     if let Err(why) = fits(&after) {
-        return refuse(plan, actor, why);
+        return refuse_to_correct(plan, actor, why);
     }
     let after = put(&mut plan, seen, after, &CHANGE_OUTAGE.spec);
     answer(&mut plan, actor, text::is_updated(&after));

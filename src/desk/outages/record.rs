@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::state::{Audience, Content, Delivered, Ledger, Outage, Reach, Seen, Trouble, Unreached};
+use crate::desk::services;
 use crate::domain::channel::{Access, Channel};
 use crate::domain::effect::{Effect, EffectKind, Outlet};
 use crate::domain::ids::{OutageId, OutageKey, Person, PersonRef, Place, PlatformName};
-use crate::domain::outage::{Phase, Service, meant};
+use crate::domain::outage::{Phase, meant};
 use crate::domain::rules::Rules;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
@@ -26,6 +27,8 @@ const SAME_NAME: u32 = 500;
 const SHARED_AT_MOST: usize = 5_000;
 /// How many of the channels that cannot be reached are named.
 const NAMED: usize = 5;
+/// How many of those in which it stands are.
+const SHOWN: usize = 10;
 /// How long a draft of an announcement is kept.
 const DRAFT_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
@@ -66,15 +69,6 @@ texts! {
     /// Who announced an outage.
     SIGN_OUTAGE =
         Text::both("UPDATE outages SET owner = $2, owner_json = $3, version = version + 1 WHERE id = $1");
-    /// A channel follows a service.
-    FOLLOW = Text::both(
-        "INSERT INTO followed_services (service, place_json, at_ms) VALUES ($1, $2, $3) \
-         ON CONFLICT (place_json, service) DO UPDATE SET until_ms = NULL"
-    );
-    /// A channel follows a service no more: it hears the end of what it has heard of.
-    UNFOLLOW = Text::both("UPDATE followed_services SET until_ms = $3 WHERE place_json = $1 AND service = $2 AND until_ms IS NULL");
-    /// A channel that is gone follows nothing.
-    UNFOLLOW_ALL = Text::both("UPDATE followed_services SET until_ms = $2 WHERE place_json = $1 AND until_ms IS NULL");
     /// Channels that follow a service, in the order in which they began to.
     FOLLOWERS = Text::both(
         "SELECT number, place_json FROM followed_services WHERE service = $1 AND number > $2 \
@@ -89,8 +83,6 @@ texts! {
         "WITH v (place_json) AS (VALUES ($1)) SELECT f.place_json, f.service FROM v JOIN followed_services AS f \
          ON f.place_json = v.place_json WHERE f.until_ms IS NULL"
     );
-    /// Every channel that follows a service now.
-    FOLLOW_NOW = Text::both("SELECT place_json FROM followed_services WHERE service = $1 AND until_ms IS NULL");
 }
 
 /// An outage by its number.
@@ -144,13 +136,17 @@ async fn with_ledger(ask: &mut dyn Ask, outage: Outage) -> Result<Seen, StoreErr
         _ => None,
     };
     let refused: Vec<(Place, String)> = refused.into_iter().filter_map(placed).collect();
-    let places: Vec<Place> = refused.iter().map(|(place, _)| place.clone()).collect();
+    let some = standing::behind(ask, &about, View::Outage.name(), (0, u64::MAX), SHOWN).await?;
+    let copies: Vec<Place> = some.into_iter().map(|(_, copy)| copy.place).collect();
+    let places: Vec<Place> = refused.iter().map(|(place, _)| place.clone()).chain(copies.iter().cloned()).collect();
     let known = channels::these(ask, &places).await?;
+    let name = |place: &Place| known.get(place).map(|channel| channel.name.clone()).unwrap_or_default();
+    let copies = copies.iter().map(|place| (place.clone(), name(place))).collect();
     let trouble = |(place, why): (Place, String)| {
-        let name = known.get(&place).map(|channel| channel.name.clone()).unwrap_or_default();
+        let name = name(&place);
         Trouble { place, name, why }
     };
-    Ok(Seen { outage, ledger, troubles: refused.into_iter().map(trouble).collect() })
+    Ok(Seen { outage, ledger, copies, troubles: refused.into_iter().map(trouble).collect() })
 }
 
 /// What became of an outage in its channels.
@@ -207,30 +203,6 @@ pub fn insert(tx: &mut dyn Tx, outage: &Outage) -> Result<(), StoreError> {
 /// If the database is away.
 pub fn update(tx: &mut dyn Tx, outage: &Outage) -> Result<(), StoreError> {
     tx.write(bind_all(statement(UPDATE_OUTAGE), outage)?.bind(outage.version - 1).or_conflict())
-}
-
-/// A channel follows a service from now on.
-///
-/// # Errors
-/// If the database is away.
-pub fn follow(tx: &mut dyn Tx, service: &str, place: &Place, now: Timestamp) -> Result<(), StoreError> {
-    tx.write(statement(FOLLOW).bind(service).bind(json(place)?).bind(ms(now)))
-}
-
-/// A channel follows a service no more.
-///
-/// # Errors
-/// If the database is away.
-pub fn unfollow(tx: &mut dyn Tx, service: &str, place: &Place, now: Timestamp) -> Result<(), StoreError> {
-    tx.write(statement(UNFOLLOW).bind(json(place)?).bind(service).bind(ms(now)))
-}
-
-/// A channel is gone: it follows nothing any more.
-///
-/// # Errors
-/// If the database is away.
-pub fn is_gone(tx: &mut dyn Tx, channel: &Place, now: Timestamp) -> Result<(), StoreError> {
-    tx.write(statement(UNFOLLOW_ALL).bind(json(channel)?).bind(ms(now)))
 }
 
 /// The next channels that are to hear of an outage, behind this one, each once and with its number: first those that follow one of
@@ -371,7 +343,8 @@ pub async fn hearing(
     for place in places {
         let access = known.get(place).map(|channel| channel.access);
         let is_meant = outage.content.everywhere || following.contains(&json(place)?);
-        if is_meant && (access != Some(Access::Shared) || rules.outages.takes_shared(place)) {
+        if is_meant && !rules.is_triage(place) && (access != Some(Access::Shared) || rules.outages.takes_shared(place))
+        {
             hearing.insert(place.clone());
         }
     }
@@ -418,20 +391,6 @@ pub async fn drafting(
     Ok((id, key, audience))
 }
 
-/// What is known of the channel that this is, or that its thread is in; `Some(None)` if its platform lists all that can be written to, and
-/// it is none of them.
-///
-/// # Errors
-/// If the database is away.
-pub async fn here(ask: &mut dyn Ask, place: Option<&Place>) -> Result<Option<Option<Channel>>, StoreError> {
-    let Some(place) = place.filter(|place| !place.is_direct()) else { return Ok(None) };
-    let channel = place.open_channel();
-    let found = channels::these(ask, std::slice::from_ref(&channel)).await?.remove(&channel);
-    // On Slack somebody may follow for a channel that the bot is to be added to.
-    let is_listed = place.platform() == PlatformName::Discord && channels::knows_any(ask, &place.tenant).await?;
-    Ok((found.is_some() || is_listed).then_some(found))
-}
-
 /// How many channels follow one of these services now, or are in this audience.
 ///
 /// # Errors
@@ -444,9 +403,10 @@ pub async fn reach(
 ) -> Result<Reach, StoreError> {
     let mut met: HashSet<Place> = audience.also.iter().cloned().collect();
     for service in services {
-        met.extend(ask.all(statement(FOLLOW_NOW).bind(service), |row| row.json("place_json")).await?);
+        met.extend(services::record::followers_now(ask, service).await?);
     }
     let mut met = Vec::from_iter(met);
+    met.retain(|place| !rules.is_triage(place));
     met.sort();
     let known = channels::these(ask, &met).await?;
     let mut reach = Reach::default();
@@ -484,8 +444,11 @@ pub async fn reach(
         reach.closed = channels::count_with(ask, Access::Closed).await?;
         let allowed = audience.also.iter().filter(|place| rules.outages.takes_shared(place)).count() as u64;
         reach.shared = channels::count_with(ask, Access::Shared).await?.saturating_sub(allowed);
-        reach.slack += channels::open_on(ask, PlatformName::Slack).await?;
-        reach.discord += channels::open_on(ask, PlatformName::Discord).await?;
+        // The desk's own channels have cards.
+        let ours = |name| rules.triage.iter().filter(|place| place.platform() == name).count() as u64;
+        for (platform, count) in PlatformName::ALL.into_iter().zip([&mut reach.slack, &mut reach.discord]) {
+            *count += channels::open_on(ask, platform).await?.saturating_sub(ours(platform));
+        }
     }
     Ok(reach)
 }
@@ -496,20 +459,6 @@ fn leave_out(reach: &mut Reach, place: Place, channel: Channel) {
     if named < NAMED && reach.unreached.iter().all(|one| one.place != place) {
         reach.unreached.push(Unreached { place, channel });
     }
-}
-
-/// The channels that follow any of these services now.
-///
-/// # Errors
-/// If the database is away.
-pub async fn following(ask: &mut dyn Ask, services: &[Service]) -> Result<Vec<Place>, StoreError> {
-    let mut met = HashSet::new();
-    for service in services {
-        met.extend(ask.all(statement(FOLLOW_NOW).bind(&service.key), |row| row.json::<Place>("place_json")).await?);
-    }
-    let mut met = Vec::from_iter(met);
-    met.sort();
-    Ok(met)
 }
 
 /// What leads to the channels that hear of an outage: the keys of its services, of those that it was about once, and its own.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::channel::Channel;
-use crate::domain::ids::{OutageId, OutageKey, Person, Place};
+use crate::domain::ids::{OutageId, OutageKey, Person, Place, TicketId};
 use crate::domain::outage::{Phase, Severity};
 use crate::domain::rules::OutageSettings;
 
@@ -75,6 +75,9 @@ pub struct Content {
     /// Whether everybody is mentioned when a channel hears of it first.
     #[serde(default, skip_serializing_if = "is_false")]
     pub mentions_all: bool,
+    /// The ticket on which it was declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_on: Option<TicketId>,
     /// The version that told the newest: to rename whoever announced it is no news.
     #[serde(default)]
     pub news: i64,
@@ -208,6 +211,8 @@ pub struct Seen {
     pub outage: Outage,
     /// What became of it in them.
     pub ledger: Ledger,
+    /// Some of the channels in which it stands, with their names.
+    pub copies: Vec<(Place, String)>,
     /// Some of the channels that refuse it.
     pub troubles: Vec<Trouble>,
 }

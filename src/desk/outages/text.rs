@@ -31,6 +31,16 @@ fn services_of(outage: &Outage) -> String {
     outage.content.services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
+/// What stands before an announcement.
+const fn sign(severity: Severity) -> &'static str {
+    match severity {
+        Severity::High => "🔴 ",
+        Severity::Medium => "🟠 ",
+        Severity::Low => "🟡 ",
+    }
+}
+
+/// How bad it is, for the desk.
 const fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::High => "high",
@@ -43,7 +53,7 @@ const fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Drafted | Phase::Investigating => "we are looking into it",
         Phase::Identified => "we know what it is and are mending it",
-        Phase::Monitoring => "it is mended, and we watch it",
+        Phase::Monitoring => "fixed, and we keep an eye on it",
         Phase::Resolved => "it is over",
         Phase::Retracted => "announced by mistake",
     }
@@ -53,12 +63,12 @@ const fn phase(phase: Phase) -> &'static str {
 #[must_use]
 pub fn copy(outage: &Outage) -> Message {
     let content = &outage.content;
-    let named = |rest: &str| vec![written(services_of(outage)), said(": "), written(content.title.clone()), said(rest)];
+    let named = || vec![strong(services_of(outage)), said(": "), written(content.title.clone())];
     let mut lines = Vec::new();
     match outage.phase {
         Phase::Resolved => {
             let mut line = vec![said("✅ Over: ")];
-            line.extend(named(""));
+            line.extend(named());
             lines.push(Line(line));
             let mut when = vec![said("From "), Span::At(outage.opened_at)];
             when.extend(outage.ended_at.into_iter().flat_map(|ended| [said(" to "), Span::At(ended)]));
@@ -70,9 +80,11 @@ pub fn copy(outage: &Outage) -> Message {
             return Message::new([Line(vec![struck]), Line::said("Announced by mistake, please ignore it.")]);
         }
         Phase::Drafted | Phase::Investigating | Phase::Identified | Phase::Monitoring => {
-            lines.push(Line(named(&format!(" ({})", severity(outage.severity)))));
+            let mut line = vec![said(sign(outage.severity))];
+            line.extend(named());
+            lines.push(Line(line));
             let mut line =
-                vec![said("Since "), Span::At(outage.opened_at), said(format!(" · {}", phase(outage.phase)))];
+                vec![said(format!("{} · {} · since ", outage.key, phase(outage.phase))), Span::At(outage.opened_at)];
             if let Some(next) = content.next_at {
                 line.extend([said(" · next news "), Span::At(next)]);
             }
@@ -127,7 +139,7 @@ pub fn card(outage: &Outage, ledger: &Ledger) -> Message {
         strong(&outage.key),
         said(match outage.phase {
             Phase::Drafted => "  outage, written and not announced, by ".to_owned(),
-            _ => format!("  outage, {} · announced by ", phase(outage.phase)),
+            _ => format!("  outage, {} severity · announced by ", severity(outage.severity)),
         }),
         quoted(&outage.owner.name),
     ])];
@@ -142,12 +154,13 @@ pub fn card(outage: &Outage, ledger: &Ledger) -> Message {
 /// How far an announcement has come.
 fn where_it_went(outage: &Outage, ledger: &Ledger) -> String {
     let Delivered { stands, waiting, held, failed } = ledger.total();
-    let total = outage.content.reach.total().max(stands).max(waiting);
     let mut line = match (ledger.is_spreading, waiting) {
-        (true, _) => format!("It is on its way to {}", channels(total)),
+        (true, _) => "It is on its way".to_owned(),
         (false, 0) => format!("It stands in {}", channels(stands)),
         (false, _) => {
-            let reached = total.saturating_sub(waiting + held + failed);
+            // At first what waits is to be posted; with news, what stands is changed.
+            let total = if is_first(outage) { stands + waiting } else { stands.max(waiting) };
+            let reached = total.saturating_sub(waiting + held);
             format!("{reached} of {} have the newest · about {} left", channels(total), span(left(outage, ledger)))
         }
     };
@@ -160,15 +173,18 @@ fn where_it_went(outage: &Outage, ledger: &Ledger) -> String {
     line
 }
 
+/// Whether it has no news yet.
+fn is_first(outage: &Outage) -> bool {
+    outage.changed_at == outage.opened_at
+}
+
 /// How long what waits takes, in seconds.
 fn left(outage: &Outage, ledger: &Ledger) -> f64 {
-    let of = |it: Delivered, reach: u64, post: Rate, change: Rate| {
-        let posts = it.waiting.min(reach.saturating_sub(it.stands + it.held + it.failed));
-        seconds(posts, post) + seconds(it.waiting - posts, change)
+    let (post, change) = match is_first(outage) {
+        true => (limits::slack::POST_PER_WORKSPACE, limits::discord::REQUESTS),
+        false => (limits::slack::BROADCAST_UPDATE, limits::discord::REQUESTS),
     };
-    let (reach, slack, discord) = (&outage.content.reach, limits::slack::POST_PER_WORKSPACE, limits::discord::REQUESTS);
-    let slack = of(ledger.slack, reach.slack, slack, limits::slack::BROADCAST_UPDATE);
-    slack.max(of(ledger.discord, reach.discord, discord, discord))
+    seconds(ledger.slack.waiting, post).max(seconds(ledger.discord.waiting, change))
 }
 
 /// How long so many calls take, in seconds.
@@ -211,7 +227,9 @@ fn how_many(outage: &Outage) -> Vec<Line> {
     let Reach { slack, discord, closed, shared, ref unreached } = *reach;
     let mut lines = Vec::new();
     if reach.total() == 0 {
-        lines.push(Line::said("No channel that I can write into is to hear of it, so only the desk will read it."));
+        lines.push(Line::said(
+            "No channel that I can write into is to hear of it: the desk reads it, and whoever asks /desk services.",
+        ));
     } else {
         let wave = seconds(slack, limits::slack::POST_PER_WORKSPACE).max(seconds(discord, limits::discord::REQUESTS));
         let change = seconds(slack, limits::slack::BROADCAST_UPDATE).max(seconds(discord, limits::discord::REQUESTS));
@@ -263,22 +281,23 @@ fn channel(place: &Place, name: &str) -> Span {
 
 /// What somebody who writes an announcement sees before anybody else does.
 #[must_use]
-pub fn preview(outage: &Outage) -> Message {
+pub fn preview(outage: &Outage, edit: Option<ActRef>) -> Message {
     let mut lines = vec![Line::said("This is how it will look. Nobody has seen it yet:"), Line::default()];
     lines.extend(copy(outage).lines);
     lines.push(Line::default());
     lines.extend(how_many(outage));
-    Message::new(lines).with(controls(outage))
+    Message::new(lines).with(controls(outage)).with(edit.map(|does| Control::button("Edit…", does)))
 }
 
 /// An outage is being announced.
 #[must_use]
-pub fn is_sent(outage: &Outage) -> Message {
+pub fn is_sent(outage: &Outage, is_late: bool) -> Message {
     let to = match outage.content.reach.total() {
         0 => "to the desk, since I can write into no channel that is to hear of it".to_owned(),
         total => format!("to {}", channels(total)),
     };
-    Message::said(format!("{} is on its way {to}.", outage.key)).with(controls(outage))
+    let late = if is_late { " The time for which you promised news has passed, so it promises none." } else { "" };
+    Message::said(format!("{} is on its way {to}.{late}", outage.key)).with(controls(outage))
 }
 
 /// News is on its way.
@@ -287,17 +306,23 @@ pub fn is_updated(outage: &Outage) -> Message {
     Message::said(format!("The news of {} is on its way.", outage.key)).with(controls(outage))
 }
 
+/// There is nothing new in it.
+#[must_use]
+pub fn nothing_to_change(outage: &Outage) -> Message {
+    Message::said(format!("{} is like that already, so nothing was changed.", outage.key))
+}
+
 /// It is over.
 #[must_use]
 pub fn is_resolved(outage: &Outage) -> Message {
-    Message::said(format!("Good. Everybody who heard of {} hears that it is over.", outage.key))
+    Message::said(format!("Good. Wherever {} was announced, it says now that it is over.", outage.key))
 }
 
 /// It is taken back.
 #[must_use]
 pub fn is_retracted(outage: &Outage) -> Message {
     Message::said(format!(
-        "{} is taken back: what stands says so, and whoever has not heard of it does not.",
+        "{} is taken back. Where it was announced it is struck through, and nobody else hears of it.",
         outage.key
     ))
 }
@@ -305,8 +330,18 @@ pub fn is_retracted(outage: &Outage) -> Message {
 /// How an outage stands, and where it went.
 #[must_use]
 pub fn shown(seen: &Seen) -> Message {
-    let Delivered { held, failed, .. } = seen.ledger.total();
+    let Delivered { stands, held, failed, .. } = seen.ledger.total();
     let mut message = card(&seen.outage, &seen.ledger);
+    if !seen.copies.is_empty() {
+        let mut line = vec![said("In ")];
+        for (at, (place, name)) in seen.copies.iter().enumerate() {
+            line.extend((at > 0).then(|| said(", ")));
+            line.push(channel(place, name));
+        }
+        let more = stands.saturating_sub(seen.copies.len() as u64);
+        line.extend((more > 0).then(|| said(format!(", and {more} more"))));
+        message.lines.push(Line(line));
+    }
     for trouble in &seen.troubles {
         let place = channel(&trouble.place, &trouble.name);
         message.lines.push(Line(vec![place, said(format!(": {}", trouble.why))]));
@@ -351,7 +386,7 @@ pub fn list(running: &[Outage]) -> Message {
             written(services_of(outage)),
             said(": "),
             written(outage.content.title.clone()),
-            said(format!(" · {} · since ", phase(outage.phase))),
+            said(format!(" · {} · {} · since ", severity(outage.severity), phase(outage.phase))),
             Span::At(outage.opened_at),
         ])
     };
@@ -383,11 +418,13 @@ pub fn services(all: &[Service], running: &[Outage]) -> Message {
     Message::new(all.iter().map(line))
 }
 
-/// A channel hears of these services from now on, or no more. `is_left_out`: people of other organisations read there.
+/// A channel hears of these services from now on, or no more. `is_left_out`: people of other organisations read there. `is_in`: the bot
+/// can certainly write there.
 #[must_use]
-pub fn subscribed(services: &[&Service], is_on: bool, is_left_out: bool) -> Message {
+pub fn subscribed(services: &[&Service], is_on: bool, is_left_out: bool, is_in: bool) -> Message {
     let names = services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
     let (before, behind) = match (is_on, is_left_out) {
+        (true, false) if is_in => ("This channel hears of outages of ", " from now on."),
         (true, false) => {
             ("This channel hears of outages of ", " from now on. I must be in it for that: add me if I am not.")
         }
@@ -471,7 +508,7 @@ pub fn unknown_channel(name: &str) -> Message {
     Message::new([Line(vec![
         said("I know no channel "),
         quoted(name),
-        said(". Add me there first, or leave it out: #sales, slack:#sales, or everywhere."),
+        said(". Is it spelled right, and am I in it? Write it like #sales, or slack:#sales for one platform."),
     ])])
 }
 
@@ -538,7 +575,7 @@ pub fn news_are_due(outage: &Outage) -> Message {
         strong(&outage.key),
         said(" now: "),
         written(outage.content.title.clone()),
-        said(". Tell them how it stands, though nothing has changed."),
+        said(". Tell them how it stands, even if nothing has changed."),
     ])])
     .with([open("Look at it", outage)])
 }

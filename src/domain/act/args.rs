@@ -159,6 +159,12 @@ fn moment(value: &Value, now: &Now<'_>) -> Result<Timestamp, Why> {
 }
 
 impl Args {
+    /// What was given, as it was checked.
+    #[must_use]
+    pub fn given(&self) -> Given {
+        self.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    }
+
     /// The words, or the value of the choice, of this parameter; empty if none were given.
     #[must_use]
     pub fn text(&self, param: &str) -> &str {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use deskbell::app;
 use deskbell::clock::Clock;
 use deskbell::config::Config;
-use deskbell::desk::outages::record;
+use deskbell::desk::services::record as services;
 use deskbell::domain::act::{ActName, ActRef, Value};
 use deskbell::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Way};
 use deskbell::domain::ids::{Conversation, Person, PersonRef, Place, PlatformName, Tenant};
@@ -55,7 +55,7 @@ impl Beside {
         let (places, now) = (places.to_vec(), Clock::system().now());
         let follow = self.store.within(move |tx| {
             let places = places.clone();
-            Box::pin(async move { places.iter().try_for_each(|place| record::follow(tx, "vpn", place, now)) })
+            Box::pin(async move { places.iter().try_for_each(|place| services::follow(tx, "vpn", place, now)) })
         });
         follow.await.expect("they follow");
     }

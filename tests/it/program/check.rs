@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use deskbell::clock::Clock;
-use deskbell::desk::outages::record;
+use deskbell::desk::services::record as services;
 use deskbell::domain::ids::{Conversation, Place, PlatformName, Tenant};
 use deskbell::sandbox::Fault;
 use deskbell::sandbox::stage::{Platforms, StageOptions, TRIAGE};
@@ -109,9 +109,9 @@ async fn channels_that_are_to_hear_of_outages_and_cannot_are_named() {
     let writer: Arc<dyn Store> = store.clone();
     let written = writer.within(move |tx| {
         let places = places.clone();
-        Box::pin(
-            async move { places.iter().try_for_each(|place| record::follow(tx, "vpn", place, Timestamp::UNIX_EPOCH)) },
-        )
+        Box::pin(async move {
+            places.iter().try_for_each(|place| services::follow(tx, "vpn", place, Timestamp::UNIX_EPOCH))
+        })
     });
     written.await.expect("written");
     store.close().await;

@@ -1,0 +1,3 @@
+//! Services, and the channels that follow them.
+
+pub mod record;
