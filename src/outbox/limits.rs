@@ -30,6 +30,8 @@ pub struct Cost {
     pub rate: Rate,
     /// Of a limit of the whole workspace: the time from one broadcast that counts against it to the next.
     pub pace: Option<Duration>,
+    /// Whether half of it is kept for what is more urgent than broadcasts.
+    pub is_halved: bool,
 }
 
 /// What a delivery counts against on its platform, the narrowest limit first. `old` says whether a message to be edited is
@@ -92,19 +94,19 @@ fn discord_costs(act: &Act, old: bool) -> Vec<Cost> {
 impl Cost {
     /// A limit of one place or person.
     fn narrow(key: String, rate: Rate) -> Self {
-        Self { key, rate, pace: None }
+        Self { key, rate, pace: None, is_halved: false }
     }
 
     /// A limit of the whole workspace, of which broadcasts leave a hundredth.
     fn shared(key: &str, rate: Rate) -> Self {
         let pace = Some(rate.per * 100 / (rate.count * 99));
-        Self { key: key.to_owned(), rate, pace }
+        Self { key: key.to_owned(), rate, pace, is_halved: false }
     }
 
     /// A limit of the whole workspace, of which half is kept for tickets.
     fn halved(key: &str, rate: Rate) -> Self {
         let pace = Some(rate.per / (rate.count / 2).max(1));
-        Self { key: key.to_owned(), rate, pace }
+        Self { key: key.to_owned(), rate, pace, is_halved: true }
     }
 
     /// How much of a window effects of this lane may use.
@@ -118,10 +120,14 @@ impl Cost {
     }
 
     /// How much later the next broadcast is to be made for a call of this lane. What is urgent does not wait for its turn,
-    /// but takes that of a broadcast: else the window would be full before it has passed, and nothing could be made at all.
+    /// but takes that of a broadcast: else the window would be full before it has passed, and nothing could be made at all. Where half
+    /// is kept for it, it takes of that half.
     fn push(&self, lane: Lane) -> Option<Duration> {
-        let pace = self.pace?;
-        Some(if lane == Lane::Broadcast { pace } else { self.rate.per / self.rate.count })
+        match (self.pace?, lane) {
+            (pace, Lane::Broadcast) => Some(pace),
+            _ if self.is_halved => None,
+            _ => Some(self.rate.per / self.rate.count),
+        }
     }
 }
 

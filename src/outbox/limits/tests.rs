@@ -227,6 +227,20 @@ fn broadcasts_use_half_of_the_updates_and_tickets_the_other() {
     assert_eq!(cards.count(), 25);
 }
 
+/// As long as tickets use no more than their half, broadcasts go on as fast as without them.
+#[test]
+fn tickets_that_are_changed_do_not_slow_a_broadcast_down() {
+    let wish = |lane, channel| Wish { after_ms: 0, lane, channel, updates: true, latency_ms: 0, counted: 0 };
+    // Two broadcasts, then a card: some 12 cards a minute.
+    let lanes = (0..300).map(|number| if number % 3 < 2 { Lane::Broadcast } else { Lane::Card });
+    let wishes: Vec<Wish> = lanes.enumerate().map(|(number, lane)| wish(lane, number)).collect();
+    let made = play(&mut Windows::default(), PlatformName::Slack, &wishes);
+    let told: Vec<&Made> = made.iter().filter(|call| call.lane == Lane::Broadcast).collect();
+    let took_ms = told[told.len() - 1].counted_ms - told[0].counted_ms;
+    assert!(took_ms <= 2_402 * (told.len() as i64 - 1), "{took_ms} ms for {} broadcasts", told.len());
+    check_windows(&made).expect("within the limits");
+}
+
 #[test]
 fn what_was_held_up_is_made_up_for_but_never_in_a_burst() {
     let mut windows = Windows::default();
