@@ -169,7 +169,6 @@ async fn every_act_is_done_once() {
         act("outage retract", By::Button("mia", DESK, "Retract")).await;
         let alert = desk.say(world, "sam", &Spot::channel("general"), "ALERT: mail queue is long").await;
         world.choose_menu("mia", &alert, "Announce an outage").await.expect("it is in the menu");
-        desk.settle().await;
         desk.fill_in(world, "mia", &fields[1..]).await;
         if world.platform() == "discord" {
             desk.press(world, "mia", "general", "Next").await;

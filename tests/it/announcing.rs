@@ -241,8 +241,7 @@ async fn what_an_outage_is_about_can_be_changed() {
         desk.press(world, "mia", "random", "Announce it now").await;
         assert_eq!(counts(world, ["general", "sales"]), [1, 0], "{}", world.platform());
         desk.press(world, "mia", "desk-triage", "Change…").await;
-        let begun: Vec<String> =
-            see(world, "mia").form.expect("a form").fields.into_iter().map(|field| field.value).collect();
+        let begun: Vec<String> = desk.form(world, "mia").await.fields.into_iter().map(|field| field.value).collect();
         desk.fill_in(world, "mia", &[("services", "mail"), ("title", "Nobody gets mail")]).await;
         let mut told = vec![begun.join(" | ")];
         told.extend(standing(world, "general"));
@@ -378,8 +377,7 @@ async fn an_alert_of_a_monitoring_system_is_announced_from_its_menu() {
         let alert =
             desk.say(world, "sam", &Spot::channel("general"), "\nCRITICAL mx-01: queue 48,112\nsee the wiki").await;
         world.choose_menu("mia", &alert, "Announce an outage").await.expect("it is in the menu");
-        desk.settle().await;
-        let title = see(world, "mia").form.expect("a form").fields[0].value.clone();
+        let title = desk.form(world, "mia").await.fields[0].value.clone();
         assert_eq!(title, "CRITICAL mx-01: queue 48,112", "{}", world.platform());
         fill_in(desk, world, "general", &[("title", "Mail is slow"), ("services", "mail"), ("severity", "low")]).await;
         desk.press(world, "mia", "general", "Announce it now").await;
@@ -547,8 +545,8 @@ async fn what_is_known_of_channels_is_the_newest_that_was_told_and_of_served_gui
 #[tokio::test]
 async fn what_was_filled_in_is_kept_to_be_corrected_and_to_be_edited() {
     on_both(async |desk, world| {
-        let values = || -> Vec<(String, String)> {
-            let form = see(world, "mia").form.expect("a form");
+        let values = async || -> Vec<(String, String)> {
+            let form = desk.form(world, "mia").await;
             form.fields
                 .into_iter()
                 .map(|field| (field.id, field.value))
@@ -560,7 +558,7 @@ async fn what_was_filled_in_is_kept_to_be_corrected_and_to_be_edited() {
         let told = desk.last_private(world, "mia");
         assert!(told.contains("I know no service mial"), "{}: {told}", world.platform());
         desk.press(world, "mia", "random", "Correct it").await;
-        let kept = values();
+        let kept = values().await;
         let has = |name: &str, value: &str| kept.contains(&(name.to_owned(), value.to_owned()));
         assert!(has("title", "Nobody gets in") && has("severity", "medium"), "{}: {kept:?}", world.platform());
         fill_in(desk, world, "random", &[("services", "vpn, mail")]).await;
@@ -582,7 +580,7 @@ async fn what_was_told_to_the_desk_alone_is_no_headline() {
         desk.say(world, "sam", &Spot::direct(), "my manager must not know, but mail does not work").await;
         desk.press(world, "mia", "desk-triage", "More…").await;
         desk.press(world, "mia", "desk-triage", "Declare an outage…").await;
-        let title = see(world, "mia").form.expect("a form").fields[0].value.clone();
+        let title = desk.form(world, "mia").await.fields[0].value.clone();
         assert_eq!(title, "", "{}", world.platform());
     })
     .await;

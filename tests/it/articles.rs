@@ -108,7 +108,7 @@ async fn two_who_edit_an_article_at_once_do_not_overwrite_each_other() {
         for who in ["mia", "omar"] {
             desk.press(world, who, "random", "Edit…").await;
         }
-        let begun = see(world, "mia").form.expect("a form").fields[0].value.clone();
+        let begun = desk.form(world, "mia").await.fields[0].value.clone();
         desk.fill_in(world, "omar", &[("title", "The printer takes the job and prints nothing")]).await;
         desk.fill_in(world, "mia", &[("title", "My own words")]).await;
         let refused = desk.last_private(world, "mia");
@@ -207,7 +207,7 @@ async fn what_a_search_does_not_find_is_asked_with_the_same_words() {
         knowing(desk).await;
         desk.command(world, "sam", "search my zither is out of tune").await;
         desk.press(world, "sam", "random", "Ask the desk with these words").await;
-        let begun = see(world, "sam").form.expect("a form").fields[0].value.clone();
+        let begun = desk.form(world, "sam").await.fields[0].value.clone();
         assert_eq!(begun, "my zither is out of tune", "{}", world.platform());
         desk.fill(world, "sam", "my zither is out of tune, since monday").await;
         desk.press(world, "mia", "desk-triage", "More…").await;

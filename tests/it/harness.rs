@@ -16,7 +16,7 @@ use deskbell::domain::ids::PlatformName;
 use deskbell::intake::acts;
 use deskbell::sandbox::stage::{CAST, Platforms, Stage, StageOptions};
 use deskbell::sandbox::{
-    ControlKind, ControlView, FormField, Journal, MessageAt, MessageView, OptionView, Spot, View, World, WorldError,
+    ControlKind, ControlView, FormView, Journal, MessageAt, MessageView, OptionView, Spot, View, World, WorldError,
 };
 use deskbell::store::{Listed, Store};
 use jiff::Timestamp;
@@ -226,10 +226,15 @@ impl Desk {
         patiently("everything comes to its end", self.settling(STEP, || false)).await;
     }
 
-    /// The same, but stops as soon as `done`, whatever else waits; the clock is moved by `step` at once at most.
+    /// The same, but until `done`, even if all seems quiet: what is done beside an acknowledgement shows itself by nothing
+    /// before it has happened. The clock is moved by `step` at once at most.
     pub async fn settle_until(&self, what: &str, step: Duration, done: impl Fn() -> bool) {
-        patiently(what, self.settling(step, &done)).await;
-        assert!(done(), "in vain: {what}");
+        patiently(what, async {
+            while !done() {
+                self.settling(step, &done).await;
+            }
+        })
+        .await;
     }
 
     async fn settling(&self, step: Duration, done: impl Fn() -> bool) {
@@ -356,19 +361,25 @@ impl Desk {
         self.settle().await;
     }
 
+    /// The form that somebody has open. It may be opened beside the acknowledgement of what asked for it, so it is waited for.
+    pub async fn form(&self, world: &Arc<dyn World>, who: &str) -> FormView {
+        let is_open = || see(world, who).form.is_some();
+        self.settle_until(&format!("{who} sees a form"), STEP, is_open).await;
+        see(world, who).form.expect("a form")
+    }
+
     /// Somebody fills in the first field of the form that is open, and whatever else must not be empty, and sends it.
     pub async fn fill(&self, world: &Arc<dyn World>, who: &str, text: &str) {
-        let form = see(world, who).form.unwrap_or_else(|| panic!("{who} sees no form"));
-        let is_needed = |field: &&FormField| !field.optional && field.value.is_empty() && field.options.is_empty();
-        let rest = form.fields.iter().skip(1).filter(is_needed);
-        let values = form.fields.iter().take(1).chain(rest).map(|field| (field.id.clone(), text.to_owned())).collect();
-        world.submit(who, &form.id, &values).await.unwrap_or_else(|error| panic!("{who} sends the form: {error}"));
-        self.settle().await;
+        let form = self.form(world, who).await;
+        let rest = form.fields.iter().skip(1);
+        let needed = rest.filter(|field| !field.optional && field.value.is_empty() && field.options.is_empty());
+        let fields = form.fields.iter().take(1).chain(needed).map(|field| (field.id.as_str(), text));
+        self.fill_in(world, who, &fields.collect::<Vec<_>>()).await;
     }
 
     /// Somebody fills in these fields of the form that is open, and sends it.
     pub async fn fill_in(&self, world: &Arc<dyn World>, who: &str, fields: &[(&str, &str)]) {
-        let form = see(world, who).form.unwrap_or_else(|| panic!("{who} sees no form"));
+        let form = self.form(world, who).await;
         let values = fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         world.submit(who, &form.id, &values).await.unwrap_or_else(|error| panic!("{who} sends the form: {error}"));
         self.settle().await;
@@ -376,10 +387,8 @@ impl Desk {
 
     /// Somebody gives a command in a channel.
     pub async fn command(&self, world: &Arc<dyn World>, who: &str, text: &str) {
-        world
-            .command(who, &Spot::channel("random"), &typed(world, text))
-            .await
-            .unwrap_or_else(|error| panic!("{who}: /desk {text}: {error}"));
+        let given = world.command(who, &Spot::channel("random"), &typed(world, text)).await;
+        given.unwrap_or_else(|error| panic!("{who}: /desk {text}: {error}"));
         self.settle().await;
     }
 
@@ -570,7 +579,7 @@ impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Errors {
     fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
         if *event.metadata().level() == tracing::Level::ERROR {
             let mut text = String::new();
-            event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            event.record(&mut |field: &tracing::field::Field, value: &dyn Debug| {
                 let _ = write!(text, "{field}={value:?} ");
             });
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
@@ -580,10 +589,10 @@ impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Errors {
 
 /// Listens to the log of this test: tests run on a thread of their own each, and so do all the tasks that they start.
 fn catch_errors() -> (Errors, tracing::subscriber::DefaultGuard) {
+    use tracing_subscriber::EnvFilter;
     use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
     let errors = Errors::default();
-    let filter = tracing_subscriber::EnvFilter::try_from_env("DESKBELL_TEST_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
+    let filter = EnvFilter::try_from_env("DESKBELL_TEST_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
     let print = tracing_subscriber::fmt::layer().with_test_writer().with_filter(filter);
     let subscriber = tracing_subscriber::registry().with(print).with(errors.clone());
     (errors, tracing::subscriber::set_default(subscriber))

@@ -275,7 +275,7 @@ impl Workspace {
             let (desk, intake) = (self.clone(), intake.clone());
             let (does, given, actor, place) = (does.clone(), given.clone(), actor.clone(), place.clone());
             // The form is opened beside the acknowledgement, not before it.
-            tokio::spawn(async move {
+            self.acts.spawn(async move {
                 let deadline = real::now() + OPENING;
                 match intake.form(spec, &does, &given, &actor).await {
                     // Everything fits on one page.

@@ -48,7 +48,7 @@ async fn one_request(desk: &Desk, world: &Arc<dyn World>) {
     desk.ask(world, "jeff", "@desk and it smells").await;
     let thread = Spot::thread("sales", &ask.id);
     desk.press(world, "jeff", "sales", "Add details").await;
-    let form = see(world, "jeff").form.expect("a form");
+    let form = desk.form(world, "jeff").await;
     world.dismiss("jeff", &form.id).await.expect("closed");
     desk.press(world, "jeff", "sales", "Add details").await;
     desk.fill(world, "jeff", "it is the big Ricoh").await;
