@@ -385,7 +385,7 @@ async fn an_alert_of_a_monitoring_system_is_announced_from_its_menu() {
         // Whoever may not announce is told so, and not asked to fill in anything.
         world.choose_menu("jeff", &alert, "Announce an outage").await.expect("it is in the menu");
         let is_told = || shown(desk, world, "jeff").contains("That is for the desk's people.");
-        desk.settle_until("he is told", Duration::from_secs(1), is_told).await;
+        desk.await_beside("he is told", is_told).await;
         assert!(see(world, "jeff").form.is_none(), "{}", world.platform());
         assert_eq!(counts(world, ["sales"]), [1], "{}", world.platform());
     })

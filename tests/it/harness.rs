@@ -226,12 +226,17 @@ impl Desk {
         patiently("everything comes to its end", self.settling(STEP, || false)).await;
     }
 
-    /// The same, but until `done`, even if all seems quiet: what is done beside an acknowledgement shows itself by nothing
-    /// before it has happened. The clock is moved by `step` at once at most.
+    /// The same, but stops as soon as `done`, whatever else waits; the clock is moved by `step` at once at most.
     pub async fn settle_until(&self, what: &str, step: Duration, done: impl Fn() -> bool) {
+        patiently(what, self.settling(step, &done)).await;
+        assert!(done(), "in vain: {what}");
+    }
+
+    /// Waits for what is done beside an acknowledgement, which shows itself by nothing before it has happened.
+    pub async fn await_beside(&self, what: &str, done: impl Fn() -> bool) {
         patiently(what, async {
             while !done() {
-                self.settling(step, &done).await;
+                self.settle().await;
             }
         })
         .await;
@@ -293,11 +298,8 @@ impl Desk {
                 return false;
             }
         }
-        if self.app().is_behind() {
-            return false;
-        }
         // After a session that began anew, the program has received more than the present one has brought.
-        if self.stage.discord.sent() > self.app().received(PlatformName::Discord) {
+        if self.app().is_behind() || self.stage.discord.sent() > self.app().received(PlatformName::Discord) {
             return false;
         }
         self.store().counts().await.expect("counts").leased == 0 && !self.is_anything_due().await
@@ -363,8 +365,7 @@ impl Desk {
 
     /// The form that somebody has open. It may be opened beside the acknowledgement of what asked for it, so it is waited for.
     pub async fn form(&self, world: &Arc<dyn World>, who: &str) -> FormView {
-        let is_open = || see(world, who).form.is_some();
-        self.settle_until(&format!("{who} sees a form"), STEP, is_open).await;
+        self.await_beside("a form is open", || see(world, who).form.is_some()).await;
         see(world, who).form.expect("a form")
     }
 
