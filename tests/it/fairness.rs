@@ -55,7 +55,10 @@ async fn a_notice_keeps_the_limits_and_delays_an_answer_by_a_second_at_most() {
         let moments: Vec<i64> = posted().map(|entry| entry.at_ms).collect();
         let took = Duration::from_millis(u64::try_from(moments[DESTINATIONS - 1] - moments[0]).expect("it took time"));
         let least = bound(platform, &places);
-        assert!(took >= least && took <= least * 12 / 10, "{platform}: {took:?}, where {least:?} is the least");
+        // The clock may be moved while a call is under way, which the platform counts in another window then: it is put off by a
+        // second, and so are those behind it.
+        let most = least * 12 / 10 + Duration::from_secs(2);
+        assert!(took >= least && took <= most, "{platform}: {took:?}, where {least:?} is the least");
 
         // Repeated, as after a failure, it goes only where it did not go before.
         assert_eq!(intake.notice("printers", &notice, &places).await.expect("is queued"), Outcome::Repeated);
