@@ -31,6 +31,7 @@ use self::decision::{Change, Decision};
 pub use self::hear::{Desk, Heard, hear};
 use self::outages::state::Outage;
 use self::plan::Plan;
+use crate::domain::effect::Known;
 use crate::domain::event::TimerKind;
 use crate::domain::ids::{MessageRef, OutageId, Person, PersonRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
@@ -110,7 +111,8 @@ pub async fn write(tx: &mut dyn Tx, decision: &Decision, now: Timestamp) -> Resu
         let order_key = effect.order_key();
         let is_new = opened.as_ref() == Some(&effect.about) && !queued.contains(&order_key);
         queued.push(order_key);
-        enqueue(tx, effect, is_new, now).await?;
+        let known = if is_new { Known::IsNew } else { Known::Nothing };
+        enqueue(tx, effect, known, now).await?;
     }
     Ok(())
 }

@@ -409,10 +409,22 @@ impl Effect {
 #[serde(transparent)]
 pub struct Gate(pub String);
 
+/// What is known of the message that an effect shows, when the effect is put into the outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing stands, and nothing waits in the same order: its subject is new.
+    IsNew,
+    /// A message stands, which will be changed.
+    Stands,
+    /// Neither.
+    Nothing,
+}
+
 impl Effect {
-    /// The gate of this effect. `is_new`: nothing is known of its subject but that it is new, so that its views are posts.
+    /// The gate of this effect. On Slack posts and changes have limits of their own: broadcasts of the two that shared a
+    /// gate would wait for each other.
     #[must_use]
-    pub fn gate(&self, is_new: bool) -> Gate {
+    pub fn gate(&self, known: Known) -> Gate {
         // Slack counts posts by channel, Discord by thread: a gate for each thread or person would be too many.
         let posts_in = |place: &Place| match (place.platform(), place.root()) {
             _ if place.is_direct() => "direct".to_owned(),
@@ -424,11 +436,13 @@ impl Effect {
             PlatformName::Discord => "thread".to_owned(),
         };
         let what = match &self.what {
+            EffectKind::Refresh { .. } if self.lane() == Lane::Broadcast => "change".to_owned(),
+            EffectKind::Show { .. } if self.lane() == Lane::Broadcast && known == Known::Stands => "change".to_owned(),
             _ if self.lane() == Lane::Broadcast => "all".to_owned(),
             EffectKind::Say(Post { to: Destination::UnderCard(channel), .. })
             | EffectKind::Show { at: Destination::UnderCard(channel), .. } => under(channel),
             EffectKind::Say(Post { to: Destination::Place(place), .. }) => posts_in(place),
-            EffectKind::Show { at: Destination::Place(place), .. } if is_new => posts_in(place),
+            EffectKind::Show { at: Destination::Place(place), .. } if known == Known::IsNew => posts_in(place),
             EffectKind::Show { .. } | EffectKind::Refresh { .. } => "change".to_owned(),
             EffectKind::Silent(act) => act.spec().name.to_owned(),
             EffectKind::Whisper { .. } => "whisper".to_owned(),

@@ -16,7 +16,7 @@ use crate::desk::privacy::record::{self, Erased};
 use crate::desk::privacy::state::Erasure;
 use crate::desk::{self, alarms, tickets};
 use crate::domain::audit::{AuditEntry, Did};
-use crate::domain::effect::{Destination, Effect, EffectKind, SilentAct};
+use crate::domain::effect::{Destination, Effect, EffectKind, Known, SilentAct};
 use crate::domain::event::{DedupeKey, Event};
 use crate::domain::ids::{Conversation, PersonRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
@@ -229,7 +229,7 @@ async fn ticket(
     let act = did.to_string();
     audit::note(tx, &AuditEntry { about: id.into(), at: now, actor: None, act, from: None, fields: erased.fields })?;
     for what in effects {
-        enqueue(tx, &Effect { not_before, ..Effect::about(id, what) }, false, now).await?;
+        enqueue(tx, &Effect { not_before, ..Effect::about(id, what) }, Known::Nothing, now).await?;
     }
     Ok(tally)
 }

@@ -10,6 +10,7 @@ mod forms;
 mod proof;
 pub mod text;
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -24,7 +25,7 @@ pub use crate::desk::acts::{spec as act, specs as acts};
 use crate::desk::{self, Desk};
 use crate::desk::{alarms, notices};
 use crate::domain::act::{May, Spec};
-use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Post};
+use crate::domain::effect::{Destination, Effect, EffectKind, Known, Lane, Post};
 use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::domain::ids::{EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId};
 use crate::domain::message::Message;
@@ -37,7 +38,7 @@ use crate::domain::view::{Shown, View, Wanted};
 use crate::domain::words::is_file;
 use crate::metrics;
 pub use crate::store::{Position, StoreError};
-use crate::store::{Settlement, Statement, Store, Tx, Work, WorkerId, keys, outbox};
+use crate::store::{Settlement, Statement, Store, Tx, Work, WorkerId, keys, outbox, standing};
 use crate::trial;
 pub use proof::Prover;
 
@@ -223,14 +224,18 @@ impl Intake {
             Box::pin(async move {
                 let page = desk::audience(tx, (&about, &view), after, PLACES_AT_ONCE, &rules).await?;
                 let last = page.last().map(|(number, _)| *number).filter(|_| page.len() >= PLACES_AT_ONCE);
+                let copies = page.iter().map(|(_, place)| (about.clone(), view.name(), place.clone()));
+                let copies = standing::views(tx, &copies.collect::<Vec<_>>()).await?;
+                let copies: HashSet<Place> = copies.into_iter().map(|copy| copy.place).collect();
                 for (_, place) in page {
+                    let known = if copies.contains(&place) { Known::Stands } else { Known::Nothing };
                     let at = Destination::Place(place);
                     let show = EffectKind::Show { view: view.clone(), at, awaited: None, thread_title: None };
-                    outbox::enqueue(tx, &Effect::about(about.clone(), show), false, now).await?;
+                    outbox::enqueue(tx, &Effect::about(about.clone(), show), known, now).await?;
                 }
                 if let Some(after) = last {
                     let rest = EffectKind::Spread { view, after };
-                    outbox::enqueue(tx, &Effect::about(about, rest), false, now).await?;
+                    outbox::enqueue(tx, &Effect::about(about, rest), Known::Nothing, now).await?;
                 }
                 outbox::settle_in(tx, &effect, &by, &Settlement::Done, now)
             })
@@ -293,7 +298,7 @@ impl Intake {
                 for ticket in tickets {
                     let at = Destination::Place(channel.clone());
                     let card = EffectKind::Show { view: View::Card, at, awaited: None, thread_title: None };
-                    outbox::enqueue(tx, &Effect::about(ticket, card), false, now).await?;
+                    outbox::enqueue(tx, &Effect::about(ticket, card), Known::Nothing, now).await?;
                 }
                 Ok(Outcome::Done(None))
             })
@@ -465,7 +470,7 @@ impl Intake {
         if let Some(apology) = apology(event) {
             let told = self.inner.store.within(move |tx| {
                 let apology = apology.clone();
-                Box::pin(async move { outbox::enqueue(tx, &apology, false, now).await })
+                Box::pin(async move { outbox::enqueue(tx, &apology, Known::Nothing, now).await })
             });
             if let Err(error) = told.await {
                 tracing::error!(%error, "the person cannot be told");
@@ -516,7 +521,8 @@ impl Intake {
                 keys::remember(tx, &key, now)?;
                 for channel in channels {
                     let post = Post::new(Destination::Place(channel), message.clone(), Lane::Act);
-                    outbox::enqueue(tx, &Effect::about(Subject::Desk, EffectKind::Say(post)), false, now).await?;
+                    outbox::enqueue(tx, &Effect::about(Subject::Desk, EffectKind::Say(post)), Known::Nothing, now)
+                        .await?;
                 }
                 Ok(Outcome::Done(None))
             })
@@ -551,5 +557,5 @@ fn apology(event: &Event) -> Option<Effect> {
 /// A notice goes to its places behind this one. Committed with what makes that necessary, so that no crash gets in between.
 async fn spread_notice(tx: &mut dyn Tx, name: String, after: u64, now: Timestamp) -> Result<(), StoreError> {
     let spread = EffectKind::Spread { view: View::Notice, after };
-    outbox::enqueue(tx, &Effect::about(Subject::Notice(name), spread), false, now).await
+    outbox::enqueue(tx, &Effect::about(Subject::Notice(name), spread), Known::Nothing, now).await
 }

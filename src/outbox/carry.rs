@@ -16,7 +16,7 @@ use super::lay_out::LaidOut;
 use super::places::{Refused, Verb};
 use super::{Dispatcher, backoff, counting, places, signed};
 use crate::clock::real;
-use crate::domain::effect::{Awaited, Effect, EffectKind, SilentAct, Undeliverable};
+use crate::domain::effect::{Awaited, Effect, EffectKind, Known, SilentAct, Undeliverable};
 use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::outcome::Outcome;
@@ -451,7 +451,7 @@ impl Dispatcher {
                     return Ok(Outcome::Repeated);
                 }
                 keys::remember(tx, &key, now)?;
-                outbox::enqueue(tx, &effect, false, now).await?;
+                outbox::enqueue(tx, &effect, Known::Nothing, now).await?;
                 Ok(Outcome::Done(None))
             })
         });

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::limits::Cost;
 use super::places::{self, UNREADABLE};
 use super::{Dispatcher, signed};
-use crate::domain::effect::{Destination, Effect, EffectKind, Lane, Post, Sent, SilentAct, Undeliverable};
+use crate::domain::effect::{Destination, Effect, EffectKind, Known, Lane, Post, Sent, SilentAct, Undeliverable};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::limits;
 use crate::domain::message::Message;
@@ -321,7 +321,7 @@ impl Dispatcher {
                         // Nothing stands of it, and the card is shown in the new channel anyway.
                         _ => continue,
                     }
-                    outbox::enqueue(tx, &effect, false, now).await?;
+                    outbox::enqueue(tx, &effect, Known::Nothing, now).await?;
                 }
                 Ok(())
             })
@@ -360,10 +360,10 @@ impl Dispatcher {
                 // As they are now: lines may have been joined to them since.
                 let mut behind = outbox::take_back(tx, &id, now).await?.into_iter();
                 let Some(first) = behind.next() else { return Ok(()) };
-                outbox::enqueue(tx, &card, false, now).await?;
-                outbox::enqueue(tx, &Effect { put_behind: true, ..first }, false, now).await?;
+                outbox::enqueue(tx, &card, Known::Nothing, now).await?;
+                outbox::enqueue(tx, &Effect { put_behind: true, ..first }, Known::Nothing, now).await?;
                 for effect in behind {
-                    outbox::enqueue(tx, &effect, false, now).await?;
+                    outbox::enqueue(tx, &effect, Known::Nothing, now).await?;
                 }
                 Ok(())
             })

@@ -7,7 +7,7 @@ use deskbell::desk::privacy::state::Erasure;
 use deskbell::desk::tickets::state::Ticket;
 use deskbell::desk::{apply, conversation, knowledge, privacy, tickets};
 use deskbell::domain::audit::AuditEntry;
-use deskbell::domain::effect::Effect;
+use deskbell::domain::effect::{Effect, Known};
 use deskbell::domain::event::DedupeKey;
 use deskbell::domain::ids::{ArticleId, EffectId, MessageRef, OutageId, PersonRef, Place, Tenant, TicketId, TicketKey};
 use deskbell::domain::standing::Standing;
@@ -153,7 +153,7 @@ impl Works for dyn Tx + '_ {
     }
 
     async fn enqueue(&mut self, effect: &Effect, now: Timestamp) -> Read<()> {
-        outbox::enqueue(self, effect, false, now).await
+        outbox::enqueue(self, effect, Known::Nothing, now).await
     }
 
     async fn take_back(&mut self, effect: &EffectId, now: Timestamp) -> Read<Vec<Effect>> {

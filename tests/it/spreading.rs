@@ -53,12 +53,20 @@ async fn news_that_take_long_to_change_everywhere_are_said_in_the_threads_of_the
     desk.command(&world, "mia", "outage update MI-1 monitoring It is replaced.").await;
     desk.pass(Duration::from_secs(3600)).await;
     let mut said: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let (mut last_said_ms, mut last_changed_ms) = (0, 0);
     for entry in desk.stage.journal.since(before) {
-        if entry.kind == "posted" && entry.text("channel").starts_with("branch") {
+        let is_copy = entry.text("channel").starts_with("branch");
+        if entry.kind == "updated" && is_copy {
+            last_changed_ms = entry.at_ms;
+        }
+        if entry.kind == "posted" && is_copy {
+            last_said_ms = entry.at_ms;
             said.entry(entry.text("channel_id").to_owned()).or_default().push(entry.text("text").to_owned());
         }
     }
     assert_eq!(said.len(), CHANNELS, "in each thread");
+    let minutes = (last_changed_ms - last_said_ms) / 60_000;
+    assert!(minutes >= 5, "the news wait for the copies: said {minutes} min before the last was changed");
     for texts in said.values() {
         let is_newest_last = texts.last().is_some_and(|last| last.contains("It is replaced."));
         let once = texts.iter().filter(|text| text.contains("It is replaced.")).count() == 1;

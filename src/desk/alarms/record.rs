@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::effect::{Destination, Effect, EffectKind};
+use crate::domain::effect::{Destination, Effect, EffectKind, Known};
 use crate::domain::event::DedupeKey;
 use crate::domain::ids::Place;
 use crate::domain::subject::Subject;
@@ -32,7 +32,7 @@ pub async fn keep(
         let at = Destination::Place(channel.clone());
         let show = EffectKind::Show { view: View::DeadEvents, at, awaited: None, thread_title: None };
         let show = Effect { not_before, ..Effect::about(Subject::Desk, show) };
-        outbox::enqueue(tx, &show, false, now).await?;
+        outbox::enqueue(tx, &show, Known::Nothing, now).await?;
     }
     Ok(())
 }
@@ -53,7 +53,7 @@ pub async fn forget(tx: &mut dyn Tx, key: &DedupeKey, now: Timestamp) -> Result<
     at.dedup();
     for at in at {
         let refresh = EffectKind::Refresh { view: View::DeadEvents, at };
-        outbox::enqueue(tx, &Effect::about(Subject::Desk, refresh), false, now).await?;
+        outbox::enqueue(tx, &Effect::about(Subject::Desk, refresh), Known::Nothing, now).await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::state::{Audience, Content, Delivered, Ledger, Outage, Reach, Seen, Trouble, Unreached};
 use crate::desk::services;
 use crate::domain::channel::{Access, Channel};
-use crate::domain::effect::{Effect, EffectKind, Outlet};
+use crate::domain::effect::{Effect, EffectKind, Known, Outlet};
 use crate::domain::ids::{OutageId, OutageKey, Person, PersonRef, Place, PlatformName};
 use crate::domain::outage::{Phase, meant};
 use crate::domain::rules::Rules;
@@ -510,7 +510,7 @@ pub async fn rename(tx: &mut dyn Tx, account: &PersonRef, alias: &Person, now: T
         for stands in standing::of(tx, &id.into()).await? {
             if stands.view == View::OutageCard.name() {
                 let refresh = EffectKind::Refresh { view: View::OutageCard, at: stands.place };
-                outbox::enqueue(tx, &Effect::about(Subject::from(id), refresh), false, now).await?;
+                outbox::enqueue(tx, &Effect::about(Subject::from(id), refresh), Known::Nothing, now).await?;
             }
         }
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::intent;
-use crate::domain::effect::{Effect, EffectKind};
+use crate::domain::effect::{Effect, EffectKind, Known};
 use crate::domain::ids::{EffectId, PersonRef};
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
@@ -115,19 +115,18 @@ texts! {
 }
 
 /// Puts an effect into the outbox, unless one that waits stands for it: a view is shown once, as it is then, no later than
-/// this effect would be; lines are joined to those that wait, untried, as the last of the same order key. `is_new`: nothing
-/// can wait of this effect's order key, since its subject is new.
+/// this effect would be; lines are joined to those that wait, untried, as the last of the same order key.
 ///
 /// # Errors
 /// If the database is away.
-pub async fn enqueue(tx: &mut dyn Tx, effect: &Effect, is_new: bool, now: Timestamp) -> Result<(), StoreError> {
+pub async fn enqueue(tx: &mut dyn Tx, effect: &Effect, known: Known, now: Timestamp) -> Result<(), StoreError> {
     tx.tell(News::Everywhere);
     if let Some(joined) = join(tx, effect).await? {
         return tx.write(joined);
     }
     let (order_key, kind, view) = (effect.order_key(), effect.what.name(), effect.what.view().map(View::name));
     let due = effect.not_before.map_or(now, |moment| moment.max(now));
-    let may_wait = effect.what.is_replaceable() && !is_new;
+    let may_wait = effect.what.is_replaceable() && known != Known::IsNew;
     let id = tx.effect_id();
     let freshen =
         statement(FRESHEN).bind(&order_key).bind(view).bind_subject(&effect.about).bind(kind).bind(ms(due)).bind(&id.0);
@@ -144,7 +143,7 @@ pub async fn enqueue(tx: &mut dyn Tx, effect: &Effect, is_new: bool, now: Timest
         .bind(i64::from(effect.put_behind))
         .bind(ms(due))
         .bind(ms(now))
-        .bind(effect.gate(is_new).0);
+        .bind(effect.gate(known).0);
     tx.write(insert)?;
     // Only now: what the insert has found waiting is locked by it, so that nobody has let it wait, or leased it, in between.
     if may_wait { tx.write(freshen) } else { Ok(()) }
