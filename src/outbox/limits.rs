@@ -120,8 +120,8 @@ impl Cost {
     }
 
     /// How much later the next broadcast is to be made for a call of this lane. What is urgent does not wait for its turn,
-    /// but takes that of a broadcast: else the window would be full before it has passed, and nothing could be made at all. Where half
-    /// is kept for it, it takes of that half.
+    /// but takes that of a broadcast: else the window would be full before it has passed, and nothing could be made at
+    /// all. Where half is kept for it, it takes of that half.
     fn push(&self, lane: Lane) -> Option<Duration> {
         match (self.pace?, lane) {
             (pace, Lane::Broadcast) => Some(pace),

@@ -75,7 +75,8 @@ pub trait Platform: Send + Sync {
     async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError>;
 
     /// Looks whether an earlier try of this delivery was carried out after all. `None`: nothing of it can be seen, or it is
-    /// idempotent. A history may show what was posted a little later ([`Platform::history_lag`]). Unfindable ones (whispers) answer with [`Receipt::Whispered`], so that they are sent at most once.
+    /// idempotent. A history may show what was posted a little later ([`Platform::history_lag`]). Unfindable ones
+    /// (whispers) answer with [`Receipt::Whispered`], so that they are sent at most once.
     ///
     /// # Errors
     /// See [`DeliveryError`].

@@ -8,7 +8,7 @@ use crate::domain::right::Right;
 
 /// An act of those who announce outages.
 const ANNOUNCERS: Spec = Spec { may: May::Has(Right::OutageAnnounce), ..Spec::BASE };
-/// Which outage.
+/// The outage that an act is about, by its key.
 const OUTAGE: Param = Param {
     name: "outage",
     takes: Takes::Outage,
@@ -95,7 +95,7 @@ const SEVERITY: Param = Param {
     hint: "It is high, medium or low.",
     ..Param::BASE
 };
-/// Which services.
+/// The services that an outage concerns, by their keys or names.
 const SERVICES: Param = Param {
     name: "services",
     says: "Services or tags, with commas between",
@@ -105,7 +105,7 @@ const SERVICES: Param = Param {
     ..Param::BASE
 };
 
-/// Where else.
+/// Channels that hear of an outage though they follow none of its services.
 const ALSO: Param = Param {
     name: "also",
     is_required: false,

@@ -346,28 +346,34 @@ pub(super) fn change(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
 }
 
 /// What channels refuse is tried again.
-pub(super) fn retry(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
-    let outage = match known(&plan, actor, args, sees) {
-        Ok(seen) => &seen.outage,
-        Err(why) => return refuse(plan, actor, why),
-    };
-    plan.change(Change::RetryOutage { outage: outage.id, at: plan.desk.now });
-    watch(&mut plan, outage.id);
-    plan.audit_about(outage.id.into(), &RETRY_OUTAGE.spec, Vec::new());
-    answer(&mut plan, actor, text::is_tried_again(outage));
-    plan.end(Outcome::Done(None))
+pub(super) fn retry(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+    let again = |outage, at| Change::RetryOutage { outage, at };
+    with_the_refused(plan, actor, (args, sees), again, &RETRY_OUTAGE.spec, text::is_tried_again)
 }
 
 /// What channels refuse is not tried any more.
-pub(super) fn give_up(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+pub(super) fn give_up(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+    let no_more = |outage, at| Change::GiveUpOutage { outage, at };
+    with_the_refused(plan, actor, (args, sees), no_more, &GIVE_UP_OUTAGE.spec, text::is_given_up)
+}
+
+/// Something is done with all that channels refuse of an outage.
+fn with_the_refused(
+    mut plan: Plan<'_>,
+    actor: &Actor<'_>,
+    (args, sees): (&Args, &Sees),
+    change: impl Fn(OutageId, Timestamp) -> Change,
+    spec: &'static Spec,
+    says: fn(&Outage) -> Message,
+) -> Decision {
     let outage = match known(&plan, actor, args, sees) {
         Ok(seen) => &seen.outage,
         Err(why) => return refuse(plan, actor, why),
     };
-    plan.change(Change::GiveUpOutage { outage: outage.id, at: plan.desk.now });
+    plan.change(change(outage.id, plan.desk.now));
     watch(&mut plan, outage.id);
-    plan.audit_about(outage.id.into(), &GIVE_UP_OUTAGE.spec, Vec::new());
-    answer(&mut plan, actor, text::is_given_up(outage));
+    plan.audit_about(outage.id.into(), spec, Vec::new());
+    answer(&mut plan, actor, says(outage));
     plan.end(Outcome::Done(None))
 }
 
