@@ -1,41 +1,85 @@
 //! Asks the product's own search the questions of a file, and prints what it finds, one JSON object a line:
-//! `{"query", "ranking", "scores", "shown", "ms"}`.
+//! `{"query", "ranking", "scores", "shown", "ms"}`; or judges which messages of a file ask for help: `{"id", "help", "score", "ms"}`.
 //!
 //! ```text
 //! cargo run --release --example evaluate -- kb_retrieval --corpus corpus.jsonl.gz --queries queries.jsonl > run.jsonl
+//! cargo run --release --example evaluate -- help_request --queries messages.jsonl > run.jsonl
 //! ```
 
 mod corpus;
 
 use std::io::{self, BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use anyhow::Context as _;
+use clap::{Parser, ValueEnum};
+use deskbell::asking::Classifier;
 use deskbell::clock::real;
+use serde::Deserialize;
 use serde_json::json;
 
 /// How many documents of each question are printed.
 const PRINTED: usize = 20;
 
 #[derive(Debug, Parser)]
-#[command(about = "Asks the product's own search the questions of a file")]
+#[command(about = "Asks the product's own code the questions of a file")]
 struct Args {
     /// What is looked for
     #[arg(value_enum)]
-    task: corpus::Task,
+    task: Task,
     /// The documents: {"id", "title", "body"} and "product", one a line (JSON Lines, also packed)
     #[arg(long, value_name = "FILE")]
-    corpus: PathBuf,
-    /// The questions: {"id", "title", "text"} and "product", one a line
+    corpus: Option<PathBuf>,
+    /// The questions: {"id", "title", "text"} and "product", one a line; or the messages: {"id", "text"}
     #[arg(long, value_name = "FILE")]
     queries: PathBuf,
 }
 
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Task {
+    /// Texts that answer a question.
+    KbRetrieval,
+    /// Reports of the same matter.
+    DuplicateTickets,
+    /// Messages that ask for help.
+    HelpRequest,
+}
+
+/// A message of a file.
+#[derive(Deserialize)]
+struct Message {
+    id: String,
+    text: String,
+}
+
+/// Judges which messages ask for help.
+fn help_request(messages: &Path) -> anyhow::Result<()> {
+    let classifier = Classifier::built_in()?;
+    let mut out = BufWriter::new(io::stdout());
+    // What is read at first use is not counted.
+    let _ = classifier.read("");
+    for Message { id, text } in corpus::lines(messages)? {
+        let since = real::now();
+        let reading = classifier.read(&text);
+        let ms = since.elapsed().as_secs_f64() * 1_000.0;
+        writeln!(out, "{}", json!({"id": id, "help": reading.asks, "score": reading.probability, "ms": ms}))?;
+    }
+    Ok(out.flush()?)
+}
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    let task = match args.task {
+        Task::KbRetrieval => corpus::Task::KbRetrieval,
+        Task::DuplicateTickets => corpus::Task::DuplicateTickets,
+        Task::HelpRequest => return help_request(&args.queries),
+    };
+    let documents = args.corpus.context("--corpus names the documents")?;
     let folder = tempfile::tempdir()?;
     let since = real::now();
-    let engine = corpus::engine(args.task, &corpus::documents(&args.corpus)?, folder.path().join("index"))?;
+    let engine = corpus::engine(task, &corpus::documents(&documents)?, folder.path().join("index"))?;
     eprintln!("{} documents in {:.1} s", engine.documents()?, since.elapsed().as_secs_f64());
     let mut out = BufWriter::new(io::stdout());
     for asked in corpus::lines::<corpus::Asked>(&args.queries)? {

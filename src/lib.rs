@@ -17,6 +17,7 @@
 //! only [`app`] knows everyone. [`sandbox`] is a Slack and a Discord of its own, to try and to test it all against.
 
 pub mod app;
+pub mod asking;
 pub mod cli;
 pub mod clock;
 pub mod commands;

@@ -1,0 +1,99 @@
+use super::*;
+
+fn classifier() -> Classifier {
+    Classifier::built_in().expect("the model fits")
+}
+
+#[test]
+fn requests_are_told_from_talk() {
+    let classifier = classifier();
+    for request in [
+        "<@U1> my laptop does not start any more, can you help me?",
+        "hi, does anyone know how I can reset my password?",
+        "how do i install the vpn client on ubuntu?",
+        "I'm getting an error when I try to open the shared drive, any ideas?",
+        "<@U1> kannst du mir bitte helfen, mein Passwort funktioniert nicht mehr?",
+    ] {
+        let reading = classifier.read(request);
+        assert!(reading.asks, "{request}: {reading:?}");
+        assert!(reading.why.iter().any(|reason| reason.weight > 0.0), "{reading:?}");
+    }
+    for talk in [
+        "<@U1> thanks, that worked!",
+        "you can find it under settings, then accounts",
+        "<@U1> the meeting is at three in the small room.",
+        "lol",
+        "<@U1> danke, läuft wieder",
+        "",
+        "🎉🎉🎉",
+    ] {
+        let reading = classifier.read(talk);
+        assert!(!reading.asks, "{talk}: {reading:?}");
+    }
+}
+
+/// Messages of our own (`examples/asking/`), which the model has not learned from: the figures are in ARCHITECTURE.md.
+#[test]
+fn german_requests_are_told_from_talk() {
+    let classifier = classifier();
+    let (mut hits, mut misses, mut alarms, mut quiet) = (0, 0, 0, 0);
+    for line in include_str!("../../examples/asking/german-to-measure.tsv").lines() {
+        let (label, text) = line.split_once('\t').expect("a label and a message");
+        match (label == "1", classifier.read(text).asks) {
+            (true, true) => hits += 1,
+            (true, false) => misses += 1,
+            (false, true) => alarms += 1,
+            (false, false) => quiet += 1,
+        }
+    }
+    assert_eq!((hits + misses, alarms + quiet), (100, 100));
+    assert!(hits >= 55 && alarms <= 8, "{hits} of 100 found, {alarms} false alarms");
+}
+
+#[test]
+fn what_was_said_before_counts() {
+    let classifier = classifier();
+    let alone = classifier.read("<@U1> does the mail server run again?");
+    let in_talk = Context {
+        mentioned_spoke: true,
+        of_mentioned: 5,
+        of_writer: 5,
+        writer_was_mentioned: true,
+        ..Context::default()
+    };
+    let fresh = classifier.within(&alone, &Context { quiet_minutes: 60, ..Context::default() });
+    let within = classifier.within(&alone, &in_talk);
+    assert!(within.probability < fresh.probability / 2.0, "{within:?} {fresh:?}");
+    assert!(within.why.iter().any(|reason| reason.name == "of_mentioned" || reason.name == "of_writer"));
+}
+
+#[test]
+fn every_number_says_what_it_shows() {
+    for name in features::names().into_iter().chain(context::NAMES).filter(|name| *name != context::ALONE) {
+        assert_ne!(says(name), says("moon"), "{name}");
+    }
+}
+
+#[test]
+fn long_and_odd_texts_are_read_in_bounds() {
+    let classifier = classifier();
+    for text in ["a".repeat(40_000), "`".repeat(40_000), "<@U1> ".repeat(8_000), "\u{202e}?\0\u{feff}".repeat(9_000)] {
+        let reading = classifier.read(&text);
+        assert!(reading.probability.is_finite() && (0.0..=1.0).contains(&reading.probability));
+    }
+    assert!(plain(&"x".repeat(40_000)).len() <= READ_CHARS);
+}
+
+#[test]
+fn a_table_of_words_is_read_as_it_was_written() {
+    let weights: Vec<f32> = (0..usage::PLACES).map(|place| (place as f32).sin()).collect();
+    let table = Usage::new(&weights);
+    assert_eq!(Usage::read(&table.written()), Some(table));
+    assert_eq!(Usage::read(b"short"), None);
+}
+
+#[test]
+fn a_model_of_other_numbers_is_refused() {
+    let usage = Usage::new(&vec![0.0; usage::PLACES]);
+    assert!(Classifier::new(Model::default(), usage).is_err());
+}
