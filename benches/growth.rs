@@ -278,6 +278,8 @@ impl Desk {
             at,
             text: words(i64::try_from(number).unwrap_or_default()),
             mentions: Vec::new(),
+            groups: Vec::new(),
+            notifies: None,
             mentions_bot: true,
             reply_to: None,
             files: Vec::new(),

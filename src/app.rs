@@ -441,7 +441,8 @@ const DATABASE: &str = "database";
 
 fn people(config: &Config, platform: PlatformName) -> Vec<(String, &'static str)> {
     let of_rights = config.rights.holders.values().flatten().filter_map(Holder::principal);
-    let named = config.desk.agents.iter().chain(&config.desk.admins).chain(of_rights);
+    let guard = config.guard.staff.iter().chain(&config.guard.exempt);
+    let named = config.desk.agents.iter().chain(&config.desk.admins).chain(guard).chain(of_rights);
     let on_desk = named.filter_map(|principal| match principal {
         Principal::Person(person) => Some((person, "on the desk")),
         Principal::Group(_) => None,
@@ -462,8 +463,7 @@ fn rights(roster: &Roster) -> String {
         let holders =
             admins.iter().chain(roster.holders(*right).iter().filter(|holder| Some(*holder) != admins.as_ref()));
         let holders = holders.map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let note = if right.is_asked_for() { "" } else { " (nothing asks for it yet)" };
-        lines.push(format!("{}: {}{note}", right.as_str(), nobody(holders)));
+        lines.push(format!("{}: {}", right.as_str(), nobody(holders)));
     }
     lines.join("\n")
 }
@@ -489,6 +489,7 @@ fn rules(config: &Config, slack: Option<&Tenant>) -> Rules {
         intake: config.intake.clone(),
         knowledge: config.knowledge.clone(),
         outages: config.outages.clone(),
+        guard: config.guard.clone(),
         services: config.services.clone(),
         triage,
     }

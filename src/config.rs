@@ -27,7 +27,7 @@ use crate::domain::ids::PlatformName;
 use crate::domain::outage::Service;
 use crate::domain::permission::{LinkedPerson, Principal, Roster};
 use crate::domain::right::{Holder, Right, RightsSettings};
-use crate::domain::rules::{DeskSettings, IntakeSettings, KnowledgeSettings, OutageSettings};
+use crate::domain::rules::{DeskSettings, GuardSettings, IntakeSettings, KnowledgeSettings, OutageSettings};
 use crate::domain::settings::{minutes, sections};
 use crate::logging;
 
@@ -59,6 +59,8 @@ pub struct Config {
     pub intake: IntakeSettings,
     /// `[knowledge]`.
     pub knowledge: KnowledgeSettings,
+    /// `[guard]`: pings of staff.
+    pub guard: GuardSettings,
     /// `[timing]`.
     pub timing: TimingConfig,
     /// `[log]`.
@@ -328,6 +330,8 @@ impl Config {
     #[must_use]
     pub fn roster(&self) -> Roster {
         Roster {
+            staff: self.guard.staff.clone(),
+            exempt: self.guard.exempt.clone(),
             agents: self.desk.agents.clone(),
             admins: self.desk.admins.clone(),
             rights: self.rights.holders.clone(),

@@ -119,6 +119,48 @@ CREATE TABLE drafts (
 
 CREATE INDEX drafts_by_age ON drafts (at_ms);
 
+-- Pings of staff, and what became of them: no words of anybody.
+CREATE TABLE pings (
+    id           TEXT   NOT NULL PRIMARY KEY,
+    author       TEXT   NOT NULL,
+    at_ms        INTEGER NOT NULL,
+    -- When its author was told.
+    told_at_ms   INTEGER,
+    mode         TEXT   NOT NULL,
+    ruling       TEXT   NOT NULL,
+    ending       TEXT,
+    message_json TEXT   NOT NULL,
+    place_json   TEXT   NOT NULL,
+    -- Whom it pings.
+    staff_json   TEXT   NOT NULL,
+    -- How likely it asks for help, and why.
+    judged_json  TEXT   NOT NULL,
+    -- The key of the request that it became.
+    ticket       TEXT
+) STRICT;
+
+CREATE INDEX pings_by_author ON pings (author, told_at_ms);
+CREATE INDEX pings_by_age ON pings (at_ms);
+
+-- Who is left alone with whom, since a ping was no request.
+CREATE TABLE ping_quiet (
+    author   TEXT   NOT NULL,
+    staff    TEXT   NOT NULL,
+    until_ms INTEGER NOT NULL,
+    PRIMARY KEY (author, staff)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ping_quiet_by_staff ON ping_quiet (staff);
+CREATE INDEX ping_quiet_by_end ON ping_quiet (until_ms);
+
+-- Who does not want to be asked in which channel whether the desk may take something.
+CREATE TABLE guard_out (
+    person  TEXT   NOT NULL,
+    channel TEXT   NOT NULL,
+    at_ms   INTEGER NOT NULL,
+    PRIMARY KEY (person, channel)
+) STRICT, WITHOUT ROWID;
+
 -- What the desk knows. Each change gets the next number of a sequence that grows in the order of commits: indexes read on from
 -- there.
 CREATE TABLE articles (

@@ -18,7 +18,7 @@ use crate::domain::outage::Service;
 use crate::domain::permission::{GroupRef, LinkedPerson, Principal};
 use crate::domain::plain::one_line;
 use crate::domain::right::Holder;
-use crate::domain::rules::{DeskSettings, KnowledgeSettings, OutageSettings, Suggestions};
+use crate::domain::rules::{DeskSettings, GuardMode, GuardSettings, KnowledgeSettings, OutageSettings, Suggestions};
 use crate::logging;
 use crate::search::{Language, Synonyms};
 
@@ -46,6 +46,7 @@ pub(super) fn settings(table: Table) -> Result<Config, ConfigErrors> {
         privacy: check.privacy(raw.privacy),
         people: check.people(raw.people),
         outages: check.outages(raw.outages, &[&desk_prefix, &knowledge_prefix]),
+        guard: check.guard(raw.guard),
         services: check.services(raw.services),
     };
     if check.problems.is_empty() { Ok(config) } else { Err(ConfigErrors { problems: check.problems }) }
@@ -53,6 +54,17 @@ pub(super) fn settings(table: Table) -> Result<Config, ConfigErrors> {
 
 struct Check {
     problems: Vec<String>,
+}
+
+/// Whether this is a channel and something that holds there: `slack:C0123456789=off`.
+fn is_of_channel(one: &str, is_mode: impl Fn(&str) -> bool) -> bool {
+    let is_channel = |channel: &str| {
+        let named = channel.trim().split_once(':');
+        named.is_some_and(|(platform, id)| {
+            PlatformName::ALL.iter().any(|name| name.as_str() == platform) && !id.is_empty()
+        })
+    };
+    one.split_once('=').is_some_and(|(channel, mode)| is_channel(channel) && is_mode(mode.trim()))
 }
 
 /// Two readings must fit into the time for which one counts (`domain::permission::PROOF_LASTS`).
@@ -225,13 +237,7 @@ impl Check {
             self.say("knowledge.confidence is in hundredths: 0 to 100.");
         }
         for one in &knowledge.suggestions_in {
-            let is_one = one.split_once('=').is_some_and(|(channel, mode)| {
-                let is_channel = channel.trim().split_once(':').is_some_and(|(platform, id)| {
-                    PlatformName::ALL.iter().any(|name| name.as_str() == platform) && !id.is_empty()
-                });
-                is_channel && Suggestions::named(mode.trim()).is_some()
-            });
-            if !is_one {
+            if !is_of_channel(one, |mode| Suggestions::named(mode).is_some()) {
                 self.say(format!("knowledge.suggestions_in: {one:?} must be a channel and off, observe or on, like \"slack:C0123456789=off\"."));
             }
         }
@@ -334,6 +340,17 @@ impl Check {
             }
         }
         outages
+    }
+
+    fn guard(&mut self, guard: GuardSettings) -> GuardSettings {
+        for one in &guard.modes_in {
+            if !is_of_channel(one, |mode| GuardMode::named(mode).is_some()) {
+                self.say(format!(
+                    "guard.modes_in: {one:?} must be a channel and off, observe, nudge or route, like \"slack:C0123456789=nudge\"."
+                ));
+            }
+        }
+        guard
     }
 
     fn services(&mut self, raw: Vec<raw::Service>) -> Vec<Service> {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer};
 use super::{PrivacyConfig, TimingConfig, check, parse_duration};
 use crate::domain::permission::Principal;
 use crate::domain::right::{Holder, RightsSettings};
-use crate::domain::rules::{DeskSettings, IntakeSettings, KnowledgeSettings, OutageSettings};
+use crate::domain::rules::{DeskSettings, GuardSettings, IntakeSettings, KnowledgeSettings, OutageSettings};
 use crate::domain::settings::{Reader, Section};
 
 /// A table of the settings file.
@@ -34,6 +34,7 @@ pub(super) struct Raw {
     pub(super) intake: IntakeSettings,
     pub(super) knowledge: KnowledgeSettings,
     pub(super) outages: OutageSettings,
+    pub(super) guard: GuardSettings,
     pub(super) timing: TimingConfig,
     pub(super) log: Log,
     pub(super) privacy: PrivacyConfig,
@@ -43,7 +44,7 @@ pub(super) struct Raw {
 
 impl Raw {
     /// Names of the sections with their keys.
-    pub(super) const SECTIONS: [(&'static str, &'static [&'static str]); 14] = [
+    pub(super) const SECTIONS: [(&'static str, &'static [&'static str]); 15] = [
         ("slack", Slack::KEYS),
         ("discord", Discord::KEYS),
         ("database", Database::KEYS),
@@ -53,6 +54,7 @@ impl Raw {
         ("intake", IntakeSettings::KEYS),
         ("knowledge", KnowledgeSettings::KEYS),
         ("outages", OutageSettings::KEYS),
+        ("guard", GuardSettings::KEYS),
         ("timing", TimingConfig::KEYS),
         ("log", Log::KEYS),
         ("privacy", PrivacyConfig::KEYS),
@@ -80,6 +82,7 @@ impl Raw {
             intake: declared("intake", section("intake", problems), problems),
             knowledge: declared("knowledge", section("knowledge", problems), problems),
             outages: declared("outages", section("outages", problems), problems),
+            guard: declared("guard", section("guard", problems), problems),
             timing: declared("timing", section("timing", problems), problems),
             log: Log::read("log", section("log", problems), problems),
             privacy: declared("privacy", section("privacy", problems), problems),

@@ -8,7 +8,7 @@ use crate::desk::hear::{Asked, Sees};
 use crate::desk::meant::{Meaning, Meant, Target, Unfinished};
 use crate::desk::plan::Plan;
 use crate::desk::tickets::state::{Refusal, Ticket};
-use crate::desk::{articles, drafts, help, knowledge, outages, tickets};
+use crate::desk::{articles, drafts, guard, help, knowledge, outages, tickets};
 use crate::domain::act::{ActName, ActRef, Args, Begins, Given, May, On, Spec, Takes, Value};
 use crate::domain::event::{Acted, ReplyHandle, Way};
 use crate::domain::ids::{DraftId, Person, Place, TicketKey};
@@ -17,8 +17,14 @@ use crate::domain::outcome::Outcome;
 use crate::domain::right::Right;
 
 /// The acts of every capability, in the order in which commands and help show them: a capability that has acts is named here.
-static TABLES: &[&[&Act]] =
-    &[tickets::acts::ACTS, knowledge::acts::ACTS, articles::acts::ACTS, outages::acts::ACTS, help::acts::ACTS];
+static TABLES: &[&[&Act]] = &[
+    tickets::acts::ACTS,
+    knowledge::acts::ACTS,
+    articles::acts::ACTS,
+    outages::acts::ACTS,
+    guard::acts::ACTS,
+    help::acts::ACTS,
+];
 
 /// Declares the acts of a capability: each as a constant of its own, and all of them, in their order, as `ACTS`.
 macro_rules! acts {
@@ -66,6 +72,10 @@ pub(in crate::desk) enum Reads {
     Outage(&'static str),
     /// The outages that are announced and not over.
     Outages,
+    /// The ping of staff that this parameter takes.
+    Ping(&'static str),
+    /// What became of pings of staff.
+    Pings,
     /// What is known of the channel where it is done.
     Here,
     /// The number and key of the outage that is to be written, and who is to hear of it.

@@ -111,6 +111,8 @@ fn post(who: &str, at: &Place, text: &str) -> Said {
         at: now(),
         text: words.unwrap_or(text).trim().to_owned(),
         mentions: Vec::new(),
+        groups: Vec::new(),
+        notifies: None,
         mentions_bot: words.is_some(),
         reply_to: None,
         files: Vec::new(),
@@ -286,6 +288,15 @@ fn change(change: &Change) -> String {
         Change::PutOutage(outage) => format!("{} is {}, version {}", outage.key, outage.phase.as_str(), outage.version),
         Change::FollowService { service, place, .. } => format!("{} follows {service}", at(place)),
         Change::UnfollowService { service, place, .. } => format!("{} follows {service} no more", at(place)),
+        Change::KeepPing(ping) => {
+            let end = ping.end.map_or_else(String::new, |end| format!(", {}", end.name()));
+            let told = if ping.told_at.is_some() { ", told" } else { "" };
+            format!("ping of {} is {}{told}{end}", ping.staff.join(", "), ping.ruling.name())
+        }
+        Change::LeaveAlone { author, staff, until } => {
+            format!("{} and {staff} are left alone for {}", author.id, hours(until.duration_since(now())))
+        }
+        Change::OptOut { who, place, .. } => format!("{} is not asked in {}", who.id, at(place)),
         Change::HoldBack { view, until, .. } => {
             format!("hold back the {} until {} s from now", view.name(), until.duration_since(now()).as_secs())
         }
@@ -333,6 +344,7 @@ fn effect_of(what: &EffectKind) -> String {
         },
         EffectKind::Silent(SilentAct::React { is_on, .. }) => format!("sign {}", if *is_on { "on" } else { "off" }),
         EffectKind::Silent(SilentAct::ReadThread { .. }) => "read the thread".to_owned(),
+        EffectKind::Silent(SilentAct::Look(look)) => format!("look at the message and {} before it", look.before),
         EffectKind::Silent(SilentAct::OpenDirect { request }) => {
             format!("open the direct conversation with {} for “{}”", name(&request.by.who), request.words)
         }

@@ -4,13 +4,14 @@ use jiff::Timestamp;
 
 use super::conversation::state::{Opening, Record, Side};
 use super::drafts::state::Draft;
+use super::guard::state::Ping;
 use super::knowledge::state::{Article, Kept, Mark, Suggestion};
 use super::outages::state::Outage;
 use super::tickets::state::Ticket;
 use crate::domain::audit::AuditEntry;
 use crate::domain::effect::Effect;
 use crate::domain::event::{Timer, TimerKind};
-use crate::domain::ids::{ArticleId, ArticleKey, DraftId, MessageRef, OutageId, Person, Place, TicketId};
+use crate::domain::ids::{ArticleId, ArticleKey, DraftId, MessageRef, OutageId, Person, PersonRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
@@ -170,6 +171,26 @@ pub enum Change {
         /// The service's key.
         service: String,
         /// The channel.
+        place: Place,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// A ping of staff is this.
+    KeepPing(Box<Ping>),
+    /// Somebody and whom they pinged are left alone.
+    LeaveAlone {
+        /// Who pinged.
+        author: PersonRef,
+        /// Whom: an account, or a group as the settings write it.
+        staff: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Somebody does not want to be asked in a channel whether the desk may take something.
+    OptOut {
+        /// Who.
+        who: PersonRef,
+        /// The channel, or a place in it.
         place: Place,
         /// Since when.
         at: Timestamp,

@@ -5,37 +5,31 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::desk::acts::Reads;
 use crate::desk::conversation::state::{Opening, Record, Side};
-use crate::desk::knowledge::state::{Answered, Article, Listed, Overview, Search, Suggestion};
+use crate::desk::guard::state::{Ping, Pinged};
+use crate::desk::knowledge::state::{Answered, Article, Search};
 use crate::desk::meant::{Meaning, Meant, Target};
 use crate::desk::outages::state::Outage;
+use crate::desk::plan::origin_of;
+pub(in crate::desk) use crate::desk::sees::Sees;
 use crate::desk::tickets::state::Ticket;
 pub use crate::desk::touched::about;
-use crate::desk::{articles, conversation, drafts, knowledge, outages, services, tickets};
+use crate::desk::{conversation, drafts, guard, knowledge, outages, sees, tickets};
 use crate::domain::act::{ActRef, Fault, On, Spec, SubjectRef, Where};
-use crate::domain::audit::AuditEntry;
-use crate::domain::channel::Channel;
 use crate::domain::effect::{Call, Undeliverable};
 use crate::domain::event::{
-    Acted, DedupeKey, DeliverySettled, DirectRequest, Event, EventKind, Said, Timer, TimerKind, Way,
+    Acted, DedupeKey, DeliverySettled, DirectRequest, Event, EventKind, Found, Look, LookFor, Said, Timer, TimerKind,
+    Way,
 };
-use crate::domain::ids::{
-    ArticleId, ArticleKey, Conversation, DraftId, MessageRef, OutageId, OutageKey, Person, PersonRef, Place, TicketId,
-    TicketKey, TicketTag, TicketUid,
-};
+use crate::domain::ids::{DraftId, MessageRef, Person, Place, TicketId, TicketKey, TicketTag, TicketUid};
 use crate::domain::permission::Roster;
 use crate::domain::right::Right;
-use crate::domain::rules::Rules;
+use crate::domain::rules::{GuardMode, Rules};
 use crate::domain::subject::Subject;
-use crate::store::{Sequence, StoreError, Tx, audit, keys, outbox};
+use crate::store::{Sequence, StoreError, Tx, keys, outbox};
 
 /// By how much the number that people quote is greater than the ticket's id.
 const NUMBERS_BEGIN_AT: i64 = 1_000;
-/// How much of a ticket's story is shown.
-const STORY: u32 = 50;
-/// How many open requests of somebody are listed.
-const LISTED: u32 = 20;
 
 /// What every decision may see.
 #[derive(Clone, Debug)]
@@ -151,6 +145,10 @@ pub enum Heard<'e> {
     NewsDue(&'e Timer, Option<Box<Outage>>),
     /// The card of an outage is to show how far its announcement has come.
     ProgressDue(&'e Timer, Option<Box<outages::state::Seen>>),
+    /// Somebody pings staff where no request is.
+    Pinged(&'e Said, Box<Pinged>),
+    /// A ping's message was read, with what was said before it.
+    Looked(&'e Look, Option<&'e Found>, Box<Looked>),
     /// Somebody asks for something by a command: their direct conversation, or why there is none.
     DirectOpened(&'e DirectRequest, Result<&'e Place, Undeliverable>),
     /// What may help a requester was looked for.
@@ -185,6 +183,17 @@ pub struct Command {
     pub(in crate::desk) sees: Sees,
 }
 
+/// What there is about a message that was read.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The ping.
+    pub ping: Option<Ping>,
+    /// What is known about it now.
+    pub known: Pinged,
+    /// The request that its message is, or stands on.
+    pub there: Option<Ticket>,
+}
+
 /// What there is for words to the desk to belong to.
 #[derive(Clone, Debug, Default)]
 pub struct NewWords {
@@ -194,37 +203,6 @@ pub struct NewWords {
     pub direct: Option<Ticket>,
     /// The mention that opened nothing, and that they go on from.
     pub skipped: Option<Opening>,
-}
-
-/// What an act sees besides its subject: what it says that it [reads](Reads).
-#[derive(Clone, Debug)]
-pub(in crate::desk) enum Sees {
-    /// Nothing.
-    Nothing,
-    /// What was said and done on the ticket.
-    Story(Vec<Record>, Vec<AuditEntry>),
-    /// Open tickets.
-    Requests(Vec<Ticket>),
-    /// The ticket that was chosen from a menu.
-    Chosen(Option<Box<Ticket>>),
-    /// An article, and what was suggested on the ticket.
-    Article(Option<Box<Article>>, Option<Box<Suggestion>>),
-    /// An article, as those who keep articles see it.
-    Overview(Option<Box<Overview>>),
-    /// Articles.
-    Articles(Vec<Listed>),
-    /// The number and key of the article that is to be written.
-    NextArticle(ArticleId, ArticleKey),
-    /// An outage, with where it was announced.
-    Outage(Option<Box<outages::state::Seen>>),
-    /// Outages that are announced and not over.
-    Outages(Vec<Outage>),
-    /// The channel where it is done, `Some(None)` if it is none that its platform lists; `None` if nothing is known of it.
-    Channel(Option<Option<Channel>>),
-    /// The number and key of the outage that is to be written, and who is to hear of it.
-    NextOutage(OutageId, OutageKey, Box<outages::state::Audience>),
-    /// A message that was joined to the ticket, and whether somebody has asked for something of their own under it since.
-    Joined(Option<Box<Record>>, bool),
 }
 
 /// Classifies an event.
@@ -252,6 +230,7 @@ pub async fn hear<'e>(tx: &mut dyn Tx, desk: &Desk, event: &'e Event) -> Result<
             let ticket = ticket_of(tx, &settled.about).await?;
             Ok(ticket.map_or(Heard::Nobody, |ticket| Heard::Settled(settled, ticket)))
         }
+        EventKind::Looked { look, found } => looked(tx, desk, look, found.as_deref()).await,
         EventKind::DirectOpened { request, place } => {
             Ok(Heard::DirectOpened(request, place.as_ref().map_err(|why| *why)))
         }
@@ -309,7 +288,7 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, goes_on: bool)
     if is_elsewhere {
         wait_for_card(tx, desk, said).await?;
         if !said.addresses_desk() {
-            return Ok(Heard::Nobody);
+            return pinged(tx, desk, said).await;
         }
     }
     if said.addresses_desk() {
@@ -323,7 +302,7 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, goes_on: bool)
             Meant::Act(meaning) => {
                 let at_home = home.as_ref().map(|(ticket, _)| ticket);
                 let on = subject(tx, desk, &meaning.act.spec, &meaning.target, at_home).await?;
-                let sees = sees(tx, desk, &meaning, on.as_ref(), (&said.author.who, Some(&said.place))).await?;
+                let sees = sees::sees(tx, desk, &meaning, on.as_ref(), (&said.author.who, Some(&said.place))).await?;
                 return Ok(Heard::Command(said, Box::new(Command { meaning, on, home, sees })));
             }
             // Somebody who is not on the desk has no use for a grammar: these are words.
@@ -341,6 +320,44 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, goes_on: bool)
         Some((ticket, Side::Request)) => Ok(Heard::OnTicket(said, Box::new(ticket))),
         None => Ok(Heard::NewWords(said, Box::new(new_words(tx, desk, said, skipped).await?))),
     }
+}
+
+/// Words that are not for the desk: they may ping staff.
+async fn pinged<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said) -> Result<Heard<'e>, StoreError> {
+    if desk.rules.guard(&said.place) == GuardMode::Off {
+        return Ok(Heard::Nobody);
+    }
+    let roster = &desk.roster;
+    // Staff among themselves are colleagues.
+    if roster.is_exempt(&said.author, desk.now) {
+        return Ok(Heard::Nobody);
+    }
+    let staff = guard::state::staff_pinged(said, roster, desk.now);
+    if staff.is_empty() {
+        return Ok(Heard::Nobody);
+    }
+    Ok(Heard::Pinged(said, Box::new(guard::record::pinged(tx, said, staff, roster, desk.now).await?)))
+}
+
+/// A ping's message was read.
+async fn looked<'e>(
+    tx: &mut dyn Tx,
+    desk: &Desk,
+    look: &'e Look,
+    found: Option<&'e Found>,
+) -> Result<Heard<'e>, StoreError> {
+    let (LookFor::Judge(id) | LookFor::Request { ping: id, .. }) = &look.why;
+    let ping = guard::record::by_id(tx, id).await?;
+    let mut known = Pinged::default();
+    if let (Some(ping), Some(said)) = (&ping, found.and_then(|found| found.message.as_ref())) {
+        known = guard::record::pinged(tx, said, ping.staff.clone(), &desk.roster, desk.now).await?;
+    }
+    let thread = origin_of(&look.place, &look.message);
+    let mut there = conversation::record::ticket_at(tx, &thread).await?.map(|(ticket, _)| ticket);
+    if there.is_none() {
+        there = conversation::record::ticket_of_message(tx, &look.message).await?.map(|(ticket, _)| ticket);
+    }
+    Ok(Heard::Looked(look, found, Box::new(Looked { ping, known, there })))
 }
 
 /// What words to the desk may belong to where no ticket is.
@@ -468,7 +485,7 @@ async fn asked(tx: &mut dyn Tx, desk: &Desk, acted: &Acted) -> Result<Asked, Sto
             let may_be_home = acted.way == Way::Command || acted.at.is_some();
             let at_home = home_of.as_ref().map(|(ticket, _)| ticket).filter(|_| may_be_home);
             on = subject(tx, desk, &meaning.act.spec, &meaning.target, at_home).await?;
-            seen = sees(tx, desk, meaning, on.as_ref(), (&acted.actor.who, acted.place.as_ref())).await?;
+            seen = sees::sees(tx, desk, meaning, on.as_ref(), (&acted.actor.who, acted.place.as_ref())).await?;
         }
         (Meant::Unfinished(unfinished) | Meant::Late(unfinished) | Meant::ToCorrect(_, unfinished), _) => {
             let at_home = home_of.as_ref().map(|(ticket, _)| ticket).filter(|_| acted.at.is_some());
@@ -497,96 +514,16 @@ async fn subject(
     }
 }
 
-/// What an act says that it reads.
-async fn sees(
-    tx: &mut dyn Tx,
-    desk: &Desk,
-    meaning: &Meaning,
-    on: Option<&Ticket>,
-    (who, place): (&PersonRef, Option<&Place>),
-) -> Result<Sees, StoreError> {
-    match (meaning.act.reads, on) {
-        (Reads::Nothing, _) => Ok(Sees::Nothing),
-        (Reads::Here, _) => Ok(Sees::Channel(services::record::here(tx, place).await?)),
-        (Reads::Requests, _) => {
-            let of = meaning.person().map_or(who, |person| &person.who);
-            let open = tickets::record::open_of(tx, &desk.roster.accounts(of), LISTED).await?;
-            Ok(Sees::Requests(open))
-        }
-        (Reads::Chosen(ticket), _) => match meaning.args.text(ticket).parse() {
-            Ok(tag) => Ok(Sees::Chosen(by_tag(tx, &tag, desk.now).await?.map(Box::new))),
-            Err(_) => Ok(Sees::Chosen(None)),
-        },
-        (Reads::Article(param), on) => {
-            let article = match meaning.args.key(param) {
-                Some(article) => knowledge::record::by_key(tx, &article.key).await?.map(|kept| Box::new(kept.article)),
-                None => None,
-            };
-            let suggestion = match on {
-                Some(ticket) => knowledge::record::suggestion(tx, ticket.id).await?.map(Box::new),
-                None => None,
-            };
-            Ok(Sees::Article(article, suggestion))
-        }
-        (Reads::Overview(param), _) => Ok(Sees::Overview(match meaning.args.key(param) {
-            Some(article) => {
-                knowledge::record::overview(tx, &article.key, articles::decide::COMPLAINTS).await?.map(Box::new)
-            }
-            None => None,
-        })),
-        (Reads::Articles(param), _) => {
-            let mut found = Vec::new();
-            for listing in articles::decide::listings(meaning.args.text(param)) {
-                let (several, limit) = (articles::decide::SEVERAL, articles::decide::LISTED);
-                found.extend(knowledge::record::listed(tx, *listing, desk.now, several, limit).await?);
-            }
-            Ok(Sees::Articles(found))
-        }
-        (Reads::NextArticle, _) => {
-            let (id, key) = knowledge::record::next(tx, &desk.rules.knowledge.key_prefix).await?;
-            Ok(Sees::NextArticle(id, key))
-        }
-        (Reads::Outage(param), _) => Ok(Sees::Outage(match meaning.args.key(param) {
-            Some(outage) => outages::record::seen(tx, &outage.key).await?.map(Box::new),
-            None => None,
-        })),
-        (Reads::Outages, _) => Ok(Sees::Outages(outages::record::running(tx, outages::decide::LISTED).await?)),
-        (Reads::NextOutage { services, also }, _) => {
-            let words = |param| meaning.args.text(param);
-            let (id, key, audience) = outages::record::drafting(tx, &desk.rules, words(services), words(also)).await?;
-            Ok(Sees::NextOutage(id, key, Box::new(audience)))
-        }
-        (Reads::Story | Reads::Joined(_), None) => Ok(Sees::Nothing),
-        (Reads::Story, Some(ticket)) => {
-            let records = conversation::record::last_of_ticket(tx, ticket.id, STORY).await?;
-            Ok(Sees::Story(records, audit::last_of(tx, &ticket.id.into(), STORY).await?))
-        }
-        (Reads::Joined(message), Some(ticket)) => joined(tx, ticket, meaning.args.text(message)).await,
-    }
-}
-
-/// A message that was joined to a ticket.
-async fn joined(tx: &mut dyn Tx, ticket: &Ticket, message: &str) -> Result<Sees, StoreError> {
-    let message = MessageRef {
-        tenant: ticket.origin.tenant.clone(),
-        channel: ticket.origin.channel().to_owned(),
-        id: message.to_owned(),
-    };
-    let record = conversation::record::of_message(tx, &message).await?.filter(|record| record.ticket == ticket.id);
-    let mut is_taken = false;
-    if !ticket.is_private() {
-        let channel = Place { tenant: message.tenant.clone(), at: Conversation::Channel { channel: message.channel } };
-        is_taken = conversation::record::ticket_at(tx, &channel.thread(&message.id)).await?.is_some();
-    }
-    Ok(Sees::Joined(record.map(Box::new), is_taken))
-}
-
 /// For so long after a ticket was opened a button without its uid is taken for its own: an earlier version that still runs
 /// beside this one during an update draws such.
 const DRAWN_WITHOUT_UID: SignedDuration = SignedDuration::from_hours(24);
 
 /// The ticket that a button or form carries: one that merely has its key, since a restore, is another.
-async fn by_tag(tx: &mut dyn Tx, tag: &TicketTag, now: Timestamp) -> Result<Option<Ticket>, StoreError> {
+pub(in crate::desk) async fn by_tag(
+    tx: &mut dyn Tx,
+    tag: &TicketTag,
+    now: Timestamp,
+) -> Result<Option<Ticket>, StoreError> {
     let found = tickets::record::by_key(tx, &tag.key).await?;
     let is_meant = |ticket: &Ticket| {
         ticket.uid == tag.uid || (tag.uid.is_empty() && now.duration_since(ticket.opened_at) < DRAWN_WITHOUT_UID)

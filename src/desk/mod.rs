@@ -7,6 +7,7 @@ mod closing;
 pub mod conversation;
 pub mod decision;
 pub mod drafts;
+pub mod guard;
 pub mod hear;
 pub mod help;
 pub mod knowledge;
@@ -15,6 +16,7 @@ pub mod notices;
 pub mod outages;
 mod plan;
 pub mod privacy;
+mod sees;
 pub mod services;
 pub mod tickets;
 mod touched;
@@ -79,6 +81,10 @@ pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
         Heard::DraftWaits(timer, article) => articles::decide::draft_waits(desk, timer, article.as_deref()),
         Heard::ProgressDue(timer, seen) => outages::decide::progress_is_due(desk, timer, seen.as_deref()),
         Heard::NewsDue(timer, outage) => outages::decide::news_are_due(desk, timer, outage.as_deref()),
+        Heard::Pinged(said, known) => guard::decide::pinged(desk, said, known),
+        Heard::Looked(look, found, about) => {
+            guard::decide::looked(desk, look, *found, about.ping.as_ref(), &about.known, about.there.as_ref())
+        }
         Heard::DirectOpened(request, place) => conversation::decide::asked_directly(desk, request, *place),
         Heard::Due(timer, ticket) => match timer.kind {
             TimerKind::AutoClose => closing::decide::close_by_itself(desk, timer, ticket.as_deref()),
@@ -150,6 +156,9 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         Change::GiveUpOutage { outage, at } => outages::record::give_up(tx, *outage, *at),
         Change::FollowService { service, place, at } => services::record::follow(tx, service, place, *at),
         Change::UnfollowService { service, place, at } => services::record::unfollow(tx, service, place, *at),
+        Change::KeepPing(ping) => guard::record::keep(tx, ping),
+        Change::LeaveAlone { author, staff, until } => guard::record::leave_alone(tx, author, staff, *until),
+        Change::OptOut { who, place, at } => guard::record::opt_out(tx, who, place, *at),
         Change::HoldBack { about, view, until } => hold_back(tx, about, view, *until),
         Change::SetTimer(timer) => timers::set(tx, timer),
         Change::ClearTimer { on, kind, slot } => timers::clear(tx, on, *kind, *slot),
@@ -164,6 +173,7 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
 pub async fn tidy(tx: &mut dyn Tx, now: Timestamp, then: Timestamp) -> Result<bool, StoreError> {
     drafts::record::tidy(tx, now)?;
     outages::record::tidy(tx, now)?;
+    guard::record::tidy(tx, now.checked_sub(guard::decide::KEPT).unwrap_or(Timestamp::MIN), now)?;
     Ok(conversation::record::tidy(tx, then).await? || notices::record::tidy(tx, then).await?)
 }
 
@@ -187,6 +197,10 @@ pub async fn forget(
         (
             "what was done with outages: the name",
             audit::rename(tx, "outage", account, &nobody).await? + audit::rename(tx, "desk", account, &nobody).await?,
+        ),
+        (
+            "pings of staff, and with whom and where they are left alone",
+            guard::record::forget_of(tx, account, alias).await?,
         ),
         ("moments that were waited for", timers::forget(tx, &Subject::Person(account.clone())).await?),
     ])
@@ -340,7 +354,7 @@ pub async fn contend(tx: &mut dyn Tx, about: &Subject) -> Result<(), StoreError>
 
 #[cfg(test)]
 mod tests {
-    use super::{conversation, drafts, knowledge, notices, outages, privacy, services, tickets};
+    use super::{conversation, drafts, guard, knowledge, notices, outages, privacy, services, tickets};
     use crate::store::{Text, plans};
 
     /// Every SQL text of the program.
@@ -348,6 +362,7 @@ mod tests {
         let own = [
             conversation::record::TEXTS,
             drafts::record::TEXTS,
+            guard::record::TEXTS,
             knowledge::record::TEXTS,
             notices::record::TEXTS,
             outages::record::TEXTS,

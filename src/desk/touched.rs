@@ -45,6 +45,7 @@ impl<'e> Touched<'e> {
             EventKind::DirectOpened { request, place } => {
                 Self { who: Some(&request.by.who), place: place.as_ref().ok(), ..nothing }
             }
+            EventKind::Looked { look, .. } => Self { messages: vec![&look.message], ..nothing },
             EventKind::ThreadRead { about, .. }
             | EventKind::DeliverySettled(DeliverySettled { about, .. })
             | EventKind::CallEnded { about, .. }

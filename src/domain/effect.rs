@@ -302,6 +302,8 @@ pub const fn joined_chars(platform: PlatformName) -> usize {
 pub enum Sign {
     /// The message was joined to a request.
     Joined,
+    /// The message became a request.
+    Request,
 }
 
 /// Where a post goes.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::act::{ActRef, Given};
 use super::effect::{Call, Undeliverable};
-use super::ids::{EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant};
+use super::ids::{EffectId, MessageRef, Person, PersonRef, PingId, Place, PlatformName, Tenant};
 use super::subject::Subject;
 
 /// One fact.
@@ -58,6 +58,13 @@ pub enum EventKind {
     },
     /// A moment has come that was waited for.
     TimerFired(Timer),
+    /// A message, and what was said before it, was looked up (the result of an effect).
+    Looked {
+        /// For what.
+        look: Look,
+        /// What was found; nothing where it cannot be read.
+        found: Option<Box<Found>>,
+    },
     /// The direct conversation with somebody who asked for something elsewhere was looked up (the result of an effect).
     DirectOpened {
         /// Who asks for what.
@@ -80,6 +87,7 @@ impl EventKind {
             Self::DeliverySettled(_) => "delivery_settled",
             Self::CallEnded { .. } => "call_ended",
             Self::TimerFired(_) => "timer_fired",
+            Self::Looked { .. } => "looked",
             Self::DirectOpened { .. } => "direct_opened",
         }
     }
@@ -100,6 +108,45 @@ pub struct DirectRequest {
     pub via: Option<ReplyHandle>,
 }
 
+/// A message, and what was said before it, is to be read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// Which message.
+    pub message: MessageRef,
+    /// Where it stands.
+    pub place: Place,
+    /// How many messages before it.
+    pub before: u8,
+    /// Since when somebody waits for it.
+    pub at: Timestamp,
+    /// For what.
+    pub why: LookFor,
+}
+
+/// For what a message is read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookFor {
+    /// To judge whether it asks for help: it pings staff.
+    Judge(PingId),
+    /// To make it a request, since its author says so.
+    Request {
+        /// Which ping the author was told of.
+        ping: PingId,
+        /// How the author is answered.
+        via: Option<ReplyHandle>,
+    },
+}
+
+/// A message as it stands now, and what was said before it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// The message; nothing if it is gone.
+    pub message: Option<Said>,
+    /// What was said before it, oldest first.
+    pub before: Vec<Said>,
+}
+
 /// A message of a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Said {
@@ -116,6 +163,12 @@ pub struct Said {
     /// The people mentioned, in order, the bot not among them.
     #[serde(default)]
     pub mentions: Vec<Person>,
+    /// The groups of people mentioned: user groups on Slack, roles on Discord, the bot's own not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Mentioned>,
+    /// Whom it notifies as an answer, without naming them in its words (Discord's reply).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifies: Option<Person>,
     /// Whether the bot was mentioned. (What is said directly to the bot is meant for it without a mention.)
     pub mentions_bot: bool,
     /// The message that it answers (Discord's reply; in a direct conversation on Slack the root of its thread).
@@ -132,6 +185,15 @@ impl Said {
     pub const fn addresses_desk(&self) -> bool {
         self.mentions_bot || self.place.is_direct()
     }
+}
+
+/// A group that was mentioned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mentioned {
+    /// The platform's id of it.
+    pub id: String,
+    /// What stands for it in the words, without the `@`.
+    pub name: String,
 }
 
 /// A file, by name and link (links of the platforms need a login, and Discord's expire).

@@ -134,31 +134,43 @@ impl FromStr for TicketTag {
     }
 }
 
-/// The id of a draft, by the fact that began it. It proves no right: a draft is found by its person too.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct DraftId(String);
+/// Declares ids that are made of the fact that began something.
+macro_rules! ids_of_facts {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
 
-impl DraftId {
-    /// The id of the draft that the fact of this key begins.
-    #[must_use]
-    pub fn of(key: &DedupeKey) -> Self {
-        Self(digest(key))
-    }
+        impl $name {
+            /// The id of what the fact of this key begins.
+            #[must_use]
+            pub fn of(key: &DedupeKey) -> Self {
+                Self(digest(key))
+            }
 
-    /// An id as it was stored or carried.
-    ///
-    /// # Errors
-    /// If it is none.
-    pub fn stored(text: &str) -> Result<Self, UnknownName> {
-        is_digest(text).then(|| Self(text.to_owned())).ok_or(UnknownName)
-    }
+            /// An id as it was stored or carried.
+            ///
+            /// # Errors
+            /// If it is none.
+            pub fn stored(text: &str) -> Result<Self, UnknownName> {
+                is_digest(text).then(|| Self(text.to_owned())).ok_or(UnknownName)
+            }
 
-    /// As it is stored and carried.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+            /// As it is stored and carried.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    )+};
+}
+
+ids_of_facts! {
+    /// The id of a draft, by the fact that began it. It proves no right: a draft is found by its person too.
+    DraftId;
+    /// The id of a ping of staff, by the message that pings. It proves no right.
+    PingId;
 }
 
 /// The first 64 bits of the key's SHA-256, in hexadecimal digits.

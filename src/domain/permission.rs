@@ -91,6 +91,10 @@ pub struct Roster {
     pub admins: Vec<Principal>,
     /// Who has which right, where the settings say (`[rights]`); else the defaults hold.
     pub rights: HashMap<Right, Vec<Holder>>,
+    /// Whom the guard protects besides the agents, by the settings.
+    pub staff: Vec<Principal>,
+    /// Whose pings it lets pass, by the settings.
+    pub exempt: Vec<Principal>,
     /// Accounts that are one person, by the settings (`[[people]]`).
     pub people: Vec<LinkedPerson>,
     /// Who is in which group, as the platforms last said.
@@ -229,6 +233,25 @@ impl Roster {
         (right.is_admins() && holds(&Holder::Admins)) || self.holders(right).iter().any(holds)
     }
 
+    /// Whether somebody is staff, whom the guard protects: an agent, or one of the others.
+    #[must_use]
+    pub fn is_staff(&self, person: &Person, now: Timestamp) -> bool {
+        self.is_any(&self.agents, person, now) || self.is_any(&self.staff, person, now)
+    }
+
+    /// Whether somebody's pings of staff are let pass.
+    #[must_use]
+    pub fn is_exempt(&self, person: &Person, now: Timestamp) -> bool {
+        self.is_staff(person, now) || self.is_any(&self.exempt, person, now)
+    }
+
+    /// Whether a whole group is staff.
+    #[must_use]
+    pub fn is_staff_group(&self, group: &GroupRef) -> bool {
+        let is_it = |principal: &Principal| matches!(principal, Principal::Group(other) if other == group);
+        self.agents.iter().chain(&self.staff).any(is_it)
+    }
+
     /// Who has the right, besides the admins.
     #[must_use]
     pub fn holders(&self, right: Right) -> &[Holder] {
@@ -280,10 +303,13 @@ impl Roster {
     #[must_use]
     pub fn groups_on(&self, platform: PlatformName) -> Vec<GroupRef> {
         let of_rights = self.rights.values().flatten().filter_map(Holder::principal);
-        let groups = self.agents.iter().chain(&self.admins).chain(of_rights).filter_map(|principal| match principal {
-            Principal::Group(group) if group.platform == platform => Some(group.clone()),
-            Principal::Group(_) | Principal::Person(_) => None,
-        });
+        let groups =
+            self.agents.iter().chain(&self.admins).chain(&self.staff).chain(&self.exempt).chain(of_rights).filter_map(
+                |principal| match principal {
+                    Principal::Group(group) if group.platform == platform => Some(group.clone()),
+                    Principal::Group(_) | Principal::Person(_) => None,
+                },
+            );
         groups.collect::<HashSet<_>>().into_iter().collect()
     }
 

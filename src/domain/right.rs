@@ -54,7 +54,7 @@ rights! {
     OutageAnnounceHigh = "outage_announce_high", &[];
     /// Mentions everybody in an announcement. Admins do not have it by themselves.
     OutageMentionAll = "outage_mention_all", &[];
-    /// Says whom the guard protects from direct pings.
+    /// Sees how often anybody of the staff was pinged, and what became of it.
     GuardSet = "guard_set", &[];
 }
 
@@ -63,12 +63,6 @@ impl Right {
     #[must_use]
     pub const fn is_admins(self) -> bool {
         !matches!(self, Self::OutageMentionAll)
-    }
-
-    /// Whether anything asks for it yet.
-    #[must_use]
-    pub const fn is_asked_for(self) -> bool {
-        !matches!(self, Self::GuardSet)
     }
 }
 

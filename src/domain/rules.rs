@@ -75,6 +75,24 @@ sections! {
         resolved: String = String::new(),
     }
 
+    /// `[guard]`: what becomes of pings of staff.
+    GuardSettings {
+        /// `mode`: what becomes of them in channels that have no mode of their own.
+        mode: GuardMode = GuardMode::Observe,
+        /// `modes_in`: other than that in these channels: `slack:C0123456789=nudge`.
+        modes_in: Vec<String> = Vec::new(),
+        /// `staff`: who is protected besides the agents.
+        staff: Vec<Principal> = Vec::new(),
+        /// `exempt`: whose pings are let pass.
+        exempt: Vec<Principal> = Vec::new(),
+        /// `notice_every`: nobody is told more than once within it; zero for every time.
+        notice_every: Duration = minutes(24 * 60),
+        /// `talk_window`: who has spoken in a conversation within it takes part in it.
+        talk_window: Duration = minutes(30),
+        /// `quiet_days`: for so many days after somebody said that it was no request, the two are left alone.
+        quiet_days: u32 = 30,
+    }
+
     /// `[intake]`: what becomes a ticket.
     IntakeSettings {
         /// `burst_window`: what one author says within it, from the first message on, belongs to one ticket; zero for never.
@@ -141,6 +159,48 @@ impl Setting for Suggestions {
     }
 }
 
+/// What becomes of pings of staff in a channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GuardMode {
+    /// Nobody looks at them.
+    Off,
+    /// They are counted, with what would have been said.
+    #[default]
+    Observe,
+    /// Whoever asks for help so is asked whether the desk may take it.
+    Nudge,
+    /// It is with the desk at once.
+    Route,
+}
+
+impl GuardMode {
+    /// Their names in the settings and in the database.
+    pub const NAMES: [&'static str; 4] = ["off", "observe", "nudge", "route"];
+
+    /// That of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Off, Self::Observe, Self::Nudge, Self::Route].into_iter().find(|mode| mode.name() == name)
+    }
+
+    /// Its name in the settings and in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Observe => "observe",
+            Self::Nudge => "nudge",
+            Self::Route => "route",
+        }
+    }
+}
+
+impl Setting for GuardMode {
+    fn read(key: &'static str, from: &mut dyn Reader) -> Option<Self> {
+        from.choice(key, &Self::NAMES).and_then(Self::named)
+    }
+}
+
 /// What a decision may see of the settings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rules {
@@ -152,6 +212,8 @@ pub struct Rules {
     pub knowledge: KnowledgeSettings,
     /// `[outages]`.
     pub outages: OutageSettings,
+    /// `[guard]`.
+    pub guard: GuardSettings,
     /// `[[services]]`: what outages are about.
     pub services: Vec<Service>,
     /// The desk's channels: each shows every ticket's card.
@@ -174,11 +236,24 @@ impl Rules {
     /// Whether requesters are shown articles that may help, where they ask.
     #[must_use]
     pub fn suggestions(&self, place: &Place) -> Suggestions {
-        let here = format!("{}:{}", place.platform(), place.channel());
-        let own = self.knowledge.suggestions_in.iter().filter_map(|one| one.split_once('='));
-        own.filter(|(channel, _)| channel.trim() == here)
-            .find_map(|(_, name)| Suggestions::named(name.trim()))
-            .unwrap_or(self.knowledge.suggestions)
+        own(&self.knowledge.suggestions_in, place, Suggestions::named).unwrap_or(self.knowledge.suggestions)
+    }
+
+    /// What becomes of pings of staff there. Nobody looks at what is said in the desk's own channels.
+    #[must_use]
+    pub fn guard(&self, place: &Place) -> GuardMode {
+        if place.is_direct() || self.is_triage(place) {
+            return GuardMode::Off;
+        }
+        own(&self.guard.modes_in, place, GuardMode::named).unwrap_or(self.guard.mode)
+    }
+
+    /// Whether pings of staff are looked at anywhere.
+    #[must_use]
+    pub fn guards(&self) -> bool {
+        let modes = self.guard.modes_in.iter().filter_map(|one| one.split_once('='));
+        let has_own = || modes.filter_map(|(_, name)| GuardMode::named(name.trim())).any(|mode| mode != GuardMode::Off);
+        self.guard.mode != GuardMode::Off || has_own()
     }
 
     /// Whether this is (a thread in) one of the desk's own channels.
@@ -205,6 +280,13 @@ impl Rules {
         let days = i64::from(self.desk.auto_close_days);
         (days > 0).then(|| SignedDuration::from_hours(24 * days))
     }
+}
+
+/// What a channel has of its own among `slack:C0123456789=name`.
+fn own<T>(of: &[String], place: &Place, named: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let here = format!("{}:{}", place.platform(), place.channel());
+    let all = of.iter().filter_map(|one| one.split_once('='));
+    all.filter(|(channel, _)| channel.trim() == here).find_map(|(_, name)| named(name.trim()))
 }
 
 #[cfg(test)]

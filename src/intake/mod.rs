@@ -320,6 +320,18 @@ impl Intake {
         }
     }
 
+    /// Whether somebody among these whom a message mentions is protected by the guard.
+    #[must_use]
+    pub fn pings_staff(&self, people: &[Person], groups: &[GroupRef]) -> bool {
+        let rules = self.rules();
+        if !rules.guards() {
+            return false;
+        }
+        let (roster, now) = (self.roster(), self.inner.clock.now());
+        people.iter().any(|person| roster.is_staff(person, now))
+            || groups.iter().any(|group| roster.is_staff_group(group))
+    }
+
     /// The desk's rules as of now.
     #[must_use]
     pub fn rules(&self) -> Arc<Rules> {
@@ -545,6 +557,7 @@ fn apology(event: &Event) -> Option<Effect> {
         | EventKind::MessageEdited(_)
         | EventKind::MessageDeleted { .. }
         | EventKind::ThreadRead { .. }
+        | EventKind::Looked { .. }
         | EventKind::DeliverySettled(_)
         | EventKind::CallEnded { .. }
         | EventKind::TimerFired(_) => return None,

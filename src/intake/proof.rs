@@ -152,6 +152,7 @@ fn actor(event: &Event) -> Option<&Person> {
         EventKind::DirectOpened { request, .. } => Some(&request.by),
         EventKind::MessageDeleted { .. }
         | EventKind::ThreadRead { .. }
+        | EventKind::Looked { .. }
         | EventKind::DeliverySettled(_)
         | EventKind::CallEnded { .. }
         | EventKind::TimerFired(_) => None,
@@ -169,6 +170,7 @@ fn others(event: &Event) -> Vec<&Person> {
         },
         EventKind::MessageDeleted { .. }
         | EventKind::ThreadRead { .. }
+        | EventKind::Looked { .. }
         | EventKind::DeliverySettled(_)
         | EventKind::CallEnded { .. }
         | EventKind::DirectOpened { .. }

@@ -17,7 +17,7 @@ use super::places::{Refused, Verb};
 use super::{Dispatcher, backoff, counting, places, signed};
 use crate::clock::real;
 use crate::domain::effect::{Awaited, Effect, EffectKind, Known, SilentAct, Undeliverable};
-use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind};
+use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind, Found};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::outcome::Outcome;
 use crate::domain::standing::{SAID, Standing};
@@ -289,6 +289,7 @@ impl Dispatcher {
                 self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: now, what }).await?;
                 Ok(Settlement::Done)
             }
+            Ok(Receipt::Looked(found)) => self.looked(queued, Some(found)).await,
             Ok(Receipt::Opened(place)) => self.opened(queued, Ok(place)).await,
             Err(DeliveryError::Permanent { reason, detail })
                 if matches!(queued.effect.what, EffectKind::Silent(SilentAct::OpenDirect { .. })) =>
@@ -318,6 +319,12 @@ impl Dispatcher {
                 self.tell(queued, Err(reason)).await?;
                 Ok(Settlement::Failed(reason))
             }
+            Err(DeliveryError::Permanent { reason, detail })
+                if matches!(queued.effect.what, EffectKind::Silent(SilentAct::Look(_))) =>
+            {
+                tracing::info!(%reason, detail, "a message cannot be looked up");
+                self.looked(queued, None).await
+            }
             Err(DeliveryError::Permanent { reason, detail }) if reason.is_mendable() => {
                 let by = self.knowledge().places.refused(&delivery.act, reason, &detail, now);
                 tracing::warn!(%reason, detail, by, "held: an operator can mend it");
@@ -339,6 +346,14 @@ impl Dispatcher {
             return Ok(Settlement::Done);
         };
         let what = EventKind::DirectOpened { request: request.clone(), place };
+        self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: self.clock.now(), what }).await?;
+        Ok(Settlement::Done)
+    }
+
+    /// A message and what was said before it are known now, or cannot be read.
+    async fn looked(&self, queued: &Queued, found: Option<Box<Found>>) -> Result<Settlement, StoreError> {
+        let EffectKind::Silent(SilentAct::Look(look)) = &queued.effect.what else { return Ok(Settlement::Done) };
+        let what = EventKind::Looked { look: (**look).clone(), found };
         self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: self.clock.now(), what }).await?;
         Ok(Settlement::Done)
     }

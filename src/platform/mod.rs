@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::effect::{Sent, SilentAct, Undeliverable};
-use crate::domain::event::{ReplyHandle, Said};
+use crate::domain::event::{Found, ReplyHandle, Said};
 use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName};
 use crate::domain::message::Message;
 pub use crate::domain::permission::Listed;
@@ -212,6 +212,8 @@ pub enum Receipt {
     Whispered,
     /// This is the direct conversation.
     Opened(Place),
+    /// The message as it stands now, and what was said before it.
+    Looked(Box<Found>),
     /// What was said in the thread, oldest first, and whether older messages were left unread.
     Read(Vec<Said>, bool),
 }

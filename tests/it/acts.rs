@@ -7,7 +7,7 @@ use std::time::Duration;
 use deskbell::intake::acts;
 use deskbell::sandbox::{Fault, Spot, World};
 
-use crate::harness::{Desk, find_control, on_both, see};
+use crate::harness::{Desk, Setup, find_control, on_both_with, see};
 use crate::knowledge::knowing;
 use crate::looks::Looks as _;
 
@@ -48,7 +48,8 @@ async fn audited(desk: &Desk) -> BTreeSet<String> {
 #[tokio::test]
 async fn every_act_is_done_once() {
     const DESK: &str = "desk-triage";
-    on_both(async |desk, world| {
+    let nudging = Setup { more: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() };
+    on_both_with(nudging, async |desk, world| {
         let (mut done, mut done_by_hand) = (BTreeSet::new(), BTreeSet::new());
         // Does the act, and looks for it: in the audit if it has a name there, else in what its actor is told.
         let mut act = async |name: &'static str, by: By<'_>| {
@@ -176,6 +177,19 @@ async fn every_act_is_done_once() {
         }
         done_by_hand.insert("outage seen");
         act("unsubscribe", By::Command("mia", &format!("unsubscribe {services}"))).await;
+        const HELP: &str = "my laptop does not start any more, can you help me?";
+        let sales = Spot::channel("sales");
+        desk.pass(Duration::from_secs(3600)).await;
+        desk.say(world, "jeff", &sales, &format!("@mia {HELP}")).await;
+        act("guard", By::Command("mia", "guard")).await;
+        act("pass_on", By::Button("jeff", "sales", "Make it a request")).await;
+        desk.pass(Duration::from_secs(3600)).await;
+        desk.say(world, "jeff", &sales, &format!("@mia {HELP}")).await;
+        act("no_request", By::Button("jeff", "sales", "Not a request")).await;
+        desk.pass(Duration::from_secs(3600)).await;
+        desk.say(world, "jeff", &sales, &format!("@omar {HELP}")).await;
+        act("why_asked", By::Button("jeff", "sales", "Why did I get this?")).await;
+        act("not_here", By::Button("jeff", "sales", "Don't ask me in this channel")).await;
         let names = audited(desk).await;
         assert!(["outage written", "outage updated"].iter().all(|name| names.contains(*name)), "{names:?}");
 

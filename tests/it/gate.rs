@@ -116,6 +116,8 @@ impl Hall {
             at: self.intake.clock().now(),
             text: text.to_owned(),
             mentions: Vec::new(),
+            groups: Vec::new(),
+            notifies: None,
             mentions_bot,
             reply_to: None,
             files: Vec::new(),
@@ -305,6 +307,12 @@ const MAY: &[(&str, [bool; 4])] = &[
     ("outage change", [false, false, true, true]),
     ("outage retry", [false, false, true, true]),
     ("outage give_up", [false, false, true, true]),
+    // Whoever did not write what the notice is about is refused by that.
+    ("pass_on", [true, true, true, true]),
+    ("no_request", [true, true, true, true]),
+    ("why_asked", [true, true, true, true]),
+    ("not_here", [true, true, true, true]),
+    ("guard", [false, false, true, true]),
     ("help", [true, true, true, true]),
 ];
 

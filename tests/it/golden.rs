@@ -5,11 +5,11 @@
 use deskbell::domain::act::{ActRef, Given, Value};
 use deskbell::domain::effect::{Awaited, Call, Destination, EffectKind, Lane, Post, Sign, SilentAct, Undeliverable};
 use deskbell::domain::event::{
-    Acted, Asks, DedupeKey, DeliverySettled, DirectRequest, Event, EventKind, File, ReplyHandle, Said, Timer,
-    TimerKind, Way,
+    Acted, Asks, DedupeKey, DeliverySettled, DirectRequest, Event, EventKind, File, Found, Look, LookFor, ReplyHandle,
+    Said, Timer, TimerKind, Way,
 };
 use deskbell::domain::ids::{
-    Conversation, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId,
+    Conversation, EffectId, MessageRef, Person, PersonRef, PingId, Place, PlatformName, Tenant, TicketId,
 };
 use deskbell::domain::message::{Cell, Control, Line, Message, Span, Style, Table};
 use deskbell::domain::subject::Subject;
@@ -68,6 +68,8 @@ fn said() -> Said {
         at: at(),
         text: "the printer\nsmokes".to_owned(),
         mentions: vec![Person::new(PersonRef::new(PlatformName::Slack, "U2"), "Omar")],
+        groups: Vec::new(),
+        notifies: None,
         mentions_bot: true,
         reply_to: Some(message()),
         files: vec![File { name: "a.png".to_owned(), url: "https://x/a".to_owned(), bytes: 12 }],
@@ -76,6 +78,12 @@ fn said() -> Said {
 
 fn bare() -> Said {
     Said { mentions: Vec::new(), reply_to: None, files: Vec::new(), place: direct(), ..said() }
+}
+
+fn look() -> Look {
+    let ping = PingId::stored("0123456789abcdef").expect("an id");
+    let why = LookFor::Request { ping, via: Some(ReplyHandle("{}".to_owned())) };
+    Look { message: message(), place: thread(), before: 15, at: at(), why }
 }
 
 fn does(text: &str) -> ActRef {
@@ -93,6 +101,7 @@ fn events() -> Vec<EventKind> {
         | EventKind::DeliverySettled(_)
         | EventKind::CallEnded { .. }
         | EventKind::DirectOpened { .. }
+        | EventKind::Looked { .. }
         | EventKind::TimerFired(_) => kind.name(),
     };
     let given = Given::from([
@@ -130,6 +139,10 @@ fn events() -> Vec<EventKind> {
             awaited: Awaited::Notice,
             result: Err(Undeliverable::DirectClosed),
         }),
+        EventKind::Looked {
+            look: look(),
+            found: Some(Box::new(Found { message: Some(said()), before: vec![bare()] })),
+        },
         EventKind::CallEnded { about: Subject::Desk, call: call(), found: Some(serde_json::json!(["a"])) },
         EventKind::CallEnded { about: Subject::Person(person().who), call: call(), found: None },
         EventKind::DirectOpened { request: direct_request(), place: Ok(direct()) },
@@ -218,6 +231,7 @@ fn effects() -> Vec<EffectKind> {
         | EffectKind::Refresh { .. }
         | EffectKind::Silent(SilentAct::React { .. } | SilentAct::Remove { .. } | SilentAct::ReadThread { .. })
         | EffectKind::Silent(SilentAct::OpenDirect { .. })
+        | EffectKind::Silent(SilentAct::Look(_))
         | EffectKind::Whisper { .. }
         | EffectKind::Hint { .. }
         | EffectKind::Spread { .. }
@@ -246,6 +260,7 @@ fn effects() -> Vec<EffectKind> {
         EffectKind::Silent(SilentAct::Remove { message: message() }),
         EffectKind::Silent(SilentAct::ReadThread { place: thread(), before: message() }),
         EffectKind::Silent(SilentAct::OpenDirect { request: direct_request() }),
+        EffectKind::Silent(SilentAct::Look(Box::new(look()))),
         EffectKind::Whisper {
             to: person().who,
             near: Some(thread()),
@@ -282,6 +297,7 @@ fn events_are_written_as_they_were() {
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"thread_read":{"about":"ticket:7","messages":[{"author":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}},"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"at":"2026-11-30T10:00:00.125Z","text":"the printer\nsmokes","mentions":[],"mentions_bot":true,"reply_to":null,"files":[]}],"truncated":true}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"delivery_settled":{"effect":"01ARZ3NDEKTSV4RRFFQ69G5FAV","about":"ticket:7","awaited":{"reply":{"by":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"text":"on my way"}},"result":{"Ok":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"}}}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"delivery_settled":{"effect":"01ARZ3NDEKTSV4RRFFQ69G5FAV","about":"notice:maintenance","awaited":"notice","result":{"Err":"direct_closed"}}}}
+            {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"looked":{"look":{"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"before":15,"at":"2026-11-30T10:00:00.125Z","why":{"request":{"ping":"0123456789abcdef","via":"{}"}}},"found":{"message":{"author":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"at":"2026-11-30T10:00:00.125Z","text":"the printer\nsmokes","mentions":[{"who":"slack:U2","name":"Omar"}],"mentions_bot":true,"reply_to":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"files":[{"name":"a.png","url":"https://x/a","bytes":12}]},"before":[{"author":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"place":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}},"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"at":"2026-11-30T10:00:00.125Z","text":"the printer\nsmokes","mentions":[],"mentions_bot":true,"reply_to":null,"files":[]}]}}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"call_ended":{"about":"desk:","call":{"name":"search","input":{"words":"vpn"},"within_ms":200},"found":["a"]}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"call_ended":{"about":"person:discord:5","call":{"name":"search","input":{"words":"vpn"},"within_ms":200},"found":null}}}
             {"key":"m:1","at":"2026-11-30T10:00:00.125Z","what":{"direct_opened":{"request":{"by":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"words":"my mouse is dead","at":"2026-11-30T10:00:00.125Z","near":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"via":"{\"url\":\"x\"}"},"place":{"Ok":{"tenant":{"platform":"discord","id":"@me"},"at":{"direct":{"channel":"7"}}}}}}}
@@ -319,6 +335,7 @@ fn effects_are_written_as_they_were() {
             {"silent":{"remove":{"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"}}}}
             {"silent":{"read_thread":{"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"before":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"}}}}
             {"silent":{"open_direct":{"request":{"by":{"who":"discord:5","name":"Mia \"W\" 🦊","groups":["42"],"guild":"1","zone":"Europe/Berlin"},"words":"my mouse is dead","at":"2026-11-30T10:00:00.125Z","near":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"via":"{\"url\":\"x\"}"}}}}
+            {"silent":{"look":{"message":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"before":15,"at":"2026-11-30T10:00:00.125Z","why":{"request":{"ping":"0123456789abcdef","via":"{}"}}}}}
             {"whisper":{"to":"discord:5","near":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"via":"{\"url\":\"x\"}","message":{"lines":[[{"said":"Done."}]]}}}
             {"whisper":{"to":"discord:5","near":null,"via":null,"message":{"lines":[[{"said":"Done."}]]}}}
             {"hint":{"to":"discord:5","place":{"tenant":{"platform":"slack","id":"T1"},"at":{"thread":{"channel":"C1","root":"5.1"}}},"reply_to":{"tenant":{"platform":"slack","id":"T1"},"channel":"C1","id":"5.2"},"message":{"lines":[[{"said":"Hello!"}]]}}}

@@ -19,6 +19,7 @@ mod drafts;
 mod fairness;
 mod gate;
 mod golden;
+mod guard;
 mod held;
 mod joined;
 mod knowledge;

@@ -167,6 +167,10 @@ impl Erasure {
             EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => self.concerns(&said.author.who),
             EventKind::Acted(acted) => self.concerns(&acted.actor.who),
             EventKind::ThreadRead { messages, .. } => messages.iter().any(|said| self.concerns(&said.author.who)),
+            EventKind::Looked { found, .. } => {
+                let all = found.iter().flat_map(|found| found.message.iter().chain(&found.before));
+                all.into_iter().any(|said| self.concerns(&said.author.who))
+            }
             EventKind::DeliverySettled(settled) => match &settled.awaited {
                 Awaited::Reply { by, .. } => self.concerns(&by.who),
                 Awaited::Notice => false,

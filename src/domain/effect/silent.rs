@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Lane, Sign, at};
-use crate::domain::event::DirectRequest;
+use crate::domain::event::{DirectRequest, Look};
 use crate::domain::ids::{MessageRef, Place, PlatformName};
 use crate::domain::limits::{Limit, discord, slack};
 
@@ -32,6 +32,8 @@ pub enum SilentAct {
         /// Who asks for what.
         request: DirectRequest,
     },
+    /// Read a message, and what was said before it. They come back as an event.
+    Look(Box<Look>),
     /// Read the last hundred messages of a thread that stand before one. They come back as an event.
     ReadThread {
         /// Which thread.
@@ -92,6 +94,17 @@ impl SilentAct {
                 discord: Limit::shared("read", discord::REQUESTS),
                 brings_words: true,
                 ..SilentSpec::within("read", place)
+            },
+            Self::Look(look) => SilentSpec {
+                name: "look",
+                lane: Lane::Answer,
+                order_key: format!("look:{}:{}:{}", look.place.platform(), look.message.channel, look.message.id),
+                slack: match look.place.root() {
+                    Some(_) => Limit::shared("replies", slack::HISTORY),
+                    None => Limit::shared("history", slack::HISTORY),
+                },
+                discord: Limit::shared("read", discord::REQUESTS),
+                ..SilentSpec::within("look", &look.place)
             },
             Self::OpenDirect { request } => SilentSpec {
                 name: "open_direct",

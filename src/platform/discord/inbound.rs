@@ -11,7 +11,7 @@ use serenity::model::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
 
 use super::directory::{self, Directory};
 use super::payload::{Account, Member, Message};
-use crate::domain::event::{DedupeKey, Event, EventKind, Said};
+use crate::domain::event::{DedupeKey, Event, EventKind, Mentioned, Said};
 use crate::domain::ids::{MessageRef, Person, Place};
 use crate::domain::plain::one_line;
 
@@ -74,9 +74,11 @@ impl Reader<'_> {
             id: id.to_string(),
         });
         let mentions = self.mentions(message);
+        let groups = self.groups(message);
+        let notifies = self.notifies(message);
         let author = self.person(author, guild);
         let at = time_of(message.id.get());
-        Some(Said { author, place, message: here, at, text, mentions, mentions_bot, reply_to, files })
+        Some(Said { author, place, message: here, at, text, mentions, groups, notifies, mentions_bot, reply_to, files })
     }
 
     /// A person as a payload shows them, remembered.
@@ -89,6 +91,28 @@ impl Reader<'_> {
         let (name, roles) = (user.name_as(member), member.and_then(|member| member.roles.as_deref()));
         self.directory.saw_person(guild, user.id, name, roles);
         directory::person(user.id, name, guild, roles)
+    }
+
+    /// The roles that were mentioned, in the order of the words, without the bot's own.
+    fn groups(&self, message: &Message) -> Vec<Mentioned> {
+        let Some(guild) = message.guild else { return Vec::new() };
+        let name = |role: RoleId| match self.directory.role_name(guild, role) {
+            Some((_, true)) => None,
+            Some((name, false)) => Some(Mentioned { id: role.to_string(), name: one_line(&name) }),
+            None => Some(Mentioned { id: role.to_string(), name: "role".to_owned() }),
+        };
+        message.mention_roles.iter().copied().filter_map(name).collect()
+    }
+
+    /// Whom an answer notifies though its words do not name them.
+    fn notifies(&self, message: &Message) -> Option<Person> {
+        message.reply_to?;
+        let is_named = |user: &Account| {
+            let id = user.id;
+            [format!("<@{id}>"), format!("<@!{id}>")].iter().any(|token| message.content.contains(token.as_str()))
+        };
+        let user = message.mentions.iter().flatten().find(|user| user.id != self.me && !is_named(user))?;
+        Some(self.person(user, message.guild))
     }
 
     fn mentions(&self, message: &Message) -> Vec<Person> {

@@ -182,7 +182,7 @@ impl Pump {
             return;
         }
         let message = Message { guild, ..message };
-        if !self.shared.may_concern(&message) {
+        if !self.shared.may_concern(&message, &self.intake) {
             // Who spoke is remembered: roles are known by what events show.
             self.shared.reader().person(&message.author, guild);
             self.shared.directory.saw(channel, guild, id);
@@ -384,7 +384,7 @@ impl Worker {
 
     /// Whether all that follows from a message is committed; `false` only at the end.
     pub(super) async fn posted(&self, message: &Message) -> bool {
-        if message.author.id == self.shared.me || !self.shared.may_concern(message) {
+        if message.author.id == self.shared.me || !self.shared.may_concern(message, &self.intake) {
             return true;
         }
         let place = match self.place(message.guild, message.channel).await {

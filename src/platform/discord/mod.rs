@@ -18,6 +18,7 @@ mod inbound;
 mod interact;
 mod lanes;
 mod link;
+mod look;
 mod manifest;
 mod membership;
 mod outbound;
@@ -41,7 +42,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serenity::http::{LightMethod, Route};
-use serenity::model::id::{ApplicationId, GuildId, UserId};
+use serenity::model::id::{ApplicationId, GuildId, RoleId, UserId};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -54,8 +55,9 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::domain::effect::Sent;
-use crate::domain::ids::{EffectId, MessageRef, PersonRef, PlatformName};
+use crate::domain::ids::{EffectId, MessageRef, Person, PersonRef, PlatformName};
 use crate::domain::limits::discord as limits;
+use crate::domain::permission::GroupRef;
 use crate::health::{Health, Kind};
 use crate::intake::Intake;
 
@@ -269,8 +271,8 @@ impl Shared {
         guild.is_none_or(|guild| self.guilds.is_empty() || self.guilds.contains(&guild))
     }
 
-    fn may_concern(&self, message: &payload::Message) -> bool {
-        may_concern(&self.directory, self.me, message)
+    fn may_concern(&self, message: &payload::Message, intake: &Intake) -> bool {
+        may_concern(&self.directory, self.me, message) || pings_staff(message, intake)
     }
 
     /// How far a guild, or the direct conversations, has been read.
@@ -313,6 +315,18 @@ fn may_concern(directory: &Directory, me: UserId, message: &payload::Message) ->
         || message.reply_to.is_some()
         || !message.mention_roles.is_empty()
         || message.names(me)
+}
+
+/// Whether a message pings somebody whom the guard protects. Most name nobody, and are not looked at any further.
+fn pings_staff(message: &payload::Message, intake: &Intake) -> bool {
+    let group = |role: &RoleId| GroupRef { platform: PlatformName::Discord, id: role.to_string() };
+    let person = |user: &payload::Account| {
+        let roles = user.member.as_ref().and_then(|member| member.roles.as_deref());
+        directory::person(user.id, user.name(), message.guild, roles)
+    };
+    let people: Vec<Person> = message.mentions.iter().flatten().map(person).collect();
+    let groups: Vec<GroupRef> = message.mention_roles.iter().map(group).collect();
+    (!people.is_empty() || !groups.is_empty()) && intake.pings_staff(&people, &groups)
 }
 
 /// Reads an id of Discord.

@@ -113,6 +113,7 @@ impl Shared {
                 self.react(message, *sign, *is_on).await.map(|()| Receipt::Changed)
             }
             SilentAct::ReadThread { place, before } => self.read_thread(place, before).await,
+            SilentAct::Look(look) => self.look(look).await,
             SilentAct::OpenDirect { request } => {
                 let channel = self.open_direct(&request.by.who).await?;
                 let at = Conversation::Direct { channel: channel.to_string() };
@@ -296,6 +297,7 @@ impl Shared {
         // The emoji as it stands in an address.
         let reaction = match sign {
             Sign::Joined => "%F0%9F%93%8E",
+            Sign::Request => "%F0%9F%8E%AB",
         };
         let (channel_id, message_id) = address(message)?;
         let route = Route::ChannelMessageReactionMe { channel_id, message_id, reaction };
@@ -449,19 +451,8 @@ impl Shared {
         };
         let Value::Array(mut page) = page else { return Err(no_list()) };
         let truncated = page.len() >= PAGE;
-        if let Some(root) = place.root()
-            && !truncated
-        {
-            let route = Route::ChannelMessage {
-                channel_id: channel_id(place.channel())?,
-                message_id: MessageId::new(channel_id(root)?.get()),
-            };
-            match self.rest.call(LightMethod::Get, route, &[], None).await {
-                Ok(starter) => page.push(starter),
-                // The thread was started without a message, or its message is gone.
-                Err(error) if error.is_status(404) => {}
-                Err(error) => return Err(error),
-            }
+        if !truncated {
+            page.extend(self.starter(place).await?);
         }
         let guild: Option<GuildId> = id(&place.tenant.id);
         let reader = self.reader();
@@ -474,6 +465,20 @@ impl Shared {
             reader.said(&message, if is_in_thread { place.clone() } else { place.open_channel() })
         };
         Ok(Receipt::Read(page.into_iter().rev().filter_map(said).collect(), truncated))
+    }
+
+    /// The message that a thread was started from; nothing where it was started without one, or that is gone.
+    pub(super) async fn starter(&self, place: &Place) -> Result<Option<Value>, RestError> {
+        let Some(root) = place.root() else { return Ok(None) };
+        let route = Route::ChannelMessage {
+            channel_id: channel_id(place.channel())?,
+            message_id: MessageId::new(channel_id(root)?.get()),
+        };
+        match self.rest.call(LightMethod::Get, route, &[], None).await {
+            Ok(starter) => Ok(Some(starter)),
+            Err(error) if error.is_status(404) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether Discord shows the bot what was said in a channel or thread.
@@ -556,7 +561,7 @@ fn history_is_hidden() -> RestError {
     RestError::Refused { status: 403, code: code::MISSING_PERMISSIONS, message }
 }
 
-fn no_list() -> RestError {
+pub(super) fn no_list() -> RestError {
     RestError::nonsense("the answer is no list of messages")
 }
 
@@ -564,7 +569,7 @@ fn address(message: &MessageRef) -> Result<(ChannelId, MessageId), RestError> {
     Ok((channel_id(&message.channel)?, id(&message.id).ok_or_else(no_id)?))
 }
 
-fn channel_id(text: &str) -> Result<ChannelId, RestError> {
+pub(super) fn channel_id(text: &str) -> Result<ChannelId, RestError> {
     id(text).ok_or_else(no_id)
 }
 

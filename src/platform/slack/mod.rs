@@ -16,6 +16,7 @@ mod forms;
 mod http;
 mod inbound;
 mod interact;
+mod look;
 mod manifest;
 mod outbound;
 #[doc(hidden)]

@@ -92,6 +92,7 @@ impl Workspace {
             }
             SilentAct::React { message, sign, is_on } => self.react(message, *sign, *is_on).await,
             SilentAct::ReadThread { place, before } => self.read_thread(place, before).await,
+            SilentAct::Look(look) => self.look(look).await,
             SilentAct::OpenDirect { request } => {
                 let opened = self.directory.direct(&request.by.who.id, deadline).await;
                 let channel = opened.map_err(|error| closed_to_us(self.failed(error, Repeat::Harmless)))?;
@@ -152,6 +153,7 @@ impl Workspace {
     async fn react(&self, message: &MessageRef, sign: Sign, is_on: bool) -> Result<Receipt, DeliveryError> {
         let name = match sign {
             Sign::Joined => "paperclip",
+            Sign::Request => "ticket",
         };
         let body = json!({"channel": message.channel, "timestamp": message.id, "name": name});
         let method = if is_on { "reactions.add" } else { "reactions.remove" };
@@ -385,7 +387,7 @@ impl Workspace {
     }
 
     /// Reads a history page by page until `wanted` gives something.
-    async fn pages<T>(
+    pub(super) async fn pages<T>(
         &self,
         method: &str,
         channel: &str,
@@ -428,7 +430,7 @@ fn is_thread_gone(error: &CallError) -> bool {
 
 /// What a look through a history came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pages<T> {
+pub(super) enum Pages<T> {
     Found(T),
     /// All of it was read.
     Read,

@@ -4,6 +4,7 @@
 //! (<https://docs.slack.dev/messaging/formatting-message-text>).
 
 use super::directory::{Asked, Names, once};
+use crate::domain::event::Mentioned;
 use crate::domain::ids::{Person, PersonRef, PlatformName};
 use crate::domain::plain::one_line;
 
@@ -17,6 +18,8 @@ pub(super) struct Words {
     pub text: String,
     /// Who is mentioned, in order, each once, the bot not among them.
     pub mentions: Vec<Person>,
+    /// The user groups mentioned, in order, each once.
+    pub groups: Vec<Mentioned>,
     /// Whether the bot is mentioned.
     pub mentions_bot: bool,
 }
@@ -33,6 +36,12 @@ pub(super) fn asked(raw: &str, bot_user: &str) -> Asked {
         }
     }
     Asked { people: once(asked.people), channels: once(asked.channels), groups: once(asked.groups) }
+}
+
+/// The user groups that a text mentions, by their ids.
+pub(super) fn groups(raw: &str) -> Vec<String> {
+    let group = |piece| if let Piece::Group { id, .. } = piece { Some(id.to_owned()) } else { None };
+    once(pieces(raw).into_iter().filter_map(group).collect::<Vec<_>>())
 }
 
 /// Reads a text as people read it.
@@ -71,8 +80,12 @@ pub(super) fn read(raw: &str, bot_user: &str, names: &Names) -> Words {
             }
             Piece::Group { id, label } => {
                 let name = label.map(unescape).or_else(|| names.groups.get(id).cloned());
+                let name = name.as_deref().unwrap_or("group").trim_start_matches('@');
                 words.text.push('@');
-                words.text.push_str(name.as_deref().unwrap_or("group").trim_start_matches('@'));
+                words.text.push_str(name);
+                if !words.groups.iter().any(|group| group.id == id) {
+                    words.groups.push(Mentioned { id: id.to_owned(), name: name.to_owned() });
+                }
             }
             Piece::Other(text) => words.text.push_str(&text),
         }

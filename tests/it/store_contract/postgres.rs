@@ -279,6 +279,8 @@ fn posted(author: &str, id: &str, words: &str) -> Event {
         at: at(0),
         text: words.to_owned(),
         mentions: Vec::new(),
+        groups: Vec::new(),
+        notifies: None,
         mentions_bot: true,
         reply_to: None,
         files: Vec::new(),

@@ -1,0 +1,207 @@
+//! Pings of staff, and what the guard makes of them: pure.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+
+use crate::asking::{Classifier, Context, Reading, Reason};
+use crate::domain::event::Said;
+use crate::domain::ids::{MessageRef, Person, PersonRef, PingId, Place, PlatformName, TicketKey};
+use crate::domain::permission::{GroupRef, Roster};
+use crate::domain::rules::{GuardMode, Rules};
+
+/// Messages before a ping that are looked at.
+pub const LOOKED_BACK: u8 = 15;
+
+/// Tells requests for help from other talk. `None` if its model cannot be read, which a test excludes: then nothing is one.
+pub static CLASSIFIER: LazyLock<Option<Classifier>> = LazyLock::new(|| Classifier::built_in().ok());
+
+/// A message that pings staff.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ping {
+    /// Its id.
+    pub id: PingId,
+    /// The message.
+    pub message: MessageRef,
+    /// Where it stands.
+    pub place: Place,
+    /// Who wrote it.
+    pub author: PersonRef,
+    /// Whom it pings: accounts, and groups as the settings write them.
+    pub staff: Vec<String>,
+    /// When it was written.
+    pub at: Timestamp,
+    /// What was to become of pings there.
+    pub mode: GuardMode,
+    /// What its words alone were taken for.
+    pub alone: Option<Reading>,
+    /// How likely it asks for help, and why, with what was said before.
+    pub probability: Option<f32>,
+    /// What spoke most for or against that.
+    pub why: Vec<Reason>,
+    /// What the guard made of it.
+    pub ruling: Ruling,
+    /// When its author was told.
+    pub told_at: Option<Timestamp>,
+    /// What came of it.
+    pub end: Option<End>,
+    /// The request that it became.
+    pub ticket: Option<TicketKey>,
+}
+
+/// Declares names in the database.
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $one:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$of])* $one,)+
+        }
+
+        impl $name {
+            /// Its name in the database.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$one => $text,)+
+                }
+            }
+
+            /// That of this name.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($text => Some(Self::$one),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+named! {
+    /// What the guard made of a ping.
+    Ruling {
+        /// What was said before it is being read.
+        Waiting = "waiting",
+        /// It asks for help.
+        Request = "request",
+        /// It is talk.
+        Talk = "talk",
+        /// It answers a message of whom it pings.
+        Answer = "answer",
+        /// Whom it pings takes part in the conversation.
+        TakesPart = "takes_part",
+        /// Its author has said of one like it that it was no request.
+        Quiet = "quiet",
+        /// Its author does not want to be asked there.
+        OptedOut = "opted_out",
+        /// Its author was told of another a moment ago.
+        Recently = "recently",
+        /// What was said before could not be read, or not in time.
+        Unread = "unread",
+    }
+}
+
+named! {
+    /// What came of a ping.
+    End {
+        /// Its author made it a request.
+        Accepted = "accepted",
+        /// The guard made it a request.
+        Routed = "routed",
+        /// Its author said that it is none.
+        Dismissed = "dismissed",
+    }
+}
+
+/// What is known about a ping when it is decided about.
+#[derive(Clone, Debug, Default)]
+pub struct Pinged {
+    /// Whom it pings: accounts, and groups as the settings write them.
+    pub staff: Vec<String>,
+    /// When its author was told last, in any place.
+    pub told_at: Option<Timestamp>,
+    /// Whether its author has said of one to these people that it was no request.
+    pub is_quiet: bool,
+    /// Whether its author does not want to be asked there.
+    pub is_out: bool,
+}
+
+/// Whom of the staff a message pings by its own words, outside of quotations and code, or as an answer.
+#[must_use]
+pub fn staff_pinged(said: &Said, roster: &Roster, now: Timestamp) -> Vec<String> {
+    let own = own_words(&said.text);
+    let names = |name: &str| own.contains(&format!("@{name}"));
+    let people = said.mentions.iter().filter(|person| names(&person.name)).chain(&said.notifies);
+    let platform = said.place.platform();
+    let group = |id: &str| GroupRef { platform, id: id.to_owned() };
+    let groups = said.groups.iter().filter(|group| names(&group.name)).map(|mentioned| group(&mentioned.id));
+    let mut staff: Vec<String> = people
+        .filter(|person| !roster.same(&person.who, &said.author.who) && roster.is_staff(person, now))
+        .map(|person| person.who.to_string())
+        .collect();
+    let groups = groups.filter(|group| roster.is_staff_group(group));
+    staff.extend(groups.map(|group| group_name(&group)));
+    staff.sort();
+    staff.dedup();
+    staff
+}
+
+fn group_name(group: &GroupRef) -> String {
+    match group.platform {
+        PlatformName::Slack => format!("slack:group:{}", group.id),
+        PlatformName::Discord => format!("discord:role:{}", group.id),
+    }
+}
+
+/// The words without quoted lines and code.
+fn own_words(text: &str) -> String {
+    let unquoted = text.lines().filter(|line| !line.trim_start().starts_with('>')).collect::<Vec<_>>().join("\n");
+    // Odd pieces between ticks are code: of blocks first, then within lines.
+    let outside = |text: &str, tick: &str| text.split(tick).step_by(2).collect::<Vec<_>>().join(" ");
+    let without_blocks = outside(&unquoted, "```");
+    without_blocks.lines().map(|line| outside(line, "`")).collect::<Vec<_>>().join("\n")
+}
+
+/// The words as they are judged: names of people and groups give nothing away.
+#[must_use]
+pub fn judged_words(said: &Said) -> String {
+    let mut names: Vec<&str> = said.mentions.iter().map(|person| person.name.as_str()).collect();
+    names.extend(said.groups.iter().map(|group| group.name.as_str()));
+    // A name may begin like another.
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    names.iter().fold(said.text.clone(), |text, name| text.replace(&format!("@{name}"), "<@U>"))
+}
+
+/// What was said before a ping within the talk window, as the classifier counts it, and whether somebody whom it pings takes part in that.
+#[must_use]
+pub fn context(ping: &Ping, before: &[Said], roster: &Roster, rules: &Rules) -> (Context, bool) {
+    let since = ping.at.checked_sub(rules.guard.talk_window).unwrap_or(Timestamp::MIN);
+    let before: Vec<&Said> = before.iter().filter(|said| said.at >= since).collect();
+    let account = |who: &PersonRef| who.to_string();
+    let is_pinged = |person: &Person| ping.staff.contains(&account(&person.who));
+    let is_author = |person: &Person| roster.same(&person.who, &ping.author);
+    let count = |is: &dyn Fn(&Person) -> bool| {
+        u8::try_from(before.iter().filter(|said| is(&said.author)).count()).unwrap_or(u8::MAX)
+    };
+    let of_mentioned = count(&is_pinged);
+    let last = before.last();
+    let quiet = last.map_or(60, |last| ping.at.duration_since(last.at).as_mins().clamp(0, 60));
+    let context = Context {
+        mentioned_spoke: of_mentioned > 0,
+        of_mentioned,
+        of_writer: count(&is_author),
+        other_asked: before.iter().rev().find(|said| !is_author(&said.author)).is_some_and(|it| it.text.contains('?')),
+        writer_was_mentioned: before.iter().any(|said| said.mentions.iter().any(is_author)),
+        goes_on: last.is_some_and(|said| is_author(&said.author)),
+        quiet_minutes: u8::try_from(quiet).unwrap_or(60),
+    };
+    let lately = || before.iter().filter(|said| is_pinged(&said.author));
+    // In a thread all talk with each other; in a channel only who names or answers the other.
+    let takes_part = match ping.place.root() {
+        Some(_) => lately().next().is_some(),
+        None => lately().any(|said| said.mentions.iter().chain(&said.notifies).any(is_author)),
+    };
+    (context, takes_part)
+}

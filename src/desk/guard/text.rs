@@ -1,0 +1,166 @@
+//! What the bot says about pings of staff.
+
+use std::collections::BTreeMap;
+
+use super::acts::{NO_REQUEST, NOT_HERE, PASS_ON, WHY_ASKED};
+use super::record::Counted;
+use super::state::{End, Ping, Ruling};
+use crate::asking;
+use crate::desk::tickets;
+use crate::desk::tickets::state::Ticket;
+use crate::domain::act::{ActRef, Spec};
+use crate::domain::ids::{PersonRef, PingId, Place, TicketKey};
+use crate::domain::message::{Control, Line, Message, Span, Tone, said, strong};
+use crate::domain::rules::GuardMode;
+
+/// Channels and people that a report names.
+const NAMED: usize = 10;
+
+fn button(spec: &Spec, ping: &PingId) -> Control {
+    Control::button(spec.label, ActRef::at_message(spec.act(), ping.as_str())).styled(spec.style)
+}
+
+/// Somebody pinged staff with what looks like a request. `again`: they were asked before.
+#[must_use]
+pub fn nudge(ping: &PingId, again: bool) -> Message {
+    let line = if again {
+        "The desk can take this one, too. Shall I pass it on?"
+    } else {
+        "The desk can take this, and someone will see it sooner there. Shall I pass it on?"
+    };
+    let controls = [button(&PASS_ON.spec, ping), button(&NO_REQUEST.spec, ping), button(&WHY_ASKED.spec, ping)];
+    Message { tone: Tone::Silent, ..Message::said(line).with(controls) }
+}
+
+/// The guard made it a request at once.
+#[must_use]
+pub fn routed(ping: &PingId, ticket: &Ticket) -> Message {
+    let line = format!("I have passed this on: it is {} at the desk now, where someone will see it soon.", ticket.key);
+    let undo = tickets::acts::CANCEL.spec.labelled("Undo", ticket.tag());
+    Message { tone: Tone::Silent, ..Message::said(line).with([undo, button(&WHY_ASKED.spec, ping)]) }
+}
+
+/// It is a request now, or was one already.
+#[must_use]
+pub fn is_with_the_desk(key: &TicketKey) -> Message {
+    Message::new([Line(vec![
+        said("Your request "),
+        strong(key),
+        said(" is with the desk. The answer comes in the thread of your message."),
+    ])])
+}
+
+/// Its message was deleted.
+#[must_use]
+pub fn is_gone() -> Message {
+    Message::said(
+        "That message is gone, so there is nothing to pass on. If you still need help, mention me and say with what.",
+    )
+}
+
+/// Its message cannot be read.
+#[must_use]
+pub fn cannot_be_read() -> Message {
+    Message::said(
+        "I can't read that message, so I could not pass it on. Mention me with the same words, and the desk has it.",
+    )
+}
+
+/// The notice is about somebody else's message.
+#[must_use]
+pub fn not_yours() -> Message {
+    Message::said("Only whoever wrote that message can say what becomes of it. If you need help yourself, mention me.")
+}
+
+/// It was no request.
+#[must_use]
+pub fn is_dismissed(days: u32) -> Message {
+    if days == 0 {
+        return Message::said("All right, I leave it at that.");
+    }
+    Message::said(format!("All right, I leave it at that, and don't ask about messages like it for {days} days."))
+}
+
+/// Somebody is not asked in a channel any more.
+#[must_use]
+pub fn is_out() -> Message {
+    Message::said("I won't ask you in this channel any more. Whenever you want the desk, mention me.")
+}
+
+/// Why somebody was asked.
+#[must_use]
+pub fn why(ping: &Ping) -> Message {
+    let says = |speaks_for: bool| {
+        let some = ping.why.iter().filter(|reason| (reason.weight > 0.0) == speaks_for);
+        let mut said: Vec<&str> = some.map(|reason| asking::says(&reason.name)).collect();
+        said.dedup();
+        said.join("; ")
+    };
+    let mut lines = vec![Line::said(
+        "Your message mentions somebody who works for the desk, and reads like a request for help. The desk gets such \
+         messages, so that people can work undisturbed and nothing is forgotten. I keep none of your words.",
+    )];
+    for (title, reasons) in [("What spoke for a request: ", says(true)), ("What spoke against it: ", says(false))] {
+        if !reasons.is_empty() {
+            lines.push(Line(vec![strong(title), said(format!("{reasons}."))]));
+        }
+    }
+    if let Some(probability) = ping.probability {
+        lines.push(Line::said(format!("Together that is {:.0} in 100 for a request.", probability * 100.0)));
+    }
+    Message::new(lines).with([button(&NOT_HERE.spec, &ping.id)])
+}
+
+/// How often staff were pinged in the last week. Whoever pinged them is not named.
+#[must_use]
+pub fn report(counted: &[Counted], own: &[PersonRef], is_admin: bool, mode: GuardMode) -> Message {
+    let own: Vec<String> = own.iter().map(ToString::to_string).collect();
+    let mine = |one: &&Counted| one.staff.iter().any(|staff| own.contains(staff));
+    let mut lines = vec![tally("You were pinged", counted.iter().filter(mine))];
+    if is_admin {
+        lines.push(tally("Anybody of the staff was pinged", counted.iter()));
+        let mut places: BTreeMap<&Place, u64> = BTreeMap::new();
+        let mut people: BTreeMap<&str, u64> = BTreeMap::new();
+        for one in counted {
+            *places.entry(&one.place).or_default() += 1;
+            for staff in &one.staff {
+                *people.entry(staff).or_default() += 1;
+            }
+        }
+        let mut places: Vec<_> = places.into_iter().collect();
+        places.sort_by_key(|(_, pings)| std::cmp::Reverse(*pings));
+        for (place, pings) in places.into_iter().take(NAMED) {
+            let place = Span::In { place: place.open_channel(), label: "a channel".to_owned() };
+            lines.push(Line(vec![said("• "), place, said(format!(": {pings}"))]));
+        }
+        let mut people: Vec<_> = people.into_iter().collect();
+        people.sort_by_key(|(_, pings)| std::cmp::Reverse(*pings));
+        for (staff, pings) in people.into_iter().take(NAMED) {
+            lines.push(Line(vec![said("• "), Span::Quoted(staff.to_owned()), said(format!(": {pings}"))]));
+        }
+    }
+    lines.push(Line::said(match mode {
+        GuardMode::Off => "Where nothing else is set, I do not look at pings.",
+        GuardMode::Observe => "Where nothing else is set, I only count, and say nothing to anybody.",
+        GuardMode::Nudge => "Where nothing else is set, I ask whether the desk may take it.",
+        GuardMode::Route => "Where nothing else is set, I pass requests on at once.",
+    }));
+    Message::new(lines)
+}
+
+fn tally<'c>(who: &str, counted: impl Iterator<Item = &'c Counted>) -> Line {
+    let (mut pings, mut requests, mut told, mut taken, mut dismissed, mut would) = (0, 0, 0, 0, 0, 0);
+    for one in counted {
+        pings += 1;
+        let asks = matches!(one.ruling, Ruling::Request | Ruling::Recently | Ruling::OptedOut | Ruling::Quiet);
+        requests += u64::from(asks);
+        told += u64::from(one.told);
+        taken += u64::from(matches!(one.end, Some(End::Accepted | End::Routed)));
+        dismissed += u64::from(one.end == Some(End::Dismissed));
+        would += u64::from(one.ruling == Ruling::Request && !one.told);
+    }
+    Line::said(format!(
+        "{who} {pings} times in the last 7 days; {requests} of that looked like requests. I asked {told} times: {taken} went to the \
+         desk, {dismissed} were none. {would} more I would have asked about."
+    ))
+}

@@ -1,0 +1,148 @@
+//! What an act sees besides its subject.
+
+use crate::desk::acts::Reads;
+use crate::desk::conversation::state::Record;
+use crate::desk::hear::{Desk, by_tag};
+use crate::desk::knowledge::state::{Article, Listed, Overview, Suggestion};
+use crate::desk::meant::Meaning;
+use crate::desk::outages::state::Outage;
+use crate::desk::tickets::state::Ticket;
+use crate::desk::{articles, conversation, guard, knowledge, outages, services, tickets};
+use crate::domain::audit::AuditEntry;
+use crate::domain::channel::Channel;
+use crate::domain::ids::{
+    ArticleId, ArticleKey, Conversation, MessageRef, OutageId, OutageKey, PersonRef, PingId, Place,
+};
+use crate::store::{StoreError, Tx, audit};
+
+/// How much of a ticket's story is shown.
+const STORY: u32 = 50;
+/// How many open requests of somebody are listed.
+const LISTED: u32 = 20;
+
+/// What an act sees besides its subject: what it says that it [reads](Reads).
+#[derive(Clone, Debug)]
+pub(in crate::desk) enum Sees {
+    /// Nothing.
+    Nothing,
+    /// What was said and done on the ticket.
+    Story(Vec<Record>, Vec<AuditEntry>),
+    /// Open tickets.
+    Requests(Vec<Ticket>),
+    /// The ticket that was chosen from a menu.
+    Chosen(Option<Box<Ticket>>),
+    /// An article, and what was suggested on the ticket.
+    Article(Option<Box<Article>>, Option<Box<Suggestion>>),
+    /// An article, as those who keep articles see it.
+    Overview(Option<Box<Overview>>),
+    /// Articles.
+    Articles(Vec<Listed>),
+    /// The number and key of the article that is to be written.
+    NextArticle(ArticleId, ArticleKey),
+    /// An outage, with where it was announced.
+    Outage(Option<Box<outages::state::Seen>>),
+    /// Outages that are announced and not over.
+    Outages(Vec<Outage>),
+    /// The channel where it is done, `Some(None)` if it is none that its platform lists; `None` if nothing is known of it.
+    Channel(Option<Option<Channel>>),
+    /// The number and key of the outage that is to be written, and who is to hear of it.
+    NextOutage(OutageId, OutageKey, Box<outages::state::Audience>),
+    /// A ping of staff.
+    Ping(Option<Box<guard::state::Ping>>),
+    /// What became of pings of staff.
+    Pings(Vec<guard::record::Counted>),
+    /// A message that was joined to the ticket, and whether somebody has asked for something of their own under it since.
+    Joined(Option<Box<Record>>, bool),
+}
+
+/// What an act says that it reads.
+pub(in crate::desk) async fn sees(
+    tx: &mut dyn Tx,
+    desk: &Desk,
+    meaning: &Meaning,
+    on: Option<&Ticket>,
+    (who, place): (&PersonRef, Option<&Place>),
+) -> Result<Sees, StoreError> {
+    match (meaning.act.reads, on) {
+        (Reads::Nothing, _) => Ok(Sees::Nothing),
+        (Reads::Here, _) => Ok(Sees::Channel(services::record::here(tx, place).await?)),
+        (Reads::Requests, _) => {
+            let of = meaning.person().map_or(who, |person| &person.who);
+            let open = tickets::record::open_of(tx, &desk.roster.accounts(of), LISTED).await?;
+            Ok(Sees::Requests(open))
+        }
+        (Reads::Chosen(ticket), _) => match meaning.args.text(ticket).parse() {
+            Ok(tag) => Ok(Sees::Chosen(by_tag(tx, &tag, desk.now).await?.map(Box::new))),
+            Err(_) => Ok(Sees::Chosen(None)),
+        },
+        (Reads::Article(param), on) => {
+            let article = match meaning.args.key(param) {
+                Some(article) => knowledge::record::by_key(tx, &article.key).await?.map(|kept| Box::new(kept.article)),
+                None => None,
+            };
+            let suggestion = match on {
+                Some(ticket) => knowledge::record::suggestion(tx, ticket.id).await?.map(Box::new),
+                None => None,
+            };
+            Ok(Sees::Article(article, suggestion))
+        }
+        (Reads::Overview(param), _) => Ok(Sees::Overview(match meaning.args.key(param) {
+            Some(article) => {
+                knowledge::record::overview(tx, &article.key, articles::decide::COMPLAINTS).await?.map(Box::new)
+            }
+            None => None,
+        })),
+        (Reads::Articles(param), _) => {
+            let mut found = Vec::new();
+            for listing in articles::decide::listings(meaning.args.text(param)) {
+                let (several, limit) = (articles::decide::SEVERAL, articles::decide::LISTED);
+                found.extend(knowledge::record::listed(tx, *listing, desk.now, several, limit).await?);
+            }
+            Ok(Sees::Articles(found))
+        }
+        (Reads::NextArticle, _) => {
+            let (id, key) = knowledge::record::next(tx, &desk.rules.knowledge.key_prefix).await?;
+            Ok(Sees::NextArticle(id, key))
+        }
+        (Reads::Outage(param), _) => Ok(Sees::Outage(match meaning.args.key(param) {
+            Some(outage) => outages::record::seen(tx, &outage.key).await?.map(Box::new),
+            None => None,
+        })),
+        (Reads::Outages, _) => Ok(Sees::Outages(outages::record::running(tx, outages::decide::LISTED).await?)),
+        (Reads::NextOutage { services, also }, _) => {
+            let words = |param| meaning.args.text(param);
+            let (id, key, audience) = outages::record::drafting(tx, &desk.rules, words(services), words(also)).await?;
+            Ok(Sees::NextOutage(id, key, Box::new(audience)))
+        }
+        (Reads::Ping(param), _) => Ok(Sees::Ping(match PingId::stored(meaning.args.text(param)) {
+            Ok(id) => guard::record::by_id(tx, &id).await?.map(Box::new),
+            Err(_) => None,
+        })),
+        (Reads::Pings, _) => {
+            let since = desk.now.checked_sub(guard::decide::REPORTED).unwrap_or(desk.now);
+            Ok(Sees::Pings(guard::record::counted(tx, since).await?))
+        }
+        (Reads::Story | Reads::Joined(_), None) => Ok(Sees::Nothing),
+        (Reads::Story, Some(ticket)) => {
+            let records = conversation::record::last_of_ticket(tx, ticket.id, STORY).await?;
+            Ok(Sees::Story(records, audit::last_of(tx, &ticket.id.into(), STORY).await?))
+        }
+        (Reads::Joined(message), Some(ticket)) => joined(tx, ticket, meaning.args.text(message)).await,
+    }
+}
+
+/// A message that was joined to a ticket.
+async fn joined(tx: &mut dyn Tx, ticket: &Ticket, message: &str) -> Result<Sees, StoreError> {
+    let message = MessageRef {
+        tenant: ticket.origin.tenant.clone(),
+        channel: ticket.origin.channel().to_owned(),
+        id: message.to_owned(),
+    };
+    let record = conversation::record::of_message(tx, &message).await?.filter(|record| record.ticket == ticket.id);
+    let mut is_taken = false;
+    if !ticket.is_private() {
+        let channel = Place { tenant: message.tenant.clone(), at: Conversation::Channel { channel: message.channel } };
+        is_taken = conversation::record::ticket_at(tx, &channel.thread(&message.id)).await?.is_some();
+    }
+    Ok(Sees::Joined(record.map(Box::new), is_taken))
+}

@@ -1,0 +1,56 @@
+//! Reading one message, and what was said before it.
+
+use std::collections::VecDeque;
+
+use super::Workspace;
+use super::api::{CallError, Repeat};
+use super::inbound::{Heard, heard};
+use crate::domain::event::{Found, Look};
+use crate::platform::{DeliveryError, Receipt};
+
+impl Workspace {
+    /// The message as it stands now, and the last ones before it in its channel or thread, of people.
+    pub(super) async fn look(&self, look: &Look) -> Result<Receipt, DeliveryError> {
+        let (channel, message) = (look.place.channel(), &look.message);
+        let (limit, is_direct) = (usize::from(look.before) + 1, look.place.is_direct());
+        let params = vec![("latest", message.id.clone()), ("inclusive", "true".to_owned())];
+        let mut read: VecDeque<Heard> = VecDeque::with_capacity(limit);
+        let found = match look.place.root() {
+            Some(root) => {
+                let params = [params, vec![("ts", root.to_owned())]].concat();
+                // A thread is read from its beginning: the last ones count.
+                let keep = |one: &serde_json::Value| {
+                    read.extend(heard(one, channel, is_direct, &self.me));
+                    if read.len() > limit {
+                        read.pop_front();
+                    }
+                    None::<()>
+                };
+                self.pages("conversations.replies", channel, &params, keep).await.map(drop)
+            }
+            None => {
+                let page = [params, vec![("channel", channel.to_owned()), ("limit", limit.to_string())]].concat();
+                let page = self.api.get("conversations.history", &page, self.api.deadline()).await;
+                page.and_then(|page| {
+                    // Newest first.
+                    let messages = page["messages"].as_array().ok_or(CallError::Unreadable)?;
+                    read.extend(messages.iter().rev().filter_map(|one| heard(one, channel, is_direct, &self.me)));
+                    Ok(())
+                })
+            }
+        };
+        found.map_err(|error| self.failed(error, Repeat::Harmless))?;
+        let mut all = Found::default();
+        for one in &read {
+            let Some(said) = self.said(one).await else { continue };
+            if said.message == *message {
+                all.message = Some(said);
+            } else {
+                all.before.push(said);
+            }
+        }
+        all.before.sort_by_key(|said| said.at);
+        all.before.dedup_by(|one, other| one.message == other.message);
+        Ok(Receipt::Looked(Box::new(all)))
+    }
+}

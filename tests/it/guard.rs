@@ -1,0 +1,222 @@
+//! The guard: who pings an expert with a request is offered the desk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deskbell::sandbox::{ChannelView, MessageAt, MessageView, Spot, World};
+
+use crate::harness::{Desk, Setup, find_control, on, on_both_with, see};
+use crate::looks::Looks as _;
+
+const NUDGE: &str = "[guard]\nmode = \"nudge\"\n";
+const HELP: &str = "@mia my laptop does not start any more, can you help me?";
+
+fn nudging() -> Setup {
+    Setup { more: NUDGE, ..Setup::default() }
+}
+
+fn sales(world: &Arc<dyn World>, who: &str) -> ChannelView {
+    see(world, who).channels.into_iter().find(|channel| channel.name == "sales").expect("the channel")
+}
+
+/// What the bot has said in #sales, as this person sees it.
+fn said(world: &Arc<dyn World>, who: &str) -> Vec<MessageView> {
+    sales(world, who).messages.into_iter().filter(|message| message.bot).collect()
+}
+
+fn texts(world: &Arc<dyn World>, who: &str) -> Vec<String> {
+    said(world, who).into_iter().map(|message| message.text).collect()
+}
+
+async fn say(desk: &Desk, world: &Arc<dyn World>, who: &str, text: &str) -> MessageAt {
+    desk.say(world, who, &Spot::channel("sales"), text).await
+}
+
+/// Whether somebody is asked whether the desk may take it.
+fn is_asked(world: &Arc<dyn World>, who: &str) -> bool {
+    find_control(&see(world, who), "sales", "Make it a request").is_some()
+}
+
+#[tokio::test]
+async fn whoever_pings_an_agent_with_a_request_is_asked_and_one_click_makes_it_one() {
+    on_both_with(nudging(), async |desk, world| {
+        let at = say(desk, world, "ana", HELP).await;
+        assert!(is_asked(world, "ana"));
+        let asked = texts(world, "ana").pop().expect("a notice");
+        assert!(asked.contains("The desk can take this") && !asked.contains("laptop"), "{asked}");
+        // On Slack nobody else sees it; on Discord it names nobody, and goes.
+        assert_eq!(texts(world, "mia").len(), on(world, "", "x").len());
+        desk.press(world, "ana", "sales", "Make it a request").await;
+        let view = sales(world, "ana");
+        let message = view.messages.iter().find(|message| message.id == at.id).expect("the message");
+        assert!(message.text.contains("laptop") && !message.reactions.is_empty(), "{message:?}");
+        let ticket = &desk.store().tickets(None, 1).await.expect("tickets")[0];
+        assert_eq!(ticket.title, "@Mia Wong my laptop does not start any more, can you help me?");
+        desk.pass(Duration::from_secs(120)).await;
+        assert!(!is_asked(world, "ana"), "it is gone");
+        desk.store().tickets(None, 10).await.expect("tickets").len()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn by_default_pings_are_counted_and_nobody_is_told() {
+    on_both_with(Setup::default(), async |desk, world| {
+        say(desk, world, "ana", HELP).await;
+        assert_eq!(texts(world, "ana"), Vec::<String>::new());
+        desk.command(world, "mia", "guard").await;
+        let told = desk.last_private(world, "mia");
+        assert!(told.contains("You were pinged 1 times in the last 7 days; 1 of that looked like requests."), "{told}");
+        assert!(told.contains("1 more I would have asked about") && told.contains("I only count"), "{told}");
+        assert!(!told.contains("Anybody") && !told.to_lowercase().contains("ana"), "{told}");
+        desk.command(world, "ana", "guard").await;
+        let refused = desk.last_private(world, "ana");
+        assert!(refused.contains("desk's people"), "{refused}");
+        desk.store().tickets(None, 10).await.expect("tickets").len()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_it_is_said_so_a_request_goes_to_the_desk_at_once_and_can_be_taken_back() {
+    let route = Setup { more: "[guard]\nmode = \"route\"\n", ..Setup::default() };
+    on_both_with(route, async |desk, world| {
+        say(desk, world, "ana", HELP).await;
+        let told = texts(world, "ana");
+        assert!(told.iter().any(|text| text.contains("I have passed this on: it is IT-1001")), "{told:?}");
+        desk.press(world, "ana", "sales", "Undo").await;
+        let ticket = &desk.store().tickets(None, 1).await.expect("tickets")[0];
+        ticket.status.name().to_owned()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn talk_is_left_alone() {
+    on_both_with(nudging(), async |desk, world| {
+        for talk in [
+            "@mia thanks, that worked!",
+            "@mia the meeting is at three in the small room.",
+            "see you tomorrow @mia",
+            "> @mia can you help me with my laptop?\nwhat a question",
+            "I wrote `@mia please help me, my laptop is broken` into the log",
+            "```\n@mia how do I reset my password?\n```",
+        ] {
+            say(desk, world, "ana", talk).await;
+            assert!(!is_asked(world, "ana"), "{talk}");
+        }
+        // Agents among themselves are colleagues.
+        say(desk, world, "omar", HELP).await;
+        assert!(!is_asked(world, "omar"));
+        texts(world, "ana")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_asks_a_person_and_the_desk_makes_one_request_and_is_asked_nothing() {
+    on_both_with(nudging(), async |desk, world| {
+        say(desk, world, "ana", "@desk @mia @omar @ada my laptop does not start any more, can you help me?").await;
+        assert!(!is_asked(world, "ana"));
+        desk.store().tickets(None, 10).await.expect("tickets").len()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_is_asked_twice_a_day_and_several_people_are_one_question() {
+    on_both_with(nudging(), async |desk, world| {
+        say(desk, world, "ana", "@mia @omar my laptop does not start any more, can you help me?").await;
+        let asked = |world: &Arc<dyn World>| {
+            let all = desk.stage.journal.since(0);
+            let is_notice = |text: &str| text.contains("Shall I pass it on?");
+            let posted = all.iter().filter(|entry| ["posted", "whispered"].contains(&entry.kind));
+            posted.filter(|entry| entry.platform == world.platform() && is_notice(entry.text("text"))).count()
+        };
+        assert_eq!(asked(world), 1);
+        desk.pass(Duration::from_secs(3600)).await;
+        say(desk, world, "ana", "@omar how do I reset my password? It does not work.").await;
+        assert_eq!(asked(world), 1);
+        desk.pass(Duration::from_secs(24 * 3600)).await;
+        say(desk, world, "ana", "@omar how do I reset my password? It does not work.").await;
+        assert_eq!(asked(world), 2);
+        let last = desk.stage.journal.since(0).into_iter().rfind(|entry| entry.text("text").contains("Shall I"));
+        assert!(last.expect("a notice").text("text").contains("this one, too"), "gentler the second time");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_says_that_it_was_no_request_is_left_alone_with_that_person_for_a_month() {
+    let always = Setup { more: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() };
+    on_both_with(always, async |desk, world| {
+        say(desk, world, "ana", HELP).await;
+        desk.press(world, "ana", "sales", "Not a request").await;
+        let told = texts(world, "ana").join("\n");
+        assert!(told.contains("for 30 days"), "{told}");
+        desk.pass(Duration::from_secs(3600)).await;
+        say(desk, world, "ana", HELP).await;
+        assert!(!is_asked(world, "ana"));
+        desk.pass(Duration::from_secs(3600)).await;
+        say(desk, world, "ana", "@omar my laptop does not start any more, can you help me?").await;
+        assert!(is_asked(world, "ana"), "somebody else was pinged");
+        desk.pass(Duration::from_secs(31 * 24 * 3600)).await;
+        say(desk, world, "ana", HELP).await;
+        assert!(is_asked(world, "ana"), "the month is over");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_is_asked_is_told_why_and_can_have_it_stop_there() {
+    let always = Setup { more: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() };
+    on_both_with(always, async |desk, world| {
+        say(desk, world, "ana", HELP).await;
+        desk.press(world, "ana", "sales", "Why did I get this?").await;
+        let told = texts(world, "ana").join("\n");
+        assert!(told.contains("What spoke for a request") && told.contains("in 100 for a request"), "{told}");
+        desk.press(world, "ana", "sales", "Don't ask me in this channel").await;
+        desk.pass(Duration::from_secs(3600)).await;
+        say(desk, world, "ana", HELP).await;
+        assert!(!is_asked(world, "ana"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_message_is_passed_on_as_it_is_when_that_is_said_or_not_at_all_if_it_is_gone() {
+    let always = Setup { more: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() };
+    on_both_with(always, async |desk, world| {
+        let at = say(desk, world, "ana", HELP).await;
+        world
+            .edit("ana", &at, "@mia my laptop and my phone do not start any more, can you help me?")
+            .await
+            .expect("edited");
+        desk.settle().await;
+        desk.press(world, "ana", "sales", "Make it a request").await;
+        let tickets = desk.store().tickets(None, 10).await.expect("tickets");
+        assert!(tickets[0].title.contains("and my phone"), "{}", tickets[0].title);
+        desk.pass(Duration::from_secs(3600)).await;
+        let at = say(desk, world, "ana", "@mia how do I reset my password? It does not work.").await;
+        world.delete("ana", &at).await.expect("deleted");
+        desk.settle().await;
+        desk.press(world, "ana", "sales", "Make it a request").await;
+        let told = texts(world, "ana").join("\n");
+        assert!(told.contains("That message is gone"), "{told}");
+        desk.store().tickets(None, 10).await.expect("tickets").len()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_answers_an_expert_in_their_conversation_is_not_asked() {
+    on_both_with(nudging(), async |desk, world| {
+        let at = say(desk, world, "mia", "I am on call this week, if the laptops make trouble again.").await;
+        let thread = Spot::thread("sales", &at.id);
+        desk.say(world, "ana", &thread, HELP).await;
+        assert!(!is_asked(world, "ana"));
+        let asked = desk.stage.journal.since(0);
+        assert!(!asked.iter().any(|entry| entry.text("text").contains("Shall I pass it on?")));
+    })
+    .await;
+}
