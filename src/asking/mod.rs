@@ -1,6 +1,6 @@
 //! Whether a message asks for help, or is talk between people: pure, and explained.
 //!
-//! A message is described by numbers: its signs ([`signs`]), counts, and how much its words are like those that start a
+//! A message is described by numbers: its signs (`signs`), counts, and how much its words are like those that start a
 //! conversation in a help channel ([`usage`]). A logistic model weighs them, and what was said before it if that is known.
 //! `examples/train_asking.rs` learns the weights of `models/`; what it is given is not part of the program.
 

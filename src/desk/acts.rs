@@ -11,7 +11,7 @@ use crate::desk::tickets::state::{Refusal, Ticket};
 use crate::desk::{articles, drafts, guard, help, knowledge, outages, tickets};
 use crate::domain::act::{ActName, ActRef, Args, Begins, Given, May, On, Spec, Takes, Value};
 use crate::domain::event::{Acted, ReplyHandle, Way};
-use crate::domain::ids::{DraftId, Person, Place, TicketKey};
+use crate::domain::ids::{DraftId, MessageRef, Person, Place, TicketKey};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::right::Right;
@@ -155,6 +155,8 @@ pub(in crate::desk) struct Actor<'a> {
     pub(in crate::desk) is_form: bool,
     /// What they filled in, if they sent a form, on all of its pages, and for what.
     pub(in crate::desk) filled_in: Option<&'a (ActRef, Given)>,
+    /// The message that it is done at, if it is done at one.
+    pub(in crate::desk) at: Option<&'a MessageRef>,
     /// The words that they typed into a form: given back with a refusal, so that they need not be typed again.
     pub(in crate::desk) typed: &'a str,
 }
@@ -276,6 +278,7 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         in_private: acted.in_private,
         is_form,
         filled_in: filled_in.as_ref(),
+        at: acted.at.as_ref(),
         typed: &typed,
     };
     let draft = acted.asks.does().and_then(|does| does.draft.as_ref());

@@ -21,7 +21,7 @@ use crate::domain::event::{
     Acted, DedupeKey, DeliverySettled, DirectRequest, Event, EventKind, Found, Look, LookFor, Said, Timer, TimerKind,
     Way,
 };
-use crate::domain::ids::{DraftId, MessageRef, Person, Place, TicketId, TicketKey, TicketTag, TicketUid};
+use crate::domain::ids::{DraftId, MessageRef, Person, PingId, Place, TicketId, TicketKey, TicketTag, TicketUid};
 use crate::domain::permission::Roster;
 use crate::domain::right::Right;
 use crate::domain::rules::{GuardMode, Rules};
@@ -346,8 +346,10 @@ async fn looked<'e>(
     look: &'e Look,
     found: Option<&'e Found>,
 ) -> Result<Heard<'e>, StoreError> {
-    let (LookFor::Judge(id) | LookFor::Request { ping: id, .. }) = &look.why;
-    let ping = guard::record::by_id(tx, id).await?;
+    let ping = match &look.why {
+        LookFor::Judge(id) | LookFor::Request { ping: id, .. } => guard::record::by_id(tx, id).await?,
+        LookFor::Behalf { .. } => None,
+    };
     let mut known = Pinged::default();
     if let (Some(ping), Some(said)) = (&ping, found.and_then(|found| found.message.as_ref())) {
         known = guard::record::pinged(tx, said, ping.staff.clone(), &desk.roster, desk.now).await?;
@@ -389,12 +391,20 @@ async fn edited<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, at: Timestamp)
     // The edit may be what first addresses the desk; what was carried out or answered once is not done again.
     match conversation::record::opening(tx, &said.message).await? {
         Some(skipped) if skipped.text == said.text => Ok(Heard::SkippedAgain),
-        None if keys::knows(tx, &DedupeKey::message(&said.message)).await? => Ok(Heard::Nobody),
+        None if keys::knows(tx, &DedupeKey::message(&said.message)).await? && !is_now_for_desk(tx, said).await? => {
+            Ok(Heard::Nobody)
+        }
         Some(_) | None => {
             let heard = posted(tx, desk, said, false).await?;
             Ok(Heard::PostedByEdit(said, Box::new(heard), at))
         }
     }
+}
+
+/// Whether an edit first addresses the desk with a message of which only a ping of staff is known.
+async fn is_now_for_desk(tx: &mut dyn Tx, said: &Said) -> Result<bool, StoreError> {
+    let ping = PingId::of(&DedupeKey::message(&said.message));
+    Ok(said.addresses_desk() && guard::record::by_id(tx, &ping).await?.is_some())
 }
 
 /// What is on record of a message, and on which ticket.

@@ -136,6 +136,13 @@ pub enum LookFor {
         /// How the author is answered.
         via: Option<ReplyHandle>,
     },
+    /// To make it a request of its author's, since somebody else says so.
+    Behalf {
+        /// Who says so.
+        by: PersonRef,
+        /// How they are answered.
+        via: Option<ReplyHandle>,
+    },
 }
 
 /// A message as it stands now, and what was said before it.

@@ -30,12 +30,13 @@ use crate::sandbox::stage::{Platforms, Stage, StageOptions};
 static ARTICLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/sandbox/articles");
 
 /// What a newcomer tries first.
-const TIPS: [&str; 6] = [
+const TIPS: [&str; 7] = [
     "Be Jeff on Slack: in #sales write \"@desk printer on 3 prints blank pages\". The answer comes in the thread.",
     "Be Mia on Discord: in #desk-triage press Take it on the card. Jeff sees it at once, on the other platform.",
     "Be Ana: open the direct conversation with Desk and write \"I think I clicked on something bad\". Nothing of it shows in public.",
     "Be Ana: in #general write \"@desk my vpn drops every 10 minutes at home\". An article answers: press Read, then This solved it.",
     "As Mia, write under the card (a note), then press Reply to requester, then More… and there Resolve….",
+    "Be Jeff on Slack: in #sales write \"@mia my laptop does not start any more, can you help me?\". Only you are asked whether the desk may take it; press Make it a request. Mia sees a ticket sign, and nothing else.",
     "As Mia, give the command /desk subscribe vpn in #general, then /desk outages, and announce one. Update… and It is over… stand on its card.",
 ];
 
@@ -179,6 +180,10 @@ async fn start_app(stage: &Stage, args: &SandboxArgs, database: &Path) -> anyhow
     }
     if let Some(window) = args.burst_window {
         more.push_str(&format!("burst_window = \"{}ms\"\n", window.as_millis()));
+    }
+    if args.replay.is_none() {
+        // Every time, so that whoever tries it can try it again.
+        more.push_str("[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n");
     }
     let mut config = stage.config(database, &more, platforms(args))?;
     if args.replay.is_some() {

@@ -190,6 +190,12 @@ async fn every_act_is_done_once() {
         desk.say(world, "jeff", &sales, &format!("@omar {HELP}")).await;
         act("why_asked", By::Button("jeff", "sales", "Why did I get this?")).await;
         act("not_here", By::Button("jeff", "sales", "Don't ask me in this channel")).await;
+        let lost = desk.say(world, "jeff", &sales, "the beamer in room 4 stays dark").await;
+        let count = desk.store().total().await.expect("a count");
+        world.choose_menu("mia", &lost, "Send to desk").await.expect("it is in the menu");
+        desk.settle().await;
+        assert_eq!(desk.store().total().await.expect("a count"), count + 1);
+        done_by_hand.insert("send_to_desk");
         let names = audited(desk).await;
         assert!(["outage written", "outage updated"].iter().all(|name| names.contains(*name)), "{names:?}");
 

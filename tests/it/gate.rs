@@ -312,6 +312,7 @@ const MAY: &[(&str, [bool; 4])] = &[
     ("no_request", [true, true, true, true]),
     ("why_asked", [true, true, true, true]),
     ("not_here", [true, true, true, true]),
+    ("send_to_desk", [true, true, true, true]),
     ("guard", [false, false, true, true]),
     ("help", [true, true, true, true]),
 ];

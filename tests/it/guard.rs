@@ -220,3 +220,80 @@ async fn who_answers_an_expert_in_their_conversation_is_not_asked() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_edit_that_turns_a_ping_to_the_desk_is_heard() {
+    on_both_with(nudging(), async |desk, world| {
+        let at = say(desk, world, "ana", "@mia the meeting is at three in the small room.").await;
+        world.edit("ana", &at, "@desk the beamer in the small room stays dark").await.expect("edited");
+        desk.settle().await;
+        let tickets = desk.store().tickets(None, 10).await.expect("tickets");
+        tickets.iter().map(|ticket| ticket.title.clone()).collect::<Vec<_>>()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mention_that_an_edit_adds_counts_once() {
+    on_both_with(nudging(), async |desk, world| {
+        let at = say(desk, world, "ana", "my laptop does not start any more, can you help me?").await;
+        assert!(!is_asked(world, "ana"));
+        world.edit("ana", &at, HELP).await.expect("edited");
+        desk.settle().await;
+        assert!(is_asked(world, "ana"));
+        desk.press(world, "ana", "sales", "Not a request").await;
+        world.edit("ana", &at, "@mia @omar my laptop does not start any more, can you help me?").await.expect("edited");
+        desk.settle().await;
+        let all = desk.stage.journal.since(0);
+        let notices = all.iter().filter(|entry| ["posted", "whispered"].contains(&entry.kind));
+        notices.filter(|entry| entry.text("text").contains("Shall I pass it on?")).count()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn anybody_can_send_a_message_to_the_desk_for_whoever_wrote_it() {
+    on_both_with(Setup::default(), async |desk, world| {
+        let at = say(desk, world, "ana", "the beamer in room 4 stays dark since this morning").await;
+        world.choose_menu("sam", &at, "Send to desk").await.expect("it is in the menu");
+        desk.settle().await;
+        let ticket = desk.store().tickets(None, 1).await.expect("tickets")[0].clone();
+        assert_eq!((ticket.requester.name.as_str(), ticket.key.to_string().as_str()), ("Ana Lima", "IT-1001"));
+        let told = desk.last_private(world, "sam");
+        assert!(told.contains("Done: that is IT-1001") && told.contains("I have told them"), "{told}");
+        let author = texts(world, "ana").join("\n");
+        assert!(author.contains("has passed this on to the desk for you"), "{author}");
+        // A second time, it is there already.
+        world.choose_menu("jeff", &at, "Send to desk").await.expect("it is in the menu");
+        desk.settle().await;
+        let told = desk.last_private(world, "jeff");
+        assert!(told.contains("belongs to IT-1001 already"), "{told}");
+        desk.press(world, "ana", "sales", "Undo").await;
+        let ticket = desk.store().tickets(None, 10).await.expect("tickets")[0].clone();
+        assert_eq!(ticket.status.name(), "cancelled");
+        // What is deleted meanwhile, or was said by no person, is not passed on.
+        let bots = said(world, "ana").into_iter().rfind(|message| !message.only_you);
+        if let Some(message) = bots {
+            let at = MessageAt { channel: message.channel.clone(), id: message.id.clone() };
+            world.choose_menu("sam", &at, "Send to desk").await.expect("it is in the menu");
+            desk.settle().await;
+            let told = desk.last_private(world, "sam");
+            assert!(told.contains("no person wrote it") || told.contains("already"), "{told}");
+        }
+        desk.store().tickets(None, 10).await.expect("tickets").len()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_else_can_say_what_becomes_of_a_message() {
+    let desk = Desk::open_with(nudging()).await;
+    let world = desk.discord();
+    say(&desk, &world, "ana", HELP).await;
+    // On Discord everybody sees the question.
+    desk.press(&world, "jeff", "sales", "Make it a request").await;
+    let told = desk.last_private(&world, "jeff");
+    assert!(told.contains("Only whoever wrote that message"), "{told}");
+    assert_eq!(desk.store().tickets(None, 10).await.expect("tickets").len(), 0);
+    desk.end().await;
+}

@@ -166,6 +166,7 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
         in_private: false,
         is_form: false,
         filled_in: None,
+        at: None,
         typed: "",
     };
     if spec.on == On::Nothing {

@@ -40,6 +40,11 @@ acts! {
     )
     .reading(Reads::Ping("ping"));
 
+    SEND_TO_DESK = Act::alone(
+        Spec { name: "send_to_desk", label: "Send to desk", menu: Some("Send to desk"), ..Spec::BASE },
+        decide::send_to_desk,
+    );
+
     GUARD = Act::alone(
         Spec {
             name: "guard",

@@ -13,12 +13,14 @@ use crate::desk::tickets::state::Ticket;
 use crate::domain::act::Args;
 use crate::domain::effect::{EffectKind, Sign, SilentAct};
 use crate::domain::event::{DedupeKey, Found, Look, LookFor, ReplyHandle, Said};
-use crate::domain::ids::{Person, PingId};
+use crate::domain::ids::{Person, PersonRef, PingId};
 use crate::domain::outcome::Outcome;
 use crate::domain::right::Right;
 use crate::domain::rules::GuardMode;
 use crate::domain::subject::Subject;
 
+/// A ping that is heard of later than this, having been read back, is only counted.
+const FRESH: SignedDuration = SignedDuration::from_mins(1);
 /// How long after a ping its author is still told: what is known of the conversation later says nothing about it.
 const IN_TIME: SignedDuration = SignedDuration::from_secs(2);
 /// For how long pings are kept.
@@ -62,6 +64,9 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
         }
         (_, _, None) => {}
     }
+    if ping.ruling == Ruling::Waiting && desk.now.duration_since(said.at) > FRESH {
+        ping.ruling = Ruling::Unread;
+    }
     if ping.ruling == Ruling::Waiting {
         look(&mut plan, &ping, LookFor::Judge(ping.id.clone()));
     }
@@ -86,11 +91,13 @@ pub(in crate::desk) fn looked(
     known: &Pinged,
     there: Option<&Ticket>,
 ) -> Decision {
-    let Some(ping) = ping else { return Plan::of(desk).end(Outcome::Ignored) };
-    match &look.why {
-        LookFor::Judge(_) if ping.ruling == Ruling::Waiting => judge(desk, look, found, ping, known, there),
-        LookFor::Judge(_) => Plan::of(desk).end(Outcome::Ignored),
-        LookFor::Request { via, .. } => make_request(desk, via.as_ref(), found, ping, there),
+    match (&look.why, ping) {
+        (LookFor::Judge(_), Some(ping)) if ping.ruling == Ruling::Waiting => {
+            judge(desk, look, found, ping, known, there)
+        }
+        (LookFor::Request { via, .. }, Some(ping)) => make_request(desk, via.as_ref(), found, ping, there),
+        (LookFor::Behalf { by, via }, _) => pass_on_for(desk, (look, by, via.as_ref()), found, there),
+        (LookFor::Judge(_) | LookFor::Request { .. }, _) => Plan::of(desk).end(Outcome::Ignored),
     }
 }
 
@@ -104,7 +111,7 @@ fn judge(
     there: Option<&Ticket>,
 ) -> Decision {
     let mut after = ping.clone();
-    let in_time = desk.now.duration_since(look.at) <= IN_TIME && desk.now.duration_since(ping.at) <= REPORTED;
+    let in_time = desk.now.duration_since(look.at) <= IN_TIME;
     let (Some(found), Some(alone), Some(classifier), true) = (found, &ping.alone, CLASSIFIER.as_ref(), in_time) else {
         after.ruling = Ruling::Unread;
         let mut plan = Plan::of(desk);
@@ -173,6 +180,33 @@ fn make_request(
     plan.end(outcome)
 }
 
+/// Somebody has a message of another made a request of its author's.
+fn pass_on_for(
+    desk: &Desk,
+    (look, by, via): (&Look, &PersonRef, Option<&ReplyHandle>),
+    found: Option<&Found>,
+    there: Option<&Ticket>,
+) -> Decision {
+    let said = found.and_then(|found| found.message.as_ref());
+    let presser = Person::new(by.clone(), String::new());
+    let mut plan = Plan::by(desk, &presser, Some(&look.place));
+    let (message, outcome) = match (there, said) {
+        (Some(ticket), _) => (text::is_with_the_desk_already(&ticket.key), Outcome::Done(None)),
+        (None, Some(said)) if Words::of(said).text.is_empty() => (text::nothing_in_it(), Outcome::Refused),
+        (None, Some(said)) => {
+            let ticket = open(&mut plan, said);
+            if !desk.roster.same(by, &said.author.who) {
+                hint(&mut plan, said, text::passed_on_by_another(&ticket));
+            }
+            (text::is_passed_on(&ticket.key), Outcome::Opened(ticket.key))
+        }
+        (None, None) if found.is_some() => (text::of_no_person(), Outcome::Refused),
+        (None, None) => (text::cannot_be_read(), Outcome::Refused),
+    };
+    plan.whisper(None, by, Some(&look.place), via, message);
+    plan.end(outcome)
+}
+
 /// Opens a request of a message, on which whom it pings sees that.
 fn open(plan: &mut Plan<'_>, said: &Said) -> Ticket {
     let ticket = plan.open(&said.author, origin_of(&said.place, &said.message), &[Words::of(said)], None);
@@ -200,6 +234,21 @@ pub(in crate::desk) fn pass_on(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
         return plan.end(Outcome::Done(None));
     }
     look(&mut plan, ping, LookFor::Request { ping: ping.id.clone(), via: actor.via.cloned() });
+    plan.end(Outcome::Done(None))
+}
+
+/// Somebody wants a message, whoever wrote it, to be with the desk: it is read as it stands now.
+pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, _: &Sees) -> Decision {
+    let (Some(message), Some(place)) = (actor.at, actor.place) else {
+        return refuse(plan, actor, text::which_message());
+    };
+    if plan.desk.rules.is_triage(place) {
+        return refuse(plan, actor, text::not_from_here());
+    }
+    let why = LookFor::Behalf { by: actor.person.who.clone(), via: actor.via.cloned() };
+    let (message, place, at) = (message.clone(), place.clone(), plan.desk.now);
+    let look = Look { message, place, before: 0, at, why };
+    plan.effect_about(Subject::Person(actor.person.who.clone()), SilentAct::Look(Box::new(look)).into());
     plan.end(Outcome::Done(None))
 }
 

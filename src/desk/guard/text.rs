@@ -50,6 +50,56 @@ pub fn is_with_the_desk(key: &TicketKey) -> Message {
     ])])
 }
 
+/// Somebody else has passed a message on; told to its author.
+#[must_use]
+pub fn passed_on_by_another(ticket: &Ticket) -> Message {
+    let line = format!(
+        "Somebody here has passed this on to the desk for you: it is {} now, and someone will see it soon.",
+        ticket.key
+    );
+    let undo = tickets::acts::CANCEL.spec.labelled("Undo", ticket.tag());
+    Message { tone: Tone::Silent, ..Message::said(line).with([undo]) }
+}
+
+/// A message of somebody else is a request of theirs now; told to whoever passed it on, with words to pass on in turn.
+#[must_use]
+pub fn is_passed_on(key: &TicketKey) -> Message {
+    Message::said(format!(
+        "Done: that is {key} at the desk now, as a request of whoever wrote it, and I have told them. If you like, say: “The desk \
+         has it now, they'll see it sooner than I would.”"
+    ))
+}
+
+/// A message is a request already.
+#[must_use]
+pub fn is_with_the_desk_already(key: &TicketKey) -> Message {
+    Message::said(format!("That message belongs to {key} already, so the desk has it."))
+}
+
+/// A message holds nothing that can be passed on.
+#[must_use]
+pub fn nothing_in_it() -> Message {
+    Message::said("There are no words in that message that I could pass on.")
+}
+
+/// A message is not a person's, or gone.
+#[must_use]
+pub fn of_no_person() -> Message {
+    Message::said("That message is gone, or no person wrote it, so there is nothing to pass on.")
+}
+
+/// It is not known which message is meant.
+#[must_use]
+pub fn which_message() -> Message {
+    Message::said("I don't know which message you mean. Choose this in the menu of the message itself.")
+}
+
+/// What is said in the desk's channel is the desk's already.
+#[must_use]
+pub fn not_from_here() -> Message {
+    Message::said("What is said here is at the desk already.")
+}
+
 /// Its message was deleted.
 #[must_use]
 pub fn is_gone() -> Message {
