@@ -324,7 +324,8 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, goes_on: bool)
 
 /// Words that are not for the desk: they may ping staff.
 async fn pinged<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said) -> Result<Heard<'e>, StoreError> {
-    if desk.rules.guard(&said.place) == GuardMode::Off {
+    let names_nobody = said.mentions.is_empty() && said.groups.is_empty() && said.notifies.is_none();
+    if names_nobody || desk.rules.guard(&said.place) == GuardMode::Off {
         return Ok(Heard::Nobody);
     }
     let roster = &desk.roster;
@@ -358,6 +359,11 @@ async fn looked<'e>(
     let mut there = conversation::record::ticket_at(tx, &thread).await?.map(|(ticket, _)| ticket);
     if there.is_none() {
         there = conversation::record::ticket_of_message(tx, &look.message).await?.map(|(ticket, _)| ticket);
+    }
+    // What its author has just asked the desk here is the same matter.
+    if let (None, None, LookFor::Judge(_), Some(ping)) = (&there, look.place.root(), &look.why, &ping) {
+        let (by, since) = (desk.roster.accounts(&ping.author), desk.rules.burst_since(ping.at));
+        there = tickets::record::burst(tx, &by, &look.place, since, desk.now).await?;
     }
     Ok(Heard::Looked(look, found, Box::new(Looked { ping, known, there })))
 }

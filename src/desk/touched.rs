@@ -45,7 +45,12 @@ impl<'e> Touched<'e> {
             EventKind::DirectOpened { request, place } => {
                 Self { who: Some(&request.by.who), place: place.as_ref().ok(), ..nothing }
             }
-            EventKind::Looked { look, .. } => Self { messages: vec![&look.message], ..nothing },
+            EventKind::Looked { look, found } => Self {
+                who: found.as_ref().and_then(|found| found.message.as_ref()).map(|said| &said.author.who),
+                place: Some(&look.place),
+                messages: vec![&look.message],
+                ..nothing
+            },
             EventKind::ThreadRead { about, .. }
             | EventKind::DeliverySettled(DeliverySettled { about, .. })
             | EventKind::CallEnded { about, .. }

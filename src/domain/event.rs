@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::act::{ActRef, Given};
@@ -123,6 +123,17 @@ pub struct Look {
     pub why: LookFor,
 }
 
+impl Look {
+    /// How long after a ping it is still judged: later nobody is told any more.
+    pub const JUDGED_WITHIN: SignedDuration = SignedDuration::from_secs(2);
+
+    /// Whether nobody waits for it any more.
+    #[must_use]
+    pub fn is_in_vain(&self, now: Timestamp) -> bool {
+        matches!(self.why, LookFor::Judge(_)) && now.duration_since(self.at) > Self::JUDGED_WITHIN
+    }
+}
+
 /// For what a message is read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -133,13 +144,15 @@ pub enum LookFor {
     Request {
         /// Which ping the author was told of.
         ping: PingId,
+        /// The author.
+        by: PersonRef,
         /// How the author is answered.
         via: Option<ReplyHandle>,
     },
     /// To make it a request of its author's, since somebody else says so.
     Behalf {
         /// Who says so.
-        by: PersonRef,
+        by: Person,
         /// How they are answered.
         via: Option<ReplyHandle>,
     },

@@ -248,14 +248,6 @@ impl Rules {
         own(&self.guard.modes_in, place, GuardMode::named).unwrap_or(self.guard.mode)
     }
 
-    /// Whether pings of staff are looked at anywhere.
-    #[must_use]
-    pub fn guards(&self) -> bool {
-        let modes = self.guard.modes_in.iter().filter_map(|one| one.split_once('='));
-        let has_own = || modes.filter_map(|(_, name)| GuardMode::named(name.trim())).any(|mode| mode != GuardMode::Off);
-        self.guard.mode != GuardMode::Off || has_own()
-    }
-
     /// Whether this is (a thread in) one of the desk's own channels.
     #[must_use]
     pub fn is_triage(&self, place: &Place) -> bool {

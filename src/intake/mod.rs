@@ -26,12 +26,12 @@ use crate::desk::{self, Desk};
 use crate::desk::{alarms, notices};
 use crate::domain::act::{May, Spec};
 use crate::domain::effect::{Destination, Effect, EffectKind, Known, Lane, Post};
-use crate::domain::event::{DedupeKey, Event, EventKind};
+use crate::domain::event::{DedupeKey, Event, EventKind, LookFor};
 use crate::domain::ids::{EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant, TicketId};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::permission::{GroupRef, Listed, Members, Roster};
-use crate::domain::rules::Rules;
+use crate::domain::rules::{GuardMode, Rules};
 use crate::domain::standing::Standing;
 use crate::domain::subject::Subject;
 use crate::domain::view::{Shown, View, Wanted};
@@ -320,14 +320,17 @@ impl Intake {
         }
     }
 
-    /// Whether somebody among these whom a message mentions is protected by the guard.
+    /// Whether a message of this author there, which mentions these, pings somebody whom the guard protects, and is one that it
+    /// looks at.
     #[must_use]
-    pub fn pings_staff(&self, people: &[Person], groups: &[GroupRef]) -> bool {
-        let rules = self.rules();
-        if !rules.guards() {
+    pub fn pings_staff(&self, author: &Person, place: &Place, people: &[Person], groups: &[GroupRef]) -> bool {
+        if self.rules().guard(place) == GuardMode::Off {
             return false;
         }
         let (roster, now) = (self.roster(), self.inner.clock.now());
+        if roster.is_exempt(author, now) {
+            return false;
+        }
         people.iter().any(|person| roster.is_staff(person, now))
             || groups.iter().any(|group| roster.is_staff_group(group))
     }
@@ -473,7 +476,15 @@ impl Intake {
 
     async fn bury(&self, event: &Event, fault: &StoreError) -> Result<Outcome, StoreError> {
         tracing::error!(%fault, "the event could not be handled; it is kept as a dead event");
-        let whole = serde_json::to_string(event).map_err(|error| StoreError::Work(error.to_string()))?;
+        let whole = match &event.what {
+            // The words that were looked up are of people who have not addressed the desk.
+            EventKind::Looked { look, .. } => {
+                let what = EventKind::Looked { look: look.clone(), found: None };
+                serde_json::to_string(&Event { what, ..event.clone() })
+            }
+            _ => serde_json::to_string(event),
+        };
+        let whole = whole.map_err(|error| StoreError::Work(error.to_string()))?;
         let now = self.inner.clock.now();
         let (key, fault) = (event.key.clone(), fault.to_string());
         self.keep_dead(&key, &whole, &fault, now).await?;
@@ -550,21 +561,25 @@ impl Intake {
 /// What whoever caused the event is told if it could not be handled.
 fn apology(event: &Event) -> Option<Effect> {
     let (to, near, via) = match &event.what {
-        EventKind::MessagePosted(said) if said.addresses_desk() => (&said.author, Some(&said.place), None),
-        EventKind::Acted(acted) => (&acted.actor, acted.place.as_ref(), Some(&acted.reply)),
-        EventKind::DirectOpened { request, .. } => (&request.by, request.near.as_ref(), request.via.as_ref()),
+        EventKind::MessagePosted(said) if said.addresses_desk() => (&said.author.who, Some(&said.place), None),
+        EventKind::Acted(acted) => (&acted.actor.who, acted.place.as_ref(), Some(&acted.reply)),
+        EventKind::DirectOpened { request, .. } => (&request.by.who, request.near.as_ref(), request.via.as_ref()),
+        EventKind::Looked { look, .. } => match &look.why {
+            LookFor::Request { by, via, .. } => (by, Some(&look.place), via.as_ref()),
+            LookFor::Behalf { by, via } => (&by.who, Some(&look.place), via.as_ref()),
+            LookFor::Judge(_) => return None,
+        },
         EventKind::MessagePosted(_)
         | EventKind::MessageEdited(_)
         | EventKind::MessageDeleted { .. }
         | EventKind::ThreadRead { .. }
-        | EventKind::Looked { .. }
         | EventKind::DeliverySettled(_)
         | EventKind::CallEnded { .. }
         | EventKind::TimerFired(_) => return None,
     };
     let what =
-        EffectKind::Whisper { to: to.who.clone(), near: near.cloned(), via: via.cloned(), message: text::our_fault() };
-    Some(Effect::about(Subject::Person(to.who.clone()), what))
+        EffectKind::Whisper { to: to.clone(), near: near.cloned(), via: via.cloned(), message: text::our_fault() };
+    Some(Effect::about(Subject::Person(to.clone()), what))
 }
 
 /// A notice goes to its places behind this one. Committed with what makes that necessary, so that no crash gets in between.

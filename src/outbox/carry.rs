@@ -91,6 +91,13 @@ impl Dispatcher {
             tracing::error!(error, "given up: it is refused again and again, while others are delivered");
             return self.opened(queued, Err(Undeliverable::Stuck)).await.unwrap_or(end);
         }
+        if matches!(queued.effect.what, EffectKind::Silent(SilentAct::Look(_))) {
+            tracing::error!(
+                error,
+                "given up: a message cannot be looked up, again and again, while others are delivered"
+            );
+            return self.looked(queued, None).await.unwrap_or(end);
+        }
         tracing::error!(error, "held: it is refused again and again, while others are delivered");
         match self.tell(queued, Err(Undeliverable::Stuck)).await {
             Ok(()) => {
@@ -322,7 +329,7 @@ impl Dispatcher {
             Err(DeliveryError::Permanent { reason, detail })
                 if matches!(queued.effect.what, EffectKind::Silent(SilentAct::Look(_))) =>
             {
-                tracing::info!(%reason, detail, "a message cannot be looked up");
+                tracing::warn!(%reason, detail, "a message cannot be looked up");
                 self.looked(queued, None).await
             }
             Err(DeliveryError::Permanent { reason, detail }) if reason.is_mendable() => {
@@ -351,7 +358,7 @@ impl Dispatcher {
     }
 
     /// A message and what was said before it are known now, or cannot be read.
-    async fn looked(&self, queued: &Queued, found: Option<Box<Found>>) -> Result<Settlement, StoreError> {
+    pub(super) async fn looked(&self, queued: &Queued, found: Option<Box<Found>>) -> Result<Settlement, StoreError> {
         let EffectKind::Silent(SilentAct::Look(look)) = &queued.effect.what else { return Ok(Settlement::Done) };
         let what = EventKind::Looked { look: (**look).clone(), found };
         self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: self.clock.now(), what }).await?;

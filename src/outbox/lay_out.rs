@@ -232,6 +232,11 @@ impl Dispatcher {
                 let act = Act::Update { place: at.clone(), message, to: Message::default() };
                 Addressed { act, wanted: Some(wanted(about, view, at, false)) }
             }
+            EffectKind::Silent(SilentAct::Look(look)) if look.is_in_vain(self.clock.now()) => {
+                let end = self.looked(queued, None).await?;
+                self.end_unleased(queued, end).await?;
+                return Ok(None);
+            }
             EffectKind::Silent(act) => Act::Silent(act.clone()).into(),
             EffectKind::Whisper { to, near, via, message } => {
                 let (to, near, via) = (to.clone(), near.clone(), via.clone());

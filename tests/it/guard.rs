@@ -267,7 +267,7 @@ async fn anybody_can_send_a_message_to_the_desk_for_whoever_wrote_it() {
         world.choose_menu("jeff", &at, "Send to desk").await.expect("it is in the menu");
         desk.settle().await;
         let told = desk.last_private(world, "jeff");
-        assert!(told.contains("belongs to IT-1001 already"), "{told}");
+        assert!(told.contains("The desk has that message already."), "{told}");
         desk.press(world, "ana", "sales", "Undo").await;
         let ticket = desk.store().tickets(None, 10).await.expect("tickets")[0].clone();
         assert_eq!(ticket.status.name(), "cancelled");
@@ -296,4 +296,15 @@ async fn nobody_else_can_say_what_becomes_of_a_message() {
     assert!(told.contains("Only whoever wrote that message"), "{told}");
     assert_eq!(desk.store().tickets(None, 10).await.expect("tickets").len(), 0);
     desk.end().await;
+}
+
+#[tokio::test]
+async fn what_its_author_has_just_asked_the_desk_is_not_asked_again() {
+    on_both_with(nudging(), async |desk, world| {
+        say(desk, world, "ana", "@desk my laptop does not start any more").await;
+        say(desk, world, "ana", HELP).await;
+        assert!(!is_asked(world, "ana"));
+        desk.store().tickets(None, 10).await.expect("tickets").len()
+    })
+    .await;
 }

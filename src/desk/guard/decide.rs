@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::state::{CLASSIFIER, End, LOOKED_BACK, Ping, Pinged, Ruling, context, judged_words};
+use super::state::{CLASSIFIER, End, LOOKED_BACK, Ping, Pinged, Ruling, context, judged_words, staff_pinged};
 use super::text;
 use crate::asking::Context;
 use crate::desk::acts::{Actor, answer, refuse};
@@ -13,7 +13,7 @@ use crate::desk::tickets::state::Ticket;
 use crate::domain::act::Args;
 use crate::domain::effect::{EffectKind, Sign, SilentAct};
 use crate::domain::event::{DedupeKey, Found, Look, LookFor, ReplyHandle, Said};
-use crate::domain::ids::{Person, PersonRef, PingId};
+use crate::domain::ids::{Person, PingId};
 use crate::domain::outcome::Outcome;
 use crate::domain::right::Right;
 use crate::domain::rules::GuardMode;
@@ -21,8 +21,6 @@ use crate::domain::subject::Subject;
 
 /// A ping that is heard of later than this, having been read back, is only counted.
 const FRESH: SignedDuration = SignedDuration::from_mins(1);
-/// How long after a ping its author is still told: what is known of the conversation later says nothing about it.
-const IN_TIME: SignedDuration = SignedDuration::from_secs(2);
 /// For how long pings are kept.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// What a report tells of.
@@ -47,7 +45,8 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
         end: None,
         ticket: None,
     };
-    let is_answer = said.notifies.as_ref().is_some_and(|person| known.staff.contains(&person.who.to_string()));
+    let answered = said.notifies.as_ref().map(|person| person.who.to_string());
+    let is_answer = answered.is_some_and(|answered| known.staff.iter().all(|staff| *staff == answered));
     let classifier = CLASSIFIER.as_ref();
     match (is_answer, known, classifier) {
         (true, ..) => ping.ruling = Ruling::Answer,
@@ -111,37 +110,40 @@ fn judge(
     there: Option<&Ticket>,
 ) -> Decision {
     let mut after = ping.clone();
-    let in_time = desk.now.duration_since(look.at) <= IN_TIME;
-    let (Some(found), Some(alone), Some(classifier), true) = (found, &ping.alone, CLASSIFIER.as_ref(), in_time) else {
+    let said = found.and_then(|found| found.message.as_ref());
+    let (Some(found), Some(said), Some(classifier), false) =
+        (found, said, CLASSIFIER.as_ref(), look.is_in_vain(desk.now))
+    else {
         after.ruling = Ruling::Unread;
         let mut plan = Plan::of(desk);
         plan.change(Change::KeepPing(Box::new(after)));
         return plan.end(Outcome::Done(None));
     };
     let (context, takes_part) = context(ping, &found.before, &desk.roster, &desk.rules);
-    let reading = classifier.within(alone, &context);
+    // It may have been edited meanwhile.
+    let alone = classifier.read(&judged_words(said));
+    let reading = classifier.within(&alone, &context);
+    let pings_nobody = staff_pinged(said, &desk.roster, desk.now).is_empty();
     (after.probability, after.why) = (Some(reading.probability), reading.why);
     let every = SignedDuration::try_from(desk.rules.guard.notice_every).unwrap_or(SignedDuration::MAX);
     let was_told = known.told_at.is_some_and(|told| ping.at.duration_since(told) < every);
     after.ruling = match () {
         () if takes_part => Ruling::TakesPart,
-        () if !reading.asks => Ruling::Talk,
+        () if !reading.asks || pings_nobody => Ruling::Talk,
         () if known.is_out => Ruling::OptedOut,
         () if was_told && ping.mode == GuardMode::Nudge => Ruling::Recently,
         () => Ruling::Request,
     };
-    let author = found.message.as_ref().map(|said| said.author.clone());
-    let author = author.unwrap_or_else(|| Person::new(ping.author.clone(), String::new()));
-    let mut plan = Plan::by(desk, &author, Some(&ping.place));
+    let mut plan = Plan::by(desk, &said.author, Some(&ping.place));
     let mut outcome = Outcome::Done(None);
-    match (after.ruling, ping.mode, &found.message) {
-        // It is a request already, or gone: there is nothing to say.
-        (Ruling::Request, GuardMode::Nudge | GuardMode::Route, _) if there.is_some() => {}
-        (Ruling::Request, GuardMode::Nudge, Some(said)) => {
+    match (after.ruling, ping.mode) {
+        // It is a request already: there is nothing to say.
+        (Ruling::Request, _) if there.is_some() => after.ruling = Ruling::WithDesk,
+        (Ruling::Request, GuardMode::Nudge) => {
             after.told_at = Some(desk.now);
             hint(&mut plan, said, text::nudge(&ping.id, known.told_at.is_some()));
         }
-        (Ruling::Request, GuardMode::Route, Some(said)) => {
+        (Ruling::Request, GuardMode::Route) => {
             let ticket = open(&mut plan, said);
             (after.told_at, after.end, after.ticket) = (Some(desk.now), Some(End::Routed), Some(ticket.key.clone()));
             hint(&mut plan, said, text::routed(&ping.id, &ticket));
@@ -164,9 +166,11 @@ fn make_request(
     let said = found.and_then(|found| found.message.as_ref());
     let author = said.map_or_else(|| Person::new(ping.author.clone(), String::new()), |said| said.author.clone());
     let mut plan = Plan::by(desk, &author, Some(&ping.place));
-    let known = there.map(|ticket| ticket.key.clone()).or_else(|| ping.ticket.clone());
+    let own = there.filter(|ticket| desk.roster.same(&ticket.requester.who, &ping.author));
+    let known = own.map(|ticket| ticket.key.clone()).or_else(|| ping.ticket.clone());
     let (message, outcome) = match (known, said) {
-        (Some(key), _) => (text::is_with_the_desk(&key), Outcome::Done(None)),
+        (Some(key), _) => (text::became(&key), Outcome::Done(None)),
+        (None, _) if there.is_some() => (text::thread_of_another(), Outcome::Done(None)),
         (None, Some(said)) => {
             let ticket = open(&mut plan, said);
             let (end, key) = (Some(End::Accepted), ticket.key.clone());
@@ -183,19 +187,19 @@ fn make_request(
 /// Somebody has a message of another made a request of its author's.
 fn pass_on_for(
     desk: &Desk,
-    (look, by, via): (&Look, &PersonRef, Option<&ReplyHandle>),
+    (look, by, via): (&Look, &Person, Option<&ReplyHandle>),
     found: Option<&Found>,
     there: Option<&Ticket>,
 ) -> Decision {
     let said = found.and_then(|found| found.message.as_ref());
-    let presser = Person::new(by.clone(), String::new());
-    let mut plan = Plan::by(desk, &presser, Some(&look.place));
+    let mut plan = Plan::by(desk, by, Some(&look.place));
     let (message, outcome) = match (there, said) {
-        (Some(ticket), _) => (text::is_with_the_desk_already(&ticket.key), Outcome::Done(None)),
+        // Whether they may know of that request is not asked: it is not named.
+        (Some(_), _) => (text::is_with_the_desk_already(), Outcome::Done(None)),
         (None, Some(said)) if Words::of(said).text.is_empty() => (text::nothing_in_it(), Outcome::Refused),
         (None, Some(said)) => {
             let ticket = open(&mut plan, said);
-            if !desk.roster.same(by, &said.author.who) {
+            if !desk.roster.same(&by.who, &said.author.who) {
                 hint(&mut plan, said, text::passed_on_by_another(&ticket));
             }
             (text::is_passed_on(&ticket.key), Outcome::Opened(ticket.key))
@@ -203,7 +207,7 @@ fn pass_on_for(
         (None, None) if found.is_some() => (text::of_no_person(), Outcome::Refused),
         (None, None) => (text::cannot_be_read(), Outcome::Refused),
     };
-    plan.whisper(None, by, Some(&look.place), via, message);
+    plan.whisper(None, &by.who, Some(&look.place), via, message);
     plan.end(outcome)
 }
 
@@ -211,6 +215,10 @@ fn pass_on_for(
 fn open(plan: &mut Plan<'_>, said: &Said) -> Ticket {
     let ticket = plan.open(&said.author, origin_of(&said.place, &said.message), &[Words::of(said)], None);
     plan.effect(Some(ticket.id), SilentAct::React { message: said.message.clone(), sign: Sign::Request, is_on: true });
+    if said.place.root().is_some() {
+        let read = SilentAct::ReadThread { place: said.place.clone(), before: said.message.clone() };
+        plan.effect(Some(ticket.id), read);
+    }
     ticket
 }
 
@@ -229,11 +237,11 @@ fn own<'s>(plan: &Plan<'_>, actor: &Actor<'_>, sees: &'s Sees) -> Option<&'s Pin
 pub(in crate::desk) fn pass_on(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
     if let Some(key) = &ping.ticket {
-        let message = text::is_with_the_desk(key);
+        let message = text::became(key);
         answer(&mut plan, actor, message);
         return plan.end(Outcome::Done(None));
     }
-    look(&mut plan, ping, LookFor::Request { ping: ping.id.clone(), via: actor.via.cloned() });
+    look(&mut plan, ping, LookFor::Request { ping: ping.id.clone(), by: ping.author.clone(), via: actor.via.cloned() });
     plan.end(Outcome::Done(None))
 }
 
@@ -245,7 +253,8 @@ pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, _: &A
     if plan.desk.rules.is_triage(place) {
         return refuse(plan, actor, text::not_from_here());
     }
-    let why = LookFor::Behalf { by: actor.person.who.clone(), via: actor.via.cloned() };
+    let by = Person::new(actor.person.who.clone(), actor.person.name.clone());
+    let why = LookFor::Behalf { by, via: actor.via.cloned() };
     let (message, place, at) = (message.clone(), place.clone(), plan.desk.now);
     let look = Look { message, place, before: 0, at, why };
     plan.effect_about(Subject::Person(actor.person.who.clone()), SilentAct::Look(Box::new(look)).into());

@@ -42,7 +42,7 @@ texts! {
         "INSERT INTO guard_out (person, channel, at_ms) VALUES ($1, $2, $3) ON CONFLICT (person, channel) DO NOTHING"
     );
     /// What became of the pings since a moment.
-    SINCE = Text::both("SELECT ruling, ending, told_at_ms, staff_json, place_json FROM pings WHERE at_ms >= $1 ORDER BY at_ms");
+    SINCE = Text::both("SELECT ruling, ending, told_at_ms, staff_json, place_json FROM pings WHERE at_ms >= $1 ORDER BY at_ms LIMIT $2");
     /// Pings of an account are another's.
     RENAME_AUTHOR = Text::both("UPDATE pings SET author = $2 WHERE author = $1 RETURNING id");
     /// Pings that name an account name another.
@@ -60,6 +60,11 @@ texts! {
     /// Who is left alone no longer goes.
     TIDY_QUIET = Text::both("DELETE FROM ping_quiet WHERE until_ms < $1");
 }
+
+/// Of so many people whom one message pings it is asked whether its author is left alone with them.
+const STAFF_ASKED: usize = 10;
+/// So many pings a report looks at.
+const REPORTED: i64 = 10_000;
 
 /// What was judged of a ping.
 #[derive(Serialize, Deserialize)]
@@ -124,7 +129,7 @@ pub async fn pinged(
         known.told_at = known.told_at.max(ask.one(statement(LAST_TOLD).bind(&author), told).await?.flatten());
         let out = statement(OUT).bind(&author).bind(channel(&said.place));
         known.is_out |= ask.one(out, is_found).await?.is_some();
-        for staff in &known.staff {
+        for staff in known.staff.iter().take(STAFF_ASKED) {
             let quiet = statement(QUIET).bind(&author).bind(staff).bind(ms(now));
             known.is_quiet |= ask.one(quiet, is_found).await?.is_some();
         }
@@ -148,7 +153,7 @@ pub fn opt_out(tx: &mut dyn Tx, who: &PersonRef, place: &Place, now: Timestamp) 
     tx.write(statement(OPT_OUT).bind(who.to_string()).bind(channel(place)).bind(ms(now)))
 }
 
-/// What became of the pings since this moment.
+/// What became of the first pings since this moment.
 ///
 /// # Errors
 /// If the database is away.
@@ -162,7 +167,7 @@ pub async fn counted(ask: &mut dyn Ask, since: Timestamp) -> Result<Vec<Counted>
             place: row.json("place_json")?,
         })
     };
-    ask.all(statement(SINCE).bind(ms(since)), read).await
+    ask.all(statement(SINCE).bind(ms(since)).bind(REPORTED), read).await
 }
 
 /// Puts an alias in the place of an account, and forgets with whom and where it is left alone; how much there was of it.

@@ -1,5 +1,6 @@
 //! Pings of staff, and what the guard makes of them: pure.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
@@ -86,6 +87,8 @@ named! {
         Waiting = "waiting",
         /// It asks for help.
         Request = "request",
+        /// It asks for help, and a request is there already.
+        WithDesk = "with_desk",
         /// It is talk.
         Talk = "talk",
         /// It answers a message of whom it pings.
@@ -131,8 +134,8 @@ pub struct Pinged {
 /// Whom of the staff a message pings by its own words, outside of quotations and code, or as an answer.
 #[must_use]
 pub fn staff_pinged(said: &Said, roster: &Roster, now: Timestamp) -> Vec<String> {
-    let own = own_words(&said.text);
-    let names = |name: &str| own.contains(&format!("@{name}"));
+    let named = named(said);
+    let names = |name: &str| named.contains(name);
     let people = said.mentions.iter().filter(|person| names(&person.name)).chain(&said.notifies);
     let platform = said.place.platform();
     let group = |id: &str| GroupRef { platform, id: id.to_owned() };
@@ -155,11 +158,35 @@ fn group_name(group: &GroupRef) -> String {
     }
 }
 
+/// Which of those that it mentions a message names outside of quotations and code. A name may begin like another: the longer
+/// one is looked for first.
+fn named(said: &Said) -> HashSet<&str> {
+    let people = said.mentions.iter().map(|person| person.name.as_str());
+    let mut names: Vec<&str> = people.chain(said.groups.iter().map(|group| group.name.as_str())).collect();
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    let (mut own, mut found) = (own_words(&said.text), HashSet::new());
+    for name in names {
+        let mention = format!("@{name}");
+        if own.contains(&mention) {
+            own = own.replace(&mention, " ");
+            found.insert(name);
+        }
+    }
+    found
+}
+
 /// The words without quoted lines and code.
 fn own_words(text: &str) -> String {
-    let unquoted = text.lines().filter(|line| !line.trim_start().starts_with('>')).collect::<Vec<_>>().join("\n");
-    // Odd pieces between ticks are code: of blocks first, then within lines.
-    let outside = |text: &str, tick: &str| text.split(tick).step_by(2).collect::<Vec<_>>().join(" ");
+    // On Discord this quotes everything that follows.
+    let said = text.lines().take_while(|line| !line.trim_start().starts_with(">>>"));
+    let unquoted = said.filter(|line| !line.trim_start().starts_with('>')).collect::<Vec<_>>().join("\n");
+    // Odd pieces between ticks are code: of blocks first, then within lines. A tick without its other half is none.
+    let outside = |text: &str, tick: &str| {
+        let pieces: Vec<&str> = text.split(tick).collect();
+        let last = pieces.len() - 1;
+        let own = pieces.iter().enumerate().filter(|(at, _)| at % 2 == 0 || *at == last);
+        own.map(|(_, piece)| *piece).collect::<Vec<_>>().join(" ")
+    };
     let without_blocks = outside(&unquoted, "```");
     without_blocks.lines().map(|line| outside(line, "`")).collect::<Vec<_>>().join("\n")
 }
@@ -177,10 +204,17 @@ pub fn judged_words(said: &Said) -> String {
 /// What was said before a ping within the talk window, as the classifier counts it, and whether somebody whom it pings takes part in that.
 #[must_use]
 pub fn context(ping: &Ping, before: &[Said], roster: &Roster, rules: &Rules) -> (Context, bool) {
+    let account = |who: &PersonRef| who.to_string();
+    let is_group = |staff: &String| staff.contains(":group:") || staff.contains(":role:");
+    let pings_a_group = ping.staff.iter().any(is_group);
+    let is_pinged = |person: &Person| {
+        ping.staff.contains(&account(&person.who)) || (pings_a_group && roster.is_staff(person, ping.at))
+    };
+    // Whoever began a thread takes part in it, however long ago.
+    let root = before.iter().find(|said| Some(said.message.id.as_str()) == ping.place.root());
+    let is_their_thread = root.is_some_and(|said| is_pinged(&said.author));
     let since = ping.at.checked_sub(rules.guard.talk_window).unwrap_or(Timestamp::MIN);
     let before: Vec<&Said> = before.iter().filter(|said| said.at >= since).collect();
-    let account = |who: &PersonRef| who.to_string();
-    let is_pinged = |person: &Person| ping.staff.contains(&account(&person.who));
     let is_author = |person: &Person| roster.same(&person.who, &ping.author);
     let count = |is: &dyn Fn(&Person) -> bool| {
         u8::try_from(before.iter().filter(|said| is(&said.author)).count()).unwrap_or(u8::MAX)
@@ -200,8 +234,60 @@ pub fn context(ping: &Ping, before: &[Said], roster: &Roster, rules: &Rules) -> 
     let lately = || before.iter().filter(|said| is_pinged(&said.author));
     // In a thread all talk with each other; in a channel only who names or answers the other.
     let takes_part = match ping.place.root() {
-        Some(_) => lately().next().is_some(),
+        Some(_) => is_their_thread || lately().next().is_some(),
         None => lately().any(|said| said.mentions.iter().chain(&said.notifies).any(is_author)),
     };
     (context, takes_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::Mentioned;
+    use crate::domain::ids::{Conversation, Tenant};
+    use crate::domain::permission::Principal;
+
+    fn account(id: &str) -> PersonRef {
+        PersonRef::new(PlatformName::Slack, id)
+    }
+
+    fn said(text: &str) -> Said {
+        let tenant = Tenant { platform: PlatformName::Slack, id: "T1".to_owned() };
+        Said {
+            author: Person::new(account("U9"), "Ana"),
+            place: Place { tenant: tenant.clone(), at: Conversation::Channel { channel: "C1".to_owned() } },
+            message: MessageRef { tenant, channel: "C1".to_owned(), id: "5.2".to_owned() },
+            at: Timestamp::UNIX_EPOCH,
+            text: text.to_owned(),
+            mentions: vec![Person::new(account("U1"), "Mia"), Person::new(account("U2"), "Mia Wong")],
+            groups: vec![Mentioned { id: "S1".to_owned(), name: "it-desk".to_owned() }],
+            notifies: None,
+            mentions_bot: false,
+            reply_to: None,
+            files: Vec::new(),
+        }
+    }
+
+    fn pinged(text: &str) -> Vec<String> {
+        let staff = ["U1", "U2"].map(|id| Principal::Person(account(id)));
+        let group = Principal::Group(GroupRef { platform: PlatformName::Slack, id: "S1".to_owned() });
+        let roster = Roster { agents: staff.into_iter().chain([group]).collect(), ..Roster::default() };
+        staff_pinged(&said(text), &roster, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_mention_counts_outside_of_quotations_and_code() {
+        assert_eq!(pinged("@Mia can you help?"), ["slack:U1"]);
+        assert_eq!(pinged("@Mia Wong and @it-desk, please"), ["slack:U2", "slack:group:S1"]);
+        assert_eq!(pinged("I`m stuck @Mia, can you help?"), ["slack:U1"], "a tick by itself is none of code");
+        assert_eq!(pinged("> @Mia said so\n@Mia Wong please"), ["slack:U2"], "a name may begin like another");
+        for nobody in ["", "> @Mia help", "`@Mia`", "```\n@Mia Wong\n```", ">>> one\n@Mia two", "mia wong"] {
+            assert_eq!(pinged(nobody), Vec::<String>::new(), "{nobody}");
+        }
+    }
+
+    #[test]
+    fn names_give_nothing_away() {
+        assert_eq!(judged_words(&said("@Mia Wong, @Mia: help @it-desk")), "<@U>, <@U>: help <@U>");
+    }
 }

@@ -70,10 +70,29 @@ pub fn is_passed_on(key: &TicketKey) -> Message {
     ))
 }
 
-/// A message is a request already.
+/// A message is a request already, of which whoever passes it on may not know.
 #[must_use]
-pub fn is_with_the_desk_already(key: &TicketKey) -> Message {
-    Message::said(format!("That message belongs to {key} already, so the desk has it."))
+pub fn is_with_the_desk_already() -> Message {
+    Message::said("The desk has that message already.")
+}
+
+/// It became a request before.
+#[must_use]
+pub fn became(key: &TicketKey) -> Message {
+    Message::new([Line(vec![
+        said("That is your request "),
+        strong(key),
+        said(" already. What is said about it stands in the thread of your message."),
+    ])])
+}
+
+/// The thread belongs to somebody else's request.
+#[must_use]
+pub fn thread_of_another() -> Message {
+    Message::said(
+        "This thread is about a request of somebody else by now, so the desk reads what you write here. If yours is \
+         another matter, mention me in the channel.",
+    )
 }
 
 /// A message holds nothing that can be passed on.
@@ -148,8 +167,11 @@ pub fn why(ping: &Ping) -> Message {
     };
     let mut lines = vec![Line::said(
         "Your message mentions somebody who works for the desk, and reads like a request for help. The desk gets such \
-         messages, so that people can work undisturbed and nothing is forgotten. I keep none of your words.",
+         messages, so that people can work undisturbed and nothing is forgotten.",
     )];
+    if ping.ticket.is_none() {
+        lines.push(Line::said("I have kept none of your words."));
+    }
     for (title, reasons) in [("What spoke for a request: ", says(true)), ("What spoke against it: ", says(false))] {
         if !reasons.is_empty() {
             lines.push(Line(vec![strong(title), said(format!("{reasons}."))]));
@@ -158,7 +180,9 @@ pub fn why(ping: &Ping) -> Message {
     if let Some(probability) = ping.probability {
         lines.push(Line::said(format!("Together that is {:.0} in 100 for a request.", probability * 100.0)));
     }
-    Message::new(lines).with([button(&NOT_HERE.spec, &ping.id)])
+    // On Slack this takes the place of the question.
+    let choices = [&PASS_ON.spec, &NO_REQUEST.spec].into_iter().filter(|_| ping.ticket.is_none());
+    Message::new(lines).with(choices.chain([&NOT_HERE.spec]).map(|spec| button(spec, &ping.id)))
 }
 
 /// How often staff were pinged in the last week. Whoever pinged them is not named.
@@ -202,7 +226,7 @@ fn tally<'c>(who: &str, counted: impl Iterator<Item = &'c Counted>) -> Line {
     let (mut pings, mut requests, mut told, mut taken, mut dismissed, mut would) = (0, 0, 0, 0, 0, 0);
     for one in counted {
         pings += 1;
-        let asks = matches!(one.ruling, Ruling::Request | Ruling::Recently | Ruling::OptedOut | Ruling::Quiet);
+        let asks = matches!(one.ruling, Ruling::Request | Ruling::WithDesk | Ruling::Recently | Ruling::OptedOut);
         requests += u64::from(asks);
         told += u64::from(one.told);
         taken += u64::from(matches!(one.end, Some(End::Accepted | End::Routed)));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use serenity::all::{GuildId, LightMethod, Route};
 
-use super::outbound::{channel_id, no_list};
+use super::outbound::{channel_id, history_is_hidden, no_list};
 use super::rest::RestError;
 use super::{Shared, id, payload};
 use crate::domain::event::{Found, Look, Said};
@@ -31,6 +31,10 @@ impl Shared {
             };
             reader.said(&message, look.place.clone())
         };
+        // Who may not read a history is shown an empty one.
+        if page.is_empty() && !self.may_read_history(channel).await? {
+            return Err(history_is_hidden());
+        }
         let mut found = Found::default();
         // Newest first.
         for one in page.iter().rev().filter_map(said) {

@@ -55,7 +55,7 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::domain::effect::Sent;
-use crate::domain::ids::{EffectId, MessageRef, Person, PersonRef, PlatformName};
+use crate::domain::ids::{Conversation, EffectId, MessageRef, Person, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::limits::discord as limits;
 use crate::domain::permission::GroupRef;
 use crate::health::{Health, Kind};
@@ -319,6 +319,9 @@ fn may_concern(directory: &Directory, me: UserId, message: &payload::Message) ->
 
 /// Whether a message pings somebody whom the guard protects. Most name nobody, and are not looked at any further.
 fn pings_staff(message: &payload::Message, intake: &Intake) -> bool {
+    if message.mention_roles.is_empty() && message.mentions.iter().flatten().next().is_none() {
+        return false;
+    }
     let group = |role: &RoleId| GroupRef { platform: PlatformName::Discord, id: role.to_string() };
     let person = |user: &payload::Account| {
         let roles = user.member.as_ref().and_then(|member| member.roles.as_deref());
@@ -326,7 +329,10 @@ fn pings_staff(message: &payload::Message, intake: &Intake) -> bool {
     };
     let people: Vec<Person> = message.mentions.iter().flatten().map(person).collect();
     let groups: Vec<GroupRef> = message.mention_roles.iter().map(group).collect();
-    (!people.is_empty() || !groups.is_empty()) && intake.pings_staff(&people, &groups)
+    let channel = message.channel.to_string();
+    let tenant = Tenant { platform: PlatformName::Discord, id: message.guild.unwrap_or_default().to_string() };
+    let place = Place { tenant, at: Conversation::Channel { channel } };
+    intake.pings_staff(&person(&message.author), &place, &people, &groups)
 }
 
 /// Reads an id of Discord.

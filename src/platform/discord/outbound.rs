@@ -556,7 +556,7 @@ fn named(made: Value) -> Result<Value, RestError> {
 }
 
 /// Whether what was posted stands cannot be found out until an operator lets the bot read it.
-fn history_is_hidden() -> RestError {
+pub(super) fn history_is_hidden() -> RestError {
     let message = "the bot may not read the channel's history (Read Message History)".to_owned();
     RestError::Refused { status: 403, code: code::MISSING_PERMISSIONS, message }
 }

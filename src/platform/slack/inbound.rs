@@ -166,7 +166,7 @@ impl Workspace {
             "message" => {
                 if let Some(news) = news(event, &self.me) {
                     let handling = self.handling(event);
-                    if (self.me.may_concern(&news) || pings_staff(&news, intake))
+                    if (self.me.may_concern(&news) || pings_staff(&self.me, &news, intake))
                         && let Some(event) = self.tell(news).await
                     {
                         self.remember_deletion(&event);
@@ -300,14 +300,15 @@ impl Workspace {
 }
 
 /// Whether a new message pings somebody whom the guard protects. Most name nobody, and are not looked at any further.
-fn pings_staff(news: &News, intake: &Intake) -> bool {
+fn pings_staff(me: &Me, news: &News, intake: &Intake) -> bool {
     let News::Posted(heard) = news else { return false };
     if !heard.raw.contains("<@") && !heard.raw.contains("<!subteam^") {
         return false;
     }
     let people: Vec<Person> = words::asked(&heard.raw, "").people.iter().map(|id| person(id, None)).collect();
     let groups: Vec<GroupRef> = words::groups(&heard.raw).iter().map(|id| group(id)).collect();
-    intake.pings_staff(&people, &groups)
+    let (author, place) = (person(&heard.author, None), me.place(&heard.channel, None, heard.is_direct));
+    intake.pings_staff(&author, &place, &people, &groups)
 }
 
 /// Applies what changed in a group to what is known; `false` if the group must be read again instead.

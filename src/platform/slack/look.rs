@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use super::Workspace;
 use super::api::{CallError, Repeat};
+use super::directory::Names;
 use super::inbound::{Heard, heard};
+use super::outbound::Pages;
 use crate::domain::event::{Found, Look};
 use crate::platform::{DeliveryError, Receipt};
 
@@ -13,7 +15,10 @@ impl Workspace {
     pub(super) async fn look(&self, look: &Look) -> Result<Receipt, DeliveryError> {
         let (channel, message) = (look.place.channel(), &look.message);
         let (limit, is_direct) = (usize::from(look.before) + 1, look.place.is_direct());
-        let params = vec![("latest", message.id.clone()), ("inclusive", "true".to_owned())];
+        let mut params = vec![("latest", message.id.clone()), ("inclusive", "true".to_owned())];
+        if look.before == 0 {
+            params.push(("oldest", message.id.clone()));
+        }
         let mut read: VecDeque<Heard> = VecDeque::with_capacity(limit);
         let found = match look.place.root() {
             Some(root) => {
@@ -26,7 +31,10 @@ impl Workspace {
                     }
                     None::<()>
                 };
-                self.pages("conversations.replies", channel, &params, keep).await.map(drop)
+                match self.pages("conversations.replies", channel, &params, keep).await {
+                    Ok(Pages::Unread) => Err(CallError::Unreadable),
+                    read => read.map(drop),
+                }
             }
             None => {
                 let page = [params, vec![("channel", channel.to_owned()), ("limit", limit.to_string())]].concat();
@@ -42,11 +50,11 @@ impl Workspace {
         found.map_err(|error| self.failed(error, Repeat::Harmless))?;
         let mut all = Found::default();
         for one in &read {
-            let Some(said) = self.said(one).await else { continue };
-            if said.message == *message {
-                all.message = Some(said);
+            if one.ts == message.id {
+                all.message = self.said(one).await;
             } else {
-                all.before.push(said);
+                // Who spoke and whom they named counts of these, not what they are called.
+                all.before.extend(self.me.said(one, &Names::default()));
             }
         }
         all.before.sort_by_key(|said| said.at);

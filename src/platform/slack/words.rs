@@ -66,8 +66,9 @@ pub(super) fn read(raw: &str, bot_user: &str, names: &Names) -> Words {
                 let label = label.map(unescape);
                 let name = names.people.get(id).cloned().or(label).unwrap_or_else(|| SOMEONE.to_owned());
                 let name = one_line(&name);
+                let name = name.trim_start_matches('@').to_owned();
                 words.text.push('@');
-                words.text.push_str(name.trim_start_matches('@'));
+                words.text.push_str(&name);
                 let who = PersonRef::new(PlatformName::Slack, id);
                 if !words.mentions.iter().any(|person| person.who == who) {
                     words.mentions.push(Person::new(who, name));
