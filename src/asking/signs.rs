@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use regex::RegexSet;
+use regex::bytes::{RegexSet, RegexSetBuilder};
 
 /// A pattern that is looked for in a message.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,9 @@ const fn sign(name: &'static str, says: &'static str, pattern: &'static str) -> 
     Sign { name, says, pattern }
 }
 
+/// Memory for the automaton that finds all signs at once, in bytes.
+const DFA_BYTES: usize = 4 * 1024 * 1024;
+
 /// What stands before the first word: mentions and fillers.
 macro_rules! first {
     ($words:literal) => {
@@ -36,7 +39,7 @@ macro_rules! first {
 /// The signs, in the order of the model's numbers.
 pub const SIGNS: &[Sign] = &[
     // What asks.
-    sign("ends_asking", "it ends with a question mark", r"\?[\s)»\x22'!.@]*$"),
+    sign("ends_asking", "it ends with a question mark", r"\?[\s)\x22'!.@]*$"),
     sign("asks_twice", "it has several question marks", r"\?[^?]*\?"),
     sign("asks_within", "it asks, and goes on", r"\?\s+\S+\s+\S+"),
     sign("first_how", "it begins with “how”", first!("how|wie")),
@@ -333,7 +336,7 @@ pub const SIGNS: &[Sign] = &[
     sign(
         "laughs",
         "it is fun",
-        r"\b(?:lol|lmao|rofl|haha\w*|hehe\w*|xd|:d|hihi|lolz|heh|yay|woo\w*|wow|omg|wtf)\b|[:;]-?[)dp](?:\s|$)|😂|🤣|😄|😉|🎉|😅|:(?:joy|smile|tada|slightly_smiling_face|laughing|wink|grin)\w*:",
+        r"\b(?:lol|lmao|rofl|haha\w*|hehe\w*|xd|:d|hihi|lolz|heh|yay|woo\w*|wow|omg|wtf)\b|[:;]-?[)dp](?:\s|$)|:(?:joy|smile|tada|slightly_smiling_face|laughing|wink|grin)\w*:",
     ),
     sign(
         "greets",
@@ -373,8 +376,10 @@ pub const SIGNS: &[Sign] = &[
     ),
 ];
 
+/// The patterns, in the letters of [`ascii`]: where a text has no others, one pass over it finds all signs.
 static PATTERNS: LazyLock<RegexSet> = LazyLock::new(|| {
-    RegexSet::new(SIGNS.iter().map(|sign| sign.pattern)).unwrap_or_else(|error| {
+    let patterns = SIGNS.iter().map(|sign| ascii(sign.pattern));
+    RegexSetBuilder::new(patterns).unicode(false).dfa_size_limit(DFA_BYTES).build().unwrap_or_else(|error| {
         // A test reads the patterns; without them nothing is judged to be a request.
         tracing::error!(%error, "the signs of a request cannot be read");
         RegexSet::empty()
@@ -383,7 +388,26 @@ static PATTERNS: LazyLock<RegexSet> = LazyLock::new(|| {
 
 /// The places of the signs that are in the plain form of a message.
 pub fn found(plain: &str) -> impl Iterator<Item = usize> {
-    PATTERNS.matches(plain).into_iter()
+    PATTERNS.matches(ascii(plain).as_bytes()).into_iter()
+}
+
+/// A text in letters of ASCII: German ones as they are written without them, smiling emoji as `:)`, and a full stop for the
+/// three dots; any other letter is one sign that no pattern has.
+fn ascii(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        match letter {
+            _ if letter.is_ascii() => plain.push(letter),
+            'ä' | 'Ä' => plain.push_str("ae"),
+            'ö' | 'Ö' => plain.push_str("oe"),
+            'ü' | 'Ü' => plain.push_str("ue"),
+            'ß' => plain.push_str("ss"),
+            '😂' | '🤣' | '😄' | '😉' | '🎉' | '😅' => plain.push_str(" :) "),
+            '…' => plain.push_str("..."),
+            _ => plain.push('\u{1}'),
+        }
+    }
+    plain
 }
 
 #[cfg(test)]

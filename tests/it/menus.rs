@@ -97,7 +97,7 @@ async fn a_message_has_a_menu_of_acts() {
         let menus = see(world, "mia").menus;
         assert_eq!(
             menus,
-            ["Take the request", "Reply to the requester", "Show the request", "Announce an outage"],
+            ["Take the request", "Reply to the requester", "Show the request", "Announce an outage", "Send to desk"],
             "{what}"
         );
 
