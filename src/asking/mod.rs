@@ -57,7 +57,7 @@ pub struct Classifier {
 }
 
 /// What a message was taken for, and why.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     /// The weighted sum from which the probability follows.
     pub logit: f32,
@@ -109,6 +109,10 @@ impl Classifier {
     pub fn read(&self, text: &str) -> Reading {
         let plain = plain(text);
         let weights = if language::is_german(&plain) { &self.model.german } else { &self.model.english };
+        // Where there are no words, nothing is asked.
+        if !plain.contains(char::is_alphabetic) {
+            return Reading { logit: f32::MIN, probability: 0.0, asks: false, why: Vec::new() };
+        }
         let numbers = features::describe(text, &self.usage);
         self.reading(weights.of(&numbers), weights.reasons(&numbers))
     }
@@ -116,6 +120,9 @@ impl Classifier {
     /// Judges a message that was read alone, with what was said before it.
     #[must_use]
     pub fn within(&self, alone: &Reading, context: &Context) -> Reading {
+        if alone.logit == f32::MIN {
+            return alone.clone();
+        }
         let numbers = context.numbers(alone.logit);
         // The first number is what the message alone says: its own reasons stand for it.
         let before = self.model.context.reasons(&numbers).into_iter().filter(|reason| reason.name != context::ALONE);

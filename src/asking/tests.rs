@@ -26,6 +26,7 @@ fn requests_are_told_from_talk() {
         "<@U1> danke, läuft wieder",
         "",
         "🎉🎉🎉",
+        "<@U1> ????????",
     ] {
         let reading = classifier.read(talk);
         assert!(!reading.asks, "{talk}: {reading:?}");

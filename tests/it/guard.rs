@@ -66,9 +66,9 @@ async fn by_default_pings_are_counted_and_nobody_is_told() {
         assert_eq!(texts(world, "ana"), Vec::<String>::new());
         desk.command(world, "mia", "guard").await;
         let told = desk.last_private(world, "mia");
-        assert!(told.contains("You were pinged 1 times in the last 7 days; 1 of that looked like requests."), "{told}");
-        assert!(told.contains("1 more I would have asked about") && told.contains("I only count"), "{told}");
-        assert!(!told.contains("Anybody") && !told.to_lowercase().contains("ana"), "{told}");
+        assert!(told.contains("Pings of you in the last 7 days: 1. Like a request: 1. I asked: 0."), "{told}");
+        assert!(told.contains("I would have asked besides: 1.") && told.contains("I only count"), "{told}");
+        assert!(!told.contains("anybody of the staff") && !told.to_lowercase().contains("ana"), "{told}");
         desk.command(world, "ana", "guard").await;
         let refused = desk.last_private(world, "ana");
         assert!(refused.contains("desk's people"), "{refused}");

@@ -37,7 +37,6 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
         staff: known.staff.clone(),
         at: said.at,
         mode: desk.rules.guard(&said.place),
-        alone: None,
         probability: None,
         why: Vec::new(),
         ruling: Ruling::Talk,
@@ -55,11 +54,10 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
             let alone = classifier.read(&judged_words(said));
             // Nothing that was said before could speak more for a request than silence does.
             let at_best = classifier.within(&alone, &Context { quiet_minutes: 60, ..Context::default() });
-            (ping.probability, ping.why) = (Some(alone.probability), alone.why.clone());
             if at_best.asks || alone.asks {
                 ping.ruling = Ruling::Waiting;
             }
-            ping.alone = Some(alone);
+            (ping.probability, ping.why) = (Some(alone.probability), alone.why);
         }
         (_, _, None) => {}
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::state::{End, Ping, Pinged, Ruling};
-use crate::asking::{Reading, Reason};
+use crate::asking::Reason;
 use crate::domain::event::Said;
 use crate::domain::ids::{PersonRef, PingId, Place};
 use crate::domain::permission::Roster;
@@ -69,7 +69,6 @@ const REPORTED: i64 = 10_000;
 /// What was judged of a ping.
 #[derive(Serialize, Deserialize)]
 struct Judged {
-    alone: Option<Reading>,
     probability: Option<f32>,
     why: Vec<Reason>,
 }
@@ -102,7 +101,7 @@ pub async fn by_id(ask: &mut dyn Ask, id: &PingId) -> Result<Option<Ping>, Store
 /// # Errors
 /// If the database is away.
 pub fn keep(tx: &mut dyn Tx, ping: &Ping) -> Result<(), StoreError> {
-    let judged = Judged { alone: ping.alone.clone(), probability: ping.probability, why: ping.why.clone() };
+    let judged = Judged { probability: ping.probability, why: ping.why.clone() };
     let whose = statement(KEEP).bind(ping.id.as_str()).bind(ping.author.to_string()).bind(ms(ping.at));
     let became = whose.bind(ping.told_at.map(ms)).bind(ping.mode.name()).bind(ping.ruling.name());
     let what = became.bind(ping.end.map(End::name)).bind(json(&ping.message)?).bind(json(&ping.place)?);
@@ -204,7 +203,7 @@ fn ruling(row: &Row) -> Result<Ruling, StoreError> {
 }
 
 fn read(row: &Row) -> Result<Ping, StoreError> {
-    let Judged { alone, probability, why } = row.json("judged_json")?;
+    let Judged { probability, why } = row.json("judged_json")?;
     let ticket: Option<String> = row.get("ticket")?;
     Ok(Ping {
         id: PingId::stored(row.get("id")?).map_err(|_| StoreError::Corrupt("a ping's id".to_owned()))?,
@@ -214,7 +213,6 @@ fn read(row: &Row) -> Result<Ping, StoreError> {
         staff: row.json("staff_json")?,
         at: row.moment("at_ms")?,
         mode: GuardMode::named(row.get("mode")?).unwrap_or_default(),
-        alone,
         probability,
         why,
         ruling: ruling(row)?,

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 
-use crate::asking::{Classifier, Context, Reading, Reason};
+use crate::asking::{Classifier, Context, Reason};
 use crate::domain::event::Said;
 use crate::domain::ids::{MessageRef, Person, PersonRef, PingId, Place, PlatformName, TicketKey};
 use crate::domain::permission::{GroupRef, Roster};
@@ -34,8 +34,6 @@ pub struct Ping {
     pub at: Timestamp,
     /// What was to become of pings there.
     pub mode: GuardMode,
-    /// What its words alone were taken for.
-    pub alone: Option<Reading>,
     /// How likely it asks for help, and why, with what was said before.
     pub probability: Option<f32>,
     /// What spoke most for or against that.

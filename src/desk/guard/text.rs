@@ -172,9 +172,9 @@ pub fn why(ping: &Ping) -> Message {
     if ping.ticket.is_none() {
         lines.push(Line::said("I have kept none of your words."));
     }
-    for (title, reasons) in [("What spoke for a request: ", says(true)), ("What spoke against it: ", says(false))] {
+    for (title, reasons) in [("What spoke for a request:", says(true)), ("What spoke against it:", says(false))] {
         if !reasons.is_empty() {
-            lines.push(Line(vec![strong(title), said(format!("{reasons}."))]));
+            lines.push(Line(vec![strong(title), said(format!(" {reasons}."))]));
         }
     }
     if let Some(probability) = ping.probability {
@@ -190,9 +190,9 @@ pub fn why(ping: &Ping) -> Message {
 pub fn report(counted: &[Counted], own: &[PersonRef], is_admin: bool, mode: GuardMode) -> Message {
     let own: Vec<String> = own.iter().map(ToString::to_string).collect();
     let mine = |one: &&Counted| one.staff.iter().any(|staff| own.contains(staff));
-    let mut lines = vec![tally("You were pinged", counted.iter().filter(mine))];
+    let mut lines = vec![tally("Pings of you", counted.iter().filter(mine))];
     if is_admin {
-        lines.push(tally("Anybody of the staff was pinged", counted.iter()));
+        lines.push(tally("Pings of anybody of the staff", counted.iter()));
         let mut places: BTreeMap<&Place, u64> = BTreeMap::new();
         let mut people: BTreeMap<&str, u64> = BTreeMap::new();
         for one in counted {
@@ -233,8 +233,11 @@ fn tally<'c>(who: &str, counted: impl Iterator<Item = &'c Counted>) -> Line {
         dismissed += u64::from(one.end == Some(End::Dismissed));
         would += u64::from(one.ruling == Ruling::Request && !one.told);
     }
+    if pings == 0 {
+        return Line::said(format!("{who}: never in the last 7 days."));
+    }
     Line::said(format!(
-        "{who} {pings} times in the last 7 days; {requests} of that looked like requests. I asked {told} times: {taken} went to the \
-         desk, {dismissed} were none. {would} more I would have asked about."
+        "{who} in the last 7 days: {pings}. Like a request: {requests}. I asked: {told}. To the desk: {taken}. No request: {dismissed}. I \
+         would have asked besides: {would}."
     ))
 }
