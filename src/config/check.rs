@@ -233,6 +233,7 @@ impl Check {
         if prefix.eq_ignore_ascii_case(desk_prefix) {
             self.say("knowledge.key_prefix must not be that of tickets (desk.key_prefix): nobody could tell their keys apart.");
         }
+        self.positive("knowledge.search_within", knowledge.search_within);
         if knowledge.confidence > 100 {
             self.say("knowledge.confidence is in hundredths: 0 to 100.");
         }

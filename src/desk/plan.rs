@@ -159,7 +159,7 @@ impl<'f> Plan<'f> {
                 let within = if effect.what.view() == Some(&View::Card) { CARD_WAITS } else { ANSWER_WAITS };
                 effect.not_before = self.desk.now.checked_add(within).ok();
             }
-            self.effect(Some(id), EffectKind::Do(knowledge::decide::call(&ticket)));
+            self.effect(Some(id), EffectKind::Do(knowledge::decide::call(self.desk, &ticket)));
         }
         // The card has room for one line; whoever works the ticket reads the rest under it.
         for words in words.iter().filter(|words| tickets::text::title(&words.text) != words.text.trim()) {

@@ -37,6 +37,8 @@ sections! {
         confidence: u32 = 50,
         /// `hold`: how long the agents' card waits while an article is shown; zero for not at all.
         hold: Duration = minutes(2),
+        /// `search_within`: how long a search for a suggestion may take, in real time.
+        search_within: Duration = Duration::from_millis(200),
         /// `review_after_days`: so many days after an article was published or found right it is to be looked at again; 0 for
         /// never.
         review_after_days: u32 = 180,

@@ -169,13 +169,17 @@ async fn an_outage_is_announced_updated_and_over_on_the_page() {
 }
 
 /// Waits for what comes of an act on the page. The clock stands still, so the desk is helped over the platforms' limits
-/// whenever something has happened.
+/// whenever something has happened: at a platform, or in the database alone, where what a search finds arrives unseen.
 async fn meanwhile<T>(desk: &Desk, awaited: impl Future<Output = T>) -> T {
     let helped = async {
         loop {
-            let mut grown = desk.stage.journal.grown();
+            let (mut grown, mut changed) = (desk.stage.journal.grown(), desk.store().changed());
             desk.settle().await;
-            if grown.changed().await.is_err() {
+            let is_over = tokio::select! {
+                grown = grown.changed() => grown.is_err(),
+                changed = changed.changed() => changed.is_err(),
+            };
+            if is_over {
                 std::future::pending::<()>().await;
             }
         }

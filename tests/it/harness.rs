@@ -4,7 +4,7 @@
 //! refused call, no dead event, no error logged. A desk that is dropped without its end panics.
 
 use std::fmt::{Debug, Write as _};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deskbell::app::App;
@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use regex::Regex;
 use tempfile::TempDir;
 
+use crate::errors::{Errors, catch_errors};
 use crate::orphans;
 
 /// How long a test waits, in real time, for something that must come.
@@ -30,6 +31,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How far the clock is moved at once while the bot waits for limits: what else sleeps longer than that goes on sleeping.
 const STEP: Duration = Duration::from_secs(6);
+/// A slow machine finds what a quick one finds.
+const PATIENT: [&str; 2] = ["DESKBELL__KNOWLEDGE__SEARCH_WITHIN", "10s"];
 
 /// The program and the stage that it is on.
 pub struct Desk {
@@ -156,7 +159,7 @@ impl Desk {
             let file = format!("sqlite://{}", folder.path().join("desk.db").display());
             settings = settings.replace(&file, database);
         }
-        let config = Config::from_text(&settings, []).expect("the settings fit");
+        let config = Config::from_text(&settings, [PATIENT.map(str::to_owned).into()]).expect("the settings fit");
         let mut desk = Self {
             stage,
             app: None,
@@ -564,37 +567,4 @@ pub fn normal(text: &str) -> String {
 /// Fails the test if `future` takes too long; nothing here depends on how long it really takes.
 pub async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("in vain: {what}"))
-}
-
-/// What was logged as an error.
-#[derive(Clone, Default)]
-struct Errors(Arc<Mutex<Vec<String>>>);
-
-impl Errors {
-    fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Errors {
-    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-        if *event.metadata().level() == tracing::Level::ERROR {
-            let mut text = String::new();
-            event.record(&mut |field: &tracing::field::Field, value: &dyn Debug| {
-                let _ = write!(text, "{field}={value:?} ");
-            });
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
-        }
-    }
-}
-
-/// Listens to the log of this test: tests run on a thread of their own each, and so do all the tasks that they start.
-fn catch_errors() -> (Errors, tracing::subscriber::DefaultGuard) {
-    use tracing_subscriber::EnvFilter;
-    use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
-    let errors = Errors::default();
-    let filter = EnvFilter::try_from_env("DESKBELL_TEST_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
-    let print = tracing_subscriber::fmt::layer().with_test_writer().with_filter(filter);
-    let subscriber = tracing_subscriber::registry().with(print).with(errors.clone());
-    (errors, tracing::subscriber::set_default(subscriber))
 }

@@ -2,6 +2,7 @@
 
 mod backlog;
 mod bare;
+mod errors;
 mod harness;
 
 mod acts;

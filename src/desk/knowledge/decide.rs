@@ -27,17 +27,15 @@ use crate::domain::view::View;
 pub const SUGGEST: &str = "knowledge.suggest";
 /// What a search that somebody asked for is called.
 pub const SEARCH: &str = "knowledge.search";
-/// How long a search may take, in milliseconds of real time: so long an answer waits for it.
-pub const SUGGESTED_WITHIN_MS: u64 = 200;
-/// How long one that somebody asked for may take.
+/// How long a search that somebody asked for may take, in milliseconds of real time.
 const FOUND_WITHIN_MS: u64 = 5_000;
 
 /// What is looked for when a ticket is opened.
-pub(in crate::desk) fn call(ticket: &Ticket) -> Call {
+pub(in crate::desk) fn call(desk: &Desk, ticket: &Ticket) -> Call {
     Call {
         name: SUGGEST.to_owned(),
         input: serde_json::json!({ "ticket": ticket.id.0 }),
-        within_ms: SUGGESTED_WITHIN_MS,
+        within_ms: u64::try_from(desk.rules.knowledge.search_within.as_millis()).unwrap_or(u64::MAX),
     }
 }
 
