@@ -442,7 +442,8 @@ const DATABASE: &str = "database";
 fn people(config: &Config, platform: PlatformName) -> Vec<(String, &'static str)> {
     let of_rights = config.rights.holders.values().flatten().filter_map(Holder::principal);
     let guard = config.guard.staff.iter().chain(&config.guard.exempt);
-    let named = config.desk.agents.iter().chain(&config.desk.admins).chain(guard).chain(of_rights);
+    let named =
+        config.desk.agents.iter().chain(&config.desk.admins).chain(&config.desk.on_call).chain(guard).chain(of_rights);
     let on_desk = named.filter_map(|principal| match principal {
         Principal::Person(person) => Some((person, "on the desk")),
         Principal::Group(_) => None,

@@ -332,6 +332,7 @@ impl Config {
         Roster {
             staff: self.guard.staff.clone(),
             exempt: self.guard.exempt.clone(),
+            on_call: self.desk.on_call.clone(),
             agents: self.desk.agents.clone(),
             admins: self.desk.admins.clone(),
             rights: self.rights.holders.clone(),

@@ -161,6 +161,43 @@ CREATE TABLE guard_out (
     PRIMARY KEY (person, channel)
 ) STRICT, WITHOUT ROWID;
 
+-- What becomes of pings of staff in a channel, where somebody has said so by a command.
+CREATE TABLE guard_modes (
+    channel TEXT   NOT NULL PRIMARY KEY,
+    mode    TEXT   NOT NULL,
+    at_ms   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Of the staff, who wants to be pinged in which channel.
+CREATE TABLE guard_wanted (
+    person  TEXT   NOT NULL,
+    channel TEXT   NOT NULL,
+    at_ms   INTEGER NOT NULL,
+    PRIMARY KEY (person, channel)
+) STRICT, WITHOUT ROWID;
+
+-- Of the staff, who is away until when.
+CREATE TABLE guard_away (
+    person   TEXT   NOT NULL PRIMARY KEY,
+    until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX guard_away_by_end ON guard_away (until_ms);
+
+-- Of the staff, who was told how they are guarded.
+CREATE TABLE guard_told (
+    person TEXT   NOT NULL PRIMARY KEY,
+    at_ms  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Who is on call until when, by their own word; the settings may list others.
+CREATE TABLE on_call (
+    person   TEXT   NOT NULL PRIMARY KEY,
+    until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX on_call_by_end ON on_call (until_ms);
+
 -- What the desk knows. Each change gets the next number of a sequence that grows in the order of commits: indexes read on from
 -- there.
 CREATE TABLE articles (

@@ -13,6 +13,7 @@ use super::{
     Config, ConfigErrors, DISCORD_API_URL, DatabaseConfig, DatabaseUrl, DiscordConfig, DiscordTriage, HttpConfig,
     LogConfig, PrivacyConfig, SLACK_API_URL, SlackConfig, SlackConnection, TimingConfig,
 };
+use crate::domain::hours::Hours;
 use crate::domain::ids::{PersonRef, PlatformName};
 use crate::domain::outage::Service;
 use crate::domain::permission::{GroupRef, LinkedPerson, Principal};
@@ -350,6 +351,11 @@ impl Check {
                     "guard.modes_in: {one:?} must be a channel and off, observe, nudge or route, like \"slack:C0123456789=nudge\"."
                 ));
             }
+        }
+        for hours in guard.exempt_hours.iter().filter(|hours| hours.parse::<Hours>().is_err()) {
+            self.say(format!(
+                "guard.exempt_hours: {hours:?} are no hours: write them like \"mon-fri 18:00-08:00\" or \"sat-sun\"."
+            ));
         }
         guard
     }

@@ -8,7 +8,7 @@ use crate::desk::hear::{Asked, Sees};
 use crate::desk::meant::{Meaning, Meant, Target, Unfinished};
 use crate::desk::plan::Plan;
 use crate::desk::tickets::state::{Refusal, Ticket};
-use crate::desk::{articles, drafts, guard, help, knowledge, outages, tickets};
+use crate::desk::{articles, drafts, guard, help, knowledge, on_call, outages, tickets};
 use crate::domain::act::{ActName, ActRef, Args, Begins, Given, May, On, Spec, Takes, Value};
 use crate::domain::event::{Acted, ReplyHandle, Way};
 use crate::domain::ids::{DraftId, MessageRef, Person, Place, TicketKey};
@@ -23,6 +23,7 @@ static TABLES: &[&[&Act]] = &[
     articles::acts::ACTS,
     outages::acts::ACTS,
     guard::acts::ACTS,
+    on_call::acts::ACTS,
     help::acts::ACTS,
 ];
 
@@ -72,8 +73,14 @@ pub(in crate::desk) enum Reads {
     Outage(&'static str),
     /// The outages that are announced and not over.
     Outages,
-    /// The ping of staff that this parameter takes.
+    /// The ping of staff that this parameter takes, and who is on call.
     Ping(&'static str),
+    /// The ping of staff to the message of which the link of this parameter leads.
+    PingAt(&'static str),
+    /// What becomes of pings of staff in the channel where it is done, and who of the staff was not told of it.
+    Guard,
+    /// Who is on call.
+    OnCall,
     /// What became of pings of staff.
     Pings,
     /// What is known of the channel where it is done.

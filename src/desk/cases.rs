@@ -30,7 +30,7 @@ use crate::domain::ids::{
 use crate::domain::message::{Control, Message, Span};
 use crate::domain::permission::{LinkedPerson, Principal, Roster};
 use crate::domain::priority::Priority;
-use crate::domain::rules::Rules;
+use crate::domain::rules::{GuardMode, Rules};
 use crate::domain::view::View;
 use crate::domain::words::shorten;
 
@@ -297,6 +297,17 @@ fn change(change: &Change) -> String {
             format!("{} and {staff} are left alone for {}", author.id, hours(until.duration_since(now())))
         }
         Change::OptOut { who, place, .. } => format!("{} is not asked in {}", who.id, at(place)),
+        Change::SetGuard { place, mode, .. } => {
+            format!("the guard in {} is {}", at(place), mode.map_or("as in the settings", GuardMode::name))
+        }
+        Change::WantPings { who, place, is_on, .. } => {
+            format!("{} {} pinged in {}", who.id, if *is_on { "is to be" } else { "is not to be" }, at(place))
+        }
+        Change::BeAway { who, until } => format!("{} is {}", who.id, if until.is_some() { "away" } else { "back" }),
+        Change::TellStaff { who, .. } => format!("{} is told", who.id),
+        Change::BeOnCall { who, until } => {
+            format!("{} is {}", who.id, if until.is_some() { "on call" } else { "on call no more" })
+        }
         Change::HoldBack { view, until, .. } => {
             format!("hold back the {} until {} s from now", view.name(), until.duration_since(now()).as_secs())
         }

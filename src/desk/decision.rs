@@ -13,6 +13,7 @@ use crate::domain::effect::Effect;
 use crate::domain::event::{Timer, TimerKind};
 use crate::domain::ids::{ArticleId, ArticleKey, DraftId, MessageRef, OutageId, Person, PersonRef, Place, TicketId};
 use crate::domain::outcome::Outcome;
+use crate::domain::rules::GuardMode;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
 
@@ -185,6 +186,47 @@ pub enum Change {
         staff: String,
         /// Until when.
         until: Timestamp,
+    },
+    /// This is to become of pings of staff in a channel.
+    SetGuard {
+        /// The channel.
+        place: Place,
+        /// What; `None`: what the settings say.
+        mode: Option<GuardMode>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody of the staff wants to be pinged in a channel, or not any more.
+    WantPings {
+        /// Who.
+        who: PersonRef,
+        /// The channel.
+        place: Place,
+        /// Whether they want it.
+        is_on: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody of the staff is away.
+    BeAway {
+        /// Who.
+        who: PersonRef,
+        /// Until when; `None`: is back.
+        until: Option<Timestamp>,
+    },
+    /// Somebody of the staff is told how they are guarded, which is done once.
+    TellStaff {
+        /// Whom.
+        who: PersonRef,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody is on call.
+    BeOnCall {
+        /// Who.
+        who: PersonRef,
+        /// Until when; `None`: not any more.
+        until: Option<Timestamp>,
     },
     /// Somebody does not want to be asked in a channel whether the desk may take something.
     OptOut {

@@ -10,21 +10,19 @@ use crate::desk::guard::state::{Ping, Pinged};
 use crate::desk::knowledge::state::{Answered, Article, Search};
 use crate::desk::meant::{Meaning, Meant, Target};
 use crate::desk::outages::state::Outage;
-use crate::desk::plan::origin_of;
 pub(in crate::desk) use crate::desk::sees::Sees;
 use crate::desk::tickets::state::Ticket;
 pub use crate::desk::touched::about;
-use crate::desk::{conversation, drafts, guard, knowledge, outages, sees, tickets};
+use crate::desk::{conversation, drafts, knowledge, outages, pings, sees, tickets};
 use crate::domain::act::{ActRef, Fault, On, Spec, SubjectRef, Where};
 use crate::domain::effect::{Call, Undeliverable};
 use crate::domain::event::{
-    Acted, DedupeKey, DeliverySettled, DirectRequest, Event, EventKind, Found, Look, LookFor, Said, Timer, TimerKind,
-    Way,
+    Acted, DedupeKey, DeliverySettled, DirectRequest, Event, EventKind, Found, Look, Said, Timer, TimerKind, Way,
 };
-use crate::domain::ids::{DraftId, MessageRef, Person, PingId, Place, TicketId, TicketKey, TicketTag, TicketUid};
+use crate::domain::ids::{DraftId, MessageRef, Person, Place, TicketId, TicketKey, TicketTag, TicketUid};
 use crate::domain::permission::Roster;
 use crate::domain::right::Right;
-use crate::domain::rules::{GuardMode, Rules};
+use crate::domain::rules::Rules;
 use crate::domain::subject::Subject;
 use crate::store::{Sequence, StoreError, Tx, keys, outbox};
 
@@ -230,7 +228,7 @@ pub async fn hear<'e>(tx: &mut dyn Tx, desk: &Desk, event: &'e Event) -> Result<
             let ticket = ticket_of(tx, &settled.about).await?;
             Ok(ticket.map_or(Heard::Nobody, |ticket| Heard::Settled(settled, ticket)))
         }
-        EventKind::Looked { look, found } => looked(tx, desk, look, found.as_deref()).await,
+        EventKind::Looked { look, found } => pings::looked(tx, desk, look, found.as_deref()).await,
         EventKind::DirectOpened { request, place } => {
             Ok(Heard::DirectOpened(request, place.as_ref().map_err(|why| *why)))
         }
@@ -288,7 +286,7 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, goes_on: bool)
     if is_elsewhere {
         wait_for_card(tx, desk, said).await?;
         if !said.addresses_desk() {
-            return pinged(tx, desk, said).await;
+            return pings::pinged(tx, desk, said).await;
         }
     }
     if said.addresses_desk() {
@@ -322,52 +320,6 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, goes_on: bool)
     }
 }
 
-/// Words that are not for the desk: they may ping staff.
-async fn pinged<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said) -> Result<Heard<'e>, StoreError> {
-    let names_nobody = said.mentions.is_empty() && said.groups.is_empty() && said.notifies.is_none();
-    if names_nobody || desk.rules.guard(&said.place) == GuardMode::Off {
-        return Ok(Heard::Nobody);
-    }
-    let roster = &desk.roster;
-    // Staff among themselves are colleagues.
-    if roster.is_exempt(&said.author, desk.now) {
-        return Ok(Heard::Nobody);
-    }
-    let staff = guard::state::staff_pinged(said, roster, desk.now);
-    if staff.is_empty() {
-        return Ok(Heard::Nobody);
-    }
-    Ok(Heard::Pinged(said, Box::new(guard::record::pinged(tx, said, staff, roster, desk.now).await?)))
-}
-
-/// A ping's message was read.
-async fn looked<'e>(
-    tx: &mut dyn Tx,
-    desk: &Desk,
-    look: &'e Look,
-    found: Option<&'e Found>,
-) -> Result<Heard<'e>, StoreError> {
-    let ping = match &look.why {
-        LookFor::Judge(id) | LookFor::Request { ping: id, .. } => guard::record::by_id(tx, id).await?,
-        LookFor::Behalf { .. } => None,
-    };
-    let mut known = Pinged::default();
-    if let (Some(ping), Some(said)) = (&ping, found.and_then(|found| found.message.as_ref())) {
-        known = guard::record::pinged(tx, said, ping.staff.clone(), &desk.roster, desk.now).await?;
-    }
-    let thread = origin_of(&look.place, &look.message);
-    let mut there = conversation::record::ticket_at(tx, &thread).await?.map(|(ticket, _)| ticket);
-    if there.is_none() {
-        there = conversation::record::ticket_of_message(tx, &look.message).await?.map(|(ticket, _)| ticket);
-    }
-    // What its author has just asked the desk here is the same matter.
-    if let (None, None, LookFor::Judge(_), Some(ping)) = (&there, look.place.root(), &look.why, &ping) {
-        let (by, since) = (desk.roster.accounts(&ping.author), desk.rules.burst_since(ping.at));
-        there = tickets::record::burst(tx, &by, &look.place, since, desk.now).await?;
-    }
-    Ok(Heard::Looked(look, found, Box::new(Looked { ping, known, there })))
-}
-
 /// What words to the desk may belong to where no ticket is.
 async fn new_words(
     tx: &mut dyn Tx,
@@ -397,7 +349,9 @@ async fn edited<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, at: Timestamp)
     // The edit may be what first addresses the desk; what was carried out or answered once is not done again.
     match conversation::record::opening(tx, &said.message).await? {
         Some(skipped) if skipped.text == said.text => Ok(Heard::SkippedAgain),
-        None if keys::knows(tx, &DedupeKey::message(&said.message)).await? && !is_now_for_desk(tx, said).await? => {
+        None if keys::knows(tx, &DedupeKey::message(&said.message)).await?
+            && !pings::is_now_for_desk(tx, said).await? =>
+        {
             Ok(Heard::Nobody)
         }
         Some(_) | None => {
@@ -405,12 +359,6 @@ async fn edited<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, at: Timestamp)
             Ok(Heard::PostedByEdit(said, Box::new(heard), at))
         }
     }
-}
-
-/// Whether an edit first addresses the desk with a message of which only a ping of staff is known.
-async fn is_now_for_desk(tx: &mut dyn Tx, said: &Said) -> Result<bool, StoreError> {
-    let ping = PingId::of(&DedupeKey::message(&said.message));
-    Ok(said.addresses_desk() && guard::record::by_id(tx, &ping).await?.is_some())
 }
 
 /// What is on record of a message, and on which ticket.

@@ -13,7 +13,9 @@ pub mod help;
 pub mod knowledge;
 mod meant;
 pub mod notices;
+pub mod on_call;
 pub mod outages;
+mod pings;
 mod plan;
 pub mod privacy;
 mod sees;
@@ -159,6 +161,11 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         Change::KeepPing(ping) => guard::record::keep(tx, ping),
         Change::LeaveAlone { author, staff, until } => guard::record::leave_alone(tx, author, staff, *until),
         Change::OptOut { who, place, at } => guard::record::opt_out(tx, who, place, *at),
+        Change::SetGuard { place, mode, at } => guard::record::put_mode(tx, place, *mode, *at),
+        Change::WantPings { who, place, is_on, at } => guard::record::want(tx, who, place, *is_on, *at),
+        Change::BeAway { who, until } => guard::record::be_away(tx, who, *until),
+        Change::TellStaff { who, at } => guard::record::told(tx, who, *at),
+        Change::BeOnCall { who, until } => on_call::record::put(tx, who, *until),
         Change::HoldBack { about, view, until } => hold_back(tx, about, view, *until),
         Change::SetTimer(timer) => timers::set(tx, timer),
         Change::ClearTimer { on, kind, slot } => timers::clear(tx, on, *kind, *slot),
@@ -173,6 +180,7 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
 pub async fn tidy(tx: &mut dyn Tx, now: Timestamp, then: Timestamp) -> Result<bool, StoreError> {
     drafts::record::tidy(tx, now)?;
     outages::record::tidy(tx, now)?;
+    on_call::record::tidy(tx, now)?;
     guard::record::tidy(tx, now.checked_sub(guard::decide::KEPT).unwrap_or(Timestamp::MIN), now)?;
     Ok(conversation::record::tidy(tx, then).await? || notices::record::tidy(tx, then).await?)
 }
@@ -202,6 +210,7 @@ pub async fn forget(
             "pings of staff, and with whom and where they are left alone",
             guard::record::forget_of(tx, account, alias).await?,
         ),
+        ("until when they are on call", on_call::record::forget_of(tx, account).await?),
         ("moments that were waited for", timers::forget(tx, &Subject::Person(account.clone())).await?),
     ])
 }
@@ -354,7 +363,7 @@ pub async fn contend(tx: &mut dyn Tx, about: &Subject) -> Result<(), StoreError>
 
 #[cfg(test)]
 mod tests {
-    use super::{conversation, drafts, guard, knowledge, notices, outages, privacy, services, tickets};
+    use super::{conversation, drafts, guard, knowledge, notices, on_call, outages, privacy, services, tickets};
     use crate::store::{Text, plans};
 
     /// Every SQL text of the program.
@@ -365,6 +374,7 @@ mod tests {
             guard::record::TEXTS,
             knowledge::record::TEXTS,
             notices::record::TEXTS,
+            on_call::record::TEXTS,
             outages::record::TEXTS,
             privacy::record::TEXTS,
             services::record::TEXTS,

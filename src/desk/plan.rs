@@ -92,6 +92,11 @@ impl<'f> Plan<'f> {
         self.decision.effects.push(Effect::about(about, what));
     }
 
+    /// The same, not before this moment.
+    pub(in crate::desk) fn effect_later(&mut self, not_before: Option<Timestamp>, about: Subject, what: EffectKind) {
+        self.decision.effects.push(Effect { not_before, ..Effect::about(about, what) });
+    }
+
     /// Adds an intent. What is about no ticket is about whom it answers, or about the desk.
     pub(in crate::desk) fn effect(&mut self, ticket: Option<TicketId>, what: impl Into<EffectKind>) {
         let what = what.into();

@@ -5,14 +5,17 @@ use crate::desk::conversation::state::Record;
 use crate::desk::hear::{Desk, by_tag};
 use crate::desk::knowledge::state::{Article, Listed, Overview, Suggestion};
 use crate::desk::meant::Meaning;
+use crate::desk::on_call::state::OnCall;
 use crate::desk::outages::state::Outage;
 use crate::desk::tickets::state::Ticket;
-use crate::desk::{articles, conversation, guard, knowledge, outages, services, tickets};
+use crate::desk::{articles, conversation, guard, knowledge, on_call, outages, services, tickets};
 use crate::domain::audit::AuditEntry;
 use crate::domain::channel::Channel;
+use crate::domain::event::DedupeKey;
 use crate::domain::ids::{
     ArticleId, ArticleKey, Conversation, MessageRef, OutageId, OutageKey, PersonRef, PingId, Place,
 };
+use crate::domain::link::linked;
 use crate::store::{StoreError, Tx, audit};
 
 /// How much of a ticket's story is shown.
@@ -47,8 +50,12 @@ pub(in crate::desk) enum Sees {
     Channel(Option<Option<Channel>>),
     /// The number and key of the outage that is to be written, and who is to hear of it.
     NextOutage(OutageId, OutageKey, Box<outages::state::Audience>),
-    /// A ping of staff.
-    Ping(Option<Box<guard::state::Ping>>),
+    /// A ping of staff, and who is on call.
+    Ping(Option<Box<guard::state::Ping>>, Vec<OnCall>),
+    /// What becomes of pings of staff in the channel where it is done.
+    Guard(Box<guard::state::Setting>),
+    /// Who is on call.
+    OnCall(Vec<OnCall>),
     /// What became of pings of staff.
     Pings(Vec<guard::record::Counted>),
     /// A message that was joined to the ticket, and whether somebody has asked for something of their own under it since.
@@ -114,10 +121,28 @@ pub(in crate::desk) async fn sees(
             let (id, key, audience) = outages::record::drafting(tx, &desk.rules, words(services), words(also)).await?;
             Ok(Sees::NextOutage(id, key, Box::new(audience)))
         }
-        (Reads::Ping(param), _) => Ok(Sees::Ping(match PingId::stored(meaning.args.text(param)) {
-            Ok(id) => guard::record::by_id(tx, &id).await?.map(Box::new),
-            Err(_) => None,
-        })),
+        (Reads::Ping(param), _) => {
+            let ping = match PingId::stored(meaning.args.text(param)) {
+                Ok(id) => guard::record::by_id(tx, &id).await?.map(Box::new),
+                Err(_) => None,
+            };
+            Ok(Sees::Ping(ping, on_call::record::now(tx, &desk.roster, desk.now).await?))
+        }
+        (Reads::PingAt(param), _) => {
+            let tenant = place.map(|place| &place.tenant);
+            let message = tenant.and_then(|tenant| linked(meaning.args.text(param), tenant));
+            let id = message.map(|message| PingId::of(&DedupeKey::message(&message)));
+            let ping = match id {
+                Some(id) => guard::record::by_id(tx, &id).await?.map(Box::new),
+                None => None,
+            };
+            Ok(Sees::Ping(ping, Vec::new()))
+        }
+        (Reads::Guard, _) => Ok(match place {
+            Some(place) => Sees::Guard(Box::new(guard::record::setting(tx, place, &desk.roster, desk.now).await?)),
+            None => Sees::Nothing,
+        }),
+        (Reads::OnCall, _) => Ok(Sees::OnCall(on_call::record::now(tx, &desk.roster, desk.now).await?)),
         (Reads::Pings, _) => {
             let since = desk.now.checked_sub(guard::decide::REPORTED).unwrap_or(desk.now);
             Ok(Sees::Pings(guard::record::counted(tx, since).await?))

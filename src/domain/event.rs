@@ -148,6 +148,9 @@ pub enum LookFor {
         by: PersonRef,
         /// How the author is answered.
         via: Option<ReplyHandle>,
+        /// Why it cannot wait, if the author says so: whoever is on call is called.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        urgent: Option<String>,
     },
     /// To make it a request of its author's, since somebody else says so.
     Behalf {

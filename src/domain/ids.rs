@@ -32,6 +32,15 @@ impl PlatformName {
             Self::Discord => "discord",
         }
     }
+
+    /// `Slack` or `Discord`, as people write it.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Slack => "Slack",
+            Self::Discord => "Discord",
+        }
+    }
 }
 
 impl fmt::Display for PlatformName {

@@ -114,6 +114,19 @@ impl Service {
         self.key == word || self.name.to_lowercase() == word || others.into_iter().any(|other| other == word)
     }
 
+    /// Whether words speak of this service: by its key, its name, or another word for it.
+    #[must_use]
+    pub fn is_named_in(&self, text: &str) -> bool {
+        let spaced = |text: &str| {
+            let lower = text.to_lowercase();
+            let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+            format!(" {} ", words.collect::<Vec<_>>().join(" "))
+        };
+        let text = spaced(text);
+        let mut names = [&self.key, &self.name].into_iter().chain(&self.words).map(|name| spaced(name));
+        names.any(|name| !name.trim().is_empty() && text.contains(&name))
+    }
+
     /// Whether a word is one of its tags.
     #[must_use]
     pub fn is_tagged(&self, word: &str) -> bool {
@@ -168,6 +181,8 @@ mod tests {
         assert_eq!(keys("office wi-fi, wifi"), Ok("wifi".to_owned()));
         assert_eq!(keys("vpn, moon"), Err("moon".to_owned()));
         assert_eq!(keys("outlook vpn"), Ok("vpn mail".to_owned()));
+        assert!(all[2].is_named_in("is the Office WI-FI down?") && all[0].is_named_in("(AnyConnect)"));
+        assert!(!all[0].is_named_in("my vpns") && !all[1].is_named_in("mailbox"), "whole words count");
         assert_eq!(keys("vpn moon"), Err("vpn moon".to_owned()));
         assert_eq!(keys(" , "), Ok(String::new()));
     }

@@ -95,6 +95,8 @@ pub struct Roster {
     pub staff: Vec<Principal>,
     /// Whose pings it lets pass, by the settings.
     pub exempt: Vec<Principal>,
+    /// Who is on call, by the settings.
+    pub on_call: Vec<Principal>,
     /// Accounts that are one person, by the settings (`[[people]]`).
     pub people: Vec<LinkedPerson>,
     /// Who is in which group, as the platforms last said.
@@ -275,8 +277,24 @@ impl Roster {
     /// The accounts of admins that are known: those that the settings list, and whoever was proven to be in a group of theirs.
     #[must_use]
     pub fn known_admins(&self, now: Timestamp) -> Vec<PersonRef> {
+        self.known(&self.admins, now)
+    }
+
+    /// The same of staff, whom the guard protects.
+    #[must_use]
+    pub fn known_staff(&self, now: Timestamp) -> Vec<PersonRef> {
+        self.known(&[self.agents.as_slice(), &self.staff].concat(), now)
+    }
+
+    /// The same of who is on call.
+    #[must_use]
+    pub fn known_on_call(&self, now: Timestamp) -> Vec<PersonRef> {
+        self.known(&self.on_call, now)
+    }
+
+    fn known(&self, principals: &[Principal], now: Timestamp) -> Vec<PersonRef> {
         let mut known = Vec::new();
-        for principal in &self.admins {
+        for principal in principals {
             match principal {
                 Principal::Person(person) => known.push(person.clone()),
                 Principal::Group(group) => {
@@ -303,13 +321,11 @@ impl Roster {
     #[must_use]
     pub fn groups_on(&self, platform: PlatformName) -> Vec<GroupRef> {
         let of_rights = self.rights.values().flatten().filter_map(Holder::principal);
-        let groups =
-            self.agents.iter().chain(&self.admins).chain(&self.staff).chain(&self.exempt).chain(of_rights).filter_map(
-                |principal| match principal {
-                    Principal::Group(group) if group.platform == platform => Some(group.clone()),
-                    Principal::Group(_) | Principal::Person(_) => None,
-                },
-            );
+        let lists = [&self.agents, &self.admins, &self.staff, &self.exempt, &self.on_call];
+        let groups = lists.into_iter().flatten().chain(of_rights).filter_map(|principal| match principal {
+            Principal::Group(group) if group.platform == platform => Some(group.clone()),
+            Principal::Group(_) | Principal::Person(_) => None,
+        });
         groups.collect::<HashSet<_>>().into_iter().collect()
     }
 

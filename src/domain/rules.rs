@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::hours::Hours;
 use super::ids::{Person, Place, TicketKey};
 use super::outage::{Phase, Service};
 use super::permission::Principal;
@@ -19,6 +20,8 @@ sections! {
         agents: Vec<Principal> = Vec::new(),
         /// `admins`: who may do everything that an agent may, and more.
         admins: Vec<Principal> = Vec::new(),
+        /// `on_call`: who is called when something cannot wait, besides those who say so by a command.
+        on_call: Vec<Principal> = Vec::new(),
         /// `auto_close_days`: a resolved ticket is closed after so many days; 0 for never.
         auto_close_days: u32 = 7,
         /// `time_zone`: the zone in which the desk's people write times, by its IANA name.
@@ -87,6 +90,8 @@ sections! {
         staff: Vec<Principal> = Vec::new(),
         /// `exempt`: whose pings are let pass.
         exempt: Vec<Principal> = Vec::new(),
+        /// `exempt_hours`: when pings are let pass, in the desk's time zone: `mon-fri 18:00-08:00`, `sat-sun`.
+        exempt_hours: Vec<String> = Vec::new(),
         /// `notice_every`: nobody is told more than once within it; zero for every time.
         notice_every: Duration = minutes(24 * 60),
         /// `talk_window`: who has spoken in a conversation within it takes part in it.
@@ -124,6 +129,17 @@ impl OutageSettings {
             Phase::Resolved => &self.resolved,
             Phase::Retracted => "",
         }
+    }
+}
+
+impl GuardSettings {
+    /// Whether there is any channel in which it is not off.
+    #[must_use]
+    pub fn is_anywhere(&self) -> bool {
+        let is_on = |one: &String| {
+            one.split_once('=').and_then(|(_, mode)| GuardMode::named(mode.trim())) != Some(GuardMode::Off)
+        };
+        self.mode != GuardMode::Off || self.modes_in.iter().any(is_on)
     }
 }
 
@@ -241,7 +257,20 @@ impl Rules {
         own(&self.knowledge.suggestions_in, place, Suggestions::named).unwrap_or(self.knowledge.suggestions)
     }
 
-    /// What becomes of pings of staff there. Nobody looks at what is said in the desk's own channels.
+    /// Whether the guard may look at what is said there: the settings do not switch it off, and it is none of the desk's own channels.
+    #[must_use]
+    pub fn may_be_guarded(&self, place: &Place) -> bool {
+        !place.is_direct() && !self.is_triage(place) && self.guard.is_anywhere()
+    }
+
+    /// Whether pings are let pass at this moment.
+    #[must_use]
+    pub fn is_exempt_at(&self, at: Timestamp) -> bool {
+        let mut hours = self.guard.exempt_hours.iter().filter_map(|hours| hours.parse::<Hours>().ok());
+        hours.any(|hours| hours.hold(at, &self.desk.time_zone))
+    }
+
+    /// What the settings say becomes of pings of staff there. Nobody looks at what is said in the desk's own channels.
     #[must_use]
     pub fn guard(&self, place: &Place) -> GuardMode {
         if place.is_direct() || self.is_triage(place) {

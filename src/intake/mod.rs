@@ -31,7 +31,7 @@ use crate::domain::ids::{EffectId, MessageRef, Person, PersonRef, Place, Platfor
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::permission::{GroupRef, Listed, Members, Roster};
-use crate::domain::rules::{GuardMode, Rules};
+use crate::domain::rules::Rules;
 use crate::domain::standing::Standing;
 use crate::domain::subject::Subject;
 use crate::domain::view::{Shown, View, Wanted};
@@ -324,7 +324,7 @@ impl Intake {
     /// looks at.
     #[must_use]
     pub fn pings_staff(&self, author: &Person, place: &Place, people: &[Person], groups: &[GroupRef]) -> bool {
-        if self.rules().guard(place) == GuardMode::Off {
+        if !self.rules().may_be_guarded(place) {
             return false;
         }
         let (roster, now) = (self.roster(), self.inner.clock.now());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use deskbell::intake::acts;
 use deskbell::sandbox::{Fault, Spot, World};
 
-use crate::harness::{Desk, Setup, find_control, on_both_with, see};
+use crate::harness::{Desk, Setup, find_control, on, on_both_with, see};
 use crate::knowledge::knowing;
 use crate::looks::Looks as _;
 
@@ -181,7 +181,10 @@ async fn every_act_is_done_once() {
         let sales = Spot::channel("sales");
         desk.pass(Duration::from_secs(3600)).await;
         desk.say(world, "jeff", &sales, &format!("@mia {HELP}")).await;
-        act("guard", By::Command("mia", "guard")).await;
+        act("guard report", By::Command("mia", "guard report")).await;
+        act("oncall until", By::Command("omar", on(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9")))
+            .await;
+        act("oncall who", By::Command("mia", "oncall who")).await;
         act("pass_on", By::Button("jeff", "sales", "Make it a request")).await;
         desk.pass(Duration::from_secs(3600)).await;
         desk.say(world, "jeff", &sales, &format!("@mia {HELP}")).await;
@@ -190,6 +193,20 @@ async fn every_act_is_done_once() {
         desk.say(world, "jeff", &sales, &format!("@omar {HELP}")).await;
         act("why_asked", By::Button("jeff", "sales", "Why did I get this?")).await;
         act("not_here", By::Button("jeff", "sales", "Don't ask me in this channel")).await;
+        desk.pass(Duration::from_secs(3600)).await;
+        desk.say(world, "ana", &sales, &format!("@mia {HELP}")).await;
+        act("urgent", By::Button("ana", "sales", "It's urgent")).await;
+        act("call", By::Form("ana", "sales", "Call them…", "Payroll runs at noon.")).await;
+        act("oncall end", By::Command("omar", "oncall end")).await;
+        let mode = on(world, "guard mode observe", "guard mode mode:observe");
+        desk.command_in(world, "ada", "sales", mode).await;
+        done_by_hand.insert("guard mode");
+        desk.command_in(world, "mia", "sales", on(world, "guard me off", "guard me guarded:off")).await;
+        done_by_hand.insert("guard me");
+        act("guard away", By::Command("mia", on(world, "guard away tomorrow", "guard away until:tomorrow"))).await;
+        act("guard back", By::Command("mia", "guard back")).await;
+        let link = "https://discord.com/channels/1/2/3";
+        act("guard why", By::Command("mia", &format!("{}{link}", on(world, "guard why ", "guard why link:")))).await;
         let lost = desk.say(world, "jeff", &sales, "the beamer in room 4 stays dark").await;
         let count = desk.store().total().await.expect("a count");
         world.choose_menu("mia", &lost, "Send to desk").await.expect("it is in the menu");

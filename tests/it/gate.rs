@@ -313,7 +313,18 @@ const MAY: &[(&str, [bool; 4])] = &[
     ("why_asked", [true, true, true, true]),
     ("not_here", [true, true, true, true]),
     ("send_to_desk", [true, true, true, true]),
-    ("guard", [false, false, true, true]),
+    ("urgent", [true, true, true, true]),
+    ("call", [true, true, true, true]),
+    // Whoever is not of the staff is refused by these.
+    ("guard report", [true, true, true, true]),
+    ("guard mode", [false, false, false, true]),
+    ("guard me", [true, true, true, true]),
+    ("guard away", [true, true, true, true]),
+    ("guard back", [true, true, true, true]),
+    ("guard why", [false, false, true, true]),
+    ("oncall who", [false, false, true, true]),
+    ("oncall until", [false, false, true, true]),
+    ("oncall end", [false, false, true, true]),
     ("help", [true, true, true, true]),
 ];
 
@@ -333,8 +344,10 @@ async fn every_act_is_open_to_whom_the_table_says_and_to_nobody_else() {
                 // In the request's own thread everybody may know of it: what is refused there is refused for the right alone.
                 let outcome = hall.act(way, who, ticket.origin.clone(), asks).await;
                 let told = hall.told(who).await;
-                let at_gate =
-                    told.starts_with("That is for the desk's people.") || told.contains("'s request, so only");
+                let at_gate = ["That is for the desk's people.", "For that you need the right"]
+                    .iter()
+                    .any(|why| told.starts_with(why))
+                    || told.contains("'s request, so only");
                 // A public request is no place for another one by a form: that is no question of rights.
                 let at_gate = at_gate && !(*name == "new_request" && who == REQUESTER);
                 // Who merely reacts asks for nothing.

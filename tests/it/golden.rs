@@ -82,7 +82,7 @@ fn bare() -> Said {
 
 fn look() -> Look {
     let ping = PingId::stored("0123456789abcdef").expect("an id");
-    let why = LookFor::Request { ping, by: person().who, via: Some(ReplyHandle("{}".to_owned())) };
+    let why = LookFor::Request { ping, by: person().who, via: Some(ReplyHandle("{}".to_owned())), urgent: None };
     Look { message: message(), place: thread(), before: 15, at: at(), why }
 }
 

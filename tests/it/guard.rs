@@ -64,12 +64,12 @@ async fn by_default_pings_are_counted_and_nobody_is_told() {
     on_both_with(Setup::default(), async |desk, world| {
         say(desk, world, "ana", HELP).await;
         assert_eq!(texts(world, "ana"), Vec::<String>::new());
-        desk.command(world, "mia", "guard").await;
+        desk.command(world, "mia", "guard report").await;
         let told = desk.last_private(world, "mia");
         assert!(told.contains("Pings of you in the last 7 days: 1. Like a request: 1. I asked: 0."), "{told}");
         assert!(told.contains("I would have asked besides: 1.") && told.contains("I only count"), "{told}");
         assert!(!told.contains("anybody of the staff") && !told.to_lowercase().contains("ana"), "{told}");
-        desk.command(world, "ana", "guard").await;
+        desk.command(world, "ana", "guard report").await;
         let refused = desk.last_private(world, "ana");
         assert!(refused.contains("desk's people"), "{refused}");
         desk.store().tickets(None, 10).await.expect("tickets").len()

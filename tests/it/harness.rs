@@ -391,7 +391,12 @@ impl Desk {
 
     /// Somebody gives a command in a channel.
     pub async fn command(&self, world: &Arc<dyn World>, who: &str, text: &str) {
-        let given = world.command(who, &Spot::channel("random"), &typed(world, text)).await;
+        self.command_in(world, who, "random", &typed(world, text)).await;
+    }
+
+    /// The same in this channel, as it is typed at this platform's client.
+    pub async fn command_in(&self, world: &Arc<dyn World>, who: &str, channel: &str, text: &str) {
+        let given = world.command(who, &Spot::channel(channel), text).await;
         given.unwrap_or_else(|error| panic!("{who}: /desk {text}: {error}"));
         self.settle().await;
     }

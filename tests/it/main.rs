@@ -21,6 +21,7 @@ mod fairness;
 mod gate;
 mod golden;
 mod guard;
+mod guarded;
 mod held;
 mod joined;
 mod knowledge;

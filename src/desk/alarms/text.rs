@@ -26,17 +26,10 @@ pub fn alarm_over() -> Message {
     Message::said("All is well again: what I couldn't handle has been handled since, or was dismissed by an operator.")
 }
 
-const fn platform_name(platform: PlatformName) -> &'static str {
-    match platform {
-        PlatformName::Slack => "Slack",
-        PlatformName::Discord => "Discord",
-    }
-}
-
 /// A platform takes nothing of what is to be said there. `detail` is for operators, and holds no secrets.
 #[must_use]
 pub fn takes_nothing(platform: PlatformName, detail: &str) -> Message {
-    let name = platform_name(platform);
+    let name = platform.title();
     Message::said(format!(
         "I can't get through to {name} just now ({detail}). What people there are to hear from the desk waits, and goes out \
          once {name} takes it again."
@@ -46,7 +39,7 @@ pub fn takes_nothing(platform: PlatformName, detail: &str) -> Message {
 /// A platform refuses the bot's token.
 #[must_use]
 pub fn refuses_the_token(platform: PlatformName) -> Message {
-    let name = platform_name(platform);
+    let name = platform.title();
     Message::said(format!(
         "{name} refuses my token. What people there are to hear from the desk waits until an operator has renewed it \
          (“deskbell check” says what to do)."
@@ -56,7 +49,7 @@ pub fn refuses_the_token(platform: PlatformName) -> Message {
 /// Nothing is heard of a platform.
 #[must_use]
 pub fn hears_nothing(platform: PlatformName) -> Message {
-    let name = platform_name(platform);
+    let name = platform.title();
     Message::said(format!(
         "I hear nothing from {name} just now. What is said there meanwhile I read once I'm connected again."
     ))
@@ -65,7 +58,7 @@ pub fn hears_nothing(platform: PlatformName) -> Message {
 /// The desk's channel on a platform cannot be written to.
 #[must_use]
 pub fn desk_is_shut(platform: PlatformName, detail: &str) -> Message {
-    let name = platform_name(platform);
+    let name = platform.title();
     Message::said(format!(
         "The desk's channel on {name} can't be written to ({detail}). Requests are heard and answered; their cards there wait \
          until an operator has mended that, or named another channel."
@@ -83,7 +76,7 @@ pub fn put_out(detail: &str) -> Message {
 /// Requests of a platform are refused at the port.
 #[must_use]
 pub fn door_refuses(platform: PlatformName, detail: &str) -> Message {
-    let name = platform_name(platform);
+    let name = platform.title();
     Message::said(format!(
         "I have to refuse what {name} sends me ({detail}): nobody there can reach the desk by me until an operator has mended that."
     ))
@@ -92,7 +85,7 @@ pub fn door_refuses(platform: PlatformName, detail: &str) -> Message {
 /// Who is on the desk cannot be read.
 #[must_use]
 pub fn roster_unread(platform: PlatformName) -> Message {
-    let name = platform_name(platform);
+    let name = platform.title();
     Message::said(format!(
         "I can't read any more who is in the desk's groups on {name}. An hour after I last could, people who are on the desk \
          by a group alone can't work tickets there, until an operator has mended that."
@@ -102,5 +95,5 @@ pub fn roster_unread(platform: PlatformName) -> Message {
 /// A condition on a platform is over.
 #[must_use]
 pub fn well_again(platform: PlatformName) -> Message {
-    Message::said(format!("{} is fine again: whatever waited for that is on its way.", platform_name(platform)))
+    Message::said(format!("{} is fine again: whatever waited for that is on its way.", platform.title()))
 }

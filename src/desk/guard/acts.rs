@@ -2,9 +2,20 @@
 
 use super::decide;
 use crate::desk::acts::{Act, Reads, acts};
-use crate::domain::act::{Command, May, Param, Spec, Takes};
+use crate::domain::act::{Command, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
 use crate::domain::right::Right;
+
+/// What can be said of pings in a channel.
+pub(super) const MODES: [(&str, &str); 5] = [
+    ("off", "Nobody looks at them"),
+    ("observe", "They are counted, and nobody is told"),
+    ("nudge", "Whoever asks for help so is asked whether the desk may take it"),
+    ("route", "Requests go to the desk at once, and can be taken back"),
+    (DEFAULT, "What the settings say"),
+];
+/// What the settings say.
+pub(super) const DEFAULT: &str = "default";
 
 /// The ping that a notice is about, by its id.
 const PING: Param = Param { name: "ping", takes: Takes::Message, ..Param::BASE };
@@ -45,16 +56,129 @@ acts! {
         decide::send_to_desk,
     );
 
-    GUARD = Act::alone(
+    URGENT = Act::alone(
+        Spec { name: "urgent", label: "It's urgent", takes: &[PING], ..Spec::BASE },
+        decide::urgent,
+    )
+    .reading(Reads::Ping("ping"));
+
+    CALL = Act::alone(
         Spec {
-            name: "guard",
+            name: "call",
+            label: "Call them…",
+            style: Style::Danger,
+            takes: &[
+                PING,
+                Param {
+                    name: "reason",
+                    asks: "Why can't it wait?",
+                    hint: "What stops, and for how many people",
+                    ..Param::BASE
+                },
+            ],
+            form: Some(FormWords { title: "It can't wait", submit: "Call" }),
+            audit: "called",
+            ..Spec::BASE
+        },
+        decide::call,
+    )
+    .reading(Reads::Ping("ping"));
+
+    REPORT = Act::alone(
+        Spec {
+            name: "guard report",
             label: "Pings of staff",
             command: Some(Command::new("How often you were pinged directly, and what became of it; for admins, everybody")
                 .helping("to see how often you were pinged")),
-            may: May::Has(Right::TicketWork),
             ..Spec::BASE
         },
         decide::report,
     )
     .reading(Reads::Pings);
+
+    MODE = Act::alone(
+        Spec {
+            name: "guard mode",
+            label: "What becomes of pings here",
+            takes: &[Param {
+                name: "mode",
+                takes: Takes::Choice(&MODES),
+                says: "What becomes of pings of staff in this channel",
+                usage: "off|observe|nudge|route|default",
+                asks: "What becomes of pings here?",
+                ..Param::BASE
+            }],
+            command: Some(Command::new("Set what becomes of pings of staff in this channel")),
+            may: May::Has(Right::GuardSet),
+            audit: "guard set",
+            ..Spec::BASE
+        },
+        decide::set_mode,
+    )
+    .reading(Reads::Guard);
+
+    ME = Act::alone(
+        Spec {
+            name: "guard me",
+            label: "Pings of you here",
+            takes: &[Param {
+                name: "guarded",
+                takes: Takes::Choice(&[("on", "The desk is offered to whoever pings you here"), ("off", "Pings of you pass here")]),
+                says: "Whether the desk is offered to whoever pings you in this channel",
+                usage: "on|off",
+                asks: "Is the desk offered to whoever pings you here?",
+                ..Param::BASE
+            }],
+            command: Some(Command::new("Let pings of you pass in this channel, or not any more")),
+            ..Spec::BASE
+        },
+        decide::guard_me,
+    );
+
+    AWAY = Act::alone(
+        Spec {
+            name: "guard away",
+            label: "You are away",
+            takes: &[Param {
+                name: "until",
+                takes: Takes::Future,
+                says: "Until when you are away, like: tomorrow 9, mon, 2026-12-24",
+                usage: "tomorrow 9",
+                asks: "Until when?",
+                ..Param::BASE
+            }],
+            command: Some(Command::new("Whoever pings you until then with a request is offered the desk")),
+            ..Spec::BASE
+        },
+        decide::be_away,
+    );
+
+    BACK = Act::alone(
+        Spec {
+            name: "guard back",
+            label: "You are back",
+            command: Some(Command::new("You are not away any more")),
+            ..Spec::BASE
+        },
+        decide::be_back,
+    );
+
+    EXPLAIN = Act::alone(
+        Spec {
+            name: "guard why",
+            label: "Why did the guard do that?",
+            takes: &[Param {
+                name: "link",
+                says: "The link of a message that pings staff",
+                usage: "link",
+                asks: "The link of the message",
+                ..Param::BASE
+            }],
+            command: Some(Command::new("What was made of a message that pings staff, and by which rules and figures")),
+            may: May::Has(Right::TicketWork),
+            ..Spec::BASE
+        },
+        decide::explain_link,
+    )
+    .reading(Reads::PingAt("link"));
 }

@@ -2,25 +2,35 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::state::{CLASSIFIER, End, LOOKED_BACK, Ping, Pinged, Ruling, context, judged_words, staff_pinged};
+use super::acts::{CALL, MODE};
+use super::state::{
+    CLASSIFIER, End, LOOKED_BACK, Ping, Pinged, Ruling, Setting, channel_of, context, judged_words, staff_pinged,
+};
 use super::text;
 use crate::asking::Context;
 use crate::desk::acts::{Actor, answer, refuse};
+use crate::desk::conversation::state::Voice;
 use crate::desk::decision::{Change, Decision};
 use crate::desk::hear::{Desk, Sees};
+use crate::desk::on_call::state::reached_on;
 use crate::desk::plan::{Plan, Words, origin_of};
 use crate::desk::tickets::state::Ticket;
 use crate::domain::act::Args;
-use crate::domain::effect::{EffectKind, Sign, SilentAct};
+use crate::domain::audit::FieldChange;
+use crate::domain::effect::{Destination, EffectKind, Lane, Post, Sign, SilentAct};
 use crate::domain::event::{DedupeKey, Found, Look, LookFor, ReplyHandle, Said};
-use crate::domain::ids::{Person, PingId};
+use crate::domain::ids::{Person, PersonRef, PingId, TicketKey};
+use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
+use crate::domain::priority::Priority;
 use crate::domain::right::Right;
 use crate::domain::rules::GuardMode;
 use crate::domain::subject::Subject;
 
 /// A ping that is heard of later than this, having been read back, is only counted.
 const FRESH: SignedDuration = SignedDuration::from_mins(1);
+/// How far apart the staff are told how they are guarded.
+const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(2);
 /// For how long pings are kept.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// What a report tells of.
@@ -36,7 +46,7 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
         author: said.author.who.clone(),
         staff: known.staff.clone(),
         at: said.at,
-        mode: desk.rules.guard(&said.place),
+        mode: mode_of(known),
         probability: None,
         why: Vec::new(),
         ruling: Ruling::Talk,
@@ -49,7 +59,10 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
     let classifier = CLASSIFIER.as_ref();
     match (is_answer, known, classifier) {
         (true, ..) => ping.ruling = Ruling::Answer,
+        (_, Pinged { is_about_outage: true, .. }, _) => ping.ruling = Ruling::OnCall,
+        (_, Pinged { is_wanted: true, .. }, _) => ping.ruling = Ruling::Wanted,
         (_, Pinged { is_quiet: true, .. }, _) => ping.ruling = Ruling::Quiet,
+        _ if desk.rules.is_exempt_at(said.at) => ping.ruling = Ruling::Hours,
         (_, _, Some(classifier)) => {
             let alone = classifier.read(&judged_words(said));
             // Nothing that was said before could speak more for a request than silence does.
@@ -69,6 +82,14 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
     }
     plan.change(Change::KeepPing(Box::new(ping)));
     plan.end(Outcome::Done(None))
+}
+
+/// What becomes of a ping: whoever pings people who have all said that they are away is asked even where pings are only counted.
+fn mode_of(known: &Pinged) -> GuardMode {
+    match known.mode {
+        GuardMode::Observe if known.away_until.is_some() => GuardMode::Nudge,
+        mode => mode,
+    }
 }
 
 /// Has a ping's message read, with what was said before it.
@@ -92,7 +113,9 @@ pub(in crate::desk) fn looked(
         (LookFor::Judge(_), Some(ping)) if ping.ruling == Ruling::Waiting => {
             judge(desk, look, found, ping, known, there)
         }
-        (LookFor::Request { via, .. }, Some(ping)) => make_request(desk, via.as_ref(), found, ping, there),
+        (LookFor::Request { via, urgent, .. }, Some(ping)) => {
+            make_request(desk, (via.as_ref(), urgent.as_deref()), found, (ping, known), there)
+        }
         (LookFor::Behalf { by, via }, _) => pass_on_for(desk, (look, by, via.as_ref()), found, there),
         (LookFor::Judge(_) | LookFor::Request { .. }, _) => Plan::of(desk).end(Outcome::Ignored),
     }
@@ -139,7 +162,8 @@ fn judge(
         (Ruling::Request, _) if there.is_some() => after.ruling = Ruling::WithDesk,
         (Ruling::Request, GuardMode::Nudge) => {
             after.told_at = Some(desk.now);
-            hint(&mut plan, said, text::nudge(&ping.id, known.told_at.is_some()));
+            let (again, is_anybody_on_call) = (known.told_at.is_some(), !known.on_call.is_empty());
+            hint(&mut plan, said, text::nudge(&ping.id, again, known.away_until, is_anybody_on_call));
         }
         (Ruling::Request, GuardMode::Route) => {
             let ticket = open(&mut plan, said);
@@ -153,33 +177,64 @@ fn judge(
     plan.end(outcome)
 }
 
-/// A ping's author makes it a request.
+/// A ping's author makes it a request; `urgent`: which cannot wait, and why.
 fn make_request(
     desk: &Desk,
-    via: Option<&ReplyHandle>,
+    (via, urgent): (Option<&ReplyHandle>, Option<&str>),
     found: Option<&Found>,
-    ping: &Ping,
+    (ping, known): (&Ping, &Pinged),
     there: Option<&Ticket>,
 ) -> Decision {
     let said = found.and_then(|found| found.message.as_ref());
     let author = said.map_or_else(|| Person::new(ping.author.clone(), String::new()), |said| said.author.clone());
     let mut plan = Plan::by(desk, &author, Some(&ping.place));
     let own = there.filter(|ticket| desk.roster.same(&ticket.requester.who, &ping.author));
-    let known = own.map(|ticket| ticket.key.clone()).or_else(|| ping.ticket.clone());
-    let (message, outcome) = match (known, said) {
-        (Some(key), _) => (text::became(&key), Outcome::Done(None)),
-        (None, _) if there.is_some() => (text::thread_of_another(), Outcome::Done(None)),
-        (None, Some(said)) => {
-            let ticket = open(&mut plan, said);
-            let (end, key) = (Some(End::Accepted), ticket.key.clone());
-            plan.change(Change::KeepPing(Box::new(Ping { end, ticket: Some(key.clone()), ..ping.clone() })));
-            (text::is_with_the_desk(&key), Outcome::Opened(key))
+    let key = own.map(|ticket| ticket.key.clone()).or_else(|| ping.ticket.clone());
+    let (message, outcome) = match (key, own, said, urgent) {
+        (Some(key), Some(_), ..) if ping.end == Some(End::Urgent) => (text::was_called(&key), Outcome::Done(None)),
+        (Some(key), Some(ticket), _, Some(reason)) => {
+            keep_end(&mut plan, ping, End::Urgent, &key);
+            (call_out(&mut plan, ticket, ping, known, reason), Outcome::Done(Some(key)))
         }
-        (None, None) if found.is_some() => (text::is_gone(), Outcome::Refused),
-        (None, None) => (text::cannot_be_read(), Outcome::Refused),
+        (Some(key), ..) => (text::became(&key), Outcome::Done(None)),
+        (None, ..) if there.is_some() => (text::thread_of_another(), Outcome::Done(None)),
+        (None, _, Some(said), _) => {
+            let ticket = open(&mut plan, said);
+            keep_end(&mut plan, ping, if urgent.is_some() { End::Urgent } else { End::Accepted }, &ticket.key);
+            let message = match urgent {
+                Some(reason) => call_out(&mut plan, &ticket, ping, known, reason),
+                None => text::is_with_the_desk(&ticket.key),
+            };
+            (message, Outcome::Opened(ticket.key))
+        }
+        (None, _, None, _) if found.is_some() => (text::is_gone(), Outcome::Refused),
+        (None, _, None, _) => (text::cannot_be_read(), Outcome::Refused),
     };
     plan.whisper(None, &ping.author, Some(&ping.place), via, message);
     plan.end(outcome)
+}
+
+fn keep_end(plan: &mut Plan<'_>, ping: &Ping, end: End, key: &TicketKey) {
+    let ticket = Some(key.clone());
+    plan.change(Change::KeepPing(Box::new(Ping { end: Some(end), ticket, ..ping.clone() })));
+}
+
+/// Calls whoever is on call, under the cards of a request; what its requester is told. The request is critical until the desk says
+/// otherwise, so that no card of it waits.
+fn call_out(plan: &mut Plan<'_>, ticket: &Ticket, ping: &Ping, known: &Pinged, reason: &str) -> Message {
+    let (desk, author) = (plan.desk, &ticket.requester);
+    let after = plan.put(ticket, Ticket { priority: Priority::P1, ..ticket.clone() }, &CALL.spec);
+    let words = Words::given(ping.message.clone(), desk.now, reason.to_owned());
+    plan.record(&after, author, Voice::Requester, &words);
+    for channel in &desk.rules.triage {
+        let called = reached_on(&known.on_call, channel.platform(), &desk.roster);
+        let to = Destination::UnderCard(channel.clone());
+        let message = text::call(author, reason, &called, known.on_call.is_empty());
+        let post = Post::new(to, message, Lane::Act);
+        let post = Post { thread_title: Some(ticket.key.to_string()), ..post };
+        plan.effect(Some(ticket.id), EffectKind::Say(post));
+    }
+    text::is_urgent_at_the_desk(&ticket.key, &known.on_call, &ping.author, &desk.roster)
 }
 
 /// Somebody has a message of another made a request of its author's.
@@ -220,14 +275,14 @@ fn open(plan: &mut Plan<'_>, said: &Said) -> Ticket {
     ticket
 }
 
-fn hint(plan: &mut Plan<'_>, said: &Said, message: crate::domain::message::Message) {
+fn hint(plan: &mut Plan<'_>, said: &Said, message: Message) {
     let (to, place, reply_to) = (said.author.who.clone(), said.place.clone(), said.message.clone());
     plan.effect(None, EffectKind::Hint { to, place, reply_to, message });
 }
 
 /// The ping that a notice is about, if whoever acts wrote it.
 fn own<'s>(plan: &Plan<'_>, actor: &Actor<'_>, sees: &'s Sees) -> Option<&'s Ping> {
-    let Sees::Ping(Some(ping)) = sees else { return None };
+    let Sees::Ping(Some(ping), _) = sees else { return None };
     plan.desk.roster.same(&ping.author, &actor.person.who).then_some(&**ping)
 }
 
@@ -239,7 +294,38 @@ pub(in crate::desk) fn pass_on(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
         answer(&mut plan, actor, message);
         return plan.end(Outcome::Done(None));
     }
-    look(&mut plan, ping, LookFor::Request { ping: ping.id.clone(), by: ping.author.clone(), via: actor.via.cloned() });
+    ask_for(&mut plan, actor, ping, None);
+    plan.end(Outcome::Done(None))
+}
+
+/// Has a ping's message read as it stands now, to make it a request.
+fn ask_for(plan: &mut Plan<'_>, actor: &Actor<'_>, ping: &Ping, urgent: Option<String>) {
+    let (by, via) = (ping.author.clone(), actor.via.cloned());
+    look(plan, ping, LookFor::Request { ping: ping.id.clone(), by, via, urgent });
+}
+
+/// Whoever was asked says that it cannot wait: they are told who would be called.
+pub(in crate::desk) fn urgent(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
+    let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
+    let on_call = if let Sees::Ping(_, on_call) = sees { on_call.as_slice() } else { &[] };
+    let message = match &ping.ticket {
+        Some(key) if ping.end == Some(End::Urgent) => text::was_called(key),
+        _ if on_call.is_empty() => text::nobody_is_on_call(ping),
+        _ => text::who_is_called(ping, on_call, &plan.desk.roster),
+    };
+    answer(&mut plan, actor, message);
+    plan.end(Outcome::Done(None))
+}
+
+/// Whoever was asked has said why it cannot wait.
+pub(in crate::desk) fn call(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+    let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
+    if let (Some(key), Some(End::Urgent)) = (&ping.ticket, ping.end) {
+        let message = text::was_called(key);
+        answer(&mut plan, actor, message);
+        return plan.end(Outcome::Done(None));
+    }
+    ask_for(&mut plan, actor, ping, Some(args.text("reason").to_owned()));
     plan.end(Outcome::Done(None))
 }
 
@@ -293,10 +379,98 @@ pub(in crate::desk) fn opt_out(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
 
 /// Staff see how often they were pinged, and admins how often anybody was.
 pub(in crate::desk) fn report(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
+    let is_admin = plan.may(actor.person, Right::GuardSet);
+    if !is_admin && !is_staff(&plan, actor) {
+        return refuse(plan, actor, text::only_for_staff());
+    }
     let counted = if let Sees::Pings(counted) = sees { counted.as_slice() } else { &[] };
     let own = plan.desk.roster.accounts(&actor.person.who);
-    let is_admin = plan.may(actor.person, Right::GuardSet);
     let message = text::report(counted, &own, is_admin, plan.desk.rules.guard.mode);
     answer(&mut plan, actor, message);
+    plan.end(Outcome::Done(None))
+}
+
+fn is_staff(plan: &Plan<'_>, actor: &Actor<'_>) -> bool {
+    plan.desk.roster.is_staff(actor.person, plan.desk.now)
+}
+
+/// Somebody sets what becomes of pings in a channel.
+pub(in crate::desk) fn set_mode(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
+    let desk = plan.desk;
+    let Some(place) = actor.place.filter(|place| !place.is_direct() && !desk.rules.is_triage(place)) else {
+        return refuse(plan, actor, text::only_where_people_talk());
+    };
+    if !desk.rules.may_be_guarded(place) {
+        return refuse(plan, actor, text::is_switched_off());
+    }
+    let setting = if let Sees::Guard(setting) = sees { (**setting).clone() } else { Setting::default() };
+    let (channel, by_settings) = (place.open_channel(), desk.rules.guard(place));
+    let (before, chosen) = (setting.mode.unwrap_or(by_settings), GuardMode::named(args.text("mode")));
+    let after = chosen.unwrap_or(by_settings);
+    plan.change(Change::SetGuard { place: channel.clone(), mode: chosen, at: desk.now });
+    let (from, to) = (Some(before.name().to_owned()), Some(after.name().to_owned()));
+    let field = FieldChange { field: format!("guard of {}", channel_of(place)), from, to };
+    plan.audit_about(Subject::Desk, &MODE.spec, vec![field]);
+    if after != before && matches!(after, GuardMode::Nudge | GuardMode::Route) {
+        let post = Post::new(Destination::Place(channel), text::from_now_on(after, &actor.person.name), Lane::Act);
+        plan.effect_about(Subject::Person(actor.person.who.clone()), EffectKind::Say(post));
+        tell_staff(&mut plan, &setting.untold);
+    }
+    answer(&mut plan, actor, text::is_set(after, after == before));
+    plan.end(Outcome::Done(None))
+}
+
+/// Tells each of these how they are guarded: one after the other, so that nobody else waits for it.
+fn tell_staff(plan: &mut Plan<'_>, untold: &[PersonRef]) {
+    let now = plan.desk.now;
+    for (number, who) in (0..).zip(untold) {
+        plan.change(Change::TellStaff { who: who.clone(), at: now });
+        let message = text::how_it_looks_for_staff();
+        let whisper = EffectKind::Whisper { to: who.clone(), near: None, via: None, message };
+        let not_before = now.checked_add(TOLD_EVERY * number).ok();
+        let about = Subject::Person(who.clone());
+        plan.effect_later(not_before, about, whisper);
+    }
+}
+
+/// Somebody of the staff wants pings of them to pass in a channel, or not any more.
+pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
+    if !is_staff(&plan, actor) {
+        return refuse(plan, actor, text::only_for_staff());
+    }
+    let Some(place) = actor.place.filter(|place| !place.is_direct()) else {
+        return refuse(plan, actor, text::only_where_people_talk());
+    };
+    let (who, place, at) = (actor.person.who.clone(), place.open_channel(), plan.desk.now);
+    let is_on = args.text("guarded") == "off";
+    plan.change(Change::WantPings { who, place, is_on, at });
+    answer(&mut plan, actor, text::pings_pass(is_on));
+    plan.end(Outcome::Done(None))
+}
+
+/// Somebody of the staff is away until then.
+pub(in crate::desk) fn be_away(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
+    if !is_staff(&plan, actor) {
+        return refuse(plan, actor, text::only_for_staff());
+    }
+    let Some(until) = args.date("until") else { return refuse(plan, actor, text::until_when()) };
+    plan.change(Change::BeAway { who: actor.person.who.clone(), until: Some(until) });
+    answer(&mut plan, actor, text::is_away(until));
+    plan.end(Outcome::Done(None))
+}
+
+/// Somebody of the staff is back.
+pub(in crate::desk) fn be_back(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, _: &Sees) -> Decision {
+    for who in plan.desk.roster.accounts(&actor.person.who) {
+        plan.change(Change::BeAway { who, until: None });
+    }
+    answer(&mut plan, actor, text::is_back());
+    plan.end(Outcome::Done(None))
+}
+
+/// An agent wants to know what was made of a message.
+pub(in crate::desk) fn explain_link(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
+    let Sees::Ping(Some(ping), _) = sees else { return refuse(plan, actor, text::no_ping_there()) };
+    answer(&mut plan, actor, text::explained(ping));
     plan.end(Outcome::Done(None))
 }

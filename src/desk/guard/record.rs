@@ -1,14 +1,17 @@
 //! Pings of staff in the database: whom they concern and what became of them, without any words.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::state::{End, Ping, Pinged, Ruling};
+use super::state::{End, Ping, Pinged, Ruling, Setting, channel_of};
 use crate::asking::Reason;
+use crate::desk::on_call;
 use crate::domain::event::Said;
-use crate::domain::ids::{PersonRef, PingId, Place};
+use crate::domain::ids::{MessageRef, PersonRef, PingId, Place};
 use crate::domain::permission::Roster;
-use crate::domain::rules::GuardMode;
+use crate::domain::rules::{GuardMode, Rules};
 use crate::store::row::{Row, account_anywhere, json, ms};
 use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, Text, Tx, statement};
@@ -41,8 +44,47 @@ texts! {
     OPT_OUT = Text::both(
         "INSERT INTO guard_out (person, channel, at_ms) VALUES ($1, $2, $3) ON CONFLICT (person, channel) DO NOTHING"
     );
-    /// What became of the pings since a moment.
-    SINCE = Text::both("SELECT ruling, ending, told_at_ms, staff_json, place_json FROM pings WHERE at_ms >= $1 ORDER BY at_ms LIMIT $2");
+    /// What became of the newest pings since a moment.
+    SINCE = Text::both(
+        "SELECT ruling, ending, told_at_ms, staff_json, place_json, message_json FROM pings WHERE at_ms >= $1 \
+         ORDER BY at_ms DESC LIMIT $2"
+    );
+    /// What is to become of pings in a channel.
+    MODE = Text::both("SELECT mode FROM guard_modes WHERE channel = $1");
+    /// This is to become of pings in a channel.
+    SET_MODE = Text::both(
+        "INSERT INTO guard_modes (channel, mode, at_ms) VALUES ($1, $2, $3) \
+         ON CONFLICT (channel) DO UPDATE SET mode = excluded.mode, at_ms = excluded.at_ms"
+    );
+    /// What the settings say is to become of pings in a channel.
+    UNSET_MODE = Text::both("DELETE FROM guard_modes WHERE channel = $1");
+    /// Whether somebody of the staff wants to be pinged in a channel.
+    WANTED = Text::both("SELECT 1 AS found FROM guard_wanted WHERE person = $1 AND channel = $2");
+    /// Somebody of the staff wants to be pinged in a channel.
+    WANT = Text::both(
+        "INSERT INTO guard_wanted (person, channel, at_ms) VALUES ($1, $2, $3) ON CONFLICT (person, channel) DO NOTHING"
+    );
+    /// Somebody of the staff does not want to be pinged in a channel any more.
+    UNWANT = Text::both("DELETE FROM guard_wanted WHERE person = $1 AND channel = $2");
+    /// Until when somebody of the staff is away.
+    AWAY = Text::both("SELECT until_ms FROM guard_away WHERE person = $1 AND until_ms > $2");
+    /// Somebody of the staff is away until then.
+    BE_AWAY = Text::both(
+        "INSERT INTO guard_away (person, until_ms) VALUES ($1, $2) \
+         ON CONFLICT (person) DO UPDATE SET until_ms = excluded.until_ms"
+    );
+    /// Somebody of the staff is back.
+    BE_BACK = Text::both("DELETE FROM guard_away WHERE person = $1 RETURNING person");
+    /// Whether somebody of the staff was told how they are guarded.
+    TOLD = Text::both("SELECT 1 AS found FROM guard_told WHERE person = $1");
+    /// Somebody of the staff was told how they are guarded.
+    TELL = Text::both("INSERT INTO guard_told (person, at_ms) VALUES ($1, $2) ON CONFLICT (person) DO NOTHING");
+    /// Where an account wants to be pinged goes.
+    FORGET_WANTED = Text::both("DELETE FROM guard_wanted WHERE person = $1 RETURNING person");
+    /// That an account was told goes.
+    FORGET_TOLD = Text::both("DELETE FROM guard_told WHERE person = $1 RETURNING person");
+    /// Whoever is back goes.
+    TIDY_AWAY = Text::both("DELETE FROM guard_away WHERE until_ms < $1");
     /// Pings of an account are another's.
     RENAME_AUTHOR = Text::both("UPDATE pings SET author = $2 WHERE author = $1 RETURNING id");
     /// Pings that name an account name another.
@@ -86,6 +128,8 @@ pub struct Counted {
     pub staff: Vec<String>,
     /// Where.
     pub place: Place,
+    /// The message.
+    pub message: MessageRef,
 }
 
 /// The ping of this id.
@@ -117,16 +161,31 @@ pub async fn pinged(
     ask: &mut dyn Ask,
     said: &Said,
     staff: Vec<String>,
-    roster: &Roster,
+    (roster, rules): (&Roster, &Rules),
     now: Timestamp,
 ) -> Result<Pinged, StoreError> {
-    let mut known = Pinged { staff, ..Pinged::default() };
+    let mode = mode(ask, &said.place, rules).await?;
+    let mut known = Pinged { staff, mode, is_wanted: true, ..Pinged::default() };
     let is_found = |_: &Row| Ok(());
+    let mut away = Some(Timestamp::MAX);
+    for staff in known.staff.iter().take(STAFF_ASKED) {
+        let (mut is_wanted, mut until) = (false, None);
+        for account in accounts(roster, staff) {
+            let wanted = statement(WANTED).bind(&account).bind(channel_of(&said.place));
+            is_wanted |= ask.one(wanted, is_found).await?.is_some();
+            let row = ask.one(statement(AWAY).bind(&account).bind(ms(now)), |row| row.moment("until_ms")).await?;
+            until = until.max(row);
+        }
+        known.is_wanted &= is_wanted;
+        away = away.zip(until).map(|(away, until)| away.min(until));
+    }
+    known.away_until = away.filter(|_| !known.staff.is_empty());
+    known.on_call = on_call::record::now(ask, roster, now).await?;
     for account in roster.accounts(&said.author.who) {
         let author = account.to_string();
         let told = |row: &Row| row.moment_if("told_at_ms");
         known.told_at = known.told_at.max(ask.one(statement(LAST_TOLD).bind(&author), told).await?.flatten());
-        let out = statement(OUT).bind(&author).bind(channel(&said.place));
+        let out = statement(OUT).bind(&author).bind(channel_of(&said.place));
         known.is_out |= ask.one(out, is_found).await?.is_some();
         for staff in known.staff.iter().take(STAFF_ASKED) {
             let quiet = statement(QUIET).bind(&author).bind(staff).bind(ms(now));
@@ -149,10 +208,91 @@ pub fn leave_alone(tx: &mut dyn Tx, author: &PersonRef, staff: &str, until: Time
 /// # Errors
 /// If the database is away.
 pub fn opt_out(tx: &mut dyn Tx, who: &PersonRef, place: &Place, now: Timestamp) -> Result<(), StoreError> {
-    tx.write(statement(OPT_OUT).bind(who.to_string()).bind(channel(place)).bind(ms(now)))
+    tx.write(statement(OPT_OUT).bind(who.to_string()).bind(channel_of(place)).bind(ms(now)))
 }
 
-/// What became of the first pings since this moment.
+/// What becomes of pings there: what was said by a command, else what the settings say. Where the settings switch the guard off, no
+/// command switches it on.
+///
+/// # Errors
+/// If the database is away.
+pub async fn mode(ask: &mut dyn Ask, place: &Place, rules: &Rules) -> Result<GuardMode, StoreError> {
+    if !rules.may_be_guarded(place) {
+        return Ok(GuardMode::Off);
+    }
+    Ok(set_mode(ask, place).await?.unwrap_or_else(|| rules.guard(place)))
+}
+
+async fn set_mode(ask: &mut dyn Ask, place: &Place) -> Result<Option<GuardMode>, StoreError> {
+    let read = |row: &Row| Ok(GuardMode::named(row.get("mode")?));
+    Ok(ask.one(statement(MODE).bind(channel_of(place)), read).await?.flatten())
+}
+
+/// What is known when somebody says what is to become of pings there.
+///
+/// # Errors
+/// If the database is away.
+pub async fn setting(ask: &mut dyn Ask, place: &Place, roster: &Roster, now: Timestamp) -> Result<Setting, StoreError> {
+    let mut setting = Setting { mode: set_mode(ask, place).await?, untold: Vec::new() };
+    let mut seen = HashSet::new();
+    for who in roster.known_staff(now) {
+        let accounts = roster.accounts(&who);
+        if accounts.iter().any(|account| !seen.insert(account.clone())) {
+            continue;
+        }
+        let mut is_told = false;
+        for account in accounts {
+            is_told |= ask.one(statement(TOLD).bind(account.to_string()), |_| Ok(())).await?.is_some();
+        }
+        if !is_told {
+            setting.untold.push(who);
+        }
+    }
+    Ok(setting)
+}
+
+/// This is to become of pings there; `None`: what the settings say.
+///
+/// # Errors
+/// If the database is away.
+pub fn put_mode(tx: &mut dyn Tx, place: &Place, mode: Option<GuardMode>, now: Timestamp) -> Result<(), StoreError> {
+    match mode {
+        Some(mode) => tx.write(statement(SET_MODE).bind(channel_of(place)).bind(mode.name()).bind(ms(now))),
+        None => tx.write(statement(UNSET_MODE).bind(channel_of(place))),
+    }
+}
+
+/// Somebody of the staff wants to be pinged there, or not any more.
+///
+/// # Errors
+/// If the database is away.
+pub fn want(tx: &mut dyn Tx, who: &PersonRef, place: &Place, is_on: bool, now: Timestamp) -> Result<(), StoreError> {
+    match is_on {
+        true => tx.write(statement(WANT).bind(who.to_string()).bind(channel_of(place)).bind(ms(now))),
+        false => tx.write(statement(UNWANT).bind(who.to_string()).bind(channel_of(place))),
+    }
+}
+
+/// Somebody of the staff is away until then; `None`: is back.
+///
+/// # Errors
+/// If the database is away.
+pub fn be_away(tx: &mut dyn Tx, who: &PersonRef, until: Option<Timestamp>) -> Result<(), StoreError> {
+    match until {
+        Some(until) => tx.write(statement(BE_AWAY).bind(who.to_string()).bind(ms(until))),
+        None => tx.write(statement(BE_BACK).bind(who.to_string())),
+    }
+}
+
+/// Somebody of the staff was told how they are guarded.
+///
+/// # Errors
+/// If the database is away.
+pub fn told(tx: &mut dyn Tx, who: &PersonRef, now: Timestamp) -> Result<(), StoreError> {
+    tx.write(statement(TELL).bind(who.to_string()).bind(ms(now)))
+}
+
+/// What became of the newest pings since this moment, the newest first.
 ///
 /// # Errors
 /// If the database is away.
@@ -164,6 +304,7 @@ pub async fn counted(ask: &mut dyn Ask, since: Timestamp) -> Result<Vec<Counted>
             told: row.moment_if("told_at_ms")?.is_some(),
             staff: row.json("staff_json")?,
             place: row.json("place_json")?,
+            message: row.json("message_json")?,
         })
     };
     ask.all(statement(SINCE).bind(ms(since)).bind(REPORTED), read).await
@@ -181,8 +322,11 @@ pub async fn forget_of(tx: &mut dyn Tx, account: &PersonRef, alias: &PersonRef) 
     let named = tx.rows(named.bind(account_anywhere(account)?)).await?.len();
     let quiet = tx.rows(statement(FORGET_QUIET_OF).bind(&account_text)).await?.len()
         + tx.rows(statement(FORGET_QUIET_WITH).bind(&account_text)).await?.len();
-    let out = tx.rows(statement(FORGET_OUT).bind(&account_text)).await?.len();
-    Ok((authored + named + quiet + out) as u64)
+    let mut own = 0;
+    for text in [FORGET_OUT, FORGET_WANTED, BE_BACK, FORGET_TOLD] {
+        own += tx.rows(statement(text).bind(&account_text)).await?.len();
+    }
+    Ok((authored + named + quiet + own) as u64)
 }
 
 /// Forgets the pings from before `then`, and who is not left alone any more.
@@ -191,11 +335,14 @@ pub async fn forget_of(tx: &mut dyn Tx, account: &PersonRef, alias: &PersonRef) 
 /// If the database is away.
 pub fn tidy(tx: &mut dyn Tx, then: Timestamp, now: Timestamp) -> Result<(), StoreError> {
     tx.write(statement(TIDY_QUIET).bind(ms(now)))?;
+    tx.write(statement(TIDY_AWAY).bind(ms(now)))?;
     tx.write(statement(TIDY).bind(ms(then)))
 }
 
-fn channel(place: &Place) -> String {
-    format!("{}:{}", place.platform(), place.channel())
+/// The accounts of somebody of the staff, as pings name them; a group has none.
+fn accounts(roster: &Roster, staff: &str) -> Vec<String> {
+    let person = staff.parse::<PersonRef>().ok();
+    person.iter().flat_map(|person| roster.accounts(person)).map(|account| account.to_string()).collect()
 }
 
 fn ruling(row: &Row) -> Result<Ruling, StoreError> {

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 
 use crate::asking::{Classifier, Context, Reason};
+use crate::desk::on_call::state::OnCall;
 use crate::domain::event::Said;
 use crate::domain::ids::{MessageRef, Person, PersonRef, PingId, Place, PlatformName, TicketKey};
 use crate::domain::permission::{GroupRef, Roster};
@@ -99,6 +100,12 @@ named! {
         OptedOut = "opted_out",
         /// Its author was told of another a moment ago.
         Recently = "recently",
+        /// Whom it pings wants to be pinged there.
+        Wanted = "wanted",
+        /// Whom it pings is on call, and it is about an outage that is announced.
+        OnCall = "on_call",
+        /// It was written in hours in which pings are let pass.
+        Hours = "hours",
         /// What was said before could not be read, or not in time.
         Unread = "unread",
     }
@@ -109,6 +116,8 @@ named! {
     End {
         /// Its author made it a request.
         Accepted = "accepted",
+        /// Its author made it a request that cannot wait.
+        Urgent = "urgent",
         /// The guard made it a request.
         Routed = "routed",
         /// Its author said that it is none.
@@ -127,6 +136,31 @@ pub struct Pinged {
     pub is_quiet: bool,
     /// Whether its author does not want to be asked there.
     pub is_out: bool,
+    /// What becomes of pings there.
+    pub mode: GuardMode,
+    /// Whether all of these people want to be pinged there.
+    pub is_wanted: bool,
+    /// Until when the first of these people to come back is away; `None` if anybody is there.
+    pub away_until: Option<Timestamp>,
+    /// Who is on call.
+    pub on_call: Vec<OnCall>,
+    /// Whether one of these people is on call, and the words are about an outage that is announced.
+    pub is_about_outage: bool,
+}
+
+/// What is known of a channel, and of the staff, when somebody says what is to become of pings there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Setting {
+    /// What was said before by a command.
+    pub mode: Option<GuardMode>,
+    /// Accounts of the staff who were not told yet how they are guarded.
+    pub untold: Vec<PersonRef>,
+}
+
+/// A channel by its platform and id, as the settings write it.
+#[must_use]
+pub fn channel_of(place: &Place) -> String {
+    format!("{}:{}", place.platform(), place.channel())
 }
 
 /// Whom of the staff a message pings by its own words, outside of quotations and code, or as an answer.

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::acts::{NO_REQUEST, NOT_HERE, PASS_ON, WHY_ASKED};
+use jiff::Timestamp;
+
+use super::acts::{CALL, NO_REQUEST, NOT_HERE, PASS_ON, URGENT, WHY_ASKED};
 use super::record::Counted;
 use super::state::{End, Ping, Ruling};
 use crate::asking;
-use crate::desk::tickets;
+use crate::desk::on_call::state::OnCall;
 use crate::desk::tickets::state::Ticket;
+use crate::desk::{on_call, tickets};
 use crate::domain::act::{ActRef, Spec};
-use crate::domain::ids::{PersonRef, PingId, Place, TicketKey};
+use crate::domain::ids::{Person, PersonRef, PingId, Place, TicketKey};
 use crate::domain::message::{Control, Line, Message, Span, Tone, said, strong};
+use crate::domain::permission::Roster;
 use crate::domain::rules::GuardMode;
 
 /// Channels and people that a report names.
@@ -20,16 +24,79 @@ fn button(spec: &Spec, ping: &PingId) -> Control {
     Control::button(spec.label, ActRef::at_message(spec.act(), ping.as_str())).styled(spec.style)
 }
 
-/// Somebody pinged staff with what looks like a request. `again`: they were asked before.
+/// Somebody pinged staff with what looks like a request. `again`: they were asked before; `away`: until when whom they ping is away, by
+/// their own word; `calls`: somebody is on call.
 #[must_use]
-pub fn nudge(ping: &PingId, again: bool) -> Message {
-    let line = if again {
-        "The desk can take this one, too. Shall I pass it on?"
-    } else {
-        "The desk can take this, and someone will see it sooner there. Shall I pass it on?"
+pub fn nudge(ping: &PingId, again: bool, away: Option<Timestamp>, calls: bool) -> Message {
+    let line = match away {
+        Some(until) => Line(vec![
+            said("Whoever you ask is away until "),
+            Span::At(until),
+            said(". The desk can take this meanwhile. Shall I pass it on?"),
+        ]),
+        None if again => Line::said("The desk can take this one, too. Shall I pass it on?"),
+        None => Line::said("The desk can take this, and someone will see it sooner there. Shall I pass it on?"),
     };
-    let controls = [button(&PASS_ON.spec, ping), button(&NO_REQUEST.spec, ping), button(&WHY_ASKED.spec, ping)];
-    Message { tone: Tone::Silent, ..Message::said(line).with(controls) }
+    let urgent = Some(button(&URGENT.spec, ping)).filter(|_| calls);
+    let controls = [button(&PASS_ON.spec, ping), button(&NO_REQUEST.spec, ping)].into_iter().chain(urgent);
+    let controls = controls.chain([button(&WHY_ASKED.spec, ping)]);
+    Message { tone: Tone::Silent, ..Message::new([line]).with(controls) }
+}
+
+/// Who would be called.
+#[must_use]
+pub fn who_is_called(ping: &Ping, on_call: &[OnCall], roster: &Roster) -> Message {
+    let mut line = vec![said("If it can't wait, I call ")];
+    line.extend(on_call::text::names(on_call, &ping.author, roster));
+    line.push(said(". Tell them in a sentence why."));
+    // On Slack this takes the place of the question.
+    let instead = Some(button(&PASS_ON.spec, &ping.id)).filter(|_| ping.ticket.is_none());
+    Message::new([Line(line)]).with([button(&CALL.spec, &ping.id)]).with(instead)
+}
+
+/// Nobody is on call any more.
+#[must_use]
+pub fn nobody_is_on_call(ping: &Ping) -> Message {
+    let offer = Some(button(&PASS_ON.spec, &ping.id)).filter(|_| ping.ticket.is_none());
+    Message::said("Nobody is on call just now. The desk is the quickest way: someone there will see it soon.")
+        .with(offer)
+}
+
+/// Whoever is on call was called about this already.
+#[must_use]
+pub fn was_called(key: &TicketKey) -> Message {
+    Message::new([Line(vec![
+        said("They were called about your request "),
+        strong(key),
+        said(" already. What is said about it stands in the thread of your message."),
+    ])])
+}
+
+/// A request that cannot wait is with the desk; told to its requester.
+#[must_use]
+pub fn is_urgent_at_the_desk(key: &TicketKey, on_call: &[OnCall], reader: &PersonRef, roster: &Roster) -> Message {
+    let mut line = vec![said("Your request "), strong(key), said(" is with the desk, as one that can't wait")];
+    if on_call.is_empty() {
+        line.push(said(". Nobody is on call just now, so whoever looks there first takes it"));
+    } else {
+        line.push(said(", and I have called "));
+        line.extend(on_call::text::names(on_call, reader, roster));
+    }
+    line.push(said(". The answer comes in the thread of your message."));
+    Message::new([Line(line)])
+}
+
+/// Calls whoever is on call, under a card. `is_nobody`: nobody is on call, on any platform.
+#[must_use]
+pub fn call(author: &Person, reason: &str, called: &[PersonRef], is_nobody: bool) -> Message {
+    let mut line: Vec<Span> = called.iter().flat_map(|who| [Span::Ping(who.clone()), said(" ")]).collect();
+    line.push(Span::Quoted(author.name.clone()));
+    line.push(said(if is_nobody {
+        " says that this can't wait (nobody is on call):"
+    } else {
+        " says that this can't wait:"
+    }));
+    Message::new([Line(line), Line(vec![Span::Quoted(reason.to_owned())])])
 }
 
 /// The guard made it a request at once.
@@ -213,6 +280,9 @@ pub fn report(counted: &[Counted], own: &[PersonRef], is_admin: bool, mode: Guar
             lines.push(Line(vec![said("• "), Span::Quoted(staff.to_owned()), said(format!(": {pings}"))]));
         }
     }
+    if is_admin {
+        lines.extend(would_have_asked(counted));
+    }
     lines.push(Line::said(match mode {
         GuardMode::Off => "Where nothing else is set, I do not look at pings.",
         GuardMode::Observe => "Where nothing else is set, I only count, and say nothing to anybody.",
@@ -222,22 +292,189 @@ pub fn report(counted: &[Counted], own: &[PersonRef], is_admin: bool, mode: Guar
     Message::new(lines)
 }
 
+/// What nudging would have asked about where it is only counted.
+fn would_have_asked(counted: &[Counted]) -> Vec<Line> {
+    let would = |one: &&Counted| one.ruling == Ruling::Request && !one.told;
+    let lines: Vec<Line> = counted
+        .iter()
+        .filter(would)
+        .take(NAMED)
+        .map(|one| {
+            let place = Span::In { place: one.place.open_channel(), label: "a channel".to_owned() };
+            let link = Span::Link { to: one.message.clone(), label: "this message".to_owned() };
+            Line(vec![said("• "), link, said(" in "), place])
+        })
+        .collect();
+    let title = Line::said("I would have asked about these, the newest first:");
+    std::iter::once(title).filter(|_| !lines.is_empty()).chain(lines.clone()).collect()
+}
+
 fn tally<'c>(who: &str, counted: impl Iterator<Item = &'c Counted>) -> Line {
-    let (mut pings, mut requests, mut told, mut taken, mut dismissed, mut would) = (0, 0, 0, 0, 0, 0);
+    let (mut pings, mut requests, mut told, mut taken, mut urgent, mut dismissed, mut would) = (0, 0, 0, 0, 0, 0, 0);
     for one in counted {
         pings += 1;
         let asks = matches!(one.ruling, Ruling::Request | Ruling::WithDesk | Ruling::Recently | Ruling::OptedOut);
         requests += u64::from(asks);
         told += u64::from(one.told);
-        taken += u64::from(matches!(one.end, Some(End::Accepted | End::Routed)));
+        taken += u64::from(matches!(one.end, Some(End::Accepted | End::Routed | End::Urgent)));
+        urgent += u64::from(one.end == Some(End::Urgent));
         dismissed += u64::from(one.end == Some(End::Dismissed));
         would += u64::from(one.ruling == Ruling::Request && !one.told);
     }
     if pings == 0 {
         return Line::said(format!("{who}: never in the last 7 days."));
     }
+    let of_told = (100 * dismissed).checked_div(told).map(|percent| format!(" ({percent} % of what I asked)"));
+    let of_told = of_told.unwrap_or_default();
     Line::said(format!(
-        "{who} in the last 7 days: {pings}. Like a request: {requests}. I asked: {told}. To the desk: {taken}. No request: {dismissed}. I \
-         would have asked besides: {would}."
+        "{who} in the last 7 days: {pings}. Like a request: {requests}. I asked: {told}. To the desk, so that nobody was \
+         interrupted: {taken}, of which could not wait: {urgent}. No request: {dismissed}{of_told}. I would have asked besides: {would}."
     ))
+}
+
+/// What a command is for that is not theirs.
+#[must_use]
+pub fn only_for_staff() -> Message {
+    Message::said("This is for the desk's people, whom I keep from being pinged. If you need help, mention me.")
+}
+
+/// A command that is about a channel was given elsewhere.
+#[must_use]
+pub fn only_where_people_talk() -> Message {
+    Message::said(
+        "Say this in the channel that it is about. It is not for direct messages, nor for the desk's own channel.",
+    )
+}
+
+/// The settings switch the guard off.
+#[must_use]
+pub fn is_switched_off() -> Message {
+    Message::said(
+        "The settings switch the guard off (guard.mode = \"off\"), so no command switches it on. Ask whoever runs me.",
+    )
+}
+
+/// What becomes of pings in a channel from now on, for everybody there.
+#[must_use]
+pub fn from_now_on(mode: GuardMode, by: &str) -> Message {
+    let what = match mode {
+        GuardMode::Route => {
+            "From now on, whoever asks one of the desk's people for help here by pinging them has it passed on to the desk, and can \
+             take that back at once. "
+        }
+        _ => {
+            "From now on, when somebody asks one of the desk's people for help here by pinging them, I ask whether the desk may take \
+             it, so that it is seen sooner. "
+        }
+    };
+    Message::new([Line(vec![
+        said(what),
+        said("Nobody's message is touched. "),
+        Span::Quoted(by.to_owned()),
+        said(" has set this up."),
+    ])])
+}
+
+/// What becomes of pings in a channel; told to whoever said so.
+#[must_use]
+pub fn is_set(mode: GuardMode, is_same: bool) -> Message {
+    let what = match mode {
+        GuardMode::Off => "I do not look at pings in this channel",
+        GuardMode::Observe => "I count pings in this channel, and say nothing to anybody",
+        GuardMode::Nudge => "Whoever pings the desk's people here with a request is asked whether the desk may take it",
+        GuardMode::Route => "Whoever pings the desk's people here with a request has it passed on at once",
+    };
+    Message::said(if is_same { format!("{what}, as before.") } else { format!("{what} from now on.") })
+}
+
+/// How it looks for whoever is protected, and how to be left out.
+#[must_use]
+pub fn how_it_looks_for_staff() -> Message {
+    Message::new([
+        Line::said(
+            "When somebody asks you for help in a channel by pinging you, I offer them the desk. You see a 🎫 on a message that \
+             became a request, and need not answer it; you hear nothing else from me about it.",
+        ),
+        Line::said(
+            "“/desk guard me off” lets pings of you pass in a channel, “/desk guard away mon 9:00” says that you are away, and \
+             “/desk guard report” shows what became of pings of you.",
+        ),
+    ])
+}
+
+/// Whether pings of somebody pass in a channel.
+#[must_use]
+pub fn pings_pass(is_on: bool) -> Message {
+    Message::said(if is_on {
+        "Pings of you pass in this channel from now on: I say nothing about them. “/desk guard me on” changes that."
+    } else {
+        "Whoever pings you in this channel with a request is offered the desk again, as far as that is set up here."
+    })
+}
+
+/// No moment was given.
+#[must_use]
+pub fn until_when() -> Message {
+    Message::said("Until when? Say it like “/desk guard away tomorrow 9” or “/desk guard away 2026-12-24”.")
+}
+
+/// Somebody is away from now on.
+#[must_use]
+pub fn is_away(until: Timestamp) -> Message {
+    Message::new([Line(vec![
+        said("You are away until "),
+        Span::At(until),
+        said(": whoever pings you with a request is told so, and offered the desk. “/desk guard back” ends it."),
+    ])])
+}
+
+/// Somebody is back.
+#[must_use]
+pub fn is_back() -> Message {
+    Message::said("Welcome back. I don't say any more that you are away.")
+}
+
+/// A link leads to no message of which something is known.
+#[must_use]
+pub fn no_ping_there() -> Message {
+    Message::said(
+        "I know nothing about a message there. I know of messages that ping the desk's people, for 90 days; the link is what “Copy \
+         link” in the menu of a message gives.",
+    )
+}
+
+/// What was made of a message, and by which rules and figures.
+#[must_use]
+pub fn explained(ping: &Ping) -> Message {
+    let ruling = match ping.ruling {
+        Ruling::Waiting => "What was said before it is being read.",
+        Ruling::Request => "It was taken for a request.",
+        Ruling::WithDesk => "It asks for help, and a request about it was with the desk already.",
+        Ruling::Talk => "It was taken for talk, not for a request.",
+        Ruling::Answer => "It answers a message of whom it pings, so it was let pass.",
+        Ruling::TakesPart => "Whom it pings takes part in that conversation, so it was let pass.",
+        Ruling::Quiet => "Its author has said of one like it that it was no request, so it was let pass.",
+        Ruling::OptedOut => "It asks for help, but its author does not want to be asked in that channel.",
+        Ruling::Recently => "It asks for help, but its author was asked about another a while before.",
+        Ruling::Wanted => "Whom it pings wants to be pinged there.",
+        Ruling::OnCall => "It is about an outage that is announced, and pings somebody on call, so it was let pass.",
+        Ruling::Hours => "It was written in hours in which pings are let pass (guard.exempt_hours).",
+        Ruling::Unread => "What was said before it could not be read, or not in time, so it was only counted.",
+    };
+    let end = match ping.end {
+        Some(End::Accepted) => " Its author made it a request.",
+        Some(End::Urgent) => " Its author had whoever is on call called.",
+        Some(End::Routed) => " It was passed on at once.",
+        Some(End::Dismissed) => " Its author said that it is no request.",
+        None if ping.told_at.is_some() => " Its author was asked, and has not answered.",
+        None => " Nobody was told.",
+    };
+    let mut lines = vec![Line::said(format!("{ruling}{end} The channel's mode was then: {}.", ping.mode.name()))];
+    if let Some(probability) = ping.probability {
+        lines.push(Line::said(format!("Likely to ask for help: {:.0} in 100.", probability * 100.0)));
+    }
+    for reason in &ping.why {
+        lines.push(Line::said(format!("• {} ({:+.2})", asking::says(&reason.name), reason.weight)));
+    }
+    Message::new(lines)
 }

@@ -7,7 +7,7 @@ use super::acts::{
 use super::state::{Delivered, Ledger, Outage, Reach, Seen};
 use crate::domain::act::{ActRef, Spec};
 use crate::domain::channel::Access;
-use crate::domain::ids::{KeyRef, PersonRef, Place, PlatformName};
+use crate::domain::ids::{KeyRef, PersonRef, Place};
 use crate::domain::limits::{self, Rate};
 use crate::domain::message::{Control, Line, Message, Span, quoted, said, strong};
 use crate::domain::outage::{Phase, Service, Severity};
@@ -271,10 +271,7 @@ fn not_reached(count: u64, why: &str, unreached: &[super::state::Unreached], acc
 
 /// A channel, wherever it is read.
 fn channel(place: &Place, name: &str) -> Span {
-    let platform = match place.platform() {
-        PlatformName::Slack => "Slack",
-        PlatformName::Discord => "Discord",
-    };
+    let platform = place.platform().title();
     let label = if name.is_empty() { format!("a channel on {platform}") } else { format!("#{name} on {platform}") };
     Span::In { place: place.clone(), label }
 }

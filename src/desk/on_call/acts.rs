@@ -1,0 +1,53 @@
+//! What people can do about being on call.
+
+use super::decide;
+use crate::desk::acts::{Act, Reads, acts};
+use crate::domain::act::{Command, May, Param, Spec, Takes};
+use crate::domain::right::Right;
+
+/// What all of these have in common.
+const AGENTS: Spec = Spec { may: May::Has(Right::TicketWork), ..Spec::BASE };
+
+acts! {
+    WHO = Act::alone(
+        Spec {
+            name: "oncall who",
+            label: "Who is on call?",
+            command: Some(Command::new("Who is called when something cannot wait").helping("to see who is on call")),
+            ..AGENTS
+        },
+        decide::who,
+    )
+    .reading(Reads::OnCall);
+
+    UNTIL = Act::alone(
+        Spec {
+            name: "oncall until",
+            label: "Be on call",
+            takes: &[Param {
+                name: "until",
+                takes: Takes::Future,
+                says: "Until when you are on call, like: 18:00, tomorrow 8, mon 9:00",
+                usage: "18:00",
+                asks: "Until when?",
+                ..Param::BASE
+            }],
+            command: Some(Command::new("You are called until then when something cannot wait")),
+            audit: "on call",
+            ..AGENTS
+        },
+        decide::until,
+    );
+
+    END = Act::alone(
+        Spec {
+            name: "oncall end",
+            label: "Be on call no more",
+            command: Some(Command::new("You are not on call any more")),
+            audit: "on call no more",
+            ..AGENTS
+        },
+        decide::end,
+    )
+    .reading(Reads::OnCall);
+}

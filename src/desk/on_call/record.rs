@@ -1,0 +1,69 @@
+//! Who is on call, in the database.
+
+use jiff::Timestamp;
+
+use super::state::OnCall;
+use crate::domain::ids::PersonRef;
+use crate::domain::permission::Roster;
+use crate::store::row::ms;
+use crate::store::statement::texts;
+use crate::store::{Ask, StoreError, Text, Tx, statement};
+
+texts! {
+    /// Who is on call by their own word, the next to end first.
+    ON_CALL = Text::both("SELECT person, until_ms FROM on_call WHERE until_ms > $1 ORDER BY until_ms");
+    /// Somebody is on call until then.
+    BE_ON_CALL = Text::both(
+        "INSERT INTO on_call (person, until_ms) VALUES ($1, $2) \
+         ON CONFLICT (person) DO UPDATE SET until_ms = excluded.until_ms"
+    );
+    /// Somebody is not on call by their own word.
+    END_ON_CALL = Text::both("DELETE FROM on_call WHERE person = $1 RETURNING person");
+    /// Whoever is on call no longer goes.
+    TIDY_ON_CALL = Text::both("DELETE FROM on_call WHERE until_ms < $1");
+}
+
+/// Who is on call now: by their own word, then by the settings.
+///
+/// # Errors
+/// If the database is away.
+pub async fn now(ask: &mut dyn Ask, roster: &Roster, now: Timestamp) -> Result<Vec<OnCall>, StoreError> {
+    let mut on_call: Vec<OnCall> = ask
+        .all(statement(ON_CALL).bind(ms(now)), |row| {
+            Ok(OnCall { who: row.named("person")?, until: Some(row.moment("until_ms")?) })
+        })
+        .await?;
+    for who in roster.known_on_call(now) {
+        if !on_call.iter().any(|one| roster.same(&one.who, &who)) {
+            on_call.push(OnCall { who, until: None });
+        }
+    }
+    Ok(on_call)
+}
+
+/// Somebody is on call until then; `None`: not any more.
+///
+/// # Errors
+/// If the database is away.
+pub fn put(tx: &mut dyn Tx, who: &PersonRef, until: Option<Timestamp>) -> Result<(), StoreError> {
+    match until {
+        Some(until) => tx.write(statement(BE_ON_CALL).bind(who.to_string()).bind(ms(until))),
+        None => tx.write(statement(END_ON_CALL).bind(who.to_string())),
+    }
+}
+
+/// Forgets until when an account is on call; how much there was of it.
+///
+/// # Errors
+/// If the database is away.
+pub async fn forget_of(tx: &mut dyn Tx, account: &PersonRef) -> Result<u64, StoreError> {
+    Ok(tx.rows(statement(END_ON_CALL).bind(account.to_string())).await?.len() as u64)
+}
+
+/// Forgets who is on call no longer.
+///
+/// # Errors
+/// If the database is away.
+pub fn tidy(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
+    tx.write(statement(TIDY_ON_CALL).bind(ms(now)))
+}

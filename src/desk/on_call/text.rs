@@ -1,0 +1,83 @@
+//! What the bot says about who is on call.
+
+use jiff::Timestamp;
+
+use super::state::OnCall;
+use crate::domain::ids::PersonRef;
+use crate::domain::message::{Line, Message, Span, said};
+use crate::domain::permission::Roster;
+
+/// Who is on call, as somebody on the platform of `reader` sees it.
+#[must_use]
+pub fn who(on_call: &[OnCall], reader: &PersonRef, roster: &Roster) -> Message {
+    if on_call.is_empty() {
+        return Message::said(
+            "Nobody is on call now. Whoever says “/desk oncall until 18:00” is; the settings can list others (desk.on_call).",
+        );
+    }
+    let one = |on_call: &OnCall| {
+        let mut spans = vec![said("• "), person(&on_call.who, reader, roster)];
+        match on_call.until {
+            Some(until) => spans.extend([said(" until "), Span::At(until)]),
+            None => spans.push(said(", by the settings")),
+        }
+        Line(spans)
+    };
+    let lines = std::iter::once(Line::said("On call now:")).chain(on_call.iter().map(one));
+    Message::new(lines)
+}
+
+/// A person, as somebody on the platform of `reader` sees them.
+fn person(who: &PersonRef, reader: &PersonRef, roster: &Roster) -> Span {
+    match roster.account_on(who, reader.platform) {
+        Some(account) => Span::Ping(account),
+        None => said(format!("somebody on {}", who.platform.title())),
+    }
+}
+
+/// Those on call, one behind the other, as somebody on the platform of `reader` sees them.
+#[must_use]
+pub fn names(on_call: &[OnCall], reader: &PersonRef, roster: &Roster) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for (at, one) in on_call.iter().enumerate() {
+        if at > 0 {
+            spans.push(said(if at + 1 == on_call.len() { " and " } else { ", " }));
+        }
+        spans.push(person(&one.who, reader, roster));
+    }
+    spans
+}
+
+/// No moment was given.
+#[must_use]
+pub fn until_when() -> Message {
+    Message::said("Until when? Say it like “/desk oncall until 18:00” or “/desk oncall until tomorrow 8”.")
+}
+
+/// Somebody is on call from now on.
+#[must_use]
+pub fn is_on_call(until: Timestamp) -> Message {
+    Message::new([Line(vec![
+        said("You are on call until "),
+        Span::At(until),
+        said(". When something cannot wait, I mention you in the desk's channel. “/desk oncall end” ends it earlier."),
+    ])])
+}
+
+/// Somebody is on call no more.
+#[must_use]
+pub fn is_not_on_call() -> Message {
+    Message::said("You are not on call any more.")
+}
+
+/// Somebody was not on call.
+#[must_use]
+pub fn was_not_on_call() -> Message {
+    Message::said("You were not on call.")
+}
+
+/// The settings list them, which no command changes.
+#[must_use]
+pub fn is_listed() -> Message {
+    Message::said("The settings list you as on call (desk.on_call): whoever runs me can change that.")
+}

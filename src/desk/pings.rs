@@ -1,0 +1,84 @@
+//! Pings of staff, as they are heard: what is read for them.
+
+use crate::desk::guard::state::Pinged;
+use crate::desk::hear::{Desk, Heard, Looked};
+use crate::desk::plan::origin_of;
+use crate::desk::{conversation, guard, outages, tickets};
+use crate::domain::event::{DedupeKey, Found, Look, LookFor, Said};
+use crate::domain::ids::{PersonRef, PingId};
+use crate::domain::rules::GuardMode;
+use crate::store::{StoreError, Tx};
+
+/// So many running outages are looked at.
+const OUTAGES: u32 = 20;
+
+/// Words that are not for the desk: they may ping staff.
+pub(in crate::desk) async fn pinged<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said) -> Result<Heard<'e>, StoreError> {
+    let names_nobody = said.mentions.is_empty() && said.groups.is_empty() && said.notifies.is_none();
+    if names_nobody || !desk.rules.may_be_guarded(&said.place) {
+        return Ok(Heard::Nobody);
+    }
+    let roster = &desk.roster;
+    // Staff among themselves are colleagues.
+    if roster.is_exempt(&said.author, desk.now) {
+        return Ok(Heard::Nobody);
+    }
+    let staff = guard::state::staff_pinged(said, roster, desk.now);
+    if staff.is_empty() {
+        return Ok(Heard::Nobody);
+    }
+    let known = known(tx, desk, said, staff).await?;
+    if known.mode == GuardMode::Off {
+        return Ok(Heard::Nobody);
+    }
+    Ok(Heard::Pinged(said, Box::new(known)))
+}
+
+/// A ping's message was read.
+pub(in crate::desk) async fn looked<'e>(
+    tx: &mut dyn Tx,
+    desk: &Desk,
+    look: &'e Look,
+    found: Option<&'e Found>,
+) -> Result<Heard<'e>, StoreError> {
+    let ping = match &look.why {
+        LookFor::Judge(id) | LookFor::Request { ping: id, .. } => guard::record::by_id(tx, id).await?,
+        LookFor::Behalf { .. } => None,
+    };
+    let mut known = Pinged::default();
+    if let (Some(ping), Some(said)) = (&ping, found.and_then(|found| found.message.as_ref())) {
+        known = self::known(tx, desk, said, ping.staff.clone()).await?;
+    }
+    let thread = origin_of(&look.place, &look.message);
+    let mut there = conversation::record::ticket_at(tx, &thread).await?.map(|(ticket, _)| ticket);
+    if there.is_none() {
+        there = conversation::record::ticket_of_message(tx, &look.message).await?.map(|(ticket, _)| ticket);
+    }
+    // What its author has just asked the desk here is the same matter.
+    if let (None, None, LookFor::Judge(_), Some(ping)) = (&there, look.place.root(), &look.why, &ping) {
+        let (by, since) = (desk.roster.accounts(&ping.author), desk.rules.burst_since(ping.at));
+        there = tickets::record::burst(tx, &by, &look.place, since, desk.now).await?;
+    }
+    Ok(Heard::Looked(look, found, Box::new(Looked { ping, known, there })))
+}
+
+/// What is known about a message that pings these.
+async fn known(tx: &mut dyn Tx, desk: &Desk, said: &Said, staff: Vec<String>) -> Result<Pinged, StoreError> {
+    let roster = &desk.roster;
+    let mut known = guard::record::pinged(tx, said, staff, (roster, &desk.rules), desk.now).await?;
+    let pings = |who: &PersonRef| roster.accounts(who).iter().any(|account| known.staff.contains(&account.to_string()));
+    if known.on_call.iter().any(|one| pings(&one.who)) {
+        let running = outages::record::running(tx, OUTAGES).await?;
+        let is_down =
+            |key: &str| running.iter().any(|outage| outage.content.services.iter().any(|service| service.key == key));
+        let mut services = desk.rules.services.iter();
+        known.is_about_outage = services.any(|service| is_down(&service.key) && service.is_named_in(&said.text));
+    }
+    Ok(known)
+}
+
+/// Whether an edit first addresses the desk with a message of which only a ping of staff is known.
+pub(in crate::desk) async fn is_now_for_desk(tx: &mut dyn Tx, said: &Said) -> Result<bool, StoreError> {
+    let ping = PingId::of(&DedupeKey::message(&said.message));
+    Ok(said.addresses_desk() && guard::record::by_id(tx, &ping).await?.is_some())
+}

@@ -1,0 +1,267 @@
+//! The guard where somebody has a say in it: its mode in a channel, who is on call, who is away, and what it says of itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deskbell::sandbox::{Fault, MessageAt, Spot, World};
+
+use crate::announcing;
+use crate::harness::{Desk, Setup, find_control, on, on_both_with, see};
+use crate::looks::Looks as _;
+use crate::outages::subscribe;
+
+const HELP: &str = "my laptop does not start any more, can you help me?";
+
+fn nudging() -> Setup {
+    Setup { more: "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n", ..Setup::default() }
+}
+
+async fn say(desk: &Desk, world: &Arc<dyn World>, who: &str, text: &str) -> MessageAt {
+    desk.say(world, who, &Spot::channel("sales"), text).await
+}
+
+fn is_asked(world: &Arc<dyn World>, who: &str) -> bool {
+    find_control(&see(world, who), "sales", "Make it a request").is_some()
+}
+
+/// What this person sees of the bot's own in a channel.
+fn bot_says(world: &Arc<dyn World>, who: &str, channel: &str) -> String {
+    let channel = see(world, who).channels.into_iter().find(|one| one.name == channel).expect("the channel");
+    let mut says = Vec::new();
+    for message in channel.messages {
+        says.extend(message.bot.then_some(message.text));
+        says.extend(message.thread.into_iter().filter(|reply| reply.bot).map(|reply| reply.text));
+    }
+    says.join("\n")
+}
+
+/// What the guard has made of the pings of somebody of the staff.
+async fn report(desk: &Desk, world: &Arc<dyn World>, who: &str) -> String {
+    desk.command(world, who, "guard report").await;
+    desk.last_private(world, who)
+}
+
+#[tokio::test]
+async fn what_cannot_wait_reaches_whoever_is_on_call_and_nobody_else() {
+    on_both_with(nudging(), async |desk, world| {
+        say(desk, world, "ana", &format!("@mia {HELP}")).await;
+        assert!(find_control(&see(world, "ana"), "sales", "It's urgent").is_none(), "nobody is on call");
+        desk.press(world, "ana", "sales", "Not a request").await;
+        desk.pass(Duration::from_secs(3600)).await;
+
+        desk.command_in(world, "omar", "random", on(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"))
+            .await;
+        desk.command(world, "mia", "oncall who").await;
+        assert!(desk.last_private(world, "mia").contains("Omar Haddad until"), "{}", desk.last_private(world, "mia"));
+        say(desk, world, "jeff", "@mia the payroll server does not answer any more, can you help me?").await;
+        desk.press(world, "jeff", "sales", "It's urgent").await;
+        let told = bot_says(world, "jeff", "sales");
+        assert!(told.contains("If it can't wait, I call @Omar Haddad."), "{told}");
+        assert!(desk.store().tickets(None, 1).await.expect("tickets").is_empty(), "the reason is asked for first");
+        desk.press(world, "jeff", "sales", "Call them…").await;
+        desk.fill(world, "jeff", "Salaries are paid at noon.").await;
+
+        let ticket = desk.store().tickets(None, 1).await.expect("tickets")[0].clone();
+        assert_eq!(ticket.priority.to_string(), "P1");
+        let told = bot_says(world, "jeff", "sales");
+        assert!(told.contains("I have called @Omar Haddad. The answer comes"), "{told}");
+        let triage = bot_says(world, "omar", "desk-triage");
+        assert!(
+            triage.contains("Jeff Park says that this can't wait:") && triage.contains("Salaries are paid"),
+            "{triage}"
+        );
+        let audit = desk.store().audit(ticket.id).await.expect("an audit");
+        let called = audit.iter().find(|entry| entry.act == "called").expect("it is audited");
+        assert_eq!(called.actor.as_ref().map(|actor| actor.name.as_str()), Some("Jeff Park"));
+        // Nobody is pinged but whoever is on call.
+        let pings = |who: &str| {
+            let channels = see(world, who).channels;
+            let all = channels
+                .into_iter()
+                .flat_map(|one| one.messages)
+                .flat_map(|one| [one.thread.clone(), vec![one]].concat());
+            all.filter(|one| one.bot && one.pings.iter().any(|pinged| pinged == who)).count()
+        };
+        assert_eq!((pings("omar"), pings("mia")), (1, 0));
+        // A second call about the same is none.
+        desk.pass(Duration::from_secs(60)).await;
+        assert_eq!(pings("omar"), 1);
+        desk.command(world, "omar", "oncall end").await;
+        desk.command(world, "mia", "oncall who").await;
+        assert!(desk.last_private(world, "mia").contains("Nobody is on call now."));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_channel_has_a_mode_of_its_own_once_an_admin_says_so_and_everybody_there_is_told() {
+    on_both_with(Setup::default(), async |desk, world| {
+        let nudge = on(world, "guard mode nudge", "guard mode mode:nudge");
+        desk.command_in(world, "mia", "sales", nudge).await;
+        assert!(desk.last_private(world, "mia").contains("guard_set"), "{}", desk.last_private(world, "mia"));
+        say(desk, world, "ana", &format!("@mia {HELP}")).await;
+        assert!(!is_asked(world, "ana"));
+        desk.pass(Duration::from_secs(3600)).await;
+
+        desk.command_in(world, "ada", "sales", nudge).await;
+        desk.pass(Duration::from_secs(60)).await;
+        let said = bot_says(world, "jeff", "sales");
+        assert!(
+            said.contains("I ask whether the desk may take it") && said.contains("Ada Berg has set this up."),
+            "{said}"
+        );
+        let told = || {
+            let all = desk.stage.journal.since(0);
+            all.iter().filter(|entry| entry.text("text").contains("I offer them the desk")).count()
+        };
+        let staff = told();
+        desk.command_in(world, "ada", "general", nudge).await;
+        desk.pass(Duration::from_secs(60)).await;
+        assert_eq!(told(), staff, "each is told once");
+        say(desk, world, "ana", &format!("@mia {HELP}")).await;
+        assert!(is_asked(world, "ana"));
+        desk.command_in(world, "ada", "sales", on(world, "guard mode default", "guard mode mode:default")).await;
+        desk.pass(Duration::from_secs(3600)).await;
+        say(desk, world, "jeff", &format!("@mia {HELP}")).await;
+        assert!(!is_asked(world, "jeff"));
+        // Not where nobody but the desk talks, nor in private.
+        desk.command_in(world, "ada", "desk-triage", nudge).await;
+        assert!(desk.last_private(world, "ada").contains("Say this in the channel"));
+        staff > 0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_the_settings_switch_it_off_no_command_switches_it_on() {
+    let off = Setup { more: "[guard]\nmode = \"off\"\n", ..Setup::default() };
+    on_both_with(off, async |desk, world| {
+        desk.command_in(world, "ada", "sales", on(world, "guard mode nudge", "guard mode mode:nudge")).await;
+        assert!(desk.last_private(world, "ada").contains("switch the guard off"));
+        say(desk, world, "ana", &format!("@mia {HELP}")).await;
+        assert!(!is_asked(world, "ana"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn staff_say_where_they_want_to_be_pinged_and_that_they_are_away() {
+    on_both_with(Setup::default(), async |desk, world| {
+        for refused in ["guard report", "guard me on", "guard away tomorrow"] {
+            let typed = match refused {
+                "guard me on" => on(world, refused, "guard me guarded:on"),
+                "guard away tomorrow" => on(world, refused, "guard away until:tomorrow"),
+                other => other,
+            };
+            desk.command_in(world, "ana", "sales", typed).await;
+            assert!(desk.last_private(world, "ana").contains("for the desk's people"), "{refused}");
+        }
+        // Away: whoever pings them is asked, even where pings are only counted.
+        desk.command_in(world, "mia", "sales", on(world, "guard away tomorrow 9", "guard away until:tomorrow 9")).await;
+        say(desk, world, "ana", &format!("@mia {HELP}")).await;
+        assert!(is_asked(world, "ana"));
+        let asked = bot_says(world, "ana", "sales");
+        assert!(asked.contains("Whoever you ask is away until") && !asked.contains("Mia"), "{asked}");
+        desk.press(world, "ana", "sales", "Make it a request").await;
+        desk.pass(Duration::from_secs(3600)).await;
+        say(desk, world, "jeff", &format!("@mia @omar {HELP}")).await;
+        assert!(!is_asked(world, "jeff"), "somebody is there");
+        desk.command(world, "mia", "guard back").await;
+        say(desk, world, "sam", &format!("@mia {HELP}")).await;
+        assert!(!is_asked(world, "sam"), "back");
+
+        desk.command_in(world, "ada", "sales", on(world, "guard mode nudge", "guard mode mode:nudge")).await;
+        desk.command_in(world, "mia", "sales", on(world, "guard me off", "guard me guarded:off")).await;
+        desk.pass(Duration::from_secs(3600)).await;
+        say(desk, world, "sam", "@mia how do I reset my password? It does not work.").await;
+        assert!(!is_asked(world, "sam"), "Mia wants it");
+        desk.command_in(world, "mia", "sales", on(world, "guard me on", "guard me guarded:on")).await;
+        desk.pass(Duration::from_secs(3600)).await;
+        say(desk, world, "sam", "@mia how do I reset my password? It still does not work.").await;
+        assert!(is_asked(world, "sam"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn hours_and_announced_outages_let_pings_pass() {
+    // The clock begins on a Monday at 9:00.
+    let more = "[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\nexempt_hours = [\"mon 08:00-10:00\"]\n";
+    on_both_with(Setup { more, ..Setup::default() }, async |desk, world| {
+        say(desk, world, "ana", &format!("@mia {HELP}")).await;
+        assert!(!is_asked(world, "ana"));
+        desk.pass(Duration::from_secs(2 * 3600)).await;
+        say(desk, world, "ana", &format!("@mia {HELP}")).await;
+        assert!(is_asked(world, "ana"));
+        desk.press(world, "ana", "sales", "Make it a request").await;
+        desk.pass(Duration::from_secs(120)).await;
+
+        desk.command_in(world, "omar", "random", on(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"))
+            .await;
+        subscribe(desk, world, "general", "vpn").await;
+        announcing::write(desk, world, &[("services", "vpn"), ("severity", "low")]).await;
+        desk.press(world, "mia", "random", "Announce it now").await;
+        say(desk, world, "jeff", "@omar the vpn does not work here either, can you help me?").await;
+        assert!(!is_asked(world, "jeff"), "Omar is on call");
+        desk.pass(Duration::from_secs(3600)).await;
+        say(desk, world, "jeff", "@mia the vpn does not work here either, can you help me?").await;
+        assert!(is_asked(world, "jeff"), "Mia is not");
+        let told = report(desk, world, "omar").await;
+        assert!(told.contains("Pings of you in the last 7 days: 1. Like a request: 0."), "{told}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn admins_see_what_would_have_been_asked_and_agents_why() {
+    on_both_with(Setup::default(), async |desk, world| {
+        let at = say(desk, world, "ana", &format!("@mia {HELP}")).await;
+        let told = report(desk, world, "ada").await;
+        assert!(told.contains("I would have asked about these") && told.contains("this message in"), "{told}");
+        assert!(!told.contains("Ana"), "{told}");
+        let told = report(desk, world, "mia").await;
+        assert!(!told.contains("I would have asked about these"), "{told}");
+        let link = match world.platform() {
+            "slack" => format!("https://acme.slack.com/archives/{}/p{}", at.channel, at.id.replace('.', "")),
+            _ => format!("https://discord.com/channels/{}/{}/{}", desk.stage.discord.guild_id(), at.channel, at.id),
+        };
+        desk.command_in(world, "mia", "random", &format!("{}{link}", on(world, "guard why ", "guard why link:"))).await;
+        let told = desk.last_private(world, "mia");
+        assert!(told.contains("It was taken for a request. Nobody was told.") && told.contains("in 100"), "{told}");
+        assert!(!told.contains("laptop"), "no words of hers are kept: {told}");
+        desk.command_in(world, "mia", "random", on(world, "guard why x", "guard why link:x")).await;
+        assert!(desk.last_private(world, "mia").contains("I know nothing about a message there"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_whole_group_counts_like_a_person() {
+    on_both_with(nudging(), async |desk, world| {
+        say(desk, world, "ana", &format!("@it-desk {HELP}")).await;
+        assert!(is_asked(world, "ana"));
+        let told = report(desk, world, "ada").await;
+        assert!(told.contains(on(world, "slack:group:", "discord:role:")), "{told}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_what_was_said_before_cannot_be_read_a_ping_is_only_counted() {
+    on_both_with(nudging(), async |desk, world| {
+        let method = on(world, "conversations.history", "GET /channels/{id}/messages").to_owned();
+        world.inject(Fault::Hang { method, times: 1 });
+        world.say("ana", &Spot::channel("sales"), &format!("@mia {HELP}"), None).await.expect("said");
+        desk.pass(Duration::from_secs(30)).await;
+        assert!(!is_asked(world, "ana"));
+        let told = report(desk, world, "mia").await;
+        assert!(told.contains("Pings of you in the last 7 days: 1. Like a request: 0. I asked: 0."), "{told}");
+        let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
+        desk.expect_refusals(refused);
+        world.inject(Fault::Calm);
+        desk.pass(Duration::from_secs(3600)).await;
+        say(desk, world, "ana", &format!("@mia {HELP}")).await;
+        assert!(is_asked(world, "ana"), "the next one can be read");
+    })
+    .await;
+}
