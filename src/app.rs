@@ -328,6 +328,7 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
                     people: people(config, PlatformName::Slack),
                     followers: followers_on(PlatformName::Slack),
                     shared: shared.clone(),
+                    guarded: config.guard.watched_on(PlatformName::Slack),
                     mentions_everybody,
                 };
                 findings.extend(platform.check(&wanted).await);
@@ -345,6 +346,7 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
                     people: people(config, PlatformName::Discord),
                     followers: followers_on(PlatformName::Discord),
                     shared,
+                    guarded: config.guard.watched_on(PlatformName::Discord),
                     mentions_everybody,
                 };
                 findings.extend(platform.check(&wanted).await);

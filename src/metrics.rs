@@ -57,7 +57,7 @@ impl Kind {
 }
 
 /// Every metric, in the order in which they are documented.
-pub static ALL: [Metric; 24] = [
+pub static ALL: [Metric; 26] = [
     EVENTS,
     INTAKE_LAG,
     DEAD_EVENTS,
@@ -73,6 +73,8 @@ pub static ALL: [Metric; 24] = [
     OUTBOX_FAILED,
     OUTBOX_AGE,
     TICKETS_OPEN,
+    PINGS,
+    PING_ENDS,
     CONDITION,
     DOOR_REFUSALS,
     CONNECTED,
@@ -188,6 +190,20 @@ const TICKETS_OPEN: Metric = Metric {
     labels: &[],
     unit: "tickets",
     help: "Tickets that are open.",
+};
+const PINGS: Metric = Metric {
+    name: "deskbell_pings_total",
+    kind: Kind::Counter,
+    labels: &["ruling"],
+    unit: "pings",
+    help: "Messages that ping staff, by what the guard made of them.",
+};
+const PING_ENDS: Metric = Metric {
+    name: "deskbell_ping_ends_total",
+    kind: Kind::Counter,
+    labels: &["end"],
+    unit: "pings",
+    help: "What came of pings of staff. `asked`: their author was asked; then `accepted`, `urgent` or `dismissed` by their author; `routed` by the guard. False alarms are `dismissed` of `asked` and `routed`.",
 };
 const CONDITION: Metric = Metric {
     name: "deskbell_condition",
@@ -354,6 +370,16 @@ pub fn dead_events_kept(count: u64) {
     metrics::gauge!(DEAD_EVENTS_KEPT.name).set(float(count));
 }
 
+/// The guard made this of a ping of staff.
+pub fn ping(ruling: &'static str) {
+    metrics::counter!(PINGS.name, "ruling" => ruling).increment(1);
+}
+
+/// This came of a ping of staff.
+pub fn ping_end(end: &'static str) {
+    metrics::counter!(PING_ENDS.name, "end" => end).increment(1);
+}
+
 /// How many tickets are open.
 pub fn tickets_open(count: u64) {
     metrics::gauge!(TICKETS_OPEN.name).set(float(count));
@@ -484,6 +510,8 @@ mod tests {
             door_refusal(slack, "forged");
             outbox_age(Some(Timestamp::UNIX_EPOCH), Timestamp::constant(90, 0));
             tickets_open(4);
+            ping("request");
+            ping_end("accepted");
             connected(slack, true);
             behind(slack, true);
             reconnect(slack);

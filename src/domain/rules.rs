@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::hours::Hours;
-use super::ids::{Person, Place, TicketKey};
+use super::ids::{Person, Place, PlatformName, TicketKey};
 use super::outage::{Phase, Service};
 use super::permission::Principal;
 use super::settings::{Reader, Setting, minutes, sections};
@@ -133,6 +133,15 @@ impl OutageSettings {
 }
 
 impl GuardSettings {
+    /// The channels of this platform, by their ids, for which `modes_in` says that pings are looked at.
+    #[must_use]
+    pub fn watched_on(&self, platform: PlatformName) -> Vec<String> {
+        let named = self.modes_in.iter().filter_map(|one| one.split_once('='));
+        let watched = named.filter(|(_, mode)| GuardMode::named(mode.trim()) != Some(GuardMode::Off));
+        let ids = watched.filter_map(|(channel, _)| channel.trim().split_once(':'));
+        ids.filter(|(name, _)| *name == platform.as_str()).map(|(_, id)| id.to_owned()).collect()
+    }
+
     /// Whether there is any channel in which it is not off.
     #[must_use]
     pub fn is_anywhere(&self) -> bool {

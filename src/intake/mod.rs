@@ -5,6 +5,7 @@
 
 mod articles;
 mod channels;
+mod counted;
 pub mod erase;
 mod forms;
 mod proof;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument as _;
 
+use self::counted::Counted;
 use crate::clock::Clock;
 use crate::clock::real;
 /// The table of acts, as adapters need it.
@@ -137,8 +139,10 @@ impl Intake {
         loop {
             tries += 1;
             let about = desk::hear::about(event, &self.rules(), &self.roster());
-            match self.inner.store.decide(about, self.work(Arc::clone(event))).await {
+            let counted = Counted::default();
+            match self.inner.store.decide(about, self.work(Arc::clone(event), counted.clone())).await {
                 Ok(outcome) => {
+                    counted.count();
                     let ticket = outcome.ticket().map(ToString::to_string);
                     if outcome == Outcome::Ignored {
                         tracing::trace!("none of the desk's business");
@@ -426,11 +430,12 @@ impl Intake {
         &self.inner.clock
     }
 
-    fn work(&self, event: Arc<Event>) -> Work {
+    fn work(&self, event: Arc<Event>, counted: Counted) -> Work {
         let this = self.clone();
         Arc::new(move |tx| {
-            let (this, event) = (this.clone(), Arc::clone(&event));
+            let (this, event, counted) = (this.clone(), Arc::clone(&event), counted.clone());
             Box::pin(async move {
+                counted.begin();
                 let roster = this.roster();
                 if !trial::without("dedupe") && keys::knows(tx, &event.key).await? {
                     return Ok(Outcome::Repeated);
@@ -457,6 +462,7 @@ impl Intake {
                             keys::remember(tx, &post, now)?;
                         }
                     }
+                    counted.decided(&decision);
                     desk::write(tx, &decision, now).await?;
                 } else if let EventKind::MessageDeleted { message } = &event.what
                     && message.posted_at().is_some_and(|at| event.at.duration_since(at) < OVERTAKEN)

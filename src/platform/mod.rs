@@ -340,6 +340,8 @@ pub struct Wanted {
     pub followers: Vec<Place>,
     /// Those of them that may hear of them though people of other organisations read there.
     pub shared: Vec<Place>,
+    /// Channels in which pings of staff are to be looked at, by their ids in the settings.
+    pub guarded: Vec<String>,
     /// Whether somebody may let the bot mention everybody.
     pub mentions_everybody: bool,
 }

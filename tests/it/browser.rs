@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Desk, PATIENCE};
+use crate::harness::{Desk, PATIENCE, Setup, see};
 use crate::knowledge::knowing;
 
 const LEFT_OUT: &str = "DESKBELL_TEST_NO_BROWSER";
@@ -161,6 +161,38 @@ async fn an_outage_is_announced_updated_and_over_on_the_page() {
     known.send_keys("Everything works again.").await.expect("Mia fills in the form");
     browser.press(&send).await;
     meanwhile(&desk, browser.see(&on_message("discord", "Everything works again."))).await;
+    assert_eq!(browser.errors().await, Vec::<Value>::new(), "the page logged errors");
+    browser.close().await;
+    stop.cancel();
+    served.await.expect("the page's task ends").expect("the page is served to its end");
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn whoever_pings_an_agent_accepts_the_desk_on_the_page_and_the_agent_stays_undisturbed() {
+    if std::env::var_os(LEFT_OUT).is_some_and(|value| !value.is_empty()) {
+        eprintln!("\n!!! LEFT OUT: the sandbox's page was not tried in a browser ({LEFT_OUT} is set) !!!\n");
+        return;
+    }
+    let desk = Desk::open_with(Setup { more: "[guard]\nmode = \"nudge\"\n", ..Setup::default() }).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("the listener has an address");
+    let stop = CancellationToken::new();
+    let served = tokio::spawn(page::serve(listener, desk.worlds(), Vec::new(), stop.clone()));
+    let browser = Browser::open(&format!("http://{address}/#slack=jeff/sales&discord=mia/sales")).await;
+    let half = "//section[@data-platform='slack']";
+    let composer = browser.see(&format!("{half}//textarea[@data-composer='main']")).await;
+    let words = format!("@mia my laptop does not start any more, can you help me?{}", char::from(Key::Enter));
+    composer.send_keys(&words).await.expect("Jeff writes");
+    meanwhile(&desk, browser.press(&format!("{half}//button[@data-control='Make it a request']"))).await;
+    meanwhile(&desk, browser.see(&on_message("slack", "is with the desk"))).await;
+    // Mia sees the sign on the message, and nothing that the bot says pings her.
+    meanwhile(&desk, browser.see(&format!("{half}//button[@data-reaction='ticket']"))).await;
+    for channel in see(&desk.slack(), "mia").channels {
+        let all = channel.messages.iter().flat_map(|message| message.thread.iter().chain([message]));
+        let pinging: Vec<_> = all.filter(|one| one.bot && one.pings.iter().any(|who| who == "mia")).collect();
+        assert!(pinging.is_empty(), "{}: {pinging:?}", channel.name);
+    }
     assert_eq!(browser.errors().await, Vec::<Value>::new(), "the page logged errors");
     browser.close().await;
     stop.cancel();

@@ -265,3 +265,42 @@ async fn where_what_was_said_before_cannot_be_read_a_ping_is_only_counted() {
     })
     .await;
 }
+
+/// Counted by a recorder of this test's own: its thread runs all that it starts.
+#[tokio::test]
+async fn pings_and_what_came_of_them_are_counted() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let _counting = ::metrics::set_default_local_recorder(&recorder);
+    let desk = Desk::open_with(nudging()).await;
+    let world = desk.slack();
+    say(&desk, &world, "ana", &format!("@mia {HELP}")).await;
+    desk.press(&world, "ana", "sales", "Not a request").await;
+    say(&desk, &world, "jeff", "@mia thanks, that worked!").await;
+    desk.pass(Duration::from_secs(3600)).await;
+    say(&desk, &world, "jeff", &format!("@omar {HELP}")).await;
+    desk.press(&world, "jeff", "sales", "Make it a request").await;
+    let text = recorder.handle().render();
+    for line in [
+        "deskbell_pings_total{ruling=\"request\"} 2",
+        "deskbell_pings_total{ruling=\"talk\"} 1",
+        "deskbell_ping_ends_total{end=\"asked\"} 2",
+        "deskbell_ping_ends_total{end=\"dismissed\"} 1",
+        "deskbell_ping_ends_total{end=\"accepted\"} 1",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line} is not in\n{text}");
+    }
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn what_is_read_back_late_is_only_counted() {
+    on_both_with(nudging(), async |desk, world| {
+        desk.stop().await;
+        world.say("ana", &Spot::channel("sales"), &format!("@mia {HELP}"), None).await.expect("said");
+        desk.stage.clock.advance_to(desk.stage.clock.now() + Duration::from_secs(300));
+        desk.start().await;
+        assert!(!is_asked(world, "ana"));
+        report(desk, world, "mia").await.contains("Pings of you in the last 7 days: 1.")
+    })
+    .await;
+}

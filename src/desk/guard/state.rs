@@ -49,6 +49,17 @@ pub struct Ping {
     pub ticket: Option<TicketKey>,
 }
 
+impl Ping {
+    /// What is counted as it is kept: what was made of it, if that is new, and what came of it.
+    #[must_use]
+    pub fn counts(&self) -> (Option<&'static str>, Vec<&'static str>) {
+        let is_judged = self.ruling != Ruling::Waiting && matches!(self.end, None | Some(End::Routed));
+        let ruling = Some(self.ruling.name()).filter(|_| is_judged);
+        let asked = Some("asked").filter(|_| self.end.is_none() && self.told_at.is_some());
+        (ruling, asked.into_iter().chain(self.end.map(End::name)).collect())
+    }
+}
+
 /// Declares names in the database.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $one:ident = $text:literal,)+ }) => {

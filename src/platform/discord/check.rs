@@ -48,7 +48,50 @@ impl Shared {
         if !wanted.followers.is_empty() {
             findings.push(self.check_followers(&guilds, &wanted.followers).await);
         }
+        for channel in &wanted.guarded {
+            findings.push(self.check_guarded(channel).await);
+        }
         findings
+    }
+
+    /// Whether the bot hears what is said in a channel in which it is to look at pings of staff, and can answer there.
+    async fn check_guarded(&self, channel: &str) -> Finding {
+        let what = format!("guard.modes_in: channel {channel}");
+        let found = match id::<ChannelId>(channel) {
+            Some(channel_id) => self.get(Route::Channel { channel_id }).await.ok(),
+            None => None,
+        };
+        let guild = found.as_ref().and_then(|found| found["guild_id"].as_str()).and_then(id::<GuildId>);
+        let (Some(found), Some(guild)) = (found, guild) else {
+            return degraded(
+                format!("{what} is not there, or the bot cannot see it"),
+                "Check its id (developer mode, Copy Channel ID), and let the bot's role view it.",
+            );
+        };
+        let (name, mine) = (found["name"].as_str().unwrap_or(channel), self.rights_in(&found, guild).await);
+        let needed = Permissions::VIEW_CHANNEL | Permissions::SEND_MESSAGES | Permissions::READ_MESSAGE_HISTORY;
+        match mine.map(|mine| needed - mine) {
+            None => degraded(format!("{what}: the bot's rights cannot be read"), "Try again."),
+            Some(missing) if missing.is_empty() => good(format!("guard.modes_in: pings in #{name} can be seen")),
+            Some(missing) => {
+                let names: Vec<&str> = missing.iter_names().map(|(name, _)| name).collect();
+                degraded(
+                    format!(
+                        "guard.modes_in: in #{name} the bot may not {}: pings there are at most counted",
+                        names.join(", ")
+                    ),
+                    "Allow it in the channel's permissions for the bot's role.",
+                )
+            }
+        }
+    }
+
+    /// What the bot may do in a channel; `None` if that cannot be read.
+    async fn rights_in(&self, channel: &Value, guild: GuildId) -> Option<Permissions> {
+        let roles = self.get(Route::GuildRoles { guild_id: guild }).await.ok()?;
+        let member = self.get(Route::GuildMember { guild_id: guild, user_id: self.me }).await.ok()?;
+        let mine: Vec<RoleId> = ids(&member["roles"]);
+        Some(permissions(channel, &roles, guild, Some((self.me, &mine))))
     }
 
     async fn check_intents(&self, wanted: &Wanted, findings: &mut Vec<Finding>) {
@@ -63,7 +106,8 @@ impl Shared {
             good("the content of messages may be read".to_owned())
         } else {
             degraded(
-                "the content of messages may not be read: the bot misses what is said in threads".to_owned(),
+                "the content of messages may not be read: the bot misses what is said in threads, and pings of staff"
+                    .to_owned(),
                 "Switch on the Message Content Intent in the developer portal (Bot).",
             )
         });

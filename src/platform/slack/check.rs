@@ -40,7 +40,37 @@ impl Workspace {
         if !wanted.followers.is_empty() {
             findings.extend(self.check_followers(&wanted.followers, &wanted.shared).await);
         }
+        for channel in &wanted.guarded {
+            findings.push(self.check_guarded(channel).await);
+        }
         findings
+    }
+
+    /// Whether the bot hears what is said in a channel in which it is to look at pings of staff.
+    async fn check_guarded(&self, channel: &str) -> Finding {
+        let params = [("channel", channel.to_owned())];
+        match self.api.get("conversations.info", &params, self.api.deadline()).await {
+            Ok(answer) if answer["channel"]["is_archived"] == true => {
+                degraded(format!("guard.modes_in: the channel {channel} is archived"), "take it out of the settings")
+            }
+            Ok(answer) => {
+                let name = answer["channel"]["name"].as_str().unwrap_or(channel);
+                match answer["channel"]["is_member"] == true {
+                    true => good(format!("guard.modes_in: pings in #{name} can be seen")),
+                    false => degraded(
+                        format!("guard.modes_in: the bot is not in #{name}, and sees no pings there"),
+                        "invite it there: /invite @desk",
+                    ),
+                }
+            }
+            Err(CallError::Refused(code)) if code == "channel_not_found" => degraded(
+                format!("guard.modes_in: the channel {channel} is not there, or the bot cannot see it"),
+                "check the id (in the channel's details, at the bottom); into a private channel invite the bot: /invite @desk",
+            ),
+            Err(error) => {
+                degraded(format!("guard.modes_in: the channel {channel} cannot be read ({error})"), REINSTALL)
+            }
+        }
     }
 
     async fn check_token(&self) -> Finding {
