@@ -256,6 +256,12 @@ impl<'f> Plan<'f> {
         self.effect(Some(ticket.id), EffectKind::Say(post));
     }
 
+    /// The same, before everything else that follows.
+    pub(in crate::desk) fn tell_requester_first(&mut self, ticket: &Ticket, message: Message) {
+        self.tell_requester(ticket, message, None);
+        self.decision.effects.rotate_right(1);
+    }
+
     /// Answers the requester of a ticket, or brings the answer that waits up to date.
     pub(in crate::desk) fn confirm(&mut self, ticket: &Ticket) {
         let show = EffectKind::Show {

@@ -106,6 +106,26 @@ pub struct DirectRequest {
     pub near: Option<Place>,
     /// How the command is answered.
     pub via: Option<ReplyHandle>,
+    /// Who has passed it on for them, and which message of theirs that is: then it is they who hear how it went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_on: Option<PassedOn>,
+}
+
+impl DirectRequest {
+    /// Who hears how it went: whoever asks, or has passed it on for them.
+    #[must_use]
+    pub fn asker(&self) -> &PersonRef {
+        self.passed_on.as_ref().map_or(&self.by.who, |passed| &passed.by)
+    }
+}
+
+/// A message that somebody has passed on to the desk for whoever wrote it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PassedOn {
+    /// Who has passed it on.
+    pub by: PersonRef,
+    /// The message.
+    pub message: MessageRef,
 }
 
 /// A message, and what was said before it, is to be read.
@@ -158,7 +178,19 @@ pub enum LookFor {
         by: Person,
         /// How they are answered.
         via: Option<ReplyHandle>,
+        /// What the platform has handed over of the message with that, for where it cannot be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        handed: Option<Box<Handed>>,
     },
+}
+
+/// What a platform hands over of a message at whose menu an act was chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Handed {
+    /// Who wrote it.
+    pub author: Person,
+    /// What it says.
+    pub words: String,
 }
 
 /// A message as it stands now, and what was said before it.

@@ -569,10 +569,10 @@ fn apology(event: &Event) -> Option<Effect> {
     let (to, near, via) = match &event.what {
         EventKind::MessagePosted(said) if said.addresses_desk() => (&said.author.who, Some(&said.place), None),
         EventKind::Acted(acted) => (&acted.actor.who, acted.place.as_ref(), Some(&acted.reply)),
-        EventKind::DirectOpened { request, .. } => (&request.by.who, request.near.as_ref(), request.via.as_ref()),
+        EventKind::DirectOpened { request, .. } => (request.asker(), request.near.as_ref(), request.via.as_ref()),
         EventKind::Looked { look, .. } => match &look.why {
             LookFor::Request { by, via, .. } => (by, Some(&look.place), via.as_ref()),
-            LookFor::Behalf { by, via } => (&by.who, Some(&look.place), via.as_ref()),
+            LookFor::Behalf { by, via, .. } => (&by.who, Some(&look.place), via.as_ref()),
             LookFor::Judge(_) => return None,
         },
         EventKind::MessagePosted(_)

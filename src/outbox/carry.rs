@@ -352,7 +352,7 @@ impl Dispatcher {
         let EffectKind::Silent(SilentAct::OpenDirect { request }) = &queued.effect.what else {
             return Ok(Settlement::Done);
         };
-        let what = EventKind::DirectOpened { request: request.clone(), place };
+        let what = EventKind::DirectOpened { request: (**request).clone(), place };
         self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: self.clock.now(), what }).await?;
         Ok(Settlement::Done)
     }

@@ -28,6 +28,9 @@ pub const CHANNELS: [&str; 3] = ["sales", "general", "random"];
 pub const TRIAGE: &str = "desk-triage";
 const DESK: [&str; 3] = ["mia", "omar", "ada"];
 const AGENTS: [&str; 2] = ["mia", "omar"];
+/// A private channel in which the bot is not, and who is in it.
+const UNSEEN: &str = "leads";
+const UNSEEN_BY: [&str; 2] = ["jeff", "ana"];
 const GROUP: &str = "it-desk";
 const CHANNELS_OF_A_GUILD: usize = crate::domain::limits::discord::CHANNELS;
 
@@ -157,9 +160,11 @@ impl Stage {
             channels: channels.to_vec(),
         });
         let more_guilds = more_guilds.collect();
+        // On Slack the menu of a message is offered where the bot is not, too.
+        let unseen = ChannelSetup { bot: false, private: true, members: owned(&UNSEEN_BY), ..public(UNSEEN) };
         let slack = SlackSandbox::start(SlackSetup {
             people: people.clone(),
-            channels: channels.iter().chain(&more).cloned().collect(),
+            channels: channels.iter().chain([&unseen]).chain(&more).cloned().collect(),
             groups: vec![GroupSetup { handle: GROUP.to_owned(), name: "IT Desk".to_owned(), members: owned(&AGENTS) }],
             clock: options.clock.clone(),
             journal: options.journal.clone(),

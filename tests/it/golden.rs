@@ -178,6 +178,7 @@ fn direct_request() -> DirectRequest {
         at: at(),
         near: Some(thread()),
         via: Some(ReplyHandle("{\"url\":\"x\"}".to_owned())),
+        passed_on: None,
     }
 }
 
@@ -259,7 +260,7 @@ fn effects() -> Vec<EffectKind> {
         EffectKind::Silent(SilentAct::React { message: message(), sign: Sign::Joined, is_on: true }),
         EffectKind::Silent(SilentAct::Remove { message: message() }),
         EffectKind::Silent(SilentAct::ReadThread { place: thread(), before: message() }),
-        EffectKind::Silent(SilentAct::OpenDirect { request: direct_request() }),
+        EffectKind::Silent(SilentAct::OpenDirect { request: Box::new(direct_request()) }),
         EffectKind::Silent(SilentAct::Look(Box::new(look()))),
         EffectKind::Whisper {
             to: person().who,

@@ -304,3 +304,30 @@ async fn what_is_read_back_late_is_only_counted() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_the_bot_cannot_read_is_passed_on_by_the_menu_and_lives_with_its_author() {
+    let mut desk = Desk::open().await;
+    let world = desk.slack();
+    let at =
+        world.say("ana", &Spot::channel("leads"), "my badge does not open the lab any more", None).await.expect("said");
+    desk.settle().await;
+    assert!(desk.stage.journal.since(0).iter().all(|entry| entry.platform != "slack" || entry.kind != "posted"));
+    for _ in 0..2 {
+        world.choose_menu("jeff", &at, "Send to desk").await.expect("it is in the menu");
+        desk.settle().await;
+    }
+    let tickets = desk.store().tickets(None, 10).await.expect("tickets");
+    assert_eq!(tickets.len(), 1, "once: {tickets:?}");
+    assert_eq!((tickets[0].requester.name.as_str(), tickets[0].is_private()), ("Ana Lima", true));
+    assert_eq!(tickets[0].title, "my badge does not open the lab any more");
+    let told = bot_says(&world, "jeff", "leads");
+    assert!(told.contains("Done: that is IT-1001") && told.contains("The desk has that message already."), "{told}");
+    let told = bot_says(&world, "ana", "desk");
+    assert!(told.contains("Somebody whom you wrote to has passed this on") && told.contains("my badge"), "{told}");
+    desk.press(&world, "ana", "desk", "Undo").await;
+    assert_eq!(desk.store().tickets(None, 10).await.expect("tickets")[0].status.name(), "cancelled");
+    let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
+    desk.expect_refusals(refused);
+    desk.end().await;
+}

@@ -230,6 +230,7 @@ fn what_is_asked_by_a_command_is_answered_in_the_direct_conversation() {
         at: now(),
         near: Some(channel("C2")),
         via: None,
+        passed_on: None,
     };
     let ask = act("ask");
     let given = Given::from([("text".to_owned(), Value::text("my mouse is dead"))]);

@@ -50,8 +50,9 @@ pub(in crate::desk) fn ask(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _
         at: plan.desk.now,
         near: actor.place.cloned(),
         via: actor.via.cloned(),
+        passed_on: None,
     };
-    plan.effect_about(about, SilentAct::OpenDirect { request }.into());
+    plan.effect_about(about, SilentAct::OpenDirect { request: Box::new(request) }.into());
     plan.end(Outcome::Done(None))
 }
 
@@ -62,14 +63,26 @@ pub(in crate::desk) fn asked_directly(
     place: Result<&Place, Undeliverable>,
 ) -> Decision {
     let mut plan = Plan::by(desk, &request.by, place.ok());
-    let (to, near, via) = (&request.by.who, request.near.as_ref(), request.via.as_ref());
+    let (to, near, via) = (request.asker(), request.near.as_ref(), request.via.as_ref());
     let place = match place {
         Ok(place) => place,
         Err(why) => {
-            plan.whisper(None, to, near, via, text::no_direct(&request.words, why));
+            let message = match &request.passed_on {
+                Some(_) => text::no_direct_for_another(),
+                None => text::no_direct(&request.words, why),
+            };
+            plan.whisper(None, to, near, via, message);
             return plan.end(Outcome::Refused);
         }
     };
+    if let Some(passed) = &request.passed_on {
+        // It is known by the message, so that it is passed on once.
+        let words = Words::standing(passed.message.clone(), request.at, request.words.clone());
+        let ticket = plan.open(&request.by, place.clone(), &[words], None);
+        plan.tell_requester_first(&ticket, text::passed_on_by_another(&ticket, &request.words));
+        plan.whisper(Some(&ticket), to, near, via, text::is_passed_on(&ticket.key));
+        return plan.end(Outcome::Opened(ticket.key));
+    }
     // No message holds these words.
     let near_message =
         MessageRef { tenant: place.tenant.clone(), channel: place.channel().to_owned(), id: String::new() };

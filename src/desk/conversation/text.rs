@@ -63,6 +63,36 @@ pub fn no_direct(words: &str, why: Undeliverable) -> Message {
     ])
 }
 
+/// Somebody passed on a message of somebody who cannot be written to.
+#[must_use]
+pub fn no_direct_for_another() -> Message {
+    Message::said(
+        "I can't write to whoever wrote that, so the desk could not answer them, and I have not passed it on. If you like, say: \
+         “Write to the desk, they'll see it sooner than I would.”",
+    )
+}
+
+/// Somebody else has passed on what its requester wrote where the bot is not; told in their direct conversation.
+#[must_use]
+pub fn passed_on_by_another(ticket: &Ticket, words: &str) -> Message {
+    let line = vec![
+        said("Somebody whom you wrote to has passed this on to the desk for you: it is "),
+        strong(&ticket.key),
+        said(" now, and someone will see it soon. Nobody but the desk and you can see it here. You wrote:"),
+    ];
+    let undo = acts::CANCEL.spec.labelled("Undo", ticket.tag());
+    Message::new([Line(line), Line(vec![quoted(words)])]).with([undo])
+}
+
+/// It is with the desk; told to whoever has passed it on, with words to pass on in turn.
+#[must_use]
+pub fn is_passed_on(key: &TicketKey) -> Message {
+    Message::said(format!(
+        "Done: that is {key} at the desk now, as a request of whoever wrote it, and I have told them. If you like, say: “The desk \
+         has it now, they'll see it sooner than I would.”"
+    ))
+}
+
 /// What had been joined to a request is one of its own now. Told privately.
 #[must_use]
 pub fn of_its_own(before: &Ticket, ticket: &Ticket) -> Message {

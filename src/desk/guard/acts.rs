@@ -2,7 +2,7 @@
 
 use super::decide;
 use crate::desk::acts::{Act, Reads, acts};
-use crate::domain::act::{Command, FormWords, May, Param, Spec, Takes};
+use crate::domain::act::{AUTHOR, Begins, Command, FormWords, May, Param, SAID, Spec, Takes};
 use crate::domain::message::Style;
 use crate::domain::right::Right;
 
@@ -52,7 +52,17 @@ acts! {
     .reading(Reads::Ping("ping"));
 
     SEND_TO_DESK = Act::alone(
-        Spec { name: "send_to_desk", label: "Send to desk", menu: Some("Send to desk"), ..Spec::BASE },
+        Spec {
+            name: "send_to_desk",
+            label: "Send to desk",
+            menu: Some("Send to desk"),
+            // Where the bot is not, the message is known by what its menu hands over.
+            takes: &[
+                Param { name: SAID, begins_with: Begins::Said, is_required: false, ..Param::BASE },
+                Param { name: AUTHOR, takes: Takes::Person, is_required: false, ..Param::BASE },
+            ],
+            ..Spec::BASE
+        },
         decide::send_to_desk,
     );
 

@@ -10,15 +10,16 @@ use super::text;
 use crate::asking::Context;
 use crate::desk::acts::{Actor, answer, refuse};
 use crate::desk::conversation::state::Voice;
+use crate::desk::conversation::text::is_passed_on;
 use crate::desk::decision::{Change, Decision};
 use crate::desk::hear::{Desk, Sees};
 use crate::desk::on_call::state::reached_on;
 use crate::desk::plan::{Plan, Words, origin_of};
 use crate::desk::tickets::state::Ticket;
-use crate::domain::act::Args;
+use crate::domain::act::{AUTHOR, Args, SAID};
 use crate::domain::audit::FieldChange;
 use crate::domain::effect::{Destination, EffectKind, Lane, Post, Sign, SilentAct};
-use crate::domain::event::{DedupeKey, Found, Look, LookFor, ReplyHandle, Said};
+use crate::domain::event::{DedupeKey, DirectRequest, Found, Handed, Look, LookFor, PassedOn, ReplyHandle, Said};
 use crate::domain::ids::{Person, PersonRef, PingId, TicketKey};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
@@ -116,7 +117,9 @@ pub(in crate::desk) fn looked(
         (LookFor::Request { via, urgent, .. }, Some(ping)) => {
             make_request(desk, (via.as_ref(), urgent.as_deref()), found, (ping, known), there)
         }
-        (LookFor::Behalf { by, via }, _) => pass_on_for(desk, (look, by, via.as_ref()), found, there),
+        (LookFor::Behalf { by, via, handed }, _) => {
+            pass_on_for(desk, (look, by, via.as_ref()), (found, handed.as_deref()), there)
+        }
         (LookFor::Judge(_) | LookFor::Request { .. }, _) => Plan::of(desk).end(Outcome::Ignored),
     }
 }
@@ -241,11 +244,25 @@ fn call_out(plan: &mut Plan<'_>, ticket: &Ticket, ping: &Ping, known: &Pinged, r
 fn pass_on_for(
     desk: &Desk,
     (look, by, via): (&Look, &Person, Option<&ReplyHandle>),
-    found: Option<&Found>,
+    (found, handed): (Option<&Found>, Option<&Handed>),
     there: Option<&Ticket>,
 ) -> Decision {
     let said = found.and_then(|found| found.message.as_ref());
     let mut plan = Plan::by(desk, by, Some(&look.place));
+    if let (None, None, Some(handed)) = (there, found, handed.filter(|handed| !handed.words.trim().is_empty())) {
+        // The bot is not there: it lives in the author's direct conversation.
+        let request = DirectRequest {
+            by: handed.author.clone(),
+            words: handed.words.clone(),
+            at: desk.now,
+            near: Some(look.place.clone()),
+            via: via.cloned(),
+            passed_on: Some(PassedOn { by: by.who.clone(), message: look.message.clone() }),
+        };
+        let about = Subject::Person(handed.author.who.clone());
+        plan.effect_about(about, SilentAct::OpenDirect { request: Box::new(request) }.into());
+        return plan.end(Outcome::Done(None));
+    }
     let (message, outcome) = match (there, said) {
         // Whether they may know of that request is not asked: it is not named.
         (Some(_), _) => (text::is_with_the_desk_already(), Outcome::Done(None)),
@@ -255,7 +272,7 @@ fn pass_on_for(
             if !desk.roster.same(&by.who, &said.author.who) {
                 hint(&mut plan, said, text::passed_on_by_another(&ticket));
             }
-            (text::is_passed_on(&ticket.key), Outcome::Opened(ticket.key))
+            (is_passed_on(&ticket.key), Outcome::Opened(ticket.key))
         }
         (None, None) if found.is_some() => (text::of_no_person(), Outcome::Refused),
         (None, None) => (text::cannot_be_read(), Outcome::Refused),
@@ -330,7 +347,7 @@ pub(in crate::desk) fn call(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, 
 }
 
 /// Somebody wants a message, whoever wrote it, to be with the desk: it is read as it stands now.
-pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, _: &Sees) -> Decision {
+pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let (Some(message), Some(place)) = (actor.at, actor.place) else {
         return refuse(plan, actor, text::which_message());
     };
@@ -338,10 +355,13 @@ pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, _: &A
         return refuse(plan, actor, text::not_from_here());
     }
     let by = Person::new(actor.person.who.clone(), actor.person.name.clone());
-    let why = LookFor::Behalf { by, via: actor.via.cloned() };
+    let words = args.text(SAID).to_owned();
+    let handed = args.person(AUTHOR).map(|author| Box::new(Handed { author: author.clone(), words }));
+    let about = handed.as_ref().map_or_else(|| actor.person.who.clone(), |handed| handed.author.who.clone());
+    let why = LookFor::Behalf { by, via: actor.via.cloned(), handed };
     let (message, place, at) = (message.clone(), place.clone(), plan.desk.now);
     let look = Look { message, place, before: 0, at, why };
-    plan.effect_about(Subject::Person(actor.person.who.clone()), SilentAct::Look(Box::new(look)).into());
+    plan.effect_about(Subject::Person(about), SilentAct::Look(Box::new(look)).into());
     plan.end(Outcome::Done(None))
 }
 

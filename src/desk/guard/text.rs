@@ -128,15 +128,6 @@ pub fn passed_on_by_another(ticket: &Ticket) -> Message {
     Message { tone: Tone::Silent, ..Message::said(line).with([undo]) }
 }
 
-/// A message of somebody else is a request of theirs now; told to whoever passed it on, with words to pass on in turn.
-#[must_use]
-pub fn is_passed_on(key: &TicketKey) -> Message {
-    Message::said(format!(
-        "Done: that is {key} at the desk now, as a request of whoever wrote it, and I have told them. If you like, say: “The desk \
-         has it now, they'll see it sooner than I would.”"
-    ))
-}
-
 /// A message is a request already, of which whoever passes it on may not know.
 #[must_use]
 pub fn is_with_the_desk_already() -> Message {

@@ -19,6 +19,9 @@ pub const KEY: &str = "key";
 /// The name under which the words of the message are given at whose menu an act was chosen, where its form begins with them.
 pub const SAID: &str = "said";
 
+/// The name under which whoever wrote that message is given with its words.
+pub const AUTHOR: &str = "author";
+
 /// What came with an act, as it was given: by the names of its parameters. Nothing of it has been checked.
 pub type Given = BTreeMap<String, Value>;
 

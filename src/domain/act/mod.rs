@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::args::{Args, CHOSEN, Fault, Given, KEY, SAID, Value, Why};
+pub use self::args::{AUTHOR, Args, CHOSEN, Fault, Given, KEY, SAID, Value, Why};
 pub use self::grammar::{Read, Where, key_of, parse};
 use super::ids::{DraftId, TicketTag, UnknownName};
 use super::message::{Control, Style};

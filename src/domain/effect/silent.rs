@@ -30,7 +30,7 @@ pub enum SilentAct {
     /// there is none.
     OpenDirect {
         /// Who asks for what.
-        request: DirectRequest,
+        request: Box<DirectRequest>,
     },
     /// Read a message, and what was said before it. They come back as an event.
     Look(Box<Look>),

@@ -15,7 +15,7 @@ use super::inbound::{is_direct, person, text_of, time};
 use super::render::plain;
 use super::words;
 use crate::clock::real;
-use crate::domain::act::{ActName, ActRef, CHOSEN, Given, SAID, Spec, Value as Arg};
+use crate::domain::act::{AUTHOR, ActName, ActRef, CHOSEN, Given, SAID, Spec, Value as Arg};
 use crate::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle, Way};
 use crate::domain::form::Form;
 use crate::domain::ids::{Person, Place};
@@ -235,9 +235,17 @@ impl Workspace {
             true => {
                 let raw = words_of(&payload["message"]);
                 let names = self.directory.names(&words::asked(&raw, &self.me.user)).await;
-                Some((SAID.to_owned(), Arg::Text(words::read(&raw, &self.me.user, &names).text)))
+                let said = (SAID.to_owned(), Arg::Text(words::read(&raw, &self.me.user, &names).text));
+                // A message of a bot has no user.
+                let author = match field(&payload["message"]["user"]) {
+                    Some(author) if payload["message"]["bot_id"].is_null() => {
+                        Some((AUTHOR.to_owned(), Arg::Person(person(&author, self.directory.name(&author).await))))
+                    }
+                    _ => None,
+                };
+                author.into_iter().chain([said]).collect()
             }
-            false => None,
+            false => Given::new(),
         };
         let stamp = stamp.unwrap_or_default();
         let event = Event {
@@ -248,7 +256,7 @@ impl Workspace {
                 place: Some(place),
                 way: Way::MessageMenu,
                 at: Some(self.message_ref(&channel, &message)),
-                asks: Asks::Act { does, given: words.into_iter().collect() },
+                asks: Asks::Act { does, given: words },
                 in_private: false,
                 reply: reply.pack(),
             }),

@@ -281,7 +281,14 @@ impl Workspace {
         {
             match self.show_to_one(to, place, message, deadline).await {
                 Ok(()) => return Ok(Receipt::Whispered),
-                Err(error) if not_there(&error) => {}
+                Err(error) if not_there(&error) => {
+                    // Where the bot is not, they are answered by what came with their act.
+                    if let Some((handle, url)) = handle.as_ref().and_then(|handle| Some((handle, handle.url.as_ref()?)))
+                        && self.respond(url, handle, message, deadline).await.is_ok()
+                    {
+                        return Ok(Receipt::Whispered);
+                    }
+                }
                 Err(error) => return Err(self.failed(error, Repeat::Unfindable)),
             }
         }

@@ -29,6 +29,7 @@ pub(super) fn serve(core: &Arc<Core>, listener: TcpListener) {
         .route("/link", get(socket::link))
         .route("/actions/{team}/{app}/{secret}", post(hooks::respond))
         .route("/commands/{team}/{app}/{secret}", post(hooks::respond))
+        .route("/app/{team}/{app}/{secret}", post(hooks::respond))
         .fallback(elsewhere)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES))
         .with_state(Arc::clone(core));
