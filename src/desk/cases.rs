@@ -7,6 +7,7 @@
 mod acts;
 mod articles;
 mod events;
+mod guard;
 mod knowledge;
 mod ways;
 mod words;

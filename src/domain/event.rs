@@ -115,7 +115,7 @@ impl DirectRequest {
     /// Who hears how it went: whoever asks, or has passed it on for them.
     #[must_use]
     pub fn asker(&self) -> &PersonRef {
-        self.passed_on.as_ref().map_or(&self.by.who, |passed| &passed.by)
+        self.passed_on.as_ref().map_or(&self.by.who, |passed| &passed.by.who)
     }
 }
 
@@ -123,7 +123,7 @@ impl DirectRequest {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PassedOn {
     /// Who has passed it on.
-    pub by: PersonRef,
+    pub by: Person,
     /// The message.
     pub message: MessageRef,
 }

@@ -64,7 +64,7 @@ async fn rolls(url: &str, shards: u32, seed: u64) {
         replica.ready().await;
     }
     let stop = CancellationToken::new();
-    let habits = Habits { seed, faults: false, hasty: true, pace: PACE, greetings: 0 };
+    let habits = Habits { seed, faults: false, hasty: true, pace: PACE, greetings: 0, pings: 0 };
     let people = tokio::spawn(Traffic::new(worlds.clone(), journal.clone(), habits).run(stop.clone()));
     let mut longest = Duration::ZERO;
     for step in 0..REPLICAS * ROUNDS {

@@ -62,7 +62,8 @@ pub(in crate::desk) fn asked_directly(
     request: &DirectRequest,
     place: Result<&Place, Undeliverable>,
 ) -> Decision {
-    let mut plan = Plan::by(desk, &request.by, place.ok());
+    let actor = request.passed_on.as_ref().map_or(&request.by, |passed| &passed.by);
+    let mut plan = Plan::by(desk, actor, place.ok());
     let (to, near, via) = (request.asker(), request.near.as_ref(), request.via.as_ref());
     let place = match place {
         Ok(place) => place,

@@ -195,7 +195,7 @@ fn make_request(
     let key = own.map(|ticket| ticket.key.clone()).or_else(|| ping.ticket.clone());
     let (message, outcome) = match (key, own, said, urgent) {
         (Some(key), Some(_), ..) if ping.end == Some(End::Urgent) => (text::was_called(&key), Outcome::Done(None)),
-        (Some(key), Some(ticket), _, Some(reason)) => {
+        (Some(key), Some(ticket), _, Some(reason)) if ticket.status.is_open() => {
             keep_end(&mut plan, ping, End::Urgent, &key);
             (call_out(&mut plan, ticket, ping, known, reason), Outcome::Done(Some(key)))
         }
@@ -257,7 +257,7 @@ fn pass_on_for(
             at: desk.now,
             near: Some(look.place.clone()),
             via: via.cloned(),
-            passed_on: Some(PassedOn { by: by.who.clone(), message: look.message.clone() }),
+            passed_on: Some(PassedOn { by: by.clone(), message: look.message.clone() }),
         };
         let about = Subject::Person(handed.author.who.clone());
         plan.effect_about(about, SilentAct::OpenDirect { request: Box::new(request) }.into());

@@ -1,5 +1,6 @@
 //! One run: the stage in this process, the program as a child that is killed again and again, and the checker at the end.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -19,11 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::broadcasts::{self, Beside};
 use super::checker::{self, Report};
+use super::tag::{Kind, Tag};
 use super::traffic::{Habits, PACE, Traffic};
 use crate::program::child::Child;
 
 /// Every mention is a request of its own, so that marks and tickets are one to one. Cards are held for as long as a process lives.
-const SETTINGS: &str = "[intake]\nburst_window = \"0s\"\n[knowledge]\nhold = \"2s\"\nconfidence = 20\n";
+const SETTINGS: &str = "[intake]\nburst_window = \"0s\"\n[knowledge]\nhold = \"2s\"\nconfidence = 20\nsearch_within = \"1s\"\n[guard]\nmode = \"route\"\n";
 /// Patience for processes that live a few seconds, on one machine. Nobody says anything any more while the last one reads
 /// what was missed, which takes longer than a silent connection is trusted otherwise. What fails alone is held soon.
 const TIMING: &str = "[timing]\ncall_timeout = \"1s\"\nlease = \"1500ms\"\ntake_over_pause = \"500ms\"\n\
@@ -56,6 +58,8 @@ pub struct Outcome {
     pub suggested: usize,
     /// How many outages were announced.
     pub outages: usize,
+    /// How many pings of agents were passed on.
+    pub routed: usize,
     /// Calls that the platforms do not know.
     pub unknown_calls: Vec<String>,
     pub took: Duration,
@@ -65,9 +69,9 @@ pub struct Outcome {
 impl Outcome {
     /// Prints what it came to; if something is at fault, keeps the files and fails.
     pub fn assert_clean(self) {
-        let Self { report, kills, ends, counts, suggested, outages, unknown_calls, took, folder } = self;
+        let Self { report, kills, ends, counts, suggested, outages, routed, unknown_calls, took, folder } = self;
         println!(
-            "{kills} kills, {ends} ends of its own, {suggested} times an article, {outages} outages, {:.0} s; {counts:?}\n{report}",
+            "{kills} kills, {ends} ends of its own, {suggested} times an article, {outages} outages, {routed} pings passed on, {:.0} s; {counts:?}\n{report}",
             took.as_secs_f64()
         );
         if report.is_clean() && unknown_calls.is_empty() && counts.dead == 0 {
@@ -103,7 +107,7 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
         desk.close().await;
         told
     });
-    let habits = Habits { seed: plan.seed, faults: true, hasty: plan.hasty, pace: PACE, greetings: 6 };
+    let habits = Habits { seed: plan.seed, faults: true, hasty: plan.hasty, pace: PACE, greetings: 6, pings: 12 };
     let people = tokio::spawn(Traffic::new(worlds.clone(), journal.clone(), habits).run(stop.clone()));
     let mut random = StdRng::seed_from_u64(plan.seed ^ 0x6b69_6c6c);
     let mut ends = 0;
@@ -141,6 +145,8 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
     let mut report = checker::check(&journal, &exported);
     broadcasts::check(&journal, &followers, &told, &mut report);
     let suggested = journal.matches("this may help").count();
+    let pings = Tag::all(&exported).filter(|tag| tag.kind == Kind::Ping).map(|tag| tag.number);
+    let routed = pings.collect::<BTreeSet<u32>>().len();
     let unknown_calls = worlds.iter().flat_map(|world| world.faults_seen()).collect();
     stage.close().await;
     Outcome {
@@ -150,6 +156,7 @@ pub async fn run(plan: Plan, folder: TempDir, url: &str) -> Outcome {
         counts,
         suggested,
         outages: told.len(),
+        routed,
         unknown_calls,
         took: begin.elapsed(),
         folder,

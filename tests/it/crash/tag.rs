@@ -27,15 +27,18 @@ pub enum Kind {
     Resolution,
     /// Does not concern the desk.
     Chatter,
+    /// Asks an agent for something by pinging them: the guard passes it on once, or, heard too late, not at all.
+    Ping,
 }
 
-const KINDS: [(Kind, char); 6] = [
+const KINDS: [(Kind, char); 7] = [
     (Kind::Request, 'r'),
     (Kind::Line, 'l'),
     (Kind::Note, 'n'),
     (Kind::Answer, 'y'),
     (Kind::Resolution, 'x'),
     (Kind::Chatter, 'c'),
+    (Kind::Ping, 'p'),
 ];
 
 impl Tag {

@@ -48,6 +48,8 @@ pub struct Habits {
     /// How often somebody greets, early only: on Discord the answer is taken away after a minute, and the end would have
     /// to wait for that.
     pub greetings: u32,
+    /// How often somebody pings an agent with a request, early only, for the same reason.
+    pub pings: u32,
 }
 
 /// The people, and what they know of their requests.
@@ -64,6 +66,7 @@ pub struct Traffic {
     acting: JoinSet<(usize, String)>,
     busy: Vec<(usize, String)>,
     greetings_left: u32,
+    pings_left: u32,
     /// Until when each world takes nothing.
     away: Vec<Option<Instant>>,
 }
@@ -126,6 +129,7 @@ impl Traffic {
             acting: JoinSet::new(),
             busy: Vec::new(),
             greetings_left: habits.greetings,
+            pings_left: habits.pings,
         }
     }
 
@@ -197,6 +201,7 @@ impl Traffic {
             77..80 => self.answer(),
             80..83 => self.chat().await,
             83..85 => self.greet().await,
+            85..87 => self.ping().await,
             _ => self.misbehave(),
         }
     }
@@ -390,6 +395,17 @@ impl Traffic {
         let tag = self.tag(Kind::Chatter, None);
         let (world, who, channel) = (self.any_world(), self.one_of(&EMPLOYEES), self.one_of(&CHANNELS));
         self.say(world, who, &Spot::channel(channel), &format!("{tag} lunch at noon?")).await;
+    }
+
+    /// Asks an agent by pinging them.
+    async fn ping(&mut self) {
+        if self.pings_left > 0 {
+            self.pings_left -= 1;
+            let tag = self.tag(Kind::Ping, None);
+            let (world, who, channel) = (self.any_world(), self.one_of(&EMPLOYEES), self.one_of(&CHANNELS));
+            let text = format!("@{} my laptop does not start any more, can you help me? {tag}", self.one_of(&AGENTS));
+            self.say(world, who, &Spot::channel(channel), &text).await;
+        }
     }
 
     async fn greet(&mut self) {

@@ -272,7 +272,7 @@ fn strays(case: &Case<'_>, posts: &[&Post], report: &mut Report) {
                 Kind::Chatter => true,
                 // Titles are shown to their own people.
                 Kind::Line | Kind::Note => outside,
-                Kind::Request | Kind::Answer | Kind::Resolution => case.ticket(tag.about).is_none(),
+                Kind::Request | Kind::Answer | Kind::Resolution | Kind::Ping => case.ticket(tag.about).is_none(),
             };
             if is_stray {
                 report.wrong.push(format!("{tag} stands in #{} on {}: \"{}\"", post.channel, post.at.0, post.text));
