@@ -380,6 +380,8 @@ fn start(path: &Path, folder: &Path) -> anyhow::Result<Value> {
         // What was opened here waits in its outbox, and is posted.
         log: "warn".to_owned(),
         sync_delay: Duration::ZERO,
+        guard: "observe".to_owned(),
+        staff: Vec::new(),
     };
     let bot = Bot::start(&settings)?;
     let (ready_after, usage) = (bot.ready_after, bot.usage());

@@ -78,6 +78,15 @@ struct Args {
     /// Events per second, beside those of the open loop, that are none of the desk's business.
     #[arg(long, default_value_t = 0)]
     chatter: u64,
+    /// Of a hundred of these, how many ping one of the staff with a question.
+    #[arg(long, default_value_t = 0)]
+    pings: u64,
+    /// How many of the people are staff, whom the guard protects.
+    #[arg(long, default_value_t = 0)]
+    staff: usize,
+    /// What becomes of pings of staff: off, observe, nudge or route.
+    #[arg(long, default_value = "observe")]
+    guard: String,
     /// How long the open loop takes.
     #[arg(long, default_value_t = 20)]
     rate_seconds: u64,
@@ -116,6 +125,7 @@ fn main() -> ExitCode {
 
 fn measure(args: &Args) -> anyhow::Result<ExitCode> {
     ensure!(args.connections > 0 && args.people > 0 && args.channels > 0, "there must be somebody to write somewhere");
+    ensure!(args.staff < args.people, "somebody must be no staff");
     ensure!(args.replies <= 80, "at most 80 of 100 can be replies");
     let folder = match &args.folder {
         Some(folder) => tempfile::tempdir_in(folder),
@@ -129,6 +139,8 @@ fn measure(args: &Args) -> anyhow::Result<ExitCode> {
         database: args.database.clone().unwrap_or(file),
         folder: folder.path().to_owned(),
         log: args.log.clone(),
+        guard: args.guard.clone(),
+        staff: (args.people - args.staff..args.people).map(stub::person).collect(),
         sync_delay: Duration::from_secs_f64(args.sync_delay_ms / 1_000.0),
     };
     let mut bot = Bot::start(&settings)?;
@@ -198,6 +210,8 @@ fn measure(args: &Args) -> anyhow::Result<ExitCode> {
         "open": open.map(|(round, cpu)| json!({
             "events_per_sec": args.rate,
             "chatter_per_sec": args.chatter,
+            "pings_in_100": args.pings,
+            "guard": args.guard,
             "ack_p50_ms": ms(round.p50),
             "ack_p99_ms": ms(round.p99),
             "ack_max_ms": ms(round.max),
@@ -249,7 +263,7 @@ struct Load {
 impl Load {
     fn new(args: &Args, bot: &Bot, calls: Calls) -> Self {
         Self {
-            cast: Cast { people: args.people, channels: args.channels },
+            cast: Cast { people: args.people, channels: args.channels, staff: args.staff, pings: args.pings },
             bot: bot.address,
             calls,
             connections: args.connections,

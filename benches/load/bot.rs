@@ -43,6 +43,10 @@ pub struct Settings {
     pub folder: PathBuf,
     /// The level of its log, which goes to a file.
     pub log: String,
+    /// What becomes of pings of staff.
+    pub guard: String,
+    /// Whom the guard protects, besides the agent.
+    pub staff: Vec<String>,
     /// What is added to each of its syncs.
     pub sync_delay: Duration,
 }
@@ -247,10 +251,12 @@ async fn tell_tickets(app: &App, most: usize) -> anyhow::Result<()> {
 }
 
 fn text(settings: &Settings) -> String {
-    let Settings { api, database, log, .. } = settings;
+    let Settings { api, database, log, guard, .. } = settings;
+    let staff: Vec<String> = settings.staff.iter().map(|staff| format!("slack:{staff}")).collect();
     format!(
         "[slack]\nmode = \"http\"\nbot_token = \"xoxb-load\"\nsigning_secret = \"{SIGNING_SECRET}\"\n\
          api_url = \"http://{api}/api\"\ntriage_channel = \"{TRIAGE}\"\n[desk]\nagents = [\"slack:{AGENT}\"]\n\
-         [database]\nurl = \"{database}\"\n[http]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"{log}\"\n"
+         [database]\nurl = \"{database}\"\n[http]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"{log}\"\n\
+         [guard]\nmode = \"{guard}\"\nstaff = {staff:?}\n"
     )
 }

@@ -30,6 +30,8 @@ pub struct Message {
     pub root: Option<String>,
     /// It is none of the desk's business: people talk to each other.
     pub is_chatter: bool,
+    /// Whom of the staff it pings with a question.
+    pub pings: Option<String>,
 }
 
 /// Who writes what where: new requests by everybody in every channel in turn, so that no two of one person in one channel
@@ -38,20 +40,27 @@ pub struct Message {
 pub struct Cast {
     pub people: usize,
     pub channels: usize,
+    /// How many of the people are staff, whom the guard protects: the last ones.
+    pub staff: usize,
+    /// Of a hundred messages of chatter, how many ping one of them.
+    pub pings: u64,
 }
 
 impl Cast {
     /// Request `number`, a mention in a channel.
     pub fn request(self, number: u64) -> Message {
         let index = usize::try_from(number).unwrap_or_default();
-        let (author, channel) = (index % self.people, index / self.people % self.channels);
+        let (author, channel) = (index % (self.people - self.staff), index / self.people % self.channels);
         let (author, channel) = (stub::person(author), stub::channel(channel));
-        Message { number, author, channel, ts: now(number), root: None, is_chatter: false }
+        Message { number, author, channel, ts: now(number), root: None, is_chatter: false, pings: None }
     }
 
     /// What somebody says to others in a channel.
     pub fn chatter(self, number: u64) -> Message {
-        Message { is_chatter: true, ..self.request(number) }
+        let index = usize::try_from(number).unwrap_or_default();
+        let pings = self.staff > 0 && number % 100 < self.pings;
+        let pings = pings.then(|| stub::person(self.people - 1 - index / 100 % self.staff));
+        Message { is_chatter: true, pings, ..self.request(number) }
     }
 
     /// Words of the author of `request` in its thread, without a mention.
@@ -112,14 +121,18 @@ impl Connection {
 
 /// What Slack sends for it, in the fields and length of a real one.
 fn payload(message: &Message) -> String {
-    let Message { number, author, channel, ts, root, is_chatter } = message;
+    let Message { number, author, channel, ts, root, is_chatter, pings } = message;
     let names_bot = root.is_none() && !is_chatter;
-    let (mention, words) = if names_bot {
+    let (mention, words) = if let Some(staff) = pings {
+        (format!("<@{staff}> "), format!("my laptop does not start any more, can you help me? number {number}"))
+    } else if names_bot {
         (format!("<@{BOT}> "), format!("the printer on our floor prints nothing but stripes, number {number}"))
     } else {
         (String::new(), format!("it was off and on again since, and it is still the same, number {number}"))
     };
-    let elements = if names_bot {
+    let elements = if let Some(staff) = pings {
+        format!(r#"{{"type":"user","user_id":"{staff}"}},{{"type":"text","text":" {words}"}}"#)
+    } else if names_bot {
         format!(r#"{{"type":"user","user_id":"{BOT}"}},{{"type":"text","text":" {words}"}}"#)
     } else {
         format!(r#"{{"type":"text","text":"{words}"}}"#)

@@ -104,6 +104,13 @@ impl Calls {
                 format!(r#"{{"ok":true,"channel":{{"id":"{id}","name":"channel-{id}","is_member":true}}}}"#)
             }
             "conversations.open" => r#"{"ok":true,"channel":{"id":"D0LOAD"}}"#.to_owned(),
+            // One message is looked at: that which pings somebody.
+            "conversations.history" if parameter(query, "inclusive").is_some() => {
+                let (ts, author) = (parameter(query, "latest").unwrap_or_default(), person(0));
+                format!(
+                    r#"{{"ok":true,"messages":[{{"type":"message","user":"{author}","ts":"{ts}","text":"can you help me?"}}],"has_more":false}}"#
+                )
+            }
             "conversations.history" | "conversations.replies" => {
                 r#"{"ok":true,"messages":[],"has_more":false}"#.to_owned()
             }
