@@ -298,6 +298,7 @@ fn change(change: &Change) -> String {
             format!("{} and {staff} are left alone for {}", author.id, hours(until.duration_since(now())))
         }
         Change::OptOut { who, place, .. } => format!("{} is not asked in {}", who.id, at(place)),
+        Change::AddressByEdit(_) => "a ping of it is over".to_owned(),
         Change::SetGuard { place, mode, .. } => {
             format!("the guard in {} is {}", at(place), mode.map_or("as in the settings", GuardMode::name))
         }

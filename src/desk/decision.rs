@@ -11,7 +11,9 @@ use super::tickets::state::Ticket;
 use crate::domain::audit::AuditEntry;
 use crate::domain::effect::Effect;
 use crate::domain::event::{Timer, TimerKind};
-use crate::domain::ids::{ArticleId, ArticleKey, DraftId, MessageRef, OutageId, Person, PersonRef, Place, TicketId};
+use crate::domain::ids::{
+    ArticleId, ArticleKey, DraftId, MessageRef, OutageId, Person, PersonRef, PingId, Place, TicketId,
+};
 use crate::domain::outcome::Outcome;
 use crate::domain::rules::GuardMode;
 use crate::domain::subject::Subject;
@@ -196,6 +198,8 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
+    /// The message of a ping, if it is one, was turned to the desk by an edit.
+    AddressByEdit(PingId),
     /// Somebody of the staff wants to be pinged in a channel, or not any more.
     WantPings {
         /// Who.

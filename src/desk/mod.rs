@@ -161,6 +161,7 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
         Change::KeepPing(ping) => guard::record::keep(tx, ping),
         Change::LeaveAlone { author, staff, until } => guard::record::leave_alone(tx, author, staff, *until),
         Change::OptOut { who, place, at } => guard::record::opt_out(tx, who, place, *at),
+        Change::AddressByEdit(ping) => guard::record::address(tx, ping),
         Change::SetGuard { place, mode, at } => guard::record::put_mode(tx, place, *mode, *at),
         Change::WantPings { who, place, is_on, at } => guard::record::want(tx, who, place, *is_on, *at),
         Change::BeAway { who, until } => guard::record::be_away(tx, who, *until),

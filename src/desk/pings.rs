@@ -1,6 +1,6 @@
 //! Pings of staff, as they are heard: what is read for them.
 
-use crate::desk::guard::state::Pinged;
+use crate::desk::guard::state::{End, Pinged};
 use crate::desk::hear::{Desk, Heard, Looked};
 use crate::desk::plan::origin_of;
 use crate::desk::{conversation, guard, outages, tickets};
@@ -80,5 +80,6 @@ async fn known(tx: &mut dyn Tx, desk: &Desk, said: &Said, staff: Vec<String>) ->
 /// Whether an edit first addresses the desk with a message of which only a ping of staff is known.
 pub(in crate::desk) async fn is_now_for_desk(tx: &mut dyn Tx, said: &Said) -> Result<bool, StoreError> {
     let ping = PingId::of(&DedupeKey::message(&said.message));
-    Ok(said.addresses_desk() && guard::record::by_id(tx, &ping).await?.is_some())
+    let ping = guard::record::by_id(tx, &ping).await?.filter(|ping| ping.end != Some(End::Addressed));
+    Ok(said.addresses_desk() && ping.is_some())
 }

@@ -221,7 +221,7 @@ pub struct Said {
     /// The groups of people mentioned: user groups on Slack, roles on Discord, the bot's own not among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Mentioned>,
-    /// Whom it notifies as an answer, without naming them in its words (Discord's reply).
+    /// Whom it notifies as an answer to a message of theirs (Discord's reply).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notifies: Option<Person>,
     /// Whether the bot was mentioned. (What is said directly to the bot is meant for it without a mention.)

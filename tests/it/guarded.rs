@@ -331,3 +331,34 @@ async fn what_the_bot_cannot_read_is_passed_on_by_the_menu_and_lives_with_its_au
     desk.expect_refusals(refused);
     desk.end().await;
 }
+
+#[tokio::test]
+async fn a_command_that_an_edit_of_a_ping_gives_is_carried_out_once() {
+    on_both_with(nudging(), async |desk, world| {
+        let at = say(desk, world, "ana", "@mia the meeting is at three in the small room.").await;
+        let told = || {
+            let all = desk.stage.journal.since(0);
+            all.iter().filter(|entry| entry.text("text").contains("You have no open requests")).count()
+        };
+        let mut counts = Vec::new();
+        for text in ["@desk requests", "@desk requests ", "@desk  requests"] {
+            world.edit("ana", &at, text).await.expect("edited");
+            desk.settle().await;
+            desk.pass(Duration::from_secs(5)).await;
+            counts.push(told());
+        }
+        assert!(counts[0] > 0 && counts.iter().all(|count| *count == counts[0]), "{counts:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_answers_an_expert_and_names_them_is_not_asked() {
+    let desk = Desk::open_with(nudging()).await;
+    let world = desk.discord();
+    let at = say(&desk, &world, "mia", "I am on call this week, if the laptops make trouble again.").await;
+    world.say("ana", &Spot::channel("sales"), &format!("@mia {HELP}"), Some(&at.id)).await.expect("said");
+    desk.settle().await;
+    assert!(!is_asked(&world, "ana"));
+    desk.end().await;
+}

@@ -63,7 +63,7 @@ fn words_that_change() {
         after they were deleted: ignored
         the title's, of a form: recorded IT-1007 · reword «printer on 4 smokes» · IT-1007 is new, P3 · audit: words changed by Jeff · cards · lines anew
         the same as the title's, by somebody else: recorded IT-1007 · reword «printer on 4 smokes» · audit: words changed by Jeff · lines anew
-        what first addresses the desk: opened IT-1042 · open «the printer smokes» for Jeff · bind C1/50.1 as request · record requester «the printer smokes» · audit: opened by Jeff · confirm in C1/50.1 · cards
+        what first addresses the desk: opened IT-1042 · open «the printer smokes» for Jeff · bind C1/50.1 as request · record requester «the printer smokes» · a ping of it is over · audit: opened by Jeff · confirm in C1/50.1 · cards
         what still does not: ignored
     "#]].assert_eq(&table.0);
 }

@@ -13,8 +13,8 @@ use crate::desk::{help, knowledge, tickets};
 use crate::domain::act::{Args, Fault, On, Spec};
 use crate::domain::audit::Did;
 use crate::domain::effect::{Awaited, EffectKind, SilentAct, Undeliverable};
-use crate::domain::event::{DeliverySettled, DirectRequest, Said, TimerKind};
-use crate::domain::ids::{MessageRef, Person, Place};
+use crate::domain::event::{DedupeKey, DeliverySettled, DirectRequest, Said, TimerKind};
+use crate::domain::ids::{MessageRef, Person, PingId, Place};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::plain::one_line;
@@ -35,6 +35,10 @@ pub(in crate::desk) fn posted_by_edit(mut decision: Decision, said: &Said, at: T
         {
             record.edited_at = Some(at);
         }
+    }
+    if said.addresses_desk() && decision.outcome != Outcome::Ignored {
+        // What it asks for or commands is done once, whatever is edited later.
+        decision.changes.push(Change::AddressByEdit(PingId::of(&DedupeKey::message(&said.message))));
     }
     decision
 }

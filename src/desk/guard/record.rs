@@ -29,6 +29,8 @@ texts! {
          told_at_ms = excluded.told_at_ms, ruling = excluded.ruling, ending = excluded.ending, \
          judged_json = excluded.judged_json, ticket = excluded.ticket"
     );
+    /// The message of a ping was turned to the desk by an edit.
+    ADDRESS = Text::both("UPDATE pings SET ending = $2 WHERE id = $1");
     /// When somebody was told of a ping of theirs last.
     LAST_TOLD = Text::both("SELECT max(told_at_ms) AS told_at_ms FROM pings WHERE author = $1");
     /// Whether somebody has said of a ping of one of these that it was no request.
@@ -151,6 +153,14 @@ pub fn keep(tx: &mut dyn Tx, ping: &Ping) -> Result<(), StoreError> {
     let what = became.bind(ping.end.map(End::name)).bind(json(&ping.message)?).bind(json(&ping.place)?);
     let judged = what.bind(json(&ping.staff)?).bind(json(&judged)?);
     tx.write(judged.bind(ping.ticket.as_ref().map(ToString::to_string)))
+}
+
+/// The message of this ping, if it is one, was turned to the desk by an edit.
+///
+/// # Errors
+/// If the database is away.
+pub fn address(tx: &mut dyn Tx, id: &PingId) -> Result<(), StoreError> {
+    tx.write(statement(ADDRESS).bind(id.as_str()).bind(End::Addressed.name()))
 }
 
 /// What is known when a message pings these.

@@ -133,6 +133,8 @@ named! {
         Routed = "routed",
         /// Its author said that it is none.
         Dismissed = "dismissed",
+        /// Its author has turned to the desk by an edit of it.
+        Addressed = "addressed",
     }
 }
 

@@ -457,6 +457,7 @@ pub fn explained(ping: &Ping) -> Message {
         Some(End::Urgent) => " Its author had whoever is on call called.",
         Some(End::Routed) => " It was passed on at once.",
         Some(End::Dismissed) => " Its author said that it is no request.",
+        Some(End::Addressed) => " Its author has turned to the desk by an edit of it.",
         None if ping.told_at.is_some() => " Its author was asked, and has not answered.",
         None => " Nobody was told.",
     };

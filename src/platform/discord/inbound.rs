@@ -104,14 +104,18 @@ impl Reader<'_> {
         message.mention_roles.iter().copied().filter_map(name).collect()
     }
 
-    /// Whom an answer notifies though its words do not name them.
+    /// Whom an answer notifies: who wrote what it answers, or, where that is not told, whom its words do not name.
     fn notifies(&self, message: &Message) -> Option<Person> {
         message.reply_to?;
         let is_named = |user: &Account| {
             let id = user.id;
             [format!("<@{id}>"), format!("<@!{id}>")].iter().any(|token| message.content.contains(token.as_str()))
         };
-        let user = message.mentions.iter().flatten().find(|user| user.id != self.me && !is_named(user))?;
+        let is_answered = |user: &Account| match message.answers {
+            Some(author) => user.id == author,
+            None => !is_named(user),
+        };
+        let user = message.mentions.iter().flatten().find(|user| user.id != self.me && is_answered(user))?;
         Some(self.person(user, message.guild))
     }
 

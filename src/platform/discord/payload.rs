@@ -140,6 +140,8 @@ pub(super) struct Message {
     pub(super) files: Vec<File>,
     /// What it answers.
     pub(super) reply_to: Option<(ChannelId, MessageId)>,
+    /// Who wrote that, where it is told.
+    pub(super) answers: Option<UserId>,
     /// Words that were forwarded by it.
     pub(super) forwarded: Option<String>,
     pub(super) stickers: Vec<String>,
@@ -168,6 +170,7 @@ impl Message {
             mention_roles: ids(&message["mention_roles"]),
             files: list(&message["attachments"]).iter().map(file).collect(),
             reply_to: if is_reply { reply_to() } else { None },
+            answers: id(&message["referenced_message"]["author"]["id"]).filter(|_| is_reply),
             forwarded: list(&message["message_snapshots"]).first().map(|first| text(&first["message"]["content"])),
             stickers: list(&message["sticker_items"]).iter().map(|it| text(&it["name"])).collect(),
             edited_at: match &message["edited_timestamp"] {
