@@ -50,7 +50,8 @@ impl Cast {
     /// Request `number`, a mention in a channel.
     pub fn request(self, number: u64) -> Message {
         let index = usize::try_from(number).unwrap_or_default();
-        let (author, channel) = (index % (self.people - self.staff), index / self.people % self.channels);
+        let authors = self.people - self.staff;
+        let (author, channel) = (index % authors, index / authors % self.channels);
         let (author, channel) = (stub::person(author), stub::channel(channel));
         Message { number, author, channel, ts: now(number), root: None, is_chatter: false, pings: None }
     }

@@ -162,6 +162,8 @@ pub(in crate::desk) struct Actor<'a> {
     pub(in crate::desk) is_form: bool,
     /// What they filled in, if they sent a form, on all of its pages, and for what.
     pub(in crate::desk) filled_in: Option<&'a (ActRef, Given)>,
+    /// How they do it.
+    pub(in crate::desk) way: Way,
     /// The message that it is done at, if it is done at one.
     pub(in crate::desk) at: Option<&'a MessageRef>,
     /// The words that they typed into a form: given back with a refusal, so that they need not be typed again.
@@ -285,6 +287,7 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         in_private: acted.in_private,
         is_form,
         filled_in: filled_in.as_ref(),
+        way: acted.way,
         at: acted.at.as_ref(),
         typed: &typed,
     };
@@ -475,6 +478,7 @@ fn gate(
         May::OneselfOr(right) => about.is_none_or(|about| plan.desk.roster.same(&about.who, &person.who)) || has(right),
         May::Has(right) => has(right),
         May::HasEither(one, other) => has(one) || has(other),
+        May::Staff => plan.desk.roster.is_staff(person, plan.desk.now) || has(Right::GuardSet),
     };
     match (may, ticket) {
         _ if is_allowed => Ok(is_requester),

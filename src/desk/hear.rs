@@ -81,6 +81,9 @@ impl Desk {
     }
 }
 
+/// Whether the message that somebody has passed on is with the desk already.
+pub type IsKnown = bool;
+
 /// What an event turns out to be.
 #[derive(Clone, Debug)]
 pub enum Heard<'e> {
@@ -148,7 +151,7 @@ pub enum Heard<'e> {
     /// A ping's message was read, with what was said before it.
     Looked(&'e Look, Option<&'e Found>, Box<Looked>),
     /// Somebody asks for something by a command: their direct conversation, or why there is none.
-    DirectOpened(&'e DirectRequest, Result<&'e Place, Undeliverable>),
+    DirectOpened(&'e DirectRequest, Result<&'e Place, Undeliverable>, IsKnown),
     /// What may help a requester was looked for.
     Suggested(Box<Ticket>, Option<Answered>),
     /// Somebody's search has ended.
@@ -230,7 +233,11 @@ pub async fn hear<'e>(tx: &mut dyn Tx, desk: &Desk, event: &'e Event) -> Result<
         }
         EventKind::Looked { look, found } => pings::looked(tx, desk, look, found.as_deref()).await,
         EventKind::DirectOpened { request, place } => {
-            Ok(Heard::DirectOpened(request, place.as_ref().map_err(|why| *why)))
+            let is_known = match &request.passed_on {
+                Some(passed) => conversation::record::ticket_of_message(tx, &passed.message).await?.is_some(),
+                None => false,
+            };
+            Ok(Heard::DirectOpened(request, place.as_ref().map_err(|why| *why), is_known))
         }
         EventKind::TimerFired(timer) if timer.kind == TimerKind::ArticleDraft => {
             let article = match timer.on {

@@ -87,7 +87,9 @@ pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
         Heard::Looked(look, found, about) => {
             guard::decide::looked(desk, look, *found, about.ping.as_ref(), &about.known, about.there.as_ref())
         }
-        Heard::DirectOpened(request, place) => conversation::decide::asked_directly(desk, request, *place),
+        Heard::DirectOpened(request, place, is_known) => {
+            conversation::decide::asked_directly(desk, request, *place, *is_known)
+        }
         Heard::Due(timer, ticket) => match timer.kind {
             TimerKind::AutoClose => closing::decide::close_by_itself(desk, timer, ticket.as_deref()),
             // They are about an article or an outage, and heard as such.

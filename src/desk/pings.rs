@@ -3,7 +3,7 @@
 use crate::desk::guard::state::{End, Pinged};
 use crate::desk::hear::{Desk, Heard, Looked};
 use crate::desk::plan::origin_of;
-use crate::desk::{conversation, guard, outages, tickets};
+use crate::desk::{conversation, guard, on_call, outages, tickets};
 use crate::domain::event::{DedupeKey, Found, Look, LookFor, Said};
 use crate::domain::ids::{PersonRef, PingId};
 use crate::domain::rules::GuardMode;
@@ -45,7 +45,8 @@ pub(in crate::desk) async fn looked<'e>(
         LookFor::Judge(id) | LookFor::Request { ping: id, .. } => guard::record::by_id(tx, id).await?,
         LookFor::Behalf { .. } => None,
     };
-    let mut known = Pinged::default();
+    let on_call = on_call::record::now(tx, &desk.roster, desk.now).await?;
+    let mut known = Pinged { on_call, ..Pinged::default() };
     if let (Some(ping), Some(said)) = (&ping, found.and_then(|found| found.message.as_ref())) {
         known = self::known(tx, desk, said, ping.staff.clone()).await?;
     }

@@ -147,6 +147,28 @@ impl Look {
     /// How long after a ping it is still judged: later nobody is told any more.
     pub const JUDGED_WITHIN: SignedDuration = SignedDuration::from_secs(2);
 
+    /// The same without the words and people that came with it.
+    #[must_use]
+    pub fn without_words(&self) -> Self {
+        let mut look = self.clone();
+        match &mut look.why {
+            LookFor::Judge(_) => {}
+            LookFor::Request { urgent, .. } => *urgent = None,
+            LookFor::Behalf { handed, .. } => *handed = None,
+        }
+        look
+    }
+
+    /// Whose words or account came with it.
+    pub fn people(&self) -> impl Iterator<Item = &PersonRef> {
+        let (by, author) = match &self.why {
+            LookFor::Judge(_) => (None, None),
+            LookFor::Request { by, .. } => (Some(by), None),
+            LookFor::Behalf { by, handed, .. } => (Some(&by.who), handed.as_ref().map(|handed| &handed.author.who)),
+        };
+        by.into_iter().chain(author)
+    }
+
     /// Whether nobody waits for it any more.
     #[must_use]
     pub fn is_in_vain(&self, now: Timestamp) -> bool {

@@ -141,15 +141,6 @@ impl GuardSettings {
         let ids = watched.filter_map(|(channel, _)| channel.trim().split_once(':'));
         ids.filter(|(name, _)| *name == platform.as_str()).map(|(_, id)| id.to_owned()).collect()
     }
-
-    /// Whether there is any channel in which it is not off.
-    #[must_use]
-    pub fn is_anywhere(&self) -> bool {
-        let is_on = |one: &String| {
-            one.split_once('=').and_then(|(_, mode)| GuardMode::named(mode.trim())) != Some(GuardMode::Off)
-        };
-        self.mode != GuardMode::Off || self.modes_in.iter().any(is_on)
-    }
 }
 
 /// Whether requesters are shown articles that may help.
@@ -266,10 +257,10 @@ impl Rules {
         own(&self.knowledge.suggestions_in, place, Suggestions::named).unwrap_or(self.knowledge.suggestions)
     }
 
-    /// Whether the guard may look at what is said there: the settings do not switch it off, and it is none of the desk's own channels.
+    /// Whether the guard may look at what is said there. Where the settings switch it off, no command switches it on.
     #[must_use]
     pub fn may_be_guarded(&self, place: &Place) -> bool {
-        !place.is_direct() && !self.is_triage(place) && self.guard.is_anywhere()
+        self.guard(place) != GuardMode::Off
     }
 
     /// Whether pings are let pass at this moment.

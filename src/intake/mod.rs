@@ -320,6 +320,7 @@ impl Intake {
                 let has = |right| roster.may(person, right, now);
                 has(one) || has(other) || !roster.stale(person, now).is_empty()
             }
+            May::Staff => roster.is_staff(person, now) || !roster.stale(person, now).is_empty(),
             May::Anyone | May::Requester | May::RequesterOr(_) | May::OneselfOr(_) => true,
         }
     }
@@ -485,7 +486,7 @@ impl Intake {
         let whole = match &event.what {
             // The words that were looked up are of people who have not addressed the desk.
             EventKind::Looked { look, .. } => {
-                let what = EventKind::Looked { look: look.clone(), found: None };
+                let what = EventKind::Looked { look: look.without_words(), found: None };
                 serde_json::to_string(&Event { what, ..event.clone() })
             }
             _ => serde_json::to_string(event),

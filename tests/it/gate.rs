@@ -315,16 +315,15 @@ const MAY: &[(&str, [bool; 4])] = &[
     ("send_to_desk", [true, true, true, true]),
     ("urgent", [true, true, true, true]),
     ("call", [true, true, true, true]),
-    // Whoever is not of the staff is refused by these.
-    ("guard report", [true, true, true, true]),
+    ("guard report", [false, false, true, true]),
     ("guard mode", [false, false, false, true]),
-    ("guard me", [true, true, true, true]),
-    ("guard away", [true, true, true, true]),
-    ("guard back", [true, true, true, true]),
+    ("guard me", [false, false, true, true]),
+    ("guard away", [false, false, true, true]),
+    ("guard back", [false, false, true, true]),
     ("guard why", [false, false, true, true]),
     ("oncall who", [false, false, true, true]),
     ("oncall until", [false, false, true, true]),
-    ("oncall end", [false, false, true, true]),
+    ("oncall end", [true, true, true, true]),
     ("help", [true, true, true, true]),
 ];
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use deskbell::sandbox::{Fault, MessageAt, Spot, World};
 
-use crate::announcing;
 use crate::harness::{Desk, Setup, find_control, on, on_both_with, see};
 use crate::looks::Looks as _;
 use crate::outages::subscribe;
+use crate::{announcing, postgres};
 
 const HELP: &str = "my laptop does not start any more, can you help me?";
 
@@ -56,7 +56,7 @@ async fn what_cannot_wait_reaches_whoever_is_on_call_and_nobody_else() {
         say(desk, world, "jeff", "@mia the payroll server does not answer any more, can you help me?").await;
         desk.press(world, "jeff", "sales", "It's urgent").await;
         let told = bot_says(world, "jeff", "sales");
-        assert!(told.contains("If it can't wait, I call @Omar Haddad."), "{told}");
+        assert!(told.contains("I can call @Omar Haddad, who is on call."), "{told}");
         assert!(desk.store().tickets(None, 1).await.expect("tickets").is_empty(), "the reason is asked for first");
         desk.press(world, "jeff", "sales", "Call them…").await;
         desk.fill(world, "jeff", "Salaries are paid at noon.").await;
@@ -161,7 +161,7 @@ async fn staff_say_where_they_want_to_be_pinged_and_that_they_are_away() {
         say(desk, world, "ana", &format!("@mia {HELP}")).await;
         assert!(is_asked(world, "ana"));
         let asked = bot_says(world, "ana", "sales");
-        assert!(asked.contains("Whoever you ask is away until") && !asked.contains("Mia"), "{asked}");
+        assert!(asked.contains("The person you ask is away until") && !asked.contains("Mia"), "{asked}");
         desk.press(world, "ana", "sales", "Make it a request").await;
         desk.pass(Duration::from_secs(3600)).await;
         say(desk, world, "jeff", &format!("@mia @omar {HELP}")).await;
@@ -324,7 +324,10 @@ async fn what_the_bot_cannot_read_is_passed_on_by_the_menu_and_lives_with_its_au
     let told = bot_says(&world, "jeff", "leads");
     assert!(told.contains("Done: that is IT-1001") && told.contains("The desk has that message already."), "{told}");
     let told = bot_says(&world, "ana", "desk");
-    assert!(told.contains("Somebody whom you wrote to has passed this on") && told.contains("my badge"), "{told}");
+    assert!(
+        told.contains("Somebody in that conversation thought that the desk could help") && told.contains("my badge"),
+        "{told}"
+    );
     desk.press(&world, "ana", "desk", "Undo").await;
     assert_eq!(desk.store().tickets(None, 10).await.expect("tickets")[0].status.name(), "cancelled");
     let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
@@ -361,4 +364,76 @@ async fn who_answers_an_expert_and_names_them_is_not_asked() {
     desk.settle().await;
     assert!(!is_asked(&world, "ana"));
     desk.end().await;
+}
+
+/// On PostgreSQL what is written together goes out as one statement.
+#[tokio::test]
+async fn on_postgres_staff_come_and_go_by_commands() {
+    let Some(database) = postgres::database().await else { return };
+    let setup = Setup { database: Some(database), ..nudging() };
+    let mut desk = Desk::open_with(setup).await;
+    for world in [desk.slack(), desk.discord()] {
+        let said = [
+            (on(&world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"), "You are on call until"),
+            ("oncall end", "You are not on call any more."),
+            ("oncall end", "You were not on call."),
+            (on(&world, "guard away tomorrow 9", "guard away until:tomorrow 9"), "You are away until"),
+            ("guard back", "You are not marked as away"),
+            (on(&world, "guard me off", "guard me guarded:off"), "I leave messages that ping you"),
+            (on(&world, "guard me on", "guard me guarded:on"), "is offered the desk again"),
+            ("guard report", "Pings of you"),
+        ];
+        for (command, answer) in said {
+            desk.command_in(&world, "mia", "sales", command).await;
+            let told = desk.last_private(&world, "mia");
+            assert!(told.contains(answer), "{command}: {told}");
+        }
+        for (command, answer) in [
+            (on(&world, "guard mode route", "guard mode mode:route"), "has it passed on at once from now on"),
+            (on(&world, "guard mode default", "guard mode mode:default"), "is asked whether the desk may take it"),
+        ] {
+            desk.command_in(&world, "ada", "sales", command).await;
+            let told = desk.last_private(&world, "ada");
+            assert!(told.contains(answer), "{command}: {told}");
+        }
+        say(&desk, &world, "ana", &format!("@mia {HELP}")).await;
+        assert!(is_asked(&world, "ana"));
+        desk.press(&world, "ana", "sales", "Not a request").await;
+        desk.pass(Duration::from_secs(3_700)).await;
+    }
+    let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
+    desk.expect_refusals(refused);
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn nobody_is_on_call_for_ever_nor_where_they_cannot_be_reached() {
+    on_both_with(Setup::default(), async |desk, world| {
+        let typed = on(world, "oncall until 2099-01-01", "oncall until until:2099-01-01");
+        desk.command_in(world, "mia", "sales", typed).await;
+        assert!(desk.last_private(world, "mia").contains("within the next 31 days"));
+        // By another account of theirs it is the last word that counts.
+        let other = desk.other(world);
+        desk.command_in(world, "mia", "sales", on(world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"))
+            .await;
+        desk.command_in(&other, "mia", "sales", on(&other, "oncall until 18:00", "oncall until until:18:00")).await;
+        desk.command(world, "omar", "oncall who").await;
+        let told = desk.last_private(world, "omar");
+        assert_eq!(told.matches("Mia Wong until").count(), 1, "{told}");
+        desk.command(world, "mia", "oncall end").await;
+        desk.command(world, "omar", "oncall who").await;
+        assert!(desk.last_private(world, "omar").contains("Nobody is on call now."));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_the_bot_is_not_no_mode_is_set() {
+    let desk = Desk::open().await;
+    let world = desk.discord();
+    world.inject(Fault::CloseChannel { channel: "general".to_owned() });
+    desk.settle().await;
+    desk.command_in(&world, "ada", "general", "guard mode mode:nudge").await;
+    assert!(desk.last_private(&world, "ada").contains("Invite me first"), "{}", desk.last_private(&world, "ada"));
+    desk.leave().await;
 }

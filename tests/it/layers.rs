@@ -32,7 +32,7 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("closing", &["tickets"]),
     ("conversation", &["help", "knowledge", "tickets"]),
     ("drafts", &[]),
-    ("guard", &["conversation", "on_call", "tickets"]),
+    ("guard", &["conversation", "help", "on_call", "tickets"]),
     ("help", &[]),
     ("knowledge", &["closing", "drafts", "tickets"]),
     ("notices", &[]),

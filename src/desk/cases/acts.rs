@@ -471,22 +471,22 @@ fn each_act_on_a_private_request() {
           belongs_to: done IT-1008 · IT-1007 is cancelled, P3 · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that is part of IT-1008 now.”
           menu: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
         Sam
-          claim: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          reply: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          resolve: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          pending: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          release: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          reopen: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          show: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          not_a_request: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          assign: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          priority: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          cancel: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          details: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          new_request: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          own_request: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          belongs_to: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          menu: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          claim: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          reply: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          resolve: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          pending: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          release: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          reopen: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          show: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          not_a_request: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          assign: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          priority: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          cancel: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          details: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          new_request: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          own_request: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          belongs_to: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          menu: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
         Mia
           claim: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in D1: “Mia is on it.”
           reply: done IT-1007 · say in D1: “Mia (IT): a new cable”
@@ -551,12 +551,12 @@ fn what_an_act_sees() {
     case("part where somebody has asked since", "own_request", &ticket(), of(joined(), true));
     case("part of a private one", "own_request", &private_ticket(), of(joined(), false));
     expect![[r#"
-        belongs to one that is gone: refused · tell Jeff: “I don't know the request that this belongs to: perhaps it is from befor…”
+        belongs to one that is gone: refused · tell Jeff: “I can't find a request of yours that this belongs to: it may be somebod…”
         belongs to itself: refused · tell Jeff: “IT-1007 can't be a part of itself. Please pick another one.”
-        belongs to somebody else's: refused · tell Jeff: “I don't know the request that this belongs to: perhaps it is from befor…”
+        belongs to somebody else's: refused · tell Jeff: “I can't find a request of yours that this belongs to: it may be somebod…”
         belongs to one that is resolved: refused · tell Jeff: “IT-1008 was resolved 10 minutes ago. If that is not right, write in its…”
         a private one belongs to a public one: refused · tell Jeff: “IT-1007 was asked in private and IT-1008 was not, so they stay apart.”
-        belongs to what one may not know of: refused · tell Jeff: “I don't know the request that this belongs to: perhaps it is from befor…”
+        belongs to what one may not know of: refused · tell Jeff: “I can't find a request of yours that this belongs to: it may be somebod…”
         part of what is gone: refused · tell Jeff: “That is no part of IT-1007 any more, so there is nothing to take out. T…”
         part of what is joined no more: refused · tell Jeff: “That is no part of IT-1007 any more, so there is nothing to take out. T…”
         part of what was deleted: refused · tell Jeff: “That is no part of IT-1007 any more, so there is nothing to take out. T…”

@@ -235,9 +235,9 @@ fn what_is_asked_by_a_command_is_answered_in_the_direct_conversation() {
     let ask = act("ask");
     let given = Given::from([("text".to_owned(), Value::text("my mouse is dead"))]);
     by("Jeff", ask, given, Sees::Nothing, "it is asked", &mut table, &desk());
-    table.case("there is one", &desk(), &Heard::DirectOpened(&request, Ok(&direct())));
+    table.case("there is one", &desk(), &Heard::DirectOpened(&request, Ok(&direct()), false));
     for why in [Undeliverable::DirectClosed, Undeliverable::NotPermitted] {
-        table.case(&format!("there is none: {why}"), &desk(), &Heard::DirectOpened(&request, Err(why)));
+        table.case(&format!("there is none: {why}"), &desk(), &Heard::DirectOpened(&request, Err(why), false));
     }
     expect![[r#"
         it is asked: done · open the direct conversation with Jeff for “my mouse is dead”

@@ -6,7 +6,8 @@ use super::*;
 use crate::desk::guard::state::{Ping, Pinged, Ruling};
 use crate::desk::hear::Looked;
 use crate::desk::on_call::state::OnCall;
-use crate::domain::event::{Found, Handed, Look, LookFor};
+use crate::domain::effect::Undeliverable;
+use crate::domain::event::{DirectRequest, Found, Handed, Look, LookFor, PassedOn};
 use crate::domain::ids::PingId;
 
 const HELP: &str = "@Mia my laptop does not start any more, can you help me?";
@@ -118,7 +119,7 @@ fn what_is_made_of_a_ping_once_it_is_read() {
         a request, nudge: done · ping of slack:U8 is request, told · hint Jeff: “The desk can take this, and someone will see it sooner there. Shall I p…” [Make it a request] [Not a request] [Why did I get this?]
         a request, route: opened IT-1042 · open «@Mia my laptop does not start any more, can you help me?» for Jeff · bind C1/50.1 as request · record requester «@Mia my laptop does not start any more, can you help me?» · ping of slack:U8 is request, told, routed · audit: opened by Jeff · confirm in C1/50.1 · cards · sign on · hint Jeff: “I have passed this on: it is IT-1042 at the desk now, where someone wil…” [Undo] [Why did I get this?]
         somebody is on call: done · ping of slack:U8 is request, told · hint Jeff: “The desk can take this, and someone will see it sooner there. Shall I p…” [Make it a request] [Not a request] [It's urgent] [Why did I get this?]
-        they are away: done · ping of slack:U8 is request, told · hint Jeff: “Whoever you ask is away until 30 Nov 11:00. The desk can take this mean…” [Make it a request] [Not a request] [Why did I get this?]
+        they are away: done · ping of slack:U8 is request, told · hint Jeff: “The person you ask is away until 30 Nov 11:00. The desk can help in the…” [Make it a request] [Not a request] [Why did I get this?]
         told two days ago: done · ping of slack:U8 is request, told · hint Jeff: “The desk can take this one, too. Shall I pass it on?” [Make it a request] [Not a request] [Why did I get this?]
         told an hour ago: done · ping of slack:U8 is recently
         they want to be left alone there: done · ping of slack:U8 is opted_out
@@ -161,6 +162,8 @@ fn what_follows_from_what_its_author_says() {
     case("cannot be read", asked(), None, &[], None, None);
     case("it cannot wait", asked(), Some("payroll at noon"), &["Omar", "Mia"], help(), None);
     case("it cannot wait, of a request", asked(), Some("payroll at noon"), &["Omar"], help(), Some(ticket()));
+    case("it cannot wait, and is gone", asked(), Some("noon"), &["Omar"], Some(Found::default()), None);
+    case("it cannot wait, and cannot be read any more", asked(), Some("noon"), &["Omar"], None, Some(ticket()));
     let cancelled = with_status(Status::Cancelled { at: now(), by: person("Jeff"), why: CancelReason::TakenBack });
     case("it cannot wait, of one that was taken back", asked(), Some("noon"), &["Omar"], help(), Some(cancelled));
     case("it cannot wait, and nobody is on call", asked(), Some("payroll at noon"), &[], help(), None);
@@ -172,10 +175,12 @@ fn what_follows_from_what_its_author_says() {
         under a request of another: done · tell Jeff: “This thread is about a request of somebody else by now, so the desk rea…”
         gone by now: refused · tell Jeff: “That message is gone, so there is nothing to pass on. If you still need…”
         cannot be read: refused · tell Jeff: “I can't read that message, so I could not pass it on. Mention me with t…”
-        it cannot wait: opened IT-1042 · open «@Mia my laptop does not start any more, can you help me?» for Jeff · bind C1/50.1 as request · record requester «@Mia my laptop does not start any more, can you help me?» · ping of slack:U8 is request, told, urgent · IT-1042 is new, P1 · record requester «payroll at noon» · audit: opened by Jeff · audit: called by Jeff · confirm in C1/50.1 · cards · sign on · under the cards: “@U8 @U9 Jeff says that this can't wait: ⏎ payroll at noon” · under the cards: “@88 Jeff says that this can't wait: ⏎ payroll at noon” · tell Jeff: “Your request IT-1042 is with the desk, as one that can't wait, and I ha…”
-        it cannot wait, of a request: done IT-1007 · ping of slack:U8 is request, told, urgent · IT-1007 is new, P1 · record requester «payroll at noon» · audit: called by Jeff · cards · under the cards: “@U9 Jeff says that this can't wait: ⏎ payroll at noon” · under the cards: “Jeff says that this can't wait: ⏎ payroll at noon” · tell Jeff: “Your request IT-1007 is with the desk, as one that can't wait, and I ha…”
+        it cannot wait: opened IT-1042 · open «@Mia my laptop does not start any more, can you help me?» for Jeff · bind C1/50.1 as request · record requester «@Mia my laptop does not start any more, can you help me?» · ping of slack:U8 is request, told, urgent · IT-1042 is new, P1 · record requester «payroll at noon» · audit: opened by Jeff · audit: called by Jeff · confirm in C1/50.1 · cards · sign on · under the cards: “@U8 @U9 Jeff says that this can't wait: ⏎ payroll at noon” · under the cards: “@88 Jeff says that this can't wait: ⏎ payroll at noon” · tell Jeff: “Your request IT-1042 is with the desk, marked as urgent, and I have cal…”
+        it cannot wait, of a request: done IT-1007 · ping of slack:U8 is request, told, urgent · IT-1007 is new, P1 · record requester «payroll at noon» · audit: called by Jeff · cards · under the cards: “@U9 Jeff says that this can't wait: ⏎ payroll at noon” · under the cards: “Jeff says that this can't wait: ⏎ payroll at noon” · tell Jeff: “Your request IT-1007 is with the desk, marked as urgent, and I have cal…”
+        it cannot wait, and is gone: refused · tell Jeff: “That message is gone, so there is nothing to pass on. If you still need…”
+        it cannot wait, and cannot be read any more: done IT-1007 · ping of slack:U8 is request, told, urgent · IT-1007 is new, P1 · record requester «noon» · audit: called by  · cards · under the cards: “@U9 Jeff says that this can't wait: ⏎ noon” · under the cards: “Jeff says that this can't wait: ⏎ noon” · tell Jeff: “Your request IT-1007 is with the desk, marked as urgent, and I have cal…”
         it cannot wait, of one that was taken back: done · tell Jeff: “That is your request IT-1007 already. What is said about it stands in t…”
-        it cannot wait, and nobody is on call: opened IT-1042 · open «@Mia my laptop does not start any more, can you help me?» for Jeff · bind C1/50.1 as request · record requester «@Mia my laptop does not start any more, can you help me?» · ping of slack:U8 is request, told, urgent · IT-1042 is new, P1 · record requester «payroll at noon» · audit: opened by Jeff · audit: called by Jeff · confirm in C1/50.1 · cards · sign on · under the cards: “Jeff says that this can't wait (nobody is on call): ⏎ payroll at noon” · tell Jeff: “Your request IT-1042 is with the desk, as one that can't wait. Nobody i…”
+        it cannot wait, and nobody is on call: opened IT-1042 · open «@Mia my laptop does not start any more, can you help me?» for Jeff · bind C1/50.1 as request · record requester «@Mia my laptop does not start any more, can you help me?» · ping of slack:U8 is request, told, urgent · IT-1042 is new, P1 · record requester «payroll at noon» · audit: opened by Jeff · audit: called by Jeff · confirm in C1/50.1 · cards · sign on · under the cards: “Jeff says that this can't wait (nobody is on call): ⏎ payroll at noon” · tell Jeff: “Your request IT-1042 is with the desk, marked as urgent. Nobody is on c…”
         it cannot wait, again: done · tell Jeff: “They were called about your request IT-1007 already. What is said about…”
     "#]].assert_eq(&table.0);
 }
@@ -201,9 +206,24 @@ fn what_somebody_passes_on_for_another() {
     case("the same, and nothing was handed over", None, None, None);
     case("the same, without words", Some(("Jeff", " ")), None, None);
     case("the same, once more", Some(("Jeff", "the beamer stays dark")), None, Some(private_ticket()));
+    let request = DirectRequest {
+        by: person("Jeff"),
+        words: "the beamer stays dark".to_owned(),
+        at: now(),
+        near: Some(channel("C1")),
+        via: None,
+        passed_on: Some(PassedOn { by: person("Sam"), message: message("C1", "50.1") }),
+    };
+    for (name, place, is_known) in [
+        ("then, in private", Ok(&direct()), false),
+        ("then, and it is known by now", Ok(&direct()), true),
+        ("then, and they cannot be written to", Err(Undeliverable::DirectClosed), false),
+    ] {
+        table.case(name, &desk, &Heard::DirectOpened(&request, place, is_known));
+    }
     expect![[r#"
         of another: opened IT-1042 · open «the beamer stays dark» for Jeff · bind C1/50.1 as request · record requester «the beamer stays dark» · audit: opened by Sam · confirm in C1/50.1 · cards · sign on · hint Jeff: “Somebody here has passed this on to the desk for you: it is IT-1042 now…” [Undo] · tell Sam: “Done: that is IT-1042 at the desk now, as a request of whoever wrote it…”
-        their own: opened IT-1042 · open «the beamer stays dark» for Sam · bind C1/50.1 as request · record requester «the beamer stays dark» · audit: opened by Sam · confirm in C1/50.1 · cards · sign on · tell Sam: “Done: that is IT-1042 at the desk now, as a request of whoever wrote it…”
+        their own: opened IT-1042 · open «the beamer stays dark» for Sam · bind C1/50.1 as request · record requester «the beamer stays dark» · audit: opened by Sam · confirm in C1/50.1 · cards · sign on · tell Sam: “Your request IT-1042 is with the desk. The answer comes in the thread o…”
         without words: refused · tell Sam: “There are no words in that message that I could pass on.”
         with the desk already: done · tell Sam: “The desk has that message already.”
         gone, or of a bot: refused · tell Sam: “That message is gone, or no person wrote it, so there is nothing to pas…”
@@ -211,5 +231,8 @@ fn what_somebody_passes_on_for_another() {
         the same, and nothing was handed over: refused · tell Sam: “I can't read that message, so I could not pass it on. Mention me with t…”
         the same, without words: refused · tell Sam: “I can't read that message, so I could not pass it on. Mention me with t…”
         the same, once more: done · tell Sam: “The desk has that message already.”
+        then, in private: opened IT-1042 · open «the beamer stays dark» for Jeff · record requester «the beamer stays dark» · audit: opened by Sam · say in D1: “Somebody in that conversation thought that the desk could help, and has…” [Undo] · confirm in D1 · cards · tell Sam: “Done: that is IT-1042 at the desk now, as a request of whoever wrote it…”
+        then, and it is known by now: done · tell Sam: “The desk has that message already.”
+        then, and they cannot be written to: refused · tell Sam: “I can't write to whoever wrote that, so the desk could not answer them,…”
     "#]].assert_eq(&table.0);
 }

@@ -13,7 +13,7 @@ use crate::desk::{help, knowledge, tickets};
 use crate::domain::act::{Args, Fault, On, Spec};
 use crate::domain::audit::Did;
 use crate::domain::effect::{Awaited, EffectKind, SilentAct, Undeliverable};
-use crate::domain::event::{DedupeKey, DeliverySettled, DirectRequest, Said, TimerKind};
+use crate::domain::event::{DedupeKey, DeliverySettled, DirectRequest, Said, TimerKind, Way};
 use crate::domain::ids::{MessageRef, Person, PingId, Place};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
@@ -65,6 +65,7 @@ pub(in crate::desk) fn asked_directly(
     desk: &Desk,
     request: &DirectRequest,
     place: Result<&Place, Undeliverable>,
+    is_known: bool,
 ) -> Decision {
     let actor = request.passed_on.as_ref().map_or(&request.by, |passed| &passed.by);
     let mut plan = Plan::by(desk, actor, place.ok());
@@ -80,12 +81,20 @@ pub(in crate::desk) fn asked_directly(
             return plan.end(Outcome::Refused);
         }
     };
+    if is_known {
+        plan.whisper(None, to, near, via, text::is_with_the_desk_already());
+        return plan.end(Outcome::Done(None));
+    }
     if let Some(passed) = &request.passed_on {
         // It is known by the message, so that it is passed on once.
         let words = Words::standing(passed.message.clone(), request.at, request.words.clone());
         let ticket = plan.open(&request.by, place.clone(), &[words], None);
-        plan.tell_requester_first(&ticket, text::passed_on_by_another(&ticket, &request.words));
-        plan.whisper(Some(&ticket), to, near, via, text::is_passed_on(&ticket.key));
+        if plan.same(&passed.by, &request.by) {
+            plan.whisper(Some(&ticket), to, near, via, text::asked_directly(&ticket, &request.words));
+        } else {
+            plan.tell_requester_first(&ticket, text::passed_on_by_another(&ticket, &request.words));
+            plan.whisper(Some(&ticket), to, near, via, text::is_passed_on(&ticket.key));
+        }
         return plan.end(Outcome::Opened(ticket.key));
     }
     // No message holds these words.
@@ -184,6 +193,7 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
         in_private: false,
         is_form: false,
         filled_in: None,
+        way: Way::Command,
         at: None,
         typed: "",
     };

@@ -76,7 +76,7 @@ pub fn no_direct_for_another() -> Message {
 #[must_use]
 pub fn passed_on_by_another(ticket: &Ticket, words: &str) -> Message {
     let line = vec![
-        said("Somebody whom you wrote to has passed this on to the desk for you: it is "),
+        said("Somebody in that conversation thought that the desk could help, and has passed your message on: it is "),
         strong(&ticket.key),
         said(" now, and someone will see it soon. Nobody but the desk and you can see it here. You wrote:"),
     ];
@@ -91,6 +91,12 @@ pub fn is_passed_on(key: &TicketKey) -> Message {
         "Done: that is {key} at the desk now, as a request of whoever wrote it, and I have told them. If you like, say: “The desk \
          has it now, they'll see it sooner than I would.”"
     ))
+}
+
+/// A message is a request already, of which whoever passes it on may not know.
+#[must_use]
+pub fn is_with_the_desk_already() -> Message {
+    Message::said("The desk has that message already.")
 }
 
 /// What had been joined to a request is one of its own now. Told privately.

@@ -20,6 +20,9 @@ pub(super) const DEFAULT: &str = "default";
 /// The ping that a notice is about, by its id.
 const PING: Param = Param { name: "ping", takes: Takes::Message, ..Param::BASE };
 
+/// What acts of the staff about pings of themselves have in common.
+const STAFF: Spec = Spec { may: May::Staff, ..Spec::BASE };
+
 acts! {
     PASS_ON = Act::alone(
         Spec {
@@ -98,9 +101,8 @@ acts! {
         Spec {
             name: "guard report",
             label: "Pings of staff",
-            command: Some(Command::new("How often you were pinged directly, and what became of it; for admins, everybody")
-                .helping("to see how often you were pinged")),
-            ..Spec::BASE
+            command: Some(Command::new("How often you were pinged directly, and what became of it; for admins, everybody")),
+            ..STAFF
         },
         decide::report,
     )
@@ -140,7 +142,7 @@ acts! {
                 ..Param::BASE
             }],
             command: Some(Command::new("Let pings of you pass in this channel, or not any more")),
-            ..Spec::BASE
+            ..STAFF
         },
         decide::guard_me,
     );
@@ -158,7 +160,7 @@ acts! {
                 ..Param::BASE
             }],
             command: Some(Command::new("Whoever pings you until then with a request is offered the desk")),
-            ..Spec::BASE
+            ..STAFF
         },
         decide::be_away,
     );
@@ -168,7 +170,7 @@ acts! {
             name: "guard back",
             label: "You are back",
             command: Some(Command::new("You are not away any more")),
-            ..Spec::BASE
+            ..STAFF
         },
         decide::be_back,
     );

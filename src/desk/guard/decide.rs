@@ -10,16 +10,17 @@ use super::text;
 use crate::asking::Context;
 use crate::desk::acts::{Actor, answer, refuse};
 use crate::desk::conversation::state::Voice;
-use crate::desk::conversation::text::is_passed_on;
+use crate::desk::conversation::text::{is_passed_on, is_with_the_desk_already};
 use crate::desk::decision::{Change, Decision};
 use crate::desk::hear::{Desk, Sees};
-use crate::desk::on_call::state::reached_on;
+use crate::desk::help::text::your_words;
+use crate::desk::on_call::state::{OnCall, reachable, reached_on};
 use crate::desk::plan::{Plan, Words, origin_of};
 use crate::desk::tickets::state::Ticket;
 use crate::domain::act::{AUTHOR, Args, SAID};
 use crate::domain::audit::FieldChange;
 use crate::domain::effect::{Destination, EffectKind, Lane, Post, Sign, SilentAct};
-use crate::domain::event::{DedupeKey, DirectRequest, Found, Handed, Look, LookFor, PassedOn, ReplyHandle, Said};
+use crate::domain::event::{DedupeKey, DirectRequest, Found, Handed, Look, LookFor, PassedOn, ReplyHandle, Said, Way};
 use crate::domain::ids::{Person, PersonRef, PingId, TicketKey};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
@@ -165,7 +166,7 @@ fn judge(
         (Ruling::Request, _) if there.is_some() => after.ruling = Ruling::WithDesk,
         (Ruling::Request, GuardMode::Nudge) => {
             after.told_at = Some(desk.now);
-            let (again, is_anybody_on_call) = (known.told_at.is_some(), !known.on_call.is_empty());
+            let (again, is_anybody_on_call) = (known.told_at.is_some(), !on_call_of(desk, &known.on_call).is_empty());
             hint(&mut plan, said, text::nudge(&ping.id, again, known.away_until, is_anybody_on_call));
         }
         (Ruling::Request, GuardMode::Route) => {
@@ -193,14 +194,18 @@ fn make_request(
     let mut plan = Plan::by(desk, &author, Some(&ping.place));
     let own = there.filter(|ticket| desk.roster.same(&ticket.requester.who, &ping.author));
     let key = own.map(|ticket| ticket.key.clone()).or_else(|| ping.ticket.clone());
+    let nobody_called = |message: Message| match urgent {
+        Some(reason) => message.and(text::nobody_was_called()).and(your_words(reason)),
+        None => message,
+    };
     let (message, outcome) = match (key, own, said, urgent) {
         (Some(key), Some(_), ..) if ping.end == Some(End::Urgent) => (text::was_called(&key), Outcome::Done(None)),
         (Some(key), Some(ticket), _, Some(reason)) if ticket.status.is_open() => {
             keep_end(&mut plan, ping, End::Urgent, &key);
             (call_out(&mut plan, ticket, ping, known, reason), Outcome::Done(Some(key)))
         }
-        (Some(key), ..) => (text::became(&key), Outcome::Done(None)),
-        (None, ..) if there.is_some() => (text::thread_of_another(), Outcome::Done(None)),
+        (Some(key), ..) => (nobody_called(text::became(&key)), Outcome::Done(None)),
+        (None, ..) if there.is_some() => (nobody_called(text::thread_of_another()), Outcome::Done(None)),
         (None, _, Some(said), _) => {
             let ticket = open(&mut plan, said);
             keep_end(&mut plan, ping, if urgent.is_some() { End::Urgent } else { End::Accepted }, &ticket.key);
@@ -210,11 +215,16 @@ fn make_request(
             };
             (message, Outcome::Opened(ticket.key))
         }
-        (None, _, None, _) if found.is_some() => (text::is_gone(), Outcome::Refused),
-        (None, _, None, _) => (text::cannot_be_read(), Outcome::Refused),
+        (None, _, None, _) if found.is_some() => (nobody_called(text::is_gone()), Outcome::Refused),
+        (None, _, None, _) => (nobody_called(text::cannot_be_read()), Outcome::Refused),
     };
     plan.whisper(None, &ping.author, Some(&ping.place), via, message);
     plan.end(outcome)
+}
+
+/// Those on call who can be called.
+fn on_call_of(desk: &Desk, on_call: &[OnCall]) -> Vec<OnCall> {
+    reachable(on_call, &desk.rules.triage, &desk.roster)
 }
 
 fn keep_end(plan: &mut Plan<'_>, ping: &Ping, end: End, key: &TicketKey) {
@@ -226,18 +236,19 @@ fn keep_end(plan: &mut Plan<'_>, ping: &Ping, end: End, key: &TicketKey) {
 /// otherwise, so that no card of it waits.
 fn call_out(plan: &mut Plan<'_>, ticket: &Ticket, ping: &Ping, known: &Pinged, reason: &str) -> Message {
     let (desk, author) = (plan.desk, &ticket.requester);
+    let on_call = on_call_of(desk, &known.on_call);
     let after = plan.put(ticket, Ticket { priority: Priority::P1, ..ticket.clone() }, &CALL.spec);
     let words = Words::given(ping.message.clone(), desk.now, reason.to_owned());
     plan.record(&after, author, Voice::Requester, &words);
     for channel in &desk.rules.triage {
-        let called = reached_on(&known.on_call, channel.platform(), &desk.roster);
+        let called = reached_on(&on_call, channel.platform(), &desk.roster);
         let to = Destination::UnderCard(channel.clone());
-        let message = text::call(author, reason, &called, known.on_call.is_empty());
+        let message = text::call(author, reason, &called, on_call.is_empty());
         let post = Post::new(to, message, Lane::Act);
         let post = Post { thread_title: Some(ticket.key.to_string()), ..post };
         plan.effect(Some(ticket.id), EffectKind::Say(post));
     }
-    text::is_urgent_at_the_desk(&ticket.key, &known.on_call, &ping.author, &desk.roster)
+    text::is_urgent_at_the_desk(&ticket.key, &on_call, &ping.author, &desk.roster)
 }
 
 /// Somebody has a message of another made a request of its author's.
@@ -265,14 +276,16 @@ fn pass_on_for(
     }
     let (message, outcome) = match (there, said) {
         // Whether they may know of that request is not asked: it is not named.
-        (Some(_), _) => (text::is_with_the_desk_already(), Outcome::Done(None)),
+        (Some(_), _) => (is_with_the_desk_already(), Outcome::Done(None)),
         (None, Some(said)) if Words::of(said).text.is_empty() => (text::nothing_in_it(), Outcome::Refused),
         (None, Some(said)) => {
             let ticket = open(&mut plan, said);
-            if !desk.roster.same(&by.who, &said.author.who) {
+            if desk.roster.same(&by.who, &said.author.who) {
+                (text::is_with_the_desk(&ticket.key), Outcome::Opened(ticket.key))
+            } else {
                 hint(&mut plan, said, text::passed_on_by_another(&ticket));
+                (is_passed_on(&ticket.key), Outcome::Opened(ticket.key))
             }
-            (is_passed_on(&ticket.key), Outcome::Opened(ticket.key))
         }
         (None, None) if found.is_some() => (text::of_no_person(), Outcome::Refused),
         (None, None) => (text::cannot_be_read(), Outcome::Refused),
@@ -324,11 +337,11 @@ fn ask_for(plan: &mut Plan<'_>, actor: &Actor<'_>, ping: &Ping, urgent: Option<S
 /// Whoever was asked says that it cannot wait: they are told who would be called.
 pub(in crate::desk) fn urgent(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
-    let on_call = if let Sees::Ping(_, on_call) = sees { on_call.as_slice() } else { &[] };
+    let on_call = if let Sees::Ping(_, on_call) = sees { on_call_of(plan.desk, on_call) } else { Vec::new() };
     let message = match &ping.ticket {
         Some(key) if ping.end == Some(End::Urgent) => text::was_called(key),
         _ if on_call.is_empty() => text::nobody_is_on_call(ping),
-        _ => text::who_is_called(ping, on_call, &plan.desk.roster),
+        _ => text::who_is_called(ping, &on_call, &plan.desk.roster),
     };
     answer(&mut plan, actor, message);
     plan.end(Outcome::Done(None))
@@ -356,7 +369,9 @@ pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, args:
     }
     let by = Person::new(actor.person.who.clone(), actor.person.name.clone());
     let words = args.text(SAID).to_owned();
-    let handed = args.person(AUTHOR).map(|author| Box::new(Handed { author: author.clone(), words }));
+    // What a form says of somebody else's message, whoever sent it may have made up.
+    let author = args.person(AUTHOR).filter(|_| actor.way == Way::MessageMenu);
+    let handed = author.map(|author| Box::new(Handed { author: author.clone(), words }));
     let about = handed.as_ref().map_or_else(|| actor.person.who.clone(), |handed| handed.author.who.clone());
     let why = LookFor::Behalf { by, via: actor.via.cloned(), handed };
     let (message, place, at) = (message.clone(), place.clone(), plan.desk.now);
@@ -368,6 +383,11 @@ pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, args:
 /// Whoever was asked says that it is no request: the two are left alone for a while.
 pub(in crate::desk) fn dismiss(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
+    if let Some(key) = &ping.ticket {
+        let message = text::became(key);
+        answer(&mut plan, actor, message);
+        return plan.end(Outcome::Done(None));
+    }
     let days = plan.desk.rules.guard.quiet_days;
     let for_so_long = SignedDuration::from_hours(24 * i64::from(days));
     let until = plan.desk.now.checked_add(for_so_long).unwrap_or(Timestamp::MAX);
@@ -400,18 +420,11 @@ pub(in crate::desk) fn opt_out(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
 /// Staff see how often they were pinged, and admins how often anybody was.
 pub(in crate::desk) fn report(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let is_admin = plan.may(actor.person, Right::GuardSet);
-    if !is_admin && !is_staff(&plan, actor) {
-        return refuse(plan, actor, text::only_for_staff());
-    }
     let counted = if let Sees::Pings(counted) = sees { counted.as_slice() } else { &[] };
     let own = plan.desk.roster.accounts(&actor.person.who);
-    let message = text::report(counted, &own, is_admin, plan.desk.rules.guard.mode);
+    let message = text::report(counted, &own, is_admin, &plan.desk.roster, plan.desk.rules.guard.mode);
     answer(&mut plan, actor, message);
     plan.end(Outcome::Done(None))
-}
-
-fn is_staff(plan: &Plan<'_>, actor: &Actor<'_>) -> bool {
-    plan.desk.roster.is_staff(actor.person, plan.desk.now)
 }
 
 /// Somebody sets what becomes of pings in a channel.
@@ -424,6 +437,9 @@ pub(in crate::desk) fn set_mode(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Ar
         return refuse(plan, actor, text::is_switched_off());
     }
     let setting = if let Sees::Guard(setting) = sees { (**setting).clone() } else { Setting::default() };
+    if setting.is_deaf {
+        return refuse(plan, actor, text::not_in_channel());
+    }
     let (channel, by_settings) = (place.open_channel(), desk.rules.guard(place));
     let (before, chosen) = (setting.mode.unwrap_or(by_settings), GuardMode::named(args.text("mode")));
     let after = chosen.unwrap_or(by_settings);
@@ -431,9 +447,12 @@ pub(in crate::desk) fn set_mode(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Ar
     let (from, to) = (Some(before.name().to_owned()), Some(after.name().to_owned()));
     let field = FieldChange { field: format!("guard of {}", channel_of(place)), from, to };
     plan.audit_about(Subject::Desk, &MODE.spec, vec![field]);
-    if after != before && matches!(after, GuardMode::Nudge | GuardMode::Route) {
+    let speaks = |mode: GuardMode| matches!(mode, GuardMode::Nudge | GuardMode::Route);
+    if after != before && (speaks(after) || speaks(before)) {
         let post = Post::new(Destination::Place(channel), text::from_now_on(after, &actor.person.name), Lane::Act);
         plan.effect_about(Subject::Person(actor.person.who.clone()), EffectKind::Say(post));
+    }
+    if after != before && speaks(after) {
         tell_staff(&mut plan, &setting.untold);
     }
     answer(&mut plan, actor, text::is_set(after, after == before));
@@ -455,9 +474,6 @@ fn tell_staff(plan: &mut Plan<'_>, untold: &[PersonRef]) {
 
 /// Somebody of the staff wants pings of them to pass in a channel, or not any more.
 pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
-    if !is_staff(&plan, actor) {
-        return refuse(plan, actor, text::only_for_staff());
-    }
     let Some(place) = actor.place.filter(|place| !place.is_direct()) else {
         return refuse(plan, actor, text::only_where_people_talk());
     };
@@ -470,11 +486,11 @@ pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Ar
 
 /// Somebody of the staff is away until then.
 pub(in crate::desk) fn be_away(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
-    if !is_staff(&plan, actor) {
-        return refuse(plan, actor, text::only_for_staff());
-    }
     let Some(until) = args.date("until") else { return refuse(plan, actor, text::until_when()) };
-    plan.change(Change::BeAway { who: actor.person.who.clone(), until: Some(until) });
+    for who in plan.desk.roster.accounts(&actor.person.who) {
+        let until = Some(until).filter(|_| who == actor.person.who);
+        plan.change(Change::BeAway { who, until });
+    }
     answer(&mut plan, actor, text::is_away(until));
     plan.end(Outcome::Done(None))
 }

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::state::{End, Ping, Pinged, Ruling, Setting, channel_of};
 use crate::asking::Reason;
 use crate::desk::on_call;
+use crate::domain::channel::Access;
 use crate::domain::event::Said;
 use crate::domain::ids::{MessageRef, PersonRef, PingId, Place};
 use crate::domain::permission::Roster;
 use crate::domain::rules::{GuardMode, Rules};
 use crate::store::row::{Row, account_anywhere, json, ms};
 use crate::store::statement::texts;
-use crate::store::{Ask, StoreError, Text, Tx, statement};
+use crate::store::{Ask, StoreError, Text, Tx, channels, statement};
 
 texts! {
     /// A ping.
@@ -76,7 +77,9 @@ texts! {
          ON CONFLICT (person) DO UPDATE SET until_ms = excluded.until_ms"
     );
     /// Somebody of the staff is back.
-    BE_BACK = Text::both("DELETE FROM guard_away WHERE person = $1 RETURNING person");
+    BE_BACK = Text::both("DELETE FROM guard_away WHERE person = $1");
+    /// The same of whoever is erased.
+    FORGET_AWAY = Text::both("DELETE FROM guard_away WHERE person = $1 RETURNING person");
     /// Whether somebody of the staff was told how they are guarded.
     TOLD = Text::both("SELECT 1 AS found FROM guard_told WHERE person = $1");
     /// Somebody of the staff was told how they are guarded.
@@ -243,7 +246,13 @@ async fn set_mode(ask: &mut dyn Ask, place: &Place) -> Result<Option<GuardMode>,
 /// # Errors
 /// If the database is away.
 pub async fn setting(ask: &mut dyn Ask, place: &Place, roster: &Roster, now: Timestamp) -> Result<Setting, StoreError> {
-    let mut setting = Setting { mode: set_mode(ask, place).await?, untold: Vec::new() };
+    let channel = place.open_channel();
+    let known = channels::these(ask, std::slice::from_ref(&channel)).await?.remove(&channel);
+    let is_deaf = match known {
+        Some(known) => known.access == Access::Closed,
+        None => channels::knows_any(ask, &place.tenant).await?,
+    };
+    let mut setting = Setting { mode: set_mode(ask, place).await?, untold: Vec::new(), is_deaf };
     let mut seen = HashSet::new();
     for who in roster.known_staff(now) {
         let accounts = roster.accounts(&who);
@@ -333,7 +342,7 @@ pub async fn forget_of(tx: &mut dyn Tx, account: &PersonRef, alias: &PersonRef) 
     let quiet = tx.rows(statement(FORGET_QUIET_OF).bind(&account_text)).await?.len()
         + tx.rows(statement(FORGET_QUIET_WITH).bind(&account_text)).await?.len();
     let mut own = 0;
-    for text in [FORGET_OUT, FORGET_WANTED, BE_BACK, FORGET_TOLD] {
+    for text in [FORGET_OUT, FORGET_WANTED, FORGET_AWAY, FORGET_TOLD] {
         own += tx.rows(statement(text).bind(&account_text)).await?.len();
     }
     Ok((authored + named + quiet + own) as u64)

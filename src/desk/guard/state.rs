@@ -168,6 +168,8 @@ pub struct Setting {
     pub mode: Option<GuardMode>,
     /// Accounts of the staff who were not told yet how they are guarded.
     pub untold: Vec<PersonRef>,
+    /// Whether the bot is known not to hear or write there.
+    pub is_deaf: bool,
 }
 
 /// A channel by its platform and id, as the settings write it.

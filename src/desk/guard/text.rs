@@ -1,6 +1,6 @@
 //! What the bot says about pings of staff.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -30,9 +30,9 @@ fn button(spec: &Spec, ping: &PingId) -> Control {
 pub fn nudge(ping: &PingId, again: bool, away: Option<Timestamp>, calls: bool) -> Message {
     let line = match away {
         Some(until) => Line(vec![
-            said("Whoever you ask is away until "),
+            said("The person you ask is away until "),
             Span::At(until),
-            said(". The desk can take this meanwhile. Shall I pass it on?"),
+            said(". The desk can help in the meantime. Shall I pass it on?"),
         ]),
         None if again => Line::said("The desk can take this one, too. Shall I pass it on?"),
         None => Line::said("The desk can take this, and someone will see it sooner there. Shall I pass it on?"),
@@ -46,9 +46,10 @@ pub fn nudge(ping: &PingId, again: bool, away: Option<Timestamp>, calls: bool) -
 /// Who would be called.
 #[must_use]
 pub fn who_is_called(ping: &Ping, on_call: &[OnCall], roster: &Roster) -> Message {
-    let mut line = vec![said("If it can't wait, I call ")];
+    let mut line = vec![said("I can call ")];
     line.extend(on_call::text::names(on_call, &ping.author, roster));
-    line.push(said(". Tell them in a sentence why."));
+    line.push(said(if on_call.len() == 1 { ", who is on call. " } else { ", who are on call. " }));
+    line.push(said("In a sentence: why can't it wait?"));
     // On Slack this takes the place of the question.
     let instead = Some(button(&PASS_ON.spec, &ping.id)).filter(|_| ping.ticket.is_none());
     Message::new([Line(line)]).with([button(&CALL.spec, &ping.id)]).with(instead)
@@ -72,10 +73,16 @@ pub fn was_called(key: &TicketKey) -> Message {
     ])])
 }
 
+/// What was to be said to whoever is on call was said to nobody.
+#[must_use]
+pub fn nobody_was_called() -> Message {
+    Message::said("I have called nobody.")
+}
+
 /// A request that cannot wait is with the desk; told to its requester.
 #[must_use]
 pub fn is_urgent_at_the_desk(key: &TicketKey, on_call: &[OnCall], reader: &PersonRef, roster: &Roster) -> Message {
-    let mut line = vec![said("Your request "), strong(key), said(" is with the desk, as one that can't wait")];
+    let mut line = vec![said("Your request "), strong(key), said(" is with the desk, marked as urgent")];
     if on_call.is_empty() {
         line.push(said(". Nobody is on call just now, so whoever looks there first takes it"));
     } else {
@@ -126,12 +133,6 @@ pub fn passed_on_by_another(ticket: &Ticket) -> Message {
     );
     let undo = tickets::acts::CANCEL.spec.labelled("Undo", ticket.tag());
     Message { tone: Tone::Silent, ..Message::said(line).with([undo]) }
-}
-
-/// A message is a request already, of which whoever passes it on may not know.
-#[must_use]
-pub fn is_with_the_desk_already() -> Message {
-    Message::said("The desk has that message already.")
 }
 
 /// It became a request before.
@@ -205,7 +206,7 @@ pub fn is_dismissed(days: u32) -> Message {
     if days == 0 {
         return Message::said("All right, I leave it at that.");
     }
-    Message::said(format!("All right, I leave it at that, and don't ask about messages like it for {days} days."))
+    Message::said(format!("All right. I won't ask about your messages to them for {days} days."))
 }
 
 /// Somebody is not asked in a channel any more.
@@ -245,30 +246,41 @@ pub fn why(ping: &Ping) -> Message {
 
 /// How often staff were pinged in the last week. Whoever pinged them is not named.
 #[must_use]
-pub fn report(counted: &[Counted], own: &[PersonRef], is_admin: bool, mode: GuardMode) -> Message {
+pub fn report(counted: &[Counted], own: &[PersonRef], is_admin: bool, roster: &Roster, mode: GuardMode) -> Message {
+    let reader = own.first().cloned();
     let own: Vec<String> = own.iter().map(ToString::to_string).collect();
     let mine = |one: &&Counted| one.staff.iter().any(|staff| own.contains(staff));
     let mut lines = vec![tally("Pings of you", counted.iter().filter(mine))];
     if is_admin {
         lines.push(tally("Pings of anybody of the staff", counted.iter()));
         let mut places: BTreeMap<&Place, u64> = BTreeMap::new();
-        let mut people: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut people: BTreeMap<String, u64> = BTreeMap::new();
         for one in counted {
             *places.entry(&one.place).or_default() += 1;
-            for staff in &one.staff {
+            // A person counts once, by whichever account.
+            let first = |staff: &String| match staff.parse::<PersonRef>() {
+                Ok(who) if !is_group(staff) => roster.accounts(&who).iter().map(ToString::to_string).min(),
+                _ => Some(staff.clone()),
+            };
+            for staff in one.staff.iter().filter_map(first).collect::<BTreeSet<_>>() {
                 *people.entry(staff).or_default() += 1;
             }
         }
         let mut places: Vec<_> = places.into_iter().collect();
         places.sort_by_key(|(_, pings)| std::cmp::Reverse(*pings));
+        lines.push(Line::said("Where:"));
         for (place, pings) in places.into_iter().take(NAMED) {
-            let place = Span::In { place: place.open_channel(), label: "a channel".to_owned() };
+            let place = place_of(place);
             lines.push(Line(vec![said("• "), place, said(format!(": {pings}"))]));
         }
         let mut people: Vec<_> = people.into_iter().collect();
         people.sort_by_key(|(_, pings)| std::cmp::Reverse(*pings));
+        lines.push(Line::said("Whom:"));
         for (staff, pings) in people.into_iter().take(NAMED) {
-            lines.push(Line(vec![said("• "), Span::Quoted(staff.to_owned()), said(format!(": {pings}"))]));
+            let who = staff.parse::<PersonRef>().ok().filter(|_| !is_group(&staff)).zip(reader.as_ref());
+            let who = who.and_then(|(who, reader)| roster.account_on(&who, reader.platform));
+            let who = who.map_or(Span::Quoted(staff), Span::Ping);
+            lines.push(Line(vec![said("• "), who, said(format!(": {pings}"))]));
         }
     }
     if is_admin {
@@ -283,6 +295,16 @@ pub fn report(counted: &[Counted], own: &[PersonRef], is_admin: bool, mode: Guar
     Message::new(lines)
 }
 
+/// A channel, wherever it is read.
+fn place_of(place: &Place) -> Span {
+    Span::In { place: place.open_channel(), label: format!("a channel on {}", place.platform().title()) }
+}
+
+/// Whether staff is a group, as pings name it.
+fn is_group(staff: &str) -> bool {
+    staff.contains(":group:") || staff.contains(":role:")
+}
+
 /// What nudging would have asked about where it is only counted.
 fn would_have_asked(counted: &[Counted]) -> Vec<Line> {
     let would = |one: &&Counted| one.ruling == Ruling::Request && !one.told;
@@ -291,7 +313,7 @@ fn would_have_asked(counted: &[Counted]) -> Vec<Line> {
         .filter(would)
         .take(NAMED)
         .map(|one| {
-            let place = Span::In { place: one.place.open_channel(), label: "a channel".to_owned() };
+            let place = place_of(&one.place);
             let link = Span::Link { to: one.message.clone(), label: "this message".to_owned() };
             Line(vec![said("• "), link, said(" in "), place])
         })
@@ -323,12 +345,6 @@ fn tally<'c>(who: &str, counted: impl Iterator<Item = &'c Counted>) -> Line {
     ))
 }
 
-/// What a command is for that is not theirs.
-#[must_use]
-pub fn only_for_staff() -> Message {
-    Message::said("This is for the desk's people, whom I keep from being pinged. If you need help, mention me.")
-}
-
 /// A command that is about a channel was given elsewhere.
 #[must_use]
 pub fn only_where_people_talk() -> Message {
@@ -337,11 +353,19 @@ pub fn only_where_people_talk() -> Message {
     )
 }
 
+/// The bot hears nothing there.
+#[must_use]
+pub fn not_in_channel() -> Message {
+    Message::said(
+        "I am not in this channel, or may not write here, so I would see no pings. Invite me first, then say it again.",
+    )
+}
+
 /// The settings switch the guard off.
 #[must_use]
 pub fn is_switched_off() -> Message {
     Message::said(
-        "The settings switch the guard off (guard.mode = \"off\"), so no command switches it on. Ask whoever runs me.",
+        "The settings switch the guard off here (guard.mode, guard.modes_in), so no command switches it on. Ask whoever runs me.",
     )
 }
 
@@ -350,10 +374,13 @@ pub fn is_switched_off() -> Message {
 pub fn from_now_on(mode: GuardMode, by: &str) -> Message {
     let what = match mode {
         GuardMode::Route => {
-            "From now on, whoever asks one of the desk's people for help here by pinging them has it passed on to the desk, and can \
-             take that back at once. "
+            "From now on, if you ask one of the desk's people for help here by pinging them, I pass it on to the desk. You can undo \
+             that with one click. "
         }
-        _ => {
+        GuardMode::Observe | GuardMode::Off => {
+            "From now on, I say nothing any more when somebody here pings one of the desk's people. "
+        }
+        GuardMode::Nudge => {
             "From now on, when somebody asks one of the desk's people for help here by pinging them, I ask whether the desk may take \
              it, so that it is seen sooner. "
         }
@@ -383,11 +410,11 @@ pub fn is_set(mode: GuardMode, is_same: bool) -> Message {
 pub fn how_it_looks_for_staff() -> Message {
     Message::new([
         Line::said(
-            "When somebody asks you for help in a channel by pinging you, I offer them the desk. You see a 🎫 on a message that \
+            "When somebody asks you for help in a channel by pinging you, I offer them the desk, or pass it on. You see a 🎫 on a message that \
              became a request, and need not answer it; you hear nothing else from me about it.",
         ),
         Line::said(
-            "“/desk guard me off” lets pings of you pass in a channel, “/desk guard away mon 9:00” says that you are away, and \
+            "“/desk guard me off” has me leave messages that ping you in a channel alone, “/desk guard away mon 9:00” says that you are away, and \
              “/desk guard report” shows what became of pings of you.",
         ),
     ])
@@ -397,7 +424,7 @@ pub fn how_it_looks_for_staff() -> Message {
 #[must_use]
 pub fn pings_pass(is_on: bool) -> Message {
     Message::said(if is_on {
-        "Pings of you pass in this channel from now on: I say nothing about them. “/desk guard me on” changes that."
+        "I leave messages that ping you in this channel alone from now on. “/desk guard me on” changes that."
     } else {
         "Whoever pings you in this channel with a request is offered the desk again, as far as that is set up here."
     })
@@ -422,7 +449,7 @@ pub fn is_away(until: Timestamp) -> Message {
 /// Somebody is back.
 #[must_use]
 pub fn is_back() -> Message {
-    Message::said("Welcome back. I don't say any more that you are away.")
+    Message::said("You are not marked as away: I say nothing about it to anybody.")
 }
 
 /// A link leads to no message of which something is known.
@@ -447,14 +474,14 @@ pub fn explained(ping: &Ping) -> Message {
         Ruling::Quiet => "Its author has said of one like it that it was no request, so it was let pass.",
         Ruling::OptedOut => "It asks for help, but its author does not want to be asked in that channel.",
         Ruling::Recently => "It asks for help, but its author was asked about another a while before.",
-        Ruling::Wanted => "Whom it pings wants to be pinged there.",
+        Ruling::Wanted => "Whom it pings has said that messages to them are to be left alone there.",
         Ruling::OnCall => "It is about an outage that is announced, and pings somebody on call, so it was let pass.",
         Ruling::Hours => "It was written in hours in which pings are let pass (guard.exempt_hours).",
         Ruling::Unread => "What was said before it could not be read, or not in time, so it was only counted.",
     };
     let end = match ping.end {
         Some(End::Accepted) => " Its author made it a request.",
-        Some(End::Urgent) => " Its author had whoever is on call called.",
+        Some(End::Urgent) => " Its author said that it can't wait, and whoever is on call was called.",
         Some(End::Routed) => " It was passed on at once.",
         Some(End::Dismissed) => " Its author said that it is no request.",
         Some(End::Addressed) => " Its author has turned to the desk by an edit of it.",

@@ -23,6 +23,7 @@ pub fn help(agent: bool) -> Message {
             Line::said("• On a card: Take it, Not a request, More…. What you write under a card stays with the desk; Reply to requester goes out, signed with your name."),
             Line::said(format!("• In a request's thread what you write is your answer. Or mention me there: {}.", in_threads())),
             Line::said("• When something fails for many: /desk outage announce tells every channel that follows it, /desk outages lists what is announced, /desk subscribe vpn lets a channel hear of it."),
+            Line::said("• When people ping you directly: /desk guard report shows what became of it, /desk guard me off and /desk guard away tomorrow 9 say how you want it, /desk oncall until 18:00 has you called when something can't wait."),
             Line::said("• Elsewhere the same with a key: /desk claim IT-1042, /desk resolve IT-1042 new fuser, /desk reply IT-1042 your words."),
         ]);
     }
@@ -127,7 +128,7 @@ pub fn unknown_ticket(key: &TicketKey) -> Message {
 #[must_use]
 pub fn unknown_subject() -> Message {
     Message::said(
-        "I don't know the request that this belongs to: perhaps it is from before my record was restored. \
+        "I can't find a request of yours that this belongs to: it may be somebody else's, or from before my record was restored. \
          Nothing was changed. Please write here what you need, or mention me.",
     )
 }

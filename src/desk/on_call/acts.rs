@@ -13,7 +13,7 @@ acts! {
         Spec {
             name: "oncall who",
             label: "Who is on call?",
-            command: Some(Command::new("Who is called when something cannot wait").helping("to see who is on call")),
+            command: Some(Command::new("Who is called when something cannot wait")),
             ..AGENTS
         },
         decide::who,
@@ -45,6 +45,8 @@ acts! {
             label: "Be on call no more",
             command: Some(Command::new("You are not on call any more")),
             audit: "on call no more",
+            // Whoever has left the desk may end it, too.
+            may: May::Anyone,
             ..AGENTS
         },
         decide::end,

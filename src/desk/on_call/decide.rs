@@ -1,7 +1,9 @@
 //! Being on call: pure.
 
+use jiff::SignedDuration;
+
 use super::acts::{END, UNTIL};
-use super::state::OnCall;
+use super::state::{OnCall, reachable};
 use super::text;
 use crate::desk::acts::{Actor, answer, refuse};
 use crate::desk::decision::{Change, Decision};
@@ -10,6 +12,9 @@ use crate::desk::plan::Plan;
 use crate::domain::act::Args;
 use crate::domain::outcome::Outcome;
 use crate::domain::subject::Subject;
+
+/// Nobody is on call for longer by one command: whoever leaves forgets it.
+const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 31);
 
 fn on_call(sees: &Sees) -> &[OnCall] {
     if let Sees::OnCall(on_call) = sees { on_call } else { &[] }
@@ -25,7 +30,18 @@ pub(super) fn who(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) 
 /// Somebody is on call until then.
 pub(super) fn until(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let Some(until) = args.date("until") else { return refuse(plan, actor, text::until_when()) };
-    plan.change(Change::BeOnCall { who: actor.person.who.clone(), until: Some(until) });
+    if until.duration_since(plan.desk.now) > LONGEST {
+        return refuse(plan, actor, text::too_long());
+    }
+    let own = OnCall { who: actor.person.who.clone(), until: Some(until) };
+    if reachable(std::slice::from_ref(&own), &plan.desk.rules.triage, &plan.desk.roster).is_empty() {
+        return refuse(plan, actor, text::cannot_be_mentioned());
+    }
+    // What was said by another account of theirs holds no more.
+    for who in plan.desk.roster.accounts(&own.who) {
+        let until = own.until.filter(|_| who == own.who);
+        plan.change(Change::BeOnCall { who, until });
+    }
     plan.audit_about(Subject::Desk, &UNTIL.spec, Vec::new());
     answer(&mut plan, actor, text::is_on_call(until));
     plan.end(Outcome::Done(None))
@@ -38,9 +54,9 @@ pub(super) fn end(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) 
     let message = match own.as_slice() {
         [] => text::was_not_on_call(),
         own if own.iter().all(|one| one.until.is_none()) => text::is_listed(),
-        own => {
-            for one in own.iter().filter(|one| one.until.is_some()) {
-                plan.change(Change::BeOnCall { who: one.who.clone(), until: None });
+        _ => {
+            for who in plan.desk.roster.accounts(&actor.person.who) {
+                plan.change(Change::BeOnCall { who, until: None });
             }
             plan.audit_about(Subject::Desk, &END.spec, Vec::new());
             text::is_not_on_call()

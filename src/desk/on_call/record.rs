@@ -18,7 +18,9 @@ texts! {
          ON CONFLICT (person) DO UPDATE SET until_ms = excluded.until_ms"
     );
     /// Somebody is not on call by their own word.
-    END_ON_CALL = Text::both("DELETE FROM on_call WHERE person = $1 RETURNING person");
+    END_ON_CALL = Text::both("DELETE FROM on_call WHERE person = $1");
+    /// The same of whoever is erased.
+    FORGET_ON_CALL = Text::both("DELETE FROM on_call WHERE person = $1 RETURNING person");
     /// Whoever is on call no longer goes.
     TIDY_ON_CALL = Text::both("DELETE FROM on_call WHERE until_ms < $1");
 }
@@ -28,14 +30,16 @@ texts! {
 /// # Errors
 /// If the database is away.
 pub async fn now(ask: &mut dyn Ask, roster: &Roster, now: Timestamp) -> Result<Vec<OnCall>, StoreError> {
-    let mut on_call: Vec<OnCall> = ask
+    let by_word = ask
         .all(statement(ON_CALL).bind(ms(now)), |row| {
             Ok(OnCall { who: row.named("person")?, until: Some(row.moment("until_ms")?) })
         })
         .await?;
-    for who in roster.known_on_call(now) {
-        if !on_call.iter().any(|one| roster.same(&one.who, &who)) {
-            on_call.push(OnCall { who, until: None });
+    let by_settings = roster.known_on_call(now).into_iter().map(|who| OnCall { who, until: None });
+    let mut on_call: Vec<OnCall> = Vec::new();
+    for one in by_word.into_iter().chain(by_settings) {
+        if !on_call.iter().any(|other| roster.same(&other.who, &one.who)) {
+            on_call.push(one);
         }
     }
     Ok(on_call)
@@ -57,7 +61,7 @@ pub fn put(tx: &mut dyn Tx, who: &PersonRef, until: Option<Timestamp>) -> Result
 /// # Errors
 /// If the database is away.
 pub async fn forget_of(tx: &mut dyn Tx, account: &PersonRef) -> Result<u64, StoreError> {
-    Ok(tx.rows(statement(END_ON_CALL).bind(account.to_string())).await?.len() as u64)
+    Ok(tx.rows(statement(FORGET_ON_CALL).bind(account.to_string())).await?.len() as u64)
 }
 
 /// Forgets who is on call no longer.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::ids::{PersonRef, PlatformName};
+use crate::domain::ids::{PersonRef, Place, PlatformName};
 use crate::domain::permission::Roster;
 
 /// Somebody who is on call.
@@ -12,6 +12,14 @@ pub struct OnCall {
     pub who: PersonRef,
     /// Until when, by their own word; `None` if the settings list them.
     pub until: Option<Timestamp>,
+}
+
+/// Those on call who can be mentioned in one of these channels.
+#[must_use]
+pub fn reachable(on_call: &[OnCall], channels: &[Place], roster: &Roster) -> Vec<OnCall> {
+    let is_reached =
+        |one: &&OnCall| channels.iter().any(|channel| roster.account_on(&one.who, channel.platform()).is_some());
+    on_call.iter().filter(is_reached).cloned().collect()
 }
 
 /// The accounts by which those on call are reached on this platform, each person once.

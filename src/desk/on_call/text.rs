@@ -54,6 +54,21 @@ pub fn until_when() -> Message {
     Message::said("Until when? Say it like “/desk oncall until 18:00” or “/desk oncall until tomorrow 8”.")
 }
 
+/// Nobody is on call for so long by one command.
+#[must_use]
+pub fn too_long() -> Message {
+    Message::said("That is very long: say a moment within the next 31 days, and say it again then.")
+}
+
+/// They could not be mentioned.
+#[must_use]
+pub fn cannot_be_mentioned() -> Message {
+    Message::said(
+        "The desk has no channel here in which I could mention you. Say this where it has one, or have your accounts linked \
+         ([[people]] in the settings).",
+    )
+}
+
 /// Somebody is on call from now on.
 #[must_use]
 pub fn is_on_call(until: Timestamp) -> Message {

@@ -13,6 +13,7 @@ use crate::desk::acts::Act;
 use crate::desk::conversation::state::Record;
 use crate::desk::tickets::acts;
 use crate::desk::tickets::state::{Status, Ticket};
+use crate::domain::act::Value;
 use crate::domain::audit::{AuditEntry, FieldChange};
 use crate::domain::effect::{Awaited, EffectKind, Post};
 use crate::domain::event::{EventKind, Timer};
@@ -165,11 +166,15 @@ impl Erasure {
     pub fn event(&self, what: &EventKind) -> bool {
         match what {
             EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => self.concerns(&said.author.who),
-            EventKind::Acted(acted) => self.concerns(&acted.actor.who),
+            EventKind::Acted(acted) => {
+                let mut named =
+                    acted.asks.given().into_iter().flat_map(|given| given.values()).filter_map(Value::person);
+                self.concerns(&acted.actor.who) || named.any(|person| self.concerns(&person.who))
+            }
             EventKind::ThreadRead { messages, .. } => messages.iter().any(|said| self.concerns(&said.author.who)),
-            EventKind::Looked { found, .. } => {
-                let all = found.iter().flat_map(|found| found.message.iter().chain(&found.before));
-                all.into_iter().any(|said| self.concerns(&said.author.who))
+            EventKind::Looked { look, found } => {
+                let mut all = found.iter().flat_map(|found| found.message.iter().chain(&found.before));
+                all.any(|said| self.concerns(&said.author.who)) || look.people().any(|who| self.concerns(who))
             }
             EventKind::DeliverySettled(settled) => match &settled.awaited {
                 Awaited::Reply { by, .. } => self.concerns(&by.who),
@@ -178,7 +183,7 @@ impl Erasure {
             EventKind::CallEnded { about, .. } | EventKind::TimerFired(Timer { on: about, .. }) => {
                 matches!(about, Subject::Person(who) if self.concerns(who))
             }
-            EventKind::DirectOpened { request, .. } => self.concerns(&request.by.who),
+            EventKind::DirectOpened { request, .. } => self.concerns(&request.by.who) || self.concerns(request.asker()),
             EventKind::MessageDeleted { .. } => false,
         }
     }

@@ -186,6 +186,8 @@ pub enum May {
     Has(Right),
     /// Whoever has one of these rights.
     HasEither(Right, Right),
+    /// Whomever the guard protects, agents among them, and whoever sets it.
+    Staff,
 }
 
 impl May {
@@ -197,7 +199,9 @@ impl May {
             Self::Requester => "the requester",
             Self::RequesterOr(_) => "the requester, agents",
             Self::OneselfOr(_) => "everybody for themselves, agents",
+            Self::Has(Right::GuardSet) => "admins",
             Self::Has(_) | Self::HasEither(..) => "agents",
+            Self::Staff => "agents, staff",
         }
     }
 }

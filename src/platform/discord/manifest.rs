@@ -84,7 +84,7 @@ fn commands_of(acts: impl Iterator<Item = &'static Spec> + Clone) -> Value {
     for (spec, command) in acts.clone().filter_map(|spec| Some((spec, spec.command?))) {
         let (group, word) = spec.path();
         let says = match spec.may {
-            May::Has(_) | May::HasEither(..) => format!("{} ({})", command.says, spec.may.who()),
+            May::Has(_) | May::HasEither(..) | May::Staff => format!("{} ({})", command.says, spec.may.who()),
             May::Anyone | May::Requester | May::RequesterOr(_) | May::OneselfOr(_) => command.says.to_owned(),
         };
         let options_of = |spec| if command.opens_form { Vec::new() } else { options_of(spec) };

@@ -159,9 +159,9 @@ fn can_join(together: &[Merged], next: &Merged) -> bool {
     together.iter().all(is_apart) && (table != OUTBOX || together.is_empty())
 }
 
-/// The table that a statement writes, where it can be part of another: it reads none.
+/// The table that a statement writes, where it can be part of another: it reads none, and tells nothing of its rows.
 fn table_of(text: &str) -> Option<&str> {
-    if text.contains("SELECT") {
+    if text.contains("SELECT") || text.contains("RETURNING") {
         return None;
     }
     let rest = ["INSERT INTO ", "UPDATE ", "DELETE FROM "].iter().find_map(|verb| text.strip_prefix(verb))?;
