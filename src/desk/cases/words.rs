@@ -414,8 +414,8 @@ fn commands_that_are_not_written_right() {
         outage resolve: refused · tell Mia: “Nearly: write it as "outage resolve MI-7 [what it was]". The key stands…”
         outage retract: refused · tell Mia: “Nearly: write it as "outage retract MI-7". The key stands on its card,…”
         outage change: refused · tell Mia: “Nearly: write it as "outage change MI-7 [high] [services]". The key sta…”
-        guard mode: refused · tell Mia: “Nearly: write it as "guard mode off|observe|nudge|route|default". /desk…”
-        guard me: refused · tell Mia: “Nearly: write it as "guard me on|off". /desk help lists what I understa…”
+        guard mode: refused · tell Mia: “Nearly: write it as "guard mode nudge". Or off, observe, route, default…”
+        guard me: refused · tell Mia: “Nearly: write it as "guard me off". Or on. /desk help lists what I unde…”
         guard away: refused · tell Mia: “Nearly: write it as "guard away tomorrow 9". /desk help lists what I un…”
         guard why: refused · tell Mia: “Nearly: write it as "guard why link". /desk help lists what I understan…”
         oncall until: refused · tell Mia: “Nearly: write it as "oncall until 18:00". /desk help lists what I under…”

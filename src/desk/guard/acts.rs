@@ -116,7 +116,8 @@ acts! {
                 name: "mode",
                 takes: Takes::Choice(&MODES),
                 says: "What becomes of pings of staff in this channel",
-                usage: "off|observe|nudge|route|default",
+                usage: "nudge",
+                hint: "Or off, observe, route, default.",
                 asks: "What becomes of pings here?",
                 ..Param::BASE
             }],
@@ -137,7 +138,8 @@ acts! {
                 name: "guarded",
                 takes: Takes::Choice(&[("on", "The desk is offered to whoever pings you here"), ("off", "Pings of you pass here")]),
                 says: "Whether the desk is offered to whoever pings you in this channel",
-                usage: "on|off",
+                usage: "off",
+                hint: "Or on.",
                 asks: "Is the desk offered to whoever pings you here?",
                 ..Param::BASE
             }],
