@@ -9,6 +9,7 @@ mod articles;
 mod events;
 mod guard;
 mod knowledge;
+mod others;
 mod ways;
 mod words;
 

@@ -213,6 +213,10 @@ async fn every_act_is_done_once() {
         desk.settle().await;
         assert_eq!(desk.store().total().await.expect("a count"), count + 1);
         done_by_hand.insert("send_to_desk");
+        desk.press(world, "jeff", "sales", "Undo").await;
+        let ticket = desk.store().tickets(None, 1).await.expect("tickets")[0].clone();
+        assert_eq!(ticket.status.name(), "cancelled");
+        done_by_hand.insert("undo");
         let names = audited(desk).await;
         assert!(["outage written", "outage updated"].iter().all(|name| names.contains(*name)), "{names:?}");
 

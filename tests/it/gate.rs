@@ -313,6 +313,7 @@ const MAY: &[(&str, [bool; 4])] = &[
     ("why_asked", [true, true, true, true]),
     ("not_here", [true, true, true, true]),
     ("send_to_desk", [true, true, true, true]),
+    ("undo", [false, true, false, false]),
     ("urgent", [true, true, true, true]),
     ("call", [true, true, true, true]),
     ("guard report", [false, false, true, true]),

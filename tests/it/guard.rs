@@ -84,8 +84,18 @@ async fn where_it_is_said_so_a_request_goes_to_the_desk_at_once_and_can_be_taken
         say(desk, world, "ana", HELP).await;
         let told = texts(world, "ana");
         assert!(told.iter().any(|text| text.contains("I have passed this on: it is IT-1001")), "{told:?}");
+        let signs = |world: &Arc<dyn World>| {
+            let message = sales(world, "ana").messages.into_iter().find(|message| !message.bot).expect("her message");
+            message.reactions.len()
+        };
+        assert_eq!(signs(world), 1);
         desk.press(world, "ana", "sales", "Undo").await;
-        let ticket = &desk.store().tickets(None, 1).await.expect("tickets")[0];
+        let ticket = desk.store().tickets(None, 1).await.expect("tickets")[0].clone();
+        // What is taken back was no request: nobody sees a sign of one, and the two are left alone.
+        assert_eq!(signs(world), 0);
+        desk.pass(Duration::from_secs(3600)).await;
+        say(desk, world, "ana", HELP).await;
+        assert_eq!(desk.store().tickets(None, 10).await.expect("tickets").len(), 1);
         ticket.status.name().to_owned()
     })
     .await;

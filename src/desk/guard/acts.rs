@@ -69,6 +69,20 @@ acts! {
         decide::send_to_desk,
     );
 
+    /// Takes back what the guard, or somebody else, has passed on.
+    UNDO = Act::to_ticket(
+        Spec {
+            name: "undo",
+            label: "Undo",
+            takes: &[Param { is_required: false, ..PING }],
+            may: May::Requester,
+            is_told: true,
+            ..Spec::BASE
+        },
+        decide::undo,
+    )
+    .reading(Reads::Ping("ping"));
+
     URGENT = Act::alone(
         Spec { name: "urgent", label: "It's urgent", takes: &[PING], ..Spec::BASE },
         decide::urgent,

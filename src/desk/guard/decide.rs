@@ -8,7 +8,7 @@ use super::state::{
 };
 use super::text;
 use crate::asking::Context;
-use crate::desk::acts::{Actor, answer, refuse};
+use crate::desk::acts::{Actor, Deed, Done, No, answer, refuse};
 use crate::desk::conversation::state::Voice;
 use crate::desk::conversation::text::{is_passed_on, is_with_the_desk_already};
 use crate::desk::decision::{Change, Decision};
@@ -16,6 +16,8 @@ use crate::desk::hear::{Desk, Sees};
 use crate::desk::help::text::your_words;
 use crate::desk::on_call::state::{OnCall, reachable, reached_on};
 use crate::desk::plan::{Plan, Words, origin_of};
+use crate::desk::tickets::acts::CANCEL;
+use crate::desk::tickets::decide::cancel;
 use crate::desk::tickets::state::Ticket;
 use crate::domain::act::{AUTHOR, Args, SAID};
 use crate::domain::audit::FieldChange;
@@ -389,16 +391,35 @@ pub(in crate::desk) fn dismiss(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
         return plan.end(Outcome::Done(None));
     }
     let days = plan.desk.rules.guard.quiet_days;
-    let for_so_long = SignedDuration::from_hours(24 * i64::from(days));
-    let until = plan.desk.now.checked_add(for_so_long).unwrap_or(Timestamp::MAX);
-    for staff in &ping.staff {
-        plan.change(Change::LeaveAlone { author: ping.author.clone(), staff: staff.clone(), until });
-    }
+    leave_alone(&mut plan, ping);
     if ping.end.is_none() {
         plan.change(Change::KeepPing(Box::new(Ping { end: Some(End::Dismissed), ..ping.clone() })));
     }
     answer(&mut plan, actor, text::is_dismissed(days));
     plan.end(Outcome::Done(None))
+}
+
+/// Its author and whom it pings are left alone for a while.
+fn leave_alone(plan: &mut Plan<'_>, ping: &Ping) {
+    let for_so_long = SignedDuration::from_hours(24 * i64::from(plan.desk.rules.guard.quiet_days));
+    let until = plan.desk.now.checked_add(for_so_long).unwrap_or(Timestamp::MAX);
+    for staff in &ping.staff {
+        plan.change(Change::LeaveAlone { author: ping.author.clone(), staff: staff.clone(), until });
+    }
+}
+
+/// Its author takes back what was passed on: it is no request, and nobody sees a sign of one on the message.
+pub(in crate::desk) fn undo(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
+    let done = cancel(plan, &Deed { spec: &CANCEL.spec, ..*deed })?;
+    let message = deed.ticket.origin_message.clone();
+    plan.effect(Some(deed.ticket.id), SilentAct::React { message, sign: Sign::Request, is_on: false });
+    if let Sees::Ping(Some(ping), _) = deed.sees
+        && ping.ticket.as_ref() == Some(&deed.ticket.key)
+    {
+        leave_alone(plan, ping);
+        plan.change(Change::KeepPing(Box::new(Ping { end: Some(End::Dismissed), ..(**ping).clone() })));
+    }
+    Ok(done)
 }
 
 /// Whoever was asked wants to know why.

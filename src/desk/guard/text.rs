@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::acts::{CALL, NO_REQUEST, NOT_HERE, PASS_ON, URGENT, WHY_ASKED};
+use super::acts::{CALL, NO_REQUEST, NOT_HERE, PASS_ON, UNDO, URGENT, WHY_ASKED};
 use super::record::Counted;
 use super::state::{End, Ping, Ruling};
 use crate::asking;
+use crate::desk::on_call;
 use crate::desk::on_call::state::OnCall;
 use crate::desk::tickets::state::Ticket;
-use crate::desk::{on_call, tickets};
 use crate::domain::act::{ActRef, Spec};
 use crate::domain::ids::{Person, PersonRef, PingId, Place, TicketKey};
 use crate::domain::message::{Control, Line, Message, Span, Tone, said, strong};
@@ -110,7 +110,8 @@ pub fn call(author: &Person, reason: &str, called: &[PersonRef], is_nobody: bool
 #[must_use]
 pub fn routed(ping: &PingId, ticket: &Ticket) -> Message {
     let line = format!("I have passed this on: it is {} at the desk now, where someone will see it soon.", ticket.key);
-    let undo = tickets::acts::CANCEL.spec.labelled("Undo", ticket.tag());
+    let undo = ActRef { with: Some(ping.as_str().to_owned()), ..UNDO.spec.on(ticket.tag()) };
+    let undo = Control::button(UNDO.spec.label, undo);
     Message { tone: Tone::Silent, ..Message::said(line).with([undo, button(&WHY_ASKED.spec, ping)]) }
 }
 
@@ -131,8 +132,7 @@ pub fn passed_on_by_another(ticket: &Ticket) -> Message {
         "Somebody here has passed this on to the desk for you: it is {} now, and someone will see it soon.",
         ticket.key
     );
-    let undo = tickets::acts::CANCEL.spec.labelled("Undo", ticket.tag());
-    Message { tone: Tone::Silent, ..Message::said(line).with([undo]) }
+    Message { tone: Tone::Silent, ..Message::said(line).with([UNDO.spec.button(ticket.tag())]) }
 }
 
 /// It became a request before.

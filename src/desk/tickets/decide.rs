@@ -147,7 +147,7 @@ pub(super) fn reopen(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
 }
 
 /// The requester takes it back; if anybody else of the desk cancels it, it was no request.
-pub(super) fn cancel(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
+pub(in crate::desk) fn cancel(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     if !deed.is_requester {
         return not_a_request(plan, &Deed { spec: &super::acts::NOT_A_REQUEST.spec, ..*deed });
     }

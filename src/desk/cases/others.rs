@@ -1,0 +1,142 @@
+//! What people do with a ticket of others: each act, by whoever may not do it, or may not know of it.
+
+use expect_test::expect;
+
+use super::acts::{act, to_tickets};
+use super::*;
+
+/// By somebody in the request's own thread who has nothing to do with it, and by an agent who has not got it.
+#[test]
+fn each_act_of_others() {
+    let mut table = Table::default();
+    for who in ["Sam", "Omar", "Ada"] {
+        table.head(who);
+        for one in to_tickets() {
+            act(&mut table, &format!("  {}", one.spec.name), one, who, &with_status(Status::InProgress));
+        }
+    }
+    expect![[r#"
+        Sam
+          claim: refused · tell Sam: “That is for the desk's people.”
+          reply: refused · tell Sam: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          resolve: refused · tell Sam: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          pending: refused · tell Sam: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
+          release: refused · tell Sam: “That is for the desk's people.”
+          reopen: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          show: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          not_a_request: refused · tell Sam: “That is for the desk's people.”
+          assign: refused · tell Sam: “That is for the desk's people.”
+          priority: refused · tell Sam: “That is for the desk's people.”
+          cancel: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          details: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          new_request: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: refused · tell Sam: “That is for the desk's people.”
+          undo: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+        Omar
+          claim: refused · tell Omar: “Mia took IT-1007 a moment ago. To take it over, use More… and Assign to…”
+          reply: done IT-1007 · say in C1/7.1: “Omar (IT): a new cable”
+          resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Omar · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
+          pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Omar · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Omar · cards · confirm anew · tell Omar: “Done: IT-1007 is new, P3, with nobody yet.”
+          reopen: refused · tell Omar: “IT-1007 is open (in progress); nothing to do there.”
+          show: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Omar · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Omar · cards · confirm anew · say in C1/7.1: “Omar has it now.”
+          priority: done IT-1007 · IT-1007 is in_progress, P1, Mia · audit: prioritised by Omar · cards
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Omar · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Omar · under the cards: “Omar noted: a new cable” · tell Omar: “Added to IT-1007. The desk sees it.”
+          new_request: refused · tell Omar: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Omar: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Omar: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ in progress · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+          undo: refused · tell Omar: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+        Ada
+          claim: refused · tell Ada: “Mia took IT-1007 a moment ago. To take it over, use More… and Assign to…”
+          reply: done IT-1007 · say in C1/7.1: “Ada (IT): a new cable”
+          resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Ada · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
+          pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Ada · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Ada · cards · confirm anew · tell Ada: “Done: IT-1007 is new, P3, with nobody yet.”
+          reopen: refused · tell Ada: “IT-1007 is open (in progress); nothing to do there.”
+          show: done IT-1007 · tell Ada: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Ada · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Ada · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Ada gave this to @U9.” · under the cards: “Ada gave this to Omar.”
+          priority: done IT-1007 · IT-1007 is in_progress, P1, Mia · audit: prioritised by Ada · cards
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Ada · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Ada · under the cards: “Ada noted: a new cable” · tell Ada: “Added to IT-1007. The desk sees it.”
+          new_request: refused · tell Ada: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Ada: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Ada: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: done IT-1007 · tell Ada: “IT-1007  printer smokes ⏎ in progress · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+          undo: refused · tell Ada: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+    "#]].assert_eq(&table.0);
+}
+
+/// What was asked in private is nobody's business but its requester's and the desk's.
+#[test]
+fn each_act_on_a_private_request() {
+    let mut table = Table::default();
+    for who in ["Jeff", "Sam", "Mia"] {
+        table.head(who);
+        for one in to_tickets() {
+            act(&mut table, &format!("  {}", one.spec.name), one, who, &private_ticket());
+        }
+    }
+    expect![[r#"
+        Jeff
+          claim: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          reply: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          resolve: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          pending: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          release: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          reopen: refused · tell Jeff: “IT-1007 is open (new); nothing to do there.”
+          show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Add details] [Cancel]
+          not_a_request: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          assign: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          priority: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in D1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
+          details: done IT-1007 · record requester «a new cable» · IT-1007 is new, P3 · audit: details added by Jeff · under the cards: “Jeff: a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk sees it.”
+          new_request: opened IT-1042 · open «a new cable» for Jeff · record requester «a new cable» · audit: opened by Jeff · confirm in D1 · cards
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · part · IT-1007 is new, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in D1 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+          belongs_to: done IT-1008 · IT-1007 is cancelled, P3 · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that is part of IT-1008 now.”
+          menu: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          undo: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in D1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again] · sign off
+        Sam
+          claim: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          reply: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          resolve: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          pending: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          release: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          reopen: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          show: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          not_a_request: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          assign: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          priority: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          cancel: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          details: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          new_request: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          own_request: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          belongs_to: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          menu: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          undo: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+        Mia
+          claim: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in D1: “Mia is on it.”
+          reply: done IT-1007 · say in D1: “Mia (IT): a new cable”
+          resolve: done IT-1007 · IT-1007 is resolved, P3 · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in D1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
+          pending: done IT-1007 · IT-1007 is pending, P3 · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in D1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
+          release: refused · tell Mia: “Nobody has IT-1007, so there is nothing to release.”
+          reopen: refused · tell Mia: “IT-1007 is open (new); nothing to do there.”
+          show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in D1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
+          priority: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Mia · cards
+          cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is new, P3 · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk sees it.”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ new · P3 · nobody yet” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+    "#]].assert_eq(&table.0);
+}
