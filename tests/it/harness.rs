@@ -27,7 +27,7 @@ use crate::errors::{Errors, catch_errors};
 use crate::orphans;
 
 /// How long a test waits, in real time, for something that must come.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// How far the clock is moved at once while the bot waits for limits: what else sleeps longer than that goes on sleeping.
 const STEP: Duration = Duration::from_secs(6);

@@ -437,12 +437,12 @@ fn what_an_act_sees() {
     case("part where somebody has asked since", "own_request", &ticket(), of(joined(), true));
     case("part of a private one", "own_request", &private_ticket(), of(joined(), false));
     expect![[r#"
-        belongs to one that is gone: refused · tell Jeff: “I can't find a request of yours that this belongs to: it may be somebod…”
+        belongs to one that is gone: refused · tell Jeff: “I don't know the request that this belongs to: perhaps it is from befor…”
         belongs to itself: refused · tell Jeff: “IT-1007 can't be a part of itself. Please pick another one.”
-        belongs to somebody else's: refused · tell Jeff: “I can't find a request of yours that this belongs to: it may be somebod…”
+        belongs to somebody else's: refused · tell Jeff: “I don't know the request that this belongs to: perhaps it is from befor…”
         belongs to one that is resolved: refused · tell Jeff: “IT-1008 was resolved 10 minutes ago. If that is not right, write in its…”
         a private one belongs to a public one: refused · tell Jeff: “IT-1007 was asked in private and IT-1008 was not, so they stay apart.”
-        belongs to what one may not know of: refused · tell Jeff: “I can't find a request of yours that this belongs to: it may be somebod…”
+        belongs to what one may not know of: refused · tell Jeff: “I don't know the request that this belongs to: perhaps it is from befor…”
         part of what is gone: refused · tell Jeff: “That is no part of IT-1007 any more, so there is nothing to take out. T…”
         part of what is joined no more: refused · tell Jeff: “That is no part of IT-1007 any more, so there is nothing to take out. T…”
         part of what was deleted: refused · tell Jeff: “That is no part of IT-1007 any more, so there is nothing to take out. T…”

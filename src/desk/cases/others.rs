@@ -103,23 +103,23 @@ fn each_act_on_a_private_request() {
           menu: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
           undo: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in D1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again] · sign off
         Sam
-          claim: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          reply: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          resolve: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          pending: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          release: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          reopen: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          show: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          not_a_request: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          assign: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          priority: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          cancel: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          details: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          new_request: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          own_request: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          belongs_to: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          menu: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
-          undo: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+          claim: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          reply: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          resolve: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          pending: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          release: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          reopen: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          show: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          not_a_request: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          assign: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          priority: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          cancel: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          details: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          new_request: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          own_request: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          belongs_to: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          menu: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          undo: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
         Mia
           claim: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in D1: “Mia is on it.”
           reply: done IT-1007 · say in D1: “Mia (IT): a new cable”

@@ -149,7 +149,7 @@ fn what_means_nothing() {
         a command about what one may not know of: refused · tell Sam: “I know no IT-1007 that you could see. The key stands in my answer to th…”
         a field that is no key: refused · tell Sam: “That is no key: one looks like IT-1042, and stands in my answer to the…”
         a field with a key: refused · tell Sam: “I know no IT-1007 that you could see. The key stands in my answer to th…”
-        a button of a ticket that is not known: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+        a button of a ticket that is not known: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
         the menu of a message that belongs to nothing: refused · tell Sam: “That message belongs to no request that I know. To ask for something, m…”
     "#]].assert_eq(&table.0);
 }
@@ -197,7 +197,7 @@ fn drafts() {
     expect![[r#"
         a time that cannot be read: done · draft, page 0 · tell Mia: “I can't read one of the times. Write it like 14:30, tomorrow 9, in 30 m…” [Correct it]
         a time that has passed: done · draft, page 0 · tell Mia: “One of the times has passed already. Please give one to come. Nothing w…” [Correct it]
-        a time that cannot be read, by somebody else: refused · tell Sam: “I can't find a request of yours that this belongs to: it may be somebod…”
+        a time that cannot be read, by somebody else: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
         corrected: done IT-1007 · IT-1007 is pending, P3 · wait_over in 3 h · no draft · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 30 Nov 13:00: parts ⏎ You will hear here as s…”
         corrected, and wrong again: done · draft, page 0 · tell Mia: “I can't read one of the times. Write it like 14:30, tomorrow 9, in 30 m…” [Correct it]
         corrected after an hour: done IT-1007 · IT-1007 is pending, P3 · wait_over in 3 h · no draft · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 30 Nov 13:00. You will hear here as soon as i…”

@@ -128,7 +128,7 @@ pub fn unknown_ticket(key: &TicketKey) -> Message {
 #[must_use]
 pub fn unknown_subject() -> Message {
     Message::said(
-        "I can't find a request of yours that this belongs to: it may be somebody else's, or from before my record was restored. \
+        "I don't know the request that this belongs to: perhaps it is from before my record was restored. \
          Nothing was changed. Please write here what you need, or mention me.",
     )
 }
