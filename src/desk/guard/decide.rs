@@ -192,9 +192,11 @@ fn make_request(
     there: Option<&Ticket>,
 ) -> Decision {
     let said = found.and_then(|found| found.message.as_ref());
-    let author = said.map_or_else(|| Person::new(ping.author.clone(), String::new()), |said| said.author.clone());
-    let mut plan = Plan::by(desk, &author, Some(&ping.place));
     let own = there.filter(|ticket| desk.roster.same(&ticket.requester.who, &ping.author));
+    // Where the message is gone, the request still tells what its author is called.
+    let author = said.map(|said| &said.author).or(own.map(|ticket| &ticket.requester)).cloned();
+    let author = author.unwrap_or_else(|| Person::new(ping.author.clone(), String::new()));
+    let mut plan = Plan::by(desk, &author, Some(&ping.place));
     let key = own.map(|ticket| ticket.key.clone()).or_else(|| ping.ticket.clone());
     let nobody_called = |message: Message| match urgent {
         Some(reason) => message.and(text::nobody_was_called()).and(your_words(reason)),
