@@ -298,9 +298,20 @@ impl<'f> Plan<'f> {
         except: Option<&Place>,
         message: impl Fn(&Place) -> Message,
     ) {
+        self.under_cards_in(Lane::Note, ticket, except, message);
+    }
+
+    /// The same, as urgent as that.
+    pub(in crate::desk) fn under_cards_in(
+        &mut self,
+        urgency: Lane,
+        ticket: &Ticket,
+        except: Option<&Place>,
+        message: impl Fn(&Place) -> Message,
+    ) {
         let desk = self.desk;
         for channel in desk.rules.triage.iter().filter(|channel| !is_in(channel, except)) {
-            let post = Post::new(Destination::UnderCard(channel.clone()), message(channel), Lane::Note);
+            let post = Post::new(Destination::UnderCard(channel.clone()), message(channel), urgency);
             let post = Post { thread_title: Some(ticket.key.to_string()), ..post };
             self.effect(Some(ticket.id), EffectKind::Say(post));
         }

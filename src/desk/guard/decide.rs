@@ -244,14 +244,10 @@ fn call_out(plan: &mut Plan<'_>, ticket: &Ticket, ping: &Ping, known: &Pinged, r
     let after = plan.put(ticket, Ticket { priority: Priority::P1, ..ticket.clone() }, &CALL.spec);
     let words = Words::given(ping.message.clone(), desk.now, reason.to_owned());
     plan.record(&after, author, Voice::Requester, &words);
-    for channel in &desk.rules.triage {
+    plan.under_cards_in(Lane::Act, ticket, None, |channel| {
         let called = reached_on(&on_call, channel.platform(), &desk.roster);
-        let to = Destination::UnderCard(channel.clone());
-        let message = text::call(author, reason, &called, on_call.is_empty());
-        let post = Post::new(to, message, Lane::Act);
-        let post = Post { thread_title: Some(ticket.key.to_string()), ..post };
-        plan.effect(Some(ticket.id), EffectKind::Say(post));
-    }
+        text::call(author, reason, &called, on_call.is_empty())
+    });
     text::is_urgent_at_the_desk(&ticket.key, &on_call, &ping.author, &desk.roster)
 }
 
