@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo run --release --example train_asking -- --messages messages.jsonl --labels labels.jsonl --weak weak.jsonl \
+//!     --own examples/asking/german-to-learn.tsv --at-work examples/asking/english-to-learn.tsv --false-alarms 0.065 \
 //!     --transcript transcript.jsonl --out src/asking/models
 //! ```
 //!
@@ -30,6 +31,8 @@ const STEPS: usize = 400;
 const BACK: usize = 15;
 /// What was said longer ago, in minutes, belongs to no conversation.
 const WINDOW: i64 = 30;
+/// Signs that are learned from messages at work.
+const AT_WORK: [&str; 3] = ["sociable", "desk_matter", "tells_trouble"];
 
 #[derive(Debug, Parser)]
 #[command(about = "Learns to tell requests for help from other talk")]
@@ -46,6 +49,10 @@ struct Args {
     /// Messages with labels of which the weights of German ones are learned: a label (1 or 0), a tab and the message a line
     #[arg(long, value_name = "FILE")]
     own: Option<PathBuf>,
+    /// Messages with labels, written like these: what colleagues ask each other, and what they ask a desk. From them the weights of
+    /// the signs in [`AT_WORK`] are learned, which the other messages hardly show, and nothing else
+    #[arg(long, value_name = "FILE")]
+    at_work: Option<PathBuf>,
     /// How much an English message weighs beside a German one there
     #[arg(long, default_value_t = 0.1)]
     english_weight: f64,
@@ -117,13 +124,18 @@ fn main() -> anyhow::Result<()> {
     let weak = lines::<Weak>(&args.weak)?;
     let usage = learn_usage(&weak, args.words_held);
     let more_rows = weak_rows(&weak, args.words_held, args.weak_weight);
+    let mut work_rows = Vec::new();
+    if let Some(at_work) = &args.at_work {
+        let row =
+            |(right, text): (bool, String)| Row { numbers: features::describe(&text, &usage), right, weight: 1.0 };
+        work_rows.extend(written(at_work)?.into_iter().map(row));
+    }
     let mut german_rows = Vec::new();
     if let Some(own) = &args.own {
-        let text = std::fs::read_to_string(own).with_context(|| own.display().to_string())?;
-        let labelled = text.lines().filter_map(|line| line.split_once('\t'));
-        german_rows.extend(labelled.filter(|(_, text)| is_german(&plain(text))).map(|(label, text)| Row {
-            numbers: features::describe(text, &usage),
-            right: label == "1",
+        let german = written(own)?.into_iter().filter(|(_, text)| is_german(&plain(text)));
+        german_rows.extend(german.map(|(right, text)| Row {
+            numbers: features::describe(&text, &usage),
+            right,
             weight: 1.0,
         }));
     }
@@ -152,7 +164,7 @@ fn main() -> anyhow::Result<()> {
     for fold in 0..FOLDS {
         let seen: Vec<&Example> =
             examples.iter().enumerate().filter(|(at, _)| at % FOLDS != fold).map(|(_, example)| example).collect();
-        let weights = learn(&names, &rows(&seen), args.held);
+        let weights = learn_at_work(learn(&names, &rows(&seen), args.held), &work_rows);
         for (at, example) in examples.iter().enumerate().filter(|(at, _)| at % FOLDS == fold) {
             logits[at] = weights.of(&example.numbers);
         }
@@ -167,7 +179,15 @@ fn main() -> anyhow::Result<()> {
     for (one, logit) in wrong {
         println!("{} {logit:.2}: {}", if one.helps { "missed" } else { "alarm " }, one.text);
     }
-    let message = learn(&names, &rows(&examples.iter().collect::<Vec<_>>()), args.held);
+    let message = learn_at_work(learn(&names, &rows(&examples.iter().collect::<Vec<_>>()), args.held), &work_rows);
+    let taken = |right: bool| {
+        let of = work_rows.iter().filter(move |row| row.right == right);
+        (of.clone().filter(|row| message.of(&row.numbers) >= threshold).count(), of.count())
+    };
+    let ((asks, requests), (alarms, talk)) = (taken(true), taken(false));
+    println!(
+        "at work, by what was learned from: {asks} of {requests} requests, {alarms} of {talk} others are taken for one"
+    );
     let mut sorted: Vec<_> = message.numbers.iter().map(|(name, _, _, weight)| (weight, name)).collect();
     sorted.sort_by(|one, other| one.0.total_cmp(other.0));
     for (weight, name) in sorted {
@@ -192,6 +212,13 @@ fn main() -> anyhow::Result<()> {
 fn lines<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
+
+/// Messages with labels: 1 or 0, a tab and the message a line.
+fn written(path: &Path) -> anyhow::Result<Vec<(bool, String)>> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let labelled = text.lines().filter_map(|line| line.split_once('\t'));
+    Ok(labelled.map(|(label, text)| (label == "1", text.to_owned())).collect())
 }
 
 fn sigmoid(logit: f32) -> f32 {
@@ -282,6 +309,25 @@ fn learn_usage(weak: &[Weak], held: f64) -> Usage {
     Usage::new(&weights.iter().map(|weight| *weight as f32).collect::<Vec<_>>())
 }
 
+/// The weights of the signs of talk and requests at work, beside the others as they are.
+fn learn_at_work(mut weights: Weights, rows: &[Row]) -> Weights {
+    let is_learned = |name: &str| AT_WORK.contains(&name);
+    let signs: Vec<usize> = (0..weights.numbers.len()).filter(|at| is_learned(&weights.numbers[*at].0)).collect();
+    for at in (0..STEPS).flat_map(|_| signs.iter().copied()) {
+        let wrong = |row: &Row| f64::from(sigmoid(weights.of(&row.numbers))) - f64::from(u8::from(row.right));
+        let (_, mean, deviation, weight) = &weights.numbers[at];
+        let (mean, deviation) = (*mean, *deviation);
+        // Only where the sign is: elsewhere it says nothing.
+        let shows = rows.iter().filter(|row| row.numbers[at] > 0.0);
+        let slope: f64 = shows.map(|row| wrong(row) * f64::from((row.numbers[at] - mean) / deviation)).sum();
+        let moved = (0.5 * (slope + f64::from(*weight)) / rows.len().max(1) as f64) as f32;
+        weights.numbers[at].3 -= moved;
+        // What a message without the sign comes to stays as it is.
+        weights.constant -= moved * mean / deviation;
+    }
+    weights
+}
+
 /// A logistic model of these rows, whose weights are held near 0.
 fn learn(names: &[&str], rows: &[Row], held: f64) -> Weights {
     let count = names.len();
@@ -368,17 +414,22 @@ fn contexts(transcript: &[Line]) -> Vec<Context> {
             let count =
                 |is: &dyn Fn(&&&Line) -> bool| u8::try_from(before.iter().filter(is).count()).unwrap_or(u8::MAX);
             let of_mentioned = count(&|other| whom.contains(&other.who));
+            let spoke = |who: &String| before.iter().any(|other| other.who == *who);
+            let is_heard = before.iter().any(|other| {
+                let whom = mentioned(&other.text);
+                if other.who == line.who { whom.iter().any(spoke) } else { whom.contains(&line.who) }
+            });
             Context {
                 mentioned_spoke: of_mentioned > 0,
                 of_mentioned,
-                of_writer: count(&|other| other.who == line.who),
+                of_writer: if is_heard { count(&|other| other.who == line.who) } else { 0 },
                 other_asked: before
                     .iter()
                     .rev()
                     .find(|other| other.who != line.who)
                     .is_some_and(|it| it.text.contains('?')),
                 writer_was_mentioned: before.iter().any(|other| mentioned(&other.text).contains(&line.who)),
-                goes_on: before.last().is_some_and(|other| other.who == line.who),
+                goes_on: is_heard && before.last().is_some_and(|other| other.who == line.who),
                 quiet_minutes: before
                     .last()
                     .map_or(60, |other| u8::try_from((at(line) - at(other)).clamp(0, 60)).unwrap_or(60)),

@@ -70,12 +70,22 @@ pub enum Kind {
     Roster,
     /// Requests of the platform are refused at the port: a wrong secret, or a clock that is wrong.
     Door,
+    /// What was said in a channel before somebody pinged staff may not be read: pings there are only counted.
+    Guard,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] =
-        [Self::Delivery, Self::Token, Self::Connection, Self::Triage, Self::Guild, Self::Roster, Self::Door];
+    pub const ALL: [Self; 8] = [
+        Self::Delivery,
+        Self::Token,
+        Self::Connection,
+        Self::Triage,
+        Self::Guild,
+        Self::Roster,
+        Self::Door,
+        Self::Guard,
+    ];
 
     /// Its name in metrics and answers.
     #[must_use]
@@ -88,6 +98,7 @@ impl Kind {
             Self::Guild => "guild",
             Self::Roster => "roster",
             Self::Door => "door",
+            Self::Guard => "guard",
         }
     }
 }

@@ -210,7 +210,7 @@ const CONDITION: Metric = Metric {
     kind: Kind::Gauge,
     labels: &["platform", "kind"],
     unit: "0 or 1",
-    help: "Whether something keeps people on a platform from being answered or seen. `delivery`: it takes nothing; `token`: it refuses the bot's token; `connection`: nothing is heard of it; `triage`: the desk's channel refuses cards; `guild`: the bot was put out; `roster`: who is on the desk cannot be read; `door`: its requests are refused at the port.",
+    help: "Whether something keeps people on a platform from being answered or seen. `delivery`: it takes nothing; `token`: it refuses the bot's token; `connection`: nothing is heard of it; `triage`: the desk's channel refuses cards; `guild`: the bot was put out; `roster`: who is on the desk cannot be read; `door`: its requests are refused at the port; `guard`: what was said before a ping of staff may not be read somewhere.",
 };
 const DOOR_REFUSALS: Metric = Metric {
     name: "deskbell_door_refusals_total",

@@ -171,6 +171,13 @@ CREATE TABLE guard_modes (
     at_ms   BIGINT NOT NULL
 );
 
+-- What people in a channel were told last of what becomes of pings of staff there.
+CREATE TABLE guard_announced (
+    channel TEXT   NOT NULL PRIMARY KEY,
+    mode    TEXT   NOT NULL,
+    at_ms   BIGINT NOT NULL
+);
+
 -- Of the staff, who wants to be pinged in which channel.
 CREATE TABLE guard_wanted (
     person  TEXT   NOT NULL,

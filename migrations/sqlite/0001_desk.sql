@@ -168,6 +168,13 @@ CREATE TABLE guard_modes (
     at_ms   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What people in a channel were told last of what becomes of pings of staff there.
+CREATE TABLE guard_announced (
+    channel TEXT   NOT NULL PRIMARY KEY,
+    mode    TEXT   NOT NULL,
+    at_ms   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Of the staff, who wants to be pinged in which channel.
 CREATE TABLE guard_wanted (
     person  TEXT   NOT NULL,

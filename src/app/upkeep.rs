@@ -191,7 +191,7 @@ fn grace(kind: Kind) -> SignedDuration {
         Kind::Door => SignedDuration::from_mins(5),
         // Long enough to pass by itself, and well before anybody's hour is over.
         Kind::Roster => SignedDuration::from_mins(10),
-        Kind::Token | Kind::Triage | Kind::Guild => SignedDuration::ZERO,
+        Kind::Token | Kind::Triage | Kind::Guild | Kind::Guard => SignedDuration::ZERO,
     }
 }
 
@@ -201,6 +201,7 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
     // Where nothing can be said, or nobody reads it, only the others are told.
     let except = matches!(kind, Kind::Delivery | Kind::Token | Kind::Triage).then_some(*platform);
     let message = match kind {
+        Kind::Guard if is_over => alarms::text::guard_sees(*platform),
         _ if is_over => alarms::text::well_again(*platform),
         Kind::Delivery => alarms::text::takes_nothing(*platform, detail),
         Kind::Token => alarms::text::refuses_the_token(*platform),
@@ -209,6 +210,7 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
         Kind::Guild => alarms::text::put_out(detail),
         Kind::Roster => alarms::text::roster_unread(*platform),
         Kind::Door => alarms::text::door_refuses(*platform, detail),
+        Kind::Guard => alarms::text::guard_is_blind(*platform, detail),
     };
     let name = format!("{platform}:{kind}{}", if is_over { ":over" } else { "" });
     match intake.tell_the_desk(&name, except, message).await {

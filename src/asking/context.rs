@@ -7,13 +7,13 @@ pub struct Context {
     pub mentioned_spoke: bool,
     /// So many of the last messages are of whoever is mentioned (at most 15).
     pub of_mentioned: u8,
-    /// So many of the last messages are of the writer (at most 15).
+    /// So many of the last messages are of the writer (at most 15), if the writer is in a conversation with somebody: 0 else.
     pub of_writer: u8,
     /// The last message of another than the writer asks something.
     pub other_asked: bool,
     /// Somebody has mentioned the writer lately: the two are in a conversation.
     pub writer_was_mentioned: bool,
-    /// The message just before is of the writer.
+    /// The writer is in a conversation with somebody, and the message just before is the writer's.
     pub goes_on: bool,
     /// So many minutes have passed since anything was said (at most 60).
     pub quiet_minutes: u8,

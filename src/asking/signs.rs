@@ -364,6 +364,23 @@ pub const SIGNS: &[Sign] = &[
         r"\b(?:pull request|\bpr\b|\bmr\b|review(?:ed|er|s)?|merge(?:d|n)?|deploy(?:ed|ment)?|release|sprint|retro|standup|ticket übernehmen|take (?:over|this)|übernimmst|übernehme|hand ?over|lunch|mittag(?:essen)?|kaffee|coffee|feierabend|urlaub|1:1|call (?:um|at)|invite|calendar|kalender)\b",
     ),
     sign(
+        "sociable",
+        "it is about meetings, meals or free time",
+        r"\b(?:lunch|dinner|breakfast|coffee|beers?|pizza|cake|sandwich|canteen|party|offsite|birthday|weekend|holidays?|vacation|meeting|stand-?up|workshop|all hands|one on one|interview|candidate|slides|draft|newsletter|restaurant|deadline|in the office|see you|good morning|minutes late|tonight|mittagessen|kantine|urlaub|wochenende|geburtstag|besprechung|termin|feierabend|kuchen|restaurant|bewerber(?:in)?|folien|im büro|bis morgen|guten morgen)\b",
+    ),
+    sign(
+        "desk_matter",
+        "it is about something that a desk looks after",
+        r"\b(?:my|our) (?:\w+ )?(?:vpn|printer|scanner|laptop|headset|keyboard|mailbox|inbox|calendar|account|password|pin|token|badge|phone|projector|licen[cs]e|certificate|quota|two.factor|mfa|outlook|excel)\b|\b(?:reset|unlock) (?:my|the) (?:password|account|pin|mfa)\b|\b(?:locked out|(?:i|we)(?:'d)? need access|give \w+ access|add me to|out of toner|paper jam|was stolen|share drive|badge reader|vpn (?:down|drops|server))\b|\bmein(?:e[nmr]?)? (?:\w+ )?(?:vpn|wlan|drucker|scanner|laptop|rechner|monitor|bildschirm|headset|tastatur|postfach|kalender|konto|passwort|kennwort|pin|token|ausweis|handy|telefon|lizenz|zertifikat)\b|\b(?:zugriff auf|zugang zu|freischalten|entsperren|zurücksetzen|gesperrt|ausgesperrt|lizenz für|netzlaufwerk|verteiler)\b",
+    ),
+    sign(
+        "tells_trouble",
+        "it begins with what does not work",
+        first!(
+            r"(?:i|we) (?:can't|cannot|can not|don't get|need an?|no longer|lost|forgot|deleted)|(?:my|our|the) (?:[\w'-]+ ){1,6}(?:doesn't|does not|don't|won't|can't|stopped|stays|fails|failed|crashes|flickers|jams|keeps|asks|says|gives|shows|is (?:gone|broken|dead|down|slow|stuck|locked|so slow|full|missing|not)|has (?:gone|vanished|expired|disappeared|no))|(?:mein|meine|meinem|unser|unsere|der|die|das) (?:[\w'-]+ ){1,6}(?:geht nicht|startet nicht|lädt nicht|druckt nicht|ist (?:weg|kaputt|gesperrt|langsam|voll|tot)|funktioniert nicht|hängt|zeigt|sagt|meldet)|(?:ich|wir) (?:kann|können|komme|kommen|bekomme|brauche|brauchen|habe kein\w*)"
+        ),
+    ),
+    sign(
         "i_will",
         "the writer will do it",
         r"\b(?:i'll|i will|i'm going to|i am going to|ill|let me (?:check|see|look|try|know)|i can (?:do|take|help|look|check|try)|on it|working on (?:it|that)|ich (?:schaue?|schau|guck|kümmere?|mache?|mach|übernehme?|prüfe?|melde)|wird gemacht|bin dran|mach ich|schau ich|kümmer)\b",

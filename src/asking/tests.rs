@@ -33,22 +33,26 @@ fn requests_are_told_from_talk() {
     }
 }
 
-/// Messages of our own (`examples/asking/`), which the model has not learned from: the figures are in ARCHITECTURE.md.
+/// Of messages of our own (`examples/asking/`), which the model has not learned from, how many requests and others are taken for
+/// requests. The figures are in ARCHITECTURE.md.
+fn taken_for_requests(messages: &str) -> (usize, usize) {
+    let classifier = classifier();
+    let labelled = messages.lines().map(|line| line.split_once('\t').expect("a label and a message"));
+    let asks = labelled.filter(|(_, text)| classifier.read(text).asks);
+    let (requests, others): (Vec<_>, Vec<_>) = asks.partition(|(label, _)| *label == "1");
+    (requests.len(), others.len())
+}
+
 #[test]
 fn german_requests_are_told_from_talk() {
-    let classifier = classifier();
-    let (mut hits, mut misses, mut alarms, mut quiet) = (0, 0, 0, 0);
-    for line in include_str!("../../examples/asking/german-to-measure.tsv").lines() {
-        let (label, text) = line.split_once('\t').expect("a label and a message");
-        match (label == "1", classifier.read(text).asks) {
-            (true, true) => hits += 1,
-            (true, false) => misses += 1,
-            (false, true) => alarms += 1,
-            (false, false) => quiet += 1,
-        }
-    }
-    assert_eq!((hits + misses, alarms + quiet), (100, 100));
-    assert!(hits >= 55 && alarms <= 8, "{hits} of 100 found, {alarms} false alarms");
+    let (hits, alarms) = taken_for_requests(include_str!("../../examples/asking/german-to-measure.tsv"));
+    assert!(hits >= 55 && alarms <= 8, "{hits} of 100 requests, {alarms} of 100 others");
+}
+
+#[test]
+fn what_colleagues_ask_each_other_is_told_from_what_they_ask_a_desk() {
+    let (hits, alarms) = taken_for_requests(include_str!("../../examples/asking/english-to-measure.tsv"));
+    assert!(hits >= 24 && alarms <= 5, "{hits} of 30 requests, {alarms} of 30 others");
 }
 
 #[test]

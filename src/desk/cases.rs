@@ -298,7 +298,10 @@ fn change(change: &Change) -> String {
         Change::LeaveAlone { author, staff, until } => {
             format!("{} and {staff} are left alone for {}", author.id, hours(until.duration_since(now())))
         }
-        Change::OptOut { who, place, .. } => format!("{} is not asked in {}", who.id, at(place)),
+        Change::OptOut { who, place, is_out, .. } => {
+            format!("{} is {} in {}", who.id, if *is_out { "not asked" } else { "asked again" }, at(place))
+        }
+        Change::AnnounceGuard { place, mode, .. } => format!("people in {} are told: {}", at(place), mode.name()),
         Change::AddressByEdit(_) => "a ping of it is over".to_owned(),
         Change::SetGuard { place, mode, .. } => {
             format!("the guard in {} is {}", at(place), mode.map_or("as in the settings", GuardMode::name))

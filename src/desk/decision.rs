@@ -198,6 +198,15 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
+    /// People in a channel are told what becomes of pings of staff from now on: a conflict if they were told just that.
+    AnnounceGuard {
+        /// The channel.
+        place: Place,
+        /// What.
+        mode: GuardMode,
+        /// When.
+        at: Timestamp,
+    },
     /// The message of a ping, if it is one, was turned to the desk by an edit.
     AddressByEdit(PingId),
     /// Somebody of the staff wants to be pinged in a channel, or not any more.
@@ -232,12 +241,14 @@ pub enum Change {
         /// Until when; `None`: not any more.
         until: Option<Timestamp>,
     },
-    /// Somebody does not want to be asked in a channel whether the desk may take something.
+    /// Somebody does not want to be asked in a channel whether the desk may take something, or may be asked again.
     OptOut {
         /// Who.
         who: PersonRef,
         /// The channel, or a place in it.
         place: Place,
+        /// Whether they do not want to be asked.
+        is_out: bool,
         /// Since when.
         at: Timestamp,
     },

@@ -16,6 +16,7 @@ use crate::domain::ids::{
     ArticleId, ArticleKey, Conversation, MessageRef, OutageId, OutageKey, PersonRef, PingId, Place,
 };
 use crate::domain::link::linked;
+use crate::domain::rules::GuardMode;
 use crate::store::{StoreError, Tx, audit};
 
 /// How much of a ticket's story is shown.
@@ -56,8 +57,8 @@ pub(in crate::desk) enum Sees {
     Guard(Box<guard::state::Setting>),
     /// Who is on call.
     OnCall(Vec<OnCall>),
-    /// What became of pings of staff.
-    Pings(Vec<guard::record::Counted>),
+    /// What became of pings of staff, and what becomes of them in the channel where it is done, if it is done in one.
+    Pings(Vec<guard::record::Counted>, Option<GuardMode>),
     /// A message that was joined to the ticket, and whether somebody has asked for something of their own under it since.
     Joined(Option<Box<Record>>, bool),
 }
@@ -145,7 +146,11 @@ pub(in crate::desk) async fn sees(
         (Reads::OnCall, _) => Ok(Sees::OnCall(on_call::record::now(tx, &desk.roster, desk.now).await?)),
         (Reads::Pings, _) => {
             let since = desk.now.checked_sub(guard::decide::REPORTED).unwrap_or(desk.now);
-            Ok(Sees::Pings(guard::record::counted(tx, since).await?))
+            let here = match place.filter(|place| !place.is_direct() && !desk.rules.is_triage(place)) {
+                Some(place) => Some(guard::record::mode(tx, place, &desk.rules).await?),
+                None => None,
+            };
+            Ok(Sees::Pings(guard::record::counted(tx, since).await?, here))
         }
         (Reads::Story | Reads::Joined(_), None) => Ok(Sees::Nothing),
         (Reads::Story, Some(ticket)) => {

@@ -17,7 +17,7 @@ use super::places::{Refused, Verb};
 use super::{Dispatcher, backoff, counting, places, signed};
 use crate::clock::real;
 use crate::domain::effect::{Awaited, Effect, EffectKind, Known, SilentAct, Undeliverable};
-use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind, Found};
+use crate::domain::event::{DedupeKey, DeliverySettled, Event, EventKind, Found, LookFor};
 use crate::domain::ids::{MessageRef, Place};
 use crate::domain::outcome::Outcome;
 use crate::domain::standing::{SAID, Standing};
@@ -296,7 +296,10 @@ impl Dispatcher {
                 self.intake.handle(Event { key: DedupeKey::effect(&queued.id), at: now, what }).await?;
                 Ok(Settlement::Done)
             }
-            Ok(Receipt::Looked(found)) => self.looked(queued, Some(found)).await,
+            Ok(Receipt::Looked(found)) => {
+                self.tell_of_guard(&delivery.act, None);
+                self.looked(queued, Some(found)).await
+            }
             Ok(Receipt::Opened(place)) => self.opened(queued, Ok(place)).await,
             Err(DeliveryError::Permanent { reason, detail })
                 if matches!(queued.effect.what, EffectKind::Silent(SilentAct::OpenDirect { .. })) =>
@@ -330,6 +333,7 @@ impl Dispatcher {
                 if matches!(queued.effect.what, EffectKind::Silent(SilentAct::Look(_))) =>
             {
                 tracing::warn!(%reason, detail, "a message cannot be looked up");
+                self.tell_of_guard(&delivery.act, Some(reason));
                 self.looked(queued, None).await
             }
             Err(DeliveryError::Permanent { reason, detail }) if reason.is_mendable() => {
@@ -394,6 +398,30 @@ impl Dispatcher {
         if self.desk_channel(act).is_some() {
             let detail = format!("the desk's channel takes no cards: {reason}");
             self.health.raise(self.platform.name(), Kind::Triage, detail, self.clock.now());
+        }
+    }
+
+    /// The desk is told that the guard can only count pings of staff somewhere, since what was said before may not be read.
+    /// `refused`: why not; `None`: it was read.
+    fn tell_of_guard(&self, act: &Act, refused: Option<Undeliverable>) {
+        let Act::Silent(SilentAct::Look(look)) = act else { return };
+        if !matches!(look.why, LookFor::Judge(_)) || refused.is_some_and(|reason| !reason.is_mendable()) {
+            return;
+        }
+        let unread = {
+            let unread = &mut self.knowledge().unread;
+            let channel = look.place.channel();
+            let is_new = if refused.is_some() { unread.insert(channel.to_owned()) } else { unread.remove(channel) };
+            if !is_new {
+                return;
+            }
+            unread.len()
+        };
+        let platform = self.platform.name();
+        match unread {
+            0 => self.health.clear(platform, Kind::Guard),
+            1 => self.health.raise(platform, Kind::Guard, "in a channel", self.clock.now()),
+            some => self.health.raise(platform, Kind::Guard, format!("in {some} channels"), self.clock.now()),
         }
     }
 

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod local;
 mod places;
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -79,6 +80,8 @@ struct Knowledge {
     breaker: Breaker,
     places: Places,
     gates: Gates,
+    /// Channels in which what was said before a ping of staff may not be read.
+    unread: BTreeSet<String>,
 }
 
 /// Delivers the effects of one platform.

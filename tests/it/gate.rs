@@ -318,7 +318,7 @@ const MAY: &[(&str, [bool; 4])] = &[
     ("call", [true, true, true, true]),
     ("guard report", [false, false, true, true]),
     ("guard mode", [false, false, false, true]),
-    ("guard me", [false, false, true, true]),
+    ("guard me", [true, true, true, true]),
     ("guard away", [false, false, true, true]),
     ("guard back", [false, false, true, true]),
     ("guard why", [false, false, true, true]),

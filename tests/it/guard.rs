@@ -19,9 +19,10 @@ fn sales(world: &Arc<dyn World>, who: &str) -> ChannelView {
     see(world, who).channels.into_iter().find(|channel| channel.name == "sales").expect("the channel")
 }
 
-/// What the bot has said in #sales, as this person sees it.
+/// What the bot has said in #sales, as this person sees it, but for what it tells everybody before it does anything there.
 fn said(world: &Arc<dyn World>, who: &str) -> Vec<MessageView> {
-    sales(world, who).messages.into_iter().filter(|message| message.bot).collect()
+    let messages = sales(world, who).messages.into_iter().filter(|message| message.bot);
+    messages.filter(|message| !message.text.starts_with("From now on")).collect()
 }
 
 fn texts(world: &Arc<dyn World>, who: &str) -> Vec<String> {

@@ -92,6 +92,24 @@ pub fn roster_unread(platform: PlatformName) -> Message {
     ))
 }
 
+/// What was said before a ping of staff may not be read. `detail`: in how many channels.
+#[must_use]
+pub fn guard_is_blind(platform: PlatformName, detail: &str) -> Message {
+    let name = platform.title();
+    Message::said(format!(
+        "I may not read what is said on {name} {detail}, so I can only count it there when somebody pings the desk's people. An          operator can mend that (“deskbell check” says which right is missing)."
+    ))
+}
+
+/// What was said before a ping of staff can be read again.
+#[must_use]
+pub fn guard_sees(platform: PlatformName) -> Message {
+    Message::said(format!(
+        "I can read what is said on {} again, so I look at pings of the desk's people there as before.",
+        platform.title()
+    ))
+}
+
 /// A condition on a platform is over.
 #[must_use]
 pub fn well_again(platform: PlatformName) -> Message {

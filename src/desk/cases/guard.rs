@@ -62,14 +62,14 @@ fn what_is_clear_before_anything_is_read() {
     case("beside exempt hours", &hours("mon-fri 11:00-12:00"), &help, nudge.clone());
     case("read back late", &desk, &Said { at: minutes_ago(5), ..help }, nudge);
     expect![[r#"
-        a request: done · ping of slack:U8 is waiting · look at the message and 15 before it
+        a request: done · people in C1 are told: nudge · ping of slack:U8 is waiting · look at the message and 15 before it · say in C1: “From now on, when somebody asks one of the desk's people for help here…”
         thanks: done · ping of slack:U8 is talk
         an answer to whom it pings: done · ping of slack:U8 is answer
         of two who are left alone: done · ping of slack:U8 is quiet
         of somebody who wants it: done · ping of slack:U8 is wanted
         on call, about an outage: done · ping of slack:U8 is on_call
         in exempt hours: done · ping of slack:U8 is hours
-        beside exempt hours: done · ping of slack:U8 is waiting · look at the message and 15 before it
+        beside exempt hours: done · people in C1 are told: nudge · ping of slack:U8 is waiting · look at the message and 15 before it · say in C1: “From now on, when somebody asks one of the desk's people for help here…”
         read back late: done · ping of slack:U8 is unread
     "#]]
     .assert_eq(&table.0);

@@ -150,15 +150,15 @@ acts! {
             label: "Pings of you here",
             takes: &[Param {
                 name: "guarded",
-                takes: Takes::Choice(&[("on", "The desk is offered to whoever pings you here"), ("off", "Pings of you pass here")]),
-                says: "Whether the desk is offered to whoever pings you in this channel",
+                takes: Takes::Choice(&[("on", "The guard looks at them"), ("off", "The guard leaves them alone")]),
+                says: "Whether the guard looks at pings of you in this channel; if you are not of the staff: by you",
                 usage: "off",
                 hint: "Or on.",
-                asks: "Is the desk offered to whoever pings you here?",
+                asks: "Does the guard look at pings of you here?",
                 ..Param::BASE
             }],
-            command: Some(Command::new("Let pings of you pass in this channel, or not any more")),
-            ..STAFF
+            command: Some(Command::new("Have the guard leave you alone in this channel, or not any more")),
+            ..Spec::BASE
         },
         decide::guard_me,
     );

@@ -1,10 +1,13 @@
 //! What the guard makes of a message that pings staff: pure.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::acts::{CALL, MODE};
 use super::state::{
-    CLASSIFIER, End, LOOKED_BACK, Ping, Pinged, Ruling, Setting, channel_of, context, judged_words, staff_pinged,
+    CLASSIFIER, End, LOOKED_BACK, Ping, Pinged, Ruling, Setting, channel_of, context, is_news, judged_words, speaks,
+    staff_pinged,
 };
 use super::text;
 use crate::asking::Context;
@@ -23,7 +26,7 @@ use crate::domain::act::{AUTHOR, Args, SAID};
 use crate::domain::audit::FieldChange;
 use crate::domain::effect::{Destination, EffectKind, Lane, Post, Sign, SilentAct};
 use crate::domain::event::{DedupeKey, DirectRequest, Found, Handed, Look, LookFor, PassedOn, ReplyHandle, Said, Way};
-use crate::domain::ids::{Person, PersonRef, PingId, TicketKey};
+use crate::domain::ids::{Person, PersonRef, PingId, Place, TicketKey};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::priority::Priority;
@@ -83,9 +86,33 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
     }
     if ping.ruling == Ruling::Waiting {
         look(&mut plan, &ping, LookFor::Judge(ping.id.clone()));
+        // What the settings say is told in a channel before it is done there for the first time.
+        announce(&mut plan, &said.place, (known.announced, known.mode), None, &known.untold);
     }
     plan.change(Change::KeepPing(Box::new(ping)));
     plan.end(Outcome::Done(None))
+}
+
+/// Tells people in a channel what becomes of pings from now on, and the staff how that looks for them, where it is not what
+/// they were told last. `by`: whoever set it by a command.
+fn announce(
+    plan: &mut Plan<'_>,
+    place: &Place,
+    (before, after): (GuardMode, GuardMode),
+    by: Option<&Person>,
+    untold: &[PersonRef],
+) {
+    if !is_news(before, after) {
+        return;
+    }
+    let (channel, at) = (place.open_channel(), plan.desk.now);
+    plan.change(Change::AnnounceGuard { place: channel.clone(), mode: after, at });
+    let about = by.map_or(Subject::Desk, |by| Subject::Person(by.who.clone()));
+    let message = text::from_now_on(after, by.map(|by| by.name.as_str()));
+    plan.effect_about(about, EffectKind::Say(Post::new(Destination::Place(channel), message, Lane::Act)));
+    if speaks(after) {
+        tell_staff(plan, untold);
+    }
 }
 
 /// What becomes of a ping: whoever pings people who have all said that they are away is asked even where pings are only counted.
@@ -401,8 +428,15 @@ pub(in crate::desk) fn dismiss(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
 fn leave_alone(plan: &mut Plan<'_>, ping: &Ping) {
     let for_so_long = SignedDuration::from_hours(24 * i64::from(plan.desk.rules.guard.quiet_days));
     let until = plan.desk.now.checked_add(for_so_long).unwrap_or(Timestamp::MAX);
-    for staff in &ping.staff {
-        plan.change(Change::LeaveAlone { author: ping.author.clone(), staff: staff.clone(), until });
+    let roster = &plan.desk.roster;
+    let (authors, mut staff) = (roster.accounts(&ping.author), BTreeSet::new());
+    for one in &ping.staff {
+        // A group has no accounts.
+        let accounts = one.parse::<PersonRef>().map(|one| roster.accounts(&one)).unwrap_or_default();
+        staff.extend(accounts.iter().map(ToString::to_string).chain([one.clone()]));
+    }
+    for (author, staff) in authors.iter().flat_map(|author| staff.iter().map(move |staff| (author, staff))) {
+        plan.change(Change::LeaveAlone { author: author.clone(), staff: staff.clone(), until });
     }
 }
 
@@ -423,7 +457,8 @@ pub(in crate::desk) fn undo(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done
 /// Whoever was asked wants to know why.
 pub(in crate::desk) fn explain(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
-    answer(&mut plan, actor, text::why(ping));
+    let calls = matches!(sees, Sees::Ping(_, on_call) if !on_call_of(plan.desk, on_call).is_empty());
+    answer(&mut plan, actor, text::why(ping, calls));
     plan.end(Outcome::Done(None))
 }
 
@@ -431,7 +466,7 @@ pub(in crate::desk) fn explain(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
 pub(in crate::desk) fn opt_out(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
     let (who, place, at) = (ping.author.clone(), ping.place.clone(), plan.desk.now);
-    plan.change(Change::OptOut { who, place, at });
+    plan.change(Change::OptOut { who, place, is_out: true, at });
     answer(&mut plan, actor, text::is_out());
     plan.end(Outcome::Done(None))
 }
@@ -439,9 +474,10 @@ pub(in crate::desk) fn opt_out(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
 /// Staff see how often they were pinged, and admins how often anybody was.
 pub(in crate::desk) fn report(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let is_admin = plan.may(actor.person, Right::GuardSet);
-    let counted = if let Sees::Pings(counted) = sees { counted.as_slice() } else { &[] };
+    let (counted, here) =
+        if let Sees::Pings(counted, here) = sees { (counted.as_slice(), *here) } else { (&[][..], None) };
     let own = plan.desk.roster.accounts(&actor.person.who);
-    let message = text::report(counted, &own, is_admin, &plan.desk.roster, plan.desk.rules.guard.mode);
+    let message = text::report(counted, &own, is_admin, &plan.desk.roster, (here, plan.desk.rules.guard.mode));
     answer(&mut plan, actor, message);
     plan.end(Outcome::Done(None))
 }
@@ -459,21 +495,15 @@ pub(in crate::desk) fn set_mode(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Ar
     if setting.is_deaf {
         return refuse(plan, actor, text::not_in_channel());
     }
-    let (channel, by_settings) = (place.open_channel(), desk.rules.guard(place));
+    let by_settings = desk.rules.guard(place);
     let (before, chosen) = (setting.mode.unwrap_or(by_settings), GuardMode::named(args.text("mode")));
     let after = chosen.unwrap_or(by_settings);
-    plan.change(Change::SetGuard { place: channel.clone(), mode: chosen, at: desk.now });
+    plan.change(Change::SetGuard { place: place.open_channel(), mode: chosen, at: desk.now });
     let (from, to) = (Some(before.name().to_owned()), Some(after.name().to_owned()));
     let field = FieldChange { field: format!("guard of {}", channel_of(place)), from, to };
     plan.audit_about(Subject::Desk, &MODE.spec, vec![field]);
-    let speaks = |mode: GuardMode| matches!(mode, GuardMode::Nudge | GuardMode::Route);
-    if after != before && (speaks(after) || speaks(before)) {
-        let post = Post::new(Destination::Place(channel), text::from_now_on(after, &actor.person.name), Lane::Act);
-        plan.effect_about(Subject::Person(actor.person.who.clone()), EffectKind::Say(post));
-    }
-    if after != before && speaks(after) {
-        tell_staff(&mut plan, &setting.untold);
-    }
+    let by = Person::new(actor.person.who.clone(), actor.person.name.clone());
+    announce(&mut plan, place, (setting.announced, after), Some(&by), &setting.untold);
     answer(&mut plan, actor, text::is_set(after, after == before));
     plan.end(Outcome::Done(None))
 }
@@ -491,15 +521,22 @@ fn tell_staff(plan: &mut Plan<'_>, untold: &[PersonRef]) {
     }
 }
 
-/// Somebody of the staff wants pings of them to pass in a channel, or not any more.
+/// Somebody of the staff wants pings of them to pass in a channel, anybody else does not want to be asked there; or not any more.
 pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let Some(place) = actor.place.filter(|place| !place.is_direct()) else {
         return refuse(plan, actor, text::only_where_people_talk());
     };
-    let (who, place, at) = (actor.person.who.clone(), place.open_channel(), plan.desk.now);
+    let (place, at) = (place.open_channel(), plan.desk.now);
     let is_on = args.text("guarded") == "off";
-    plan.change(Change::WantPings { who, place, is_on, at });
-    answer(&mut plan, actor, text::pings_pass(is_on));
+    let is_staff = plan.desk.roster.is_staff(actor.person, at);
+    for who in plan.desk.roster.accounts(&actor.person.who) {
+        let place = place.clone();
+        plan.change(match is_staff {
+            true => Change::WantPings { who, place, is_on, at },
+            false => Change::OptOut { who, place, is_out: is_on, at },
+        });
+    }
+    answer(&mut plan, actor, if is_staff { text::pings_pass(is_on) } else { text::asks_here(!is_on) });
     plan.end(Outcome::Done(None))
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::state::{End, Ping, Pinged, Ruling, Setting, channel_of};
+use super::state::{End, Ping, Pinged, Ruling, Setting, channel_of, is_news};
 use crate::asking::Reason;
 use crate::desk::on_call;
 use crate::domain::channel::Access;
@@ -47,6 +47,8 @@ texts! {
     OPT_OUT = Text::both(
         "INSERT INTO guard_out (person, channel, at_ms) VALUES ($1, $2, $3) ON CONFLICT (person, channel) DO NOTHING"
     );
+    /// Somebody may be asked in a channel again.
+    OPT_IN = Text::both("DELETE FROM guard_out WHERE person = $1 AND channel = $2");
     /// What became of the newest pings since a moment.
     SINCE = Text::both(
         "SELECT ruling, ending, told_at_ms, staff_json, place_json, message_json FROM pings WHERE at_ms >= $1 \
@@ -61,6 +63,14 @@ texts! {
     );
     /// What the settings say is to become of pings in a channel.
     UNSET_MODE = Text::both("DELETE FROM guard_modes WHERE channel = $1");
+    /// What people in a channel were told last of what becomes of pings there.
+    ANNOUNCED = Text::both("SELECT mode FROM guard_announced WHERE channel = $1");
+    /// People in a channel are told this of what becomes of pings there.
+    ANNOUNCE = Text::both(
+        "INSERT INTO guard_announced (channel, mode, at_ms) VALUES ($1, $2, $3) \
+         ON CONFLICT (channel) DO UPDATE SET mode = excluded.mode, at_ms = excluded.at_ms \
+         WHERE guard_announced.mode <> excluded.mode"
+    );
     /// Whether somebody of the staff wants to be pinged in a channel.
     WANTED = Text::both("SELECT 1 AS found FROM guard_wanted WHERE person = $1 AND channel = $2");
     /// Somebody of the staff wants to be pinged in a channel.
@@ -179,6 +189,10 @@ pub async fn pinged(
 ) -> Result<Pinged, StoreError> {
     let mode = mode(ask, &said.place, rules).await?;
     let mut known = Pinged { staff, mode, is_wanted: true, ..Pinged::default() };
+    known.announced = announced(ask, &said.place).await?;
+    if is_news(known.announced, mode) {
+        known.untold = untold(ask, roster, now).await?;
+    }
     let is_found = |_: &Row| Ok(());
     let mut away = Some(Timestamp::MAX);
     for staff in known.staff.iter().take(STAFF_ASKED) {
@@ -216,12 +230,21 @@ pub fn leave_alone(tx: &mut dyn Tx, author: &PersonRef, staff: &str, until: Time
     tx.write(statement(LEAVE_ALONE).bind(author.to_string()).bind(staff).bind(ms(until)))
 }
 
-/// Somebody does not want to be asked in the channel of this place.
+/// Somebody does not want to be asked in the channel of this place, or may be asked again.
 ///
 /// # Errors
 /// If the database is away.
-pub fn opt_out(tx: &mut dyn Tx, who: &PersonRef, place: &Place, now: Timestamp) -> Result<(), StoreError> {
-    tx.write(statement(OPT_OUT).bind(who.to_string()).bind(channel_of(place)).bind(ms(now)))
+pub fn opt_out(
+    tx: &mut dyn Tx,
+    who: &PersonRef,
+    place: &Place,
+    is_out: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    match is_out {
+        true => tx.write(statement(OPT_OUT).bind(who.to_string()).bind(channel_of(place)).bind(ms(now))),
+        false => tx.write(statement(OPT_IN).bind(who.to_string()).bind(channel_of(place))),
+    }
 }
 
 /// What becomes of pings there: what was said by a command, else what the settings say. Where the settings switch the guard off, no
@@ -252,8 +275,28 @@ pub async fn setting(ask: &mut dyn Ask, place: &Place, roster: &Roster, now: Tim
         Some(known) => known.access == Access::Closed,
         None => channels::knows_any(ask, &place.tenant).await?,
     };
-    let mut setting = Setting { mode: set_mode(ask, place).await?, untold: Vec::new(), is_deaf };
-    let mut seen = HashSet::new();
+    let (mode, announced) = (set_mode(ask, place).await?, announced(ask, place).await?);
+    Ok(Setting { mode, announced, untold: untold(ask, roster, now).await?, is_deaf })
+}
+
+/// What people in a channel were told last of what becomes of pings there; at first nobody is told anything, as where they are
+/// only counted.
+async fn announced(ask: &mut dyn Ask, place: &Place) -> Result<GuardMode, StoreError> {
+    let read = |row: &Row| Ok(GuardMode::named(row.get("mode")?));
+    Ok(ask.one(statement(ANNOUNCED).bind(channel_of(place)), read).await?.flatten().unwrap_or(GuardMode::Observe))
+}
+
+/// People in a channel are told this of what becomes of pings there; a conflict if somebody else has just told them.
+///
+/// # Errors
+/// If the database is away.
+pub fn announce(tx: &mut dyn Tx, place: &Place, mode: GuardMode, now: Timestamp) -> Result<(), StoreError> {
+    tx.write(statement(ANNOUNCE).bind(channel_of(place)).bind(mode.name()).bind(ms(now)).or_conflict())
+}
+
+/// An account of each of the staff who was not told yet how they are guarded.
+async fn untold(ask: &mut dyn Ask, roster: &Roster, now: Timestamp) -> Result<Vec<PersonRef>, StoreError> {
+    let (mut untold, mut seen) = (Vec::new(), HashSet::new());
     for who in roster.known_staff(now) {
         let accounts = roster.accounts(&who);
         if accounts.iter().any(|account| !seen.insert(account.clone())) {
@@ -264,10 +307,10 @@ pub async fn setting(ask: &mut dyn Ask, place: &Place, roster: &Roster, now: Tim
             is_told |= ask.one(statement(TOLD).bind(account.to_string()), |_| Ok(())).await?.is_some();
         }
         if !is_told {
-            setting.untold.push(who);
+            untold.push(who);
         }
     }
-    Ok(setting)
+    Ok(untold)
 }
 
 /// This is to become of pings there; `None`: what the settings say.
@@ -303,12 +346,12 @@ pub fn be_away(tx: &mut dyn Tx, who: &PersonRef, until: Option<Timestamp>) -> Re
     }
 }
 
-/// Somebody of the staff was told how they are guarded.
+/// Somebody of the staff was told how they are guarded; a conflict if they were told before.
 ///
 /// # Errors
 /// If the database is away.
 pub fn told(tx: &mut dyn Tx, who: &PersonRef, now: Timestamp) -> Result<(), StoreError> {
-    tx.write(statement(TELL).bind(who.to_string()).bind(ms(now)))
+    tx.write(statement(TELL).bind(who.to_string()).bind(ms(now)).or_conflict())
 }
 
 /// What became of the newest pings since this moment, the newest first.

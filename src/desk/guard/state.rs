@@ -151,6 +151,10 @@ pub struct Pinged {
     pub is_out: bool,
     /// What becomes of pings there.
     pub mode: GuardMode,
+    /// What people there were told last of that.
+    pub announced: GuardMode,
+    /// Accounts of the staff who were not told yet how they are guarded, if people there are to be told something.
+    pub untold: Vec<PersonRef>,
     /// Whether all of these people want to be pinged there.
     pub is_wanted: bool,
     /// Until when the first of these people to come back is away; `None` if anybody is there.
@@ -166,10 +170,24 @@ pub struct Pinged {
 pub struct Setting {
     /// What was said before by a command.
     pub mode: Option<GuardMode>,
+    /// What people there were told last of what becomes of pings.
+    pub announced: GuardMode,
     /// Accounts of the staff who were not told yet how they are guarded.
     pub untold: Vec<PersonRef>,
     /// Whether the bot is known not to hear or write there.
     pub is_deaf: bool,
+}
+
+/// Whether people are told that one mode follows another: something is said to whoever pings staff in one of the two.
+#[must_use]
+pub fn is_news(before: GuardMode, after: GuardMode) -> bool {
+    after != before && (speaks(after) || speaks(before))
+}
+
+/// Whether something is said to whoever pings staff with a request.
+#[must_use]
+pub const fn speaks(mode: GuardMode) -> bool {
+    matches!(mode, GuardMode::Nudge | GuardMode::Route)
 }
 
 /// A channel by its platform and id, as the settings write it.
@@ -267,15 +285,21 @@ pub fn context(ping: &Ping, before: &[Said], roster: &Roster, rules: &Rules) -> 
         u8::try_from(before.iter().filter(|said| is(&said.author)).count()).unwrap_or(u8::MAX)
     };
     let of_mentioned = count(&is_pinged);
+    // Whoever has only spoken into the channel is in no conversation.
+    let spoke = |who: &Person| before.iter().any(|said| roster.same(&said.author.who, &who.who));
+    let is_heard = before.iter().any(|said| {
+        let mut named = said.mentions.iter().chain(&said.notifies);
+        if is_author(&said.author) { named.any(spoke) } else { named.any(is_author) }
+    });
     let last = before.last();
     let quiet = last.map_or(60, |last| ping.at.duration_since(last.at).as_mins().clamp(0, 60));
     let context = Context {
         mentioned_spoke: of_mentioned > 0,
         of_mentioned,
-        of_writer: count(&is_author),
+        of_writer: if is_heard { count(&is_author) } else { 0 },
         other_asked: before.iter().rev().find(|said| !is_author(&said.author)).is_some_and(|it| it.text.contains('?')),
         writer_was_mentioned: before.iter().any(|said| said.mentions.iter().any(is_author)),
-        goes_on: last.is_some_and(|said| is_author(&said.author)),
+        goes_on: is_heard && last.is_some_and(|said| is_author(&said.author)),
         quiet_minutes: u8::try_from(quiet).unwrap_or(60),
     };
     let lately = || before.iter().filter(|said| is_pinged(&said.author));

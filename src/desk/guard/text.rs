@@ -212,12 +212,25 @@ pub fn is_dismissed(days: u32) -> Message {
 /// Somebody is not asked in a channel any more.
 #[must_use]
 pub fn is_out() -> Message {
-    Message::said("I won't ask you in this channel any more. Whenever you want the desk, mention me.")
+    Message::said(
+        "I won't ask you in this channel any more. Whenever you want the desk, mention me. “/desk guard me on” has me ask again.",
+    )
 }
 
-/// Why somebody was asked.
+/// Whether somebody who is not of the staff is asked in a channel.
 #[must_use]
-pub fn why(ping: &Ping) -> Message {
+pub fn asks_here(is_on: bool) -> Message {
+    if is_on {
+        return Message::said(
+            "If you ask one of the desk's people for help here by pinging them, I may ask you again whether the desk may take it.",
+        );
+    }
+    is_out()
+}
+
+/// Why somebody was asked. `calls`: somebody is on call.
+#[must_use]
+pub fn why(ping: &Ping, calls: bool) -> Message {
     let says = |speaks_for: bool| {
         let some = ping.why.iter().filter(|reason| (reason.weight > 0.0) == speaks_for);
         let mut said: Vec<&str> = some.map(|reason| asking::says(&reason.name)).collect();
@@ -240,13 +253,20 @@ pub fn why(ping: &Ping) -> Message {
         lines.push(Line::said(format!("Together that is {:.0} in 100 for a request.", probability * 100.0)));
     }
     // On Slack this takes the place of the question.
-    let choices = [&PASS_ON.spec, &NO_REQUEST.spec].into_iter().filter(|_| ping.ticket.is_none());
+    let urgent = Some(&URGENT.spec).filter(|_| calls);
+    let choices = [&PASS_ON.spec, &NO_REQUEST.spec].into_iter().chain(urgent).filter(|_| ping.ticket.is_none());
     Message::new(lines).with(choices.chain([&NOT_HERE.spec]).map(|spec| button(spec, &ping.id)))
 }
 
 /// How often staff were pinged in the last week. Whoever pinged them is not named.
 #[must_use]
-pub fn report(counted: &[Counted], own: &[PersonRef], is_admin: bool, roster: &Roster, mode: GuardMode) -> Message {
+pub fn report(
+    counted: &[Counted],
+    own: &[PersonRef],
+    is_admin: bool,
+    roster: &Roster,
+    (here, elsewhere): (Option<GuardMode>, GuardMode),
+) -> Message {
     let reader = own.first().cloned();
     let own: Vec<String> = own.iter().map(ToString::to_string).collect();
     let mine = |one: &&Counted| one.staff.iter().any(|staff| own.contains(staff));
@@ -286,12 +306,14 @@ pub fn report(counted: &[Counted], own: &[PersonRef], is_admin: bool, roster: &R
     if is_admin {
         lines.extend(would_have_asked(counted));
     }
-    lines.push(Line::said(match mode {
-        GuardMode::Off => "Where nothing else is set, I do not look at pings.",
-        GuardMode::Observe => "Where nothing else is set, I only count, and say nothing to anybody.",
-        GuardMode::Nudge => "Where nothing else is set, I ask whether the desk may take it.",
-        GuardMode::Route => "Where nothing else is set, I pass requests on at once.",
-    }));
+    let does = |mode: GuardMode| match mode {
+        GuardMode::Off => "I do not look at pings.",
+        GuardMode::Observe => "I only count, and say nothing to anybody.",
+        GuardMode::Nudge => "I ask whether the desk may take it.",
+        GuardMode::Route => "I pass requests on at once.",
+    };
+    lines.extend(here.map(|here| Line::said(format!("In this channel, {}", does(here)))));
+    lines.push(Line::said(format!("Where nothing else is set, {}", does(elsewhere))));
     Message::new(lines)
 }
 
@@ -369,9 +391,9 @@ pub fn is_switched_off() -> Message {
     )
 }
 
-/// What becomes of pings in a channel from now on, for everybody there.
+/// What becomes of pings in a channel from now on, for everybody there. `by`: who set it by a command; else the settings say so.
 #[must_use]
-pub fn from_now_on(mode: GuardMode, by: &str) -> Message {
+pub fn from_now_on(mode: GuardMode, by: Option<&str>) -> Message {
     let what = match mode {
         GuardMode::Route => {
             "From now on, if you ask one of the desk's people for help here by pinging them, I pass it on to the desk. You can undo \
@@ -385,12 +407,11 @@ pub fn from_now_on(mode: GuardMode, by: &str) -> Message {
              it, so that it is seen sooner. "
         }
     };
-    Message::new([Line(vec![
-        said(what),
-        said("Nobody's message is touched. "),
-        Span::Quoted(by.to_owned()),
-        said(" has set this up."),
-    ])])
+    let by = match by {
+        Some(by) => vec![Span::Quoted(by.to_owned()), said(" has set this up.")],
+        None => vec![said("It is set up like this for your company.")],
+    };
+    Message::new([Line([vec![said(what), said("Nobody's message is touched. ")], by].concat())])
 }
 
 /// What becomes of pings in a channel; told to whoever said so.

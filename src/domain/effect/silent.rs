@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Lane, Sign, at};
-use crate::domain::event::{DirectRequest, Look};
+use crate::domain::event::{DirectRequest, Look, LookFor};
 use crate::domain::ids::{MessageRef, Place, PlatformName};
 use crate::domain::limits::{Limit, discord, slack};
 
@@ -98,7 +98,11 @@ impl SilentAct {
             Self::Look(look) => SilentSpec {
                 name: "look",
                 lane: Lane::Answer,
-                order_key: format!("look:{}:{}:{}", look.place.platform(), look.message.channel, look.message.id),
+                order_key: match &look.why {
+                    // In the order of what this person is told: it goes if they are erased.
+                    LookFor::Behalf { by, .. } => format!("to:{}", by.who),
+                    _ => format!("look:{}:{}:{}", look.place.platform(), look.message.channel, look.message.id),
+                },
                 slack: match look.place.root() {
                     Some(_) => Limit::shared("replies", slack::HISTORY),
                     None => Limit::shared("history", slack::HISTORY),
@@ -109,7 +113,10 @@ impl SilentAct {
             Self::OpenDirect { request } => SilentSpec {
                 name: "open_direct",
                 lane: Lane::Answer,
-                order_key: format!("direct:{}", request.by.who),
+                order_key: match &request.passed_on {
+                    Some(passed_on) => format!("to:{}", passed_on.by.who),
+                    None => format!("direct:{}", request.by.who),
+                },
                 platform: request.by.who.platform,
                 brings_words: true,
                 ..SilentSpec::of("direct")
