@@ -376,7 +376,8 @@ impl Check {
             let words = |words: Option<raw::Words>| words.map(|words| words.0).unwrap_or_default();
             let name = service.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| key.clone());
             let (tags, words) = (words(service.tags), words(service.words));
-            services.push(Service { key, name: one_line(name.trim()), tags, words });
+            let owner = one_line(service.owner.unwrap_or_default().trim());
+            services.push(Service { key, name: one_line(name.trim()), owner, tags, words });
         }
         // A word that means one service must mean no other.
         let mut meanings: HashMap<String, String> = HashMap::new();

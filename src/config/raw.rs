@@ -148,7 +148,7 @@ optional! {
     Http { listen: String, health_listen: String }
     Log { format: String, level: String }
     LinkedPeople { name: String, accounts: Words }
-    Service { key: String, name: String, tags: Words, words: Words }
+    Service { key: String, name: String, owner: String, tags: Words, words: Words }
 }
 
 /// The sections of a list, each with what it is called in front of people.

@@ -99,6 +99,8 @@ pub struct Service {
     pub key: String,
     /// What people call it: `VPN`.
     pub name: String,
+    /// Who looks after it, for the desk: a team or a person. Empty: nobody is named.
+    pub owner: String,
     /// Words that name several services at once: a region, a kind.
     pub tags: Vec<String>,
     /// Other words that people use for it.
@@ -164,6 +166,7 @@ mod tests {
         let service = |key: &str, name: &str, tags: &[&str], words: &[&str]| Service {
             key: key.to_owned(),
             name: name.to_owned(),
+            owner: String::new(),
             tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
             words: words.iter().map(|&word| word.to_owned()).collect(),
         };

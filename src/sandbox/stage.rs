@@ -264,7 +264,7 @@ impl Stage {
         text += &format!("[desk]\nagents = {agents:?}\nadmins = {admins:?}\n{more}\n");
         for (key, name, tag, word) in SERVICES {
             text += &format!(
-                "[[services]]\nkey = \"{key}\"\nname = \"{name}\"\ntags = [\"{tag}\"]\nwords = [\"{word}\"]\n"
+                "[[services]]\nkey = \"{key}\"\nname = \"{name}\"\nowner = \"the {tag} team\"\ntags = [\"{tag}\"]\nwords = [\"{word}\"]\n"
             );
         }
         if self.linked && platforms.slack && platforms.discord {

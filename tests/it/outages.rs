@@ -196,6 +196,9 @@ async fn an_outage_is_announced_updated_and_over() {
         told.extend(standing(world, "desk-triage"));
         desk.command(world, "jeff", "services").await;
         told.push(desk.last_private(world, "jeff"));
+        assert!(!desk.last_private(world, "jeff").contains("looked after by"), "the desk is to ask them");
+        desk.command(world, "mia", "services").await;
+        assert!(desk.last_private(world, "mia").contains("looked after by the network team"));
         desk.press(world, "mia", "desk-triage", "Update…").await;
         desk.fill_in(world, "mia", &[("phase", "identified"), ("known", "A certificate has expired."), ("next", "")])
             .await;

@@ -60,7 +60,9 @@ pub fn begun(outage: &Outage) -> Given {
 
 /// Somebody looks how the services are.
 pub(super) fn services(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
-    let services = text::services(&plan.desk.rules.services, running(sees));
+    // Whoever looks after a service is to be asked by the desk, not by everybody.
+    let names_owners = plan.may(actor.person, Right::TicketWork);
+    let services = text::services(&plan.desk.rules.services, running(sees), names_owners);
     answer(&mut plan, actor, services);
     plan.end(Outcome::Done(None))
 }

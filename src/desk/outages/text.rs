@@ -391,9 +391,9 @@ pub fn list(running: &[Outage]) -> Message {
         .with(std::iter::once(announce).chain(running.iter().take(4).map(|one| open(&one.key.to_string(), one))))
 }
 
-/// How each service is.
+/// How each service is. `names_owners`: and who looks after it.
 #[must_use]
-pub fn services(all: &[Service], running: &[Outage]) -> Message {
+pub fn services(all: &[Service], running: &[Outage], names_owners: bool) -> Message {
     if all.is_empty() {
         return Message::said("No services are listed here yet. Ask the desk by mentioning me.");
     }
@@ -409,6 +409,9 @@ pub fn services(all: &[Service], running: &[Outage]) -> Message {
                     line.extend([said(" · next news "), Span::At(next)]);
                 }
             }
+        }
+        if names_owners && !service.owner.is_empty() {
+            line.extend([said(" · looked after by "), written(service.owner.clone())]);
         }
         Line(line)
     };

@@ -39,7 +39,13 @@ pub struct Beside {
 impl Beside {
     pub async fn open(config: &Config, mia: Person) -> Self {
         let store = app::open_beside(config, Clock::system()).await.expect("the record can be changed");
-        let vpn = Service { key: "vpn".to_owned(), name: "VPN".to_owned(), tags: Vec::new(), words: Vec::new() };
+        let vpn = Service {
+            key: "vpn".to_owned(),
+            name: "VPN".to_owned(),
+            owner: String::new(),
+            tags: Vec::new(),
+            words: Vec::new(),
+        };
         let rules = Rules { services: vec![vpn], ..Rules::default() };
         let roster = Roster { agents: vec![Principal::Person(mia.who.clone())], ..Roster::default() };
         let intake = Intake::new(store.clone(), Clock::system(), rules, roster);
