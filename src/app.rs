@@ -1,4 +1,4 @@
-//! The composition root: starts the parts, supervises them, drains and stops them. The only room that knows everyone.
+//! The composition root: starts the parts, supervises them, drains and stops them. Only this module knows all others.
 
 mod connect;
 mod copies;
@@ -44,9 +44,9 @@ use crate::store::postgres::{PostgresSettings, PostgresStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{Store, StoreError, WorkerId};
 
-/// How long what is under way may take when the program is asked to stop.
+/// How long work under way may take to finish after a stop was requested.
 const DRAIN: Duration = Duration::from_secs(20);
-/// How long to wait before a task that panicked is begun again.
+/// How long to wait before restarting a task that panicked.
 const BEGIN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Whether the platforms' limits are kept.
@@ -54,7 +54,7 @@ const BEGIN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub enum Limits {
     /// As on the real platforms.
     Kept,
-    /// Only what a platform asks for is obeyed: for measuring what the program can do, against a stub.
+    /// Only waits that a platform asks for are kept: for measuring what the program can do, against a stub.
     Lifted,
 }
 
@@ -72,17 +72,17 @@ pub struct App {
 }
 
 impl App {
-    /// Starts everything that the settings ask for, by this clock. Returns once the database is there and a platform is
-    /// connected, or is being waited for; each platform starts, fails and recovers by itself.
+    /// Starts everything that the settings ask for, with this clock. Returns once the database is open and each
+    /// platform is connected or being waited for. Each platform starts, fails and recovers on its own.
     ///
     /// # Errors
-    /// What an operator must mend before anything can run: a port that is taken, a database that is not to be used, or that
+    /// If an operator must fix something before the program can run: a port is taken, the database must not be used, or
     /// every platform has refused the bot.
     pub async fn start(config: &Config, clock: Clock) -> anyhow::Result<Self> {
         Self::start_with(config, clock, Limits::Kept).await
     }
 
-    /// The same, with the platforms' limits kept or lifted.
+    /// Like [`App::start`], with the platforms' limits kept or lifted.
     ///
     /// # Errors
     /// As [`App::start`].
@@ -91,7 +91,7 @@ impl App {
             bail!("{missing}");
         }
         metrics::install();
-        // The port first: it is what fails most often, and nothing has been touched yet.
+        // The port first: it fails most often, and nothing has been changed yet.
         let takes_requests = config.slack.as_ref().is_some_and(|slack| slack.connection.is_http());
         let own = config.http.health(takes_requests);
         let mut listeners = Vec::new();
@@ -112,7 +112,7 @@ impl App {
         let health = Health::new(configured.iter().filter(|(_, is)| *is).map(|(name, _)| *name));
         let port = Port::new(health.clone(), takes_requests);
         let stop = CancellationToken::new();
-        // Whatever ends this early ends the port, too.
+        // An early return closes the port, too.
         let ends_early = stop.clone().drop_guard();
         let mut tasks = JoinSet::new();
         for (listener, is_public) in listeners {
@@ -206,55 +206,55 @@ impl App {
         Ok(Self { store, intake, knowledge, platforms, health, address, health_address, stop, tasks })
     }
 
-    /// The record, for whoever wants to look at it.
+    /// Returns the store.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
     }
 
-    /// What is looked for in articles.
+    /// Returns the search for articles.
     #[must_use]
     pub const fn knowledge(&self) -> &Arc<knowledge::Knowledge> {
         &self.knowledge
     }
 
-    /// The door.
+    /// Returns the intake.
     #[must_use]
     pub const fn intake(&self) -> &Intake {
         &self.intake
     }
 
-    /// Where Slack's HTTP events are answered, or else health checks.
+    /// Returns the address for Slack's HTTP events or, without them, for health checks.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where health checks and metrics are answered.
+    /// Returns the address for health checks and metrics.
     #[must_use]
     pub const fn health_address(&self) -> SocketAddr {
         self.health_address
     }
 
-    /// How everything is.
+    /// Returns the health of all parts.
     #[must_use]
     pub const fn health(&self) -> &Health {
         &self.health
     }
 
-    /// Whether something may have been missed on a platform that is connected, and is still to be read.
+    /// Whether events may have been missed on a connected platform and are still to be read.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.platforms.all().iter().any(|platform| platform.is_behind())
     }
 
-    /// How many events of a platform have been received and dealt with, since the start.
+    /// Returns how many events of a platform have been received and fully handled since the start.
     #[must_use]
     pub fn received(&self, platform: PlatformName) -> u64 {
         self.platforms.all().iter().filter(|known| known.name() == platform).map(|known| known.received()).sum()
     }
 
-    /// Takes nothing new in, finishes what is under way, and stops.
+    /// Accepts no more events, finishes the work under way, and stops.
     pub async fn stop(mut self) {
         tracing::info!("stopping");
         self.stop.cancel();
@@ -272,10 +272,10 @@ async fn listen(on: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(on).await.with_context(|| format!("cannot listen on {on} ({key})"))
 }
 
-/// Tests what the settings say against the platforms and the database.
+/// Tests the settings against the platforms and the database.
 ///
 /// # Errors
-/// Only if testing itself fails.
+/// If the test itself fails.
 pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let bad = |what: String, mend: &str| Finding { verdict: Verdict::Bad, what, mend: mend.to_owned() };
@@ -292,7 +292,7 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
             findings.push(knowledge::check(config, &store).await?);
             store.close().await;
         }
-        // The bot itself is running beside this.
+        // The bot itself is running.
         Err(error) if matches!(error.downcast_ref(), Some(OpenError::Locked(_))) => {
             let what = format!("database {}: in use by a running bot", config.database.url);
             findings.push(Finding { verdict: Verdict::Good, what, mend: String::new() });
@@ -300,7 +300,7 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
         Err(error) => findings.push(bad(format!("database {}: {error}", config.database.url), "")),
     }
     let roster = config.roster();
-    // What the record cannot tell was said above.
+    // A database that cannot be read was reported above.
     let followers = match open_to_read(config).await {
         Ok(store) => {
             let followers = services::record::following(&mut *store.reader().await?, &config.services).await?;
@@ -357,7 +357,7 @@ pub async fn check(config: &Config) -> anyhow::Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// The record, to be read and written: beside a running bot if need be.
+/// Opens the database for reading and writing, beside a running bot if necessary.
 ///
 /// # Errors
 /// If there is none, or it cannot be written to.
@@ -371,8 +371,8 @@ pub async fn open_beside(config: &Config, clock: Clock) -> anyhow::Result<Arc<dy
     opened.await.with_context(|| format!("the tickets in {} cannot be changed", config.database.url))
 }
 
-/// A door to the record as the bot has it, with the rules and the roster of the settings, for a command. Asks the
-/// platforms who they are and who is in which group; whether every group could be read.
+/// Creates an intake for a command, with the rules and the roster of the settings, as the bot has it. Asks the
+/// platforms for the bot's identity and for the members of groups. Also returns whether every group could be read.
 ///
 /// # Errors
 /// If no platform is configured, or one does not answer.
@@ -405,10 +405,10 @@ pub async fn door(config: &Config, store: Arc<dyn Store>, clock: Clock) -> anyho
     Ok((intake, is_known))
 }
 
-/// Opens the database of the settings, and brings it up to date.
+/// Opens the database of the settings and brings its schema up to date.
 ///
 /// # Errors
-/// If it is away, another process's or another program's.
+/// If it is away, or belongs to another process or program.
 pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match config.database.url.sqlite_path() {
         Some(path) => SqliteStore::open_with_pause(path, clock, config.timing.take_over_pause).await?,
@@ -416,7 +416,7 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Arc<dyn
     })
 }
 
-/// The record, to be read only: beside a running bot if need be.
+/// Opens the database read-only, beside a running bot if necessary.
 ///
 /// # Errors
 /// If there is none, or it cannot be read.
@@ -455,7 +455,7 @@ fn people(config: &Config, platform: PlatformName) -> Vec<(String, &'static str)
     all.map(|(person, what)| (person.id.clone(), what)).collect()
 }
 
-/// Who has which right, a line each, for `check`.
+/// Lists who has which right, one line each, for `check`.
 fn rights(roster: &Roster) -> String {
     let list = |principals: &[Principal]| principals.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let nobody = |list: String| if list.is_empty() { "nobody".to_owned() } else { list };
@@ -471,12 +471,12 @@ fn rights(roster: &Roster) -> String {
     lines.join("\n")
 }
 
-/// A workspace of Slack by its id.
+/// Returns a Slack workspace by its id.
 fn slack_tenant(id: String) -> Tenant {
     Tenant { platform: PlatformName::Slack, id }
 }
 
-/// The desk's rules. `slack`: the workspace, as far as it is known.
+/// Returns the desk's rules. `slack` is the workspace, if it is known.
 fn rules(config: &Config, slack: Option<&Tenant>) -> Rules {
     let mut triage = Vec::new();
     if let (Some(tenant), Some(channel)) = (slack, config.slack.as_ref().and_then(|slack| slack.triage_channel.clone()))
@@ -498,7 +498,7 @@ fn rules(config: &Config, slack: Option<&Tenant>) -> Rules {
     }
 }
 
-/// Runs a task until it is stopped. A panic in it is logged, shows in the health of `part`, and it is begun again.
+/// Runs a task until it is stopped. A panic is logged and shown in the health of `part`, and the task is restarted.
 fn supervise<F>(
     tasks: &mut JoinSet<()>,
     stop: &CancellationToken,
@@ -518,7 +518,7 @@ fn supervise<F>(
     });
 }
 
-/// Turns as leases in the database.
+/// Named leases in the database, as a [`Turn`].
 struct Leases {
     store: Arc<dyn Store>,
     worker: WorkerId,

@@ -1,10 +1,11 @@
 //! One clock for the bot and for the sandbox.
 //!
-//! Everything that the desk means by time (limits, windows, auto-close, the platforms' time stamps) is read here, so
-//! that a test or a replay can stop it, scale it or jump it. Network time-outs are not: a request hangs in real time.
+//! All times that matter to the desk (limits, windows, auto-close, the platforms' time stamps) are read here, so that a
+//! test or a replay can stop, scale or move the clock. Network time-outs are not: a request hangs in real time.
 //!
-//! In production it runs evenly and follows the machine's clock when that is set (after a sleep of the machine, or by a
-//! correction), forwards and back: signatures of requests are judged by it. What counts windows therefore bears a step back.
+//! In production it runs evenly and follows the machine's clock when that is set (after sleep, or by a correction),
+//! forwards and back, because request signatures are checked with it. So code that counts windows must bear a step
+//! back.
 
 pub mod real;
 
@@ -24,48 +25,48 @@ pub struct Clock {
     moved: Arc<watch::Sender<u64>>,
 }
 
-/// Tells the machine's time.
+/// Returns the machine's time.
 type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// How far the machine's clock may be from ours before it was set, and not just read a moment later.
+/// How far the machine's clock may differ before it counts as set, rather than read a moment later.
 const STEP: SignedDuration = SignedDuration::from_secs(2);
 
-/// Who sleeps looks at the clock now and then: it may have been set.
+/// The longest sleep before the clock is checked again: it may have been set.
 const LONGEST_NAP: Duration = Duration::from_secs(60);
 
 struct State {
-    /// What is followed, if anything.
+    /// The clock to follow, if any.
     wall: Option<Wall>,
     real: Instant,
     shown: Timestamp,
     scale: f64,
-    /// Until when somebody sleeps, and how many.
+    /// The moments until which tasks sleep, with the number of tasks.
     sleepers: BTreeMap<Timestamp, usize>,
 }
 
 impl Clock {
-    /// The machine's time, at its own pace. What production uses.
+    /// Creates a clock with the machine's time at its own pace, as production uses it.
     #[must_use]
     pub fn system() -> Self {
         Self::following(Arc::new(real::timestamp))
     }
 
-    /// A clock that runs evenly from what `wall` says, and follows it when it is set.
+    /// Creates a clock that runs evenly from the time of `wall`, and follows `wall` when it is set.
     fn following(wall: Wall) -> Self {
         let clock = Self::starting_at(wall(), 1.0);
         clock.lock().wall = Some(wall);
         clock
     }
 
-    /// A clock that shows `start` now and runs `scale` times as fast as the machine's; with `0.0` it stands still until
-    /// it is moved by [`Clock::advance`].
+    /// Creates a clock that shows `start` now and runs `scale` times as fast as the machine's. With `0.0` it stands
+    /// still until [`Clock::advance`] moves it.
     #[must_use]
     pub fn starting_at(start: Timestamp, scale: f64) -> Self {
         let state = State { wall: None, real: real::now(), shown: start, scale, sleepers: BTreeMap::new() };
         Self { state: Arc::new(Mutex::new(state)), moved: Arc::new(watch::channel(0).0) }
     }
 
-    /// The time it shows.
+    /// Returns the time it shows.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let mut state = self.lock();
@@ -83,13 +84,13 @@ impl Clock {
         set_to
     }
 
-    /// The time it shows, in milliseconds since the Unix epoch.
+    /// Returns the time it shows, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
         self.now().as_millisecond()
     }
 
-    /// Moves it forward by `by`, at once, and wakes whoever sleeps past that moment.
+    /// Moves it forward by `by` at once, and wakes the tasks that sleep until before then.
     pub fn advance(&self, by: Duration) {
         self.change(|state| state.shown += SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX));
     }
@@ -99,7 +100,7 @@ impl Clock {
         self.change(|state| state.shown = state.shown.max(to));
     }
 
-    /// Lets it run `scale` times as fast as the machine's from now on.
+    /// Makes it run `scale` times as fast as the machine's from now on.
     pub fn set_scale(&self, scale: f64) {
         self.change(|state| state.scale = scale);
     }
@@ -110,7 +111,8 @@ impl Clock {
         self.sleep_until(until).await;
     }
 
-    /// The earliest moment that somebody sleeps until: whoever moves the clock by hand need not stop before it.
+    /// Returns the earliest moment until which a task sleeps. A caller that moves the clock by hand need not stop
+    /// before it.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
         self.lock().sleepers.first_key_value().map(|(until, _)| *until)
@@ -127,7 +129,7 @@ impl Clock {
             }
             let left = until.duration_since(now).as_secs_f64();
             if scale > 0.0 {
-                // One millisecond more than computed: the wheel of the runtime counts whole ones.
+                // One millisecond more than computed: the runtime's timer counts whole milliseconds.
                 let real = Duration::try_from_secs_f64(left / scale).unwrap_or(Duration::from_secs(3600));
                 let nap = real.min(LONGEST_NAP) + Duration::from_millis(1);
                 tokio::select! {
@@ -148,7 +150,7 @@ impl Clock {
         let mut state = self.lock();
         state.shown = state.now();
         state.real = real::now();
-        // Whoever moves it by hand means it.
+        // A clock moved by hand stops following.
         state.wall = None;
         change(&mut state);
         drop(state);
@@ -156,7 +158,7 @@ impl Clock {
     }
 }
 
-/// Somebody who sleeps; gone when dropped.
+/// A sleeping task; removed when dropped.
 struct Sleeper<'c> {
     clock: &'c Clock,
     until: Timestamp,

@@ -1,4 +1,4 @@
-//! What each command of the program does.
+//! The commands of the program.
 
 pub mod backup;
 pub mod effects;
@@ -25,7 +25,7 @@ use crate::domain::words;
 use crate::platform::{Verdict, discord, slack};
 use crate::{http, logging, sandbox};
 
-/// Does what the command line says.
+/// Runs the command of the command line.
 ///
 /// # Errors
 /// What went wrong, for the person who typed it.
@@ -67,7 +67,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The database was put back from a copy.
+/// Marks the database as restored from a copy.
 async fn restored(config: &Config) -> anyhow::Result<ExitCode> {
     let store = app::open_beside(config, Clock::system()).await?;
     store.keep_in_mind(crate::store::COPY, "1").await?;
@@ -81,10 +81,10 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    // One pair of ears from the beginning to the end: what is said between two would go unheard.
+    // One listener for signals from beginning to end: a signal between two listeners would be missed.
     let asked_to_stop = asked_to_stop();
     tokio::pin!(asked_to_stop);
-    // It may wait long at its start for what cannot be reached.
+    // The start may wait long for a database or platform that cannot be reached.
     let app = tokio::select! {
         started = App::start(config, Clock::system()) => started?,
         asked = &mut asked_to_stop => {
@@ -157,7 +157,7 @@ async fn tickets(config: &Config, as_json: bool, limit: u32) -> anyhow::Result<E
 /// Waits for SIGTERM or Ctrl-C.
 ///
 /// # Errors
-/// If signals cannot be heard.
+/// If signals cannot be received.
 pub async fn asked_to_stop() -> anyhow::Result<()> {
     #[cfg(unix)]
     {

@@ -1,8 +1,8 @@
 //! The settings: read once, checked once, typed from then on.
 //!
-//! They come from a TOML file and from the environment (`DESKBELL__SECTION__KEY`), which wins. Everything that is wrong
-//! is collected and said at once, in plain words, because an operator who mends one line per start gives up. Values are
-//! never repeated where they might be a secret: nothing in here prints what was read.
+//! They come from a TOML file and from the environment (`DESKBELL__SECTION__KEY`), which wins. All problems are
+//! collected and reported at once, in plain words, because an operator who must fix one line per start gives up. Values
+//! that may be secrets are never repeated: nothing in here prints what was read.
 
 mod check;
 mod raw;
@@ -31,7 +31,7 @@ use crate::domain::rules::{DeskSettings, GuardSettings, IntakeSettings, Knowledg
 use crate::domain::settings::{minutes, sections};
 use crate::logging;
 
-/// The file that is read when none is named and it is there.
+/// The file that is read if no file is named and this one exists.
 pub const DEFAULT_FILE: &str = "deskbell.toml";
 
 /// Slack's Web API.
@@ -40,7 +40,7 @@ pub const SLACK_API_URL: &str = "https://slack.com/api";
 /// Discord, without `/api/v10`.
 pub const DISCORD_API_URL: &str = "https://discord.com";
 
-/// Everything that an operator can set. [`Config::default`] is what a file without any line means.
+/// All settings. [`Config::default`] is the meaning of an empty file.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// `[slack]`, if Slack is to be served.
@@ -90,7 +90,7 @@ pub struct SlackConfig {
     pub listen_to_bots: Vec<String>,
 }
 
-/// How events come from Slack.
+/// How events arrive from Slack.
 #[derive(Clone, Debug)]
 pub enum SlackConnection {
     /// `mode = "socket"`: the bot calls Slack; no public address is needed.
@@ -146,7 +146,7 @@ pub struct DatabaseConfig {
     pub connections: u32,
 }
 
-/// Where the database is. It is shown without its passwords.
+/// The address of the database. It is displayed without its passwords.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl(String);
 
@@ -157,13 +157,13 @@ impl DatabaseUrl {
         self.0.strip_prefix("sqlite://").or_else(|| self.0.strip_prefix("sqlite:")).map(Path::new)
     }
 
-    /// Itself, passwords and all.
+    /// Returns the address with its passwords.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The passwords in it: as they are written, and as they are meant.
+    /// Returns its passwords, as written and decoded.
     fn secrets(&self) -> Vec<SecretString> {
         let Ok(url) = Url::parse(&self.0) else { return Vec::new() };
         let written = url.password().into_iter().map(str::to_owned);
@@ -183,7 +183,7 @@ impl fmt::Display for DatabaseUrl {
         if self.sqlite_path().is_some() {
             return f.write_str(&self.0);
         }
-        // What cannot be taken apart may be anything.
+        // An address that cannot be parsed may contain anything.
         let Ok(mut url) = Url::parse(&self.0) else { return f.write_str("postgres://…") };
         if url.password().is_some() && url.set_password(Some("redacted")).is_err() {
             return f.write_str("postgres://…");
@@ -216,8 +216,8 @@ pub struct HttpConfig {
 }
 
 impl HttpConfig {
-    /// Where health checks and metrics are answered. Where Slack's requests come in by the port, that may be public: then it
-    /// is the next one, on this machine only.
+    /// Returns the address for health checks and metrics. If Slack's requests arrive at the port, that port may be
+    /// public; then it is the next port, on this machine only.
     #[must_use]
     pub fn health(&self, takes_requests: bool) -> SocketAddr {
         let next = match self.listen.port() {
@@ -264,11 +264,11 @@ pub struct LogConfig {
 }
 
 impl Config {
-    /// Reads and checks the settings: from `path` (which must be there), else from [`DEFAULT_FILE`] if it is there, and
+    /// Reads and checks the settings: from `path` (which must exist), otherwise from [`DEFAULT_FILE`] if it exists, and
     /// from the environment.
     ///
     /// # Errors
-    /// Everything that is wrong, in plain words.
+    /// All problems, in plain words.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigErrors> {
         let mut environment = Vec::new();
         for (key, value) in std::env::vars_os() {
@@ -283,10 +283,10 @@ impl Config {
         Self::load_with(path, environment)
     }
 
-    /// The same with another environment than the process's.
+    /// Like [`Config::load`], with another environment than the process's.
     ///
     /// # Errors
-    /// Everything that is wrong, in plain words.
+    /// All problems, in plain words.
     pub fn load_with(
         path: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -302,10 +302,10 @@ impl Config {
         Self::from_text(&text, environment)
     }
 
-    /// The same from the text of a settings file.
+    /// Like [`Config::load`], from the text of a settings file.
     ///
     /// # Errors
-    /// Everything that is wrong, in plain words.
+    /// All problems, in plain words.
     pub fn from_text(
         text: &str,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -326,7 +326,7 @@ impl Config {
         check::settings(table)
     }
 
-    /// The roster that the settings describe; who is in which group is not known yet.
+    /// Returns the roster that the settings describe. The members of groups are not known yet.
     #[must_use]
     pub fn roster(&self) -> Roster {
         Roster {
@@ -341,13 +341,14 @@ impl Config {
         }
     }
 
-    /// What `serve` says, and stops, if neither Slack nor Discord is configured.
+    /// Returns the message with which `serve` stops if neither Slack nor Discord is configured.
     #[must_use]
     pub fn platforms_missing(&self) -> Option<&'static str> {
         (self.slack.is_none() && self.discord.is_none()).then_some(PLATFORMS_MISSING)
     }
 
-    /// What is allowed but hardly meant, in plain words: for `check`, and for the log at start.
+    /// Returns settings that are allowed but probably not intended, in plain words: for `check`, and for the log at
+    /// start.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
@@ -373,7 +374,7 @@ impl Config {
         warnings
     }
 
-    /// Every secret, so that the log can strike them out.
+    /// Returns every secret, so that the log can remove them.
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretString> {
         let slack = self.slack.iter().flat_map(|slack| {
@@ -422,7 +423,7 @@ impl Default for LogConfig {
     }
 }
 
-/// Which of two variables wins that mean the same setting, or a section and a setting in it, would be chance.
+/// Refuses two variables that mean the same setting, or a section and a setting in it: which one wins would be chance.
 fn unambiguous(environment: &HashMap<String, String>) -> Result<(), ConfigErrors> {
     let mut names: Vec<(String, &str)> = environment
         .iter()
@@ -441,7 +442,7 @@ fn unambiguous(environment: &HashMap<String, String>) -> Result<(), ConfigErrors
     Ok(())
 }
 
-/// Everything that is wrong with the settings.
+/// All problems of the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors {
     problems: Vec<String>,
@@ -452,7 +453,7 @@ impl ConfigErrors {
         Self { problems: vec![problem] }
     }
 
-    /// One sentence for each, with what to do.
+    /// Returns one sentence for each problem, with what to do.
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.problems
@@ -471,13 +472,13 @@ impl std::error::Error for ConfigErrors {}
 /// Reads a duration as it is written in settings and on the command line: `2m`, `0s`, `12h`, `500ms`, `1h 30m`.
 ///
 /// # Errors
-/// If it has no unit, is negative, or is no duration at all.
+/// If it has no unit, is negative, or is not a duration.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let signed = SignedDuration::from_str(text.trim()).map_err(|_| DurationError)?;
     Duration::try_from(signed).map_err(|_| DurationError)
 }
 
-/// A text that is no duration.
+/// The text is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a duration is a number and its unit, such as 500ms, 30s, 2m or 12h")]
 pub struct DurationError;

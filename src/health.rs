@@ -1,9 +1,10 @@
-//! How the program is: whether its parts work, and what keeps people from being answered or seen.
+//! The health of the program: whether its parts work, and which conditions keep people from being answered or seen.
 //!
-//! *Checks* are parts that work or do not (the database, the connection to each platform). *Conditions* are what an
-//! operator should know of although the parts work: a platform that takes nothing, a channel of the desk that refuses.
-//! Whoever notices one raises it, and clears it when it is over; `/readyz`, the metrics and the desk on the other platform
-//! tell of it. Nothing in here holds secrets, names or words of people: `/readyz` is public.
+//! *Checks* are parts that work or do not (the database, the connection to each platform). *Conditions* are problems
+//! that an operator should know of although all parts work: a platform that takes nothing, a channel of the desk that
+//! refuses. The part that notices a condition raises it, and clears it when it is over. `/readyz`, the metrics and the
+//! desk on the other platform show it. Nothing here contains secrets, names or words of people, since `/readyz` is
+//! public.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,13 +16,13 @@ use tokio::sync::watch;
 
 use crate::domain::ids::PlatformName;
 
-/// How everything is. Clones are the same one.
+/// The health of all parts. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Health {
     board: Arc<watch::Sender<Board>>,
 }
 
-/// Everything at one moment.
+/// The state at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Board {
     checks: Vec<Check>,
@@ -44,9 +45,9 @@ pub struct Check {
 pub struct Condition {
     /// On which platform.
     pub platform: PlatformName,
-    /// What kind of thing.
+    /// The kind of condition.
     pub kind: Kind,
-    /// Since when.
+    /// When it began.
     pub since: Timestamp,
     /// More about it, for people. It is public: no secrets, no names.
     pub detail: String,
@@ -56,21 +57,21 @@ pub struct Condition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// The platform takes nothing of what is to be said.
+    /// The platform takes no messages.
     Delivery,
     /// The platform refuses the bot's token.
     Token,
-    /// Nothing of what people say there is received.
+    /// No messages are received from the platform.
     Connection,
     /// The desk's channel there cannot be written to.
     Triage,
     /// The bot is not in a guild that it is to serve.
     Guild,
-    /// Who is on the desk cannot be read.
+    /// The members of the desk's groups cannot be read.
     Roster,
-    /// Requests of the platform are refused at the port: a wrong secret, or a clock that is wrong.
+    /// The platform's requests are refused at the port: a wrong secret, or a wrong clock.
     Door,
-    /// What was said in a channel before somebody pinged staff may not be read: pings there are only counted.
+    /// The guard may not read the messages before a ping of staff in some channel: pings there are only counted.
     Guard,
 }
 
@@ -87,7 +88,7 @@ impl Kind {
         Self::Guard,
     ];
 
-    /// Its name in metrics and answers.
+    /// Returns its name in metrics and answers.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -116,7 +117,7 @@ impl Default for Health {
 }
 
 impl Health {
-    /// Parts of these names, none of which works yet.
+    /// Creates parts with these names, none of which works yet.
     #[must_use]
     pub fn new<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
         let starting = |name: N| Check { name: name.into(), ready: false, detail: "starting".to_owned() };
@@ -124,7 +125,7 @@ impl Health {
         Self { board: Arc::new(watch::channel(board).0) }
     }
 
-    /// Says how a part is. A name that is new becomes a part.
+    /// Sets the state of a part. A new name adds a part.
     pub fn set(&self, name: &str, ready: bool, detail: impl Into<String>) {
         let new = Check { name: name.to_owned(), ready, detail: detail.into() };
         self.board.send_if_modified(|board| match board.checks.iter_mut().find(|check| check.name == name) {
@@ -146,7 +147,7 @@ impl Health {
         self.board.borrow().checks.iter().all(|check| check.ready)
     }
 
-    /// How every part is.
+    /// Returns the state of every part.
     #[must_use]
     pub fn checks(&self) -> Vec<Check> {
         self.board.borrow().checks.clone()
@@ -159,7 +160,7 @@ impl Health {
         let _ = board.wait_for(|board| board.checks.iter().all(|check| check.ready)).await;
     }
 
-    /// There is such a condition. One that is there already goes on since when it began.
+    /// Raises a condition. A condition that exists already keeps its beginning.
     pub fn raise(&self, platform: PlatformName, kind: Kind, detail: impl Into<String>, now: Timestamp) {
         let (detail, mut is_new) = (detail.into(), false);
         self.board.send_if_modified(|board| match board.conditions.get_mut(&(platform, kind)) {
@@ -180,20 +181,20 @@ impl Health {
         }
     }
 
-    /// There is no such condition any more.
+    /// Clears a condition.
     pub fn clear(&self, platform: PlatformName, kind: Kind) {
         if self.board.send_if_modified(|board| board.conditions.remove(&(platform, kind)).is_some()) {
             tracing::info!(%platform, %kind, "that is over");
         }
     }
 
-    /// Tells of changes.
+    /// Returns a receiver of changes.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Board> {
         self.board.subscribe()
     }
 
-    /// The conditions that there are.
+    /// Returns the present conditions.
     #[must_use]
     pub fn conditions(&self) -> Vec<Condition> {
         self.board.borrow().conditions.values().cloned().collect()

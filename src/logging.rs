@@ -1,8 +1,8 @@
-//! The log: JSON or text on standard error, one line for each event, and no secret in any of them.
+//! The log: JSON or text on standard error, one line per event, without secrets.
 //!
-//! Nothing here relies on one measure alone. The code holds secrets as `SecretString`; libraries that log addresses
-//! with tokens in them are kept quiet, whatever level is asked for; and every line passes a writer that strikes out
-//! what looks like a secret, or is one of the configured ones.
+//! There are several protections. The code holds secrets as `SecretString`. Libraries that log addresses with tokens
+//! are kept quiet, whatever level is set. And every line passes through a writer that removes everything that looks
+//! like a secret, or is one of the configured ones.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
@@ -18,17 +18,17 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
-/// What a line of the log looks like.
+/// The format of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// One JSON object a line, for machines.
+    /// One JSON object per line, for machines.
     #[default]
     Json,
     /// For people.
     Text,
 }
 
-/// Starts the log on standard error, and lets panics go into it. `secrets` are struck out wherever they appear.
+/// Starts the log on standard error, which also gets panics. `secrets` are removed wherever they appear.
 ///
 /// # Errors
 /// If the level cannot be understood, or the log was started before.
@@ -48,7 +48,7 @@ pub fn init<'a>(
     Ok(())
 }
 
-/// What [`init`] starts, with another writer.
+/// Returns the subscriber of [`init`] with another writer.
 ///
 /// # Errors
 /// If the level cannot be understood.
@@ -73,10 +73,10 @@ where
     Ok(tracing_subscriber::registry().with(lines.with_filter(filter)))
 }
 
-/// Whether a level can be understood: `info`, or finer: `info,deskbell::outbox=debug`.
+/// Checks a level: `info`, or finer: `info,deskbell::outbox=debug`.
 ///
 /// # Errors
-/// If it cannot.
+/// If it cannot be understood.
 pub fn check_level(level: &str) -> Result<(), LogError> {
     let is_empty = level.trim().is_empty();
     if is_empty || level.split(',').any(|part| part.parse::<LevelFilter>().is_err() && !part.contains('=')) {
@@ -88,15 +88,15 @@ pub fn check_level(level: &str) -> Result<(), LogError> {
 /// Why the log did not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
-    /// The level is none.
+    /// The level is not valid.
     #[error("the log level is none of error, warn, info, debug, trace, nor a list like info,deskbell::outbox=debug")]
     Level,
-    /// There is a log already.
+    /// The log was started before.
     #[error("the log was started before")]
     Started,
 }
 
-/// Strikes out everything that looks like a secret: tokens of Slack and Discord, and addresses that are secrets.
+/// Removes everything that looks like a secret: tokens of Slack and Discord, and secret addresses.
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
     static SECRET: LazyLock<Regex> = LazyLock::new(|| {
@@ -106,7 +106,7 @@ pub fn redact(text: &str) -> Cow<'_, str> {
             r"xapp-[A-Za-z0-9-]+",
             // Discord's token: the bot's id, a time and a signature.
             r"[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}",
-            // Whoever knows these addresses may write.
+            // Anybody who knows these addresses may post.
             r"(?<keep>hooks\.slack\.com/)[^\s\x22'<>\\]+",
             r"(?<keep2>/(?:webhooks|interactions)/[0-9]+/)[A-Za-z0-9_-]+",
             // The ticket in the address of a Socket Mode connection.
@@ -119,7 +119,7 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     SECRET.replace_all(text, "${keep}${keep2}${keep3}${keep4}[redacted]${after}")
 }
 
-/// Makes writers that strike out secrets. A line must come in one piece, as the formatting layers write it.
+/// Creates writers that remove secrets. A line must arrive in one piece, as the formatting layers write it.
 #[derive(Clone, Debug)]
 pub struct Redacted<W> {
     writer: W,
@@ -127,9 +127,9 @@ pub struct Redacted<W> {
 }
 
 impl<W> Redacted<W> {
-    /// Writes to `writer` what is neither one of `secrets` nor looks like one.
+    /// Creates one that writes to `writer`, without `secrets` and anything that looks like a secret.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretString>, writer: W) -> Self {
-        // A very short one would strike out half of the language.
+        // A very short secret would remove half of all words.
         let secrets = secrets.into_iter().filter(|secret| secret.expose_secret().len() >= 8);
         Self { writer, secrets: secrets.cloned().collect() }
     }
@@ -143,7 +143,7 @@ impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for Redacted<W> {
     }
 }
 
-/// One line's writer.
+/// The writer of one line.
 #[derive(Debug)]
 pub struct RedactedWriter<W> {
     writer: W,
@@ -169,7 +169,7 @@ impl<W: Write> Write for RedactedWriter<W> {
 
 const REDACTED: &str = "[redacted]";
 
-/// Libraries that are heard from `warn` up, unless they are named in the level.
+/// Libraries that are logged from `warn` up, unless the level names them.
 const QUIET: [&str; 10] = [
     "slack_morphism",
     "hyper",
@@ -183,10 +183,11 @@ const QUIET: [&str; 10] = [
     "sqlx",
 ];
 
-/// Of these, those that log addresses and bodies below `info`: even if they are named, that is as far as it goes.
+/// Libraries that log addresses and bodies below `info`: even if the level names them, they are not logged below
+/// `info`.
 const LEAKING: [&str; 2] = ["tungstenite", "tokio_tungstenite"];
 
-/// What logs tokens at every level (tickets of connections): never heard.
+/// The library that logs tokens at every level (tickets of connections): it is never logged.
 const NEVER: &str = "slack_morphism";
 
 fn is_within_ceiling(metadata: &Metadata<'_>, named: &str) -> bool {

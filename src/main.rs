@@ -6,13 +6,14 @@ use clap::Parser as _;
 use deskbell::cli::Cli;
 use deskbell::commands;
 
-/// Many threads take what others give back; this one does that with less work than the system's, in as much room.
+/// Many threads allocate memory that others have freed. This allocator does that with less work than the system's, in
+/// as much memory.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Two crates of the tree could each bring a TLS provider: one is chosen, first thing.
+    // Two crates in the dependency tree could each bring a TLS provider: one is chosen first of all.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -1,11 +1,11 @@
-//! Numbers for operators, as Prometheus reads them.
+//! Metrics for operators, in Prometheus' format.
 //!
-//! Every metric is described here once: its name, type, labels, unit and meaning. The documentation and the alert rules
-//! are held in step with this list by tests. Labels come from closed sets (a platform, a kind, an outcome): no words or
-//! ids of people, channels or tickets ever stand in one.
+//! Every metric is described here once: its name, type, labels, unit and meaning. Tests keep the documentation and the
+//! alert rules in step with this list. Labels come from closed sets (a platform, a kind, an outcome): they never
+//! contain words or ids of people, channels or tickets.
 //!
-//! There is one recorder in a process, however many programs run in it (tests run several). Where none is installed, as
-//! in a command that only reads, counting does nothing.
+//! There is one recorder per process, even if several programs run in it (as in tests). Without one, as in a command
+//! that only reads, counting does nothing.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub struct Metric {
     pub kind: Kind,
     /// The names of its labels.
     pub labels: &'static [&'static str],
-    /// What it is counted in.
+    /// Its unit.
     pub unit: &'static str,
     /// What it means.
     pub help: &'static str,
@@ -40,12 +40,12 @@ pub enum Kind {
     Counter,
     /// Goes up and down.
     Gauge,
-    /// How many were how large.
+    /// Counts values by size.
     Histogram,
 }
 
 impl Kind {
-    /// Its name, as Prometheus writes it.
+    /// Returns its name, as Prometheus writes it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -269,10 +269,11 @@ const POOL: Metric = Metric {
     help: "Connections to the database: `open` in all, and `idle` among them.",
 };
 
-/// Upper bounds of the histograms, in seconds: from a commit to a notice that waits for its limit.
+/// The upper bounds of the histograms, in seconds: from the length of a commit to that of a notice waiting for its
+/// limit.
 const BUCKETS: [f64; 16] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0];
-/// Outcomes after which an event was not stored, or had been before: how long that took tells nothing.
+/// Outcomes of events that were not stored, or had been stored before: their duration means nothing.
 const NOT_STORED: [&str; 3] = [AWAY, "ignored", "repeated"];
 
 /// The outcome of an event that could not be stored.
@@ -283,34 +284,34 @@ pub const DONE: &str = "done";
 pub const FAILED: &str = "failed";
 /// The end of a private answer that can never be delivered.
 pub const DROPPED: &str = "dropped";
-/// What became of an effect that an operator can mend, for now.
+/// The preliminary end of an effect that is held until an operator fixes the cause.
 pub const HELD: &str = "held";
 
-/// Begins to count; further calls change nothing.
+/// Installs the recorder; further calls change nothing.
 pub fn install() {
     let _ = handle();
 }
 
-/// Everything counted so far, as Prometheus reads it.
+/// Returns all metrics in Prometheus' format.
 #[must_use]
 pub fn render() -> String {
     handle().render()
 }
 
-/// Tidies what was measured; to be called every few seconds, since nobody may ever ask for it.
+/// Cleans up the recorder's samples. To be called every few seconds, since nobody may ever read the metrics.
 pub fn upkeep() {
     handle().run_upkeep();
 }
 
-/// Shows the counters of a platform from the start on, so that the first thing counted is seen as a change.
+/// Shows the counters of a platform from the start, so that the first count is seen as a change.
 pub fn expect(platform: PlatformName) {
     for metric in [RETRIES, REFUSALS, RECONNECTS, CAUGHT_UP] {
         metrics::counter!(metric.name, "platform" => platform.as_str()).increment(0);
     }
 }
 
-/// An event was dealt with: of which kind, what became of it ([`AWAY`] if it could not be stored), and how long that took
-/// from the moment that the platform gives.
+/// Counts a handled event: its kind, its outcome ([`AWAY`] if it could not be stored), and its delay since the
+/// platform's time stamp.
 pub fn event(kind: &'static str, outcome: &'static str, lag: Duration) {
     metrics::counter!(EVENTS.name, "kind" => kind, "outcome" => outcome).increment(1);
     if !NOT_STORED.contains(&outcome) {
@@ -318,12 +319,12 @@ pub fn event(kind: &'static str, outcome: &'static str, lag: Duration) {
     }
 }
 
-/// An event is kept as a dead one.
+/// Counts a dead event.
 pub fn dead_event() {
     metrics::counter!(DEAD_EVENTS.name).increment(1);
 }
 
-/// An effect came to its end ([`DONE`] or [`FAILED`]), so long after it was decided.
+/// Counts an effect that ended ([`DONE`] or [`FAILED`]), with the time since it was decided.
 pub fn delivery(platform: PlatformName, kind: &'static str, end: &'static str, lag: Duration) {
     metrics::counter!(DELIVERIES.name, "platform" => platform.as_str(), "kind" => kind, "end" => end).increment(1);
     if end == DONE {
@@ -331,27 +332,27 @@ pub fn delivery(platform: PlatformName, kind: &'static str, end: &'static str, l
     }
 }
 
-/// A try to deliver did not succeed and is to be repeated.
+/// Counts a failed try that will be repeated.
 pub fn retry(platform: PlatformName) {
     metrics::counter!(RETRIES.name, "platform" => platform.as_str()).increment(1);
 }
 
-/// A platform answered a call with 429.
+/// Counts a call that a platform answered with 429.
 pub fn refusal(platform: PlatformName) {
     metrics::counter!(REFUSALS.name, "platform" => platform.as_str()).increment(1);
 }
 
-/// So many events were read back.
+/// Counts events that a catch-up read.
 pub fn caught_up(platform: PlatformName, events: u64) {
     metrics::counter!(CAUGHT_UP.name, "platform" => platform.as_str()).increment(events);
 }
 
-/// A socket took the place of an earlier one.
+/// Counts a socket that replaced an earlier one.
 pub fn reconnect(platform: PlatformName) {
     metrics::counter!(RECONNECTS.name, "platform" => platform.as_str()).increment(1);
 }
 
-/// How many effects wait or are being delivered, are being delivered, are held, and failed for good.
+/// Sets how many effects wait or are leased, are leased, are held, and failed for good.
 pub fn outbox(waiting: u64, leased: u64, held: u64, failed: u64) {
     metrics::gauge!(OUTBOX_DEPTH.name).set(float(waiting));
     metrics::gauge!(OUTBOX_LEASED.name).set(float(leased));
@@ -359,53 +360,53 @@ pub fn outbox(waiting: u64, leased: u64, held: u64, failed: u64) {
     metrics::gauge!(OUTBOX_FAILED.name).set(float(failed));
 }
 
-/// Since when the oldest effect waits, if one does, and what time it is.
+/// Sets the age of the oldest waiting effect, if there is one.
 pub fn outbox_age(oldest_waiting_at: Option<Timestamp>, now: Timestamp) {
     let age = oldest_waiting_at.map_or(Duration::ZERO, |since| lag(since, now));
     metrics::gauge!(OUTBOX_AGE.name).set(age.as_secs_f64());
 }
 
-/// How many dead events are kept.
+/// Sets how many dead events are kept.
 pub fn dead_events_kept(count: u64) {
     metrics::gauge!(DEAD_EVENTS_KEPT.name).set(float(count));
 }
 
-/// The guard made this of a ping of staff.
+/// Counts the guard's ruling on a ping of staff.
 pub fn ping(ruling: &'static str) {
     metrics::counter!(PINGS.name, "ruling" => ruling).increment(1);
 }
 
-/// This came of a ping of staff.
+/// Counts the end of a ping of staff.
 pub fn ping_end(end: &'static str) {
     metrics::counter!(PING_ENDS.name, "end" => end).increment(1);
 }
 
-/// How many tickets are open.
+/// Sets how many tickets are open.
 pub fn tickets_open(count: u64) {
     metrics::gauge!(TICKETS_OPEN.name).set(float(count));
 }
 
-/// Whether something of this kind keeps people on a platform from being answered or seen.
+/// Sets whether a condition of this kind exists on a platform.
 pub fn condition(platform: PlatformName, kind: &'static str, is_so: bool) {
     metrics::gauge!(CONDITION.name, "platform" => platform.as_str(), "kind" => kind).set(f64::from(u8::from(is_so)));
 }
 
-/// A request was refused at the port.
+/// Counts a request refused at the port.
 pub fn door_refusal(platform: PlatformName, why: &'static str) {
     metrics::counter!(DOOR_REFUSALS.name, "platform" => platform.as_str(), "why" => why).increment(1);
 }
 
-/// Whether events of a platform are being received.
+/// Sets whether events of a platform are being received.
 pub fn connected(platform: PlatformName, is_connected: bool) {
     metrics::gauge!(CONNECTED.name, "platform" => platform.as_str()).set(f64::from(u8::from(is_connected)));
 }
 
-/// Whether something may have been missed that was not caught up with yet.
+/// Sets whether events may have been missed that were not caught up with yet.
 pub fn behind(platform: PlatformName, is_behind: bool) {
     metrics::gauge!(BEHIND.name, "platform" => platform.as_str()).set(f64::from(u8::from(is_behind)));
 }
 
-/// Something of a platform cannot be read.
+/// Counts an unreadable payload of a platform.
 pub fn unreadable(platform: PlatformName) {
     metrics::counter!(UNREADABLE.name, "platform" => platform.as_str()).increment(1);
 }
@@ -419,7 +420,7 @@ pub enum Gap {
     Guild,
 }
 
-/// Discord's gateway has left something out.
+/// Counts something that Discord's gateway has left out.
 pub fn gap(what: Gap) {
     let kind = match what {
         Gap::Numbers => "numbers",
@@ -428,18 +429,18 @@ pub fn gap(what: Gap) {
     metrics::counter!(GAPS.name, "kind" => kind).increment(1);
 }
 
-/// Whether everything is as it should be.
+/// Sets whether the process is ready.
 pub fn ready(is_ready: bool) {
     metrics::gauge!(READY.name).set(f64::from(u8::from(is_ready)));
 }
 
-/// How many connections to the database a pool holds open, and how many of them nobody uses.
+/// Sets how many connections to the database a pool holds open, and how many of them are idle.
 pub fn pool(name: &'static str, size: u64, idle: u64) {
     metrics::gauge!(POOL.name, "pool" => name, "state" => "open").set(float(size));
     metrics::gauge!(POOL.name, "pool" => name, "state" => "idle").set(float(idle));
 }
 
-/// How much later `to` is than `from`; nothing if it is not, since platforms have clocks of their own.
+/// Returns how much later `to` is than `from`; zero if it is not, since platforms have their own clocks.
 #[must_use]
 pub fn lag(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
@@ -462,7 +463,7 @@ fn builder() -> PrometheusBuilder {
     PrometheusBuilder::new().set_buckets(&BUCKETS).expect("there are buckets")
 }
 
-/// Tells the recorder what everything means, and begins what needs no label at zero.
+/// Describes all metrics to the recorder, and starts those without labels at zero.
 fn describe() {
     for metric in &ALL {
         match metric.kind {
@@ -483,7 +484,7 @@ fn float(count: u64) -> f64 {
 mod tests {
     use super::*;
 
-    /// What a recorder of our own shows of `count`.
+    /// Returns what a separate recorder shows after `count`.
     fn shown(count: impl FnOnce()) -> String {
         let recorder = builder().build_recorder();
         let handle = recorder.handle();

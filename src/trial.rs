@@ -1,12 +1,12 @@
-//! Switches for trials of the promises: what the program does without one of its safeguards, and where it stops halfway.
+//! Switches for testing the guarantees: the program without one of its safeguards, or stopped halfway.
 //!
-//! A checker that has never reported a fault proves nothing. With de-duplication, reconciliation or fencing switched off
-//! it must report some; and a process that is frozen at the worst moment, past its leases, is how fencing is tried. Both
-//! need a hand inside the program, which is this module: `DESKBELL_TRIAL_WITHOUT=dedupe,reconcile,fencing` switches
-//! safeguards off, `DESKBELL_TRIAL_FREEZE_AT=deciding|before_write|in_flight|before_settle` stops the process (SIGSTOP) the first
-//! time that it comes to that point.
+//! A checker that has never reported a fault proves nothing. With deduplication, reconciliation or fencing switched off
+//! it must report some. Fencing is tested with a process that is frozen at the worst moment, past its leases. Both need
+//! a hand inside the program, which is this module: `DESKBELL_TRIAL_WITHOUT=dedupe,reconcile,fencing` switches
+//! safeguards off, and `DESKBELL_TRIAL_FREEZE_AT=deciding|before_write|in_flight|before_settle` stops the process
+//! (SIGSTOP) the first time that it reaches that point.
 //!
-//! Release builds hold none of it: there the environment is not read, every safeguard is on, and no point is one.
+//! Release builds contain none of this: the environment is not read, and every safeguard is on.
 
 pub use switches::{in_flight, point, without};
 
@@ -22,10 +22,9 @@ mod switches {
     static FREEZE_AT: LazyLock<String> =
         LazyLock::new(|| std::env::var("DESKBELL_TRIAL_FREEZE_AT").unwrap_or_default());
     static FROZEN: AtomicBool = AtomicBool::new(false);
-    /// How long a request gets to leave this process before it is frozen.
+    /// How long a request has to leave this process before the freeze.
     const LEAVING: Duration = Duration::from_millis(5);
-    /// How long it may take until the signal is heard: the system lets one thread hear it first, and the others go on
-    /// until then.
+    /// How long the signal may take: the system delivers it to one thread first, and the others run until then.
     const HEARD_WITHIN: Duration = Duration::from_millis(200);
 
     /// Whether this safeguard (`dedupe`, `reconcile` or `fencing`) is switched off.
@@ -34,7 +33,7 @@ mod switches {
         WITHOUT.split(',').any(|name| name.trim() == safeguard)
     }
 
-    /// Stops the process here, once, if it was asked to: it goes on when somebody sends SIGCONT.
+    /// Stops the process here, once, if this was requested. It continues after SIGCONT.
     pub fn point(name: &str) {
         if FREEZE_AT.as_str() != name || FROZEN.swap(true, Ordering::SeqCst) {
             return;
@@ -76,11 +75,11 @@ mod switches {
         false
     }
 
-    /// There are no such points in a release build.
+    /// Does nothing in a release build.
     #[inline(always)]
     pub const fn point(_name: &str) {}
 
-    /// The call itself.
+    /// Makes the call.
     #[inline(always)]
     pub async fn in_flight<T>(call: impl Future<Output = T>) -> T {
         call.await

@@ -1,4 +1,4 @@
-//! A database that is a copy knows it, and gives no key again that people were told before the copy was put in place.
+//! Detects a database that was restored from a copy, and keeps it from giving out keys again that people know already.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use crate::desk::{knowledge, tickets};
 use crate::domain::ids::TicketId;
 use crate::store::{COPY, Sequence, Store, StoreError};
 
-/// Under this name it is remembered where the database lies.
+/// The name under which the identity of the database is stored.
 const LIES_IN: &str = "lies_in";
-/// Under this name it is remembered how often a copy was put in place.
+/// The name under which the number of restores is stored.
 pub(super) const COPIES: &str = "copies";
-/// Numbers that are skipped at least.
+/// The least number of skipped numbers.
 const AT_LEAST: i64 = 1_000;
-/// Numbers that are skipped for every hour that the copy may be old, at least.
+/// The least number of skipped numbers for every hour that the copy may be old.
 const AN_HOUR: i64 = 10;
-/// How much busier than ever before the desk may have been since.
+/// How many times busier than ever before the desk may have been since.
 const BUSIER: i64 = 3;
 
-/// Skips numbers if the database is a copy: how many were given since it was made, nobody knows.
+/// Skips numbers if the database is a copy: it is unknown how many were given out since the copy was made.
 pub async fn mind(store: &Arc<dyn Store>, now: Timestamp) -> Result<(), StoreError> {
     let is_marked = store.remembered(COPY).await?.is_some_and(|mark| !mark.is_empty());
     let (known, here) = (store.remembered(LIES_IN).await?, store.lies_in().await?);
@@ -34,7 +34,7 @@ pub async fn mind(store: &Arc<dyn Store>, now: Timestamp) -> Result<(), StoreErr
         );
     }
     if is_marked || is_moved {
-        // Its articles are not those that an index was made from, though its changes have the same numbers.
+        // An index may have been made from other articles whose changes have the same numbers.
         let copies = store.remembered(COPIES).await?.and_then(|count| count.parse::<u64>().ok()).unwrap_or_default();
         store.keep_in_mind(COPIES, &(copies + 1).to_string()).await?;
     }
@@ -47,7 +47,8 @@ pub async fn mind(store: &Arc<dyn Store>, now: Timestamp) -> Result<(), StoreErr
     Ok(())
 }
 
-/// More numbers than the desk can have given since the copy was made: since its newest ticket, for all that it knows.
+/// Returns more numbers than the desk can have given out since the copy was made, which is not before its newest
+/// ticket.
 async fn skipped(store: &Arc<dyn Store>, now: Timestamp) -> Result<i64, StoreError> {
     let newest = tickets::record::page(&mut *store.reader().await?, None, 1).await?.pop();
     let oldest = tickets::record::by_id(&mut *store.reader().await?, TicketId(1)).await?;

@@ -1,5 +1,5 @@
-//! One platform from its start to its end: connect, however long that takes, then receive and deliver. What happens to one
-//! platform concerns no other.
+//! One platform from its start to its end: connects, however long that takes, then receives and delivers. A failure of
+//! one platform does not affect the other.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -23,25 +23,25 @@ use crate::outbox::{self, Dispatcher};
 use crate::platform::{Platform, TokenRefused, Unreached};
 use crate::store::{Store, StoreError, WorkerId};
 
-/// Under which name the workspace is remembered that Slack's token is for.
+/// The name under which the workspace of Slack's token is stored.
 pub(super) const TENANT: &str = "slack:tenant";
-/// How long to wait before a platform that gave up is started again.
+/// How long to wait before restarting a platform that gave up.
 const RESTART_AFTER: Duration = Duration::from_secs(30);
-/// The longest wait before a platform that refused the bot is asked again, in real time.
+/// The longest wait before asking a platform again that refused the bot, in real time.
 const REFUSED_AGAIN_AFTER: Duration = Duration::from_secs(120);
-/// How long a connection may be missing, in the clock's time, before that is a condition.
+/// How long a connection may be missing before that is a condition, in the clock's time.
 const DISCONNECTED_FOR: Duration = Duration::from_secs(60);
 /// How many cards are queued in one transaction.
 const CARDS_AT_ONCE: u32 = 200;
 
-/// The platforms that are connected. Clones are the same list.
+/// The connected platforms. Clones share the same list.
 #[derive(Clone, Default)]
 pub(super) struct Platforms {
     list: Arc<RwLock<Vec<Arc<dyn Platform>>>>,
 }
 
 impl Platforms {
-    /// All of them.
+    /// Returns all of them.
     pub(super) fn all(&self) -> Vec<Arc<dyn Platform>> {
         self.list.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -64,13 +64,13 @@ pub(super) struct House {
     pub(super) stop: CancellationToken,
 }
 
-/// A platform that is connected, and the routes by which its requests come in, if they come by the port.
+/// A connected platform, and the routes for its requests, if they come through the port.
 type Connected = (Arc<dyn Platform>, Option<axum::Router>);
 
-/// What came of the first try to connect: it goes on, or the platform has refused the bot.
+/// The result of the first try to connect: the platform goes on, or it has refused the bot.
 pub(super) type First = anyhow::Result<()>;
 
-/// The times of the way out.
+/// Returns the time limits of deliveries.
 pub(super) fn timing(config: &Config) -> outbox::Timing {
     outbox::Timing {
         lease: config.timing.lease,
@@ -81,11 +81,11 @@ pub(super) fn timing(config: &Config) -> outbox::Timing {
 }
 
 impl House {
-    /// Keeps a platform until the end.
+    /// Runs a platform until the program stops.
     pub(super) async fn keep(self: Arc<Self>, name: PlatformName, firsts: &UnboundedSender<First>) {
         let served = async {
             let (platform, routes) = self.connect(name, firsts).await;
-            // Nobody may wait for it any more.
+            // The receiver may be gone.
             let _ = firsts.send(Ok(()));
             self.intake.ask_for_proof(name, Arc::new(Asking(Arc::clone(&platform))));
             let reading = learn_roster(platform.as_ref(), &self.intake, &self.health).await;
@@ -121,7 +121,8 @@ impl House {
         while tasks.join_next().await.is_some() {}
     }
 
-    /// Connects, however long that takes. The waits are real time: nobody knows when the other side comes back.
+    /// Connects, however long that takes. The waits are real time, because it is unknown when the other side comes
+    /// back.
     async fn connect(&self, name: PlatformName, firsts: &UnboundedSender<First>) -> Connected {
         let (mut tries, mut is_first) = (0, true);
         loop {
@@ -153,7 +154,7 @@ impl House {
             self.note(name, if is_token { Kind::Token } else { Kind::Connection }, told);
             let is_refused = unreached.is_none();
             if std::mem::take(&mut is_first) {
-                // Nobody may wait for it any more.
+                // The receiver may be gone.
                 let _ = firsts.send(if is_refused { Err(error) } else { Ok(()) });
             }
             real::sleep(wait).await;
@@ -176,7 +177,7 @@ impl House {
             }
             (PlatformName::Discord, _, Some(settings)) => {
                 let discord = connect_discord(settings, &self.config, clock).await?;
-                // A SQLite file has one process.
+                // A SQLite file has only one process.
                 if self.store.is_shared() {
                     let (store, worker) = (Arc::clone(&self.store), self.worker.clone());
                     discord.share(Arc::new(Leases { store, worker, lasting: self.config.timing.lease }));
@@ -188,7 +189,8 @@ impl House {
         }
     }
 
-    /// The workspace is known now: the desk's channel there can be named, at the next start, too, before Slack answers.
+    /// Sets and stores the workspace, so that the desk's channel there is known from now on, also at the next start
+    /// before Slack answers.
     async fn know_workspace(&self, tenant: &Tenant) -> anyhow::Result<()> {
         self.intake.set_rules(rules(&self.config, Some(tenant)));
         let kept = async {
@@ -208,7 +210,7 @@ const CANNOT_BE_REACHED: &str = "cannot be reached; trying again";
 const TOKEN_IS_REFUSED: &str = "refuses the bot's token: an operator must renew it";
 const REFUSES: &str = "refuses the bot: the log says why";
 
-/// Receives until stopped. A platform that gives up (a revoked token) is started again.
+/// Receives events until stopped. A platform that gives up (a revoked token) is restarted.
 async fn receive(house: Arc<House>, platform: Arc<dyn Platform>) {
     let House { intake, health, stop, .. } = &*house;
     let (name, clock) = (platform.name(), intake.clock());
@@ -254,8 +256,8 @@ async fn receive(house: Arc<House>, platform: Arc<dyn Platform>) {
     }
 }
 
-/// Every ticket that is not over has its card in the desk's channel: where that channel is another than at the last start,
-/// or was not known when tickets were opened, they are shown there now.
+/// Shows the cards of open tickets that are missing in the desk's channel. That happens if the channel was changed
+/// since the last start, or was not known when the tickets were opened.
 async fn show_missing_cards(house: Arc<House>, name: PlatformName) {
     let rules = house.intake.rules();
     let Some(channel) = rules.triage.iter().find(|channel| channel.platform() == name) else { return };

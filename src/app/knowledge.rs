@@ -1,4 +1,4 @@
-//! The index of articles: kept like the database by reading on from the last change that it knows.
+//! The index of articles. It follows the database by reading on from the last change that it knows.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,35 +27,38 @@ use crate::platform::{Finding, Verdict};
 use crate::search::{Answer, Document, Engine, Kind, Language, Question, SHOWN, SearchError, Setup, Synonyms, passage};
 use crate::store::{Store, StoreError};
 
-/// How likely it must be that an article helps, in hundredths, if agents see it on the card: less than what requesters are shown,
-/// since agents know what they read, and nothing that is merely the least unlike.
+/// The probability from which agents see an article on the card, in hundredths. It is lower than for requesters, since
+/// agents know what they read, but excludes articles that are merely the least bad.
 const LIKELY_FOR_AGENTS: u32 = 25;
-/// How often it is asked whether articles have changed, in real time. Commits of this process wake it; those of others need not.
+/// How often to ask whether articles have changed, in real time. Commits of this process wake the index; other
+/// processes' commits may not.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// For how long commits are gathered before the next look: little of what is committed is about articles.
+/// How long commits are gathered before the next look: few of them concern articles.
 const GATHER: Duration = Duration::from_millis(500);
-/// How long to wait before a failed look is repeated.
+/// How long to wait before repeating a failed look.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// How many articles somebody's search lists.
+/// The number of articles that a search lists.
 const LISTED: usize = 5;
-/// What scores this much less than the best is not shown beside it: it is some ten times less likely to be what is meant.
+/// An article that scores this much less than the best is not shown beside it: it is some ten times less likely to be
+/// right.
 const NEARLY: f32 = 2.3;
-/// Characters of a passage.
+/// The largest number of characters of a passage.
 const PASSAGE: usize = 200;
 /// How many articles are read at once.
 const PAGE: u32 = 200;
-/// How much text is written in one commit, in bytes: each commit costs some milliseconds, and what is written is in memory until then.
+/// How much text is written per commit, in bytes: each commit costs some milliseconds, and uncommitted text is in
+/// memory.
 const COMMITTED_AT_ONCE: usize = 16 * 1024 * 1024;
 /// The last part of the name of the index's folder: everything in it may be deleted.
 const FOLDER: &str = "articles.index";
 
-/// The articles, as they are looked for.
+/// The search for articles.
 pub struct Knowledge {
     store: Arc<dyn Store>,
     engine: Arc<Engine>,
 }
 
-/// Why the index is not what the database says.
+/// Why the index is not up to date.
 #[derive(Debug, thiserror::Error)]
 enum Behind {
     #[error(transparent)]
@@ -67,7 +70,7 @@ enum Behind {
 }
 
 impl Knowledge {
-    /// The articles of a database, by the settings. Nothing is opened before there are any.
+    /// Creates the search for the articles of a database. The index is opened only once there are any.
     ///
     /// # Errors
     /// If the synonyms cannot be read, or the database is away.
@@ -91,7 +94,7 @@ impl Knowledge {
         Ok(Self { store: Arc::clone(store), engine: Arc::new(engine) })
     }
 
-    /// Keeps the index until `stop`, and tells whether there are any articles.
+    /// Keeps the index up to date until `stop`, and reports whether there are any articles.
     pub async fn follow(self: Arc<Self>, has_articles: impl Fn(bool) + Send, stop: CancellationToken) {
         let mut changed = self.store.changed();
         while !stop.is_cancelled() {
@@ -118,7 +121,7 @@ impl Knowledge {
         }
     }
 
-    /// Brings the index up to what the database says; how many articles there are to be found.
+    /// Brings the index up to date. Returns how many articles can be found.
     async fn catch_up(&self) -> Result<u64, Behind> {
         let last = record::last_change(&mut *self.store.reader().await?).await?;
         if last == 0 {
@@ -163,17 +166,18 @@ impl Knowledge {
         Ok(done.map_err(|_| Behind::Panicked)??)
     }
 
-    /// What answers these words, the best first, by the numbers of articles.
+    /// Returns the articles that answer these words, the best first, by their numbers.
     ///
     /// # Errors
-    /// Why nothing can be found: no words of people.
+    /// Why nothing can be found; it contains no words of people.
     pub async fn answer(&self, text: String, by_agent: bool, limit: usize) -> Result<Answer, String> {
         let ask =
             move |engine: &Engine| engine.answer(&Question { text: &text, by_agent, ..Question::default() }, limit);
         self.blocking(ask).await.map_err(|error| error.to_string())
     }
 
-    /// What may help with this, for everybody and for agents; for agents nothing that is less likely than that, in hundredths.
+    /// Returns the articles that may help with a text, for everybody and for agents. For agents, articles less likely
+    /// than `likely` (in hundredths) are left out.
     async fn found(&self, text: &str, limit: usize, likely: u32) -> Result<Answered, String> {
         let away = |error: StoreError| error.to_string();
         let (everybody, agents) =
@@ -192,7 +196,7 @@ impl Knowledge {
             for one in found.into_iter().take_while(|one| best - one.score <= NEARLY) {
                 let Ok(number) = one.id.parse() else { continue };
                 let Some(kept) = record::by_id(&mut *reader, ArticleId(number)).await.map_err(away)? else { continue };
-                // The index may be a moment behind what the database says of it.
+                // The index may be a moment behind the database.
                 let is_theirs = !is_open || kept.article.content.audience == Audience::Everyone;
                 if kept.article.is_published() && is_theirs {
                     offered.push(as_offered(&kept.article, &question));
@@ -232,7 +236,7 @@ fn hundredths(probability: f32) -> u32 {
     (probability.clamp(0.0, 1.0) * 100.0).round() as u32
 }
 
-/// An article with the passage that answers.
+/// Returns an article with the passage that answers.
 fn as_offered(article: &Article, question: &Question<'_>) -> Offered {
     let content = &article.content;
     let body = markdown::plain(&content.body);
@@ -245,7 +249,7 @@ fn as_offered(article: &Article, question: &Question<'_>) -> Offered {
     }
 }
 
-/// What there is to be found, and what is done with it: for `check`.
+/// Reports the articles that can be found, and how they are used, for `check`.
 pub(super) async fn check(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<Finding> {
     let mut reader = store.reader().await?;
     let published = record::count(&mut *reader, ArticleStatus::Published).await?;
@@ -271,7 +275,7 @@ pub(super) async fn check(config: &Config, store: &Arc<dyn Store>) -> anyhow::Re
     Ok(Finding { verdict: Verdict::Good, what, mend: format!("{does}{elsewhere}") })
 }
 
-/// Where the index lies.
+/// Returns the folder of the index.
 fn folder(config: &Config) -> PathBuf {
     if !config.knowledge.index.is_empty() {
         return Path::new(&config.knowledge.index).join(FOLDER);
@@ -286,7 +290,7 @@ fn id(article: &Article) -> String {
     article.id.0.to_string()
 }
 
-/// An article as it is looked for.
+/// Returns an article as a document for the search.
 fn document(article: &Article) -> Document {
     let content = &article.content;
     let words = content.service.iter().chain(&content.tags).cloned();

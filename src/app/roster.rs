@@ -1,4 +1,4 @@
-//! Who is on the desk, as the platforms say.
+//! Reads the members of the desk's groups from the platforms.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,23 +15,23 @@ use crate::intake::{Intake, Prover};
 use crate::outbox::backoff;
 use crate::platform::{DeliveryError, Platform, Proven};
 
-/// How long to wait before the roster is read again if it could not be read, in the clock's time.
+/// How long to wait before reading the roster again after a failure, in the clock's time.
 const ROSTER_AGAIN_AFTER: Duration = Duration::from_secs(30);
 const CANNOT_BE_READ: &str = "who is in the desk's groups cannot be read";
 
-/// What came of reading a platform's groups.
+/// The result of reading a platform's groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// All are known.
+    /// All groups are known.
     Whole,
-    /// What is missing is refused: an operator must mend it.
+    /// The platform refuses the missing groups: an operator must fix that.
     Refused,
-    /// Something could not be read just now; it is worth trying again after this long.
+    /// A group could not be read; another try is worthwhile after this time.
     NotYet(Duration),
 }
 
-/// Asks who is in which group until the platform has said it, or has said that it will not: an agent's words are an act
-/// only for who knows the agent, so that nothing may be decided before. The waits are real time, as at any start.
+/// Asks for the members of groups until the platform has answered, or refused. An agent's words count as an act only if
+/// the agent is known, so nothing may be decided before. The waits are real time, as at any start.
 pub(super) async fn learn_roster(platform: &dyn Platform, intake: &Intake, health: &Health) -> Reading {
     let mut tries = 0;
     loop {
@@ -46,7 +46,7 @@ pub(super) async fn learn_roster(platform: &dyn Platform, intake: &Intake, healt
     }
 }
 
-/// Reads the roster again, `every` so often, in the clock's time.
+/// Reads the roster again every `every`, in the clock's time.
 pub(super) async fn watch_roster(
     platform: Arc<dyn Platform>,
     intake: Intake,
@@ -69,7 +69,7 @@ pub(super) async fn watch_roster(
     }
 }
 
-/// While groups cannot be read, who is on the desk by them is not for much longer: that is to be seen.
+/// Raises a condition while groups cannot be read, since the memberships known so far expire soon.
 fn note(health: &Health, intake: &Intake, name: PlatformName, reading: Reading) {
     match reading {
         Reading::Whole => health.clear(name, Kind::Roster),
@@ -77,7 +77,7 @@ fn note(health: &Health, intake: &Intake, name: PlatformName, reading: Reading) 
     }
 }
 
-/// Asks who is in which group; what cannot be read counts as it was last proven, for an hour.
+/// Asks for the members of groups. A group that cannot be read counts as it was last proven, for an hour.
 pub(super) async fn refresh_roster(platform: &dyn Platform, intake: &Intake) -> Reading {
     let mut reading = Reading::Whole;
     for group in intake.roster().groups_on(platform.name()) {
@@ -108,7 +108,7 @@ pub(super) async fn refresh_roster(platform: &dyn Platform, intake: &Intake) -> 
     reading
 }
 
-/// Asks a platform who is in its groups.
+/// Asks a platform for the members of its groups.
 pub(super) struct Asking(pub(super) Arc<dyn Platform>);
 
 #[async_trait]

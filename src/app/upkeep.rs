@@ -1,5 +1,4 @@
-//! What the program does by itself, now and then: timers that are due, old words and keys to forget, is the database there,
-//! and the numbers that go up and down.
+//! Periodic work: firing timers, deleting old words and keys, checking the database, and sampling the gauges.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,19 +23,19 @@ use crate::intake::erase;
 use crate::metrics;
 use crate::store::{Store, StoreError};
 
-/// How often timers are looked at, at least, in the clock's time: none is set for sooner.
+/// The longest interval between checks of timers, in the clock's time: no timer is set for a moment sooner than this.
 const TIMERS_EVERY: Duration = Duration::from_secs(10);
-/// How long to wait, in the clock's time, after some tickets have lost their words before the next do.
+/// The pause between groups of tickets that lose their words, in the clock's time.
 const EXPIRE_EVERY: Duration = Duration::from_secs(60);
-/// How long others write, in real time, before some more old keys are forgotten.
+/// The pause between deletions of old keys, in real time, in which other writers go first.
 const FORGET_EVERY: Duration = Duration::from_millis(200);
-/// How often the database is asked whether it answers.
+/// How often the database is checked.
 const PING_EVERY: Duration = Duration::from_secs(5);
-/// How long the database may take for that.
+/// How long the check of the database may take.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-/// How often the numbers that go up and down are taken for `/metrics`.
+/// How often the gauges for `/metrics` are sampled.
 const SAMPLE_EVERY: Duration = Duration::from_secs(5);
-/// How long to wait, in the clock's time, before the desk is told again of what it could not be told of.
+/// How long to wait before telling the desk of a condition again if that failed, in the clock's time.
 const TELL_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
 pub(super) async fn fire_timers(store: Arc<dyn Store>, intake: Intake, stop: CancellationToken) {
@@ -56,7 +55,8 @@ pub(super) async fn fire_timers(store: Arc<dyn Store>, intake: Intake, stop: Can
     }
 }
 
-/// Fires what is due, page by page, until nothing is, or nothing of a page could be handled; the next moment that is waited for.
+/// Fires due timers, page by page, until none is due or no timer of a page could be handled. Returns the moment of the
+/// next timer.
 async fn fire_due(store: &Arc<dyn Store>, intake: &Intake) -> Result<Option<Timestamp>, StoreError> {
     const PAGE: u32 = 100;
     loop {
@@ -66,7 +66,7 @@ async fn fire_due(store: &Arc<dyn Store>, intake: &Intake) -> Result<Option<Time
         for timer in due {
             let (key, at) = (DedupeKey::timer(&timer), timer.due);
             match intake.handle(Event { key, at, what: EventKind::TimerFired(timer.clone()) }).await {
-                // It was set again for the very moment at which it has fired.
+                // The timer was set again for the same moment at which it has fired.
                 Ok(Outcome::Repeated) => store.clear_fired(&timer).await?,
                 Ok(Outcome::Dead) => {}
                 Ok(_) => handled += 1,
@@ -120,7 +120,7 @@ pub(super) async fn tidy(
     }
 }
 
-/// What nobody has mended for so long is given up, each with a line in the log.
+/// Gives up effects that have been held for too long, each with a line in the log.
 async fn end_held(store: &Arc<dyn Store>, clock: &Clock) -> Result<(), StoreError> {
     let now = clock.now();
     let Ok(then) = now.checked_sub(SignedDuration::try_from(limits::HELD_AT_MOST).unwrap_or(SignedDuration::MAX))
@@ -139,7 +139,7 @@ async fn end_held(store: &Arc<dyn Store>, clock: &Clock) -> Result<(), StoreErro
     }
 }
 
-/// Tells the desk of conditions on a platform and of their end: where its people can read that.
+/// Tells the desk when a condition of a platform begins or ends, where its people can read that.
 pub(super) async fn tell_the_desk(intake: Intake, health: Health, stop: CancellationToken) {
     let mut told: Vec<Condition> = Vec::new();
     let mut changes = health.subscribe();
@@ -148,7 +148,7 @@ pub(super) async fn tell_the_desk(intake: Intake, health: Health, stop: Cancella
         let (now, conditions) = (intake.clock().now(), health.conditions());
         let is_same = |one: &Condition, other: &Condition| (one.platform, one.kind) == (other.platform, other.kind);
         for over in told.extract_if(.., |one| !conditions.iter().any(|other| is_same(one, other))) {
-            // Who has been told that something is wrong can be told that it is over.
+            // If the beginning could be told, the end can be told, too.
             let _ = say(&intake, &over, true).await;
         }
         let mut next = None;
@@ -164,7 +164,7 @@ pub(super) async fn tell_the_desk(intake: Intake, health: Health, stop: Cancella
                 told.push(condition);
                 continue;
             } else {
-                // Nobody could be told: no channel of the desk is known yet, or the database is away.
+                // This could not be told: no channel of the desk is known yet, or the database is away.
                 now.checked_add(TELL_AGAIN_AFTER).unwrap_or(now)
             };
             next = Some(next.map_or(look_at, |next: Timestamp| next.min(look_at)));
@@ -183,22 +183,22 @@ pub(super) async fn tell_the_desk(intake: Intake, health: Health, stop: Cancella
     }
 }
 
-/// How long a condition may last before the desk is told: many pass by themselves.
+/// Returns how long a condition may last before the desk is told: many pass on their own.
 fn grace(kind: Kind) -> SignedDuration {
     match kind {
         Kind::Delivery | Kind::Connection => SignedDuration::from_secs(60),
-        // Anybody who finds the port can send a few that are signed wrongly.
+        // Anybody who finds the port can send a few badly signed requests.
         Kind::Door => SignedDuration::from_mins(5),
-        // Long enough to pass by itself, and well before anybody's hour is over.
+        // Long enough to pass on its own, and well before any membership expires (after an hour).
         Kind::Roster => SignedDuration::from_mins(10),
         Kind::Token | Kind::Triage | Kind::Guild | Kind::Guard => SignedDuration::ZERO,
     }
 }
 
-/// Whether somebody was told, by this process or another one.
+/// Tells the desk of a condition. Returns whether it was told, by this process or another one.
 async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
     let Condition { platform, kind, detail, .. } = condition;
-    // Where nothing can be said, or nobody reads it, only the others are told.
+    // If nothing can be posted on the platform, or nobody reads it, only the other platforms are told.
     let except = matches!(kind, Kind::Delivery | Kind::Token | Kind::Triage).then_some(*platform);
     let message = match kind {
         Kind::Guard if is_over => alarms::text::guard_sees(*platform),
@@ -222,7 +222,7 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
     }
 }
 
-/// Forgets what is from before `then`, a little at a time: whoever writes meanwhile goes first.
+/// Deletes old data from before `then`, a little at a time, so that other writers go first.
 async fn forget(store: &Arc<dyn Store>, now: Timestamp, then: Timestamp) -> Result<(), StoreError> {
     while store.tidy(then).await? || store.within(move |tx| Box::pin(desk::tidy(tx, now, then))).await? {
         real::sleep(FORGET_EVERY).await;
@@ -234,7 +234,8 @@ async fn open_tickets(store: &Arc<dyn Store>) -> Result<u64, StoreError> {
     tickets::record::open(&mut *store.reader().await?).await
 }
 
-/// Takes words and names out of what ended before `then`, a few tickets a minute: the platforms have to follow.
+/// Removes words and names from tickets that ended before `then`, a few tickets a minute, since the platforms must
+/// follow.
 async fn expire(
     store: &Arc<dyn Store>,
     clock: &Clock,
@@ -284,7 +285,7 @@ pub(super) async fn sample(
             metrics::connected(platform.name(), platform.is_connected());
             metrics::behind(platform.name(), platform.is_behind());
         }
-        // A platform that is not connected yet is none of the list, and shows all the same.
+        // A platform that is not connected yet is not in the list, and is shown all the same.
         let (checks, conditions) = (health.checks(), health.conditions());
         for platform in
             PlatformName::ALL.into_iter().filter(|name| checks.iter().any(|check| check.name == name.as_str()))
@@ -294,7 +295,7 @@ pub(super) async fn sample(
                 metrics::condition(platform, kind.name(), is_so);
             }
         }
-        // While the database is away, its last numbers stand; that it is away shows in the readiness.
+        // While the database is away, its last numbers stay; the readiness shows that it is away.
         if let (Ok(counts), Ok(open)) = (store.counts().await, open_tickets(&store).await) {
             metrics::outbox(counts.waiting, counts.leased, counts.held, counts.failed);
             metrics::outbox_age(counts.oldest_waiting_at, clock.now());

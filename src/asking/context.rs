@@ -1,32 +1,33 @@
-//! What was said before a message, as numbers.
+//! The messages before a message, as numbers.
 
-/// What was said before a message, as far as it is known.
+/// The known facts about the messages before a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Context {
-    /// Whoever is mentioned has spoken in the place lately.
+    /// Whether the mentioned person has written in the place lately.
     pub mentioned_spoke: bool,
-    /// So many of the last messages are of whoever is mentioned (at most 15).
+    /// How many of the last messages the mentioned person wrote (at most 15).
     pub of_mentioned: u8,
-    /// So many of the last messages are of the writer (at most 15), if the writer is in a conversation with somebody: 0 else.
+    /// How many of the last messages the writer wrote (at most 15), if the writer is in a conversation with somebody;
+    /// otherwise 0.
     pub of_writer: u8,
-    /// The last message of another than the writer asks something.
+    /// Whether the last message of another person asks something.
     pub other_asked: bool,
-    /// Somebody has mentioned the writer lately: the two are in a conversation.
+    /// Whether somebody has mentioned the writer lately: the two are in a conversation.
     pub writer_was_mentioned: bool,
-    /// The writer is in a conversation with somebody, and the message just before is the writer's.
+    /// Whether the writer is in a conversation with somebody and also wrote the message just before.
     pub goes_on: bool,
-    /// So many minutes have passed since anything was said (at most 60).
+    /// How many minutes have passed since the last message (at most 60).
     pub quiet_minutes: u8,
 }
 
-/// What the message alone says.
+/// The name of the number that stands for the message alone.
 pub(super) const ALONE: &str = "alone";
 
 /// The names of the numbers.
 pub const NAMES: [&str; 8] =
     [ALONE, "mentioned_spoke", "of_mentioned", "of_writer", "other_asked", "writer_was_mentioned", "goes_on", "quiet"];
 
-/// What a number shows.
+/// Returns what a number shows.
 pub(super) fn says(name: &str) -> Option<&'static str> {
     Some(match name {
         "mentioned_spoke" | "of_mentioned" => "whoever is mentioned takes part in the conversation",
@@ -40,7 +41,7 @@ pub(super) fn says(name: &str) -> Option<&'static str> {
 }
 
 impl Context {
-    /// The numbers, in the order of [`NAMES`]; the first is what the message alone says, as a logit.
+    /// Returns the numbers in the order of [`NAMES`]. The first is the score of the message alone, as a logit.
     #[must_use]
     pub fn numbers(&self, alone: f32) -> [f32; NAMES.len()] {
         let yes = |is: bool| f32::from(u8::from(is));

@@ -7,7 +7,7 @@ use super::{READ_CHARS, plain};
 /// The numbers of a message, in the order of [`names`].
 pub type Features = Vec<f32>;
 
-/// The numbers beside the signs, and what each shows.
+/// The numbers besides the signs, and what each shows.
 const COUNTS: [(&str, &str); 30] = [
     ("usage", "its words are like those that start a request"),
     ("words", "its length"),
@@ -41,18 +41,18 @@ const COUNTS: [(&str, &str); 30] = [
     ("asks_at_length", "it asks at length"),
 ];
 
-/// The names of the numbers, in order.
+/// Returns the names of the numbers, in order.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
     SIGNS.iter().map(|sign| sign.name).chain(COUNTS.map(|(name, _)| name)).collect()
 }
 
-/// What a number beside the signs shows.
+/// Returns what a number besides the signs shows.
 pub(super) fn says(name: &str) -> Option<&'static str> {
     COUNTS.iter().find(|(other, _)| *other == name).map(|(_, says)| *says)
 }
 
-/// The numbers of a message.
+/// Returns the numbers of a message.
 #[must_use]
 pub fn describe(text: &str, usage: &Usage) -> Features {
     let plain = plain(text);

@@ -1,4 +1,4 @@
-//! Whether a message is German: by the words that hardly any sentence does without.
+//! Detects whether a message is German, by words that hardly any sentence lacks.
 
 const GERMAN: [&str; 64] = [
     "ich", "und", "der", "die", "das", "ist", "nicht", "ein", "eine", "einen", "mit", "auf", "für", "fuer", "wie",

@@ -1,8 +1,8 @@
-//! Whether a message asks for help, or is talk between people: pure, and explained.
+//! Decides whether a message asks for help or is talk between people: pure, with reasons.
 //!
-//! A message is described by numbers: its signs (`signs`), counts, and how much its words are like those that start a
-//! conversation in a help channel ([`usage`]). A logistic model weighs them, and what was said before it if that is known.
-//! `examples/train_asking.rs` learns the weights of `models/`; what it is given is not part of the program.
+//! A message is described by numbers: its signs (`signs`), counts, and how much its words resemble those that start a
+//! conversation in a help channel ([`usage`]). A logistic model weighs them, and the messages before it if they are
+//! known. `examples/train_asking.rs` learns the weights of `models/`; its examples are not part of the program.
 
 pub mod context;
 pub mod features;
@@ -19,32 +19,32 @@ pub use self::context::Context;
 pub use self::features::Features;
 use self::usage::Usage;
 
-/// Characters of a message that are read: a request is clear by then, and the time is bounded.
+/// How many characters of a message are read: a request is clear by then, and the time is limited.
 pub const READ_CHARS: usize = 2_000;
 
-/// Weights of numbers, each of which is brought to the mean 0 and the deviation 1 first.
+/// Weights of numbers. Each number is first scaled to the mean 0 and the deviation 1.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
-    /// What does not depend on any number.
+    /// The constant part.
     pub constant: f32,
     /// For each number its name, its mean, its deviation and its weight.
     pub numbers: Vec<(String, f32, f32, f32)>,
 }
 
-/// What a model knows.
+/// A trained model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Model {
-    /// Weighs the numbers of an English message, and of one in any other language but German.
+    /// Weighs the numbers of a message in English, or in any other language except German.
     pub english: Weights,
     /// Weighs the numbers of a German message.
     pub german: Weights,
-    /// Weighs what the message alone says, and what was said before it.
+    /// Weighs the score of the message alone, and the messages before it.
     pub context: Weights,
-    /// From which probability on a message is taken for a request.
+    /// The probability from which a message counts as a request.
     pub asks_from: f32,
 }
 
-/// A model says something of numbers that there are not.
+/// A model names numbers that do not exist.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the model cannot be read: {0}")]
 pub struct BadModel(String);
@@ -56,20 +56,20 @@ pub struct Classifier {
     usage: Usage,
 }
 
-/// What a message was taken for, and why.
+/// The judgement of a message, with reasons.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     /// The weighted sum from which the probability follows.
     pub logit: f32,
-    /// How likely it asks for help, from 0 to 1.
+    /// The probability that it asks for help, from 0 to 1.
     pub probability: f32,
     /// Whether that is likely enough.
     pub asks: bool,
-    /// What spoke most for or against it, the weightiest first.
+    /// The strongest reasons for or against it, the strongest first.
     pub why: Vec<Reason>,
 }
 
-/// Something that spoke for a request, or against one.
+/// A reason for or against a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
     /// The name of the number.
@@ -78,14 +78,14 @@ pub struct Reason {
     pub weight: f32,
 }
 
-/// Reasons that a reading keeps.
+/// The number of reasons that a reading keeps.
 const REASONS: usize = 5;
 
 impl Classifier {
-    /// The classifier that comes with the program.
+    /// Returns the built-in classifier.
     ///
     /// # Errors
-    /// If its model does not fit to the program: a test reads it.
+    /// If its model does not fit the program; a test reads it.
     pub fn built_in() -> Result<Self, BadModel> {
         let model: Model =
             serde_json::from_str(include_str!("models/asking.json")).map_err(|error| BadModel(error.to_string()))?;
@@ -93,10 +93,10 @@ impl Classifier {
         Self::new(model, usage)
     }
 
-    /// A classifier with these weights.
+    /// Creates a classifier with these weights.
     ///
     /// # Errors
-    /// If they name other numbers than there are.
+    /// If they name numbers that do not exist.
     pub fn new(model: Model, usage: Usage) -> Result<Self, BadModel> {
         model.english.fit(&features::names())?;
         model.german.fit(&features::names())?;
@@ -109,7 +109,7 @@ impl Classifier {
     pub fn read(&self, text: &str) -> Reading {
         let plain = plain(text);
         let weights = if language::is_german(&plain) { &self.model.german } else { &self.model.english };
-        // Where there are no words, nothing is asked.
+        // A message without words asks nothing.
         if !plain.contains(char::is_alphabetic) {
             return Reading { logit: f32::MIN, probability: 0.0, asks: false, why: Vec::new() };
         }
@@ -117,14 +117,14 @@ impl Classifier {
         self.reading(weights.of(&numbers), weights.reasons(&numbers))
     }
 
-    /// Judges a message that was read alone, with what was said before it.
+    /// Judges a message that was already read alone, with the messages before it.
     #[must_use]
     pub fn within(&self, alone: &Reading, context: &Context) -> Reading {
         if alone.logit == f32::MIN {
             return alone.clone();
         }
         let numbers = context.numbers(alone.logit);
-        // The first number is what the message alone says: its own reasons stand for it.
+        // The first number is the score of the message alone; its own reasons replace it.
         let before = self.model.context.reasons(&numbers).into_iter().filter(|reason| reason.name != context::ALONE);
         self.reading(self.model.context.of(&numbers), alone.why.iter().cloned().chain(before).collect())
     }
@@ -143,7 +143,7 @@ impl Weights {
         if known.eq(names.iter().copied()) { Ok(()) } else { Err(BadModel("other numbers than there are".to_owned())) }
     }
 
-    /// The weighted sum of these numbers.
+    /// Returns the weighted sum of these numbers.
     #[must_use]
     pub fn of(&self, numbers: &[f32]) -> f32 {
         let parts = self.numbers.iter().zip(numbers);
@@ -152,7 +152,7 @@ impl Weights {
         })
     }
 
-    /// What each number that is there moved, counted from 0.
+    /// Returns how much each number other than 0 moved the sum.
     fn reasons(&self, numbers: &[f32]) -> Vec<Reason> {
         let parts = self.numbers.iter().zip(numbers).filter(|(_, number)| **number != 0.0);
         parts
@@ -164,7 +164,7 @@ impl Weights {
     }
 }
 
-/// What a reason shows, in words for whoever asks why.
+/// Returns a reason in words, for somebody who asks why.
 #[must_use]
 pub fn says(name: &str) -> &'static str {
     let sign = signs::SIGNS.iter().find(|sign| sign.name == name).map(|sign| sign.says);
@@ -175,8 +175,8 @@ static MENTION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"<[@#!][^
 static LINK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"<?https?://[^\s>]+>?|\bwww\.\S+").ok());
 static CODE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?s)```.*?(?:```|$)|`[^`\n]+`").ok());
 
-/// The plain form of a message, in which signs are looked for: lower case, mentions as `@`, links as `§`, code as `¤`, straight
-/// apostrophes.
+/// Returns the plain form of a message, in which signs are searched: lower case, mentions as `@`, links as `§`, code as
+/// `¤`, straight apostrophes.
 #[must_use]
 pub fn plain(text: &str) -> String {
     let start: String = text.chars().take(READ_CHARS).collect();

@@ -1,4 +1,4 @@
-//! Signs: what the words of a message show of what its writer wants, in English and German.
+//! Signs: patterns in the words of a message that show the writer's intention, in English and German.
 //!
 //! A sign is a pattern over the plain form of a message ([`super::plain`]): lower case, mentions as `@`, links as `§`, code as
 //! `¤`. What a sign weighs was learned from examples, not set by hand.
@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
-/// A pattern that is looked for in a message.
+/// A pattern that is searched in a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Sign {
     /// Its name in the model.
@@ -393,23 +393,23 @@ pub const SIGNS: &[Sign] = &[
     ),
 ];
 
-/// The patterns, in the letters of [`ascii`]: where a text has no others, one pass over it finds all signs.
+/// The patterns, in the letters of [`ascii`]. In a text with only these letters, one pass finds all signs.
 static PATTERNS: LazyLock<RegexSet> = LazyLock::new(|| {
     let patterns = SIGNS.iter().map(|sign| ascii(sign.pattern));
     RegexSetBuilder::new(patterns).unicode(false).dfa_size_limit(DFA_BYTES).build().unwrap_or_else(|error| {
-        // A test reads the patterns; without them nothing is judged to be a request.
+        // A test reads the patterns. Without them no message counts as a request.
         tracing::error!(%error, "the signs of a request cannot be read");
         RegexSet::empty()
     })
 });
 
-/// The places of the signs that are in the plain form of a message.
+/// Returns the indexes of the signs in the plain form of a message.
 pub fn found(plain: &str) -> impl Iterator<Item = usize> {
     PATTERNS.matches(ascii(plain).as_bytes()).into_iter()
 }
 
-/// A text in letters of ASCII: German ones as they are written without them, smiling emoji as `:)`, and a full stop for the
-/// three dots; any other letter is one sign that no pattern has.
+/// Returns a text in ASCII: German letters in their usual replacements, smiling emoji as `:)`, and full stops for an
+/// ellipsis. Any other letter becomes one character that no pattern contains.
 fn ascii(text: &str) -> String {
     let mut plain = String::with_capacity(text.len() + 8);
     for letter in text.chars() {

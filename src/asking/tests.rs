@@ -33,8 +33,8 @@ fn requests_are_told_from_talk() {
     }
 }
 
-/// Of messages of our own (`examples/asking/`), which the model has not learned from, how many requests and others are taken for
-/// requests. The figures are in ARCHITECTURE.md.
+/// Counts how many requests and other messages of `examples/asking/`, which the model has not learned from, are taken
+/// for requests. The figures are in docs/architecture/guard.md.
 fn taken_for_requests(messages: &str) -> (usize, usize) {
     let classifier = classifier();
     let labelled = messages.lines().map(|line| line.split_once('\t').expect("a label and a message"));

@@ -1,19 +1,19 @@
-//! How much the words of a message are like those that start a conversation: words and pairs of words, hashed to places of a
-//! table of learned weights.
+//! How much the words of a message resemble those that start a conversation: words and pairs of words, hashed to places
+//! in a table of learned weights.
 
-/// Places of the table.
+/// The number of places in the table.
 pub const PLACES: usize = 1 << 13;
 
 /// The table, each weight in a byte.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Usage {
-    /// What a byte of 1 weighs.
+    /// The weight of a byte of 1.
     scale: f32,
     weights: Vec<i8>,
 }
 
 impl Usage {
-    /// A table of these weights.
+    /// Creates a table of these weights.
     #[must_use]
     pub fn new(weights: &[f32]) -> Self {
         let most = weights.iter().fold(0.0_f32, |most, weight| most.max(weight.abs()));
@@ -23,7 +23,7 @@ impl Usage {
         Self { scale, weights }
     }
 
-    /// Reads what [`Usage::written`] wrote.
+    /// Reads the output of [`Usage::written`].
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let (scale, weights) = bytes.split_first_chunk::<4>()?;
@@ -31,14 +31,15 @@ impl Usage {
         (weights.len() == PLACES).then_some(Self { scale: f32::from_le_bytes(*scale), weights })
     }
 
-    /// As bytes: the scale, then the weights.
+    /// Returns the table as bytes: the scale, then the weights.
     #[must_use]
     pub fn written(&self) -> Vec<u8> {
         let weights = self.weights.iter().map(|weight| weight.cast_unsigned());
         self.scale.to_le_bytes().into_iter().chain(weights).collect()
     }
 
-    /// How much a message in its plain form is like what starts a conversation, above 0 if it is: the mean over its words and pairs.
+    /// Returns how much a message in its plain form resembles the start of a conversation, positive if it does: the
+    /// mean over its words and pairs.
     #[must_use]
     pub fn of(&self, plain: &str) -> f32 {
         let places = places(plain);
@@ -47,8 +48,8 @@ impl Usage {
     }
 }
 
-/// The places of a message's words, pairs of words and first words, each with a sign, so that what falls on one place by chance
-/// cancels out.
+/// Returns the places of a message's words, pairs of words and first words, each with a sign, so that random collisions
+/// cancel out.
 #[must_use]
 pub fn places(plain: &str) -> Vec<(usize, f32)> {
     let words: Vec<String> = plain
@@ -81,11 +82,11 @@ pub fn places(plain: &str) -> Vec<(usize, f32)> {
     places
 }
 
-/// FNV-1a: the same on every machine and in every version, unlike the standard library's.
+/// The FNV-1a hash: the same on every machine and in every version, unlike the standard library's.
 fn hash(kind: &str, parts: &[&str]) -> u64 {
     let bytes = kind.bytes().chain(parts.iter().flat_map(|part| std::iter::once(0).chain(part.bytes())));
     let hash =
         bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
-    // The upper bits of short texts are alike otherwise.
+    // Otherwise the upper bits of short texts would be alike.
     (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }

@@ -9,7 +9,7 @@ use super::terminal::say;
 use crate::config::Config;
 use crate::store::sqlite::SqliteStore;
 
-/// Copies the SQLite file; for PostgreSQL says how.
+/// Copies the SQLite file; for PostgreSQL prints the command to use.
 ///
 /// # Errors
 /// If there is no sound copy at the end.
@@ -24,7 +24,7 @@ pub async fn backup(config: &Config, to: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The password is not in it: pg_dump reads PGPASSWORD, or ~/.pgpass.
+/// Returns the `pg_dump` command, without the password: pg_dump reads PGPASSWORD, or ~/.pgpass.
 fn pg_dump(url: &str, to: &Path) -> String {
     let address = url::Url::parse(url).map_or_else(
         |_| "\"$DESKBELL__DATABASE__URL\"".to_owned(),

@@ -1,4 +1,5 @@
-//! `deskbell effects`: what waits to be said, what is held until an operator has mended something, what failed for good.
+//! `deskbell effects`: lists effects that wait, that are held until an operator fixes the cause, and that failed for
+//! good.
 
 use std::collections::{BTreeSet, HashMap};
 use std::process::ExitCode;
@@ -18,17 +19,17 @@ use crate::domain::plain::one_line;
 use crate::domain::subject::Subject;
 use crate::store::{Listed, ListedEffect, Release, Store, standing};
 
-/// What each list is called.
+/// The lists, with their texts.
 const LISTS: [(Listed, &str, &str); 3] = [
     (Listed::Waiting, "waiting", "Nothing waits."),
     (Listed::Held, "held", "Nothing is held."),
     (Listed::Failed, "failed", "Nothing failed for good."),
 ];
 
-/// Lists effects, or lets some that are held be tried again.
+/// Lists effects, or releases held ones.
 ///
 /// # Errors
-/// If the database cannot be read, or not be written to.
+/// If the database cannot be read, or cannot be written to.
 pub async fn run(config: &Config, args: EffectsArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         Some(EffectsCommand::Retry { effects, all, held_in }) => {
@@ -46,7 +47,7 @@ pub async fn run(config: &Config, args: EffectsArgs) -> anyhow::Result<ExitCode>
     }
 }
 
-/// Lists what was asked for, or everything, each newest first.
+/// Prints the requested lists, or all of them, each newest first.
 async fn list(store: &dyn Store, args: &EffectsArgs) -> anyhow::Result<()> {
     let about = match &args.about {
         Some(text) => Some(subject(store, text).await?),
@@ -90,7 +91,7 @@ async fn list(store: &dyn Store, args: &EffectsArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What effects are asked for by: the key of a ticket, or a subject as it is written elsewhere.
+/// Reads a subject from the key of a ticket, or from a subject's usual text form.
 async fn subject(store: &dyn Store, text: &str) -> anyhow::Result<Subject> {
     if let Ok(key) = text.parse::<TicketKey>() {
         let ticket = tickets::record::by_key(&mut *store.reader().await?, &key).await?;
@@ -99,7 +100,7 @@ async fn subject(store: &dyn Store, text: &str) -> anyhow::Result<Subject> {
     text.parse().ok().with_context(|| format!("{text} is neither the key of a ticket nor a notice (notice:NAME)"))
 }
 
-/// The keys of the tickets that these effects are about.
+/// Returns the keys of the tickets that these effects are about.
 async fn keys(store: &dyn Store, of: &[ListedEffect]) -> anyhow::Result<HashMap<Subject, TicketKey>> {
     let ids: BTreeSet<TicketId> = of.iter().filter_map(|effect| effect.about.ticket()).collect();
     let tickets = tickets::record::these(&mut *store.reader().await?, &Vec::from_iter(ids)).await?;
@@ -134,7 +135,7 @@ fn line(effect: &ListedEffect, ticket: Option<&TicketKey>, which: Listed) -> Str
     format!("{since:.0}  {id}{about:<10} {:<8} {:<14} {place}  {tries}{why}", effect.outlet, effect.kind)
 }
 
-/// Lets effects that are held wait again; a running bot delivers them.
+/// Releases held effects; a running bot delivers them.
 async fn retry(store: &dyn Store, effects: &[String], all: bool, held_in: Option<&str>) -> anyhow::Result<ExitCode> {
     let now = Clock::system().now();
     let mut released = 0;

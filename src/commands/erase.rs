@@ -1,4 +1,4 @@
-//! `deskbell erase`: one person's words and names go, figures stay.
+//! `deskbell erase`: removes one person's words and names; numbers stay.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -13,10 +13,10 @@ use crate::domain::ids::PersonRef;
 use crate::intake::erase::{self as erase, Tally};
 use crate::store::StoreError;
 
-/// Takes a person out of the record, or shows what that would change.
+/// Removes a person from the record, or shows what that would change.
 ///
 /// # Errors
-/// If the database cannot be written to, or a delivery of their words does not come to its end.
+/// If the database cannot be written to, or a delivery of the person's words does not end.
 pub async fn erase(config: &Config, given: &[PersonRef], yes: bool) -> anyhow::Result<ExitCode> {
     let roster = config.roster();
     let accounts: BTreeSet<PersonRef> = given.iter().flat_map(|who| roster.accounts(who)).collect();

@@ -1,4 +1,4 @@
-//! `deskbell events`: what could not be handled by a fault of ours, and handling it again.
+//! `deskbell events`: dead events, whose handling failed by a fault of the program, and handling them again.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::domain::plain::one_line;
 use crate::intake::{Intake, erase};
 use crate::store::{DeadEvent, Store, StoreError};
 
-/// Does what was asked of the dead events.
+/// Lists dead events, or handles them again.
 ///
 /// # Errors
 /// If the database or a platform cannot be asked, or there is no such event.
@@ -29,23 +29,23 @@ pub async fn run(config: &Config, args: EventsArgs) -> anyhow::Result<ExitCode> 
     }
 }
 
-/// What became of one event that was handled again.
+/// The result of handling a dead event again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replayed {
-    /// It was handled, and is forgotten.
+    /// It was handled, and is deleted.
     Handled(Outcome),
     /// It failed again, and is kept.
     Failed(String),
 }
 
-/// Handles a dead event again, and forgets it if that succeeds.
+/// Handles a dead event again, and deletes it if that succeeds.
 ///
 /// # Errors
 /// If the database is away; then it is kept.
 pub async fn handle_again(store: &Arc<dyn Store>, intake: &Intake, dead: &DeadEvent) -> Result<Replayed, StoreError> {
     let event: Event = match serde_json::from_str(&dead.event_json) {
         Ok(event) => event,
-        // Where it cannot be read, not what stands there: that may be people's words.
+        // The position of the error, but not the text there, which may be people's words.
         Err(error) => return Ok(Replayed::Failed(format!("it cannot be read (column {})", error.column()))),
     };
     match intake.replay(event).await {

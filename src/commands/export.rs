@@ -1,7 +1,7 @@
-//! `deskbell export`: every ticket with all that was said and done, for whoever wants to keep, move or check it.
+//! `deskbell export`: every ticket with all words and acts, to keep, move or check it.
 //!
-//! One JSON object a line, oldest ticket first, read one after the other: the export of a large desk takes no more memory
-//! than that of a small one. Reads only, beside a running bot if need be.
+//! One JSON object per line, oldest ticket first, read one after another: the export of a large desk takes no more
+//! memory than that of a small one. It only reads, beside a running bot if necessary.
 
 use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ use crate::store::{Store, StoreError, audit};
 /// Prints the whole record.
 ///
 /// # Errors
-/// If the database cannot be read, or nobody takes what is printed.
+/// If the database cannot be read, or the output is closed.
 pub async fn export(config: &Config) -> anyhow::Result<ExitCode> {
     let store = app::open_to_read(config).await?;
     let mut out = BufWriter::new(io::stdout());
@@ -60,7 +60,8 @@ fn head(ticket: &Ticket) -> Value {
     })
 }
 
-/// Words that came by a form stand in no message: then there is no platform, channel and id.
+/// Returns the fields of a record's message. Words from a form have no message, so platform, channel and id are
+/// missing.
 fn message(record: &Record) -> Value {
     let at = record.message.as_ref();
     json!({

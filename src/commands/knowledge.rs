@@ -1,4 +1,4 @@
-//! `deskbell knowledge`: articles in, out and listed.
+//! `deskbell knowledge`: imports, exports and lists articles.
 
 pub mod files;
 pub mod import;
@@ -27,12 +27,12 @@ use crate::desk::knowledge::state::{Article, LONGEST_BODY, Numbers, Report};
 use crate::domain::ids::ArticleId;
 use crate::domain::plain::one_line;
 
-/// Why other files are left out.
+/// The reason for skipping other files.
 const NO_MARKDOWN: &str = "it is no Markdown (.md)";
 /// How many articles are read at once.
 const PAGE: u32 = 200;
 
-/// Does what was asked of articles.
+/// Runs a command on articles.
 ///
 /// # Errors
 /// If the database or a file cannot be read or written.
@@ -50,19 +50,20 @@ pub async fn run(config: &Config, command: KnowledgeCommand) -> anyhow::Result<E
     }
 }
 
-/// What is read of a folder, or of one file.
+/// The content of a folder, or of one file.
 #[derive(Debug, Default)]
 pub struct Read {
     /// The articles.
     pub files: Vec<Filed>,
-    /// Files that are none, and why.
+    /// The files that are no articles, and why.
     pub unread: Vec<(String, String)>,
 }
 
-/// Reads a folder with all that is in it, or one file. Paths count from `below`, else from the folder, or that of the file.
+/// Reads a folder with all its content, or one file. Paths are relative to `below`, otherwise to the folder, or to the
+/// file's folder.
 ///
 /// # Errors
-/// If there is nothing of that name, or it is not below that folder.
+/// If it does not exist, or is not below that folder.
 pub fn read(from: &Path, below: Option<&Path>) -> anyhow::Result<Read> {
     let about = fs::metadata(from).with_context(|| format!("{} cannot be read", from.display()))?;
     let below = match below {
@@ -72,7 +73,7 @@ pub fn read(from: &Path, below: Option<&Path>) -> anyhow::Result<Read> {
         None => from.parent().unwrap_or(Path::new("")),
     };
     let mut read = Read::default();
-    // Two files whose names differ in capitals alone are one on other machines.
+    // Two files whose names differ only in upper and lower case are the same on some machines.
     let mut known: HashMap<String, String> = HashMap::new();
     let is_hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
     let entries = WalkDir::new(from).sort_by_file_name().into_iter();
@@ -103,7 +104,7 @@ pub fn read(from: &Path, below: Option<&Path>) -> anyhow::Result<Read> {
     Ok(read)
 }
 
-/// The name of a file below a folder, with `/` between its parts on every system.
+/// Returns the path of a file relative to a folder, with `/` between its parts on every system.
 fn named(file: &Path, below: &Path) -> Option<String> {
     let parts: Option<Vec<&str>> =
         file.strip_prefix(below).unwrap_or(file).components().map(|part| part.as_os_str().to_str()).collect();
@@ -119,7 +120,7 @@ fn one(file: &Path, path: &str, is_link: bool) -> Result<Filed, String> {
         return Err(NO_MARKDOWN.to_owned());
     }
     let size = fs::metadata(file).map_err(|error| error.to_string())?.len();
-    // Not read into memory only to be refused.
+    // A file that is too long is not read into memory.
     if size > 8 * LONGEST_BODY as u64 {
         return Err(format!(
             "it has {size} bytes, and an article {LONGEST_BODY} at most: split it, or make it a link (url:)"
@@ -218,7 +219,8 @@ async fn export(config: &Config, to: &Path, overwrite: bool) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// The file that an article goes to: the one that it came from, if that lies below the folder; else one with its key.
+/// Returns the file for an article: the file that it came from, if that is below the folder, otherwise one with its
+/// key.
 fn path_of(article: &Article) -> String {
     let is_below =
         |path: &&String| Path::new(path.as_str()).components().all(|part| matches!(part, Component::Normal(_)));

@@ -1,11 +1,11 @@
-//! What commands print. Whatever people wrote, it moves no cursor, paints nothing and forges no line.
+//! Prints the output of commands. People's words in it cannot move the cursor, set colours or forge lines.
 
 use std::io::Write as _;
 
 use crate::domain::plain::is_bidi_control;
 
-/// A text as a terminal may have it: control characters and changes of direction as JSON writes them, which leaves JSON what
-/// it is. Line ends and tabs stay: those of people's words are escaped, or left out, before they get here.
+/// Returns a text that is safe for a terminal: control characters and changes of direction are written as in JSON, so
+/// that JSON stays JSON. Line ends and tabs stay; those in people's words are escaped or removed before.
 pub fn shown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -24,14 +24,14 @@ const fn is_separator(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Prints a line. Where nobody reads any more (`deskbell tickets | head`), nothing is left to be done.
+/// Prints a line. If the reader is gone (`deskbell tickets | head`), ends the program.
 pub fn print(line: &str) {
     if writeln!(std::io::stdout(), "{}", shown(line)).is_err() {
         std::process::exit(0);
     }
 }
 
-/// Prints a line: like `println!`, but nothing in it reaches the terminal raw.
+/// Prints a line, like `println!`, but nothing in it reaches the terminal unescaped.
 macro_rules! say {
     ($($what:tt)*) => {
         $crate::commands::terminal::print(&format!($($what)*))

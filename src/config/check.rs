@@ -1,4 +1,4 @@
-//! From what is written to what is meant: every rule about a setting, each with the sentence that says how to keep it.
+//! Checks the settings as written and converts them: every rule, each with the sentence that says how to keep it.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -23,10 +23,10 @@ use crate::domain::rules::{DeskSettings, GuardMode, GuardSettings, KnowledgeSett
 use crate::logging;
 use crate::search::{Language, Synonyms};
 
-/// Catch-up reads this far back, so handled events must be remembered longer.
+/// A catch-up reads this far back, so handled events must be remembered longer.
 const CATCH_UP_DAYS: u32 = 14;
 
-/// Checks everything and gives the settings, or all that is wrong with them.
+/// Checks everything. Returns the settings, or all their problems.
 pub(super) fn settings(table: Table) -> Result<Config, ConfigErrors> {
     let mut problems = Vec::new();
     let raw = Raw::read(table, &mut problems);
@@ -57,7 +57,7 @@ struct Check {
     problems: Vec<String>,
 }
 
-/// Whether this is a channel and something that holds there: `slack:C0123456789=off`.
+/// Whether this is a channel with a valid mode: `slack:C0123456789=off`.
 fn is_of_channel(one: &str, is_mode: impl Fn(&str) -> bool) -> bool {
     let is_channel = |channel: &str| {
         let named = channel.trim().split_once(':');
@@ -68,7 +68,7 @@ fn is_of_channel(one: &str, is_mode: impl Fn(&str) -> bool) -> bool {
     one.split_once('=').is_some_and(|(channel, mode)| is_channel(channel) && is_mode(mode.trim()))
 }
 
-/// Two readings must fit into the time for which one counts (`domain::permission::PROOF_LASTS`).
+/// Two readings must fit into the time for which one is valid (`domain::permission::PROOF_LASTS`).
 const ROSTER_REFRESH_AT_MOST: Duration = Duration::from_secs(45 * 60);
 
 impl Check {
@@ -379,7 +379,7 @@ impl Check {
             let owner = one_line(service.owner.unwrap_or_default().trim());
             services.push(Service { key, name: one_line(name.trim()), owner, tags, words });
         }
-        // A word that means one service must mean no other.
+        // A word must not mean two services.
         let mut meanings: HashMap<String, String> = HashMap::new();
         for service in &services {
             let own: HashSet<String> = [&service.key, &service.name]
@@ -405,7 +405,7 @@ impl Check {
         services
     }
 
-    /// A secret, given itself or as a file; `needed` says where to find it if it must be there.
+    /// Returns a secret, given directly or as a file. `needed` says where to find it, if it is required.
     fn token(
         &mut self,
         key: &str,
@@ -452,7 +452,7 @@ impl Check {
         }
     }
 
-    /// The address of an API. Without TLS only this machine is talked to: the token goes with every request.
+    /// Returns the address of an API. Without TLS only this machine is allowed: the token goes with every request.
     fn api_url(&mut self, key: &str, given: Option<String>, default: &str) -> String {
         let Some(given) = given else { return default.to_owned() };
         let Ok(url) = Url::parse(given.trim()) else {
@@ -520,13 +520,13 @@ impl Check {
     }
 }
 
-/// The people and groups that these texts name.
+/// Returns the people and groups that these texts name.
 pub(super) fn principals(key: &str, given: Words, problems: &mut Vec<String>) -> Vec<Principal> {
     let principals = given.0.into_iter().filter_map(|text| principal(key, &text, problems));
     principals.collect()
 }
 
-/// Who has a right: people and groups, `agents` and `admins`.
+/// Returns the holders of a right: people and groups, `agents` and `admins`.
 pub(super) fn holders(key: &str, given: Words, problems: &mut Vec<String>) -> Vec<Holder> {
     let holder = |text: String| match text.as_str() {
         "agents" => Some(Holder::Agents),

@@ -1,7 +1,7 @@
-//! The settings as they are written, nothing judged yet but their types. Sections in which a setting may depend on others, or
-//! holds a secret, have every key optional; the others are declared with what they are without a line.
+//! The settings as written, checked only for their types. In sections where a setting may depend on others, or holds a
+//! secret, every key is optional; the other sections are declared with their defaults.
 //!
-//! Each key is read on its own, so that ten wrong keys are ten sentences and not one.
+//! Each key is read on its own, so that ten wrong keys give ten sentences and not one.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,7 +22,7 @@ use crate::domain::settings::{Reader, Section};
 /// A table of the settings file.
 pub(super) type Table = HashMap<String, Value>;
 
-/// The sections, and with them every key that there is.
+/// All sections, with all their keys.
 #[derive(Debug, Default)]
 pub(super) struct Raw {
     pub(super) slack: Slack,
@@ -62,7 +62,7 @@ impl Raw {
         ("services", Service::KEYS),
     ];
 
-    /// Takes the settings apart; what is unknown or of the wrong type is a problem.
+    /// Splits the settings into sections. Unknown keys and wrong types are problems.
     pub(super) fn read(mut table: Table, problems: &mut Vec<String>) -> Self {
         let mut section = |name: &str, problems: &mut Vec<String>| match table.remove(name).map(Value::into_table) {
             None => Table::new(),
@@ -151,7 +151,7 @@ optional! {
     Service { key: String, name: String, owner: String, tags: Words, words: Words }
 }
 
-/// The sections of a list, each with what it is called in front of people.
+/// Returns the sections of a list, each with its display name.
 fn listed(
     table: &mut Table,
     name: &str,
@@ -167,7 +167,7 @@ fn listed(
     all.into_iter().flatten().enumerate().map(move |(index, one)| (format!("{name} (number {})", index + 1), one))
 }
 
-/// A section that is declared with its types.
+/// Reads a section that is declared with its types.
 fn declared<S: Section>(name: &str, table: Table, problems: &mut Vec<String>) -> S {
     let mut reading = Reading { section: name, table, problems };
     let section = S::read(&mut reading);
@@ -270,7 +270,7 @@ impl<'de> Deserialize<'de> for Words {
     }
 }
 
-/// What a key can hold, and how that is called in front of people.
+/// A type of value, with its display name.
 trait Kind: DeserializeOwned {
     const NAME: &'static str;
 }
@@ -302,7 +302,7 @@ impl Kind for bool {
 fn take<T: Kind>(section: &str, key: &str, table: &mut Table, problems: &mut Vec<String>) -> Option<T> {
     let read = table.remove(key)?.try_deserialize();
     if read.is_err() {
-        // The error itself repeats the value, which may be a secret in the wrong place.
+        // The error would repeat the value, which may be a secret in the wrong place.
         problems.push(format!("{section}.{key} must be {}.", T::NAME));
     }
     read.ok()
@@ -315,7 +315,7 @@ fn report_unknown(section: &str, known: &[&str], rest: Table, problems: &mut Vec
     problems.extend(unknown.iter().map(|key| format!("{section}.{key} is not a setting; there are {known}.")));
 }
 
-/// What is wrong with the file, without the line that the parser quotes: it may hold a secret.
+/// Returns the parser's error without the quoted line, which may contain a secret.
 pub(super) fn without_excerpt(error: &ConfigError) -> String {
     let text = error.to_string();
     let is_excerpt = |line: &&str| {

@@ -261,7 +261,7 @@ fn rights_are_given_to_agents_admins_people_and_groups() {
     assert_eq!(roster.holders(Right::TicketWork).len(), 2);
     assert_eq!(roster.holders(Right::OutageMentionAll), [Holder::Admins]);
     assert_eq!(roster.holders(Right::GuardSet), []);
-    // Who is named by a right is on the desk, too.
+    // A person named by a right is on the desk, too.
     let is_empty = |text: &str| load(text, &[]).expect("valid").warnings().iter().any(|it| it.contains("Nobody is on"));
     assert!(is_empty("") && is_empty("[rights]\nticket_work = [\"agents\"]\n") && !is_empty(text));
     let said = problems("[rights]\nticket_work = [\"agent\"]\nfly = []\n", &[]);
@@ -283,7 +283,7 @@ fn a_named_file_must_be_there() {
     assert!(error.to_string().contains("/nowhere/deskbell.toml cannot be read"), "{error}");
 }
 
-/// The sample with every setting switched on; of a secret and its file only the one that is asked for.
+/// Returns the sample with every setting switched on. For a secret, only the direct form or only the file form is on.
 fn switched_on(files: bool) -> String {
     let settings =
         SAMPLE.lines().filter_map(|line| line.strip_prefix('#')).filter(|line| !line.starts_with([' ', '#']));

@@ -1,4 +1,4 @@
-//! The table of all acts, how an act is read from what people do, and the gate of rights before every act.
+//! The table of all acts, how an act is carried out, and the check of rights before every act.
 
 use jiff::Timestamp;
 
@@ -16,7 +16,7 @@ use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::right::Right;
 
-/// The acts of every capability, in the order in which commands and help show them: a capability that has acts is named here.
+/// The acts of every capability, in the order of commands and help. A capability with acts is listed here.
 static TABLES: &[&[&Act]] = &[
     tickets::acts::ACTS,
     knowledge::acts::ACTS,
@@ -38,104 +38,104 @@ macro_rules! acts {
 }
 pub(in crate::desk) use acts;
 
-/// An act: what it is, where the agents' menu shows it, and what it does.
+/// An act: its declaration, when the agents' menu shows it, what it reads, and its function.
 #[derive(Debug)]
 pub(in crate::desk) struct Act {
     pub(in crate::desk) spec: Spec,
-    /// Whether the agents' menu of a ticket that stands so shows it.
+    /// Whether the agents' menu of this ticket shows the act.
     pub(in crate::desk) in_menu: fn(&Ticket) -> bool,
     pub(in crate::desk) reads: Reads,
     pub(in crate::desk) does: Does,
 }
 
-/// What an act must see besides its subject and what it takes.
+/// The data that an act needs besides its subject and its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::desk) enum Reads {
     /// Nothing.
     Nothing,
-    /// What was said and done on the ticket.
+    /// The ticket's messages and audit entries.
     Story,
-    /// Open tickets of the person that the act is about, else of whoever acts.
+    /// Open tickets of the person that the act is about, else of the actor.
     Requests,
     /// The ticket that this parameter takes.
     Chosen(&'static str),
     /// The message that this parameter takes, which was joined to the ticket.
     Joined(&'static str),
-    /// The article that this parameter takes, and what was suggested on the ticket.
+    /// The article that this parameter takes, and the suggestion on the ticket.
     Article(&'static str),
-    /// The article that this parameter takes, as those who keep articles see it.
+    /// The article that this parameter takes, as its keepers see it.
     Overview(&'static str),
-    /// The articles of the list that this parameter chooses.
+    /// The articles in the list that this parameter chooses.
     Articles(&'static str),
-    /// The number and key of the article that is to be written.
+    /// The number and key for a new article.
     NextArticle,
-    /// The outage that this parameter takes, with where it was announced.
+    /// The outage that this parameter takes, with the places where it was announced.
     Outage(&'static str),
-    /// The outages that are announced and not over.
+    /// The running outages: announced and not over.
     Outages,
     /// The ping of staff that this parameter takes, and who is on call.
     Ping(&'static str),
-    /// The ping of staff to the message of which the link of this parameter leads.
+    /// The ping of staff whose message this parameter links to.
     PingAt(&'static str),
-    /// What becomes of pings of staff in the channel where it is done, and who of the staff was not told of it.
+    /// The guard's setting in the channel in which the act is done, and the staff who were not told of it yet.
     Guard,
     /// Who is on call.
     OnCall,
-    /// What became of pings of staff.
+    /// The pings of staff with what became of them.
     Pings,
-    /// What is known of the channel where it is done.
+    /// What is known of the channel in which the act is done.
     Here,
-    /// The number and key of the outage that is to be written, and who is to hear of it.
+    /// The number and key for a new outage, and its audience.
     NextOutage {
-        /// The parameter that names its services.
+        /// The parameter that names the outage's services.
         services: &'static str,
-        /// The parameter that names channels besides those that follow them.
+        /// The parameter that names channels besides those that follow the services.
         also: &'static str,
     },
 }
 
-/// What an act does.
+/// The function that carries out an act.
 #[derive(Debug)]
 pub(in crate::desk) enum Does {
-    /// Something about nothing in particular.
+    /// An act without a subject.
     Alone(fn(Plan<'_>, &Actor<'_>, &Args, &Sees) -> Decision),
-    /// Something to a ticket.
+    /// An act on a ticket.
     ToTicket(fn(&mut Plan<'_>, &Deed<'_>) -> Result<Done, No>),
 }
 
 impl Act {
-    /// Shown in no menu.
+    /// Shows an act in no menu.
     pub(in crate::desk) const NO_MENU: fn(&Ticket) -> bool = |_| false;
 
-    /// An act to a ticket that no menu shows.
+    /// Returns an act on a ticket that no menu shows.
     pub(in crate::desk) const fn to_ticket(spec: Spec, does: fn(&mut Plan<'_>, &Deed<'_>) -> Result<Done, No>) -> Self {
         let spec = Spec { on: On::Ticket, ..spec };
         Self { spec, in_menu: Self::NO_MENU, reads: Reads::Nothing, does: Does::ToTicket(does) }
     }
 
-    /// An act to nothing in particular.
+    /// Returns an act without a subject.
     pub(in crate::desk) const fn alone(spec: Spec, does: fn(Plan<'_>, &Actor<'_>, &Args, &Sees) -> Decision) -> Self {
         let spec = Spec { on: On::Nothing, ..spec };
         Self { spec, in_menu: Self::NO_MENU, reads: Reads::Nothing, does: Does::Alone(does) }
     }
 
-    /// The same, shown in the agents' menu of a ticket that stands so.
+    /// Shows the act in the agents' menu of the tickets for which `when` holds.
     pub(in crate::desk) const fn in_menu(self, when: fn(&Ticket) -> bool) -> Self {
         Self { in_menu: when, ..self }
     }
 
-    /// The same, which must see this.
+    /// Sets the data that the act needs.
     pub(in crate::desk) const fn reading(self, reads: Reads) -> Self {
         Self { reads, ..self }
     }
 }
 
-/// Every act, declared.
+/// Returns the declarations of all acts.
 pub fn specs() -> impl Iterator<Item = &'static Spec> + Clone {
     all().map(|act| &act.spec)
 }
 
-/// The act of this name.
+/// Returns the declaration of the act of this name.
 #[must_use]
 pub fn spec(name: &ActName) -> Option<&'static Spec> {
     find(name).map(|act| &act.spec)
@@ -149,28 +149,28 @@ pub(in crate::desk) fn find(name: &ActName) -> Option<&'static Act> {
     all().find(|act| act.spec.name == name.as_str())
 }
 
-/// Who acts, from where, and how they are answered.
+/// The person who acts, the place they act from, and how they are answered.
 pub(in crate::desk) struct Actor<'a> {
     pub(in crate::desk) person: &'a Person,
     pub(in crate::desk) place: Option<&'a Place>,
     pub(in crate::desk) via: Option<&'a ReplyHandle>,
-    /// Whether a success must be answered too (a command waits for words; a button shows by its card).
+    /// Whether a success is answered too. A command expects words; the effect of a button shows on its card.
     pub(in crate::desk) wants_answer: bool,
-    /// Whether they acted by a message that only they see: the answer replaces it.
+    /// Whether the person acted by a message that only they see. The answer replaces that message.
     pub(in crate::desk) in_private: bool,
-    /// Whether they sent a form: what is not given was left empty in it.
+    /// Whether the person sent a form. Arguments that are missing were left empty in it.
     pub(in crate::desk) is_form: bool,
-    /// What they filled in, if they sent a form, on all of its pages, and for what.
+    /// The act and all that was filled in on all pages, if the person sent a form.
     pub(in crate::desk) filled_in: Option<&'a (ActRef, Given)>,
-    /// How they do it.
+    /// The way of acting: a button, a form and so on.
     pub(in crate::desk) way: Way,
-    /// The message that it is done at, if it is done at one.
+    /// The message that the act is done on, if any.
     pub(in crate::desk) at: Option<&'a MessageRef>,
-    /// The words that they typed into a form: given back with a refusal, so that they need not be typed again.
+    /// The words that the person typed into a form. A refusal returns them, so that they need not be typed again.
     pub(in crate::desk) typed: &'a str,
 }
 
-/// An act on a ticket that passed the gate: its actor may do it.
+/// An act on a ticket that has passed the check of rights.
 pub(in crate::desk) struct Deed<'a> {
     pub(in crate::desk) spec: &'static Spec,
     pub(in crate::desk) actor: &'a Actor<'a>,
@@ -182,57 +182,57 @@ pub(in crate::desk) struct Deed<'a> {
     pub(in crate::desk) at: Timestamp,
 }
 
-/// What was done, and what whoever did it is told.
+/// The result of an act: the changed ticket, and the answer to the actor.
 pub(in crate::desk) struct Done {
-    /// The ticket, if it was changed.
+    /// The ticket as it is now, if the act changed it.
     after: Option<Box<Ticket>>,
     answer: Option<Message>,
-    /// Whether the answer is given even if nobody waits for one.
+    /// Whether the answer is given even if the actor does not wait for one.
     is_always_told: bool,
-    /// Whether it is about something other than the ticket: then it is given without the ticket's menu.
+    /// Whether the answer is about something other than the ticket. It is then given without the ticket's menu.
     is_apart: bool,
-    /// What became of the event, if not simply that the act was done to its ticket.
+    /// The outcome of the event, if it is another than that the act was done.
     outcome: Option<Outcome>,
 }
 
 impl Done {
-    /// The ticket is this now: whoever waits for an answer is told how it stands.
+    /// The ticket was changed. An actor who waits for an answer is told the ticket's new state.
     pub(in crate::desk) fn changed(after: Ticket) -> Self {
         let answer = Some(tickets::text::done(&after));
         Self { after: Some(Box::new(after)), answer, is_always_told: false, is_apart: false, outcome: None }
     }
 
-    /// Whoever did it is told this.
+    /// The actor is told this in any case.
     pub(in crate::desk) const fn told(answer: Message) -> Self {
         Self { after: None, answer: Some(answer), is_always_told: true, is_apart: false, outcome: None }
     }
 
-    /// The same, and nothing else: it is about something other than the ticket.
+    /// The actor is told this, without the ticket's menu: the answer is about something else.
     pub(in crate::desk) fn apart(answer: Message) -> Self {
         Self { is_apart: true, ..Self::told(answer) }
     }
 
-    /// Whoever did it is told this if they wait for an answer.
+    /// The actor is told this if they wait for an answer.
     pub(in crate::desk) fn quietly(answer: Message) -> Self {
         Self { is_always_told: false, ..Self::told(answer) }
     }
 
-    /// A ticket was opened; what there is to say is said there.
+    /// A ticket was opened. Its confirmation is the answer.
     pub(in crate::desk) const fn opened(key: TicketKey) -> Self {
         Self { after: None, answer: None, is_always_told: false, is_apart: false, outcome: Some(Outcome::Opened(key)) }
     }
 
-    /// The same, and this became of the event.
+    /// Sets the outcome of the event.
     pub(in crate::desk) fn ending(self, outcome: Outcome) -> Self {
         Self { outcome: Some(outcome), ..self }
     }
 }
 
-/// Why something was not done.
+/// Why an act was not done.
 pub(in crate::desk) enum No {
-    /// The ticket does not let it be done.
+    /// The ticket's state does not allow it.
     Ticket(Refusal),
-    /// For another reason, told in these words.
+    /// Another reason, told in these words.
     Say(Message),
 }
 
@@ -242,28 +242,28 @@ impl From<Refusal> for No {
     }
 }
 
-/// Somebody did something by a button, a menu, a form or a command.
+/// Decides about an act by a button, a menu, a form or a command.
 pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: Timestamp) -> Decision {
     let meant = &asked.meant;
     let (is_command, is_form) = (acted.way == Way::Command, acted.way == Way::Form);
-    // Most reactions are none of the desk's business: who has no right to what one does, or to know of the request, did
-    // nothing but react.
+    // Most reactions do not concern the desk. A reaction that is an act is ignored if its author has no right to the
+    // act, or may not know of the request.
     if acted.way == Way::Reaction && !is_open_to(&plan, acted, meant) {
         return plan.end(Outcome::Ignored);
     }
-    // What is done in somebody's own conversation with the bot, about a request that was asked elsewhere, shows nowhere there.
+    // An act done in the direct conversation, on a request from elsewhere, changes nothing visible there.
     let shows_nowhere = acted
         .place
         .as_ref()
         .is_some_and(|place| place.is_direct() && plan.on.is_some_and(|ticket| ticket.origin != *place));
     let wants_answer = |spec: &Spec| match acted.way {
         Way::Command | Way::Menu | Way::MessageMenu | Way::PersonMenu => true,
-        // It shows by its card or in the thread.
+        // The effect shows on the card or in the thread.
         Way::Button | Way::Reaction => !spec.is_told || shows_nowhere,
         Way::Form => acted.is_answered(),
     };
     let typed = match (acted.way, meant) {
-        // All that was typed, be it on an earlier page.
+        // The words typed on all pages.
         (Way::Form, Meant::Act(meaning)) => words_of(
             meaning
                 .act
@@ -292,7 +292,7 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         typed: &typed,
     };
     let draft = acted.asks.does().and_then(|does| does.draft.as_ref());
-    // Its form was not opened, since they may not do it.
+    // The form was not opened because the actor may not do the act.
     if let Meant::Faulty(spec, _) = meant
         && !is_form
         && spec.on == On::Nothing
@@ -321,19 +321,19 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         Meant::Faulty(spec, faults) if is_command => help::text::malformed(spec, faults),
         Meant::NoKey => help::text::no_key(),
         Meant::Unknown if is_command => help::text::unknown_command(),
-        // What is to be changed by a form could not be shown in it.
+        // The form must show what it changes, and could not.
         Meant::Faulty(spec, _)
             if spec.takes.iter().any(|param| matches!(param.begins_with, Begins::Article | Begins::Outage)) =>
         {
             help::text::form_not_opened()
         }
-        // A button that should have opened a form is of an earlier version.
+        // A button that should have opened a form comes from an earlier version.
         Meant::Unknown | Meant::Faulty(..) => help::text::unknown_button(),
     };
     refuse(plan, &actor(true), why)
 }
 
-/// Keeps what was filled in of a form that is not finished, and says how it goes on; who may not do the act is told so at once.
+/// Keeps what was filled in of an unfinished form, and says how to continue. Refuses an actor without the right.
 fn go_on(
     mut plan: Plan<'_>,
     actor: &Actor<'_>,
@@ -354,7 +354,7 @@ fn go_on(
     plan.end(Outcome::Done(None))
 }
 
-/// Does it, if this person may know of its subject and do it, and the subject lets it be done.
+/// Carries out an act if the actor may know of its subject and has the right, and if the subject's state allows it.
 pub(in crate::desk) fn perform(
     mut plan: Plan<'_>,
     actor: &Actor<'_>,
@@ -400,8 +400,8 @@ pub(in crate::desk) fn perform(
     }
 }
 
-/// The ticket that an act is done to, if it is done to one, and whether this person is its requester; else why they may not do
-/// it, or why it is not known what it is done to. `about` is the person that the act takes.
+/// Checks that this person may do the act. Returns the ticket that it is done to, if any, and whether the person is its
+/// requester; else the refusal. `about` is the person that the act takes.
 fn admit<'f>(
     plan: &Plan<'f>,
     person: &Person,
@@ -423,7 +423,7 @@ fn admit<'f>(
     Ok(Some((ticket, gate(plan, person, spec.may, Some(ticket), about)?)))
 }
 
-/// The answer takes the place of a menu: then it is followed by what can be done with the ticket as it stands now.
+/// Adds the ticket's current menu to an answer that replaces a menu.
 fn with_menu(plan: &Plan<'_>, actor: &Actor<'_>, ticket: &Ticket, answer: Message) -> Message {
     if !actor.in_private {
         answer
@@ -436,7 +436,7 @@ fn with_menu(plan: &Plan<'_>, actor: &Actor<'_>, ticket: &Ticket, answer: Messag
     }
 }
 
-/// Whether what somebody means is open to them, and done to something that they may know of.
+/// Whether the actor may do the act that they ask for, and may know of its ticket.
 fn is_open_to(plan: &Plan<'_>, acted: &Acted, meant: &Meant) -> bool {
     let Meant::Act(meaning) = meant else { return false };
     let ticket = plan.on.filter(|ticket| plan.may_know(&acted.actor, ticket));
@@ -444,7 +444,7 @@ fn is_open_to(plan: &Plan<'_>, acted: &Acted, meant: &Meant) -> bool {
     (ticket.is_some() || spec.on == On::Nothing) && gate(plan, &acted.actor, spec.may, ticket, meaning.person()).is_ok()
 }
 
-/// The free words that somebody typed into a form, whether they can be taken or not.
+/// Returns the free text that a person typed into a form, valid or not.
 fn typed_words(acted: &Acted) -> String {
     let (Way::Form, Some((does, given))) = (acted.way, acted.asks.does().zip(acted.asks.given())) else {
         return String::new();
@@ -456,12 +456,12 @@ fn typed_words(acted: &Acted) -> String {
     }))
 }
 
-/// These words, each on lines of their own.
+/// Joins these words, each on lines of their own.
 fn words_of<'w>(words: impl Iterator<Item = &'w str>) -> String {
     words.map(str::trim).filter(|words| !words.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether this person may do what asks for that. Returns whether they are the ticket's requester; else why not.
+/// Checks a right. Returns whether the person is the ticket's requester; else the refusal.
 fn gate(
     plan: &Plan<'_>,
     person: &Person,
@@ -494,14 +494,14 @@ pub(in crate::desk) fn refuse(mut plan: Plan<'_>, actor: &Actor<'_>, why: Messag
     plan.end(Outcome::Refused)
 }
 
-/// Refuses what was filled in, and keeps it: the form can be opened again with all of it.
+/// Refuses a form and keeps what was filled in, so that it can be opened again with all of it.
 pub(in crate::desk) fn refuse_to_correct(mut plan: Plan<'_>, actor: &Actor<'_>, why: Message) -> Decision {
     let Some(does) = keep(&mut plan, actor) else { return refuse(plan, actor, why) };
     answer(&mut plan, actor, why.and(drafts::text::can_be_corrected(&does)));
     plan.end(Outcome::Refused)
 }
 
-/// Keeps what was filled in of a form for an hour; what its button does, which opens it again.
+/// Keeps what was filled in of a form for an hour. Returns the act for the button that opens the form again.
 pub(in crate::desk) fn keep(plan: &mut Plan<'_>, actor: &Actor<'_>) -> Option<ActRef> {
     let (does, given) = actor.filled_in?;
     let (id, at, who) = (plan.desk.next.draft.clone(), plan.desk.now, actor.person.who.clone());
@@ -536,7 +536,7 @@ mod tests {
             assert_eq!(carried.map(|does| does.act), Ok(spec.act()), "a button can carry it");
             assert!((1..=75).contains(&spec.label.chars().count()), "{}", spec.name);
             assert!(spec.menu.is_none_or(|menu| (1..=24).contains(&menu.chars().count())), "{}", spec.name);
-            // The menu of a message and a reaction say nothing but which message: the rest is asked for by a form.
+            // The menu of a message and a reaction carry nothing but the message. A form asks for the rest.
             let is_bare = spec.takes.iter().all(|param| !param.is_required || param.takes == Takes::Message);
             assert!(spec.menu.is_none() || spec.opens_form() || is_bare, "{}", spec.name);
             assert!(spec.sign.is_none() || is_bare, "{}", spec.name);
@@ -573,7 +573,7 @@ mod tests {
         let of_acts = specs().map(|spec| spec.audit).filter(|name| !name.is_empty());
         let mut names = HashSet::new();
         for name in others.chain(of_acts) {
-            // A reply is put on record once it was delivered, and another request is opened like any.
+            // A reply is audited once it was delivered, and another request is audited like any opened ticket.
             let is_shared = ["replied", "opened"].contains(&name);
             assert!(names.insert(name) || is_shared, "{name} is the name of two things");
         }

@@ -1,8 +1,8 @@
-//! Tables of decisions: what was heard, and what follows from it. Nothing is read and nothing is written here, so that there can
-//! be a line for every rule; what people see of it is in the scenes (`tests/it`).
+//! Tables of decisions: classified events, and what follows from them. Nothing is read or written here, so that there
+//! can be a line for every rule. The scenes in `tests/it` show what people see.
 //!
-//! A line names the case and says what follows: the outcome, then each change, entry of the audit and effect. After a change of
-//! the rules `UPDATE_EXPECT=1 cargo test --lib cases` writes the tables anew: read what has changed in them.
+//! A line names the case and its decision: the outcome, then each change, audit entry and effect. After a change of the
+//! rules, `UPDATE_EXPECT=1 cargo test --lib cases` writes the tables anew. Read their changes.
 
 mod acts;
 mod articles;
@@ -36,7 +36,8 @@ use crate::domain::rules::{GuardMode, Rules};
 use crate::domain::view::View;
 use crate::domain::words::shorten;
 
-/// Everybody: Jeff asks, Sam is anybody else, Mia and Omar are agents, Ada is an admin. Mia is on Discord, too.
+/// All people: Jeff is the requester, Sam is another person, Mia and Omar are agents, Ada is an admin. Mia is also on
+/// Discord.
 const PEOPLE: [(&str, &str); 5] = [("Jeff", "U1"), ("Sam", "U2"), ("Ada", "U7"), ("Mia", "U8"), ("Omar", "U9")];
 const MIA_ON_DISCORD: &str = "88";
 
@@ -57,7 +58,7 @@ fn person(name: &str) -> Person {
     Person::new(slack(id), *name)
 }
 
-/// A desk with a channel on each platform.
+/// Returns a desk with a channel on each platform.
 fn desk() -> Desk {
     let listed = |names: &[&str]| names.iter().map(|name| Principal::Person(person(name).who)).collect();
     let mia = LinkedPerson {
@@ -103,7 +104,7 @@ fn message(channel: &str, id: &str) -> MessageRef {
     MessageRef { tenant: tenant(), channel: channel.to_owned(), id: id.to_owned() }
 }
 
-/// What somebody writes; `@desk` mentions the bot.
+/// Returns a posted message. `@desk` at its beginning mentions the bot.
 fn post(who: &str, at: &Place, text: &str) -> Said {
     let words = text.strip_prefix("@desk");
     Said {
@@ -150,7 +151,7 @@ fn ticket() -> Ticket {
     }
 }
 
-/// The same, asked in private.
+/// IT-1007, asked in private.
 fn private_ticket() -> Ticket {
     Ticket { origin: direct(), origin_message: message("D1", "7.1"), titled_by: None, ..ticket() }
 }
@@ -162,7 +163,7 @@ fn with_status(status: Status) -> Ticket {
     Ticket { status, assignee: Some(person("Mia")).filter(|_| has_holder), merged_into, ..ticket() }
 }
 
-/// Every way in which a ticket can stand.
+/// Every status of a ticket.
 fn statuses() -> [(&'static str, Status); 8] {
     let (at, by) = (minutes_ago(10), person("Mia"));
     let cancelled = |why, by: &str| Status::Cancelled { at, by: person(by), why };
@@ -214,7 +215,7 @@ impl Table {
     }
 }
 
-/// What follows, in a line.
+/// Returns a decision as one line.
 fn told(decision: &Decision) -> String {
     let outcome = match decision.outcome.ticket() {
         Some(key) => format!("{} {key}", decision.outcome.name()),
@@ -228,7 +229,7 @@ fn told(decision: &Decision) -> String {
     let effects = decision.effects.iter().map(|effect| effect_of(&effect.what));
     let mut parts = vec![outcome];
     for part in changes.chain(audit).chain(effects) {
-        // What goes to both channels of the desk is said once.
+        // Effects for both channels of the desk are listed once.
         if parts.last() != Some(&part) {
             parts.push(part);
         }
@@ -372,7 +373,7 @@ fn effect_of(what: &EffectKind) -> String {
     }
 }
 
-/// What is said, shortened, and the buttons under it.
+/// Returns the words of a message, shortened, with its buttons.
 fn words_of(message: &Message) -> String {
     let span = |span: &Span| match span {
         Span::Said(words)

@@ -1,4 +1,4 @@
-//! What follows from an event: everything that is committed together.
+//! What a decision consists of: everything that one event causes, committed together.
 
 use jiff::Timestamp;
 
@@ -22,18 +22,18 @@ use crate::domain::view::View;
 /// Everything that follows from one event, in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// What became of the event, for logs, metrics and the replay.
+    /// The outcome of the event, for logs, metrics and the replay.
     pub outcome: Outcome,
-    /// What changes in the record.
+    /// The changes of the record.
     pub changes: Vec<Change>,
-    /// Who did what.
+    /// The audit entries.
     pub audit: Vec<AuditEntry>,
-    /// What the bot is to do.
+    /// The effects to be queued.
     pub effects: Vec<Effect>,
 }
 
 impl Decision {
-    /// Whether a ticket is opened, for which a number must be drawn.
+    /// Whether the decision opens a ticket, for which a number must be drawn.
     #[must_use]
     pub fn opens_ticket(&self) -> bool {
         self.changes.iter().any(|change| matches!(change, Change::Open(_)))
@@ -43,124 +43,124 @@ impl Decision {
 /// A change of the record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// A new ticket; its number is taken from the counter.
+    /// Inserts a ticket. Its number was drawn before.
     Open(Box<Ticket>),
-    /// A ticket as it is now; its `version` is one more than what was read. Whose it is and where it came from never change.
+    /// Updates a ticket. Its `version` is one more than the version that was read. Requester and origin never change.
     Put(Box<Ticket>),
-    /// This place belongs to the ticket from now on (and to no other any more).
+    /// Binds a place to a ticket. The place then belongs to no other ticket.
     Bind {
         /// The place.
         place: Place,
         /// The ticket.
         ticket: TicketId,
-        /// As what.
+        /// Which side of the ticket the place is.
         side: Side,
     },
-    /// Something was said.
+    /// Puts words on record.
     Record(Record),
-    /// The words of a recorded message are these now.
+    /// Replaces the words of a recorded message.
     Rewrite {
-        /// Which message.
+        /// The message.
         message: MessageRef,
-        /// Its words.
+        /// The new words.
         text: String,
-        /// Since when.
+        /// The time of the edit.
         at: Timestamp,
     },
-    /// The words of a recorded message are gone.
+    /// Removes the words of a recorded message.
     Erase {
-        /// Which message.
+        /// The message.
         message: MessageRef,
-        /// Since when.
+        /// The time of the deletion.
         at: Timestamp,
     },
-    /// What was joined to one ticket belongs to another, and is joined no more.
+    /// Moves a joined message to another ticket. The message is no longer joined.
     Part {
-        /// Which message.
+        /// The message.
         message: MessageRef,
-        /// To this ticket.
+        /// The ticket that gets the message.
         to: TicketId,
     },
-    /// Everything said on one ticket, and every place of it, belongs to another.
+    /// Moves all words and places of a ticket to another.
     Move {
-        /// From this ticket.
+        /// The ticket that loses them.
         from: TicketId,
-        /// To that one.
+        /// The ticket that gets them.
         to: TicketId,
     },
-    /// A mention that opened nothing is kept (a later one of the same message replaces it).
+    /// Keeps a mention that opened no ticket. A later mention by the same message replaces it.
     Keep(Opening),
-    /// A kept mention has served.
+    /// Deletes a kept mention.
     Forget {
-        /// Which message.
+        /// The message.
         message: MessageRef,
     },
-    /// What was filled in of a form is kept.
+    /// Keeps what was filled in of a form.
     KeepDraft(Box<Draft>),
-    /// A draft has served.
+    /// Deletes a draft of a form.
     ForgetDraft(DraftId),
-    /// Something is suggested to a ticket's requester, or would be.
+    /// Writes which article is suggested to a ticket's requester, or would be.
     Suggest(Box<Suggestion>),
-    /// An article solved a ticket.
+    /// Writes that an article solved a ticket.
     SolvedBy {
         /// The ticket.
         ticket: TicketId,
         /// The article.
         article: ArticleKey,
     },
-    /// A requester wants a person nevertheless.
+    /// Writes that a requester wants a person in spite of the suggested article.
     Escalate {
-        /// On this ticket.
+        /// The ticket.
         ticket: TicketId,
         /// When.
         at: Timestamp,
     },
-    /// Something became of an article on a ticket.
+    /// Marks what became of an article on a ticket.
     MarkArticle {
         /// The article.
         article: ArticleId,
-        /// What.
+        /// The mark.
         mark: Mark,
         /// The ticket.
         ticket: TicketId,
         /// When.
         at: Timestamp,
     },
-    /// A new article, and its first version.
+    /// Inserts an article and its first version.
     WriteArticle {
         /// The article, with the number and key that were drawn for it.
         article: Box<Article>,
-        /// Who wrote it.
+        /// The author.
         by: Person,
     },
-    /// An article as it is now; a conflict if somebody else changed it since it was read.
+    /// Updates an article. A conflict if somebody else has changed it since it was read.
     PutArticle {
-        /// As it was read.
+        /// The article as it was read.
         before: Box<Kept>,
-        /// As it is now.
+        /// The article as it is now.
         after: Box<Article>,
-        /// Who changed it.
+        /// The person who changed it.
         by: Person,
     },
-    /// A new outage.
+    /// Inserts an outage.
     WriteOutage(Box<Outage>),
-    /// An outage as it is now; its `version` is one more than what was read.
+    /// Updates an outage. Its `version` is one more than the version that was read.
     PutOutage(Box<Outage>),
-    /// What channels refuse of an outage is tried again.
+    /// Tries the held effects of an outage again, which channels have refused.
     RetryOutage {
-        /// Which.
+        /// The outage.
         outage: OutageId,
         /// When.
         at: Timestamp,
     },
-    /// What channels refuse of an outage is not tried any more.
+    /// Gives up the held effects of an outage, which channels have refused.
     GiveUpOutage {
-        /// Which.
+        /// The outage.
         outage: OutageId,
         /// When.
         at: Timestamp,
     },
-    /// A channel hears of outages of a service from now on.
+    /// Makes a channel follow a service.
     FollowService {
         /// The service's key.
         service: String,
@@ -169,107 +169,107 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
-    /// It hears of them no more.
+    /// Makes a channel follow a service no longer.
     UnfollowService {
         /// The service's key.
         service: String,
         /// The channel.
         place: Place,
-        /// Since when.
+        /// When.
         at: Timestamp,
     },
-    /// A ping of staff is this.
+    /// Writes a ping of staff as it is now.
     KeepPing(Box<Ping>),
-    /// Somebody and whom they pinged are left alone.
+    /// Leaves further pings by this author of the same staff alone for a while.
     LeaveAlone {
-        /// Who pinged.
+        /// The author of the ping.
         author: PersonRef,
-        /// Whom: an account, or a group as the settings write it.
+        /// The staff who were pinged: an account, or a group as the settings write it.
         staff: String,
         /// Until when.
         until: Timestamp,
     },
-    /// This is to become of pings of staff in a channel.
+    /// Sets the guard mode of a channel: how pings of staff are handled there.
     SetGuard {
         /// The channel.
         place: Place,
-        /// What; `None`: what the settings say.
+        /// The mode. `None`: the mode of the settings applies.
         mode: Option<GuardMode>,
         /// When.
         at: Timestamp,
     },
-    /// People in a channel are told what becomes of pings of staff from now on: a conflict if they were told just that.
+    /// Writes that the people in a channel are told its guard mode. A conflict if they were told the same mode last.
     AnnounceGuard {
         /// The channel.
         place: Place,
-        /// What.
+        /// The mode.
         mode: GuardMode,
         /// When.
         at: Timestamp,
     },
-    /// The message of a ping, if it is one, was turned to the desk by an edit.
+    /// Writes that an edit has addressed the message of a ping, if there is one, to the desk.
     AddressByEdit(PingId),
-    /// Somebody of the staff wants to be pinged in a channel, or not any more.
+    /// Sets whether a member of the staff wants to be pinged in a channel.
     WantPings {
-        /// Who.
+        /// The person.
         who: PersonRef,
         /// The channel.
         place: Place,
-        /// Whether they want it.
+        /// Whether they want to be pinged.
         is_on: bool,
         /// When.
         at: Timestamp,
     },
-    /// Somebody of the staff is away.
+    /// Sets until when a member of the staff is away.
     BeAway {
-        /// Who.
+        /// The person.
         who: PersonRef,
-        /// Until when; `None`: is back.
+        /// Until when. `None`: the person is back.
         until: Option<Timestamp>,
     },
-    /// Somebody of the staff is told how they are guarded, which is done once.
+    /// Writes that a member of the staff is told how the guard works. Each is told once.
     TellStaff {
-        /// Whom.
+        /// The person.
         who: PersonRef,
         /// When.
         at: Timestamp,
     },
-    /// Somebody is on call.
+    /// Sets until when a person is on call.
     BeOnCall {
-        /// Who.
+        /// The person.
         who: PersonRef,
-        /// Until when; `None`: not any more.
+        /// Until when. `None`: no longer on call.
         until: Option<Timestamp>,
     },
-    /// Somebody does not want to be asked in a channel whether the desk may take something, or may be asked again.
+    /// Sets whether a person may be asked, in a channel, if the desk shall take a ping of theirs as a request.
     OptOut {
-        /// Who.
+        /// The person.
         who: PersonRef,
         /// The channel, or a place in it.
         place: Place,
-        /// Whether they do not want to be asked.
+        /// Whether the person opts out.
         is_out: bool,
-        /// Since when.
+        /// When.
         at: Timestamp,
     },
-    /// Views of a subject that wait to be posted for the first time wait until then, if nobody has tried to post them.
+    /// Delays the first posting of a view of a subject, unless a delivery has been tried.
     HoldBack {
-        /// Of what.
+        /// The subject.
         about: Subject,
-        /// Which view.
+        /// The view.
         view: View,
         /// Until when.
         until: Timestamp,
     },
-    /// A moment is waited for: one of its kind, subject and slot.
+    /// Sets a timer. It replaces the timer of the same kind, subject and slot.
     SetTimer(Timer),
-    /// It is not waited for any more.
+    /// Clears a timer.
     ClearTimer {
-        /// For what.
+        /// The subject.
         on: Subject,
-        /// Which kind.
+        /// The timer's kind.
         kind: TimerKind,
-        /// Which of several.
+        /// The timer's slot, where a subject has several timers of a kind.
         slot: u16,
     },
 }

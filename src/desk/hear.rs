@@ -1,5 +1,5 @@
-//! What was heard: each event is classified once, in this place alone, inside the transaction. What must be read for it is read
-//! here; what follows from it is decided without reading anything ([`decide`](super::decide)).
+//! Classifies each event, once, inside the transaction, and nowhere else. What the decision needs is read here;
+//! [`decide`](super::decide) reads nothing.
 
 use std::sync::Arc;
 
@@ -26,10 +26,10 @@ use crate::domain::rules::Rules;
 use crate::domain::subject::Subject;
 use crate::store::{Sequence, StoreError, Tx, keys, outbox};
 
-/// By how much the number that people quote is greater than the ticket's id.
+/// The difference between a ticket's number, which people quote, and its id in the database.
 const NUMBERS_BEGIN_AT: i64 = 1_000;
 
-/// What every decision may see.
+/// What every decision may see: the time, the settings, the roster and the ids that come next.
 #[derive(Clone, Debug)]
 pub struct Desk {
     /// The time of deciding.
@@ -66,7 +66,7 @@ impl Desk {
         Self { now, rules, roster, next, has_articles: false }
     }
 
-    /// Draws the id and the key of the ticket that is to be opened.
+    /// Draws the id and the key for the ticket that is about to be opened.
     ///
     /// # Errors
     /// If the database is away.
@@ -81,93 +81,96 @@ impl Desk {
     }
 }
 
-/// Whether the message that somebody has passed on is with the desk already.
+/// Whether the message that a person has passed on is already on record.
 pub type IsKnown = bool;
 
-/// What an event turns out to be.
+/// A classified event, with what its decision needs.
 #[derive(Clone, Debug)]
 pub enum Heard<'e> {
-    /// Nothing that concerns the desk.
+    /// The event does not concern the desk.
     Nobody,
     /// Somebody asks for an act by a button, menu, form, reaction or `/desk`.
     Act(&'e Acted, Box<Asked>, Timestamp),
     /// Somebody gives a command in words.
     Command(&'e Said, Box<Command>),
-    /// An agent begins a command in words, and something is missing or wrong.
+    /// An agent writes a command in words; something in it is missing or wrong.
     Misspelt(&'e Said, &'static Spec, Vec<Fault>),
-    /// Somebody writes under a card.
+    /// Somebody writes under a ticket's card: a note.
     Note(&'e Said, Box<Ticket>),
     /// Somebody writes on the requester's side of a ticket.
     OnTicket(&'e Said, Box<Ticket>),
-    /// Somebody writes to the desk where no ticket is (yet), or goes on from a mention of theirs that opened nothing.
+    /// Somebody writes to the desk in a place that belongs to no ticket, or continues a mention of theirs that opened
+    /// no ticket.
     NewWords(&'e Said, Box<NewWords>),
-    /// A message that is on record has these words now.
+    /// A message that is on record was edited.
     Reworded {
-        /// The message as it is now.
+        /// The message with its new words.
         said: &'e Said,
-        /// What is on record of it.
+        /// The record of the message.
         record: Box<Record>,
-        /// On this ticket.
+        /// The ticket that the record belongs to.
         ticket: Box<Ticket>,
-        /// Since when.
+        /// The time of the edit.
         at: Timestamp,
     },
-    /// An edit is what first addresses the desk, or changes what a mention says that opened nothing: heard as if it were posted.
+    /// An edit addresses the desk for the first time, or changes a mention that opened no ticket. The message is
+    /// classified as if it were posted now.
     PostedByEdit(&'e Said, Box<Self>, Timestamp),
-    /// An edit that changes nothing about a mention that opened nothing.
+    /// An edit leaves the words of a mention that opened no ticket as they are.
     SkippedAgain,
     /// A message was deleted.
     Deleted {
-        /// Which.
+        /// The message.
         message: &'e MessageRef,
-        /// What is on record of it, and on which ticket.
+        /// The record of the message and its ticket, if it is on record.
         recorded: Option<(Box<Record>, Box<Ticket>)>,
-        /// Whether it was a mention that opened nothing.
+        /// Whether the message was a mention that opened no ticket.
         was_skipped: bool,
-        /// When.
+        /// The time of the deletion.
         at: Timestamp,
     },
-    /// What was said in a ticket's thread before it became one.
+    /// The messages of a thread from before it became the ticket's thread were read.
     ThreadRead {
-        /// The ticket.
+        /// The ticket of the thread.
         ticket: Box<Ticket>,
-        /// What was said, oldest first.
+        /// The messages, oldest first.
         messages: &'e [Said],
-        /// Whether there was more.
+        /// Whether the thread holds more messages than were read.
         truncated: bool,
     },
     /// A delivery about a ticket has ended.
     Settled(&'e DeliverySettled, Box<Ticket>),
-    /// A moment has come that was waited for: for a ticket, if it is (still) there.
+    /// A timer has fired. The ticket is `None` if the timer is about something else or the ticket is gone.
     Due(&'e Timer, Option<Box<Ticket>>),
-    /// An article may still be a draft, of which its owner is to be reminded.
+    /// The timer of an article's draft has fired. If the article is still a draft, its owner is reminded.
     DraftWaits(&'e Timer, Option<Box<Article>>),
-    /// News of an outage may be due.
+    /// The timer of an outage's news has fired.
     NewsDue(&'e Timer, Option<Box<Outage>>),
-    /// The card of an outage is to show how far its announcement has come.
+    /// The timer of an outage's progress has fired: its card is to show how far the announcement has come.
     ProgressDue(&'e Timer, Option<Box<outages::state::Seen>>),
-    /// Somebody pings staff where no request is.
+    /// Somebody pings staff in a place that belongs to no request.
     Pinged(&'e Said, Box<Pinged>),
-    /// A ping's message was read, with what was said before it.
+    /// A message was read from the platform, with the messages before it, because of a ping of staff or a request on
+    /// behalf of its author.
     Looked(&'e Look, Option<&'e Found>, Box<Looked>),
-    /// Somebody asks for something by a command: their direct conversation, or why there is none.
+    /// The direct conversation for a request by a command was opened, or could not be opened.
     DirectOpened(&'e DirectRequest, Result<&'e Place, Undeliverable>, IsKnown),
-    /// What may help a requester was looked for.
+    /// The search for articles that may help a requester has ended.
     Suggested(Box<Ticket>, Option<Answered>),
     /// Somebody's search has ended.
     Searched(Search, Option<Answered>),
-    /// A call has ended that this program knows nothing of: another version's.
+    /// A call has ended that this version of the program does not know.
     CallEnded,
 }
 
 /// An act that is asked for by a button, menu, form, reaction or `/desk`.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// What is meant.
+    /// The act, or why none could be read.
     pub(in crate::desk) meant: Meant,
-    /// The ticket that it is done to, whether its actor may know of it or not.
+    /// The ticket that the act is done to. Whether the actor may know of the ticket is not decided yet.
     pub(in crate::desk) on: Option<Ticket>,
-    /// The ticket whose requester's side the place is.
+    /// The ticket to whose requester's side the place belongs.
     pub(in crate::desk) there: Option<TicketId>,
     pub(in crate::desk) sees: Sees,
 }
@@ -175,41 +178,41 @@ pub struct Asked {
 /// An act that is asked for in words.
 #[derive(Clone, Debug)]
 pub struct Command {
-    /// What is meant.
+    /// The act and its arguments.
     pub(in crate::desk) meaning: Meaning,
-    /// The ticket that it is done to, whether its actor may know of it or not.
+    /// The ticket that the act is done to. Whether the actor may know of the ticket is not decided yet.
     pub(in crate::desk) on: Option<Ticket>,
-    /// The ticket of the place.
+    /// The ticket that the place belongs to, and on which side.
     pub(in crate::desk) home: Option<(Ticket, Side)>,
     pub(in crate::desk) sees: Sees,
 }
 
-/// What there is about a message that was read.
+/// What is on record about a message that was read.
 #[derive(Clone, Debug)]
 pub struct Looked {
-    /// The ping.
+    /// The ping of staff in the message, if it is on record.
     pub ping: Option<Ping>,
-    /// What is known about it now.
+    /// What is known about the ping now.
     pub known: Pinged,
-    /// The request that its message is, or stands on.
+    /// The ticket that the message opened, or whose thread the message is in.
     pub there: Option<Ticket>,
 }
 
-/// What there is for words to the desk to belong to.
+/// The tickets and mentions that new words to the desk may belong to.
 #[derive(Clone, Debug, Default)]
 pub struct NewWords {
-    /// The ticket that their author opened here a moment ago.
+    /// The ticket that the author opened in this place a moment ago.
     pub burst: Option<Ticket>,
-    /// The ticket that this direct conversation is about.
+    /// The latest ticket of this direct conversation.
     pub direct: Option<Ticket>,
-    /// The mention that opened nothing, and that they go on from.
+    /// The author's mention that opened no ticket and that the words continue.
     pub skipped: Option<Opening>,
 }
 
 /// Classifies an event.
 ///
 /// # Errors
-/// If the database is away, or it is too early to decide.
+/// If the database is away, or if it is too early to decide (`StoreError::Early`).
 pub async fn hear<'e>(tx: &mut dyn Tx, desk: &Desk, event: &'e Event) -> Result<Heard<'e>, StoreError> {
     match &event.what {
         EventKind::MessagePosted(said) => posted(tx, desk, said, true).await,
@@ -265,7 +268,7 @@ pub async fn hear<'e>(tx: &mut dyn Tx, desk: &Desk, event: &'e Event) -> Result<
     }
 }
 
-/// A call has ended. What cannot be read of it is nothing found.
+/// Classifies the end of a call. A result that cannot be read counts as nothing found.
 async fn called<'e>(
     tx: &mut dyn Tx,
     about: &Subject,
@@ -285,7 +288,7 @@ async fn called<'e>(
     }
 }
 
-/// Somebody wrote something. `goes_on`: they may go on from a mention of theirs that opened nothing.
+/// Classifies a posted message. `goes_on`: the message may continue a mention of its author's that opened no ticket.
 async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, goes_on: bool) -> Result<Heard<'e>, StoreError> {
     let home = home(tx, &said.place, said.reply_to.as_ref()).await?;
     let skipped = if home.is_none() && goes_on { skipped_above(tx, desk, said).await? } else { None };
@@ -310,7 +313,8 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, goes_on: bool)
                 let sees = sees::sees(tx, desk, &meaning, on.as_ref(), (&said.author.who, Some(&said.place))).await?;
                 return Ok(Heard::Command(said, Box::new(Command { meaning, on, home, sees })));
             }
-            // Somebody who is not on the desk has no use for a grammar: these are words.
+            // Faulty commands are explained to agents only. From anybody else the text counts as words, not as a
+            // command.
             Meant::Malformed(spec) if desk.is_agent(&said.author) => {
                 return Ok(Heard::Misspelt(said, spec, Vec::new()));
             }
@@ -327,7 +331,7 @@ async fn posted<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, goes_on: bool)
     }
 }
 
-/// What words to the desk may belong to where no ticket is.
+/// Reads the tickets that new words to the desk may belong to, in a place that belongs to no ticket.
 async fn new_words(
     tx: &mut dyn Tx,
     desk: &Desk,
@@ -335,11 +339,12 @@ async fn new_words(
     skipped: Option<Opening>,
 ) -> Result<NewWords, StoreError> {
     let mut new = NewWords { skipped, ..NewWords::default() };
-    // In a thread that is not the ticket's own, others speak; and who answers a mention of theirs goes on with that.
+    // A thread that is not the ticket's own belongs to other people, so words there join no burst. Words that continue
+    // a skipped mention belong to that mention.
     if new.skipped.is_none() && said.place.root().is_none() {
         let by = desk.roster.accounts(&said.author.who);
         let burst = tickets::record::burst(tx, &by, &said.place, desk.rules.burst_since(said.at), said.at).await?;
-        // What was taken back at once is nothing to go on from.
+        // A request whose words were deleted at once is not continued.
         new.burst = burst.filter(|ticket| ticket.title != tickets::text::deleted_title());
     }
     if said.place.is_direct() {
@@ -348,12 +353,13 @@ async fn new_words(
     Ok(new)
 }
 
-/// Somebody changed the words of a message.
+/// Classifies an edited message.
 async fn edited<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, at: Timestamp) -> Result<Heard<'e>, StoreError> {
     if let Some((record, ticket)) = recorded(tx, &said.message).await? {
         return Ok(Heard::Reworded { said, record, ticket, at });
     }
-    // The edit may be what first addresses the desk; what was carried out or answered once is not done again.
+    // The edit may address the desk for the first time. A message that was handled as it was posted is not handled
+    // again.
     match conversation::record::opening(tx, &said.message).await? {
         Some(skipped) if skipped.text == said.text => Ok(Heard::SkippedAgain),
         None if keys::knows(tx, &DedupeKey::message(&said.message)).await?
@@ -368,7 +374,7 @@ async fn edited<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said, at: Timestamp)
     }
 }
 
-/// What is on record of a message, and on which ticket.
+/// Reads the record of a message, and its ticket.
 async fn recorded(tx: &mut dyn Tx, message: &MessageRef) -> Result<Option<(Box<Record>, Box<Ticket>)>, StoreError> {
     let Some(record) = conversation::record::of_message(tx, message).await? else { return Ok(None) };
     let ticket = tickets::record::by_id(tx, record.ticket).await?;
@@ -382,7 +388,7 @@ async fn ticket_of(tx: &mut dyn Tx, about: &Subject) -> Result<Option<Box<Ticket
     }
 }
 
-/// The ticket that a place, or the message that is answered there, belongs to.
+/// Reads the ticket that a place, or the message that is answered there, belongs to.
 async fn home(
     tx: &mut dyn Tx,
     place: &Place,
@@ -399,14 +405,15 @@ async fn home(
     {
         return Ok(Some(home));
     }
-    // Where no line of the bot stands, nobody knows that words are kept.
+    // The bot does not answer visibly under a joined message, so people there do not know that words are kept: replies
+    // to it do not belong to the ticket.
     let is_unseen =
         !place.is_direct() && conversation::record::of_message(tx, answered).await?.is_some_and(|record| record.joined);
     if is_unseen { Ok(None) } else { conversation::record::ticket_of_message(tx, answered).await }
 }
 
-/// Words under something unknown in the desk's channel may be a note under a card that is posted and not known yet: then
-/// nothing can be decided about them for now.
+/// Refuses to decide about a reply to an unknown message in the desk's channel while a card is being posted there: the
+/// reply may be a note under that card.
 async fn wait_for_card(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<(), StoreError> {
     let is_reply = said.place.root().is_some() || said.reply_to.is_some();
     if is_reply && desk.rules.is_triage(&said.place) && outbox::is_card_under_way(tx, &said.place).await? {
@@ -415,7 +422,7 @@ async fn wait_for_card(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<(), 
     Ok(())
 }
 
-/// The mention by the same person that opened nothing, and that these words stand under or answer.
+/// Reads the mention by the same person that opened no ticket and that these words stand under or answer.
 async fn skipped_above(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<Option<Opening>, StoreError> {
     let above = said.place.root().map(|root| MessageRef {
         tenant: said.place.tenant.clone(),
@@ -431,9 +438,9 @@ async fn skipped_above(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<Opti
     Ok(None)
 }
 
-/// Somebody asks for an act by a button, menu, form, reaction or `/desk`.
+/// Reads what a button, menu, form, reaction or `/desk` asks for.
 async fn asked(tx: &mut dyn Tx, desk: &Desk, acted: &Acted) -> Result<Asked, StoreError> {
-    // A thread may have seen several requests: the message says more than its place.
+    // A thread may have held several requests, so the message decides before its place does.
     let mut home_of = None;
     if let Some(at) = &acted.at {
         home_of = conversation::record::ticket_of_message(tx, at).await?;
@@ -450,8 +457,8 @@ async fn asked(tx: &mut dyn Tx, desk: &Desk, acted: &Acted) -> Result<Asked, Sto
     let there = home_of.as_ref().filter(|(_, side)| *side == Side::Request).map(|(ticket, _)| ticket.id);
     let (mut on, mut seen) = (None, Sees::Nothing);
     match (&meant, acted.asks.does()) {
-        // A button and a form carry their subject; a command may mean that of its place, and what is done at a message that of
-        // the message.
+        // Buttons and forms carry their subject. A command may mean the ticket of its place; an act on a message may
+        // mean the ticket of the message.
         (Meant::Act(meaning), _) => {
             let may_be_home = acted.way == Way::Command || acted.at.is_some();
             let at_home = home_of.as_ref().map(|(ticket, _)| ticket).filter(|_| may_be_home);
@@ -462,14 +469,14 @@ async fn asked(tx: &mut dyn Tx, desk: &Desk, acted: &Acted) -> Result<Asked, Sto
             let at_home = home_of.as_ref().map(|(ticket, _)| ticket).filter(|_| acted.at.is_some());
             on = subject(tx, desk, unfinished.spec, &unfinished.target, at_home).await?;
         }
-        // Whoever is told what is wrong is told so about this ticket.
+        // An answer that says what is wrong is about this ticket.
         (_, Some(ActRef { on: Some(SubjectRef::Ticket(tag)), .. })) => on = by_tag(tx, tag, desk.now).await?,
         (_, Some(_) | None) => {}
     }
     Ok(Asked { meant, on, there, sees: seen })
 }
 
-/// The ticket that an act is done to; `at_home`: the one of the place, if that may be meant.
+/// Reads the ticket that an act is done to. `at_home`: the ticket of the place, if the act may mean it.
 async fn subject(
     tx: &mut dyn Tx,
     desk: &Desk,
@@ -485,11 +492,12 @@ async fn subject(
     }
 }
 
-/// For so long after a ticket was opened a button without its uid is taken for its own: an earlier version that still runs
-/// beside this one during an update draws such.
+/// For this long after a ticket was opened, a button with its key but without its uid is accepted. An earlier version
+/// that still runs during an update draws such buttons.
 const DRAWN_WITHOUT_UID: SignedDuration = SignedDuration::from_hours(24);
 
-/// The ticket that a button or form carries: one that merely has its key, since a restore, is another.
+/// Reads the ticket that a button or form carries. A ticket with the same key but another uid (after a restore) is
+/// another ticket.
 pub(in crate::desk) async fn by_tag(
     tx: &mut dyn Tx,
     tag: &TicketTag,

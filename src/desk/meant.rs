@@ -1,4 +1,4 @@
-//! What somebody who acts means: an act, and what it is given.
+//! Reads which act a person asks for, and with which arguments.
 
 use super::acts::{Act, find};
 use super::drafts::state::Draft;
@@ -8,32 +8,32 @@ use crate::domain::event::{Acted, Asks, Way};
 use crate::domain::ids::{MessageRef, Person, TicketKey, TicketTag};
 use crate::domain::when::Now;
 
-/// What somebody who acts means.
+/// What an interaction or command asks for: an act with its arguments, or the reason why none could be read.
 #[derive(Clone, Debug)]
 pub(in crate::desk) enum Meant {
-    /// An act, and what it is given.
+    /// An act with its arguments.
     Act(Meaning),
-    /// An act whose form is not finished: a page is still to come.
+    /// An act whose form has another page to fill in.
     Unfinished(Unfinished),
-    /// An act whose form is not finished, and could not be opened in time.
+    /// An act whose form has another page, which could not be opened in time.
     Late(Unfinished),
-    /// An act; a field of its form is empty or holds what it cannot take.
+    /// An act whose form has fields that are empty or not valid.
     ToCorrect(Vec<Fault>, Unfinished),
-    /// An act whose form was begun so long ago that what was filled in is gone.
+    /// An act whose form was begun so long ago that its draft has been deleted.
     Gone(&'static Spec, ActRef),
-    /// An act; what it is given, not by a form, is incomplete or wrong.
+    /// An act whose arguments, not given by a form, are incomplete or wrong.
     Faulty(&'static Spec, Vec<Fault>),
-    /// A command that is not written right.
+    /// A command with a syntax error.
     Malformed(&'static Spec),
-    /// A key that is none.
+    /// A ticket's key that has not the form of a key.
     NoKey,
-    /// Nothing was said.
+    /// A command without any words.
     Nothing,
-    /// No act that is known.
+    /// No known act.
     Unknown,
 }
 
-/// An act, and what it is given.
+/// An act with its target and its arguments.
 #[derive(Clone, Debug)]
 pub(in crate::desk) struct Meaning {
     pub(in crate::desk) act: &'static Act,
@@ -42,20 +42,20 @@ pub(in crate::desk) struct Meaning {
 }
 
 impl Meaning {
-    /// The person that the act is about, if it takes one and was given one.
+    /// Returns the person that the act is about, if it takes a person and was given one.
     pub(in crate::desk) fn person(&self) -> Option<&Person> {
         self.act.spec.person().and_then(|param| self.args.person(param.name))
     }
 }
 
-/// What says which ticket an act is done to.
+/// The ways to say which ticket an act is done to.
 #[derive(Clone, Debug, Default)]
 pub(in crate::desk) struct Target {
-    /// The ticket that is named by its key.
+    /// A ticket named by its key.
     pub(in crate::desk) key: Option<TicketKey>,
-    /// The ticket that the button or form carries.
+    /// A ticket carried by a button or form.
     pub(in crate::desk) tag: Option<TicketTag>,
-    /// The message that it is done at, where that is what says which ticket is meant.
+    /// The message that the act is done on, if the message says which ticket is meant.
     pub(in crate::desk) at: Option<MessageRef>,
 }
 
@@ -64,17 +64,17 @@ pub(in crate::desk) struct Target {
 pub(in crate::desk) struct Unfinished {
     pub(in crate::desk) spec: &'static Spec,
     pub(in crate::desk) target: Target,
-    /// The act, and what it is done to, with the draft that there is already.
+    /// The act and its subject, with the id of the draft if there is one already.
     pub(in crate::desk) does: ActRef,
-    /// What was filled in so far, of every page.
+    /// What was filled in so far, on all pages.
     pub(in crate::desk) given: Given,
     /// The page that is to be filled in next, from 0.
     pub(in crate::desk) page: u8,
 }
 
 impl Meant {
-    /// What somebody means by a button, menu, form or command. `draft` is what they had filled in before. Only keys that begin
-    /// with `prefix` are keys; dates are read against `now`.
+    /// Reads the act that a button, menu, form or command asks for. `draft` is what the person had filled in before.
+    /// Only keys that begin with `prefix` are keys; dates are read against `now`.
     pub(in crate::desk) fn of(acted: &Acted, draft: Option<&Draft>, prefix: &str, now: &Now<'_>) -> Self {
         let (does, given, page, is_last) = match &acted.asks {
             Asks::Unknown => return Self::Unknown,
@@ -96,7 +96,8 @@ impl Meant {
         if acted.way == Way::Form {
             return of_form(act, target, does, given, (page, is_last), draft, now);
         }
-        // Its button opens the form anew, unless that could not be done in time; it does nothing by itself.
+        // The button of a draft opens its form again and does nothing else. This code runs if the form could not be
+        // opened in time.
         if does.draft.is_some() {
             return match draft {
                 Some(Draft { given, page, .. }) => {
@@ -112,7 +113,7 @@ impl Meant {
         }
     }
 
-    /// What words mean that stand there.
+    /// Reads the act that words ask for. `place` is where the words were written.
     pub(in crate::desk) fn of_words(
         words: &str,
         mentions: &[Person],
@@ -132,7 +133,7 @@ impl Meant {
     }
 }
 
-/// What a form means that was sent, or a page of it (its number, and whether it is the last).
+/// Reads a submitted form, or one page of it (its number, and whether it is the last).
 fn of_form(
     act: &'static Act,
     target: Target,
@@ -147,11 +148,11 @@ fn of_form(
         return Meant::Gone(spec, does.clone());
     }
     let mut given = draft.map(|draft| draft.given.clone()).unwrap_or_default();
-    // What was emptied on this page is given as empty, whatever the draft had.
+    // A field that was emptied on this page counts as empty, even if the draft has a value for it.
     given.extend(sent.clone());
     let unfinished = |given, page| Unfinished { spec, target: target.clone(), does: does.clone(), given, page };
     let checked = spec.check(&does.carried(spec, given.clone()), now);
-    // What is asked for on a later page is not missing yet.
+    // Fields of later pages do not count as missing yet.
     let is_due = |fault: &Fault| is_last || fault.why != Why::Missing || sent.contains_key(fault.param);
     match checked {
         Ok(args) if is_last => Meant::Act(Meaning { act, target, args }),
@@ -202,7 +203,7 @@ mod tests {
         ActRef { draft: Some(id).filter(|_| has_draft), ..ActRef::bare(TOY.spec.act()) }
     }
 
-    /// What is meant by this page, in a word, with what is kept or given.
+    /// Returns what this page means, as a word, with the values that are kept or given.
     fn sent(given: &Given, page: (u8, bool), kept: Option<Given>) -> (String, Vec<(String, String)>) {
         let does = does(kept.is_some());
         let draft = kept.map(|given| Draft {

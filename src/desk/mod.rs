@@ -1,4 +1,4 @@
-//! What the desk does, one folder a capability.
+//! The desk's capabilities, each in a folder of its own.
 
 pub mod acts;
 pub mod alarms;
@@ -47,14 +47,14 @@ use crate::domain::view::{Shown, View, Wanted};
 use crate::store::outbox::{enqueue, hold_back};
 use crate::store::{Ask, Statement, StoreError, Tx, audit, dead, standing, timers};
 
-/// What follows from what was heard.
+/// Decides what follows from a classified event. Reads nothing.
 #[must_use]
 pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
     match heard {
         Heard::Suggested(ticket, found) => knowledge::decide::suggested(desk, ticket, found.as_ref()),
         Heard::Searched(search, found) => knowledge::decide::searched(desk, search, found.as_ref()),
         Heard::Nobody | Heard::SkippedAgain | Heard::CallEnded => Plan::of(desk).end(match heard {
-            // Its key is kept, so that it changes nothing if it comes again after a later edit.
+            // The edit's dedupe key is kept, so that a redelivery after a later edit changes nothing.
             Heard::SkippedAgain => Outcome::Skipped,
             Heard::CallEnded => Outcome::Done(None),
             _ => Outcome::Ignored,
@@ -92,7 +92,7 @@ pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
         }
         Heard::Due(timer, ticket) => match timer.kind {
             TimerKind::AutoClose => closing::decide::close_by_itself(desk, timer, ticket.as_deref()),
-            // They are about an article or an outage, and heard as such.
+            // `hear` classifies timers of articles and outages as variants of their own.
             TimerKind::ArticleDraft | TimerKind::OutageNews | TimerKind::OutageProgress => {
                 Plan::of(desk).end(Outcome::Ignored)
             }
@@ -101,10 +101,10 @@ pub fn decide(desk: &Desk, heard: &Heard<'_>) -> Decision {
     }
 }
 
-/// Writes everything that follows from an event.
+/// Writes a decision: its changes, its audit entries and its effects.
 ///
 /// # Errors
-/// If the database is away, or somebody else changed the same meanwhile.
+/// If the database is away, or if another transaction has changed the same rows meanwhile.
 pub async fn write(tx: &mut dyn Tx, decision: &Decision, now: Timestamp) -> Result<(), StoreError> {
     let (mut opened, mut queued) = (None, Vec::new());
     for change in &decision.changes {
@@ -117,7 +117,7 @@ pub async fn write(tx: &mut dyn Tx, decision: &Decision, now: Timestamp) -> Resu
         audit::note(tx, entry)?;
     }
     for effect in &decision.effects {
-        // Nothing waits in the threads and under the cards of a ticket that is opened just now, but what this queues.
+        // A ticket opened by this decision has no effects waiting but those that this decision queues.
         let order_key = effect.order_key();
         let is_new = opened.as_ref() == Some(&effect.about) && !queued.contains(&order_key);
         queued.push(order_key);
@@ -127,7 +127,7 @@ pub async fn write(tx: &mut dyn Tx, decision: &Decision, now: Timestamp) -> Resu
     Ok(())
 }
 
-/// Writes a change.
+/// Writes one change to the record of its capability.
 ///
 /// # Errors
 /// If the database is away.
@@ -176,8 +176,8 @@ pub fn apply(tx: &mut dyn Tx, change: &Change) -> Result<(), StoreError> {
     }
 }
 
-/// Forgets what is kept only for a while: each capability a little at a time. Whether there may be more. What is kept like the
-/// keys of events is forgotten if it is from before `then`.
+/// Deletes expired rows, a few at a time for each capability. Returns whether there may be more. Rows that are kept as
+/// long as the dedupe keys of events are deleted if they are from before `then`.
 ///
 /// # Errors
 /// If the database is away.
@@ -189,7 +189,8 @@ pub async fn tidy(tx: &mut dyn Tx, now: Timestamp, then: Timestamp) -> Result<bo
     Ok(conversation::record::tidy(tx, then).await? || notices::record::tidy(tx, then).await?)
 }
 
-/// Forgets what is kept of an account apart from tickets, or puts `alias` in its place: what that is, and how much there was of it.
+/// Erases what is kept of an account apart from tickets, or puts `alias` in its place. Returns a description of each
+/// kind of data and the number of rows.
 ///
 /// # Errors
 /// If the database is away.
@@ -219,13 +220,13 @@ pub async fn forget(
     ])
 }
 
-/// How many other open tickets of a requester are offered.
+/// How many other open tickets of the requester a confirmation offers.
 const OTHERS: u32 = 20;
 
-/// What these views show now, in their order; `None` where nothing is left to show.
+/// Renders these views from the record, in their order. `None`: the view has nothing left to show.
 ///
 /// # Errors
-/// If the database is away, or what they show cannot be read.
+/// If the database is away, or if a record cannot be read.
 pub async fn show(
     ask: &mut dyn Ask,
     wanted: &[Wanted],
@@ -278,7 +279,7 @@ pub async fn show(
     Ok(shown)
 }
 
-/// What the views of outages among these show now, in their order.
+/// Renders the views of outages among `wanted`, in their order.
 async fn show_outages(ask: &mut dyn Ask, wanted: &[Wanted], rules: &Rules) -> Result<Vec<Option<Shown>>, StoreError> {
     let mut shown = Vec::new();
     let mut known: HashMap<OutageId, (Option<Outage>, HashSet<Place>)> = HashMap::new();
@@ -318,7 +319,7 @@ async fn show_outages(ask: &mut dyn Ask, wanted: &[Wanted], rules: &Rules) -> Re
     Ok(shown)
 }
 
-/// The next places of the audience of a view, behind this one, each with its number.
+/// Returns the places of a view's audience whose number is greater than `after`, `limit` at most, each with its number.
 ///
 /// # Errors
 /// If the database is away.
@@ -343,15 +344,16 @@ pub async fn audience(
     }
 }
 
-/// What else is written once a message of the bot stands.
+/// Returns the statement to write besides when a message of the bot stands on its platform, if there is one.
 ///
 /// # Errors
-/// If it cannot be written as JSON: a fault of ours.
+/// If the statement's values cannot be written as JSON, which is a fault of the program.
 pub fn stood(standing: &Standing) -> Result<Option<Statement>, StoreError> {
     conversation::record::under(standing)
 }
 
-/// Lets whoever decides about the subject meanwhile decide again, so that nothing gets in between.
+/// Raises the version of a subject, if it is a ticket. A transaction that has read the ticket before then conflicts and
+/// decides again.
 ///
 /// # Errors
 /// If the database is away.

@@ -1,4 +1,4 @@
-//! Pings of staff, as they are heard: what is read for them.
+//! Classifies pings of staff, and reads the data for deciding about them.
 
 use crate::desk::guard::state::{End, Pinged};
 use crate::desk::hear::{Desk, Heard, Looked};
@@ -9,17 +9,17 @@ use crate::domain::ids::{PersonRef, PingId};
 use crate::domain::rules::GuardMode;
 use crate::store::{StoreError, Tx};
 
-/// So many running outages are looked at.
+/// How many running outages are compared with a ping.
 const OUTAGES: u32 = 20;
 
-/// Words that are not for the desk: they may ping staff.
+/// Classifies a message that does not address the desk: it may ping staff.
 pub(in crate::desk) async fn pinged<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e Said) -> Result<Heard<'e>, StoreError> {
     let names_nobody = said.mentions.is_empty() && said.groups.is_empty() && said.notifies.is_none();
     if names_nobody || !desk.rules.may_be_guarded(&said.place) {
         return Ok(Heard::Nobody);
     }
     let roster = &desk.roster;
-    // Staff among themselves are colleagues.
+    // Pings of staff by staff are left alone.
     if roster.is_exempt(&said.author, desk.now) {
         return Ok(Heard::Nobody);
     }
@@ -34,7 +34,7 @@ pub(in crate::desk) async fn pinged<'e>(tx: &mut dyn Tx, desk: &Desk, said: &'e 
     Ok(Heard::Pinged(said, Box::new(known)))
 }
 
-/// A ping's message was read.
+/// Classifies the result of reading a ping's message from the platform.
 pub(in crate::desk) async fn looked<'e>(
     tx: &mut dyn Tx,
     desk: &Desk,
@@ -55,7 +55,7 @@ pub(in crate::desk) async fn looked<'e>(
     if there.is_none() {
         there = conversation::record::ticket_of_message(tx, &look.message).await?.map(|(ticket, _)| ticket);
     }
-    // What its author has just asked the desk here is the same matter.
+    // A request that the author has just made in the same place counts as the same matter.
     if let (None, None, LookFor::Judge(_), Some(ping)) = (&there, look.place.root(), &look.why, &ping) {
         let (by, since) = (desk.roster.accounts(&ping.author), desk.rules.burst_since(ping.at));
         there = tickets::record::burst(tx, &by, &look.place, since, desk.now).await?;
@@ -63,7 +63,7 @@ pub(in crate::desk) async fn looked<'e>(
     Ok(Heard::Looked(look, found, Box::new(Looked { ping, known, there })))
 }
 
-/// What is known about a message that pings these.
+/// Reads what is known about a message that pings these members of the staff.
 async fn known(tx: &mut dyn Tx, desk: &Desk, said: &Said, staff: Vec<String>) -> Result<Pinged, StoreError> {
     let roster = &desk.roster;
     let mut known = guard::record::pinged(tx, said, staff, (roster, &desk.rules), desk.now).await?;
@@ -78,7 +78,7 @@ async fn known(tx: &mut dyn Tx, desk: &Desk, said: &Said, staff: Vec<String>) ->
     Ok(known)
 }
 
-/// Whether an edit first addresses the desk with a message of which only a ping of staff is known.
+/// Whether an edit is the first to address the desk, with a message that is known only as a ping of staff.
 pub(in crate::desk) async fn is_now_for_desk(tx: &mut dyn Tx, said: &Said) -> Result<bool, StoreError> {
     let ping = PingId::of(&DedupeKey::message(&said.message));
     let ping = guard::record::by_id(tx, &ping).await?.filter(|ping| ping.end != Some(End::Addressed));

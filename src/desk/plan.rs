@@ -1,4 +1,4 @@
-//! A decision in the making: the few ways in which a ticket changes, each with its audit and its cards.
+//! A decision in the making: the few ways to change a ticket, each with its audit entries and its cards.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,16 +21,16 @@ use crate::domain::right::Right;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
 
-/// How long the answer to a request waits at most for what may help, and how long the card does.
+/// How long the confirmation of a request waits at most for the search for articles, and how long the card does.
 const ANSWER_WAITS: SignedDuration = SignedDuration::from_millis(200);
 const CARD_WAITS: SignedDuration = SignedDuration::from_secs(1);
 
 /// A decision in the making, by one actor from one place.
 pub(in crate::desk) struct Plan<'f> {
     pub(in crate::desk) desk: &'f Desk,
-    /// The ticket that it is about, whether its actor may know of it or not.
+    /// The ticket that the decision is about. Whether its actor may know of it is not decided yet.
     pub(in crate::desk) on: Option<&'f Ticket>,
-    /// The ticket whose requester's side the place is.
+    /// The ticket to whose requester's side the place belongs.
     there: Option<TicketId>,
     actor: Option<&'f Person>,
     from: Option<&'f Place>,
@@ -38,24 +38,24 @@ pub(in crate::desk) struct Plan<'f> {
 }
 
 impl<'f> Plan<'f> {
-    /// A decision about what somebody does.
+    /// Begins a decision about something that a person does.
     pub(in crate::desk) fn by(desk: &'f Desk, actor: &'f Person, from: Option<&'f Place>) -> Self {
         Self { actor: Some(actor), from, ..Self::of(desk) }
     }
 
-    /// A decision about what the program does by itself.
+    /// Begins a decision about something that the program does by itself.
     pub(in crate::desk) const fn of(desk: &'f Desk) -> Self {
         let decision =
             Decision { outcome: Outcome::Ignored, changes: Vec::new(), audit: Vec::new(), effects: Vec::new() };
         Self { desk, on: None, there: None, actor: None, from: None, decision }
     }
 
-    /// The same, about this ticket, if there is one.
+    /// Sets the ticket that the decision is about.
     pub(in crate::desk) fn on(self, ticket: Option<&'f Ticket>) -> Self {
         Self { on: ticket, ..self }
     }
 
-    /// The same, on the requester's side of this ticket, if it is one's.
+    /// Sets the ticket to whose requester's side the place belongs.
     pub(in crate::desk) fn at_home(self, there: Option<TicketId>) -> Self {
         Self { there, ..self }
     }
@@ -74,7 +74,7 @@ impl<'f> Plan<'f> {
         self.may(person, Right::TicketWork)
     }
 
-    /// Whether somebody may know that this ticket exists, from where they act: see [`may_know`].
+    /// Whether a person may know that this ticket exists, from the place where they act: see [`may_know`].
     pub(in crate::desk) fn may_know(&self, person: &Person, ticket: &Ticket) -> bool {
         may_know(&self.desk.roster, person, ticket, self.there == Some(ticket.id), self.desk.now)
     }
@@ -87,17 +87,18 @@ impl<'f> Plan<'f> {
         self.decision.changes.push(change);
     }
 
-    /// Adds an intent about something else than a ticket.
+    /// Queues an effect about a subject other than a ticket.
     pub(in crate::desk) fn effect_about(&mut self, about: Subject, what: EffectKind) {
         self.decision.effects.push(Effect::about(about, what));
     }
 
-    /// The same, not before this moment.
+    /// Queues an effect like [`effect_about`](Self::effect_about), not before this moment.
     pub(in crate::desk) fn effect_later(&mut self, not_before: Option<Timestamp>, about: Subject, what: EffectKind) {
         self.decision.effects.push(Effect { not_before, ..Effect::about(about, what) });
     }
 
-    /// Adds an intent. What is about no ticket is about whom it answers, or about the desk.
+    /// Queues an effect about a ticket. Without a ticket its subject is the person whom it answers privately, or else
+    /// the desk.
     pub(in crate::desk) fn effect(&mut self, ticket: Option<TicketId>, what: impl Into<EffectKind>) {
         let what = what.into();
         let about = match (ticket, &what) {
@@ -108,7 +109,7 @@ impl<'f> Plan<'f> {
         self.decision.effects.push(Effect::about(about, what));
     }
 
-    /// Opens a ticket for `author` with these words (message, when, text), the first of which opened it.
+    /// Opens a ticket for `author` with these words, the first of which opened it.
     pub(in crate::desk) fn open(
         &mut self,
         author: &Person,
@@ -120,7 +121,7 @@ impl<'f> Plan<'f> {
         let first = &words[0];
         let said = words.iter().rfind(|words| !words.text.is_empty());
         let author = Person::new(author.who.clone(), author.name.clone());
-        // Greetings are on the record, but the words that say what is wrong make the title.
+        // Greetings go on record, but the title is taken from the last words that say something.
         let title = tickets::text::title(said.map(|words| words.text.as_str()).unwrap_or_default());
         let ticket = Ticket {
             id,
@@ -159,21 +160,21 @@ impl<'f> Plan<'f> {
         self.confirm(&ticket);
         self.show_cards(&ticket);
         if knowledge::decide::is_asked(self.desk, &ticket.origin) {
-            // What is looked for meanwhile is said with the rest, if it is found in time.
+            // Confirmation and card wait a moment, so that an article that is found in time is shown in them.
             for effect in &mut self.decision.effects[from..] {
                 let within = if effect.what.view() == Some(&View::Card) { CARD_WAITS } else { ANSWER_WAITS };
                 effect.not_before = self.desk.now.checked_add(within).ok();
             }
             self.effect(Some(id), EffectKind::Do(knowledge::decide::call(self.desk, &ticket)));
         }
-        // The card has room for one line; whoever works the ticket reads the rest under it.
+        // The card has room for one line. Longer words are shown in full under it.
         for words in words.iter().filter(|words| tickets::text::title(&words.text) != words.text.trim()) {
             self.mirror(&ticket, None, &author, words, Voice::Requester);
         }
         ticket
     }
 
-    /// Writes a changed ticket, with what was done by whom, and brings its cards up to date.
+    /// Writes a changed ticket with its audit entry, and brings its cards up to date.
     pub(in crate::desk) fn put(&mut self, before: &Ticket, mut after: Ticket, did: impl Into<Did>) -> Ticket {
         after.version = before.version + 1;
         after.active_at = after.active_at.max(self.desk.now);
@@ -181,7 +182,7 @@ impl<'f> Plan<'f> {
         self.change(Change::Put(Box::new(after.clone())));
         self.audit(&after, did, fields);
         self.show_cards(&after);
-        // What the confirmation says depends on these alone.
+        // The text of the confirmation depends on these fields alone.
         let of = |ticket: &Ticket| (ticket.status.clone(), ticket.assignee.clone(), ticket.merged_into.clone());
         if of(before) != of(&after) {
             self.effect(Some(after.id), EffectKind::Refresh { view: View::Confirmation, at: after.origin.clone() });
@@ -189,7 +190,7 @@ impl<'f> Plan<'f> {
         after
     }
 
-    /// Writes that something was said, without an act worth auditing.
+    /// Writes that something was said on a ticket, without an audit entry.
     pub(in crate::desk) fn touch(&mut self, before: &Ticket, mut after: Ticket, at: Timestamp) -> Ticket {
         after.version = before.version + 1;
         after.active_at = before.active_at.max(at);
@@ -201,7 +202,7 @@ impl<'f> Plan<'f> {
         self.audit_about(ticket.id.into(), did, fields);
     }
 
-    /// The same, about something else than a ticket.
+    /// Adds an audit entry about a subject other than a ticket.
     pub(in crate::desk) fn audit_about(&mut self, about: Subject, did: impl Into<Did>, fields: Vec<FieldChange>) {
         self.decision.audit.push(AuditEntry {
             about,
@@ -217,8 +218,9 @@ impl<'f> Plan<'f> {
         self.record_as(ticket, author, voice, words, false);
     }
 
-    /// What is said where no line of the bot stands goes on the record alone: its author sees that at once, by a sign on it,
-    /// and privately with the way to make it another request.
+    /// Joins words from a place where no line of the bot stands to a ticket. The words go on record without an answer
+    /// in that place. A sign on the message shows that to its author at once, and a private message offers to make the
+    /// words a request of their own.
     pub(in crate::desk) fn join(&mut self, ticket: &Ticket, said: &Said, words: &Words) {
         self.record_as(ticket, &said.author, Voice::Requester, words, true);
         self.audit(ticket, Did::Joined, Vec::new());
@@ -249,20 +251,20 @@ impl<'f> Plan<'f> {
         }));
     }
 
-    /// Says something where the requester is answered.
+    /// Posts a message in the place where the requester is answered.
     pub(in crate::desk) fn tell_requester(&mut self, ticket: &Ticket, message: Message, awaited: Option<Awaited>) {
         let to = Destination::Place(ticket.origin.clone());
         let post = Post { awaited, ..Post::new(to, message, Lane::Act) };
         self.effect(Some(ticket.id), EffectKind::Say(post));
     }
 
-    /// The same, before everything else that follows.
+    /// Posts a message to the requester, ahead of all other effects of this decision.
     pub(in crate::desk) fn tell_requester_first(&mut self, ticket: &Ticket, message: Message) {
         self.tell_requester(ticket, message, None);
         self.decision.effects.rotate_right(1);
     }
 
-    /// Answers the requester of a ticket, or brings the answer that waits up to date.
+    /// Queues the confirmation of a ticket. A confirmation that already waits is replaced.
     pub(in crate::desk) fn confirm(&mut self, ticket: &Ticket) {
         let show = EffectKind::Show {
             view: View::Confirmation,
@@ -279,7 +281,7 @@ impl<'f> Plan<'f> {
         self.show_cards_at(ticket, None);
     }
 
-    /// The same, not before this moment.
+    /// Brings every copy of the card up to date, not before this moment.
     pub(in crate::desk) fn show_cards_at(&mut self, ticket: &Ticket, not_before: Option<Timestamp>) {
         for channel in &self.desk.rules.triage {
             let at = Destination::Place(channel.clone());
@@ -291,7 +293,7 @@ impl<'f> Plan<'f> {
         }
     }
 
-    /// Says something under every card, or under all but those in `except`'s channel.
+    /// Posts a message under every card, or under all but those in `except`'s channel.
     pub(in crate::desk) fn under_cards(
         &mut self,
         ticket: &Ticket,
@@ -301,7 +303,7 @@ impl<'f> Plan<'f> {
         self.under_cards_in(Lane::Note, ticket, except, message);
     }
 
-    /// The same, as urgent as that.
+    /// Posts a message under the cards like [`under_cards`](Self::under_cards), in this lane.
     pub(in crate::desk) fn under_cards_in(
         &mut self,
         urgency: Lane,
@@ -317,7 +319,7 @@ impl<'f> Plan<'f> {
         }
     }
 
-    /// Shows under the cards (but for those in `except`'s channel) what somebody said. The requester's words ping the
+    /// Shows a person's words under the cards, except those in `except`'s channel. The requester's words ping the
     /// assignee.
     pub(in crate::desk) fn mirror(
         &mut self,
@@ -347,7 +349,7 @@ impl<'f> Plan<'f> {
         }
     }
 
-    /// The words of a message were changed or deleted: what shows them under the cards follows.
+    /// Refreshes the lines under the cards that mirror a message, after its words were edited or deleted.
     pub(in crate::desk) fn refresh_mirrors(&mut self, ticket: &Ticket, of: &MessageRef) {
         for channel in &self.desk.rules.triage {
             let view = View::Lines { of: vec![of.clone()], room: 0 };
@@ -355,8 +357,8 @@ impl<'f> Plan<'f> {
         }
     }
 
-    /// Tells one person something. `about`: the ticket whose words or people it names, so that it is found if they are to
-    /// be erased.
+    /// Sends a private message to one person. `about`: the ticket whose words or people the message names, so that an
+    /// erasure finds it.
     pub(in crate::desk) fn whisper(
         &mut self,
         about: Option<&Ticket>,
@@ -370,29 +372,29 @@ impl<'f> Plan<'f> {
     }
 }
 
-/// Words for the record.
+/// Words to be put on record.
 pub(in crate::desk) struct Words {
     pub(in crate::desk) message: MessageRef,
     pub(in crate::desk) at: Timestamp,
     pub(in crate::desk) text: String,
-    /// Whether `message` holds just these words (those of a form stand in no message).
+    /// Whether `message` holds exactly these words. Words from a form stand in no message.
     pub(in crate::desk) on_record: bool,
-    /// Whether they are on the record already, as what was joined to another ticket.
+    /// Whether the words are on record already, joined to another ticket.
     pub(in crate::desk) is_joined: bool,
 }
 
 impl Words {
-    /// Words that stand in a message.
+    /// Returns words that stand in a message.
     pub(in crate::desk) const fn standing(message: MessageRef, at: Timestamp, text: String) -> Self {
         Self { message, at, text, on_record: true, is_joined: false }
     }
 
-    /// Words that came by a form or command; `near` is a message that they belong to.
+    /// Returns words that came by a form or command. `near` is a message that they belong to.
     pub(in crate::desk) const fn given(near: MessageRef, at: Timestamp, text: String) -> Self {
         Self { message: near, at, text, on_record: false, is_joined: false }
     }
 
-    /// The message that holds these words.
+    /// Returns the message that holds these words, if one does.
     pub(in crate::desk) fn source(&self) -> Option<&MessageRef> {
         self.on_record.then_some(&self.message)
     }
@@ -402,24 +404,25 @@ impl Words {
     }
 }
 
-/// Whether a channel is the one that a place is (in).
+/// Whether `place` is this channel, or is in it.
 fn is_in(channel: &Place, place: Option<&Place>) -> bool {
     place.is_some_and(|place| place.tenant == channel.tenant && place.channel() == channel.channel())
 }
 
-/// What was said, files included.
+/// Returns the text of a message, with a line for each file.
 pub(in crate::desk) fn full_text(said: &Said) -> String {
     let files = said.files.iter().map(|file| words::file(&file.name, &file.url));
     let words = (!said.text.trim().is_empty()).then(|| said.text.clone());
     words.into_iter().chain(files).collect::<Vec<_>>().join("\n")
 }
 
-/// Where the answer to a message goes: its own thread, or the thread or direct conversation that it stands in.
+/// Returns the place where a message is answered: the thread or direct conversation that it stands in, else its own
+/// thread.
 pub(in crate::desk) fn origin_of(place: &Place, message: &MessageRef) -> Place {
     if place.root().is_some() { place.clone() } else { place.thread(&message.id) }
 }
 
-/// The audited fields that differ.
+/// Returns the audited fields that differ.
 fn changes(before: Option<&Ticket>, after: &Ticket) -> Vec<FieldChange> {
     type Read = fn(&Ticket) -> Option<String>;
     const FIELDS: [(&str, Read); 5] = [

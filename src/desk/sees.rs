@@ -1,4 +1,4 @@
-//! What an act sees besides its subject.
+//! Reads the data that an act needs besides its subject.
 
 use crate::desk::acts::Reads;
 use crate::desk::conversation::state::Record;
@@ -19,51 +19,53 @@ use crate::domain::link::linked;
 use crate::domain::rules::GuardMode;
 use crate::store::{StoreError, Tx, audit};
 
-/// How much of a ticket's story is shown.
+/// How many messages, and how many audit entries, of a ticket's story are shown.
 const STORY: u32 = 50;
-/// How many open requests of somebody are listed.
+/// How many open requests of a person are listed.
 const LISTED: u32 = 20;
 
-/// What an act sees besides its subject: what it says that it [reads](Reads).
+/// The data that an act needs besides its subject, as declared by its [`Reads`].
 #[derive(Clone, Debug)]
 pub(in crate::desk) enum Sees {
     /// Nothing.
     Nothing,
-    /// What was said and done on the ticket.
+    /// The ticket's messages and audit entries.
     Story(Vec<Record>, Vec<AuditEntry>),
     /// Open tickets.
     Requests(Vec<Ticket>),
     /// The ticket that was chosen from a menu.
     Chosen(Option<Box<Ticket>>),
-    /// An article, and what was suggested on the ticket.
+    /// An article, and the suggestion on the ticket.
     Article(Option<Box<Article>>, Option<Box<Suggestion>>),
-    /// An article, as those who keep articles see it.
+    /// An article as its keepers see it.
     Overview(Option<Box<Overview>>),
     /// Articles.
     Articles(Vec<Listed>),
-    /// The number and key of the article that is to be written.
+    /// The number and key for a new article.
     NextArticle(ArticleId, ArticleKey),
-    /// An outage, with where it was announced.
+    /// An outage, with the places where it was announced.
     Outage(Option<Box<outages::state::Seen>>),
-    /// Outages that are announced and not over.
+    /// Running outages: announced and not over.
     Outages(Vec<Outage>),
-    /// The channel where it is done, `Some(None)` if it is none that its platform lists; `None` if nothing is known of it.
+    /// The channel in which the act is done. `Some(None)`: not a channel that the platform lists. `None`: nothing is
+    /// known of it.
     Channel(Option<Option<Channel>>),
-    /// The number and key of the outage that is to be written, and who is to hear of it.
+    /// The number and key for a new outage, and its audience.
     NextOutage(OutageId, OutageKey, Box<outages::state::Audience>),
     /// A ping of staff, and who is on call.
     Ping(Option<Box<guard::state::Ping>>, Vec<OnCall>),
-    /// What becomes of pings of staff in the channel where it is done.
+    /// The guard's setting in the channel in which the act is done.
     Guard(Box<guard::state::Setting>),
     /// Who is on call.
     OnCall(Vec<OnCall>),
-    /// What became of pings of staff, and what becomes of them in the channel where it is done, if it is done in one.
+    /// The pings of staff with what became of them, and the guard's mode in the channel in which the act is done, if
+    /// any.
     Pings(Vec<guard::record::Counted>, Option<GuardMode>),
-    /// A message that was joined to the ticket, and whether somebody has asked for something of their own under it since.
+    /// A message that was joined to the ticket, and whether another request has been opened under it since.
     Joined(Option<Box<Record>>, bool),
 }
 
-/// What an act says that it reads.
+/// Reads the data that an act declares.
 pub(in crate::desk) async fn sees(
     tx: &mut dyn Tx,
     desk: &Desk,
@@ -161,7 +163,7 @@ pub(in crate::desk) async fn sees(
     }
 }
 
-/// A message that was joined to a ticket.
+/// Reads a message that was joined to a ticket.
 async fn joined(tx: &mut dyn Tx, ticket: &Ticket, message: &str) -> Result<Sees, StoreError> {
     let message = MessageRef {
         tenant: ticket.origin.tenant.clone(),

@@ -1,4 +1,5 @@
-//! What an event touches, as it says itself: from this come the names that are locked and what is read ahead.
+//! What an event touches, according to its own data. The names to lock and the statements to read ahead are derived
+//! from that.
 
 use crate::desk::{conversation, tickets};
 use crate::domain::event::{DeliverySettled, Event, EventKind, Said, Timer};
@@ -8,7 +9,7 @@ use crate::domain::rules::Rules;
 use crate::domain::subject::Subject;
 use crate::store::{About, keys};
 
-/// What an event touches, as it says itself. From this come the names that are locked and what is read ahead.
+/// What an event touches, according to its own data.
 struct Touched<'e> {
     who: Option<&'e PersonRef>,
     place: Option<&'e Place>,
@@ -16,14 +17,14 @@ struct Touched<'e> {
     first: First<'e>,
 }
 
-/// What is read first.
+/// The first read of a decision, as far as it can be foreseen.
 #[derive(Clone, Copy)]
 enum First<'e> {
-    /// Nothing that can be foreseen.
+    /// The first read cannot be foreseen.
     Unforeseen,
-    /// Whose thread this is.
+    /// The ticket of this thread.
     Thread(&'e Place),
-    /// What the author has opened here a moment ago.
+    /// The ticket that the author opened in this place a moment ago.
     Burst(&'e Said),
 }
 
@@ -56,7 +57,7 @@ impl<'e> Touched<'e> {
             | EventKind::CallEnded { about, .. }
             | EventKind::TimerFired(Timer { on: about, .. }) => match about {
                 Subject::Person(who) => Self { who: Some(who), ..nothing },
-                // A ticket, an article or an outage is written only as it was read, which needs no name.
+                // Tickets, articles and outages are written only in the version that was read, so they need no name.
                 Subject::Ticket(_) | Subject::Article(_) | Subject::Outage(_) | Subject::Notice(_) | Subject::Desk => {
                     nothing
                 }
@@ -64,11 +65,11 @@ impl<'e> Touched<'e> {
         }
     }
 
-    /// Names of what nobody else may decide about meanwhile: the people who did it, the conversation, and the message. Two first
-    /// messages of one person must not open two tickets, nor two people's words one thread's. What is about a ticket needs none:
-    /// a ticket is written only as it was read.
+    /// Returns the names to lock during the decision: those of the person, the conversation and the messages. Two first
+    /// messages of one person must not open two tickets, and the words of two people must not open two tickets for one
+    /// thread. Tickets need no name, since they are written only in the version that was read.
     fn names(&self, roster: &Roster) -> Vec<String> {
-        // A thread goes by the name of the message that it hangs under.
+        // A thread has the name of its root message.
         let name =
             |tenant: &Tenant, channel: &str, id: &str| format!("at:{}:{}:{channel}:{id}", tenant.platform, tenant.id);
         let accounts = self.who.into_iter().flat_map(|who| roster.accounts(who));
@@ -97,7 +98,7 @@ impl<'e> First<'e> {
     }
 }
 
-/// What is known of the work that an event makes, before it begins.
+/// Returns the names that an event locks and the statements that are read ahead for it.
 #[must_use]
 pub fn about(event: &Event, rules: &Rules, roster: &Roster) -> About {
     let touched = Touched::by(event);

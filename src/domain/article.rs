@@ -1,26 +1,26 @@
-//! What every part of the program knows of articles.
+//! The vocabulary of knowledge articles that every part of the program uses.
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::UnknownName;
 
-/// How an article stands.
+/// The status of an article.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ArticleStatus {
-    /// It is written, and shown to nobody yet but to those who may publish it.
+    /// Written, and shown only to keepers of articles so far.
     Draft,
-    /// It is found and suggested.
+    /// Found by searches, and suggested.
     Published,
-    /// It is kept, and neither found nor suggested.
+    /// Kept, but neither found nor suggested.
     Retired,
 }
 
 impl ArticleStatus {
-    /// Every one.
+    /// Every status.
     pub const ALL: [Self; 3] = [Self::Draft, Self::Published, Self::Retired];
 
-    /// Its name in the database, in front matter and in the audit.
+    /// Returns the name in the database, in front matter and in the audit.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -31,7 +31,7 @@ impl ArticleStatus {
     }
 }
 
-/// Who may find an article.
+/// The people who may find an article.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Audience {
@@ -43,10 +43,10 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// Every one.
+    /// Every audience.
     pub const ALL: [Self; 2] = [Self::Everyone, Self::Agents];
 
-    /// Its name in the database and in front matter.
+    /// Returns the name in the database and in front matter.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Who did what.
+//! The audit: who did what.
 
 use std::fmt;
 
@@ -9,22 +9,22 @@ use super::act::Spec;
 use super::ids::{Person, Place};
 use super::subject::Subject;
 
-/// Declares what is done other than by an act, each with its name in the audit.
+/// Declares the deeds that are no acts, each with its name in the audit.
 macro_rules! deeds {
     ($($(#[$meta:meta])* $did:ident = $name:literal,)+) => {
-        /// What was done. Nothing else stands in the audit.
+        /// A deed in the audit. There are no others.
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub enum Did {
-            /// What an act does.
+            /// An act.
             Act(&'static Spec),
             $($(#[$meta])* $did,)+
         }
 
         impl Did {
-            /// What is done other than by an act.
+            /// The deeds that are no acts.
             pub const OTHERS: &[Self] = &[$(Self::$did),+];
 
-            /// Its name in the audit.
+            /// Returns the deed's name in the audit.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -41,13 +41,13 @@ deeds! {
     Opened = "opened",
     /// A message was joined to a ticket.
     Joined = "joined",
-    /// Its requester wrote on a ticket that was resolved.
+    /// The requester wrote on a resolved ticket.
     ReopenedByWriting = "reopened by writing",
-    /// Its requester wrote on a ticket that waited.
+    /// The requester wrote on a pending ticket.
     WentOn = "went on",
-    /// The moment came until which a ticket was to wait.
+    /// The wait of a ticket ended by its timer.
     WaitOver = "wait over",
-    /// A resolved ticket was closed by the clock.
+    /// A resolved ticket was closed by its timer.
     Closed = "closed",
     /// A message was edited.
     WordsChanged = "words changed",
@@ -57,13 +57,13 @@ deeds! {
     Replied = "replied",
     /// A reply could not be delivered.
     ReplyNotDelivered = "reply not delivered",
-    /// The requester could not be told how it stands.
+    /// A message to the requester could not be delivered.
     NotTold = "not told",
-    /// What was said in a thread before it became a request was read.
+    /// The messages of a thread from before it became a request were read.
     ThreadReadBack = "thread read back",
-    /// A person was taken out.
+    /// A person was erased.
     Erased = "erased",
-    /// It was kept long enough: words and names were taken out.
+    /// Words and names were erased because the ticket was kept long enough.
     Expired = "expired",
 }
 
@@ -79,20 +79,20 @@ impl fmt::Display for Did {
     }
 }
 
-/// What somebody did, without a word of what was said: who, what, when, from where.
+/// An entry of the audit: who did what, when, and from where. It holds no words of people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuditEntry {
-    /// On what.
+    /// The subject.
     pub about: Subject,
     /// When.
     pub at: Timestamp,
-    /// Who; none for the clock.
+    /// The person who did it. `None` for timers and the program.
     pub actor: Option<Person>,
-    /// What: a [`Did`] by its name.
+    /// The deed: the name of a [`Did`].
     pub act: String,
-    /// From where; none for the clock.
+    /// The place that the person acted from. `None` for timers and the program.
     pub from: Option<Place>,
-    /// Which fields changed. Replaying these gives status, assignee, priority and links.
+    /// The changed fields. Replaying them gives status, assignee, priority and links.
     pub fields: Vec<FieldChange>,
 }
 
@@ -101,8 +101,8 @@ pub struct AuditEntry {
 pub struct FieldChange {
     /// Its name.
     pub field: String,
-    /// What it was; none where it was empty.
+    /// The former value. `None` if it was empty.
     pub from: Option<String>,
-    /// What it is.
+    /// The new value. `None` if it is empty.
     pub to: Option<String>,
 }

@@ -1,23 +1,23 @@
-//! What the platforms tell of channels: what they are called, and whether the bot can write there.
+//! Channels as the platforms report them: their names, and whether the bot can write there.
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Conversation, Place, Tenant};
 
-/// Whether the bot can write into a channel, as its platform last said.
+/// Whether the bot can write into a channel, by the platform's last report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
-    /// It can.
+    /// The bot can write there.
     Open,
-    /// It can, and people of another organisation read there (Slack Connect).
+    /// The bot can write there, and people of another organisation read there (Slack Connect).
     Shared,
-    /// It cannot: it is not in the channel, may not write there, or the channel is gone.
+    /// The bot cannot write there: it is not in the channel, may not write, or the channel is gone.
     Closed,
 }
 
 impl Access {
-    /// Its name in the database.
+    /// Returns the name in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -28,10 +28,10 @@ impl Access {
     }
 }
 
-/// A channel, as its platform last told of it.
+/// A channel, by its platform's last report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Channel {
-    /// The platform's id of it.
+    /// The platform's id of the channel.
     pub id: String,
     /// Its name, without `#`.
     pub name: String,
@@ -40,7 +40,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// It as a place.
+    /// Returns the channel as a place.
     #[must_use]
     pub fn place(&self, tenant: &Tenant) -> Place {
         Place { tenant: tenant.clone(), at: Conversation::Channel { channel: self.id.clone() } }

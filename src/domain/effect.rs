@@ -1,4 +1,4 @@
-//! What the bot is to do, as the core decides it: intents, not calls.
+//! Effects: what the bot is to do, as the core decides it. An effect is an intent, not a call to a platform.
 
 mod silent;
 
@@ -15,98 +15,100 @@ use super::message::Message;
 use super::subject::Subject;
 use super::view::{Coalescing, Order, View};
 
-/// One intent, stored with the state that it follows from, and delivered later.
+/// One effect: stored in the transaction of the state that it follows from, and delivered later.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Effect {
-    /// What it is about.
+    /// The subject of the effect.
     pub about: Subject,
-    /// Not before this moment.
+    /// The earliest time of delivery.
     pub not_before: Option<Timestamp>,
-    /// Whether it was put behind the card that it needs, which happens once.
+    /// Whether the effect was already queued anew behind the card that it needs. This happens once.
     pub put_behind: bool,
-    /// What to do.
+    /// What is done.
     pub what: EffectKind,
 }
 
-/// What to do.
+/// The kinds of effects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EffectKind {
-    /// Say something.
+    /// Post a message whose words are fixed.
     Say(Post),
-    /// Show a view of the subject: post it, or make what stands of it show the newest.
+    /// Show a view of the subject: post it, or update its standing message.
     Show {
-        /// Which view.
+        /// The view.
         view: View,
-        /// Where.
+        /// The destination.
         at: Destination,
-        /// Who wants to know whether it was posted.
+        /// Who waits for the end of the delivery, if anybody.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         awaited: Option<Awaited>,
         /// The name of a thread that may have to be started for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         thread_title: Option<String>,
     },
-    /// Make a view of the subject show the newest, where it stands in this place.
+    /// Update the standing message of a view in this place, if there is one.
     Refresh {
-        /// Which view.
+        /// The view.
         view: View,
-        /// Where; for lines, the channel in which their card stands.
+        /// The place. For lines: the channel in which their card stands.
         at: Place,
     },
     /// Do something on a platform without saying anything.
     Silent(SilentAct),
     /// Tell one person something that nobody else may see.
     Whisper {
-        /// Whom.
+        /// The person.
         to: PersonRef,
-        /// Near which place it is best seen.
+        /// The place near which the person sees it best.
         near: Option<Place>,
-        /// How to answer a button, form or command.
+        /// The handle for answering a button, form or command.
         via: Option<ReplyHandle>,
-        /// What.
+        /// The message.
         message: Message,
     },
-    /// Answer somebody whose message was no request: privately where the platform can, else briefly. Holds no words of people.
+    /// Answer a person whose message was no request: privately if the platform can, else briefly. Holds no words of
+    /// people.
     Hint {
-        /// Whom.
+        /// The person.
         to: PersonRef,
-        /// Where they wrote.
+        /// The place of their message.
         place: Place,
-        /// What they wrote.
+        /// Their message.
         reply_to: MessageRef,
-        /// What to say.
+        /// The answer.
         message: Message,
     },
-    /// Show a view of the subject in every place of its audience: a page of them at a time, the rest by another of these.
+    /// Show a view of the subject in every place of its audience. One effect queues one page of places, and another
+    /// spread for the rest.
     Spread {
-        /// Which view.
+        /// The view.
         view: View,
-        /// Behind this place of the audience, counted from 1.
+        /// The number of the last place that is done. Places are counted from 1.
         after: u64,
     },
-    /// Call something that needs no platform, and takes longer than a read. Its end comes back as an event.
+    /// Make a call: work that needs no platform and takes longer than a read. Its end comes back as an event.
     Do(Call),
 }
 
-/// A call. What it is called with and what it finds are its capability's; late or failed, it finds nothing.
+/// A call. Its capability defines the input and the result. A call that is late or fails has no result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
-    /// What is called.
+    /// The name of the call.
     pub name: String,
-    /// With what.
+    /// The input of the call.
     pub input: serde_json::Value,
     /// How long it may take, in milliseconds of real time.
     pub within_ms: u64,
 }
 
-/// Who delivers an effect.
+/// The dispatcher that delivers an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
 pub enum Outlet {
-    /// A platform.
+    /// The dispatcher of a platform.
     Platform(PlatformName),
-    /// The program itself.
+    /// The local dispatcher, which needs no platform.
     Local,
 }
 
@@ -115,7 +117,7 @@ impl Outlet {
     pub const ALL: [Self; 3] =
         [Self::Platform(PlatformName::Slack), Self::Platform(PlatformName::Discord), Self::Local];
 
-    /// Its name in the database and in logs.
+    /// Returns the name in the database and in logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -154,22 +156,22 @@ impl fmt::Display for Outlet {
 /// A message whose words are fixed when it is decided.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Post {
-    /// Where.
+    /// The destination.
     pub to: Destination,
-    /// What.
+    /// The message.
     pub message: Message,
-    /// Who wants to know whether it was delivered.
+    /// Who waits for the end of the delivery, if anybody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaited: Option<Awaited>,
     /// The name of a thread that may have to be started for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread_title: Option<String>,
-    /// How urgent.
+    /// The lane.
     pub urgency: Lane,
 }
 
 impl Post {
-    /// A message that nobody waits for, to this place.
+    /// Returns a message that nobody waits for.
     #[must_use]
     pub const fn new(to: Destination, message: Message, urgency: Lane) -> Self {
         Self { to, message, awaited: None, thread_title: None, urgency }
@@ -183,7 +185,7 @@ impl From<SilentAct> for EffectKind {
 }
 
 impl EffectKind {
-    /// Its name in the database.
+    /// Returns the name of its kind in the database.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -198,7 +200,7 @@ impl EffectKind {
         }
     }
 
-    /// What it does, and to which view, in logs and metrics.
+    /// Returns the name in logs and metrics: the kind, and the view if there is one.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
@@ -208,7 +210,7 @@ impl EffectKind {
         }
     }
 
-    /// The view that it shows.
+    /// Returns the view that it shows, if any.
     #[must_use]
     pub const fn view(&self) -> Option<&View> {
         match self {
@@ -217,14 +219,14 @@ impl EffectKind {
         }
     }
 
-    /// Whether one like it that waits stands for it, too.
+    /// Whether a waiting effect like it makes this one unnecessary.
     #[must_use]
     pub fn is_replaceable(&self) -> bool {
         let is_shown = matches!(self, Self::Show { .. } | Self::Refresh { .. });
         is_shown && self.view().is_some_and(|view| view.spec().coalescing == Coalescing::Replace)
     }
 
-    /// Whether it may be joined to one that waits, untried, as the last of its order key.
+    /// Whether it may be joined to the last waiting effect of its order key, if that one is untried.
     #[must_use]
     pub fn is_joinable(&self) -> bool {
         match self {
@@ -234,13 +236,13 @@ impl EffectKind {
         }
     }
 
-    /// Whether it tells one person something that is shown nowhere else.
+    /// Whether it is a private message to one person.
     #[must_use]
     pub const fn is_private(&self) -> bool {
         matches!(self, Self::Whisper { .. } | Self::Hint { .. })
     }
 
-    /// Who waits for its end.
+    /// Returns who waits for its end, if anybody.
     #[must_use]
     pub const fn awaited(&self) -> Option<&Awaited> {
         match self {
@@ -249,7 +251,7 @@ impl EffectKind {
         }
     }
 
-    /// Who delivers it.
+    /// Returns the dispatcher that delivers it.
     #[must_use]
     pub fn outlet(&self) -> Outlet {
         Outlet::Platform(match self {
@@ -262,8 +264,8 @@ impl EffectKind {
         })
     }
 
-    /// What stands for this and for `next`, which comes right behind it: lines under the same card that fit into one message,
-    /// or a spread that begins where the earlier of two does. `None` if they stay two.
+    /// Joins this effect with `next`, which comes right behind it: lines under the same card that fit into one message,
+    /// or two spreads of a view, from the earlier beginning on. `None` if they cannot be joined.
     #[must_use]
     pub fn joined_with(&self, next: &Self) -> Option<Self> {
         if let (Self::Spread { view, after }, Self::Spread { view: next_view, after: next_after }) = (self, next) {
@@ -287,7 +289,7 @@ impl EffectKind {
     }
 }
 
-/// Characters of lines that share a message.
+/// Returns how many characters the lines of one message may have together.
 #[must_use]
 pub const fn joined_chars(platform: PlatformName) -> usize {
     match platform {
@@ -306,18 +308,18 @@ pub enum Sign {
     Request,
 }
 
-/// Where a post goes.
+/// The destination of a post.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Destination {
-    /// To this place.
+    /// This place.
     Place(Place),
-    /// Into the thread under the subject's card in this channel, once the card stands.
+    /// The thread under the subject's card in this channel, once the card stands.
     UnderCard(Place),
 }
 
 impl Destination {
-    /// The place, or the channel in which the card stands.
+    /// Returns the place, or the channel of the card.
     #[must_use]
     pub const fn place(&self) -> &Place {
         match self {
@@ -330,24 +332,25 @@ impl Destination {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Awaited {
-    /// An agent's reply to the requester: shown as sent only once it is.
+    /// An agent's reply to the requester. It is shown as sent only once it was delivered.
     Reply {
         /// The agent.
         by: Person,
         /// The agent's words.
         text: String,
     },
-    /// What the requester must hear (that the request was heard, taken, resolved): a failure is told to the desk.
+    /// A message that the requester must get (the request was received, claimed, resolved). The desk is told if the
+    /// delivery fails.
     Notice,
 }
 
-/// How urgent an effect is, most urgent first.
+/// The lanes of effects, most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lane {
     /// Answers to requesters.
     Answer = 0,
-    /// What follows from claims and other acts of agents.
+    /// Messages that follow from claims and other acts of agents.
     Act = 1,
     /// Cards.
     Card = 2,
@@ -358,13 +361,13 @@ pub enum Lane {
 }
 
 impl Effect {
-    /// An intent about a subject, to be done at once.
+    /// Returns an effect about a subject, to be delivered at once.
     #[must_use]
     pub fn about(subject: impl Into<Subject>, what: EffectKind) -> Self {
         Self { about: subject.into(), not_before: None, put_behind: false, what }
     }
 
-    /// How urgent it is.
+    /// Returns the lane of the effect.
     #[must_use]
     pub fn lane(&self) -> Lane {
         match &self.what {
@@ -377,14 +380,16 @@ impl Effect {
         }
     }
 
-    /// Effects of the same order key are delivered one after another, in the order in which they were decided.
+    /// Returns the order key. Effects of the same order key are delivered one after another, in the order of the
+    /// decisions.
     #[must_use]
     pub fn order_key(&self) -> String {
         let about = &self.about;
         let card = |channel: &Place| format!("card:{about}:{}:{}", channel.platform(), channel.channel());
         match &self.what {
             EffectKind::Say(Post { to: Destination::UnderCard(channel), .. }) => card(channel),
-            // What waits its turn in a long notice holds up nothing that is said there meanwhile.
+            // Broadcasts have an order key of their own, so that a long notice does not delay other messages to the
+            // place.
             EffectKind::Say(Post { to: Destination::Place(place), urgency: Lane::Broadcast, .. }) => {
                 format!("all:{}", at(place))
             }
@@ -404,30 +409,31 @@ impl Effect {
     }
 }
 
-/// Effects of one gate mostly wait for the same limit of their platform: a gate whose limit is used up need not be looked at
-/// again before there is room. Gates are few, whatever the number of effects and conversations, since a look steps from one
-/// to the next. It is a guess, made when the effect is decided; who delivers corrects it where it was wrong.
+/// The gate of an effect. Effects of one gate mostly wait for the same limit of their platform, so a gate whose limit
+/// is used up is skipped until there is room. The number of gates is small, however many effects and conversations
+/// there are, since a look at the outbox steps from gate to gate. The gate is a guess, made with the decision; the
+/// dispatcher corrects it if it was wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Gate(pub String);
 
-/// What is known of the message that an effect shows, when the effect is put into the outbox.
+/// What is known about the message of an effect when the effect is queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// Nothing stands, and nothing waits in the same order: its subject is new.
+    /// The subject is new: no message stands, and no effect waits under the same order key.
     IsNew,
-    /// A message stands, which will be changed.
+    /// A message stands, and will be changed.
     Stands,
-    /// Neither.
+    /// Nothing is known.
     Nothing,
 }
 
 impl Effect {
-    /// The gate of this effect. On Slack posts and changes have limits of their own: broadcasts of the two that shared a
-    /// gate would wait for each other.
+    /// Returns the gate of this effect. Posts and changes have separate gates for broadcasts, since Slack limits the
+    /// two separately: in one gate they would wait for each other.
     #[must_use]
     pub fn gate(&self, known: Known) -> Gate {
-        // Slack counts posts by channel, Discord by thread: a gate for each thread or person would be too many.
+        // Slack counts posts by channel, Discord by thread. A gate for each thread or person would make too many gates.
         let posts_in = |place: &Place| match (place.platform(), place.root()) {
             _ if place.is_direct() => "direct".to_owned(),
             (PlatformName::Discord, Some(_)) => "thread".to_owned(),
@@ -458,33 +464,34 @@ impl Effect {
     }
 }
 
-/// Slack orders by thread, Discord by channel (a thread is one): the same text for both.
+/// Returns a place as a part of order keys. Slack orders by thread, Discord by channel (a thread is a channel); this
+/// text serves both.
 fn at(place: &Place) -> String {
     format!("{}:{}:{}", place.platform(), place.channel(), place.root().unwrap_or_default())
 }
 
-/// What one try has sent, as hashes: a look for it matches these, not what would be sent now.
+/// Hashes of what one try has sent. A look-up on the platform matches these, not what would be rendered now.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sent(pub Vec<String>);
 
-/// Why something can never be delivered.
+/// Why an effect cannot be delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Undeliverable {
     /// The person accepts no direct messages from the bot.
     #[error("direct messages are closed")]
     DirectClosed,
-    /// The person's account was deactivated: nobody reads there.
+    /// The person's account was deactivated, so nobody reads there.
     #[error("the account is deactivated")]
     Deactivated,
-    /// The channel is archived, or the bot is not (any more) in it, or may not write there.
+    /// The channel is archived, or the bot is not in it or may not write there.
     #[error("the channel cannot be written to")]
     ChannelClosed,
     /// The channel is gone.
     #[error("the channel is gone")]
     ChannelGone,
-    /// Thread, message or person is gone.
+    /// The thread, message or person is gone.
     #[error("it is gone")]
     Gone,
     /// The answer came too late (an expired interaction).
@@ -493,22 +500,22 @@ pub enum Undeliverable {
     /// The bot lacks a scope or permission.
     #[error("a permission is missing")]
     NotPermitted,
-    /// The platform found the message invalid: a fault of ours.
+    /// The platform found the message invalid, which is a fault of the program.
     #[error("the platform refused the message")]
     Invalid,
-    /// This place alone refused it again and again, while others took what was theirs.
+    /// This effect was refused again and again while others were delivered.
     #[error("it is refused again and again")]
     Stuck,
-    /// It was written by another version of this program, or is damaged.
+    /// The effect was written by another version of the program, or is damaged.
     #[error("it cannot be read by this version")]
     Unreadable,
-    /// It was tried, or held, for too long.
+    /// The effect was tried, or held, for too long.
     #[error("it was held for too long")]
     GivenUp,
 }
 
 impl Undeliverable {
-    /// Whether an operator can mend it: a right, a scope, a channel. Then it is held, not ended.
+    /// Whether an operator can mend the cause: a right, a scope, a channel. The effect is then held, not ended.
     #[must_use]
     pub const fn is_mendable(self) -> bool {
         match self {

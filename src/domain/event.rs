@@ -1,4 +1,4 @@
-//! What happened, as the core is told of it: the same for every platform.
+//! Events: what has happened, in the same form for every platform.
 
 use std::fmt;
 
@@ -10,72 +10,72 @@ use super::effect::{Call, Undeliverable};
 use super::ids::{EffectId, MessageRef, Person, PersonRef, PingId, Place, PlatformName, Tenant};
 use super::subject::Subject;
 
-/// One fact.
+/// One event: a fact that the core decides about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// Names the fact (not its delivery): what carries a key that was handled before is not handled again.
+    /// The dedupe key: names the fact, not its delivery. An event whose key was handled is not handled again.
     pub key: DedupeKey,
-    /// When it happened, by the platform's time.
+    /// When it happened, by the platform's clock.
     pub at: Timestamp,
-    /// What happened.
+    /// What has happened.
     pub what: EventKind,
 }
 
-/// What happened.
+/// The kinds of events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
-    /// Somebody wrote something that the bot can see.
+    /// A person has posted a message that the bot can see.
     MessagePosted(Said),
-    /// Somebody changed the words of a message; it is given as it stands now.
+    /// A person has edited a message. The message has its new words.
     MessageEdited(Said),
     /// A message was deleted.
     MessageDeleted {
-        /// Which.
+        /// The message.
         message: MessageRef,
     },
-    /// Somebody did something with the desk: by a button, a menu, a form or a command.
+    /// A person has used a button, a menu, a form, a reaction or a command.
     Acted(Acted),
-    /// A read-back of a thread has come (the result of an effect).
+    /// A thread was read back (the result of an effect).
     ThreadRead {
-        /// For what.
+        /// The subject of the effect.
         about: Subject,
-        /// What was said there, oldest first.
+        /// The messages, oldest first.
         messages: Vec<Said>,
         /// Whether older messages were left unread.
         truncated: bool,
     },
-    /// A reply of an agent, or another post that somebody waits for, has or has not been delivered.
+    /// The delivery of an awaited post, such as an agent's reply, has ended.
     DeliverySettled(DeliverySettled),
     /// A call has ended (the result of an effect).
     CallEnded {
-        /// About what.
+        /// The subject of the effect.
         about: Subject,
         /// The call.
         call: Call,
-        /// What it has found; nothing if it was late or failed.
+        /// The result. `None` if the call was late or failed.
         found: Option<serde_json::Value>,
     },
-    /// A moment has come that was waited for.
+    /// A timer has fired.
     TimerFired(Timer),
-    /// A message, and what was said before it, was looked up (the result of an effect).
+    /// A message was read, with the messages before it (the result of an effect).
     Looked {
-        /// For what.
+        /// The request to read it, with its purpose.
         look: Look,
-        /// What was found; nothing where it cannot be read.
+        /// The messages. `None` if the place cannot be read.
         found: Option<Box<Found>>,
     },
-    /// The direct conversation with somebody who asked for something elsewhere was looked up (the result of an effect).
+    /// The direct conversation of a person who asked elsewhere was looked up (the result of an effect).
     DirectOpened {
-        /// Who asks for what.
+        /// The request.
         request: DirectRequest,
-        /// The conversation, or why there is none with this person.
+        /// The conversation, or the reason why there is none.
         place: Result<Place, Undeliverable>,
     },
 }
 
 impl EventKind {
-    /// Its name in logs and metrics.
+    /// Returns the name of its kind in logs and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -93,61 +93,61 @@ impl EventKind {
     }
 }
 
-/// What somebody asks for by a command or form where nobody else reads it: it is answered in their direct conversation.
+/// A request by a command or form, which nobody else reads. It is answered in its author's direct conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DirectRequest {
-    /// Who asks.
+    /// The requester.
     pub by: Person,
-    /// What for, in their words.
+    /// The words of the request.
     pub words: String,
     /// When.
     pub at: Timestamp,
-    /// Where they gave the command.
+    /// The place where the command was given.
     pub near: Option<Place>,
-    /// How the command is answered.
+    /// The handle for answering the command.
     pub via: Option<ReplyHandle>,
-    /// Who has passed it on for them, and which message of theirs that is: then it is they who hear how it went.
+    /// The passed-on message and the person who did so, if this is no request of the author's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed_on: Option<PassedOn>,
 }
 
 impl DirectRequest {
-    /// Who hears how it went: whoever asks, or has passed it on for them.
+    /// Returns the person who is told the result: the one who passed the message on, else the requester.
     #[must_use]
     pub fn asker(&self) -> &PersonRef {
         self.passed_on.as_ref().map_or(&self.by.who, |passed| &passed.by.who)
     }
 }
 
-/// A message that somebody has passed on to the desk for whoever wrote it.
+/// A message that a person has passed on to the desk for its author.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PassedOn {
-    /// Who has passed it on.
+    /// The person who has passed it on.
     pub by: Person,
     /// The message.
     pub message: MessageRef,
 }
 
-/// A message, and what was said before it, is to be read.
+/// A request to read a message, and messages before it, from the platform.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Look {
-    /// Which message.
+    /// The message.
     pub message: MessageRef,
-    /// Where it stands.
+    /// The place of the message.
     pub place: Place,
-    /// How many messages before it.
+    /// How many messages before it are read.
     pub before: u8,
-    /// Since when somebody waits for it.
+    /// When the request was made.
     pub at: Timestamp,
-    /// For what.
+    /// The purpose.
     pub why: LookFor,
 }
 
 impl Look {
-    /// How long after a ping it is still judged: later nobody is told any more.
+    /// How long after its request a ping is still judged. Later nobody is told about it.
     pub const JUDGED_WITHIN: SignedDuration = SignedDuration::from_secs(2);
 
-    /// The same without the words and people that came with it.
+    /// Returns the request without the words and people that came with it.
     #[must_use]
     pub fn without_words(&self) -> Self {
         let mut look = self.clone();
@@ -159,7 +159,7 @@ impl Look {
         look
     }
 
-    /// Whose words or account came with it.
+    /// Returns the accounts of the people whose words or accounts came with it.
     pub fn people(&self) -> impl Iterator<Item = &PersonRef> {
         let (by, author) = match &self.why {
             LookFor::Judge(_) => (None, None),
@@ -169,84 +169,84 @@ impl Look {
         by.into_iter().chain(author)
     }
 
-    /// Whether nobody waits for it any more.
+    /// Whether the result is too late to be used.
     #[must_use]
     pub fn is_in_vain(&self, now: Timestamp) -> bool {
         matches!(self.why, LookFor::Judge(_)) && now.duration_since(self.at) > Self::JUDGED_WITHIN
     }
 }
 
-/// For what a message is read.
+/// The purpose of reading a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LookFor {
-    /// To judge whether it asks for help: it pings staff.
+    /// To judge whether a message that pings staff asks for help.
     Judge(PingId),
-    /// To make it a request, since its author says so.
+    /// To make the message a request, for its author.
     Request {
-        /// Which ping the author was told of.
+        /// The ping that the author was told about.
         ping: PingId,
         /// The author.
         by: PersonRef,
-        /// How the author is answered.
+        /// The handle for answering the author.
         via: Option<ReplyHandle>,
-        /// Why it cannot wait, if the author says so: whoever is on call is called.
+        /// The author's reason why it cannot wait, if it cannot. The people on call are then called.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         urgent: Option<String>,
     },
-    /// To make it a request of its author's, since somebody else says so.
+    /// To make the message a request of its author's, for another person.
     Behalf {
-        /// Who says so.
+        /// The person who has passed it on.
         by: Person,
-        /// How they are answered.
+        /// The handle for answering that person.
         via: Option<ReplyHandle>,
-        /// What the platform has handed over of the message with that, for where it cannot be read.
+        /// The message as the platform has handed it over, in case it cannot be read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         handed: Option<Box<Handed>>,
     },
 }
 
-/// What a platform hands over of a message at whose menu an act was chosen.
+/// The message whose menu was used, as the platform hands it over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Handed {
-    /// Who wrote it.
+    /// The author.
     pub author: Person,
-    /// What it says.
+    /// The words of the message.
     pub words: String,
 }
 
-/// A message as it stands now, and what was said before it.
+/// A message as it is now, and the messages before it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Found {
-    /// The message; nothing if it is gone.
+    /// The message. `None` if it is gone.
     pub message: Option<Said>,
-    /// What was said before it, oldest first.
+    /// The messages before it, oldest first.
     pub before: Vec<Said>,
 }
 
 /// A message of a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Said {
-    /// Who wrote it.
+    /// The author.
     pub author: Person,
-    /// Where.
+    /// The place of the message.
     pub place: Place,
-    /// Which message.
+    /// The message's id.
     pub message: MessageRef,
     /// When it was written.
     pub at: Timestamp,
-    /// Its words: the bot's own mention taken out, mentions of others as `@Name`, the platform's escapes undone, trimmed.
+    /// Its words, trimmed. The bot's mention is taken out, other mentions read `@Name`, escapes are undone.
     pub text: String,
-    /// The people mentioned, in order, the bot not among them.
+    /// The people who are mentioned, in order, without the bot.
     #[serde(default)]
     pub mentions: Vec<Person>,
-    /// The groups of people mentioned: user groups on Slack, roles on Discord, the bot's own not among them.
+    /// The groups that are mentioned, without the bot's own: user groups on Slack, roles on Discord.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Mentioned>,
-    /// Whom it notifies as an answer to a message of theirs (Discord's reply).
+    /// The person whom it notifies as an answer to their message (Discord's reply).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notifies: Option<Person>,
-    /// Whether the bot was mentioned. (What is said directly to the bot is meant for it without a mention.)
+    /// Whether the bot is mentioned. (A direct message is meant for the bot without a mention.)
     pub mentions_bot: bool,
     /// The message that it answers (Discord's reply; in a direct conversation on Slack the root of its thread).
     #[serde(default)]
@@ -257,7 +257,7 @@ pub struct Said {
 }
 
 impl Said {
-    /// Whether it is meant for the desk: the bot was mentioned, or it was said to it directly.
+    /// Whether it is meant for the desk: it mentions the bot, or is a direct message.
     #[must_use]
     pub const fn addresses_desk(&self) -> bool {
         self.mentions_bot || self.place.is_direct()
@@ -267,9 +267,9 @@ impl Said {
 /// A group that was mentioned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mentioned {
-    /// The platform's id of it.
+    /// The platform's id of the group.
     pub id: String,
-    /// What stands for it in the words, without the `@`.
+    /// The name that stands for it in the words, without the `@`.
     pub name: String,
 }
 
@@ -278,36 +278,36 @@ pub struct Mentioned {
 pub struct File {
     /// Its name.
     pub name: String,
-    /// Where it can be seen.
+    /// Its address.
     pub url: String,
     /// Its size in bytes, 0 if unknown.
     pub bytes: u64,
 }
 
-/// Somebody did something with the desk, whichever way.
+/// An act that a person asks for, by any way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Acted {
-    /// Who acted, with the roles that the event itself proves.
+    /// The actor, with the roles that the event itself proves.
     pub actor: Person,
-    /// From where, if that is known.
+    /// The place that the actor acted from, if it is known.
     pub place: Option<Place>,
-    /// The way in, which decides how they are answered.
+    /// The way of acting, which decides how the actor is answered.
     pub way: Way,
-    /// The message whose menu it was (or that of the form), or that they reacted to.
+    /// The message whose menu was used (also to open the form), or that the actor reacted to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<MessageRef>,
-    /// What they ask for.
+    /// The act that is asked for.
     pub asks: Asks,
-    /// Whether the button or menu, or that which opened the form, stands in a message that nobody else sees.
+    /// Whether the button or menu (also one that opened the form) stands in a message that nobody else sees.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_private: bool,
-    /// How to answer this person.
+    /// The handle for answering the actor.
     pub reply: ReplyHandle,
 }
 
 impl Acted {
-    /// Whether whoever acted is answered in any case: a command waits for words, and so does what takes the place of a private
-    /// message, or was begun at a message that nobody else saw it at.
+    /// Whether the actor is answered in any case: after commands, after acts in a private message, which the answer
+    /// replaces, and after acts from menus of messages and people, which nobody else sees.
     #[must_use]
     pub const fn is_answered(&self) -> bool {
         match self.way {
@@ -324,64 +324,64 @@ impl Acted {
 pub enum Way {
     /// A button was pressed.
     Button,
-    /// Something was chosen from a menu.
+    /// A value was chosen from a menu.
     Menu,
     /// A form was sent.
     Form,
     /// The `/desk` command was given.
     Command,
-    /// Something was chosen from the menu of a message.
+    /// An act was chosen from the menu of a message.
     MessageMenu,
-    /// Something was chosen from the menu of a person.
+    /// An act was chosen from the menu of a person.
     PersonMenu,
-    /// Somebody reacted to a message.
+    /// A reaction to a message was given.
     Reaction,
 }
 
 impl Way {
-    /// Every way in, for tests that try each.
+    /// Every way, for tests that try each.
     pub const ALL: [Self; 7] =
         [Self::Button, Self::Menu, Self::Form, Self::Command, Self::MessageMenu, Self::PersonMenu, Self::Reaction];
 }
 
-/// What somebody who acts asks for.
+/// What an actor asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Asks {
-    /// For an act, with what was given in fields: whatever they say, none is taken for another.
+    /// An act, with values that were given in fields.
     Act {
-        /// The act, and what it is done to.
+        /// The act and its subject.
         does: ActRef,
-        /// What is given with it.
+        /// The values.
         #[serde(default, skip_serializing_if = "Given::is_empty")]
         given: Given,
     },
-    /// For an act, by a page of a form that has several.
+    /// An act, by one page of a form with several pages.
     Page {
-        /// The act, and what it is done to; the draft has what the pages before were given.
+        /// The act and its subject, with the draft that holds the values of the former pages.
         does: ActRef,
-        /// What stands on this page.
+        /// The values on this page.
         #[serde(default, skip_serializing_if = "Given::is_empty")]
         given: Given,
-        /// Its number, from 0.
+        /// The page's number, from 0.
         page: u8,
-        /// Whether it is the last.
+        /// Whether it is the last page.
         is_last: bool,
     },
-    /// For what these words say, mentions in them as `@Name`.
+    /// A command in words. Mentions in them are written `@Name`.
     Words {
-        /// What was typed after the command.
+        /// The words that were typed after `/desk`.
         words: String,
-        /// The people mentioned, in order.
+        /// The people who are mentioned, in order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         mentions: Vec<Person>,
     },
-    /// For something that cannot be read (any more).
+    /// An act that cannot be read (any more).
     Unknown,
 }
 
 impl Asks {
-    /// The act that is asked for by its name, and what it is done to.
+    /// Returns the act and its subject, if the act is asked for by its name.
     #[must_use]
     pub const fn does(&self) -> Option<&ActRef> {
         match self {
@@ -390,7 +390,7 @@ impl Asks {
         }
     }
 
-    /// What is given in fields.
+    /// Returns the values that were given in fields.
     #[must_use]
     pub const fn given(&self) -> Option<&Given> {
         match self {
@@ -400,7 +400,7 @@ impl Asks {
     }
 }
 
-/// How to answer the person who used a button, form or command: opaque to the core, worthless after minutes, a secret.
+/// The handle for answering a button, form or command. Opaque to the core, a secret, and worthless after minutes.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ReplyHandle(pub String);
@@ -411,27 +411,27 @@ impl fmt::Debug for ReplyHandle {
     }
 }
 
-/// The end of an effect that somebody waits for.
+/// The end of an awaited effect.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeliverySettled {
-    /// Which effect.
+    /// The effect.
     pub effect: EffectId,
-    /// About what.
+    /// The subject of the effect.
     pub about: Subject,
-    /// What was to be delivered.
+    /// What was awaited.
     pub awaited: super::effect::Awaited,
-    /// The message that now stands there, or why none does.
+    /// The message that now stands, or the reason why there is none.
     pub result: Result<MessageRef, super::effect::Undeliverable>,
 }
 
-/// A moment that is waited for.
+/// A timer: one for each subject, kind and slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timer {
-    /// For what.
+    /// The subject.
     pub on: Subject,
-    /// What is to happen.
+    /// The kind.
     pub kind: TimerKind,
-    /// Which of several of this kind for the same subject.
+    /// The slot, where a subject has several timers of a kind.
     #[serde(default)]
     pub slot: u16,
     /// When.
@@ -441,7 +441,7 @@ pub struct Timer {
 /// The kinds of timers, each with its name in the database.
 macro_rules! timer_kinds {
     ($($(#[$meta:meta])* $kind:ident = $name:literal,)+) => {
-        /// What is waited for.
+        /// The kinds of timers.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum TimerKind {
             $($(#[$meta])* #[serde(rename = $name)] $kind,)+
@@ -451,7 +451,7 @@ macro_rules! timer_kinds {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$kind),+];
 
-            /// Its name in the database.
+            /// Returns the kind's name in the database.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -463,9 +463,9 @@ macro_rules! timer_kinds {
 }
 
 timer_kinds! {
-    /// A resolved ticket is closed.
+    /// A resolved ticket is to be closed.
     AutoClose = "auto_close",
-    /// A ticket has waited until the moment that was set.
+    /// The wait of a ticket is over.
     WaitOver = "wait_over",
     /// News of an outage are due.
     OutageNews = "outage_news",
@@ -475,110 +475,110 @@ timer_kinds! {
     ArticleDraft = "article_draft",
 }
 
-/// The name of a fact. Every kind of key is made here, and nowhere else.
+/// The dedupe key of a fact. Every kind of key is made here, and nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DedupeKey(String);
 
 impl DedupeKey {
-    /// A key as it was stored.
+    /// Returns a key from its stored text.
     #[must_use]
     pub const fn stored(key: String) -> Self {
         Self(key)
     }
 
-    /// A message was posted.
+    /// Returns the key of a posted message.
     #[must_use]
     pub fn message(message: &MessageRef) -> Self {
         Self(format!("m:{}", Self::of(message)))
     }
 
-    /// It was edited; `edited` is the platform's time stamp of the edit.
+    /// Returns the key of an edit. `edited` is the platform's time stamp of the edit.
     #[must_use]
     pub fn edit(message: &MessageRef, edited: &str) -> Self {
         Self(format!("e:{}:{edited}", Self::of(message)))
     }
 
-    /// It was deleted.
+    /// Returns the key of a deletion.
     #[must_use]
     pub fn deletion(message: &MessageRef) -> Self {
         Self(format!("d:{}", Self::of(message)))
     }
 
-    /// A Discord interaction (button, menu, form or command).
+    /// Returns the key of a Discord interaction (button, menu, form or command).
     #[must_use]
     pub fn interaction(platform: PlatformName, id: &str) -> Self {
         Self(format!("i:{platform}:{id}"))
     }
 
-    /// A Slack button or menu.
+    /// Returns the key of a click on a Slack button or menu.
     #[must_use]
     pub fn slack_click(tenant: &Tenant, user: &str, message_ts: &str, action_id: &str, action_ts: &str) -> Self {
         Self(format!("c:{}:{user}:{message_ts}:{action_id}:{action_ts}", tenant.id))
     }
 
-    /// Somebody did an act by reacting to a message, at this `stamp`: who takes a reaction back may give it again.
+    /// Returns the key of an act by a reaction. The `stamp` tells apart reactions that are removed and given again.
     #[must_use]
     pub fn reaction(message: &MessageRef, who: &PersonRef, act: &str, stamp: &str) -> Self {
         Self(format!("r:{}:{}:{act}:{stamp}", Self::of(message), who.id))
     }
 
-    /// A Slack form.
+    /// Returns the key of a Slack form.
     #[must_use]
     pub fn slack_form(tenant: &Tenant, view_id: &str, hash: &str) -> Self {
         Self(format!("f:{}:{view_id}:{hash}", tenant.id))
     }
 
-    /// A Slack command; `trigger_id` names the one act.
+    /// Returns the key of a Slack command, which its `trigger_id` identifies.
     #[must_use]
     pub fn slack_command(tenant: &Tenant, trigger_id: &str) -> Self {
         Self(format!("s:{}:{trigger_id}", tenant.id))
     }
 
-    /// The result of an effect.
+    /// Returns the key of an effect's result.
     #[must_use]
     pub fn effect(effect: &EffectId) -> Self {
         Self(format!("x:{effect}"))
     }
 
-    /// The result of an effect that was held, and is delivered after all.
+    /// Returns the key of the result of an effect that was held and is delivered after all.
     #[must_use]
     pub fn effect_after_all(effect: &EffectId) -> Self {
         Self(format!("x:{effect}:late"))
     }
 
-    /// What an effect left is to be removed.
+    /// Returns the key of removing the message of an effect.
     #[must_use]
     pub fn effect_removed(effect: &EffectId) -> Self {
         Self(format!("x:{effect}:remove"))
     }
 
-    /// What an effect shows is to be brought up to date.
+    /// Returns the key of refreshing the view of an effect.
     #[must_use]
     pub fn effect_refreshed(effect: &EffectId) -> Self {
         Self(format!("x:{effect}:refresh"))
     }
 
-    /// A timer has fired.
+    /// Returns the key of a fired timer.
     #[must_use]
     pub fn timer(Timer { on, kind, slot, due }: &Timer) -> Self {
         Self(format!("t:{on}:{}:{slot}:{}", kind.as_str(), due.as_millisecond()))
     }
 
-    /// The desk was told, within this hour, of a condition of this name.
+    /// Returns the key of telling the desk of a condition, one for each hour.
     #[must_use]
     pub fn condition(name: &str, at: Timestamp) -> Self {
         Self(format!("a:{name}:{}", at.as_second().div_euclid(3600)))
     }
 
-    /// The key as it is stored.
+    /// Returns the key as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     fn of(message: &MessageRef) -> String {
-        // Tenant ids are left out on Discord: a guild's message and its snowflake are the same fact through any door.
+        // Tenant ids are left out on Discord, where a snowflake alone identifies a message.
         match message.tenant.platform {
             PlatformName::Slack => format!("slack:{}:{}:{}", message.tenant.id, message.channel, message.id),
             PlatformName::Discord => format!("discord:{}", message.id),

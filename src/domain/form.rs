@@ -1,4 +1,4 @@
-//! Forms, as data: which fields, which limits. The adapters open them; what is sent is an event.
+//! Forms as data: their fields and limits. The adapters open them; a submission is an event.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,21 +6,21 @@ use std::str::FromStr;
 use super::act::{ActRef, Given, Param, Spec, SubjectRef, Takes, Value};
 use super::ids::UnknownName;
 
-/// The most characters of a field.
+/// The greatest number of characters in a field.
 pub const MAX_FIELD_CHARS: usize = 3_000;
 
-/// A form to open: texts are the bot's own, but for the `value`s, which may be people's.
+/// A form to open. Its texts are the bot's own, except the initial values, which may be people's words.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Form {
-    /// Comes back when it is sent.
+    /// The act, which comes back with the submission.
     pub does: ActRef,
     /// Its title, at most 24 characters (Slack).
     pub title: String,
-    /// What the sending button says, at most 24 characters.
+    /// The label of the submit button, at most 24 characters.
     pub submit: String,
     /// Its fields, or those of one page.
     pub fields: Vec<Field>,
-    /// Which of its pages this is, where the platform shows it in several.
+    /// The page that this is, where the platform shows the form in several pages.
     pub page: Option<Page>,
 }
 
@@ -29,31 +29,31 @@ pub struct Form {
 pub struct Page {
     /// Its number, from 0.
     pub number: u8,
-    /// How many there are.
+    /// The number of pages.
     pub of: u8,
 }
 
 /// A field.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// Names it among what is given.
+    /// The name of the field's value.
     pub id: &'static str,
-    /// What it takes; what no field can take is not asked for.
+    /// The kind of value that it takes. Kinds that no field can take are not asked for.
     pub takes: Takes,
-    /// What it asks, at most 45 characters (Discord).
+    /// The label, at most 45 characters (Discord).
     pub label: String,
-    /// Grey words in the empty field, at most 100 characters.
+    /// The placeholder in the empty field, at most 100 characters.
     pub hint: String,
-    /// Must be filled in.
+    /// Whether the field must be filled in.
     pub required: bool,
-    /// What stands in it at first.
+    /// The initial value.
     pub value: Option<Value>,
-    /// Most characters, at most 3,000 (Slack) and 4,000 (Discord).
+    /// The greatest number of characters. The platforms allow 3,000 (Slack) and 4,000 (Discord).
     pub max_chars: usize,
 }
 
 impl Field {
-    /// The words, or the value of the choice, that stand in it at first; empty if there are none.
+    /// Returns the initial text, or the initial choice. Empty if there is none.
     #[must_use]
     pub fn words(&self) -> &str {
         match &self.value {
@@ -64,7 +64,7 @@ impl Field {
 }
 
 impl Page {
-    /// Whether no other follows.
+    /// Whether this is the last page.
     #[must_use]
     pub const fn is_last(self) -> bool {
         self.number.saturating_add(1) >= self.of
@@ -80,7 +80,7 @@ impl fmt::Display for Page {
 impl FromStr for Page {
     type Err = UnknownName;
 
-    /// Reads what [`Page`] wrote.
+    /// Reads the text of a [`Page`].
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         let (number, of) = text.split_once('/').ok_or(UnknownName)?;
         let read = |text: &str| text.parse().map_err(|_| UnknownName);
@@ -89,11 +89,11 @@ impl FromStr for Page {
 }
 
 impl Form {
-    /// The form of an act, if it has one. `begun` is what stands in its fields at first.
+    /// Returns the form of an act, if it has one. `begun` are the initial values of its fields.
     #[must_use]
     pub fn of(spec: &Spec, does: &ActRef, begun: &Given) -> Option<Self> {
         let words = spec.form?;
-        // Opened at a message, it is not known yet which ticket it is about.
+        // If the form is opened from a message, its ticket is not known yet.
         let title = match &does.on {
             Some(SubjectRef::Ticket(tag)) => words.title.replace("{key}", &tag.key.to_string()),
             None if words.title.contains("{key}") => spec.menu.unwrap_or(spec.label).to_owned(),
@@ -111,7 +111,7 @@ impl Form {
             }),
             max_chars: MAX_FIELD_CHARS,
         };
-        // What the button carries is not asked for.
+        // The form does not ask for an article or outage that the button carries.
         let is_asked = |param: &Param| {
             let is_carried = matches!(param.takes, Takes::Article | Takes::Outage) && does.with.is_some();
             param.takes.is_field() && !is_carried
@@ -125,8 +125,8 @@ impl Form {
         })
     }
 
-    /// The page of this number, from 0, where a page holds so many fields: the last if there are not so many, and all of it if
-    /// it fits.
+    /// Returns the page of this number, from 0, with `fields` fields on a page. Returns the last page if the number is
+    /// too great, and the whole form if it fits on one page.
     #[must_use]
     pub fn page(mut self, number: u8, fields: usize) -> Self {
         let of = u8::try_from(self.fields.len().div_ceil(fields)).unwrap_or(u8::MAX);

@@ -19,7 +19,7 @@ const DAYS: [(&str, Weekday); 7] = [
 ];
 const MINUTES_OF_A_DAY: u16 = 24 * 60;
 
-/// Hours on some days of the week. Those that pass midnight belong to the day on which they begin.
+/// Hours on some days of the week. Hours past midnight belong to the day on which they begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hours {
     first: Weekday,
@@ -30,7 +30,7 @@ pub struct Hours {
 }
 
 impl Hours {
-    /// Whether this moment is in them, in the zone of this IANA name (UTC if there is none such).
+    /// Whether the hours contain this moment, in the time zone of this IANA name (UTC if there is no such zone).
     #[must_use]
     pub fn hold(&self, at: Timestamp, zone: &str) -> bool {
         let local = at.to_zoned(TimeZone::get(zone).unwrap_or(TimeZone::UTC));
@@ -73,7 +73,7 @@ fn day(name: &str) -> Result<Weekday, UnknownName> {
     DAYS.iter().find(|(day, _)| *day == name).map(|(_, day)| *day).ok_or(UnknownName)
 }
 
-/// "08:00" to "24:00".
+/// Reads a time such as "08:00" (up to "24:00") as minutes since midnight.
 fn minute(text: &str) -> Result<u16, UnknownName> {
     let (hours, minutes) = text.split_once(':').ok_or(UnknownName)?;
     let number = |text: &str| match text.len() {

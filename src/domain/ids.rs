@@ -1,4 +1,4 @@
-//! Names of things: where, who, which message, which ticket.
+//! Ids and keys: of places, accounts, messages, tickets, articles, outages and effects.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,7 +24,7 @@ impl PlatformName {
     /// Every platform, in the order in which they are listed to people.
     pub const ALL: [Self; 2] = [Self::Slack, Self::Discord];
 
-    /// `slack` or `discord`, as in settings and in the database.
+    /// Returns `slack` or `discord`, as in the settings and in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl PlatformName {
         }
     }
 
-    /// `Slack` or `Discord`, as people write it.
+    /// Returns `Slack` or `Discord`, as people write it.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
@@ -65,61 +65,61 @@ pub struct UnknownName;
 /// A Slack workspace or a Discord guild (or Discord's direct messages, whose id is `@me`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tenant {
-    /// On which platform.
+    /// The platform.
     pub platform: PlatformName,
-    /// The platform's id of it.
+    /// The platform's id of the workspace or guild.
     pub id: String,
 }
 
-/// A ticket's id by the fact that opened it. A database that was restored may give a key again that had been given to another
-/// ticket, but never the same of these, since no fact happens twice: what stands on a platform (a button, a form) knows its
-/// ticket by it. It is no secret, and proves no right. Empty for a ticket from before tickets had one.
+/// The uid of a ticket, made from the fact that opened it. A restored database may give a key again that another ticket
+/// had, but never a uid, since no fact happens twice. Buttons and forms on a platform identify their ticket by it. It
+/// is no secret, and proves no right. Empty for a ticket from before tickets had a uid.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TicketUid(String);
 
 impl TicketUid {
-    /// The id of the ticket that the fact of this key opens: the first 64 bits of its SHA-256.
+    /// Returns the uid of the ticket that the fact of this key opens: the first 64 bits of the key's SHA-256.
     #[must_use]
     pub fn of(key: &DedupeKey) -> Self {
         Self(digest(key))
     }
 
-    /// An id as it was stored or carried.
+    /// Reads an id as it was stored or carried.
     ///
     /// # Errors
-    /// If it is none.
+    /// If the text is no such id.
     pub fn stored(text: &str) -> Result<Self, UnknownName> {
         let is_one = text.is_empty() || is_digest(text);
         is_one.then(|| Self(text.to_owned())).ok_or(UnknownName)
     }
 
-    /// Whether the ticket has none.
+    /// Whether the ticket has no uid.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// As it is stored.
+    /// Returns the uid as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A ticket as a button, menu or form carries it. Its text is `IT-1042~u` and that id.
+/// The tag by which a button, menu or form carries a ticket. Its text is `IT-1042~u` and the ticket's uid.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TicketTag {
-    /// What people quote.
+    /// The key that people quote.
     #[serde(rename = "ticket")]
     pub key: TicketKey,
-    /// Which ticket of that key.
+    /// The uid, which tells apart tickets of the same key.
     #[serde(default, skip_serializing_if = "TicketUid::is_empty")]
     pub uid: TicketUid,
 }
 
 impl From<TicketKey> for TicketTag {
-    /// A ticket from before tickets had random ids.
+    /// Returns the tag of a ticket from before tickets had a uid.
     fn from(key: Key) -> Self {
         Self { key, uid: TicketUid::default() }
     }
@@ -134,7 +134,7 @@ impl fmt::Display for TicketTag {
 impl FromStr for TicketTag {
     type Err = UnknownName;
 
-    /// Reads what [`TicketTag`] wrote; what else follows a `~` is not its own.
+    /// Reads the text of a [`TicketTag`]. Other parts after a `~` are skipped.
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         let mut parts = text.split('~');
         let key = parts.next().unwrap_or_default().parse()?;
@@ -143,7 +143,7 @@ impl FromStr for TicketTag {
     }
 }
 
-/// Declares ids that are made of the fact that began something.
+/// Declares ids that are made from the dedupe key of a fact.
 macro_rules! ids_of_facts {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*
@@ -152,21 +152,21 @@ macro_rules! ids_of_facts {
         pub struct $name(String);
 
         impl $name {
-            /// The id of what the fact of this key begins.
+            /// Returns the id for the fact of this key.
             #[must_use]
             pub fn of(key: &DedupeKey) -> Self {
                 Self(digest(key))
             }
 
-            /// An id as it was stored or carried.
+            /// Reads an id as it was stored or carried.
             ///
             /// # Errors
-            /// If it is none.
+            /// If the text is no such id.
             pub fn stored(text: &str) -> Result<Self, UnknownName> {
                 is_digest(text).then(|| Self(text.to_owned())).ok_or(UnknownName)
             }
 
-            /// As it is stored and carried.
+            /// Returns the id as it is stored and carried.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -176,13 +176,14 @@ macro_rules! ids_of_facts {
 }
 
 ids_of_facts! {
-    /// The id of a draft, by the fact that began it. It proves no right: a draft is found by its person too.
+    /// The id of a draft, made from the fact that began it. It proves no right: a draft is found by its id and its
+    /// person.
     DraftId;
-    /// The id of a ping of staff, by the message that pings. It proves no right.
+    /// The id of a ping of staff, made from the message that pings. It proves no right.
     PingId;
 }
 
-/// The first 64 bits of the key's SHA-256, in hexadecimal digits.
+/// Returns the first 64 bits of the key's SHA-256, in hexadecimal digits.
 fn digest(key: &DedupeKey) -> String {
     Sha256::digest(key.as_str()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -191,33 +192,33 @@ fn is_digest(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
-/// What an alias begins with: no platform's id does.
+/// The prefix of an alias. No platform's ids begin with it.
 const ERASED: &str = "erased-";
 
 /// One account on one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct PersonRef {
-    /// On which platform.
+    /// The platform.
     pub platform: PlatformName,
     /// The platform's id of the account.
     pub id: String,
 }
 
 impl PersonRef {
-    /// The account `id` on `platform`.
+    /// Returns the account `id` on `platform`.
     #[must_use]
     pub fn new(platform: PlatformName, id: impl Into<String>) -> Self {
         Self { platform, id: id.into() }
     }
 
-    /// The alias of an account whose person was taken out of the record; the same token gives the same alias.
+    /// Returns the alias of an erased account. The same token gives the same alias.
     #[must_use]
     pub fn erased(platform: PlatformName, token: &str) -> Self {
         Self { platform, id: format!("{ERASED}{token}") }
     }
 
-    /// Whether this is such an alias: nobody can be reached by it.
+    /// Whether this is an alias of an erased account. Nobody can be reached by it.
     #[must_use]
     pub fn is_erased(&self) -> bool {
         self.id.starts_with(ERASED)
@@ -256,7 +257,7 @@ impl TryFrom<String> for PersonRef {
     }
 }
 
-/// A person as an event tells of them.
+/// A person, as an event describes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// The account.
@@ -266,32 +267,33 @@ pub struct Person {
     /// Groups (Discord roles) that the event itself proves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
-    /// The guild whose groups these are: all that this person has of it. `None` where the event says nothing.
+    /// The guild of these groups, which are all that the person has there. `None` if the event says nothing about
+    /// groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guild: Option<String>,
-    /// The time zone in which this person writes times, by its IANA name, where the platform tells it.
+    /// The person's time zone, by its IANA name, if the platform tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
 }
 
 impl Person {
-    /// A person of whom the event says no groups.
+    /// Returns a person without groups.
     #[must_use]
     pub fn new(who: PersonRef, name: impl Into<String>) -> Self {
         Self { who, name: plain::one_line(&name.into()), groups: Vec::new(), guild: None, zone: None }
     }
 }
 
-/// Where something is said.
+/// A place: a channel, thread or direct conversation of a workspace or guild.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
-    /// In which workspace or guild.
+    /// The workspace or guild.
     pub tenant: Tenant,
-    /// Where in it.
+    /// The conversation in it.
     pub at: Conversation,
 }
 
-/// Channel, thread or direct conversation.
+/// A channel, thread or direct conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conversation {
@@ -315,7 +317,7 @@ pub enum Conversation {
 }
 
 impl Place {
-    /// Id of the channel, a thread's parent, or the direct conversation.
+    /// Returns the id of the channel, a thread's parent, or the direct conversation.
     #[must_use]
     pub fn channel(&self) -> &str {
         match &self.at {
@@ -325,7 +327,7 @@ impl Place {
         }
     }
 
-    /// Id of the message that the thread hangs under, if it is a thread.
+    /// Returns the id of the message that the thread hangs under, if it is a thread.
     #[must_use]
     pub fn root(&self) -> Option<&str> {
         match &self.at {
@@ -340,7 +342,7 @@ impl Place {
         matches!(self.at, Conversation::Direct { .. })
     }
 
-    /// The channel, also of a thread; a direct conversation stays itself.
+    /// Returns the channel, also for a thread. A direct conversation stays itself.
     #[must_use]
     pub fn open_channel(&self) -> Self {
         let at = match &self.at {
@@ -350,7 +352,7 @@ impl Place {
         Self { tenant: self.tenant.clone(), at }
     }
 
-    /// The thread under `root` in the same channel; a direct conversation stays itself.
+    /// Returns the thread under `root` in the same channel. A direct conversation stays itself.
     #[must_use]
     pub fn thread(&self, root: &str) -> Self {
         let at = match &self.at {
@@ -362,7 +364,7 @@ impl Place {
         Self { tenant: self.tenant.clone(), at }
     }
 
-    /// The platform that it is on.
+    /// Returns the platform that it is on.
     #[must_use]
     pub const fn platform(&self) -> PlatformName {
         self.tenant.platform
@@ -372,7 +374,7 @@ impl Place {
 /// One message on a platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MessageRef {
-    /// In which workspace or guild.
+    /// The workspace or guild.
     pub tenant: Tenant,
     /// The platform's id of the channel that it stands in (on Discord a thread's messages stand in the thread itself).
     pub channel: String,
@@ -398,8 +400,8 @@ impl FromStr for MessageRef {
 }
 
 impl MessageRef {
-    /// When it was posted, as its id tells: Slack's is seconds with a fraction, Discord's holds milliseconds since 2015
-    /// (<https://docs.discord.com/developers/reference#snowflakes>).
+    /// Returns when it was posted, by its id: Slack's is seconds with a fraction, Discord's holds milliseconds since
+    /// 2015 (<https://docs.discord.com/developers/reference#snowflakes>).
     #[must_use]
     pub fn posted_at(&self) -> Option<Timestamp> {
         const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
@@ -413,11 +415,11 @@ impl MessageRef {
     }
 }
 
-/// An article or outage as a button carries it: by its key and, where it matters that nobody has changed it since, its version.
-/// As text it is `KB-7` or `KB-7.3`.
+/// An article or outage as a button carries it: its key, and its version if nobody may have changed it since. As text
+/// it is `KB-7` or `KB-7.3`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRef {
-    /// What people quote.
+    /// The key that people quote.
     pub key: Key,
     /// The version that was seen.
     pub version: Option<i64>,
@@ -444,16 +446,16 @@ impl FromStr for KeyRef {
     }
 }
 
-/// What people quote of a ticket: `IT-1042`.
+/// The key of a ticket: `IT-1042`.
 pub type TicketKey = Key;
 
-/// What people quote of an article: `KB-7`.
+/// The key of an article: `KB-7`.
 pub type ArticleKey = Key;
 
-/// What people quote of an outage (a major incident): `MI-7`.
+/// The key of an outage (a major incident): `MI-7`.
 pub type OutageKey = Key;
 
-/// What people quote: letters that say of what kind it is, and a number.
+/// A key that people quote: a prefix of letters for the kind, and a number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Key {
@@ -462,19 +464,19 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key with this prefix (capital letters) and number.
+    /// Returns the key with this prefix (in capital letters) and number.
     #[must_use]
     pub fn new(prefix: &str, number: i64) -> Self {
         Self { prefix: prefix.to_ascii_uppercase(), number }
     }
 
-    /// What it begins with.
+    /// Returns the prefix.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// Its number.
+    /// Returns the number.
     #[must_use]
     pub const fn number(&self) -> i64 {
         self.number
@@ -516,22 +518,22 @@ impl TryFrom<String> for Key {
     }
 }
 
-/// The database's number of a ticket.
+/// The id of a ticket in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TicketId(pub i64);
 
-/// The database's number of an article.
+/// The id of an article in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ArticleId(pub i64);
 
-/// The database's number of an outage.
+/// The id of an outage in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OutageId(pub i64);
 
-/// One effect in the outbox: a ULID, so that ids sort by the order in which they were decided.
+/// The id of an effect in the outbox: a ULID, so that ids sort in the order of the decisions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EffectId(pub String);

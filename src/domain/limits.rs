@@ -1,4 +1,5 @@
-//! The platforms' limits, once: the dispatcher keeps them, the sandbox enforces them, benchmarks compute bounds from them.
+//! The platforms' limits, in one table: the dispatcher keeps them, the sandbox enforces them, benchmarks compute bounds
+//! from them.
 //!
 //! Sources: <https://docs.slack.dev/apis/web-api/rate-limits/>, <https://docs.slack.dev/reference/block-kit/blocks/>,
 //! <https://docs.discord.com/developers/topics/rate-limits>, <https://docs.discord.com/developers/resources/message>.
@@ -14,25 +15,25 @@ pub struct Rate {
     pub per: Duration,
 }
 
-/// A limit that a call counts against, by name: calls of one name share it.
+/// A limit that a call counts against. Calls with a limit of the same name share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// What is limited.
+    /// The name.
     pub name: &'static str,
-    /// How much of it is allowed.
+    /// The allowed rate.
     pub rate: Rate,
-    /// Whether broadcasts leave half of it to tickets, not just a hundredth.
+    /// Whether broadcasts leave half of it, not just a hundredth, to tickets.
     pub is_halved: bool,
 }
 
 impl Limit {
-    /// A limit of which broadcasts leave a hundredth.
+    /// Returns a limit of which broadcasts leave a hundredth to tickets.
     #[must_use]
     pub const fn shared(name: &'static str, rate: Rate) -> Self {
         Self { name, rate, is_halved: false }
     }
 
-    /// A limit of which broadcasts leave half.
+    /// Returns a limit of which broadcasts leave half to tickets.
     #[must_use]
     pub const fn halved(name: &'static str, rate: Rate) -> Self {
         Self { name, rate, is_halved: true }
@@ -43,18 +44,18 @@ const fn rate(count: u32, secs: u64) -> Rate {
     Rate { count, per: Duration::from_secs(secs) }
 }
 
-/// Lines of one mirror that share a message: more are hard to read at once.
+/// The greatest number of mirrored lines in one message. More are hard to read at once.
 pub const JOINED_LINES: usize = 10;
 
-/// How late an answer is that says so.
+/// An answer that is later than this apologises for the delay.
 pub const UNTIMELY: Duration = Duration::from_secs(10 * 60);
-/// Where changing all copies of an announcement takes longer than this, its news are also said beside them.
+/// If changing all copies of an announcement takes longer than this, its news are also posted beside the copies.
 pub const SLOW_NEWS: Duration = Duration::from_secs(10 * 60);
-/// How long what an operator can mend is kept for that.
+/// How long an effect is held at most until an operator mends the cause.
 pub const HELD_AT_MOST: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// The most characters of one message that a line under a card shows: a few posts on Discord. The rest is where it was
-/// written.
+/// The most characters of one message that a line under a card shows: a few posts on Discord. The rest can be read in
+/// the original message.
 pub const LINE_CHARS: usize = 8_000;
 
 /// Slack's limits.
@@ -67,11 +68,11 @@ pub mod slack {
     pub const POST_PER_WORKSPACE: Rate = rate(300, 60);
     /// `chat.update`, per workspace (tier 3).
     pub const UPDATE: Rate = rate(50, 60);
-    /// The half of it that broadcasts leave to tickets, taken away.
+    /// The half of [`UPDATE`] that broadcasts may use; the other half is left to tickets.
     pub const BROADCAST_UPDATE: Rate = rate(25, 60);
     /// `chat.delete`, per workspace (tier 3).
     pub const DELETE: Rate = rate(50, 60);
-    /// `reactions.add` and `reactions.remove`, per workspace (tier 3 and tier 2: the smaller one for both).
+    /// `reactions.add` and `reactions.remove`, per workspace (tier 3 and tier 2: the smaller limit for both).
     pub const REACTION: Rate = rate(20, 60);
     /// `chat.postEphemeral`, per workspace (tier 4).
     pub const EPHEMERAL: Rate = rate(100, 60);
@@ -105,7 +106,7 @@ pub mod slack {
     pub const ACTIONS: usize = 25;
     /// Elements in one block of contextual actions.
     pub const CONTEXT_ACTIONS: usize = 5;
-    /// Rows of a table, its header among them. (Sources differ; this is the stricter figure.)
+    /// Rows of a table, including its header. (Sources differ; this is the stricter figure.)
     pub const TABLE_ROWS: usize = 100;
     /// Columns of a table.
     pub const TABLE_COLUMNS: usize = 20;
@@ -123,8 +124,8 @@ pub mod slack {
     pub const RESPONSE_URL: Duration = Duration::from_secs(30 * 60);
     /// How often a `response_url` works.
     pub const RESPONSE_URL_USES: u32 = 5;
-    /// How long after a post its history may not show it yet ("propagation lag" of a few seconds is what others have seen,
-    /// korotovsky/slack-mcp-server pull request 284; this is several times that).
+    /// How long after a post the history may not show it yet. Others have seen a "propagation lag" of a few seconds
+    /// (korotovsky/slack-mcp-server pull request 284); this is several times that.
     pub const HISTORY_LAG: Duration = Duration::from_secs(10);
     /// How far a request's time stamp may lie from now.
     pub const SIGNATURE_WINDOW: Duration = Duration::from_secs(5 * 60);
@@ -134,11 +135,11 @@ pub mod slack {
 pub mod discord {
     use super::{Duration, Rate, rate};
 
-    /// Messages, per channel (as its headers have it).
+    /// Messages, per channel (by Discord's headers).
     pub const POST_PER_CHANNEL: Rate = rate(5, 5);
-    /// Reactions, per channel (as its headers have it: one in a quarter of a second).
+    /// Reactions, per channel (by Discord's headers: one in a quarter of a second).
     pub const REACTION_PER_CHANNEL: Rate = Rate { count: 1, per: Duration::from_millis(250) };
-    /// Requests of the whole bot, interactions' answers excepted.
+    /// Requests of the whole bot, except answers to interactions.
     pub const REQUESTS: Rate = rate(50, 1);
     /// Edits of messages older than an hour, per channel.
     pub const EDIT_OLD_PER_CHANNEL: Rate = rate(3, 6);
@@ -172,14 +173,14 @@ pub mod discord {
     pub const NONCE_CHARS: usize = 25;
     /// How long `enforce_nonce` recognises a nonce ("past few minutes" is documented).
     pub const NONCE_WINDOW: Duration = Duration::from_secs(120);
-    /// How long after a post its history may not show it yet. A post that is repeated within [`NONCE_WINDOW`] is answered by
-    /// the first one, and no lag is as long as that.
+    /// How long after a post the history may not show it yet. Discord answers a repeated post within [`NONCE_WINDOW`]
+    /// with the first one, and no lag is longer than that window.
     pub const HISTORY_LAG: Duration = Duration::ZERO;
     /// Active threads of one guild.
     pub const ACTIVE_THREADS: usize = 1_000;
     /// Channels of one guild.
     pub const CHANNELS: usize = 500;
-    /// Time within which an interaction wants its first answer.
+    /// Time within which Discord wants the first answer to an interaction.
     pub const INTERACTION_ACK: Duration = Duration::from_secs(3);
     /// How long an interaction's token works.
     pub const INTERACTION_TOKEN: Duration = Duration::from_secs(15 * 60);

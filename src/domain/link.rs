@@ -2,11 +2,11 @@
 
 use super::ids::{MessageRef, PlatformName, Tenant};
 
-/// The message to which a link leads, as somebody in `tenant` pastes it. Slack's links do not say of which workspace they are, so that
-/// they are read as links of that one; those of Discord say of which guild.
+/// Returns the message that a link leads to. Slack's links do not name their workspace, so they are read as links of
+/// `tenant`, where the link was pasted. Discord's links name their guild.
 #[must_use]
 pub fn linked(link: &str, tenant: &Tenant) -> Option<MessageRef> {
-    // Slack sets a link in angle brackets, with a label behind a bar.
+    // Slack puts a link into angle brackets, with a label after a bar.
     let link = link.trim().trim_start_matches('<').trim_end_matches('>');
     let link = link.split(['|', '?', '#']).next()?.trim_end_matches('/');
     let (host, path) = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://"))?.split_once('/')?;
@@ -31,7 +31,7 @@ pub fn linked(link: &str, tenant: &Tenant) -> Option<MessageRef> {
     }
 }
 
-/// Digits of the microseconds in Slack's `ts`.
+/// The number of digits of the microseconds in Slack's `ts`.
 const MICROS: usize = 6;
 
 #[cfg(test)]

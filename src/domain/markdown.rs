@@ -1,19 +1,19 @@
-//! Markdown, as articles are written in.
+//! Markdown, the format of articles.
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::message::{Line, Span};
 use super::plain::is_bidi_control;
 
-/// What is understood beside the common rules (<https://spec.commonmark.org>).
+/// The extensions that are understood besides CommonMark (<https://spec.commonmark.org>).
 const UNDERSTOOD: Options =
     Options::ENABLE_STRIKETHROUGH.union(Options::ENABLE_TASKLISTS).union(Options::ENABLE_TABLES);
 
-/// How many lists inside of lists are shown as such.
+/// The greatest depth of nested lists that is shown.
 const DEEPEST: usize = 5;
 
-/// The words of a text without its markup, each block on lines of its own. What is behind a link is not said, and of an image what
-/// stands in its place.
+/// Returns the words of a text without its markup, each block on lines of its own. The target of a link is left out; an
+/// image is replaced by its description.
 #[must_use]
 pub fn plain(text: &str) -> String {
     let mut words = String::with_capacity(text.len());
@@ -35,7 +35,7 @@ pub fn plain(text: &str) -> String {
     words
 }
 
-/// A text as a message says it: a line for each line, with an empty one between blocks.
+/// Returns a text as lines of a message, with an empty line between blocks.
 #[must_use]
 pub fn lines(text: &str) -> Vec<Line> {
     let mut writer = Writer::default();
@@ -49,16 +49,16 @@ pub fn lines(text: &str) -> Vec<Line> {
     writer.lines
 }
 
-/// Makes lines of what the parser says.
+/// Makes lines from the parser's events.
 #[derive(Default)]
 struct Writer {
     lines: Vec<Line>,
     line: Vec<Span>,
-    /// The lists that the text is inside of: the number of the next item, if they are numbered.
+    /// The open lists, each with the number of the next item if the list is numbered.
     lists: Vec<Option<u64>>,
-    /// What the link or image that the text is inside of leads to, and what it says.
+    /// The target and the label of the open link or image.
     link: Option<(String, String)>,
-    /// How many images there are inside of the link.
+    /// The number of open images inside the link.
     images: usize,
     strong: Option<String>,
     code: Option<String>,
@@ -80,7 +80,7 @@ impl Writer {
             Event::TaskListMarker(is_done) => self.words(if is_done { "☑ " } else { "☐ " }),
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
-            // Of HTML nothing is shown but what only looks like it: a place to be filled in, like <host name>.
+            // HTML is not shown, except text that merely looks like HTML: a placeholder such as <host name>.
             Event::InlineHtml(html) if html.starts_with("<br") => self.end_line(),
             Event::Html(html) | Event::InlineHtml(html) => {
                 let words = not_html(&html).replace('\n', " ");
@@ -125,7 +125,7 @@ impl Writer {
                 self.code = Some(String::new());
             }
             Tag::Strong if self.strong.is_none() => self.strong = Some(String::new()),
-            // Of an image that is a link its words are the label.
+            // The description of an image inside a link becomes the link's label.
             Tag::Image { .. } if self.link.is_some() => self.images += 1,
             Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => {
                 self.end_strong();
@@ -157,7 +157,7 @@ impl Writer {
             TagEnd::Image if self.images > 0 => self.images -= 1,
             TagEnd::Link | TagEnd::Image => {
                 if let Some((to, label)) = self.link.take() {
-                    // No link is dressed as one to somewhere else.
+                    // A label must not look like another address.
                     let is_dressed = label.contains("://") || label.trim_start().starts_with("www.");
                     let label =
                         if label.trim().is_empty() || (is_dressed && label.trim() != to) { to.clone() } else { label };
@@ -183,7 +183,8 @@ impl Writer {
         }
     }
 
-    /// Words that could mean something to a platform are not emphasised, but neutralised.
+    /// Ends emphasised words. Words with characters that could mean something to a platform are neutralised instead of
+    /// emphasised.
     fn end_strong(&mut self) {
         let Some(words) = self.strong.take().filter(|words| !words.is_empty()) else { return };
         let means_something = |c: char| "<>@[]*_~|`#\\".contains(c) || is_bidi_control(c);
@@ -201,7 +202,7 @@ impl Writer {
         }
     }
 
-    /// An empty line, if something stands before.
+    /// Adds an empty line, if there is text before it.
     fn gap(&mut self) {
         self.end_line();
         if self.lines.last().is_some_and(|line| !line.0.is_empty()) {
@@ -210,7 +211,7 @@ impl Writer {
     }
 }
 
-/// What is left of a piece of HTML without its comments, declarations and the elements that HTML has.
+/// Returns a piece of HTML without its comments, declarations and known elements.
 fn not_html(html: &str) -> String {
     let (mut words, mut rest) = (String::new(), html);
     while let Some(at) = rest.find('<') {
@@ -305,7 +306,7 @@ const ELEMENTS: [&str; 69] = [
     "video",
 ];
 
-/// The first heading of the first rank, if a text begins with one, and the text behind it.
+/// Returns the heading of the first rank that a text begins with, if any, and the text behind it.
 #[must_use]
 pub fn titled(text: &str) -> Option<(String, &str)> {
     let mut title = String::new();

@@ -1,7 +1,7 @@
-//! What the bot says, before it is rendered for a platform.
+//! Messages of the bot, before they are rendered for a platform.
 //!
-//! A message knows which words are the bot's own and which are people's, so that a renderer can neutralise the latter;
-//! it knows nothing of blocks, embeds or limits.
+//! A message knows which words are the bot's own and which are people's, so that a renderer can neutralise the latter.
+//! It knows nothing of blocks, embeds or limits.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use super::act::ActRef;
 use super::ids::{MessageRef, PersonRef, Place};
 use super::plain::is_line_break;
 
-/// Characters of a link but for its label and the ids in it, and of a moment or an age that counts by itself.
+/// The most characters of a link besides its label and the ids in it, and of a time or an age.
 const ADDRESS_CHARS: usize = 100;
 const AGE_CHARS: usize = 50;
 
@@ -27,37 +27,37 @@ pub struct Message {
     /// Its buttons and menus, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub controls: Vec<Control>,
-    /// Whom it is to reach when it is posted.
+    /// The people that it notifies when it is posted.
     #[serde(default, skip_serializing_if = "Tone::is_usual")]
     pub tone: Tone,
 }
 
-/// Whom a message is to reach when it is posted, beyond what its words say.
+/// The people that a message notifies when it is posted, besides those that it pings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tone {
-    /// Whoever follows the place.
+    /// People who follow the place.
     #[default]
     Usual,
     /// Nobody is notified, where the platform can (Discord).
     Silent,
-    /// A reply to this message of the bot that everybody in the channel is to see: on Slack, posted into its thread, it is shown in the
-    /// channel, too.
+    /// Everybody in the channel is to see this reply to a message of the bot. On Slack the reply is posted in the
+    /// message's thread and also shown in the channel.
     Anew(Box<MessageRef>),
 }
 
 impl Tone {
-    /// Whether nothing is said of it.
+    /// Whether it is the usual tone.
     #[must_use]
     pub fn is_usual(&self) -> bool {
         *self == Self::Usual
     }
 }
 
-/// A list with columns. Where the platform has no tables each row is a line ([`Message::simplified`]).
+/// A table. On a platform without tables each row becomes a line ([`Message::simplified`]).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Table {
-    /// What the columns are called (the bot's own words).
+    /// The names of the columns (the bot's own words).
     pub columns: Vec<String>,
     /// Its rows, each with a cell for each column.
     pub rows: Vec<Vec<Cell>>,
@@ -69,7 +69,7 @@ pub struct Table {
 pub enum Cell {
     /// The bot's own words that name the row: a key.
     Key(String),
-    /// Words, neutralised like words of people. May be empty.
+    /// Words, which are neutralised like words of people. May be empty.
     Words(String),
     /// A number.
     Number(u64),
@@ -88,13 +88,13 @@ pub enum Span {
     Said(String),
     /// The bot's own words, emphasised.
     Strong(String),
-    /// Words of people, names included: whatever they hold, nobody is pinged, and nothing is dressed as something else.
+    /// Words of people, including names. They are neutralised: they ping nobody, and their links cannot be disguised.
     Quoted(String),
-    /// Words of an article: neutralised like words of people, and not set apart, since they are the desk's.
+    /// Words of an article. They are neutralised like words of people, but not set apart, since they are the desk's.
     Written(String),
-    /// Words that do not hold any more, struck through; neutralised like words of people.
+    /// Words that no longer hold, struck through. They are neutralised like words of people.
     Struck(String),
-    /// Everybody in the channel is mentioned.
+    /// A mention of everybody in the channel.
     Everybody,
     /// Code of an article, on lines of its own.
     Code(String),
@@ -102,7 +102,7 @@ pub enum Span {
     Web {
         /// Its address.
         to: String,
-        /// What the link says (words of an article).
+        /// The link's label (words of an article).
         label: String,
     },
     /// A person, pinged.
@@ -111,19 +111,20 @@ pub enum Span {
     Link {
         /// The message.
         to: MessageRef,
-        /// What the link says (the bot's own words).
+        /// The link's label (the bot's own words).
         label: String,
     },
-    /// A channel or direct conversation by its name, as the platform shows it; on another platform only `label`.
+    /// A channel or direct conversation, by the name that its platform shows. On another platform only `label` is
+    /// shown.
     In {
         /// The place.
         place: Place,
-        /// What is said where the platform cannot show it.
+        /// The text where the platform cannot show the place.
         label: String,
     },
-    /// The time that has passed since, counting by itself where the platform can.
+    /// The time that has passed since then. It counts on by itself where the platform can.
     Ago(Timestamp),
-    /// A moment, in the zone of whoever reads it.
+    /// A date and time, in the reader's time zone.
     At(Timestamp),
 }
 
@@ -133,90 +134,91 @@ pub enum Span {
 pub enum Control {
     /// A button.
     Button {
-        /// What it says.
+        /// The label.
         label: String,
-        /// What it does.
+        /// The act.
         does: ActRef,
-        /// How it looks.
+        /// The style.
         #[serde(default)]
         style: Style,
     },
     /// A menu of choices: (label, value).
     Choice {
-        /// What it says before a choice.
+        /// The text before a choice.
         label: String,
-        /// What it does.
+        /// The act.
         does: ActRef,
         /// Its choices.
         options: Vec<(String, String)>,
     },
     /// A menu of people.
     People {
-        /// What it says before a choice.
+        /// The text before a choice.
         label: String,
-        /// What it does.
+        /// The act.
         does: ActRef,
     },
-    /// Two small buttons, for praise and for blame. Where the platform has none such, a button for blame alone: praise says
-    /// less than the buttons beside it.
+    /// Two small buttons, for praise and for blame. On a platform without them only a button for blame is shown, since
+    /// praise tells less than the buttons beside it.
     Feedback {
-        /// What praise says.
+        /// The label for praise.
         praise: String,
-        /// What praise does.
+        /// The act of praise.
         does: ActRef,
-        /// What blame says.
+        /// The label for blame.
         blame: String,
-        /// What blame does.
+        /// The act of blame.
         else_does: ActRef,
     },
 }
 
-/// How a button looks.
+/// The style of a button.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
-    /// Like any other.
+    /// The usual style.
     #[default]
     Plain,
-    /// The one that is most likely wanted.
+    /// The button that is most likely wanted.
     Primary,
-    /// Takes something away.
+    /// A button that takes something away.
     Danger,
 }
 
 impl Message {
-    /// A message of these lines.
+    /// Returns a message of these lines.
     #[must_use]
     pub fn new(lines: impl IntoIterator<Item = Line>) -> Self {
         Self { lines: lines.into_iter().collect(), ..Self::default() }
     }
 
-    /// A message of one line of the bot's own words.
+    /// Returns a message of one line of the bot's own words.
     #[must_use]
     pub fn said(text: impl Into<String>) -> Self {
         Self::new([Line::said(text)])
     }
 
-    /// The same with these controls.
+    /// Adds these controls.
     #[must_use]
     pub fn with(mut self, controls: impl IntoIterator<Item = Control>) -> Self {
         self.controls.extend(controls);
         self
     }
 
-    /// The same in this tone.
+    /// Sets the tone.
     #[must_use]
     pub fn in_tone(self, tone: Tone) -> Self {
         Self { tone, ..self }
     }
 
-    /// The same with this table.
+    /// Sets the table.
     #[must_use]
     pub fn with_table(self, table: Table) -> Self {
         Self { table: Some(table), ..self }
     }
 
-    /// The same for where there are neither tables nor buttons for praise and blame: rows as lines, and a button for blame.
+    /// Returns the message for a platform without tables and feedback buttons: rows become lines, and feedback becomes
+    /// a button for blame.
     #[must_use]
     pub fn simplified(&self) -> Self {
         let rows = self.table.iter().flat_map(|table| table.rows.iter().map(|row| Line::of_row(&table.columns, row)));
@@ -228,13 +230,13 @@ impl Message {
         Self { lines, table: None, controls: self.controls.iter().map(simple).collect(), tone: self.tone.clone() }
     }
 
-    /// Whether [`simplified`](Self::simplified) shows anything in another way.
+    /// Whether [`simplified`](Self::simplified) changes nothing.
     #[must_use]
     pub fn is_simple(&self) -> bool {
         self.table.is_none() && !self.controls.iter().any(|control| matches!(control, Control::Feedback { .. }))
     }
 
-    /// This and then what `more` says, as one message. A control that is in both stands once.
+    /// Appends another message. A control that is in both appears once.
     #[must_use]
     pub fn and(mut self, more: Self) -> Self {
         self.lines.extend(more.lines);
@@ -247,7 +249,7 @@ impl Message {
         self
     }
 
-    /// How many characters its lines take at most, on whichever platform and however they are neutralised there.
+    /// Returns the most characters that its lines take on any platform, after they are neutralised.
     #[must_use]
     pub fn room(&self) -> usize {
         let simple = if self.is_simple() { Cow::Borrowed(self) } else { Cow::Owned(self.simplified()) };
@@ -255,30 +257,30 @@ impl Message {
     }
 }
 
-/// From this length on, words of people are set apart even if they are one line: what is split over several messages must be
-/// seen to be theirs in each.
+/// Words of people that are longer than this are set apart even if they are one line: if they are split over several
+/// messages, each must show whose words they are.
 const INLINE_CHARS: usize = 500;
-/// Characters of the mark of a quoted line and of the line's end, at most.
+/// The most characters of the mark of a quoted line together with the line's end.
 const MARK_CHARS: usize = 6;
 
-/// How words of people stand in a message of the bot: so that no line of theirs can pass for one of the bot's.
+/// How words of people are quoted in a message of the bot, so that none of their lines can pass for one of the bot's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Quotation<'w> {
-    /// One short line, which goes on in the line that says whose words they are.
+    /// One short line, inside the line that says whose words they are.
     Inline(&'w str),
-    /// Lines of their own, each of them marked.
+    /// Lines of their own, each with a mark.
     Apart(Vec<&'w str>),
 }
 
 impl<'w> Quotation<'w> {
-    /// How these words are to stand.
+    /// Returns how these words are quoted.
     #[must_use]
     pub fn of(words: &'w str) -> Self {
         let words = words.trim_matches(is_line_break);
         let lines: Vec<&str> =
             words.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split(is_line_break)).collect();
         match lines.as_slice() {
-            // A block of code is several lines once it is shown.
+            // A block of code becomes several lines when it is shown.
             [line] if line.chars().map(char::len_utf16).sum::<usize>() <= INLINE_CHARS && !line.contains("```") => {
                 Self::Inline(line)
             }
@@ -287,20 +289,19 @@ impl<'w> Quotation<'w> {
     }
 }
 
-/// How many characters words take at most (as UTF-16 counts them), on whichever platform and however they are neutralised
-/// there.
+/// Returns the most characters (UTF-16 code units) that words take on any platform, after they are neutralised.
 #[must_use]
 pub fn room_of(words: &str) -> usize {
     let of = |c: char| match c {
-        // As entities.
+        // These become entities.
         '&' | '<' | '>' => 5,
-        // With a zero-width space behind them, or what closes them at the end.
+        // These get a zero-width space behind them, or a closing character at the end.
         '@' | ']' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => 2,
         c => c.len_utf16(),
     };
-    // A block of code that was left open is closed.
+    // An open block of code gets closed.
     let fence = if words.contains("```") { 4 } else { 0 };
-    // Addresses are put into brackets.
+    // Addresses get brackets.
     let brackets = 2 * words.matches("://").count();
     words.chars().map(of).sum::<usize>() + fence + brackets
 }
@@ -351,7 +352,8 @@ impl Span {
 }
 
 impl Line {
-    /// Its pieces, with neighbouring quotations as one: two that are harmless apart may not be so together.
+    /// Returns its pieces, with neighbouring quotations joined: two that are harmless apart may not be harmless
+    /// together.
     #[must_use]
     pub fn joined(&self) -> Vec<Span> {
         let mut joined: Vec<Span> = Vec::with_capacity(self.0.len());
@@ -364,13 +366,13 @@ impl Line {
         joined
     }
 
-    /// A line of the bot's own words.
+    /// Returns a line of the bot's own words.
     #[must_use]
     pub fn said(text: impl Into<String>) -> Self {
         Self(vec![Span::Said(text.into())])
     }
 
-    /// A row of a table.
+    /// Returns a row of a table as a line.
     fn of_row(columns: &[String], row: &[Cell]) -> Self {
         let mut spans = Vec::with_capacity(2 * row.len());
         for (cell, column) in row.iter().zip(columns) {
@@ -390,13 +392,13 @@ impl Line {
 }
 
 impl Control {
-    /// A plain button.
+    /// Returns a plain button.
     #[must_use]
     pub fn button(label: &str, does: ActRef) -> Self {
         Self::Button { label: label.to_owned(), does, style: Style::Plain }
     }
 
-    /// The same button, looking like `style`; a menu stays as it is.
+    /// Sets the style of a button. A menu stays as it is.
     #[must_use]
     pub fn styled(self, style: Style) -> Self {
         match self {
@@ -405,7 +407,7 @@ impl Control {
         }
     }
 
-    /// What it does; of two buttons, the first.
+    /// Returns its act. Of two buttons: the act of the first.
     #[must_use]
     pub const fn does(&self) -> &ActRef {
         match self {

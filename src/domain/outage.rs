@@ -1,4 +1,4 @@
-//! What every part of the program knows of outages and of the services that they are about.
+//! The vocabulary of outages and services that every part of the program uses.
 
 use std::str::FromStr;
 
@@ -6,23 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::UnknownName;
 
-/// How bad an outage is.
+/// The severity of an outage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Many people cannot work.
     High,
-    /// Some cannot, or many work worse.
+    /// Some people cannot work, or many can work less well.
     Medium,
-    /// Few notice.
+    /// Few people notice.
     Low,
 }
 
 impl Severity {
-    /// Every one.
+    /// Every severity.
     pub const ALL: [Self; 3] = [Self::High, Self::Medium, Self::Low];
 
-    /// Its name in the database and in forms.
+    /// Returns the severity's name in the database and in forms.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -33,30 +33,30 @@ impl Severity {
     }
 }
 
-/// How far an outage has come.
+/// The phase of an outage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// It is written, and announced to nobody yet.
+    /// Written, and not announced yet.
     Drafted,
-    /// What is wrong is being looked for.
+    /// The cause is being looked for.
     Investigating,
-    /// What is wrong is known, and being mended.
+    /// The cause is known, and being mended.
     Identified,
-    /// It is mended, and watched.
+    /// The outage is mended, and watched.
     Monitoring,
-    /// It is over.
+    /// The outage is over.
     Resolved,
-    /// It was announced by mistake.
+    /// The outage was announced by mistake.
     Retracted,
 }
 
 impl Phase {
-    /// Every one.
+    /// Every phase.
     pub const ALL: [Self; 6] =
         [Self::Drafted, Self::Investigating, Self::Identified, Self::Monitoring, Self::Resolved, Self::Retracted];
 
-    /// Its name in the database and in forms.
+    /// Returns the phase's name in the database and in forms.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -69,7 +69,7 @@ impl Phase {
         }
     }
 
-    /// Whether it has been announced and is not over.
+    /// Whether the outage is announced and not over.
     #[must_use]
     pub const fn is_running(self) -> bool {
         matches!(self, Self::Investigating | Self::Identified | Self::Monitoring)
@@ -95,13 +95,13 @@ impl FromStr for Phase {
 /// A service of the catalogue in the settings (`[[services]]`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// Names it in commands and in the database: `vpn`.
+    /// Its key in commands and in the database: `vpn`.
     pub key: String,
-    /// What people call it: `VPN`.
+    /// Its name for people: `VPN`.
     pub name: String,
-    /// Who looks after it, for the desk: a team or a person. Empty: nobody is named.
+    /// The team or person that is responsible for it, shown to the desk. Empty: nobody is named.
     pub owner: String,
-    /// Words that name several services at once: a region, a kind.
+    /// Tags, each of which may name several services: a region, a kind.
     pub tags: Vec<String>,
     /// Other words that people use for it.
     pub words: Vec<String>,
@@ -116,7 +116,7 @@ impl Service {
         self.key == word || self.name.to_lowercase() == word || others.into_iter().any(|other| other == word)
     }
 
-    /// Whether words speak of this service: by its key, its name, or another word for it.
+    /// Whether a text mentions this service: by its key, its name, or another word for it.
     #[must_use]
     pub fn is_named_in(&self, text: &str) -> bool {
         let spaced = |text: &str| {
@@ -136,10 +136,10 @@ impl Service {
     }
 }
 
-/// The services that a list of words means, by comma, in the order of the catalogue; the first word that means none.
+/// Returns the services that a list of words names, separated by commas, in the order of the catalogue.
 ///
 /// # Errors
-/// That word.
+/// The first word that names no service.
 pub fn meant<'s>(services: &'s [Service], words: &str) -> Result<Vec<&'s Service>, String> {
     let mut found: Vec<&Service> = Vec::new();
     for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
@@ -147,7 +147,7 @@ pub fn meant<'s>(services: &'s [Service], words: &str) -> Result<Vec<&'s Service
             services.iter().filter(|service| service.is_called(word) || service.is_tagged(word)).collect()
         };
         let these = of(word);
-        // Names may hold spaces; else spaces stand between words, too.
+        // A name may contain spaces. If the whole is no name, spaces separate words as well.
         let parts = if these.is_empty() { word.split_whitespace().map(of).collect() } else { vec![these] };
         if parts.iter().any(Vec::is_empty) {
             return Err(word.to_owned());

@@ -1,32 +1,32 @@
-//! What became of an event.
+//! Outcomes: what became of an event.
 
 use super::ids::TicketKey;
 
-/// What became of an event.
+/// The outcome of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It opened a ticket.
+    /// The event opened a ticket.
     Opened(TicketKey),
-    /// It was recorded on the ticket that it belongs to.
+    /// The event was recorded on its ticket.
     Recorded(TicketKey),
-    /// It was joined to a ticket that its author opened a moment ago.
+    /// The message was joined to a ticket that its author had opened a moment before.
     Merged(TicketKey),
-    /// A greeting, thanks, or nothing but a mention: answered, and not kept as a request.
+    /// A greeting, thanks, or a bare mention. It was answered, and opened no ticket.
     Skipped,
     /// A command, button or form was carried out.
     Done(Option<TicketKey>),
-    /// It was refused, and the person told why.
+    /// An act was refused, and the person told why.
     Refused,
-    /// It is none of the desk's business; nothing of it is kept.
+    /// The event does not concern the desk. Nothing of it is kept.
     Ignored,
-    /// It had been handled before.
+    /// The event had been handled before.
     Repeated,
-    /// Handling it failed by a fault of ours: it is kept whole, for an operator to look at.
+    /// Handling the event failed by a fault of the program. It is kept whole for an operator.
     Dead,
 }
 
 impl Outcome {
-    /// Its name in logs and metrics.
+    /// Returns the outcome's name in logs and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl Outcome {
         }
     }
 
-    /// The ticket that it went to.
+    /// Returns the ticket that was opened or changed, if any.
     #[must_use]
     pub const fn ticket(&self) -> Option<&TicketKey> {
         match self {

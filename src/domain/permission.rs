@@ -1,4 +1,4 @@
-//! Who may do what: the roster, and which accounts are one person.
+//! Permissions: the roster, and which accounts belong to one person.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{Person, PersonRef, PlatformName, UnknownName};
 use super::right::{Holder, Right};
 
-/// Somebody in the settings: `slack:U0123` or `slack:group:S0123`, `discord:42` or `discord:role:42`.
+/// A person or group in the settings: `slack:U0123` or `slack:group:S0123`, `discord:42` or `discord:role:42`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Principal {
@@ -23,9 +23,9 @@ pub enum Principal {
 /// A Slack user group or a Discord role.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GroupRef {
-    /// On which platform.
+    /// The platform.
     pub platform: PlatformName,
-    /// The platform's id.
+    /// The platform's id of it.
     pub id: String,
 }
 
@@ -71,73 +71,73 @@ impl TryFrom<String> for Principal {
     }
 }
 
-/// How long it counts that an account is in a group once the platform has said so. Source: a role that was taken must end
-/// even where nothing tells of it, and a platform that is away for minutes must not leave the desk without people.
+/// How long a proof of membership in a group is valid. A role that was taken away must end even if no event tells of
+/// it, and a platform that is away for minutes must not leave the desk without people.
 pub const PROOF_LASTS: SignedDuration = SignedDuration::from_hours(1);
-/// After this time it is asked for again before somebody acts by it.
+/// A proof older than this is asked for again before its person acts.
 pub const PROOF_IS_FRESH: SignedDuration = SignedDuration::from_mins(1);
 
-/// Proofs of one group in memory before those that count no more are forgotten.
+/// How many proofs of one group are kept in memory before expired ones are deleted.
 const PROOFS_KEPT: usize = 10_000;
-/// How long it counts that somebody is not in a group whose members are not listed.
+/// How long a proof that an account is not in a group is valid, if the group's members are not listed.
 const STRANGER_KNOWN_FOR: SignedDuration = SignedDuration::from_mins(15);
 
-/// Who is on the desk, as of now.
+/// The roster: the current people of the desk.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     /// Agents by the settings.
     pub agents: Vec<Principal>,
     /// Admins by the settings.
     pub admins: Vec<Principal>,
-    /// Who has which right, where the settings say (`[rights]`); else the defaults hold.
+    /// The holders of rights that the settings name (`[rights]`). For other rights the defaults hold.
     pub rights: HashMap<Right, Vec<Holder>>,
-    /// Whom the guard protects besides the agents, by the settings.
+    /// The people whom the guard protects besides the agents, by the settings.
     pub staff: Vec<Principal>,
-    /// Whose pings it lets pass, by the settings.
+    /// The people whose pings the guard lets pass, by the settings.
     pub exempt: Vec<Principal>,
-    /// Who is on call, by the settings.
+    /// The people on call, by the settings.
     pub on_call: Vec<Principal>,
-    /// Accounts that are one person, by the settings (`[[people]]`).
+    /// The accounts that belong to one person, by the settings (`[[people]]`).
     pub people: Vec<LinkedPerson>,
-    /// Who is in which group, as the platforms last said.
+    /// The members of groups, as far as they are proven.
     pub members: HashMap<GroupRef, Members>,
 }
 
 /// One person with accounts on several platforms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkedPerson {
-    /// For people to read in the settings.
+    /// The name, only for readers of the settings.
     pub name: String,
     /// The accounts.
     pub accounts: Vec<PersonRef>,
 }
 
-/// Who is in a group, as a platform lists it.
+/// A platform's listing of a group's members.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
-    /// The guild that the group belongs to, where a platform has several.
+    /// The guild that the group belongs to, on a platform with several guilds.
     pub guild: Option<String>,
     /// Its members.
     pub members: Vec<PersonRef>,
-    /// Whether these are all: a platform may not list them, and then only those are given that were seen.
+    /// Whether the listing is complete. If the platform does not list members, only members that were seen are given.
     pub is_whole: bool,
 }
 
-/// Who is in a group, as far as that has been proven: each account with the time of the last proof.
+/// The members of a group, as far as they are proven: each account with its last proof.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Members {
-    /// The guild that the group belongs to, where a platform has several: only that guild says who is in it.
+    /// The guild that the group belongs to, on a platform with several guilds. Only that guild proves membership.
     pub guild: Option<String>,
     proofs: HashMap<PersonRef, Proof>,
-    /// Whether all members are known: a platform may not list them, and then only who was seen is known.
+    /// Whether all members are known. If the platform does not list members, only accounts that were seen are known.
     is_whole: bool,
-    /// When the last listing of all began: whoever is not in it, and was proven before it, is no member.
+    /// When the last complete listing began. An account that is not in it, and whose proof is older, is no member.
     listed_at: Option<Timestamp>,
-    /// The platform's own time of the last change that was applied.
+    /// The time of the last applied change, by the platform's clock.
     changed_at: Option<Timestamp>,
 }
 
-/// Whether an account is in a group.
+/// A proof that an account is, or is not, in a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Proof {
     is_member: bool,
@@ -145,7 +145,7 @@ struct Proof {
 }
 
 impl Members {
-    /// Members were listed, all of them or not, by a reading that began at `at`. What was proven after that stays.
+    /// Takes over a listing, complete or not, that began at `at`. Newer proofs stay.
     pub fn list(&mut self, listed: Listed, at: Timestamp) {
         let Listed { guild, members, is_whole } = listed;
         if is_whole && self.listed_at.is_some_and(|listed_at| listed_at > at) {
@@ -164,7 +164,8 @@ impl Members {
         }
     }
 
-    /// It was proven that an account is, or is not, in the group. Whether that is the newest that is known.
+    /// Takes over a proof that an account is, or is not, in the group. Returns whether it is the newest proof of the
+    /// account.
     pub fn prove(&mut self, who: &PersonRef, is_member: bool, at: Timestamp) -> bool {
         let is_newest = match self.proofs.get(who) {
             Some(known) => known.at <= at,
@@ -176,11 +177,12 @@ impl Members {
         is_newest
     }
 
-    /// The group's members changed at `at`, by the platform's time. `false`: not applied, since this change is not certainly
-    /// newer than what is known (it may have come twice, or late); the group is to be read again.
+    /// Applies a change of the group's members at `at`, by the platform's clock. Returns `false` if the change is not
+    /// certainly newer than what is known (it may have come twice, or late): it is then not applied, and the group must
+    /// be read again.
     pub fn change(&mut self, added: &[PersonRef], removed: &[PersonRef], at: Timestamp) -> bool {
         let is_old = |who: &PersonRef| self.proofs.get(who).is_some_and(|known| known.at > at);
-        // Of a group that was never listed nothing is known that could change.
+        // A change cannot be applied to a group that was never listed.
         if self.listed_at.is_none_or(|listed_at| listed_at > at)
             || self.changed_at.is_some_and(|changed_at| changed_at >= at)
             || added.iter().chain(removed).any(is_old)
@@ -196,13 +198,13 @@ impl Members {
         true
     }
 
-    /// When it was last listed or changed, for all that is known.
+    /// Returns when the group was last listed or changed.
     #[must_use]
     pub fn changed_at(&self) -> Option<Timestamp> {
         self.listed_at.max(self.changed_at)
     }
 
-    /// Nobody is in it any more: it was deleted.
+    /// Removes all members, since the group was deleted.
     pub fn end(&mut self, at: Timestamp) {
         self.listed_at = self.listed_at.max(Some(at));
         for proof in self.proofs.values_mut() {
@@ -210,13 +212,13 @@ impl Members {
         }
     }
 
-    /// Whether this account is in it, for all that is known.
+    /// Whether this account is in the group, by a valid proof.
     #[must_use]
     pub fn holds(&self, who: &PersonRef, now: Timestamp) -> bool {
         self.is_believed(who).is_some_and(|at| now.duration_since(at) <= PROOF_LASTS)
     }
 
-    /// Since when nothing has proven anew that this account is in it; `None` if it is not thought to be.
+    /// Returns the time of the last proof that this account is in the group, valid or not. `None` without such a proof.
     #[must_use]
     pub fn is_believed(&self, who: &PersonRef) -> Option<Timestamp> {
         self.proofs.get(who).filter(|proof| proof.is_member).map(|proof| proof.at)
@@ -224,7 +226,8 @@ impl Members {
 }
 
 impl Roster {
-    /// Whether this person has the right at `now`. What the event itself proves counts before what was last heard of a group.
+    /// Whether this person has the right at `now`. A membership that the event itself proves takes precedence over the
+    /// roster's proofs.
     #[must_use]
     pub fn may(&self, person: &Person, right: Right, now: Timestamp) -> bool {
         let holds = |holder: &Holder| match holder {
@@ -235,13 +238,13 @@ impl Roster {
         (right.is_admins() && holds(&Holder::Admins)) || self.holders(right).iter().any(holds)
     }
 
-    /// Whether somebody is staff, whom the guard protects: an agent, or one of the others.
+    /// Whether a person is staff, whom the guard protects: an agent, or other staff by the settings.
     #[must_use]
     pub fn is_staff(&self, person: &Person, now: Timestamp) -> bool {
         self.is_any(&self.agents, person, now) || self.is_any(&self.staff, person, now)
     }
 
-    /// Whether somebody's pings of staff are let pass.
+    /// Whether the guard lets a person's pings pass.
     #[must_use]
     pub fn is_exempt(&self, person: &Person, now: Timestamp) -> bool {
         self.is_staff(person, now) || self.is_any(&self.exempt, person, now)
@@ -254,13 +257,13 @@ impl Roster {
         self.agents.iter().chain(&self.staff).any(is_it)
     }
 
-    /// Who has the right, besides the admins.
+    /// Returns the holders of a right, besides the admins.
     #[must_use]
     pub fn holders(&self, right: Right) -> &[Holder] {
         self.rights.get(&right).map_or(right.default_holders(), Vec::as_slice)
     }
 
-    /// Every account of the person whose account this is, that one first.
+    /// Returns all accounts of this account's person, with this account first.
     #[must_use]
     pub fn accounts(&self, who: &PersonRef) -> Vec<PersonRef> {
         let linked = self.people.iter().find(|person| person.accounts.contains(who));
@@ -268,25 +271,25 @@ impl Roster {
         std::iter::once(who).chain(others).cloned().collect()
     }
 
-    /// Whether two accounts are one person.
+    /// Whether two accounts belong to one person.
     #[must_use]
     pub fn same(&self, one: &PersonRef, other: &PersonRef) -> bool {
         one == other || self.accounts(one).contains(other)
     }
 
-    /// The accounts of admins that are known: those that the settings list, and whoever was proven to be in a group of theirs.
+    /// Returns the known accounts of admins: those that the settings list, and the proven members of listed groups.
     #[must_use]
     pub fn known_admins(&self, now: Timestamp) -> Vec<PersonRef> {
         self.known(&self.admins, now)
     }
 
-    /// The same of staff, whom the guard protects.
+    /// Returns the known accounts of staff, whom the guard protects.
     #[must_use]
     pub fn known_staff(&self, now: Timestamp) -> Vec<PersonRef> {
         self.known(&[self.agents.as_slice(), &self.staff].concat(), now)
     }
 
-    /// The same of who is on call.
+    /// Returns the known accounts of people on call by the settings.
     #[must_use]
     pub fn known_on_call(&self, now: Timestamp) -> Vec<PersonRef> {
         self.known(&self.on_call, now)
@@ -311,13 +314,13 @@ impl Roster {
         known
     }
 
-    /// The account of that person on `platform`, if there is one.
+    /// Returns the person's account on `platform`, if there is one.
     #[must_use]
     pub fn account_on(&self, who: &PersonRef, platform: PlatformName) -> Option<PersonRef> {
         self.accounts(who).into_iter().find(|account| account.platform == platform && !account.is_erased())
     }
 
-    /// The groups of `platform` whose members must be known.
+    /// Returns the groups of `platform` whose members the roster needs.
     #[must_use]
     pub fn groups_on(&self, platform: PlatformName) -> Vec<GroupRef> {
         let of_rights = self.rights.values().flatten().filter_map(Holder::principal);
@@ -329,8 +332,8 @@ impl Roster {
         groups.collect::<HashSet<_>>().into_iter().collect()
     }
 
-    /// What must be asked before this person acts at `now`: their accounts that are, or may be, in a group, where the event
-    /// does not prove it and nothing has proven it lately.
+    /// Returns the memberships to ask for before this person acts at `now`: those of their accounts that are, or may
+    /// be, in a group, without a proof by the event or a fresh proof.
     #[must_use]
     pub fn stale(&self, person: &Person, now: Timestamp) -> Vec<(GroupRef, PersonRef)> {
         let mut stale = Vec::new();
@@ -342,7 +345,7 @@ impl Roster {
                 }
                 let lasts = match members.proofs.get(&who) {
                     Some(proof) if proof.is_member => PROOF_IS_FRESH,
-                    // Of a group that is not listed, anybody may be a member who was not seen there.
+                    // In a group that is not listed, any account that was not seen may be a member.
                     _ if members.is_whole => continue,
                     _ => STRANGER_KNOWN_FOR,
                 };
@@ -355,7 +358,8 @@ impl Roster {
         stale
     }
 
-    /// What an event proves of a person that is not known yet, or was last proven more than a minute before.
+    /// Returns the memberships that an event proves, as far as they are not known yet, or their last proof is older
+    /// than a minute.
     #[must_use]
     pub fn news(&self, person: &Person, at: Timestamp) -> Vec<(GroupRef, bool)> {
         let Some(guild) = &person.guild else { return Vec::new() };
@@ -374,7 +378,7 @@ impl Roster {
         groups.filter_map(|group| is_news(&group).map(|is_member| (group, is_member))).collect()
     }
 
-    /// Remembers what an event proved of a person.
+    /// Takes over the memberships that an event proves.
     pub fn learn(&mut self, person: &Person, news: Vec<(GroupRef, bool)>, at: Timestamp) {
         for (group, is_member) in news {
             let members = self.members.entry(group).or_default();
@@ -401,8 +405,8 @@ impl Roster {
     }
 }
 
-/// Whether an event proves that this person is, or is not, in the group; `None` if it says nothing about that: a guild tells
-/// only of its own roles.
+/// Returns whether an event proves that this person is, or is not, in the group. `None` if it proves neither: a guild
+/// proves only its own roles.
 fn proves(person: &Person, group: &GroupRef, members: &Members) -> Option<bool> {
     if person.who.platform != group.platform {
         return None;

@@ -1,4 +1,4 @@
-//! Characters that are no words: what begins a line, what turns the direction of writing, what a terminal obeys.
+//! Characters that are no words: line breaks, controls of the writing direction, controls of terminals.
 
 /// Whether a character begins a new line. Source: <https://www.unicode.org/reports/tr14/#BK>.
 #[must_use]
@@ -12,13 +12,13 @@ pub const fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether a character is a letter or sign of which nothing is to be seen.
+/// Whether a character is a letter or sign that shows nothing.
 #[must_use]
 pub const fn is_blank_letter(c: char) -> bool {
     matches!(c, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
 }
 
-/// People's words as one line, without anything that is obeyed and not read: for titles and names.
+/// Returns people's words as one line without control characters, for titles and names.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     let blank = |c: char| if is_line_break(c) || c.is_control() || is_blank_letter(c) { ' ' } else { c };

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::UnknownName;
 
-/// In which order tickets are worked, `P1` first.
+/// The priority of a ticket. Agents work `P1` first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Priority {
     /// Critical.
     P1,
     /// High.
     P2,
-    /// Normal: what a new ticket has.
+    /// Normal: the priority of a new ticket.
     #[default]
     P3,
     /// Low.
@@ -25,7 +25,7 @@ impl Priority {
     /// Every priority, most urgent first.
     pub const ALL: [Self; 4] = [Self::P1, Self::P2, Self::P3, Self::P4];
 
-    /// `P1` to `P4`.
+    /// Returns `P1` to `P4`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Rights: what acts ask for, and who has which. The settings map them to people and groups (`[rights]`).
+//! Rights, which acts require. The settings give them to people and groups (`[rights]`).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,10 +8,10 @@ use super::ids::UnknownName;
 use super::permission::Principal;
 use super::settings::{Reader, Section};
 
-/// Declares the rights: each with its name in the settings, and who has it by default besides the admins.
+/// Declares the rights, each with its name in the settings and its default holders besides the admins.
 macro_rules! rights {
     ($($(#[$meta:meta])* $right:ident = $name:literal, $default:expr;)+) => {
-        /// What a person may do.
+        /// A right of a person.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Right {
             $($(#[$meta])* $right,)+
@@ -24,7 +24,7 @@ macro_rules! rights {
             /// The name of each right, in the same order.
             pub const NAMES: &[&str] = &[$($name),+];
 
-            /// Its name in the settings.
+            /// Returns the right's name in the settings.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -32,7 +32,7 @@ macro_rules! rights {
                 }
             }
 
-            /// Who has it, besides the admins, if the settings do not say.
+            /// Returns who has the right by default, besides the admins.
             #[must_use]
             pub const fn default_holders(self) -> &'static [Holder] {
                 match self {
@@ -54,12 +54,12 @@ rights! {
     OutageAnnounceHigh = "outage_announce_high", &[];
     /// Mentions everybody in an announcement. Admins do not have it by themselves.
     OutageMentionAll = "outage_mention_all", &[];
-    /// Sees how often anybody of the staff was pinged, and what became of it.
+    /// Sets the guard mode of channels, and sees the report about pings of all staff.
     GuardSet = "guard_set", &[];
 }
 
 impl Right {
-    /// Whether admins have it, whatever the settings say.
+    /// Whether admins always have the right, whatever the settings say.
     #[must_use]
     pub const fn is_admins(self) -> bool {
         !matches!(self, Self::OutageMentionAll)
@@ -74,19 +74,19 @@ impl FromStr for Right {
     }
 }
 
-/// Who has a right, by the settings.
+/// A holder of a right, by the settings.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Holder {
-    /// Whoever is listed as an agent.
+    /// All agents.
     Agents,
-    /// Whoever is listed as an admin.
+    /// All admins.
     Admins,
     /// A person or a group.
     Principal(Principal),
 }
 
 impl Holder {
-    /// The person or group, if it is one.
+    /// Returns the person or group, if the holder is one.
     #[must_use]
     pub const fn principal(&self) -> Option<&Principal> {
         match self {
@@ -106,10 +106,10 @@ impl fmt::Display for Holder {
     }
 }
 
-/// `[rights]`: who has which right, where that is not as by default.
+/// `[rights]`: the holders of rights, where they differ from the defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RightsSettings {
-    /// Who has the right, besides the admins.
+    /// The holders of each right, besides the admins.
     pub holders: HashMap<Right, Vec<Holder>>,
 }
 

@@ -1,4 +1,4 @@
-//! What the settings decide for the core.
+//! The settings that decisions depend on.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use super::settings::{Reader, Setting, minutes, sections};
 use super::when::Now;
 
 sections! {
-    /// `[desk]`: who is on the desk, and its habits.
+    /// `[desk]`: the people on the desk, and the desk's habits.
     DeskSettings {
         /// `key_prefix`: the letters of `IT-1042`.
         key_prefix: String = "IT".to_owned(),
-        /// `agents`: who works tickets. Rights are the roster's to say, which knows who is in a group.
+        /// `agents`: the people who work tickets. Rights are decided by the roster, which knows the members of groups.
         agents: Vec<Principal> = Vec::new(),
-        /// `admins`: who may do everything that an agent may, and more.
+        /// `admins`: the people who may do everything that an agent may, and more.
         admins: Vec<Principal> = Vec::new(),
-        /// `on_call`: who is called when something cannot wait, besides those who say so by a command.
+        /// `on_call`: the people to call when something cannot wait, besides those who are on call by a command.
         on_call: Vec<Principal> = Vec::new(),
-        /// `auto_close_days`: a resolved ticket is closed after so many days; 0 for never.
+        /// `auto_close_days`: the days after which a resolved ticket is closed; 0 for never.
         auto_close_days: u32 = 7,
         /// `time_zone`: the zone in which the desk's people write times, by its IANA name.
         time_zone: String = "UTC".to_owned(),
@@ -34,26 +34,27 @@ sections! {
     KnowledgeSettings {
         /// `suggestions`: whether requesters are shown articles that may help.
         suggestions: Suggestions = Suggestions::On,
-        /// `suggestions_in`: other than that in these channels: `slack:C0123456789=off`.
+        /// `suggestions_in`: exceptions for channels: `slack:C0123456789=off`.
         suggestions_in: Vec<String> = Vec::new(),
-        /// `confidence`: how likely it must be that an article helps, in hundredths.
+        /// `confidence`: the least probability, in percent, at which an article is suggested.
         confidence: u32 = 50,
-        /// `hold`: how long the agents' card waits while an article is shown; zero for not at all.
+        /// `hold`: how long the card is held back while an article is shown; zero for not at all.
         hold: Duration = minutes(2),
         /// `search_within`: how long a search for a suggestion may take, in real time.
         search_within: Duration = Duration::from_millis(200),
-        /// `review_after_days`: so many days after an article was published or found right it is to be looked at again; 0 for
-        /// never.
+        /// `review_after_days`: the days after which a published or checked article is due for review; 0 for never.
         review_after_days: u32 = 180,
-        /// `draft_reminder_days`: so many days after an article was drafted its owner is reminded of it, once; 0 for never.
+        /// `draft_reminder_days`: the days after which the owner of a draft is reminded, once; 0 for never.
         draft_reminder_days: u32 = 7,
         /// `key_prefix`: the letters of `KB-7`.
         key_prefix: String = "KB".to_owned(),
-        /// `languages`: those in which articles and questions are written; the first counts where a text does not tell.
+        /// `languages`: the languages of articles and questions. The first counts where a text's language is not
+        /// certain.
         languages: Vec<String> = vec!["en".to_owned(), "de".to_owned()],
-        /// `synonyms_file`: a file of words that mean the same at this desk; empty for none but those that every desk has.
+        /// `synonyms_file`: a file of further words that mean the same at this desk; empty for none.
         synonyms_file: String = String::new(),
-        /// `index`: the folder for the index; empty for one beside the database, or (PostgreSQL) where the program runs.
+        /// `index`: the folder of the search index; empty for a folder beside the database, or (PostgreSQL) where the
+        /// program runs.
         index: String = String::new(),
     }
 
@@ -63,63 +64,64 @@ sections! {
         enabled: bool = true,
         /// `key_prefix`: the letters of `MI-7`.
         key_prefix: String = "MI".to_owned(),
-        /// `shared_channels`: channels that people of other organisations read, too, and that hear of outages all the same:
+        /// `shared_channels`: channels that hear of outages although people of other organisations read them:
         /// `slack:C0123456789`.
         shared_channels: Vec<String> = Vec::new(),
-        /// `ends_anew`: whether the end of an outage of high severity is said anew, and not only by changing what stands.
+        /// `ends_anew`: whether the end of an outage of high severity is also posted as a new message beside each copy.
         ends_anew: bool = true,
-        /// `overdue`: so long after news were due the admins are reminded, too; zero for never.
+        /// `overdue`: how long after news were due the admins are reminded too; zero for never.
         overdue: Duration = minutes(15),
-        /// `investigating`: what is said where nothing is known yet, if nothing else is written.
+        /// `investigating`: the template for an outage whose cause is not known yet.
         investigating: String = String::new(),
-        /// `identified`: the same once it is known what is wrong.
+        /// `identified`: the template for an outage whose cause is known.
         identified: String = String::new(),
-        /// `monitoring`: the same once it is mended.
+        /// `monitoring`: the template for an outage that is mended.
         monitoring: String = String::new(),
-        /// `resolved`: the same once it is over.
+        /// `resolved`: the template for an outage that is over.
         resolved: String = String::new(),
     }
 
-    /// `[guard]`: what becomes of pings of staff.
+    /// `[guard]`: how pings of staff are handled.
     GuardSettings {
-        /// `mode`: what becomes of them in channels that have no mode of their own.
+        /// `mode`: the guard mode of channels that have no mode of their own.
         mode: GuardMode = GuardMode::Observe,
-        /// `modes_in`: other than that in these channels: `slack:C0123456789=nudge`.
+        /// `modes_in`: exceptions for channels: `slack:C0123456789=nudge`.
         modes_in: Vec<String> = Vec::new(),
-        /// `staff`: who is protected besides the agents.
+        /// `staff`: the people whom the guard protects besides the agents.
         staff: Vec<Principal> = Vec::new(),
-        /// `exempt`: whose pings are let pass.
+        /// `exempt`: the people whose pings the guard lets pass.
         exempt: Vec<Principal> = Vec::new(),
-        /// `exempt_hours`: when pings are let pass, in the desk's time zone: `mon-fri 18:00-08:00`, `sat-sun`.
+        /// `exempt_hours`: hours in which the guard lets pings pass, in the desk's time zone: `mon-fri 18:00-08:00`,
+        /// `sat-sun`.
         exempt_hours: Vec<String> = Vec::new(),
-        /// `notice_every`: nobody is told more than once within it; zero for every time.
+        /// `notice_every`: the least time between two notices to one person; zero for no limit.
         notice_every: Duration = minutes(24 * 60),
-        /// `talk_window`: who has spoken in a conversation within it takes part in it.
+        /// `talk_window`: a person who has spoken in a conversation within this time takes part in it.
         talk_window: Duration = minutes(30),
-        /// `quiet_days`: for so many days after somebody said that it was no request, the two are left alone.
+        /// `quiet_days`: how many days the guard leaves two people alone after one said that a ping was no request.
         quiet_days: u32 = 30,
     }
 
-    /// `[intake]`: what becomes a ticket.
+    /// `[intake]`: which messages open tickets.
     IntakeSettings {
-        /// `burst_window`: what one author says within it, from the first message on, belongs to one ticket; zero for never.
+        /// `burst_window`: messages of one author within this time of the first belong to one ticket; zero for never.
         burst_window: Duration = minutes(2),
-        /// `greeting_filter`: greetings, thanks and bare emoji open nothing.
+        /// `greeting_filter`: whether greetings, thanks and bare emoji open no ticket.
         greeting_filter: bool = true,
-        /// `direct_window`: a direct message continues the latest open ticket with activity within it.
+        /// `direct_window`: a direct message continues the latest open ticket with activity within this time.
         direct_window: Duration = minutes(12 * 60),
     }
 }
 
 impl OutageSettings {
-    /// Whether a channel hears of outages that people of other organisations read, too.
+    /// Whether a channel that people of other organisations read hears of outages.
     #[must_use]
     pub fn takes_shared(&self, place: &Place) -> bool {
         let here = format!("{}:{}", place.platform(), place.channel());
         self.shared_channels.iter().any(|channel| channel.trim() == here)
     }
 
-    /// What is said of an outage that has come so far, if nothing else is written.
+    /// Returns the template for an outage in this phase.
     #[must_use]
     pub fn template(&self, phase: Phase) -> &str {
         match phase {
@@ -133,7 +135,7 @@ impl OutageSettings {
 }
 
 impl GuardSettings {
-    /// The channels of this platform, by their ids, for which `modes_in` says that pings are looked at.
+    /// Returns the ids of this platform's channels for which `modes_in` switches the guard on.
     #[must_use]
     pub fn watched_on(&self, platform: PlatformName) -> Vec<String> {
         let named = self.modes_in.iter().filter_map(|one| one.split_once('='));
@@ -146,11 +148,11 @@ impl GuardSettings {
 /// Whether requesters are shown articles that may help.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Suggestions {
-    /// Nothing is looked for.
+    /// Articles are not searched for.
     Off,
-    /// What would have been shown is counted, and shown to agents alone.
+    /// Suggestions are counted, and shown to agents only.
     Observe,
-    /// They are.
+    /// Requesters are shown suggestions.
     #[default]
     On,
 }
@@ -159,7 +161,7 @@ impl Suggestions {
     /// Their names in the settings.
     pub const NAMES: [&'static str; 3] = ["off", "observe", "on"];
 
-    /// That of this name.
+    /// Returns the value of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         match name {
@@ -177,17 +179,17 @@ impl Setting for Suggestions {
     }
 }
 
-/// What becomes of pings of staff in a channel.
+/// The guard mode: how pings of staff are handled in a channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GuardMode {
-    /// Nobody looks at them.
+    /// The guard does not look at pings.
     Off,
-    /// They are counted, with what would have been said.
+    /// Pings are judged and counted, and nobody is told.
     #[default]
     Observe,
-    /// Whoever asks for help so is asked whether the desk may take it.
+    /// The author of a ping that asks for help is asked whether the desk may take it.
     Nudge,
-    /// It is with the desk at once.
+    /// A ping that asks for help becomes a ticket at once.
     Route,
 }
 
@@ -195,13 +197,13 @@ impl GuardMode {
     /// Their names in the settings and in the database.
     pub const NAMES: [&'static str; 4] = ["off", "observe", "nudge", "route"];
 
-    /// That of this name.
+    /// Returns the value of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         [Self::Off, Self::Observe, Self::Nudge, Self::Route].into_iter().find(|mode| mode.name() == name)
     }
 
-    /// Its name in the settings and in the database.
+    /// Returns the mode's name in the settings and in the database.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -219,7 +221,7 @@ impl Setting for GuardMode {
     }
 }
 
-/// What a decision may see of the settings.
+/// The settings that a decision may see.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rules {
     /// `[desk]`.
@@ -232,45 +234,48 @@ pub struct Rules {
     pub outages: OutageSettings,
     /// `[guard]`.
     pub guard: GuardSettings,
-    /// `[[services]]`: what outages are about.
+    /// `[[services]]`: the services that outages are about.
     pub services: Vec<Service>,
     /// The desk's channels: each shows every ticket's card.
     pub triage: Vec<Place>,
 }
 
 impl Rules {
-    /// The key of the ticket with this number.
+    /// Returns the key of the ticket with this number.
     #[must_use]
     pub fn key(&self, number: i64) -> TicketKey {
         TicketKey::new(&self.desk.key_prefix, number)
     }
 
-    /// That moment in the zone of a person, or of the desk where the person's is not known: what dates are read against.
+    /// Returns this moment in the time zone of a person, or of the desk if the person's is not known. Dates are read
+    /// relative to it.
     #[must_use]
     pub fn now<'z>(&'z self, at: Timestamp, person: &'z Person) -> Now<'z> {
         Now::named(at, person.zone.as_deref().unwrap_or(&self.desk.time_zone))
     }
 
-    /// Whether requesters are shown articles that may help, where they ask.
+    /// Returns whether requesters in this place are shown articles that may help.
     #[must_use]
     pub fn suggestions(&self, place: &Place) -> Suggestions {
         own(&self.knowledge.suggestions_in, place, Suggestions::named).unwrap_or(self.knowledge.suggestions)
     }
 
-    /// Whether the guard may look at what is said there. Where the settings switch it off, no command switches it on.
+    /// Whether the guard may look at messages in this place. Where the settings switch it off, no command switches it
+    /// on.
     #[must_use]
     pub fn may_be_guarded(&self, place: &Place) -> bool {
         self.guard(place) != GuardMode::Off
     }
 
-    /// Whether pings are let pass at this moment.
+    /// Whether the guard lets pings pass at this moment.
     #[must_use]
     pub fn is_exempt_at(&self, at: Timestamp) -> bool {
         let mut hours = self.guard.exempt_hours.iter().filter_map(|hours| hours.parse::<Hours>().ok());
         hours.any(|hours| hours.hold(at, &self.desk.time_zone))
     }
 
-    /// What the settings say becomes of pings of staff there. Nobody looks at what is said in the desk's own channels.
+    /// Returns the guard mode of the settings for this place. It is off in direct conversations and in the desk's own
+    /// channels.
     #[must_use]
     pub fn guard(&self, place: &Place) -> GuardMode {
         if place.is_direct() || self.is_triage(place) {
@@ -279,25 +284,27 @@ impl Rules {
         own(&self.guard.modes_in, place, GuardMode::named).unwrap_or(self.guard.mode)
     }
 
-    /// Whether this is (a thread in) one of the desk's own channels.
+    /// Whether this is one of the desk's own channels, or a thread in one.
     #[must_use]
     pub fn is_triage(&self, place: &Place) -> bool {
         self.triage.iter().any(|triage| triage.tenant == place.tenant && triage.channel() == place.channel())
     }
 
-    /// The earliest moment that a message at `at` may be joined to (exclusive).
+    /// Returns the time after which a ticket must have been opened for a message at `at` to be joined to it
+    /// (exclusive).
     #[must_use]
     pub fn burst_since(&self, at: Timestamp) -> Timestamp {
         at.checked_sub(self.intake.burst_window).unwrap_or(Timestamp::MIN)
     }
 
-    /// The earliest activity that a direct message at `at` goes on from (exclusive).
+    /// Returns the time after which a ticket must have been active for a direct message at `at` to continue it
+    /// (exclusive).
     #[must_use]
     pub fn direct_since(&self, at: Timestamp) -> Timestamp {
         at.checked_sub(self.intake.direct_window).unwrap_or(Timestamp::MIN)
     }
 
-    /// How long after it was resolved a ticket is closed; `None`: never.
+    /// Returns how long after its resolution a ticket is closed. `None`: never.
     #[must_use]
     pub fn auto_close(&self) -> Option<SignedDuration> {
         let days = i64::from(self.desk.auto_close_days);
@@ -305,7 +312,7 @@ impl Rules {
     }
 }
 
-/// What a channel has of its own among `slack:C0123456789=name`.
+/// Returns the exception for a place among settings such as `slack:C0123456789=name`.
 fn own<T>(of: &[String], place: &Place, named: impl Fn(&str) -> Option<T>) -> Option<T> {
     let here = format!("{}:{}", place.platform(), place.channel());
     let all = of.iter().filter_map(|one| one.split_once('='));

@@ -1,33 +1,33 @@
-//! How a section of the settings is declared: each setting once, with its type, what it is without a line, and what it is for.
+//! Declares sections of the settings: each setting once, with its type, its default and its purpose.
 
 use std::time::Duration;
 
 use super::permission::Principal;
 use super::right::Holder;
 
-/// Where settings are read from. Whoever implements it says what is wrong with a value; it counts as not given then.
+/// A source of settings. Its implementation reports values that are not valid; they count as not given.
 pub trait Reader {
-    /// A text.
+    /// Reads a text.
     fn text(&mut self, key: &'static str) -> Option<String>;
-    /// One of these texts.
+    /// Reads one of these texts.
     fn choice(&mut self, key: &'static str, of: &'static [&'static str]) -> Option<&'static str>;
-    /// Several texts.
+    /// Reads several texts.
     fn texts(&mut self, key: &'static str) -> Option<Vec<String>>;
-    /// Yes or no.
+    /// Reads yes or no.
     fn flag(&mut self, key: &'static str) -> Option<bool>;
-    /// A number of something, 0 or more.
+    /// Reads a number, 0 or more.
     fn count(&mut self, key: &'static str) -> Option<u32>;
-    /// A length of time, 0 or more.
+    /// Reads a length of time, 0 or more.
     fn duration(&mut self, key: &'static str) -> Option<Duration>;
-    /// People and groups.
+    /// Reads people and groups.
     fn principals(&mut self, key: &'static str) -> Option<Vec<Principal>>;
-    /// People and groups, agents and admins.
+    /// Reads the holders of a right: people, groups, `agents` and `admins`.
     fn holders(&mut self, key: &'static str) -> Option<Vec<Holder>>;
 }
 
-/// What a setting can be.
+/// A type that a setting can have.
 pub trait Setting: Sized {
-    /// The setting of this name, if it is given.
+    /// Reads the setting of this name, if it is given.
     fn read(key: &'static str, from: &mut dyn Reader) -> Option<Self>;
 }
 
@@ -72,7 +72,7 @@ pub trait Section: Default {
     /// The names of its settings.
     const KEYS: &'static [&'static str];
 
-    /// The section as it is given.
+    /// Reads the section.
     fn read(from: &mut dyn Reader) -> Self;
 }
 
@@ -105,7 +105,7 @@ macro_rules! sections {
 
 pub(crate) use sections;
 
-/// So many minutes.
+/// Returns this number of minutes.
 pub(crate) const fn minutes(count: u64) -> Duration {
     Duration::from_secs(60 * count)
 }

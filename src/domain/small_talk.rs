@@ -1,10 +1,10 @@
-//! Greetings, thanks, and messages without a word: no request by themselves.
+//! Small talk: greetings, thanks, and messages without words. By itself it is no request.
 //!
 //! A message is small talk only if *every* word of it is: "hi, my printer is on fire" is a request.
 
 use super::ids::Person;
 
-/// What kind of small talk.
+/// The kinds of small talk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SmallTalk {
     /// Nothing but emoji or punctuation.
@@ -81,7 +81,8 @@ const THANKS_FILL: &[&str] = &[
     "team", "desk", "to", "yes", "yep", "alright", "good", "day",
 ];
 
-/// What kind of small talk a text is; `None` if it says something. Mentions of people do not count as words.
+/// Returns the kind of small talk that a text is; `None` if it says something else. Mentions of people do not count as
+/// words.
 #[must_use]
 pub fn small_talk(text: &str, mentions: &[Person]) -> Option<SmallTalk> {
     let mut text = text.to_lowercase();
@@ -107,7 +108,7 @@ const CONTENT: &[&str] = &[
     "alright",
 ];
 
-/// Whether somebody merely says that all is well: thanks, "works now", a thumb. A question never does.
+/// Whether a text merely says that all is well: thanks, "works now", a thumb up. A question never does.
 #[must_use]
 pub fn is_content(text: &str, mentions: &[Person]) -> bool {
     if text.contains('?') {
@@ -120,7 +121,7 @@ pub fn is_content(text: &str, mentions: &[Person]) -> bool {
     all_well || matches!(small_talk(&text, mentions), Some(SmallTalk::Thanks | SmallTalk::NoWords))
 }
 
-/// `:wave:`, as platforms write custom and standard emoji.
+/// Whether a word is an emoji code such as `:wave:`, as platforms write custom and standard emoji.
 fn is_emoji_code(word: &str) -> bool {
     word.len() > 2
         && word.starts_with(':')
@@ -129,7 +130,7 @@ fn is_emoji_code(word: &str) -> bool {
         && word.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
-/// Runs of letters and digits, with apostrophes inside.
+/// Returns the runs of letters and digits, with apostrophes inside.
 fn words_of(word: &str) -> impl Iterator<Item = &str> {
     word.split(|c: char| !c.is_alphanumeric() && c != '\'')
         .map(|part| part.trim_matches('\''))

@@ -1,32 +1,33 @@
-//! The bot's own messages.
+//! Standing messages: the bot's own messages on the platforms.
 
 use super::ids::{MessageRef, Place};
 use super::subject::Subject;
 use super::view::View;
 
-/// What a standing message that is no view is stored as.
+/// The name under which a standing message that is no view is stored.
 pub const SAID: &str = "said";
 
-/// A message of the bot that stands on a platform for a subject. A message that shows the words of several messages stands
-/// once for each of them, and a view that was too long for one message once for each part.
+/// A standing message: a message of the bot that stands on a platform for a subject. A message that shows the words of
+/// several messages has an entry for each of them, and a view that was too long for one message has an entry for each
+/// part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// For what.
+    /// The subject.
     pub about: Subject,
     /// The name of the view, or [`SAID`].
     pub view: String,
-    /// Which of several: for lines the message whose words it shows, for what was said its effect.
+    /// The slot. For lines: the message whose words are shown. For messages that are no view: the effect.
     pub slot: String,
-    /// Which part, from 0 on.
+    /// The number of the part, from 0.
     pub part: u32,
-    /// Where: for a card its channel.
+    /// The place. For a card: its channel.
     pub place: Place,
     /// The message.
     pub message: MessageRef,
 }
 
 impl Standing {
-    /// A message as which a view of a subject stands in a place.
+    /// Returns the standing message of a view in a place.
     #[must_use]
     pub fn of(about: impl Into<Subject>, view: &View, place: Place, message: MessageRef) -> Self {
         let (about, view) = (about.into(), view.name().to_owned());
@@ -39,12 +40,12 @@ impl Standing {
         self.view == View::Card.name()
     }
 
-    /// The message whose words it shows.
+    /// Returns the message whose words it shows, if it is a line.
     #[must_use]
     pub fn shows(&self) -> Option<MessageRef> {
         if self.view == LINES { self.slot.parse().ok() } else { None }
     }
 }
 
-/// What lines are stored as.
+/// The name under which lines are stored.
 pub const LINES: &str = "lines";

@@ -1,4 +1,4 @@
-//! Subjects: what effects, standing messages, timers, the audit and ends of deliveries are about.
+//! Subjects, which effects, standing messages, timers, audit entries and ends of deliveries are about.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{ArticleId, OutageId, PersonRef, TicketId, UnknownName};
 
-/// One thing that the desk keeps. In the database it is two columns, its kind and its id; elsewhere a text: `ticket:12`.
+/// A subject. In the database it is two columns, kind and id; elsewhere it is a text: `ticket:12`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Subject {
@@ -19,14 +19,14 @@ pub enum Subject {
     Outage(OutageId),
     /// A notice to many places, by its name.
     Notice(String),
-    /// An account of a person, where nothing else is meant than to answer that person.
+    /// An account of a person, for effects that only answer that person.
     Person(PersonRef),
     /// The desk itself.
     Desk,
 }
 
 impl Subject {
-    /// Its kind, as it is stored.
+    /// Returns the kind as it is stored.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl Subject {
         }
     }
 
-    /// Its id among those of its kind, as it is stored.
+    /// Returns the id within the kind, as it is stored.
     #[must_use]
     pub fn id(&self) -> String {
         match self {
@@ -52,10 +52,10 @@ impl Subject {
         }
     }
 
-    /// The subject of this kind with this id.
+    /// Returns the subject of this kind and id.
     ///
     /// # Errors
-    /// If there is no such kind, or the id is none of it.
+    /// If there is no such kind, or if the id is not valid for it.
     pub fn of(kind: &str, id: &str) -> Result<Self, UnknownName> {
         match kind {
             "ticket" => id.parse().map(|id| Self::Ticket(TicketId(id))).map_err(|_| UnknownName),
@@ -68,7 +68,7 @@ impl Subject {
         }
     }
 
-    /// The ticket, if it is one.
+    /// Returns the ticket, if the subject is one.
     #[must_use]
     pub const fn ticket(&self) -> Option<TicketId> {
         match self {

@@ -1,5 +1,5 @@
-//! Views: messages of the bot that live. What a view shows is rendered from the record when it is delivered, so that the
-//! newest is shown, and its effect holds no text.
+//! Views: messages of the bot that are kept up to date. A view is rendered from the record when it is delivered, so
+//! that it shows the current state. Its effect holds no text.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,80 +8,80 @@ use super::ids::{MessageRef, Place};
 use super::message::Message;
 use super::subject::Subject;
 
-/// A message that lives.
+/// A message that is kept up to date.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum View {
-    /// A ticket in a channel of the desk.
+    /// The card of a ticket in a channel of the desk.
     Card,
-    /// What its requester sees of a ticket where it was asked.
+    /// The confirmation of a ticket, for its requester, in the place where it was asked.
     Confirmation,
     /// Words of people in the thread under a card, one line for each of these messages.
     Lines {
         /// The messages whose words it shows, in order.
         of: Vec<MessageRef>,
-        /// How much room these words take in a message, in the limits' characters, as they were when it was decided.
+        /// The room of these words in a message, in characters as the limits count them, at the time of the decision.
         room: usize,
     },
-    /// What the desk is told of events that could not be handled.
+    /// The alarm about dead events, for the desk.
     DeadEvents,
     /// A notice in one of its places.
     Notice,
-    /// An outage in one of the channels that follow its services.
+    /// The copy of an outage in one channel of its audience.
     Outage,
-    /// News of an outage beside one of its copies: said once, and not changed any more.
+    /// News of an outage beside one of its copies. They are posted once and not changed.
     OutageNews {
-        /// The version of the outage that made them: later ones have news of their own.
+        /// The version of the outage that made the news. Later versions have news of their own.
         version: i64,
-        /// The number of the last copy that stood before them: who hears of the outage later hears them by that.
+        /// The number of the last copy that stood before the news. Later copies contain the news already.
         through: u64,
     },
-    /// An outage in a channel of the desk.
+    /// The card of an outage in a channel of the desk.
     OutageCard,
 }
 
-/// How effects that show a view in one place are put together.
+/// How effects of one view and place are coalesced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coalescing {
-    /// One that waits stands for all: it will show the newest.
+    /// One waiting effect stands for all, since it will show the current state.
     Replace,
-    /// One that waits untried shows the lines of the next, too, as long as they fit into one message.
+    /// A waiting, untried effect takes over the lines of the next one, as long as they fit into one message.
     Append,
-    /// Each is shown by itself.
+    /// Each effect is delivered by itself.
     Apart,
 }
 
-/// Where effects of a view wait for their turn.
+/// The order key of a view's effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// After each other with what is said in the place.
+    /// In one order with the other messages to the place.
     Place,
-    /// With the card and what stands under it.
+    /// In one order with the card and the messages under it.
     Card,
-    /// With others of this name in the place; what else is said there passes them.
+    /// In one order with effects of this name in the place. Other messages to the place may overtake them.
     Own(&'static str),
 }
 
-/// Everything that is the same for all effects of a view.
+/// The properties that all effects of a view share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ViewSpec {
     /// Its name in the database.
     pub name: &'static str,
-    /// In logs and metrics: it is shown.
+    /// The name of showing it, in logs and metrics.
     pub shown: &'static str,
-    /// In logs and metrics: it is brought up to date.
+    /// The name of refreshing it, in logs and metrics.
     pub refreshed: &'static str,
-    /// How its effects are put together.
+    /// How its effects are coalesced.
     pub coalescing: Coalescing,
-    /// How urgent it is to show it.
+    /// The lane for showing it.
     pub lane: Lane,
-    /// How urgent it is to bring it up to date.
+    /// The lane for refreshing it.
     pub lane_later: Lane,
-    /// Where its effects wait for their turn.
+    /// The order key of its effects.
     pub order: Order,
 }
 
-/// The view of this name.
+/// Makes the properties of the view with this name.
 macro_rules! named {
     ($name:literal, $coalescing:ident, $lane:ident, $lane_later:ident, $order:expr) => {
         ViewSpec {
@@ -97,8 +97,7 @@ macro_rules! named {
 }
 
 impl View {
-    /// Everything that is the same for all effects of this view: its name, how they are put together, how urgent they are
-    /// at first and later, where they wait.
+    /// Returns the properties that all effects of this view share.
     #[must_use]
     pub const fn spec(&self) -> ViewSpec {
         match self {
@@ -113,19 +112,19 @@ impl View {
         }
     }
 
-    /// Its name in the database.
+    /// Returns the view's name in the database.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.spec().name
     }
 
-    /// The view of this name, if it is one that shows the same in every message.
+    /// Returns the view of this name, if its variant has no fields.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         serde_json::from_value(serde_json::Value::from(name)).ok()
     }
 
-    /// The messages whose words it shows.
+    /// Returns the messages whose words it shows.
     #[must_use]
     pub fn shows(&self) -> &[MessageRef] {
         match self {
@@ -138,22 +137,22 @@ impl View {
 /// A view that is to be rendered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
-    /// Of what.
+    /// The subject.
     pub about: Subject,
-    /// Which.
+    /// The view.
     pub view: View,
-    /// Where; for lines, the channel in which their card stands.
+    /// The place. For lines: the channel in which their card stands.
     pub place: Place,
-    /// Whether it is posted for the first time: then it may ping.
+    /// Whether the view is posted for the first time. Only then may it ping.
     pub is_first: bool,
 }
 
-/// What a view shows now.
+/// A rendered view.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
     /// The message.
     pub message: Message,
-    /// Whether it is the last that it shows: what comes later is another message.
+    /// Whether the standing message is over: later effects of the view post a new message.
     pub is_last: bool,
 }
 

@@ -1,11 +1,11 @@
-//! Moments as people write them: "14:30", "tomorrow 9", "in 30 min", "fri 10:00", "2026-12-01 14:30".
+//! Dates and times as people write them: "14:30", "tomorrow 9", "in 30 min", "fri 10:00", "2026-12-01 14:30".
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
-/// Against what a moment is read: now, in the zone of the person who writes it. The zone is looked up only if there is a moment
-/// to be read.
+/// The time and zone that a date is read relative to: now, in the zone of its author. The zone is looked up only if
+/// there is a date to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now<'z> {
     at: Timestamp,
@@ -13,21 +13,22 @@ pub struct Now<'z> {
 }
 
 impl<'z> Now<'z> {
-    /// Now, in the zone of this IANA name ("Europe/Berlin"); in UTC if there is no such zone.
+    /// Returns now in the zone of this IANA name ("Europe/Berlin"), or in UTC if there is no such zone.
     #[must_use]
     pub const fn named(at: Timestamp, zone: &'z str) -> Self {
         Self { at, zone }
     }
 
-    /// Whether this moment is still to come.
+    /// Whether this moment is in the future.
     #[must_use]
     pub fn is_before(&self, moment: Timestamp) -> bool {
         self.at < moment
     }
 }
 
-/// Reads a moment. A time of day without a day is today, or tomorrow if it is past; a day of the week is the next of that name,
-/// at nine if no time is given. A time that a change to summer time leaves out is an hour later. `None` if it is no moment.
+/// Reads a date and time. A time without a day means today, or tomorrow if it has passed. A day of the week means the
+/// next such day, at nine if no time is given. A time that the change to summer time skips becomes an hour later.
+/// `None` if the text is no date and time.
 #[must_use]
 pub fn read(text: &str, now: &Now<'_>) -> Option<Timestamp> {
     let now = &now.at.to_zoned(TimeZone::get(now.zone).unwrap_or(TimeZone::UTC));
@@ -53,10 +54,10 @@ pub fn read(text: &str, now: &Now<'_>) -> Option<Timestamp> {
     }
 }
 
-/// What a day without a time means: when the desk opens.
+/// The time of a day without a time: when the desk opens.
 const NINE: Time = jiff::civil::time(9, 0, 0, 0);
 
-/// "14:30", "9am", "9:15pm".
+/// Reads "14:30", "9am", "9:15pm".
 fn clock(text: &str) -> Option<Time> {
     let (text, offset) = match (text.strip_suffix("am"), text.strip_suffix("pm")) {
         (Some(text), _) => (text, Some(0)),
@@ -76,7 +77,7 @@ fn clock(text: &str) -> Option<Time> {
     Time::new(hours, minutes, 0, 0).ok()
 }
 
-/// "9", behind a day.
+/// Reads "9", after a day.
 fn hour(text: &str) -> Option<Time> {
     Time::new(number(text)?, 0, 0, 0).ok()
 }
@@ -86,7 +87,7 @@ fn number(text: &str) -> Option<i8> {
     is_number.then(|| text.parse().ok())?
 }
 
-/// "today", "tomorrow", "fri", "friday", "2026-12-01".
+/// Reads "today", "tomorrow", "fri", "friday", "2026-12-01".
 fn day(text: &str, now: &Zoned) -> Option<Date> {
     const DAYS: [(&str, Weekday); 7] = [
         ("monday", Weekday::Monday),
@@ -108,7 +109,7 @@ fn day(text: &str, now: &Zoned) -> Option<Date> {
     }
 }
 
-/// "30min", "2h", "3days": a length of time, at most a year.
+/// Reads "30min", "2h", "3days": a length of time, a year at most.
 fn span(text: &str) -> Option<SignedDuration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (count, unit) = text.split_at(digits);

@@ -1,4 +1,4 @@
-//! Words of people, as they are shown: what of them is to be seen, cut to a length, on one line.
+//! Shortening and describing words for messages.
 
 use jiff::{SignedDuration, Timestamp};
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -7,15 +7,15 @@ use super::ids::Person;
 use super::message::room_of;
 use super::plain::is_blank_letter;
 
-/// What a person is called in a sentence: the first part of the display name.
+/// Returns the name of a person in a sentence: the first part of the display name.
 #[must_use]
 pub fn first_name(person: &Person) -> &str {
-    // No name brings a mark of the bot's with it.
+    // A name must not contain the bot's own punctuation.
     let is_end = |c: char| c.is_whitespace() || is_blank_letter(c) || "():".contains(c);
     person.name.split(is_end).find(|part| !part.is_empty()).unwrap_or("somebody")
 }
 
-/// Whether nothing of a text is to be seen: it is empty, or of spaces, marks without an extent, and letters that are blank.
+/// Whether a text shows nothing: it is empty, or consists of spaces, zero-width characters and blank letters.
 ///
 /// Source: the property `Default_Ignorable_Code_Point` of Unicode, and the blanks that are no spaces (Braille, Hangul).
 #[must_use]
@@ -31,7 +31,7 @@ pub fn is_blank(text: &str) -> bool {
     })
 }
 
-/// A file, as words on the record.
+/// Returns a file as words for the record.
 #[must_use]
 pub fn file(name: &str, url: &str) -> String {
     if url.is_empty() { format!("[file: {name}]") } else { format!("[file: {name} {url}]") }
@@ -43,7 +43,7 @@ pub fn is_file(line: &str) -> bool {
     line.starts_with("[file: ") && line.ends_with(']')
 }
 
-/// What of a text takes at most so many characters of a message.
+/// Cuts a text so that it takes at most `most` characters of a message.
 #[must_use]
 pub fn cut(text: &str, most: usize) -> String {
     if room_of(text) <= most {
@@ -59,7 +59,7 @@ pub fn cut(text: &str, most: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// The first `most` characters of a text, as people count them.
+/// Cuts a text to `most` characters as people count them (grapheme clusters).
 #[must_use]
 pub fn shorten(text: &str, most: usize) -> String {
     let mut graphemes = text.graphemes(true);
@@ -71,7 +71,7 @@ pub fn shorten(text: &str, most: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// How long ago, in words.
+/// Returns how long ago `then` was, in words.
 #[must_use]
 pub fn ago(then: Timestamp, now: Timestamp) -> String {
     let passed = now.duration_since(then).max(SignedDuration::ZERO);

@@ -1,7 +1,7 @@
-//! The ports of the bot: is it alive, is it ready, its metrics; and, where Slack's requests come in (HTTP mode), another one
-//! for them, on which only whether it is alive and ready is said besides.
+//! The ports of the bot: one for liveness, readiness and metrics. In HTTP mode there is another one for Slack's
+//! requests, which besides only says whether the bot is alive and ready.
 //!
-//! It has no pages, so its answers tell browsers to do nothing with them.
+//! There are no pages, so the answers tell browsers to do nothing with them.
 
 mod serve;
 
@@ -36,21 +36,21 @@ use crate::metrics;
 
 pub use self::serve::serve;
 
-/// The longest body that is read. Slack's longest requests (forms with their view) are far below.
+/// The longest body that is read. Slack's longest requests (forms with their view) are far shorter.
 pub const BODY_LIMIT_BYTES: usize = 1024 * 1024;
 
-/// How long a health check waits.
+/// The time limit of a health check.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long the database may take to store something until it counts as away.
+/// How long a test write may take before the database counts as away.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How old an answer to that may be: whoever asks many times a second shares one.
+/// How old the result of the test write may be: frequent questions share one result.
 const STORED_LATELY: Duration = Duration::from_millis(500);
 
-/// Says whether something can be stored now.
+/// Tests whether the database accepts writes now.
 pub type Storing = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
-/// What the port answers by. Clones are the same one.
+/// The state from which the port answers. Clones share it.
 #[derive(Clone, Default)]
 pub struct Port {
     inner: Arc<Inner>,
@@ -60,35 +60,34 @@ pub struct Port {
 struct Inner {
     health: Health,
     storing: OnceLock<Storing>,
-    /// When it was last tried whether something can be stored, and whether it could.
+    /// When the last test write was made, and whether it succeeded.
     stored: Mutex<Option<(Instant, bool)>>,
-    /// Whether a platform's requests come in by this port.
+    /// Whether a platform's requests arrive at this port.
     takes_requests: bool,
-    /// Where they go, once their platform is there.
+    /// The routes for these requests, once their platform is connected.
     routes: OnceLock<Router>,
 }
 
 impl Port {
-    /// A port of a program that is like `health`. Where a platform's requests come in by it, it `takes_requests`.
+    /// Creates a port that reports `health`. `takes_requests` says whether a platform's requests arrive at it.
     #[must_use]
     pub fn new(health: Health, takes_requests: bool) -> Self {
         Self { inner: Arc::new(Inner { health, takes_requests, ..Inner::default() }) }
     }
 
-    /// There is a database now, and this tries whether it can store something.
+    /// Sets the test write, once the database is open.
     pub fn store_by(&self, storing: Storing) {
-        // Told twice, the first stays.
+        // A second call changes nothing.
         let _ = self.inner.storing.set(storing);
     }
 
-    /// The platform whose requests come in here is there, and takes them by these routes.
+    /// Sets the routes for the platform's requests, once it is connected.
     pub fn serve_by(&self, routes: Router) {
-        // Told twice, the first stays.
+        // A second call changes nothing.
         let _ = self.inner.routes.set(routes);
     }
 
-    /// Whether this process can store a request now. Where requests come in by this port, there must be somebody to take
-    /// them, too.
+    /// Whether this process can store a request now. If requests arrive at this port, their routes must be set, too.
     pub async fn is_ready(&self) -> bool {
         let Inner { storing, stored, takes_requests, routes, .. } = &*self.inner;
         let Some(storing) = storing.get() else { return false };
@@ -107,19 +106,19 @@ impl Port {
     }
 }
 
-/// For whoever looks after the bot: `/healthz`, `/readyz` with what it finds, `/metrics`.
+/// Returns the routes for operators: `/healthz`, `/readyz` with details, and `/metrics`.
 pub fn own_router(port: Port) -> Router {
     let metrics = get(|| async { ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::render()) });
     carefully(port, Router::new().route("/readyz", get(ready)).route("/metrics", metrics))
 }
 
-/// For a platform's requests, which anybody may knock at: its routes once it is there, `/healthz`, and `/readyz` with nothing
-/// but yes or no, for a balancer.
+/// Returns the routes for a platform's requests, which are open to anybody: the platform's routes once it is connected,
+/// `/healthz`, and `/readyz` with only yes or no, for a load balancer.
 pub fn public_router(port: Port) -> Router {
     carefully(port, Router::new().route("/readyz", get(bare_ready)).fallback(further))
 }
 
-/// With a limit on bodies and careful headers on every answer.
+/// Adds a limit on bodies, and protective headers on every answer.
 fn carefully(port: Port, router: Router<Port>) -> Router {
     router
         .route("/healthz", get(|| async { "ok" }))
@@ -128,7 +127,7 @@ fn carefully(port: Port, router: Router<Port>) -> Router {
         .layer(middleware::map_response(secure))
 }
 
-/// Where a bot that listens on `listen` is asked for its health from the same machine.
+/// Returns the address at which a bot that listens on `listen` is asked for its health from the same machine.
 #[must_use]
 pub fn health_url(listen: SocketAddr) -> String {
     let ip = match listen.ip() {
@@ -139,8 +138,8 @@ pub fn health_url(listen: SocketAddr) -> String {
     format!("http://{}/healthz", SocketAddr::new(ip, listen.port()))
 }
 
-/// Asks `url` (plain `http://`) and blocks until it has answered 200, or has not: the health check of a container, which
-/// has no `curl`.
+/// Asks `url` (plain `http://`) and blocks until it has answered 200, or failed: the health check of a container
+/// without `curl`.
 ///
 /// # Errors
 /// If nobody answers within three seconds, or not with 200.
@@ -166,7 +165,7 @@ pub fn probe(url: &str) -> Result<(), ProbeError> {
 /// Why a health check failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    /// It is no address of the form `http://host:port/path`.
+    /// The address is not of the form `http://host:port/path`.
     #[error("not an address like http://127.0.0.1:8080/healthz")]
     Address,
     /// Nobody answers.
@@ -179,11 +178,11 @@ pub enum ProbeError {
 
 #[derive(Deserialize)]
 struct Asked {
-    /// Names of platforms, with commas between them.
+    /// Names of platforms, separated by commas.
     platform: Option<String>,
 }
 
-/// 200 if this process can store a request now, and, for each platform that was asked about, if all is well with it.
+/// Answers 200 if this process can store a request now, and if each platform that was asked about is well.
 async fn ready(State(port): State<Port>, Query(asked): Query<Asked>) -> Response {
     #[derive(Serialize)]
     struct Answer {
@@ -196,7 +195,7 @@ async fn ready(State(port): State<Port>, Query(asked): Query<Asked>) -> Response
     (status, Json(Answer { ready: status.is_success(), checks, conditions })).into_response()
 }
 
-/// The same without what it finds.
+/// Answers like [`ready`], without details.
 async fn bare_ready(State(port): State<Port>, Query(asked): Query<Asked>) -> Response {
     let (status, ..) = look(&port, &asked).await;
     (status, Json(serde_json::json!({ "ready": status.is_success() }))).into_response()
@@ -215,7 +214,7 @@ async fn look(port: &Port, asked: &Asked) -> (StatusCode, Vec<Check>, Vec<Condit
     (status, checks, conditions)
 }
 
-/// A platform's requests. While it is not there yet they are refused so that it sends them again.
+/// Passes a platform's requests on. While the platform is not connected, they are refused so that it sends them again.
 async fn further(State(port): State<Port>, request: Request) -> Response {
     match port.inner.routes.get() {
         Some(routes) => routes.clone().oneshot(request).await.into_response(),
@@ -224,7 +223,7 @@ async fn further(State(port): State<Port>, request: Request) -> Response {
     }
 }
 
-/// Bodies that say that they are too long are refused; others break off at the limit, whoever reads them.
+/// Refuses bodies that announce too great a length. Others are cut off at the limit.
 async fn limit_body(request: Request, next: Next) -> Response {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|bytes| bytes > BODY_LIMIT_BYTES) {

@@ -1,5 +1,5 @@
-//! Serves connections so that nobody can make the port deaf: each has ten seconds for a request's head, there is a most of
-//! them, and where it is reached the one that has been waiting for a head the longest makes room.
+//! Serves connections so that nobody can block the port. Each connection has ten seconds for a request's head, and
+//! their number is limited. At the limit, the connection that has waited longest for a head makes room.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,25 +20,25 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-/// How long a connection may take for a request's head, and stay without one.
+/// How long a connection may take for a request's head, or stay idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long requests that have begun may take to end once the bot is to stop.
+/// How long requests under way may take after a stop was requested.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most connections at once. Slack opens a few dozen; what waits for a head costs about ten kilobytes.
+/// The largest number of connections. Slack opens a few dozen; one that waits for a head costs about ten kilobytes.
 const CONNECTIONS: u64 = 2_048;
 /// Descriptors for everything else: the database, the platforms, the log.
 const OTHER_DESCRIPTORS: u64 = 256;
-/// How long is waited if no connection can be taken, since something has run out.
+/// The pause if no connection can be accepted because a resource has run out.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Lets the process have as many descriptors as the system allows; how many connections that is enough for.
+/// Raises the process's limit of descriptors to the system's maximum. Returns how many connections that allows.
 fn room() -> usize {
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024);
     let connections = CONNECTIONS.min(descriptors.saturating_sub(OTHER_DESCRIPTORS).max(descriptors / 4));
     usize::try_from(connections).unwrap_or(usize::MAX)
 }
 
-/// Serves until `stop`, then lets requests that have begun end, for ten seconds at most.
+/// Serves until `stop`, then lets requests under way finish, for at most ten seconds.
 ///
 /// # Errors
 /// If the listener fails for good.
@@ -72,7 +72,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     Ok(())
 }
 
-/// Whether only the one who was about to connect is concerned.
+/// Whether an error concerns only the connection being accepted.
 fn is_of_the_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
@@ -93,7 +93,7 @@ async fn one(io: TokioIo<tokio::net::TcpStream>, seat: Seat, router: Router, sto
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let mut served = pin!(http.serve_connection(io, service));
     tokio::select! {
-        // Whatever the other side has done wrong is its own business.
+        // Errors of the other side are ignored.
         _ = served.as_mut() => {}
         () = seat.leave.cancelled() => {}
         () = stop.cancelled() => {
@@ -103,7 +103,7 @@ async fn one(io: TokioIo<tokio::net::TcpStream>, seat: Seat, router: Router, sto
     }
 }
 
-/// Who may be connected.
+/// The open connections.
 #[derive(Clone)]
 struct Seats {
     most: usize,
@@ -114,7 +114,7 @@ struct Seats {
 struct Inner {
     taken: usize,
     next: u64,
-    /// Those that wait for a head, by when they began to.
+    /// The connections that wait for a head, in the order in which they began.
     waiting: BTreeMap<u64, CancellationToken>,
 }
 
@@ -123,7 +123,7 @@ impl Seats {
         Self { most, inner: Arc::default() }
     }
 
-    /// A seat, if need be that of whoever has been waiting for a head the longest.
+    /// Takes a seat, if necessary that of the connection that has waited longest for a head.
     fn take(&self) -> Option<Seat> {
         let mut inner = lock(&self.inner);
         if inner.taken >= self.most {
@@ -147,12 +147,12 @@ impl Inner {
     }
 }
 
-/// A connection's place among all; it ends with this.
+/// The seat of one connection; freed when dropped.
 struct Seat {
     seats: Arc<Mutex<Inner>>,
-    /// Its number among those that wait for a head.
+    /// Its number among the connections that wait for a head.
     waits_as: Mutex<Option<u64>>,
-    /// To make room.
+    /// Cancelled to make room.
     leave: CancellationToken,
 }
 

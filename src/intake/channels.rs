@@ -1,4 +1,4 @@
-//! What the adapters hear of channels: kept for announcements, and told to whoever makes one.
+//! Keeps what the platforms tell of their channels, for previews and audiences of announcements.
 
 use std::collections::HashMap;
 
@@ -11,8 +11,8 @@ use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
 use crate::store::channels;
 
 impl Intake {
-    /// These are the channels of a tenant that the bot can see, as the platform listed them from `since` on; all others are closed
-    /// to it. Only what is new is written, and nothing of which something later is known.
+    /// Keeps the channels of a tenant that the bot can see, from a listing that began at `since`. All other channels of
+    /// the tenant become closed. Only changes are written, and none that is older than what is known.
     ///
     /// # Errors
     /// If the database is away.
@@ -31,7 +31,7 @@ impl Intake {
         self.inner.store.put_channels(tenant, &news, since).await
     }
 
-    /// A channel is so now.
+    /// Keeps the current state of a channel.
     ///
     /// # Errors
     /// If the database is away.
@@ -39,7 +39,7 @@ impl Intake {
         self.inner.store.put_channels(tenant, &[channel], at).await
     }
 
-    /// The bot cannot write into a channel any more, if it is known.
+    /// Marks a channel, if it is known, as closed to the bot.
     ///
     /// # Errors
     /// If the database is away.
@@ -51,7 +51,7 @@ impl Intake {
         }
     }
 
-    /// A channel is gone.
+    /// Deletes a channel that is gone, and ends all that it follows.
     ///
     /// # Errors
     /// If the database is away.
@@ -68,7 +68,8 @@ impl Intake {
         gone.await
     }
 
-    /// Of a platform only these tenants are served, of those that `is_asked`: what is known of others is closed.
+    /// Closes the channels of tenants that are not `served` any more, among the tenants of this platform that
+    /// `is_asked` selects.
     ///
     /// # Errors
     /// If the database is away.

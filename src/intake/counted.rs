@@ -1,4 +1,4 @@
-//! What a decision is counted as, once it is committed: a decision may be made several times before that.
+//! Counts a decision in the metrics once it is committed, since it may be made several times before that.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,12 +11,12 @@ use crate::metrics;
 pub(super) struct Counted(Arc<Mutex<Vec<Ping>>>);
 
 impl Counted {
-    /// It is decided anew.
+    /// Begins another try of the decision.
     pub(super) fn begin(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// This was decided.
+    /// Keeps what is to be counted of a decision.
     pub(super) fn decided(&self, decision: &Decision) {
         let kept = decision.changes.iter().filter_map(|change| match change {
             Change::KeepPing(ping) => Some((**ping).clone()),
@@ -25,7 +25,7 @@ impl Counted {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = kept.collect();
     }
 
-    /// It is committed.
+    /// Counts the committed decision.
     pub(super) fn count(&self) {
         for ping in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let (ruling, ends) = ping.counts();

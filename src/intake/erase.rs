@@ -1,7 +1,8 @@
-//! Taking people out: out of the record, of what waits, and of what the bot has posted.
+//! Erasing people: from the record, from effects that wait, and from messages that the bot has posted.
 //!
-//! Ticket after ticket, a few to a transaction, so that the desk goes on meanwhile; what was begun and not finished is
-//! finished by doing it again. What shows the words on the platforms goes by the outbox, like any deletion.
+//! Tickets are erased one after another, a few in each transaction, so that the desk works on meanwhile. An erasure
+//! that was interrupted is completed by repeating it. Messages that show the words are removed by the outbox, like
+//! after any deletion.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,40 +30,40 @@ use crate::store::{DeadEvent, Store, StoreError, Tx, Work, audit, standing};
 
 /// How many tickets share a transaction.
 const TOGETHER: usize = 20;
-/// How many tickets are looked through at once.
+/// How many tickets one query looks through.
 const RANGE: i64 = 1_000;
-/// How many tickets a minute are brought up to date on the platforms: half of what the slowest of their limits lets
-/// through, so that the desk's own messages are not held up.
+/// How many tickets a minute are brought up to date on the platforms: half of what the slowest of their limits allows,
+/// so that the desk's own messages are not delayed.
 const TICKETS_PER_MINUTE: usize = 20;
-/// How long to wait, in real time, for a delivery that is under way, and how often.
+/// How long one wait for a delivery under way lasts, in real time, and the number of waits at most.
 const WAIT: Duration = Duration::from_millis(500);
 const WAITS: u32 = 80;
-/// What a work that must leave nothing ends with.
+/// The error by which the transaction of a preview is rolled back.
 const PREVIEW: &str = "this was a preview";
 
-/// What was taken out, or would be.
+/// The counts of an erasure or of its preview.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Tally {
-    /// Tickets that held anything.
+    /// Tickets with something to erase.
     pub tickets: u64,
-    /// Messages on record, words and author.
+    /// Records whose words and author were erased.
     pub messages: u64,
-    /// Entries of the audit.
+    /// Changed entries of the audit.
     pub acts: u64,
-    /// Cards that are shown anew.
+    /// Cards that are shown again.
     pub cards: u64,
-    /// Lines of the bot that are removed from the platforms.
+    /// Other messages of the bot that are removed or refreshed.
     pub lines: u64,
-    /// What was kept apart from tickets: what it is, and how much of it.
+    /// Data kept apart from tickets: a description of each kind, and the number of rows.
     pub apart: Vec<(&'static str, u64)>,
-    /// Messages that waited to be sent.
+    /// Waiting effects that were withdrawn.
     pub waiting: u64,
-    /// Events that could not be handled.
+    /// Dead events that were deleted.
     pub dead_events: u64,
 }
 
 impl Tally {
-    /// Whether there was nothing.
+    /// Whether nothing was erased.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let apart: u64 = self.apart.iter().map(|(_, count)| count).sum();
@@ -86,10 +87,11 @@ impl Tally {
     }
 }
 
-/// Takes the person with these accounts out of everything; with `preview` all of it is rolled back, and only counted.
+/// Erases the person with these accounts everywhere. With `preview`, everything is rolled back and only counted.
 ///
 /// # Errors
-/// If the database is away, or a delivery of their words does not come to its end. What was done before stays done.
+/// If the database is away, or if a delivery of their words does not end in time. Transactions that were committed
+/// before stay.
 pub async fn person(
     store: &Arc<dyn Store>,
     clock: &Clock,
@@ -103,7 +105,7 @@ pub async fn person(
     let erasure = Erasure::of(move |who| all.contains(who).then(|| PersonRef::erased(who.platform, &alias)));
     let now = clock.now();
     let mut tally = Tally::default();
-    // First what waits about the person: a delivery that comes to its end meanwhile may open a ticket.
+    // Waiting effects about the person go first: a delivery that ends meanwhile may open a ticket.
     tally.add(apart_from_tickets(store, accounts, token, now, preview).await?);
     let newest = newest(store).await?;
     let mut done = 0;
@@ -134,8 +136,8 @@ pub async fn person(
     Ok(tally)
 }
 
-/// Takes everybody out of the next tickets that ended before `then`, above `above`. Where to go on; `None` when there are
-/// no more.
+/// Erases everybody from the next tickets above `above` that ended before `then`. Returns where to go on; `None` if
+/// there are no more.
 ///
 /// # Errors
 /// If the database is away.
@@ -170,7 +172,7 @@ pub async fn expired(
     Ok(None)
 }
 
-/// One transaction.
+/// Erases people from these tickets in one transaction. `done` tickets were erased before.
 async fn tickets(
     store: &Arc<dyn Store>,
     erasure: &Erasure,
@@ -209,7 +211,7 @@ async fn ticket(
     if !erased.is_any() && did == Did::Erased {
         return Ok(Tally::default());
     }
-    // Lines that were under way when their words went to another ticket stand for the one that they were said on.
+    // Lines that were being delivered when a merge moved their words still stand for the former ticket.
     for message in &erased.gone {
         let elsewhere = standing::showing(tx, message).await?;
         standing.extend(elsewhere.into_iter().filter(|one| one.about != Subject::from(id)));
@@ -234,9 +236,9 @@ async fn ticket(
     Ok(tally)
 }
 
-/// What brings the platforms up to date: views are shown anew, mirrored words go as for any deletion. Of the bot's other
-/// lines it is not known any more what they say, only where they stand: at the desk they go; in the request's thread they
-/// go unless they are somebody else's words, or, where an agent is taken out, the first answer to the requester.
+/// Returns the effects that bring the platforms up to date. Cards are shown again. Other views are refreshed, or
+/// removed if the requester is erased. Mirrored words are removed as after any deletion. Of the bot's other messages
+/// only the place is known, not the words: they are removed, unless they are on record as words of somebody else.
 fn follow_up(erased: &Erased, standing: &[Standing]) -> Vec<EffectKind> {
     let channel = |place: &Place| Place {
         tenant: place.tenant.clone(),
@@ -256,7 +258,7 @@ fn follow_up(erased: &Erased, standing: &[Standing]) -> Vec<EffectKind> {
                 Some(if is_gone { SilentAct::Remove { message: one.message.clone() }.into() } else { refresh })
             }
             (None, Some(of)) => {
-                // One is enough for what shows the words of several: it is brought up to date as a whole.
+                // A message that shows the words of several messages needs one refresh only.
                 let is_due = erased.gone.contains(&of) && refreshed.insert(&one.message);
                 let view = View::Lines { of: vec![of], room: 0 };
                 is_due.then(|| EffectKind::Refresh { view, at: channel(&one.place) })
@@ -299,7 +301,8 @@ async fn apart_from_tickets(
     .await
 }
 
-/// Whether a dead event is theirs. One that cannot be read is, if their account is in it.
+/// Whether a dead event holds something of the erased person. An unreadable event does if it contains one of the
+/// accounts.
 fn is_theirs(dead: &DeadEvent, erasure: &Erasure, accounts: &[PersonRef]) -> bool {
     match serde_json::from_str::<Event>(&dead.event_json) {
         Ok(event) => erasure.event(&event.what),
@@ -307,7 +310,7 @@ fn is_theirs(dead: &DeadEvent, erasure: &Erasure, accounts: &[PersonRef]) -> boo
     }
 }
 
-/// Runs a work and says what it counted; a preview is rolled back. While something is being delivered it is waited for.
+/// Runs a work and returns its counts. A preview is rolled back. Waits while words of the person are being delivered.
 async fn tallied(
     store: &Arc<dyn Store>,
     preview: bool,
@@ -350,14 +353,15 @@ async fn newest(store: &Arc<dyn Store>) -> Result<i64, StoreError> {
     Ok(tickets::record::page(&mut *store.reader().await?, None, 1).await?.first().map_or(0, |ticket| ticket.id.0))
 }
 
-/// What all aliases of one person end with: the same for all of their accounts, and not to be guessed without the salt.
+/// Returns the token that ends all aliases of one person. It is the same for all of their accounts, and cannot be
+/// guessed without the salt.
 fn token(salt: i64, accounts: &[PersonRef]) -> String {
     let first = accounts.iter().min().map(ToString::to_string).unwrap_or_default();
     let hash = Sha256::new().chain_update(salt.to_be_bytes()).chain_update(first).finalize();
     hex::encode(&hash[..6])
 }
 
-/// Forgets an event that could not be handled: it was handled after all, or never will be.
+/// Deletes a dead event that was handled after all, or never will be.
 ///
 /// # Errors
 /// If the database is away.

@@ -1,4 +1,4 @@
-//! Forms: what they begin with, read without writing anything, and the check of what is filled in.
+//! Forms: reading their initial values, without writing anything, and checking what was filled in.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::domain::outage::Phase;
 use crate::domain::right::Right;
 use crate::domain::words;
 
-/// How long a form may wait for what it is prefilled with.
+/// How long a form may wait for its initial values.
 const PREFILL: Duration = Duration::from_millis(500);
 
-/// The words of the message at whose menu a form is opened, where it begins with them: their first line.
+/// Returns the initial value from the message whose menu was used: the first line of its words.
 fn said(spec: &Spec, given: &Given) -> Option<(String, Value)> {
     let param = spec.takes.iter().find(|param| param.begins_with == Begins::Said)?;
     let Some(Value::Text(said)) = given.get(SAID) else { return None };
@@ -27,17 +27,18 @@ fn said(spec: &Spec, given: &Given) -> Option<(String, Value)> {
 }
 
 impl Intake {
-    /// The command of this name, if it takes no words and opens a form.
+    /// Returns the command of this name, if it takes no words and opens a form.
     pub fn command_with_form(words: &str) -> Option<&'static Spec> {
         let words = words.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
         super::acts().find(|spec| spec.command.is_some_and(|command| command.opens_form) && spec.name == words)
     }
 
-    /// The form to open for a button, and the page of it that comes next where it is shown in pages; prefilled from what is on
-    /// record if that can be read within half a second. `None` if the act has no form, or the form was begun and what was filled
-    /// in cannot be read: then the button is handled like any other. It never writes; rights are decided when it is submitted.
+    /// Returns the form to open for a button, and the page that comes next. The form is prefilled from the record if
+    /// that can be read within half a second. `None` if the act has no form, or if the initial values are needed and
+    /// cannot be read: the button is then handled like any other. Nothing is written. Rights are decided when the form
+    /// is submitted.
     pub async fn form(&self, spec: &Spec, does: &ActRef, given: &Given, actor: &Person) -> Option<(Form, u8)> {
-        // Whoever may not do it is told so before they have filled in anything.
+        // A person without the right is told so before they fill in anything.
         if let May::Has(right) = spec.may
             && spec.on == On::Nothing
             && !self.roster().may(actor, right, self.inner.clock.now())
@@ -49,7 +50,7 @@ impl Intake {
             return Form::of(spec, does, &begun.given).map(|form| (form, begun.page));
         }
         let begun = tokio::time::timeout(PREFILL, self.begun(spec, does, actor)).await;
-        // Over what is not shown nothing is to be written.
+        // A submission must not replace values that the form did not show.
         let replaces = spec.takes.iter().any(|param| matches!(param.begins_with, Begins::Article | Begins::Outage));
         let begun = match begun.ok().flatten() {
             None if replaces => return None,
@@ -59,23 +60,23 @@ impl Intake {
         Form::of(spec, does, &begun).map(|form| (form, 0))
     }
 
-    /// Whether an act can be given this, as it will be checked once it is handled: for platforms that show faults at the
+    /// Checks values for an act, as they will be checked when it is handled, for platforms that show faults at the
     /// fields of a form.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All faults.
     pub fn check(&self, spec: &Spec, does: &ActRef, given: &Given, actor: &Person) -> Result<(), Vec<Fault>> {
         spec.check(&does.carried(spec, given.clone()), &self.rules().now(self.inner.clock.now(), actor)).map(drop)
     }
 
-    /// What this person had filled in before.
+    /// Reads the draft of this person.
     async fn draft(&self, id: &DraftId, actor: &Person) -> Option<Draft> {
         let (accounts, now) = (self.roster().accounts(&actor.who), self.inner.clock.now());
         let mut reader = self.inner.store.reader().await.ok()?;
         desk::drafts::record::of(&mut *reader, id, &accounts, now).await.ok().flatten()
     }
 
-    /// What the fields of a form begin with; `None` if that cannot be read, or not by this person.
+    /// Reads the initial values of a form's fields. `None` if they cannot be read, or if this person may not see them.
     async fn begun(&self, spec: &Spec, does: &ActRef, actor: &Person) -> Option<Given> {
         let mut begun = Given::new();
         let begins = |with: Begins| spec.takes.iter().find(|param| param.begins_with == with);
@@ -100,7 +101,7 @@ impl Intake {
             let SubjectRef::Ticket(tag) = does.on.as_ref()?;
             let mut reader = self.inner.store.reader().await.ok()?;
             let ticket = desk::tickets::record::by_key(&mut *reader, &tag.key).await.ok()??;
-            // What was said to the desk alone is nobody else's headline.
+            // The title of a private request does not become the title of an announcement.
             let is_told = ticket.uid == tag.uid && !ticket.is_private();
             begun.extend(is_told.then(|| (param.name.to_owned(), Value::Text(ticket.title))));
         }
@@ -131,7 +132,7 @@ impl Intake {
         Some(begun)
     }
 
-    /// The last words of the requester on a ticket, if this person may see them.
+    /// Reads the last words of the requester on a ticket, if this person is the requester.
     async fn last_words(&self, does: &ActRef, actor: &Person) -> Option<String> {
         let Some(SubjectRef::Ticket(tag)) = &does.on else { return None };
         let mut reader = self.inner.store.reader().await.ok()?;

@@ -1,7 +1,7 @@
-//! The one door: hear what an event is, decide, commit.
+//! The intake, the one way in: classify an event, decide, commit.
 //!
-//! Every event of every platform, and every timer, comes through [`Intake::handle`]. When it returns `Ok`, whatever
-//! follows from the event is on the disk, and the platform may be told that it was received.
+//! Every event of every platform, and every timer, comes through [`Intake::handle`]. When it returns `Ok`, everything
+//! that follows from the event is on disk, and the event may be acknowledged to the platform.
 
 mod articles;
 mod channels;
@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 use self::counted::Counted;
 use crate::clock::Clock;
 use crate::clock::real;
-/// The table of acts, as adapters need it.
+/// The declarations of acts, for the adapters.
 pub use crate::desk::acts::{spec as act, specs as acts};
 use crate::desk::{self, Desk};
 use crate::desk::{alarms, notices};
@@ -44,17 +44,17 @@ use crate::store::{Settlement, Statement, Store, Tx, Work, WorkerId, keys, outbo
 use crate::trial;
 pub use proof::Prover;
 
-/// How often an event is decided again because somebody else changed the same ticket meanwhile.
+/// How often an event is decided at most, if other transactions change the same ticket meanwhile.
 const TRIES: u32 = 12;
-/// How long it is waited before that at most, times the number of tries.
+/// The longest pause before the next try is this, times the number of tries.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long after a message was posted it may still come though its deletion has come before.
+/// How long after its posting a message may still arrive after its own deletion.
 const OVERTAKEN: SignedDuration = SignedDuration::from_hours(1);
 
-/// Places of a notice that are written in one transaction: others want to write meanwhile.
+/// How many places of a notice or spread are written in one transaction, so that others can write meanwhile.
 const PLACES_AT_ONCE: usize = 200;
 
-/// What is on record of a message: enough to compare it with what stands on its platform now.
+/// The record of a message, as far as needed to compare it with the message on its platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnRecord {
     /// The message.
@@ -67,7 +67,7 @@ pub struct OnRecord {
     pub files: usize,
 }
 
-/// The door. Clones are the same one.
+/// The intake. Clones share its state.
 #[derive(Clone)]
 pub struct Intake {
     inner: Arc<Inner>,
@@ -83,7 +83,7 @@ struct Inner {
 }
 
 impl Intake {
-    /// A door to this record, by these settings.
+    /// Returns an intake for this store, with these settings.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Clock, rules: Rules, roster: Roster) -> Self {
         let roster = RwLock::new(Arc::new(roster));
@@ -100,11 +100,11 @@ impl Intake {
         }
     }
 
-    /// Handles one event. `Ok` means that it is committed (or was handled before, or is none of the desk's business).
+    /// Handles one event. `Ok`: the event is committed, or was handled before, or does not concern the desk.
     ///
     /// # Errors
-    /// If the database is away: then the platform must not be told that the event was received. A fault of ours is not
-    /// an error here: the event is stored as a dead one and answered with `Ok`.
+    /// If the database is away: the event must then not be acknowledged to the platform. A fault of the program is no
+    /// error here: the event is stored as a dead event, and the result is `Ok`.
     pub async fn handle(&self, event: Event) -> Result<Outcome, StoreError> {
         let span = tracing::info_span!("event", kind = event.what.name(), key = event.key.as_str());
         let (kind, at) = (event.what.name(), event.at);
@@ -126,10 +126,10 @@ impl Intake {
         }
     }
 
-    /// Handles a dead event again. Nobody is told if that fails: they were.
+    /// Handles a dead event again. If that fails, the person is not told again.
     ///
     /// # Errors
-    /// If the database is away, or it failed by a fault of ours again.
+    /// If the database is away, or if a fault of the program made it fail again.
     pub async fn replay(&self, event: Event) -> Result<Outcome, StoreError> {
         self.attempt(&Arc::new(event)).await
     }
@@ -155,23 +155,23 @@ impl Intake {
                     let pause = PAUSE.mul_f64(real::random::<f64>() * f64::from(tries));
                     real::sleep(pause).await;
                 }
-                // Many are at the same ticket: no fault of the event's.
+                // Many transactions change the same ticket. The event is not at fault.
                 Err(StoreError::Conflict) => {
                     return Err(StoreError::Away("too many decide about the same ticket at once".to_owned()));
                 }
-                // The platform gives it again.
+                // The platform delivers the event again.
                 Err(early @ StoreError::Early) => return Err(StoreError::Away(early.to_string())),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Tells every one of these places the same, behind everything that somebody waits for. `name` names the notice: a place
-    /// that it goes to already does not get it again, so that it can be repeated after a failure, or with more places. If it
-    /// says something else by then, what stands is changed.
+    /// Sends a notice to these places, as a broadcast. `name` identifies the notice: a place that already has it does
+    /// not get it again, so the call can be repeated after a failure, or with more places. If the message has changed,
+    /// the standing messages are updated.
     ///
     /// # Errors
-    /// If the database is away, or the work fails; some of the places may get it then.
+    /// If the database is away, or if the work fails. Some of the places may then get the notice.
     pub async fn notice(&self, name: &str, message: &Message, places: &[Place]) -> Result<Outcome, StoreError> {
         let (store, now) = (&self.inner.store, self.inner.clock.now());
         let (notice, says) = (name.to_owned(), message.clone());
@@ -207,8 +207,8 @@ impl Intake {
         Ok(Outcome::Done(None))
     }
 
-    /// Queues a page of what an effect spreads, and what is left of it; the effect is settled with that, so that a page is
-    /// queued once, whatever happens. A conflict if it is not this worker's any more.
+    /// Queues one page of a spread, and the rest of the spread, and settles the effect in the same transaction, so that
+    /// each page is queued once. A conflict if the effect is no longer leased by this worker.
     ///
     /// # Errors
     /// If the database is away.
@@ -247,8 +247,8 @@ impl Intake {
         spread.await
     }
 
-    /// Tells the desk something about the program itself, on every platform but `except`: once an hour at most for each
-    /// `name`, whichever process notices it. [`Outcome::Ignored`]: no channel is known yet where it could be told.
+    /// Tells the desk something about the program itself, on every platform but `except`: for each `name` once an hour
+    /// at most, in all processes. [`Outcome::Ignored`]: no channel of the desk is known yet.
     ///
     /// # Errors
     /// If the database is away.
@@ -262,10 +262,10 @@ impl Intake {
         self.tell_once(DedupeKey::condition(name, now), except, message, now).await
     }
 
-    /// What these views show now, in their order; `None` where nothing is left to show.
+    /// Renders these views from the record, in their order. `None`: the view has nothing left to show.
     ///
     /// # Errors
-    /// If the database is away, or what they show cannot be read.
+    /// If the database is away, or if a record cannot be read.
     pub async fn show(&self, wanted: &[Wanted]) -> Result<Vec<Option<Shown>>, StoreError> {
         if wanted.is_empty() {
             return Ok(Vec::new());
@@ -274,15 +274,15 @@ impl Intake {
         desk::show(&mut *self.inner.store.reader().await?, wanted, &roster, &self.rules()).await
     }
 
-    /// What else is written once a message of the bot stands.
+    /// Returns the statement to write besides when a message of the bot stands, if there is one.
     ///
     /// # Errors
-    /// If it cannot be written: a fault of ours.
+    /// If the statement cannot be made, which is a fault of the program.
     pub fn stood(&self, standing: &Standing) -> Result<Option<Statement>, StoreError> {
         desk::stood(standing)
     }
 
-    /// Lets whoever decides about the subject meanwhile decide again, so that nothing gets in between.
+    /// Makes concurrent decisions about the subject conflict, so that they decide again.
     ///
     /// # Errors
     /// If the database is away.
@@ -290,7 +290,7 @@ impl Intake {
         desk::contend(tx, about).await
     }
 
-    /// Shows cards of these tickets in a channel of the desk.
+    /// Queues the cards of these tickets in a channel of the desk.
     ///
     /// # Errors
     /// If the database is away.
@@ -310,7 +310,7 @@ impl Intake {
         self.inner.store.transact(work).await.map(drop)
     }
 
-    /// Whether a reaction of this person may be an act at all: most people who react have no right to what it would do.
+    /// Whether a reaction of this person may be an act at all. Most people who react have no right to the act.
     #[must_use]
     pub fn may_matter(&self, spec: &Spec, person: &Person) -> bool {
         let (roster, now) = (self.roster(), self.inner.clock.now());
@@ -325,8 +325,8 @@ impl Intake {
         }
     }
 
-    /// Whether a message of this author there, which mentions these, pings somebody whom the guard protects, and is one that it
-    /// looks at.
+    /// Whether the guard looks at a message of this author and place, which mentions these people and groups: it pings
+    /// staff.
     #[must_use]
     pub fn pings_staff(&self, author: &Person, place: &Place, people: &[Person], groups: &[GroupRef]) -> bool {
         if !self.rules().may_be_guarded(place) {
@@ -340,36 +340,36 @@ impl Intake {
             || groups.iter().any(|group| roster.is_staff_group(group))
     }
 
-    /// The desk's rules as of now.
+    /// Returns the current rules.
     #[must_use]
     pub fn rules(&self) -> Arc<Rules> {
         self.inner.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Another set of rules holds from now on.
+    /// Replaces the rules.
     pub fn set_rules(&self, rules: Rules) {
         *self.inner.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
     }
 
-    /// The roster as of now.
+    /// Returns the current roster.
     #[must_use]
     pub fn roster(&self) -> Arc<Roster> {
         self.inner.roster.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// These are members of a group, by a reading that began at `at`.
+    /// Learns members of a group from a listing that began at `at`.
     pub fn learn_members(&self, group: &GroupRef, listed: Listed, at: Timestamp) {
         self.change_members(group, |known| known.list(listed, at));
     }
 
-    /// This account is, or is not, in a group, as was found out at `at`.
+    /// Learns that this account is, or is not, in a group, as found out at `at`.
     pub fn learn_member(&self, group: &GroupRef, who: &PersonRef, is_member: bool, at: Timestamp) {
         self.change_members(group, |known| {
             known.prove(who, is_member, at);
         });
     }
 
-    /// What is known of a group's members changes.
+    /// Changes what the roster knows of a group's members.
     pub fn change_members<R>(&self, group: &GroupRef, change: impl FnOnce(&mut Members) -> R) -> R {
         self.change_roster(|roster| change(roster.members.entry(group.clone()).or_default()))
     }
@@ -379,7 +379,7 @@ impl Intake {
         change(Arc::make_mut(&mut roster))
     }
 
-    /// How far the conversations of a tenant have been read.
+    /// Reads how far the conversations of a tenant have been read.
     ///
     /// # Errors
     /// If the database is away.
@@ -387,7 +387,7 @@ impl Intake {
         self.inner.store.positions(tenant).await
     }
 
-    /// Moves positions on, never back.
+    /// Moves positions forward, never back.
     ///
     /// # Errors
     /// If the database is away.
@@ -395,7 +395,7 @@ impl Intake {
         self.inner.store.advance(positions).await
     }
 
-    /// Where tickets are spoken of that are open or were active after `since`, last active first.
+    /// Reads the conversations of tickets that are not closed or were active after `since`, last active first.
     ///
     /// # Errors
     /// If the database is away.
@@ -403,8 +403,8 @@ impl Intake {
         desk::conversation::record::live(&mut *self.inner.store.reader().await?, tenant, since).await
     }
 
-    /// What is on record of a channel from this message on, newest first, at most `limit`: to compare it with what stands
-    /// there now.
+    /// Reads the records of a channel from this message on, newest first, `limit` at most, to compare them with the
+    /// platform.
     ///
     /// # Errors
     /// If the database is away.
@@ -425,7 +425,7 @@ impl Intake {
         Ok(on_record.collect())
     }
 
-    /// The clock that everything here is timed by.
+    /// Returns the intake's clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
@@ -448,7 +448,7 @@ impl Intake {
                 let heard = desk::hear(tx, &desk, &event).await?;
                 let mut decision = desk::decide(&desk, &heard);
                 if decision.opens_ticket() {
-                    // A number is drawn only now, so that hardly any is left out.
+                    // A number is drawn only now, so that hardly any number is skipped.
                     desk.number(tx).await?;
                     decision = desk::decide(&desk, &heard);
                 }
@@ -457,7 +457,7 @@ impl Intake {
                         keys::remember(tx, &event.key, now)?;
                     }
                     if let EventKind::MessageEdited(said) = &event.what {
-                        // The post may come after its edit; what it says has been dealt with then.
+                        // The post may arrive after its edit, which has been handled with its words.
                         let post = DedupeKey::message(&said.message);
                         if !keys::knows(tx, &post).await? {
                             keys::remember(tx, &post, now)?;
@@ -468,7 +468,7 @@ impl Intake {
                 } else if let EventKind::MessageDeleted { message } = &event.what
                     && message.posted_at().is_some_and(|at| event.at.duration_since(at) < OVERTAKEN)
                 {
-                    // The post may come after its deletion (it was not acknowledged, and is sent again): then nothing of
+                    // The post may arrive after its deletion, if it is redelivered. Its key makes sure that nothing of
                     // it is kept.
                     let post = DedupeKey::message(message);
                     if !keys::knows(tx, &post).await? {
@@ -484,7 +484,7 @@ impl Intake {
     async fn bury(&self, event: &Event, fault: &StoreError) -> Result<Outcome, StoreError> {
         tracing::error!(%fault, "the event could not be handled; it is kept as a dead event");
         let whole = match &event.what {
-            // The words that were looked up are of people who have not addressed the desk.
+            // The words that were read belong to people who have not addressed the desk, so they are left out.
             EventKind::Looked { look, .. } => {
                 let what = EventKind::Looked { look: look.without_words(), found: None };
                 serde_json::to_string(&Event { what, ..event.clone() })
@@ -496,7 +496,7 @@ impl Intake {
         let (key, fault) = (event.key.clone(), fault.to_string());
         self.keep_dead(&key, &whole, &fault, now).await?;
         metrics::dead_event();
-        // Nobody is left in silence. That this cannot be queued either is logged, and changes nothing about the event.
+        // The person is told. If even that cannot be queued, it is logged; the event stays a dead event.
         if let Some(apology) = apology(event) {
             let told = self.inner.store.within(move |tx| {
                 let apology = apology.clone();
@@ -509,7 +509,7 @@ impl Intake {
         Ok(Outcome::Dead)
     }
 
-    /// Keeps an event that could not be handled, whole (as JSON), with what went wrong; the desk is told.
+    /// Keeps a dead event whole (as JSON), with what went wrong, and tells the desk.
     ///
     /// # Errors
     /// If the database is away.
@@ -529,7 +529,7 @@ impl Intake {
         kept.await
     }
 
-    /// Says something in the desk's channels, unless that was said by this key.
+    /// Posts a message in the desk's channels, unless it was posted under this key before.
     async fn tell_once(
         &self,
         key: DedupeKey,
@@ -565,7 +565,7 @@ impl Intake {
     }
 }
 
-/// What whoever caused the event is told if it could not be handled.
+/// Returns the message to the person who caused an event that could not be handled, if there is such a person.
 fn apology(event: &Event) -> Option<Effect> {
     let (to, near, via) = match &event.what {
         EventKind::MessagePosted(said) if said.addresses_desk() => (&said.author.who, Some(&said.place), None),
@@ -589,7 +589,7 @@ fn apology(event: &Event) -> Option<Effect> {
     Some(Effect::about(Subject::Person(to.clone()), what))
 }
 
-/// A notice goes to its places behind this one. Committed with what makes that necessary, so that no crash gets in between.
+/// Queues the spread of a notice to its places after this one, in the transaction of the change that needs it.
 async fn spread_notice(tx: &mut dyn Tx, name: String, after: u64, now: Timestamp) -> Result<(), StoreError> {
     let spread = EffectKind::Spread { view: View::Notice, after };
     outbox::enqueue(tx, &Effect::about(Subject::Notice(name), spread), Known::Nothing, now).await

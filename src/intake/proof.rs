@@ -1,5 +1,6 @@
-//! Proof that somebody still is on the desk: before they act by a group, the platform is asked whether they are in it, if
-//! nothing has proven that for a minute. What an event itself proves is remembered.
+//! Proof that a person is still on the desk. Before a person acts by the rights of a group, the platform is asked
+//! whether they are still in it, unless that was proven within the last minute. Memberships that an event itself proves
+//! are remembered.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,41 +16,41 @@ use crate::domain::event::{Asks, Event, EventKind, Way};
 use crate::domain::ids::{Person, PersonRef, PlatformName};
 use crate::domain::permission::GroupRef;
 
-/// How long an act waits for the proof, in real time: Slack wants its acknowledgement within three seconds. After that what
-/// was last known counts, as long as it may.
+/// How long an act waits for the proof, in real time: Slack wants its acknowledgement within three seconds. After that
+/// the last known proof counts, as long as it is valid.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long a proof that could not be had is not asked for again, in the clock's time.
+/// How long a proof that could not be obtained is not asked for again, in the clock's time.
 const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(20);
 
-/// Says who is in a group, now.
+/// Finds out who is in a group now.
 #[async_trait]
 pub trait Prover: Send + Sync {
-    /// Finds out whether `who` is in the group, and tells `intake` by [`Intake::learn_members`] or [`Intake::learn_member`].
-    /// Whether it could be found out.
+    /// Finds out whether `who` is in the group, and tells `intake` by [`Intake::learn_members`] or
+    /// [`Intake::learn_member`]. Returns whether it could be found out.
     async fn prove(&self, intake: &Intake, group: &GroupRef, who: &PersonRef) -> bool;
 }
 
-/// How many people of whom nothing is known may be asked for within a minute, in the clock's time: whoever speaks in a thread
-/// may be somebody of the desk who was not seen in its guild yet, but mostly is not.
+/// How many unknown people are asked for within a minute at most, in the clock's time. A person who writes in a thread
+/// may be an agent who was not yet seen in the desk's guild, but mostly is not.
 const STRANGERS: usize = 30;
 
-/// What is asked in one call: an account in a group, or the group as a whole.
+/// The question of one call: an account in a group, or the group as a whole.
 type Flight = (GroupRef, Option<PersonRef>);
 
-/// Whom to ask, and what is asked.
+/// The provers of the platforms, and the questions under way.
 #[derive(Default)]
 pub(super) struct Provers {
     by_platform: Mutex<HashMap<PlatformName, Arc<dyn Prover>>>,
-    /// What is being asked: others who want to know the same wait for that answer.
+    /// Questions under way. Others with the same question wait for its answer.
     flights: Mutex<HashMap<Flight, Arc<tokio::sync::Mutex<()>>>>,
-    /// What was asked in vain, and when.
+    /// Questions without an answer, with their times.
     in_vain: Mutex<HashMap<Flight, Timestamp>>,
-    /// When strangers were asked for.
+    /// The times of questions about unknown people.
     strangers: Mutex<VecDeque<Timestamp>>,
 }
 
 impl Provers {
-    /// Whether one more stranger may be asked for now.
+    /// Whether one more unknown person may be asked for now. Counts the question if so.
     fn has_room(&self, now: Timestamp) -> bool {
         let mut strangers = locked(&self.strangers);
         strangers.retain(|at| now.duration_since(*at) < SignedDuration::from_mins(1));
@@ -66,13 +67,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Intake {
-    /// From now on this one is asked about the groups of `platform`.
+    /// Sets the prover for the groups of `platform`.
     pub fn ask_for_proof(&self, platform: PlatformName, prover: Arc<dyn Prover>) {
         locked(&self.inner.provers.by_platform).insert(platform, prover);
     }
 
-    /// Makes sure that what is known of whoever did this is known now: neither longer than a minute ago, nor less than the
-    /// event itself says.
+    /// Makes sure that the memberships of an event's actor are proven within the last minute, and include those that
+    /// the event itself proves.
     pub(super) async fn prove(&self, event: &Event) {
         let Some(actor) = actor(event) else { return };
         for person in std::iter::once(actor).chain(others(event)) {
@@ -93,7 +94,7 @@ impl Intake {
                 this.ask(&actor, &group, &who).await;
             }
         };
-        // Who waits no longer does not end the asking: its answer serves whoever acts next.
+        // The question goes on after the time-out: its answer serves the next act.
         let asked = tokio::spawn(asking.in_current_span());
         if tokio::time::timeout(PATIENCE, asked).await.is_err() {
             tracing::warn!("whether somebody is still on the desk is not answered in time; what was known counts");
@@ -104,7 +105,7 @@ impl Intake {
         let provers = &self.inner.provers;
         let prover = locked(&provers.by_platform).get(&group.platform).cloned();
         let Some(prover) = prover else { return };
-        // Slack tells of a whole group at once.
+        // Slack answers for a whole group at once.
         let asked: Flight = (group.clone(), (group.platform != PlatformName::Slack).then(|| who.clone()));
         let flight = Arc::clone(locked(&provers.flights).entry(asked.clone()).or_default());
         let under_way = flight.lock().await;
@@ -120,7 +121,7 @@ impl Intake {
         }
         drop(under_way);
         let mut flights = locked(&provers.flights);
-        // This one, and the map's own: nobody else waits for it.
+        // Only this function and the map hold the flight, so nobody else waits for it.
         if Arc::strong_count(&flight) == 2 {
             flights.remove(&asked);
         }
@@ -134,17 +135,17 @@ impl Intake {
     }
 }
 
-/// Whether somebody does something with the desk, or speaks to it: then it matters at once who they are.
+/// Whether the event asks something of the desk, so that the actor's rights matter at once.
 fn is_meant_for_the_desk(event: &Event) -> bool {
     match &event.what {
         EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => said.addresses_desk(),
-        // Most reactions are none of the desk's business.
+        // Most reactions do not concern the desk.
         EventKind::Acted(acted) => acted.way != Way::Reaction,
         _ => true,
     }
 }
 
-/// Who did it.
+/// Returns the person who caused an event.
 fn actor(event: &Event) -> Option<&Person> {
     match &event.what {
         EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => Some(&said.author),
@@ -159,7 +160,7 @@ fn actor(event: &Event) -> Option<&Person> {
     }
 }
 
-/// Others of whom it tells.
+/// Returns the other people that an event names.
 fn others(event: &Event) -> Vec<&Person> {
     match &event.what {
         EventKind::MessagePosted(said) | EventKind::MessageEdited(said) => said.mentions.iter().collect(),

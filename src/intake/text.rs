@@ -1,38 +1,38 @@
-//! What the door itself says: that something takes long, did not get through, or comes late.
+//! Sentences of the intake itself: that an act takes long, did not get through, or is answered late.
 
 pub use crate::desk::help::text::faulty_field;
 use crate::domain::message::{Line, Message};
 
-/// An answer that could not be given when it was due: the same, with an excuse before it.
+/// Puts an apology before an answer that could not be given in time.
 #[must_use]
 pub fn late(answer: Message) -> Message {
-    let excuse = Line::said("Sorry for the wait, I couldn't get through until now.");
+    let excuse = Line::said("Sorry for the wait: I couldn't get through until now.");
     Message { lines: std::iter::once(excuse).chain(answer.lines).collect(), ..answer }
 }
 
-/// Something that a person did could not be handled, by a fault of ours.
+/// Tells a person that their act could not be handled, by a fault of the program.
 #[must_use]
 pub fn our_fault() -> Message {
     Message::said(
-        "Sorry, something went wrong on my side, and this did not get through. An operator can see it. \
+        "Sorry, something went wrong on my side, and this didn't get through. The people who run me can see that. \
          If it can't wait, please reach the desk another way.",
     )
 }
 
-/// What somebody did takes longer than usual: told to them, so that they need not do it again.
+/// Tells a person that their act takes longer than usual, so that they do not repeat it.
 #[must_use]
 pub fn takes_a_while() -> Message {
-    Message::said("That takes a little longer than usual. No need to do it again: I'll tell you here how it ends.")
+    Message::said("This is taking a little longer than usual. No need to do it again: I'll tell you here how it went.")
 }
 
-/// What took a while is done. Told where nothing else says so.
+/// Tells a person that an act that took long is done, where nothing else says so.
 #[must_use]
 pub fn is_done() -> Message {
-    Message::said("Done, that went through now. Sorry for the wait.")
+    Message::said("Done, it went through. Sorry for the wait.")
 }
 
-/// The database is away: told to somebody who pressed a button or gave a command.
+/// Tells a person who pressed a button or gave a command that the database is away.
 #[must_use]
 pub fn try_again() -> Message {
-    Message::said("I can't do that right now. Please try again in a minute; nothing was changed.")
+    Message::said("I can't do that right now, so nothing was changed. Please try again in a minute.")
 }

@@ -1,12 +1,12 @@
 //! Whether a platform takes anything at all: pure.
 //!
-//! A platform that is away refuses everything, so that trying everything would be a storm of calls and would tell nothing
-//! new. The breaker opens on evidence that it is the platform, not one message, and then lets one probe through now and
-//! then: the oldest waiting effect of the most urgent lane. While it is open nothing is given up and nothing ages. The
-//! first delivery that the platform answers in its own words closes it.
+//! A platform that is away refuses every call. Trying every effect would be a storm of calls and show nothing new. The
+//! breaker opens on evidence that the platform, not one message, is at fault. While open it lets one probe through from
+//! time to time: the oldest waiting effect of the most urgent lane. No effect is given up or ages meanwhile. The first
+//! delivery that the platform answers in its own words closes the breaker.
 //!
-//! A probe may be refused for a reason of its own (a firewall that dislikes its words). So where the failure could be the
-//! probe's own, every other probe is the next effect in line: if that one succeeds, the platform is there.
+//! A probe may be refused for its own content (for example by a firewall). So where the probe itself may be at fault,
+//! every other probe is the next effect in line: if that one succeeds, the platform is there.
 
 use std::time::Duration;
 
@@ -15,47 +15,47 @@ use jiff::Timestamp;
 use super::{backoff, signed};
 use crate::platform::Absence;
 
-/// Failures in a row, of whichever effects, that open the breaker where one alone does not prove anything.
+/// Failures in a row, of any effects, that open the breaker where a single one proves nothing.
 const FAILURES: u32 = 3;
 /// The longest time between two probes.
 const PROBE_EVERY: Duration = Duration::from_secs(30);
-/// Probes of the same effect in a row before the next one in line is tried, too.
+/// Probes of the same effect in a row before the next effect in line is tried too.
 const PROBES_OF_ONE: u32 = 2;
 
-/// What the breaker of one platform knows.
+/// The breaker of one platform.
 #[derive(Debug, Default)]
 pub struct Breaker {
     failures: u32,
     open: Option<Open>,
 }
 
-/// The platform is away.
+/// An absence of the platform: the state of an open breaker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Open {
-    /// Since when.
+    /// When the absence began.
     pub since: Timestamp,
-    /// What is known of it.
+    /// What is known about its cause.
     pub cause: Absence,
-    /// More, for operators.
+    /// Details for operators.
     pub detail: String,
     probes: u32,
     probe_at: Timestamp,
     is_probing: bool,
 }
 
-/// What may be started.
+/// Which deliveries the breaker lets start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admits {
-    /// Whatever the limits allow.
+    /// All that the limits allow.
     All,
-    /// Nothing before this moment; `None`: nothing before the probe that is under way has ended.
+    /// None before this moment; without a moment, none before the probe under way has ended.
     Nothing(Option<Timestamp>),
-    /// One effect: the first in line after leaving out so many.
+    /// One effect: the first in line after skipping this many.
     Probe(usize),
 }
 
 impl Breaker {
-    /// What may be started now.
+    /// Returns which deliveries may start now.
     pub fn admits(&self, now: Timestamp) -> Admits {
         match &self.open {
             None => Admits::All,
@@ -75,24 +75,24 @@ impl Breaker {
         }
     }
 
-    /// Notes that a probe came to an end that proves nothing: there was nothing to be sent after all.
+    /// Notes that a probe ended without proof, for example because there was nothing to send after all.
     pub fn end_probe(&mut self) {
         if let Some(open) = &mut self.open {
             open.is_probing = false;
         }
     }
 
-    /// Notes that the platform answered a delivery in its own words. If it was away, since when.
+    /// Notes that the platform answered a delivery in its own words. If it was away, returns since when.
     pub fn answered(&mut self) -> Option<Timestamp> {
         self.failures = 0;
         self.open.take().map(|open| open.since)
     }
 
     /// Notes that the platform as a whole did not take a delivery. `chance` (0 to 1) spreads the probes of several
-    /// replicas. Whether this opened the breaker.
+    /// replicas. Returns whether this failure opened the breaker.
     pub fn failed(&mut self, now: Timestamp, cause: Absence, detail: &str, chance: f64) -> bool {
         if let Some(open) = &mut self.open {
-            // What was under way when it opened is no probe.
+            // Deliveries that were under way when the breaker opened are no probes.
             if std::mem::take(&mut open.is_probing) {
                 open.probes += 1;
                 open.probe_at = now + signed(backoff::wait(open.probes + 1, chance).min(PROBE_EVERY));
@@ -115,7 +115,7 @@ impl Breaker {
         true
     }
 
-    /// The absence, while the platform is away.
+    /// Returns the absence, while the platform is away.
     pub const fn open(&self) -> Option<&Open> {
         self.open.as_ref()
     }

@@ -1,7 +1,8 @@
-//! Carrying out one delivery: look if an earlier try may stand, send if the lease allows, settle.
+//! Carries out one delivery: looks whether an earlier try may stand, sends if the lease allows it, and settles the
+//! effect.
 //!
-//! Whatever somebody waits for comes back through the intake *before* the effect is settled: a crash between the two
-//! repeats both, and the dedupe key makes the repetition harmless.
+//! An awaited result comes back through the intake *before* the effect is settled. A crash between the two repeats
+//! both, and the dedupe key makes the repetition harmless.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -27,29 +28,29 @@ use crate::platform::{Absence, Act, Delivery, DeliveryError, Receipt};
 use crate::store::{Queued, Release, Settled, Settlement, StoreError, Work, keys, outbox};
 use crate::trial;
 
-/// How often something is tried before it can be held, however long it fails.
+/// The least number of tries before an effect can be held, however long it has been failing.
 const TRIES_AT_LEAST: u32 = 5;
 
-/// An effect that this process may deliver.
+/// An effect that this process has leased and may deliver.
 pub(super) struct Leased {
     pub laid_out: LaidOut,
-    /// A moment before the lease began.
+    /// A moment just before the lease began.
     pub since: Instant,
-    /// Whether it shows if the platform is there again.
+    /// Whether this delivery is the breaker's probe, which shows whether the platform is back.
     pub is_probe: bool,
 }
 
-/// What this process may have left on the platform.
+/// The messages that this process posted, or may have posted, on the platform.
 #[derive(Default)]
 struct Tries {
-    /// These stand.
+    /// Messages that certainly stand.
     posted: Vec<MessageRef>,
-    /// Whether this one does is not known.
+    /// A delivery whose outcome is unknown.
     unsure: Option<Delivery>,
 }
 
 impl Dispatcher {
-    /// Carries out one delivery and settles it. A fault of ours is a try that failed.
+    /// Carries out one delivery and settles it. A panic counts as a failed try.
     pub(super) async fn carry(&self, leased: Leased) {
         let Leased { laid_out, since, is_probe } = leased;
         let (mut tries, verb) = (Tries::default(), places::verb(&laid_out.act));
@@ -63,15 +64,16 @@ impl Dispatcher {
             tracing::error!("delivering panicked");
             Ok(self.again(&queued, None, true, "a panic while delivering"))
         });
-        // What cannot be settled now stays leased and is settled (or looked for) later: it must not be sent again.
+        // An effect that cannot be settled now stays leased and is settled (or looked for) later. It must not be sent
+        // again.
         let end = end.unwrap_or_else(|error| self.again(&queued, None, true, &error.to_string()));
         let end = self.hold_if_stuck(&queued, verb, end).await;
         trial::point("before_settle");
         self.settle(&queued, end, &tries).await;
     }
 
-    /// What fails by itself again and again, while others of its kind are delivered, is held, so that those behind it go on.
-    /// While the platform as a whole takes nothing, nothing fails by itself.
+    /// Holds an effect that keeps failing on its own while others of its kind are delivered, so that the effects behind
+    /// it go on. While the platform as a whole takes nothing, no effect counts as failing on its own.
     async fn hold_if_stuck(&self, queued: &Queued, verb: Verb, end: Settlement) -> Settlement {
         let Settlement::Retry { at, error, unsure, counts } = &end else {
             self.knowledge().places.ended(&queued.id);
@@ -87,7 +89,7 @@ impl Dispatcher {
             return end;
         }
         if matches!(queued.effect.what, EffectKind::Silent(SilentAct::OpenDirect { .. })) {
-            // Whoever asks has their words back, rather than that they lie here.
+            // The requester gets the words back, so that they do not stay stuck in the outbox.
             tracing::error!(error, "given up: it is refused again and again, while others are delivered");
             return self.opened(queued, Err(Undeliverable::Stuck)).await.unwrap_or(end);
         }
@@ -108,7 +110,7 @@ impl Dispatcher {
         }
     }
 
-    /// An effect whose place has refused others lately is held without a call.
+    /// Holds an effect without a call, because its place has refused other effects lately.
     pub(super) async fn hold_unleased(&self, queued: &Queued, refused: &Refused) -> Result<(), StoreError> {
         let Refused { by, reason, detail } = refused;
         tracing::debug!(effect = %queued.id, by, %reason, "held: its place refuses");
@@ -120,8 +122,8 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Stores how it ended, however long that takes. If somebody else took the effect over meanwhile and left messages of
-    /// their own, what we posted are second copies: they are removed.
+    /// Stores how the delivery ended, however long that takes. If another process took the effect over meanwhile and
+    /// posted messages of its own, the messages of this process are second copies and are removed.
     async fn settle(&self, queued: &Queued, end: Settlement, tries: &Tries) {
         loop {
             match self.store.settle(&queued.id, &self.worker, end.clone(), self.clock.now()).await {
@@ -153,8 +155,8 @@ impl Dispatcher {
         }
     }
 
-    /// A call that was given up may come through all the same, a process that was frozen in it sends it after its thaw.
-    /// Then its message stands besides theirs, and nobody has its receipt.
+    /// Removes a late second copy. A call that timed out may still come through, and a process that was frozen in a
+    /// call sends it after its thaw. Its message then stands beside the other process's, and no receipt names it.
     async fn withdraw_late(&self, queued: &Queued, tries: &Tries, theirs: &[MessageRef]) {
         let Some(delivery) = tries.unsure.as_ref().filter(|_| !theirs.is_empty()) else { return };
         for wait in [Duration::ZERO, self.timing.call_timeout] {
@@ -166,7 +168,7 @@ impl Dispatcher {
         }
     }
 
-    /// One try.
+    /// Makes one try at a delivery.
     async fn attempt(&self, laid_out: &LaidOut, since: Instant, tries: &mut Tries) -> Result<Settlement, StoreError> {
         let queued = &laid_out.queued;
         let delivery = delivery(queued, laid_out.act.clone());
@@ -182,7 +184,8 @@ impl Dispatcher {
             None if laid_out.is_silent => return Ok(Settlement::Done),
             None => {
                 trial::point("before_write");
-                // Checked last: a process that was frozen here must not send what another one has taken over.
+                // Checked last: a process that was frozen here must not send an effect that another process has taken
+                // over.
                 if !self.may_send(since) {
                     let error = "the lease ended before it could be sent".to_owned();
                     let at = self.clock.now();
@@ -199,7 +202,7 @@ impl Dispatcher {
         self.judge(laid_out, &delivery, result, &mut tries.posted).await
     }
 
-    /// What a delivery tells of the platform as a whole.
+    /// Tells the breaker what the result of a delivery shows about the platform as a whole.
     fn learn(&self, result: &Result<Receipt, DeliveryError>) {
         let now = self.clock.now();
         match result.as_ref().map_err(DeliveryError::absence) {
@@ -208,7 +211,8 @@ impl Dispatcher {
         }
     }
 
-    /// Until when it is not believed that nothing stands of an earlier try, though nothing is to be seen.
+    /// Returns until when an empty history does not prove that an earlier try left nothing. `None`: it is proof enough
+    /// now.
     fn too_early_to_repeat(&self, queued: &Queued, act: &Act) -> Option<Timestamp> {
         let is_post = matches!(act, Act::Post { .. } | Act::Hint { .. });
         let tried_at = queued.unsure_at.filter(|_| is_post && !trial::without("reconcile"))?;
@@ -216,20 +220,20 @@ impl Dispatcher {
         (self.clock.now() < believed_at).then_some(believed_at)
     }
 
-    /// What an earlier try has left, if one may have left something. That it cannot be looked for says nothing about it.
+    /// Looks for the message of an earlier try, if one may stand. A failed look-up proves nothing about it.
     async fn look(&self, queued: &Queued, delivery: &Delivery) -> Option<Result<Receipt, DeliveryError>> {
         if !queued.is_unsure() || trial::without("reconcile") {
             return None;
         }
         let found = self.within_time(self.platform.find(delivery)).await.transpose()?;
-        // That a history can be read does not show that anything would be taken.
+        // A readable history does not show that the platform takes messages, so only failures are noted here.
         if let Err(Some((cause, detail))) = found.as_ref().map_err(DeliveryError::absence) {
             self.platform_failed(cause, detail, self.clock.now());
         }
         Some(found)
     }
 
-    /// Whether a call that begins now has certainly ended when the lease does.
+    /// Whether a call that begins now is certain to end before the lease does.
     fn may_send(&self, since: Instant) -> bool {
         trial::without("fencing") || self.timing.lease.saturating_sub(since.elapsed()) > self.timing.call_timeout
     }
@@ -241,7 +245,7 @@ impl Dispatcher {
         })
     }
 
-    /// What follows from a try.
+    /// Decides the settlement that follows from the result of a try.
     async fn judge(
         &self,
         laid_out: &LaidOut,
@@ -250,8 +254,8 @@ impl Dispatcher {
         posted: &mut Vec<MessageRef>,
     ) -> Result<Settlement, StoreError> {
         let LaidOut { queued, costs, is_last, .. } = laid_out;
-        // Somebody deleted what is to be shown: it is posted anew, by a try that can be found. What is only to be refreshed
-        // stays deleted.
+        // Somebody deleted the message of the view. A `Show` is posted anew, by a try that can be found; after a
+        // `Refresh` the message stays deleted.
         if let (
             Act::Update { message, .. },
             Err(DeliveryError::Permanent { reason: Undeliverable::Gone | Undeliverable::ChannelGone, .. }),
@@ -351,7 +355,7 @@ impl Dispatcher {
         }
     }
 
-    /// The direct conversation of whoever asks for something is known now, or there is none.
+    /// Hands in the result of looking up a requester's direct conversation: the conversation, or why there is none.
     async fn opened(&self, queued: &Queued, place: Result<Place, Undeliverable>) -> Result<Settlement, StoreError> {
         let EffectKind::Silent(SilentAct::OpenDirect { request }) = &queued.effect.what else {
             return Ok(Settlement::Done);
@@ -361,7 +365,7 @@ impl Dispatcher {
         Ok(Settlement::Done)
     }
 
-    /// A message and what was said before it are known now, or cannot be read.
+    /// Hands in a message and the messages before it, or `None` if they cannot be read.
     pub(super) async fn looked(&self, queued: &Queued, found: Option<Box<Found>>) -> Result<Settlement, StoreError> {
         let EffectKind::Silent(SilentAct::Look(look)) = &queued.effect.what else { return Ok(Settlement::Done) };
         let what = EventKind::Looked { look: (**look).clone(), found };
@@ -369,7 +373,7 @@ impl Dispatcher {
         Ok(Settlement::Done)
     }
 
-    /// Something was carried out there: what is held there waits again.
+    /// Notes that an act succeeded in its place, and releases the effects that are held there.
     async fn open_place(&self, act: &Act, now: Timestamp) -> Result<(), StoreError> {
         let platform = self.platform.name();
         let opened = self.knowledge().places.opened(act, now);
@@ -386,14 +390,14 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// The desk's channel into which something was to be posted, if it was that.
+    /// Returns the desk's channel, if the act posts into it.
     fn desk_channel<'a>(&self, act: &'a Act) -> Option<&'a Place> {
         let Act::Post { to, .. } = act else { return None };
         let rules = self.intake.rules();
         rules.triage.iter().any(|desk| desk.tenant == to.tenant && desk.channel() == to.channel()).then_some(to)
     }
 
-    /// The desk's channel refuses: nobody sees what is waiting.
+    /// Raises a condition if the desk's channel refuses a post: nobody on the desk sees the waiting requests.
     fn tell_of_desk(&self, act: &Act, reason: Undeliverable) {
         if self.desk_channel(act).is_some() {
             let detail = format!("the desk's channel takes no cards: {reason}");
@@ -401,8 +405,8 @@ impl Dispatcher {
         }
     }
 
-    /// The desk is told that the guard can only count pings of staff somewhere, since what was said before may not be read.
-    /// `refused`: why not; `None`: it was read.
+    /// Tells the desk that the guard can only count pings of staff in some channels, because the messages before a ping
+    /// may not be read there. `refused` is the reason; `None` means that they were read.
     fn tell_of_guard(&self, act: &Act, refused: Option<Undeliverable>) {
         let Act::Silent(SilentAct::Look(look)) = act else { return };
         if !matches!(look.why, LookFor::Judge(_)) || refused.is_some_and(|reason| !reason.is_mendable()) {
@@ -425,7 +429,7 @@ impl Dispatcher {
         }
     }
 
-    /// It stands: whoever waits for that is told.
+    /// Settles a posted delivery, after telling the one who waits for it.
     async fn posted(
         &self,
         laid_out: &LaidOut,
@@ -442,7 +446,8 @@ impl Dispatcher {
         Ok(Settlement::Posted { messages: messages.to_vec(), stands, also })
     }
 
-    /// A mirrored message that stood in several parts: what was just refreshed or removed is the last, the others go.
+    /// Removes the other parts of a mirrored message that stood in several: the part just refreshed or removed is the
+    /// last.
     async fn remove_other_parts(
         &self,
         queued: &Queued,
@@ -470,13 +475,13 @@ impl Dispatcher {
         Ok(Settlement::Removed(gone))
     }
 
-    /// Lets the one who waits for this delivery know how it ended.
+    /// Reports the end of this delivery to the one who waits for it, as an event.
     async fn tell(&self, queued: &Queued, result: Result<MessageRef, Undeliverable>) -> Result<(), StoreError> {
         let Some(awaited) = queued.effect.what.awaited() else { return Ok(()) };
         if *awaited == Awaited::Notice && result.is_ok() {
             return Ok(());
         }
-        // Who was told that it is held hears that it has been delivered after all.
+        // Somebody who was told that the delivery is held now hears that it was made after all.
         let is_late = queued.was_held() && result.is_ok();
         let key = if is_late { DedupeKey::effect_after_all(&queued.id) } else { DedupeKey::effect(&queued.id) };
         let about = queued.effect.about.clone();
@@ -509,8 +514,8 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// It is tried again once the platform takes anything; until that is clear, a little later. Nothing of that counts as a
-    /// failure of its own.
+    /// Retries once the platform takes messages again or, while the breaker is still closed, after the usual wait. With
+    /// an open breaker the try does not count as a failure of the effect.
     fn again_once_back(&self, queued: &Queued, now: Timestamp, unsure: bool, error: &str) -> Settlement {
         if self.knowledge().breaker.open().is_some() {
             return Settlement::Retry { at: now, unsure, counts: false, error: error.to_owned() };
@@ -529,7 +534,7 @@ fn delivery(queued: &Queued, act: Act) -> Delivery {
     Delivery { effect: queued.id.clone(), since: queued.created_at, sent: queued.sent.clone(), act }
 }
 
-/// As what these messages stand, if their subject wants to know them again.
+/// Returns these messages as standing messages, if their subject needs to find them again.
 fn stands(queued: &Queued, delivery: &Delivery, messages: &[MessageRef]) -> Vec<Standing> {
     let place = match &delivery.act {
         Act::Post { to, .. } => to.clone(),

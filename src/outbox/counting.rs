@@ -1,4 +1,4 @@
-//! What operators see of deliveries.
+//! Metrics of deliveries.
 
 use jiff::Timestamp;
 
@@ -6,13 +6,13 @@ use crate::domain::ids::PlatformName;
 use crate::metrics;
 use crate::store::{Queued, Settlement};
 
-/// Counts how one try at an effect ended. What was to wait is not late before its moment.
+/// Counts how one try at an effect ended. The lag of an effect with a planned moment starts at that moment.
 pub fn settled(platform: PlatformName, queued: &Queued, end: &Settlement, now: Timestamp) {
     let due = queued.effect.not_before.map_or(queued.created_at, |moment| moment.max(queued.created_at));
     let ended = |end| metrics::delivery(platform, queued.effect.what.label(), end, metrics::lag(due, now));
     match end {
         Settlement::Done | Settlement::Posted { .. } | Settlement::Removed(_) => ended(metrics::DONE),
-        // A private answer stands nowhere else: it is gone, and nobody is told.
+        // A private answer exists nowhere else: it is lost, and nobody is told.
         Settlement::Failed(_) if queued.effect.what.is_private() => ended(metrics::DROPPED),
         Settlement::Failed(_) => ended(metrics::FAILED),
         Settlement::Held { .. } => ended(metrics::HELD),

@@ -1,7 +1,7 @@
-//! Which gates need not be looked at, since their limits are used up: pure.
+//! The gates whose limits are used up, which a look at the outbox skips: pure.
 //!
-//! Looking at everything that waits, whenever anything happens, would take ever longer the more there is. So effects stand
-//! in gates ([`Gate`]), and one effect of a gate that finds its limit used up speaks for all of them until there is room.
+//! Reading every waiting effect at each look would take longer the more effects wait. So effects stand in gates
+//! ([`Gate`]). When one effect of a gate finds its limit used up, the whole gate is skipped until there is room again.
 
 use std::collections::HashMap;
 
@@ -17,9 +17,9 @@ pub struct Gates {
 }
 
 impl Gates {
-    /// An effect of this lane and gate cannot be started, since it costs this. The gate that speaks for it: its own, if what
-    /// it waits for is a limit of the whole workspace; else one of its own place, where others of the same gate wait for
-    /// nothing.
+    /// Blocks the gate of an effect that cannot start because a limit is used up, and returns the blocked gate. This is
+    /// the effect's own gate if the used-up limit is one of the whole workspace. Otherwise it is a new gate for the
+    /// effect's place alone, since other effects of the old gate have room.
     pub fn block(&mut self, gate: &Gate, costs: &[Cost], lane: Lane, windows: &mut Windows, now: Timestamp) -> Gate {
         let is_shared = costs.first().is_none_or(|narrowest| narrowest.pace.is_some())
             || windows.shared_free_at(costs, lane, now) > now;
@@ -33,12 +33,12 @@ impl Gates {
         own
     }
 
-    /// Whether this one is blocked.
+    /// Whether this gate is blocked.
     pub fn is_blocked(&self, gate: &Gate) -> bool {
         self.blocked.contains_key(gate)
     }
 
-    /// Those that are blocked still; and when the first of them may not be any more.
+    /// Returns the gates that are still blocked, and when the first of them may open.
     pub fn blocked(&mut self, windows: &mut Windows, now: Timestamp) -> (Vec<Gate>, Option<Timestamp>) {
         let mut next: Option<Timestamp> = None;
         self.blocked.retain(|_, (costs, lane)| {

@@ -1,4 +1,5 @@
-//! Laying out an effect: from an intent to one call's content, with every address known, as the record is now.
+//! Lays out an effect: turns an intent into the content of one call, with every address known, from the record as it is
+//! now.
 
 use std::collections::HashSet;
 
@@ -16,18 +17,18 @@ use crate::intake::text;
 use crate::platform::Act;
 use crate::store::{Claim, Queued, Release, Settlement, StoreError, outbox, standing};
 
-/// An effect that may be started: the limits that it counts against are taken.
+/// An effect that may start; the windows that it counts against are already taken.
 pub(super) struct Ready {
     pub queued: Queued,
     pub addressed: Addressed,
     pub costs: Vec<Cost>,
 }
 
-/// Where an effect goes and how: enough to know which limits it counts against.
+/// Where an effect goes and by which call: enough to know which limits it counts against.
 pub(super) struct Addressed {
-    /// The call; what a view shows is not filled in yet.
+    /// The call. The content of a view is not filled in yet.
     pub act: Act,
-    /// The view that fills it in.
+    /// The view that provides the content, if any.
     pub wanted: Option<Wanted>,
 }
 
@@ -37,17 +38,17 @@ impl From<Act> for Addressed {
     }
 }
 
-/// An effect with everything that one try says, as the record is now.
+/// An effect with the complete content of one try, from the record as it is now.
 pub(super) struct LaidOut {
     pub queued: Queued,
     pub act: Act,
     pub costs: Vec<Cost>,
-    /// Whether nothing is left to say: an earlier try may stand, and what is queued behind it takes that away once it is
-    /// known.
+    /// Whether nothing is left to say. An earlier try may still stand; once it is known, the effect queued behind this
+    /// one takes it away.
     pub is_silent: bool,
-    /// Whether what stands then does not change any more.
+    /// Whether the message does not change any more after this try.
     pub is_last: bool,
-    /// What was sent for it, this try included.
+    /// What the tries of this effect have sent, this try included.
     pub sent: Vec<Sent>,
 }
 
@@ -63,8 +64,9 @@ impl LaidOut {
 }
 
 impl Dispatcher {
-    /// Where an effect goes and how. `None`: it was settled here, since there is nothing to deliver, or it cannot be read by a
-    /// fault of ours: then it fails alone, and stops nothing behind it. `standing` is what stands of the views that it needs.
+    /// Returns where an effect goes and by which call. `None`: it was settled here, either because there is nothing to
+    /// deliver, or because a fault of the program makes it unreadable. In the latter case it alone is held, and nothing
+    /// behind it is blocked. `standing` holds the standing messages of the views that it needs.
     pub(super) async fn address_or_settle(
         &self,
         queued: &Queued,
@@ -74,8 +76,9 @@ impl Dispatcher {
         self.or_settle(queued, addressed).await
     }
 
-    /// What these say, as the record is now. If it changes before they are leased, they are not: their revision is another
-    /// then, or something is queued behind them. Those that have nothing to say are settled here.
+    /// Fills in the content of these effects from the record as it is now. If the record changes before they are
+    /// leased, they are not leased: their revision has changed, or another effect is queued behind them. Effects with
+    /// nothing to say are settled here.
     pub(super) async fn lay_out(&self, ready: Vec<Ready>) -> Result<Vec<LaidOut>, StoreError> {
         let wanted: Vec<Wanted> = ready.iter().filter_map(|one| one.addressed.wanted.clone()).collect();
         let mut together = match self.intake.show(&wanted).await {
@@ -125,7 +128,8 @@ impl Dispatcher {
         }
     }
 
-    /// Fills in what a view shows, and what is to be excused. `None`: it was settled, since there is nothing to say.
+    /// Fills in the content of a view, and an apology if the message is late. `None`: there was nothing to say, and the
+    /// effect was settled.
     async fn fill_in(&self, ready: Ready, shown: Option<Shown>) -> Result<Option<LaidOut>, StoreError> {
         let Ready { queued, addressed: Addressed { act, wanted }, costs } = ready;
         let (mut is_silent, mut is_last) = (false, false);
@@ -135,11 +139,11 @@ impl Dispatcher {
                 is_last = shown.is_last;
                 with_message(act, shown.message)
             }
-            // All the words that a line showed are gone.
+            // All the words that the line showed are deleted.
             (Some(Wanted { view: View::Lines { .. }, .. }), None, Act::Update { message, .. }) => {
                 Act::Silent(SilentAct::Remove { message })
             }
-            // What an earlier try may have left is looked for all the same: what comes behind changes it.
+            // The message of an earlier try is looked for all the same: the effect behind this one changes it.
             (Some(Wanted { view: View::Lines { .. } | View::Outage | View::OutageNews { .. }, .. }), None, act)
                 if queued.is_unsure() =>
             {
@@ -147,7 +151,7 @@ impl Dispatcher {
                 act
             }
             (Some(wanted), None, _) => {
-                // It was meant to say nothing.
+                // These views may have nothing to say, which is a normal end.
                 let is_empty = matches!(wanted.view, View::Lines { .. } | View::Outage | View::OutageNews { .. });
                 let end = if is_empty { Settlement::Done } else { Settlement::Failed(Undeliverable::Gone) };
                 self.end_unleased(&queued, end).await?;
@@ -162,7 +166,7 @@ impl Dispatcher {
         Ok(Some(LaidOut { queued, act, costs, is_silent, is_last, sent }))
     }
 
-    /// An answer that comes much later than it was decided says so.
+    /// Adds a remark to an answer that comes much later than it was decided.
     fn excused(&self, queued: &Queued, act: Act) -> Act {
         let due = queued.effect.not_before.map_or(queued.created_at, |moment| moment.max(queued.created_at));
         let is_late = self.clock.now().duration_since(due) > signed(limits::UNTIMELY);
@@ -206,7 +210,7 @@ impl Dispatcher {
                 let message = Message::default();
                 let act = match stands_in(about, view.name(), place, standing) {
                     Some(message_ref) => Act::Update { place: place.clone(), message: message_ref, to: message },
-                    // The desk has another channel now, and its card stands there, or will.
+                    // The desk has another channel now; its card stands there, or will.
                     None if *view == View::Card && !self.is_desk(place) => {
                         self.end_unleased(queued, Settlement::Done).await?;
                         self.let_go_of(place).await?;
@@ -252,7 +256,8 @@ impl Dispatcher {
         }))
     }
 
-    /// The thread under the card in a channel. `None`: no card stands there; the effect waits behind one, is held, or moved.
+    /// Returns the thread under the card in a channel. `None`: no card stands there, and the effect was queued behind
+    /// one, held, or moved.
     async fn under_card(
         &self,
         queued: &Queued,
@@ -266,7 +271,8 @@ impl Dispatcher {
             self.move_to_the_desk(queued, channel).await?;
             return Ok(None);
         }
-        // Where no card can be had, there will be one once that is mended, and then this comes after it.
+        // While the channel refuses cards, the effect is held. Once that is fixed, a card is posted, and the effect
+        // comes after it.
         let desk = places::posts_in(channel.channel());
         let refusal = self.knowledge().places.refusal(&desk, queued.released_at);
         match refusal {
@@ -276,7 +282,8 @@ impl Dispatcher {
         Ok(None)
     }
 
-    /// What brings the message up to date that shows the words of one of these in a channel: all that it shows.
+    /// Returns the call that refreshes the message showing the words of one of these messages in a channel. The view
+    /// covers everything that this message shows.
     async fn lines_to_refresh(
         &self,
         about: &Subject,
@@ -287,7 +294,7 @@ impl Dispatcher {
         for of in of {
             all.extend(self.lines_in(channel, of).await?);
         }
-        // Words that have gone to another ticket may stand under the cards of both.
+        // Words that were moved to another ticket may stand under the cards of both tickets.
         let ours = all.iter().rposition(|shown| shown.about == *about);
         let Some(shown) = ours.map(|at| all.swap_remove(at)).or_else(|| all.pop()) else { return Ok(None) };
         let lines = standing::at(&mut *self.store.reader().await?, &shown.message).await?;
@@ -298,7 +305,7 @@ impl Dispatcher {
         Ok(Some(Addressed { act, wanted: Some(wanted) }))
     }
 
-    /// The messages that show the words of one in a channel.
+    /// Returns the standing messages in a channel that show the words of one message.
     pub(super) async fn lines_in(&self, channel: &Place, of: &MessageRef) -> Result<Vec<Standing>, StoreError> {
         let here =
             |shown: &Standing| shown.place.tenant == channel.tenant && shown.place.channel() == channel.channel();
@@ -306,8 +313,8 @@ impl Dispatcher {
         Ok(showing.into_iter().filter(here).collect())
     }
 
-    /// The desk has another channel than when this was decided, and nothing stands in the old one: it is said in the new one,
-    /// with what waits behind it.
+    /// Moves an effect and those waiting behind it to the desk's new channel: the desk's channel has changed since the
+    /// effect was decided, and no card stands in the old one.
     async fn move_to_the_desk(&self, queued: &Queued, from: &Place) -> Result<(), StoreError> {
         self.let_go_of(from).await?;
         let rules = self.intake.rules();
@@ -323,7 +330,7 @@ impl Dispatcher {
                     match &mut effect.what {
                         EffectKind::Say(Post { to: Destination::UnderCard(channel), .. })
                         | EffectKind::Show { at: Destination::UnderCard(channel), .. } => channel.clone_from(&to),
-                        // Nothing stands of it, and the card is shown in the new channel anyway.
+                        // Nothing stands in the old channel, and the card is shown in the new one anyway.
                         _ => continue,
                     }
                     outbox::enqueue(tx, &effect, Known::Nothing, now).await?;
@@ -334,7 +341,7 @@ impl Dispatcher {
         unless_crossed(moved.await)
     }
 
-    /// Nothing waits for this channel any more: what is held for it is said elsewhere, or not at all.
+    /// Releases everything held for a channel that the desk no longer uses: it is posted elsewhere, or not at all.
     async fn let_go_of(&self, channel: &Place) -> Result<(), StoreError> {
         let (platform, held_in) = (self.platform.name(), places::posts_in(channel.channel()));
         self.knowledge().places.forget(&held_in);
@@ -344,9 +351,10 @@ impl Dispatcher {
             .map(drop)
     }
 
-    /// There is no card to write under (it failed once, or the channel is new): one is shown first, once only.
+    /// Queues a card, and the effect behind it, because no card stands to write under (it failed once, or the channel
+    /// is new). This happens only once per effect.
     async fn queue_behind_a_card(&self, queued: &Queued, channel: &Place) -> Result<(), StoreError> {
-        // One that is held goes first, and may show whether that is mended.
+        // A held card goes first; its delivery may show whether the problem is fixed.
         if self.store.release(Release::Card(queued.effect.order_key()), self.clock.now()).await? > 0 {
             return Ok(());
         }
@@ -362,7 +370,7 @@ impl Dispatcher {
             let (card, id, about, intake) = (card.clone(), id.clone(), about.clone(), intake.clone());
             Box::pin(async move {
                 intake.contend(tx, &about).await?;
-                // As they are now: lines may have been joined to them since.
+                // Read as they are now: lines may have been joined to them since.
                 let mut behind = outbox::take_back(tx, &id, now).await?.into_iter();
                 let Some(first) = behind.next() else { return Ok(()) };
                 outbox::enqueue(tx, &card, Known::Nothing, now).await?;
@@ -376,7 +384,7 @@ impl Dispatcher {
         unless_crossed(queued_behind.await)
     }
 
-    /// Settles what needs no delivery. If it was changed meanwhile, it is looked at again.
+    /// Settles an effect that needs no delivery. If the effect was changed meanwhile, a later look handles it again.
     async fn end_unleased(&self, queued: &Queued, end: Settlement) -> Result<(), StoreError> {
         let now = self.clock.now();
         if self.store.settle_unleased(&queued.id, queued.revision, &self.worker, &end, now).await? {
@@ -386,7 +394,7 @@ impl Dispatcher {
     }
 }
 
-/// If somebody has changed something just now, it is looked at again.
+/// Ignores a conflict with a change made just now: a later look handles the effect again.
 fn unless_crossed(done: Result<(), StoreError>) -> Result<(), StoreError> {
     match done {
         Err(StoreError::Conflict) => Ok(()),
@@ -406,13 +414,13 @@ fn wanted(about: &Subject, view: &View, place: &Place, is_first: bool) -> Wanted
     Wanted { about: about.clone(), view: view.clone(), place: place.clone(), is_first }
 }
 
-/// The message as which a view of a subject stands in a place.
+/// Returns the message in which a view of a subject stands in a place.
 fn stands_in(about: &Subject, view: &str, place: &Place, standing: &[Standing]) -> Option<MessageRef> {
     let found = standing.iter().find(|one| one.about == *about && one.view == view && one.place == *place);
     found.map(|one| one.message.clone())
 }
 
-/// The views whose messages must be known before it is known where these effects go.
+/// Returns the views whose messages must be known before these effects can be addressed.
 pub(super) fn needed(of: &[Queued]) -> Vec<(Subject, &'static str, Place)> {
     let needs = |queued: &Queued| {
         let (view, place) = match &queued.effect.what {

@@ -1,12 +1,13 @@
-//! Keeping the platforms' limits: pure bookkeeping of when which call was made.
+//! The platforms' rate limits: pure bookkeeping of when which call was made.
 //!
-//! The numbers stand in [`crate::domain::limits`]. A library for rate limits was considered and left out: these windows
-//! must run on the shared clock, which tests and replays move, and several windows must be taken together or not at all.
+//! The limits themselves are in [`crate::domain::limits`]. A rate-limit library was considered and rejected: these
+//! windows must run on the shared clock, which tests and replays move, and several windows must be taken together or
+//! not at all.
 //!
-//! A limit of the whole workspace is shared by everybody who waits. A notice to thousands of channels would fill its window
-//! at once, and the next answer would wait until the window has passed; so broadcasts use such a limit evenly, one call in
-//! each stretch of time, and leave a little of it free. Then a place in it frees itself every moment, and whoever is more
-//! urgent takes the next one.
+//! All deliveries share a limit of the whole workspace. A notice to thousands of channels would fill its window at
+//! once, and the next answer would wait until the window has passed. So broadcasts use such a limit evenly, one call
+//! per slot of time, and leave a little of it free. Then a place in the window frees up every moment, and the most
+//! urgent effect takes it.
 
 mod bound;
 
@@ -21,21 +22,21 @@ use crate::domain::ids::{Place, PlatformName};
 use crate::domain::limits::{Rate, discord, slack};
 use crate::platform::Act;
 
-/// One limit that a call counts against. A call that is two for the platform names it twice.
+/// One limit that a call counts against. A call that the platform counts twice names it twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// What is limited: a method, or a method in a channel.
+    /// What is limited: a method, or a method in one channel.
     pub key: String,
-    /// How much of it is allowed.
+    /// How many calls are allowed, in which time.
     pub rate: Rate,
-    /// Of a limit of the whole workspace: the time from one broadcast that counts against it to the next.
+    /// For a limit of the whole workspace: the time between two broadcasts that count against it.
     pub pace: Option<Duration>,
-    /// Whether half of it is kept for what is more urgent than broadcasts.
+    /// Whether half of it is reserved for effects that are more urgent than broadcasts.
     pub is_halved: bool,
 }
 
-/// What a delivery counts against on its platform, the narrowest limit first. `old` says whether a message to be edited is
-/// older than an hour.
+/// Returns the limits that a delivery counts against on its platform, narrowest first. `old` says whether a message to
+/// edit is older than an hour.
 #[must_use]
 pub fn costs(platform: PlatformName, act: &Act, old: bool) -> Vec<Cost> {
     match platform {
@@ -82,7 +83,7 @@ fn discord_costs(act: &Act, old: bool) -> Vec<Cost> {
         }
         Act::Whisper { to, .. } => Cost::narrow(format!("whisper:{}", to.id), discord::REQUESTS),
     };
-    // The thread may have to be started first, and the direct conversation opened.
+    // A thread may have to be started first, or a direct conversation opened.
     let requests = match act {
         Act::Post { thread_title: Some(_), .. } | Act::Whisper { via: None, .. } => 2,
         _ => 1,
@@ -92,24 +93,24 @@ fn discord_costs(act: &Act, old: bool) -> Vec<Cost> {
 }
 
 impl Cost {
-    /// A limit of one place or person.
+    /// Returns a limit of one place or person.
     fn narrow(key: String, rate: Rate) -> Self {
         Self { key, rate, pace: None, is_halved: false }
     }
 
-    /// A limit of the whole workspace, of which broadcasts leave a hundredth.
+    /// Returns a limit of the whole workspace, of which broadcasts leave a hundredth free.
     fn shared(key: &str, rate: Rate) -> Self {
         let pace = Some(rate.per * 100 / (rate.count * 99));
         Self { key: key.to_owned(), rate, pace, is_halved: false }
     }
 
-    /// A limit of the whole workspace, of which half is kept for tickets.
+    /// Returns a limit of the whole workspace, half of which is reserved for tickets.
     fn halved(key: &str, rate: Rate) -> Self {
         let pace = Some(rate.per / (rate.count / 2).max(1));
         Self { key: key.to_owned(), rate, pace, is_halved: true }
     }
 
-    /// How much of a window effects of this lane may use.
+    /// Returns how many calls of a window effects of this lane may use.
     fn count_for(&self, lane: Lane) -> usize {
         let kept = if self.is_paced(lane) { self.rate.count / 100 } else { 0 };
         (self.rate.count - kept) as usize
@@ -119,9 +120,9 @@ impl Cost {
         lane == Lane::Broadcast && self.pace.is_some()
     }
 
-    /// How much later the next broadcast is to be made for a call of this lane. What is urgent does not wait for its turn,
-    /// but takes that of a broadcast: else the window would be full before it has passed, and nothing could be made at
-    /// all. Where half is kept for it, it takes of that half.
+    /// Returns how far a call of this lane moves the next broadcast slot. An urgent call does not wait for a slot; it
+    /// uses up a broadcast's slot, since otherwise the window would fill up before it has passed and no call could be
+    /// made. If half of the limit is reserved for urgent calls, they use that half instead.
     fn push(&self, lane: Lane) -> Option<Duration> {
         match (self.pace?, lane) {
             (pace, Lane::Broadcast) => Some(pace),
@@ -131,49 +132,51 @@ impl Cost {
     }
 }
 
-/// Broadcasts that were held up are made up for at once, but never more than so many: longer than that nobody more urgent
-/// is to wait for a place.
+/// The largest number of delayed broadcasts that catch up at once. More of them would make urgent effects wait for a
+/// place.
 const BEHIND_AT_MOST: u32 = 4;
-/// Windows in memory before those that have passed are forgotten.
+/// The number of windows in memory before past ones are forgotten.
 const SWEEP_AT_LEAST: usize = 1_024;
 
-/// When which call was made, and what the platform itself said.
+/// When calls were made, and how long the platform asked to wait.
 ///
-/// The platform counts a call somewhere between its beginning and its end, so a call counts from its beginning on (it is
-/// under way) until a whole window after its end.
+/// The platform counts a call at some moment between its beginning and its end. So a call counts from its beginning,
+/// while it is under way, until a whole window after its end.
 #[derive(Debug, Default)]
 pub struct Windows {
     lifted: bool,
     calls: HashMap<String, Calls>,
-    /// When the next broadcast is to be made.
+    /// When the next broadcast slot of each limit begins.
     next: HashMap<String, Timestamp>,
     blocked: HashMap<String, Timestamp>,
     all_blocked: Option<Timestamp>,
     sweep_at: usize,
-    /// The time when something was asked or noted last.
+    /// The latest time with which these windows were asked or changed.
     seen: Option<Timestamp>,
 }
 
-/// How much earlier than another a question may come without the clock having been set back: they come from many tasks.
+/// How much earlier than the latest time a call may come without meaning that the clock was set back: calls come from
+/// many tasks.
 const OUT_OF_ORDER: SignedDuration = SignedDuration::from_secs(1);
 
 #[derive(Debug, Default)]
 struct Calls {
     under_way: usize,
-    /// Rising.
+    /// In ascending order.
     ended: VecDeque<Timestamp>,
     per: Duration,
 }
 
 impl Windows {
-    /// Windows that hold nothing back but what the platform itself asked to wait: for measuring what the program can do.
+    /// Creates windows without limits, except for waits that the platform itself asked for. For measuring what the
+    /// program can do.
     #[must_use]
     pub fn lifted() -> Self {
         Self { lifted: true, ..Self::default() }
     }
 
-    /// When a call of this lane that costs this may be made: `now`, or later. While only the end of another call can
-    /// tell, it is a whole window from now.
+    /// Returns when a call of this lane with these costs may be made: `now`, or later. If that depends on the end of
+    /// another call, it is a whole window from now.
     #[must_use]
     pub fn free_at(&mut self, costs: &[Cost], lane: Lane, now: Timestamp) -> Timestamp {
         self.look_at_clock(now);
@@ -182,8 +185,8 @@ impl Windows {
         blocked.chain(windows).chain(self.all_blocked).fold(now, Timestamp::max)
     }
 
-    /// The same for the limits of the whole workspace alone: until then, no other call of this lane that costs the same
-    /// of them may be made either, whatever its channel.
+    /// Like [`Self::free_at`], but only for limits of the whole workspace. Until then, no other call of this lane with
+    /// the same shared costs may be made either, whatever its channel.
     #[must_use]
     pub fn shared_free_at(&mut self, costs: &[Cost], lane: Lane, now: Timestamp) -> Timestamp {
         self.look_at_clock(now);
@@ -205,13 +208,13 @@ impl Windows {
                 return later(now, cost.rate.per);
             }
             let index = calls.ended.len().checked_sub(room)?;
-            // Somebody may ask with a time from a moment ago.
+            // The caller's time may be a moment old.
             later(calls.ended[index].min(now), cost.rate.per)
         });
         turn.max(window)
     }
 
-    /// Notes that such a call begins.
+    /// Notes that a call with these costs begins.
     pub fn begin(&mut self, costs: &[Cost], lane: Lane, now: Timestamp) {
         self.look_at_clock(now);
         for cost in costs {
@@ -224,7 +227,7 @@ impl Windows {
         }
     }
 
-    /// Notes that such a call has ended.
+    /// Notes that a call with these costs has ended.
     pub fn end(&mut self, costs: &[Cost], now: Timestamp) {
         self.look_at_clock(now);
         for cost in costs {
@@ -239,7 +242,7 @@ impl Windows {
         self.sweep(now);
     }
 
-    /// Notes that a call that was begun is not made after all.
+    /// Takes back a begun call that is not made after all.
     pub fn undo(&mut self, costs: &[Cost], lane: Lane) {
         for cost in costs {
             if let Some(calls) = self.calls.get_mut(&cost.key) {
@@ -251,7 +254,7 @@ impl Windows {
         }
     }
 
-    /// The platform asked to wait.
+    /// Notes that the platform asked to wait.
     pub fn block(&mut self, costs: &[Cost], global: bool, until: Timestamp) {
         if global {
             self.all_blocked = Some(self.all_blocked.map_or(until, |old| old.max(until)));
@@ -262,7 +265,7 @@ impl Windows {
         self.blocked.retain(|_, end| later(*end, HOUR) > Some(until));
     }
 
-    /// Takes over what a predecessor spent: keys of [`Cost`]s, and how long ago at most a call counted against them.
+    /// Adds the calls of a predecessor: the keys of their [`Cost`]s, and at most how long ago they counted.
     pub fn seed(&mut self, spent: &[(Vec<String>, Duration)], now: Timestamp) {
         for (keys, ago) in spent {
             let then = earlier(now, *ago);
@@ -275,8 +278,8 @@ impl Windows {
         }
     }
 
-    /// If the clock was set back, everything that is remembered is set back with it: else nothing could be called until
-    /// the clock is again where it was.
+    /// Moves all remembered moments back if the clock was set back. Otherwise no call could be made until the clock
+    /// reaches its old time again.
     fn look_at_clock(&mut self, now: Timestamp) {
         let back = self.seen.map_or(SignedDuration::ZERO, |seen| seen.duration_since(now));
         if back <= OUT_OF_ORDER {

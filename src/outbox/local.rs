@@ -1,4 +1,5 @@
-//! What needs no platform: calls, and spreading a view over its places. Any replica takes it, by lease.
+//! The dispatcher for effects that need no platform: calls, and spreading a view over its places. Any replica can take
+//! one, by lease.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -21,24 +22,24 @@ use crate::domain::event::{DedupeKey, Event, EventKind};
 use crate::intake::Intake;
 use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, WorkerId};
 
-/// For how long commits are gathered before the next look: each look is two reads, and what a call finds is waited for a
-/// fifth of a second at least.
+/// How long commits are gathered before the next look. Each look costs two reads, and the result of a call is awaited
+/// for at least a fifth of a second.
 const GATHER: Duration = Duration::from_millis(50);
-/// How many are under way together.
+/// The largest number of effects under way at once.
 const AT_ONCE: u32 = 16;
 
-/// What can be called. A call only reads: whoever made it may have died before its end was stored, and then another process
-/// makes it again.
+/// Makes calls. A call only reads, because it may be made twice: if a process dies before it stores the result, another
+/// process makes the call again.
 #[async_trait]
 pub trait Calls: Send + Sync {
-    /// What a call finds.
+    /// Makes a call and returns what it finds.
     ///
     /// # Errors
-    /// Why it finds nothing, for operators: no words of people.
+    /// Why the call finds nothing, for operators; it must not contain words of people.
     async fn call(&self, call: &Call) -> Result<Option<Value>, String>;
 }
 
-/// Nothing can be called.
+/// Knows no calls: each one fails.
 #[derive(Clone, Copy, Debug)]
 pub struct NoCalls;
 
@@ -60,19 +61,19 @@ pub struct LocalDispatcher {
 }
 
 impl LocalDispatcher {
-    /// A dispatcher that works as this process.
+    /// Creates a dispatcher that leases as `worker`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, intake: Intake, calls: Arc<dyn Calls>, timing: Timing, worker: WorkerId) -> Self {
         Self { store, intake, calls, timing, worker }
     }
 
-    /// Works until `stop`, then finishes what is under way.
+    /// Carries out effects until `stop`, then finishes those under way.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut under_way = JoinSet::new();
         while !stop.is_cancelled() {
             if let Err(error) = self.work(&stop, &mut under_way).await {
                 tracing::warn!(%error, "calls cannot be read; trying again");
-                // What was leased without our knowing is taken over like another process's.
+                // Effects may be leased without this process knowing. They are taken over like those of a dead process.
                 self.worker = WorkerId::new();
                 pause(ASK_AGAIN_AFTER, &stop).await;
             }
@@ -84,7 +85,7 @@ impl LocalDispatcher {
         let mut changed = self.store.changed();
         let mut take_over = real::interval(TAKE_OVER_EVERY);
         take_over.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        // What another version of this program wrote may have been set aside by a third. The first tick is at once.
+        // Another version's effects may have been set aside by a third process. The first tick comes at once.
         let mut look_again = real::interval(LOOK_AGAIN_EVERY);
         look_again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -99,7 +100,7 @@ impl LocalDispatcher {
             };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                // Whatever is committed wakes this, and little of it is for here: it is not worth a look for each.
+                // Every commit wakes this loop, but few commits concern it, so not each one gets a look.
                 _ = changed.changed() => real::sleep(GATHER).await,
                 Some(_) = under_way.join_next() => {}
                 () = sleep => {}
@@ -146,7 +147,7 @@ impl LocalDispatcher {
         Ok(())
     }
 
-    /// Carries out one, and settles it.
+    /// Carries out one effect and settles it.
     async fn carry(&self, queued: Queued, since: Instant) {
         let carried = AssertUnwindSafe(self.carry_out(&queued, since)).catch_unwind().await;
         let Err(error) = carried.unwrap_or_else(|_| Err(StoreError::Work("it panicked".to_owned()))) else { return };
@@ -154,8 +155,8 @@ impl LocalDispatcher {
         let now = self.intake.clock().now();
         let at = now + signed(backoff::wait(queued.attempts + 1, real::random()));
         let retry = Settlement::Retry { at, unsure: false, counts: true, error: error.to_string() };
-        // Nobody takes over a living process's lease: it is given back, however long the database is away. If another process
-        // has taken it over after all, it is not ours to give back, and nothing is written.
+        // The lease of a living process is never taken over, so it is given back however long the database is away. If
+        // another process took it over after all, this one does not hold it any more, and nothing is written.
         while let Err(error) = self.store.settle(&queued.id, &self.worker, retry.clone(), now).await {
             tracing::warn!(%error, "its end cannot be stored; trying again");
             real::sleep(Duration::from_secs(1)).await;
@@ -172,14 +173,14 @@ impl LocalDispatcher {
         }
     }
 
-    /// Makes a call, hands in its end, and only then settles it: a crash between the two repeats both, and the dedupe key
-    /// makes that harmless.
+    /// Makes a call, hands in its result, and only then settles the effect. A crash between the two repeats both, and
+    /// the dedupe key makes that harmless.
     async fn call(&self, queued: &Queued, call: &Call, since: Instant) -> Result<(), StoreError> {
         let clock = self.intake.clock();
         let within = Duration::from_millis(call.within_ms).min(self.timing.call_timeout);
         let waited = clock.now().duration_since(queued.created_at);
         let found = if waited > signed(within) && queued.is_unsure() {
-            // Whoever began it is dead, and nobody waits for it any more.
+            // The process that began the call is dead, and nobody waits for the result any more.
             Err("it was begun by a process that has ended".to_owned())
         } else {
             let called = AssertUnwindSafe(self.calls.call(call)).catch_unwind();

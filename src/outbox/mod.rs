@@ -1,9 +1,11 @@
-//! The way out: take what is due, obey the limits, deliver, store the receipt, retry what is temporary.
+//! The outbox dispatcher: takes effects that are due, keeps the platform's rate limits, delivers, stores the receipt,
+//! and retries temporary failures.
 //!
-//! One process at a time delivers for a platform, since the platforms count per workspace; the others stand by. An effect
-//! is leased before it is sent, so that whoever goes on after a crash or a freeze knows what may have been sent, waits
-//! until it cannot be any more, looks, and only then repeats it. Each delivery is a task of its own (`carry`); what exactly
-//! is sent is laid out from the record once the effect is leased (`lay_out`), so that it is the newest.
+//! One process at a time delivers for a platform, because platforms count calls per workspace. The other processes
+//! stand by. An effect is leased before it is sent. So a process that continues after a crash or a freeze knows which
+//! effects may have been sent: it waits until no such call can be under way, looks for the messages, and only then
+//! repeats a delivery. Each delivery is a task of its own (`carry`). The content is laid out from the record just
+//! before the lease (`lay_out`), and an effect that changes in between is not leased, so the newest state is sent.
 
 pub mod backoff;
 mod breaker;
@@ -43,44 +45,44 @@ use crate::intake::Intake;
 use crate::platform::{Absence, Act, Platform};
 use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, WorkerId, standing};
 
-/// How many effects are looked at together: as many as there is room for, within this.
+/// How many effects one look reads: as many as there is room for, within this range.
 const LOOK: RangeInclusive<usize> = 32..=128;
-/// How long it is waited for more while deliveries are under way, in real time: each look ends in a commit, which is worth
-/// its price for many only.
+/// How long events are gathered before the next look while deliveries are under way, in real time. Each look ends in a
+/// commit, which pays off only for many effects.
 const GATHER: Duration = Duration::from_millis(10);
-/// How many deliveries are under way together.
+/// The largest number of deliveries under way at once.
 const AT_ONCE: usize = 128;
-/// How often what could not be read is looked at again, in real time.
+/// How often effects that could not be read are released for another try, in real time.
 const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(600);
-/// How often it is looked for what dead processes have left, in real time.
+/// How often leases of dead processes are looked for, in real time.
 const TAKE_OVER_EVERY: Duration = Duration::from_secs(1);
-/// How long to wait before the database is asked again that did not answer, in real time.
+/// How long to wait before asking a database again that did not answer, in real time.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// The longest window of the platforms' limits.
 const LONGEST_WINDOW: Duration = Duration::from_secs(60);
 
-/// The times of the way out.
+/// The time limits of deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// How long a lease lasts, in real time. Longer than `call_timeout`.
     pub lease: Duration,
     /// How long one delivery may take, in real time.
     pub call_timeout: Duration,
-    /// How long after that and the end of the lease somebody else takes over, in real time: clocks of machines, and
-    /// networks, are not exact.
+    /// How long another process waits, after `call_timeout` and the end of the lease, before it takes over, in real
+    /// time: machines' clocks and networks are not exact.
     pub take_over_pause: Duration,
-    /// How long an effect may fail by itself, while others of its kind are delivered, until it is held and those behind it
-    /// go on, in the clock's time.
+    /// How long an effect may fail on its own, while others of its kind are delivered, before it is held and the
+    /// effects behind it go on; in the clock's time.
     pub retry_limit: Duration,
 }
 
-/// What is known of the platform beside its limits.
+/// What the dispatcher knows about the platform, apart from its rate limits.
 #[derive(Debug, Default)]
 struct Knowledge {
     breaker: Breaker,
     places: Places,
     gates: Gates,
-    /// Channels in which what was said before a ping of staff may not be read.
+    /// Channels where the bot may not read the messages before a ping of staff.
     unread: BTreeSet<String>,
 }
 
@@ -99,7 +101,7 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// A dispatcher that works as this process, and tells `health` what it finds wrong.
+    /// Creates a dispatcher that leases as `worker` and reports problems to `health`.
     #[must_use]
     pub fn new(
         platform: Arc<dyn Platform>,
@@ -114,19 +116,19 @@ impl Dispatcher {
         Self { platform, store, intake, clock, timing, worker, health, windows, knowledge }
     }
 
-    /// The same without the platform's limits: for measuring what the program can do.
+    /// Lifts the platform's rate limits, to measure what the program itself can do.
     #[must_use]
     pub fn without_limits(self) -> Self {
         Self { windows: Arc::new(Mutex::new(Windows::lifted())), ..self }
     }
 
-    /// Delivers until `stop`, whenever it is this process's turn, then finishes what is under way.
+    /// Delivers until `stop`, whenever this process holds the outbox, then finishes the deliveries under way.
     pub async fn run(mut self, stop: CancellationToken) {
         let name = format!("outbox:{}", self.platform.name());
         let mut is_unsure = false;
         while !stop.is_cancelled() {
-            // Effects may have been leased without our knowing, if the answer to a commit was lost. Nothing is under way now,
-            // so they are taken over like those of a process that has died.
+            // If the answer to a commit was lost, effects may be leased without this process knowing. No delivery is
+            // under way now, so those effects are taken over like those of a dead process.
             if is_unsure {
                 if let Err(error) = self.store.let_go(&name, &self.worker).await {
                     tracing::debug!(platform = %self.platform.name(), %error, "the outbox cannot be given back; trying again");
@@ -152,17 +154,17 @@ impl Dispatcher {
                 }
             }
         }
-        // Another process need not wait for the lease to end. If it cannot be told, it waits.
+        // Spares the next process the wait until the lease ends. If this fails, that process waits.
         if let Err(error) = self.store.let_go(&name, &self.worker).await {
             tracing::debug!(%error, "the outbox is not handed over");
         }
     }
 
-    /// Delivers as long as it is this process's turn.
+    /// Delivers as long as this process holds the outbox.
     async fn deliver_while_held(&self, name: &str, stop: &CancellationToken) -> Result<(), StoreError> {
         let mut under_way = JoinSet::new();
         let delivered = self.deliver(name, stop, &mut under_way).await;
-        // Each of them holds a lease of its own and ends it.
+        // Each delivery holds its own lease and ends it.
         while under_way.join_next().await.is_some() {}
         delivered
     }
@@ -199,7 +201,7 @@ impl Dispatcher {
                 Some(_) = under_way.join_next() => {}
                 () = sleep => {}
                 _ = take_over.tick() => self.take_over().await?,
-                // What another version of this program wrote may have been set aside by a third that has ended since.
+                // Another version's effects may have been set aside by a process that has ended since.
                 _ = look_again.tick() => self.release_unreadable().await?,
                 _ = renew.tick() => {
                     if !self.store.hold(name, &self.worker, self.timing.lease).await? {
@@ -208,7 +210,7 @@ impl Dispatcher {
                     }
                 }
             }
-            // In a flood, what is new and what has ended is gathered before the next look.
+            // In a flood, new effects and ended deliveries are gathered before the next look.
             let gathered = real::sleep_until(looked_at + GATHER);
             tokio::pin!(gathered);
             while under_way.len() > AT_ONCE / 2 {
@@ -223,7 +225,8 @@ impl Dispatcher {
         }
     }
 
-    /// What is held is looked at again soon: it may have been mended, or this may be the version that can read it.
+    /// Makes held effects be tried again soon: an operator may have fixed the cause, or this version may be able to
+    /// read them.
     async fn take_stock(&self) -> Result<(), StoreError> {
         let (platform, now) = (self.platform.name(), self.clock.now());
         let held_in = self.store.held_in(platform).await?;
@@ -231,14 +234,14 @@ impl Dispatcher {
         self.release_unreadable().await
     }
 
-    /// What could not be read waits again: this version may know it, or the next one does.
+    /// Releases effects that could not be read: this version may know them, or the next one will.
     async fn release_unreadable(&self) -> Result<(), StoreError> {
         let unreadable =
             Release::In { outlet: self.platform.name().into(), held_in: UNREADABLE.to_owned(), limit: u32::MAX };
         self.store.release(unreadable, self.clock.now()).await.map(drop)
     }
 
-    /// Of each place that refuses and is to be looked at, the first effect that is held waits again.
+    /// Releases the first held effect of each refusing place whose probe is due.
     async fn probe_places(&self, now: Timestamp) -> Result<(), StoreError> {
         let due = self.knowledge().places.take_due(now);
         for by in due {
@@ -250,7 +253,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// What processes that are dead or frozen have leased waits again, once none of their calls can be under way.
+    /// Takes over the leases of dead or frozen processes, once none of their calls can be under way any more.
     async fn take_over(&self) -> Result<(), StoreError> {
         let (platform, margin) = (self.platform.name(), self.timing.call_timeout + self.timing.take_over_pause);
         let effects = self.store.take_over(&self.worker, platform, margin, self.clock.now()).await?;
@@ -260,7 +263,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Starts what may be started now; says when to look again if nothing else happens.
+    /// Starts the deliveries that may start now. Returns when to look again if nothing else happens.
     async fn start_due(&self, under_way: &mut JoinSet<()>) -> Result<Option<Timestamp>, StoreError> {
         let name = self.platform.name();
         let now = self.clock.now();
@@ -282,7 +285,8 @@ impl Dispatcher {
             }
         };
         if ready.len() < room {
-            // Where there is more to start, the end of a delivery is waited for, not a moment.
+            // If more effects are ready than there is room for, the end of a delivery triggers the next look, so no
+            // moment is needed.
             let next_due = self.store.next_due(name, now).await?;
             wake_at = wake_at.into_iter().chain(next_due).min();
         }
@@ -305,15 +309,15 @@ impl Dispatcher {
             let (this, kind) = (self.clone(), one.queued.effect.what.label());
             let span = tracing::info_span!("effect", id = %one.queued.id, kind, platform = %name);
             let leased = Leased { laid_out: one, since, is_probe };
-            // On the heap at once: it is large, and would be moved as a whole several times until it runs.
+            // Boxed at once: the future is large and would otherwise be moved several times as a whole before it runs.
             let carried: BoxFuture<'static, ()> = Box::pin(async move { this.carry(leased).await });
             under_way.spawn(carried.instrument(span));
         }
         ours.map(|_| wake_at)
     }
 
-    /// What may be started, at most `room`: every window that it counts against is taken already. Gates whose limits are
-    /// used up are left out, so that the work of a look depends on what can be sent, not on what waits.
+    /// Returns up to `room` effects that may start; the windows that they count against are already taken. Gates whose
+    /// limits are used up are skipped, so the work of a look depends on how much can be sent, not on how much waits.
     async fn ready(
         &self,
         now: Timestamp,
@@ -371,13 +375,14 @@ impl Dispatcher {
         }
     }
 
-    /// The gates whose limits are used up, and when the first of them is open again.
+    /// Returns the gates whose limits are used up, and when the first of them opens again.
     fn blocked_gates(&self, now: Timestamp) -> (Vec<Gate>, Option<Timestamp>) {
         let mut windows = self.windows();
         self.knowledge().gates.blocked(&mut windows, now)
     }
 
-    /// What stands of the views that these effects need. What cannot be read of one holds up no other.
+    /// Returns the standing messages of the views that these effects need. A message that cannot be read holds up no
+    /// other.
     async fn standing(&self, of: &[Queued]) -> Result<Vec<Standing>, StoreError> {
         let needed = lay_out::needed(of);
         let mut reader = self.store.reader().await?;
@@ -397,7 +402,8 @@ impl Dispatcher {
         Ok(standing)
     }
 
-    /// An effect that cannot be read, another version's say, is kept for who can, and holds up nothing.
+    /// Holds an effect that cannot be read, for example one of another version, for a process that can read it. It
+    /// blocks nothing.
     async fn set_aside(&self, effect: &EffectId) -> Result<(), StoreError> {
         tracing::error!(
             %effect,
@@ -408,7 +414,7 @@ impl Dispatcher {
         self.store.settle(effect, &self.worker, held, self.clock.now()).await.map(drop)
     }
 
-    /// The platform has answered in its own words.
+    /// Notes that the platform answered in its own words, which closes the breaker.
     fn platform_answered(&self, now: Timestamp) {
         if let Some(since) = self.knowledge().breaker.answered() {
             let platform = self.platform.name();
@@ -419,7 +425,7 @@ impl Dispatcher {
         }
     }
 
-    /// A delivery, or a look for one, shows that the platform as a whole takes nothing.
+    /// Notes that a delivery, or a look-up of one, shows that the platform as a whole takes nothing.
     fn platform_failed(&self, cause: Absence, detail: &str, now: Timestamp) {
         let platform = self.platform.name();
         let mut knowledge = self.knowledge();
@@ -454,7 +460,7 @@ async fn pause(how_long: Duration, stop: &CancellationToken) {
     }
 }
 
-/// Whether a message to be edited is older than Discord's lower limit allows to edit freely (its id tells its age).
+/// Whether the message to edit is so old that Discord's lower limit for edits applies. The message id tells its age.
 fn is_old(act: &Act, now: Timestamp) -> bool {
     let Act::Update { message, .. } = act else { return false };
     message.posted_at().is_some_and(|at| now.duration_since(at) > signed(discord::EDIT_OLD_AGE))

@@ -1,9 +1,9 @@
-//! Places that refuse while the platform itself is well: pure.
+//! Places that refuse while the platform itself works: pure.
 //!
-//! What an operator can mend (a right, a channel) is refused for every effect that goes there. So after one refusal the
-//! others are held without a call, and one of them is let go now and then to see whether it is mended; whatever succeeds
-//! there lets all of them go. An effect that fails again and again by itself, while others of its kind are delivered, is
-//! held, too, in a place of its own.
+//! A fault that an operator can fix (a missing right, a closed channel) makes the platform refuse every effect for that
+//! place. So after one refusal the other effects for the place are held without a call. From time to time one of them
+//! is released as a probe, to see whether the fault is fixed; any success in the place releases all of them. An effect
+//! that keeps failing on its own, while others of its kind are delivered, is held too, in a place of its own.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,27 +15,29 @@ use crate::domain::effect::Undeliverable;
 use crate::domain::ids::{EffectId, PlatformName};
 use crate::platform::Act;
 
-/// The time from a refusal to the first look whether it is mended; it doubles up to the longest.
+/// The time from a refusal to the first probe. It doubles up to [`PROBE_LONGEST`].
 const PROBE_FIRST: Duration = Duration::from_secs(5 * 60);
 const PROBE_LONGEST: Duration = Duration::from_secs(3600);
-/// Where effects are held that this version cannot read. They are let go at the next start, which may be another version's.
+/// The place of effects that this version cannot read. They are released at the next start, which may be of another
+/// version.
 pub const UNREADABLE: &str = "unreadable";
 
-/// What is known of places that refuse, and of effects that fail.
+/// The places that refuse, and the effects that keep failing.
 #[derive(Debug, Default)]
 pub struct Places {
     closed: HashMap<String, Closed>,
     failing: HashMap<EffectId, Timestamp>,
-    /// When an act of a kind was last carried out.
+    /// When a call of each kind last succeeded.
     succeeded: HashMap<Verb, Timestamp>,
 }
 
-/// A kind of act. A platform that takes no posts may well take changes, so that the success of one says nothing of another.
+/// A kind of call. A platform that takes no posts may still take changes, so the success of one kind says nothing about
+/// another.
 pub type Verb = &'static str;
 
 #[derive(Debug)]
 struct Closed {
-    /// When it was refused last; nothing if that was another process's time.
+    /// When the place last refused; `None` if that was noted by another process.
     refused_at: Option<Timestamp>,
     reason: Undeliverable,
     detail: String,
@@ -46,15 +48,15 @@ struct Closed {
 /// Why an effect need not be tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// What refuses it.
+    /// The refusing place.
     pub by: String,
-    /// Why.
+    /// The reason of the refusal.
     pub reason: Undeliverable,
-    /// The platform's own word.
+    /// The platform's own words.
     pub detail: String,
 }
 
-/// The kind of an act.
+/// Returns the kind of a call.
 pub fn verb(act: &Act) -> Verb {
     match act {
         Act::Post { .. } | Act::Hint { .. } => "post",
@@ -73,7 +75,8 @@ fn platform(act: &Act) -> PlatformName {
     }
 }
 
-/// What an act needs: its channel as a whole, and its conversation. A right may be missing for one thread alone.
+/// Returns the places that a call needs: its channel as a whole, and its conversation. A right may be missing for one
+/// thread alone.
 fn needs(act: &Act) -> [String; 2] {
     let (channel, root) = match act {
         Act::Post { to: place, .. } | Act::Hint { place, .. } => (place.channel(), place.root()),
@@ -89,18 +92,19 @@ fn needs(act: &Act) -> [String; 2] {
     [channel, conversation]
 }
 
-/// Where posts into a channel are held, if that refuses them.
+/// Returns the place in which posts into a channel are held, if the channel refuses them.
 pub fn posts_in(channel: &str) -> String {
     format!("post:{channel}")
 }
 
-/// Where an effect is held that fails by itself.
+/// Returns the place in which an effect is held that fails on its own.
 pub fn alone(effect: &EffectId) -> String {
     format!("effect:{effect}")
 }
 
 impl Places {
-    /// Begins with what earlier processes left: everything is looked at soon, since it may have been mended for this start.
+    /// Adds the places in which earlier processes held effects. Each is probed soon, since the fault may have been
+    /// fixed before this start.
     pub fn load(&mut self, held_in: impl IntoIterator<Item = String>, now: Timestamp) {
         for by in held_in.into_iter().filter(|by| by != UNREADABLE) {
             let unknown = Closed {
@@ -114,7 +118,8 @@ impl Places {
         }
     }
 
-    /// Whether an act need not be tried, since its place has refused lately. Who was let go since then is tried.
+    /// Returns why a call need not be tried, if its place has refused lately. An effect released since that refusal is
+    /// tried.
     pub fn refuses(&mut self, act: &Act, released_at: Option<Timestamp>, now: Timestamp) -> Option<Refused> {
         if self.closed.is_empty() {
             return None;
@@ -126,7 +131,7 @@ impl Places {
                 return None;
             }
             if now >= closed.probe_at {
-                // It is the probe; those behind it wait for what comes of it.
+                // This effect is the probe; the others wait for its result.
                 closed.probe_at = now + signed(PROBE_FIRST);
                 return None;
             }
@@ -134,7 +139,8 @@ impl Places {
         })
     }
 
-    /// Whether this refuses just now, as far as it is known to somebody who was let go at this moment, if ever.
+    /// Returns the current refusal of a place, if any. A refusal does not count for an effect that was released after
+    /// it.
     pub fn refusal(&self, by: &str, released_at: Option<Timestamp>) -> Option<Refused> {
         let closed = self.closed.get(by)?;
         let refused_at = closed.refused_at?;
@@ -144,10 +150,11 @@ impl Places {
         Some(Refused { by: by.to_owned(), reason: closed.reason, detail: closed.detail.clone() })
     }
 
-    /// Notes that an act was refused for a reason that an operator can mend; where it is held.
+    /// Notes that a call was refused for a reason that an operator can fix. Returns the place in which its effect is
+    /// held.
     pub fn refused(&mut self, act: &Act, reason: Undeliverable, detail: &str, now: Timestamp) -> String {
         let [channel, conversation] = needs(act);
-        // A thread of Discord may be closed to the bot by itself; on Slack only the channel around it can.
+        // On Discord, a single thread may be closed to the bot; on Slack, only the channel around it can be.
         let is_whole = match reason {
             Undeliverable::ChannelGone => true,
             Undeliverable::ChannelClosed => platform(act) == PlatformName::Slack,
@@ -158,7 +165,7 @@ impl Places {
         by
     }
 
-    /// Notes that an effect fails by itself; where it is held.
+    /// Notes that an effect fails on its own. Returns the place in which it is held.
     pub fn stuck(&mut self, effect: &EffectId, detail: &str, now: Timestamp) -> String {
         self.failing.remove(effect);
         let by = alone(effect);
@@ -173,7 +180,7 @@ impl Places {
         self.closed.insert(by, Closed { refused_at, reason, detail, refusals: refusals + 1, probe_at });
     }
 
-    /// Notes that an act was carried out; what was closed and is open now.
+    /// Notes that a call succeeded. Returns the places that were closed and are open now.
     pub fn opened(&mut self, act: &Act, now: Timestamp) -> Vec<String> {
         self.succeeded.insert(verb(act), now);
         if self.closed.is_empty() {
@@ -184,7 +191,7 @@ impl Places {
         opened
     }
 
-    /// What is to be looked at now.
+    /// Takes the places whose probe is due.
     pub fn take_due(&mut self, now: Timestamp) -> Vec<String> {
         let due = self.closed.iter_mut().filter(|(_, closed)| closed.probe_at <= now);
         due.map(|(by, closed)| {
@@ -194,18 +201,18 @@ impl Places {
         .collect()
     }
 
-    /// When something is to be looked at next.
+    /// When the next probe is due.
     pub fn next_probe(&self) -> Option<Timestamp> {
         self.closed.values().map(|closed| closed.probe_at).min()
     }
 
-    /// Nothing is held there any more.
+    /// Forgets a place in which nothing is held any more.
     pub fn forget(&mut self, by: &str) {
         self.closed.remove(by);
     }
 
-    /// Notes that a try at an effect failed. Whether it has failed for longer than `limit`, while others of its kind were
-    /// carried out; what was found so once, and was only looked at again, is so at once.
+    /// Notes that a try at an effect failed. Returns whether it has failed for longer than `limit` while others of its
+    /// kind succeeded. For an effect that was already held for this and is only being probed, one failure is enough.
     pub fn failed(&mut self, effect: &EffectId, verb: Verb, limit: Duration, now: Timestamp) -> bool {
         if self.closed.contains_key(&alone(effect)) {
             return true;
@@ -215,7 +222,7 @@ impl Places {
         is_long && self.succeeded.get(verb).is_some_and(|success| *success > since)
     }
 
-    /// Notes that an effect came to its end.
+    /// Notes that an effect has ended.
     pub fn ended(&mut self, effect: &EffectId) {
         self.failing.remove(effect);
         if !self.closed.is_empty() {
@@ -223,7 +230,7 @@ impl Places {
         }
     }
 
-    /// The platform is away: nothing fails by itself.
+    /// Forgets all failures of effects: while the platform is away, no effect counts as failing on its own.
     pub fn forget_failures(&mut self) {
         self.failing.clear();
     }
@@ -267,7 +274,7 @@ mod tests {
         assert_eq!(by, "post:C2/1.1");
         assert_eq!(refused(&mut places, &post("C2", Some("2.1"))), None);
         assert_eq!(refused(&mut places, &post("C2", Some("1.1"))), Some(by));
-        // A private thread of Discord that has lost the bot says nothing of the others.
+        // A private Discord thread that lost the bot says nothing about other threads.
         let on_discord = |root: &str| match post("C3", Some(root)) {
             Act::Post { mut to, message, thread_title } => {
                 to.tenant.platform = PlatformName::Discord;

@@ -1,11 +1,12 @@
-//! How far each conversation of a workspace or guild has been handled, so that what was said while nobody listened can
-//! be read afterwards.
+//! Positions of the conversations of a workspace or guild: how far each has been handled, so that messages posted while
+//! no process listened can be read afterwards.
 //!
-//! A position says that *everything* up to it is committed, so it is never simply the largest id. What is being handled
-//! holds it back, and so does what could not be committed. While something may have been missed (from the start of the
-//! program until the first catch-up has ended, and from each gap on) it stands still: live events go on being handled,
-//! and only those conversations move that were caught up with. A crash therefore means that more is read again, never
-//! that something is left out; reading twice is harmless, since the keys of history are those of live events.
+//! A position says that *everything* up to it is committed, so it is never simply the largest id. Events that are being
+//! handled hold it back, and so do events that could not be committed. While events may have been missed (from the
+//! start of the program until the end of the first catch-up, and after each gap) all positions stand still: live events
+//! are still handled, but only conversations that have been caught up with move. So a crash means that more is read
+//! again, never that something is left out. Reading twice is harmless, since messages from history have the same keys
+//! as live events.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,36 +20,36 @@ use crate::clock::real;
 use crate::domain::ids::{PlatformName, Tenant};
 use crate::intake::{Intake, Position, StoreError};
 
-/// How far back a catch-up reads at most. Keys of handled events are kept longer than this.
+/// The farthest that a catch-up reads back. Keys of handled events are kept longer than this.
 pub const SPAN: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How far before a position reading begins: platforms may deliver events out of order, but not by this much.
 pub const OVERLAP: Duration = Duration::from_secs(5 * 60);
-/// How many of the newest words on record of a conversation are compared with what stands there now.
+/// How many of the newest messages on record of a conversation are compared with their present state.
 pub const COMPARED: u32 = 1_000;
 
-/// The tenant as a whole, as a conversation.
+/// The conversation name that stands for the tenant as a whole.
 const WHOLE: &str = "";
-/// The moment of the very first start, as a conversation: what was said before it is nobody's business.
+/// The conversation name under which the moment of the very first start is stored. Earlier messages are never read.
 const BEGINNING: &str = "beginning";
-/// The whole platform, as a tenant.
+/// The tenant name that stands for the whole platform.
 const EVERYWHERE: &str = "";
 /// How often positions are stored, in real time.
 const STORE_EVERY: Duration = Duration::from_secs(3);
-/// How long to wait before the database is asked again that did not answer, in real time.
+/// How long to wait before asking a database again that did not answer, in real time.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// When the desk first opened on a platform, with this record.
+/// When the desk was first opened on a platform with this database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
     /// The moment.
     pub at: Timestamp,
-    /// Whether that is now: nobody else has listened before.
+    /// Whether this is the first start: no process has listened before.
     pub is_now: bool,
 }
 
-/// When the desk first opened on this platform. To be asked before anything is received, since it is stored then: what is
-/// said from now on is a successor's to read if this process does not come to store how far it has come. Waits for the
-/// database; `None` at the end of that.
+/// Returns when the desk was first opened on this platform. It must be called before anything is received, because it
+/// stores the moment. If this process does not get to store any positions, its successor reads everything from that
+/// moment on. Waits for the database; `None` if stopped meanwhile.
 pub async fn opened(intake: &Intake, platform: PlatformName, stop: &CancellationToken) -> Option<Opened> {
     loop {
         let now = intake.clock().now();
@@ -78,7 +79,7 @@ async fn open(intake: &Intake, platform: PlatformName, now: Timestamp) -> Result
     Ok(Opened { at, is_now: false })
 }
 
-/// How far a tenant has been handled. Clones are the same one. It is behind until the first catch-up has ended.
+/// How far a tenant has been handled. Clones share their state. A new one is behind until the first catch-up has ended.
 #[derive(Clone, Debug)]
 pub struct Progress {
     tenant: Tenant,
@@ -86,8 +87,8 @@ pub struct Progress {
     fell_behind: Arc<Notify>,
 }
 
-/// Something that is being handled. Dropped without [`Handling::done`] it was not committed, and positions stay below it
-/// until it is handled after all.
+/// An event that is being handled. If it is dropped without [`Handling::done`], it was not committed, and positions
+/// stay below it until it is handled after all.
 #[must_use = "what is not done holds the position back"]
 #[derive(Debug)]
 pub struct Handling {
@@ -97,13 +98,13 @@ pub struct Handling {
     is_done: bool,
 }
 
-/// The platform's id of a message: longer ones are later, equally long ones go by their text.
+/// The platform's id of a message. A longer id is later; ids of equal length compare as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Id(usize, String);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Counts the gaps, so that the end of a catch-up cannot close a gap that came after its beginning.
+    /// Counts the gaps, so that the end of a catch-up cannot close a gap that began after it.
     round: u64,
     behind: bool,
     loaded: bool,
@@ -117,25 +118,26 @@ struct State {
 struct Reached {
     /// Everything up to here is committed.
     through: Id,
-    /// What of it is stored.
+    /// The position that is stored.
     stored: Id,
-    /// The latest that was committed.
+    /// The latest committed event.
     ahead: Id,
-    /// What is not committed, and how many are at it.
+    /// The events that are not committed, each with the number of tasks that handle it now.
     open: BTreeMap<Id, u32>,
-    /// In which round it was caught up with.
+    /// The round in which it was caught up with.
     caught_up: Option<u64>,
 }
 
 impl Progress {
-    /// Of this workspace or guild.
+    /// Creates the progress of a workspace or guild.
     #[must_use]
     pub fn new(tenant: Tenant) -> Self {
         let state = State { round: 1, behind: true, loaded: false, ..State::default() };
         Self { tenant, state: Arc::new(Mutex::new(state)), fell_behind: Arc::new(Notify::new()) }
     }
 
-    /// An event of this conversation begins to be handled; `id` is its moment in the platform's form (a message's id).
+    /// Notes that handling of an event of this conversation begins. `id` is the event's moment in the platform's form
+    /// (a message id).
     pub fn begin(&self, conversation: &str, id: &str) -> Handling {
         let id = Id::of(id);
         let mut state = self.lock();
@@ -146,13 +148,13 @@ impl Progress {
         Handling { progress: self.clone(), conversation: conversation.to_owned(), id, is_done: false }
     }
 
-    /// Something may have been missed, and a catch-up is due.
+    /// Notes that events may have been missed and that a catch-up is due.
     pub fn fall_behind(&self) {
         self.stand_still();
         self.fell_behind.notify_one();
     }
 
-    /// From now on something may be missed: positions stand still. A catch-up is due once events come again.
+    /// Notes that events may be missed from now on: positions stand still. A catch-up is due once events come again.
     pub fn stand_still(&self) {
         let mut state = self.lock();
         state.round += 1;
@@ -164,14 +166,14 @@ impl Progress {
         self.fell_behind.notified().await;
     }
 
-    /// Whether something may have been missed that was not caught up with yet.
+    /// Whether events may have been missed that were not caught up with yet.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.lock().behind
     }
 
-    /// A catch-up begins: reads the stored positions, the first time. `None`: nothing was ever stored, and
-    /// [`Progress::begin_at`] is to be told where this tenant begins. Otherwise the round, for whoever catches up.
+    /// Begins a catch-up; the first time, reads the stored positions. Returns the round for the caller. `None`: nothing
+    /// was ever stored, and the caller must set the beginning of this tenant with [`Progress::begin_at`].
     ///
     /// # Errors
     /// If the database is away.
@@ -197,7 +199,7 @@ impl Progress {
         Ok((!is_first).then_some(state.round))
     }
 
-    /// The tenant begins at `id`: nothing before it is ever read. Stored at once.
+    /// Sets the beginning of the tenant to `id`, and stores it at once. Nothing before it is ever read.
     ///
     /// # Errors
     /// If the database is away.
@@ -211,14 +213,15 @@ impl Progress {
         self.store(intake).await
     }
 
-    /// Nothing can have been missed since the beginning: what was said came live.
+    /// Notes that nothing can have been missed since the beginning: every message came live.
     pub fn missed_nothing(&self) {
         let mut state = self.lock();
         state.behind = false;
         state.settle();
     }
 
-    /// From where on this conversation is to be read ([`OVERLAP`] not subtracted): its own position, or the tenant's.
+    /// Returns where reading of this conversation starts ([`OVERLAP`] not subtracted): at its own position, or at the
+    /// tenant's.
     #[must_use]
     pub fn since(&self, conversation: &str) -> String {
         let state = self.lock();
@@ -226,28 +229,28 @@ impl Progress {
         through(conversation).max(through(WHOLE)).max(state.beginning.clone()).1
     }
 
-    /// The moment of the very first start; nothing before it is read.
+    /// Returns the moment of the very first start. Nothing before it is read.
     #[must_use]
     pub fn beginning(&self) -> String {
         self.lock().beginning.1.clone()
     }
 
-    /// Everything that was said in a conversation up to `through` has been read and committed. `through` lies before the
-    /// reading began: what came later came live.
+    /// Notes that all messages of a conversation up to `through` have been read and committed. `through` must lie
+    /// before the beginning of the reading, since later messages came live.
     pub fn caught_up(&self, round: u64, conversation: &str, through: &str) {
         let mut state = self.lock();
         if state.round == round {
             let reached = state.reached(conversation);
             reached.caught_up = Some(round);
-            // Where nothing was ever said, the position of the whole tenant serves, and no line is stored.
+            // Without any message the tenant's position serves, and no row is stored.
             let is_known = reached.through != Id::default() || reached.ahead != Id::default();
             reached.read_through(Id::of(through), is_known);
             reached.settle();
         }
     }
 
-    /// Every conversation has been caught up with; `through` as in [`Progress::caught_up`]. Whether the tenant is up to
-    /// date now: not if another gap came meanwhile.
+    /// Notes that every conversation has been caught up with; `through` as in [`Progress::caught_up`]. Returns whether
+    /// the tenant is up to date now; it is not if another gap began meanwhile.
     pub fn end_round(&self, round: u64, through: &str) -> bool {
         let mut state = self.lock();
         if state.round != round {
@@ -263,8 +266,8 @@ impl Progress {
         true
     }
 
-    /// Stores what has moved every few seconds, and at the end. What could not be committed is caught up with as soon as
-    /// the database answers again: the platform need not bring it again for ever.
+    /// Stores changed positions every few seconds, and at the end. Once the database answers again, it starts a
+    /// catch-up for events that could not be committed, because the platform does not deliver them again for ever.
     pub async fn keep(&self, intake: &Intake, stop: &CancellationToken) {
         loop {
             tokio::select! {
@@ -285,7 +288,7 @@ impl Progress {
         }
     }
 
-    /// Stores what has moved.
+    /// Stores the positions that have moved.
     ///
     /// # Errors
     /// If the database is away.
@@ -324,7 +327,7 @@ impl Progress {
 }
 
 impl Handling {
-    /// It is committed, or none of the desk's business.
+    /// Notes that the event is committed, or does not concern the desk.
     pub fn done(mut self) {
         self.is_done = true;
         let mut state = self.progress.lock();
@@ -333,7 +336,7 @@ impl Handling {
             let moves = state.moves(conversation);
             let reached = state.reached(conversation);
             reached.ahead = id.clone().max(std::mem::take(&mut reached.ahead));
-            // Whatever failed before under this id has been made good.
+            // An earlier failure under this id is repaired now.
             match reached.open.get_mut(&id) {
                 Some(count) if *count > 1 => *count -= 1,
                 _ => drop(reached.open.remove(&id)),
@@ -377,14 +380,14 @@ impl State {
         self.conversations.values_mut().for_each(Reached::settle);
     }
 
-    /// Whether something was not committed that nobody is at any more, and that no catch-up is under way for.
+    /// Whether an event was not committed, no task handles it any more, and no catch-up is under way for it.
     fn has_left_behind(&self) -> bool {
         !self.behind && self.conversations.values().any(|reached| reached.open.values().any(|count| *count == 0))
     }
 }
 
 impl Reached {
-    /// All up to there was read and committed, what was left behind included.
+    /// Notes that everything up to there was read and committed, including events left behind.
     fn read_through(&mut self, through: Id, moves: bool) {
         self.open.retain(|id, count| *count > 0 || *id > through);
         if moves && self.open.first_key_value().is_none_or(|(open, _)| *open > through) {
@@ -392,7 +395,7 @@ impl Reached {
         }
     }
 
-    /// Moves on to the latest, if nothing is open.
+    /// Moves to the latest committed event, if no event is open.
     fn settle(&mut self) {
         if self.open.is_empty() && self.ahead > self.through {
             self.through = self.ahead.clone();
@@ -411,7 +414,7 @@ mod tests {
     use super::*;
     use crate::domain::ids::PlatformName;
 
-    /// As after a first catch-up.
+    /// Returns a progress as it is after a first catch-up.
     fn current() -> Progress {
         let progress = Progress::new(Tenant { platform: PlatformName::Slack, id: "T1".to_owned() });
         let round = progress.lock().round;
@@ -460,7 +463,7 @@ mod tests {
         assert_eq!((progress.since("C1"), progress.since("C2")), ("40".to_owned(), "21".to_owned()));
         progress.begin("C1", "42").done();
         assert_eq!(progress.since("C1"), "42");
-        // Another gap before the first is closed: the end of this round closes neither.
+        // Another gap begins before the first is closed; the end of this round closes neither.
         progress.stand_still();
         progress.caught_up(round, "C2", "30");
         assert!(!progress.end_round(round, "30"));

@@ -1,20 +1,21 @@
-//! Reads JSON that somebody else wrote, whatever is in it.
+//! Reads JSON from other programs, however damaged it is.
 //!
-//! What a person says must reach the desk although the payload around it holds what strict parsers refuse as a whole: half
-//! of a surrogate pair, a number that no float holds, bytes that are no UTF-8, nesting deeper than a parser goes. Such
-//! places are replaced, the rest is read as it stands. Sources: RFC 8259 (§7 leaves lone surrogates open, §9 limits).
+//! A person's message must reach the desk even if the payload around it contains something that strict parsers refuse
+//! as a whole: half of a surrogate pair, a number that no float can hold, bytes that are not UTF-8, or nesting deeper
+//! than a parser allows. Such places are replaced, and the rest is read as it is. Sources: RFC 8259 (§7 leaves lone
+//! surrogates open, §9 limits).
 
 use std::borrow::Cow;
 use std::str::Chars;
 
 use serde_json::Value;
 
-/// How deep values may be nested; what is deeper becomes `null`. Below the limit of the parser (128).
+/// How deep values may be nested. Deeper values become `null`. It is below the parser's limit (128).
 const DEEPEST: usize = 100;
-/// What stands for a character that is none.
+/// The replacement for invalid characters.
 const REPLACEMENT: &str = "\\ufffd";
 
-/// Reads a payload; `None` only if it is no JSON at all.
+/// Reads a payload. `None` only if it is not JSON at all.
 #[must_use]
 pub(super) fn json(payload: &[u8]) -> Option<Value> {
     serde_json::from_slice(payload).ok().or_else(|| {
@@ -23,7 +24,7 @@ pub(super) fn json(payload: &[u8]) -> Option<Value> {
     })
 }
 
-/// Writes JSON anew, with what no parser takes replaced. What is no JSON stays none.
+/// Rewrites JSON, replacing the parts that no parser accepts. A text that is not JSON stays invalid.
 struct Mender<'t> {
     left: Chars<'t>,
     written: String,
@@ -58,7 +59,7 @@ impl<'t> Mender<'t> {
         self.written
     }
 
-    /// A character of what is kept.
+    /// Adds a character, unless it is nested too deep.
     fn put(&mut self, kept: char) {
         if self.depth <= DEEPEST {
             self.written.push(kept);
@@ -71,7 +72,7 @@ impl<'t> Mender<'t> {
         }
     }
 
-    /// A number or a literal.
+    /// Reads a number or a literal.
     fn word(&mut self, first: char) {
         let rest = self.left.as_str();
         let is_of_it = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '+' | '.');
@@ -82,21 +83,21 @@ impl<'t> Mender<'t> {
         self.put_all(if is_taken { &word } else { "null" });
     }
 
-    /// What stands between two quotation marks; the first of them was read.
+    /// Reads the rest of a string after its opening quotation mark.
     fn string(&mut self) {
         self.put('"');
         while let Some(next) = self.left.next() {
             match next {
                 '"' => return self.put('"'),
                 '\\' => self.escape(),
-                // Not allowed as they are.
+                // Control characters are not allowed unescaped.
                 '\0'..='\x1f' => self.put_all(&format!("\\u{:04x}", u32::from(next))),
                 other => self.put(other),
             }
         }
     }
 
-    /// What stands after a backslash in a string.
+    /// Reads an escape sequence after its backslash.
     fn escape(&mut self) {
         match self.left.next() {
             Some(kind @ ('"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't')) => {
@@ -128,7 +129,7 @@ impl<'t> Mender<'t> {
         }
     }
 
-    /// Four hexadecimal digits.
+    /// Reads four hexadecimal digits.
     fn unit(&mut self) -> Option<u32> {
         let rest = self.left.as_str();
         let digits = rest.get(..4).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;

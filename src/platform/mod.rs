@@ -1,7 +1,8 @@
 //! The port to a chat platform: what the dispatcher asks of an adapter, and what an adapter can do.
 //!
-//! An adapter's other half, inbound, translates each payload into one [`crate::domain::event::Event`], hands it to
-//! [`crate::intake::Intake`], and acknowledges the platform only after that returned. Adapters do not know what a ticket is.
+//! The inbound half of an adapter translates each payload into one [`crate::domain::event::Event`], hands it to
+//! [`crate::intake::Intake`], and acknowledges it to the platform only after that call has returned. Adapters do not
+//! know what a ticket is.
 
 pub mod catch_up;
 pub mod discord;
@@ -20,10 +21,12 @@ use crate::domain::message::Message;
 pub use crate::domain::permission::Listed;
 use crate::intake::{Intake, StoreError};
 
-/// The longest answer of a platform that is read, in bytes: far more than either ever sends, and little enough to hold.
+/// The longest answer that is read from a platform, in bytes: far more than platforms ever send, and small enough for
+/// memory.
 pub(crate) const ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
-/// A platform cannot be reached just now, or is not itself: nothing for an operator to mend, it is worth trying again.
+/// A platform cannot be reached at the moment, or does not answer as itself. No operator needs to act; trying again may
+/// help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct Unreached {
@@ -37,184 +40,187 @@ pub struct Unreached {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct TokenRefused {
-    /// What it says, and what to do.
+    /// What the platform says, and what the operator must do.
     pub what: String,
 }
 
-/// A chat platform, connected.
+/// A connected chat platform.
 #[async_trait]
 pub trait Platform: Send + Sync {
-    /// Which one.
+    /// Returns which platform it is.
     fn name(&self) -> PlatformName;
 
-    /// Receives events and hands them to `intake` until `stop`. Returns only when stopped or when going on is senseless
-    /// (a revoked token); connections that break are made again inside.
+    /// Receives events and hands them to `intake` until `stop`. Broken connections are made again inside. Returns early
+    /// only if continuing is pointless (a revoked token).
     ///
     /// # Errors
-    /// What an operator must mend.
+    /// If an operator must fix something.
     async fn run(&self, intake: Intake, stop: CancellationToken) -> anyhow::Result<()>;
 
     /// Whether events are being received now.
     fn is_connected(&self) -> bool;
 
-    /// Whether another replica receives them, and this one would take over.
+    /// Whether another replica receives the events, and this one would take over.
     fn stands_by(&self) -> bool {
         false
     }
 
-    /// Whether something may have been missed that is still to be read.
+    /// Whether events may have been missed that are still to be read.
     fn is_behind(&self) -> bool;
 
-    /// How many events have been received and dealt with (dropped, or committed) since the start.
+    /// Returns how many events have been received and fully handled (dropped or committed) since the start.
     fn received(&self) -> u64;
 
-    /// Carries out one delivery, within a time-out.
+    /// Carries out one delivery, within a time limit.
     ///
     /// # Errors
     /// See [`DeliveryError`].
     async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError>;
 
-    /// Looks whether an earlier try of this delivery was carried out after all. `None`: nothing of it can be seen, or it is
-    /// idempotent. A history may show what was posted a little later ([`Platform::history_lag`]). Unfindable ones
-    /// (whispers) answer with [`Receipt::Whispered`], so that they are sent at most once.
+    /// Finds out whether an earlier try of this delivery was carried out. `None`: nothing of it is visible, or the
+    /// delivery may simply be repeated. A history may show a post a little late ([`Platform::history_lag`]). For a
+    /// delivery that cannot be found (a whisper) the answer is [`Receipt::Whispered`], so that it is sent at most once.
     ///
     /// # Errors
     /// See [`DeliveryError`].
     async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError>;
 
-    /// What a try at this would send, as hashes, where a look for it must compare texts. `None`: the effect's mark is enough.
+    /// Returns hashes of the texts that a try would send, if a look-up must compare texts. `None`: the effect's mark is
+    /// enough.
     fn fingerprint(&self, effect: &EffectId, act: &Act) -> Option<Sent>;
 
-    /// How long after a try its message may not be seen in a history yet, in the clock's time.
+    /// Returns how long after a try a history may not show its message yet, in the clock's time.
     fn history_lag(&self) -> Duration;
 
-    /// Looks whether it stands besides `known`, which somebody else posted: a try whose outcome is unknown may have come
-    /// through after all. Only what certainly is a copy of it; `None` where the platform itself keeps the second one out.
+    /// Finds a duplicate of this delivery other than `known`, the messages posted by another worker. A try whose
+    /// outcome is unknown may have come through late. Only a certain match counts. `None` also if the platform itself
+    /// prevents duplicates.
     ///
     /// # Errors
     /// See [`DeliveryError`].
     async fn find_second(&self, delivery: &Delivery, known: &[MessageRef])
     -> Result<Option<MessageRef>, DeliveryError>;
 
-    /// The accounts in a user group or with a role.
+    /// Returns the accounts in a user group or with a role.
     ///
     /// # Errors
     /// See [`DeliveryError`].
     async fn members(&self, group: &str) -> Result<Listed, DeliveryError>;
 
-    /// Whether an account is in a user group or has a role, asked now.
+    /// Asks the platform now whether an account is in a user group or has a role.
     ///
     /// # Errors
     /// See [`DeliveryError`].
     async fn prove(&self, group: &str, who: &PersonRef) -> Result<Proven, DeliveryError>;
 
-    /// Tests tokens, scopes, intents and that the bot can use these channels and groups; tells what to mend.
+    /// Checks tokens, scopes and intents, and that the bot can use these channels and groups. Says what to fix.
     async fn check(&self, wanted: &Wanted) -> Vec<Finding>;
 }
 
-/// Whose turn it is to do what one replica at a time may do.
+/// Named leases for work that one replica at a time may do.
 #[async_trait]
 pub trait Turn: Send + Sync {
-    /// Takes, or renews, what is named so; whether it is this process's now.
+    /// Takes or renews the lease of this name. Returns whether this process holds it now.
     ///
     /// # Errors
     /// If the database is away.
     async fn hold(&self, name: &str) -> Result<bool, StoreError>;
 
-    /// Gives it back.
+    /// Gives the lease back.
     async fn let_go(&self, name: &str);
 
-    /// How long a hold lasts, in real time.
+    /// Returns how long a lease lasts, in real time.
     fn lasting(&self) -> Duration;
 }
 
-/// What came of asking whether an account is in a group.
+/// The answer to whether an account is in a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proven {
-    /// The platform tells of this one.
+    /// The platform answers for this account alone.
     One(bool),
-    /// It tells of all at once.
+    /// The platform lists all accounts at once.
     All(Listed),
 }
 
-/// One thing to be delivered.
+/// One delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
-    /// Names the effect; the same for every try. Part of what makes a post findable.
+    /// The effect's id, the same for every try. It is part of the mark by which a post can be found.
     pub effect: EffectId,
-    /// When the effect was decided: nothing of it can stand from before.
+    /// When the effect was decided: no message of it is older.
     pub since: jiff::Timestamp,
-    /// What earlier tries have sent that may stand.
+    /// What earlier tries sent that may stand.
     pub sent: Vec<Sent>,
-    /// What to do.
+    /// The call to make.
     pub act: Act,
 }
 
-/// What to do, with every address known.
+/// A call to a platform, with every address known.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
     /// Post a message; start the thread if there is none yet.
     Post {
-        /// Where.
+        /// The place.
         to: Place,
-        /// What.
+        /// The message.
         message: Message,
         /// The name of the thread, if one must be started (people's words, neutralised by the adapter).
         thread_title: Option<String>,
     },
-    /// Make a message of the bot look like this.
+    /// Change a message of the bot.
     Update {
         /// Where it stands.
         place: Place,
-        /// Which.
+        /// The message to change.
         message: MessageRef,
-        /// How it is to look.
+        /// Its new content.
         to: Message,
     },
-    /// Do something without saying anything.
+    /// Do something that posts no words.
     Silent(SilentAct),
     /// Tell one person privately; never in public.
     Whisper {
-        /// Whom.
+        /// The person.
         to: PersonRef,
-        /// Near which place it is best seen.
+        /// The place near which the person sees it best.
         near: Option<Place>,
-        /// How to answer an act of theirs.
+        /// How to answer an interaction of the person, if it answers one.
         via: Option<ReplyHandle>,
-        /// What.
+        /// The message.
         message: Message,
     },
-    /// Answer a message that was no request: privately where possible, else by a public reply that is to be removed.
+    /// Answer a message that is no request: privately where possible, otherwise by a public reply that is removed
+    /// later.
     Hint {
-        /// Whom.
+        /// The person.
         to: PersonRef,
-        /// Where.
+        /// The place.
         place: Place,
-        /// Which message.
+        /// The message that it answers.
         reply_to: MessageRef,
-        /// What.
+        /// The message.
         message: Message,
     },
 }
 
-/// What came of a delivery.
+/// The result of a delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Receipt {
-    /// The message stands there.
+    /// Posted as this message.
     Posted(MessageRef),
-    /// It stands there in parts, since it was too long for one; the last carries its controls.
+    /// Posted in several parts, because it was too long for one message. The last one carries the controls.
     PostedInParts(Vec<MessageRef>),
-    /// The message stands there, and is to be removed after this time.
+    /// Posted as this message, which must be removed after this time.
     PostedBriefly(MessageRef, Duration),
-    /// It looks as wanted, or is gone as wanted.
+    /// Changed or removed as wanted.
     Changed,
-    /// It was told privately.
+    /// Said privately.
     Whispered,
-    /// This is the direct conversation.
+    /// The direct conversation was found.
     Opened(Place),
-    /// The message as it stands now, and what was said before it.
+    /// The message as it is now, and the messages before it.
     Looked(Box<Found>),
-    /// What was said in the thread, oldest first, and whether older messages were left unread.
+    /// The messages of the thread, oldest first, and whether older ones were left unread.
     Read(Vec<Said>, bool),
 }
 
@@ -223,16 +229,16 @@ pub enum Receipt {
 pub enum Absence {
     /// No connection can be made.
     Unreachable,
-    /// It answers that it cannot, or does not answer.
+    /// The platform reports a failure of its own, or does not answer.
     Failing,
-    /// It refuses the bot's token.
+    /// The platform refuses the bot's token.
     Token,
-    /// Somebody between (a proxy, a firewall) answers in its place.
+    /// A proxy or firewall in between answers in the platform's place.
     Between,
 }
 
 impl Absence {
-    /// Its name in logs and metrics.
+    /// Returns its name in logs and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -243,7 +249,7 @@ impl Absence {
         }
     }
 
-    /// What an operator is told of it, in public: no secrets.
+    /// Returns its text for operators, which may be public: no secrets.
     #[must_use]
     pub const fn told(self) -> &'static str {
         match self {
@@ -258,53 +264,53 @@ impl Absence {
 /// Why a delivery did not succeed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DeliveryError {
-    /// The platform asks to wait. Nothing was done.
+    /// Nothing was done; the platform asks to wait.
     #[error("rate limited for {retry_after:?}")]
     RateLimited {
         /// How long, in the clock's time.
         retry_after: Duration,
-        /// Whether every call is concerned, not just ones like this.
+        /// Whether it applies to every call, not only to calls like this.
         global: bool,
     },
-    /// Nothing was done: the platform as a whole takes nothing now, whatever it is asked.
+    /// Nothing was done: the platform as a whole takes no calls at the moment.
     #[error("away: {detail}")]
     Away {
-        /// What is known of it.
+        /// What is known about the cause.
         cause: Absence,
-        /// More, for operators.
+        /// Details for operators.
         detail: String,
     },
-    /// Nothing was done, as the platform itself says; it may work later.
+    /// The platform itself says that nothing was done; it may work later.
     #[error("temporary: {0}")]
     Temporary(String),
-    /// It may have been done: look before repeating. The platform has not answered in its own words.
+    /// It may have been done: look for it before repeating. The platform has not answered in its own words.
     #[error("outcome unknown: {detail}")]
     Unknown {
-        /// What is known of it.
+        /// What is known about the cause.
         cause: Absence,
-        /// More, for operators.
+        /// Details for operators.
         detail: String,
     },
-    /// It was done in another place than it was meant for, since that one is gone.
+    /// It was done in the wrong place, since the intended one is gone.
     #[error("it went to another place than it was meant for")]
     Astray {
-        /// What stands there.
+        /// The message in the wrong place.
         message: MessageRef,
         /// Whether it has been removed already.
         is_removed: bool,
     },
-    /// The platform itself refuses it.
+    /// The platform itself refuses it for good.
     #[error("{reason}: {detail}")]
     Permanent {
-        /// Why, for the core.
+        /// The reason, for the core.
         reason: Undeliverable,
-        /// The platform's own word, for operators.
+        /// The platform's own words, for operators.
         detail: String,
     },
 }
 
 impl DeliveryError {
-    /// How long the platform asks to wait; zero if it does not.
+    /// Returns how long the platform asks to wait; zero if it does not.
     #[must_use]
     pub const fn retry_after(&self) -> Duration {
         match self {
@@ -317,7 +323,7 @@ impl DeliveryError {
         }
     }
 
-    /// The evidence that the platform as a whole takes nothing, if this is any.
+    /// Returns the evidence that the platform as a whole takes nothing, if this error is such.
     #[must_use]
     pub fn absence(&self) -> Option<(Absence, &str)> {
         match self {
@@ -327,7 +333,7 @@ impl DeliveryError {
     }
 }
 
-/// What `check` wants to know.
+/// What `check` is to test.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     /// Channels that the bot must be able to read and write, with what they are for.
@@ -336,28 +342,28 @@ pub struct Wanted {
     pub groups: Vec<String>,
     /// Accounts that must exist, with what they are for.
     pub people: Vec<(String, &'static str)>,
-    /// Channels that are to hear of outages.
+    /// Channels to which outages are announced.
     pub followers: Vec<Place>,
-    /// Those of them that may hear of them though people of other organisations read there.
+    /// Those of them that may be told although people of other organisations read there.
     pub shared: Vec<Place>,
-    /// Channels in which pings of staff are to be looked at, by their ids in the settings.
+    /// Channels in which the guard watches pings of staff, by their ids in the settings.
     pub guarded: Vec<String>,
-    /// Whether somebody may let the bot mention everybody.
+    /// Whether an act may make the bot mention everybody.
     pub mentions_everybody: bool,
 }
 
 /// One result of `check`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Whether it is as it should be.
+    /// How good or bad it is.
     pub verdict: Verdict,
-    /// What was looked at, and what was found.
+    /// What was tested, and what was found.
     pub what: String,
-    /// What to do about it; empty where nothing is.
+    /// What to do about it; empty if nothing.
     pub mend: String,
 }
 
-/// Some of these names, and how many more there are.
+/// Lists some of these names, and how many more there are.
 fn some_of(names: &[String]) -> String {
     const SHOWN: usize = 10;
     let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -372,13 +378,14 @@ fn some_of(names: &[String]) -> String {
 pub enum Verdict {
     /// As it should be.
     Good,
-    /// Works, with less.
+    /// Works with restrictions.
     Degraded,
     /// Does not work.
     Bad,
 }
 
-/// Words with line breaks of every kind, in which lines of the bot are imitated: for the properties of the renderers.
+/// Generates words with line breaks of every kind that imitate lines of the bot, for the property tests of the
+/// renderers.
 #[cfg(test)]
 pub(crate) fn imitations() -> impl proptest::strategy::Strategy<Value = String> {
     use proptest::prelude::*;

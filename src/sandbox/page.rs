@@ -83,7 +83,7 @@ fn router_until(worlds: Vec<Arc<dyn World>>, tips: Vec<String>, shutdown: Cancel
 struct Page {
     worlds: Vec<Arc<dyn World>>,
     tips: Vec<String>,
-    /// Who closed their direct messages here: the workspace keeps it, but does not tell.
+    /// The people who closed their direct messages here: the workspace keeps this, but does not report it.
     direct_closed: Mutex<BTreeSet<(&'static str, String)>>,
     shutdown: CancellationToken,
 }
@@ -424,7 +424,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// Who asks, and from which change on.
+/// The asking person, and the first change of interest.
 struct Asked(Who);
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {

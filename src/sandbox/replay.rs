@@ -95,7 +95,7 @@ pub struct Listed<'a> {
     pub text: &'a str,
 }
 
-/// What came of a replay on one platform.
+/// The result of a replay on one platform.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// Messages said.
@@ -134,7 +134,7 @@ pub struct Replay<'a> {
     pub lines: &'a [Line],
     /// Slack, Discord, or both.
     pub platforms: Vec<PlatformName>,
-    /// What chance depends on.
+    /// The seed of the random choices.
     pub seed: u64,
     /// Called with the number of messages said so far.
     pub progress: &'a (dyn Fn(usize) + Sync),
@@ -279,7 +279,7 @@ async fn pass_time(
 async fn quiet(stage: &Stage, app: &App, worlds: &[Arc<dyn World>], until: Timestamp) -> anyhow::Result<()> {
     let store = app.store();
     const STEP: Duration = Duration::from_millis(500);
-    /// After so long without any progress in real time, the clock moves on even though something is under way.
+    /// After this much real time without progress the clock moves on, even if something is under way.
     const PATIENCE: Duration = Duration::from_millis(4);
     let mut changed = store.changed();
     let mut grown = stage.journal.grown();
@@ -307,7 +307,7 @@ async fn quiet(stage: &Stage, app: &App, worlds: &[Arc<dyn World>], until: Times
             _ = grown.changed() => {}
             () = real::sleep(PATIENCE) => {}
         }
-        // Nobody is faster than their own hearing: the clock stands still until the bot has dealt with what was said.
+        // The clock stands still until the bot has handled every event sent to it.
         if began.elapsed() >= PATIENCE && undelivered == 0 && !unheard {
             stage.clock.advance(STEP.min(until.duration_since(now).try_into().unwrap_or(STEP)));
         }
@@ -344,7 +344,7 @@ impl Run {
         };
         let message = self.world.say(&line.who, &spot, &text, None).await?;
         if part == Part::Start && self.chance.random_bool(WORKED) {
-            // Later than any burst: what belongs together does not depend on how fast the desk is.
+            // Later than any burst window, so that the result does not depend on the desk's speed.
             let agent = if self.chance.random_bool(0.5) { "mia" } else { "omar" };
             let claim = at + SignedDuration::from_secs(self.chance.random_range(180..480));
             let answer = claim + SignedDuration::from_secs(self.chance.random_range(60..300));
@@ -356,7 +356,7 @@ impl Run {
         Ok(())
     }
 
-    /// Lets the agents do what they meant to have done by now.
+    /// Makes the agents do everything that they planned up to now.
     async fn act(&mut self, now: Timestamp) -> anyhow::Result<()> {
         while let Some(((at, _), _)) = self.acts.first_key_value() {
             if *at > now {
@@ -432,7 +432,7 @@ impl Run {
     ) -> anyhow::Result<(Report, Vec<Listed<'a>>)> {
         let platform = self.world.platform();
         let numbers: HashMap<&str, usize> = self.said.iter().enumerate().map(|(n, (_, id))| (id.as_str(), n)).collect();
-        // What stands on record: which ticket each message is on, and which message opened each ticket.
+        // The record: the ticket of each message, and the message that opened each ticket.
         let mut on: Vec<Option<String>> = vec![None; lines.len()];
         let mut opened_by: HashMap<String, usize> = HashMap::new();
         let mut twice = 0;

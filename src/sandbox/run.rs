@@ -26,10 +26,10 @@ use crate::sandbox::page;
 use crate::sandbox::replay::{self, Replay, Report};
 use crate::sandbox::stage::{Platforms, Stage, StageOptions};
 
-/// What the desk of the sandbox knows.
+/// The articles of the sandbox's desk.
 static ARTICLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/sandbox/articles");
 
-/// What a newcomer tries first.
+/// The first things for a newcomer to try.
 const TIPS: [&str; 7] = [
     "Be Jeff on Slack: in #sales write \"@desk printer on 3 prints blank pages\". The answer comes in the thread.",
     "Be Mia on Discord: in #desk-triage press Take it on the card. Jeff sees it at once, on the other platform.",
@@ -50,8 +50,8 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<ExitCode> {
         Some(path) => Journal::to_file(path).with_context(|| format!("cannot write {}", path.display()))?,
         None => Journal::in_memory(),
     };
-    // The workspaces live in this process, and so does the record: one that outlived them would hold messages that its
-    // next workspaces do not know, and so take for deleted.
+    // The workspaces and the record exist only in this process. A record that outlived them would contain messages
+    // unknown to the next workspaces, which would count as deleted.
     let folder = std::env::temp_dir().join(format!("deskbell-sandbox-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let database = folder.join("deskbell.db");
@@ -59,7 +59,7 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<ExitCode> {
         Some(file) => replay_file(&args, file, journal, &database).await,
         None => try_it(&args, journal, &database).await,
     };
-    // The temporary record has served; that it cannot be removed harms nobody.
+    // The temporary record is not needed any more; a failure to remove it does no harm.
     let _ = std::fs::remove_dir_all(&folder);
     done
 }
@@ -182,7 +182,7 @@ async fn start_app(stage: &Stage, args: &SandboxArgs, database: &Path) -> anyhow
         more.push_str(&format!("burst_window = \"{}ms\"\n", window.as_millis()));
     }
     if args.replay.is_none() {
-        // Every time, so that whoever tries it can try it again.
+        // Every time, so that it can be tried again and again.
         more.push_str("[guard]\nmode = \"nudge\"\nnotice_every = \"0s\"\n");
     }
     let mut config = stage.config(database, &more, platforms(args))?;

@@ -1,7 +1,8 @@
-//! From text to terms: words, lower-cased, brought to the stems of their language.
+//! Turns text into terms: words in lower case, reduced to the stems of their language.
 //!
-//! The terms of all languages are one set: a name or a code is the same in each, and is as rare as it is in all of them. (Apart,
-//! every word of the few documents in a second language counts as rare, and these documents come first.)
+//! The terms of all languages are one set: a name or a code is the same in each language, and equally rare. (If they
+//! were separate, every word of the few documents in a second language would count as rare, and these documents would
+//! come first.)
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +14,7 @@ use tantivy::tokenizer::{
 
 use super::language::Language;
 
-/// A word that is longer than this, in bytes, is a key, a blob or a line of something encoded, and nobody looks for it.
+/// The longest word, in bytes. A longer one is a key, a blob or encoded data, and nobody searches for it.
 const LONGEST_WORD: usize = 60;
 
 /// One term of a text.
@@ -23,11 +24,11 @@ pub struct Word {
     pub term: String,
     /// The bytes of the text that it was made from.
     pub from: usize,
-    /// Behind these bytes.
+    /// The end of these bytes.
     pub to: usize,
 }
 
-/// Makes terms of texts.
+/// Turns texts into terms.
 #[derive(Clone, Default)]
 pub struct Analyzer {
     by_language: HashMap<Language, TextAnalyzer>,
@@ -40,7 +41,7 @@ impl fmt::Debug for Analyzer {
 }
 
 impl Analyzer {
-    /// The terms of a text in this language, in order.
+    /// Returns the terms of a text in this language, in order.
     pub fn words(&mut self, text: &str, language: Language) -> Vec<Word> {
         let analyzer = self.by_language.entry(language).or_insert_with(|| analyzer(language));
         let mut words = Vec::new();
@@ -74,12 +75,12 @@ fn stop_words(language: Language) -> StopWordFilter {
     }
 }
 
-/// The library's list for English is short; questions in chat are full of these, too.
+/// Questions in chat are full of these words, and the library's list for English is short.
 const ENGLISH_STOP_WORDS: &str = "a an and are as at be but by for if in into is it its no not of on or such that the their then there \
     these they this to was will with i me my we our you your he she his her from has have had do does did can could would should \
     what which who how when where why am been being were so than too very just about also any some all";
 
-/// Splits what is written without spaces between its words (Chinese, Japanese) into its characters.
+/// Splits text written without spaces between words (Chinese, Japanese) into its characters.
 #[derive(Clone)]
 struct Ideographs;
 
@@ -104,7 +105,7 @@ impl<T: Tokenizer> Tokenizer for IdeographsOf<T> {
 
 struct IdeographStream<T> {
     tail: T,
-    /// The characters of the token at hand that are still to come, last first.
+    /// The remaining characters of the current token, last first.
     parts: Vec<Token>,
 }
 

@@ -1,4 +1,4 @@
-//! The engine: an index that is opened when it is first needed, and what is asked of it.
+//! The search engine: an index that is opened when it is first needed, and the questions to it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -22,15 +22,15 @@ pub struct Setup {
     pub folder: PathBuf,
     /// What kind of documents it holds.
     pub kind: Kind,
-    /// The languages that documents may be in; the first counts where a text does not tell.
+    /// The languages of documents; the first counts if a text does not show its language.
     pub languages: Vec<Language>,
-    /// Words that mean the same.
+    /// Words with the same meaning.
     pub synonyms: Synonyms,
-    /// Which database the documents come from. An index of another one is made anew.
+    /// The database that the documents come from. An index of another database is built anew.
     pub source: String,
 }
 
-/// An index, and the ranking of what it finds.
+/// An index, and the ranking of its results.
 #[derive(Debug)]
 pub struct Engine {
     setup: Setup,
@@ -38,21 +38,21 @@ pub struct Engine {
     synonyms: Vec<(Language, Analyzed)>,
     model: Model,
     state: Mutex<State>,
-    /// One writes at a time.
+    /// Allows one writer at a time.
     writing: Mutex<()>,
 }
 
 #[derive(Clone, Debug)]
 enum State {
-    /// Nobody has asked for anything yet.
+    /// Not opened yet.
     Closed,
     Open(Arc<OpenIndex>),
-    /// It cannot be read, and is to be filled anew.
+    /// The index cannot be read and must be filled anew.
     Damaged,
 }
 
 impl Engine {
-    /// An engine that has opened nothing yet.
+    /// Creates an engine that has opened nothing yet.
     ///
     /// # Errors
     /// If the model that comes with the program cannot be read: a test reads it.
@@ -65,13 +65,13 @@ impl Engine {
         Ok(Self { languages, synonyms, model, state: Mutex::new(State::Closed), writing: Mutex::new(()), setup })
     }
 
-    /// The last change that the index knows; 0 of one that is new, or was damaged.
+    /// Returns the last change that the index contains; 0 if it is new or was damaged.
     ///
     /// # Errors
     /// If its folder cannot be read or made.
     pub fn through(&self) -> Result<i64, SearchError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        // Asked first, and only then done: whoever holds the state while it is changed waits for itself.
+        // Checked first and only then acted on: holding the lock of the state while changing it would be a deadlock.
         let is_damaged = matches!(*self.state(), State::Damaged);
         if is_damaged {
             let open = OpenIndex::anew(&self.setup.folder, &self.languages, &self.setup.source)?;
@@ -80,13 +80,13 @@ impl Engine {
         Ok(self.open()?.mark.through)
     }
 
-    /// From which probability on something is shown, if nobody says otherwise.
+    /// Returns the default probability from which results are shown.
     #[must_use]
     pub fn shown_from(&self) -> f32 {
         self.model.shown_from
     }
 
-    /// How many documents there are.
+    /// Returns the number of documents.
     ///
     /// # Errors
     /// If the index cannot be read.
@@ -94,26 +94,27 @@ impl Engine {
         self.reading(|open| Ok(open.searcher().num_docs()))
     }
 
-    /// Writes documents, and takes others out, and then knows the changes up to `through`. What it wrote is found from then on.
+    /// Writes documents and removes others. The index then contains the changes up to `through`, which searches find
+    /// from then on.
     ///
     /// # Errors
-    /// If it cannot be written: what was there before is still found.
+    /// If it cannot be written; the old content is still found.
     pub fn write(&self, documents: &[Document], gone: &[String], through: i64) -> Result<(), SearchError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut open = OpenIndex::clone(&*self.open()?);
         let written = caught(|| open.write(documents, gone, through, &self.languages));
         match &written {
             Ok(()) => *self.state() = State::Open(Arc::new(open)),
-            // What was committed last is there, or the index is damaged: opening it tells.
+            // Either the last commit is there, or the index is damaged: opening it will tell.
             Err(_) => *self.state() = State::Closed,
         }
         written
     }
 
-    /// The documents that answer a question, the best first, at most `limit`.
+    /// Returns at most `limit` documents that answer a question, the best first.
     ///
     /// # Errors
-    /// If the index cannot be read: it is filled anew then.
+    /// If the index cannot be read; it is filled anew then.
     pub fn answer(&self, question: &Question<'_>, limit: usize) -> Result<Answer, SearchError> {
         let described = self.described(question)?;
         let all: Vec<&Features> = described.iter().map(|(_, features)| features).collect();
@@ -127,7 +128,7 @@ impl Engine {
         Ok(Answer { found: found.collect(), probability: ranked.probability })
     }
 
-    /// The documents that come first by their words alone, as the model sees them. From this it is trained.
+    /// Returns the first documents by their words alone, with the numbers that the model sees. Training uses this.
     ///
     /// # Errors
     /// If the index cannot be read.
@@ -140,7 +141,7 @@ impl Engine {
         let none = Analyzed::default();
         let mut forms = Vec::new();
         let held = open.languages(&searcher)?;
-        // Words of one language, split as if they were of another, are rare there and would count for much.
+        // Words of one language, split as if they were of another, are rare there and would count too much.
         let told = self.languages.told(&format!("{} {}", question.title, question.text));
         let asked = told.filter(|told| held.contains(told)).map_or(held, |told| vec![told]);
         for language in asked {
@@ -173,7 +174,7 @@ impl Engine {
         Ok(found.into_iter().map(|(_, stored)| stored.id).zip(described).collect())
     }
 
-    /// Reads the index; one that cannot be read is damaged.
+    /// Reads the index. If it cannot be read, it counts as damaged.
     fn reading<T>(&self, read: impl FnOnce(&OpenIndex) -> Result<T, SearchError>) -> Result<T, SearchError> {
         let open = self.open()?;
         let end = caught(|| read(&open));
@@ -202,7 +203,7 @@ impl Engine {
     }
 }
 
-/// Does it, and takes a panic for an error: the library panics where an index is damaged.
+/// Runs a function and turns a panic into an error: the library panics if an index is damaged.
 fn caught<T>(does: impl FnOnce() -> Result<T, SearchError>) -> Result<T, SearchError> {
     catch_unwind(AssertUnwindSafe(does)).unwrap_or_else(|_| Err(SearchError::Broken("reading it panicked".to_owned())))
 }

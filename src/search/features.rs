@@ -1,7 +1,8 @@
-//! A document that was found, as numbers: how much of the question it has, where, how near together, and how it stands beside the
-//! others that were found.
+//! A found document as numbers: how much of the question it contains, where, how near together, and how it compares
+//! with the other documents found.
 //!
-//! "Share" is always of the words of the question by how rare they are. Which numbers help, the trainer tells (`examples/train.rs`).
+//! A "share" always counts the words of the question by their rarity. The trainer finds out which numbers help
+//! (`examples/train.rs`).
 
 use std::collections::HashSet;
 
@@ -13,12 +14,12 @@ pub type Features = [f32; NAMES.len()];
 
 /// What each number is, in order.
 pub const NAMES: [&str; 17] = [
-    // How well it fits as a whole, beside the best, beside what a document could fit at most, and in which place of the first
-    // pass it came.
+    // The fit as a whole: compared with the best, compared with the best possible, and by the place in the first pass.
     "fit_beside_best",
     "fit_of_possible",
     "first_rank",
-    // How much of the question it has: of all of it, of its first sentence, of its rarest word; of the rest, in the title.
+    // The share of the question that it contains: of the whole, of its first sentence, of its rarest word, of the rest,
+    // and in the title.
     "share",
     "share_of_title",
     "rarest_share",
@@ -26,7 +27,7 @@ pub const NAMES: [&str; 17] = [
     // How much of the document's title the question has, and how alike the letters of both titles are.
     "title_covered",
     "titles_alike",
-    // How near together: words that stand side by side in both, nearness, the best passage, the beginning.
+    // Nearness: words that are adjacent in both, distances, the best passage, the beginning.
     "pairs",
     "nearness",
     "passage_share",
@@ -39,18 +40,18 @@ pub const NAMES: [&str; 17] = [
     "same_service",
 ];
 
-/// How much a word in the title counts beside one in the body, and one in a label.
+/// The weight of a word in the title, compared with one in the body, and of one in a label.
 const TITLE_COUNTS: f32 = 3.0;
 const LABEL_COUNTS: f32 = 2.0;
-/// How much a word counts that a document says again and again: BM25's k1.
+/// How the weight of a repeated word grows: BM25's k1.
 const FIT_SATURATES: f32 = 2.5;
-/// Words of a passage.
+/// The number of words of a passage.
 const PASSAGE: usize = 60;
-/// Words of the beginning.
+/// The number of words of the beginning.
 const BEGINNING: usize = 40;
-/// Words that are further apart than this have nothing to do with each other.
+/// Words that are further apart than this are unrelated.
 const NEAR: usize = 12;
-/// A few ranks more or less count little.
+/// Damps small differences in rank.
 const RANKS: f32 = 5.0;
 
 /// A document that was found.
@@ -59,13 +60,13 @@ pub(super) struct Candidate<'c> {
     pub(super) form: &'c Form,
     /// Its words.
     pub(super) kept: &'c Kept,
-    /// How alike its title and the question's are, as sets of three letters.
+    /// The similarity of its title and the question's, as sets of three-letter groups.
     pub(super) titles_alike: f32,
-    /// Whether it is about the service of the question: half if either is not known.
+    /// 1 if it is about the service of the question, 0 if not, and a half if either is unknown.
     pub(super) same_service: f32,
 }
 
-/// Describes what was found, the best by BM25 first.
+/// Describes the candidates, which come with the best by BM25 first.
 pub(super) fn describe(candidates: &[Candidate<'_>], usual: &Statistics) -> Vec<Features> {
     let looked: Vec<Looked> = candidates.iter().map(|candidate| look(candidate, usual)).collect();
     let best = looked.iter().map(|looked| looked.fit).fold(1e-6, f32::max);
@@ -73,7 +74,8 @@ pub(super) fn describe(candidates: &[Candidate<'_>], usual: &Statistics) -> Vec<
     numbers.map(|(rank, (candidate, looked))| looked.numbers(candidate, rank, best)).collect()
 }
 
-/// How alike two titles are: the groups of three letters that both have, beside how many each has. Both are in order.
+/// Returns the similarity of two titles: the three-letter groups that both have, compared with how many each has. Both
+/// lists are sorted.
 pub(super) fn alike(one: &[u32], other: &[u32]) -> f32 {
     let (mut both, mut here, mut there) = (0, 0, 0);
     while let (Some(left), Some(right)) = (one.get(here), other.get(there)) {
@@ -86,7 +88,7 @@ pub(super) fn alike(one: &[u32], other: &[u32]) -> f32 {
     float(both) / (float(one.len()) * float(other.len())).sqrt().max(1.0)
 }
 
-/// The groups of three letters of a text, each once, in order.
+/// Returns the three-letter groups of a text, each once, sorted.
 pub(super) fn letters(text: &str) -> Vec<u32> {
     let mut spaced = vec![' '];
     for word in text.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty()) {
@@ -105,7 +107,7 @@ fn float(number: usize) -> f32 {
     number as f32
 }
 
-/// What was seen of one document, not put together yet.
+/// The observations about one document, not combined yet.
 #[derive(Clone, Copy, Debug, Default)]
 struct Looked {
     fit: f32,
@@ -121,7 +123,7 @@ struct Looked {
     beginning: f32,
 }
 
-/// All of the question, by how rare its words are.
+/// The total weight of the question, by the rarity of its words.
 struct Whole {
     all: f32,
     title: f32,
@@ -140,7 +142,7 @@ fn whole(form: &Form) -> Whole {
     }
 }
 
-/// Two words together are as rare as the more frequent of them.
+/// Returns the rarity of two words together: that of the more frequent one.
 fn rarer_of(form: &Form, one: u16, other: u16) -> f32 {
     form.slots[usize::from(one)].idf.min(form.slots[usize::from(other)].idf)
 }
@@ -153,7 +155,7 @@ fn look(candidate: &Candidate<'_>, usual: &Statistics) -> Looked {
     let (form, kept) = (candidate.form, candidate.kept);
     let slots = &form.slots;
     let whole = whole(form);
-    // The words of the document in order, as the words of the question that they stand for.
+    // The words of the document, in order, as the words of the question for which they stand.
     let of = |term: &u32| form.stands_for.get(term).copied();
     let seen: Vec<Option<(u16, f32)>> = kept.title.iter().chain(&kept.labels).chain(&kept.body).map(of).collect();
     let (titled, labelled) = (kept.title.len(), kept.title.len() + kept.labels.len());
@@ -202,7 +204,7 @@ fn look(candidate: &Candidate<'_>, usual: &Statistics) -> Looked {
     looked
 }
 
-/// The words of the question that stand side by side in it and in the document, by how rare they are.
+/// Returns the weight, by rarity, of the words that are adjacent both in the question and in the document.
 fn pairs(form: &Form, seen: &[Option<(u16, f32)>], titled: usize) -> f32 {
     let side_by_side = |(at, pair): (usize, &[Option<(u16, f32)>])| match pair {
         [Some((one, _)), Some((other, _))] if at + 1 != titled => Some((*one, *other)),
@@ -215,7 +217,7 @@ fn pairs(form: &Form, seen: &[Option<(u16, f32)>], titled: usize) -> f32 {
 }
 
 impl Looked {
-    /// How near together the words of the question stand, and how much of it one passage has.
+    /// Computes how near together the words of the question are, and how much of it one passage contains.
     fn near(&mut self, form: &Form, whole: &Whole, seen: &[Option<(u16, f32)>]) {
         let idf = |slot: u16| form.slots[usize::from(slot)].idf;
         let tells = |slot: u16| form.slots[usize::from(slot)].weight * idf(slot);

@@ -1,7 +1,7 @@
-//! The index in its folder: what is kept of a document, writing, and what it was written up to.
+//! The index in its folder: the stored data of a document, writing, and the mark of the last change.
 //!
-//! The index holds nothing that the database does not: whatever is wrong with it (another version's, damaged, half written), it
-//! is emptied and filled anew.
+//! The index holds nothing that the database does not. Whatever is wrong with it (another version's, damaged, half
+//! written), it is emptied and filled anew.
 
 use std::path::{Path, PathBuf};
 
@@ -22,28 +22,29 @@ use super::features::letters;
 use super::language::{Language, Languages};
 use super::{Document, SearchError};
 
-/// The shape of the index: one of another shape is filled anew.
+/// The version of the index format. An index of another version is filled anew.
 const SHAPE: u32 = 1;
-/// Bytes that the writer gathers before it writes a segment, for few documents and for many. Below 15 MB the library refuses.
+/// The bytes that the writer gathers before it writes a segment, for few documents and for many. The library refuses
+/// less than 15 MB.
 const ARENA: (usize, usize) = (15_000_000, 60_000_000);
-/// From how many documents on they are many.
+/// The number of documents from which they count as many.
 const MANY: usize = 1_000;
 /// How often a word of the title counts, beside one of the body.
 const TITLE_COUNTS: usize = 3;
 /// How often a tag counts, beside a word of the body.
 const LABELS_COUNT: usize = 2;
-/// How many terms of a body are kept for ranking. What is behind them is found, but does not rank.
+/// How many terms of a body are stored for ranking. Later terms are found, but do not affect the rank.
 const KEPT_TERMS: usize = 4_000;
 
-/// What an index has been written up to, kept in its commits.
+/// The mark of an index's state, stored in its commits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mark {
     shape: u32,
-    /// How texts were made into terms: in these languages.
+    /// The languages in which texts were turned into terms.
     languages: Vec<Language>,
-    /// Whose documents these are: another database's numbers say nothing here.
+    /// The database of the documents: numbers of another database mean nothing here.
     pub(super) source: String,
-    /// The change that was the last.
+    /// The last change.
     pub(super) through: i64,
 }
 
@@ -81,7 +82,7 @@ impl Fields {
     }
 }
 
-/// What is kept of a document to rank it by, in order.
+/// The stored data for ranking a document, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Kept {
     /// Its language, as [`code`] says it.
@@ -92,7 +93,7 @@ pub(super) struct Kept {
     pub(super) labels: Vec<u32>,
     /// The terms of its body.
     pub(super) body: Vec<u32>,
-    /// The groups of three letters of its title, in order.
+    /// The three-letter groups of its title, sorted.
     pub(super) letters: Vec<u32>,
 }
 
@@ -119,7 +120,7 @@ impl Kept {
     }
 }
 
-/// What is stored of a document.
+/// The stored data of a document.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
     pub(super) id: String,
@@ -127,22 +128,22 @@ pub(super) struct Stored {
     pub(super) kept: Kept,
 }
 
-/// What is usual in an index.
+/// Averages of an index.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Statistics {
-    /// Words of a title.
+    /// The average number of words of a title.
     pub(super) title: f32,
-    /// Words of a body.
+    /// The average number of words of a body.
     pub(super) body: f32,
 }
 
-/// A language as it is kept.
+/// Returns a language as stored.
 pub(super) fn code(language: Language) -> u32 {
     hash(language.code())
 }
 
-/// A term as it is kept: FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>), since what stands on a disk must come out the
-/// same in every version.
+/// Returns a term as stored: its FNV-1a hash (<http://www.isthe.com/chongo/tech/comp/fnv/>), since the disk format must
+/// be the same in every version.
 pub(super) fn hash(term: &str) -> u32 {
     term.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
@@ -163,7 +164,7 @@ impl std::fmt::Debug for OpenIndex {
 }
 
 impl OpenIndex {
-    /// Opens the index of this folder; one that is not there, or not this program's and this source's, is begun anew, empty.
+    /// Opens the index of this folder. If it is missing, or not of this program and source, an empty one is created.
     pub(super) fn open(folder: &Path, languages: &Languages, source: &str) -> Result<Self, SearchError> {
         match Self::opened(folder, languages, source) {
             Ok(Some(open)) => return Ok(open),
@@ -175,7 +176,7 @@ impl OpenIndex {
         Self::anew(folder, languages, source)
     }
 
-    /// Empties the folder, and begins an index in it.
+    /// Empties the folder and creates an index in it.
     pub(super) fn anew(folder: &Path, languages: &Languages, source: &str) -> Result<Self, SearchError> {
         empty(folder)?;
         let (schema, fields) = Fields::schema();
@@ -200,12 +201,12 @@ impl OpenIndex {
         Ok(Some(Self { reader: reader(&index)?, index, fields, mark }))
     }
 
-    /// Looks into the index as it is.
+    /// Returns a searcher over the index as it is now.
     pub(super) fn searcher(&self) -> Searcher {
         self.reader.searcher()
     }
 
-    /// Writes documents anew and takes others out, all in one commit, and then knows what was written up to.
+    /// Rewrites documents and removes others, in one commit with the new mark.
     pub(super) fn write(
         &mut self,
         documents: &[Document],
@@ -214,7 +215,7 @@ impl OpenIndex {
         languages: &Languages,
     ) -> Result<(), SearchError> {
         let (threads, arena) = if documents.len() < MANY { (1, ARENA.0) } else { (2, ARENA.1) };
-        // It is opened for this alone: its arena is large.
+        // The writer is opened only for this, since its arena is large.
         let mut writer: IndexWriter = self.index.writer_with_num_threads(threads, arena)?;
         for id in documents.iter().map(|document| &document.id).chain(gone) {
             writer.delete_term(Term::from_field_text(self.fields.id, id));
@@ -226,7 +227,7 @@ impl OpenIndex {
             }
             Ok::<(), SearchError>(())
         };
-        // Making terms of texts takes as long as writing them.
+        // Turning texts into terms takes as long as writing them.
         std::thread::scope(|scope| {
             let parts = documents.chunks(documents.len().div_ceil(threads).max(1));
             let working: Vec<_> = parts.map(|some| scope.spawn(|| add(some))).collect();
@@ -281,7 +282,7 @@ impl OpenIndex {
         prepared
     }
 
-    /// What is stored of a document.
+    /// Returns the stored data of a document.
     pub(super) fn stored(&self, document: &TantivyDocument) -> Option<Stored> {
         let text = |field| document.get_first(field).and_then(|value| value.as_str()).map(str::to_owned);
         Some(Stored {
@@ -291,7 +292,7 @@ impl OpenIndex {
         })
     }
 
-    /// What is usual in this index.
+    /// Returns the averages of this index.
     pub(super) fn statistics(&self, searcher: &Searcher) -> Result<Statistics, SearchError> {
         let (mut title, mut all) = (0, 0);
         for segment in searcher.segment_readers() {
@@ -307,7 +308,7 @@ impl OpenIndex {
         Ok(Statistics { title, body: (all - counts * title).max(1.0) })
     }
 
-    /// The languages that documents of the index are in.
+    /// Returns the languages of the index's documents.
     pub(super) fn languages(&self, searcher: &Searcher) -> Result<Vec<Language>, SearchError> {
         let mut found = Vec::new();
         for segment in searcher.segment_readers() {
@@ -338,7 +339,7 @@ fn reader(index: &Index) -> Result<IndexReader, SearchError> {
     Ok(index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?)
 }
 
-/// Makes the folder one that holds nothing.
+/// Empties the folder, creating it if necessary.
 fn empty(folder: &Path) -> Result<(), SearchError> {
     let failed =
         |error: std::io::Error| SearchError::Folder { folder: PathBuf::from(folder), error: error.to_string() };

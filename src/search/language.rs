@@ -1,4 +1,4 @@
-//! Languages whose words can be brought to their stems.
+//! Languages whose words can be reduced to their stems.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use whatlang::{Detector, Lang};
 #[serde(into = "&'static str", try_from = "String")]
 pub struct Language(usize);
 
-/// Every language: its letters, its name where it is told, and its stemmer.
+/// Every language: its letters, its name in the detecting library, and its stemmer.
 const ALL: [(&str, Lang, Stems); 17] = [
     ("en", Lang::Eng, Stems::English),
     ("de", Lang::Deu, Stems::German),
@@ -68,7 +68,7 @@ impl fmt::Display for Known {
 impl FromStr for Language {
     type Err = UnknownLanguage;
 
-    /// The language of these letters; a region behind them (`de-AT`) says nothing about stems.
+    /// Returns the language of these letters. A region after them (`de-AT`) does not affect stems.
     fn from_str(text: &str) -> Result<Self, UnknownLanguage> {
         let letters = text.trim().split(['-', '_']).next().unwrap_or_default().to_lowercase();
         ALL.iter().position(|(code, ..)| *code == letters).map(Self).ok_or(UnknownLanguage)
@@ -95,25 +95,27 @@ impl fmt::Display for Language {
     }
 }
 
-/// Tells in which of some languages a text is written.
+/// Detects in which of some languages a text is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Languages(Vec<Language>);
 
 impl Languages {
-    /// These languages; the first counts where a text does not tell (English where none is given).
+    /// Creates a detector for these languages. The first (English if none is given) counts if a text does not show its
+    /// language.
     #[must_use]
     pub fn new(all: &[Language]) -> Self {
         Self(if all.is_empty() { vec![Language::ENGLISH] } else { all.to_vec() })
     }
 
-    /// The language of a text.
+    /// Returns the language of a text.
     #[must_use]
     pub fn of(&self, text: &str) -> Language {
         self.told(text).unwrap_or_else(|| self.0.first().copied().unwrap_or(Language::ENGLISH))
     }
 
-    /// The language of a text, if it tells: one of a few words, or of names and codes, does not. It must be the likeliest of all
-    /// languages, so that what is in none of these is not taken for one of them, and certain beside these.
+    /// Returns the language of a text, if the text shows it; a text of a few words, or of names and codes, does not.
+    /// The language must be the likeliest of all, so that a text in another language is not taken for one of these, and
+    /// certain among these.
     #[must_use]
     pub fn told(&self, text: &str) -> Option<Language> {
         let likeliest = whatlang::detect(text)?;
@@ -124,7 +126,7 @@ impl Languages {
         is_certain.then_some(*language)
     }
 
-    /// All of them.
+    /// Returns all of them.
     #[must_use]
     pub fn all(&self) -> &[Language] {
         &self.0

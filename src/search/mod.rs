@@ -1,5 +1,5 @@
-//! Looking for documents by the words of a question: an index in a folder beside the database, a ranking of our own over what it
-//! finds, and a probability that decides whether anything is shown at all.
+//! Searching documents by the words of a question: an index in a folder beside the database, a separate ranking of its
+//! results, and a probability that decides whether anything is shown.
 //!
 //! A question takes this way:
 //!
@@ -9,8 +9,8 @@
 //! 3. Each of them is described by numbers (`features.rs`), which a small model puts in order (`model.rs`).
 //! 4. The model's second half says how likely it is that the first one answers.
 //!
-//! This room knows no article and no ticket: documents are what the caller makes of them. It holds nothing that the database does not, and
-//! is filled anew whenever it is damaged.
+//! This module knows no articles and no tickets: documents are what the caller makes of them. It holds nothing that the
+//! database does not, and is filled anew whenever it is damaged.
 
 mod analysis;
 mod engine;
@@ -35,20 +35,20 @@ use std::path::PathBuf;
 
 use crate::domain::article::Audience;
 
-/// What is looked for, as it was when it was written.
+/// A document to be found, as it was when it was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Document {
-    /// Names it: a later one of this id takes its place.
+    /// Its id. A later document with this id replaces it.
     pub id: String,
-    /// What it is called.
+    /// Its title.
     pub title: String,
-    /// What it says, without markup.
+    /// Its text, without markup.
     pub body: String,
-    /// Further words that name what it is about.
+    /// Further words for its topic.
     pub tags: Vec<String>,
-    /// The service that it is about. What asks about the same one is nearer; its words are not looked for.
+    /// The service that it is about. A question about the same service is nearer; the service's words are not searched.
     pub service: Option<String>,
-    /// Its language; else its text tells.
+    /// Its language; if not set, it is detected from the text.
     pub language: Option<Language>,
     /// Who may find it.
     pub audience: Audience,
@@ -56,16 +56,16 @@ pub struct Document {
     pub at_ms: i64,
 }
 
-/// What is asked.
+/// A question.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Question<'q> {
-    /// What says the most: a title, or the first sentence. May be empty.
+    /// The most important part: a title, or the first sentence. May be empty.
     pub title: &'q str,
-    /// All the rest.
+    /// The rest.
     pub text: &'q str,
     /// The service that it is about, if that is known.
     pub service: Option<&'q str>,
-    /// Whether what is for agents alone is found, too.
+    /// Whether documents for agents alone are found, too.
     pub by_agent: bool,
 }
 
@@ -74,24 +74,24 @@ pub struct Question<'q> {
 pub struct Found {
     /// Its id.
     pub id: String,
-    /// How well it fits, beside others of the same question.
+    /// How well it fits, compared with other results of the same question.
     pub score: f32,
 }
 
-/// What was found.
+/// The results of a question.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
     /// The best first.
     pub found: Vec<Found>,
-    /// How likely it is that one of those that are shown answers, from 0 to 1.
+    /// The probability that one of the shown documents answers, from 0 to 1.
     pub probability: f32,
 }
 
-/// How many documents are shown at most: the one that answers, and two more behind it.
+/// The largest number of documents to show: the one that answers, and two more after it.
 pub const SHOWN: usize = 3;
 
 impl Answer {
-    /// What is shown of it: nothing, unless it is likely enough to answer.
+    /// Returns the documents to show: none, unless they are likely enough to answer.
     #[must_use]
     pub fn shown(&self, from: f32) -> &[Found] {
         let shown = if self.probability >= from { SHOWN } else { 0 };
@@ -102,7 +102,7 @@ impl Answer {
 /// What went wrong with the index.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SearchError {
-    /// The library says so.
+    /// An error of the library.
     #[error(transparent)]
     Index(#[from] tantivy::TantivyError),
     /// The folder cannot be made.
@@ -113,7 +113,7 @@ pub enum SearchError {
         /// Why.
         error: String,
     },
-    /// What is in it makes no sense.
+    /// Its content makes no sense.
     #[error("the index is damaged: {0}")]
     Broken(String),
 }

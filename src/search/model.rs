@@ -1,13 +1,13 @@
-//! The model: from numbers to an order, and to how likely it is that the first one answers.
+//! The model: turns numbers into an order, and into the probability that the first document answers.
 //!
-//! Both halves are sums of weighted numbers, since there are some hundreds of examples to learn from and not millions. Their weights
-//! stand in `models/`, as `examples/train.rs` writes them.
+//! Both halves are weighted sums, since there are only some hundreds of examples to learn from. Their weights are in
+//! `models/`, as `examples/train.rs` writes them.
 
 use serde::{Deserialize, Serialize};
 
 use super::features::{Features, NAMES};
 
-/// What kind of documents is ranked: each has a model of its own.
+/// The kind of documents to rank. Each kind has its own model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Articles: a question, and a text that answers it.
@@ -21,22 +21,22 @@ pub enum Kind {
 pub struct Model {
     /// Puts documents in order.
     pub order: Weights,
-    /// Says how likely it is that the first one answers, by the numbers of [`Confidence`].
+    /// Computes the probability that the first one answers, from the numbers of [`Confidence`].
     pub confidence: Weights,
-    /// From which probability on documents of this kind are shown, if nobody says otherwise.
+    /// The default probability from which documents of this kind are shown.
     pub shown_from: f32,
 }
 
-/// Weights of numbers, each of which is brought to the mean 0 and the deviation 1 first.
+/// Weights of numbers. Each number is first scaled to the mean 0 and the deviation 1.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
-    /// What does not depend on any number.
+    /// The constant part.
     pub constant: f32,
     /// For each number its name, its mean, its deviation and its weight.
     pub numbers: Vec<(String, f32, f32, f32)>,
 }
 
-/// What the probability is judged by.
+/// The numbers from which the probability is computed.
 pub type Confidence = [f32; CONFIDENCE.len()];
 
 /// What each number of [`Confidence`] is.
@@ -54,16 +54,16 @@ pub const CONFIDENCE: [&str; 11] = [
     "found",
 ];
 
-/// A model says something of numbers that there are not.
+/// A model names numbers that do not exist.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the model cannot be read: {0}")]
 pub struct BadModel(String);
 
 impl Model {
-    /// The model of this kind that comes with the program.
+    /// Returns the built-in model of this kind.
     ///
     /// # Errors
-    /// If it does not fit to the program: a test reads it.
+    /// If it does not fit the program; a test reads it.
     pub fn of(kind: Kind) -> Result<Self, BadModel> {
         let text = match kind {
             Kind::Articles => include_str!("models/articles.json"),
@@ -75,7 +75,7 @@ impl Model {
         Ok(model)
     }
 
-    /// Puts what was found of so many documents in order, and says how likely it is that one of the first answers.
+    /// Orders the documents found among `documents`, and computes the probability that one of the first answers.
     #[must_use]
     pub fn rank(&self, described: &[&Features], documents: usize) -> Ranked {
         let mut order: Vec<(usize, f32)> =
@@ -92,19 +92,19 @@ impl Model {
 /// Documents in order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ranked {
-    /// The place of each among those that were described, and how well it fits, the best first.
+    /// The index of each in the described list, and how well it fits, the best first.
     pub order: Vec<(usize, f32)>,
     /// How likely it is that one of the first answers, from 0 to 1.
     pub probability: f32,
 }
 
-/// What the probability is judged by, of so many documents; `None` where nothing was found.
+/// Returns the numbers for the probability, among `documents` documents; `None` if nothing was found.
 #[must_use]
 pub fn confidence(described: &[&Features], order: &[(usize, f32)], documents: usize) -> Option<Confidence> {
     let (first, best) = order.first()?;
     let features = described.get(*first)?;
     let number = |name: &str| NAMES.iter().position(|other| *other == name).map_or(0.0, |place| features[place]);
-    // How the scores share one whole: far ahead of all others, the first has nearly all of it.
+    // The scores as parts of one whole: a first document far ahead of the others has nearly all of it.
     let parts: Vec<f32> = order.iter().map(|(_, score)| (score - best).exp()).collect();
     let whole: f32 = parts.iter().sum();
     let of_whole = |count: usize| {
@@ -120,7 +120,7 @@ pub fn confidence(described: &[&Features], order: &[(usize, f32)], documents: us
         number("title_covered"),
         number("pairs"),
         number("passage_share"),
-        // Both are logarithms: what is left is the length of the question's title.
+        // Both are logarithms: their sum is the length of the question's title.
         number("title_length_ratio") + number("title_length"),
         logarithm(documents),
         logarithm(described.len()),
@@ -133,7 +133,7 @@ fn logarithm(count: usize) -> f32 {
 }
 
 impl Weights {
-    /// The weighted sum of these numbers, which are in the order of the weights.
+    /// Returns the weighted sum of these numbers, which are in the order of the weights.
     #[must_use]
     pub fn of(&self, numbers: &[f32]) -> f32 {
         let weighed = self

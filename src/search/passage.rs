@@ -9,26 +9,26 @@ use super::Question;
 use super::analysis::Analyzer;
 use super::language::Language;
 
-/// How much a word of the question's title counts beside one of the rest.
+/// The weight of a word of the question's title, compared with one of the rest.
 const TITLE_COUNTS: f32 = 2.0;
 
-/// The part of a text that holds the most of what was asked.
+/// The part of a text that contains the most of the question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Passage {
     /// The part.
     pub text: String,
-    /// The bytes of it that were asked for.
+    /// The ranges of bytes in it that match the question.
     pub highlights: Vec<Range<usize>>,
 }
 
-/// A sentence of a text, with the words of it that were asked for.
+/// A sentence of a text, with its words that match the question.
 struct Sentence {
     at: Range<usize>,
     words: Vec<(String, Range<usize>)>,
 }
 
-/// The sentences of `text` that stand together and have the most of what was asked, of at most `chars` characters (or one of more,
-/// cut); the first ones if none has any of it.
+/// Returns the adjacent sentences of `text` that contain the most of the question, with at most `chars` characters (or
+/// one longer sentence, cut). If none contains any of it, returns the first ones.
 #[must_use]
 pub fn passage(text: &str, question: &Question<'_>, language: Language, chars: usize) -> Passage {
     let mut analyzer = Analyzer::default();
@@ -49,7 +49,7 @@ pub fn passage(text: &str, question: &Question<'_>, language: Language, chars: u
         .collect();
     let mut best: (f32, Range<usize>) = (-1.0, 0..0);
     for first in 0..sentences.len() {
-        // It begins with something that was asked for, and goes on as long as there is room.
+        // A passage begins with a match and continues as long as there is room.
         if sentences[first].words.is_empty() && first > 0 {
             continue;
         }
@@ -70,7 +70,7 @@ pub fn passage(text: &str, question: &Question<'_>, language: Language, chars: u
             best = (worth, first..upto);
         }
     }
-    // A headline whose text is left out says nothing.
+    // A headline without its text says nothing.
     let ends = |sentence: &Sentence| text[sentence.at.clone()].ends_with(['.', '!', '?', '…', ':', '"', '”', ')']);
     while best.1.len() > 1 && sentences.get(best.1.end - 1).is_some_and(|last| last.words.is_empty() && !ends(last)) {
         best.1.end -= 1;

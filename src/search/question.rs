@@ -1,4 +1,4 @@
-//! What is asked, as the index sees it: which terms, how much each counts, and the first documents that have them.
+//! A question as the index sees it: its terms, their weights, and the first documents that have them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,32 +14,32 @@ use super::synonyms::Analyzed;
 use super::{Question, SearchError, typos};
 use crate::domain::article::Audience;
 
-/// How many characters of a question are read: what is longer repeats itself, or was pasted.
+/// How many characters of a question are read: a longer text repeats itself, or was pasted.
 const LONGEST: usize = 6_000;
-/// A first sentence that is longer is no title.
+/// The longest first sentence that counts as a title, in characters.
 const LONGEST_TITLE: usize = 140;
-/// How much more a word of the title counts than one of the rest.
+/// The weight of a word of the title, compared with one of the rest.
 const TITLE_COUNTS: f32 = 3.0;
-/// At most so much more a word counts that is said again and again.
+/// The largest extra weight of a repeated word.
 const SATURATES: f32 = 4.0;
-/// How many words of a question are looked for: those that tell the most.
+/// How many words of a question are searched: the most significant ones.
 const LOOKED_FOR: usize = 40;
-/// How much a title counts besides the whole document.
+/// The weight of the title, besides that of the whole document.
 const BY_TITLE: f32 = 0.4;
-/// How much a synonym counts beside the word that was said, and what a misspelt word may have meant.
+/// The weight of a synonym, compared with the word itself, and of a possible meaning of a misspelt word.
 const MEANS_THE_SAME: f32 = 0.5;
 const MAY_BE_MEANT: f32 = 0.6;
 /// How many unknown words of a question are looked at for misspellings.
 const MISSPELT: usize = 6;
-/// How many documents are looked at more closely.
+/// How many documents are examined more closely.
 pub(super) const CANDIDATES: usize = 100;
 
 /// A word of the question.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Slot {
-    /// How rare it is: the logarithm of the documents for one that has it.
+    /// Its rarity: the logarithm of the number of documents per document that has it.
     pub(super) idf: f32,
-    /// How much it counts, by how often and where it is said.
+    /// Its weight, by how often and where it occurs.
     pub(super) weight: f32,
     /// How often it stands in the title.
     pub(super) in_title: f32,
@@ -56,13 +56,13 @@ pub(super) struct Form {
     pub(super) title: Vec<u16>,
     /// The words of the rest.
     pub(super) text: Vec<u16>,
-    /// Which terms of documents stand for which word, and how well.
+    /// The terms of documents that stand for each word, and how well.
     pub(super) stands_for: HashMap<u32, (u16, f32)>,
-    /// The same, as it is looked for.
+    /// The same terms, as they are searched.
     looked_for: Vec<(String, u16, f32)>,
 }
 
-/// Splits what was said into what says the most, the first sentence, and the rest.
+/// Splits a text into its first sentence, which says the most, and the rest.
 #[must_use]
 pub(super) fn split(text: &str) -> (&str, &str) {
     let ends = |(at, char): (usize, char)| {
@@ -80,7 +80,7 @@ pub(super) fn split(text: &str) -> (&str, &str) {
     text.split_at(cut)
 }
 
-/// How rare a term is that so many of so many documents have.
+/// Returns the rarity of a term that `having` of `documents` documents contain.
 pub(super) fn idf(documents: f32, having: f32) -> f32 {
     (1.0 + (documents - having + 0.5) / (having + 0.5)).ln()
 }
@@ -95,7 +95,7 @@ fn float(number: usize) -> f32 {
 }
 
 impl Form {
-    /// A question in this language.
+    /// Reads a question in this language.
     pub(super) fn of(
         question: &Question<'_>,
         language: Language,
@@ -143,7 +143,7 @@ impl Form {
         Ok(())
     }
 
-    /// Says what is looked for: the words that tell the most, what they may have been meant to be, and what means the same.
+    /// Chooses the terms to search: the most significant words, possible meanings of misspelt words, and synonyms.
     fn look_for(
         &mut self,
         terms: &[String],
@@ -180,7 +180,7 @@ impl Form {
         Ok(())
     }
 
-    /// A term of documents stands for a word, unless it stands for one already.
+    /// Lets a term of documents stand for a word, unless it already stands for one.
     fn add(&mut self, term: String, slot: u16, how_well: f32) {
         if let std::collections::hash_map::Entry::Vacant(free) = self.stands_for.entry(hash(&term)) {
             free.insert((slot, how_well));
@@ -189,14 +189,14 @@ impl Form {
     }
 }
 
-/// The first documents by BM25 that the question may see: for each how well it fits, and where it is.
+/// Returns the first documents by BM25 that the question may see: how well each fits, and where it is.
 pub(super) fn candidates(
     question: &Question<'_>,
     forms: &[(Language, Form)],
     open: &OpenIndex,
     searcher: &Searcher,
 ) -> Result<Vec<(f32, DocAddress)>, SearchError> {
-    // A term that stands for a word in several languages is looked for once.
+    // A term that stands for a word in several languages is searched once.
     let mut weights: BTreeMap<&str, f32> = BTreeMap::new();
     for (_, form) in forms {
         for (term, slot, how_well) in &form.looked_for {
@@ -215,7 +215,7 @@ pub(super) fn candidates(
     if clauses.is_empty() {
         return Ok(Vec::new());
     }
-    // To leave something out costs more than to look for it: only where there is something.
+    // Excluding documents costs more than searching, so it is done only if there are any to exclude.
     let hidden = Term::from_field_text(open.fields.audience, Audience::Agents.as_str());
     if !question.by_agent && searcher.doc_freq(&hidden)? > 0 {
         clauses.push((Occur::MustNot, Box::new(TermQuery::new(hidden, IndexRecordOption::Basic))));

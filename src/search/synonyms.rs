@@ -1,4 +1,4 @@
-//! Words that mean the same at this desk.
+//! Words with the same meaning at this desk.
 
 use std::collections::HashMap;
 
@@ -7,27 +7,27 @@ use super::language::Language;
 
 /// The synonyms that every desk has.
 const COMMON: &str = include_str!("synonyms.txt");
-/// How many words a phrase has at most.
+/// The largest number of words of a phrase.
 const LONGEST_PHRASE: usize = 4;
 
-/// Groups of words that mean the same.
+/// Groups of words with the same meaning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Synonyms {
     groups: Vec<Vec<String>>,
 }
 
-/// A line of a file of synonyms makes no sense.
+/// A line of a synonyms file makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {why}")]
 pub struct BadSynonyms {
-    /// Which, counted from 1.
+    /// The number of the line, from 1.
     pub line: usize,
     /// Why.
     pub why: &'static str,
 }
 
 impl Synonyms {
-    /// Those that come with the program.
+    /// Returns the built-in synonyms.
     ///
     /// # Errors
     /// Never: a test reads them.
@@ -35,8 +35,8 @@ impl Synonyms {
         Self::read(COMMON)
     }
 
-    /// Reads a file of synonyms: on each line words and short phrases that mean the same, with commas between them. What is behind `#` is
-    /// a remark.
+    /// Reads a synonyms file: each line has words and short phrases of the same meaning, separated by commas. Text
+    /// after `#` is a comment.
     ///
     /// # Errors
     /// If a line names one word alone, or a phrase is too long.
@@ -63,14 +63,14 @@ impl Synonyms {
         Ok(Self { groups })
     }
 
-    /// These and those.
+    /// Adds more synonyms.
     #[must_use]
     pub fn and(mut self, more: Self) -> Self {
         self.groups.extend(more.groups);
         self
     }
 
-    /// The same, as the terms of a language.
+    /// Returns the synonyms as terms of a language.
     pub(super) fn analyzed(&self, analyzer: &mut Analyzer, language: Language) -> Analyzed {
         let mut analyzed = Analyzed::default();
         for group in &self.groups {
@@ -96,7 +96,8 @@ pub(super) struct Analyzed {
 }
 
 impl Analyzed {
-    /// What means the same as the words of a text from here on: how many of its words that are, and each other phrase.
+    /// Returns the synonyms of the words at the beginning of a text: the number of words that they replace, and each
+    /// other phrase.
     pub(super) fn at<'s>(&'s self, words: &'s [&str]) -> impl Iterator<Item = (usize, &'s [String])> + 's {
         let begins = words.first().and_then(|first| self.by_first.get(*first)).map_or(&[][..], Vec::as_slice);
         let said = begins.iter().filter(move |(phrase, _)| {

@@ -1,4 +1,4 @@
-//! Words that no document has, and what they may have been meant to be.
+//! Words that no document has, and the words that they may be misspellings of.
 
 use std::collections::HashMap;
 
@@ -8,15 +8,16 @@ use tantivy::{Searcher, Term};
 
 use super::SearchError;
 
-/// A shorter word is anything with one letter changed.
+/// The shortest word to correct: one changed letter makes a shorter word into any other.
 const SHORTEST: usize = 4;
 /// From this length on, two letters may be wrong.
 const LONG: usize = 8;
-/// How many words are taken for what one was meant to be.
+/// The largest number of possible meanings of a word.
 const MEANT: usize = 3;
 
-/// The words of documents that a word may have been meant to be: those that are one change away (a letter more, less or
-/// another, or two in the wrong order), or two for a long one; the most frequent first. A first letter is seldom wrong.
+/// Returns the words of documents that a word may be a misspelling of, the most frequent first. They differ by one
+/// change (a letter more, less or another, or two swapped), or by two for a long word. The first letter must match,
+/// since it is seldom wrong.
 pub(super) fn meant(searcher: &Searcher, field: Field, term: &str) -> Result<Vec<String>, SearchError> {
     let length = term.chars().count();
     if length < SHORTEST || term.chars().any(|char| char.is_ascii_digit()) {

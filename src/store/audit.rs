@@ -1,4 +1,4 @@
-//! Who did what.
+//! The audit: which account did what to which subject.
 
 use super::StoreError;
 use super::port::{Ask, Tx};
@@ -15,20 +15,20 @@ macro_rules! audit {
 }
 
 texts! {
-    /// Everything done on a subject.
+    /// Selects all entries of a subject.
     AUDIT = Text::both(audit!("WHERE subject_kind = $1 AND subject_id = $2 ORDER BY id"));
-    /// The last acts on a subject, newest first.
+    /// Selects the last entries of a subject, newest first.
     LAST_AUDIT = Text::both(audit!("WHERE subject_kind = $1 AND subject_id = $2 ORDER BY id DESC LIMIT $3"));
-    /// What an account did with subjects of a kind.
+    /// Selects the entries of an account on subjects of one kind.
     THEIRS = Text::both("SELECT id, actor_json FROM audit WHERE subject_kind = $1 AND actor_json LIKE $2");
-    /// Who did something.
+    /// Replaces the account of an entry.
     SIGN = Text::both("UPDATE audit SET actor_json = $2 WHERE id = $1");
-    /// Somebody did something.
+    /// Inserts an entry.
     NOTE = Text::both("INSERT INTO audit (subject_kind, subject_id, at_ms, actor_json, act, from_json, fields_json) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)");
 }
 
-/// Writes that somebody did something.
+/// Writes an entry.
 ///
 /// # Errors
 /// If the database is away.
@@ -43,7 +43,7 @@ pub fn note(tx: &mut dyn Tx, entry: &AuditEntry) -> Result<(), StoreError> {
     tx.write(note)
 }
 
-/// Puts `alias` in the place of an account that did something with subjects of this kind; how often.
+/// Replaces an account by `alias` in all entries on subjects of this kind. Returns how many entries changed.
 ///
 /// # Errors
 /// If the database is away.
@@ -58,7 +58,7 @@ pub async fn rename(tx: &mut dyn Tx, kind: &str, account: &PersonRef, alias: &Pe
     Ok(found)
 }
 
-/// Everything done on a subject, oldest first.
+/// Returns all entries of a subject, oldest first.
 ///
 /// # Errors
 /// If the database is away.
@@ -66,7 +66,7 @@ pub async fn of(ask: &mut dyn Ask, about: &Subject) -> Result<Vec<AuditEntry>, S
     ask.all(statement(AUDIT).bind_subject(about), entry).await
 }
 
-/// The last `limit` acts on a subject, oldest first.
+/// Returns the last `limit` entries of a subject, oldest first.
 ///
 /// # Errors
 /// If the database is away.
@@ -76,7 +76,7 @@ pub async fn last_of(ask: &mut dyn Ask, about: &Subject, limit: u32) -> Result<V
     Ok(last)
 }
 
-/// Reads an entry.
+/// Reads an entry from a row.
 ///
 /// # Errors
 /// If the row holds something unexpected.

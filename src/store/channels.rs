@@ -1,4 +1,4 @@
-//! The channels of each tenant, as the platforms last told of them.
+//! The channels of each tenant, as last reported by the platforms.
 
 use std::collections::HashMap;
 
@@ -11,39 +11,39 @@ use super::{Store, StoreError};
 use crate::domain::channel::{Access, Channel};
 use crate::domain::ids::{Conversation, Place, PlatformName, Tenant};
 
-/// How many channels are written in one transaction.
+/// How many channels are written per transaction.
 const WRITTEN_AT_ONCE: usize = 200;
 
 texts! {
-    /// The channels of a tenant.
+    /// Selects the channels of a tenant.
     CHANNELS = Text::both("SELECT channel, name, access FROM channels WHERE platform = $1 AND tenant = $2");
-    /// Some channels of tenants.
+    /// Selects some channels by tenant and id.
     THESE_CHANNELS = Text::both(
         "WITH v (platform, tenant, channel) AS (VALUES ($1, $2, $3)) \
          SELECT c.platform, c.tenant, c.channel, c.name, c.access FROM v JOIN channels AS c \
          ON c.platform = v.platform AND c.tenant = v.tenant AND c.channel = v.channel"
     );
-    /// The channels of this name, on one platform or on all.
+    /// Selects the channels of a name, on one platform or on all.
     CHANNELS_NAMED = Text::both(
         "SELECT platform, tenant, channel, name, access FROM channels WHERE name = $1 \
          AND (CAST($2 AS TEXT) IS NULL OR platform = $2) ORDER BY number LIMIT $3"
     );
-    /// The tenants of a platform whose channels are known.
+    /// Selects the tenants of a platform of which any channel is known.
     TENANTS = Text::both("SELECT DISTINCT tenant FROM channels WHERE platform = $1");
-    /// A channel is gone.
+    /// Deletes a channel.
     DROP_CHANNEL = Text::both("DELETE FROM channels WHERE platform = $1 AND tenant = $2 AND channel = $3");
-    /// How many channels are so.
+    /// Counts the channels with a kind of access.
     CHANNELS_WITH = Text::both("SELECT count(*) AS channels FROM channels WHERE access = $1");
-    /// Whether any channel of a tenant is known.
+    /// Selects one channel of a tenant, to see whether any is known.
     ANY_CHANNEL = Text::both("SELECT number FROM channels WHERE platform = $1 AND tenant = $2 LIMIT 1");
-    /// The next channels that can be written to.
+    /// Selects the next channels with a kind of access.
     CHANNELS_BEHIND = Text::both(
         "SELECT number, platform, tenant, channel, name, access FROM channels WHERE access = $1 AND number > $2 \
          ORDER BY number LIMIT $3"
     );
-    /// How many channels of a platform can be written to.
+    /// Counts the open channels of a platform.
     CHANNELS_OPEN = Text::both("SELECT count(*) AS channels FROM channels WHERE access = 'open' AND platform = $1");
-    /// A channel is this now.
+    /// Inserts or updates a channel.
     PUT_CHANNEL = Text::both(
         "INSERT INTO channels (platform, tenant, channel, name, access, told_at_ms) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (platform, tenant, channel) DO UPDATE SET access = excluded.access, told_at_ms = excluded.told_at_ms, \
@@ -52,7 +52,7 @@ texts! {
     );
 }
 
-/// What is known of some channels; what nobody has told of is left out.
+/// Returns what is known about these channels. Channels that no platform has reported are left out.
 ///
 /// # Errors
 /// If the database is away.
@@ -64,7 +64,8 @@ pub async fn these(ask: &mut dyn Ask, places: &[Place]) -> Result<HashMap<Place,
     Ok(ask.all_of(asked.collect(), placed).await?.into_iter().collect())
 }
 
-/// The channels of this name, on this platform or on all, at most `limit`. Those that cannot be written to only if no other has it.
+/// Returns at most `limit` channels of this name, on one platform or on all. Channels that the bot cannot write to are
+/// returned only if no other channel has the name.
 ///
 /// # Errors
 /// If the database is away.
@@ -91,7 +92,7 @@ pub async fn knows_any(ask: &mut dyn Ask, tenant: &Tenant) -> Result<bool, Store
     Ok(!ask.rows(asked).await?.is_empty())
 }
 
-/// How many channels are so.
+/// Counts the channels with this access.
 ///
 /// # Errors
 /// If the database is away.
@@ -100,7 +101,7 @@ pub async fn count_with(ask: &mut dyn Ask, access: Access) -> Result<u64, StoreE
     Ok(ask.one(asked, |row| row.count("channels")).await?.unwrap_or_default())
 }
 
-/// The next channels that are so, behind this one, each with its number.
+/// Returns the next channels with this access after a number, each with its own number.
 ///
 /// # Errors
 /// If the database is away.
@@ -120,7 +121,7 @@ pub async fn behind(
     ask.all(asked, read).await
 }
 
-/// How many channels of a platform the bot can write into that are nobody else's.
+/// Counts the channels of a platform that the bot can write to and that no other organisation shares.
 ///
 /// # Errors
 /// If the database is away.
@@ -129,7 +130,7 @@ pub async fn open_on(ask: &mut dyn Ask, platform: PlatformName) -> Result<u64, S
     Ok(ask.one(asked, |row| row.count("channels")).await?.unwrap_or_default())
 }
 
-/// A channel is gone.
+/// Deletes a channel that is gone.
 ///
 /// # Errors
 /// If the database is away.
@@ -138,7 +139,7 @@ pub fn drop(tx: &mut dyn Tx, channel: &Place) -> Result<(), StoreError> {
     tx.write(statement(DROP_CHANNEL).bind(platform.as_str()).bind(id).bind(channel.channel()))
 }
 
-/// A channel was this at a moment, unless something later is known of it.
+/// Stores a channel as it was at a moment, unless a later state is known.
 ///
 /// # Errors
 /// If the database is away.
@@ -159,7 +160,7 @@ fn placed(row: &Row) -> Result<(Place, Channel), StoreError> {
 }
 
 impl dyn Store + '_ {
-    /// What is known of the channels of a tenant.
+    /// Returns the known channels of a tenant.
     ///
     /// # Errors
     /// If the database is away.
@@ -168,7 +169,7 @@ impl dyn Store + '_ {
         self.reader().await?.all(asked, channel).await
     }
 
-    /// The tenants of a platform whose channels are known.
+    /// Returns the tenants of a platform of which any channel is known.
     ///
     /// # Errors
     /// If the database is away.
@@ -177,8 +178,8 @@ impl dyn Store + '_ {
         self.reader().await?.all(asked, |row| Ok(Tenant { platform, id: row.get("tenant")? })).await
     }
 
-    /// These channels were so at a moment, but for what is known since; each page of them in a transaction of its own, so that nobody
-    /// waits for long.
+    /// Stores channels as they were at a moment, except where a later state is known. Each page is written in a
+    /// transaction of its own, so that no other writer waits long.
     ///
     /// # Errors
     /// If the database is away.

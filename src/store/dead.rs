@@ -1,4 +1,4 @@
-//! Events whose handling failed by a fault of ours.
+//! Dead events: events whose handling failed by a fault of the program.
 
 use jiff::Timestamp;
 
@@ -9,36 +9,36 @@ use super::{Store, StoreError};
 use crate::domain::event::DedupeKey;
 
 texts! {
-    /// An event could not be handled.
+    /// Inserts a dead event, or counts another failure of it.
     BURY = Text::both(
         "INSERT INTO dead_events (key, event_json, fault, buried_at_ms) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (key) DO UPDATE SET event_json = excluded.event_json, fault = excluded.fault, \
          buried_at_ms = excluded.buried_at_ms, times = dead_events.times + 1"
     );
-    /// Events that could not be handled, oldest first.
+    /// Selects dead events, oldest first.
     DEAD_EVENTS = Text::both("SELECT key, event_json, fault, times, buried_at_ms FROM dead_events ORDER BY buried_at_ms, key LIMIT $1");
-    /// How many there are.
+    /// Counts the dead events.
     DEAD = Text::both("SELECT count(*) AS events FROM dead_events");
-    /// One of them was handled after all.
+    /// Deletes a dead event.
     EXHUME = Text::both("DELETE FROM dead_events WHERE key = $1");
 }
 
 /// An event that could not be handled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadEvent {
-    /// Its key.
+    /// The dedupe key of the event.
     pub key: DedupeKey,
-    /// The event, whole. It holds people's words.
+    /// The whole event. It contains people's words.
     pub event_json: String,
-    /// What went wrong.
+    /// The error of the last failure.
     pub fault: String,
-    /// How often.
+    /// How often it failed.
     pub times: u32,
-    /// When it last did.
+    /// When it failed last.
     pub buried_at: Timestamp,
 }
 
-/// Stores an event whose handling failed by a fault of ours, whole (as JSON), with what went wrong.
+/// Stores an event whose handling failed by a fault of the program: the whole event as JSON, and the error.
 ///
 /// # Errors
 /// If the database is away.
@@ -46,7 +46,7 @@ pub fn bury(tx: &mut dyn Tx, key: &DedupeKey, event_json: &str, fault: &str, now
     tx.write(statement(BURY).bind(key.as_str()).bind(event_json).bind(fault).bind(ms(now)))
 }
 
-/// Forgets a dead event: it has been handled after all, or never will be.
+/// Deletes a dead event, because it was handled after all or never will be.
 ///
 /// # Errors
 /// If the database is away.
@@ -54,7 +54,7 @@ pub fn exhume(tx: &mut dyn Tx, key: &DedupeKey) -> Result<(), StoreError> {
     tx.write(statement(EXHUME).bind(key.as_str()))
 }
 
-/// How many events could not be handled, and still are not.
+/// Counts the dead events.
 ///
 /// # Errors
 /// If the database is away.
@@ -63,7 +63,7 @@ pub async fn count(ask: &mut dyn Ask) -> Result<u64, StoreError> {
 }
 
 impl dyn Store + '_ {
-    /// Events that could not be handled, oldest first.
+    /// Returns dead events, oldest first.
     ///
     /// # Errors
     /// If the database is away.

@@ -1,4 +1,4 @@
-//! Facts that were handled, by their keys.
+//! The dedupe keys of handled facts.
 
 use jiff::Timestamp;
 
@@ -9,15 +9,15 @@ use super::{StoreError, TIDIED_AT_ONCE};
 use crate::domain::event::DedupeKey;
 
 texts! {
-    /// Whether a fact was handled.
+    /// Checks whether a key is known.
     KNOWS = Text::both("WITH v (n, key) AS (VALUES (0, $1)) SELECT v.n FROM v JOIN seen ON seen.key = v.key");
-    /// A fact was handled.
+    /// Inserts the key of a handled fact.
     REMEMBER = Text::both("INSERT INTO seen (key, at_ms) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING");
-    /// Old facts are forgotten.
+    /// Deletes old keys.
     TIDY_SEEN = Text::both("DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at_ms < $1 ORDER BY at_ms LIMIT $2) RETURNING key");
 }
 
-/// The query whether the fact was handled before.
+/// Returns the query that asks whether a fact was handled before.
 #[must_use]
 pub fn known(key: &DedupeKey) -> Statement {
     statement(KNOWS).bind(key.as_str())
@@ -31,8 +31,8 @@ pub async fn knows(ask: &mut dyn Ask, key: &DedupeKey) -> Result<bool, StoreErro
     Ok(!ask.rows(known(key)).await?.is_empty())
 }
 
-/// Remembers that the fact was handled. If somebody else did meanwhile, that is a conflict: what follows from it must be
-/// decided again.
+/// Stores that the fact was handled. If another process stored it meanwhile, that is a conflict: the decision must be
+/// made again.
 ///
 /// # Errors
 /// If the database is away.
@@ -40,7 +40,7 @@ pub fn remember(tx: &mut dyn Tx, key: &DedupeKey, now: Timestamp) -> Result<(), 
     tx.write(statement(REMEMBER).bind(key.as_str()).bind(ms(now)).or_conflict())
 }
 
-/// Forgets some of what was handled before `then`; whether there may be more.
+/// Deletes some keys of facts that were handled before `then`. Returns whether there may be more.
 pub(super) async fn tidy(tx: &mut dyn Tx, then: Timestamp) -> Result<bool, StoreError> {
     let forgotten = tx.rows(statement(TIDY_SEEN).bind(ms(then)).bind(i64::from(TIDIED_AT_ONCE))).await?;
     Ok(forgotten.len() >= TIDIED_AT_ONCE as usize)

@@ -1,4 +1,5 @@
-//! What is to be known again at the next start, who may do what one process at a time may do, and is the database there.
+//! Values kept across restarts, named leases for what one process at a time may do, and a check that the database
+//! accepts writes.
 
 use std::time::Duration;
 
@@ -7,30 +8,31 @@ use super::statement::{Text, statement, texts};
 use super::{Store, StoreError, WorkerId};
 
 texts! {
-    /// A write that changes nothing of meaning.
+    /// A write without any meaning, to test the database.
     PING = Text::both("UPDATE counters SET value = value + 1 WHERE name = 'pings'");
-    /// What was remembered by this name.
+    /// Reads the value of a name.
     REMEMBERED = Text::both("SELECT value FROM remembered WHERE name = $1");
-    /// It is remembered by this name.
+    /// Stores the value of a name.
     KEEP_IN_MIND = Text::both("INSERT INTO remembered (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
-    /// What aliases are made with is kept, unless it is.
+    /// Stores the salt of aliases, unless there is one.
     KEEP_SALT = Text::both("INSERT INTO counters (name, value) VALUES ('salt', $1) ON CONFLICT (name) DO NOTHING");
-    /// What aliases are made with.
+    /// Reads the salt of aliases.
     SALT = Text::both("SELECT value FROM counters WHERE name = 'salt'");
-    /// A named lease is taken or renewed.
+    /// Takes or renews a named lease.
     HOLD = Text::both(
         "INSERT INTO holds (name, held_by, until_ms) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET \
          held_by = excluded.held_by, until_ms = excluded.until_ms \
          WHERE holds.held_by = excluded.held_by OR holds.until_ms <= $4 RETURNING name"
     );
-    /// A named lease is given back.
+    /// Gives a named lease back.
     LET_GO = Text::both("DELETE FROM holds WHERE name = $1 AND held_by = $2");
 }
 
-/// Under this name it is remembered that the database is a copy; empty: it is none.
+/// The name under which the database is marked as a copy; an empty value means that it is none.
 pub const COPY: &str = "copy";
 
-/// What aliases are made with: a number that only this database knows. `fresh` is taken if it has none yet.
+/// Returns the salt that aliases are made with: a number that only this database knows. If it has none yet, `fresh`
+/// becomes the salt.
 ///
 /// # Errors
 /// If the database is away.
@@ -41,7 +43,7 @@ pub async fn salt(tx: &mut dyn Tx, fresh: i64) -> Result<i64, StoreError> {
 }
 
 impl dyn Store + '_ {
-    /// What was kept in mind by this name.
+    /// Returns the value stored under this name.
     ///
     /// # Errors
     /// If the database is away.
@@ -49,7 +51,7 @@ impl dyn Store + '_ {
         self.reader().await?.one(statement(REMEMBERED).bind(name), |row| row.get("value")).await
     }
 
-    /// Keeps something in mind for the next start.
+    /// Stores a value under a name for the next start.
     ///
     /// # Errors
     /// If the database is away.
@@ -58,8 +60,8 @@ impl dyn Store + '_ {
         self.within(move |tx| Box::pin(std::future::ready(tx.write(keep.clone())))).await
     }
 
-    /// Takes, or renews, what one process at a time may have, for this real time; whether it is this worker's now. Where a
-    /// database has one owner, whatever there is to hold is that one's.
+    /// Takes or renews a named lease for this real time. Returns whether this worker holds it now. If a database has
+    /// only one owner, that owner holds every lease.
     ///
     /// # Errors
     /// If the database is away.
@@ -79,7 +81,7 @@ impl dyn Store + '_ {
         .await
     }
 
-    /// Gives that back.
+    /// Gives a named lease back.
     ///
     /// # Errors
     /// If the database is away.
@@ -91,10 +93,10 @@ impl dyn Store + '_ {
         self.within(move |tx| Box::pin(std::future::ready(tx.write(let_go.clone())))).await
     }
 
-    /// Answers if the database can be written to.
+    /// Checks that the database accepts writes.
     ///
     /// # Errors
-    /// If it cannot.
+    /// If it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.within(|tx| Box::pin(std::future::ready(tx.write(statement(PING))))).await
     }

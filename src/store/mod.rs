@@ -1,9 +1,9 @@
-//! The database: one port for reading and writing ([`port`]), two databases behind it, and what every capability needs of
-//! it: the outbox, keys of facts, positions, timers, the audit, what stands on the platforms.
+//! The database: one port for reading and writing ([`port`]) with two databases behind it, and the tables that every
+//! capability shares: the outbox, dedupe keys, positions, timers, the audit, and standing messages.
 //!
-//! One event is one call of [`Store::decide`]: the work reads facts and writes a decision through [`Tx`], inside one
-//! transaction. A store may run several works in one transaction (each in a savepoint) and may run a work again from the
-//! start if a commit fails, so a work must have no effect but through its [`Tx`].
+//! One event is one call of [`Store::decide`]. The work reads facts and writes a decision through [`Tx`], inside one
+//! transaction. A store may run several works in one transaction (each in a savepoint), and may run a work again from
+//! the start if a commit fails. So a work must have no effect except through its [`Tx`].
 
 pub mod audit;
 pub mod channels;
@@ -41,22 +41,22 @@ pub use self::row::Row;
 pub use self::statement::{Statement, Text, statement};
 use crate::domain::outcome::Outcome;
 
-/// How long after the end of a lease, and of the last call that may have been made under it, somebody else takes over:
-/// clocks of machines, and networks, are not exact. Real time.
+/// How long after the end of a lease, and of the last call that may have been made under it, another process takes
+/// over, in real time: machines' clocks and networks are not exact.
 pub const TAKE_OVER_PAUSE: Duration = Duration::from_secs(5);
-/// How many keys, kept mentions and effects are forgotten in one transaction.
+/// How many keys, kept mentions and effects are deleted in one transaction.
 pub const TIDIED_AT_ONCE: u32 = 1_000;
 
 /// The database.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Runs `work` in a transaction and commits it. When this returns `Ok`, everything that it wrote is on the disk.
+    /// Runs `work` in a transaction and commits it. If this returns `Ok`, all its writes are on disk.
     ///
     /// # Errors
     /// If the work failed (nothing of it is kept) or the database is away.
     async fn decide(&self, about: About, work: Work) -> Result<Outcome, StoreError>;
 
-    /// The same for a work that nobody else's can cross.
+    /// Like [`Store::decide`], for a work that cannot collide with any other.
     ///
     /// # Errors
     /// As [`Store::decide`].
@@ -64,46 +64,46 @@ pub trait Store: Send + Sync {
         self.decide(About::default(), work).await
     }
 
-    /// Commits statements that depend on nothing that is read, together with those of others.
+    /// Commits statements that depend on nothing that was read, together with those of other callers.
     ///
     /// # Errors
-    /// If the database is away, or somebody else was faster ([`StoreError::Conflict`]): then nothing of these is kept.
+    /// If the database is away, or another process was faster ([`StoreError::Conflict`]); then none of them is kept.
     async fn write(&self, statements: Vec<Statement>, news: News) -> Result<(), StoreError>;
 
-    /// Somebody to ask, outside of a transaction. Each answer is of what is committed by then.
+    /// Returns a reader outside of any transaction. Each answer shows what is committed at that moment.
     ///
     /// # Errors
     /// If the database is away.
     async fn reader(&self) -> Result<Box<dyn Ask + '_>, StoreError>;
 
-    /// Where the database lies, if that can be told: it changes when it was put back from a copy.
+    /// Returns where the database lies, if that is known. The value changes when the database was restored from a copy.
     ///
     /// # Errors
     /// If the database is away.
     async fn lies_in(&self) -> Result<Option<String>, StoreError>;
 
-    /// Overwrites what was deleted wherever the database still keeps it; whether all of it is gone.
+    /// Overwrites deleted data wherever the database still keeps it. Returns whether all of it is gone.
     ///
     /// # Errors
     /// If the database is away.
     async fn scrub(&self) -> Result<bool, StoreError>;
 
-    /// Takes the figures of its connections for `/metrics`.
+    /// Updates the metrics of the connections for `/metrics`.
     fn measure(&self);
 
-    /// Changes with every commit that woke anybody, of whichever process.
+    /// Returns a counter that changes with every waking commit, of any process.
     fn changed(&self) -> watch::Receiver<u64>;
 
     /// Whether other processes may use the same database.
     fn is_shared(&self) -> bool;
 
-    /// Finishes what was begun and lets go of the database.
+    /// Finishes the tasks under way and closes the database.
     async fn close(&self);
 }
 
 impl dyn Store + '_ {
-    /// Forgets keys of facts and settled effects from before `then`, at most [`TIDIED_AT_ONCE`] of each, so that nobody
-    /// waits long for it; whether there may be more.
+    /// Deletes dedupe keys and settled effects from before `then`, at most [`TIDIED_AT_ONCE`] of each, so that no other
+    /// writer waits long. Returns whether there may be more.
     ///
     /// # Errors
     /// If the database is away.
@@ -118,12 +118,12 @@ impl dyn Store + '_ {
     }
 }
 
-/// A running process of the program, as who holds leases: another one after each start.
+/// A running process of the program as a holder of leases. Each start gets a new id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerId(pub String);
 
 impl WorkerId {
-    /// A new one.
+    /// Creates a new id.
     #[must_use]
     pub fn new() -> Self {
         Self(crate::clock::real::unique_name())
@@ -139,19 +139,19 @@ impl Default for WorkerId {
 /// What can go wrong with the database.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It is away, full or busy: try again later.
+    /// The database is away, full or busy: try again later.
     #[error("the database is away: {0}")]
     Away(String),
-    /// Somebody else changed the same ticket meanwhile: decide again.
+    /// Another process changed the same ticket meanwhile: decide again.
     #[error("the ticket was changed meanwhile")]
     Conflict,
-    /// What it may belong to is being posted just now: decide again, when that is known.
+    /// The message that the event may belong to is just being posted: decide again once its id is known.
     #[error("a card is being posted that it may belong to")]
     Early,
-    /// What stands in it cannot be read: a fault of ours, or another version's.
+    /// Data cannot be read: a fault of the program, or another version's data.
     #[error("the database holds something unexpected: {0}")]
     Corrupt(String),
-    /// The work itself failed by a fault of ours.
+    /// The work itself failed by a fault of the program.
     #[error("deciding failed: {0}")]
     Work(String),
 }

@@ -1,4 +1,4 @@
-//! What the databases make of each SQL text: it is valid, and finds its rows by an index.
+//! Tests of the query plans: each SQL text is valid and finds its rows by an index.
 
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
@@ -10,7 +10,7 @@ use super::statement::around_row;
 use super::{Store as _, Text, audit, channels, dead, keys, memory, outbox, positions, sqlite, standing, timers};
 use crate::clock::Clock;
 
-/// On SQLite: texts that may run along a whole index, and along which.
+/// On SQLite: texts that may scan a whole index, and which index.
 const ALONG_ON_SQLITE: &[(&str, &[&str])] = &[
     ("OPEN", &["INDEX"]),
     ("DEAD", &["INDEX"]),
@@ -24,7 +24,7 @@ const ALONG_ON_SQLITE: &[(&str, &[&str])] = &[
     ("LIVE_THREADS", &["INDEX tickets_live"]),
     ("LIVE_DIRECT", &["INDEX tickets_live"]),
 ];
-/// On SQLite: texts that are asked rarely, and sort or join a few rows.
+/// On SQLite: rarely used texts that sort or join a few rows.
 const MAY_SORT: &[&str] = &[
     "COUNTS",
     "COUNTS_ABOUT",
@@ -42,16 +42,16 @@ const MAY_SORT: &[&str] = &[
     "SHOWING",
     "DUE_TIMERS",
 ];
-/// On PostgreSQL: texts that may read a whole table: they are asked rarely, or the table is one line.
+/// On PostgreSQL: texts that may read a whole table, because they are rarely used or the table has one row.
 const WHOLE_TABLE: &[&str] = &["COUNTS", "COUNTS_ABOUT", "DEAD", "OPEN", "TOTAL"];
-/// On PostgreSQL: texts that may run along a whole index, and along which.
+/// On PostgreSQL: texts that may scan a whole index, and which index.
 const ALONG_ON_POSTGRES: &[(&str, &str)] = &[
     ("WAITING_ABOUT", "effects_held"),
     ("DEAD_EVENTS", "dead_events_by_age"),
     ("LIVE_THREADS", "tickets_live"),
     ("LIVE_DIRECT", "tickets_live"),
 ];
-/// A desk after some years, in small.
+/// A small model of a desk's data after some years.
 const YEARS: &str = "\
     INSERT INTO tickets SELECT n, 'IT-' || n, '', 't', NULL, 'slack:U' || n % 500, '{}', '{}', 'slack', 'T1', \
     'C' || n % 50, CASE WHEN n % 10 = 0 THEN '' ELSE n::text END, CASE WHEN n % 10 = 0 THEN 1 ELSE 0 END, '{}', n, \
@@ -92,11 +92,11 @@ const YEARS: &str = "\
     INSERT INTO positions SELECT 'slack', 'T' || n % 100, n::text, '1' FROM generate_series(1, 20000) AS n; \
     INSERT INTO holds SELECT n::text, 'x', n FROM generate_series(1, 2000) AS n; \
     ANALYZE;";
-/// What is chosen and not compared has no type of its own.
+/// Values that are selected and not compared have no type of their own.
 const TYPES_OF_AN_EFFECT: &str =
     "(text, text, text, text, bigint, text, text, text, text, bigint, bigint, bigint, bigint, text)";
 
-/// Every text of the store itself.
+/// Returns every SQL text of the store itself.
 pub fn of_the_store() -> Vec<(&'static str, Text)> {
     let own = [
         audit::TEXTS,
@@ -112,7 +112,7 @@ pub fn of_the_store() -> Vec<(&'static str, Text)> {
     [own.concat(), outbox::texts()].concat()
 }
 
-/// Looks at the plan that SQLite makes for each of these texts.
+/// Checks SQLite's plan for each of these texts.
 pub async fn hold_on_sqlite(texts: &[(&str, Text)]) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("desk.db");
@@ -125,7 +125,7 @@ pub async fn hold_on_sqlite(texts: &[(&str, Text)]) {
         for step in plan {
             let step: String = step.get("detail");
             told += 1;
-            // The rows that the statement brings or has made itself.
+            // The rows that the statement itself brings or has made.
             if ["SCAN CONSTANT ROW", "SCAN v", "SCAN g"].contains(&step.as_str()) || step.starts_with("SCAN json_each ")
             {
                 continue;
@@ -142,17 +142,17 @@ pub async fn hold_on_sqlite(texts: &[(&str, Text)]) {
     store.close().await;
 }
 
-/// Looks at the plan that PostgreSQL makes for each of these texts, if there is one to ask.
+/// Checks PostgreSQL's plan for each of these texts, if a database is available.
 pub async fn hold_on_postgres(texts: &[(&str, Text)]) {
     let Some(url) = super::cluster::database().await else { return };
     let store = PostgresStore::open(&PostgresSettings::new(&url)).await.expect("it opens");
     let mut conn = PgConnection::connect(&url).await.expect("a connection");
     sqlx::raw_sql(YEARS).execute(&mut conn).await.expect("years");
-    // Small tables are read as a whole and joined at once, where large ones would not be.
+    // PostgreSQL reads small tables as a whole and joins them at once, which it would not do with large ones.
     let setup = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; \
                  SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan";
     sqlx::raw_sql(setup).execute(&mut conn).await.expect("settings");
-    // Those that only SQLite is asked.
+    // Texts that only SQLite uses are left out.
     let is_asked = |name: &str| !sqlite::TEXTS.iter().any(|(known, _)| *known == name);
     for (name, text) in texts.iter().filter(|(name, _)| is_asked(name)) {
         let text = text.postgres;
@@ -185,7 +185,7 @@ fn look(name: &str, step: &Value) {
     }
 }
 
-/// The values of a row of `VALUES` must come in the order of their numbers: rows are added by counting on.
+/// Checks that the values of a `VALUES` row come in the order of their numbers: rows are added by counting on.
 pub fn hold_in_order(texts: &[(&str, Text)]) {
     let mut told = 0;
     for (name, text) in texts {

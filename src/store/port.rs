@@ -1,7 +1,7 @@
-//! The port: what a capability's `record.rs` may do with the database, whichever that is.
+//! The port: the database as a capability's `record.rs` may use it, whichever database it is.
 //!
-//! There are two verbs. [`Ask`] reads, in a transaction or outside of one; [`Tx::write`] writes, in a transaction. What a
-//! capability stores is plain functions over these two, written once.
+//! There are two verbs. [`Ask`] reads, inside or outside of a transaction; [`Tx::write`] writes, inside a transaction.
+//! A capability's storage is plain functions over these two, written once.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,21 +14,22 @@ use super::{Store, StoreError};
 use crate::domain::ids::EffectId;
 use crate::domain::outcome::Outcome;
 
-/// Reads.
+/// Reads from the database.
 #[async_trait]
 pub trait Ask: Send {
-    /// The rows of a query.
+    /// Returns the rows of a query.
     async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError>;
 
-    /// The rows of several queries of one text, asked as few as can be. Which row answers which query, the rows must tell.
+    /// Returns the rows of several queries of one text, sent as few queries as possible. The rows themselves must show
+    /// which query they answer.
     async fn rows_of(&mut self, queries: Vec<Statement>) -> Result<Vec<Row>, StoreError>;
 
-    /// Milliseconds of real time since the Unix epoch, by the clock that all who share the database have in common.
+    /// Returns the milliseconds of real time since the Unix epoch, by the clock that all users of the database share.
     async fn real_ms(&mut self) -> Result<i64, StoreError>;
 }
 
 impl dyn Ask + '_ {
-    /// The first row of a query, if there is one, read by `read`.
+    /// Returns the first row of a query, if any, read by `read`.
     ///
     /// # Errors
     /// If the database is away, or `read` fails.
@@ -40,7 +41,7 @@ impl dyn Ask + '_ {
         self.rows(query).await?.first().map(read).transpose()
     }
 
-    /// Every row of a query, read by `read`.
+    /// Returns every row of a query, read by `read`.
     ///
     /// # Errors
     /// If the database is away, or `read` fails.
@@ -52,7 +53,7 @@ impl dyn Ask + '_ {
         self.rows(query).await?.iter().map(read).collect()
     }
 
-    /// Every row of several queries of one text, read by `read`.
+    /// Returns every row of several queries of one text, read by `read`.
     ///
     /// # Errors
     /// If the database is away, or `read` fails.
@@ -65,41 +66,41 @@ impl dyn Ask + '_ {
     }
 }
 
-/// Reads and writes, inside one transaction.
+/// Reads and writes inside one transaction.
 #[async_trait]
 pub trait Tx: Ask {
-    /// Writes, some time before the next read and the end of the transaction. That a row is taken, or (with
-    /// [`Statement::or_conflict`]) that none is touched, is a [`StoreError::Conflict`] there.
+    /// Queues a statement, which is sent before the next read or the end of the transaction. Only then can it fail with
+    /// [`StoreError::Conflict`]: if a unique row is taken, or, with [`Statement::or_conflict`], if it touches no row.
     ///
     /// # Errors
     /// If the database has failed this work before.
     fn write(&mut self, statement: Statement) -> Result<(), StoreError>;
 
-    /// The next number of a sequence. Numbers that are drawn and not kept may be left out.
+    /// Draws the next number of a sequence. Numbers that are drawn but not used may be skipped for good.
     ///
     /// # Errors
     /// If the database is away.
     async fn next(&mut self, sequence: Sequence) -> Result<i64, StoreError>;
 
-    /// So many numbers of a sequence are never drawn.
+    /// Skips `by` numbers of a sequence.
     ///
     /// # Errors
     /// If the database is away.
     async fn skip(&mut self, sequence: Sequence, by: i64) -> Result<(), StoreError>;
 
-    /// What an effect's id is made of: see [`crate::store::outbox::enqueue`].
+    /// Draws an effect's id, or its random part: see [`crate::store::outbox::enqueue`].
     fn effect_id(&mut self) -> EffectId;
 
-    /// Whoever delivers is woken once this is committed.
+    /// Wakes dispatchers once this transaction is committed.
     fn tell(&mut self, whom: News);
 }
 
-/// Who is woken by a commit.
+/// Which dispatchers a commit wakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum News {
-    /// Those who wait in this process.
+    /// The waiters in this process.
     Here,
-    /// Those who wait in any process: there is something new to do.
+    /// The waiters in all processes: there is something new to do.
     Everywhere,
 }
 
@@ -111,7 +112,7 @@ pub enum Sequence {
 }
 
 impl Sequence {
-    /// Its name in the database.
+    /// Returns its name in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -120,23 +121,24 @@ impl Sequence {
     }
 }
 
-/// A piece of work in one transaction. It may be run again from the start, so that it has no effect but through its [`Tx`].
+/// A piece of work in one transaction. It may be run again from the start, so it has no effect except through its
+/// [`Tx`].
 pub type Work = Arc<dyn for<'t> Fn(&'t mut dyn Tx) -> BoxFuture<'t, Result<Outcome, StoreError>> + Send + Sync>;
 
-/// What is known of a work before it begins.
+/// What is known about a work before it begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
-    /// Nobody else decides about any of these names until the commit.
+    /// The names to lock: no other work decides about any of them until the commit.
     pub names: Vec<String>,
-    /// Queries that the work asks first, so that they can be asked together with those of others.
+    /// The queries that the work asks first, so that they can be sent together with those of other works.
     pub ahead: Vec<Statement>,
 }
 
-/// How often a work that is no decision is begun again because somebody else was in its way.
+/// How many times a work that is no decision runs when others collide with it.
 const TRIES: u32 = 5;
 
 impl dyn Store + '_ {
-    /// Runs `work` in a transaction, again if somebody else was in its way, and says what it came to.
+    /// Runs `work` in a transaction, again if it collided with another one, and returns its result.
     ///
     /// # Errors
     /// If the database is away, or the work fails.

@@ -1,4 +1,4 @@
-//! How far each conversation has been read.
+//! Positions: how far each conversation has been read.
 
 use super::row::Row;
 use super::statement::{Text, statement, texts};
@@ -6,9 +6,9 @@ use super::{Store, StoreError};
 use crate::domain::ids::Tenant;
 
 texts! {
-    /// How far the conversations of a tenant have been read.
+    /// Selects the positions of a tenant.
     POSITIONS = Text::both("SELECT conversation, through FROM positions WHERE platform = $1 AND tenant = $2");
-    /// A conversation has been read further.
+    /// Moves a position forward.
     ADVANCE = Text::both(
         "INSERT INTO positions (platform, tenant, conversation, through) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (platform, tenant, conversation) DO UPDATE SET through = excluded.through \
@@ -17,19 +17,19 @@ texts! {
     );
 }
 
-/// How far a conversation has been read: everything up to there has been handled.
+/// How far a conversation has been read: every message up to there has been handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// Of which workspace or guild.
+    /// Its workspace or guild.
     pub tenant: Tenant,
     /// A channel (`C1`), a thread of it (`C1/17.5`), or the tenant as a whole (empty).
     pub conversation: String,
-    /// The platform's id of the last message. Longer ones are later, equally long ones by their text.
+    /// The platform's id of the last message. A longer id is later; ids of equal length compare as text.
     pub through: String,
 }
 
 impl dyn Store + '_ {
-    /// How far the conversations of a tenant have been read.
+    /// Returns the positions of a tenant.
     ///
     /// # Errors
     /// If the database is away.
@@ -42,7 +42,7 @@ impl dyn Store + '_ {
         self.reader().await?.all(query, position).await
     }
 
-    /// Moves positions on, never back.
+    /// Moves positions forward, never back.
     ///
     /// # Errors
     /// If the database is away.
@@ -50,7 +50,7 @@ impl dyn Store + '_ {
         if positions.is_empty() {
             return Ok(());
         }
-        // In one order everywhere, so that nobody waits in a circle.
+        // Every process uses the same order, so that no deadlock arises.
         let mut positions = positions.to_vec();
         positions.sort_by(|a, b| (&a.tenant.id, &a.conversation).cmp(&(&b.tenant.id, &b.conversation)));
         self.within(move |tx| {

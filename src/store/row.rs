@@ -1,4 +1,4 @@
-//! Between rows and the domain's values.
+//! Conversion between rows and values of the domain.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use super::{StoreError, postgres, sqlite};
 use crate::domain::ids::{MessageRef, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::subject::Subject;
 
-/// A row of an answer, of whichever database.
+/// A row of an answer, from either database.
 #[derive(Debug)]
 pub struct Row(Inner);
 
@@ -40,10 +40,10 @@ pub trait Column<'r>: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> +
 
 impl<'r, T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>> Column<'r> for T {}
 
-/// Each method names the column that it reads. The error is [`StoreError::Corrupt`] if the column holds something
-/// unexpected; it names the place in the text, never the text, which may be people's.
+/// Each method takes the name of the column that it reads. The error is [`StoreError::Corrupt`] if the column holds
+/// something unexpected. The error names the position in the text, never the text itself, which may be people's words.
 impl Row {
-    /// A number or a text.
+    /// Reads a number or a text.
     ///
     /// # Errors
     /// If the column holds something unexpected.
@@ -54,7 +54,7 @@ impl Row {
         }
     }
 
-    /// A count; nothing below zero.
+    /// Reads a count; a negative number counts as zero.
     ///
     /// # Errors
     /// If the column holds something unexpected.
@@ -62,7 +62,7 @@ impl Row {
         self.get::<i64>(column).map(|count| N::try_from(count).unwrap_or_default())
     }
 
-    /// 0 or 1.
+    /// Reads a flag: 0 or 1.
     ///
     /// # Errors
     /// If the column holds something unexpected.
@@ -70,7 +70,7 @@ impl Row {
         Ok(self.get::<i64>(column)? != 0)
     }
 
-    /// A value from its JSON.
+    /// Reads a value from JSON.
     ///
     /// # Errors
     /// If the column holds something unexpected.
@@ -78,7 +78,7 @@ impl Row {
         parse(column, self.get(column)?)
     }
 
-    /// A value from its JSON, if there is one.
+    /// Reads a value from JSON, if there is one.
     ///
     /// # Errors
     /// If the column holds something unexpected.
@@ -86,7 +86,7 @@ impl Row {
         self.get::<Option<&str>>(column)?.map(|text| parse(column, text)).transpose()
     }
 
-    /// A value from its name.
+    /// Reads a value from its name.
     ///
     /// # Errors
     /// If the column holds something unexpected.
@@ -94,7 +94,7 @@ impl Row {
         called(column, self.get(column)?)
     }
 
-    /// A value from its name, if there is one.
+    /// Reads a value from its name, if there is one.
     ///
     /// # Errors
     /// If the column holds something unexpected.
@@ -102,7 +102,7 @@ impl Row {
         self.get::<Option<String>>(column)?.map(|text| called(column, text)).transpose()
     }
 
-    /// A moment, from its milliseconds since the Unix epoch.
+    /// Reads a moment, stored as milliseconds since the Unix epoch.
     ///
     /// # Errors
     /// If the column holds something unexpected.
@@ -110,7 +110,7 @@ impl Row {
         moment(self.get(column)?)
     }
 
-    /// A moment, if there is one.
+    /// Reads a moment, if there is one.
     ///
     /// # Errors
     /// If the column holds something unexpected.
@@ -118,7 +118,7 @@ impl Row {
         self.get::<Option<i64>>(column)?.map(moment).transpose()
     }
 
-    /// The subject that the columns `subject_kind` and `subject_id` name.
+    /// Reads the subject that the columns `subject_kind` and `subject_id` name.
     ///
     /// # Errors
     /// If a column holds something unexpected.
@@ -127,7 +127,7 @@ impl Row {
             .map_err(|_| StoreError::Corrupt("subject_kind holds a name that is not known".to_owned()))
     }
 
-    /// The message that the columns `platform`, `tenant`, `channel` and `message` name.
+    /// Reads the message that the columns `platform`, `tenant`, `channel` and `message` name.
     ///
     /// # Errors
     /// If a column holds something unexpected.
@@ -139,20 +139,20 @@ impl Row {
 }
 
 impl Statement {
-    /// With the two values that name a subject.
+    /// Adds the two values that name a subject.
     #[must_use]
     pub fn bind_subject(self, subject: &Subject) -> Self {
         self.bind(subject.kind()).bind(subject.id())
     }
 
-    /// With the four values that name a message.
+    /// Adds the four values that name a message.
     #[must_use]
     pub fn bind_message(self, message: &MessageRef) -> Self {
         let tenant = &message.tenant;
         self.bind(tenant.platform.as_str()).bind(&tenant.id).bind(&message.channel).bind(&message.id)
     }
 
-    /// With the four values that name a place.
+    /// Adds the four values that name a place.
     #[must_use]
     pub fn bind_place(self, place: &Place) -> Self {
         let root = place.root().unwrap_or_default();
@@ -160,13 +160,13 @@ impl Statement {
     }
 }
 
-/// A moment as it is stored.
+/// Returns a moment as it is stored.
 #[must_use]
 pub fn ms(moment: Timestamp) -> i64 {
     moment.as_millisecond()
 }
 
-/// A value as JSON.
+/// Returns a value as JSON.
 ///
 /// # Errors
 /// If it cannot be written as JSON: a fault of ours.
@@ -174,7 +174,8 @@ pub fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Work(error.to_string()))
 }
 
-/// A pattern (`LIKE`) for an account wherever it stands in JSON. It may find more; who asks looks closely.
+/// Returns a `LIKE` pattern that finds an account anywhere in JSON. It may match too much, so the caller must check
+/// each row.
 ///
 /// # Errors
 /// If it cannot be written as JSON: a fault of ours.
@@ -182,7 +183,7 @@ pub fn account_anywhere(account: &PersonRef) -> Result<String, StoreError> {
     Ok(format!("%{}%", json(account)?))
 }
 
-/// The name of a value of an enum without fields.
+/// Returns the name of a value of an enum without fields.
 ///
 /// # Errors
 /// If it has fields: a fault of ours.

@@ -8,7 +8,7 @@ use crate::domain::ids::{MessageRef, Place, PlatformName, TicketId};
 use crate::domain::standing::{LINES, SAID, Standing};
 use crate::domain::subject::Subject;
 
-/// The columns that [`read`] reads.
+/// Builds a query with the columns that [`read`] reads.
 macro_rules! standing {
     ($with:literal, $rest:literal) => {
         concat!(
@@ -21,27 +21,27 @@ macro_rules! standing {
 }
 
 texts! {
-    /// The messages that stand for a subject.
+    /// Selects the standing messages of a subject.
     STANDING = Text::both(
         standing!("", "standing AS s WHERE s.subject_kind = $1 AND s.subject_id = $2 ORDER BY s.id")
     );
-    /// In how many places something stands for a subject.
+    /// Counts the standing messages of a subject.
     STANDING_PLACES = Text::both("SELECT count(*) AS places FROM standing WHERE subject_kind = $1 AND subject_id = $2");
-    /// In how many places a view of a subject stands.
+    /// Counts the places in which a view of a subject stands.
     VIEW_PLACES = Text::both(
         "SELECT count(DISTINCT place_json) AS places FROM standing WHERE subject_kind = $1 AND subject_id = $2 AND view = $3 \
          AND platform = $4"
     );
-    /// The number of the last message that stands as a view of a subject.
+    /// Reads the number of the last standing message of a view of a subject.
     LAST_OF_VIEW =
         Text::both("SELECT max(id) AS last FROM standing WHERE subject_kind = $1 AND subject_id = $2 AND view = $3");
-    /// The messages that stand as a view of a subject, in the order in which they were posted.
+    /// Selects the standing messages of a view of a subject, in the order in which they were posted.
     STANDING_BEHIND = Text::both(
         "SELECT s.id, s.subject_kind, s.subject_id, s.view, s.slot, s.part, s.place_json, s.platform, s.tenant, s.channel, s.message \
          FROM standing AS s WHERE s.subject_kind = $1 AND s.subject_id = $2 AND s.view = $3 AND s.id > $4 AND s.id <= $5 \
          ORDER BY s.id LIMIT $6"
     );
-    /// The messages as which views of subjects stand in places.
+    /// Selects the standing messages of views of subjects in given places.
     VIEWS = Text::both(standing!(
         "WITH v (subject_kind, subject_id, view, platform, tenant, place_channel, place_root) AS (VALUES ($1, $2, $3, $4, \
          $5, $6, $7)) ",
@@ -49,36 +49,36 @@ texts! {
          AND s.platform = v.platform AND s.tenant = v.tenant AND s.place_channel = v.place_channel \
          AND s.place_root = v.place_root"
     ));
-    /// What stands as a message.
+    /// Selects the rows of one message.
     STANDING_MESSAGE = Text::both(standing!(
         "",
         "standing AS s WHERE s.platform = $1 AND s.tenant = $2 AND s.channel = $3 AND s.message = $4 ORDER BY s.id"
     ));
-    /// The messages that show the words of another.
+    /// Selects the messages that show the words of another message.
     SHOWING = Text::both(standing!(
         "", "standing AS s WHERE s.slot = $1 AND s.slot <> '' AND s.view = $2 ORDER BY s.id"
     ));
-    /// A message stands, in the place of what stood as the same.
+    /// Inserts a standing message, or replaces the one in the same slot.
     STAND = Text::both(
         "INSERT INTO standing (subject_kind, subject_id, view, platform, tenant, place_channel, place_root, slot, part, \
          place_json, channel, message) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
          ON CONFLICT (subject_kind, subject_id, view, platform, tenant, place_channel, place_root, slot, part) \
          DO UPDATE SET place_json = excluded.place_json, channel = excluded.channel, message = excluded.message"
     );
-    /// A message stands no more.
+    /// Deletes a standing message.
     UNSTAND = Text::both("DELETE FROM standing WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4");
-    /// Some of what stands for a subject that is forgotten is, too.
+    /// Deletes some of the standing messages of a subject.
     FORGET_STANDING = Text::both(
         "DELETE FROM standing WHERE id IN (SELECT id FROM standing WHERE subject_kind = $1 AND subject_id = $2 \
          LIMIT $3) RETURNING id"
     );
-    /// What stands for one subject as one of two views stands for another.
+    /// Moves the standing messages of two views from one subject to another.
     MOVE_STANDING = Text::both(
         "UPDATE standing SET subject_id = $3 WHERE subject_kind = $1 AND subject_id = $2 AND view IN ($4, $5)"
     );
 }
 
-/// The messages that stand for a subject, oldest first.
+/// Returns the standing messages of a subject, oldest first.
 ///
 /// # Errors
 /// If the database is away.
@@ -86,7 +86,7 @@ pub async fn of(ask: &mut dyn Ask, about: &Subject) -> Result<Vec<Standing>, Sto
     ask.all(statement(STANDING).bind_subject(about), read).await
 }
 
-/// How many messages stand for a subject.
+/// Counts the standing messages of a subject.
 ///
 /// # Errors
 /// If the database is away.
@@ -94,7 +94,7 @@ pub async fn count(ask: &mut dyn Ask, about: &Subject) -> Result<u64, StoreError
     Ok(ask.one(statement(STANDING_PLACES).bind_subject(about), |row| row.count("places")).await?.unwrap_or_default())
 }
 
-/// In how many places of a platform this view of a subject stands.
+/// Counts the places of a platform in which this view of a subject stands.
 ///
 /// # Errors
 /// If the database is away.
@@ -103,7 +103,7 @@ pub async fn places(ask: &mut dyn Ask, about: &Subject, view: &str, platform: Pl
     Ok(ask.one(asked, |row| row.count("places")).await?.unwrap_or_default())
 }
 
-/// The number of the last message that stands as this view of a subject; 0 if none does.
+/// Returns the number of the last standing message of this view of a subject, or 0.
 ///
 /// # Errors
 /// If the database is away.
@@ -113,7 +113,8 @@ pub async fn last(ask: &mut dyn Ask, about: &Subject, view: &str) -> Result<u64,
     Ok(last.and_then(|last| u64::try_from(last).ok()).unwrap_or_default())
 }
 
-/// The messages that stand as this view of a subject behind this number and up to that one, each with its own.
+/// Returns the standing messages of this view of a subject after one number and up to another, each with its own
+/// number.
 ///
 /// # Errors
 /// If the database is away.
@@ -130,7 +131,7 @@ pub async fn behind(
     ask.all(asked.bind(limit), |row| Ok((row.count("id")?, read(row)?))).await
 }
 
-/// The messages as which these views of subjects stand in these places.
+/// Returns the standing messages of these views of subjects in these places.
 ///
 /// # Errors
 /// If the database is away.
@@ -140,7 +141,7 @@ pub async fn views(ask: &mut dyn Ask, of: &[(Subject, &'static str, Place)]) -> 
     ask.all_of(asked.collect(), read).await
 }
 
-/// The messages that show the words of this message, oldest first.
+/// Returns the messages that show the words of this message, oldest first.
 ///
 /// # Errors
 /// If the database is away.
@@ -148,7 +149,7 @@ pub async fn showing(ask: &mut dyn Ask, of: &MessageRef) -> Result<Vec<Standing>
     ask.all(statement(SHOWING).bind(of.to_string()).bind(LINES), read).await
 }
 
-/// What stands as this message: for lines, each of them.
+/// Returns the rows of this message; a message of several lines has one for each line.
 ///
 /// # Errors
 /// If the database is away.
@@ -156,7 +157,7 @@ pub async fn at(ask: &mut dyn Ask, message: &MessageRef) -> Result<Vec<Standing>
     ask.all(statement(STANDING_MESSAGE).bind_message(message), read).await
 }
 
-/// What was said for one ticket, and the lines under its card, stand for another from now on; its views stay its own.
+/// Moves the posts of one ticket, and the lines under its card, to another ticket. Its views stay its own.
 ///
 /// # Errors
 /// If the database is away.
@@ -165,7 +166,7 @@ pub fn give(tx: &mut dyn Tx, from: TicketId, to: TicketId) -> Result<(), StoreEr
     tx.write(statement(MOVE_STANDING).bind_subject(&from).bind(to.id()).bind(SAID).bind(LINES))
 }
 
-/// Forgets some of what stands for a subject that is forgotten; whether there may be more.
+/// Deletes some of the standing messages of a forgotten subject. Returns whether there may be more.
 ///
 /// # Errors
 /// If the database is away.
@@ -174,7 +175,7 @@ pub async fn forget(tx: &mut dyn Tx, about: &Subject) -> Result<bool, StoreError
     Ok(!tx.rows(some).await?.is_empty())
 }
 
-/// A message stands, in the place of what stood as the same.
+/// Returns the statement that records a standing message, replacing the one in the same slot.
 pub(super) fn stand(stands: &Standing) -> Result<Statement, StoreError> {
     let Standing { about, view, slot, part, place, message } = stands;
     Ok(statement(STAND)
@@ -191,7 +192,7 @@ pub(super) fn stand(stands: &Standing) -> Result<Statement, StoreError> {
         .bind(&message.id))
 }
 
-/// A message stands no more.
+/// Returns the statement that deletes a standing message.
 pub(super) fn unstand(message: &MessageRef) -> Statement {
     statement(UNSTAND).bind_message(message)
 }

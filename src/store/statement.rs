@@ -1,29 +1,29 @@
-//! SQL texts and statements: a text with its values, not sent yet.
+//! SQL texts and statements. A statement is a text with its values, not sent yet.
 //!
-//! Writes are gathered and sent together, since each trip to the database (on SQLite, to its own thread) costs more than
-//! the statement itself.
+//! Writes are gathered and sent together, since each round trip to the database (on SQLite, to its own thread) costs
+//! more than the statement itself.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 
-/// One SQL text, as each of the databases understands it.
+/// One SQL text, in the dialect of each database.
 #[derive(Clone, Copy, Debug)]
 pub struct Text {
-    /// SQLite's.
+    /// The text for SQLite.
     pub sqlite: &'static str,
-    /// PostgreSQL's.
+    /// The text for PostgreSQL.
     pub postgres: &'static str,
 }
 
 impl Text {
-    /// A text that both understand.
+    /// Creates a text that both databases understand.
     #[must_use]
     pub const fn both(text: &'static str) -> Self {
         Self { sqlite: text, postgres: text }
     }
 
-    /// A text of its own for each.
+    /// Creates a separate text for each database.
     #[must_use]
     pub const fn each(sqlite: &'static str, postgres: &'static str) -> Self {
         Self { sqlite, postgres }
@@ -45,7 +45,7 @@ impl Hash for Text {
     }
 }
 
-/// Names SQL texts, and lists them as `TEXTS`, so that tests ask each database for the plan of each.
+/// Names SQL texts and lists them as `TEXTS`, so that tests can check the plan of each on both databases.
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)+) => {
         $($(#[$doc])* pub(crate) const $name: crate::store::Text = $text;)+
@@ -58,10 +58,10 @@ macro_rules! texts {
 
 pub(crate) use texts;
 
-/// How many rows one statement has at most.
+/// The largest number of rows of one statement.
 const ROWS: usize = 64;
 
-/// How many rows statements may have: each number makes a text of its own, and what is not prepared costs more.
+/// Which numbers of rows a statement may have. Each number makes a separate text, and unprepared texts cost more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rows {
     /// Powers of two.
@@ -71,7 +71,7 @@ pub(super) enum Rows {
 }
 
 impl Rows {
-    /// How many of `waiting` go into the next statement.
+    /// Returns how many of `waiting` rows go into the next statement.
     fn next(self, waiting: usize) -> usize {
         match self {
             Self::UpTo(most) if waiting <= most => waiting,
@@ -94,25 +94,25 @@ pub enum Value {
 pub struct Statement {
     pub(super) text: Text,
     pub(super) values: Vec<Value>,
-    /// Whether touching no row means that somebody else was faster.
+    /// Whether touching no row is a conflict.
     pub(super) or_conflict: bool,
 }
 
-/// A statement without its values.
+/// Creates a statement without values.
 #[must_use]
 pub const fn statement(text: Text) -> Statement {
     Statement { text, values: Vec::new(), or_conflict: false }
 }
 
 impl Statement {
-    /// With one more value.
+    /// Adds a value.
     #[must_use]
     pub fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
         self
     }
 
-    /// It is a conflict if it touches no row.
+    /// Makes touching no row a conflict.
     #[must_use]
     pub const fn or_conflict(mut self) -> Self {
         self.or_conflict = true;
@@ -120,7 +120,7 @@ impl Statement {
     }
 }
 
-/// A statement as one of the databases understands it.
+/// A statement in the dialect of one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Spoken {
     pub text: &'static str,
@@ -129,30 +129,30 @@ pub(super) struct Spoken {
 }
 
 impl Statement {
-    /// As SQLite understands it.
+    /// Returns the statement for SQLite.
     pub(super) fn for_sqlite(self) -> Spoken {
         Spoken { text: self.text.sqlite, values: self.values, or_conflict: self.or_conflict }
     }
 
-    /// As PostgreSQL understands it.
+    /// Returns the statement for PostgreSQL.
     pub(super) fn for_postgres(self) -> Spoken {
         Spoken { text: self.text.postgres, values: self.values, or_conflict: self.or_conflict }
     }
 }
 
-/// One statement that does what several of the same text would, each for a row of its own.
+/// One statement that replaces several of the same text, with one row for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Merged {
     pub text: Cow<'static, str>,
     pub values: Vec<Value>,
-    /// How many statements it stands for.
+    /// How many statements it replaces.
     pub rows: usize,
-    /// As in [`Statement`].
+    /// Whether touching fewer rows is a conflict, as in [`Statement`].
     pub or_conflict: bool,
 }
 
-/// What each of several works writes, as one sequence with as few statements as can be. Statements of one work keep their
-/// order; those of different works do not depend on each other.
+/// Merges the writes of several works into one sequence with as few statements as possible. Statements of one work keep
+/// their order; those of different works do not depend on each other.
 pub(super) fn merged(works: impl IntoIterator<Item = Vec<Spoken>>, rows: Rows) -> Vec<Merged> {
     let mut alike: Vec<Vec<Spoken>> = Vec::new();
     for work in works {
@@ -174,7 +174,7 @@ pub(super) fn merged(works: impl IntoIterator<Item = Vec<Spoken>>, rows: Rows) -
     alike.into_iter().flat_map(|alike| with_rows(alike, rows)).collect()
 }
 
-/// Whether a statement can be one more row of these. Where it would change what another row has written, it cannot.
+/// Whether a statement can become another row of these. It cannot if it would change what another row has written.
 fn can_share(others: &[Spoken], one: &Spoken) -> bool {
     let is_alike = |other: &Spoken| other.text == one.text && other.or_conflict == one.or_conflict;
     if !others.first().is_some_and(is_alike) {
@@ -185,7 +185,7 @@ fn can_share(others: &[Spoken], one: &Spoken) -> bool {
     columns.is_none_or(|columns| others.iter().all(|other| other.values[..columns] != one.values[..columns]))
 }
 
-/// Statements of one text as such with many rows.
+/// Merges statements of one text into statements with many rows.
 fn with_rows(alike: Vec<Spoken>, sizes: Rows) -> Vec<Merged> {
     let as_it_is = |Spoken { text, values, or_conflict }| Merged { text: text.into(), values, rows: 1, or_conflict };
     let Some((head, row, tail)) = alike.first().and_then(|first| around_row(first.text)) else {
@@ -213,8 +213,8 @@ fn with_rows(alike: Vec<Spoken>, sizes: Rows) -> Vec<Merged> {
     all
 }
 
-/// Queries of one text as few with many rows. The first value of a row counts the queries of one such, and stands in the
-/// column `n` of what is found for it.
+/// Merges queries of one text into few with many rows. The first value of each row is the number of its query, and is
+/// returned in the column `n` of each row found for it.
 pub(super) fn merged_queries(queries: Vec<Spoken>, sizes: Rows) -> Vec<Merged> {
     let mut rest = queries.into_iter();
     let mut all = Vec::new();
@@ -235,7 +235,7 @@ pub(super) fn merged_queries(queries: Vec<Spoken>, sizes: Rows) -> Vec<Merged> {
     all
 }
 
-/// A text before, in and behind the row of its `VALUES`, if it has one that all its values stand in.
+/// Splits a text into the parts before, inside and after the row of its `VALUES`, if all its values are in that row.
 pub(super) fn around_row(text: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
     let begin = text.find("VALUES (")? + "VALUES ".len();
     let mut depth = 0;
@@ -247,7 +247,7 @@ pub(super) fn around_row(text: &'static str) -> Option<(&'static str, &'static s
     (!head.contains('$') && !tail.contains('$')).then_some((head, row, tail))
 }
 
-/// Appends a text with the numbers of its values counted on from `from`.
+/// Appends a text, with the numbers of its values raised by `from`.
 pub(super) fn counted_on(to: &mut String, text: &str, from: usize) {
     let mut parts = text.split('$');
     to.push_str(parts.next().unwrap_or_default());
@@ -259,7 +259,7 @@ pub(super) fn counted_on(to: &mut String, text: &str, from: usize) {
     }
 }
 
-/// Several statements as one text, the numbers of their values counted through.
+/// Joins several statements into one text, with the numbers of their values counted through.
 pub(super) fn joined(statements: &[Spoken]) -> (String, Vec<Value>) {
     let mut text = String::with_capacity(statements.iter().map(|one| one.text.len() + 8).sum());
     let mut values = Vec::with_capacity(statements.iter().map(|one| one.values.len()).sum());
@@ -271,7 +271,7 @@ pub(super) fn joined(statements: &[Spoken]) -> (String, Vec<Value>) {
     (text, values)
 }
 
-/// Words as they are stored: PostgreSQL keeps no NUL character, and nobody can see one.
+/// Replaces NUL characters: PostgreSQL cannot store them, and nobody can see them.
 fn clean(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
@@ -322,7 +322,7 @@ impl From<Option<&str>> for Value {
 mod tests {
     use super::*;
 
-    /// A statement of this text.
+    /// Creates a statement of this text.
     fn statement(text: &'static str) -> Spoken {
         super::statement(Text::both(text)).for_sqlite()
     }

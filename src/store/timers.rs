@@ -1,4 +1,4 @@
-//! Moments that are waited for.
+//! Timers.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use crate::domain::event::{Timer, TimerKind};
 use crate::domain::subject::Subject;
 
 texts! {
-    /// Timers that are due, of these kinds: another version's are left to that one, and fill no page.
+    /// Selects due timers of the known kinds. Timers of another version are left to that version and fill no page.
     DUE_TIMERS = Text::each(
         "SELECT subject_kind, subject_id, kind, slot, due_at_ms FROM timers WHERE due_at_ms <= $1 \
          AND kind IN (SELECT value FROM json_each($3)) ORDER BY due_at_ms, subject_kind, subject_id LIMIT $2",
@@ -18,25 +18,25 @@ texts! {
          AND kind IN (SELECT value FROM json_array_elements_text($3::json)) \
          ORDER BY due_at_ms, subject_kind, subject_id LIMIT $2"
     );
-    /// The next moment that is waited for.
+    /// Reads the next moment of a timer.
     NEXT_TIMER = Text::both("SELECT min(due_at_ms) AS due_at_ms FROM timers WHERE due_at_ms > $1");
-    /// A moment is waited for.
+    /// Sets a timer.
     SET_TIMER = Text::both(
         "INSERT INTO timers (subject_kind, subject_id, kind, slot, due_at_ms) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (subject_kind, subject_id, kind, slot) DO UPDATE SET due_at_ms = excluded.due_at_ms"
     );
-    /// It is not waited for any more.
+    /// Deletes a timer.
     CLEAR_TIMER =
         Text::both("DELETE FROM timers WHERE subject_kind = $1 AND subject_id = $2 AND kind = $3 AND slot = $4");
-    /// What has happened is not waited for any more, unless another moment is by now.
+    /// Deletes a timer that has fired, unless it was set to another moment since.
     CLEAR_FIRED = Text::both(
         "DELETE FROM timers WHERE subject_kind = $1 AND subject_id = $2 AND kind = $3 AND slot = $4 AND due_at_ms = $5"
     );
-    /// Nothing is waited for any more for this subject.
+    /// Deletes all timers of a subject.
     FORGET_TIMERS = Text::both("DELETE FROM timers WHERE subject_kind = $1 AND subject_id = $2 RETURNING kind");
 }
 
-/// A moment is waited for: one of its kind, subject and slot.
+/// Sets a timer: one for each kind, subject and slot.
 ///
 /// # Errors
 /// If the database is away.
@@ -51,7 +51,7 @@ pub fn set(tx: &mut dyn Tx, timer: &Timer) -> Result<(), StoreError> {
     )
 }
 
-/// It is not waited for any more.
+/// Deletes a timer.
 ///
 /// # Errors
 /// If the database is away.
@@ -59,7 +59,7 @@ pub fn clear(tx: &mut dyn Tx, on: &Subject, kind: TimerKind, slot: u16) -> Resul
     tx.write(statement(CLEAR_TIMER).bind_subject(on).bind(kind.as_str()).bind(i64::from(slot)))
 }
 
-/// Nothing is waited for any more for this subject; how many moments were.
+/// Deletes all timers of this subject, and returns how many there were.
 ///
 /// # Errors
 /// If the database is away.
@@ -68,7 +68,7 @@ pub async fn forget(tx: &mut dyn Tx, on: &Subject) -> Result<u64, StoreError> {
 }
 
 impl dyn Store + '_ {
-    /// The next moment after `now` that is waited for.
+    /// Returns the next moment after `now` for which a timer is set.
     ///
     /// # Errors
     /// If the database is away.
@@ -77,7 +77,7 @@ impl dyn Store + '_ {
         Ok(self.reader().await?.one(asked, |row| row.moment_if("due_at_ms")).await?.flatten())
     }
 
-    /// A timer has fired, and what follows from it was decided before.
+    /// Deletes a timer that has fired and whose consequences were decided before.
     ///
     /// # Errors
     /// If the database is away.
@@ -94,7 +94,7 @@ impl dyn Store + '_ {
         .await
     }
 
-    /// Timers that are due, oldest first.
+    /// Returns due timers, oldest first.
     ///
     /// # Errors
     /// If the database is away.

@@ -1,4 +1,4 @@
-//! One transaction, as a work sees it. What the work writes is gathered, and sent before it reads and at its end.
+//! One transaction, as a work sees it. Writes are gathered, and sent before the next read and at the end.
 
 use async_trait::async_trait;
 
@@ -8,31 +8,31 @@ use super::row::Row;
 use super::statement::Statement;
 use crate::domain::ids::EffectId;
 
-/// A connection of one of the databases, with what only it has.
+/// A connection to one of the databases.
 #[async_trait]
 pub(super) trait Link: Send {
     async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError>;
     async fn rows_of(&mut self, queries: Vec<Statement>) -> Result<Vec<Row>, StoreError>;
     async fn real_ms(&mut self) -> Result<i64, StoreError>;
-    /// Runs what each of several works writes, with as few statements as can be.
+    /// Runs the writes of several works with as few statements as possible.
     async fn run_all(&mut self, works: Vec<Vec<Statement>>) -> Result<(), StoreError>;
     async fn next(&mut self, sequence: Sequence) -> Result<i64, StoreError>;
     async fn skip(&mut self, sequence: Sequence, by: i64) -> Result<(), StoreError>;
     fn effect_id(&mut self) -> EffectId;
 }
 
-/// What was written and not sent yet, by each work of a transaction: what several have written goes together.
+/// The writes of each work that are not sent yet. Those of several works are sent together.
 pub(super) type Unsent = Vec<Vec<Statement>>;
 
-/// Queries with their rows, for as long as these are as they were.
+/// Queries with their rows, valid until one of them changes.
 pub(super) type Known = Vec<(Statement, Vec<Row>)>;
 
-/// A work's view of the database. Once the database has failed it, it fails in everything: the database may have given the
-/// whole transaction up, and what is written after that would stand alone.
+/// A work's view of the database. Once the database has failed, every further call fails: the database may have given
+/// up the whole transaction, and a later write would be kept alone.
 pub(super) struct StoreTx<'c> {
     link: &'c mut dyn Link,
     unsent: &'c mut Unsent,
-    /// What was read before the work began, and nothing of which it has changed since.
+    /// Rows that were read before the work began and that it has not changed since.
     known: Known,
     away: Option<String>,
     news: Option<News>,
@@ -44,15 +44,15 @@ impl<'c> StoreTx<'c> {
         Self { link, unsent, known, away: None, news: None }
     }
 
-    /// Who is to be woken once this is committed.
+    /// Which dispatchers are woken once this is committed.
     pub const fn news(&self) -> Option<News> {
         self.news
     }
 
-    /// Sends what was written. What is read afterwards sees it.
+    /// Sends the pending writes. Later reads see them.
     ///
     /// # Errors
-    /// If it cannot be written, or somebody else was faster.
+    /// If they cannot be written, or another process was faster.
     pub async fn flush(&mut self) -> Result<(), StoreError> {
         self.is_sound()?;
         if self.unsent.iter().all(Vec::is_empty) {
@@ -71,7 +71,7 @@ impl<'c> StoreTx<'c> {
         }
     }
 
-    /// Passes a result on, keeping in mind whether the database has failed.
+    /// Passes a result on, and remembers whether the database has failed.
     fn kept<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(StoreError::Away(why)) = &result {
             self.away.get_or_insert_with(|| why.clone());
@@ -82,7 +82,7 @@ impl<'c> StoreTx<'c> {
 
 #[async_trait]
 impl Ask for StoreTx<'_> {
-    /// Answers from what was read ahead; otherwise sends the pending writes first, so that the query sees them.
+    /// Answers from the read-ahead rows; otherwise sends pending writes first, so that the query sees them.
     async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
         self.is_sound()?;
         if let Some(place) = self.known.iter().position(|(known, _)| *known == query) {

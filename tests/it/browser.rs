@@ -154,7 +154,7 @@ async fn an_outage_is_announced_updated_and_over_on_the_page() {
     meanwhile(&desk, browser.press(&format!("{card}//button[@data-control='Update…']"))).await;
     meanwhile(&desk, browser.see(&field("phase"))).await.select_by_value("monitoring").await.expect("Mia chooses");
     browser.press(&send).await;
-    meanwhile(&desk, browser.see(&on_message("discord", "fixed, and we keep an eye on it"))).await;
+    meanwhile(&desk, browser.see(&on_message("discord", "fixed, and we're keeping an eye on it"))).await;
 
     meanwhile(&desk, browser.press(&format!("{card}//button[@data-control='It is over…']"))).await;
     let known = meanwhile(&desk, browser.see(&field("known"))).await;

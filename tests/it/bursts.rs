@@ -53,7 +53,10 @@ async fn a_conversation_of_others_is_never_bound_by_a_burst() {
         assert_eq!(words(desk, known[0].id).await, ["the printer jams"]);
         // Whoever speaks there reads that the desk does, too.
         let told = said(world, "ana", "sales");
-        assert!(told.iter().any(|line| line.contains("IT-1002") && line.contains("reads along")), "{told:#?}");
+        assert!(
+            told.iter().any(|line| line.contains("IT-1002") && line.contains("can see what's written")),
+            "{told:#?}"
+        );
     })
     .await;
 }
@@ -106,7 +109,7 @@ async fn what_is_joined_shows_that_at_once_and_can_be_a_request_of_its_own() {
         assert_eq!(acts(desk, known[1].id).await, ["opened"]);
         assert_eq!(message(world, "wifi in room 4").reactions, [], "{what}: the sign is gone");
         let told = desk.last_private(world, "jeff");
-        assert!(told.starts_with("Done: that is IT-1002 now"), "{what}: {told}");
+        assert!(told.starts_with("Done: that's IT-1002 now"), "{what}: {told}");
         // Under the first card nothing of it is left, and there is a card of its own.
         let desk_reads = said(world, "mia", "desk-triage");
         assert_eq!(desk_reads.iter().filter(|line| line.contains("wifi")).count(), 1, "{what}: {desk_reads:#?}");
@@ -120,7 +123,7 @@ async fn what_is_joined_shows_that_at_once_and_can_be_a_request_of_its_own() {
         if is_direct {
             desk.press(world, "jeff", private(world), OWN).await;
             assert_eq!(tickets(desk).await.len(), 2, "{what}");
-            assert!(desk.last_private(world, "jeff").contains("no part of IT-1001 any more"), "{what}");
+            assert!(desk.last_private(world, "jeff").contains("no longer part of IT-1001"), "{what}");
         }
     })
     .await;
@@ -188,7 +191,7 @@ async fn a_thread_in_which_somebody_else_has_asked_stays_theirs() {
         desk.say(world, "ana", &thread, "@desk and my phone is dead").await;
         desk.press(world, "jeff", private(world), OWN).await;
         let told = desk.last_private(world, "jeff");
-        assert!(told.starts_with("Somebody has asked for something else"), "{}: {told}", world.platform());
+        assert!(told.starts_with("Meanwhile another request was started"), "{}: {told}", world.platform());
         desk.say(world, "ana", &thread, "since this morning").await;
         let known = tickets(desk).await;
         assert_eq!(known.len(), 2);

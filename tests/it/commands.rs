@@ -11,12 +11,15 @@ async fn a_ticket_is_worked_by_commands_alone() {
         desk.ask(world, "jeff", "@desk printer smokes").await;
         for (command, told) in [
             ("claim IT-1001", "Done: IT-1001 is in progress, P3, with Mia."),
-            ("claim IT-1001", "IT-1001 is yours already."),
+            ("claim IT-1001", "You already have IT-1001."),
             ("priority P1 IT-1001", "Done: IT-1001 is in progress, P1, with Mia."),
             ("pending IT-1001 waiting for a fuser", "Done: IT-1001 is pending, P1, with Mia."),
-            ("reply IT-1001 it comes tomorrow", "On its way to Jeff. It shows under the card as soon as it is there."),
-            ("release IT-1001", "Done: IT-1001 is new, P1, with nobody yet."),
-            ("release IT-1001", "Nobody has IT-1001, so there is nothing to release."),
+            (
+                "reply IT-1001 it comes tomorrow",
+                "On its way to Jeff. You'll see it under the card once it's delivered.",
+            ),
+            ("release IT-1001", "Done: IT-1001 is new, P1, and nobody has it yet."),
+            ("release IT-1001", "Nobody has IT-1001, so there's nothing to release."),
             ("assign @omar IT-1001", "Done: IT-1001 is in progress, P1, with Omar."),
             ("resolve IT-1001 new fuser", "Done: IT-1001 is resolved."),
             ("reopen IT-1001", "Done: IT-1001 is in progress, P1, with Omar."),
@@ -49,14 +52,14 @@ async fn a_ticket_is_worked_by_commands_alone() {
 async fn what_is_wrong_is_said_privately_with_the_way_out() {
     on_both(async |desk, world| {
         desk.command(world, "mia", "claim IT-9999").await;
-        assert!(desk.last_private(world, "mia").starts_with("I know no IT-9999"));
+        assert!(desk.last_private(world, "mia").starts_with("I can't find IT-9999"));
         desk.command(world, "mia", "claim").await;
-        assert!(desk.last_private(world, "mia").starts_with("Which one?"));
+        assert!(desk.last_private(world, "mia").starts_with("Which request?"));
         desk.command(world, "mia", "help").await;
-        assert!(desk.last_private(world, "mia").contains("For the desk's people"));
+        assert!(desk.last_private(world, "mia").contains("For the desk's agents"));
         desk.command(world, "jeff", "help").await;
         let help = desk.last_private(world, "jeff");
-        assert!(help.starts_with("How to reach the desk") && !help.contains("For the desk's people"), "{help}");
+        assert!(help.starts_with("How to reach the desk") && !help.contains("For the desk's agents"), "{help}");
         assert_eq!(desk.store().total().await.expect("a number"), 0);
     })
     .await;
@@ -68,10 +71,10 @@ async fn slack_takes_free_words_after_the_command_and_says_what_it_understands()
     let slack = desk.slack();
     for (words, told) in [
         ("", "How to reach the desk"),
-        ("frobnicate", "I don't know that one."),
-        ("resolve IT-1", "Nearly: write it as"),
-        ("priority IT-1", "Nearly: write it as"),
-        ("priority P9 IT-1", "Nearly: write it as"),
+        ("frobnicate", "I don't know that command."),
+        ("resolve IT-1", "Almost there: write it as"),
+        ("priority IT-1", "Almost there: write it as"),
+        ("priority P9 IT-1", "Almost there: write it as"),
     ] {
         desk.command(&slack, "mia", words).await;
         let last = desk.last_private(&slack, "mia");

@@ -64,12 +64,9 @@ async fn what_cannot_wait_reaches_whoever_is_on_call_and_nobody_else() {
         let ticket = desk.store().tickets(None, 1).await.expect("tickets")[0].clone();
         assert_eq!(ticket.priority.to_string(), "P1");
         let told = bot_says(world, "jeff", "sales");
-        assert!(told.contains("I have called @Omar Haddad. The answer comes"), "{told}");
+        assert!(told.contains("I'm calling @Omar Haddad. You'll get the answer"), "{told}");
         let triage = bot_says(world, "omar", "desk-triage");
-        assert!(
-            triage.contains("Jeff Park says that this can't wait:") && triage.contains("Salaries are paid"),
-            "{triage}"
-        );
+        assert!(triage.contains("Jeff Park says this can't wait:") && triage.contains("Salaries are paid"), "{triage}");
         let audit = desk.store().audit(ticket.id).await.expect("an audit");
         let called = audit.iter().find(|entry| entry.act == "called").expect("it is audited");
         assert_eq!(called.actor.as_ref().map(|actor| actor.name.as_str()), Some("Jeff Park"));
@@ -88,7 +85,7 @@ async fn what_cannot_wait_reaches_whoever_is_on_call_and_nobody_else() {
         assert_eq!(pings("omar"), 1);
         desk.command(world, "omar", "oncall end").await;
         desk.command(world, "mia", "oncall who").await;
-        assert!(desk.last_private(world, "mia").contains("Nobody is on call now."));
+        assert!(desk.last_private(world, "mia").contains("Nobody is on call right now."));
     })
     .await;
 }
@@ -107,7 +104,7 @@ async fn a_channel_has_a_mode_of_its_own_once_an_admin_says_so_and_everybody_the
         desk.pass(Duration::from_secs(60)).await;
         let said = bot_says(world, "jeff", "sales");
         assert!(
-            said.contains("I ask whether the desk may take it") && said.contains("Ada Berg has set this up."),
+            said.contains("I ask whether the desk may take it") && said.contains("Ada Berg set this up."),
             "{said}"
         );
         let told = || {
@@ -126,7 +123,7 @@ async fn a_channel_has_a_mode_of_its_own_once_an_admin_says_so_and_everybody_the
         assert!(!is_asked(world, "jeff"));
         // Not where nobody but the desk talks, nor in private.
         desk.command_in(world, "ada", "desk-triage", nudge).await;
-        assert!(desk.last_private(world, "ada").contains("Say this in the channel"));
+        assert!(desk.last_private(world, "ada").contains("say this in the channel"));
         staff > 0
     })
     .await;
@@ -157,7 +154,7 @@ async fn what_the_settings_set_is_told_in_a_channel_and_to_the_staff_before_it_i
         say(desk, world, "ana", &format!("@mia {HELP}")).await;
         desk.pass(Duration::from_secs(60)).await;
         assert!(is_asked(world, "ana") || !bot_says(world, "ana", "sales").is_empty());
-        assert_eq!(said("It is set up like this for your company."), 1);
+        assert_eq!(said("It's set up this way for your company."), 1);
         let staff = told();
         assert!(staff > 0);
         desk.pass(Duration::from_secs(3600)).await;
@@ -169,11 +166,11 @@ async fn what_the_settings_set_is_told_in_a_channel_and_to_the_staff_before_it_i
         desk.command_in(world, "ada", "sales", &set("nudge")).await;
         assert_eq!(said("From now on"), 1, "as before");
         desk.command_in(world, "ada", "sales", &set("observe")).await;
-        assert_eq!((said("From now on"), said("I say nothing any more")), (2, 1));
+        assert_eq!((said("From now on"), said("I no longer say anything")), (2, 1));
         desk.command_in(world, "mia", "sales", "guard report").await;
         let report = desk.last_private(world, "mia");
         assert!(report.contains("In this channel, I only count"), "{report}");
-        assert!(report.contains("Where nothing else is set, I ask"), "{report}");
+        assert!(report.contains("In channels with no setting of their own, I ask"), "{report}");
         (said("From now on"), told())
     })
     .await;
@@ -252,14 +249,14 @@ async fn staff_say_where_they_want_to_be_pinged_and_that_they_are_away() {
                 other => other,
             };
             desk.command_in(world, "ana", "sales", typed).await;
-            assert!(desk.last_private(world, "ana").contains("for the desk's people"), "{refused}");
+            assert!(desk.last_private(world, "ana").contains("desk permissions"), "{refused}");
         }
         // Away: whoever pings them is asked, even where pings are only counted.
         desk.command_in(world, "mia", "sales", on(world, "guard away tomorrow 9", "guard away until:tomorrow 9")).await;
         say(desk, world, "ana", &format!("@mia {HELP}")).await;
         assert!(is_asked(world, "ana"));
         let asked = bot_says(world, "ana", "sales");
-        assert!(asked.contains("The person you ask is away until") && !asked.contains("Mia"), "{asked}");
+        assert!(asked.contains("The person you're asking is away until") && !asked.contains("Mia"), "{asked}");
         desk.press(world, "ana", "sales", "Make it a request").await;
         desk.pass(Duration::from_secs(3600)).await;
         say(desk, world, "jeff", &format!("@mia @omar {HELP}")).await;
@@ -305,7 +302,7 @@ async fn hours_and_announced_outages_let_pings_pass() {
         say(desk, world, "jeff", "@mia the vpn does not work here either, can you help me?").await;
         assert!(is_asked(world, "jeff"), "Mia is not");
         let told = report(desk, world, "omar").await;
-        assert!(told.contains("Pings of you in the last 7 days: 1. Like a request: 0."), "{told}");
+        assert!(told.contains("Pings of you in the last 7 days: 1. Looked like a request: 0."), "{told}");
     })
     .await;
 }
@@ -325,10 +322,10 @@ async fn admins_see_what_would_have_been_asked_and_agents_why() {
         };
         desk.command_in(world, "mia", "random", &format!("{}{link}", on(world, "guard why ", "guard why link:"))).await;
         let told = desk.last_private(world, "mia");
-        assert!(told.contains("It was taken for a request. Nobody was told.") && told.contains("in 100"), "{told}");
+        assert!(told.contains("I took it for a request. I told nobody.") && told.contains("in 100"), "{told}");
         assert!(!told.contains("laptop"), "no words of hers are kept: {told}");
         desk.command_in(world, "mia", "random", on(world, "guard why x", "guard why link:x")).await;
-        assert!(desk.last_private(world, "mia").contains("I know nothing about a message there"));
+        assert!(desk.last_private(world, "mia").contains("I don't know anything about that message"));
     })
     .await;
 }
@@ -353,7 +350,10 @@ async fn where_what_was_said_before_cannot_be_read_a_ping_is_only_counted() {
         desk.pass(Duration::from_secs(30)).await;
         assert!(!is_asked(world, "ana"));
         let told = report(desk, world, "mia").await;
-        assert!(told.contains("Pings of you in the last 7 days: 1. Like a request: 0. I asked: 0."), "{told}");
+        assert!(
+            told.contains("Pings of you in the last 7 days: 1. Looked like a request: 0. I spoke up about: 0."),
+            "{told}"
+        );
         let refused = desk.stage.journal.since(0).iter().filter(|entry| entry.kind == "refused").count();
         desk.expect_refusals(refused);
         world.inject(Fault::Calm);
@@ -420,10 +420,10 @@ async fn what_the_bot_cannot_read_is_passed_on_by_the_menu_and_lives_with_its_au
     assert_eq!((tickets[0].requester.name.as_str(), tickets[0].is_private()), ("Ana Lima", true));
     assert_eq!(tickets[0].title, "my badge does not open the lab any more");
     let told = bot_says(&world, "jeff", "leads");
-    assert!(told.contains("Done: that is IT-1001") && told.contains("The desk has that message already."), "{told}");
+    assert!(told.contains("Done: it's IT-1001") && told.contains("The desk already has that message."), "{told}");
     let told = bot_says(&world, "ana", "desk");
     assert!(
-        told.contains("Somebody in that conversation thought that the desk could help") && told.contains("my badge"),
+        told.contains("Somebody in that conversation thought the desk could help") && told.contains("my badge"),
         "{told}"
     );
     desk.press(&world, "ana", "desk", "Undo").await;
@@ -473,12 +473,12 @@ async fn on_postgres_staff_come_and_go_by_commands() {
     for world in [desk.slack(), desk.discord()] {
         let said = [
             (on(&world, "oncall until tomorrow 9", "oncall until until:tomorrow 9"), "You are on call until"),
-            ("oncall end", "You are not on call any more."),
-            ("oncall end", "You were not on call."),
-            (on(&world, "guard away tomorrow 9", "guard away until:tomorrow 9"), "You are away until"),
-            ("guard back", "You are not marked as away"),
+            ("oncall end", "You're no longer on call."),
+            ("oncall end", "You weren't on call."),
+            (on(&world, "guard away tomorrow 9", "guard away until:tomorrow 9"), "You're marked as away until"),
+            ("guard back", "You're not marked as away"),
             (on(&world, "guard me off", "guard me guarded:off"), "I leave messages that ping you"),
-            (on(&world, "guard me on", "guard me guarded:on"), "is offered the desk again"),
+            (on(&world, "guard me on", "guard me guarded:on"), "I offer them the desk again"),
             ("guard report", "Pings of you"),
         ];
         for (command, answer) in said {
@@ -487,8 +487,11 @@ async fn on_postgres_staff_come_and_go_by_commands() {
             assert!(told.contains(answer), "{command}: {told}");
         }
         for (command, answer) in [
-            (on(&world, "guard mode route", "guard mode mode:route"), "has it passed on at once from now on"),
-            (on(&world, "guard mode default", "guard mode mode:default"), "is asked whether the desk may take it"),
+            (
+                on(&world, "guard mode route", "guard mode mode:route"),
+                "From now on, when somebody pings the desk's people here with a request, I pass it on",
+            ),
+            (on(&world, "guard mode default", "guard mode mode:default"), "I ask whether the desk may take it"),
         ] {
             desk.command_in(&world, "ada", "sales", command).await;
             let told = desk.last_private(&world, "ada");
@@ -523,7 +526,7 @@ async fn nobody_is_on_call_for_ever_nor_where_they_cannot_be_reached() {
         assert_eq!(told.matches("Mia Wong until").count(), 1, "{told}");
         desk.command(world, "mia", "oncall end").await;
         desk.command(world, "omar", "oncall who").await;
-        assert!(desk.last_private(world, "omar").contains("Nobody is on call now."));
+        assert!(desk.last_private(world, "omar").contains("Nobody is on call right now."));
     })
     .await;
 }

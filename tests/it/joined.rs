@@ -19,19 +19,19 @@ use crate::looks::Looks as _;
 const SAID: [(&str, &str, &str); 8] = [
     ("jeff", "it began at nine", "Jeff: @Mia Wong it began at nine"),
     ("jeff", "first the left one", "Jeff: @Mia Wong first the left one"),
-    ("ana", "mine, too", "Ana (not the requester): mine, too"),
+    ("ana", "mine, too", "Ana (also in the thread): mine, too"),
     ("jeff", "then the right one", "Jeff: @Mia Wong then the right one"),
     ("mia", "a moment please", "Mia answered in the thread: a moment please"),
     ("jeff", "this & <that>", "Jeff: @Mia Wong this & <that>"),
-    ("ana", "and the mouse", "Ana (not the requester): and the mouse"),
+    ("ana", "and the mouse", "Ana (also in the thread): and the mouse"),
     ("jeff", "thanks so far", "Jeff: @Mia Wong thanks so far"),
 ];
 
 /// The same of people who have nothing to do with the request.
 const THIRDS: [(&str, &str, &str); 3] = [
-    ("ana", "mine, too", "Ana (not the requester): mine, too"),
-    ("sam", "and mine", "Sam (not the requester): and mine"),
-    ("ana", "since noon", "Ana (not the requester): since noon"),
+    ("ana", "mine, too", "Ana (also in the thread): mine, too"),
+    ("sam", "and mine", "Sam (also in the thread): and mine"),
+    ("ana", "since noon", "Ana (also in the thread): since noon"),
 ];
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn what_is_said_while_the_desks_channel_is_at_its_limit_comes_in_one_messa
         world.delete("jeff", &said[3]).await.expect("deleted");
         desk.settle().await;
         let mut wanted = SAID.map(|(_, _, line)| line.replace("@Mia Wong ", "")).to_vec();
-        wanted[2] = "Ana (not the requester): mine is fine (edited)".to_owned();
+        wanted[2] = "Ana (also in the thread): mine is fine (edited)".to_owned();
         wanted.remove(3);
         for (world, before) in desk.worlds().iter().zip(&before) {
             assert_eq!(read(&one_more(world, *before)), wanted, "{}", world.platform());

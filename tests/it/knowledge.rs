@@ -420,7 +420,7 @@ async fn the_card_waits_while_an_article_is_open_and_comes_as_soon_as_a_person_i
         desk.pass(Duration::from_secs(60)).await;
         assert!(!has_card("IT-1001"), "{}", desk.transcript(world));
         desk.pass(Duration::from_secs(61)).await;
-        assert!(has_card("Shown to them: KB-24"), "{}", desk.transcript(world));
+        assert!(has_card("Shown to the requester: KB-24"), "{}", desk.transcript(world));
         // They ask for a person.
         desk.pass(Duration::from_secs(600)).await;
         answered(desk, world, "ana", "general", "@desk my vpn drops every 10 minutes at home").await;

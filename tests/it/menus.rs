@@ -82,7 +82,7 @@ async fn a_private_line_is_replaced_by_what_became_of_it() {
             assert!(before.contains("[Make it a request of its own]"), "{before}");
             desk.press(world, "jeff", "sales", "Make it a request of its own").await;
             let after = private(world, "jeff");
-            assert_eq!(after, "Done: that is IT-1002 now, and no part of IT-1001 any more.\n");
+            assert_eq!(after, "Done: that's IT-1002 now, separate from IT-1001.\n");
         }
     })
     .await;
@@ -108,9 +108,9 @@ async fn a_message_has_a_menu_of_acts() {
             desk.last_private(world, who)
         };
         let told = choose("jeff", &ask, "Take the request").await;
-        assert!(told.starts_with("That is for the desk's people."), "{what}: {told}");
+        assert!(told.starts_with("Sorry, you need desk permissions for that"), "{what}: {told}");
         let told = choose("mia", &lunch, "Take the request").await;
-        assert!(told.starts_with("That message belongs to no request"), "{what}: {told}");
+        assert!(told.starts_with("I can't find a request for that message"), "{what}: {told}");
         world.choose_menu("mia", &lunch, "Reply to the requester").await.expect("answered");
         desk.fill(world, "mia", "a long answer").await;
         let told = desk.last_private(world, "mia");
@@ -213,7 +213,7 @@ async fn an_agent_takes_a_request_by_a_reaction() {
         assert!(holder().await.is_some(), "{what}");
         desk.pass(std::time::Duration::from_secs(60)).await;
         react("mia", &ask, eyes, true).await;
-        assert_eq!(desk.last_private(world, "mia"), "IT-1001 is yours already.", "{what}");
+        assert_eq!(desk.last_private(world, "mia"), "You already have IT-1001.", "{what}");
         react("mia", &ask, eyes, false).await;
         desk.command(world, "mia", "release IT-1001").await;
         desk.pass(std::time::Duration::from_secs(60)).await;
@@ -254,7 +254,10 @@ async fn open_requests_are_listed_for_oneself_and_for_the_desk() {
             desk.command(world, "mia", "requests @jeff").await;
             let listed = desk.last_private(world, "mia");
             assert_eq!(menus, ["Show their open requests"]);
-            for (who, expected) in [("mia", listed.as_str()), ("sam", "That is for the desk's people.")] {
+            for (who, expected) in [
+                ("mia", listed.as_str()),
+                ("sam", "Sorry, you need desk permissions for that; /desk help shows what you can do."),
+            ] {
                 world.choose_menu(who, &ask, "Show their open requests").await.expect("answered");
                 desk.settle().await;
                 assert_eq!(desk.last_private(world, who), expected, "{who}");

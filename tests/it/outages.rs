@@ -272,7 +272,10 @@ async fn what_was_announced_by_mistake_is_taken_back() {
         let sales = standing(world, "sales");
         assert_eq!(
             sales,
-            [format!("{0}VPN: New connections fail{0}\nAnnounced by mistake, please ignore it.", on(world, "~", "~~"))],
+            [format!(
+                "{0}VPN: New connections fail{0}\nThis was announced by mistake. Please ignore it.",
+                on(world, "~", "~~")
+            )],
             "{}",
             world.platform()
         );
@@ -294,7 +297,7 @@ async fn a_channel_that_joins_later_hears_the_next_news_and_one_that_left_no_new
         desk.press(world, "mia", "desk-triage", "Update…").await;
         desk.fill_in(world, "mia", &[("phase", "monitoring")]).await;
         assert_eq!(standing(world, "general"), standing(world, "sales"), "{}", world.platform());
-        assert!(standing(world, "general")[0].contains("we keep an eye on it"));
+        assert!(standing(world, "general")[0].contains("we're keeping an eye on it"));
         desk.press(world, "mia", "desk-triage", "It is over…").await;
         desk.fill_in(world, "mia", &[]).await;
         let unsubscribe = format!("unsubscribe {}", named(world, "vpn"));
@@ -315,7 +318,7 @@ async fn whoever_announced_is_reminded_once_of_news_that_are_due() {
         let reminders = || {
             let direct = see(world, "mia").channels.into_iter().find(|channel| channel.direct);
             direct.map_or(0, |direct| {
-                direct.messages.iter().filter(|message| message.text.contains("People were told")).count()
+                direct.messages.iter().filter(|message| message.text.contains("People were promised")).count()
             })
         };
         desk.pass(Duration::from_secs(29 * 60)).await;
@@ -367,7 +370,7 @@ async fn outages_can_be_switched_off() {
     let setup = Setup { more: "[outages]\nenabled = false\n", ..Setup::default() };
     on_each(setup, async |desk, world| {
         desk.command(&world, "mia", "outages").await;
-        assert!(desk.last_private(&world, "mia").contains("not announced by me here"), "{}", world.platform());
+        assert!(desk.last_private(&world, "mia").contains("I don't announce outages here"), "{}", world.platform());
         desk.end().await;
     })
     .await;
@@ -386,7 +389,7 @@ async fn a_channel_that_leaves_while_an_outage_runs_hears_how_it_ends() {
         desk.settle().await;
         desk.press(world, "mia", "desk-triage", "It is over…").await;
         desk.fill_in(world, "mia", &[]).await;
-        assert!(standing(world, "sales")[0].starts_with("✅ Over: VPN"), "{}", world.platform());
+        assert!(standing(world, "sales")[0].starts_with("✅ It's over: VPN"), "{}", world.platform());
     })
     .await;
 }
@@ -411,15 +414,15 @@ async fn a_draft_is_its_authors_alone_and_is_sent_once() {
     on_both(async |desk, world| {
         write(desk, world, "low", "vpn").await;
         desk.command(world, "omar", "outage show MI-1").await;
-        assert!(desk.last_private(world, "omar").contains("I know no outage MI-1"), "{}", world.platform());
+        assert!(desk.last_private(world, "omar").contains("I can't find an outage MI-1"), "{}", world.platform());
         desk.command(world, "mia", "outage show MI-1").await;
         let shown = desk.last_private(world, "mia");
-        assert!(shown.contains("written and not announced"), "{}: {shown}", world.platform());
+        assert!(shown.contains("not announced yet · written by"), "{}: {shown}", world.platform());
         // From the preview and from what was shown of it: the second press hears that it is announced.
         desk.press(world, "mia", "random", "Announce it now").await;
         desk.press(world, "mia", "random", "Announce it now").await;
         let told = desk.last_private(world, "mia");
-        assert!(told.contains("MI-1 is announced already"), "{}: {told}", world.platform());
+        assert!(told.contains("MI-1 has already been announced"), "{}: {told}", world.platform());
     })
     .await;
 }

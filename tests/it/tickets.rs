@@ -65,7 +65,7 @@ async fn two_agents_one_ticket() {
         let winner = ticket.assignee.as_ref().expect("one of them has it").name.clone();
         let (loser, first) = if winner.starts_with("Mia") { ("omar", "Mia") } else { ("mia", "Omar") };
         let told = desk.last_private(world, loser);
-        assert_eq!(told, format!("{first} took IT-1001 a moment ago. To take it over, use More… and Assign to…."));
+        assert_eq!(told, format!("{first} already has IT-1001. To take it over, press More…, then Assign to…."));
     })
     .await;
 }

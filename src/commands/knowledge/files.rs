@@ -1,4 +1,4 @@
-//! Articles as files: Markdown, with what else is known of them before it as YAML between two lines of `---` (front matter).
+//! Articles as files: Markdown, with other properties before it as YAML between two lines of `---` (front matter).
 
 use std::collections::BTreeMap;
 
@@ -16,26 +16,26 @@ use crate::domain::markdown;
 use crate::domain::plain::one_line;
 use crate::search::Language;
 
-/// What a file says.
+/// The content of an article's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filed {
-    /// Which file, below the folder that was named.
+    /// The path of the file, relative to the given folder.
     pub path: String,
-    /// What the article says.
+    /// The content of the article.
     pub content: Content,
-    /// The key of the article that was written in chat, if the file was exported from one.
+    /// The key of an article written in chat, if the file was exported from one.
     pub key: Option<Key>,
-    /// How it stands, if the file says so.
+    /// The status, if the file says so.
     pub status: Option<ArticleStatus>,
-    /// Who answers for it, if the file says so.
+    /// The owner, if the file says so.
     pub owner: Option<PersonRef>,
     /// The ticket that it was written from, if the file says so.
     pub source: Option<Key>,
-    /// What the file says and nobody understands.
+    /// The unknown properties of the file.
     pub ignored: Vec<String>,
 }
 
-/// What stands before the text.
+/// The front matter.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Matter {
@@ -55,7 +55,7 @@ struct Matter {
     rest: BTreeMap<String, Value>,
 }
 
-/// A list, or words with commas between them.
+/// A list, or words separated by commas.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Tags {
@@ -82,7 +82,7 @@ impl Tags {
 /// Reads a file.
 ///
 /// # Errors
-/// Why it is no article, for the person who wrote it.
+/// Why it is no article, for its author.
 pub fn read(path: &str, bytes: &[u8]) -> Result<Filed, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is no text in UTF-8")?;
     if text.contains('\0') {
@@ -104,12 +104,12 @@ pub fn read(path: &str, bytes: &[u8]) -> Result<Filed, String> {
     filed(path, matter, body)
 }
 
-/// What an error says, without the excerpt that comes behind it.
+/// Returns an error's message, without the excerpt after it.
 fn first_line(error: &str) -> String {
     one_line(error.lines().next().unwrap_or_default().trim_start_matches("error: "))
 }
 
-/// What stands between two lines of `---` at the beginning, if anything does, and the text behind it.
+/// Splits a file into its front matter (between two lines of `---` at the beginning), if any, and the text after it.
 fn split(text: &str) -> Result<(Option<&str>, &str), &'static str> {
     let Some(rest) = text.strip_prefix("---\n") else { return Ok((None, text)) };
     if let Some(body) = rest.strip_prefix("---\n") {
@@ -183,7 +183,7 @@ fn filed(path: &str, matter: Matter, body: &str) -> Result<Filed, String> {
     Ok(Filed { path: path.to_owned(), content, key, status, owner, source, ignored: matter.rest.into_keys().collect() })
 }
 
-/// An address that may be linked to.
+/// Checks an address for a link.
 fn address(url: &str) -> Result<String, String> {
     let url = url::Url::parse(url.trim()).map_err(|error| format!("url: {url:?} is no address: {error}"))?;
     if !matches!(url.scheme(), "https" | "http") {
@@ -197,14 +197,14 @@ fn named<T: std::str::FromStr>(key: &str, text: Option<String>, what: &str) -> R
     text.trim().parse().map(Some).map_err(|_| format!("{key}: {text:?} is none: it is {what}"))
 }
 
-/// The folders of a path, which are tags of what is in them.
+/// Returns the folders of a path, which become tags of the articles in them.
 fn folders(path: &str) -> Vec<String> {
     let mut parts: Vec<String> = path.split('/').map(str::to_owned).collect();
     parts.pop();
     parts
 }
 
-/// What is written before the text, in this order.
+/// The front matter to write, in this order.
 #[derive(Debug, Serialize)]
 struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -232,7 +232,7 @@ struct Written<'a> {
     review: Option<String>,
 }
 
-/// The file that says what an article says.
+/// Returns the file text of an article.
 ///
 /// # Errors
 /// If it cannot be written as YAML: a fault of ours.
@@ -241,7 +241,7 @@ pub fn write(article: &Article, path: &str) -> anyhow::Result<String> {
     let folders = folders(path);
     let own: Vec<&str> = content.tags.iter().filter(|tag| !folders.contains(tag)).map(String::as_str).collect();
     let written = Written {
-        // What came from no file is known by its key when this one is imported.
+        // An article from no file is recognised by its key when this file is imported.
         key: article.path.is_none().then(|| article.key.to_string()),
         title: &content.title,
         summary: &content.summary,
@@ -255,7 +255,7 @@ pub fn write(article: &Article, path: &str) -> anyhow::Result<String> {
         source: article.source.as_ref().map(ToString::to_string),
         review: content.review_at.map(|at| at.to_zoned(TimeZone::UTC).date().to_string()),
     };
-    // One line for each, however long, so that a change of one is one line of a difference.
+    // One line per property, however long, so that a changed property is one line of a diff.
     let mut options = SerializerOptions::default();
     options.prefer_block_scalars = false;
     let yaml = serde_saphyr::to_string_with_options(&written, options).context("front matter cannot be written")?;

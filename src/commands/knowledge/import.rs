@@ -1,4 +1,4 @@
-//! Bringing files in: what is new is written, what is changed is changed, what is the same is left alone.
+//! Imports files: new articles are written, changed ones are changed, and unchanged ones are left alone.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,34 +14,34 @@ use crate::domain::article::ArticleStatus;
 use crate::domain::ids::{ArticleId, ArticleKey, Person};
 use crate::store::{Ask, Store, StoreError, Tx};
 
-/// How many files share a transaction.
+/// The number of files per transaction.
 const TOGETHER: usize = 50;
 /// How many articles are read at once.
 const PAGE: u32 = 500;
 
-/// How files are brought in.
+/// The options of an import.
 #[derive(Clone, Debug)]
 pub struct Import {
-    /// The letters of keys.
+    /// The prefix of keys.
     pub prefix: String,
-    /// Articles whose files are gone are retired.
+    /// Whether to retire articles whose files are gone.
     pub prune: bool,
-    /// What was edited in chat since it was imported is overwritten.
+    /// Whether to overwrite articles that were edited in chat since their import.
     pub overwrite: bool,
-    /// Nothing is written.
+    /// Whether to write nothing.
     pub dry_run: bool,
-    /// The time.
+    /// The present moment.
     pub now: Timestamp,
 }
 
 impl Import {
-    /// Nothing is retired, and everything is written.
+    /// Creates options that retire nothing and write everything.
     #[must_use]
     pub fn of(prefix: &str, now: Timestamp) -> Self {
         Self { prefix: prefix.to_owned(), prune: false, overwrite: false, dry_run: false, now }
     }
 
-    /// The article that a file would be if it were new.
+    /// Returns the article of a file, as if it were new.
     ///
     /// # Errors
     /// If it cannot be written as JSON: a fault of ours.
@@ -50,39 +50,39 @@ impl Import {
     }
 }
 
-/// What became of files.
+/// The result for one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Became {
     New,
     Changed,
     Same,
-    /// It is retired, and the file does not say otherwise.
+    /// The article is retired, and the file does not say otherwise.
     StaysRetired,
-    /// Somebody edited it in chat since.
+    /// The article was edited in chat since its import.
     StaysEdited,
 }
 
-/// What became of all files.
+/// The results for all files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// Articles that there were not.
+    /// The number of new articles.
     pub new: u64,
-    /// Articles that say something else now.
+    /// The number of changed articles.
     pub changed: u64,
-    /// Articles that are as they were.
+    /// The number of unchanged articles.
     pub same: u64,
-    /// Articles that were retired, since their files are gone: keys and files.
+    /// The articles that were retired because their files are gone: keys and files.
     pub pruned: Vec<(ArticleKey, String)>,
-    /// Files of articles that are retired and stay so.
+    /// The files of articles that stay retired.
     pub stay_retired: Vec<String>,
-    /// Files of articles that were edited in chat since, and stay so.
+    /// The files of articles that keep their edits from chat.
     pub stay_edited: Vec<String>,
 }
 
-/// Brings files in, and tells after each few how many.
+/// Imports files, and reports the number after each transaction.
 ///
 /// # Errors
-/// If the database is away. What was written before stays.
+/// If the database is away; the files imported before stay.
 pub async fn import(
     store: &Arc<dyn Store>,
     files: Vec<Filed>,
@@ -135,7 +135,7 @@ fn write_some(
             let (article, becomes) = merged(kept.as_ref().map(|kept| &kept.article), filed, &how)?;
             match &kept {
                 None => drop(record::insert(tx, article, &how.prefix, None).await?),
-                // What the file said is noted, though the article is as it was.
+                // The file's content is recorded, although the article is unchanged.
                 Some(kept) if kept.article != article => record::update(tx, kept, article, None)?,
                 Some(_) => {}
             }
@@ -145,7 +145,8 @@ fn write_some(
     })
 }
 
-/// The article that a file is: the one that came from it, or one that was written in chat and exported to it.
+/// Returns the existing article of a file: the one that came from it, or one that was written in chat and exported to
+/// it.
 async fn found(ask: &mut dyn Ask, filed: &Filed) -> Result<Option<Kept>, StoreError> {
     let kept = record::by_path(ask, &filed.path).await?;
     match (&kept, &filed.key) {
@@ -154,8 +155,9 @@ async fn found(ask: &mut dyn Ask, filed: &Filed) -> Result<Option<Kept>, StoreEr
     }
 }
 
-/// The article as it is with what a file says, and what becomes of it so. What the file leaves open stays as it is, and what it has
-/// not changed since it was last imported undoes nothing; a new article is published.
+/// Merges a file into its article, and returns the result and its kind. Properties that the file leaves out stay as
+/// they are, and properties that it has not changed since the last import do not undo other changes. A new article is
+/// published.
 fn merged(kept: Option<&Article>, filed: &Filed, how: &Import) -> Result<(Article, Became), StoreError> {
     let digest = digest(&filed.content)?;
     let then = kept.and_then(|kept| kept.imported.as_ref());
@@ -178,7 +180,7 @@ fn merged(kept: Option<&Article>, filed: &Filed, how: &Import) -> Result<(Articl
         _ => Person::new(who.clone(), who.to_string()),
     });
     let (digest, version) = match edited {
-        // The text is still that of chat: what the file said is what it said then.
+        // The text is still that of chat, so the recorded content of the file stays that of the last import.
         Some(_) => then.map(|then| (then.digest.clone(), then.version)).unwrap_or_default(),
         None => (digest, kept.map_or(1, |kept| version_after(kept, &content))),
     };
@@ -211,19 +213,19 @@ fn merged(kept: Option<&Article>, filed: &Filed, how: &Import) -> Result<(Articl
     Ok((Article { changed_at: if is_same { kept.changed_at } else { how.now }, ..article }, becomes))
 }
 
-/// Whether an article was edited in chat since its file was last imported, or is of chat altogether.
+/// Whether an article was edited in chat since the last import of its file, or was written in chat.
 fn is_edited(article: &Article) -> bool {
     article.imported.as_ref().map_or(article.path.is_none(), |then| article.version > then.version)
 }
 
-/// A digest of what a file says, but for the day of its review.
+/// Returns a digest of a file's content, without the day of review.
 fn digest(content: &Content) -> Result<String, StoreError> {
     let text = serde_json::to_vec(&Content { review_at: None, ..content.clone() })
         .map_err(|error| StoreError::Work(error.to_string()))?;
     Ok(hex::encode(Sha256::digest(&text)))
 }
 
-/// Retires the articles that came from files which are gone.
+/// Retires the articles whose files are gone.
 async fn prune(
     store: &Arc<dyn Store>,
     here: &HashSet<String>,

@@ -1,4 +1,4 @@
-//! Alarms: what the desk is told about the program itself.
+//! Alarms: messages that tell the desk about the program itself.
 
 pub mod record;
 pub mod text;

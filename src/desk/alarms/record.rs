@@ -1,4 +1,4 @@
-//! Events that could not be handled, and what shows their number.
+//! Dead events, which could not be handled, and the message that shows their number.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,11 +9,11 @@ use crate::domain::subject::Subject;
 use crate::domain::view::View;
 use crate::store::{StoreError, Tx, dead, outbox, standing};
 
-/// How long after an event that could not be handled the desk's count of these follows, where it stands already: other
-/// messages need the platform's allowance for changes.
+/// How long after a dead event its count is updated in a message that stands already. Other messages need the
+/// platform's limit for changes.
 const COUNT_EVERY: SignedDuration = SignedDuration::from_secs(30);
 
-/// Keeps an event that could not be handled, whole (as JSON), with what went wrong; these channels of the desk are told.
+/// Keeps a dead event whole (as JSON), with what went wrong, and tells these channels of the desk.
 ///
 /// # Errors
 /// If the database is away.
@@ -37,14 +37,15 @@ pub async fn keep(
     Ok(())
 }
 
-/// Forgets such an event: it has been handled after all, or never will be. The count follows where it stands.
+/// Deletes a dead event that has been handled after all, or never will be, and refreshes the messages that show the
+/// count.
 ///
 /// # Errors
 /// If the database is away.
 pub async fn forget(tx: &mut dyn Tx, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError> {
     dead::exhume(tx, key)?;
     let mut at = places(tx).await?;
-    // Where it is being posted it will stand with what it counted before.
+    // A message that is being posted now will show the former count, so it is refreshed too.
     for what in outbox::waiting_about(tx, &Subject::Desk).await? {
         if let EffectKind::Show { view: View::DeadEvents, at: there, .. } = what {
             at.push(there.place().clone());
@@ -58,7 +59,7 @@ pub async fn forget(tx: &mut dyn Tx, key: &DedupeKey, now: Timestamp) -> Result<
     Ok(())
 }
 
-/// Where the count stands.
+/// Reads the places of the messages that show the count.
 async fn places(tx: &mut dyn Tx) -> Result<Vec<Place>, StoreError> {
     let standing = standing::of(tx, &Subject::Desk).await?;
     let counts = standing.into_iter().filter(|one| one.view == View::DeadEvents.name());

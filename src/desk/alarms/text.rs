@@ -7,23 +7,23 @@ use crate::domain::message::Message;
 #[must_use]
 pub fn alarm(count: u64) -> Message {
     let what = match count {
-        1 => "something that was sent to the desk: a fault of mine, not theirs. It is kept, and nothing else is held up by it."
+        1 => "something that was sent to the desk: that's my fault, not the sender's. I've kept it, and it holds nothing else up."
             .to_owned(),
         _ => format!(
-            "{count} things that were sent to the desk: a fault of mine, not theirs. They are kept, and nothing else is held up \
-             by them."
+            "{count} things that were sent to the desk: that's my fault, not the senders'. I've kept them, and they hold nothing \
+             else up."
         ),
     };
     Message::said(format!(
-        "I couldn't handle {what} An operator can see that with “deskbell events”, and have it handled again with \
-         “deskbell events replay”. (I keep the count here, and say when it is over.)"
+        "I couldn't handle {what} An operator can look at that with “deskbell events” and try it again with \
+         “deskbell events replay”. (I keep this message up to date, and say here when it's over.)"
     ))
 }
 
 /// Nothing that people sent is left that could not be handled.
 #[must_use]
 pub fn alarm_over() -> Message {
-    Message::said("All is well again: what I couldn't handle has been handled since, or was dismissed by an operator.")
+    Message::said("All is well again: what I couldn't handle has been handled since, or an operator dismissed it.")
 }
 
 /// A platform takes nothing of what is to be said there. `detail` is for operators, and holds no secrets.
@@ -31,8 +31,8 @@ pub fn alarm_over() -> Message {
 pub fn takes_nothing(platform: PlatformName, detail: &str) -> Message {
     let name = platform.title();
     Message::said(format!(
-        "I can't get through to {name} just now ({detail}). What people there are to hear from the desk waits, and goes out \
-         once {name} takes it again."
+        "I can't get through to {name} just now ({detail}). What the desk has to say there is waiting, and goes out as soon as \
+         {name} accepts it again."
     ))
 }
 
@@ -41,7 +41,7 @@ pub fn takes_nothing(platform: PlatformName, detail: &str) -> Message {
 pub fn refuses_the_token(platform: PlatformName) -> Message {
     let name = platform.title();
     Message::said(format!(
-        "{name} refuses my token. What people there are to hear from the desk waits until an operator has renewed it \
+        "{name} refuses my token. What the desk has to say there is waiting until an operator renews the token \
          (“deskbell check” says what to do)."
     ))
 }
@@ -51,7 +51,7 @@ pub fn refuses_the_token(platform: PlatformName) -> Message {
 pub fn hears_nothing(platform: PlatformName) -> Message {
     let name = platform.title();
     Message::said(format!(
-        "I hear nothing from {name} just now. What is said there meanwhile I read once I'm connected again."
+        "I can't hear {name} just now. I'll catch up on what people say there once I'm connected again."
     ))
 }
 
@@ -60,8 +60,8 @@ pub fn hears_nothing(platform: PlatformName) -> Message {
 pub fn desk_is_shut(platform: PlatformName, detail: &str) -> Message {
     let name = platform.title();
     Message::said(format!(
-        "The desk's channel on {name} can't be written to ({detail}). Requests are heard and answered; their cards there wait \
-         until an operator has mended that, or named another channel."
+        "I can't write in the desk's channel on {name} ({detail}). Requests are still heard and answered, but their cards there \
+         wait until an operator fixes that or names another channel."
     ))
 }
 
@@ -69,7 +69,7 @@ pub fn desk_is_shut(platform: PlatformName, detail: &str) -> Message {
 #[must_use]
 pub fn put_out(detail: &str) -> Message {
     Message::said(format!(
-        "I've been put out of a Discord server that I'm to serve ({detail}): nobody there can reach the desk by me."
+        "I've been removed from a Discord server that I should serve ({detail}): nobody there can reach the desk through me."
     ))
 }
 
@@ -78,7 +78,7 @@ pub fn put_out(detail: &str) -> Message {
 pub fn door_refuses(platform: PlatformName, detail: &str) -> Message {
     let name = platform.title();
     Message::said(format!(
-        "I have to refuse what {name} sends me ({detail}): nobody there can reach the desk by me until an operator has mended that."
+        "I have to refuse what {name} sends me ({detail}): nobody there can reach the desk through me until an operator fixes that."
     ))
 }
 
@@ -87,8 +87,8 @@ pub fn door_refuses(platform: PlatformName, detail: &str) -> Message {
 pub fn roster_unread(platform: PlatformName) -> Message {
     let name = platform.title();
     Message::said(format!(
-        "I can't read any more who is in the desk's groups on {name}. An hour after I last could, people who are on the desk \
-         by a group alone can't work tickets there, until an operator has mended that."
+        "I can no longer read who is in the desk's groups on {name}. An hour after I last could, agents who are on the desk \
+         only through a group can't work tickets there until an operator fixes that."
     ))
 }
 
@@ -97,7 +97,8 @@ pub fn roster_unread(platform: PlatformName) -> Message {
 pub fn guard_is_blind(platform: PlatformName, detail: &str) -> Message {
     let name = platform.title();
     Message::said(format!(
-        "I may not read what is said on {name} {detail}, so I can only count it there when somebody pings the desk's people. An          operator can mend that (“deskbell check” says which right is missing)."
+        "I may not read what is said on {name} {detail}, so when somebody pings the desk's people there, I can only count it. \
+         An operator can fix that (“deskbell check” says which right is missing)."
     ))
 }
 
@@ -113,5 +114,5 @@ pub fn guard_sees(platform: PlatformName) -> Message {
 /// A condition on a platform is over.
 #[must_use]
 pub fn well_again(platform: PlatformName) -> Message {
-    Message::said(format!("{} is fine again: whatever waited for that is on its way.", platform.title()))
+    Message::said(format!("{} is fine again, and whatever was waiting is on its way.", platform.title()))
 }

@@ -1,4 +1,4 @@
-//! What those who keep articles can do with them.
+//! What keepers of articles can do with them.
 
 use super::decide;
 use crate::desk::acts::{Act, Reads, acts};
@@ -6,11 +6,11 @@ use crate::domain::act::{Begins, Command, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
 use crate::domain::right::Right;
 
-/// An act of those who keep articles: the desk's agents, and whoever publishes.
+/// The base of acts of keepers: the desk's agents, and people who may publish.
 const KEEPERS: Spec = Spec { may: May::HasEither(Right::TicketWork, Right::ArticlePublish), ..Spec::BASE };
-/// An act of those who publish.
+/// The base of acts of people who may publish.
 const PUBLISHERS: Spec = Spec { may: May::Has(Right::ArticlePublish), ..Spec::BASE };
-/// Which article.
+/// The article that an act is about, by its key.
 const ARTICLE: Param = Param {
     name: "article",
     takes: Takes::Article,
@@ -20,14 +20,14 @@ const ARTICLE: Param = Param {
     hint: "The key stands before the title, like KB-7.",
     ..Param::BASE
 };
-/// What it is called.
+/// The title.
 const TITLE: Param = Param {
     name: "title",
     asks: "Title: the question, in people's words",
     hint: "The VPN disconnects every few minutes",
     ..Param::BASE
 };
-/// What it solves.
+/// The summary: what the article solves.
 const SUMMARY: Param = Param {
     name: "summary",
     is_required: false,
@@ -35,14 +35,14 @@ const SUMMARY: Param = Param {
     hint: "Keeps the VPN up on networks with band steering",
     ..Param::BASE
 };
-/// Its text.
+/// The text.
 const BODY: Param = Param {
     name: "body",
     asks: "What to do, step by step (Markdown)",
     hint: "1. Open … 2. Choose … Or just the address of a page elsewhere, with a sentence above",
     ..Param::BASE
 };
-/// Words for it.
+/// Further words that name the topic.
 const TAGS: Param = Param {
     name: "tags",
     is_required: false,
@@ -50,7 +50,7 @@ const TAGS: Param = Param {
     hint: "vpn, anyconnect, home office",
     ..Param::BASE
 };
-/// Who finds it.
+/// The audience.
 const AUDIENCE: Param = Param {
     name: "audience",
     takes: Takes::Choice(&[("everyone", "Everybody"), ("agents", "The desk's agents alone")]),
@@ -60,7 +60,7 @@ const AUDIENCE: Param = Param {
     ..Param::BASE
 };
 
-/// The same field, with what the article says.
+/// Returns the parameter with the article's value as its initial value.
 const fn as_it_is(param: Param) -> Param {
     Param { begins_with: Begins::Article, ..param }
 }

@@ -1,4 +1,4 @@
-//! What follows when articles are written and kept: pure.
+//! Decides about writing, publishing, reviewing and retiring articles: pure.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,14 +23,14 @@ use crate::domain::right::Right;
 
 use super::acts::{EDIT_ARTICLE, PUBLISH_ARTICLE, RETIRE_ARTICLE, REVIEW_ARTICLE, WRITE_ARTICLE};
 
-/// For so many requesters an article did not help since it was last checked, if it is listed as such.
+/// An article is listed as not helpful if it did not help this many requesters since it was last checked.
 pub const SEVERAL: u32 = 2;
 /// How many articles a list shows of each kind.
 pub const LISTED: u32 = 50;
-/// How many requests are shown for which an article did not help.
+/// How many requests for which an article did not help are shown.
 pub const COMPLAINTS: u32 = 5;
 
-/// The lists that this choice means; without one, whatever waits for somebody.
+/// Returns the lists for this choice. Without a choice: all lists of articles that wait for somebody.
 #[must_use]
 pub fn listings(which: &str) -> &'static [Listing] {
     match which {
@@ -42,7 +42,7 @@ pub fn listings(which: &str) -> &'static [Listing] {
     }
 }
 
-/// What the fields of an article's form begin with.
+/// Returns the initial values of the fields in an article's form.
 #[must_use]
 pub fn begun(article: &Article) -> Given {
     let content = &article.content;
@@ -60,14 +60,14 @@ pub fn begun(article: &Article) -> Given {
     fields.into_iter().map(|(name, text)| (name.to_owned(), Value::Text(text))).collect()
 }
 
-/// Somebody looks at a list of articles.
+/// Shows a list of articles.
 pub(super) fn list(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let listed = if let Sees::Articles(listed) = sees { listed.as_slice() } else { &[] };
     answer(&mut plan, actor, text::list(args.text("which"), listed));
     plan.end(Outcome::Done(None))
 }
 
-/// Somebody looks at how an article does.
+/// Shows an article with the counts of its marks.
 pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     match found(args, sees) {
         Ok(overview) => {
@@ -79,7 +79,7 @@ pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
     }
 }
 
-/// Somebody writes an article: a draft.
+/// Writes an article as a draft.
 pub(super) fn write(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let Sees::NextArticle(id, key) = sees else { return plan.end(Outcome::Ignored) };
     let content = match content(args, &Content::default()) {
@@ -111,7 +111,7 @@ pub(super) fn write(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &S
     plan.end(Outcome::Done(None))
 }
 
-/// Somebody changes what an article says.
+/// Changes the content of an article.
 pub(super) fn edit(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let overview = match found(args, sees) {
         Ok(overview) => overview,
@@ -133,7 +133,7 @@ pub(super) fn edit(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) 
     }
 }
 
-/// Somebody publishes an article.
+/// Publishes an article.
 pub(super) fn publish(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let overview = match found(args, sees) {
         Ok(overview) => overview,
@@ -148,7 +148,7 @@ pub(super) fn publish(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: 
     change(plan, actor, &PUBLISH_ARTICLE.spec, overview, after, text::published)
 }
 
-/// Somebody finds an article right.
+/// Writes that a person has checked an article and found it right.
 pub(super) fn review(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let overview = match found(args, sees) {
         Ok(overview) => overview,
@@ -162,7 +162,7 @@ pub(super) fn review(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees
     change(plan, actor, &REVIEW_ARTICLE.spec, overview, after, text::reviewed)
 }
 
-/// Somebody takes an article away: it is kept, and found no more.
+/// Retires an article. It is kept but no longer found.
 pub(super) fn retire(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let overview = match found(args, sees) {
         Ok(overview) => overview,
@@ -177,7 +177,7 @@ pub(super) fn retire(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
     change(plan, actor, &RETIRE_ARTICLE.spec, overview, after, text::retired)
 }
 
-/// A draft has waited for long: its owner is reminded, once.
+/// Reminds the owner of a draft that has waited for long, once.
 pub(in crate::desk) fn draft_waits(desk: &Desk, timer: &Timer, article: Option<&Article>) -> Decision {
     let mut plan = Plan::of(desk);
     plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
@@ -190,7 +190,7 @@ pub(in crate::desk) fn draft_waits(desk: &Desk, timer: &Timer, article: Option<&
     plan.end(Outcome::Done(None))
 }
 
-/// The article that is meant, if it is still as it was seen.
+/// Returns the article that is meant, if it has the version that the actor has seen.
 fn found<'s>(args: &Args, sees: &'s Sees) -> Result<&'s Overview, Message> {
     let meant = args.key("article");
     let Sees::Overview(Some(overview)) = sees else {
@@ -202,7 +202,7 @@ fn found<'s>(args: &Args, sees: &'s Sees) -> Result<&'s Overview, Message> {
     Ok(overview)
 }
 
-/// Writes a changed article; whoever did it sees how it stands now.
+/// Writes a changed article, and shows it to the actor.
 fn change(
     mut plan: Plan<'_>,
     actor: &Actor<'_>,
@@ -233,7 +233,7 @@ fn change(
     plan.end(Outcome::Done(None))
 }
 
-/// How an article does, for this person: what requesters have written is for those who work tickets.
+/// Returns the card of an article for this person. The words of requesters are shown to agents only.
 fn card(plan: &Plan<'_>, actor: &Actor<'_>, overview: &Overview) -> Message {
     let mut overview = overview.clone();
     if !plan.is_agent(actor.person) {
@@ -242,10 +242,10 @@ fn card(plan: &Plan<'_>, actor: &Actor<'_>, overview: &Overview) -> Message {
     text::card(&overview, is_publisher(plan, actor.person))
 }
 
-/// The article as it is once this person found it right.
+/// Returns the article as checked by this person.
 fn checked(plan: &Plan<'_>, actor: &Actor<'_>, article: &Article, again: Option<Timestamp>) -> Article {
     let now = plan.desk.now;
-    // A day to come that its author has set stands, unless another is given.
+    // A review date in the future that the author has set is kept, unless another is given.
     let is_set = |at: &Timestamp| article.status != ArticleStatus::Published && *at > now;
     let set = article.content.review_at.filter(is_set);
     let review_at = again.or(set).or_else(|| days_after(now, plan.desk.rules.knowledge.review_after_days));
@@ -256,7 +256,7 @@ fn checked(plan: &Plan<'_>, actor: &Actor<'_>, article: &Article, again: Option<
     }
 }
 
-/// What a form says, on top of what the article said before; why it cannot be taken.
+/// Returns the former content with the values of a form, or the reason why they are not valid.
 fn content(args: &Args, before: &Content) -> Result<Content, Message> {
     let title = one_line(args.text("title").trim());
     let summary = one_line(args.text("summary").trim());
@@ -306,12 +306,12 @@ fn author(actor: &Actor<'_>) -> Person {
     Person::new(actor.person.who.clone(), actor.person.name.clone())
 }
 
-/// When the owner of a draft is reminded of it; never, if the settings say so.
+/// Returns when the owner of a draft is reminded of it. `None`: the settings say never.
 fn reminder_at(desk: &Desk, from: Timestamp) -> Option<Timestamp> {
     days_after(from, desk.rules.knowledge.draft_reminder_days)
 }
 
-/// So many days later; never, if there are none.
+/// Returns the time `days` later. `None` if `days` is zero.
 fn days_after(from: Timestamp, days: u32) -> Option<Timestamp> {
     if days == 0 { None } else { from.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok() }
 }

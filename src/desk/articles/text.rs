@@ -48,13 +48,13 @@ pub fn list(which: &str, listed: &[Listed]) -> Message {
     let write = Control::button(WRITE_ARTICLE.spec.label, ActRef::bare(WRITE_ARTICLE.spec.act()));
     if listed.is_empty() {
         let none = match which {
-            "drafts" => "No draft waits.",
-            "review" => "No article is to be looked at again yet.",
-            "unhelpful" => "No article has failed several people since it was last checked.",
+            "drafts" => "There are no drafts waiting.",
+            "review" => "No article is due for a review yet.",
+            "unhelpful" => "No article has let several people down since it was last checked.",
             "all" => "There are no articles yet.",
             _ => {
-                "No article waits for anybody: no draft, none to be looked at again, none that failed several people. \
-                 /desk articles all lists them all."
+                "No article needs anybody right now: no drafts, none due for a review, none that let several people down. \
+                 /desk articles all lists every article."
             }
         };
         return Message::said(none).with([write]);
@@ -62,8 +62,8 @@ pub fn list(which: &str, listed: &[Listed]) -> Message {
     let stands = |one: &Listed| match (one.as_one_of, one.article.status) {
         (Listing::Unhelpful, _) => "did not help".to_owned(),
         (Listing::Review, _) => match one.article.content.review_at {
-            Some(at) => format!("to be looked at since {}", day(at)),
-            None => "to be looked at".to_owned(),
+            Some(at) => format!("due for a review since {}", day(at)),
+            None => "due for a review".to_owned(),
         },
         (_, ArticleStatus::Draft) => format!("draft since {}", day(one.article.created_at)),
         (_, status) => status.as_str().to_owned(),
@@ -80,17 +80,17 @@ pub fn list(which: &str, listed: &[Listed]) -> Message {
             Cell::Number(one.numbers.unhelpful),
         ]
     };
-    let columns = ["Key", "Article", "Stands", "Kept by", "Shown", "Solved", "Not helpful"];
+    let columns = ["Key", "Article", "Status", "Kept by", "Shown", "Solved", "Not helpful"];
     let head = match which {
         "drafts" => "Drafts:",
-        "review" => "To be looked at again:",
-        "unhelpful" => "These failed several people since they were last checked:",
+        "review" => "Due for a review:",
+        "unhelpful" => "These have let several people down since they were last checked:",
         "all" => "The desk's articles:",
-        _ => "These articles wait for somebody:",
+        _ => "These articles need somebody:",
     };
     let mut lines = vec![Line::said(head)];
     if listed.len() > OPENED_BY_BUTTON {
-        lines.push(Line::said("/desk article and a key opens one."));
+        lines.push(Line::said("To open one, say /desk article and its key."));
     }
     let columns = columns.map(str::to_owned).to_vec();
     let opened = listed.iter().take(OPENED_BY_BUTTON).map(|one| open(&one.article.key.to_string(), &one.article));
@@ -122,15 +122,15 @@ pub fn card(overview: &Overview, may_publish: bool) -> Message {
     }
     if let Some(path) = &article.path {
         lines.push(Line(vec![
-            said("It was imported from "),
+            said("Imported from "),
             Span::Written(path.clone()),
-            said(". Once it is edited here, importing leaves it as it is here."),
+            said(". Once it has been edited here, importing leaves it alone."),
         ]));
     }
     let is_draft = article.status == ArticleStatus::Draft;
     let mut controls = vec![knowledge::text::read_button(&article.key)];
     if !is_editable(article) {
-        lines.push(Line::said("It is too long for a form: change its file and import that."));
+        lines.push(Line::said("It's too long for a form: change its file and import that."));
     } else if may_publish || is_draft {
         controls.push(button(&EDIT_ARTICLE.spec, article));
     }
@@ -151,13 +151,13 @@ pub fn card(overview: &Overview, may_publish: bool) -> Message {
 /// How an article stands, in a line.
 fn stands(article: &Article) -> Line {
     let status = match article.status {
-        ArticleStatus::Draft => "Draft, found by nobody yet",
+        ArticleStatus::Draft => "Draft, not found in searches yet",
         ArticleStatus::Published => "Published",
-        ArticleStatus::Retired => "Retired, found by nobody any more",
+        ArticleStatus::Retired => "Retired, no longer found in searches",
     };
     let mut line = vec![said(format!("{status} · version {}", article.version))];
     if article.content.audience == Audience::Agents {
-        line.push(said(" · for the desk's agents alone"));
+        line.push(said(" · only for the desk's agents"));
     }
     match &article.owner {
         Some(owner) => line.extend([said(" · kept by "), quoted(&owner.name)]),
@@ -167,7 +167,7 @@ fn stands(article: &Article) -> Line {
         line.extend([said(" · checked by "), quoted(&checked.by.name), said(" "), Span::Ago(checked.at)]);
     }
     if let Some(at) = article.content.review_at.filter(|_| article.is_published()) {
-        line.extend([said(" · to be looked at again "), Span::At(at)]);
+        line.extend([said(" · next review "), Span::At(at)]);
     }
     Line(line)
 }
@@ -184,9 +184,9 @@ fn does(numbers: &Numbers) -> Line {
 #[must_use]
 pub fn written(article: &Article, may_publish: bool) -> Message {
     let rest = match may_publish {
-        true => " is kept as a draft. Nobody finds it until it is published.",
+        true => " is saved as a draft. Nobody will find it until it's published.",
         false => {
-            " is kept as a draft. Somebody who publishes articles finds it among the drafts (/desk articles drafts)."
+            " is saved as a draft. Those who publish articles will find it among the drafts (/desk articles drafts)."
         }
     };
     let mut controls = vec![knowledge::text::read_button(&article.key), button(&EDIT_ARTICLE.spec, article)];
@@ -199,8 +199,8 @@ pub fn written(article: &Article, may_publish: bool) -> Message {
 /// A draft has waited for long. Its owner is told, once.
 #[must_use]
 pub fn draft_waits(article: &Article) -> Message {
-    let rest = " is still a draft of yours, and nobody finds it. Whoever publishes articles can publish it, or retire it if it is \
-                not needed.";
+    let rest = " is still a draft of yours, so nobody can find it. Those who publish articles can publish it, or retire it if it \
+                isn't needed.";
     of(article, rest).with([open("Open", article)])
 }
 
@@ -208,7 +208,7 @@ pub fn draft_waits(article: &Article) -> Message {
 #[must_use]
 pub fn saved(article: &Article) -> Message {
     match article.status {
-        ArticleStatus::Published => Message::said("Saved. From now on it is found so."),
+        ArticleStatus::Published => Message::said("Saved. From now on, this is what people find."),
         ArticleStatus::Draft | ArticleStatus::Retired => Message::said("Saved."),
     }
 }
@@ -217,40 +217,40 @@ pub fn saved(article: &Article) -> Message {
 #[must_use]
 pub fn published(article: &Article) -> Message {
     Message::said(match article.content.audience {
-        Audience::Everyone => "Published. In a few seconds everybody finds it.",
-        Audience::Agents => "Published. In a few seconds the desk's agents find it.",
+        Audience::Everyone => "Published. In a few seconds, everybody can find it.",
+        Audience::Agents => "Published. In a few seconds, the desk's agents can find it.",
     })
 }
 
 /// An article was found right.
 #[must_use]
 pub fn reviewed(_: &Article) -> Message {
-    Message::said("Thank you. It is noted that you checked it.")
+    Message::said("Thank you. I've noted that you checked it.")
 }
 
 /// An article was taken away.
 #[must_use]
 pub fn retired(_: &Article) -> Message {
-    Message::said("Retired. In a few seconds nobody finds it any more; publishing it brings it back.")
+    Message::said("Retired. In a few seconds, nobody will find it any more; publishing it brings it back.")
 }
 
 /// There is no such article.
 #[must_use]
 pub fn unknown(key: &str) -> Message {
-    Message::new([Line(vec![said("I know no article "), quoted(key), said(". /desk articles all lists them.")])])
+    Message::new([Line(vec![said("I can't find an article "), quoted(key), said(". /desk articles all lists them.")])])
 }
 
 /// Somebody else changed the article since it was looked at.
 #[must_use]
 pub fn changed_meanwhile(article: &Article) -> Message {
-    of(article, " was changed by somebody else meanwhile. Nothing of yours was written; open it and look again.")
+    of(article, " has changed in the meantime, so I didn't save anything. Please open it and look again.")
         .with([open("Open", article)])
 }
 
 /// Only those who publish change what everybody finds.
 #[must_use]
 pub fn publishers_only(article: &Article) -> Message {
-    of(article, " is no draft any more, so only those who publish articles can change it. Please ask one of them.")
+    of(article, " is no longer a draft, so only those who publish articles can change it. Please ask one of them.")
 }
 
 /// A form does not hold all of an article.
@@ -262,25 +262,25 @@ pub fn too_long_to_edit(article: &Article) -> Message {
 /// It is published already.
 #[must_use]
 pub fn is_published_already(article: &Article) -> Message {
-    of(article, " is published already.").with([open("Open", article)])
+    of(article, " is already published.").with([open("Open", article)])
 }
 
 /// It is retired already.
 #[must_use]
 pub fn is_retired_already(article: &Article) -> Message {
-    of(article, " is retired already.").with([open("Open", article)])
+    of(article, " is already retired.").with([open("Open", article)])
 }
 
 /// Only what is published can be found right.
 #[must_use]
 pub fn is_not_published(article: &Article) -> Message {
-    of(article, " is not published, so there is nothing to be checked.").with([open("Open", article)])
+    of(article, " isn't published, so there's nothing to check.").with([open("Open", article)])
 }
 
 /// Something of it is too long.
 #[must_use]
 pub fn too_long(what: &str, most: usize) -> Message {
-    Message::said(format!("The {what} may have {most} characters at most. Please shorten it."))
+    Message::said(format!("The {what} can have {most} characters at most. Please shorten it."))
 }
 
 /// An article that is a link must say what is found there.

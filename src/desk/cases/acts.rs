@@ -1,4 +1,4 @@
-//! What people do with a ticket: each act, however the ticket stands, by whoever may do it and by whoever may not.
+//! Acts on a ticket: each act, in each status of the ticket, by people who may do it and by people who may not.
 
 use expect_test::expect;
 
@@ -11,7 +11,7 @@ use crate::domain::audit::AuditEntry;
 use crate::domain::event::{Acted, Asks, ReplyHandle, Way};
 use crate::domain::when::Now;
 
-/// Something that somebody does by a button, in the desk's channel if they are on the desk, else where it was asked.
+/// Returns an act by a button: in the desk's channel for people on the desk, else in the request's thread.
 pub(super) fn by_button(who: &str, does: ActRef, given: Given) -> Acted {
     let at = if ["Mia", "Omar", "Ada"].contains(&who) { channel("C9") } else { thread("C1", "7.1") };
     Acted {
@@ -25,7 +25,7 @@ pub(super) fn by_button(who: &str, does: ActRef, given: Given) -> Acted {
     }
 }
 
-/// What the act can be given.
+/// Returns valid arguments for the act.
 pub(super) fn fitting(act: &Act) -> Given {
     let value = |takes| match takes {
         Takes::Text => Value::text("a new cable"),
@@ -41,7 +41,7 @@ pub(super) fn fitting(act: &Act) -> Given {
     act.spec.takes.iter().map(|param| (param.name.to_owned(), value(param.takes))).collect()
 }
 
-/// IT-1008: something else that Jeff has asked for.
+/// IT-1008: another request of Jeff's.
 fn other() -> Ticket {
     Ticket {
         id: TicketId(8),
@@ -56,7 +56,7 @@ pub(super) fn heard_as(acted: &Acted, on: Option<Ticket>, there: Option<TicketId
     Asked { meant, on, there, sees }
 }
 
-/// What follows from this act on this ticket.
+/// Adds the decision about this act on this ticket to the table.
 pub(super) fn act(table: &mut Table, name: &str, act: &Act, who: &str, ticket: &Ticket) {
     let does = act.spec.on(ticket.tag());
     let acted = by_button(who, does, fitting(act));
@@ -72,13 +72,13 @@ pub(super) fn act(table: &mut Table, name: &str, act: &Act, who: &str, ticket: &
     table.case(name, &desk(), &Heard::Act(&acted, Box::new(asked), now()));
 }
 
-/// The acts that are done to a ticket.
+/// Returns the acts on a ticket.
 pub(super) fn to_tickets() -> impl Iterator<Item = &'static Act> {
-    // What is done to a ticket by articles has tables of its own.
+    // Acts with articles have tables of their own.
     all().filter(|act| act.spec.on == On::Ticket && !matches!(act.reads, Reads::Article(_) | Reads::NextOutage { .. }))
 }
 
-/// By Mia, who has the ticket if anybody has.
+/// The actor is Mia, who has the ticket if anybody has it.
 #[test]
 fn each_act_of_an_agent_however_the_ticket_stands() {
     let mut table = Table::default();
@@ -393,7 +393,7 @@ fn each_act_of_the_requester_however_the_ticket_stands() {
     "#]].assert_eq(&table.0);
 }
 
-/// What is done a second time is not done again, and nobody hears of it twice.
+/// An act that is repeated is not done again, and nobody is told twice.
 #[test]
 fn pending_twice() {
     let mut table = Table::default();
@@ -409,7 +409,7 @@ fn pending_twice() {
     "#]].assert_eq(&table.0);
 }
 
-/// What an act sees may be gone, or somebody else's.
+/// The data that an act needs may be gone, or belong to somebody else.
 #[test]
 fn what_an_act_sees() {
     let (desk, mut table) = (desk(), Table::default());
@@ -451,7 +451,7 @@ fn what_an_act_sees() {
     "#]].assert_eq(&table.0);
 }
 
-/// Their own open requests, and somebody else's.
+/// The actor's own open requests, and another person's.
 #[test]
 fn open_requests() {
     let (desk, mut table) = (desk(), Table::default());

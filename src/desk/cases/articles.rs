@@ -1,4 +1,4 @@
-//! What follows when articles are written and kept.
+//! Writing, publishing, reviewing and retiring articles.
 
 use expect_test::expect;
 
@@ -25,7 +25,7 @@ fn overview(article: Article) -> Overview {
     Overview { kept: Kept { article, change: 3 }, numbers: NUMBERS, complaints: vec![complaint] }
 }
 
-/// The article, kept by Mia, in its third version.
+/// The article, owned by Mia, in its third version.
 fn standing(status: ArticleStatus) -> Article {
     Article { owner: Some(person("Mia")), version: 3, ..article(status, Audience::Everyone) }
 }
@@ -40,7 +40,7 @@ fn act(name: &'static str) -> &'static Act {
     find(&ActName::new(name)).expect("it is an act")
 }
 
-/// A desk on which Omar works tickets and publishes nothing.
+/// A desk on which Omar works tickets but may not publish.
 fn with_publishers() -> Desk {
     let desk = desk();
     let mut roster = (*desk.roster).clone();

@@ -1,4 +1,4 @@
-//! What happens besides: messages that are changed or deleted, deliveries that end, threads that are read, moments that come.
+//! Other events: edited and deleted messages, ended deliveries, threads that were read, timers.
 
 use expect_test::expect;
 

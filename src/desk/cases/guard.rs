@@ -1,4 +1,4 @@
-//! Pings of staff: what is made of them, and what follows from what their authors say.
+//! Pings of staff: the guard's rulings, and the acts of their authors.
 
 use expect_test::expect;
 
@@ -16,7 +16,7 @@ fn said(text: &str) -> Said {
     Said { mentions: vec![person("Mia")], ..post("Jeff", &channel("C1"), text) }
 }
 
-/// What is known where nothing is said of anybody.
+/// What is known about a ping of Mia without any exceptions.
 fn known(mode: GuardMode) -> Pinged {
     Pinged { staff: vec!["slack:U8".to_owned()], mode, ..Pinged::default() }
 }

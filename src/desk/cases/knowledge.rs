@@ -1,4 +1,4 @@
-//! What follows from looking for articles, and from what people say of those that they are shown.
+//! Searching for articles, and the acts of people who were shown one.
 
 use expect_test::expect;
 
@@ -62,7 +62,7 @@ fn suggestion(is_open: bool) -> Suggestion {
     }
 }
 
-/// A desk that knows articles, with these settings.
+/// A desk with articles and these settings.
 fn knowing(knowledge: KnowledgeSettings) -> Desk {
     let desk = desk();
     let rules = Rules { knowledge, ..(*desk.rules).clone() };

@@ -1,11 +1,11 @@
-//! What people do with a ticket of others: each act, by whoever may not do it, or may not know of it.
+//! Acts on other people's tickets: each act, by people who may not do it, or may not know of the ticket.
 
 use expect_test::expect;
 
 use super::acts::{act, to_tickets};
 use super::*;
 
-/// By somebody in the request's own thread who has nothing to do with it, and by an agent who has not got it.
+/// The actors are a bystander in the request's own thread, and an agent who does not have the ticket.
 #[test]
 fn each_act_of_others() {
     let mut table = Table::default();
@@ -73,7 +73,7 @@ fn each_act_of_others() {
     "#]].assert_eq(&table.0);
 }
 
-/// What was asked in private is nobody's business but its requester's and the desk's.
+/// Only the requester and the desk may know of a private request.
 #[test]
 fn each_act_on_a_private_request() {
     let mut table = Table::default();

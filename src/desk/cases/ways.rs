@@ -1,4 +1,4 @@
-//! How an act is answered, by the way in which it was asked for; and what is told to whoever means nothing that is known.
+//! How an act is answered for each way of acting, and how unknown acts are answered.
 
 use expect_test::expect;
 
@@ -12,7 +12,7 @@ use crate::domain::act::{ActName, ActRef, Given, Value};
 use crate::domain::event::{Acted, Asks, Way};
 use crate::domain::when::Now;
 
-/// An act that shows on the card or in the thread is told only where somebody waits for words.
+/// An act that shows on the card or in the thread is answered only if its actor expects words.
 #[test]
 fn ways_in() {
     let (desk, mut table) = (desk(), Table::default());
@@ -28,7 +28,7 @@ fn ways_in() {
             }
         }
     }
-    // What is done in somebody's own conversation about what was asked elsewhere shows nowhere there.
+    // An act done in the direct conversation, on a request from elsewhere, changes nothing visible there.
     let claim = all().find(|act| act.spec.name == "claim").expect("it is an act");
     let direct = Acted { place: Some(direct()), ..by_button("Omar", claim.spec.on(ticket().tag()), Given::new()) };
     let asked = heard_as(&direct, Some(ticket()), None, Sees::Nothing);
@@ -80,7 +80,7 @@ fn ways_in() {
     "#]].assert_eq(&table.0);
 }
 
-/// Whoever merely reacts asks for nothing that they may not have.
+/// A reaction without the right to its act is ignored.
 #[test]
 fn reactions() {
     let (desk, mut table) = (desk(), Table::default());
@@ -100,7 +100,7 @@ fn reactions() {
     "#]].assert_eq(&table.0);
 }
 
-/// What cannot be read, or is about nothing that is known.
+/// Acts that cannot be read, or whose subject is unknown.
 #[test]
 fn what_means_nothing() {
     let (desk, mut table) = (desk(), Table::default());

@@ -1,4 +1,4 @@
-//! What people write.
+//! Words of people.
 
 use expect_test::expect;
 
@@ -17,7 +17,7 @@ fn without(change: impl FnOnce(&mut Rules)) -> Desk {
     Desk { rules: Arc::new(rules), ..desk }
 }
 
-/// Words to the desk where no ticket is.
+/// Words to the desk in a place that belongs to no ticket.
 #[test]
 fn new_words() {
     let mut table = Table::default();
@@ -130,7 +130,7 @@ fn new_words() {
     "#]].assert_eq(&table.0);
 }
 
-/// Words on the requester's side of a ticket: by whoever, however it stands.
+/// Words on the requester's side of a ticket, by different people, in each status.
 #[test]
 fn words_on_a_ticket() {
     let (desk, mut table) = (desk(), Table::default());
@@ -253,7 +253,7 @@ fn notes() {
     .assert_eq(&table.0);
 }
 
-/// A command in words, as it is read there; `home` is the ticket of the place.
+/// Reads a command in words from such a place. `home` is the ticket of the place.
 fn spoken(words: &str, where_: Where, home: Option<(Ticket, Side)>) -> Option<Box<Command>> {
     match Meant::of_words(words, &[person("Omar")], where_, "IT", &Now::named(now(), "UTC")) {
         Meant::Act(meaning) => {
@@ -277,7 +277,7 @@ fn other() -> Ticket {
     }
 }
 
-/// Commands in words, in the request's own thread, under its card, and elsewhere.
+/// Commands in words: in the request's own thread, under its card, and elsewhere.
 #[test]
 fn commands_in_words() {
     let (desk, mut table) = (desk(), Table::default());
@@ -385,7 +385,7 @@ fn commands_in_words() {
     "#]].assert_eq(&table.0);
 }
 
-/// What an agent is told who begins a command and does not end it: for every command.
+/// The answer to an agent who writes an incomplete command, for every command.
 #[test]
 fn commands_that_are_not_written_right() {
     let (desk, mut table) = (desk(), Table::default());

@@ -1,4 +1,4 @@
-//! Closing by itself.
+//! Decides about the timer that closes resolved tickets.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,7 +11,7 @@ use crate::domain::event::{Timer, TimerKind};
 use crate::domain::ids::TicketId;
 use crate::domain::outcome::Outcome;
 
-/// A resolved ticket is closed, if nothing has been said of it since.
+/// Closes a resolved ticket whose timer has fired, unless the ticket is due later by now.
 pub(in crate::desk) fn close_by_itself(desk: &Desk, timer: &Timer, ticket: Option<&Ticket>) -> Decision {
     let mut plan = Plan::of(desk);
     let due = ticket.and_then(|ticket| match &ticket.status {
@@ -22,12 +22,12 @@ pub(in crate::desk) fn close_by_itself(desk: &Desk, timer: &Timer, ticket: Optio
     if let (Some(ticket), Some(due)) = (ticket, due)
         && due.as_millisecond() > desk.now.as_millisecond()
     {
-        // It was reopened and resolved again meanwhile, or the settings give it longer.
+        // The ticket was reopened and resolved again meanwhile, or the settings allow more time now.
         plan.change(Change::SetTimer(closing_timer(ticket.id, due)));
         return plan.end(Outcome::Done(None));
     }
     plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
-    // Without a moment it is not resolved any more, or nothing is closed by itself any more.
+    // Without a due time, the ticket is no longer resolved, or the settings no longer close tickets.
     let (Some(ticket), Some(_)) = (ticket, due) else { return plan.end(Outcome::Done(None)) };
     let mut after = ticket.clone();
     if after.close(desk.now).is_err() {
@@ -37,13 +37,13 @@ pub(in crate::desk) fn close_by_itself(desk: &Desk, timer: &Timer, ticket: Optio
     plan.end(Outcome::Done(Some(ticket.key.clone())))
 }
 
-/// When a ticket that was resolved at `at` is closed.
+/// Returns when a ticket that was resolved at `at` is closed. `None`: the settings close no tickets.
 pub(in crate::desk) fn close_at(desk: &Desk, at: Timestamp) -> Option<Timestamp> {
     let after: SignedDuration = desk.rules.auto_close()?;
     at.checked_add(after).ok()
 }
 
-/// The timer by which a ticket is closed.
+/// Returns the timer that closes a ticket.
 pub(in crate::desk) fn closing_timer(ticket: TicketId, due: Timestamp) -> Timer {
     Timer { on: ticket.into(), kind: TimerKind::AutoClose, slot: 0, due }
 }

@@ -1,4 +1,5 @@
-//! What people write: a new request, more about one, a note of the desk, or nothing that concerns it.
+//! Decides about the words of people: a new request, more words on a ticket, a note, or words that do not concern the
+//! desk.
 
 use jiff::Timestamp;
 
@@ -22,12 +23,13 @@ use crate::domain::small_talk::{is_content, small_talk};
 use crate::domain::subject::Subject;
 use crate::domain::words;
 
-/// An agent began a command, and something is missing or wrong.
+/// Tells an agent what is missing or wrong in a command.
 pub(in crate::desk) fn misspelt(desk: &Desk, said: &Said, spec: &'static Spec, faults: &[Fault]) -> Decision {
     refuse_words(Plan::by(desk, &said.author, Some(&said.place)), said, help::text::malformed(spec, faults))
 }
 
-/// An edit was heard as if it had been posted so. An earlier edit may come later.
+/// Completes the decision about an edit that is treated like a posted message. The record keeps the time of the edit,
+/// since an earlier edit may arrive later.
 pub(in crate::desk) fn posted_by_edit(mut decision: Decision, said: &Said, at: Timestamp) -> Decision {
     for change in &mut decision.changes {
         if let Change::Record(record) = change
@@ -37,14 +39,14 @@ pub(in crate::desk) fn posted_by_edit(mut decision: Decision, said: &Said, at: T
         }
     }
     if said.addresses_desk() && decision.outcome != Outcome::Ignored {
-        // What it asks for or commands is done once, whatever is edited later.
+        // The request or command is carried out once, whatever is edited later.
         decision.changes.push(Change::AddressByEdit(PingId::of(&DedupeKey::message(&said.message))));
     }
     decision
 }
 
-/// Somebody asks for something by a command, where nobody else reads it: it is answered in their direct conversation, which
-/// must be looked up first.
+/// Begins a request by a command, which nobody else reads. It is answered in the direct conversation, which must be
+/// looked up first.
 pub(in crate::desk) fn ask(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let by = Person::new(actor.person.who.clone(), actor.person.name.clone());
     let about = Subject::Person(by.who.clone());
@@ -60,7 +62,8 @@ pub(in crate::desk) fn ask(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _
     plan.end(Outcome::Done(None))
 }
 
-/// The direct conversation of somebody who asks for something is known now, or there is none.
+/// Opens the ticket of a request by a command, once the direct conversation was looked up, or tells the author that
+/// there is none.
 pub(in crate::desk) fn asked_directly(
     desk: &Desk,
     request: &DirectRequest,
@@ -86,7 +89,7 @@ pub(in crate::desk) fn asked_directly(
         return plan.end(Outcome::Done(None));
     }
     if let Some(passed) = &request.passed_on {
-        // It is known by the message, so that it is passed on once.
+        // The words go on record under the message, so that it is passed on only once.
         let words = Words::standing(passed.message.clone(), request.at, request.words.clone());
         let ticket = plan.open(&request.by, place.clone(), &[words], None);
         if plan.same(&passed.by, &request.by) {
@@ -106,7 +109,7 @@ pub(in crate::desk) fn asked_directly(
     plan.end(Outcome::Opened(ticket.key))
 }
 
-/// Somebody changed the words of a message that is on record.
+/// Decides about an edit of a message that is on record.
 pub(in crate::desk) fn reworded(desk: &Desk, said: &Said, record: &Record, ticket: &Ticket, at: Timestamp) -> Decision {
     let mut plan = Plan::by(desk, &said.author, Some(&said.place)).on(Some(ticket));
     let words = full_text(said);
@@ -117,7 +120,7 @@ pub(in crate::desk) fn reworded(desk: &Desk, said: &Said, record: &Record, ticke
     plan.change(Change::Rewrite { message: said.message.clone(), text: words.clone(), at });
     let key = ticket.key.clone();
     if makes_title(&plan, record, ticket) {
-        // Nothing may be left of it: its file was all there was. Words may come back.
+        // The new words may be empty if the message only held a file. A later edit may add words again.
         let title = if words.is_empty() { tickets::text::deleted_title() } else { tickets::text::title(&words) };
         let after = Ticket { title, ..ticket.clone() };
         plan.put(ticket, after, Did::WordsChanged);
@@ -128,7 +131,7 @@ pub(in crate::desk) fn reworded(desk: &Desk, said: &Said, record: &Record, ticke
     plan.end(Outcome::Recorded(key))
 }
 
-/// A message was deleted: its words go from the record.
+/// Decides about a deleted message: its words are removed from the record.
 pub(in crate::desk) fn deleted(
     desk: &Desk,
     message: &MessageRef,
@@ -147,7 +150,8 @@ pub(in crate::desk) fn deleted(
     }
 }
 
-/// Whether a message's words make the ticket's title: then they change and go there as well. Others may write the same.
+/// Whether the ticket's title was taken from this message. An edit or deletion then changes the title too. The text
+/// alone does not decide where the message is known, since other people may write the same.
 fn makes_title(plan: &Plan<'_>, record: &Record, ticket: &Ticket) -> bool {
     match &ticket.titled_by {
         Some(message) => record.message.as_ref() == Some(message),
@@ -158,7 +162,7 @@ fn makes_title(plan: &Plan<'_>, record: &Record, ticket: &Ticket) -> bool {
     }
 }
 
-/// The words of a message go from the record.
+/// Removes the words of a message from the record, and from the title if it was taken from them.
 fn erased(mut plan: Plan<'_>, record: &Record, ticket: &Ticket, message: &MessageRef, at: Timestamp) -> Decision {
     plan.change(Change::Erase { message: message.clone(), at });
     if makes_title(&plan, record, ticket) {
@@ -171,7 +175,7 @@ fn erased(mut plan: Plan<'_>, record: &Record, ticket: &Ticket, message: &Messag
     plan.end(Outcome::Recorded(ticket.key.clone()))
 }
 
-/// Somebody gives a command in words.
+/// Decides about a command in words.
 pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) -> Decision {
     let Command { meaning, on, home, sees } = command;
     let spec = &meaning.act.spec;
@@ -206,7 +210,7 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
         && let Some((home, Side::Request)) = home
         && meaning.target.key.as_ref().is_some_and(|named| *named != home.key)
     {
-        // Somebody who cannot have meant the command: these are words.
+        // This person has no right to the command, so the text counts as words.
         return on_ticket(plan, said, home);
     }
     let Some(ticket) = on.as_ref().filter(|ticket| plan.may_know(&said.author, ticket)) else {
@@ -218,14 +222,14 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
         && home.id != ticket.id
         && let Some(named) = &meaning.target.key
     {
-        // "resolve IT-7 is the same" under IT-8 may mean either: words never go to another ticket on a guess.
+        // "resolve IT-7 is the same" under IT-8 may mean either ticket. Words never go to another ticket on a guess.
         return refuse_words(plan, said, text::names_another(&home.key, named));
     }
     let own_thread = there == Some(ticket.id);
-    // In the request's own thread most acts show by what the bot says there.
+    // In the request's own thread, the bot's message there shows the effect of most acts.
     let shows = own_thread && spec.is_told;
     if carries_words && own_thread && !plan.is_agent(&said.author) {
-        // Words of somebody who cannot have meant the command: they are told so, and nothing of what they said is lost.
+        // This person has no right to the command. They are told so, and the text goes on record as words.
         let requester = plan.same(&ticket.requester, &said.author);
         let why = tickets::text::agents_only(Some(ticket), requester);
         plan.whisper(Some(ticket), &said.author.who, Some(&said.place), None, why);
@@ -234,7 +238,7 @@ pub(in crate::desk) fn commanded(desk: &Desk, said: &Said, command: &Command) ->
     acts::perform(plan, &actor(!shows), meaning, sees, said.at)
 }
 
-/// Under a card: a note for the desk.
+/// Decides about words under a card: a note for the desk.
 pub(in crate::desk) fn note(desk: &Desk, said: &Said, ticket: &Ticket) -> Decision {
     let mut plan = Plan::by(desk, &said.author, Some(&said.place));
     let words = Words::of(said);
@@ -250,7 +254,7 @@ pub(in crate::desk) fn note(desk: &Desk, said: &Said, ticket: &Ticket) -> Decisi
     plan.end(Outcome::Recorded(ticket.key.clone()))
 }
 
-/// On the requester's side of a ticket.
+/// Decides about words on the requester's side of a ticket.
 pub(in crate::desk) fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticket) -> Decision {
     let words = Words::of(said);
     if words.text.is_empty() {
@@ -282,7 +286,7 @@ pub(in crate::desk) fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticke
     after.active_at = after.active_at.max(said.at);
     match voice {
         Voice::Requester if matches!(ticket.status, Status::Resolved { .. }) && !is_reply_enough => {
-            // A resolved ticket can be reopened, so this does not fail.
+            // Reopening a resolved ticket does not fail.
             let _ = after.reopen();
             let after = plan.put(ticket, after, Did::ReopenedByWriting);
             plan.change(Change::ClearTimer { on: ticket.id.into(), kind: TimerKind::AutoClose, slot: 0 });
@@ -307,7 +311,7 @@ pub(in crate::desk) fn on_ticket(mut plan: Plan<'_>, said: &Said, ticket: &Ticke
     plan.end(Outcome::Recorded(ticket.key.clone()))
 }
 
-/// To the desk, where no ticket is (yet).
+/// Decides about words to the desk in a place that belongs to no ticket.
 pub(in crate::desk) fn new_words(desk: &Desk, said: &Said, new: &NewWords) -> Decision {
     let mut plan = Plan::by(desk, &said.author, Some(&said.place));
     let words = Words::of(said);
@@ -320,7 +324,7 @@ pub(in crate::desk) fn new_words(desk: &Desk, said: &Said, new: &NewWords) -> De
         return plan.end(Outcome::Skipped);
     }
     if let Some(ticket) = &new.direct {
-        // What comes right after a request may be another one: its author decides.
+        // Words right after a request may be another request. Their author can say so.
         let is_burst = new.burst.as_ref().is_some_and(|burst| burst.id == ticket.id)
             && said.reply_to.is_none()
             && small_talk(&said.text, &said.mentions).is_none();
@@ -352,7 +356,8 @@ pub(in crate::desk) fn new_words(desk: &Desk, said: &Said, new: &NewWords) -> De
     plan.end(Outcome::Opened(ticket.key))
 }
 
-/// The author has just opened a ticket here: these words are part of it, and nothing that others say about them is.
+/// Joins words to the ticket that their author has just opened in this place. Answers of others to these words do not
+/// belong to the ticket.
 fn join(mut plan: Plan<'_>, said: &Said, words: &Words, ticket: &Ticket) -> Decision {
     plan.join(ticket, said, words);
     let mut after = ticket.clone();
@@ -367,7 +372,7 @@ fn join(mut plan: Plan<'_>, said: &Said, words: &Words, ticket: &Ticket) -> Deci
     plan.end(Outcome::Merged(ticket.key.clone()))
 }
 
-/// The words with those of the kept mention that they answer, and the place that both belong to.
+/// Returns the words together with those of the kept mention that they continue, and the place where both are answered.
 fn with_skipped(plan: &mut Plan<'_>, said: &Said, words: Words, skipped: Option<&Opening>) -> (Place, Vec<Words>) {
     let Some(skipped) = skipped else {
         return (origin_of(&said.place, &said.message), vec![words]);
@@ -403,10 +408,10 @@ fn refuse_words(mut plan: Plan<'_>, said: &Said, why: Message) -> Decision {
     plan.end(Outcome::Refused)
 }
 
-/// What the requester must hear: if it cannot be delivered, the desk is told.
+/// Marks a message that the requester must get: if it cannot be delivered, the desk is told.
 pub(in crate::desk) const NOTICE: Option<Awaited> = Some(Awaited::Notice);
 
-/// A delivery that somebody waited for has ended.
+/// Decides about the end of an awaited delivery.
 pub(in crate::desk) fn delivered(desk: &Desk, settled: &DeliverySettled, ticket: &Ticket) -> Decision {
     let mut plan = match &settled.awaited {
         Awaited::Reply { by, .. } => Plan::by(desk, by, None),
@@ -439,7 +444,7 @@ pub(in crate::desk) fn delivered(desk: &Desk, settled: &DeliverySettled, ticket:
     plan.end(Outcome::Recorded(ticket.key.clone()))
 }
 
-/// What was said in a thread before it became a request.
+/// Puts the messages of a thread from before it became a request on record.
 pub(in crate::desk) fn thread_read(desk: &Desk, ticket: &Ticket, messages: &[Said], truncated: bool) -> Decision {
     let mut plan = Plan::of(desk);
     let worth: Vec<&Said> = messages.iter().filter(|said| !full_text(said).is_empty()).collect();

@@ -1,4 +1,4 @@
-//! What is said, and where, in the database.
+//! Conversations in the database: the words of people, the places of tickets, and kept mentions.
 
 use std::collections::HashSet;
 
@@ -25,7 +25,7 @@ macro_rules! records {
 }
 
 texts! {
-    /// The ticket of a place, and on which side.
+    /// The ticket of a place, with its side.
     TICKET_AT = Text::both(
         tickets!(
         "WITH v (n, platform, tenant, channel, root) AS (VALUES (0, $1, $2, $3, $4)) ",
@@ -34,69 +34,69 @@ texts! {
          AND c.root = v.root JOIN tickets ON tickets.id = c.ticket_id"
     )
     );
-    /// The ticket of a place.
+    /// The id of a place's ticket, with its side.
     CONVERSATION = Text::both("SELECT ticket_id, side FROM conversations WHERE platform = $1 AND tenant = $2 AND channel = $3 AND root = $4");
-    /// A place belongs to a ticket from now on.
+    /// Binds a place to a ticket.
     BIND = Text::both(
         "INSERT INTO conversations (platform, tenant, channel, root, ticket_id, side) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (platform, tenant, channel, root) DO UPDATE SET ticket_id = excluded.ticket_id, side = excluded.side"
     );
-    /// A place belongs to a ticket unless it has one.
+    /// Binds a place to a ticket unless it has one already.
     BIND_IF_FREE = Text::both(
         "INSERT INTO conversations (platform, tenant, channel, root, ticket_id, side) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (platform, tenant, channel, root) DO NOTHING"
     );
-    /// Every place of a ticket belongs to another.
+    /// Moves every place of a ticket to another.
     MOVE_CONVERSATIONS = Text::both("UPDATE conversations SET ticket_id = $2 WHERE ticket_id = $1");
-    /// What was recorded of a message.
+    /// The record of a message.
     RECORD = Text::both(records!("WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4"));
-    /// Everything said on a ticket.
+    /// All records of a ticket, oldest first.
     RECORDS = Text::both(records!("WHERE ticket_id = $1 ORDER BY at_ms, id"));
-    /// The last things said on a ticket, newest first.
+    /// The last records of a ticket, newest first.
     LAST_RECORDS = Text::both(records!("WHERE ticket_id = $1 ORDER BY at_ms DESC, id DESC LIMIT $2"));
-    /// Something was said.
+    /// Inserts a record.
     INSERT_RECORD = Text::both(
         "INSERT INTO messages (platform, tenant, channel, message, ticket_id, author_json, voice, at_ms, text, \
          edited_at_ms, deleted_at_ms, joined) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
          ON CONFLICT (platform, tenant, channel, message) DO NOTHING"
     );
-    /// The words are these now, unless they were deleted or a later edit is known.
+    /// Replaces the words of a record, unless they were deleted or a later edit is known.
     REWRITE = Text::both(
         "UPDATE messages SET text = $5, edited_at_ms = $6 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
          AND message = $4 AND deleted_at_ms IS NULL AND (edited_at_ms IS NULL OR edited_at_ms <= $6)"
     );
-    /// The words are gone.
+    /// Removes the words of a record.
     ERASE = Text::both(
         "UPDATE messages SET text = '', deleted_at_ms = $5 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
          AND message = $4 AND deleted_at_ms IS NULL"
     );
-    /// What was joined to a ticket belongs to another.
+    /// Moves a joined record to another ticket.
     PART = Text::both(
         "UPDATE messages SET ticket_id = $5, joined = 0 WHERE platform = $1 AND tenant = $2 AND channel = $3 \
          AND message = $4 AND joined = 1"
     );
-    /// Everything said on a ticket belongs to another.
+    /// Moves all records of a ticket to another.
     MOVE_RECORDS = Text::both("UPDATE messages SET ticket_id = $2 WHERE ticket_id = $1");
     /// A kept mention.
     OPENING = Text::both(
         "SELECT platform, tenant, channel, message, place_json, author_json, at_ms, text FROM openings \
          WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4"
     );
-    /// A mention is kept.
+    /// Keeps a mention.
     KEEP = Text::both(
         "INSERT INTO openings (platform, tenant, channel, message, place_json, author_json, at_ms, text) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (platform, tenant, channel, message) DO UPDATE SET \
          place_json = excluded.place_json, author_json = excluded.author_json, at_ms = excluded.at_ms, \
          text = excluded.text"
     );
-    /// A kept mention has served.
+    /// Deletes a kept mention.
     FORGET = Text::both("DELETE FROM openings WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message = $4");
-    /// Old mentions are forgotten.
+    /// Deletes old mentions.
     TIDY_OPENINGS = Text::both(
         "DELETE FROM openings WHERE (platform, tenant, channel, message) IN (SELECT platform, tenant, channel, message \
          FROM openings WHERE at_ms < $1 ORDER BY at_ms LIMIT $2) RETURNING message"
     );
-    /// Mentions that were kept of an account go.
+    /// Deletes the mentions that were kept of an account.
     FORGET_OF = Text::both("DELETE FROM openings WHERE at_ms >= $1 AND author_json LIKE $2 RETURNING message");
     /// Threads of tickets that are not closed, or were active since.
     LIVE_THREADS = Text::both(
@@ -113,13 +113,13 @@ texts! {
          UNION SELECT id FROM tickets WHERE merged_into IS NULL AND active_at_ms > $3) \
          AND private = 1 AND origin_platform = $1 AND origin_tenant = $2"
     );
-    /// What is on record of a channel, newest first.
+    /// The records of a channel, newest first.
     SAID_IN = Text::both(
         records!(
         "WHERE platform = $1 AND tenant = $2 AND channel = $3 AND message >= $4 ORDER BY message DESC LIMIT $5"
     )
     );
-    /// What was recorded of several messages.
+    /// The records of several messages.
     THESE_RECORDS = Text::both(
         "WITH v (platform, tenant, channel, message) AS (VALUES ($1, $2, $3, $4)) SELECT m.ticket_id, m.platform, \
          m.tenant, m.channel, m.message, m.author_json, m.voice, m.at_ms, m.text, m.edited_at_ms, m.deleted_at_ms, \
@@ -128,13 +128,13 @@ texts! {
     );
 }
 
-/// The query for the ticket that a place (a thread) belongs to.
+/// Returns the query for the ticket that a place (a thread) belongs to.
 #[must_use]
 pub fn at(place: &Place) -> Statement {
     statement(TICKET_AT).bind_place(place)
 }
 
-/// The ticket that a place (a thread) belongs to, and on which side.
+/// Reads the ticket that a place (a thread) belongs to, with its side.
 ///
 /// # Errors
 /// If the database is away.
@@ -142,8 +142,8 @@ pub async fn ticket_at(ask: &mut dyn Ask, place: &Place) -> Result<Option<(Ticke
     ask.one(at(place), |row| Ok((ticket(row)?, row.named("side")?))).await
 }
 
-/// The ticket that a message belongs to. The first of: the ticket on whose record the message is; the one that it stands
-/// for as a message of the bot; the one whose thread hangs under it.
+/// Reads the ticket that a message belongs to. It is the first of: the ticket on whose record the message is; the
+/// ticket for which it stands as a message of the bot; the ticket whose thread hangs under it.
 ///
 /// # Errors
 /// If the database is away.
@@ -164,12 +164,12 @@ pub async fn ticket_of_message(ask: &mut dyn Ask, message: &MessageRef) -> Resul
     Ok(by_id(ask, id).await?.map(|ticket| (ticket, side)))
 }
 
-/// The ticket that a message of the bot stands for.
+/// Returns the ticket that a message of the bot stands for.
 fn stands_for(standing: Vec<Standing>) -> Option<(TicketId, Standing)> {
     standing.into_iter().find_map(|stands| Some((stands.about.ticket()?, stands)))
 }
 
-/// This place belongs to a ticket from now on, and to no other any more.
+/// Binds a place to a ticket. The place then belongs to no other ticket.
 ///
 /// # Errors
 /// If the database is away.
@@ -177,18 +177,18 @@ pub fn bind(tx: &mut dyn Tx, place: &Place, ticket: TicketId, side: Side) -> Res
     tx.write(bound_to(BIND, place, ticket, side)?)
 }
 
-/// What is written once a message of the bot stands: the thread under a card belongs to its ticket, or stays with the
-/// ticket that it was moved to.
+/// Returns the statement to write when a message of the bot stands: it binds the thread under a card to the card's
+/// ticket. A thread that was moved to another ticket stays there.
 ///
 /// # Errors
-/// If it cannot be written as JSON: a fault of ours.
+/// If a value cannot be written as JSON, which is a fault of the program.
 pub fn under(standing: &Standing) -> Result<Option<Statement>, StoreError> {
     let thread = standing.place.thread(&standing.message.id);
     let ticket = standing.about.ticket().filter(|_| standing.is_card() && thread.root().is_some());
     ticket.map(|ticket| bound_to(BIND_IF_FREE, &thread, ticket, Side::Card)).transpose()
 }
 
-/// Everything said on one ticket, and every place of it, belongs to another.
+/// Moves all records and places of a ticket to another.
 ///
 /// # Errors
 /// If the database is away.
@@ -199,7 +199,7 @@ pub fn give(tx: &mut dyn Tx, from: TicketId, to: TicketId) -> Result<(), StoreEr
     Ok(())
 }
 
-/// What is on record of a message.
+/// Reads the record of a message.
 ///
 /// # Errors
 /// If the database is away.
@@ -207,7 +207,7 @@ pub async fn of_message(ask: &mut dyn Ask, message: &MessageRef) -> Result<Optio
     ask.one(statement(RECORD).bind_message(message), record).await
 }
 
-/// Everything said on a ticket, oldest first.
+/// Reads all records of a ticket, oldest first.
 ///
 /// # Errors
 /// If the database is away.
@@ -215,7 +215,7 @@ pub async fn of_ticket(ask: &mut dyn Ask, ticket: TicketId) -> Result<Vec<Record
     ask.all(statement(RECORDS).bind(ticket.0), record).await
 }
 
-/// The last `limit` things said on a ticket, oldest first.
+/// Reads the last `limit` records of a ticket, oldest first.
 ///
 /// # Errors
 /// If the database is away.
@@ -225,7 +225,7 @@ pub async fn last_of_ticket(ask: &mut dyn Ask, ticket: TicketId, limit: u32) -> 
     Ok(last)
 }
 
-/// What is on record of these messages, as far as something is, in any order.
+/// Reads the records of these messages, in any order. Messages that are not on record are left out.
 ///
 /// # Errors
 /// If the database is away.
@@ -237,7 +237,8 @@ pub async fn of_messages<'m>(
     ask.all_of(asked, record).await
 }
 
-/// What is on record of a channel (on Discord a thread is one) from this message on, newest first, at most `limit`.
+/// Reads the records of a channel (on Discord a thread is a channel) from this message on, newest first, `limit` at
+/// most.
 ///
 /// # Errors
 /// If the database is away.
@@ -252,8 +253,8 @@ pub async fn said_in(
     ask.all(place.bind(from).bind(i64::from(limit)), record).await
 }
 
-/// The conversations (direct ones, threads of requests and of cards) of tickets that are not closed or were active after
-/// `since`, last active first, each once.
+/// Reads the conversations (direct ones, threads of requests and of cards) of tickets that are not closed or were
+/// active after `since`, last active first, each once.
 ///
 /// # Errors
 /// If the database is away.
@@ -277,7 +278,7 @@ pub async fn live(ask: &mut dyn Ask, tenant: &Tenant, since: Timestamp) -> Resul
     Ok(found.into_iter().map(|(_, place)| place).filter(|place| known.insert(place.clone())).collect())
 }
 
-/// Writes that something was said. What is on record of a message already stays as it is.
+/// Inserts a record. If the message is on record already, nothing changes.
 ///
 /// # Errors
 /// If the database is away.
@@ -300,7 +301,7 @@ pub fn insert(tx: &mut dyn Tx, said: &Record) -> Result<(), StoreError> {
     )
 }
 
-/// The words of a message are these now, unless they were deleted or a later edit is known.
+/// Replaces the words of a message, unless they were deleted or a later edit is known.
 ///
 /// # Errors
 /// If the database is away.
@@ -308,7 +309,7 @@ pub fn reword(tx: &mut dyn Tx, message: &MessageRef, text: &str, at: Timestamp) 
     tx.write(statement(REWRITE).bind_message(message).bind(text).bind(ms(at)))
 }
 
-/// The words of a message are gone.
+/// Removes the words of a message.
 ///
 /// # Errors
 /// If the database is away.
@@ -316,7 +317,7 @@ pub fn erase(tx: &mut dyn Tx, message: &MessageRef, at: Timestamp) -> Result<(),
     tx.write(statement(ERASE).bind_message(message).bind(ms(at)))
 }
 
-/// What was joined to one ticket belongs to another, and is joined no more; a conflict if it is not joined.
+/// Moves a joined message to another ticket. It is no longer joined. A conflict if it is not joined.
 ///
 /// # Errors
 /// If the database is away.
@@ -324,7 +325,7 @@ pub fn part(tx: &mut dyn Tx, message: &MessageRef, to: TicketId) -> Result<(), S
     tx.write(statement(PART).bind_message(message).bind(to.0).or_conflict())
 }
 
-/// The kept mention that is this message.
+/// Reads the kept mention with this message.
 ///
 /// # Errors
 /// If the database is away.
@@ -341,7 +342,7 @@ pub async fn opening(ask: &mut dyn Ask, message: &MessageRef) -> Result<Option<O
     ask.one(statement(OPENING).bind_message(message), read).await
 }
 
-/// A mention that opened nothing is kept; a later one of the same message replaces it.
+/// Keeps a mention that opened no ticket. A later mention by the same message replaces it.
 ///
 /// # Errors
 /// If the database is away.
@@ -356,7 +357,7 @@ pub fn keep(tx: &mut dyn Tx, opening: &Opening) -> Result<(), StoreError> {
     )
 }
 
-/// A kept mention has served.
+/// Deletes a kept mention.
 ///
 /// # Errors
 /// If the database is away.
@@ -364,7 +365,7 @@ pub fn forget(tx: &mut dyn Tx, message: &MessageRef) -> Result<(), StoreError> {
     tx.write(statement(FORGET).bind_message(message))
 }
 
-/// Forgets mentions that were kept since before `then`, at most [`TIDIED_AT_ONCE`]; whether there may be more.
+/// Deletes mentions from before `then`, [`TIDIED_AT_ONCE`] at most. Returns whether there may be more.
 ///
 /// # Errors
 /// If the database is away.
@@ -373,12 +374,12 @@ pub async fn tidy(tx: &mut dyn Tx, then: Timestamp) -> Result<bool, StoreError> 
     Ok(tx.rows(tidy).await?.len() >= TIDIED_AT_ONCE as usize)
 }
 
-/// Forgets the mentions that were kept of an account; how many there were.
+/// Deletes the mentions that were kept of an account. Returns their number.
 ///
 /// # Errors
 /// If the database is away.
 pub async fn forget_of(tx: &mut dyn Tx, account: &PersonRef) -> Result<u64, StoreError> {
-    // From the earliest moment on, so that the index by age is used.
+    // The condition on the time makes the database use the index by age.
     let theirs = statement(FORGET_OF).bind(i64::MIN).bind(account_anywhere(account)?);
     Ok(tx.rows(theirs).await?.len() as u64)
 }
@@ -392,7 +393,7 @@ fn bound_to(text: Text, place: &Place, ticket: TicketId, side: Side) -> Result<S
     Ok(statement(text).bind_place(place).bind(ticket.0).bind(name(&side)?))
 }
 
-/// Reads what was said.
+/// Reads a record from a row.
 ///
 /// # Errors
 /// If the row holds something unexpected.

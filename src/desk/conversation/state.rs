@@ -1,20 +1,20 @@
-//! What is kept of what people say: on a ticket, or until they say more.
+//! The words of people on record: those of tickets, and mentions that opened no ticket yet.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{MessageRef, Person, Place, TicketId};
 
-/// Something that was said about a ticket.
+/// Words that were said on a ticket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// On which ticket.
+    /// The ticket.
     pub ticket: TicketId,
-    /// The message that stands on a platform; none for words that came by a form.
+    /// The message on a platform. `None` for words that came by a form or command.
     pub message: Option<MessageRef>,
-    /// Who said it.
+    /// The author.
     pub author: Person,
-    /// As what.
+    /// The role in which the author spoke.
     pub voice: Voice,
     /// When.
     pub at: Timestamp,
@@ -24,17 +24,17 @@ pub struct Record {
     pub edited_at: Option<Timestamp>,
     /// When the words were deleted.
     pub deleted_at: Option<Timestamp>,
-    /// Whether it was joined to a request that its author had just made: no line of the bot stands where it was said, so that
-    /// what others answer there is nobody's.
+    /// Whether the words were joined to a request that their author had just made. No line of the bot stands where they
+    /// were said, so answers to them belong to no ticket.
     #[serde(default)]
     pub joined: bool,
 }
 
-/// As what somebody spoke.
+/// The role in which the author of a record spoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Voice {
-    /// The requester.
+    /// The requester of the ticket.
     Requester,
     /// An agent, to the requester.
     Agent,
@@ -50,7 +50,7 @@ impl Voice {
     /// Every voice.
     pub const ALL: [Self; 5] = [Self::Requester, Self::Agent, Self::Third, Self::Note, Self::Before];
 
-    /// Its name in the database.
+    /// Returns the voice's name in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -62,22 +62,22 @@ impl Voice {
         }
     }
 
-    /// Whether the requester may read it.
+    /// Whether the requester may read the record.
     #[must_use]
     pub const fn is_public(self) -> bool {
         !matches!(self, Self::Note)
     }
 }
 
-/// A mention that opened nothing (empty, `help`, a greeting): kept so that its author's next words under it open a ticket
-/// with both.
+/// A mention that opened no ticket (empty, `help`, a greeting). It is kept so that its author's next words under it
+/// open a ticket with both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Opening {
-    /// Which message.
+    /// The message.
     pub message: MessageRef,
-    /// Where its author would be answered.
+    /// The place of the message.
     pub place: Place,
-    /// Who wrote it.
+    /// The author.
     pub author: Person,
     /// When.
     pub at: Timestamp,

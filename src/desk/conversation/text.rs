@@ -20,15 +20,15 @@ pub fn joined(ticket: &Ticket, message: &MessageRef, words: &str) -> Message {
     let mut line = vec![
         said("I've added “"),
         quoted(shorten(&title(words), 40)),
-        said(format!("” to {}, since it came right after. ", ticket.key)),
+        said(format!("” to {}, since it came right after it. ", ticket.key)),
     ];
     if !ticket.is_private() {
         line.extend([
-            Span::Link { to: ticket.origin_message.clone(), label: "Go on there".to_owned() },
-            said(" with whatever else belongs to it. "),
+            Span::Link { to: ticket.origin_message.clone(), label: "Carry on there".to_owned() },
+            said(" with anything else about it. "),
         ]);
     }
-    line.push(said("Is it about something else?"));
+    line.push(said("Was that about something else?"));
     Message::new([Line(line)]).with([Control::Button { label: own.label.to_owned(), does, style: own.style }])
 }
 
@@ -40,7 +40,8 @@ pub fn asked_directly(ticket: &Ticket, words: &str) -> Message {
             said("Your request "),
             strong(&ticket.key),
             said(
-                " is with the desk. It answers you in your direct messages with me; if you see nothing there, please allow them. You asked:",
+                " is with the desk. You'll get the answer in your direct messages with me; if nothing shows up there, please allow \
+                 them. You asked:",
             ),
         ]),
         Line(vec![quoted(words)]),
@@ -56,7 +57,7 @@ pub fn no_direct(words: &str, why: Undeliverable) -> Message {
     };
     Message::new([
         Line::said(format!(
-            "I can't write to you directly, so the desk could not answer you, and I have not passed this on. {whats_to_do} \
+            "I can't write to you directly, so the desk couldn't answer you and I haven't passed this on. {whats_to_do} \
              You asked:",
         )),
         Line(vec![quoted(words)]),
@@ -67,8 +68,8 @@ pub fn no_direct(words: &str, why: Undeliverable) -> Message {
 #[must_use]
 pub fn no_direct_for_another() -> Message {
     Message::said(
-        "I can't write to whoever wrote that, so the desk could not answer them, and I have not passed it on. If you like, say: \
-         “Write to the desk, they'll see it sooner than I would.”",
+        "I can't write to the person who wrote that, so the desk couldn't answer them and I haven't passed it on. If you like, \
+         tell them: “Write to the desk, they'll see it sooner than I would.”",
     )
 }
 
@@ -76,9 +77,9 @@ pub fn no_direct_for_another() -> Message {
 #[must_use]
 pub fn passed_on_by_another(ticket: &Ticket, words: &str) -> Message {
     let line = vec![
-        said("Somebody in that conversation thought that the desk could help, and has passed your message on: it is "),
+        said("Somebody in that conversation thought the desk could help and passed your message on: it's "),
         strong(&ticket.key),
-        said(" now, and someone will see it soon. Nobody but the desk and you can see it here. You wrote:"),
+        said(" now, and someone will see it soon. Only you and the desk can see it here. You wrote:"),
     ];
     let undo = acts::CANCEL.spec.labelled("Undo", ticket.tag());
     Message::new([Line(line), Line(vec![quoted(words)])]).with([undo])
@@ -88,29 +89,29 @@ pub fn passed_on_by_another(ticket: &Ticket, words: &str) -> Message {
 #[must_use]
 pub fn is_passed_on(key: &TicketKey) -> Message {
     Message::said(format!(
-        "Done: that is {key} at the desk now, as a request of whoever wrote it, and I have told them. If you like, say: “The desk \
-         has it now, they'll see it sooner than I would.”"
+        "Done: it's {key} at the desk now, in the name of the person who wrote it, and I'm letting them know. If you like, tell \
+         them: “The desk has it now, they'll see it sooner than I would.”"
     ))
 }
 
 /// A message is a request already, of which whoever passes it on may not know.
 #[must_use]
 pub fn is_with_the_desk_already() -> Message {
-    Message::said("The desk has that message already.")
+    Message::said("The desk already has that message.")
 }
 
 /// What had been joined to a request is one of its own now. Told privately.
 #[must_use]
 pub fn of_its_own(before: &Ticket, ticket: &Ticket) -> Message {
-    Message::said(format!("Done: that is {} now, and no part of {} any more.", ticket.key, before.key))
+    Message::said(format!("Done: that's {} now, separate from {}.", ticket.key, before.key))
 }
 
 /// Under what is to be a request of its own stands somebody's request already.
 #[must_use]
 pub fn thread_is_taken() -> Message {
     Message::said(
-        "Somebody has asked for something else under that message meanwhile, so its thread is theirs. \
-         Please mention me once more in the channel with what you need.",
+        "Meanwhile another request was started under that message, so its thread is taken. \
+         Please mention me again in the channel and say what you need.",
     )
 }
 
@@ -118,7 +119,7 @@ pub fn thread_is_taken() -> Message {
 #[must_use]
 pub fn no_longer_joined(ticket: &Ticket) -> Message {
     Message::said(format!(
-        "That is no part of {} any more, so there is nothing to take out. To ask for something else, mention me.",
+        "That's no longer part of {}, so there's nothing to separate. To ask for something else, mention me.",
         ticket.key
     ))
 }
@@ -139,7 +140,7 @@ pub fn nothing_said() -> Message {
 #[must_use]
 pub fn nothing_to_see(ticket: &Ticket) -> Message {
     Message::said(format!(
-        "I can't see any words in that, so all the desk has is {}. Tell it there in one sentence what's wrong.",
+        "I've opened {}, but I can't see any words in what you sent. Please say there, in one sentence, what's wrong.",
         ticket.key
     ))
 }
@@ -149,10 +150,8 @@ pub fn nothing_to_see(ticket: &Ticket) -> Message {
 pub fn small_talk(kind: SmallTalk) -> Message {
     Message::said(match kind {
         SmallTalk::Greeting => "Hello! Tell me what you need in one sentence, and I'll pass it to the desk.",
-        SmallTalk::Thanks => "You're welcome! If there is anything else, just tell me.",
-        SmallTalk::NoWords => {
-            "I can't read that as a request. Tell me what's wrong in one sentence, and I'll pass it to the desk."
-        }
+        SmallTalk::Thanks => "You're welcome! If there's anything else, just tell me.",
+        SmallTalk::NoWords => "I'm not sure what you need. Tell me in one sentence, and I'll pass it to the desk.",
     })
 }
 
@@ -163,9 +162,9 @@ pub fn mirrored(ticket: &Ticket, author: &Person, text: &str, voice: Voice, ping
     line.push(said(match voice {
         Voice::Requester => ": ",
         Voice::Agent => " answered in the thread: ",
-        Voice::Third => " (not the requester): ",
+        Voice::Third => " (also in the thread): ",
         Voice::Note => " noted: ",
-        Voice::Before => " (before): ",
+        Voice::Before => " (earlier): ",
     }));
     if let Some(account) = ping {
         line.extend([Span::Ping(account.clone()), said(" ")]);
@@ -176,10 +175,10 @@ pub fn mirrored(ticket: &Ticket, author: &Person, text: &str, voice: Voice, ping
     let mut lines = vec![Line(line)];
     if is_cut {
         lines.push(Line(if ticket.origin.is_direct() {
-            vec![said("That was longer; all of it is on record.")]
+            vec![said("There's more; all of it is on record.")]
         } else {
             let to = ticket.origin_message.clone();
-            vec![said("That was longer: "), Span::Link { to, label: "read all of it there".to_owned() }, said(".")]
+            vec![said("There's more: "), Span::Link { to, label: "read all of it there".to_owned() }, said(".")]
         }));
     }
     let message = Message::new(lines);
@@ -240,7 +239,7 @@ pub fn reply_sent(by: &Person, to: &Person, text: &str) -> Message {
 /// Something did not reach the requester: an agent's words (`text`), or a notice of how it stands.
 #[must_use]
 pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>) -> Message {
-    let mut line = vec![said(if text.is_some() { "Not delivered: " } else { "I couldn't tell them how it stands: " })];
+    let mut line = vec![said(if text.is_some() { "Not delivered: " } else { "I couldn't send them my last update: " })];
     match reason {
         Undeliverable::DirectClosed => {
             line.extend([quoted(first_name(&ticket.requester)), said("'s direct messages are closed.")]);
@@ -248,7 +247,7 @@ pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>)
         Undeliverable::Deactivated => {
             line.extend([
                 quoted(first_name(&ticket.requester)),
-                said("'s account is deactivated, so nobody reads that."),
+                said("'s account is deactivated, so nobody would read it."),
             ]);
         }
         Undeliverable::ChannelClosed => {
@@ -256,25 +255,27 @@ pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>)
         }
         Undeliverable::ChannelGone => line.push(said("the channel where it was asked is gone.")),
         Undeliverable::Gone => line.push(said("the place where it was asked is gone.")),
-        Undeliverable::NotPermitted => line.push(said("I lack a permission there; the operator's log says which.")),
+        Undeliverable::NotPermitted => {
+            line.push(said("I'm missing a permission there; the operator's log says which."))
+        }
         Undeliverable::Expired
         | Undeliverable::Invalid
         | Undeliverable::Stuck
         | Undeliverable::Unreadable
         | Undeliverable::GivenUp => {
-            line.push(said("the platform did not take it; the operator's log says why."));
+            line.push(said("the platform didn't accept it; the operator's log says why."));
         }
     }
     let is_kept = reason.is_mendable();
     line.push(said(if is_kept {
-        " I keep it, and send it once that is mended. If it can't wait, please reach "
+        " I've kept it and will send it once that's fixed. If it can't wait, please reach "
     } else {
         " Please reach "
     }));
     line.push(quoted(first_name(&ticket.requester)));
     line.push(said(" another way."));
     if let Some(text) = text {
-        line.extend([said("\nIt said: "), quoted(text)]);
+        line.extend([said("\nThe message was: "), quoted(text)]);
     }
     Message::new([Line(line)])
 }
@@ -283,20 +284,22 @@ pub fn not_delivered(ticket: &Ticket, reason: Undeliverable, text: Option<&str>)
 #[must_use]
 pub fn read_back(count: usize, truncated: bool) -> Message {
     let what = if count == 1 { "1 earlier message".to_owned() } else { format!("{count} earlier messages") };
-    let more = if truncated { " (there are older ones in the thread)" } else { "" };
-    Message::said(format!("{what} of that thread on record, too{more}: press More…, then Show."))
+    let more = if truncated { " (there are older ones in the thread, too)" } else { "" };
+    Message::said(format!("I've added {what} from that thread{more}. To read everything, press More…, then Show."))
 }
 
 /// A note by somebody who is not on the desk was not taken.
 #[must_use]
 pub fn notes_are_for_agents() -> Message {
-    Message::said("Notes under a card are kept only from the desk's people. Ask an operator to put you on the list.")
+    Message::said(
+        "Only the desk's agents can leave notes under a card, so I haven't kept yours. Whoever runs this bot can add you.",
+    )
 }
 
 /// Details were added.
 #[must_use]
 pub fn details_added(ticket: &Ticket) -> Message {
-    Message::said(format!("Added to {}. The desk sees it.", ticket.key))
+    Message::said(format!("Added to {}. The desk can see it.", ticket.key))
 }
 
 /// A reply is on its way: the answer to a command.
@@ -305,7 +308,7 @@ pub fn reply_on_its_way(ticket: &Ticket) -> Message {
     Message::new([Line(vec![
         said("On its way to "),
         quoted(first_name(&ticket.requester)),
-        said(". It shows under the card as soon as it is there."),
+        said(". You'll see it under the card once it's delivered."),
     ])])
 }
 
@@ -313,8 +316,8 @@ pub fn reply_on_its_way(ticket: &Ticket) -> Message {
 #[must_use]
 pub fn names_another(here: &TicketKey, named: &TicketKey) -> Message {
     Message::said(format!(
-        "Nothing was done: this is about {here}, and your words begin with {named}. If you mean {here}, put another word \
-         before the key. If you mean {named}, use its own thread or card, or give the key with /desk."
+        "I haven't done anything: this is about {here}, but your words begin with {named}. If you mean {here}, put another \
+         word before the key. If you mean {named}, use its own thread or card, or give its key with /desk."
     ))
 }
 

@@ -1,4 +1,4 @@
-//! Live messages about what people say: the lines under a card.
+//! Renders the lines under a card, which mirror the words of people.
 
 use super::state::{Record, Voice};
 use super::text;
@@ -8,8 +8,8 @@ use crate::domain::ids::MessageRef;
 use crate::domain::permission::Roster;
 use crate::domain::view::{Shown, Wanted};
 
-/// The words of these messages as they are now; `None` if nothing of them is left. `said` is what is on record of them.
-/// Posted for the first time, the requester's words ping the assignee.
+/// Renders the current words of these messages. `None`: no words are left. `said` holds their records. In a first
+/// posting, the requester's words ping the assignee.
 pub(in crate::desk) fn lines(
     ticket: &Ticket,
     of: &[MessageRef],
@@ -17,7 +17,8 @@ pub(in crate::desk) fn lines(
     wanted: &Wanted,
     roster: &Roster,
 ) -> Option<Shown> {
-    // Words that went to another ticket with all of this one are still shown under its card; those that went alone are not.
+    // Records that a merge has moved to another ticket are still shown under this card. A record that was moved by
+    // itself is not.
     let is_here = |record: &&Record| record.ticket == ticket.id || ticket.merged_into.is_some();
     let is_left = |record: &&Record| record.deleted_at.is_none() && !record.text.is_empty();
     let of_message = |message: &MessageRef| said.iter().find(|record| record.message.as_ref() == Some(message));

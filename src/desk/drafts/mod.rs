@@ -1,5 +1,5 @@
-//! Drafts: what was filled in of a form that is not finished, be it that a page of it is still to come or that a field must be
-//! corrected. A draft is its person's alone, and is kept for an hour.
+//! Drafts: what was filled in of an unfinished form, which has another page to fill in or a field to correct. Only its
+//! person may use a draft. It is kept for an hour.
 
 pub mod record;
 pub mod state;

@@ -1,4 +1,4 @@
-//! Drafts in the database.
+//! Drafts of forms in the database.
 
 use jiff::Timestamp;
 
@@ -13,21 +13,21 @@ texts! {
     DRAFT = Text::both(
         "SELECT id, person, does, given_json, page, at_ms FROM drafts WHERE id = $1 AND at_ms >= $2"
     );
-    /// A draft is this.
+    /// Inserts or updates a draft.
     KEEP = Text::both(
         "INSERT INTO drafts (id, person, does, given_json, page, at_ms) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (id) DO UPDATE SET does = excluded.does, given_json = excluded.given_json, page = excluded.page, \
          at_ms = excluded.at_ms WHERE drafts.person = excluded.person"
     );
-    /// A draft has served.
+    /// Deletes a draft.
     FORGET = Text::both("DELETE FROM drafts WHERE id = $1");
-    /// Drafts of an account, or that name it, go.
+    /// Deletes the drafts of an account, and those that name it.
     FORGET_OF = Text::both("DELETE FROM drafts WHERE at_ms >= $1 AND (person = $2 OR given_json LIKE $3) RETURNING id");
-    /// Drafts from before a moment are forgotten.
+    /// Deletes the drafts from before a moment.
     TIDY = Text::both("DELETE FROM drafts WHERE at_ms < $1");
 }
 
-/// The draft of this id, if it is of one of these accounts, which are one person's, and still kept.
+/// Reads the draft of this id, if it belongs to one of these accounts of one person and has not expired.
 ///
 /// # Errors
 /// If the database is away.
@@ -51,7 +51,7 @@ pub async fn of(
     Ok(found.filter(|draft| accounts.contains(&draft.who)))
 }
 
-/// A draft is this from now on.
+/// Inserts or updates a draft.
 ///
 /// # Errors
 /// If the database is away.
@@ -61,7 +61,7 @@ pub fn keep(tx: &mut dyn Tx, draft: &Draft) -> Result<(), StoreError> {
     tx.write(whose.bind(json(&draft.given)?).bind(i64::from(draft.page)).bind(ms(draft.at)))
 }
 
-/// A draft has served.
+/// Deletes a draft.
 ///
 /// # Errors
 /// If the database is away.
@@ -69,17 +69,17 @@ pub fn forget(tx: &mut dyn Tx, id: &DraftId) -> Result<(), StoreError> {
     tx.write(statement(FORGET).bind(id.as_str()))
 }
 
-/// Forgets what an account had filled in of forms, and what names it there; how many drafts there were.
+/// Deletes the drafts of an account, and those that name it. Returns their number.
 ///
 /// # Errors
 /// If the database is away.
 pub async fn forget_of(tx: &mut dyn Tx, account: &PersonRef) -> Result<u64, StoreError> {
-    // From the earliest moment on, so that the index by age is used.
+    // The condition on the time makes the database use the index by age.
     let theirs = statement(FORGET_OF).bind(i64::MIN).bind(account.to_string()).bind(account_anywhere(account)?);
     Ok(tx.rows(theirs).await?.len() as u64)
 }
 
-/// Forgets the drafts that are no longer kept.
+/// Deletes the drafts that have expired.
 ///
 /// # Errors
 /// If the database is away.

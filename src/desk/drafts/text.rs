@@ -7,14 +7,14 @@ use crate::domain::message::{Control, Message, Style};
 /// A page was filled in, and another is to come.
 #[must_use]
 pub fn next(does: &ActRef, draft: &DraftId) -> Message {
-    Message::said("So far, so good. There is a bit more to fill in: press Next within the hour.")
+    Message::said("So far, so good. There's a bit more to fill in: press Next within the hour.")
         .with([onward("Next", does, draft)])
 }
 
 /// The form could not be opened in time.
 #[must_use]
 pub fn late(does: &ActRef, draft: &DraftId) -> Message {
-    Message::said("I could not open that in time. What you typed is still there: press Go on.")
+    Message::said("I couldn't open the form in time. What you typed is still there: press Go on.")
         .with([onward("Go on", does, draft)])
 }
 
@@ -22,23 +22,23 @@ pub fn late(does: &ActRef, draft: &DraftId) -> Message {
 #[must_use]
 pub fn to_correct(faults: &[Fault], does: &ActRef, draft: &DraftId) -> Message {
     let why = match faults.first().map(|fault| fault.why) {
-        Some(Why::NotOffered) => "One of the fields has something that I can't take there.",
-        Some(Why::NoPerson) => "I don't know the person that you named. Please pick one from the list.",
+        Some(Why::NotOffered) => "One of the fields has something that I can't use there.",
+        Some(Why::NoPerson) => "I can't find the person you named. Please pick one from the list.",
         Some(Why::NoKey) => "I can't read the key. Write it like KB-7.",
         Some(Why::NoDate) => {
             "I can't read one of the times. Write it like 14:30, tomorrow 9, in 30 min or 2026-12-01 14:30."
         }
-        Some(Why::Past) => "One of the times has passed already. Please give one to come.",
-        Some(Why::Missing) | None => "A field that must be filled in is empty.",
+        Some(Why::Past) => "One of the times has already passed. Please give a later one.",
+        Some(Why::Missing) | None => "One of the required fields is still empty.",
     };
-    Message::said(format!("{why} Nothing was sent yet, and what you typed is still there: press Correct it."))
+    Message::said(format!("{why} Nothing has been sent, and what you typed is still there: press Correct it."))
         .with([onward("Correct it", does, draft)])
 }
 
 /// What was filled in is kept, and can be corrected.
 #[must_use]
 pub fn can_be_corrected(does: &ActRef) -> Message {
-    Message::said("Nothing was sent yet, and what you typed is still there: press Correct it.")
+    Message::said("Nothing has been sent, and what you typed is still there: press Correct it.")
         .with([Control::button("Correct it", does.clone())])
 }
 
@@ -47,7 +47,7 @@ pub fn can_be_corrected(does: &ActRef) -> Message {
 pub fn is_gone(spec: &Spec, does: &ActRef) -> Message {
     let anew = ActRef { draft: None, ..does.clone() };
     Message::said(
-        "That was begun more than an hour ago, and I no longer have what you had filled in. Please begin again.",
+        "I no longer have what you filled in there: it was sent, or it's more than an hour old. You can start again:",
     )
     .with([Control::button(spec.label, anew)])
 }

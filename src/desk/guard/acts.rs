@@ -6,7 +6,7 @@ use crate::domain::act::{AUTHOR, Begins, Command, FormWords, May, Param, SAID, S
 use crate::domain::message::Style;
 use crate::domain::right::Right;
 
-/// What can be said of pings in a channel.
+/// The guard modes that can be set for a channel.
 pub(super) const MODES: [(&str, &str); 5] = [
     ("off", "Nobody looks at them"),
     ("observe", "They are counted, and nobody is told"),
@@ -14,13 +14,13 @@ pub(super) const MODES: [(&str, &str); 5] = [
     ("route", "Requests go to the desk at once, and can be taken back"),
     (DEFAULT, "What the settings say"),
 ];
-/// What the settings say.
+/// The choice that makes the settings apply again.
 pub(super) const DEFAULT: &str = "default";
 
 /// The ping that a notice is about, by its id.
 const PING: Param = Param { name: "ping", takes: Takes::Message, ..Param::BASE };
 
-/// What acts of the staff about pings of themselves have in common.
+/// The base of acts of the staff about pings of themselves.
 const STAFF: Spec = Spec { may: May::Staff, ..Spec::BASE };
 
 acts! {
@@ -59,7 +59,7 @@ acts! {
             name: "send_to_desk",
             label: "Send to desk",
             menu: Some("Send to desk"),
-            // Where the bot is not, the message is known by what its menu hands over.
+            // In a place without the bot, the message is known only from the data of its menu.
             takes: &[
                 Param { name: SAID, begins_with: Begins::Said, is_required: false, ..Param::BASE },
                 Param { name: AUTHOR, takes: Takes::Person, is_required: false, ..Param::BASE },
@@ -69,7 +69,7 @@ acts! {
         decide::send_to_desk,
     );
 
-    /// Takes back what the guard, or somebody else, has passed on.
+    /// Takes back a request that the guard, or another person, has passed on.
     UNDO = Act::to_ticket(
         Spec {
             name: "undo",

@@ -1,4 +1,4 @@
-//! What the guard makes of a message that pings staff: pure.
+//! The guard's decisions about messages that ping staff: pure.
 
 use std::collections::BTreeSet;
 
@@ -34,16 +34,16 @@ use crate::domain::right::Right;
 use crate::domain::rules::GuardMode;
 use crate::domain::subject::Subject;
 
-/// A ping that is heard of later than this, having been read back, is only counted.
+/// A ping that is handled later than this, because it was read back, is only counted.
 const FRESH: SignedDuration = SignedDuration::from_mins(1);
-/// How far apart the staff are told how they are guarded.
+/// The interval between the messages that tell the staff how the guard works.
 const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(2);
-/// For how long pings are kept.
+/// How long pings are kept.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
-/// What a report tells of.
+/// The period that a report covers.
 pub const REPORTED: SignedDuration = SignedDuration::from_hours(24 * 7);
 
-/// Somebody pings staff where no request is.
+/// Decides about a message that pings staff in a place that belongs to no request.
 pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decision {
     let mut plan = Plan::by(desk, &said.author, Some(&said.place));
     let mut ping = Ping {
@@ -72,7 +72,8 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
         _ if desk.rules.is_exempt_at(said.at) => ping.ruling = Ruling::Hours,
         (_, _, Some(classifier)) => {
             let alone = classifier.read(&judged_words(said));
-            // Nothing that was said before could speak more for a request than silence does.
+            // Silence before a message speaks most for a request, so this is the highest probability that the messages
+            // before it could give.
             let at_best = classifier.within(&alone, &Context { quiet_minutes: 60, ..Context::default() });
             if at_best.asks || alone.asks {
                 ping.ruling = Ruling::Waiting;
@@ -86,15 +87,15 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
     }
     if ping.ruling == Ruling::Waiting {
         look(&mut plan, &ping, LookFor::Judge(ping.id.clone()));
-        // What the settings say is told in a channel before it is done there for the first time.
+        // The mode of the settings is announced in a channel before it is applied there for the first time.
         announce(&mut plan, &said.place, (known.announced, known.mode), None, &known.untold);
     }
     plan.change(Change::KeepPing(Box::new(ping)));
     plan.end(Outcome::Done(None))
 }
 
-/// Tells people in a channel what becomes of pings from now on, and the staff how that looks for them, where it is not what
-/// they were told last. `by`: whoever set it by a command.
+/// Announces the guard mode in a channel, and tells the staff how the guard works, unless the people there know. `by`:
+/// the person who set the mode by a command.
 fn announce(
     plan: &mut Plan<'_>,
     place: &Place,
@@ -115,7 +116,7 @@ fn announce(
     }
 }
 
-/// What becomes of a ping: whoever pings people who have all said that they are away is asked even where pings are only counted.
+/// Returns the mode for a ping. A person who pings staff who are all away is asked even where pings are only counted.
 fn mode_of(known: &Pinged) -> GuardMode {
     match known.mode {
         GuardMode::Observe if known.away_until.is_some() => GuardMode::Nudge,
@@ -123,7 +124,7 @@ fn mode_of(known: &Pinged) -> GuardMode {
     }
 }
 
-/// Has a ping's message read, with what was said before it.
+/// Queues the reading of a ping's message, and, to judge it, of the messages before it.
 fn look(plan: &mut Plan<'_>, ping: &Ping, why: LookFor) {
     let before = if matches!(why, LookFor::Judge(_)) { LOOKED_BACK } else { 0 };
     let (message, place, at) = (ping.message.clone(), ping.place.clone(), plan.desk.now);
@@ -131,7 +132,7 @@ fn look(plan: &mut Plan<'_>, ping: &Ping, why: LookFor) {
     plan.effect_about(Subject::Person(ping.author.clone()), SilentAct::Look(Box::new(look)).into());
 }
 
-/// What a ping's message says now, and what was said before it, is known, or cannot be read.
+/// Decides about the result of reading a message from the platform.
 pub(in crate::desk) fn looked(
     desk: &Desk,
     look: &Look,
@@ -154,7 +155,7 @@ pub(in crate::desk) fn looked(
     }
 }
 
-/// Judges a ping by what was said before it, and does what the channel's mode says.
+/// Judges a ping by the messages before it, and does what the channel's mode says.
 fn judge(
     desk: &Desk,
     look: &Look,
@@ -174,7 +175,7 @@ fn judge(
         return plan.end(Outcome::Done(None));
     };
     let (context, takes_part) = context(ping, &found.before, &desk.roster, &desk.rules);
-    // It may have been edited meanwhile.
+    // The message may have been edited meanwhile, so it is classified again.
     let alone = classifier.read(&judged_words(said));
     let reading = classifier.within(&alone, &context);
     let pings_nobody = staff_pinged(said, &desk.roster, desk.now).is_empty();
@@ -191,7 +192,7 @@ fn judge(
     let mut plan = Plan::by(desk, &said.author, Some(&ping.place));
     let mut outcome = Outcome::Done(None);
     match (after.ruling, ping.mode) {
-        // It is a request already: there is nothing to say.
+        // There is a request already, so there is nothing to say.
         (Ruling::Request, _) if there.is_some() => after.ruling = Ruling::WithDesk,
         (Ruling::Request, GuardMode::Nudge) => {
             after.told_at = Some(desk.now);
@@ -210,7 +211,7 @@ fn judge(
     plan.end(outcome)
 }
 
-/// A ping's author makes it a request; `urgent`: which cannot wait, and why.
+/// Makes a ping a request of its author's, who wants that. `urgent`: the author's reason why it cannot wait.
 fn make_request(
     desk: &Desk,
     (via, urgent): (Option<&ReplyHandle>, Option<&str>),
@@ -220,7 +221,7 @@ fn make_request(
 ) -> Decision {
     let said = found.and_then(|found| found.message.as_ref());
     let own = there.filter(|ticket| desk.roster.same(&ticket.requester.who, &ping.author));
-    // Where the message is gone, the request still tells what its author is called.
+    // If the message is gone, the request still holds the author's name.
     let author = said.map(|said| &said.author).or(own.map(|ticket| &ticket.requester)).cloned();
     let author = author.unwrap_or_else(|| Person::new(ping.author.clone(), String::new()));
     let mut plan = Plan::by(desk, &author, Some(&ping.place));
@@ -253,7 +254,7 @@ fn make_request(
     plan.end(outcome)
 }
 
-/// Those on call who can be called.
+/// Returns the people on call who can be reached.
 fn on_call_of(desk: &Desk, on_call: &[OnCall]) -> Vec<OnCall> {
     reachable(on_call, &desk.rules.triage, &desk.roster)
 }
@@ -263,8 +264,8 @@ fn keep_end(plan: &mut Plan<'_>, ping: &Ping, end: End, key: &TicketKey) {
     plan.change(Change::KeepPing(Box::new(Ping { end: Some(end), ticket, ..ping.clone() })));
 }
 
-/// Calls whoever is on call, under the cards of a request; what its requester is told. The request is critical until the desk says
-/// otherwise, so that no card of it waits.
+/// Calls the people on call, under the cards of a request. Returns the answer to the requester. The request becomes
+/// critical, so that its cards do not wait.
 fn call_out(plan: &mut Plan<'_>, ticket: &Ticket, ping: &Ping, known: &Pinged, reason: &str) -> Message {
     let (desk, author) = (plan.desk, &ticket.requester);
     let on_call = on_call_of(desk, &known.on_call);
@@ -278,7 +279,7 @@ fn call_out(plan: &mut Plan<'_>, ticket: &Ticket, ping: &Ping, known: &Pinged, r
     text::is_urgent_at_the_desk(&ticket.key, &on_call, &ping.author, &desk.roster)
 }
 
-/// Somebody has a message of another made a request of its author's.
+/// Makes a message a request of its author's, for another person who has passed it on.
 fn pass_on_for(
     desk: &Desk,
     (look, by, via): (&Look, &Person, Option<&ReplyHandle>),
@@ -288,7 +289,7 @@ fn pass_on_for(
     let said = found.and_then(|found| found.message.as_ref());
     let mut plan = Plan::by(desk, by, Some(&look.place));
     if let (None, None, Some(handed)) = (there, found, handed.filter(|handed| !handed.words.trim().is_empty())) {
-        // The bot is not there: it lives in the author's direct conversation.
+        // The bot is not in this place, so the request is opened in the author's direct conversation.
         let request = DirectRequest {
             by: handed.author.clone(),
             words: handed.words.clone(),
@@ -302,7 +303,7 @@ fn pass_on_for(
         return plan.end(Outcome::Done(None));
     }
     let (message, outcome) = match (there, said) {
-        // Whether they may know of that request is not asked: it is not named.
+        // The answer does not name the request, so whether the person may know of it does not matter.
         (Some(_), _) => (is_with_the_desk_already(), Outcome::Done(None)),
         (None, Some(said)) if Words::of(said).text.is_empty() => (text::nothing_in_it(), Outcome::Refused),
         (None, Some(said)) => {
@@ -321,7 +322,7 @@ fn pass_on_for(
     plan.end(outcome)
 }
 
-/// Opens a request of a message, on which whom it pings sees that.
+/// Opens a request from a message, with a sign on the message by which the people it pings see that.
 fn open(plan: &mut Plan<'_>, said: &Said) -> Ticket {
     let ticket = plan.open(&said.author, origin_of(&said.place, &said.message), &[Words::of(said)], None);
     plan.effect(Some(ticket.id), SilentAct::React { message: said.message.clone(), sign: Sign::Request, is_on: true });
@@ -337,13 +338,13 @@ fn hint(plan: &mut Plan<'_>, said: &Said, message: Message) {
     plan.effect(None, EffectKind::Hint { to, place, reply_to, message });
 }
 
-/// The ping that a notice is about, if whoever acts wrote it.
+/// Returns the ping that a notice is about, if the actor is its author.
 fn own<'s>(plan: &Plan<'_>, actor: &Actor<'_>, sees: &'s Sees) -> Option<&'s Ping> {
     let Sees::Ping(Some(ping), _) = sees else { return None };
     plan.desk.roster.same(&ping.author, &actor.person.who).then_some(&**ping)
 }
 
-/// Whoever was asked wants the desk to take it: the message is read as it stands now.
+/// Begins a request from a ping whose author wants that. The message is first read as it is now.
 pub(in crate::desk) fn pass_on(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
     if let Some(key) = &ping.ticket {
@@ -355,13 +356,13 @@ pub(in crate::desk) fn pass_on(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
     plan.end(Outcome::Done(None))
 }
 
-/// Has a ping's message read as it stands now, to make it a request.
+/// Queues the reading of a ping's message as it is now, to make it a request.
 fn ask_for(plan: &mut Plan<'_>, actor: &Actor<'_>, ping: &Ping, urgent: Option<String>) {
     let (by, via) = (ping.author.clone(), actor.via.cloned());
     look(plan, ping, LookFor::Request { ping: ping.id.clone(), by, via, urgent });
 }
 
-/// Whoever was asked says that it cannot wait: they are told who would be called.
+/// Tells the author of an urgent ping who would be called.
 pub(in crate::desk) fn urgent(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
     let on_call = if let Sees::Ping(_, on_call) = sees { on_call_of(plan.desk, on_call) } else { Vec::new() };
@@ -374,7 +375,7 @@ pub(in crate::desk) fn urgent(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, s
     plan.end(Outcome::Done(None))
 }
 
-/// Whoever was asked has said why it cannot wait.
+/// Begins an urgent request from a ping, once its author has given the reason.
 pub(in crate::desk) fn call(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
     if let (Some(key), Some(End::Urgent)) = (&ping.ticket, ping.end) {
@@ -386,7 +387,7 @@ pub(in crate::desk) fn call(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, 
     plan.end(Outcome::Done(None))
 }
 
-/// Somebody wants a message, whoever wrote it, to be with the desk: it is read as it stands now.
+/// Begins a request from any person's message. The message is first read as it is now.
 pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let (Some(message), Some(place)) = (actor.at, actor.place) else {
         return refuse(plan, actor, text::which_message());
@@ -396,7 +397,7 @@ pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, args:
     }
     let by = Person::new(actor.person.who.clone(), actor.person.name.clone());
     let words = args.text(SAID).to_owned();
-    // What a form says of somebody else's message, whoever sent it may have made up.
+    // A sender could have made up the form's data about another person's message, so only a message menu is trusted.
     let author = args.person(AUTHOR).filter(|_| actor.way == Way::MessageMenu);
     let handed = author.map(|author| Box::new(Handed { author: author.clone(), words }));
     let about = handed.as_ref().map_or_else(|| actor.person.who.clone(), |handed| handed.author.who.clone());
@@ -407,7 +408,8 @@ pub(in crate::desk) fn send_to_desk(mut plan: Plan<'_>, actor: &Actor<'_>, args:
     plan.end(Outcome::Done(None))
 }
 
-/// Whoever was asked says that it is no request: the two are left alone for a while.
+/// Dismisses a ping that is no request, according to its author, and leaves the author alone with these staff for a
+/// while.
 pub(in crate::desk) fn dismiss(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
     if let Some(key) = &ping.ticket {
@@ -424,14 +426,14 @@ pub(in crate::desk) fn dismiss(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
     plan.end(Outcome::Done(None))
 }
 
-/// Its author and whom it pings are left alone for a while.
+/// Leaves the author of a ping alone with the staff that it pings, for a while.
 fn leave_alone(plan: &mut Plan<'_>, ping: &Ping) {
     let for_so_long = SignedDuration::from_hours(24 * i64::from(plan.desk.rules.guard.quiet_days));
     let until = plan.desk.now.checked_add(for_so_long).unwrap_or(Timestamp::MAX);
     let roster = &plan.desk.roster;
     let (authors, mut staff) = (roster.accounts(&ping.author), BTreeSet::new());
     for one in &ping.staff {
-        // A group has no accounts.
+        // A group has no accounts of its own.
         let accounts = one.parse::<PersonRef>().map(|one| roster.accounts(&one)).unwrap_or_default();
         staff.extend(accounts.iter().map(ToString::to_string).chain([one.clone()]));
     }
@@ -440,7 +442,7 @@ fn leave_alone(plan: &mut Plan<'_>, ping: &Ping) {
     }
 }
 
-/// Its author takes back what was passed on: it is no request, and nobody sees a sign of one on the message.
+/// Cancels a request that was passed on, for its author, and removes the sign from the message.
 pub(in crate::desk) fn undo(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let done = cancel(plan, &Deed { spec: &CANCEL.spec, ..*deed })?;
     let message = deed.ticket.origin_message.clone();
@@ -454,7 +456,7 @@ pub(in crate::desk) fn undo(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done
     Ok(done)
 }
 
-/// Whoever was asked wants to know why.
+/// Explains to the author of a ping why they were asked.
 pub(in crate::desk) fn explain(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
     let calls = matches!(sees, Sees::Ping(_, on_call) if !on_call_of(plan.desk, on_call).is_empty());
@@ -462,7 +464,7 @@ pub(in crate::desk) fn explain(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
     plan.end(Outcome::Done(None))
 }
 
-/// Whoever was asked does not want to be asked in this channel any more.
+/// Writes that the author of a ping does not want to be asked in its channel.
 pub(in crate::desk) fn opt_out(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
     let (who, place, at) = (ping.author.clone(), ping.place.clone(), plan.desk.now);
@@ -471,7 +473,7 @@ pub(in crate::desk) fn opt_out(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
     plan.end(Outcome::Done(None))
 }
 
-/// Staff see how often they were pinged, and admins how often anybody was.
+/// Reports pings of the last days: to staff those of themselves, to admins those of everybody.
 pub(in crate::desk) fn report(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let is_admin = plan.may(actor.person, Right::GuardSet);
     let (counted, here) =
@@ -482,7 +484,7 @@ pub(in crate::desk) fn report(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, s
     plan.end(Outcome::Done(None))
 }
 
-/// Somebody sets what becomes of pings in a channel.
+/// Sets the guard mode of a channel.
 pub(in crate::desk) fn set_mode(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let desk = plan.desk;
     let Some(place) = actor.place.filter(|place| !place.is_direct() && !desk.rules.is_triage(place)) else {
@@ -508,7 +510,8 @@ pub(in crate::desk) fn set_mode(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Ar
     plan.end(Outcome::Done(None))
 }
 
-/// Tells each of these how they are guarded: one after the other, so that nobody else waits for it.
+/// Tells each of these members of the staff how the guard works. The messages are spaced out, so that other messages
+/// need not wait for them.
 fn tell_staff(plan: &mut Plan<'_>, untold: &[PersonRef]) {
     let now = plan.desk.now;
     for (number, who) in (0..).zip(untold) {
@@ -521,7 +524,8 @@ fn tell_staff(plan: &mut Plan<'_>, untold: &[PersonRef]) {
     }
 }
 
-/// Somebody of the staff wants pings of them to pass in a channel, anybody else does not want to be asked there; or not any more.
+/// Switches the guard for one person in a channel. For staff: whether pings of them pass. For others: whether they may
+/// be asked.
 pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let Some(place) = actor.place.filter(|place| !place.is_direct()) else {
         return refuse(plan, actor, text::only_where_people_talk());
@@ -540,7 +544,7 @@ pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Ar
     plan.end(Outcome::Done(None))
 }
 
-/// Somebody of the staff is away until then.
+/// Sets until when a member of the staff is away.
 pub(in crate::desk) fn be_away(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let Some(until) = args.date("until") else { return refuse(plan, actor, text::until_when()) };
     for who in plan.desk.roster.accounts(&actor.person.who) {
@@ -551,7 +555,7 @@ pub(in crate::desk) fn be_away(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Arg
     plan.end(Outcome::Done(None))
 }
 
-/// Somebody of the staff is back.
+/// Writes that a member of the staff is back.
 pub(in crate::desk) fn be_back(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, _: &Sees) -> Decision {
     for who in plan.desk.roster.accounts(&actor.person.who) {
         plan.change(Change::BeAway { who, until: None });
@@ -560,7 +564,7 @@ pub(in crate::desk) fn be_back(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, 
     plan.end(Outcome::Done(None))
 }
 
-/// An agent wants to know what was made of a message.
+/// Explains to an agent how the guard ruled about a message.
 pub(in crate::desk) fn explain_link(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Sees::Ping(Some(ping), _) = sees else { return refuse(plan, actor, text::no_ping_there()) };
     answer(&mut plan, actor, text::explained(ping));

@@ -1,4 +1,4 @@
-//! The guard: whoever pings an expert with a request is offered the desk, and the expert is left to their work.
+//! The guard: a person who pings staff with a request is offered the desk, so that the staff are not interrupted.
 
 pub(in crate::desk) mod acts;
 pub(in crate::desk) mod decide;

@@ -1,4 +1,4 @@
-//! Pings of staff in the database: whom they concern and what became of them, without any words.
+//! Pings of staff in the database: who pinged whom, and what became of it. Words are not kept.
 
 use std::collections::HashSet;
 
@@ -23,131 +23,131 @@ texts! {
         "SELECT id, author, at_ms, told_at_ms, mode, ruling, ending, message_json, place_json, staff_json, judged_json, \
          ticket FROM pings WHERE id = $1"
     );
-    /// A ping is this.
+    /// Inserts or updates a ping.
     KEEP = Text::both(
         "INSERT INTO pings (id, author, at_ms, told_at_ms, mode, ruling, ending, message_json, place_json, staff_json, \
          judged_json, ticket) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO UPDATE SET \
          told_at_ms = excluded.told_at_ms, ruling = excluded.ruling, ending = excluded.ending, \
          judged_json = excluded.judged_json, ticket = excluded.ticket"
     );
-    /// The message of a ping was turned to the desk by an edit.
+    /// Sets the end of a ping.
     ADDRESS = Text::both("UPDATE pings SET ending = $2 WHERE id = $1");
-    /// When somebody was told of a ping of theirs last.
+    /// When an author was last told about a ping of theirs.
     LAST_TOLD = Text::both("SELECT max(told_at_ms) AS told_at_ms FROM pings WHERE author = $1");
-    /// Whether somebody has said of a ping of one of these that it was no request.
+    /// Whether an author is left alone with these staff, having said of a ping of theirs that it was no request.
     QUIET = Text::both("SELECT 1 AS found FROM ping_quiet WHERE author = $1 AND staff = $2 AND until_ms > $3");
-    /// Two are left alone for a while.
+    /// Leaves an author alone with these staff for a while.
     LEAVE_ALONE = Text::both(
         "INSERT INTO ping_quiet (author, staff, until_ms) VALUES ($1, $2, $3) \
          ON CONFLICT (author, staff) DO UPDATE SET until_ms = excluded.until_ms"
     );
-    /// Whether somebody does not want to be asked in a channel.
+    /// Whether a person does not want to be asked in a channel.
     OUT = Text::both("SELECT 1 AS found FROM guard_out WHERE person = $1 AND channel = $2");
-    /// Somebody does not want to be asked in a channel.
+    /// Writes that a person does not want to be asked in a channel.
     OPT_OUT = Text::both(
         "INSERT INTO guard_out (person, channel, at_ms) VALUES ($1, $2, $3) ON CONFLICT (person, channel) DO NOTHING"
     );
-    /// Somebody may be asked in a channel again.
+    /// Writes that a person may be asked in a channel again.
     OPT_IN = Text::both("DELETE FROM guard_out WHERE person = $1 AND channel = $2");
-    /// What became of the newest pings since a moment.
+    /// The newest pings since a moment, with what became of them.
     SINCE = Text::both(
         "SELECT ruling, ending, told_at_ms, staff_json, place_json, message_json FROM pings WHERE at_ms >= $1 \
          ORDER BY at_ms DESC LIMIT $2"
     );
-    /// What is to become of pings in a channel.
+    /// The guard mode that was set for a channel.
     MODE = Text::both("SELECT mode FROM guard_modes WHERE channel = $1");
-    /// This is to become of pings in a channel.
+    /// Sets the guard mode of a channel.
     SET_MODE = Text::both(
         "INSERT INTO guard_modes (channel, mode, at_ms) VALUES ($1, $2, $3) \
          ON CONFLICT (channel) DO UPDATE SET mode = excluded.mode, at_ms = excluded.at_ms"
     );
-    /// What the settings say is to become of pings in a channel.
+    /// Removes the guard mode of a channel, so that the settings apply.
     UNSET_MODE = Text::both("DELETE FROM guard_modes WHERE channel = $1");
-    /// What people in a channel were told last of what becomes of pings there.
+    /// The guard mode that was last announced in a channel.
     ANNOUNCED = Text::both("SELECT mode FROM guard_announced WHERE channel = $1");
-    /// People in a channel are told this of what becomes of pings there.
+    /// Writes that a guard mode is announced in a channel.
     ANNOUNCE = Text::both(
         "INSERT INTO guard_announced (channel, mode, at_ms) VALUES ($1, $2, $3) \
          ON CONFLICT (channel) DO UPDATE SET mode = excluded.mode, at_ms = excluded.at_ms \
          WHERE guard_announced.mode <> excluded.mode"
     );
-    /// Whether somebody of the staff wants to be pinged in a channel.
+    /// Whether a member of the staff wants to be pinged in a channel.
     WANTED = Text::both("SELECT 1 AS found FROM guard_wanted WHERE person = $1 AND channel = $2");
-    /// Somebody of the staff wants to be pinged in a channel.
+    /// Writes that a member of the staff wants to be pinged in a channel.
     WANT = Text::both(
         "INSERT INTO guard_wanted (person, channel, at_ms) VALUES ($1, $2, $3) ON CONFLICT (person, channel) DO NOTHING"
     );
-    /// Somebody of the staff does not want to be pinged in a channel any more.
+    /// Writes that a member of the staff no longer wants to be pinged in a channel.
     UNWANT = Text::both("DELETE FROM guard_wanted WHERE person = $1 AND channel = $2");
-    /// Until when somebody of the staff is away.
+    /// Until when a member of the staff is away.
     AWAY = Text::both("SELECT until_ms FROM guard_away WHERE person = $1 AND until_ms > $2");
-    /// Somebody of the staff is away until then.
+    /// Sets until when a member of the staff is away.
     BE_AWAY = Text::both(
         "INSERT INTO guard_away (person, until_ms) VALUES ($1, $2) \
          ON CONFLICT (person) DO UPDATE SET until_ms = excluded.until_ms"
     );
-    /// Somebody of the staff is back.
+    /// Writes that a member of the staff is back.
     BE_BACK = Text::both("DELETE FROM guard_away WHERE person = $1");
-    /// The same of whoever is erased.
+    /// Deletes the absence of an erased account.
     FORGET_AWAY = Text::both("DELETE FROM guard_away WHERE person = $1 RETURNING person");
-    /// Whether somebody of the staff was told how they are guarded.
+    /// Whether a member of the staff was told how the guard works.
     TOLD = Text::both("SELECT 1 AS found FROM guard_told WHERE person = $1");
-    /// Somebody of the staff was told how they are guarded.
+    /// Writes that a member of the staff was told how the guard works.
     TELL = Text::both("INSERT INTO guard_told (person, at_ms) VALUES ($1, $2) ON CONFLICT (person) DO NOTHING");
-    /// Where an account wants to be pinged goes.
+    /// Deletes the channels in which an account wants to be pinged.
     FORGET_WANTED = Text::both("DELETE FROM guard_wanted WHERE person = $1 RETURNING person");
-    /// That an account was told goes.
+    /// Deletes the note that an account was told how the guard works.
     FORGET_TOLD = Text::both("DELETE FROM guard_told WHERE person = $1 RETURNING person");
-    /// Whoever is back goes.
+    /// Deletes absences that are over.
     TIDY_AWAY = Text::both("DELETE FROM guard_away WHERE until_ms < $1");
-    /// Pings of an account are another's.
+    /// Replaces the author of pings.
     RENAME_AUTHOR = Text::both("UPDATE pings SET author = $2 WHERE author = $1 RETURNING id");
-    /// Pings that name an account name another.
+    /// Replaces an account among the staff that pings name.
     RENAME_STAFF = Text::both(
         "UPDATE pings SET staff_json = replace(staff_json, $2, $3) WHERE at_ms >= $1 AND staff_json LIKE $4 RETURNING id"
     );
-    /// With whom an account is left alone goes.
+    /// Deletes with whom an author is left alone.
     FORGET_QUIET_OF = Text::both("DELETE FROM ping_quiet WHERE author = $1 RETURNING author");
-    /// Who is left alone with an account goes.
+    /// Deletes who is left alone with an account.
     FORGET_QUIET_WITH = Text::both("DELETE FROM ping_quiet WHERE staff = $1 RETURNING author");
-    /// Where an account does not want to be asked goes.
+    /// Deletes the channels in which an account does not want to be asked.
     FORGET_OUT = Text::both("DELETE FROM guard_out WHERE person = $1 RETURNING person");
-    /// Pings from before a moment go.
+    /// Deletes the pings from before a moment.
     TIDY = Text::both("DELETE FROM pings WHERE at_ms < $1");
-    /// Who is left alone no longer goes.
+    /// Deletes who is no longer left alone.
     TIDY_QUIET = Text::both("DELETE FROM ping_quiet WHERE until_ms < $1");
 }
 
-/// Of so many people whom one message pings it is asked whether its author is left alone with them.
+/// How many of the people that one message pings are looked up.
 const STAFF_ASKED: usize = 10;
-/// So many pings a report looks at.
+/// How many pings a report counts at most.
 const REPORTED: i64 = 10_000;
 
-/// What was judged of a ping.
+/// The classifier's result for a ping, as stored.
 #[derive(Serialize, Deserialize)]
 struct Judged {
     probability: Option<f32>,
     why: Vec<Reason>,
 }
 
-/// What came of a ping.
+/// A ping as a report counts it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Counted {
-    /// What the guard made of it.
+    /// The guard's ruling.
     pub ruling: Ruling,
-    /// What came of it.
+    /// What became of the ping.
     pub end: Option<End>,
     /// Whether its author was told.
     pub told: bool,
-    /// Whom it pinged.
+    /// The staff who were pinged.
     pub staff: Vec<String>,
-    /// Where.
+    /// The place of the message.
     pub place: Place,
     /// The message.
     pub message: MessageRef,
 }
 
-/// The ping of this id.
+/// Reads the ping of this id.
 ///
 /// # Errors
 /// If the database is away.
@@ -155,7 +155,7 @@ pub async fn by_id(ask: &mut dyn Ask, id: &PingId) -> Result<Option<Ping>, Store
     ask.one(statement(PING).bind(id.as_str()), read).await
 }
 
-/// A ping is this from now on.
+/// Inserts or updates a ping.
 ///
 /// # Errors
 /// If the database is away.
@@ -168,7 +168,7 @@ pub fn keep(tx: &mut dyn Tx, ping: &Ping) -> Result<(), StoreError> {
     tx.write(judged.bind(ping.ticket.as_ref().map(ToString::to_string)))
 }
 
-/// The message of this ping, if it is one, was turned to the desk by an edit.
+/// Writes that an edit addressed the message of this ping, if there is one, to the desk.
 ///
 /// # Errors
 /// If the database is away.
@@ -176,7 +176,7 @@ pub fn address(tx: &mut dyn Tx, id: &PingId) -> Result<(), StoreError> {
     tx.write(statement(ADDRESS).bind(id.as_str()).bind(End::Addressed.name()))
 }
 
-/// What is known when a message pings these.
+/// Reads what is known about a message that pings these members of the staff.
 ///
 /// # Errors
 /// If the database is away.
@@ -222,7 +222,7 @@ pub async fn pinged(
     Ok(known)
 }
 
-/// The author of a ping and whom it pings are left alone until then.
+/// Leaves the author of a ping alone with these staff until a moment.
 ///
 /// # Errors
 /// If the database is away.
@@ -230,7 +230,7 @@ pub fn leave_alone(tx: &mut dyn Tx, author: &PersonRef, staff: &str, until: Time
     tx.write(statement(LEAVE_ALONE).bind(author.to_string()).bind(staff).bind(ms(until)))
 }
 
-/// Somebody does not want to be asked in the channel of this place, or may be asked again.
+/// Sets whether a person may be asked in the channel of this place.
 ///
 /// # Errors
 /// If the database is away.
@@ -247,8 +247,8 @@ pub fn opt_out(
     }
 }
 
-/// What becomes of pings there: what was said by a command, else what the settings say. Where the settings switch the guard off, no
-/// command switches it on.
+/// Reads the guard mode of a place: the mode set by a command, else that of the settings. Where the settings switch the
+/// guard off, no command switches it on.
 ///
 /// # Errors
 /// If the database is away.
@@ -264,7 +264,7 @@ async fn set_mode(ask: &mut dyn Ask, place: &Place) -> Result<Option<GuardMode>,
     Ok(ask.one(statement(MODE).bind(channel_of(place)), read).await?.flatten())
 }
 
-/// What is known when somebody says what is to become of pings there.
+/// Reads what is needed to set the guard mode of a place.
 ///
 /// # Errors
 /// If the database is away.
@@ -279,14 +279,14 @@ pub async fn setting(ask: &mut dyn Ask, place: &Place, roster: &Roster, now: Tim
     Ok(Setting { mode, announced, untold: untold(ask, roster, now).await?, is_deaf })
 }
 
-/// What people in a channel were told last of what becomes of pings there; at first nobody is told anything, as where they are
-/// only counted.
+/// Reads the guard mode that was last announced in a channel. Before any announcement it is `Observe`: pings are only
+/// counted.
 async fn announced(ask: &mut dyn Ask, place: &Place) -> Result<GuardMode, StoreError> {
     let read = |row: &Row| Ok(GuardMode::named(row.get("mode")?));
     Ok(ask.one(statement(ANNOUNCED).bind(channel_of(place)), read).await?.flatten().unwrap_or(GuardMode::Observe))
 }
 
-/// People in a channel are told this of what becomes of pings there; a conflict if somebody else has just told them.
+/// Writes that a guard mode is announced in a channel. A conflict if another transaction has just announced it.
 ///
 /// # Errors
 /// If the database is away.
@@ -294,7 +294,7 @@ pub fn announce(tx: &mut dyn Tx, place: &Place, mode: GuardMode, now: Timestamp)
     tx.write(statement(ANNOUNCE).bind(channel_of(place)).bind(mode.name()).bind(ms(now)).or_conflict())
 }
 
-/// An account of each of the staff who was not told yet how they are guarded.
+/// Reads one account of each member of the staff who was not told yet how the guard works.
 async fn untold(ask: &mut dyn Ask, roster: &Roster, now: Timestamp) -> Result<Vec<PersonRef>, StoreError> {
     let (mut untold, mut seen) = (Vec::new(), HashSet::new());
     for who in roster.known_staff(now) {
@@ -313,7 +313,7 @@ async fn untold(ask: &mut dyn Ask, roster: &Roster, now: Timestamp) -> Result<Ve
     Ok(untold)
 }
 
-/// This is to become of pings there; `None`: what the settings say.
+/// Sets the guard mode of a place. `None`: the settings apply.
 ///
 /// # Errors
 /// If the database is away.
@@ -324,7 +324,7 @@ pub fn put_mode(tx: &mut dyn Tx, place: &Place, mode: Option<GuardMode>, now: Ti
     }
 }
 
-/// Somebody of the staff wants to be pinged there, or not any more.
+/// Sets whether a member of the staff wants to be pinged in the channel of this place.
 ///
 /// # Errors
 /// If the database is away.
@@ -335,7 +335,7 @@ pub fn want(tx: &mut dyn Tx, who: &PersonRef, place: &Place, is_on: bool, now: T
     }
 }
 
-/// Somebody of the staff is away until then; `None`: is back.
+/// Sets until when a member of the staff is away. `None`: the person is back.
 ///
 /// # Errors
 /// If the database is away.
@@ -346,7 +346,7 @@ pub fn be_away(tx: &mut dyn Tx, who: &PersonRef, until: Option<Timestamp>) -> Re
     }
 }
 
-/// Somebody of the staff was told how they are guarded; a conflict if they were told before.
+/// Writes that a member of the staff was told how the guard works. A conflict if they were told before.
 ///
 /// # Errors
 /// If the database is away.
@@ -354,7 +354,7 @@ pub fn told(tx: &mut dyn Tx, who: &PersonRef, now: Timestamp) -> Result<(), Stor
     tx.write(statement(TELL).bind(who.to_string()).bind(ms(now)).or_conflict())
 }
 
-/// What became of the newest pings since this moment, the newest first.
+/// Reads the newest pings since this moment, newest first.
 ///
 /// # Errors
 /// If the database is away.
@@ -372,14 +372,15 @@ pub async fn counted(ask: &mut dyn Ask, since: Timestamp) -> Result<Vec<Counted>
     ask.all(statement(SINCE).bind(ms(since)).bind(REPORTED), read).await
 }
 
-/// Puts an alias in the place of an account, and forgets with whom and where it is left alone; how much there was of it.
+/// Puts an alias in the place of an account, and deletes with whom and where it is left alone. Returns the number of
+/// rows.
 ///
 /// # Errors
 /// If the database is away.
 pub async fn forget_of(tx: &mut dyn Tx, account: &PersonRef, alias: &PersonRef) -> Result<u64, StoreError> {
     let (account_text, alias) = (account.to_string(), alias.to_string());
     let authored = tx.rows(statement(RENAME_AUTHOR).bind(&account_text).bind(&alias)).await?.len();
-    // From the earliest moment on, so that the index by age is used.
+    // The condition on the time makes the database use the index by age.
     let named = statement(RENAME_STAFF).bind(i64::MIN).bind(format!("\"{account_text}\"")).bind(format!("\"{alias}\""));
     let named = tx.rows(named.bind(account_anywhere(account)?)).await?.len();
     let quiet = tx.rows(statement(FORGET_QUIET_OF).bind(&account_text)).await?.len()
@@ -391,7 +392,7 @@ pub async fn forget_of(tx: &mut dyn Tx, account: &PersonRef, alias: &PersonRef) 
     Ok((authored + named + quiet + own) as u64)
 }
 
-/// Forgets the pings from before `then`, and who is not left alone any more.
+/// Deletes the pings from before `then`, and absences and exceptions that are over.
 ///
 /// # Errors
 /// If the database is away.
@@ -401,7 +402,7 @@ pub fn tidy(tx: &mut dyn Tx, then: Timestamp, now: Timestamp) -> Result<(), Stor
     tx.write(statement(TIDY).bind(ms(then)))
 }
 
-/// The accounts of somebody of the staff, as pings name them; a group has none.
+/// Returns the accounts of a member of the staff, as pings name them. A group has none.
 fn accounts(roster: &Roster, staff: &str) -> Vec<String> {
     let person = staff.parse::<PersonRef>().ok();
     person.iter().flat_map(|person| roster.accounts(person)).map(|account| account.to_string()).collect()

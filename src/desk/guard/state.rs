@@ -1,4 +1,4 @@
-//! Pings of staff, and what the guard makes of them: pure.
+//! Pings of staff, and the guard's rulings about them: pure.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -12,10 +12,11 @@ use crate::domain::ids::{MessageRef, Person, PersonRef, PingId, Place, PlatformN
 use crate::domain::permission::{GroupRef, Roster};
 use crate::domain::rules::{GuardMode, Rules};
 
-/// Messages before a ping that are looked at.
+/// How many messages before a ping are read.
 pub const LOOKED_BACK: u8 = 15;
 
-/// Tells requests for help from other talk. `None` if its model cannot be read, which a test excludes: then nothing is one.
+/// Tells requests for help from other talk. `None` if its model cannot be read, which a test excludes; then no message
+/// counts as a request.
 pub static CLASSIFIER: LazyLock<Option<Classifier>> = LazyLock::new(|| Classifier::built_in().ok());
 
 /// A message that pings staff.
@@ -25,32 +26,33 @@ pub struct Ping {
     pub id: PingId,
     /// The message.
     pub message: MessageRef,
-    /// Where it stands.
+    /// The place of the message.
     pub place: Place,
-    /// Who wrote it.
+    /// The author.
     pub author: PersonRef,
-    /// Whom it pings: accounts, and groups as the settings write them.
+    /// The staff who are pinged: accounts, and groups as the settings write them.
     pub staff: Vec<String>,
     /// When it was written.
     pub at: Timestamp,
-    /// What was to become of pings there.
+    /// The guard mode of the place when the ping was written.
     pub mode: GuardMode,
-    /// How likely it asks for help, and why, with what was said before.
+    /// The probability that the message asks for help, given the messages before it.
     pub probability: Option<f32>,
-    /// What spoke most for or against that.
+    /// The strongest reasons for or against that.
     pub why: Vec<Reason>,
-    /// What the guard made of it.
+    /// The guard's ruling.
     pub ruling: Ruling,
-    /// When its author was told.
+    /// When the author was told.
     pub told_at: Option<Timestamp>,
-    /// What came of it.
+    /// What became of the ping.
     pub end: Option<End>,
-    /// The request that it became.
+    /// The ticket that the ping became.
     pub ticket: Option<TicketKey>,
 }
 
 impl Ping {
-    /// What is counted as it is kept: what was made of it, if that is new, and what came of it.
+    /// Returns the names to count in the metrics when the ping is kept: the ruling, if it is new, and what became of
+    /// the ping.
     #[must_use]
     pub fn counts(&self) -> (Option<&'static str>, Vec<&'static str>) {
         let is_judged = self.ruling != Ruling::Waiting && matches!(self.end, None | Some(End::Routed));
@@ -60,7 +62,7 @@ impl Ping {
     }
 }
 
-/// Declares names in the database.
+/// Declares an enum whose values have names in the database.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $one:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -70,7 +72,7 @@ macro_rules! named {
         }
 
         impl $name {
-            /// Its name in the database.
+            /// Returns the name in the database.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -78,7 +80,7 @@ macro_rules! named {
                 }
             }
 
-            /// That of this name.
+            /// Returns the value of this name.
             #[must_use]
             pub fn named(name: &str) -> Option<Self> {
                 match name {
@@ -91,112 +93,114 @@ macro_rules! named {
 }
 
 named! {
-    /// What the guard made of a ping.
+    /// The guard's ruling about a ping.
     Ruling {
-        /// What was said before it is being read.
+        /// The ruling waits for the messages before the ping, which are being read.
         Waiting = "waiting",
-        /// It asks for help.
+        /// The message asks for help.
         Request = "request",
-        /// It asks for help, and a request is there already.
+        /// The message asks for help, and there is a request already.
         WithDesk = "with_desk",
-        /// It is talk.
+        /// The message is talk.
         Talk = "talk",
-        /// It answers a message of whom it pings.
+        /// The message answers a message of the person that it pings.
         Answer = "answer",
-        /// Whom it pings takes part in the conversation.
+        /// A person that is pinged takes part in the conversation.
         TakesPart = "takes_part",
-        /// Its author has said of one like it that it was no request.
+        /// The author has said of a similar ping that it was no request.
         Quiet = "quiet",
-        /// Its author does not want to be asked there.
+        /// The author does not want to be asked in this channel.
         OptedOut = "opted_out",
-        /// Its author was told of another a moment ago.
+        /// The author was told about another ping a moment ago.
         Recently = "recently",
-        /// Whom it pings wants to be pinged there.
+        /// The people who are pinged want to be pinged in this channel.
         Wanted = "wanted",
-        /// Whom it pings is on call, and it is about an outage that is announced.
+        /// A person who is pinged is on call, and the message is about an announced outage.
         OnCall = "on_call",
-        /// It was written in hours in which pings are let pass.
+        /// The message was written in hours in which the guard lets pings pass.
         Hours = "hours",
-        /// What was said before could not be read, or not in time.
+        /// The messages before it could not be read, or not in time.
         Unread = "unread",
     }
 }
 
 named! {
-    /// What came of a ping.
+    /// What became of a ping.
     End {
-        /// Its author made it a request.
+        /// The author made it a request.
         Accepted = "accepted",
-        /// Its author made it a request that cannot wait.
+        /// The author made it an urgent request.
         Urgent = "urgent",
         /// The guard made it a request.
         Routed = "routed",
-        /// Its author said that it is none.
+        /// The author said that it is no request.
         Dismissed = "dismissed",
-        /// Its author has turned to the desk by an edit of it.
+        /// The author addressed the desk by an edit of the message.
         Addressed = "addressed",
     }
 }
 
-/// What is known about a ping when it is decided about.
+/// What is known about a ping when the guard decides about it.
 #[derive(Clone, Debug, Default)]
 pub struct Pinged {
-    /// Whom it pings: accounts, and groups as the settings write them.
+    /// The staff who are pinged: accounts, and groups as the settings write them.
     pub staff: Vec<String>,
-    /// When its author was told last, in any place.
+    /// When the author was last told about a ping of theirs, in any place.
     pub told_at: Option<Timestamp>,
-    /// Whether its author has said of one to these people that it was no request.
+    /// Whether the author is left alone, having said of a ping of these people that it was no request.
     pub is_quiet: bool,
-    /// Whether its author does not want to be asked there.
+    /// Whether the author does not want to be asked in this channel.
     pub is_out: bool,
-    /// What becomes of pings there.
+    /// The guard mode of the place.
     pub mode: GuardMode,
-    /// What people there were told last of that.
+    /// The guard mode that was last announced there.
     pub announced: GuardMode,
-    /// Accounts of the staff who were not told yet how they are guarded, if people there are to be told something.
+    /// Accounts of the staff who were not told yet how the guard works. Only filled if the mode is to be announced
+    /// there.
     pub untold: Vec<PersonRef>,
-    /// Whether all of these people want to be pinged there.
+    /// Whether all people who are pinged want to be pinged in this channel.
     pub is_wanted: bool,
-    /// Until when the first of these people to come back is away; `None` if anybody is there.
+    /// When the first of the people who are pinged comes back. `None` if any of them is not away.
     pub away_until: Option<Timestamp>,
     /// Who is on call.
     pub on_call: Vec<OnCall>,
-    /// Whether one of these people is on call, and the words are about an outage that is announced.
+    /// Whether one of the people who are pinged is on call, and the words are about an announced outage.
     pub is_about_outage: bool,
 }
 
-/// What is known of a channel, and of the staff, when somebody says what is to become of pings there.
+/// What is needed to set the guard mode of a channel.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Setting {
-    /// What was said before by a command.
+    /// The mode that a command has set before.
     pub mode: Option<GuardMode>,
-    /// What people there were told last of what becomes of pings.
+    /// The mode that was last announced there.
     pub announced: GuardMode,
-    /// Accounts of the staff who were not told yet how they are guarded.
+    /// Accounts of the staff who were not told yet how the guard works.
     pub untold: Vec<PersonRef>,
-    /// Whether the bot is known not to hear or write there.
+    /// Whether the bot is known to be unable to read or write in the channel.
     pub is_deaf: bool,
 }
 
-/// Whether people are told that one mode follows another: something is said to whoever pings staff in one of the two.
+/// Whether a change of mode is announced: in at least one of the two modes, the guard speaks to people who ping staff.
 #[must_use]
 pub fn is_news(before: GuardMode, after: GuardMode) -> bool {
     after != before && (speaks(after) || speaks(before))
 }
 
-/// Whether something is said to whoever pings staff with a request.
+/// Whether the guard speaks, in this mode, to people who ping staff with a request.
 #[must_use]
 pub const fn speaks(mode: GuardMode) -> bool {
     matches!(mode, GuardMode::Nudge | GuardMode::Route)
 }
 
-/// A channel by its platform and id, as the settings write it.
+/// Returns the name of a channel as the settings write it: platform and id.
 #[must_use]
 pub fn channel_of(place: &Place) -> String {
     format!("{}:{}", place.platform(), place.channel())
 }
 
-/// Whom of the staff a message pings by its own words, outside of quotations and code, or as an answer.
+/// Returns the staff that a message pings: by its own words, outside of quotations and code, or by being an answer to
+/// them.
 #[must_use]
 pub fn staff_pinged(said: &Said, roster: &Roster, now: Timestamp) -> Vec<String> {
     let named = named(said);
@@ -223,8 +227,8 @@ fn group_name(group: &GroupRef) -> String {
     }
 }
 
-/// Which of those that it mentions a message names outside of quotations and code. A name may begin like another: the longer
-/// one is looked for first.
+/// Returns the mentioned names that stand outside of quotations and code. Longer names are searched first, since one
+/// name may be the beginning of another.
 fn named(said: &Said) -> HashSet<&str> {
     let people = said.mentions.iter().map(|person| person.name.as_str());
     let mut names: Vec<&str> = people.chain(said.groups.iter().map(|group| group.name.as_str())).collect();
@@ -240,12 +244,12 @@ fn named(said: &Said) -> HashSet<&str> {
     found
 }
 
-/// The words without quoted lines and code.
+/// Returns the words without quoted lines and code.
 fn own_words(text: &str) -> String {
-    // On Discord this quotes everything that follows.
+    // On Discord `>>>` quotes everything that follows.
     let said = text.lines().take_while(|line| !line.trim_start().starts_with(">>>"));
     let unquoted = said.filter(|line| !line.trim_start().starts_with('>')).collect::<Vec<_>>().join("\n");
-    // Odd pieces between ticks are code: of blocks first, then within lines. A tick without its other half is none.
+    // Odd pieces between ticks are code, first of blocks, then within lines. An unpaired tick does not begin code.
     let outside = |text: &str, tick: &str| {
         let pieces: Vec<&str> = text.split(tick).collect();
         let last = pieces.len() - 1;
@@ -256,17 +260,18 @@ fn own_words(text: &str) -> String {
     without_blocks.lines().map(|line| outside(line, "`")).collect::<Vec<_>>().join("\n")
 }
 
-/// The words as they are judged: names of people and groups give nothing away.
+/// Returns the words for the classifier. Names of people and groups are replaced by a placeholder.
 #[must_use]
 pub fn judged_words(said: &Said) -> String {
     let mut names: Vec<&str> = said.mentions.iter().map(|person| person.name.as_str()).collect();
     names.extend(said.groups.iter().map(|group| group.name.as_str()));
-    // A name may begin like another.
+    // Longer names first, since one name may be the beginning of another.
     names.sort_by_key(|name| std::cmp::Reverse(name.len()));
     names.iter().fold(said.text.clone(), |text, name| text.replace(&format!("@{name}"), "<@U>"))
 }
 
-/// What was said before a ping within the talk window, as the classifier counts it, and whether somebody whom it pings takes part in that.
+/// Returns what the classifier counts of the messages before a ping within the talk window, and whether a person who is
+/// pinged takes part in the conversation.
 #[must_use]
 pub fn context(ping: &Ping, before: &[Said], roster: &Roster, rules: &Rules) -> (Context, bool) {
     let account = |who: &PersonRef| who.to_string();
@@ -275,7 +280,7 @@ pub fn context(ping: &Ping, before: &[Said], roster: &Roster, rules: &Rules) -> 
     let is_pinged = |person: &Person| {
         ping.staff.contains(&account(&person.who)) || (pings_a_group && roster.is_staff(person, ping.at))
     };
-    // Whoever began a thread takes part in it, however long ago.
+    // The author of a thread's root takes part in the thread, however old it is.
     let root = before.iter().find(|said| Some(said.message.id.as_str()) == ping.place.root());
     let is_their_thread = root.is_some_and(|said| is_pinged(&said.author));
     let since = ping.at.checked_sub(rules.guard.talk_window).unwrap_or(Timestamp::MIN);
@@ -285,7 +290,7 @@ pub fn context(ping: &Ping, before: &[Said], roster: &Roster, rules: &Rules) -> 
         u8::try_from(before.iter().filter(|said| is(&said.author)).count()).unwrap_or(u8::MAX)
     };
     let of_mentioned = count(&is_pinged);
-    // Whoever has only spoken into the channel is in no conversation.
+    // A person who has only written into the channel takes part in no conversation.
     let spoke = |who: &Person| before.iter().any(|said| roster.same(&said.author.who, &who.who));
     let is_heard = before.iter().any(|said| {
         let mut named = said.mentions.iter().chain(&said.notifies);
@@ -303,7 +308,7 @@ pub fn context(ping: &Ping, before: &[Said], roster: &Roster, rules: &Rules) -> 
         quiet_minutes: u8::try_from(quiet).unwrap_or(60),
     };
     let lately = || before.iter().filter(|said| is_pinged(&said.author));
-    // In a thread all talk with each other; in a channel only who names or answers the other.
+    // In a thread everybody talks with everybody. In a channel only people who name or answer each other do.
     let takes_part = match ping.place.root() {
         Some(_) => is_their_thread || lately().next().is_some(),
         None => lately().any(|said| said.mentions.iter().chain(&said.notifies).any(is_author)),

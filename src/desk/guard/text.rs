@@ -30,7 +30,7 @@ fn button(spec: &Spec, ping: &PingId) -> Control {
 pub fn nudge(ping: &PingId, again: bool, away: Option<Timestamp>, calls: bool) -> Message {
     let line = match away {
         Some(until) => Line(vec![
-            said("The person you ask is away until "),
+            said("The person you're asking is away until "),
             Span::At(until),
             said(". The desk can help in the meantime. Shall I pass it on?"),
         ]),
@@ -49,7 +49,7 @@ pub fn who_is_called(ping: &Ping, on_call: &[OnCall], roster: &Roster) -> Messag
     let mut line = vec![said("I can call ")];
     line.extend(on_call::text::names(on_call, &ping.author, roster));
     line.push(said(if on_call.len() == 1 { ", who is on call. " } else { ", who are on call. " }));
-    line.push(said("In a sentence: why can't it wait?"));
+    line.push(said("Press the button and say in a sentence why it can't wait."));
     // On Slack this takes the place of the question.
     let instead = Some(button(&PASS_ON.spec, &ping.id)).filter(|_| ping.ticket.is_none());
     Message::new([Line(line)]).with([button(&CALL.spec, &ping.id)]).with(instead)
@@ -67,16 +67,16 @@ pub fn nobody_is_on_call(ping: &Ping) -> Message {
 #[must_use]
 pub fn was_called(key: &TicketKey) -> Message {
     Message::new([Line(vec![
-        said("They were called about your request "),
+        said("I've already called them about your request "),
         strong(key),
-        said(" already. What is said about it stands in the thread of your message."),
+        said(". You'll find everything about it in the thread under your message."),
     ])])
 }
 
 /// What was to be said to whoever is on call was said to nobody.
 #[must_use]
 pub fn nobody_was_called() -> Message {
-    Message::said("I have called nobody.")
+    Message::said("I haven't called anybody.")
 }
 
 /// A request that cannot wait is with the desk; told to its requester.
@@ -84,12 +84,12 @@ pub fn nobody_was_called() -> Message {
 pub fn is_urgent_at_the_desk(key: &TicketKey, on_call: &[OnCall], reader: &PersonRef, roster: &Roster) -> Message {
     let mut line = vec![said("Your request "), strong(key), said(" is with the desk, marked as urgent")];
     if on_call.is_empty() {
-        line.push(said(". Nobody is on call just now, so whoever looks there first takes it"));
+        line.push(said(". Nobody is on call just now, so it's up to whoever sees it there first"));
     } else {
-        line.push(said(", and I have called "));
+        line.push(said(", and I'm calling "));
         line.extend(on_call::text::names(on_call, reader, roster));
     }
-    line.push(said(". The answer comes in the thread of your message."));
+    line.push(said(". You'll get the answer in the thread under your message."));
     Message::new([Line(line)])
 }
 
@@ -98,18 +98,14 @@ pub fn is_urgent_at_the_desk(key: &TicketKey, on_call: &[OnCall], reader: &Perso
 pub fn call(author: &Person, reason: &str, called: &[PersonRef], is_nobody: bool) -> Message {
     let mut line: Vec<Span> = called.iter().flat_map(|who| [Span::Ping(who.clone()), said(" ")]).collect();
     line.push(Span::Quoted(author.name.clone()));
-    line.push(said(if is_nobody {
-        " says that this can't wait (nobody is on call):"
-    } else {
-        " says that this can't wait:"
-    }));
+    line.push(said(if is_nobody { " says this can't wait (nobody is on call):" } else { " says this can't wait:" }));
     Message::new([Line(line), Line(vec![Span::Quoted(reason.to_owned())])])
 }
 
 /// The guard made it a request at once.
 #[must_use]
 pub fn routed(ping: &PingId, ticket: &Ticket) -> Message {
-    let line = format!("I have passed this on: it is {} at the desk now, where someone will see it soon.", ticket.key);
+    let line = format!("I've passed this on to the desk: it's {} now, and someone there will see it soon.", ticket.key);
     let undo = ActRef { with: Some(ping.as_str().to_owned()), ..UNDO.spec.on(ticket.tag()) };
     let undo = Control::button(UNDO.spec.label, undo);
     Message { tone: Tone::Silent, ..Message::said(line).with([undo, button(&WHY_ASKED.spec, ping)]) }
@@ -121,7 +117,7 @@ pub fn is_with_the_desk(key: &TicketKey) -> Message {
     Message::new([Line(vec![
         said("Your request "),
         strong(key),
-        said(" is with the desk. The answer comes in the thread of your message."),
+        said(" is with the desk. You'll get the answer in the thread under your message."),
     ])])
 }
 
@@ -129,7 +125,7 @@ pub fn is_with_the_desk(key: &TicketKey) -> Message {
 #[must_use]
 pub fn passed_on_by_another(ticket: &Ticket) -> Message {
     let line = format!(
-        "Somebody here has passed this on to the desk for you: it is {} now, and someone will see it soon.",
+        "Somebody here has passed this on to the desk for you: it's {} now, and someone there will see it soon.",
         ticket.key
     );
     Message { tone: Tone::Silent, ..Message::said(line).with([UNDO.spec.button(ticket.tag())]) }
@@ -139,9 +135,9 @@ pub fn passed_on_by_another(ticket: &Ticket) -> Message {
 #[must_use]
 pub fn became(key: &TicketKey) -> Message {
     Message::new([Line(vec![
-        said("That is your request "),
+        said("That's already your request "),
         strong(key),
-        said(" already. What is said about it stands in the thread of your message."),
+        said(". You'll find everything about it in the thread under your message."),
     ])])
 }
 
@@ -149,40 +145,40 @@ pub fn became(key: &TicketKey) -> Message {
 #[must_use]
 pub fn thread_of_another() -> Message {
     Message::said(
-        "This thread is about a request of somebody else by now, so the desk reads what you write here. If yours is \
-         another matter, mention me in the channel.",
+        "By now this thread is about somebody else's request, so the desk already sees what you write here. If yours is about \
+         something else, mention me in the channel.",
     )
 }
 
 /// A message holds nothing that can be passed on.
 #[must_use]
 pub fn nothing_in_it() -> Message {
-    Message::said("There are no words in that message that I could pass on.")
+    Message::said("I can't see any words in that message, so there's nothing to pass on.")
 }
 
 /// A message is not a person's, or gone.
 #[must_use]
 pub fn of_no_person() -> Message {
-    Message::said("That message is gone, or no person wrote it, so there is nothing to pass on.")
+    Message::said("That message is gone, or wasn't written by a person, so there's nothing to pass on.")
 }
 
 /// It is not known which message is meant.
 #[must_use]
 pub fn which_message() -> Message {
-    Message::said("I don't know which message you mean. Choose this in the menu of the message itself.")
+    Message::said("I don't know which message you mean. Please choose this from the message's own menu.")
 }
 
 /// What is said in the desk's channel is the desk's already.
 #[must_use]
 pub fn not_from_here() -> Message {
-    Message::said("What is said here is at the desk already.")
+    Message::said("This is the desk's own channel: it already sees what's said here.")
 }
 
 /// Its message was deleted.
 #[must_use]
 pub fn is_gone() -> Message {
     Message::said(
-        "That message is gone, so there is nothing to pass on. If you still need help, mention me and say with what.",
+        "That message is gone, so there's nothing to pass on. If you still need help, mention me and say what with.",
     )
 }
 
@@ -190,21 +186,21 @@ pub fn is_gone() -> Message {
 #[must_use]
 pub fn cannot_be_read() -> Message {
     Message::said(
-        "I can't read that message, so I could not pass it on. Mention me with the same words, and the desk has it.",
+        "I can't read that message, so I couldn't pass it on. Mention me with the same words, and the desk will get them.",
     )
 }
 
 /// The notice is about somebody else's message.
 #[must_use]
 pub fn not_yours() -> Message {
-    Message::said("Only whoever wrote that message can say what becomes of it. If you need help yourself, mention me.")
+    Message::said("Only the person who wrote that message can decide about it. If you need help yourself, mention me.")
 }
 
 /// It was no request.
 #[must_use]
 pub fn is_dismissed(days: u32) -> Message {
     if days == 0 {
-        return Message::said("All right, I leave it at that.");
+        return Message::said("All right, I'll leave it at that.");
     }
     Message::said(format!("All right. I won't ask about your messages to them for {days} days."))
 }
@@ -213,7 +209,7 @@ pub fn is_dismissed(days: u32) -> Message {
 #[must_use]
 pub fn is_out() -> Message {
     Message::said(
-        "I won't ask you in this channel any more. Whenever you want the desk, mention me. “/desk guard me on” has me ask again.",
+        "I won't ask you in this channel any more. Whenever you need the desk, mention me. “/desk guard me on” lets me ask again.",
     )
 }
 
@@ -222,7 +218,7 @@ pub fn is_out() -> Message {
 pub fn asks_here(is_on: bool) -> Message {
     if is_on {
         return Message::said(
-            "If you ask one of the desk's people for help here by pinging them, I may ask you again whether the desk may take it.",
+            "When you ping somebody who works for the desk here and ask for help, I may ask you again whether the desk may take it.",
         );
     }
     is_out()
@@ -238,11 +234,11 @@ pub fn why(ping: &Ping, calls: bool) -> Message {
         said.join("; ")
     };
     let mut lines = vec![Line::said(
-        "Your message mentions somebody who works for the desk, and reads like a request for help. The desk gets such \
-         messages, so that people can work undisturbed and nothing is forgotten.",
+        "Your message mentions somebody who works for the desk, and reads like a request for help. Such messages are for the \
+         desk as a whole, so that people can work undisturbed and nothing gets forgotten.",
     )];
     if ping.ticket.is_none() {
-        lines.push(Line::said("I have kept none of your words."));
+        lines.push(Line::said("I haven't kept any of your words."));
     }
     for (title, reasons) in [("What spoke for a request:", says(true)), ("What spoke against it:", says(false))] {
         if !reasons.is_empty() {
@@ -250,7 +246,10 @@ pub fn why(ping: &Ping, calls: bool) -> Message {
         }
     }
     if let Some(probability) = ping.probability {
-        lines.push(Line::said(format!("Together that is {:.0} in 100 for a request.", probability * 100.0)));
+        lines.push(Line::said(format!(
+            "Taken together, the chance that it's a request is {:.0} in 100.",
+            probability * 100.0
+        )));
     }
     // On Slack this takes the place of the question.
     let urgent = Some(&URGENT.spec).filter(|_| calls);
@@ -272,7 +271,7 @@ pub fn report(
     let mine = |one: &&Counted| one.staff.iter().any(|staff| own.contains(staff));
     let mut lines = vec![tally("Pings of you", counted.iter().filter(mine))];
     if is_admin {
-        lines.push(tally("Pings of anybody of the staff", counted.iter()));
+        lines.push(tally("Pings of anybody on the staff", counted.iter()));
         let mut places: BTreeMap<&Place, u64> = BTreeMap::new();
         let mut people: BTreeMap<String, u64> = BTreeMap::new();
         for one in counted {
@@ -295,7 +294,7 @@ pub fn report(
         }
         let mut people: Vec<_> = people.into_iter().collect();
         people.sort_by_key(|(_, pings)| std::cmp::Reverse(*pings));
-        lines.push(Line::said("Whom:"));
+        lines.push(Line::said("Who was pinged:"));
         for (staff, pings) in people.into_iter().take(NAMED) {
             let who = staff.parse::<PersonRef>().ok().filter(|_| !is_group(&staff)).zip(reader.as_ref());
             let who = who.and_then(|(who, reader)| roster.account_on(&who, reader.platform));
@@ -307,13 +306,13 @@ pub fn report(
         lines.extend(would_have_asked(counted));
     }
     let does = |mode: GuardMode| match mode {
-        GuardMode::Off => "I do not look at pings.",
-        GuardMode::Observe => "I only count, and say nothing to anybody.",
-        GuardMode::Nudge => "I ask whether the desk may take it.",
+        GuardMode::Off => "I don't look at pings.",
+        GuardMode::Observe => "I only count them, and say nothing to anybody.",
+        GuardMode::Nudge => "I ask whether the desk may take a request.",
         GuardMode::Route => "I pass requests on at once.",
     };
     lines.extend(here.map(|here| Line::said(format!("In this channel, {}", does(here)))));
-    lines.push(Line::said(format!("Where nothing else is set, {}", does(elsewhere))));
+    lines.push(Line::said(format!("In channels with no setting of their own, {}", does(elsewhere))));
     Message::new(lines)
 }
 
@@ -357,13 +356,14 @@ fn tally<'c>(who: &str, counted: impl Iterator<Item = &'c Counted>) -> Line {
         would += u64::from(one.ruling == Ruling::Request && !one.told);
     }
     if pings == 0 {
-        return Line::said(format!("{who}: never in the last 7 days."));
+        return Line::said(format!("{who}: none in the last 7 days."));
     }
-    let of_told = (100 * dismissed).checked_div(told).map(|percent| format!(" ({percent} % of what I asked)"));
+    let of_told =
+        (100 * dismissed).checked_div(told).map(|percent| format!(" ({percent} % of those I spoke up about)"));
     let of_told = of_told.unwrap_or_default();
     Line::said(format!(
-        "{who} in the last 7 days: {pings}. Like a request: {requests}. I asked: {told}. To the desk, so that nobody was \
-         interrupted: {taken}, of which could not wait: {urgent}. No request: {dismissed}{of_told}. I would have asked besides: {would}."
+        "{who} in the last 7 days: {pings}. Looked like a request: {requests}. I spoke up about: {told}. Went to the desk: {taken}, \
+         urgent ones among them: {urgent}. Turned out to be no request: {dismissed}{of_told}. I would also have asked about: {would}."
     ))
 }
 
@@ -371,7 +371,7 @@ fn tally<'c>(who: &str, counted: impl Iterator<Item = &'c Counted>) -> Line {
 #[must_use]
 pub fn only_where_people_talk() -> Message {
     Message::said(
-        "Say this in the channel that it is about. It is not for direct messages, nor for the desk's own channel.",
+        "Please say this in the channel it's about. It doesn't work in direct messages or in the desk's own channel.",
     )
 }
 
@@ -379,7 +379,7 @@ pub fn only_where_people_talk() -> Message {
 #[must_use]
 pub fn not_in_channel() -> Message {
     Message::said(
-        "I am not in this channel, or may not write here, so I would see no pings. Invite me first, then say it again.",
+        "I'm not in this channel, or may not write here, so I wouldn't see any pings. Invite me first, then say it again.",
     )
 }
 
@@ -387,7 +387,8 @@ pub fn not_in_channel() -> Message {
 #[must_use]
 pub fn is_switched_off() -> Message {
     Message::said(
-        "The settings switch the guard off here (guard.mode, guard.modes_in), so no command switches it on. Ask whoever runs me.",
+        "The settings switch the guard off here (guard.mode, guard.modes_in), and a command can't change that. Whoever runs this \
+         bot can.",
     )
 }
 
@@ -396,34 +397,36 @@ pub fn is_switched_off() -> Message {
 pub fn from_now_on(mode: GuardMode, by: Option<&str>) -> Message {
     let what = match mode {
         GuardMode::Route => {
-            "From now on, if you ask one of the desk's people for help here by pinging them, I pass it on to the desk. You can undo \
-             that with one click. "
+            "From now on, when you ping somebody who works for the desk here and ask for help, I pass it on to the desk. You can \
+             undo that with one click. "
         }
         GuardMode::Observe | GuardMode::Off => {
-            "From now on, I say nothing any more when somebody here pings one of the desk's people. "
+            "From now on, I no longer say anything when somebody here pings a person who works for the desk. "
         }
         GuardMode::Nudge => {
-            "From now on, when somebody asks one of the desk's people for help here by pinging them, I ask whether the desk may take \
-             it, so that it is seen sooner. "
+            "From now on, when you ping somebody who works for the desk here and ask for help, I ask whether the desk may take it, \
+             so that it's seen sooner. "
         }
     };
     let by = match by {
-        Some(by) => vec![Span::Quoted(by.to_owned()), said(" has set this up.")],
-        None => vec![said("It is set up like this for your company.")],
+        Some(by) => vec![Span::Quoted(by.to_owned()), said(" set this up.")],
+        None => vec![said("It's set up this way for your company.")],
     };
-    Message::new([Line([vec![said(what), said("Nobody's message is touched. ")], by].concat())])
+    Message::new([Line([vec![said(what), said("I never touch anybody's message. ")], by].concat())])
 }
 
 /// What becomes of pings in a channel; told to whoever said so.
 #[must_use]
 pub fn is_set(mode: GuardMode, is_same: bool) -> Message {
     let what = match mode {
-        GuardMode::Off => "I do not look at pings in this channel",
-        GuardMode::Observe => "I count pings in this channel, and say nothing to anybody",
-        GuardMode::Nudge => "Whoever pings the desk's people here with a request is asked whether the desk may take it",
-        GuardMode::Route => "Whoever pings the desk's people here with a request has it passed on at once",
+        GuardMode::Off => "I don't look at pings in this channel",
+        GuardMode::Observe => "I count pings in this channel and say nothing to anybody",
+        GuardMode::Nudge => {
+            "when somebody pings the desk's people here with a request, I ask whether the desk may take it"
+        }
+        GuardMode::Route => "when somebody pings the desk's people here with a request, I pass it on at once",
     };
-    Message::said(if is_same { format!("{what}, as before.") } else { format!("{what} from now on.") })
+    Message::said(if is_same { format!("As before, {what}.") } else { format!("From now on, {what}.") })
 }
 
 /// How it looks for whoever is protected, and how to be left out.
@@ -431,12 +434,12 @@ pub fn is_set(mode: GuardMode, is_same: bool) -> Message {
 pub fn how_it_looks_for_staff() -> Message {
     Message::new([
         Line::said(
-            "When somebody asks you for help in a channel by pinging you, I offer them the desk, or pass it on. You see a 🎫 on a message that \
-             became a request, and need not answer it; you hear nothing else from me about it.",
+            "When somebody pings you in a channel for help, I offer them the desk, or pass it on. A 🎫 on a message means that it \
+             became a request, and you needn't answer it. I won't say anything else to you about it.",
         ),
         Line::said(
-            "“/desk guard me off” has me leave messages that ping you in a channel alone, “/desk guard away mon 9:00” says that you are away, and \
-             “/desk guard report” shows what became of pings of you.",
+            "“/desk guard me off” in a channel makes me leave messages that ping you there alone, “/desk guard away mon 9:00” says \
+             that you're away, and “/desk guard report” shows what became of pings of you.",
         ),
     ])
 }
@@ -445,9 +448,9 @@ pub fn how_it_looks_for_staff() -> Message {
 #[must_use]
 pub fn pings_pass(is_on: bool) -> Message {
     Message::said(if is_on {
-        "I leave messages that ping you in this channel alone from now on. “/desk guard me on” changes that."
+        "From now on, I leave messages that ping you in this channel alone. “/desk guard me on” changes that back."
     } else {
-        "Whoever pings you in this channel with a request is offered the desk again, as far as that is set up here."
+        "When somebody pings you in this channel with a request, I offer them the desk again, as far as that's set up here."
     })
 }
 
@@ -461,24 +464,26 @@ pub fn until_when() -> Message {
 #[must_use]
 pub fn is_away(until: Timestamp) -> Message {
     Message::new([Line(vec![
-        said("You are away until "),
+        said("You're marked as away until "),
         Span::At(until),
-        said(": whoever pings you with a request is told so, and offered the desk. “/desk guard back” ends it."),
+        said(
+            ". When somebody pings you with a request, I tell them so and offer the desk. “/desk guard back” ends it.",
+        ),
     ])])
 }
 
 /// Somebody is back.
 #[must_use]
 pub fn is_back() -> Message {
-    Message::said("You are not marked as away: I say nothing about it to anybody.")
+    Message::said("You're not marked as away now, so I don't tell anybody that you are.")
 }
 
 /// A link leads to no message of which something is known.
 #[must_use]
 pub fn no_ping_there() -> Message {
     Message::said(
-        "I know nothing about a message there. I know of messages that ping the desk's people, for 90 days; the link is what “Copy \
-         link” in the menu of a message gives.",
+        "I don't know anything about that message. I only know messages that ping the desk's people, and only for 90 days. To get \
+         a link, use “Copy link” in the message's menu.",
     )
 }
 
@@ -486,32 +491,32 @@ pub fn no_ping_there() -> Message {
 #[must_use]
 pub fn explained(ping: &Ping) -> Message {
     let ruling = match ping.ruling {
-        Ruling::Waiting => "What was said before it is being read.",
-        Ruling::Request => "It was taken for a request.",
-        Ruling::WithDesk => "It asks for help, and a request about it was with the desk already.",
-        Ruling::Talk => "It was taken for talk, not for a request.",
-        Ruling::Answer => "It answers a message of whom it pings, so it was let pass.",
-        Ruling::TakesPart => "Whom it pings takes part in that conversation, so it was let pass.",
-        Ruling::Quiet => "Its author has said of one like it that it was no request, so it was let pass.",
-        Ruling::OptedOut => "It asks for help, but its author does not want to be asked in that channel.",
-        Ruling::Recently => "It asks for help, but its author was asked about another a while before.",
-        Ruling::Wanted => "Whom it pings has said that messages to them are to be left alone there.",
-        Ruling::OnCall => "It is about an outage that is announced, and pings somebody on call, so it was let pass.",
-        Ruling::Hours => "It was written in hours in which pings are let pass (guard.exempt_hours).",
-        Ruling::Unread => "What was said before it could not be read, or not in time, so it was only counted.",
+        Ruling::Waiting => "I'm still reading what was said before it.",
+        Ruling::Request => "I took it for a request.",
+        Ruling::WithDesk => "It asks for help, and the desk already had a request about it.",
+        Ruling::Talk => "I took it for ordinary talk, not for a request.",
+        Ruling::Answer => "It answers a message by the person it pings, so I let it pass.",
+        Ruling::TakesPart => "The person it pings takes part in that conversation, so I let it pass.",
+        Ruling::Quiet => "Its author said of an earlier one like it that it was no request, so I let it pass.",
+        Ruling::OptedOut => "It asks for help, but its author doesn't want to be asked in that channel.",
+        Ruling::Recently => "It asks for help, but I had asked its author about another message not long before.",
+        Ruling::Wanted => "The person it pings wants messages to them left alone there.",
+        Ruling::OnCall => "It's about an announced outage, and pings somebody on call, so I let it pass.",
+        Ruling::Hours => "It was written at a time when I let pings pass (guard.exempt_hours).",
+        Ruling::Unread => "I couldn't read what was said before it, or not in time, so I only counted it.",
     };
     let end = match ping.end {
         Some(End::Accepted) => " Its author made it a request.",
-        Some(End::Urgent) => " Its author said that it can't wait, and whoever is on call was called.",
-        Some(End::Routed) => " It was passed on at once.",
-        Some(End::Dismissed) => " Its author said that it is no request.",
-        Some(End::Addressed) => " Its author has turned to the desk by an edit of it.",
-        None if ping.told_at.is_some() => " Its author was asked, and has not answered.",
-        None => " Nobody was told.",
+        Some(End::Urgent) => " Its author said that it can't wait, so I called whoever was on call.",
+        Some(End::Routed) => " I passed it on at once.",
+        Some(End::Dismissed) => " Its author said that it's no request.",
+        Some(End::Addressed) => " Its author then edited it to address the desk.",
+        None if ping.told_at.is_some() => " I asked its author, who hasn't answered.",
+        None => " I told nobody.",
     };
-    let mut lines = vec![Line::said(format!("{ruling}{end} The channel's mode was then: {}.", ping.mode.name()))];
+    let mut lines = vec![Line::said(format!("{ruling}{end} The channel's mode at the time: {}.", ping.mode.name()))];
     if let Some(probability) = ping.probability {
-        lines.push(Line::said(format!("Likely to ask for help: {:.0} in 100.", probability * 100.0)));
+        lines.push(Line::said(format!("Chance that it asks for help: {:.0} in 100.", probability * 100.0)));
     }
     for reason in &ping.why {
         lines.push(Line::said(format!("• {} ({:+.2})", asking::says(&reason.name), reason.weight)));

@@ -1,4 +1,4 @@
-//! How people ask what the bot can do.
+//! The act by which people ask what the bot can do.
 
 use super::decide;
 use crate::desk::acts::{Act, acts};

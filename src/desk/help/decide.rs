@@ -1,4 +1,4 @@
-//! Saying what the bot can do.
+//! Decides about the command for help.
 
 use super::text;
 use crate::desk::acts::{Actor, answer};
@@ -8,7 +8,7 @@ use crate::desk::plan::Plan;
 use crate::domain::act::Args;
 use crate::domain::outcome::Outcome;
 
-/// Tells somebody what they can do here.
+/// Tells a person what they can do.
 pub(in crate::desk) fn help(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, _: &Sees) -> Decision {
     let message = text::help(plan.is_agent(actor.person));
     answer(&mut plan, actor, message);

@@ -12,19 +12,19 @@ pub fn help(agent: bool) -> Message {
     let mut lines = vec![
         Line(vec![strong("How to reach the desk")]),
         Line::said(
-            "• Mention me with what is wrong (\"@desk the printer on 3 is jammed\"), or write to me directly: that stays between you and the desk.",
+            "• Mention me and say what's wrong (\"@desk the printer on 3 is jammed\"), or write to me directly: that stays between you and the desk.",
         ),
-        Line::said("• The answer comes where you asked. Whatever you add there is on the record."),
-        Line::said(format!("• Of a request of yours: {}.", of_requesters())),
+        Line::said("• You'll get the answer where you asked. Whatever you add there reaches the desk, too."),
+        Line::said(format!("• You can also use commands: {}.", of_requesters())),
     ];
     if agent {
         lines.extend([
-            Line(vec![strong("For the desk's people")]),
-            Line::said("• On a card: Take it, Not a request, More…. What you write under a card stays with the desk; Reply to requester goes out, signed with your name."),
-            Line::said(format!("• In a request's thread what you write is your answer. Or mention me there: {}.", in_threads())),
-            Line::said("• When something fails for many: /desk outage announce tells every channel that follows it, /desk outages lists what is announced, /desk subscribe vpn lets a channel hear of it."),
-            Line::said("• When people ping you directly: /desk guard report shows what became of it, /desk guard me off and /desk guard away tomorrow 9 say how you want it, /desk oncall until 18:00 has you called when something can't wait."),
-            Line::said("• Elsewhere the same with a key: /desk claim IT-1042, /desk resolve IT-1042 new fuser, /desk reply IT-1042 your words."),
+            Line(vec![strong("For the desk's agents")]),
+            Line::said("• On a card: Take it, Not a request, More…. What you write under a card stays with the desk; Reply to requester sends your words out, signed with your name."),
+            Line::said(format!("• In a request's thread, what you write is your answer. You can also mention me there with a command: {}.", in_threads())),
+            Line::said("• When something fails for many people: /desk outage announce tells every channel that follows that service, /desk outages lists what's announced, /desk subscribe vpn makes a channel follow the VPN."),
+            Line::said("• When people ping you directly: /desk guard report shows what came of it, /desk guard me off stops me from stepping in, /desk guard away tomorrow 9 says that you're away, /desk oncall until 18:00 lets me call you when something can't wait."),
+            Line::said("• Anywhere else, add the key: /desk claim IT-1042, /desk resolve IT-1042 new fuser, /desk reply IT-1042 your words."),
         ]);
     }
     Message::new(lines)
@@ -56,11 +56,11 @@ pub fn faulty_field(fault: &Fault) -> Message {
 
 const fn faulty_words(fault: &Fault) -> &'static str {
     match fault.why {
-        Why::Missing => "There is nothing in it yet. Please fill it in.",
-        Why::NotOffered => "That is none of the choices. Please pick one of them.",
-        Why::NoKey => "That is no key. Write it like KB-7: it stands before the title.",
-        Why::NoPerson => "I don't know anybody by that. Please pick a person from the list.",
-        Why::Past => "That has passed already. Please give a time to come.",
+        Why::Missing => "This is still empty. Please fill it in.",
+        Why::NotOffered => "That isn't one of the choices. Please pick one of them.",
+        Why::NoKey => "That isn't a key. It looks like KB-7, and you'll find it just before the title.",
+        Why::NoPerson => "I can't find anybody by that name. Please pick a person from the list.",
+        Why::Past => "That time has already passed. Please give a later one.",
         Why::NoDate => "I can't read that as a time. Write it like 14:30, tomorrow 9, in 30 min or 2026-12-01 14:30.",
     }
 }
@@ -81,33 +81,37 @@ pub fn malformed(spec: &Spec, faults: &[Fault]) -> Message {
     let is_written = !spec.command.is_some_and(|command| command.opens_form);
     let hints = spec.takes.iter().filter(|param| is_written && is_told(param.takes) && !param.hint.is_empty());
     let hints: String = hints.map(|param| format!(" {}", param.hint)).collect();
-    Message::said(format!("Nearly: write it as \"{}\".{hints} /desk help lists what I understand.", spec.usage()))
+    Message::said(format!("Almost there: write it as \"{}\".{hints} /desk help lists what I understand.", spec.usage()))
 }
 
 /// A ticket's key is none.
 #[must_use]
 pub fn no_key() -> Message {
-    Message::said("That is no key: one looks like IT-1042, and stands in my answer to the request.")
+    Message::said("That isn't a key. A key looks like IT-1042, and you'll find it in my answer to the request.")
 }
 
 /// A command is none that is known.
 #[must_use]
 pub fn unknown_command() -> Message {
     Message::said(
-        "I don't know that one. /desk help lists what I understand; to ask for something, mention me or write to me.",
+        "I don't know that command. /desk requests lists what you've asked for, and /desk help shows the rest. If you need \
+         something, just mention me or write to me.",
     )
 }
 
 /// A command needs a ticket, and none was named.
 #[must_use]
 pub fn which_ticket() -> Message {
-    Message::said("Which one? Say it with the key, like /desk show IT-1042, or in the request's own thread.")
+    Message::said(
+        "Which request? Add its key, like /desk show IT-1042, or say it in the request's own thread. /desk requests \
+         lists yours.",
+    )
 }
 
 /// A message belongs to no request (or to none that this person may know of).
 #[must_use]
 pub fn no_request_here() -> Message {
-    Message::said("That message belongs to no request that I know. To ask for something, mention me or write to me.")
+    Message::said("I can't find a request for that message. If you need something, mention me or write to me.")
 }
 
 /// What somebody typed into a form that was refused.
@@ -120,7 +124,8 @@ pub fn your_words(words: &str) -> Message {
 #[must_use]
 pub fn unknown_ticket(key: &TicketKey) -> Message {
     Message::said(format!(
-        "I know no {key} that you could see. The key stands in my answer to the request, like IT-1042."
+        "I can't find {key} among the requests you can see. /desk requests lists yours; the key is also in my answer to each, \
+         like IT-1042."
     ))
 }
 
@@ -128,27 +133,27 @@ pub fn unknown_ticket(key: &TicketKey) -> Message {
 #[must_use]
 pub fn unknown_subject() -> Message {
     Message::said(
-        "I don't know the request that this belongs to: perhaps it is from before my record was restored. \
-         Nothing was changed. Please write here what you need, or mention me.",
+        "I can't find the request that this belongs to, perhaps because my records were restored from a backup. \
+         Nothing was changed. Please write to me or mention me, and say what you need.",
     )
 }
 
 /// The button is of no kind that is known any more.
 #[must_use]
 pub fn unknown_button() -> Message {
-    Message::said("That button is out of date. Write in the thread instead, or use /desk help.")
+    Message::said("That button is out of date. Please write to me instead, or see /desk help.")
 }
 
 /// Whoever works tickets may not do everything.
 #[must_use]
 pub fn right_is_missing(right: Right) -> Message {
-    Message::said(format!("For that you need the right {}. Whoever runs this bot can give it to you.", right.as_str()))
+    Message::said(format!("You need the right {} for that. Whoever runs this bot can give it to you.", right.as_str()))
 }
 
 /// A form that shows what there is could not be opened: it could not be read, or has changed since.
 #[must_use]
 pub fn form_not_opened() -> Message {
     Message::said(
-        "I couldn't open that form: what it shows has changed, or I could not read it just now. Please look at it again.",
+        "I couldn't open that form: what it shows has changed, or I couldn't read it just now. Please look it up again and retry.",
     )
 }

@@ -6,7 +6,7 @@ use crate::domain::act::{Begins, Command, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
 use crate::domain::right::Right;
 
-/// Which article.
+/// The article that an act is about, by its key.
 const ARTICLE: Param = Param {
     name: "article",
     takes: Takes::Article,

@@ -1,4 +1,4 @@
-//! What follows from looking for articles: pure.
+//! Decides about searching for articles and suggesting them: pure.
 
 use super::acts::SOLVED;
 use super::state::{Answered, Article, Mark, Offered, Search, Suggestion};
@@ -23,14 +23,14 @@ use crate::domain::rules::Suggestions;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
 
-/// What the search for a suggestion is called: what it finds is an [`Answered`].
+/// The name of the call that searches for a suggestion. Its result is an [`Answered`].
 pub const SUGGEST: &str = "knowledge.suggest";
-/// What a search that somebody asked for is called.
+/// The name of the call for a search that a person asked for.
 pub const SEARCH: &str = "knowledge.search";
-/// How long a search that somebody asked for may take, in milliseconds of real time.
+/// How long a search that a person asked for may take, in milliseconds of real time.
 const FOUND_WITHIN_MS: u64 = 5_000;
 
-/// What is looked for when a ticket is opened.
+/// Returns the call that searches for articles when a ticket is opened.
 pub(in crate::desk) fn call(desk: &Desk, ticket: &Ticket) -> Call {
     Call {
         name: SUGGEST.to_owned(),
@@ -39,17 +39,18 @@ pub(in crate::desk) fn call(desk: &Desk, ticket: &Ticket) -> Call {
     }
 }
 
-/// Whether something is to be looked for when somebody asks here.
+/// Whether requests from this place start a search for articles.
 pub(in crate::desk) fn is_asked(desk: &Desk, origin: &Place) -> bool {
     desk.has_articles && desk.rules.suggestions(origin) != Suggestions::Off
 }
 
-/// Whether an article may be open to the requester of this ticket, so that what they write says that they want a person.
+/// Whether a suggestion may be open on this ticket, so that further words of the requester mean that they want a
+/// person.
 pub(in crate::desk) fn may_be_open(desk: &Desk, ticket: &Ticket) -> bool {
     ticket.status == Status::New && ticket.answered_at.is_none() && is_asked(desk, &ticket.origin)
 }
 
-/// The requester wants a person: the card is not held any longer.
+/// Writes that the requester wants a person, and brings the held card forward.
 pub(in crate::desk) fn escalate(plan: &mut Plan<'_>, ticket: &Ticket) {
     if may_be_open(plan.desk, ticket) {
         plan.change(Change::Escalate { ticket: ticket.id, at: plan.desk.now });
@@ -57,7 +58,8 @@ pub(in crate::desk) fn escalate(plan: &mut Plan<'_>, ticket: &Ticket) {
     }
 }
 
-/// The search for a suggestion has ended: the answer goes out with what was found, and the card waits if that is likely to help.
+/// Decides about the result of the search for a suggestion: the confirmation is sent with the article, and the card is
+/// held back if the article is likely to help.
 pub(in crate::desk) fn suggested(desk: &Desk, ticket: &Ticket, found: Option<&Answered>) -> Decision {
     let mut plan = Plan::of(desk).on(Some(ticket));
     let rules = &desk.rules.knowledge;
@@ -80,7 +82,7 @@ pub(in crate::desk) fn suggested(desk: &Desk, ticket: &Ticket, found: Option<&An
     let is_held = is_shown && ticket.priority != Priority::P1 && until > desk.now;
     if is_held {
         plan.change(Change::HoldBack { about: ticket.id.into(), view: View::Card, until });
-        // One that could not be held back any more says later what was shown.
+        // A card that has been tried cannot be held back. It is updated later with the suggestion.
         plan.show_cards_at(ticket, Some(until));
     } else {
         plan.show_cards(ticket);
@@ -89,10 +91,10 @@ pub(in crate::desk) fn suggested(desk: &Desk, ticket: &Ticket, found: Option<&An
     plan.end(Outcome::Done(Some(ticket.key.clone())))
 }
 
-/// A search that somebody asked for has ended.
+/// Answers a search that a person asked for.
 pub(in crate::desk) fn searched(desk: &Desk, search: &Search, found: Option<&Answered>) -> Decision {
     let mut plan = Plan::of(desk);
-    // The words are kept for a while, so that they need not be typed again to ask the desk.
+    // The words are kept as a draft, so that the person can ask the desk without typing them again.
     let draft = desk.next.draft.clone();
     let given = Given::from([("text".to_owned(), Value::Text(search.words.clone()))]);
     let (who, does) = (search.who.clone(), ActRef { draft: Some(draft.clone()), ..ActRef::bare(ASK.spec.act()) });
@@ -114,7 +116,7 @@ pub(in crate::desk) fn searched(desk: &Desk, search: &Search, found: Option<&Ans
     plan.end(Outcome::Done(None))
 }
 
-/// Somebody looks for articles.
+/// Begins a search for articles.
 pub(super) fn search(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let words = args.text("words").to_owned();
     if !plan.desk.has_articles {
@@ -134,7 +136,7 @@ pub(super) fn search(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &See
     plan.end(Outcome::Done(None))
 }
 
-/// The article that this person may read: those who keep articles read drafts and what is retired, too.
+/// Returns the article if this person may read it. Keepers of articles may also read drafts and retired articles.
 fn readable<'s>(plan: &Plan<'_>, person: &Person, sees: &'s Sees) -> Option<&'s Article> {
     let Sees::Article(Some(article), _) = sees else { return None };
     let is_keeper = || plan.is_agent(person) || plan.may(person, Right::ArticlePublish);
@@ -145,7 +147,7 @@ fn is_for_everybody(article: &Article) -> bool {
     article.is_published() && article.content.audience == Audience::Everyone
 }
 
-/// The article that fits a ticket best, if the requester may read it.
+/// Returns the article that fits a ticket best, among those that the requester may read.
 #[must_use]
 pub fn to_send(suggestion: &Suggestion) -> Option<&Offered> {
     suggestion.found.offered.first()
@@ -158,7 +160,7 @@ fn suggestion(sees: &Sees) -> Option<&Suggestion> {
     }
 }
 
-/// Somebody reads an article.
+/// Shows an article.
 pub(super) fn read(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let (message, outcome) = match readable(&plan, actor.person, sees) {
         Some(article) => (text::article(article), Outcome::Done(None)),
@@ -168,7 +170,7 @@ pub(super) fn read(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
     plan.end(outcome)
 }
 
-/// A requester reads what was suggested.
+/// Shows the requester a suggested article.
 pub(super) fn read_suggested(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let Some(article) = readable(plan, deed.actor.person, deed.sees) else {
         return Err(No::Say(text::unknown_article(deed.args.text("article"))));
@@ -180,7 +182,7 @@ pub(super) fn read_suggested(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Don
     Ok(Done::told(if is_open { message.with(text::about(&article.key, deed.ticket)) } else { message }))
 }
 
-/// A requester says that an article solved it.
+/// Resolves a ticket whose requester says that an article solved it.
 pub(super) fn solved(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let Some(article) = readable(plan, deed.actor.person, deed.sees) else {
         return Err(No::Say(text::unknown_article(deed.args.text("article"))));
@@ -197,7 +199,7 @@ pub(super) fn solved(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::changed(after))
 }
 
-/// A requester wants a person.
+/// Ends a suggestion whose requester wants a person.
 pub(super) fn person(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let is_open = suggestion(deed.sees).is_some_and(|suggestion| suggestion.open().is_some());
     if !is_open || !deed.ticket.status.is_open() {
@@ -210,7 +212,7 @@ pub(super) fn person(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::quietly(text::a_person_comes(deed.ticket)))
 }
 
-/// A requester wants to see what else was found.
+/// Shows the requester the other articles that were found.
 pub(super) fn more(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let others =
         suggestion(deed.sees).map_or(&[][..], |suggestion| suggestion.found.offered.get(1..).unwrap_or_default());
@@ -218,7 +220,7 @@ pub(super) fn more(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::told(text::more(others, deed.ticket)))
 }
 
-/// An agent sends the requester an article.
+/// Sends the requester an article that an agent has chosen.
 pub(super) fn send(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let Sees::Article(Some(article), _) = deed.sees else {
         return Err(No::Say(text::unknown_article(deed.args.text("article"))));
@@ -237,7 +239,7 @@ pub(super) fn send(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::quietly(text::is_sent(ticket, article)))
 }
 
-/// A requester says that an article helps.
+/// Marks an article as helpful.
 pub(super) fn helpful(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let Some(article) = readable(plan, deed.actor.person, deed.sees) else {
         return Err(No::Say(text::unknown_article(deed.args.text("article"))));
@@ -247,7 +249,7 @@ pub(super) fn helpful(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> 
     Ok(Done::told(text::thanks(article, deed.ticket)))
 }
 
-/// A requester says that an article does not help. They are heard though it was retired meanwhile.
+/// Marks an article as not helpful, even if it was retired meanwhile.
 pub(super) fn unhelpful(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let article = match deed.sees {
         Sees::Article(Some(article), _) if article.content.audience == Audience::Everyone => article,

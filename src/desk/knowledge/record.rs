@@ -1,7 +1,7 @@
 //! Articles in the database.
 //!
-//! Every change of an article gets the next number of one sequence, in the order of the commits. Who keeps an index of articles
-//! reads on from the last number that it knows.
+//! Every change of an article gets the next number of one sequence, in the order of the commits. A process that keeps
+//! an index of articles reads on from the last number that its index holds.
 
 use jiff::Timestamp;
 
@@ -29,73 +29,75 @@ macro_rules! articles {
 }
 
 texts! {
-    /// An article by its number.
+    /// Selects an article by its id.
     ARTICLE = Text::both(articles!("WHERE id = $1"));
     /// An article by its key.
     ARTICLE_BY_KEY = Text::both(articles!("WHERE key = $1"));
     /// An article by the file that it was imported from.
     ARTICLE_BY_PATH = Text::both(articles!("WHERE path = $1"));
-    /// Articles behind a number, in order.
+    /// Articles with a greater number, in order.
     ARTICLES = Text::both(articles!("WHERE id > $1 ORDER BY id LIMIT $2"));
-    /// Articles that were changed since a change, in the order of these.
+    /// Articles that were changed after a change, in the order of their changes.
     CHANGED_ARTICLES = Text::both(articles!("WHERE change > $1 ORDER BY change LIMIT $2"));
-    /// The last change of any article.
+    /// The number of the last change of any article.
     LAST_CHANGE = Text::both("SELECT value FROM counters WHERE name = 'article_changes'");
-    /// How many articles stand so.
+    /// How many articles have a status.
     COUNT_ARTICLES = Text::both("SELECT count(*) AS articles FROM articles WHERE status = $1");
-    /// The next number of a sequence that grows in the order of commits: who draws one keeps others from drawing until then.
+    /// Draws the next number of a sequence that grows in the order of commits: the row's lock keeps other transactions
+    /// from drawing until this one has committed.
     DRAW = Text::both("UPDATE counters SET value = value + 1 WHERE name = $1 RETURNING value");
-    /// So many numbers of a sequence are never drawn.
+    /// Skips some numbers of a sequence.
     SKIP = Text::both("UPDATE counters SET value = value + $2 WHERE name = $1");
-    /// A new article, as the last change.
+    /// Inserts an article under the last change.
     INSERT_ARTICLE = Text::both(
         "INSERT INTO articles (id, key, status, content_json, owner, owner_json, source, checked_by_json, checked_at_ms, path, \
          version, created_at_ms, changed_at_ms, review_at_ms, imported_json, change) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
          (SELECT value FROM counters WHERE name = 'article_changes'))"
     );
-    /// An article as it is now, by the last change.
+    /// Updates an article under the last change.
     UPDATE_ARTICLE = Text::both(
         "UPDATE articles SET key = $2, status = $3, content_json = $4, owner = $5, owner_json = $6, source = $7, \
          checked_by_json = $8, checked_at_ms = $9, path = $10, version = $11, created_at_ms = $12, changed_at_ms = $13, \
          review_at_ms = $14, imported_json = $15, change = (SELECT value FROM counters WHERE name = 'article_changes') \
          WHERE id = $1 AND change = $16"
     );
-    /// A version of what an article says.
+    /// Inserts a version of an article's content.
     KEEP_VERSION = Text::both(
         "INSERT INTO article_versions (article, version, content_json, by_json, at_ms) VALUES ($1, $2, $3, $4, $5)"
     );
-    /// What an article has said, newest first.
+    /// The versions of an article, newest first.
     VERSIONS = Text::both(
         "SELECT version, content_json, by_json, at_ms FROM article_versions WHERE article = $1 ORDER BY version DESC LIMIT $2"
     );
-    /// What was suggested on a ticket.
+    /// The suggestion on a ticket.
     SUGGESTION = Text::both(
         "SELECT ticket_id, found_json, shown, at_ms, solved_by, escalated_at_ms FROM suggestions WHERE ticket_id = $1"
     );
-    /// Something is suggested on a ticket.
+    /// Inserts the suggestion on a ticket.
     SUGGEST = Text::both(
         "INSERT INTO suggestions (ticket_id, found_json, shown, at_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (ticket_id) DO NOTHING"
     );
-    /// An article solved a ticket.
+    /// Writes that an article solved a ticket.
     SOLVED = Text::both("UPDATE suggestions SET solved_by = $2, escalated_at_ms = NULL WHERE ticket_id = $1");
-    /// A requester wants a person nevertheless.
+    /// Writes that a requester wants a person in spite of the suggested article.
     ESCALATED = Text::both(
         "UPDATE suggestions SET escalated_at_ms = $2 WHERE ticket_id = $1 AND shown = 1 AND solved_by IS NULL AND escalated_at_ms IS NULL"
     );
-    /// Something became of an article on a ticket.
+    /// Marks what became of an article on a ticket.
     MARK = Text::both(
         "INSERT INTO article_marks (article, kind, ticket_id, at_ms) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (article, kind, ticket_id) DO NOTHING"
     );
-    /// How often each thing became of an article.
+    /// How many marks of each kind an article has.
     NUMBERS = Text::both("SELECT kind, count(*) AS times FROM article_marks WHERE article = $1 GROUP BY kind");
     /// Tickets on which an article did not help, the newest first.
     COMPLAINTS = Text::both(
         "SELECT t.key, t.title, m.at_ms FROM article_marks AS m JOIN tickets AS t ON t.id = m.ticket_id \
          WHERE m.article = $1 AND m.kind = 'unhelpful' ORDER BY m.ticket_id DESC LIMIT $2"
     );
-    /// What became of what was suggested since a moment; quiet since another is abandoned.
+    /// Counts the suggestions since `$1` by what became of them. A request that is quiet since `$2` counts as
+    /// abandoned.
     REPORT = Text::both(
         "SELECT count(CASE WHEN became = 'observed' THEN 1 END) AS observed, \
          count(CASE WHEN became = 'confirmed' THEN 1 END) AS confirmed, \
@@ -120,9 +122,10 @@ texts! {
     DISAPPOINTING = Text::both(articles!(
         "WHERE status = 'published' AND disappointed >= $1 ORDER BY disappointed DESC LIMIT $2"
     ));
-    /// Nobody else counts marks of an article until then: what is counted next includes what others have committed.
+    /// Locks an article's row until the commit, so that the next count includes the marks that other transactions have
+    /// committed.
     HOLD_ARTICLE = Text::both("UPDATE articles SET disappointed = disappointed WHERE id = $1");
-    /// For how many requesters an article did not help since it was last checked, counted anew.
+    /// Counts anew for how many requesters an article did not help since it was last checked.
     DISAPPOINT = Text::both(
         "UPDATE articles SET disappointed = (SELECT count(*) FROM article_marks AS m \
          WHERE m.article = articles.id AND m.kind = 'unhelpful' AND m.at_ms > coalesce(articles.checked_at_ms, 0)) \
@@ -134,15 +137,15 @@ texts! {
     ARTICLES_OF = Text::both(
         "SELECT id, owner_json, checked_by_json FROM articles WHERE id > $1 AND (owner_json LIKE $2 OR checked_by_json LIKE $2)"
     );
-    /// Whose an article is, and who checked it.
+    /// Replaces the owner of an article and the person who checked it.
     REOWN = Text::both("UPDATE articles SET owner = $2, owner_json = $3, checked_by_json = $4, change = $5 WHERE id = $1");
     /// Versions that an account wrote.
     VERSIONS_BY = Text::both("SELECT article, version, by_json FROM article_versions WHERE article > $1 AND by_json LIKE $2");
-    /// Who wrote a version.
+    /// Replaces the author of a version.
     SIGN_VERSION = Text::both("UPDATE article_versions SET by_json = $3 WHERE article = $1 AND version = $2");
 }
 
-/// An article by its number.
+/// Reads an article by its id.
 ///
 /// # Errors
 /// If the database is away.
@@ -150,7 +153,7 @@ pub async fn by_id(ask: &mut dyn Ask, id: ArticleId) -> Result<Option<Kept>, Sto
     ask.one(statement(ARTICLE).bind(id.0), kept).await
 }
 
-/// An article by its key.
+/// Reads an article by its key.
 ///
 /// # Errors
 /// If the database is away.
@@ -158,7 +161,7 @@ pub async fn by_key(ask: &mut dyn Ask, key: &ArticleKey) -> Result<Option<Kept>,
     ask.one(statement(ARTICLE_BY_KEY).bind(key.to_string()), kept).await
 }
 
-/// An article by the file that it was imported from.
+/// Reads an article by the file that it was imported from.
 ///
 /// # Errors
 /// If the database is away.
@@ -166,7 +169,7 @@ pub async fn by_path(ask: &mut dyn Ask, path: &str) -> Result<Option<Kept>, Stor
     ask.one(statement(ARTICLE_BY_PATH).bind(path), kept).await
 }
 
-/// Articles behind this number, in order.
+/// Reads the articles with an id greater than `after`, in order.
 ///
 /// # Errors
 /// If the database is away.
@@ -175,7 +178,7 @@ pub async fn page(ask: &mut dyn Ask, after: ArticleId, limit: u32) -> Result<Vec
     Ok(articles.into_iter().map(|kept| kept.article).collect())
 }
 
-/// Articles that were changed since this change, in the order of their last ones.
+/// Reads the articles that were changed after this change, in the order of their last changes.
 ///
 /// # Errors
 /// If the database is away.
@@ -183,7 +186,7 @@ pub async fn changed(ask: &mut dyn Ask, since: i64, limit: u32) -> Result<Vec<Ke
     ask.all(statement(CHANGED_ARTICLES).bind(since).bind(i64::from(limit)), kept).await
 }
 
-/// The last change of any article.
+/// Reads the number of the last change of any article.
 ///
 /// # Errors
 /// If the database is away.
@@ -191,7 +194,7 @@ pub async fn last_change(ask: &mut dyn Ask) -> Result<i64, StoreError> {
     Ok(ask.one(statement(LAST_CHANGE), |row| row.get("value")).await?.unwrap_or_default())
 }
 
-/// How many articles stand so.
+/// Counts the articles with this status.
 ///
 /// # Errors
 /// If the database is away.
@@ -199,7 +202,7 @@ pub async fn count(ask: &mut dyn Ask, status: ArticleStatus) -> Result<u64, Stor
     Ok(ask.one(statement(COUNT_ARTICLES).bind(status.as_str()), |row| row.count("articles")).await?.unwrap_or_default())
 }
 
-/// What was suggested on a ticket, as far as it may still be offered.
+/// Reads the suggestion on a ticket, without the articles that may no longer be offered.
 ///
 /// # Errors
 /// If the database is away.
@@ -215,7 +218,8 @@ pub async fn suggestion(ask: &mut dyn Ask, ticket: TicketId) -> Result<Option<Su
         })
     };
     let Some(mut suggestion) = ask.one(statement(SUGGESTION).bind(ticket.0), read).await? else { return Ok(None) };
-    // What was retired, or is for agents alone by now, is offered no more; what agents see follows as well.
+    // Articles that were retired are left out of both lists, and those that are for agents alone by now are not offered
+    // to the requester.
     for (offered, is_open) in [(&mut suggestion.found.offered, true), (&mut suggestion.found.fits, false)] {
         let mut kept = Vec::with_capacity(offered.len());
         for one in std::mem::take(offered) {
@@ -233,7 +237,7 @@ pub async fn suggestion(ask: &mut dyn Ask, ticket: TicketId) -> Result<Option<Su
     Ok(Some(suggestion))
 }
 
-/// Something is suggested on a ticket, if nothing was before.
+/// Writes the suggestion on a ticket, unless there is one already.
 ///
 /// # Errors
 /// If the database is away.
@@ -243,7 +247,7 @@ pub fn suggest(tx: &mut dyn Tx, suggestion: &Suggestion) -> Result<(), StoreErro
     tx.write(suggest.bind(ms(suggestion.at)))
 }
 
-/// An article solved a ticket.
+/// Writes that an article solved a ticket.
 ///
 /// # Errors
 /// If the database is away.
@@ -251,7 +255,7 @@ pub fn solved(tx: &mut dyn Tx, ticket: TicketId, by: &ArticleKey) -> Result<(), 
     tx.write(statement(SOLVED).bind(ticket.0).bind(by.to_string()))
 }
 
-/// A requester wants a person nevertheless.
+/// Writes that a requester wants a person in spite of the suggested article.
 ///
 /// # Errors
 /// If the database is away.
@@ -259,7 +263,7 @@ pub fn escalated(tx: &mut dyn Tx, ticket: TicketId, at: Timestamp) -> Result<(),
     tx.write(statement(ESCALATED).bind(ticket.0).bind(ms(at)))
 }
 
-/// Something became of an article on a ticket: counted once for each ticket.
+/// Marks what became of an article on a ticket. Each mark counts once for each ticket.
 ///
 /// # Errors
 /// If the database is away.
@@ -277,7 +281,7 @@ pub fn mark(
     if mark == Mark::Unhelpful { tx.write(statement(DISAPPOINT).bind(article.0)) } else { Ok(()) }
 }
 
-/// How an article does.
+/// Counts the marks of an article.
 ///
 /// # Errors
 /// If the database is away.
@@ -294,7 +298,7 @@ pub async fn numbers(ask: &mut dyn Ask, article: ArticleId) -> Result<Numbers, S
     })
 }
 
-/// What those who keep articles see of the one of this key.
+/// Reads the article of this key as its keepers see it.
 ///
 /// # Errors
 /// If the database is away.
@@ -308,7 +312,7 @@ pub async fn overview(ask: &mut dyn Ask, key: &ArticleKey, complaints: u32) -> R
     Ok(Some(Overview { kept, numbers, complaints }))
 }
 
-/// Articles of this list. `several` requesters for whom one did not help make it disappointing.
+/// Reads the articles of this list. An article that did not help `several` requesters is listed as not helpful.
 ///
 /// # Errors
 /// If the database is away.
@@ -334,7 +338,8 @@ pub async fn listed(
     Ok(listed)
 }
 
-/// What became of what was suggested since `since`; a request that is quiet since `quiet_since` is abandoned.
+/// Counts the suggestions since `since` by what became of them. A request that is quiet since `quiet_since` counts as
+/// abandoned.
 ///
 /// # Errors
 /// If the database is away.
@@ -349,7 +354,7 @@ pub async fn report(ask: &mut dyn Ask, since: Timestamp, quiet_since: Timestamp)
     Ok(ask.one(asked, read).await?.unwrap_or_default())
 }
 
-/// The number and the key of the next article.
+/// Draws the id and the key for the next article.
 ///
 /// # Errors
 /// If the database is away.
@@ -358,7 +363,7 @@ pub async fn next(tx: &mut dyn Tx, prefix: &str) -> Result<(ArticleId, ArticleKe
     Ok((ArticleId(id), ArticleKey::new(prefix, id)))
 }
 
-/// What an article has said, newest first.
+/// Reads the versions of an article, newest first.
 ///
 /// # Errors
 /// If the database is away.
@@ -374,7 +379,7 @@ pub async fn versions(ask: &mut dyn Ask, id: ArticleId, limit: u32) -> Result<Ve
     ask.all(statement(VERSIONS).bind(id.0).bind(i64::from(limit)), version).await
 }
 
-/// Writes a new article under the next number, and its first version; the article with them.
+/// Inserts an article under the next id, and its first version. Returns the article with its id and key.
 ///
 /// # Errors
 /// If the database is away.
@@ -390,7 +395,7 @@ pub async fn insert(
     Ok(article)
 }
 
-/// Writes a new article under the number and key that it has, and its first version.
+/// Inserts an article under the id and key that it has, and its first version.
 ///
 /// # Errors
 /// If the database is away.
@@ -401,8 +406,8 @@ pub fn insert_as(tx: &mut dyn Tx, article: &Article, by: Option<&Person>) -> Res
     keep_version(tx, article, by)
 }
 
-/// Writes an article as it is now; what it says under the next version if it says something else. A conflict if somebody else
-/// changed it meanwhile.
+/// Updates an article. Changed content becomes the next version. A conflict if somebody else changed the article
+/// meanwhile.
 ///
 /// # Errors
 /// If the database is away.
@@ -419,7 +424,7 @@ pub fn update(tx: &mut dyn Tx, before: &Kept, article: Article, by: Option<&Pers
     Ok(())
 }
 
-/// So many keys are never given.
+/// Skips the next `by` keys.
 ///
 /// # Errors
 /// If the database is away.
@@ -427,7 +432,8 @@ pub async fn skip_keys(tx: &mut dyn Tx, by: i64) -> Result<(), StoreError> {
     tx.write(statement(SKIP).bind("article_ids").bind(by))
 }
 
-/// Puts `alias` in the place of an account, wherever it owns, checked or wrote something; how much that was.
+/// Puts `alias` in the place of an account that owns, checked or wrote articles. Returns the number of articles and
+/// versions.
 ///
 /// # Errors
 /// If the database is away.
@@ -442,7 +448,8 @@ pub async fn rename(tx: &mut dyn Tx, account: &PersonRef, alias: &Person) -> Res
             found += 1;
             let renamed = |person: Option<Person>| if is_theirs(&person) { Some(alias.clone()) } else { person };
             let (owner, checked) = (renamed(owner), renamed(checked));
-            // Whoever changes the article meanwhile decides again, so that the name does not come back.
+            // The new change number makes a concurrent change of the article conflict, so that it cannot write the name
+            // back.
             let change = draw(tx, "article_changes").await?;
             let update =
                 statement(REOWN).bind(row.get::<i64>("id")?).bind(owner.as_ref().map(|owner| owner.who.to_string()));

@@ -1,4 +1,4 @@
-//! The article, and what may become of it.
+//! Articles, their versions, and suggestions of them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,110 +7,111 @@ use crate::domain::article::{ArticleStatus, Audience};
 use crate::domain::event::ReplyHandle;
 use crate::domain::ids::{ArticleId, ArticleKey, Person, PersonRef, Place, TicketId, TicketKey};
 
-/// How many characters a title and a summary have at most, and how many bytes a text.
+/// The greatest length of a title and of a summary in characters, and of a text in bytes.
 pub const LONGEST_TITLE: usize = 150;
 /// See [`LONGEST_TITLE`].
 pub const LONGEST_SUMMARY: usize = 300;
 /// See [`LONGEST_TITLE`].
 pub const LONGEST_BODY: usize = 200_000;
 
-/// What the desk knows about one matter, written for those who have it.
+/// A knowledge article: what the desk knows about one problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Article {
-    /// The database's number of it.
+    /// Its id in the database.
     pub id: ArticleId,
-    /// What people quote.
+    /// The key that people quote.
     pub key: ArticleKey,
-    /// How it stands.
+    /// Its status.
     pub status: ArticleStatus,
-    /// What it says.
+    /// Its text and what describes it.
     pub content: Content,
-    /// Who answers for it.
+    /// The person responsible for it.
     pub owner: Option<Person>,
     /// The ticket that it was written from.
     pub source: Option<TicketKey>,
-    /// Who found it right, and when.
+    /// The last check that found it right.
     pub checked: Option<Checked>,
     /// The file that it was imported from, below the folder that was named.
     pub path: Option<String>,
-    /// What that file said when it was last imported.
+    /// The state of that file when it was last imported.
     pub imported: Option<Imported>,
-    /// Counts what it has said: each version is kept.
+    /// The number of its current version. Each version is kept.
     pub version: i64,
-    /// When it was first written.
+    /// When the article was first written.
     pub created_at: Timestamp,
-    /// When anything of it was last changed.
+    /// When anything about the article was last changed.
     pub changed_at: Timestamp,
 }
 
-/// What an article says, and for whom. Each version of it is kept.
+/// The content of an article, and its audience. Each version of it is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// What it is called, on one line.
+    /// The title, on one line.
     pub title: String,
-    /// What it solves, on one line. May be empty.
+    /// The problem that it solves, on one line. May be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub summary: String,
     /// Its text, in Markdown.
     pub body: String,
-    /// Where it really stands, if it is a link to another knowledge base.
+    /// The address of the original, if the article is a link to another knowledge base.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Its language, by the letters of ISO 639-1; else its text tells.
+    /// Its language as an ISO 639-1 code. `None`: the language is detected from the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// The service that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// Further words that name what it is about.
+    /// Further words that name its topic.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// Who may find it.
     #[serde(default)]
     pub audience: Audience,
-    /// When somebody is to look whether it is still right.
+    /// When the article is due for review.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_at: Option<Timestamp>,
 }
 
-/// What a file said when it was last imported: what it has not changed since does not undo what was done in chat.
+/// The state of a file when it was last imported. An import whose file has not changed since does not undo changes made
+/// in chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Imported {
-    /// A digest of the content, but for the day of its review.
+    /// A digest of the content without the day of its review.
     pub digest: String,
-    /// How the article was to stand, if the file said so.
+    /// The status that the file asked for, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<ArticleStatus>,
-    /// When it was to be reviewed, if the file said so.
+    /// The day of review that the file asked for, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_at: Option<Timestamp>,
-    /// The version of the article that it became.
+    /// The version of the article that the file became.
     pub version: i64,
 }
 
-/// Who found an article right, and when.
+/// A check that found an article right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checked {
-    /// Who.
+    /// The person who checked it.
     pub by: Person,
     /// When.
     pub at: Timestamp,
 }
 
-/// One version of what an article said.
+/// One version of an article's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// Which, counted from 1.
+    /// The number of the version, from 1.
     pub number: i64,
-    /// What it said.
+    /// The content.
     pub content: Content,
-    /// Who wrote it; nobody where it was imported.
+    /// The author. `None` if it was imported.
     pub by: Option<Person>,
     /// When.
     pub at: Timestamp,
 }
 
-/// The version of an article once it says this: when it is to be reviewed is no other text.
+/// Returns the version number of an article with this content. A change of the review date alone makes no new version.
 #[must_use]
 pub fn version_after(before: &Article, content: &Content) -> i64 {
     let same = Content { review_at: before.content.review_at, ..content.clone() };
@@ -118,87 +119,87 @@ pub fn version_after(before: &Article, content: &Content) -> i64 {
 }
 
 impl Article {
-    /// Whether it is found and suggested.
+    /// Whether the article is found by searches and suggested.
     #[must_use]
     pub const fn is_published(&self) -> bool {
         matches!(self.status, ArticleStatus::Published)
     }
 }
 
-/// An article as it is offered.
+/// An article as it is offered to a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offered {
-    /// Which.
+    /// The article.
     pub article: ArticleId,
-    /// What people quote of it.
+    /// The key that people quote.
     pub key: ArticleKey,
-    /// What it is called.
+    /// Its title.
     pub title: String,
-    /// The part of it that answers.
+    /// The passage that answers the question.
     pub passage: String,
 }
 
-/// What was found for a question.
+/// The result of a search.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answered {
-    /// What everybody may read, the best first.
+    /// Articles that everybody may read, the best first.
     pub offered: Vec<Offered>,
-    /// What fits for agents, what is for them alone included.
+    /// Articles for agents, including those for agents alone.
     pub fits: Vec<Offered>,
-    /// How likely it is that one of `offered` answers, in hundredths.
+    /// The probability that one of `offered` answers the question, in percent.
     pub likely: u32,
 }
 
-/// What was suggested to the requester of a ticket, or would have been.
+/// A suggestion to the requester of a ticket. It is also kept if it was not shown.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Suggestion {
-    /// On which ticket.
+    /// The ticket.
     pub ticket: TicketId,
-    /// What was found.
+    /// The result of the search.
     pub found: Answered,
-    /// Whether the requester was shown anything.
+    /// Whether the requester was shown an article.
     pub is_shown: bool,
     /// When.
     pub at: Timestamp,
-    /// The article that solved it, as the requester says.
+    /// The article that solved the request, according to the requester.
     pub solved_by: Option<ArticleKey>,
     /// When the requester asked for a person, or wrote on.
     pub escalated_at: Option<Timestamp>,
 }
 
 impl Suggestion {
-    /// The article that is offered first, as long as it is still open whether it helps.
+    /// Returns the article that is offered first, as long as it is open whether it helps.
     #[must_use]
     pub fn open(&self) -> Option<&Offered> {
         let is_open = self.is_shown && self.solved_by.is_none() && self.escalated_at.is_none();
         self.found.offered.first().filter(|_| is_open)
     }
 
-    /// What was offered under this key.
+    /// Returns the offered article of this key.
     #[must_use]
     pub fn offered(&self, key: &ArticleKey) -> Option<&Offered> {
         self.found.offered.iter().find(|offered| offered.key == *key)
     }
 }
 
-/// What became of an article on a ticket, to be counted.
+/// A mark: what became of an article on a ticket, to be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mark {
-    /// It was offered first.
+    /// The article was offered first, or sent by an agent.
     Shown,
-    /// It was read.
+    /// The article was read.
     Read,
     /// The requester says that it solved the request.
     Solved,
-    /// The requester says that it helps, if not that it solved the request.
+    /// The requester says that it helps, but not that it solved the request.
     Helpful,
     /// The requester says that it does not help.
     Unhelpful,
 }
 
 impl Mark {
-    /// Its name in the database.
+    /// Returns the mark's name in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -211,7 +212,7 @@ impl Mark {
     }
 }
 
-/// On how many tickets something became of an article.
+/// The number of tickets with each mark of an article.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Numbers {
     /// It was offered first, or sent by an agent.
@@ -226,23 +227,23 @@ pub struct Numbers {
     pub unhelpful: u64,
 }
 
-/// What became of the suggestions of a while. Each request that was shown an article is counted once, as the first of these that
-/// is true of it.
+/// A report about the suggestions of a period. Each request that was shown an article counts once, for the first of
+/// these fields that applies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Requests that would have been shown an article, where nothing is shown (`observe`).
+    /// Requests that would have been shown an article in places where nothing is shown (`observe`).
     pub observed: u64,
     /// Requests that were shown an article.
     pub shown: u64,
-    /// Its requester said that the article solved it, and it is done still: the request was met by knowledge.
+    /// Requests whose requester said that the article solved it, and that are still resolved or closed.
     pub confirmed: u64,
-    /// Its requester asked for a person, said that the article does not help, or wrote on.
+    /// Requests whose requester asked for a person, said that the article does not help, or wrote on.
     pub escalated: u64,
-    /// The desk took it or ended it before its requester said anything.
+    /// Requests that the desk took, answered or ended before the requester reacted.
     pub worked: u64,
-    /// Nobody said or did anything for so many days: whether the article helped is not known.
+    /// Requests without any activity for some days. Whether the article helped is not known.
     pub abandoned: u64,
-    /// None of these yet.
+    /// All other requests.
     pub open: u64,
 }
 
@@ -251,13 +252,13 @@ pub struct Report {
 pub struct Complaint {
     /// The ticket.
     pub ticket: TicketKey,
-    /// What it is called: the requester's words.
+    /// The ticket's title, in the requester's words.
     pub title: String,
     /// When the requester said so.
     pub at: Timestamp,
 }
 
-/// An article with the number of its last change, by which it is seen whether somebody else changed it meanwhile.
+/// An article with the number of its last change, by which a concurrent change is detected.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
     /// The article.
@@ -266,27 +267,27 @@ pub struct Kept {
     pub change: i64,
 }
 
-/// What those who keep articles see of one.
+/// An article as its keepers see it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Overview {
     /// The article.
     pub kept: Kept,
-    /// How it does.
+    /// The counts of its marks.
     pub numbers: Numbers,
-    /// The last requests for which it did not help, newest first.
+    /// The latest requests for which it did not help, newest first.
     pub complaints: Vec<Complaint>,
 }
 
-/// Which articles are listed.
+/// A list of articles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listing {
-    /// Those that are written and not published.
+    /// Drafts: written and not yet published.
     Drafts,
-    /// Those whose review is due.
+    /// Articles whose review is due.
     Review,
-    /// Those that did not help several requesters since they were last checked.
+    /// Articles that did not help several requesters since they were last checked.
     Unhelpful,
-    /// All of them.
+    /// All articles.
     All,
 }
 
@@ -295,23 +296,23 @@ pub enum Listing {
 pub struct Listed {
     /// The article.
     pub article: Article,
-    /// Why it is listed.
+    /// The list that it is shown in.
     pub as_one_of: Listing,
-    /// How it does.
+    /// The counts of its marks.
     pub numbers: Numbers,
 }
 
-/// What is asked of the search, and answered privately.
+/// A search by a person, answered privately.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Search {
-    /// What is looked for.
+    /// The words to look for.
     pub words: String,
-    /// Who asks.
+    /// The person who searches.
     pub who: PersonRef,
-    /// Whether what is for agents alone may be found.
+    /// Whether articles for agents alone may be found.
     pub by_agent: bool,
-    /// Where.
+    /// The place where the person searches.
     pub near: Option<Place>,
-    /// How they are answered.
+    /// The handle by which the person is answered.
     pub via: Option<ReplyHandle>,
 }

@@ -64,11 +64,11 @@ pub fn on_card(suggestion: &Suggestion, ticket: &Ticket) -> Vec<Line> {
     if let Some(first) = suggestion.found.offered.first().filter(|_| suggestion.is_shown) {
         let became = match (&suggestion.solved_by, suggestion.escalated_at) {
             (Some(_), _) if !ticket.status.is_open() => ": it solved the request",
-            (Some(_), _) => ": it did not solve it after all",
+            (Some(_), _) => ": it didn't solve it after all",
             (None, Some(_)) => ": they want a person",
             (None, None) => "",
         };
-        lines.push(Line(vec![said("Shown to them: "), written(named(first)), said(became)]));
+        lines.push(Line(vec![said("Shown to the requester: "), written(named(first)), said(became)]));
     }
     let shown = suggestion.found.offered.first().filter(|_| suggestion.is_shown).map(|first| first.article);
     let others: Vec<String> =
@@ -90,7 +90,7 @@ pub fn article(article: &Article) -> Message {
     lines.push(Line::default());
     lines.extend(markdown::lines(&content.body));
     if let Some(url) = &content.url {
-        lines.push(Line(vec![said("The whole of it: "), Span::Web { to: url.clone(), label: content.title.clone() }]));
+        lines.push(Line(vec![said("Read all of it: "), Span::Web { to: url.clone(), label: content.title.clone() }]));
     }
     Message::new(lines)
 }
@@ -123,7 +123,7 @@ pub fn sent(agent: &Person, article: &Article, ticket: &Ticket) -> Message {
     let lines = [
         Line(vec![
             quoted(first_name(agent)),
-            said(" thinks that this helps: "),
+            said(" thinks this may help: "),
             strong(&article.key),
             said(" "),
             title(&article.content.title),
@@ -154,15 +154,15 @@ pub fn was_sent(agent: &Person, article: &Article) -> Message {
 /// An agent's article is on its way.
 #[must_use]
 pub fn is_sent(ticket: &Ticket, article: &Article) -> Message {
-    Message::said(format!("{} goes to the requester of {}.", article.key, ticket.key))
+    Message::said(format!("{} is on its way to the requester of {}.", article.key, ticket.key))
 }
 
 /// An article is no answer to a requester.
 #[must_use]
 pub fn not_for_requesters(article: &Article) -> Message {
     let why = match article.is_published() {
-        true => " is for the desk's agents alone, so it can't be sent. Reply with what they may know of it.",
-        false => " is not published, so it can't be sent. Somebody who publishes articles can do that first.",
+        true => " is only for the desk's agents, so I can't send it. Reply in your own words with what they may know.",
+        false => " isn't published, so I can't send it. Somebody who publishes articles can do that first.",
     };
     Message::new([Line(vec![strong(&article.key), said(" "), title(&article.content.title), said(why)])])
 }
@@ -173,12 +173,8 @@ pub fn thanks(article: &Article, ticket: &Ticket) -> Message {
     if !ticket.status.is_open() {
         return Message::said("Good to know, thank you.");
     }
-    Message::said(format!("Good to know, thank you. If {} is done with that, say so:", ticket.key)).with([on_ticket(
-        &SOLVED.spec,
-        SOLVED.spec.label,
-        ticket,
-        &article.key,
-    )])
+    Message::said(format!("Good to know, thank you. If that settles {}, press the button:", ticket.key))
+        .with([on_ticket(&SOLVED.spec, SOLVED.spec.label, ticket, &article.key)])
 }
 
 /// How a request was resolved that an article solved.
@@ -205,15 +201,17 @@ pub fn solved(ticket: &Ticket, by: &Offered) -> Line {
 #[must_use]
 pub fn a_person_comes(ticket: &Ticket) -> Message {
     match ticket.status.is_open() {
-        true => Message::said(format!("{} is with the desk's people.", ticket.key)),
-        false => Message::said(format!("{} is done. Write in its thread, and the desk takes it up again.", ticket.key)),
+        true => Message::said(format!("{} is with the desk, and someone there will answer you.", ticket.key)),
+        false => {
+            Message::said(format!("{} isn't open any more. Still need help? Just write to the desk again.", ticket.key))
+        }
     }
 }
 
 /// An article did not help.
 #[must_use]
 pub fn sorry(ticket: &Ticket) -> Message {
-    let thanks = Message::said("Thanks for saying so: whoever keeps that article will see it.");
+    let thanks = Message::said("Thanks for telling me. The people who look after that article will see it.");
     if ticket.status.is_open() { thanks.and(a_person_comes(ticket)) } else { thanks }
 }
 
@@ -221,7 +219,7 @@ pub fn sorry(ticket: &Ticket) -> Message {
 #[must_use]
 pub fn more(others: &[Offered], ticket: &Ticket) -> Message {
     if others.is_empty() {
-        return Message::said("That is all I found.");
+        return Message::said("That's all I found.");
     }
     let lines = others.iter().map(|other| {
         Line(vec![strong(&other.key), said(" "), title(&other.title), said(" "), written(other.passage.clone())])
@@ -239,14 +237,14 @@ pub fn found(words: &str, found: &[Offered]) -> Message {
     if found.is_empty() {
         return Message::new([Line(vec![said("I found nothing for "), quoted(words), said(".")])]);
     }
-    let mut lines = vec![Line(vec![said("For "), quoted(words), said(" I found:")])];
+    let mut lines = vec![Line(vec![said("Here's what I found for "), quoted(words), said(":")])];
     for one in found {
         lines.push(Line(vec![strong(&one.key), said(" "), title(&one.title)]));
         if !one.passage.is_empty() {
             lines.push(Line(vec![written(one.passage.clone())]));
         }
     }
-    lines.push(Line::said("Nothing that helps?"));
+    lines.push(Line::said("Does none of that help?"));
     Message::new(lines).with(found.iter().map(|one| reading(&format!("Read {}", one.key), &one.key)))
 }
 
@@ -270,8 +268,8 @@ pub fn no_articles() -> Message {
 #[must_use]
 pub fn unknown_article(key: &str) -> Message {
     Message::new([Line(vec![
-        said("I know no article "),
+        said("I can't find an article "),
         quoted(key),
-        said(" that you could read. /desk search finds them by words."),
+        said(" that you can read. /desk search looks for articles by words."),
     ])])
 }

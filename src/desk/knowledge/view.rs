@@ -1,4 +1,4 @@
-//! What live messages of a ticket show of articles.
+//! Adds articles to the live messages of a ticket.
 
 use super::state::Suggestion;
 use super::text;
@@ -6,7 +6,7 @@ use crate::desk::tickets::state::{Status, Ticket};
 use crate::domain::message::Message;
 use crate::domain::view::Shown;
 
-/// The confirmation, with the article that may help as long as nobody else does.
+/// Adds the suggested article to the confirmation, as long as no agent has the ticket.
 pub(in crate::desk) fn confirmation(shown: Shown, ticket: &Ticket, suggestion: Option<&Suggestion>) -> Shown {
     let solved_by = suggestion.and_then(|suggestion| suggestion.offered(suggestion.solved_by.as_ref()?));
     if let (Some(by), Status::Resolved { .. }) = (solved_by, &ticket.status) {
@@ -26,7 +26,7 @@ pub(in crate::desk) fn confirmation(shown: Shown, ticket: &Ticket, suggestion: O
     Shown { message, ..shown }
 }
 
-/// The card, with what was suggested and what may help agents.
+/// Adds the suggestion, and the articles that fit for agents, to the card.
 pub(in crate::desk) fn card(mut shown: Shown, ticket: &Ticket, suggestion: Option<&Suggestion>) -> Shown {
     shown.message.lines.extend(suggestion.map(|suggestion| text::on_card(suggestion, ticket)).unwrap_or_default());
     shown

@@ -1,4 +1,4 @@
-//! Notices, and the places that each goes to.
+//! Notices and their places, in the database.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,16 +11,16 @@ use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, TIDIED_AT_ONCE, Text, Tx, standing, statement};
 
 texts! {
-    /// What a notice says.
+    /// The message of a notice.
     NOTICE = Text::both("SELECT message_json FROM notices WHERE name = $1");
-    /// A notice says this.
+    /// Inserts a notice or replaces its message.
     KEEP_NOTICE = Text::both(
         "INSERT INTO notices (name, message_json, created_at_ms) VALUES ($1, $2, $3) \
          ON CONFLICT (name) DO UPDATE SET message_json = excluded.message_json, created_at_ms = excluded.created_at_ms"
     );
     /// The number of the last place of a notice.
     LAST_PLACE = Text::both("SELECT max(number) AS number FROM notice_places WHERE notice = $1");
-    /// A notice goes to one more place, unless it does already.
+    /// Adds a place to a notice, unless it has the place already.
     ADD_PLACE = Text::both(
         "INSERT INTO notice_places (notice, number, place_json) VALUES ($1, $2, $3) ON CONFLICT (notice, place_json) DO NOTHING"
     );
@@ -30,16 +30,16 @@ texts! {
     );
     /// The oldest notice, if it is from before a moment.
     OLD_NOTICE = Text::both("SELECT name FROM notices WHERE created_at_ms < $1 ORDER BY created_at_ms LIMIT 1");
-    /// A notice is forgotten.
+    /// Deletes a notice.
     FORGET_NOTICE = Text::both("DELETE FROM notices WHERE name = $1");
-    /// Some places of a notice that is to be forgotten are.
+    /// Deletes some places of a notice.
     TIDY_PLACES = Text::both(
         "DELETE FROM notice_places WHERE notice = $1 AND number IN (SELECT number FROM notice_places WHERE notice = $1 \
          ORDER BY number LIMIT $2) RETURNING number"
     );
 }
 
-/// What a notice says.
+/// Reads the message of a notice.
 ///
 /// # Errors
 /// If the database is away.
@@ -47,7 +47,7 @@ pub async fn message(ask: &mut dyn Ask, name: &str) -> Result<Option<Message>, S
     ask.one(statement(NOTICE).bind(name), |row| row.json("message_json")).await
 }
 
-/// A notice says this from now on; whether that is new.
+/// Sets the message of a notice. Returns whether it is new.
 ///
 /// # Errors
 /// If the database is away.
@@ -59,7 +59,7 @@ pub async fn keep(tx: &mut dyn Tx, name: &str, says: &Message, now: Timestamp) -
     Ok(true)
 }
 
-/// A notice goes to these places, too; the number behind which the new ones come, if there are any.
+/// Adds places to a notice. Returns the number after which the new places come, if there are new ones.
 ///
 /// # Errors
 /// If the database is away.
@@ -78,7 +78,7 @@ async fn last(ask: &mut dyn Ask, name: &str) -> Result<u64, StoreError> {
     Ok(ask.one(statement(LAST_PLACE).bind(name), last).await?.unwrap_or_default())
 }
 
-/// The next places of a notice, behind this one, each with its number.
+/// Reads the places of a notice whose number is greater than `after`, each with its number.
 ///
 /// # Errors
 /// If the database is away.
@@ -88,13 +88,13 @@ pub async fn places(ask: &mut dyn Ask, name: &str, after: u64, limit: usize) -> 
     ask.all(statement(PLACES).bind(name).bind(after).bind(limit), place).await
 }
 
-/// Forgets a notice from before `then` with where it stands, or some of that; whether there may be more. Nothing of it may
-/// be under way any more.
+/// Deletes the oldest notice from before `then` with its standing messages, or a part of it. Returns whether there may
+/// be more. No effect of the notice may be under way any more.
 ///
 /// # Errors
 /// If the database is away.
 pub async fn tidy(tx: &mut dyn Tx, then: Timestamp) -> Result<bool, StoreError> {
-    // An effect of a notice may be held as long as this, and is listed as long as any other once it has ended.
+    // An effect of a notice may be held for this long, and is then listed as long as any other ended effect.
     let held = SignedDuration::try_from(limits::HELD_AT_MOST).unwrap_or(SignedDuration::MAX);
     let then = then.checked_sub(held).unwrap_or(Timestamp::MIN);
     let Some(name) =

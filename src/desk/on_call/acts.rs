@@ -5,7 +5,7 @@ use crate::desk::acts::{Act, Reads, acts};
 use crate::domain::act::{Command, May, Param, Spec, Takes};
 use crate::domain::right::Right;
 
-/// What all of these have in common.
+/// The base of the acts below: acts of the desk's agents.
 const AGENTS: Spec = Spec { may: May::Has(Right::TicketWork), ..Spec::BASE };
 
 acts! {
@@ -45,7 +45,7 @@ acts! {
             label: "Be on call no more",
             command: Some(Command::new("You are not on call any more")),
             audit: "on call no more",
-            // Whoever has left the desk may end it, too.
+            // A person who has left the desk may end it too.
             may: May::Anyone,
             ..AGENTS
         },

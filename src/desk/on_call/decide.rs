@@ -13,21 +13,21 @@ use crate::domain::act::Args;
 use crate::domain::outcome::Outcome;
 use crate::domain::subject::Subject;
 
-/// Nobody is on call for longer by one command: whoever leaves forgets it.
+/// The longest time on call by one command. Somebody who leaves the desk may forget to end it.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 31);
 
 fn on_call(sees: &Sees) -> &[OnCall] {
     if let Sees::OnCall(on_call) = sees { on_call } else { &[] }
 }
 
-/// Who is on call?
+/// Shows who is on call.
 pub(super) fn who(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let message = text::who(on_call(sees), &actor.person.who, &plan.desk.roster);
     answer(&mut plan, actor, message);
     plan.end(Outcome::Done(None))
 }
 
-/// Somebody is on call until then.
+/// Writes that the actor is on call until a given time.
 pub(super) fn until(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
     let Some(until) = args.date("until") else { return refuse(plan, actor, text::until_when()) };
     if until.duration_since(plan.desk.now) > LONGEST {
@@ -37,7 +37,7 @@ pub(super) fn until(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees
     if reachable(std::slice::from_ref(&own), &plan.desk.rules.triage, &plan.desk.roster).is_empty() {
         return refuse(plan, actor, text::cannot_be_mentioned());
     }
-    // What was said by another account of theirs holds no more.
+    // An entry of another account of the same person no longer holds.
     for who in plan.desk.roster.accounts(&own.who) {
         let until = own.until.filter(|_| who == own.who);
         plan.change(Change::BeOnCall { who, until });
@@ -47,7 +47,7 @@ pub(super) fn until(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees
     plan.end(Outcome::Done(None))
 }
 
-/// Somebody is on call no more.
+/// Writes that the actor is no longer on call.
 pub(super) fn end(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let roster = &plan.desk.roster;
     let own: Vec<&OnCall> = on_call(sees).iter().filter(|one| roster.same(&one.who, &actor.person.who)).collect();

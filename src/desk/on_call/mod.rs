@@ -1,4 +1,5 @@
-//! Who is on call: whoever the settings list, and whoever says so by a command, until then.
+//! The people on call: those whom the settings list, and those who have said so by a command, until the time that they
+//! gave.
 
 pub(in crate::desk) mod acts;
 pub(in crate::desk) mod decide;

@@ -1,4 +1,4 @@
-//! Who is on call, in the database.
+//! The people on call, in the database.
 
 use jiff::Timestamp;
 
@@ -10,22 +10,22 @@ use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, Text, Tx, statement};
 
 texts! {
-    /// Who is on call by their own word, the next to end first.
+    /// The people on call by their own word. Those whose time ends first come first.
     ON_CALL = Text::both("SELECT person, until_ms FROM on_call WHERE until_ms > $1 ORDER BY until_ms");
-    /// Somebody is on call until then.
+    /// Sets until when a person is on call.
     BE_ON_CALL = Text::both(
         "INSERT INTO on_call (person, until_ms) VALUES ($1, $2) \
          ON CONFLICT (person) DO UPDATE SET until_ms = excluded.until_ms"
     );
-    /// Somebody is not on call by their own word.
+    /// Writes that a person is no longer on call by their own word.
     END_ON_CALL = Text::both("DELETE FROM on_call WHERE person = $1");
-    /// The same of whoever is erased.
+    /// Deletes the entry of an erased account.
     FORGET_ON_CALL = Text::both("DELETE FROM on_call WHERE person = $1 RETURNING person");
-    /// Whoever is on call no longer goes.
+    /// Deletes entries that are over.
     TIDY_ON_CALL = Text::both("DELETE FROM on_call WHERE until_ms < $1");
 }
 
-/// Who is on call now: by their own word, then by the settings.
+/// Reads the people on call now: first those by their own word, then those by the settings.
 ///
 /// # Errors
 /// If the database is away.
@@ -45,7 +45,7 @@ pub async fn now(ask: &mut dyn Ask, roster: &Roster, now: Timestamp) -> Result<V
     Ok(on_call)
 }
 
-/// Somebody is on call until then; `None`: not any more.
+/// Sets until when a person is on call. `None`: no longer.
 ///
 /// # Errors
 /// If the database is away.
@@ -56,7 +56,7 @@ pub fn put(tx: &mut dyn Tx, who: &PersonRef, until: Option<Timestamp>) -> Result
     }
 }
 
-/// Forgets until when an account is on call; how much there was of it.
+/// Deletes the entry of an account. Returns the number of entries.
 ///
 /// # Errors
 /// If the database is away.
@@ -64,7 +64,7 @@ pub async fn forget_of(tx: &mut dyn Tx, account: &PersonRef) -> Result<u64, Stor
     Ok(tx.rows(statement(FORGET_ON_CALL).bind(account.to_string())).await?.len() as u64)
 }
 
-/// Forgets who is on call no longer.
+/// Deletes entries that are over.
 ///
 /// # Errors
 /// If the database is away.

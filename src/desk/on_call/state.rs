@@ -1,11 +1,11 @@
-//! Who is on call: pure.
+//! The people on call: pure.
 
 use jiff::Timestamp;
 
 use crate::domain::ids::{PersonRef, Place, PlatformName};
 use crate::domain::permission::Roster;
 
-/// Somebody who is on call.
+/// A person on call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnCall {
     /// Their account.
@@ -14,7 +14,7 @@ pub struct OnCall {
     pub until: Option<Timestamp>,
 }
 
-/// Those on call who can be mentioned in one of these channels.
+/// Returns the people on call who can be mentioned in one of these channels.
 #[must_use]
 pub fn reachable(on_call: &[OnCall], channels: &[Place], roster: &Roster) -> Vec<OnCall> {
     let is_reached =
@@ -22,7 +22,7 @@ pub fn reachable(on_call: &[OnCall], channels: &[Place], roster: &Roster) -> Vec
     on_call.iter().filter(is_reached).cloned().collect()
 }
 
-/// The accounts by which those on call are reached on this platform, each person once.
+/// Returns the accounts by which the people on call are reached on this platform, each person once.
 #[must_use]
 pub fn reached_on(on_call: &[OnCall], platform: PlatformName, roster: &Roster) -> Vec<PersonRef> {
     let mut reached: Vec<PersonRef> = on_call.iter().filter_map(|one| roster.account_on(&one.who, platform)).collect();

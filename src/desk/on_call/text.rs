@@ -12,14 +12,15 @@ use crate::domain::permission::Roster;
 pub fn who(on_call: &[OnCall], reader: &PersonRef, roster: &Roster) -> Message {
     if on_call.is_empty() {
         return Message::said(
-            "Nobody is on call now. Whoever says “/desk oncall until 18:00” is; the settings can list others (desk.on_call).",
+            "Nobody is on call right now. To be on call, say “/desk oncall until 18:00”; the settings can list people, too \
+             (desk.on_call).",
         );
     }
     let one = |on_call: &OnCall| {
         let mut spans = vec![said("• "), person(&on_call.who, reader, roster)];
         match on_call.until {
             Some(until) => spans.extend([said(" until "), Span::At(until)]),
-            None => spans.push(said(", by the settings")),
+            None => spans.push(said(", listed in the settings")),
         }
         Line(spans)
     };
@@ -57,15 +58,15 @@ pub fn until_when() -> Message {
 /// Nobody is on call for so long by one command.
 #[must_use]
 pub fn too_long() -> Message {
-    Message::said("That is very long: say a moment within the next 31 days, and say it again then.")
+    Message::said("That's too far away: pick a time within the next 31 days, and say it again then.")
 }
 
 /// They could not be mentioned.
 #[must_use]
 pub fn cannot_be_mentioned() -> Message {
     Message::said(
-        "The desk has no channel here in which I could mention you. Say this where it has one, or have your accounts linked \
-         ([[people]] in the settings).",
+        "The desk has no channel here where I could mention you. Say this where it has one, or ask whoever runs this bot to link \
+         your accounts ([[people]] in the settings).",
     )
 }
 
@@ -75,24 +76,26 @@ pub fn is_on_call(until: Timestamp) -> Message {
     Message::new([Line(vec![
         said("You are on call until "),
         Span::At(until),
-        said(". When something cannot wait, I mention you in the desk's channel. “/desk oncall end” ends it earlier."),
+        said(
+            ". When something can't wait, I'll mention you in the desk's channel. “/desk oncall end” ends it earlier.",
+        ),
     ])])
 }
 
 /// Somebody is on call no more.
 #[must_use]
 pub fn is_not_on_call() -> Message {
-    Message::said("You are not on call any more.")
+    Message::said("You're no longer on call.")
 }
 
 /// Somebody was not on call.
 #[must_use]
 pub fn was_not_on_call() -> Message {
-    Message::said("You were not on call.")
+    Message::said("You weren't on call.")
 }
 
 /// The settings list them, which no command changes.
 #[must_use]
 pub fn is_listed() -> Message {
-    Message::said("The settings list you as on call (desk.on_call): whoever runs me can change that.")
+    Message::said("The settings list you as on call (desk.on_call), so only whoever runs this bot can change that.")
 }

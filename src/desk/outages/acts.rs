@@ -6,7 +6,7 @@ use crate::domain::act::{Begins, Command, FormWords, May, Param, Spec, Takes};
 use crate::domain::message::Style;
 use crate::domain::right::Right;
 
-/// An act of those who announce outages.
+/// The base of acts of those who announce outages.
 const ANNOUNCERS: Spec = Spec { may: May::Has(Right::OutageAnnounce), ..Spec::BASE };
 /// The outage that an act is about, by its key.
 const OUTAGE: Param = Param {
@@ -18,7 +18,7 @@ const OUTAGE: Param = Param {
     hint: "The key stands on its card, like MI-7.",
     ..Param::BASE
 };
-/// How far it has come.
+/// The phase of the outage.
 const PHASE: Param = Param {
     name: "phase",
     says: "How far it has come",
@@ -33,7 +33,7 @@ const PHASE: Param = Param {
     begins_with: Begins::Outage,
     ..Param::BASE
 };
-/// What is known.
+/// What is known of the outage, for everybody.
 const KNOWN: Param = Param {
     name: "known",
     is_required: false,
@@ -43,7 +43,7 @@ const KNOWN: Param = Param {
     hint: "No new connections since 9:40. Whoever is connected stays so.",
     ..Param::BASE
 };
-/// What people can do.
+/// What people can do meanwhile.
 const WORKAROUND: Param = Param {
     name: "workaround",
     is_required: false,
@@ -52,19 +52,19 @@ const WORKAROUND: Param = Param {
     hint: "Use the web version at …",
     ..Param::BASE
 };
-/// When there will be news.
+/// When the next news are promised.
 const NEXT: Param = Param {
     name: "next",
     takes: Takes::Future,
     is_required: false,
     says: "When there will be news: 10:30, in 30 min",
-    // "Tomorrow we replace the switch" is what is known.
+    // Words of a command such as "Tomorrow we replace the switch" belong to `known`, not to this parameter.
     is_only_a_field: true,
     asks: "When will there be news?",
     hint: "10:30, in 30 min",
     ..Param::BASE
 };
-/// For the desk alone.
+/// Text for the desk alone.
 const INTERNAL: Param = Param {
     name: "internal",
     is_required: false,
@@ -73,7 +73,7 @@ const INTERNAL: Param = Param {
     hint: "What nobody else is to read",
     ..Param::BASE
 };
-/// What does not work.
+/// The title: what does not work.
 const TITLE: Param = Param {
     name: "title",
     says: "What does not work",
@@ -81,7 +81,7 @@ const TITLE: Param = Param {
     hint: "New connections fail",
     ..Param::BASE
 };
-/// How bad it is.
+/// The severity of the outage.
 const SEVERITY: Param = Param {
     name: "severity",
     says: "How bad it is",
@@ -105,7 +105,7 @@ const SERVICES: Param = Param {
     ..Param::BASE
 };
 
-/// Channels that hear of an outage though they follow none of its services.
+/// Channels that hear of the outage although they follow none of its services.
 const ALSO: Param = Param {
     name: "also",
     is_required: false,
@@ -122,12 +122,12 @@ const MENTION: Param = Param {
     hint: "Yes (it needs a right of its own)",
     ..Param::BASE
 };
-/// What the form of an announcement asks.
+/// The parameters of an announcement.
 const ANNOUNCED: [Param; 9] = [TITLE, SERVICES, SEVERITY, KNOWN, NEXT, WORKAROUND, INTERNAL, ALSO, MENTION];
-/// What an act reads that writes an announcement.
+/// The data that acts read to write an announcement.
 const DRAFTING: Reads = Reads::NextOutage { services: "services", also: "also" };
 
-/// What the form of an announcement asks, its title with what stands elsewhere already.
+/// Returns the parameters of an announcement, with a title that begins with text from elsewhere.
 const fn titled_by(begins_with: Begins) -> [Param; 9] {
     let [title, rest @ ..] = ANNOUNCED;
     let [services, severity, known, next, workaround, internal, also, mention] = rest;
@@ -135,14 +135,14 @@ const fn titled_by(begins_with: Begins) -> [Param; 9] {
     [title, services, severity, known, next, workaround, internal, also, mention]
 }
 
-/// The same field, with what the outage says.
+/// Returns the parameter with the outage's value as its initial value.
 const fn as_it_is(param: Param) -> Param {
     Param { begins_with: Begins::Outage, ..param }
 }
 
-/// The same, on a ticket.
+/// The parameters of an announcement from a ticket.
 const DECLARED: [Param; 9] = titled_by(Begins::TicketTitle);
-/// The same, at somebody's message, be it a monitoring system's.
+/// The parameters of an announcement from a message, which may be a monitoring system's.
 const SEEN_AND_ANNOUNCED: [Param; 10] = {
     let [title, services, severity, known, next, workaround, internal, also, mention] = titled_by(Begins::Said);
     let message = Param { name: "message", takes: Takes::Message, is_required: false, ..Param::BASE };

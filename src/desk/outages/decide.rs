@@ -1,4 +1,4 @@
-//! What follows when outages are announced and go on: pure.
+//! Decides about announcing, updating and ending outages: pure.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,18 +30,18 @@ use crate::domain::view::View;
 
 /// How many outages of each phase are listed.
 pub const LISTED: u32 = 20;
-/// How often the card shows how far an announcement has come, at first and at least, in the clock's time.
+/// How often the card is refreshed during an announcement: at first, and at least. In the clock's time.
 const PROGRESS_EVERY: SignedDuration = SignedDuration::from_secs(10);
 const PROGRESS_AT_LEAST_EVERY: SignedDuration = SignedDuration::from_mins(5);
-/// How often, at least, it shows what is refused, in the clock's time.
+/// How often, at least, the card is refreshed while channels refuse the announcement. In the clock's time.
 const REFUSED_AT_LEAST_EVERY: SignedDuration = SignedDuration::from_hours(6);
-/// The slots of the timer of news: whoever announced the outage is reminded first, then the admins.
+/// The slots of the timer of news. The announcer is reminded first, then the admins.
 const OWNER: u16 = 0;
 const ADMINS: u16 = 1;
 /// How many admins are mentioned.
 const ADMINS_TOLD: usize = 5;
 
-/// What the fields of an outage's form begin with.
+/// Returns the initial values of the fields in an outage's form.
 #[must_use]
 pub fn begun(outage: &Outage) -> Given {
     let content = &outage.content;
@@ -58,16 +58,16 @@ pub fn begun(outage: &Outage) -> Given {
     fields.into_iter().map(|(name, text)| (name.to_owned(), Value::Text(text))).collect()
 }
 
-/// Somebody looks how the services are.
+/// Shows the state of the services.
 pub(super) fn services(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
-    // Whoever looks after a service is to be asked by the desk, not by everybody.
+    // The owners of a service are named to the desk only, so that not everybody asks them.
     let names_owners = plan.may(actor.person, Right::TicketWork);
     let services = text::services(&plan.desk.rules.services, running(sees), names_owners);
     answer(&mut plan, actor, services);
     plan.end(Outcome::Done(None))
 }
 
-/// Somebody who announces looks at what is announced.
+/// Shows an announcer the running outages.
 pub(super) fn list(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     if !plan.desk.rules.outages.enabled {
         return refuse(plan, actor, text::is_off());
@@ -76,12 +76,12 @@ pub(super) fn list(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees)
     plan.end(Outcome::Done(None))
 }
 
-/// A channel is to hear of outages of these services.
+/// Makes a channel follow services.
 pub(super) fn subscribe(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     subscription(plan, actor, args, sees, true)
 }
 
-/// A channel is to hear of them no more.
+/// Makes a channel follow services no longer.
 pub(super) fn unsubscribe(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     subscription(plan, actor, args, sees, false)
 }
@@ -114,7 +114,7 @@ fn subscription(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees,
     plan.end(Outcome::Done(None))
 }
 
-/// The services that are named.
+/// Returns the services that the arguments name.
 fn meant_of<'d>(desk: &'d Desk, args: &Args) -> Result<Vec<&'d Service>, Message> {
     let all = &desk.rules.services;
     match meant(all, args.text("services")) {
@@ -124,7 +124,7 @@ fn meant_of<'d>(desk: &'d Desk, args: &Args) -> Result<Vec<&'d Service>, Message
     }
 }
 
-/// Somebody writes an announcement, and sees it before anybody else does.
+/// Writes the draft of an announcement, and shows it to its author.
 pub(super) fn announce(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     match written(&plan, actor, args, sees) {
         Ok(outage) => {
@@ -138,7 +138,7 @@ pub(super) fn announce(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees:
     }
 }
 
-/// Somebody finds that what is asked for on a ticket is an outage.
+/// Writes the draft of an announcement from a ticket.
 pub(super) fn declare(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let outage = match written(plan, deed.actor, deed.args, deed.sees) {
         Ok(outage) => Outage { content: Content { declared_on: Some(deed.ticket.id), ..outage.content }, ..outage },
@@ -155,7 +155,7 @@ pub(super) fn declare(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> 
     Ok(Done::apart(text::preview(&outage, edit)))
 }
 
-/// The announcement that a form makes, which nobody has seen yet; why it cannot be made.
+/// Returns the draft of an outage from a form, or the refusal.
 fn written(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Result<Outage, Message> {
     let desk = plan.desk;
     let Sees::NextOutage(id, key, audience) = sees else { return Err(text::unknown("")) };
@@ -199,12 +199,12 @@ fn named(service: &Service) -> Named {
     Named { key: service.key.clone(), name: service.name.clone() }
 }
 
-/// What somebody has written, or what the settings say for an outage that has come so far.
+/// Returns the written text, or the settings' template for this phase if the text is empty.
 fn or_template(desk: &Desk, written: &str, phase: Phase) -> String {
     if written.is_empty() { desk.rules.outages.template(phase).trim().to_owned() } else { written.to_owned() }
 }
 
-/// Somebody announces what they have written.
+/// Announces a draft.
 pub(super) fn send(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let seen = match known(&plan, actor, args, sees) {
         Ok(seen) if seen.outage.phase == Phase::Drafted => seen,
@@ -219,7 +219,7 @@ pub(super) fn send(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
         let (service, place) = (seen.outage.key.to_string(), place.clone());
         plan.change(Change::FollowService { service, place, at: now });
     }
-    // A moment that has passed meanwhile is no promise.
+    // A promised time that has passed meanwhile is dropped.
     let next_at = seen.outage.content.next_at.filter(|next| *next > now);
     let is_late = next_at != seen.outage.content.next_at;
     let content = Content { next_at, ..seen.outage.content.clone() };
@@ -233,7 +233,7 @@ pub(super) fn send(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
     plan.end(Outcome::Done(None))
 }
 
-/// Somebody looks where an outage was announced.
+/// Shows where an outage was announced.
 pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     match known(&plan, actor, args, sees) {
         Ok(seen) => {
@@ -244,7 +244,7 @@ pub(super) fn show(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Se
     }
 }
 
-/// There are news.
+/// Updates a running outage.
 pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let seen = match running_one(&plan, actor, args, sees) {
         Ok(seen) => seen,
@@ -252,7 +252,7 @@ pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
     };
     let before = &seen.outage;
     let phase = args.text("phase").parse().unwrap_or(before.phase);
-    // A form shows what was said: what is empty in it was taken out. Words of a command leave out what stays.
+    // A form shows the former values, so an empty field was emptied. A command leaves out the fields that stay.
     let now = |param: &str, before: &str| match args.text(param) {
         "" if !actor.is_form => before.to_owned(),
         text => text.to_owned(),
@@ -261,7 +261,7 @@ pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
         known: or_template(plan.desk, &now("known", &before.content.known), phase),
         workaround: now("workaround", &before.content.workaround),
         internal: now("internal", &before.content.internal),
-        // A promise that is left alone stands.
+        // A promised time is kept unless another is given.
         next_at: args.date("next").or(before.content.next_at.filter(|next| *next > plan.desk.now)),
         ..before.content.clone()
     };
@@ -274,7 +274,7 @@ pub(super) fn update(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
     plan.end(Outcome::Done(None))
 }
 
-/// It is over.
+/// Resolves an outage.
 pub(super) fn resolve(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let seen = match running_one(&plan, actor, args, sees) {
         Ok(seen) => seen,
@@ -292,7 +292,7 @@ pub(super) fn resolve(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: 
     plan.end(Outcome::Done(None))
 }
 
-/// It was announced by mistake.
+/// Retracts an outage that was announced by mistake.
 pub(super) fn retract(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let seen = match running_one(&plan, actor, args, sees) {
         Ok(seen) => seen,
@@ -306,8 +306,8 @@ pub(super) fn retract(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: 
     plan.end(Outcome::Done(None))
 }
 
-/// What it is about turns out to be something else, or to be worse. Whoever follows a service that it is about no more hears how it goes
-/// on where they have heard of it.
+/// Changes the title, the services or the severity of an outage. Channels that follow a former service only, and have a
+/// copy, still hear how the outage goes on.
 pub(super) fn change(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let seen = match running_one(&plan, actor, args, sees) {
         Ok(seen) => seen,
@@ -334,7 +334,7 @@ pub(super) fn change(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
     if after == *before {
         return refuse(plan, actor, text::nothing_to_change(before));
     }
-    // To make it worse or less bad is as much as to announce the worse of both; where it goes stays.
+    // A change from or to high severity needs the right to announce high severity. The audience stays.
     let is_high = [before.severity, severity].contains(&Severity::High) && before.severity != severity;
     if is_high && !plan.may(actor.person, Right::OutageAnnounceHigh) {
         return refuse_to_correct(plan, actor, text::not_so_bad());
@@ -347,19 +347,19 @@ pub(super) fn change(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
     plan.end(Outcome::Done(None))
 }
 
-/// What channels refuse is tried again.
+/// Tries again in the channels that refuse an outage.
 pub(super) fn retry(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let again = |outage, at| Change::RetryOutage { outage, at };
     with_the_refused(plan, actor, (args, sees), again, &RETRY_OUTAGE.spec, text::is_tried_again)
 }
 
-/// What channels refuse is not tried any more.
+/// Gives up the channels that refuse an outage.
 pub(super) fn give_up(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let no_more = |outage, at| Change::GiveUpOutage { outage, at };
     with_the_refused(plan, actor, (args, sees), no_more, &GIVE_UP_OUTAGE.spec, text::is_given_up)
 }
 
-/// Something is done with all that channels refuse of an outage.
+/// Applies a change to the held effects of an outage.
 fn with_the_refused(
     mut plan: Plan<'_>,
     actor: &Actor<'_>,
@@ -379,7 +379,7 @@ fn with_the_refused(
     plan.end(Outcome::Done(None))
 }
 
-/// The card shows how far the announcement has come, again and again until it has come to its end.
+/// Refreshes the card with the progress of an announcement, and sets the timer again until the announcement has ended.
 pub(in crate::desk) fn progress_is_due(desk: &Desk, timer: &Timer, seen: Option<&Seen>) -> Decision {
     let mut plan = Plan::of(desk);
     plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
@@ -388,7 +388,8 @@ pub(in crate::desk) fn progress_is_due(desk: &Desk, timer: &Timer, seen: Option<
             let refresh = EffectKind::Refresh { view: View::OutageCard, at: channel.clone() };
             plan.effect_about(seen.outage.id.into(), refresh);
         }
-        // What takes an hour need not be looked at every ten seconds; what is refused may wait for days until somebody mends that.
+        // The interval grows with the age of the announcement. While channels refuse it, which may last for days, the
+        // interval grows further.
         let since = desk.now.duration_since(seen.outage.changed_at);
         let wait = match (seen.ledger.is_under_way(), seen.ledger.total().held) {
             (true, _) => Some((since / 60).clamp(PROGRESS_EVERY, PROGRESS_AT_LEAST_EVERY)),
@@ -402,8 +403,8 @@ pub(in crate::desk) fn progress_is_due(desk: &Desk, timer: &Timer, seen: Option<
     plan.end(Outcome::Done(None))
 }
 
-/// The moment has come for which news were announced: whoever announced the outage is reminded, once, and if there are none for a
-/// while after that, the admins are.
+/// Reminds the announcer, once, at the time for which news were promised. If there are no news for a while after that,
+/// reminds the admins.
 pub(in crate::desk) fn news_are_due(desk: &Desk, timer: &Timer, outage: Option<&Outage>) -> Decision {
     let mut plan = Plan::of(desk);
     let running = outage.filter(|outage| outage.phase.is_running());
@@ -412,7 +413,7 @@ pub(in crate::desk) fn news_are_due(desk: &Desk, timer: &Timer, outage: Option<&
         .and_then(|outage| outage.content.next_at)
         .filter(|next| next.as_millisecond() > desk.now.as_millisecond());
     if let (Some(outage), Some(due)) = (running, later) {
-        // The moment was moved meanwhile.
+        // The promised time was moved meanwhile.
         plan.change(Change::ClearTimer { on: timer.on.clone(), kind: timer.kind, slot: timer.slot });
         plan.change(Change::SetTimer(news_timer(outage.id, due)));
         return plan.end(Outcome::Done(None));
@@ -433,7 +434,7 @@ pub(in crate::desk) fn news_are_due(desk: &Desk, timer: &Timer, outage: Option<&
         }
         return plan.end(Outcome::Done(None));
     }
-    // The desk's channel is read by whoever can help; its admins are mentioned there.
+    // The reminder goes to the desk's channels, with the admins mentioned.
     let admins = desk.roster.known_admins(desk.now);
     for channel in &desk.rules.triage {
         let here = admins.iter().filter(|admin| admin.platform == channel.platform()).take(ADMINS_TOLD);
@@ -444,7 +445,7 @@ pub(in crate::desk) fn news_are_due(desk: &Desk, timer: &Timer, outage: Option<&
     plan.end(Outcome::Done(None))
 }
 
-/// Writes a changed outage, and brings it to every channel that is to hear of it and to the desk.
+/// Writes a changed outage, and queues its spread to its audience and its cards on the desk.
 fn put(plan: &mut Plan<'_>, seen: &Seen, after: Outage, spec: &'static Spec) -> Outage {
     let (now, before) = (plan.desk.now, &seen.outage);
     let version = before.version + 1;
@@ -473,7 +474,7 @@ fn put(plan: &mut Plan<'_>, seen: &Seen, after: Outage, spec: &'static Spec) -> 
         plan.effect_about(about, EffectKind::Spread { view, after: 0 });
     }
     watch(plan, after.id);
-    // A moment that was promised before, and that may have passed, is waited for already.
+    // An unchanged promised time has its timer already, or has passed.
     if after.content.next_at != before.content.next_at || before.phase == Phase::Drafted {
         let clear = |slot| Change::ClearTimer { on: after.id.into(), kind: TimerKind::OutageNews, slot };
         plan.change(clear(ADMINS));
@@ -485,15 +486,15 @@ fn put(plan: &mut Plan<'_>, seen: &Seen, after: Outage, spec: &'static Spec) -> 
     after
 }
 
-/// Whether news are posted beside the copies, too, which they change: where changing all of them takes long, and for the end of an outage
-/// of high severity.
+/// Whether news are also posted beside the copies: if changing all copies takes long, and for the end of an outage of
+/// high severity.
 fn is_said_anew(desk: &Desk, after: &Outage, ledger: &Ledger) -> bool {
     let takes = text::seconds(ledger.slack.stands, limits::slack::BROADCAST_UPDATE);
     let is_slow = takes > limits::SLOW_NEWS.as_secs_f64();
     after.phase != Phase::Drafted && (is_slow || (ledger.total().stands > 0 && after.ends_anew(&desk.rules.outages)))
 }
 
-/// The card is to show how far the announcement has come.
+/// Sets the timer that refreshes the card with the progress of the announcement.
 fn watch(plan: &mut Plan<'_>, outage: OutageId) {
     plan.change(Change::SetTimer(progress_timer(outage, plan.desk.now + PROGRESS_EVERY)));
 }
@@ -510,7 +511,7 @@ fn running(sees: &Sees) -> &[Outage] {
     if let Sees::Outages(running) = sees { running } else { &[] }
 }
 
-/// The outage that is meant; a draft is its author's alone.
+/// Returns the outage that is meant. Only its author may see a draft.
 fn known<'s>(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &'s Sees) -> Result<&'s Seen, Message> {
     if !plan.desk.rules.outages.enabled {
         return Err(text::is_off());
@@ -521,7 +522,7 @@ fn known<'s>(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &'s Sees) ->
     if is_theirs { Ok(seen) } else { Err(text::unknown(&named)) }
 }
 
-/// The outage that is meant, if it is running and still as it was seen.
+/// Returns the outage that is meant, if it is running and has the version that the actor has seen.
 fn running_one<'s>(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &'s Sees) -> Result<&'s Seen, Message> {
     let seen = known(plan, actor, args, sees)?;
     if !seen.outage.phase.is_running() {
@@ -534,7 +535,7 @@ fn running_one<'s>(plan: &Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &'s Se
     }
 }
 
-/// Whether this person may announce something as bad as this, to so many.
+/// Checks that this person may announce an outage of this severity to this audience.
 fn may_announce(plan: &Plan<'_>, actor: &Actor<'_>, outage: &Outage) -> Result<(), Message> {
     if !plan.desk.rules.outages.enabled {
         return Err(text::is_off());
@@ -552,7 +553,7 @@ fn may_announce(plan: &Plan<'_>, actor: &Actor<'_>, outage: &Outage) -> Result<(
     Ok(())
 }
 
-/// Whether all of it stands in one message wherever it is shown: what is in several is not changed together.
+/// Checks that the outage fits into one message wherever it is shown. Several messages could not be changed together.
 fn fits(outage: &Outage) -> Result<(), Message> {
     let is_short = outage.content.title.chars().count() <= LONGEST_TITLE;
     match is_short && text::longest(outage).room() <= limits::discord::TEXT_CHARS {

@@ -1,4 +1,4 @@
-//! Outages, and the channels that follow services.
+//! Outages in the database, and the channels that hear of them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,17 +17,17 @@ use crate::store::row::{Row, account_anywhere, json, ms};
 use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, Text, Tx, channels, outbox, standing, statement};
 
-/// Numbers of an audience from here on are those of channels that follow nothing: they come last.
+/// Numbers of an audience from here on belong to channels that follow no service. They come last.
 const EVERYWHERE: u64 = 1 << 62;
-/// What stands for every channel that the bot can write into.
+/// The word for every channel that the bot can write into.
 const EVERYWHERE_WORD: &str = "everywhere";
-/// How many channels of one name are meant by it, at most.
+/// How many channels of the same name one name stands for, at most.
 const SAME_NAME: u32 = 500;
-/// How many channels that other organisations read are looked at for those that the settings allow.
+/// How many channels that other organisations read are compared with those that the settings allow.
 const SHARED_AT_MOST: usize = 5_000;
-/// How many of the channels that cannot be reached are named.
+/// How many channels that cannot be reached are named.
 const NAMED: usize = 5;
-/// How many of those in which it stands are.
+/// How many channels with a copy are named.
 const SHOWN: usize = 10;
 /// How long a draft of an announcement is kept.
 const DRAFT_KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -44,48 +44,48 @@ macro_rules! outages {
 }
 
 texts! {
-    /// An outage by its number.
+    /// Selects an outage by its id.
     OUTAGE = Text::both(outages!("WHERE id = $1"));
     /// An outage by its key.
     OUTAGE_BY_KEY = Text::both(outages!("WHERE key = $1"));
     /// Outages of a phase, the oldest first.
     OUTAGES_IN = Text::both(outages!("WHERE phase = $1 ORDER BY changed_at_ms, id LIMIT $2"));
-    /// The number of the next outage: who draws one keeps others from drawing until then.
+    /// Draws the number of the next outage. The row's lock keeps other transactions from drawing until the commit.
     NEXT_OUTAGE = Text::both("UPDATE counters SET value = value + 1 WHERE name = 'outage_ids' RETURNING value");
-    /// A new outage.
+    /// Inserts an outage.
     INSERT_OUTAGE = Text::both(
         "INSERT INTO outages (id, key, phase, severity, content_json, owner, owner_json, version, opened_at_ms, changed_at_ms, \
          ended_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
     );
-    /// An outage as it is now.
+    /// Updates an outage.
     UPDATE_OUTAGE = Text::both(
         "UPDATE outages SET key = $2, phase = $3, severity = $4, content_json = $5, owner = $6, owner_json = $7, version = $8, \
          opened_at_ms = $9, changed_at_ms = $10, ended_at_ms = $11 WHERE id = $1 AND version = $12"
     );
-    /// Drafts from before a moment are forgotten.
+    /// Deletes drafts from before a moment.
     FORGET_DRAFTS = Text::both("DELETE FROM outages WHERE phase = 'drafted' AND changed_at_ms < $1");
     /// Outages that an account announced.
     OUTAGES_BY = Text::both("SELECT id, owner_json FROM outages WHERE id > $1 AND owner_json LIKE $2");
-    /// Who announced an outage.
+    /// Replaces the person who announced an outage.
     SIGN_OUTAGE =
         Text::both("UPDATE outages SET owner = $2, owner_json = $3, version = version + 1 WHERE id = $1");
-    /// Channels that follow a service, in the order in which they began to.
+    /// Channels that follow a service, in the order in which they began to follow it.
     FOLLOWERS = Text::both(
         "SELECT number, place_json FROM followed_services WHERE service = $1 AND number > $2 \
          AND (until_ms IS NULL OR until_ms > $3) ORDER BY number LIMIT $4"
     );
-    /// What a channel follows.
+    /// The services that a channel follows.
     FOLLOWED = Text::both(
         "SELECT service, number, place_json FROM followed_services WHERE place_json = $1 AND (until_ms IS NULL OR until_ms > $2)"
     );
-    /// What a channel follows now.
+    /// The services that a channel follows now.
     FOLLOWS_NOW = Text::both(
         "WITH v (place_json) AS (VALUES ($1)) SELECT f.place_json, f.service FROM v JOIN followed_services AS f \
          ON f.place_json = v.place_json WHERE f.until_ms IS NULL"
     );
 }
 
-/// An outage by its number.
+/// Reads an outage by its id.
 ///
 /// # Errors
 /// If the database is away.
@@ -93,7 +93,7 @@ pub async fn by_id(ask: &mut dyn Ask, id: OutageId) -> Result<Option<Outage>, St
     ask.one(statement(OUTAGE).bind(id.0), outage).await
 }
 
-/// An outage by its key.
+/// Reads an outage by its key.
 ///
 /// # Errors
 /// If the database is away.
@@ -101,7 +101,7 @@ pub async fn by_key(ask: &mut dyn Ask, key: &OutageKey) -> Result<Option<Outage>
     ask.one(statement(OUTAGE_BY_KEY).bind(key.to_string()), outage).await
 }
 
-/// What those who announce see of the outage of this key.
+/// Reads the outage of this key with its ledger, as announcers see it.
 ///
 /// # Errors
 /// If the database is away.
@@ -112,7 +112,7 @@ pub async fn seen(ask: &mut dyn Ask, key: &OutageKey) -> Result<Option<Seen>, St
     }
 }
 
-/// What those who announce see of the outage of this number.
+/// Reads the outage of this id with its ledger, as announcers see it.
 ///
 /// # Errors
 /// If the database is away.
@@ -149,7 +149,7 @@ async fn with_ledger(ask: &mut dyn Ask, outage: Outage) -> Result<Seen, StoreErr
     Ok(Seen { outage, ledger, copies, troubles: refused.into_iter().map(trouble).collect() })
 }
 
-/// What became of an outage in its channels.
+/// Reads the ledger of an outage: what became of it in its channels.
 ///
 /// # Errors
 /// If the database is away.
@@ -166,7 +166,7 @@ pub async fn ledger(ask: &mut dyn Ask, outage: &Outage) -> Result<Ledger, StoreE
     Ok(Ledger { slack: of[0], discord: of[1], is_spreading, last_copy })
 }
 
-/// Outages that are running, the one that was changed longest ago first.
+/// Reads the running outages. Within a phase, the one that was changed longest ago comes first.
 ///
 /// # Errors
 /// If the database is away.
@@ -178,7 +178,7 @@ pub async fn running(ask: &mut dyn Ask, limit: u32) -> Result<Vec<Outage>, Store
     Ok(found)
 }
 
-/// The number and the key of the next outage.
+/// Draws the id and the key for the next outage.
 ///
 /// # Errors
 /// If the database is away.
@@ -189,7 +189,7 @@ pub async fn next(tx: &mut dyn Tx, prefix: &str) -> Result<(OutageId, OutageKey)
     Ok((OutageId(id), OutageKey::new(prefix, id)))
 }
 
-/// Writes a new outage.
+/// Inserts an outage.
 ///
 /// # Errors
 /// If the database is away.
@@ -197,7 +197,8 @@ pub fn insert(tx: &mut dyn Tx, outage: &Outage) -> Result<(), StoreError> {
     tx.write(bind_all(statement(INSERT_OUTAGE), outage)?)
 }
 
-/// Writes an outage as it is now; its version is one more than what was read. A conflict if somebody else changed it meanwhile.
+/// Updates an outage. Its version is one more than the version that was read. A conflict if somebody else changed it
+/// meanwhile.
 ///
 /// # Errors
 /// If the database is away.
@@ -205,8 +206,9 @@ pub fn update(tx: &mut dyn Tx, outage: &Outage) -> Result<(), StoreError> {
     tx.write(bind_all(statement(UPDATE_OUTAGE), outage)?.bind(outage.version - 1).or_conflict())
 }
 
-/// The next channels that are to hear of an outage, behind this one, each once and with its number: first those that follow one of
-/// its services, or did when it was announced, then those that were named for it, then, if it goes everywhere, all others.
+/// Reads the channels of an outage's audience with a number greater than `after`, each once. First come the channels
+/// that follow one of its services, or did when it was announced, then the channels that were named for it, then, if it
+/// goes everywhere, all others.
 ///
 /// # Errors
 /// If the database is away.
@@ -231,8 +233,9 @@ pub async fn audience(
     Ok(found)
 }
 
-/// Where news of an outage are said beside its next copies, behind this number and up to that one: on Slack in the thread under each; on
-/// Discord, where changing a copy takes no longer, only how a grave one ended, in the channel.
+/// Reads the places for news beside the copies of an outage whose number is greater than `after` and at most `through`.
+/// On Slack this is the thread under each copy. On Discord changing a copy takes no longer than a post, so only the end
+/// of a grave outage is posted, in the channel.
 ///
 /// # Errors
 /// If the database is away.
@@ -258,7 +261,7 @@ pub async fn beside_copies(
     Ok(found)
 }
 
-/// The next channels that follow one of an outage's services, or did when it was announced, and that were named for it.
+/// Reads the next channels that were named for an outage, or follow one of its services, or did when it was announced.
 async fn followers(
     ask: &mut dyn Ask,
     outage: &Outage,
@@ -295,7 +298,7 @@ async fn followers(
     }
 }
 
-/// The numbers under which these channels are first met among the followers of these services.
+/// Reads the lowest number of each of these channels among the followers of these services.
 async fn first_numbers(
     ask: &mut dyn Ask,
     services: &[String],
@@ -314,9 +317,9 @@ async fn first_numbers(
     Ok(firsts)
 }
 
-/// Which of these channels are to hear of an outage of which they have not heard: those that follow one of its services now, those
-/// that were named for it, and all others if it goes everywhere; none that people of other organisations read, unless the settings
-/// allow it.
+/// Returns the channels, of these, in which an outage may be posted for the first time: those that follow one of its
+/// services now, those that were named for it, and all others if it goes everywhere. Channels that people of other
+/// organisations read are left out, unless the settings allow them.
 ///
 /// # Errors
 /// If the database is away.
@@ -351,8 +354,8 @@ pub async fn hearing(
     Ok(hearing)
 }
 
-/// The number and the key of the outage that is to be written, and who is to hear of it: whoever follows these services, and the
-/// channels that these words name.
+/// Draws the id and the key for a new outage, and reads its audience: the followers of these services, and the channels
+/// that these words name.
 ///
 /// # Errors
 /// If the database is away.
@@ -382,7 +385,7 @@ pub async fn drafting(
         audience.also.extend(found.into_iter().map(|(place, _)| place));
     }
     if audience.everywhere {
-        // Those that other organisations read belong to it if the settings say so.
+        // Channels that other organisations read are included if the settings allow them.
         let shared = channels::behind(tx, Access::Shared, 0, SHARED_AT_MOST).await?.into_iter();
         audience.also.extend(shared.map(|(_, place, _)| place).filter(|place| rules.outages.takes_shared(place)));
     }
@@ -391,7 +394,7 @@ pub async fn drafting(
     Ok((id, key, audience))
 }
 
-/// How many channels follow one of these services now, or are in this audience.
+/// Counts the channels that follow one of these services now, or are in this audience.
 ///
 /// # Errors
 /// If the database is away.
@@ -421,7 +424,7 @@ pub async fn reach(
                 reach.shared += 1;
                 true
             }
-            // They are counted with all others.
+            // These channels are counted below, with all others.
             Some(Access::Open) if audience.everywhere => false,
             _ => {
                 match place.platform() {
@@ -444,7 +447,7 @@ pub async fn reach(
         reach.closed = channels::count_with(ask, Access::Closed).await?;
         let allowed = audience.also.iter().filter(|place| rules.outages.takes_shared(place)).count() as u64;
         reach.shared = channels::count_with(ask, Access::Shared).await?.saturating_sub(allowed);
-        // The desk's own channels have cards.
+        // The desk's own channels have cards instead of copies.
         let ours = |name| rules.triage.iter().filter(|place| place.platform() == name).count() as u64;
         for (platform, count) in PlatformName::ALL.into_iter().zip([&mut reach.slack, &mut reach.discord]) {
             *count += channels::open_on(ask, platform).await?.saturating_sub(ours(platform));
@@ -453,7 +456,7 @@ pub async fn reach(
     Ok(reach)
 }
 
-/// Names a channel that is not reached, unless enough are.
+/// Names a channel that is not reached, unless enough channels are named already.
 fn leave_out(reach: &mut Reach, place: Place, channel: Channel) {
     let named = reach.unreached.iter().filter(|one| one.channel.access == channel.access).count();
     if named < NAMED && reach.unreached.iter().all(|one| one.place != place) {
@@ -461,14 +464,14 @@ fn leave_out(reach: &mut Reach, place: Place, channel: Channel) {
     }
 }
 
-/// What leads to the channels that hear of an outage: the keys of its services, of those that it was about once, and its own.
+/// Returns the keys that the channels of an outage follow: those of its services and former services, and its own.
 #[must_use]
 pub fn keys(outage: &Outage) -> Vec<String> {
     let services = outage.content.services.iter().map(|service| service.key.clone());
     services.chain(outage.content.former.iter().cloned()).chain([outage.key.to_string()]).collect()
 }
 
-/// What is held of an outage is tried again.
+/// Releases the held effects of an outage, so that they are tried again.
 ///
 /// # Errors
 /// If the database is away.
@@ -476,7 +479,7 @@ pub fn retry(tx: &mut dyn Tx, id: OutageId, now: Timestamp) -> Result<(), StoreE
     outbox::release_about(tx, &id.into(), View::Outage.name(), now)
 }
 
-/// What is held of an outage is not tried any more.
+/// Gives up the held effects of an outage.
 ///
 /// # Errors
 /// If the database is away.
@@ -484,7 +487,7 @@ pub fn give_up(tx: &mut dyn Tx, id: OutageId, now: Timestamp) -> Result<(), Stor
     outbox::give_up_about(tx, &id.into(), View::Outage.name(), now)
 }
 
-/// Forgets announcements that were written and never sent.
+/// Deletes announcements that were written and never sent.
 ///
 /// # Errors
 /// If the database is away.
@@ -493,7 +496,8 @@ pub fn tidy(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
     tx.write(statement(FORGET_DRAFTS).bind(ms(then)))
 }
 
-/// Puts `alias` in the place of an account that announced outages, on the desk's cards, too; how many there were.
+/// Puts `alias` in the place of an account that announced outages, and refreshes the desk's cards. Returns the number
+/// of outages.
 ///
 /// # Errors
 /// If the database is away.
@@ -505,7 +509,7 @@ pub async fn rename(tx: &mut dyn Tx, account: &PersonRef, alias: &Person, now: T
         }
         found += 1;
         let id = OutageId(row.get("id")?);
-        // Whoever changes it meanwhile decides again, so that the name does not come back.
+        // The new version makes a concurrent change of the outage conflict, so that it cannot write the name back.
         tx.write(statement(SIGN_OUTAGE).bind(id.0).bind(alias.who.to_string()).bind(json(alias)?))?;
         for stands in standing::of(tx, &id.into()).await? {
             if stands.view == View::OutageCard.name() {

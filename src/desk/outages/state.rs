@@ -1,4 +1,4 @@
-//! The outage.
+//! Outages, their content and their ledger.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,46 +8,46 @@ use crate::domain::ids::{OutageId, OutageKey, Person, Place, TicketId};
 use crate::domain::outage::{Phase, Severity};
 use crate::domain::rules::OutageSettings;
 
-/// How many characters a title has at most.
+/// The greatest length of a title, in characters.
 pub const LONGEST_TITLE: usize = 150;
 
-/// A major incident, which is announced to whoever follows its services.
+/// A major incident, which is announced to the channels that follow its services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
-    /// The database's number of it.
+    /// Its id in the database.
     pub id: OutageId,
-    /// What people quote.
+    /// The key that people quote.
     pub key: OutageKey,
-    /// How far it has come.
+    /// Its phase.
     pub phase: Phase,
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
-    /// What is said of it.
+    /// The text of the announcement, and its audience.
     pub content: Content,
-    /// Who announced it, and is reminded of news.
+    /// The person who announced it, and is reminded of news.
     pub owner: Person,
-    /// Counts what was changed.
+    /// The number of its current version.
     pub version: i64,
-    /// When it was announced; until then, when it was written.
+    /// When it was announced. For a draft: when it was written.
     pub opened_at: Timestamp,
-    /// When anything of it was last changed.
+    /// When anything about it was last changed.
     pub changed_at: Timestamp,
-    /// When it was over.
+    /// When it ended.
     pub ended_at: Option<Timestamp>,
 }
 
 impl Outage {
-    /// Whether it is over, and that is said anew wherever it stands.
+    /// Whether the outage is over and its end is posted as a new message beside each copy.
     #[must_use]
     pub fn ends_anew(&self, settings: &OutageSettings) -> bool {
         self.phase == Phase::Resolved && self.severity == Severity::High && settings.ends_anew
     }
 }
 
-/// What is said of an outage.
+/// The content of an outage: its text, its services and its audience.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// What does not work, on one line.
+    /// The title: what does not work, on one line.
     pub title: String,
     /// The services that it is about.
     pub services: Vec<Named>,
@@ -57,31 +57,31 @@ pub struct Content {
     /// What people can do meanwhile.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub workaround: String,
-    /// What the desk alone sees.
+    /// Text for the desk alone.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub internal: String,
-    /// When there will be news.
+    /// When the next news are promised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_at: Option<Timestamp>,
-    /// Keys of services that it was about once: whoever follows them hears how it goes on where they have heard of it.
+    /// Keys of services that it was about before. Their channels that have a copy hear how the outage goes on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<String>,
     /// Channels that were named for it, besides those that follow its services.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Place>,
-    /// Whether every channel hears of it that the bot can write into.
+    /// Whether it goes to every channel that the bot can write into.
     #[serde(default, skip_serializing_if = "is_false")]
     pub everywhere: bool,
-    /// Whether everybody is mentioned when a channel hears of it first.
+    /// Whether everybody is mentioned in the first post in a channel.
     #[serde(default, skip_serializing_if = "is_false")]
     pub mentions_all: bool,
     /// The ticket on which it was declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared_on: Option<TicketId>,
-    /// The version that told the newest: to rename whoever announced it is no news.
+    /// The version with the latest news. A version that merely renames the announcer is no news.
     #[serde(default)]
     pub news: i64,
-    /// How many channels were to hear of it when it was written.
+    /// The number of channels that it was to reach when it was written.
     #[serde(default)]
     pub reach: Reach,
 }
@@ -91,29 +91,29 @@ const fn is_false(is: &bool) -> bool {
     !*is
 }
 
-/// A service, as it was called when the outage was announced.
+/// A service, with the name that it had when the outage was announced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
     /// Its key in the settings.
     pub key: String,
-    /// What people call it.
+    /// Its name.
     pub name: String,
 }
 
-/// How many channels an announcement reaches, as far as the platforms have told of them.
+/// The number of channels that an announcement reaches, as far as the platforms have reported their channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reach {
-    /// On Slack.
+    /// Channels on Slack.
     pub slack: u64,
-    /// On Discord.
+    /// Channels on Discord.
     pub discord: u64,
-    /// How many the bot cannot write into.
+    /// Channels that the bot cannot write into.
     #[serde(default)]
     pub closed: u64,
-    /// How many are left out since people of other organisations read there.
+    /// Channels that are left out because people of other organisations read them.
     #[serde(default)]
     pub shared: u64,
-    /// Some of those that are not reached.
+    /// Some of the channels that are not reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreached: Vec<Unreached>,
 }
@@ -121,61 +121,61 @@ pub struct Reach {
 /// A channel that an announcement does not reach.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreached {
-    /// Where it is.
+    /// The channel's place.
     pub place: Place,
-    /// What is known of it.
+    /// What is known of the channel.
     pub channel: Channel,
 }
 
-/// Who is to hear of an outage besides the channels that follow its services, and how many that are in all.
+/// The audience of an outage besides the channels that follow its services, and the number of all its channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audience {
-    /// Every channel that the bot can write into.
+    /// Whether it includes every channel that the bot can write into.
     pub everywhere: bool,
     /// Channels that were named.
     pub also: Vec<Place>,
     /// A name that no channel has.
     pub unknown: Option<String>,
-    /// How many that are.
+    /// The number of channels that are reached.
     pub reach: Reach,
 }
 
 impl Reach {
-    /// On both.
+    /// Returns the number of channels on both platforms.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.slack + self.discord
     }
 }
 
-/// What became of an announcement in its channels.
+/// The ledger of an announcement: what became of it in its channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// On Slack.
     pub slack: Delivered,
     /// On Discord.
     pub discord: Delivered,
-    /// Whether there are channels for which nothing is queued yet.
+    /// Whether the spread still has channels for which no effect is queued.
     pub is_spreading: bool,
     /// The number of the copy that was posted last.
     pub last_copy: u64,
 }
 
-/// What became of it in the channels of one platform.
+/// The counts of an announcement on one platform.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
-    /// Channels in which it stands.
+    /// Channels with a copy.
     pub stands: u64,
-    /// What waits to be said or changed.
+    /// Posts and changes that wait.
     pub waiting: u64,
-    /// What is held until somebody mends what refuses it.
+    /// Posts and changes that are held because a channel refuses them.
     pub held: u64,
-    /// What could not be said.
+    /// Posts and changes that have failed.
     pub failed: u64,
 }
 
 impl Ledger {
-    /// Of both platforms.
+    /// Returns the sums of both platforms.
     #[must_use]
     pub const fn total(&self) -> Delivered {
         Delivered {
@@ -186,7 +186,7 @@ impl Ledger {
         }
     }
 
-    /// Whether something is still to be said or changed.
+    /// Whether posts or changes still wait, or are still to be queued.
     #[must_use]
     pub const fn is_under_way(&self) -> bool {
         self.is_spreading || self.total().waiting > 0
@@ -200,18 +200,18 @@ pub struct Trouble {
     pub place: Place,
     /// Its name, if it is known.
     pub name: String,
-    /// What its platform said.
+    /// The platform's reason.
     pub why: String,
 }
 
-/// What those who announce see of an outage.
+/// An outage as announcers see it, with its ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// The outage.
     pub outage: Outage,
-    /// What became of it in them.
+    /// What became of it in its channels.
     pub ledger: Ledger,
-    /// Some of the channels in which it stands, with their names.
+    /// Some of the channels with a copy, with their names.
     pub copies: Vec<(Place, String)>,
     /// Some of the channels that refuse it.
     pub troubles: Vec<Trouble>,

@@ -52,8 +52,8 @@ const fn severity(severity: Severity) -> &'static str {
 const fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Drafted | Phase::Investigating => "we are looking into it",
-        Phase::Identified => "we know what it is and are mending it",
-        Phase::Monitoring => "fixed, and we keep an eye on it",
+        Phase::Identified => "we know what it is and are fixing it",
+        Phase::Monitoring => "fixed, and we're keeping an eye on it",
         Phase::Resolved => "it is over",
         Phase::Retracted => "announced by mistake",
     }
@@ -67,17 +67,17 @@ pub fn copy(outage: &Outage) -> Message {
     let mut lines = Vec::new();
     match outage.phase {
         Phase::Resolved => {
-            let mut line = vec![said("✅ Over: ")];
+            let mut line = vec![said("✅ It's over: ")];
             line.extend(named());
             lines.push(Line(line));
             let mut when = vec![said("From "), Span::At(outage.opened_at)];
             when.extend(outage.ended_at.into_iter().flat_map(|ended| [said(" to "), Span::At(ended)]));
-            when.push(said(" · thank you for waiting"));
+            when.push(said(" · thanks for your patience"));
             lines.push(Line(when));
         }
         Phase::Retracted => {
             let struck = Span::Struck(format!("{}: {}", services_of(outage), content.title));
-            return Message::new([Line(vec![struck]), Line::said("Announced by mistake, please ignore it.")]);
+            return Message::new([Line(vec![struck]), Line::said("This was announced by mistake. Please ignore it.")]);
         }
         Phase::Drafted | Phase::Investigating | Phase::Identified | Phase::Monitoring => {
             let mut line = vec![said(sign(outage.severity))];
@@ -115,7 +115,7 @@ pub fn to_everybody(outage: &Outage) -> Message {
 pub fn news(outage: &Outage) -> Message {
     let mut message = copy(outage);
     if let Some(first) = message.lines.first_mut() {
-        first.0.insert(0, said("News of "));
+        first.0.insert(0, said("News: "));
     }
     message
 }
@@ -138,14 +138,14 @@ pub fn card(outage: &Outage, ledger: &Ledger) -> Message {
     let mut lines = vec![Line(vec![
         strong(&outage.key),
         said(match outage.phase {
-            Phase::Drafted => "  outage, written and not announced, by ".to_owned(),
+            Phase::Drafted => "  outage, not announced yet · written by ".to_owned(),
             _ => format!("  outage, {} severity · announced by ", severity(outage.severity)),
         }),
         quoted(&outage.owner.name),
     ])];
     lines.extend(copy(outage).lines);
     if !outage.content.internal.is_empty() {
-        lines.push(Line(vec![said("For the desk alone: "), written(outage.content.internal.clone())]));
+        lines.push(Line(vec![said("Only for the desk: "), written(outage.content.internal.clone())]));
     }
     lines.push(Line::said(where_it_went(outage, ledger)));
     Message::new(lines).with(controls(outage))
@@ -155,13 +155,13 @@ pub fn card(outage: &Outage, ledger: &Ledger) -> Message {
 fn where_it_went(outage: &Outage, ledger: &Ledger) -> String {
     let Delivered { stands, waiting, held, failed } = ledger.total();
     let mut line = match (ledger.is_spreading, waiting) {
-        (true, _) => "It is on its way".to_owned(),
-        (false, 0) => format!("It stands in {}", channels(stands)),
+        (true, _) => "It's on its way".to_owned(),
+        (false, 0) => format!("It has been posted in {}", channels(stands)),
         (false, _) => {
             // At first what waits is to be posted; with news, what stands is changed.
             let total = if is_first(outage) { stands + waiting } else { stands.max(waiting) };
             let reached = total.saturating_sub(waiting + held);
-            format!("{reached} of {} have the newest · about {} left", channels(total), span(left(outage, ledger)))
+            format!("{reached} of {} have the latest · about {} left", channels(total), span(left(outage, ledger)))
         }
     };
     for (count, what) in [(held, "refused"), (failed, "failed")] {
@@ -228,27 +228,27 @@ fn how_many(outage: &Outage) -> Vec<Line> {
     let mut lines = Vec::new();
     if reach.total() == 0 {
         lines.push(Line::said(
-            "No channel that I can write into is to hear of it: the desk reads it, and whoever asks /desk services.",
+            "No channel that I can write in follows this: only the desk will see it, and anybody who asks /desk services.",
         ));
     } else {
         let wave = seconds(slack, limits::slack::POST_PER_WORKSPACE).max(seconds(discord, limits::discord::REQUESTS));
         let change = seconds(slack, limits::slack::BROADCAST_UPDATE).max(seconds(discord, limits::discord::REQUESTS));
         lines.push(Line::said(format!(
-            "It goes to {} (Slack {slack}, Discord {discord}) in about {}; to change it everywhere takes about {}.",
+            "It goes to {} (Slack {slack}, Discord {discord}) in about {}; changing it everywhere takes about {}.",
             channels(reach.total()),
             span(wave),
             span(change),
         )));
     }
     if outage.content.mentions_all {
-        lines.push(Line::said("Everybody in these channels is mentioned when they hear of it first."));
+        lines.push(Line::said("The first message mentions everybody in these channels."));
     }
     if closed > 0 {
-        lines.push(not_reached(closed, "cannot be written to by me", unreached, Access::Closed));
-        lines.push(Line::said("Add me there, and it hears the next news."));
+        lines.push(not_reached(closed, "can't be reached, since I may not write there", unreached, Access::Closed));
+        lines.push(Line::said("Add me there, and the next news will get through."));
     }
     if shared > 0 {
-        let why = "left out, since people of other organisations read there";
+        let why = "left out, since people from other organisations read there";
         lines.push(not_reached(shared, why, unreached, Access::Shared));
     }
     lines
@@ -290,36 +290,36 @@ pub fn preview(outage: &Outage, edit: Option<ActRef>) -> Message {
 #[must_use]
 pub fn is_sent(outage: &Outage, is_late: bool) -> Message {
     let to = match outage.content.reach.total() {
-        0 => "to the desk, since I can write into no channel that is to hear of it".to_owned(),
+        0 => "to the desk only, since no channel that I can write in follows this".to_owned(),
         total => format!("to {}", channels(total)),
     };
-    let late = if is_late { " The time for which you promised news has passed, so it promises none." } else { "" };
+    let late = if is_late { " The time you gave for the next news has passed, so I left it out." } else { "" };
     Message::said(format!("{} is on its way {to}.{late}", outage.key)).with(controls(outage))
 }
 
 /// News is on its way.
 #[must_use]
 pub fn is_updated(outage: &Outage) -> Message {
-    Message::said(format!("The news of {} is on its way.", outage.key)).with(controls(outage))
+    Message::said(format!("The news about {} is on its way.", outage.key)).with(controls(outage))
 }
 
 /// There is nothing new in it.
 #[must_use]
 pub fn nothing_to_change(outage: &Outage) -> Message {
-    Message::said(format!("{} is like that already, so nothing was changed.", outage.key))
+    Message::said(format!("{} already says that, so nothing was changed.", outage.key))
 }
 
 /// It is over.
 #[must_use]
 pub fn is_resolved(outage: &Outage) -> Message {
-    Message::said(format!("Good. Wherever {} was announced, it says now that it is over.", outage.key))
+    Message::said(format!("Good. Wherever {} was announced, it will now say that it's over.", outage.key))
 }
 
 /// It is taken back.
 #[must_use]
 pub fn is_retracted(outage: &Outage) -> Message {
     Message::said(format!(
-        "{} is taken back. Where it was announced it is struck through, and nobody else hears of it.",
+        "{} is taken back. Wherever it was announced, it will be struck through, and nobody else will hear of it.",
         outage.key
     ))
 }
@@ -345,12 +345,13 @@ pub fn shown(seen: &Seen) -> Message {
     }
     if held > 0 {
         message.lines.push(Line::said(
-            "Add me there, or let me write there; then it is said by itself, or at once by Try again.",
+            "Add me there, or let me write there, and it goes out by itself; Try again sends it at once.",
         ));
         message = message.with([button(&RETRY_OUTAGE.spec, &seen.outage), button(&GIVE_UP_OUTAGE.spec, &seen.outage)]);
     }
     if held + failed > 0 {
-        let why = format!("Whoever runs this bot sees all of it: deskbell effects --about outage:{}", seen.outage.id.0);
+        let why =
+            format!("Whoever runs this bot can see all of it: deskbell effects --about outage:{}", seen.outage.id.0);
         message.lines.push(Line::said(why));
     }
     message
@@ -359,14 +360,14 @@ pub fn shown(seen: &Seen) -> Message {
 /// What was refused is tried again.
 #[must_use]
 pub fn is_tried_again(outage: &Outage) -> Message {
-    Message::said(format!("I try again. The card of {} shows how it goes.", outage.key))
+    Message::said(format!("I'm trying again. The card of {} shows how it goes.", outage.key))
 }
 
 /// What was refused is given up.
 #[must_use]
 pub fn is_given_up(outage: &Outage) -> Message {
     Message::said(format!(
-        "{} is not said any more where it was refused. Its next news are tried there again.",
+        "I've stopped trying to post {} where it was refused. I'll try there again with the next news.",
         outage.key
     ))
 }
@@ -375,7 +376,7 @@ pub fn is_given_up(outage: &Outage) -> Message {
 #[must_use]
 pub fn list(running: &[Outage]) -> Message {
     let announce = Control::button(ANNOUNCE.spec.label, ActRef::bare(ANNOUNCE.spec.act())).styled(ANNOUNCE.spec.style);
-    let head = if running.is_empty() { "No outage is announced." } else { "Announced, and not over:" };
+    let head = if running.is_empty() { "No outages are announced." } else { "Announced and not over yet:" };
     let line = |outage: &Outage| {
         Line(vec![
             strong(&outage.key),
@@ -395,13 +396,13 @@ pub fn list(running: &[Outage]) -> Message {
 #[must_use]
 pub fn services(all: &[Service], running: &[Outage], names_owners: bool) -> Message {
     if all.is_empty() {
-        return Message::said("No services are listed here yet. Ask the desk by mentioning me.");
+        return Message::said("No services are listed here yet. If something isn't working, mention me and say what.");
     }
     let line = |service: &Service| {
         let of = |outage: &&Outage| outage.content.services.iter().any(|named| named.key == service.key);
         let mut line = vec![written(service.name.clone())];
         match running.iter().find(of) {
-            None => line.push(said(": nothing is announced")),
+            None => line.push(said(": no outage announced")),
             Some(outage) => {
                 line.extend([said(": "), written(outage.content.title.clone()), said(" ("), strong(&outage.key)]);
                 line.push(said(format!(", {})", phase(outage.phase))));
@@ -424,16 +425,16 @@ pub fn services(all: &[Service], running: &[Outage], names_owners: bool) -> Mess
 pub fn subscribed(services: &[&Service], is_on: bool, is_left_out: bool, is_in: bool) -> Message {
     let names = services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
     let (before, behind) = match (is_on, is_left_out) {
-        (true, false) if is_in => ("This channel hears of outages of ", " from now on."),
+        (true, false) if is_in => ("From now on, this channel hears about outages of ", "."),
         (true, false) => {
-            ("This channel hears of outages of ", " from now on. I must be in it for that: add me if I am not.")
+            ("From now on, this channel hears about outages of ", ". I have to be in it for that: add me if I'm not.")
         }
         (true, true) => (
             "Noted: outages of ",
-            ". But people of other organisations read here, so I tell it nothing until whoever runs me lists it \
-             (outages.shared_channels).",
+            ". But people from other organisations read here, so I won't post anything until whoever runs this bot lists this \
+             channel (outages.shared_channels).",
         ),
-        (false, _) => ("This channel hears of new outages of ", " no more."),
+        (false, _) => ("This channel no longer hears about new outages of ", "."),
     };
     Message::new([Line(vec![said(before), written(names), said(behind)])])
 }
@@ -441,13 +442,13 @@ pub fn subscribed(services: &[&Service], is_on: bool, is_left_out: bool, is_in: 
 /// Only a channel with messages of everybody can follow services.
 #[must_use]
 pub fn only_in_text_channels() -> Message {
-    Message::said("Only a text channel can hear of outages. Give this command in one, please.")
+    Message::said("Only a text channel can follow outages. Please give this command in one.")
 }
 
 /// Only a channel can follow services.
 #[must_use]
 pub fn only_in_channels() -> Message {
-    Message::said("Give this command in the channel that is to hear of outages.")
+    Message::said("Please give this command in the channel that should hear about outages.")
 }
 
 fn names(all: &[Service]) -> String {
@@ -460,16 +461,20 @@ pub fn unknown_service(word: &str, all: &[Service]) -> Message {
     if all.is_empty() {
         return which_service(all);
     }
-    Message::new([Line(vec![said("I know no service "), quoted(word), said(format!(". There are: {}.", names(all)))])])
+    Message::new([Line(vec![
+        said("I don't know a service called "),
+        quoted(word),
+        said(format!(". There are: {}.", names(all))),
+    ])])
 }
 
 /// No service was named.
 #[must_use]
 pub fn which_service(all: &[Service]) -> Message {
     match all.is_empty() {
-        true => {
-            Message::said("No services are listed in the settings yet: whoever runs this bot adds them ([[services]]).")
-        }
+        true => Message::said(
+            "No services are listed in the settings yet. Whoever runs this bot can add them ([[services]]).",
+        ),
         false => Message::said(format!("Which services? There are: {}.", names(all))),
     }
 }
@@ -477,28 +482,31 @@ pub fn which_service(all: &[Service]) -> Message {
 /// Outages are not announced here.
 #[must_use]
 pub fn is_off() -> Message {
-    Message::said("Outages are not announced by me here (outages.enabled in the settings).")
+    Message::said("I don't announce outages here (outages.enabled in the settings).")
 }
 
 /// Whoever may announce may not announce everything.
 #[must_use]
 pub fn not_so_bad() -> Message {
     Message::said(
-        "For an outage of high severity you need the right outage_announce_high. Announce it as medium, or ask an admin.",
+        "To make an outage high severity, or lower one that is, you need the right outage_announce_high. Choose a lower one, or \
+         leave the severity to an admin.",
     )
 }
 
 /// Whoever may announce may not announce everywhere.
 #[must_use]
 pub fn not_everywhere() -> Message {
-    Message::said("To announce it everywhere you need the right outage_announce_high. Name channels, or ask an admin.")
+    Message::said(
+        "To announce it everywhere, you need the right outage_announce_high. Name channels instead, or ask an admin.",
+    )
 }
 
 /// Whoever may announce may not mention everybody.
 #[must_use]
 pub fn not_everybody() -> Message {
     Message::said(
-        "To mention everybody you need the right outage_mention_all, which nobody has by default. Announce it without.",
+        "To mention everybody, you need the right outage_mention_all, which nobody has by default. Announce it without that.",
     )
 }
 
@@ -506,7 +514,7 @@ pub fn not_everybody() -> Message {
 #[must_use]
 pub fn unknown_channel(name: &str) -> Message {
     Message::new([Line(vec![
-        said("I know no channel "),
+        said("I can't find a channel called "),
         quoted(name),
         said(". Is it spelled right, and am I in it? Write it like #sales, or slack:#sales for one platform."),
     ])])
@@ -521,14 +529,14 @@ pub fn too_long() -> Message {
 /// There is no such outage.
 #[must_use]
 pub fn unknown(key: &str) -> Message {
-    Message::new([Line(vec![said("I know no outage "), quoted(key), said(". /desk outages lists them.")])])
+    Message::new([Line(vec![said("I can't find an outage "), quoted(key), said(". /desk outages lists them.")])])
 }
 
 /// Somebody else changed it meanwhile.
 #[must_use]
 pub fn changed_meanwhile(outage: &Outage) -> Message {
     Message::said(format!(
-        "{} was changed by somebody else meanwhile. Nothing of yours was said; look again.",
+        "{} has changed in the meantime, so I didn't send anything. Please look at it again.",
         outage.key
     ))
     .with([open("Look at it", outage)])
@@ -537,7 +545,7 @@ pub fn changed_meanwhile(outage: &Outage) -> Message {
 /// It is announced already.
 #[must_use]
 pub fn is_announced_already(outage: &Outage) -> Message {
-    Message::said(format!("{} is announced already.", outage.key)).with([open("Look at it", outage)])
+    Message::said(format!("{} has already been announced.", outage.key)).with([open("Look at it", outage)])
 }
 
 /// It is over.
@@ -555,12 +563,12 @@ pub fn is_over(outage: &Outage) -> Message {
 #[must_use]
 pub fn news_are_overdue<'p>(outage: &Outage, admins: impl Iterator<Item = &'p PersonRef>) -> Message {
     let mut line =
-        vec![said("News of "), strong(&outage.key), said(" is overdue: "), written(outage.content.title.clone())];
-    line.push(said(". People were told that there would be some"));
+        vec![said("News about "), strong(&outage.key), said(" is overdue: "), written(outage.content.title.clone())];
+    line.push(said(". People were promised some"));
     if let Some(next) = outage.content.next_at {
-        line.extend([said(" "), Span::At(next)]);
+        line.extend([said(" by "), Span::At(next)]);
     }
-    line.push(said(". Who can tell them how it stands?"));
+    line.push(said(". Who can tell them how things stand?"));
     for admin in admins {
         line.extend([said(" "), Span::Ping(admin.clone())]);
     }
@@ -571,11 +579,11 @@ pub fn news_are_overdue<'p>(outage: &Outage, admins: impl Iterator<Item = &'p Pe
 #[must_use]
 pub fn news_are_due(outage: &Outage) -> Message {
     Message::new([Line(vec![
-        said("People were told that there would be news of "),
+        said("People were promised news about "),
         strong(&outage.key),
-        said(" now: "),
+        said(" by now: "),
         written(outage.content.title.clone()),
-        said(". Tell them how it stands, even if nothing has changed."),
+        said(". Please tell them how things stand, even if nothing has changed."),
     ])])
     .with([open("Look at it", outage)])
 }

@@ -8,14 +8,15 @@ use crate::domain::outage::{Phase, Severity};
 use crate::domain::rules::OutageSettings;
 use crate::domain::view::Shown;
 
-/// An outage in one of its channels. Who has not heard of it before it ended, or is not to hear of it any more, hears nothing.
+/// Renders the copy of an outage in one of its channels. `None` for a first post after the outage has ended, or in a
+/// channel that no longer is to hear of it.
 pub(in crate::desk) fn copy(outage: &Outage, is_first: bool, is_to_hear: bool) -> Option<Shown> {
     let is_late = is_first && (!outage.phase.is_running() || !is_to_hear);
     if outage.phase == Phase::Drafted || is_late {
         return None;
     }
     let tone = if outage.severity == Severity::Low { Tone::Silent } else { Tone::Usual };
-    // Once it has news, whoever hears of it first is somebody who came late, or whose copy was deleted.
+    // A first post after the announcement goes to a channel that came late, or whose copy was deleted.
     let is_announced_now = outage.changed_at == outage.opened_at;
     let copy = match is_first && is_announced_now && outage.content.mentions_all {
         true => text::to_everybody(outage),
@@ -24,7 +25,8 @@ pub(in crate::desk) fn copy(outage: &Outage, is_first: bool, is_to_hear: bool) -
     Some(copy.in_tone(tone).into())
 }
 
-/// The newest of an outage beside one of its copies: in the thread under it, or, how a grave one ended, for the whole channel.
+/// Renders the latest news of an outage beside one of its copies: in the thread under the copy, or, for the end of a
+/// grave outage, for the whole channel.
 pub(in crate::desk) fn news(outage: &Outage, copy: Option<&MessageRef>, settings: &OutageSettings) -> Option<Shown> {
     let message = match outage.phase {
         Phase::Investigating | Phase::Identified | Phase::Monitoring => text::news(outage).in_tone(Tone::Silent),
@@ -37,7 +39,7 @@ pub(in crate::desk) fn news(outage: &Outage, copy: Option<&MessageRef>, settings
     Some(Shown { message, is_last: true })
 }
 
-/// An outage in a channel of the desk.
+/// Renders the card of an outage in a channel of the desk.
 pub(in crate::desk) fn card(outage: &Outage, ledger: &Ledger) -> Shown {
     text::card(outage, ledger).into()
 }

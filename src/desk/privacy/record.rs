@@ -1,4 +1,4 @@
-//! Taking people out of the database.
+//! Erases people from the database.
 
 use jiff::Timestamp;
 
@@ -14,7 +14,8 @@ use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, Text, Tx, audit, statement};
 
 texts! {
-    /// Tickets of a range on which an account has left anything. (`LIKE` may find more; who asks looks closely.)
+    /// Tickets of a range on which an account has left words or its name. (`LIKE` may find more; the caller checks
+    /// each.)
     CONCERNED = Text::both(
         "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.id <= $2 AND (t.requester = $3 OR t.assignee = $3 \
          OR t.opened_by_json LIKE $4 OR t.status_json LIKE $4 \
@@ -22,57 +23,57 @@ texts! {
          OR EXISTS (SELECT 1 FROM audit AS a WHERE a.subject_kind = 'ticket' AND a.subject_id = CAST(t.id AS TEXT) AND (a.actor_json LIKE $4 OR a.fields_json LIKE $4))) \
          ORDER BY t.id"
     );
-    /// Tickets of a range that ended and have been quiet since a moment, and whose words have not gone since.
+    /// Tickets of a range that have ended, have been quiet since a moment, and whose words have not been erased since.
     EXPIRED = Text::both(
         "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.id <= $2 AND t.status IN ('closed', 'cancelled') \
          AND t.active_at_ms < $3 AND NOT EXISTS (SELECT 1 FROM audit AS a WHERE a.subject_kind = 'ticket' AND a.subject_id = CAST(t.id AS TEXT) \
          AND a.act = 'expired' AND a.at_ms >= t.active_at_ms) ORDER BY t.id"
     );
-    /// What was said on a ticket, with the numbers of its rows.
+    /// The records of a ticket, with the ids of their rows.
     NUMBERED_RECORDS = Text::both(
         "SELECT id, ticket_id, platform, tenant, channel, message, author_json, voice, at_ms, text, edited_at_ms, \
          deleted_at_ms, joined FROM messages WHERE ticket_id = $1 ORDER BY at_ms, id"
     );
-    /// What was done on a ticket, with the numbers of its rows.
+    /// The audit entries of a ticket, with the ids of their rows.
     NUMBERED_AUDIT = Text::both("SELECT id, subject_kind, subject_id, at_ms, actor_json, act, from_json, fields_json FROM audit \
          WHERE subject_kind = 'ticket' AND subject_id = $1 ORDER BY id");
-    /// Who said it, and what, is gone.
+    /// Erases the author and the words of a record.
     ERASE_RECORD = Text::both("UPDATE messages SET author_json = $2, text = '', deleted_at_ms = $3 WHERE id = $1");
-    /// Who did it is gone.
+    /// Erases the actor of an audit entry.
     ERASE_ENTRY = Text::both("UPDATE audit SET actor_json = $2, fields_json = $3 WHERE id = $1");
 }
 
-/// What was taken out of a ticket.
+/// What was erased from a ticket.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Erased {
-    /// Whether the ticket itself held words or names of theirs.
+    /// Whether the ticket itself held words or names of an erased person.
     pub ticket: bool,
-    /// Whether it was theirs, or that of somebody who went before.
+    /// Whether the requester is erased, now or earlier.
     pub is_requester_gone: bool,
-    /// The audited fields that changed by that.
+    /// The audited fields that changed.
     pub fields: Vec<FieldChange>,
-    /// How many of their words there were.
+    /// The number of erased records.
     pub records: u64,
-    /// The messages that held them.
+    /// The messages of the erased records.
     pub gone: Vec<MessageRef>,
-    /// The messages that hold words of others.
+    /// The messages with words of other people.
     pub others: Vec<MessageRef>,
-    /// How many of their acts there were.
+    /// The number of changed audit entries.
     pub entries: u64,
-    /// How much that waited to be said will not be.
+    /// The number of withdrawn effects.
     pub withdrawn: u64,
 }
 
 impl Erased {
-    /// Whether there was anything.
+    /// Whether anything was erased.
     #[must_use]
     pub const fn is_any(&self) -> bool {
         self.ticket || self.records > 0 || self.entries > 0 || self.withdrawn > 0
     }
 }
 
-/// Tickets above `above` and up to `up_to`, oldest first, on which this account may have left something: its person's words
-/// or name.
+/// Reads the tickets above `above` and up to `up_to`, oldest first, on which this account may have left words or its
+/// name.
 ///
 /// # Errors
 /// If the database is away.
@@ -87,8 +88,8 @@ pub async fn concerned(
     ask.all(query, id).await
 }
 
-/// Tickets above `above` and up to `up_to`, oldest first, that were closed or cancelled, and have been quiet since before
-/// `then`, and whose words have not gone for that.
+/// Reads the tickets above `above` and up to `up_to`, oldest first, that were closed or cancelled, have been quiet
+/// since before `then`, and whose words have not been erased for that reason.
 ///
 /// # Errors
 /// If the database is away.
@@ -101,8 +102,9 @@ pub async fn expired(
     ask.all(statement(EXPIRED).bind(above.0).bind(up_to.0).bind(ms(then)), id).await
 }
 
-/// Takes whom `erasure` concerns out of a ticket, what was said and done on it, and what waits to be said about it. A
-/// conflict while something that holds their words is being delivered, or may stand without our knowing.
+/// Erases the people of `erasure` from a ticket, from its records and audit entries, and from effects that wait. A
+/// conflict while an effect that holds their words is being delivered, or may stand on the platform without the record
+/// knowing.
 ///
 /// # Errors
 /// If the database is away.

@@ -1,7 +1,7 @@
-//! Taking people out of the record: words and names go, figures stay.
+//! Erasing people from the record: words and names go, figures stay.
 //!
-//! An account is replaced by an alias that is the same everywhere, so that it can still be counted who answered how often,
-//! and the audit still tells how a ticket came to be as it is. What others have said in their own words stays theirs.
+//! An account is replaced by an alias that is the same everywhere. Answers of a person can thus still be counted, and
+//! the audit still tells how a ticket came to its state. The words of other people stay.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use crate::domain::message::{Cell, Control, Message, Span};
 use crate::domain::subject::Subject;
 use crate::domain::words;
 
-/// Gives the alias of an account; `None` for whoever stays.
+/// Returns the alias of an account; `None` for an account that stays.
 pub type Alias = dyn Fn(&PersonRef) -> Option<PersonRef> + Send + Sync;
 
-/// Who goes from the record.
+/// The people to be erased.
 #[derive(Clone)]
 pub struct Erasure {
     alias: Arc<Alias>,
@@ -39,24 +39,24 @@ impl fmt::Debug for Erasure {
 }
 
 impl Erasure {
-    /// Those go to whose accounts `alias` gives an alias.
+    /// Erases the people to whose accounts `alias` gives an alias.
     pub fn of(alias: impl Fn(&PersonRef) -> Option<PersonRef> + Send + Sync + 'static) -> Self {
         Self { alias: Arc::new(alias), everybody: false }
     }
 
-    /// Everybody goes, under these aliases.
+    /// Erases everybody, under these aliases.
     pub fn of_everybody(alias: impl Fn(&PersonRef) -> PersonRef + Send + Sync + 'static) -> Self {
         Self { alias: Arc::new(move |who| Some(alias(who))), everybody: true }
     }
 
-    /// Whether this account goes. One that has gone before does not go again.
+    /// Whether this account is to be erased. An erased account is not erased again.
     #[must_use]
     pub fn concerns(&self, who: &PersonRef) -> bool {
         self.alias(who).is_some()
     }
 
-    /// The ticket without them, and which audited fields change; `None` if nothing of theirs is on it. `audit` is that of
-    /// the ticket, still with their names.
+    /// Returns the ticket without the erased people, and the audited fields that change; `None` if nothing of theirs is
+    /// on it. `audit` is that of the ticket, still with their names.
     #[must_use]
     pub fn ticket(&self, ticket: &Ticket, audit: &[AuditEntry]) -> Option<(Ticket, Vec<FieldChange>)> {
         let mut after = ticket.clone();
@@ -100,7 +100,7 @@ impl Erasure {
                 to,
             };
             let (status, holder) = (after.status.name(), after.assignee.as_ref().map(|agent| agent.who.to_string()));
-            // Nobody works for somebody who is not there any more: what is open goes back to the queue.
+            // An open ticket of an erased agent goes back to the queue.
             if after.release().is_ok() {
                 fields.extend(holder.map(|holder| change("assignee", holder, None)));
                 if after.status.name() != status {
@@ -115,7 +115,7 @@ impl Erasure {
         Some((after, fields))
     }
 
-    /// What they said without them and without their words; `None` if somebody else said it.
+    /// Returns the record without its author and words; `None` if its author stays.
     #[must_use]
     pub fn record(&self, record: &Record, now: Timestamp) -> Option<Record> {
         let mut after = record.clone();
@@ -125,7 +125,7 @@ impl Erasure {
         Some(after)
     }
 
-    /// The entry without them; `None` if they are not in it.
+    /// Returns the audit entry without the erased people; `None` if they are not in it.
     #[must_use]
     pub fn entry(&self, entry: &AuditEntry) -> Option<AuditEntry> {
         let mut after = entry.clone();
@@ -142,9 +142,9 @@ impl Erasure {
         (after != *entry).then_some(after)
     }
 
-    /// Whether something that waits to be said about a ticket of theirs goes: if it is for them, holds one of these `words` of
-    /// theirs, or calls somebody by one of these names. Private answers can be asked for again: they go if they hold words of
-    /// anybody. Views hold none: they show what is left.
+    /// Whether a waiting effect about a ticket of an erased person is withdrawn: if it is for them, holds some of these
+    /// `words` of theirs, or contains one of their `names`. Private answers can be asked for again, so they are
+    /// withdrawn if they hold words of anybody. Views hold no words: they show what is left.
     #[must_use]
     pub fn takes(&self, what: &EffectKind, names: &[String], words: &[String]) -> bool {
         match what {
@@ -153,15 +153,15 @@ impl Erasure {
             EffectKind::Whisper { to, message, .. } | EffectKind::Hint { to, message, .. } => {
                 self.concerns(to) || quoted(message).next().is_some()
             }
-            // It would bring their words back.
+            // The act could bring their words back.
             EffectKind::Silent(act) => act.spec().brings_words,
             EffectKind::Show { .. } | EffectKind::Refresh { .. } | EffectKind::Spread { .. } => false,
-            // What it was called with may be their words.
+            // The input of the call may hold their words.
             EffectKind::Do(_) => true,
         }
     }
 
-    /// Whether an event that could not be handled is theirs.
+    /// Whether a dead event holds words or names of an erased person.
     #[must_use]
     pub fn event(&self, what: &EventKind) -> bool {
         match what {
@@ -188,7 +188,7 @@ impl Erasure {
         }
     }
 
-    /// What this person may be called in a message, if they go.
+    /// Returns the names by which a message may call this person, if they are to be erased.
     #[must_use]
     pub fn names(&self, person: &Person) -> Vec<String> {
         if !self.concerns(&person.who) {
@@ -201,7 +201,7 @@ impl Erasure {
         names
     }
 
-    /// Who has an alias already is gone already.
+    /// Returns the alias for an account; `None` if the account stays or is an alias already.
     fn alias(&self, who: &PersonRef) -> Option<PersonRef> {
         if who.is_erased() { None } else { (self.alias)(who) }
     }
@@ -213,16 +213,16 @@ impl Erasure {
     }
 }
 
-/// Whether a message calls somebody by one of these names.
+/// Whether a message contains one of these names.
 fn says(message: &Message, names: &[String]) -> bool {
     quoted(message).any(|text| names.iter().any(|name| name == text.trim()))
 }
 
-/// So many characters of somebody's words are taken for them wherever they stand; shorter ones ("no") only where nothing
-/// else is quoted.
+/// Words of at least this many characters are recognised inside longer quotations. Shorter words ("no") are recognised
+/// only where nothing else is quoted.
 const ENOUGH_CHARS: usize = 12;
 
-/// Whether a message holds any of these words, or the beginning of them, where they were cut.
+/// Whether a message holds any of these words, or their beginning where they were cut.
 fn quotes(message: &Message, words: &[String]) -> bool {
     let holds = |text: &str, words: &str| {
         let text = text.trim();
@@ -236,7 +236,7 @@ fn quotes(message: &Message, words: &[String]) -> bool {
     quoted(message).any(|text| words().any(|words| holds(text, words)))
 }
 
-/// What a message holds of people's words: in its lines and its table, and as choices of its menus.
+/// Returns the words of people that a message holds: in its lines, its table and the choices of its menus.
 fn quoted(message: &Message) -> impl Iterator<Item = &str> {
     let lines = message.lines.iter().flat_map(|line| &line.0).filter_map(|span| match span {
         Span::Quoted(text) => Some(text.as_str()),

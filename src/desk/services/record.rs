@@ -1,4 +1,4 @@
-//! The channels that follow services.
+//! The channels that follow services, in the database.
 
 use std::collections::HashSet;
 
@@ -12,20 +12,21 @@ use crate::store::statement::texts;
 use crate::store::{Ask, StoreError, Text, Tx, channels, statement};
 
 texts! {
-    /// A channel follows a service.
+    /// Makes a channel follow a service.
     FOLLOW = Text::both(
         "INSERT INTO followed_services (service, place_json, at_ms) VALUES ($1, $2, $3) \
          ON CONFLICT (place_json, service) DO UPDATE SET until_ms = NULL"
     );
-    /// A channel follows a service no more: it hears the end of what it has heard of.
+    /// Makes a channel follow a service no longer. The end time is kept, since the channel still hears the end of
+    /// running outages.
     UNFOLLOW = Text::both("UPDATE followed_services SET until_ms = $3 WHERE place_json = $1 AND service = $2 AND until_ms IS NULL");
-    /// A channel that is gone follows nothing.
+    /// Ends all that a channel follows, since the channel is gone.
     UNFOLLOW_ALL = Text::both("UPDATE followed_services SET until_ms = $2 WHERE place_json = $1 AND until_ms IS NULL");
     /// Every channel that follows a service now.
     FOLLOW_NOW = Text::both("SELECT place_json FROM followed_services WHERE service = $1 AND until_ms IS NULL");
 }
 
-/// The channels that follow a service now.
+/// Reads the channels that follow a service now.
 ///
 /// # Errors
 /// If the database is away.
@@ -33,7 +34,7 @@ pub async fn followers_now(ask: &mut dyn Ask, service: &str) -> Result<Vec<Place
     ask.all(statement(FOLLOW_NOW).bind(service), |row| row.json("place_json")).await
 }
 
-/// A channel follows a service from now on.
+/// Makes a channel follow a service.
 ///
 /// # Errors
 /// If the database is away.
@@ -41,7 +42,7 @@ pub fn follow(tx: &mut dyn Tx, service: &str, place: &Place, now: Timestamp) -> 
     tx.write(statement(FOLLOW).bind(service).bind(json(place)?).bind(ms(now)))
 }
 
-/// A channel follows a service no more.
+/// Makes a channel follow a service no longer.
 ///
 /// # Errors
 /// If the database is away.
@@ -49,7 +50,7 @@ pub fn unfollow(tx: &mut dyn Tx, service: &str, place: &Place, now: Timestamp) -
     tx.write(statement(UNFOLLOW).bind(json(place)?).bind(service).bind(ms(now)))
 }
 
-/// A channel is gone: it follows nothing any more.
+/// Ends all that a channel follows, since the channel is gone.
 ///
 /// # Errors
 /// If the database is away.
@@ -57,7 +58,7 @@ pub fn is_gone(tx: &mut dyn Tx, channel: &Place, now: Timestamp) -> Result<(), S
     tx.write(statement(UNFOLLOW_ALL).bind(json(channel)?).bind(ms(now)))
 }
 
-/// The channels that follow any of these services now.
+/// Reads the channels that follow any of these services now.
 ///
 /// # Errors
 /// If the database is away.
@@ -71,8 +72,8 @@ pub async fn following(ask: &mut dyn Ask, services: &[Service]) -> Result<Vec<Pl
     Ok(met)
 }
 
-/// What is known of the channel that this is, or that its thread is in; `Some(None)` if its platform lists all that can be written to, and
-/// it is none of them.
+/// Reads what is known of the channel that this place is, or is in. `Some(None)`: the platform has listed all channels
+/// that can be written to, and this channel is not among them.
 ///
 /// # Errors
 /// If the database is away.
@@ -80,7 +81,7 @@ pub async fn here(ask: &mut dyn Ask, place: Option<&Place>) -> Result<Option<Opt
     let Some(place) = place.filter(|place| !place.is_direct()) else { return Ok(None) };
     let channel = place.open_channel();
     let found = channels::these(ask, std::slice::from_ref(&channel)).await?.remove(&channel);
-    // On Slack somebody may follow for a channel that the bot is to be added to.
+    // On Slack a person may make a channel follow a service before the bot is added to it.
     let is_listed = place.platform() == PlatformName::Discord && channels::knows_any(ask, &place.tenant).await?;
     Ok((found.is_some() || is_listed).then_some(found))
 }

@@ -8,11 +8,11 @@ use crate::domain::act::{Begins, Command, Emoji, FormWords, May, Param, Spec, Ta
 use crate::domain::message::Style;
 use crate::domain::right::Right;
 
-/// An act of the desk's agents.
+/// The base of acts of the desk's agents.
 const AGENTS: Spec = Spec { may: May::Has(Right::TicketWork), ..Spec::BASE };
-/// An act of the requester and of the desk's agents.
+/// The base of acts of the requester and of the desk's agents.
 const BOTH: Spec = Spec { may: May::RequesterOr(Right::TicketWork), ..Spec::BASE };
-/// An act of the requester alone.
+/// The base of acts of the requester alone.
 const REQUESTERS: Spec = Spec { may: May::Requester, ..Spec::BASE };
 
 /// The values of a priority, each with what a menu shows.

@@ -1,4 +1,4 @@
-//! What people do with a ticket: what follows from each act. Rights were decided at the gate (`desk::acts`).
+//! Decides about acts on tickets. Rights were checked before (`desk::acts`).
 
 use jiff::Timestamp;
 
@@ -22,9 +22,9 @@ use crate::domain::outcome::Outcome;
 use crate::domain::permission::Roster;
 use crate::domain::right::Right;
 
-/// Whether this person may know that the ticket exists: in a public place that belongs to it (`is_there`), where it is to be
-/// seen anyway, as its requester, or as an agent. It is asked before every act, by whichever way it comes in; who may not is
-/// answered as if there were none.
+/// Whether this person may know that the ticket exists: as its requester, as an agent, or in a public place that
+/// belongs to the ticket (`is_there`), where everybody sees it. This is checked before every act, however it comes in.
+/// Other people are answered as if the ticket did not exist.
 #[must_use]
 pub fn may_know(roster: &Roster, person: &Person, ticket: &Ticket, is_there: bool, now: Timestamp) -> bool {
     let is_seen = is_there && !ticket.is_private();
@@ -39,7 +39,7 @@ pub(super) fn show(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     };
     let shown = text::show(deed.ticket, records, audit, whole, plan.desk.now);
     Ok(Done::told(match (whole, deed.actor.in_private) {
-        // In place of a menu it is followed by the menu anyway.
+        // An answer that replaces a menu is followed by the menu anyway.
         (true, true) => shown,
         (true, false) => shown.with(text::menu(deed.ticket, all()).controls),
         (false, _) => shown.with(text::requesters_controls(deed.ticket)),
@@ -93,7 +93,7 @@ pub(super) fn wait(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::changed(after))
 }
 
-/// The moment until which a ticket was to wait has come: it goes on, if it still waits for that moment.
+/// Ends the wait of a ticket whose timer has fired, if it still waits for that moment.
 pub(in crate::desk) fn wait_is_over(desk: &Desk, timer: &Timer, ticket: Option<&Ticket>) -> Decision {
     let mut plan = Plan::of(desk);
     let until = ticket.and_then(|ticket| match &ticket.status {
@@ -103,7 +103,7 @@ pub(in crate::desk) fn wait_is_over(desk: &Desk, timer: &Timer, ticket: Option<&
     // Timers are kept to the millisecond.
     let is_over = until.is_some_and(|until| until.as_millisecond() <= desk.now.as_millisecond());
     if let Some(due) = until.filter(|_| !is_over) {
-        // It was set to wait longer.
+        // The ticket was set to wait longer.
         plan.change(Change::SetTimer(Timer { due, ..timer.clone() }));
         return plan.end(Outcome::Done(None));
     }
@@ -146,7 +146,7 @@ pub(super) fn reopen(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::changed(after))
 }
 
-/// The requester takes it back; if anybody else of the desk cancels it, it was no request.
+/// Cancels a ticket: its requester takes it back. If an agent cancels it, it was no request.
 pub(in crate::desk) fn cancel(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     if !deed.is_requester {
         return not_a_request(plan, &Deed { spec: &super::acts::NOT_A_REQUEST.spec, ..*deed });
@@ -213,7 +213,7 @@ pub(super) fn add(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::told(conversation::text::details_added(ticket)))
 }
 
-/// Somebody's open requests.
+/// Shows a person's open requests.
 pub(super) fn requests(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let desk = plan.desk;
     let other = args.person("person").filter(|person| !desk.roster.same(&person.who, &actor.person.who));
@@ -222,7 +222,7 @@ pub(super) fn requests(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees:
     plan.end(Outcome::Done(None))
 }
 
-/// What the requester says directly is another request.
+/// Opens another request from words in a direct conversation.
 pub(super) fn begin_another(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let ticket = deed.ticket;
     if !ticket.is_private() {
@@ -233,7 +233,7 @@ pub(super) fn begin_another(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done
     Ok(Done::opened(opened.key))
 }
 
-/// The requester says that one direct request is part of another.
+/// Merges a direct request into another one of the same requester.
 pub(super) fn belong(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let (desk, ticket, actor) = (plan.desk, deed.ticket, deed.actor);
     let chosen = if let Sees::Chosen(chosen) = deed.sees { chosen.as_deref() } else { None };
@@ -243,7 +243,7 @@ pub(super) fn belong(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     if !plan.same(&other.requester, actor.person) {
         return Err(No::Say(text::requester_only(other)));
     }
-    // What was said in private stays there: only private requests can be joined to one another.
+    // Private words stay private: a private request can only be merged into a private one.
     if ticket.id == other.id || ticket.is_private() != other.is_private() {
         return Err(No::Say(text::cannot_join(ticket, other)));
     }
@@ -263,7 +263,7 @@ pub(super) fn belong(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::told(text::belongs(&other.key)).ending(Outcome::Done(Some(other.key.clone()))))
 }
 
-/// The requester says that what was joined to their request is one of its own.
+/// Opens a request of its own from words that were joined to another request.
 pub(super) fn part(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     let (ticket, actor) = (deed.ticket, deed.actor);
     let (record, is_taken) = match deed.sees {
@@ -284,7 +284,7 @@ pub(super) fn part(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     }
     let opened = plan.open(&record.author, origin, &[words], None);
     plan.audit(ticket, deed.spec, Vec::new());
-    // What follows in a direct conversation is about the new one.
+    // Further words in a direct conversation belong to the new ticket.
     plan.touch(ticket, ticket.clone(), ticket.active_at);
     plan.refresh_mirrors(ticket, message);
     plan.effect(Some(opened.id), SilentAct::React { message: message.clone(), sign: Sign::Joined, is_on: false });
@@ -293,7 +293,7 @@ pub(super) fn part(plan: &mut Plan<'_>, deed: &Deed<'_>) -> Result<Done, No> {
     Ok(Done::opened(opened.key))
 }
 
-/// An agent who was given a ticket by somebody else hears of it under the card.
+/// Tells an agent, under the card, that somebody else has given them a ticket.
 fn tell_assignee(plan: &mut Plan<'_>, ticket: &Ticket, by: &Person) {
     let desk = plan.desk;
     let Some(agent) = ticket.assignee.as_ref().filter(|agent| !desk.roster.same(&agent.who, &by.who)) else { return };
@@ -303,7 +303,7 @@ fn tell_assignee(plan: &mut Plan<'_>, ticket: &Ticket, by: &Person) {
     });
 }
 
-/// Why the ticket does not let it be done.
+/// Returns the words for a refusal by the ticket's state.
 pub(in crate::desk) fn refused(plan: &Plan<'_>, deed: &Deed<'_>, refusal: &Refusal) -> Message {
     let (desk, ticket) = (plan.desk, deed.ticket);
     match refusal {

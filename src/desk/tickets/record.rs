@@ -29,11 +29,11 @@ macro_rules! tickets {
 pub(in crate::desk) use tickets;
 
 texts! {
-    /// A ticket by its id.
+    /// Selects a ticket by its id.
     TICKET = Text::both(tickets!("WHERE id = $1"));
     /// A ticket by its key.
     TICKET_BY_KEY = Text::both(tickets!("WHERE key = $1"));
-    /// Several tickets.
+    /// Selects several tickets.
     THESE_TICKETS = Text::both(
         tickets!(
         "WITH v (n) AS (VALUES (CAST($1 AS BIGINT))) ", "", "tickets WHERE id IN (SELECT v.n FROM v)"
@@ -68,7 +68,7 @@ texts! {
          ORDER BY active_at_ms DESC, id DESC LIMIT $2"
     )
     );
-    /// A new ticket.
+    /// Inserts a ticket.
     INSERT_TICKET = Text::both(
         "INSERT INTO tickets (id, key, title, requester, requester_json, opened_by_json, origin_platform, origin_tenant, \
          origin_channel, origin_root, private, origin_message_json, opened_at_ms, status, status_json, assignee, \
@@ -76,14 +76,14 @@ texts! {
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
          $23, $24, $25)"
     );
-    /// A ticket as it is now.
+    /// Updates the parts of a ticket that change while it is worked on.
     UPDATE_TICKET = Text::both(
         "UPDATE tickets SET title = $2, status = $3, status_json = $4, assignee = $5, assignee_json = $6, priority = $7, \
          answered_at_ms = $8, active_at_ms = $9, follows = $10, merged_into = $11, version = $12 \
          WHERE id = $1 AND version = $12 - 1"
     );
-    /// The same, with what only an erasure changes: whose it is, and where it came from. An index is written for every
-    /// column that is named, changed or not.
+    /// Updates a ticket with the parts that only an erasure changes: its people and its origin. This is a statement of
+    /// its own because an index is written for every column that is named, changed or not.
     REWRITE_TICKET = Text::both(
         "UPDATE tickets SET key = $2, title = $3, requester = $4, requester_json = $5, opened_by_json = $6, \
          origin_platform = $7, origin_tenant = $8, origin_channel = $9, origin_root = $10, private = $11, \
@@ -91,7 +91,7 @@ texts! {
          assignee_json = $17, priority = $18, answered_at_ms = $19, active_at_ms = $20, follows = $21, \
          merged_into = $22, version = $23 WHERE id = $1 AND version = $23 - 1"
     );
-    /// Tickets that are not over and have no card in a channel, from behind one on.
+    /// Tickets with a greater id that are not over and have no card in a channel.
     WITHOUT_CARD = Text::both(
         "SELECT t.id FROM tickets AS t WHERE t.id > $1 AND t.status IN ('new', 'in_progress', 'pending', 'resolved') \
          AND t.merged_into IS NULL AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.subject_kind = 'ticket' \
@@ -106,7 +106,7 @@ texts! {
     TOTAL = Text::both("SELECT count(*) AS tickets FROM tickets");
 }
 
-/// A ticket by its id.
+/// Reads a ticket by its id.
 ///
 /// # Errors
 /// If the database is away.
@@ -114,7 +114,7 @@ pub async fn by_id(ask: &mut dyn Ask, id: TicketId) -> Result<Option<Ticket>, St
     ask.one(statement(TICKET).bind(id.0), ticket).await
 }
 
-/// A ticket by its key.
+/// Reads a ticket by its key.
 ///
 /// # Errors
 /// If the database is away.
@@ -122,7 +122,7 @@ pub async fn by_key(ask: &mut dyn Ask, key: &TicketKey) -> Result<Option<Ticket>
     ask.one(statement(TICKET_BY_KEY).bind(key.to_string()), ticket).await
 }
 
-/// These tickets, as far as they are there, in any order.
+/// Reads these tickets, in any order. Ids without a ticket are left out.
 ///
 /// # Errors
 /// If the database is away.
@@ -130,7 +130,7 @@ pub async fn these(ask: &mut dyn Ask, tickets: &[TicketId]) -> Result<Vec<Ticket
     ask.all_of(tickets.iter().map(|id| statement(THESE_TICKETS).bind(id.0)).collect(), ticket).await
 }
 
-/// Tickets, newest first, from below `before` (if given), at most `limit`.
+/// Reads tickets, newest first, with an id less than `before` (if given), `limit` at most.
 ///
 /// # Errors
 /// If the database is away.
@@ -139,8 +139,8 @@ pub async fn page(ask: &mut dyn Ask, before: Option<TicketId>, limit: u32) -> Re
     ask.all(statement(TICKETS).bind(before).bind(i64::from(limit)), ticket).await
 }
 
-/// The queries for the newest open ticket that one of these accounts opened in this channel (or a thread of it, or this
-/// direct conversation) after `since` (exclusive) and at or before `until`, that no agent has answered.
+/// Returns the queries for the newest open ticket that one of these accounts opened in this channel (or a thread of it,
+/// or this direct conversation) after `since` (exclusive) and at or before `until`, and that no agent has answered.
 #[must_use]
 pub fn bursts(by: &[PersonRef], channel: &Place, since: Timestamp, until: Timestamp) -> Vec<Statement> {
     let of = |account: &PersonRef| {
@@ -155,7 +155,7 @@ pub fn bursts(by: &[PersonRef], channel: &Place, since: Timestamp, until: Timest
     by.iter().map(of).collect()
 }
 
-/// That ticket.
+/// Reads the ticket that [`bursts`] describes.
 ///
 /// # Errors
 /// If the database is away.
@@ -174,7 +174,7 @@ pub async fn burst(
     Ok(newest)
 }
 
-/// The open (or resolved) ticket of this direct conversation that was last active, if that was after `since`.
+/// Reads the open or resolved ticket of this direct conversation that was last active, if that was after `since`.
 ///
 /// # Errors
 /// If the database is away.
@@ -187,7 +187,7 @@ pub async fn latest_direct(ask: &mut dyn Ask, direct: &Place, since: Timestamp) 
     ask.one(query, ticket).await
 }
 
-/// Open tickets of these accounts, last active first.
+/// Reads the open tickets of these accounts, last active first.
 ///
 /// # Errors
 /// If the database is away.
@@ -202,7 +202,7 @@ pub async fn open_of(ask: &mut dyn Ask, by: &[PersonRef], limit: u32) -> Result<
     Ok(found)
 }
 
-/// Tickets above `above` that are not over and have no card in this channel, oldest first.
+/// Reads the tickets above `above` that are not over and have no card in this channel, oldest first.
 ///
 /// # Errors
 /// If the database is away.
@@ -221,7 +221,7 @@ pub async fn without_card(
     ask.all(query, |row| row.get("id").map(TicketId)).await
 }
 
-/// How many tickets there are. Takes its time with many.
+/// Counts all tickets. Slow with many.
 ///
 /// # Errors
 /// If the database is away.
@@ -229,7 +229,7 @@ pub async fn total(ask: &mut dyn Ask) -> Result<u64, StoreError> {
     Ok(ask.one(statement(TOTAL), |row| row.count("tickets")).await?.unwrap_or_default())
 }
 
-/// How many tickets are open.
+/// Counts the open tickets.
 ///
 /// # Errors
 /// If the database is away.
@@ -237,7 +237,7 @@ pub async fn open(ask: &mut dyn Ask) -> Result<u64, StoreError> {
     Ok(ask.one(statement(OPEN), |row| row.count("open")).await?.unwrap_or_default())
 }
 
-/// Writes a new ticket.
+/// Inserts a ticket.
 ///
 /// # Errors
 /// If the database is away.
@@ -248,7 +248,7 @@ pub fn insert(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
     tx.write(insert)
 }
 
-/// Writes what may change of a ticket while it is worked on; a conflict if somebody else changed it meanwhile.
+/// Updates the parts of a ticket that change while it is worked on. A conflict if somebody else changed it meanwhile.
 ///
 /// # Errors
 /// If the database is away.
@@ -257,7 +257,7 @@ pub fn update(tx: &mut dyn Tx, ticket: &Ticket) -> Result<(), StoreError> {
     tx.write(bind_state(update, ticket)?.or_conflict())
 }
 
-/// Writes everything of a ticket; a conflict if somebody else changed it meanwhile.
+/// Updates all parts of a ticket. A conflict if somebody else changed it meanwhile.
 ///
 /// # Errors
 /// If the database is away.
@@ -295,7 +295,7 @@ fn bind_state(query: Statement, ticket: &Ticket) -> Result<Statement, StoreError
         .bind(ticket.version))
 }
 
-/// Reads a ticket.
+/// Reads a ticket from a row.
 ///
 /// # Errors
 /// If the row holds something unexpected.

@@ -1,4 +1,4 @@
-//! The ticket, and what may become of it.
+//! The ticket and its transitions.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,31 +9,32 @@ use crate::domain::priority::Priority;
 /// A record of one requester's need.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ticket {
-    /// The database's number of it.
+    /// Its id in the database.
     pub id: TicketId,
-    /// What people quote.
+    /// The key that people quote.
     pub key: TicketKey,
-    /// Names it to what stands on a platform.
+    /// Identifies the ticket in messages that stand on a platform.
     pub uid: TicketUid,
     /// The first words, on one line.
     pub title: String,
-    /// The message whose words make the title; `None` if they stand in no message, or it is from before this was kept.
+    /// The message that the title was taken from. `None` if the words stand in no message, or if the ticket is from
+    /// before this was kept.
     pub titled_by: Option<MessageRef>,
-    /// Whom it is for.
+    /// The person that it is for.
     pub requester: Person,
-    /// Who typed it.
+    /// The person who typed it.
     pub opened_by: Person,
-    /// Where the requester is answered.
+    /// The place where the requester is answered.
     pub origin: Place,
     /// The message that opened it.
     pub origin_message: MessageRef,
-    /// When that was said.
+    /// When that message was written.
     pub opened_at: Timestamp,
-    /// How it stands.
+    /// Its status.
     pub status: Status,
     /// The agent who owns it.
     pub assignee: Option<Person>,
-    /// In which order it is worked.
+    /// Its priority.
     pub priority: Priority,
     /// When an agent first answered the requester.
     pub answered_at: Option<Timestamp>,
@@ -41,13 +42,13 @@ pub struct Ticket {
     pub active_at: Timestamp,
     /// The ticket that it follows on from.
     pub follows: Option<TicketKey>,
-    /// The ticket that it turned out to belong to.
+    /// The ticket that it was merged into.
     pub merged_into: Option<TicketKey>,
-    /// Counts the changes.
+    /// The number of its current version.
     pub version: i64,
 }
 
-/// How a ticket stands.
+/// The status of a ticket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum Status {
@@ -55,37 +56,37 @@ pub enum Status {
     New,
     /// Somebody works on it.
     InProgress,
-    /// It waits for somebody.
+    /// The ticket waits for somebody or something.
     Pending {
-        /// For what, in an agent's words; may be empty.
+        /// What it waits for, in an agent's words. May be empty.
         reason: String,
-        /// Until when at most, if that is known: then it goes on.
+        /// Until when it waits at most, if that is known. Then work goes on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
-    /// Done, unless the requester says otherwise.
+    /// The ticket is done, unless the requester says otherwise.
     Resolved {
         /// When.
         at: Timestamp,
-        /// By whom.
+        /// The person who did it.
         by: Person,
-        /// How, in an agent's words.
+        /// How it was resolved, in an agent's words.
         resolution: String,
     },
-    /// Done for good.
+    /// The ticket is done for good.
     Closed {
         /// When.
         at: Timestamp,
         /// How it was resolved.
         resolution: String,
     },
-    /// Not wanted any more.
+    /// The request is not wanted any more, or is no request.
     Cancelled {
         /// When.
         at: Timestamp,
-        /// By whom.
+        /// The person who did it.
         by: Person,
-        /// Why.
+        /// Why it was cancelled.
         why: CancelReason,
     },
 }
@@ -98,12 +99,12 @@ pub enum CancelReason {
     TakenBack,
     /// An agent found that it is no request.
     NotARequest,
-    /// It turned out to belong to another one.
+    /// It was merged into another ticket.
     Merged,
 }
 
 impl Status {
-    /// Its name in the database and in the audit.
+    /// Returns the status's name in the database and in the audit.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -122,7 +123,7 @@ impl Status {
         matches!(self, Self::New | Self::InProgress | Self::Pending { .. })
     }
 
-    /// Whether it is over, and may turn out not to be.
+    /// Whether a ticket of this status can be reopened.
     #[must_use]
     pub const fn can_be_reopened(&self) -> bool {
         match self {
@@ -133,39 +134,39 @@ impl Status {
     }
 }
 
-/// Why an act on a ticket is not possible: a value, told to the person.
+/// Why a transition of a ticket is not possible. The person is told.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refusal {
-    /// Somebody else has it.
+    /// Another agent has the ticket.
     HeldBy(Box<Person>),
-    /// The actor has it already.
+    /// The actor has the ticket already.
     AlreadyYours,
-    /// Nobody has it, so it cannot be given back.
+    /// Nobody has the ticket, so it cannot be given back.
     HeldByNobody,
-    /// It is in that state already, or in one that this cannot be done in.
+    /// The ticket's status does not allow it, or is the requested one already.
     NotNow,
 }
 
 impl Ticket {
-    /// It as a line of a list.
+    /// Returns the ticket as a line of a list.
     #[must_use]
     pub fn reference(&self) -> TicketRef {
         TicketRef { tag: self.tag(), title: self.title.clone() }
     }
 
-    /// As buttons and forms carry it.
+    /// Returns the tag by which buttons and forms carry the ticket.
     #[must_use]
     pub fn tag(&self) -> TicketTag {
         TicketTag { key: self.key.clone(), uid: self.uid.clone() }
     }
 
-    /// Whether it came by a direct message: then no word of it appears in public.
+    /// Whether the ticket came by a direct message. No word of it then appears in public.
     #[must_use]
     pub const fn is_private(&self) -> bool {
         self.origin.is_direct()
     }
 
-    /// An agent takes it. `same` says whether two people are one.
+    /// Assigns the ticket to the agent who takes it. `same` says whether two people are one.
     ///
     /// # Errors
     /// If somebody has it, or it is not open.
@@ -181,7 +182,7 @@ impl Ticket {
         self.assign(by)
     }
 
-    /// It is given to `to`, whoever had it before.
+    /// Assigns the ticket to `to`, whoever had it before.
     ///
     /// # Errors
     /// If it is not open.
@@ -196,7 +197,7 @@ impl Ticket {
         Ok(())
     }
 
-    /// It goes back to the queue.
+    /// Gives the ticket back to the queue.
     ///
     /// # Errors
     /// If nobody has it, or it is not open.
@@ -211,10 +212,10 @@ impl Ticket {
         Ok(())
     }
 
-    /// It waits for somebody, until a moment if that is known.
+    /// Makes the ticket wait, until a moment if that is known.
     ///
     /// # Errors
-    /// If it is not open, or waits for just that.
+    /// If it is not open, or already waits for the same.
     pub fn wait(&mut self, reason: &str, until: Option<Timestamp>) -> Result<(), Refusal> {
         if !self.status.is_open() {
             return Err(Refusal::NotNow);
@@ -227,14 +228,14 @@ impl Ticket {
         Ok(())
     }
 
-    /// What it waited for has come.
+    /// Ends the wait of a pending ticket.
     pub fn go_on(&mut self) {
         if matches!(self.status, Status::Pending { .. }) {
             self.status = if self.assignee.is_some() { Status::InProgress } else { Status::New };
         }
     }
 
-    /// It is done.
+    /// Resolves the ticket.
     ///
     /// # Errors
     /// If it is not open.
@@ -247,7 +248,7 @@ impl Ticket {
         Ok(())
     }
 
-    /// It is not done after all (or wanted after all).
+    /// Reopens the ticket.
     ///
     /// # Errors
     /// If it is open, closed for good, or part of another ticket.
@@ -259,7 +260,7 @@ impl Ticket {
         Ok(())
     }
 
-    /// It is not wanted any more.
+    /// Cancels the ticket.
     ///
     /// # Errors
     /// If it is not open.
@@ -271,7 +272,7 @@ impl Ticket {
         Ok(())
     }
 
-    /// It has been resolved long enough.
+    /// Closes a resolved ticket.
     ///
     /// # Errors
     /// If it is not resolved.
@@ -289,7 +290,7 @@ impl Ticket {
 /// A line of a list of tickets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketRef {
-    /// Which.
+    /// The ticket.
     pub tag: TicketTag,
     /// Its title.
     pub title: String,

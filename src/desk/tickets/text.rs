@@ -18,9 +18,9 @@ pub fn confirmation(ticket: &Ticket, others: &[TicketRef]) -> Message {
     let key = strong(&ticket.key);
     let name = quoted(first_name(&ticket.requester));
     let mut line = match (&ticket.follows, ticket.is_private()) {
-        (Some(before), _) => vec![said("Noted as "), key, said(format!(", following on from {before}. "))],
+        (Some(before), _) => vec![said("Got it: "), key, said(format!(", following on from {before}. "))],
         (None, true) => {
-            vec![said("Thanks for telling us, "), name, said(": "), key, said(". Only you and the desk can see this; ")]
+            vec![said("Got it, "), name, said(": "), key, said(". Only you and the desk can see this; ")]
         }
         (None, false) => vec![said("Got it, "), name, said(": "), key, said(". ")],
     };
@@ -29,18 +29,18 @@ pub fn confirmation(ticket: &Ticket, others: &[TicketRef]) -> Message {
     line.extend(match &ticket.status {
         Status::New | Status::InProgress => match &ticket.assignee {
             Some(agent) if is_new_in_private => {
-                vec![quoted(first_name(agent)), said(" has it, and the answer comes here.")]
+                vec![quoted(first_name(agent)), said(" has it and will answer here.")]
             }
-            Some(agent) => vec![quoted(first_name(agent)), said(" has it, and answers here.")],
-            None if is_new_in_private => vec![said("the answer comes here.")],
-            None => vec![said("The desk has it, and answers here.")],
+            Some(agent) => vec![quoted(first_name(agent)), said(" has it and will answer here.")],
+            None if is_new_in_private => vec![said("you'll get the answer here.")],
+            None => vec![said("Someone from the desk will answer here.")],
         },
         Status::Pending { reason, until } => has_to_wait(it, reason, *until),
         Status::Resolved { .. } => vec![said(format!("{it} is resolved. Not right? Just write here."))],
-        Status::Closed { .. } => vec![said(format!("{it} is closed. Something else about it? Just write here."))],
+        Status::Closed { .. } => vec![said(format!("{it} is closed. Need more help with it? Just write here."))],
         Status::Cancelled { why: CancelReason::Merged, .. } => match &ticket.merged_into {
             Some(into) => vec![said(format!("{it} is part of {into} now."))],
-            None => vec![said(format!("{it} is part of another one now."))],
+            None => vec![said(format!("{it} is part of another request now."))],
         },
         Status::Cancelled { .. } => vec![said(format!("{it} is cancelled."))],
     });
@@ -87,9 +87,9 @@ fn confirmation_controls(ticket: &Ticket, others: &[TicketRef]) -> Vec<Control> 
 fn reads_along(ticket: &Ticket) -> &'static str {
     match (&ticket.status, &ticket.assignee) {
         _ if ticket.is_private() => "",
-        // "It" is the desk, which was just spoken of.
-        (Status::New | Status::InProgress, None) => " It reads along in this thread.",
-        _ => " The desk reads along in this thread.",
+        // "They" are the desk, which was just spoken of.
+        (Status::New | Status::InProgress, None) => " They can see what's written in this thread.",
+        _ => " The desk can see what's written in this thread.",
     }
 }
 
@@ -111,16 +111,16 @@ pub fn waits(ticket: &Ticket, reason: &str, until: Option<Timestamp>) -> Message
     let mut line = has_to_wait(&ticket.key.to_string(), reason, until);
     let ends_in_reason = !reason.is_empty() && line.pop().is_some();
     let from = if ends_in_reason { "\n" } else { " " };
-    line.push(said(format!("{from}You will hear here as soon as it goes on.")));
+    line.push(said(format!("{from}I'll write here when there's news.")));
     Message::new([Line(line)])
 }
 
 /// That it (or a ticket by its key) waits, until when, and for what.
 fn has_to_wait(it: &str, reason: &str, until: Option<Timestamp>) -> Vec<Span> {
     let mut line = match until {
-        Some(until) => vec![said(format!("{it} has to wait until ")), Span::At(until)],
-        None if reason.is_empty() => vec![said(format!("{it} has to wait a little"))],
-        None => vec![said(format!("{it} has to wait"))],
+        Some(until) => vec![said(format!("{it} is on hold until ")), Span::At(until)],
+        None if reason.is_empty() => vec![said(format!("{it} is on hold for now"))],
+        None => vec![said(format!("{it} is on hold"))],
     };
     if !reason.is_empty() {
         line.extend([said(": "), quoted(reason)]);
@@ -134,9 +134,9 @@ fn has_to_wait(it: &str, reason: &str, until: Option<Timestamp>) -> Vec<Span> {
 pub fn goes_on(ticket: &Ticket) -> Message {
     Message::new([Line(match &ticket.assignee {
         Some(agent) => {
-            vec![said(format!("{} goes on now: ", ticket.key)), quoted(first_name(agent)), said(" has it again.")]
+            vec![said(format!("{} is no longer on hold: ", ticket.key)), quoted(first_name(agent)), said(" has it.")]
         }
-        None => vec![said(format!("{} goes on now: the desk has it again.", ticket.key))],
+        None => vec![said(format!("{} is no longer on hold, and the desk has it.", ticket.key))],
     })])
 }
 
@@ -166,8 +166,8 @@ pub fn resolved(ticket: &Ticket, resolution: &str) -> Message {
 #[must_use]
 pub fn reopened(ticket: &Ticket) -> Message {
     Message::new([Line(match &ticket.assignee {
-        Some(agent) => vec![said("Reopened. "), quoted(first_name(agent)), said(" knows.")],
-        None => vec![said("Reopened. The desk knows.")],
+        Some(agent) => vec![said("Reopened: "), quoted(first_name(agent)), said(" has it again.")],
+        None => vec![said("Reopened: it's with the desk again.")],
     })])
 }
 
@@ -180,8 +180,11 @@ pub fn cancelled(ticket: &Ticket) -> Message {
 /// The desk found that it is no request.
 #[must_use]
 pub fn no_request(ticket: &Ticket) -> Message {
-    Message::said(format!("The desk thinks that {} needs nothing done. If it does, press the button:", ticket.key))
-        .with([ask_again(ticket)])
+    Message::said(format!(
+        "The desk saw nothing to do in {}, so it's cancelled. Still need help? Press the button:",
+        ticket.key
+    ))
+    .with([ask_again(ticket)])
 }
 
 /// The button by which a request that was cancelled is wanted after all.
@@ -194,16 +197,16 @@ fn ask_again(ticket: &Ticket) -> Control {
 pub fn cannot_join(ticket: &Ticket, other: &Ticket) -> Message {
     let (key, into) = (&ticket.key, &other.key);
     Message::said(match (ticket.id == other.id, ticket.is_private()) {
-        (true, _) => format!("{key} can't be a part of itself. Please pick another one."),
-        (false, true) => format!("{key} was asked in private and {into} was not, so they stay apart."),
-        (false, false) => format!("{into} was asked in private and {key} was not, so they stay apart."),
+        (true, _) => format!("{key} can't be part of itself. Please pick another one."),
+        (false, true) => format!("{key} is private and {into} isn't, so I have to keep them apart."),
+        (false, false) => format!("{into} is private and {key} isn't, so I have to keep them apart."),
     })
 }
 
 /// It belongs to another request of the same person.
 #[must_use]
 pub fn belongs(to: &TicketKey) -> Message {
-    Message::said(format!("Done: that is part of {to} now."))
+    Message::said(format!("Done: that's part of {to} now."))
 }
 
 /// The card of a ticket in a desk's channel.
@@ -244,11 +247,11 @@ pub fn card(ticket: &Ticket, assignee_here: Option<&PersonRef>) -> Message {
         }
         Status::Cancelled { why: CancelReason::TakenBack, .. } => lines.push(Line::said("The requester took it back.")),
         Status::Cancelled { why: CancelReason::NotARequest, by, .. } => {
-            lines.push(Line(vec![quoted(&by.name), said(" found that it is no request.")]));
+            lines.push(Line(vec![quoted(&by.name), said(" marked it as not a request.")]));
         }
         Status::Cancelled { why: CancelReason::Merged, .. } => {
             let into = ticket.merged_into.as_ref().map_or_else(|| "another one".to_owned(), ToString::to_string);
-            lines.push(Line::said(format!("Part of {into} now.")));
+            lines.push(Line::said(format!("It's part of {into} now.")));
         }
         Status::New | Status::InProgress => {}
     }
@@ -271,9 +274,9 @@ fn waits_for(reason: &str, until: Option<Timestamp>) -> Option<Line> {
     let reason = Some(reason).filter(|reason| !reason.is_empty()).map(quoted);
     Some(Line(match (until, reason) {
         (None, None) => return None,
-        (None, Some(reason)) => vec![said("Waits: "), reason],
-        (Some(until), None) => vec![said("Waits until "), Span::At(until)],
-        (Some(until), Some(reason)) => vec![said("Waits until "), Span::At(until), said(": "), reason],
+        (None, Some(reason)) => vec![said("On hold: "), reason],
+        (Some(until), None) => vec![said("On hold until "), Span::At(until)],
+        (Some(until), Some(reason)) => vec![said("On hold until "), Span::At(until), said(": "), reason],
     }))
 }
 
@@ -351,8 +354,8 @@ pub fn show(ticket: &Ticket, records: &[Record], audit: &[AuditEntry], whole: bo
         let mark = match record.voice {
             Voice::Note => " (note)",
             Voice::Agent => " (IT)",
-            Voice::Before => " (before)",
-            Voice::Third => " (not the requester)",
+            Voice::Before => " (earlier)",
+            Voice::Third => " (also in the thread)",
             Voice::Requester => "",
         };
         let mut line = vec![said("• "), quoted(first_name(&record.author)), said(format!("{mark}: ")), words];
@@ -362,7 +365,7 @@ pub fn show(ticket: &Ticket, records: &[Record], audit: &[AuditEntry], whole: bo
         lines.push(Line(line));
     }
     if whole && !audit.is_empty() {
-        lines.push(Line(vec![strong("What was done")]));
+        lines.push(Line(vec![strong("History")]));
         for entry in audit {
             let what = format!("{}, {}", entry.act, ago(entry.at, now));
             lines.push(Line(match &entry.actor {
@@ -379,9 +382,9 @@ pub fn show(ticket: &Ticket, records: &[Record], audit: &[AuditEntry], whole: bo
 pub fn requests(of: Option<&Person>, open: &[Ticket]) -> Message {
     let mut head = match (of, open.is_empty()) {
         (Some(person), true) => vec![quoted(first_name(person)), said(" has no open requests.")],
-        (Some(person), false) => vec![said("Open requests of "), quoted(&person.name), said(":")],
+        (Some(person), false) => vec![said("Open requests from "), quoted(&person.name), said(":")],
         (None, true) => {
-            vec![said("You have no open requests. To ask for something, mention me or write to me.")]
+            vec![said("You have no open requests. Need something? Mention me or write to me.")]
         }
         (None, false) => vec![said("Your open requests:")],
     };
@@ -420,20 +423,20 @@ pub fn requester_only(ticket: &Ticket) -> Message {
     Message::new([Line(vec![
         said(format!("{} is ", ticket.key)),
         quoted(first_name(&ticket.requester)),
-        said(
-            "'s request, so only they and the desk can do that. To ask for something yourself, mention me or write to me.",
-        ),
+        said("'s request, so only they or the desk can do that. Need something yourself? Mention me or write to me."),
     ])])
 }
 
 /// Only agents may do that.
 #[must_use]
 pub fn agents_only(ticket: Option<&Ticket>, is_requester: bool) -> Message {
-    let mut line = vec![said("That is for the desk's people.")];
+    let mut line = vec![said("Sorry, you need desk permissions for that; /desk help shows what you can do.")];
     if let Some(ticket) = ticket.filter(|ticket| is_requester && ticket.status.is_open()) {
         match &ticket.assignee {
-            Some(agent) => line.extend([said(" Yours is with "), quoted(first_name(agent)), said(".")]),
-            None => line.push(said(" Yours is with the desk; just write in its thread to add something.")),
+            Some(agent) => line.extend([said(" Your request is with "), quoted(first_name(agent)), said(".")]),
+            None => {
+                line.push(said(" Your request is with the desk; to add something, just write where I answered you."))
+            }
         }
     }
     Message::new([Line(line)])
@@ -444,20 +447,20 @@ pub fn agents_only(ticket: Option<&Ticket>, is_requester: bool) -> Message {
 pub fn held_by(ticket: &Ticket, holder: &Person) -> Message {
     Message::new([Line(vec![
         quoted(first_name(holder)),
-        said(format!(" took {} a moment ago. To take it over, use More… and Assign to….", ticket.key)),
+        said(format!(" already has {}. To take it over, press More…, then Assign to….", ticket.key)),
     ])])
 }
 
 /// The actor has it already.
 #[must_use]
 pub fn already_yours(ticket: &Ticket) -> Message {
-    Message::said(format!("{} is yours already.", ticket.key))
+    Message::said(format!("You already have {}.", ticket.key))
 }
 
 /// Nobody has it.
 #[must_use]
 pub fn held_by_nobody(ticket: &Ticket) -> Message {
-    Message::said(format!("Nobody has {}, so there is nothing to release.", ticket.key))
+    Message::said(format!("Nobody has {}, so there's nothing to release.", ticket.key))
 }
 
 /// It cannot be done in the state that the ticket is in.
@@ -481,16 +484,17 @@ pub fn not_now(
             if actor_is_requester { message.with([ask_again(ticket)]) } else { message }
         }
         Status::Resolved { at, .. } => Message::said(format!(
-            "{key} was resolved {}. If that is not right, write in its thread, and it is reopened.",
+            "{key} was resolved {}. If that's not right, /desk reopen {key} opens it again.",
             ago(*at, now)
         )),
         Status::Closed { at, .. } => Message::said(format!(
-            "{key} was closed {}. Write in its thread to start a new one that follows on.",
+            "{key} was closed {}. If there's more to do, just ask again, and I'll start a new request.",
             ago(*at, now)
         )),
-        Status::New | Status::InProgress | Status::Pending { .. } => {
-            Message::said(format!("{key} is open ({}); nothing to do there.", status(&ticket.status)))
-        }
+        Status::New | Status::InProgress | Status::Pending { .. } => Message::said(format!(
+            "{key} is already open ({}), so nothing was changed. The desk can see it.",
+            status(&ticket.status)
+        )),
     }
 }
 
@@ -499,7 +503,7 @@ pub fn not_now(
 pub fn not_an_agent(person: &Person) -> Message {
     Message::new([Line(vec![
         quoted(first_name(person)),
-        said(" is not on the desk's list, so can't be given tickets. An operator can add them."),
+        said(" isn't one of the desk's agents, so I can't give them tickets. Whoever runs this bot can add them."),
     ])])
 }
 
@@ -527,7 +531,7 @@ pub fn done(ticket: &Ticket) -> Message {
         line.push(said(format!(", {}", ticket.priority)));
         match &ticket.assignee {
             Some(agent) => line.extend([said(", with "), quoted(first_name(agent))]),
-            None => line.push(said(", with nobody yet")),
+            None => line.push(said(", and nobody has it yet")),
         }
     }
     line.push(said("."));

@@ -1,4 +1,4 @@
-//! Live messages of a ticket: its card, and what its requester sees of it.
+//! Renders the live messages of a ticket: its card and its confirmation.
 
 use super::state::{Ticket, TicketRef};
 use super::text;
@@ -6,14 +6,14 @@ use crate::domain::ids::Place;
 use crate::domain::permission::Roster;
 use crate::domain::view::Shown;
 
-/// The card in a channel of the desk.
+/// Renders the card in a channel of the desk.
 pub(in crate::desk) fn card(ticket: &Ticket, channel: &Place, roster: &Roster) -> Shown {
     let assignee = ticket.assignee.as_ref();
     let here = assignee.and_then(|agent| roster.account_on(&agent.who, channel.platform()));
     text::card(ticket, here.as_ref()).into()
 }
 
-/// What the requester sees where they asked. `others` are their open tickets.
+/// Renders the confirmation, in the place where the requester asked. `others` are their open tickets.
 pub(in crate::desk) fn confirmation(ticket: &Ticket, others: &[Ticket]) -> Shown {
     let is_other = |other: &&Ticket| other.id != ticket.id && other.is_private() == ticket.is_private();
     let others: Vec<TicketRef> = others.iter().filter(is_other).map(Ticket::reference).collect();

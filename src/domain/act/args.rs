@@ -1,4 +1,4 @@
-//! What an act is given, and the one check of it.
+//! The arguments of an act, and the one function that checks them.
 
 use std::collections::BTreeMap;
 
@@ -11,44 +11,44 @@ use crate::domain::ids::KeyRef;
 use crate::domain::ids::{Person, TicketTag};
 use crate::domain::when::{self, Now};
 
-/// The name under which the choice of a menu is given: it is the first parameter of its act.
+/// The name of the value from a menu. It is given for the act's first parameter.
 pub const CHOSEN: &str = "";
-/// The name under which the ticket's key is given, where it is a field.
+/// The name of the ticket's key, where it is a field.
 pub const KEY: &str = "key";
 
-/// The name under which the words of the message are given at whose menu an act was chosen, where its form begins with them.
+/// The name of the words of the message whose menu was used, for forms that begin with them.
 pub const SAID: &str = "said";
 
-/// The name under which whoever wrote that message is given with its words.
+/// The name of the author of that message.
 pub const AUTHOR: &str = "author";
 
-/// What came with an act, as it was given: by the names of its parameters. Nothing of it has been checked.
+/// Values that came with an act, by the names of its parameters. They are not checked yet.
 pub type Given = BTreeMap<String, Value>;
 
-/// One thing that came with an act.
+/// One value that came with an act.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Value {
-    /// Words, or the value of a choice.
+    /// Text, or the value of a choice.
     Text(String),
-    /// Somebody whom the platform has resolved.
+    /// A person whom the platform has resolved.
     Person(Person),
     /// Whether a box was ticked.
     Flag(bool),
-    /// A moment that was read in the zone of whoever wrote it.
+    /// A date and time, already read in its author's time zone.
     Date(Timestamp),
     /// Files.
     Files(Vec<File>),
 }
 
 impl Value {
-    /// Words as they were typed, or the value of a choice.
+    /// Returns text as it was typed, or the value of a choice.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 
-    /// The person, if it is one.
+    /// Returns the person, if the value is one.
     #[must_use]
     pub const fn person(&self) -> Option<&Person> {
         match self {
@@ -66,41 +66,41 @@ impl Value {
     }
 }
 
-/// What is wrong with a parameter.
+/// A fault of an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The parameter's name, which is also that of its field.
     pub param: &'static str,
-    /// Why it cannot be taken.
+    /// The reason.
     pub why: Why,
 }
 
-/// Why what was given for a parameter cannot be taken.
+/// Why an argument is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// It must be given, and is not.
+    /// The argument is required and was not given.
     Missing,
-    /// It is none of those that it may be.
+    /// The value is not one of the choices.
     NotOffered,
-    /// It is no person.
+    /// The value is no person.
     NoPerson,
-    /// It is no key.
+    /// The value is no key.
     NoKey,
-    /// It is no moment.
+    /// The value is no date and time.
     NoDate,
-    /// It is a moment that has passed.
+    /// The date and time has passed.
     Past,
 }
 
-/// What an act is given, checked: what must be there is there, and each is what its parameter takes.
+/// The checked arguments of an act: all required ones are there, and each has the kind that its parameter takes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Args(BTreeMap<&'static str, Value>);
 
 impl Spec {
-    /// Checks what is given, dates against `now`; what the act does not take is left out.
+    /// Checks the given values and reads dates relative to `now`. Values that the act does not take are left out.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All faults.
     pub fn check(&self, given: &Given, now: &Now<'_>) -> Result<Args, Vec<Fault>> {
         let (mut args, mut faults) = (BTreeMap::new(), Vec::new());
         for (index, param) in self.takes.iter().enumerate() {
@@ -124,7 +124,7 @@ impl Spec {
     }
 }
 
-/// The value as the parameter takes it.
+/// Returns the value in the form that the parameter takes.
 fn fitting(takes: Takes, value: &Value, now: &Now<'_>) -> Result<Value, Why> {
     match (takes, value) {
         (Takes::Text | Takes::Message, Value::Text(text)) => Ok(Value::text(text.trim())),
@@ -162,13 +162,13 @@ fn moment(value: &Value, now: &Now<'_>) -> Result<Timestamp, Why> {
 }
 
 impl Args {
-    /// What was given, as it was checked.
+    /// Returns the checked values.
     #[must_use]
     pub fn given(&self) -> Given {
         self.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
     }
 
-    /// The words, or the value of the choice, of this parameter; empty if none were given.
+    /// Returns the text or the chosen value of this parameter. Empty if it was not given.
     #[must_use]
     pub fn text(&self, param: &str) -> &str {
         match self.0.get(param) {
@@ -177,19 +177,19 @@ impl Args {
         }
     }
 
-    /// The person of this parameter.
+    /// Returns the person of this parameter.
     #[must_use]
     pub fn person(&self, param: &str) -> Option<&Person> {
         self.0.get(param).and_then(Value::person)
     }
 
-    /// Whether this parameter was switched on.
+    /// Whether the box of this parameter was ticked.
     #[must_use]
     pub fn is_set(&self, param: &str) -> bool {
         self.0.get(param) == Some(&Value::Flag(true))
     }
 
-    /// The files of this parameter.
+    /// Returns the files of this parameter.
     #[must_use]
     pub fn files(&self, param: &str) -> &[File] {
         match self.0.get(param) {
@@ -198,13 +198,13 @@ impl Args {
         }
     }
 
-    /// The article or outage of this parameter.
+    /// Returns the article or outage of this parameter.
     #[must_use]
     pub fn key(&self, param: &str) -> Option<KeyRef> {
         self.text(param).parse().ok()
     }
 
-    /// The moment of this parameter.
+    /// Returns the date and time of this parameter.
     #[must_use]
     pub fn date(&self, param: &str) -> Option<Timestamp> {
         match self.0.get(param) {

@@ -1,4 +1,4 @@
-//! Commands by words, in exact grammar: what does not match wholly is no command.
+//! Commands in words, read by an exact grammar. Text that does not match as a whole is no command.
 
 use jiff::Timestamp;
 
@@ -6,28 +6,28 @@ use super::{Given, On, Spec, Takes, Value};
 use crate::domain::ids::{ArticleKey, Person, TicketKey};
 use crate::domain::when::{self, Now};
 
-/// What words turn out to be.
+/// The result of reading words.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Read {
-    /// A command that is written right; what it is given is still to be checked.
+    /// A command with correct syntax. Its arguments are still to be checked.
     Act {
         /// The act that the first words name.
         spec: &'static Spec,
-        /// The ticket that it names.
+        /// The key of the ticket that it names.
         key: Option<TicketKey>,
-        /// What it is given.
+        /// The arguments.
         given: Given,
     },
-    /// They begin as this command does, but something is missing or wrong.
+    /// The words begin like this command, but something is missing or wrong.
     Malformed(&'static Spec),
-    /// No command: to be taken as what somebody says.
+    /// No command: the words are ordinary words.
     Words,
 }
 
-/// Where the words stand, which decides what they can mean.
+/// Where the words were written, which decides what they can mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Where {
-    /// After `/desk`: nothing but a command can be meant.
+    /// After `/desk`. Only a command can be meant.
     Slash,
     /// In a mention inside a ticket's thread.
     TicketThread,
@@ -37,10 +37,11 @@ pub enum Where {
     Elsewhere,
 }
 
-/// Words of a moment, at most: "tomorrow at 14:30".
+/// The greatest number of words in a date and time: "tomorrow at 14:30".
 const LONGEST_DATE: usize = 3;
 
-/// Reads words as one of these commands, dates against `now`. Only keys that begin with `prefix` are keys: `KB-5034` is a word.
+/// Reads words as one of these commands, and dates relative to `now`. Only keys with this `prefix` count as keys:
+/// `KB-5034` is a word.
 #[must_use]
 pub fn parse(
     specs: impl Iterator<Item = &'static Spec> + Clone,
@@ -55,14 +56,14 @@ pub fn parse(
     if command.is_plain_in_thread && place == Where::TicketThread {
         return Read::Words;
     }
-    // Where others speak to the desk, too, "lunch at the usual place?" is a request, and no command with free words.
+    // Outside of `/desk`, "lunch at the usual place?" is a request, and not a command with free text.
     if spec.on == On::Nothing && spec.takes_words() && place != Where::Slash {
         return Read::Words;
     }
     let (key, rest) = match spec.on {
         On::Nothing => (None, rest.to_owned()),
         On::Ticket => {
-            // What precedes a key that stands last must not be free words.
+            // A key may stand last only if the words before it are not free text.
             take_key(rest, prefix, !spec.takes.is_empty() && !spec.takes_words())
         }
     };
@@ -79,13 +80,13 @@ pub fn parse(
     }
 }
 
-/// A word as a key: `it-7` is one, `KB-5034` is a word.
+/// Reads a word as a ticket's key: `it-7` is a key, `KB-5034` is not.
 #[must_use]
 pub fn key_of(word: &str, prefix: &str) -> Option<TicketKey> {
     word.parse::<TicketKey>().ok().filter(|key| key.prefix().eq_ignore_ascii_case(prefix))
 }
 
-/// The command that these words begin with, and the rest of them.
+/// Returns the command that these words begin with, and the rest of the words.
 fn named(
     specs: impl Iterator<Item = &'static Spec> + Clone,
     words: &str,
@@ -106,7 +107,7 @@ fn named(
         }
         Some((name, rest))
     };
-    // A group and its command are two words.
+    // A group and a command in it are two words, so two words are tried first.
     [2, 1].into_iter().filter_map(first_words).find_map(|(name, rest)| {
         let mut commands = specs.clone().filter_map(|spec| Some((spec, spec.command?)));
         let found = commands.find(|(spec, _)| spec.name == name || spec.synonyms.contains(&name.as_str()));
@@ -114,12 +115,12 @@ fn named(
     })
 }
 
-/// The words do not match; `almost` if they are so few that nothing else can be meant.
+/// The words do not match the command. `almost`: there are so few of them that only the command can be meant.
 struct NoMatch {
     almost: bool,
 }
 
-/// Reads what an act takes: free words are what is left of the others.
+/// Reads an act's arguments. Free text takes the words that are left over.
 fn params(spec: &Spec, words: &str, mentions: &[Person], now: &Now<'_>) -> Result<Given, NoMatch> {
     let count = words.split_whitespace().count();
     // A name may be two words.
@@ -149,7 +150,7 @@ fn params(spec: &Spec, words: &str, mentions: &[Person], now: &Now<'_>) -> Resul
                 let key = word.parse::<ArticleKey>().ok();
                 (key.map(|key| Value::text(key.to_string())), behind.trim_start())
             }
-            // These are offered by fields, menus and buttons.
+            // Only fields, menus and buttons give these.
             Takes::Flag | Takes::Files | Takes::Ticket | Takes::Message => (None, rest),
         };
         match value {
@@ -164,7 +165,7 @@ fn params(spec: &Spec, words: &str, mentions: &[Person], now: &Now<'_>) -> Resul
     if rest.is_empty() { Ok(given) } else { Err(no_match()) }
 }
 
-/// The moment that the words begin with: the longest that is one.
+/// Returns the longest date and time that the words begin with, and the rest.
 fn dated<'w>(words: &'w str, now: &Now<'_>) -> (Option<Timestamp>, &'w str) {
     let ends = words.match_indices(char::is_whitespace).map(|(at, _)| at).chain([words.len()]);
     let ends: Vec<usize> = ends.take(LONGEST_DATE).collect();
@@ -172,17 +173,17 @@ fn dated<'w>(words: &'w str, now: &Now<'_>) -> (Option<Timestamp>, &'w str) {
     ends.iter().rev().find_map(read).map_or((None, words), |(date, rest)| (Some(date), rest))
 }
 
-/// Who is mentioned where the words begin, and what comes behind.
+/// Returns the person that the words begin with, and the rest.
 fn mentioned<'w, 'p>(words: &'w str, mentions: &'p [Person]) -> Option<(&'p Person, &'w str)> {
     let behind = |person: &'p Person| {
         let rest = words.strip_prefix('@')?.strip_prefix(person.name.as_str())?;
         (rest.is_empty() || rest.starts_with(char::is_whitespace)).then(|| (person, rest.trim_start()))
     };
-    // Of "Mia" and "Mia Wong" the longer one is meant.
+    // Of "Mia" and "Mia Wong" the longer name is meant.
     mentions.iter().filter_map(behind).min_by_key(|(_, rest)| rest.len())
 }
 
-/// Takes a key that stands first, and, if `may_end`, one that stands last.
+/// Takes a key from the first word, or, if `may_end`, from the last one.
 fn take_key(rest: &str, prefix: &str, may_end: bool) -> (Option<TicketKey>, String) {
     let key = |word: &str| key_of(word, prefix);
     let (first, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
@@ -252,7 +253,8 @@ mod tests {
         parse(SPECS.iter(), words, mentions, place, "IT", &now)
     }
 
-    /// How it is read, in short: the name, the key, what is given; `~` before the name of what is malformed; `-` for words.
+    /// Returns the result in short: the name, the key, the arguments; `~` before the name of a malformed command; `-`
+    /// for words.
     fn short(words: &str, place: Where) -> String {
         let people = ["Mia", "Mia Wong", "Omar"];
         let mentioned = |name: &&str| words.contains(&format!("@{name}"));
@@ -289,7 +291,7 @@ mod tests {
             ("pending PO-12345 still missing", Elsewhere, "-"),
             ("pending", CardThread, "pending"),
             ("pending a part", CardThread, "pending why=a part"),
-            // Free words are what is left, wherever they are declared.
+            // Free text takes the words that are left over, wherever its parameter is declared.
             ("pending in 2h for a part", CardThread, "pending until=2026-11-28T16:00:00Z why=for a part"),
             ("pending tomorrow 9", CardThread, "pending until=2026-11-29T08:00:00Z"),
             ("claim", TicketThread, "claim"),

@@ -1,7 +1,7 @@
 //! Acts: what people can do with the desk.
 //!
-//! Each act is declared once, by a [`Spec`] in the `acts.rs` of its capability. Buttons, menus, forms, Discord's commands,
-//! the grammar of words, the help and the gate of rights are made from these.
+//! Each act is declared once, by a [`Spec`] in the `acts.rs` of its capability. Buttons, menus, forms, Discord's
+//! commands, the grammar of words, the help and the check of rights are made from these declarations.
 
 mod args;
 mod grammar;
@@ -18,45 +18,45 @@ use super::ids::{DraftId, TicketTag, UnknownName};
 use super::message::{Control, Style};
 use super::right::Right;
 
-/// An act, declared.
+/// The declaration of an act.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spec {
-    /// Names it: the word by which people give it as a command, and what its buttons and forms carry. Two words are a group of
-    /// commands and one of them (`outage announce`).
+    /// The act's name: the word of its command, which its buttons and forms carry. Two words are a group of commands
+    /// and a command in it (`outage announce`).
     pub name: &'static str,
-    /// Other words for it, in commands.
+    /// Synonyms of the name in commands.
     pub synonyms: &'static [&'static str],
-    /// What its button says.
+    /// The label of its button.
     pub label: &'static str,
-    /// How its button looks.
+    /// The style of its button.
     pub style: Style,
-    /// What it is done to.
+    /// The kind of subject that it is done to.
     pub on: On,
-    /// Who may do it.
+    /// The people who may do it.
     pub may: May,
-    /// What it takes, in the order of the fields of its form.
+    /// Its parameters, in the order of the fields in its form.
     pub takes: &'static [Param],
-    /// The form that its button opens, if what it takes is typed in.
+    /// The form that its button opens, if its arguments are typed in.
     pub form: Option<FormWords>,
-    /// As a command; `None` if it is none.
+    /// Its command. `None` if the act is no command.
     pub command: Option<Command>,
-    /// What the menu of a message calls it, at most 24 characters (Slack); `None` if it is not in there.
+    /// Its label in the menu of a message, at most 24 characters (Slack). `None` if it is not in that menu.
     pub menu: Option<&'static str>,
-    /// What the menu of a person calls it, at most 32 characters; `None` if it is not in there. Only Discord has such menus. The
-    /// act takes a person, who is given so.
+    /// Its label in the menu of a person, at most 32 characters. `None` if it is not in that menu. Only Discord has
+    /// such menus. The person of the menu is given for the act's parameter.
     pub person_menu: Option<&'static str>,
-    /// The reaction to a message that does it; `None` if none does. A reaction opens no form, so whatever the act takes must be
-    /// optional.
+    /// The reaction to a message that does the act, if any. A reaction opens no form, so all parameters of such an act
+    /// must be optional.
     pub sign: Option<Emoji>,
-    /// What the audit calls it, once the act's function says so (`Plan::put`, `Plan::audit`).
+    /// The act's name in the audit. The act's function writes the entry (`Plan::put`, `Plan::audit`).
     pub audit: &'static str,
-    /// Whether the bot says in the request's own thread, or shows on the card, that it was done: then whoever did it there needs
-    /// no answer besides.
+    /// Whether the bot reports the act in the request's own thread or on the card. An actor who sees that needs no
+    /// other answer.
     pub is_told: bool,
 }
 
 impl Spec {
-    /// What most acts have in common: to be completed by struct update.
+    /// The defaults of an act, to be completed by struct update.
     pub const BASE: Self = Self {
         name: "",
         synonyms: &[],
@@ -74,50 +74,51 @@ impl Spec {
         is_told: false,
     };
 
-    /// Its name, as buttons, forms and events carry it.
+    /// Returns the act's name as buttons, forms and events carry it.
     #[must_use]
     pub const fn act(&self) -> ActName {
         ActName(Cow::Borrowed(self.name))
     }
 
-    /// The group of commands that it belongs to, and its word in it.
+    /// Returns the group of commands that it belongs to, if any, and its word in the group.
     #[must_use]
     pub fn path(&self) -> (Option<&'static str>, &'static str) {
         self.name.split_once(' ').map_or((None, self.name), |(group, word)| (Some(group), word))
     }
 
-    /// Whether its button opens a form: the adapter opens it at once, and what is sent is an event.
+    /// Whether its button opens a form. The adapter opens the form at once; the submission is an event.
     #[must_use]
     pub const fn opens_form(&self) -> bool {
         self.form.is_some()
     }
 
-    /// The person that it takes, if it takes one.
+    /// Returns the parameter that takes a person, if there is one.
     #[must_use]
     pub fn person(&self) -> Option<&'static Param> {
         self.takes.iter().find(|param| param.takes == Takes::Person)
     }
 
-    /// Whether its form begins with the words of the message at whose menu it was chosen.
+    /// Whether its form is prefilled with the words of the message whose menu was used.
     #[must_use]
     pub fn begins_with_words(&self) -> bool {
         self.takes.iter().any(|param| param.begins_with == Begins::Said)
     }
 
-    /// Whether it takes people's free words.
+    /// Whether it takes free text.
     #[must_use]
     pub fn takes_words(&self) -> bool {
         self.takes.iter().any(|param| param.takes == Takes::Text)
     }
 
-    /// What it takes, in the order in which words give it: free words are whatever is left.
+    /// Returns its parameters in the order in which a command gives them. Free text comes last: it takes the rest of
+    /// the words.
     pub fn in_words(&self) -> impl Iterator<Item = &'static Param> {
         let is_text = |param: &&Param| param.takes == Takes::Text;
         let in_words = || self.takes.iter().filter(|param| !param.is_only_a_field);
         in_words().filter(move |param| !is_text(param)).chain(in_words().filter(is_text))
     }
 
-    /// How it is written as a command, without a key: `resolve how it was solved`; in brackets what may be left out.
+    /// Returns its usage as a command, without a key: `resolve how it was solved`. Optional parameters are in brackets.
     #[must_use]
     pub fn usage(&self) -> String {
         let written = |param: &Param| match param.usage {
@@ -130,25 +131,25 @@ impl Spec {
         std::iter::once(self.name.to_owned()).chain(params).collect::<Vec<_>>().join(" ")
     }
 
-    /// It on this subject.
+    /// Returns the act on this subject.
     #[must_use]
     pub fn on(&self, on: impl Into<SubjectRef>) -> ActRef {
         ActRef { on: Some(on.into()), ..ActRef::bare(self.act()) }
     }
 
-    /// Its button on this subject.
+    /// Returns its button on this subject.
     #[must_use]
     pub fn button(&self, on: impl Into<SubjectRef>) -> Control {
         self.labelled(self.label, on)
     }
 
-    /// Its button on this subject, with other words on it.
+    /// Returns its button on this subject, with another label.
     #[must_use]
     pub fn labelled(&self, label: &str, on: impl Into<SubjectRef>) -> Control {
         Control::button(label, self.on(on)).styled(self.style)
     }
 
-    /// Its button on this subject, or its menu if it takes a choice or a person and nothing else.
+    /// Returns its button on this subject, or its menu if its only parameter is a choice or a person.
     #[must_use]
     pub fn control(&self, on: impl Into<SubjectRef>) -> Control {
         match self.takes {
@@ -162,36 +163,36 @@ impl Spec {
     }
 }
 
-/// What an act is done to.
+/// The kind of subject that an act is done to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum On {
-    /// To nothing in particular.
+    /// The act has no subject.
     Nothing,
-    /// To a ticket.
+    /// A ticket.
     Ticket,
 }
 
-/// Who may do an act. Whether somebody may know of its subject is asked before.
+/// The people who may do an act. Whether they may know of its subject is checked before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum May {
     /// Everybody.
     Anyone,
     /// The requester.
     Requester,
-    /// The requester, and whoever has this right.
+    /// The requester, and people with this right.
     RequesterOr(Right),
-    /// Everybody for themselves; for another person, whom the act takes, whoever has this right.
+    /// Everybody for themselves. For another person, whom the act takes: people with this right.
     OneselfOr(Right),
-    /// Whoever has this right.
+    /// People with this right.
     Has(Right),
-    /// Whoever has one of these rights.
+    /// People with one of these rights.
     HasEither(Right, Right),
-    /// Whomever the guard protects, agents among them, and whoever sets it.
+    /// The staff, whom the guard protects (agents are staff), and people who may set the guard.
     Staff,
 }
 
 impl May {
-    /// Who that is, in a word or two: for lists of commands.
+    /// Returns these people in a word or two, for lists of commands.
     #[must_use]
     pub const fn who(self) -> &'static str {
         match self {
@@ -206,54 +207,54 @@ impl May {
     }
 }
 
-/// Something that an act takes.
+/// A parameter of an act.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Param {
-    /// Names it among what is given: an option of Discord's command, a field of a form.
+    /// The parameter's name: that of the option in Discord's command and of the form's field.
     pub name: &'static str,
-    /// The kind of value that is accepted for it.
+    /// The kind of value that it takes.
     pub takes: Takes,
-    /// Whether it must be given.
+    /// Whether it is required.
     pub is_required: bool,
-    /// What the option of Discord's command says of it, at most 100 characters.
+    /// The description of the option in Discord's command, at most 100 characters.
     pub says: &'static str,
-    /// What stands for it in words that show how a command is written.
+    /// The placeholder in the usage of the command.
     pub usage: &'static str,
-    /// What the field of a form asks, at most 45 characters (Discord).
+    /// The label of the form's field, at most 45 characters (Discord).
     pub asks: &'static str,
-    /// Grey words in the empty field, at most 100 characters.
+    /// The placeholder in the empty field, at most 100 characters.
     pub hint: &'static str,
-    /// What the field begins with.
+    /// The initial value of the field.
     pub begins_with: Begins,
-    /// Whether only a field gives it: in words it could be taken for something else.
+    /// Whether only a form's field can give it. In words it could be confused with something else.
     pub is_only_a_field: bool,
 }
 
-/// What a field of a form begins with.
+/// The initial value of a form's field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begins {
     /// Nothing.
     Empty,
-    /// The last words of the requester, if it is they who open the form.
+    /// The last words of the requester, if the requester opens the form.
     LastWords,
-    /// What the article that the button carries says there, if whoever opens the form works tickets. Without it the form is
-    /// not opened, since what is sent takes the place of what was there.
+    /// The value in the article that the button carries, if the person who opens the form may keep articles. Without it
+    /// the form is not opened, since the submission replaces the former value.
     Article,
-    /// The title of the ticket, if whoever opens the form works tickets.
+    /// The title of the ticket, if the person who opens the form is an agent.
     TicketTitle,
-    /// What the outage that the button carries says there, if whoever opens the form announces outages. Without it the form is not
-    /// opened.
+    /// The value in the outage that the button carries, if the person who opens the form may announce outages. Without
+    /// it the form is not opened.
     Outage,
-    /// What is said of an outage that is over, if nothing else is written, by the settings.
+    /// The template of the settings for an outage that is over.
     Resolved,
-    /// The words of the message at whose menu the form is opened.
+    /// The words of the message whose menu was used.
     Said,
-    /// The key of the article that fits the ticket best, if whoever opens the form works tickets.
+    /// The key of the article that fits the ticket best, if the person who opens the form is an agent.
     Suggested,
 }
 
 impl Param {
-    /// What most parameters have in common: to be completed by struct update.
+    /// The defaults of a parameter, to be completed by struct update.
     pub const BASE: Self = Self {
         name: "",
         takes: Takes::Text,
@@ -267,27 +268,27 @@ impl Param {
     };
 }
 
-/// How many files a field takes, on both platforms.
+/// The greatest number of files in a field, on both platforms.
 pub const MOST_FILES: usize = 10;
 
-/// What a parameter takes.
+/// The kind of value that a parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
-    /// Free words, of one line or several.
+    /// Free text, of one line or several.
     Text,
     /// One of these: (value, label).
     Choice(&'static [(&'static str, &'static str)]),
     /// One person, picked from the platform's list or mentioned.
     Person,
-    /// A box to tick; left alone it is no.
+    /// A box to tick. Unticked means no.
     Flag,
-    /// A moment, as people write it ([`when::read`](super::when::read)).
+    /// A date and time as people write it ([`when::read`](super::when::read)).
     Date,
-    /// A moment that is still to come.
+    /// A date and time in the future.
     Future,
-    /// Files, at most [`MOST_FILES`]; words give none.
+    /// Files, at most [`MOST_FILES`]. A command in words gives none.
     Files,
-    /// Another ticket, from a menu that offers some.
+    /// Another ticket, chosen from a menu.
     Ticket,
     /// A message, whose id the button carries.
     Message,
@@ -298,7 +299,7 @@ pub enum Takes {
 }
 
 impl Takes {
-    /// Whether a field of a form or of a command can hold it: else a button or menu carries it.
+    /// Whether a form's field or a command's option can hold it. Else a button or menu carries it.
     #[must_use]
     pub const fn is_field(self) -> bool {
         match self {
@@ -316,70 +317,70 @@ impl Takes {
     }
 }
 
-/// What a form says around its fields.
+/// The texts of a form around its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FormWords {
     /// Its title, at most 24 characters (Slack); `{key}` stands for the ticket's key.
     pub title: &'static str,
-    /// What the button that sends it says, at most 24 characters.
+    /// The label of its submit button, at most 24 characters.
     pub submit: &'static str,
 }
 
-/// An emoji, as the platforms call it.
+/// An emoji, as each platform writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Emoji {
     /// Its name on Slack: `eyes`.
     pub slack: &'static str,
-    /// Itself, as Discord has it.
+    /// The character, for Discord.
     pub discord: &'static str,
 }
 
 /// An act as a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// What it does, at most 100 characters: for the lists of commands.
+    /// What it does, at most 100 characters, for lists of commands.
     pub says: &'static str,
-    /// What it does for whoever asked: for the help; empty for commands of agents.
+    /// What it does for the person who asks for help. Empty for commands of agents.
     pub helps: &'static str,
-    /// Whether it is no command in the request's own thread: there plain words do the same.
+    /// Whether the command does not exist in the request's own thread, where plain words do the same.
     pub is_plain_in_thread: bool,
-    /// Whether it takes no words and opens the act's form.
+    /// Whether the command takes no words and opens the act's form.
     pub opens_form: bool,
 }
 
 impl Command {
-    /// A command of agents that does this.
+    /// Returns a command of agents with this description.
     #[must_use]
     pub const fn new(says: &'static str) -> Self {
         Self { says, helps: "", is_plain_in_thread: false, opens_form: false }
     }
 
-    /// The same, which opens the act's form.
+    /// Makes the command open the act's form.
     #[must_use]
     pub const fn opening_a_form(self) -> Self {
         Self { opens_form: true, ..self }
     }
 
-    /// The same, which helps whoever asked so.
+    /// Sets the line of the command in the help.
     #[must_use]
     pub const fn helping(self, helps: &'static str) -> Self {
         Self { helps, ..self }
     }
 }
 
-/// The name of an act, as buttons, forms and events carry it. It may be one that this version does not know.
+/// The name of an act, as buttons, forms and events carry it. This version may not know the act.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ActName(Cow<'static, str>);
 
 impl ActName {
-    /// The act of this name.
+    /// Returns an act's name from a text.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self(Cow::Owned(name.into()))
     }
 
-    /// The name as text, known to this version or not.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -392,10 +393,10 @@ impl fmt::Display for ActName {
     }
 }
 
-/// A subject as a button or form carries it: by an id that no restored database gives to another one.
+/// A subject as a button or form carries it: by an id that no restored database gives to another subject.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SubjectRef {
-    /// A ticket, by its key and the uid that no restore gives twice.
+    /// A ticket, by its key and its uid.
     Ticket(TicketTag),
 }
 
@@ -413,35 +414,36 @@ impl fmt::Display for SubjectRef {
     }
 }
 
-/// An act on a subject: what a button, menu or form carries. Its text is `claim:IT-1042~u` and the ticket's uid, then `~m` and a
-/// message's id, then `~d` and a draft's id, each where there is one; a renderer may append `~` and a mark.
+/// An act on a subject, as a button, menu or form carries it. Its text is `claim:IT-1042~u` and the ticket's uid, then
+/// `~m` and a message's id, then `~d` and a draft's id, each only if there is one. A renderer may append `~` and a
+/// mark.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "Stored")]
 pub struct ActRef {
-    /// Which act is done; this version may not know it.
+    /// The act. This version may not know it.
     pub act: ActName,
-    /// What it is done to.
+    /// The subject that it is done to, if any.
     pub on: Option<SubjectRef>,
-    /// The platform's id of the message that it is about, where it is about one.
+    /// The platform's id of the message that it is about, or the key of the article or outage, if any.
     pub with: Option<String>,
-    /// What was filled in before, where its form was begun and not finished.
+    /// The draft, if its form was begun and not finished.
     pub draft: Option<DraftId>,
 }
 
 impl ActRef {
-    /// The act, on nothing.
+    /// Returns the act without a subject.
     #[must_use]
     pub const fn bare(act: ActName) -> Self {
         Self { act, on: None, with: None, draft: None }
     }
 
-    /// The act, at the message of this id, which says what it is done to.
+    /// Returns the act on the message of this id, which determines the subject.
     #[must_use]
     pub fn at_message(act: ActName, message: impl Into<String>) -> Self {
         Self { with: Some(message.into()), ..Self::bare(act) }
     }
 
-    /// What is given, and the message or article that the button or form carries.
+    /// Returns the given values together with the message, article or outage that the button or form carries.
     #[must_use]
     pub fn carried(&self, spec: &Spec, mut given: Given) -> Given {
         let param =
@@ -470,14 +472,14 @@ impl fmt::Display for ActRef {
 impl FromStr for ActRef {
     type Err = UnknownName;
 
-    /// Reads what a button carries; whatever else follows a `~` is the renderer's.
+    /// Reads the text of a button. Other parts after a `~` are the renderer's and are skipped.
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         let (act, rest) = text.split_once(':').ok_or(UnknownName)?;
         let is_name = |c: char| c.is_ascii_lowercase() || matches!(c, '_' | '-' | ' ');
         if act.is_empty() || !act.chars().all(is_name) {
             return Err(UnknownName);
         }
-        // What an earlier version drew.
+        // Buttons of an earlier version carry a former name.
         let act = FORMER.iter().find(|(former, _)| *former == act).map_or(act, |(_, name)| name);
         let on = if rest.is_empty() || rest.starts_with('~') { None } else { Some(SubjectRef::Ticket(rest.parse()?)) };
         let part = |mark| rest.split('~').skip(1).find_map(move |part: &str| part.strip_prefix(mark));
@@ -486,7 +488,7 @@ impl FromStr for ActRef {
     }
 }
 
-/// Names that acts had in buttons that may still stand.
+/// Former names of acts in buttons that may still stand, with the names of today.
 const FORMER: [(&str, &str); 4] = [("take", "claim"), ("more", "menu"), ("desk", "menu"), ("ask_again", "reopen")];
 
 impl From<ActRef> for String {
@@ -495,7 +497,7 @@ impl From<ActRef> for String {
     }
 }
 
-/// As it is stored, or was by an earlier version.
+/// The stored form of an [`ActRef`], of this version or of an earlier one.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Stored {

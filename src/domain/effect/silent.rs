@@ -1,4 +1,4 @@
-//! What the bot does on a platform without saying anything.
+//! Silent acts: what the bot does on a platform without posting a message.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,69 +7,69 @@ use crate::domain::event::{DirectRequest, Look, LookFor};
 use crate::domain::ids::{MessageRef, Place, PlatformName};
 use crate::domain::limits::{Limit, discord, slack};
 
-/// An act on a platform that says nothing. It may be repeated, so that nobody looks for it before a repeat.
+/// An act on a platform that posts no message. It may be repeated, so the outbox does not look for it before a repeat.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SilentAct {
-    /// Delete a message of the bot; that it is gone already is a success.
+    /// Delete a message of the bot. A message that is gone already counts as a success.
     Remove {
-        /// Which message.
+        /// The message.
         message: MessageRef,
     },
-    /// Put a sign on somebody's message, or take it away: a reaction. Where that cannot be, it is left out: nothing hangs on
-    /// it.
+    /// Add a sign (a reaction) to a person's message, or remove it. If the platform refuses, the sign is left out,
+    /// since nothing depends on it.
     React {
-        /// Which message.
+        /// The message.
         message: MessageRef,
-        /// Which sign.
+        /// The sign.
         sign: Sign,
-        /// Whether it is to be there.
+        /// Whether the sign is added, not removed.
         is_on: bool,
     },
-    /// Look up the direct conversation with somebody who asks for something elsewhere. It comes back as an event, be it that
-    /// there is none.
+    /// Look up the direct conversation with a person who has asked elsewhere. The result comes back as an event, also
+    /// if there is none.
     OpenDirect {
-        /// Who asks for what.
+        /// The request.
         request: Box<DirectRequest>,
     },
-    /// Read a message, and what was said before it. They come back as an event.
+    /// Read a message and the messages before it. The result comes back as an event.
     Look(Box<Look>),
-    /// Read the last hundred messages of a thread that stand before one. They come back as an event.
+    /// Read the last hundred messages of a thread before a given one. The result comes back as an event.
     ReadThread {
-        /// Which thread.
+        /// The thread.
         place: Place,
-        /// Before which message.
+        /// The message before which to read.
         before: MessageRef,
     },
 }
 
-/// Everything that the outbox has to know of a silent act.
+/// The properties of a silent act that the outbox needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SilentSpec<'a> {
     /// Its name in the database, in logs and in metrics.
     pub name: &'static str,
-    /// How urgent it is.
+    /// Its lane.
     pub lane: Lane,
-    /// The kind of right that it needs: a place that refuses one act of this kind refuses all.
+    /// The kind of right that it needs. A place that refuses one act of a kind refuses all acts of that kind.
     pub verb: &'static str,
-    /// Acts of one order key are carried out in the order in which they were decided.
+    /// Its order key. Acts of one order key are carried out in the order of the decisions.
     pub order_key: String,
-    /// Which platform carries it out.
+    /// The platform that carries it out.
     pub platform: PlatformName,
     /// The channel that it needs.
     pub channel: &'a str,
     /// The thread that it needs.
     pub root: Option<&'a str>,
-    /// What it counts against on Slack: a limit of the workspace.
+    /// The limit that it counts against on Slack, which holds for the workspace.
     pub slack: Limit,
-    /// What it counts against on Discord, besides the limit of all calls: a limit of the channel or thread.
+    /// The limit that it counts against on Discord, besides the limit of all calls. It holds for the channel or thread.
     pub discord: Limit,
-    /// Whether it brings words of people into the record: an erasure takes it back.
+    /// Whether it brings words of people into the record. An erasure withdraws such acts.
     pub brings_words: bool,
 }
 
 impl SilentAct {
-    /// Everything that the outbox has to know of it.
+    /// Returns the properties that the outbox needs.
     #[must_use]
     pub fn spec(&self) -> SilentSpec<'_> {
         match self {
@@ -99,7 +99,8 @@ impl SilentAct {
                 name: "look",
                 lane: Lane::Answer,
                 order_key: match &look.why {
-                    // In the order of what this person is told: it goes if they are erased.
+                    // The same order key as private messages to this person, so that an erasure of the person withdraws
+                    // it.
                     LookFor::Behalf { by, .. } => format!("to:{}", by.who),
                     _ => format!("look:{}:{}:{}", look.place.platform(), look.message.channel, look.message.id),
                 },
@@ -126,7 +127,7 @@ impl SilentAct {
 }
 
 impl<'a> SilentSpec<'a> {
-    /// An act on a message.
+    /// Returns the base for an act on a message.
     fn on(order: &str, verb: &'static str, message: &'a MessageRef) -> Self {
         let platform = message.tenant.platform;
         Self {
@@ -138,7 +139,7 @@ impl<'a> SilentSpec<'a> {
         }
     }
 
-    /// An act in a thread or channel.
+    /// Returns the base for an act in a thread or channel.
     fn within(verb: &'static str, place: &'a Place) -> Self {
         Self {
             order_key: format!("{verb}:{}", at(place)),

@@ -1,4 +1,4 @@
-//! What is joined, and what is not.
+//! Tests of joining effects.
 
 use super::*;
 use crate::domain::ids::{Conversation, Tenant};

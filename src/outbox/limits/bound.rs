@@ -1,6 +1,6 @@
-//! How fast it could be done at best: computed from the table of limits alone, to measure the dispatcher against.
+//! The best possible speed, computed from the table of limits alone, to measure the dispatcher against.
 //!
-//! Nothing here knows of windows, paces or shares, so that it cannot be wrong in the same way.
+//! This code uses no windows, paces or shares, so that it cannot contain the same mistakes.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::domain::ids::{Place, PlatformName};
 use crate::domain::limits::{Rate, discord, slack};
 
-/// The least time from the first to the last post if one message goes to each of these places on `platform` (a place that is
-/// named twice gets two), with nothing else to be done.
+/// Returns the least time from the first to the last post if one message goes to each of these places on `platform` (a
+/// place that is named twice gets two), and nothing else is sent.
 #[must_use]
 pub fn bound(platform: PlatformName, destinations: &[Place]) -> Duration {
     let (in_channel, overall) = match platform {
@@ -28,8 +28,8 @@ pub fn bound(platform: PlatformName, destinations: &[Place]) -> Duration {
     least(overall, channels.values().sum()).max(least(in_channel, busiest))
 }
 
-/// The least time from the first to the last change if so many messages of a broadcast are changed, each in a place of its own: on
-/// Slack tickets keep half of what may be changed.
+/// Returns the least time from the first to the last change of this many messages of a broadcast, each in its own
+/// place. On Slack, half of the changes are reserved for tickets.
 #[must_use]
 pub fn bound_of_changes(platform: PlatformName, messages: usize) -> Duration {
     let rate = match platform {
@@ -39,7 +39,7 @@ pub fn bound_of_changes(platform: PlatformName, messages: usize) -> Duration {
     least(rate, u32::try_from(messages).unwrap_or(u32::MAX))
 }
 
-/// As many calls as one window holds can be made together; the next ones a whole window later.
+/// Calls that fit into one window can be made at once; the next ones follow a whole window later.
 fn least(rate: Rate, calls: u32) -> Duration {
     rate.per * (calls.saturating_sub(1) / rate.count)
 }

@@ -1,4 +1,4 @@
-//! The windows against a platform that counts each call at some moment between its beginning and its end.
+//! Tests the windows against a platform that counts each call at some moment between its beginning and its end.
 
 use proptest::prelude::*;
 
@@ -30,7 +30,7 @@ fn update(platform: PlatformName, channel: usize) -> Vec<Cost> {
     costs(platform, &Act::Update { place, message, to: Message::default() }, false)
 }
 
-/// A call that somebody wants to make.
+/// A call to be made.
 #[derive(Clone, Debug)]
 struct Wish {
     after_ms: i64,
@@ -38,11 +38,11 @@ struct Wish {
     channel: usize,
     updates: bool,
     latency_ms: i64,
-    /// Where between beginning and end the platform counts it, in hundredths.
+    /// The moment between beginning and end at which the platform counts it, in hundredths.
     counted: i64,
 }
 
-/// What became of a wish.
+/// A call that was made.
 #[derive(Debug)]
 struct Made {
     keys: Vec<Cost>,
@@ -70,7 +70,7 @@ fn play(windows: &mut Windows, platform: PlatformName, wishes: &[Wish]) -> Vec<M
             if free <= at(now_ms) {
                 break;
             }
-            // Rounded up: the windows know parts of a millisecond.
+            // Rounded up, since windows use fractions of a millisecond.
             let free_ms = free.as_millisecond() + 1;
             now_ms = under_way.first().map_or(free_ms, |(end_ms, _)| free_ms.min(*end_ms));
         }
@@ -82,7 +82,7 @@ fn play(windows: &mut Windows, platform: PlatformName, wishes: &[Wish]) -> Vec<M
     made
 }
 
-/// The most that a platform sees of one limit in one of its windows, wherever the window begins.
+/// Checks that the platform never sees more calls of a limit in one window than allowed, wherever the window begins.
 fn check_windows(made: &[Made]) -> Result<(), TestCaseError> {
     let mut seen: HashMap<String, (Rate, Vec<i64>)> = HashMap::new();
     for call in made {
@@ -133,7 +133,7 @@ proptest! {
         for platform in PlatformName::ALL {
             let (before, after) = wishes.split_at(cut.min(wishes.len()));
             let mut made = play(&mut Windows::default(), platform, before);
-            // It dies with calls under way, which the platform counts up to their end.
+            // The process dies with calls under way, which the platform counts up to their end.
             let end_ms = made.iter().map(|call| call.counted_ms).max().unwrap_or(1_000_000);
             let ago = |call: &Made| Duration::from_millis(u64::try_from(end_ms - call.counted_ms).unwrap_or_default());
             let spent: Vec<_> =
@@ -161,7 +161,7 @@ proptest! {
             }
             let made = play(&mut Windows::default(), platform, &wishes);
             let longest = made.iter().filter(|call| call.lane == Lane::Answer).map(|call| call.waited_ms).max();
-            // Asks may come together, and then take one place after another, while what is under way holds its own.
+            // Asks may come at once and then take one place after another, while calls under way hold theirs.
             let most = one_place_ms * i64::try_from(asks.len()).expect("few") + 400;
             prop_assert!(longest < Some(most), "{platform}: {longest:?} ms, {} asks", asks.len());
             check_windows(&made)?;
@@ -182,7 +182,7 @@ fn broadcasts_are_even_and_near_the_bound() {
         let took_ms = made[2_999].counted_ms - made[0].counted_ms;
         let bound_ms = i64::try_from(bound(platform, &places).as_millis()).expect("short");
         assert!(took_ms >= bound_ms, "{platform}: {took_ms} ms is less than can be");
-        // The windows that are used up evenly end a part of one later than those that are used up at once.
+        // Windows that are used evenly end a fraction of a window later than those used up at once.
         let one_more = if platform == PlatformName::Slack { 60_000 } else { 1_000 };
         assert!(took_ms < (bound_ms + one_more) * 103 / 100, "{platform}: {took_ms} ms for {bound_ms} ms");
         let gaps = made.windows(2).map(|pair| pair[1].counted_ms - pair[0].counted_ms);
@@ -316,7 +316,7 @@ fn only_limits_of_the_workspace_shut_out_other_channels() {
     windows.end(&costs, at(0));
     assert_eq!(windows.free_at(&costs, Lane::Broadcast, at(300)), at(1_000));
     assert_eq!(windows.shared_free_at(&costs, Lane::Broadcast, at(300)), at(300));
-    // More than are made up for.
+    // More broadcasts than can catch up at once.
     (1..=5).for_each(|channel| windows.begin(&post(PlatformName::Slack, channel), Lane::Broadcast, at(1_000)));
     assert!(windows.shared_free_at(&costs, Lane::Broadcast, at(1_000)) > at(1_200));
     assert_eq!(windows.shared_free_at(&costs, Lane::Answer, at(1_000)), at(1_000));
@@ -343,13 +343,13 @@ fn a_clock_that_is_set_stalls_nobody() {
             for by_ms in [-DAY_MS, -60_000, -2_000, 2_000, DAY_MS] {
                 let mut windows = Windows::default();
                 let mut now = at(10 * DAY_MS);
-                // Calls go on, one after another, each as soon as the windows allow; in the midst of it the clock is set.
+                // Calls follow each other as soon as the windows allow; halfway through, the clock is set.
                 for call in 0..200 {
                     if call == 100 {
                         now = at(now.as_millisecond() + by_ms);
                     }
                     let (costs, wanted) = (post(platform, call % 7), now);
-                    // Whoever waited asks again.
+                    // A caller that waited asks again.
                     loop {
                         let free = windows.free_at(&costs, lane, now);
                         let waits = free.duration_since(wanted);
@@ -362,7 +362,7 @@ fn a_clock_that_is_set_stalls_nobody() {
                     windows.begin(&costs, lane, now);
                     windows.end(&costs, now);
                 }
-                // What is asked for by the platform is kept, as long as it was asked for at most.
+                // A wait that the platform asked for is kept, but never longer than it asked.
                 let costs = post(platform, 1);
                 windows.block(&costs, true, now + hour);
                 let set_back = at(now.as_millisecond() - DAY_MS);

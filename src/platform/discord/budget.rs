@@ -1,8 +1,8 @@
-//! How many sessions Discord lets the bot begin, and how long is waited between two.
+//! The number of sessions that Discord allows, and the wait between two of them.
 //!
-//! Discord allows a number of sessions a day (a thousand), and takes the token away from who begins more. So the wait grows
-//! as long as sessions do not hold; before each, Discord is asked what is left; and what is left is spread over the time that
-//! it has to last.
+//! Discord allows a number of sessions per day (a thousand), and revokes the token of a bot that begins more. So the
+//! wait grows while sessions do not hold. Before each session Discord is asked how many are left, and the rest is
+//! spread over the time that it has to last.
 //!
 //! Source: <https://docs.discord.com/developers/events/gateway#session-start-limit-object>.
 
@@ -16,20 +16,20 @@ use tokio::time::Instant;
 use super::Shared;
 use crate::clock::real;
 
-/// Discord wants this much time between two IDENTIFYs.
+/// The time that Discord requires between two IDENTIFYs.
 const BETWEEN_IDENTIFIES: Duration = Duration::from_secs(5);
-/// Below this part of a day's sessions they are spread.
+/// Below this part of a day's sessions (a divisor), the rest is spread over the day.
 const RESERVE: u64 = 4;
-/// After a connection that had held, or a session that could not be resumed.
+/// The wait after a connection that had held, or after a session that could not be resumed.
 pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// While the gateway cannot be reached.
+/// The longest wait while the gateway cannot be reached.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// While it can, but no session holds.
+/// The longest wait while the gateway can be reached, but no session holds.
 const LONGEST_UNSTEADY: Duration = Duration::from_secs(600);
-/// A session that was connected for so long has held.
+/// A session that was connected for this long counts as having held.
 const HELD: Duration = Duration::from_secs(60);
 
-/// How long is waited before another connection.
+/// The wait before another connection.
 #[derive(Debug)]
 pub(super) struct Patience {
     next: Duration,
@@ -42,7 +42,7 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// How long to wait after a connection that was connected for a time, or never.
+    /// Returns the wait after a connection that was connected for a time, or never.
     pub(super) fn after(&mut self, connected: Option<Duration>) -> Duration {
         if connected.is_some_and(|connected| connected >= HELD) {
             *self = Self::default();
@@ -54,14 +54,14 @@ impl Patience {
     }
 }
 
-/// The sessions that may be begun, over all shards of this process.
+/// The sessions that all shards of this process may begin.
 pub(super) struct Budget {
     shared: Arc<Shared>,
-    /// When a session was last begun.
+    /// When the last session began.
     last: Mutex<Option<Instant>>,
 }
 
-/// What Discord says of the sessions that are left.
+/// Discord's information about the sessions that are left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Left {
     total: u64,
@@ -70,7 +70,7 @@ struct Left {
 }
 
 impl Left {
-    /// How much time is to pass since the last session.
+    /// Returns how much time must have passed since the last session.
     fn pause(self) -> Duration {
         match self.remaining {
             0 => self.reset_after,
@@ -81,7 +81,7 @@ impl Left {
 }
 
 impl Budget {
-    /// None has been begun.
+    /// Creates a budget of which no session was used.
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, last: Mutex::default() }
     }
@@ -95,10 +95,10 @@ impl Budget {
             real::sleep_until(last + BETWEEN_IDENTIFIES).await;
         }
         loop {
-            // Where Discord does not say, the growing waits have to do.
+            // Without an answer from Discord, the growing waits must do.
             let Some(left) = self.left().await else { break };
             let since = last.map_or(Duration::MAX, |last| last.elapsed());
-            // The first session since the start is begun as long as there is one.
+            // The first session since the start may begin as long as any is left.
             let pause = if left.remaining > 0 { left.pause().saturating_sub(since) } else { left.pause() };
             if pause.is_zero() {
                 break;

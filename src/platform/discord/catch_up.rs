@@ -1,13 +1,13 @@
-//! Reads what was said while no session listened: before the start, or between two sessions.
+//! Reads messages that were posted while no session listened: before the start, or between two sessions.
 //!
-//! When a session begins, Discord tells the newest message of each channel and active thread. What lies above the stored
-//! position is read, oldest first, and handed to the core like what comes live; the keys make repeats harmless. First come
-//! direct conversations and threads of tickets with something new, then other channels, then the words of living tickets,
-//! which are compared with the record: what was changed or deleted meanwhile is told as an edit or a deletion.
+//! When a session begins, Discord names the newest message of each channel and active thread. Messages after the stored
+//! position are read, oldest first, and handed to the core like live ones; the keys make repeats harmless. Direct
+//! conversations and ticket threads with new messages come first, then other channels, then the messages on record of
+//! open tickets. These are compared with the record, and a changed or deleted message becomes an edit or a deletion.
 //!
-//! A channel whose newest message is known costs no call. Reading keeps to a part of the calls that Discord allows.
-//! Clicks, commands, and somebody's very first direct message cannot be read again: Discord does not keep the former, and
-//! does not list direct conversations to bots.
+//! A channel whose newest message is known costs no call. Reading uses only a part of the calls that Discord allows.
+//! Clicks, commands, and a person's very first direct message cannot be read afterwards: Discord does not keep the
+//! former, and does not list direct conversations to bots.
 
 mod pace;
 
@@ -34,36 +34,36 @@ use crate::domain::ids::{Conversation, Place};
 use crate::intake::{Position, StoreError};
 use crate::platform::catch_up::{COMPARED, Handling, OVERLAP, Progress, SPAN};
 
-/// Messages in one call.
+/// The number of messages per call.
 const PAGE: usize = 100;
-/// The shortest time after which Discord archives a thread: within it none was archived with words that nobody read.
+/// Discord archives a thread after this time at the earliest; after a shorter absence none is archived unread.
 const ARCHIVED_AFTER: Duration = Duration::from_secs(3600);
-/// The longest.
+/// The longest time after which Discord archives a thread.
 const ARCHIVED_LATEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How far a guild, or the direct conversations, has been read.
 pub(super) struct Reached {
     pub(super) progress: Progress,
-    /// Counts the plans, so that an older one does not end the work of a newer.
+    /// Counts the plans, so that an older plan does not end the work of a newer one.
     plans: u64,
 }
 
 impl Reached {
-    /// Nothing of it is known yet.
+    /// Creates one of which nothing is known yet.
     pub(super) fn new(guild: Option<GuildId>) -> Self {
         Self { progress: Progress::new(directory::tenant(guild)), plans: 0 }
     }
 }
 
-/// What a session told at its beginning; which of it is to be read is found out once, for all lanes.
+/// What a session reported at its beginning. Which of it must be read is found out once, for all lanes.
 pub(super) struct Plan {
     guild: Option<GuildId>,
-    /// Where reading begins if nothing of it was ever read.
+    /// Where reading begins if nothing was ever read.
     beginning: Timestamp,
     listed: Vec<Listed>,
     progress: Progress,
     number: u64,
-    /// Nothing newer had been said when the session began.
+    /// The newest message when the session began.
     through: u64,
     found: OnceCell<Found>,
     dealt: Mutex<Option<Dealt>>,
@@ -72,16 +72,16 @@ pub(super) struct Plan {
 struct Found {
     stretches: Vec<Stretch>,
     round: Mutex<Option<Arc<Round>>>,
-    /// Lanes that have not taken their share.
+    /// The number of lanes that have not taken their share.
     takers: Mutex<usize>,
 }
 
-/// Something to be read.
+/// A stretch of messages to read.
 #[derive(Clone, Debug)]
 struct Stretch {
     channel: ChannelId,
     family: ChannelId,
-    /// What was said after this is new.
+    /// Messages after this id are new.
     after: u64,
     rank: Rank,
     what: What,
@@ -89,10 +89,10 @@ struct Stretch {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    /// Somebody waits: new words on a ticket.
+    /// New messages on a ticket: somebody waits.
     Urgent,
     News,
-    /// Nothing new; words may have been changed.
+    /// No new messages, but some may have been changed.
     Words,
 }
 
@@ -106,7 +106,7 @@ enum What {
     Roots(BTreeSet<u64>),
 }
 
-/// Ends the catch-up of a tenant once everything of it has been read.
+/// Ends the catch-up of a tenant once all its stretches have been read.
 struct Round {
     progress: Progress,
     number: u64,
@@ -123,15 +123,15 @@ impl Drop for Round {
     }
 }
 
-/// What was missed, as a lane is told.
+/// The missed messages, as a lane gets them.
 pub(super) enum Missed {
-    /// This is to be read.
+    /// These gaps must be read.
     Gaps(Vec<Gap>),
-    /// It could not be found out before the end.
+    /// The gaps could not be found out before the stop.
     Unknown,
 }
 
-/// Something that a lane is to read.
+/// A gap that a lane must read.
 pub(super) struct Gap {
     pub(super) family: ChannelId,
     guild: Option<GuildId>,
@@ -142,14 +142,14 @@ pub(super) struct Gap {
 }
 
 impl Gap {
-    /// What a lane could not keep.
+    /// Creates the gap for events that a lane had no room for.
     pub(super) fn beyond(family: ChannelId, channel: ChannelId, beyond: Beyond) -> Self {
         let after = beyond.first.get() - 1;
         let stretch = Stretch { channel, family, after, rank: Rank::News, what: What::New };
         Self { family, guild: beyond.guild, stretch, round: None, handling: Some(beyond.handling), _urgent: None }
     }
 
-    /// Whether what comes live of the family has to wait for it.
+    /// Whether live events of the family must wait for it.
     pub(super) fn blocks(&self) -> bool {
         self.stretch.rank != Rank::Words
     }
@@ -158,7 +158,7 @@ impl Gap {
         matches!(self.stretch.what, What::Roots(_))
     }
 
-    /// It will not be read before the end; its family.
+    /// Gives it up because of a stop. Returns its family.
     pub(super) fn leave(self) -> ChannelId {
         if let Some(round) = &self.round {
             round.is_left.store(true, Ordering::Relaxed);
@@ -168,7 +168,7 @@ impl Gap {
 }
 
 impl Plan {
-    /// Positions stand still from now on.
+    /// Creates the plan. From now on positions stand still.
     pub(super) fn new(
         shared: &Shared,
         guild: Option<GuildId>,
@@ -184,13 +184,13 @@ impl Plan {
             (reached.progress.clone(), reached.plans)
         };
         let newest = listed.iter().map(|it| it.last.map_or(it.channel.get(), MessageId::get)).max();
-        // Direct conversations are not listed.
+        // Discord does not list direct conversations.
         let through = match guild {
             Some(guild) => newest.unwrap_or_default().max(guild.get()),
             None => snowflake_at(shared.clock.now()),
         };
         let (found, dealt) = (OnceCell::new(), Mutex::new(Some(dealt)));
-        // What was said before the desk opened, or before it was asked in, is nobody's business.
+        // Messages from before the desk was opened, or before the bot joined, are never read.
         let beginning = shared.opened_at.get().copied().max(joined_at).unwrap_or_else(|| shared.clock.now());
         Self { guild, beginning, listed, progress, number, through, found, dealt }
     }
@@ -202,7 +202,7 @@ impl Plan {
 }
 
 impl Worker {
-    /// What of a plan this lane is to read.
+    /// Returns the gaps of a plan that this lane must read.
     pub(super) async fn survey(&self, plan: &Plan) -> Missed {
         let found = plan.found.get_or_try_init(async || {
             let mut wait = RETRY_FIRST;
@@ -288,7 +288,7 @@ impl Worker {
             let Some((channel, parent)) = channel_of(&place) else { continue };
             if let Some(parent) = parent {
                 roots.entry(parent).or_default().insert(channel.get());
-                // Where nobody ever spoke, there may be no thread at all.
+                // A channel without messages may have no thread at all.
                 if !listed.contains_key(&channel) && !spoken.contains(&channel) {
                     continue;
                 }
@@ -321,7 +321,7 @@ impl Worker {
         Ok(found)
     }
 
-    /// Adds something to be read to what is.
+    /// Adds a gap.
     pub(super) fn add(&mut self, mut gap: Gap) {
         let same = |other: &Gap| other.stretch.channel == gap.stretch.channel && other.is_roots() == gap.is_roots();
         if let Some(at) = self.gaps.iter().position(same) {
@@ -337,11 +337,11 @@ impl Worker {
             }
         }
         self.gaps.push(gap);
-        // A channel comes before its threads: what opened one must not be overtaken.
+        // A channel comes before its threads: the message that opened a thread must not be overtaken.
         self.gaps.sort_by_key(|gap| std::cmp::Reverse((gap.stretch.rank, gap.stretch.channel)));
     }
 
-    /// What to read next; nothing while other lanes have something more urgent.
+    /// Returns the gap to read next; none while other lanes have something more urgent.
     pub(super) fn next_gap(&mut self) -> Option<Gap> {
         let last = self.gaps.last()?;
         if last.stretch.rank != Rank::Urgent && self.pace.is_urgent() {
@@ -350,7 +350,7 @@ impl Worker {
         self.gaps.pop()
     }
 
-    /// Reads it, to its end.
+    /// Reads a gap to its end.
     pub(super) async fn fill(&mut self, mut gap: Gap) {
         if self.read(&mut gap).await {
             let round = gap.round.as_ref().filter(|round| !round.is_left.load(Ordering::Relaxed) && !gap.is_roots());
@@ -367,7 +367,7 @@ impl Worker {
         }
     }
 
-    /// `false` if the end came before its own.
+    /// Reads a gap. `false`: stopped before the end.
     async fn read(&mut self, gap: &mut Gap) -> bool {
         let Some(records) = self.records(gap).await else { return false };
         let channel = gap.stretch.channel;
@@ -411,8 +411,8 @@ impl Worker {
         }
     }
 
-    /// Which of these messages are gone: only what is asked for by itself and is not there. That a page does not show them
-    /// says nothing, since who may not read a history is shown an empty one. `None`: the end came before the answer.
+    /// Returns which of these messages are deleted. Only a message that was requested by its id and not found counts,
+    /// because Discord shows an empty history without the right to read it. `None`: stopped before the answer.
     async fn gone(&mut self, gap: &Gap, not_shown: &[MessageId]) -> Option<Vec<MessageId>> {
         let channel = gap.stretch.channel;
         let mut gone = Vec::new();
@@ -431,7 +431,7 @@ impl Worker {
                 Err(error) if error.is(code::UNKNOWN_CHANNEL) => break,
                 Err(error @ RestError::Refused { .. }) => {
                     tracing::warn!(%channel, %error, "the bot may not read what was said in a channel: what was deleted there stays on record");
-                    // Asked once: each refusal counts towards a ban.
+                    // Asked only once: each refusal counts towards a ban.
                     self.hidden.insert(gap.family);
                 }
                 Err(error) => {
@@ -447,7 +447,7 @@ impl Worker {
         Some(gone)
     }
 
-    /// What is on record, and when it was last changed.
+    /// Returns the messages on record, and when each was last changed.
     async fn records(&self, gap: &Gap) -> Option<BTreeMap<u64, Option<Timestamp>>> {
         let from = match &gap.stretch.what {
             What::New => return Some(BTreeMap::new()),
@@ -473,11 +473,11 @@ impl Worker {
         })
     }
 
-    /// Hands on what is new or changed.
+    /// Hands on a message that is new or changed.
     async fn compare(&mut self, gap: &mut Gap, message: Value, records: &BTreeMap<u64, Option<Timestamp>>) -> bool {
         let Some(id) = snowflake(&message).filter(|id| *id > 0) else { return true };
         let channel = gap.stretch.channel;
-        // What is on record counts as heard: else the session would be taken for deaf.
+        // A message on record counts as received. Otherwise the session would be taken for deaf.
         self.shared.directory.saw(channel, gap.guild, MessageId::new(id));
         let record = records.get(&id);
         let is_new = id > gap.stretch.after && record.is_none();
@@ -503,7 +503,7 @@ impl Worker {
         is_done
     }
 
-    /// A thread may have been opened under a missed message, and archived, so that no session tells of it.
+    /// Adds a gap for a thread under a missed message: it may have been archived since, so that no session lists it.
     fn look_into(&mut self, gap: &Gap, thread: &Value) {
         let (Some(channel), Some(last)) = (thread["id"].as_str().and_then(id), snowflake_in(thread, "last_message_id"))
         else {
@@ -531,8 +531,8 @@ impl Worker {
         }
     }
 
-    /// REST does not tell an author's roles, which prove what somebody may do: they are asked for where that can matter.
-    /// `false` if the end came before the answer.
+    /// Asks for an author's roles where they prove what the author may do, since REST does not include them. `false`:
+    /// stopped before the answer.
     async fn know_author(&mut self, message: &mut Message) -> bool {
         let Some(guild) = message.guild else { return true };
         let is_person = !message.author.is_bot && !message.is_webhook;
@@ -547,7 +547,7 @@ impl Worker {
             let route = Route::GuildMember { guild_id: guild, user_id: user };
             let member = match self.ask(route, &[]).await {
                 Asked::Found(member) => Member::read(&member),
-                // Who has left the guild has no roles, and that is proven.
+                // An author who left the guild has no roles, and that is proof.
                 Asked::Refused => Some(Member::gone()),
                 Asked::Halted => return false,
             };
@@ -558,14 +558,14 @@ impl Worker {
     }
 }
 
-/// Whether a thread that is not listed may have been written in, and archived, since somebody listened.
+/// Whether an unlisted thread may have got messages, and been archived, since a process last listened.
 fn may_be_archived(position: &Position, plan: &Plan, now: Timestamp) -> bool {
     let heard = time_of(number(&plan.progress.since("")));
     let reached = time_of(number(&position.through));
     now.duration_since(heard) >= span(ARCHIVED_AFTER) && heard.duration_since(reached) <= span(ARCHIVED_LATEST)
 }
 
-/// The channel that a conversation is, and of a thread the channel that it hangs in.
+/// Returns the channel of a conversation, and for a thread also its parent channel.
 fn channel_of(place: &Place) -> Option<(ChannelId, Option<ChannelId>)> {
     match &place.at {
         Conversation::Direct { channel } | Conversation::Channel { channel } => Some((id(channel)?, None)),
@@ -593,7 +593,7 @@ fn before(now: Timestamp, by: Duration) -> Timestamp {
     now.checked_sub(span(by)).unwrap_or(Timestamp::MIN)
 }
 
-/// The overlap as a difference of snowflakes.
+/// Returns the overlap as a difference of snowflakes.
 fn overlap() -> u64 {
     u64::try_from(OVERLAP.as_millis()).unwrap_or_default() << 22
 }

@@ -1,4 +1,4 @@
-//! Looks whether Discord lets the bot do what it is to do, and says what to mend.
+//! Checks that Discord lets the bot do its work, and says what to fix.
 
 use std::collections::HashMap;
 
@@ -54,7 +54,7 @@ impl Shared {
         findings
     }
 
-    /// Whether the bot hears what is said in a channel in which it is to look at pings of staff, and can answer there.
+    /// Checks that the bot receives messages in a channel where the guard watches pings of staff, and can answer there.
     async fn check_guarded(&self, channel: &str) -> Finding {
         let what = format!("guard.modes_in: channel {channel}");
         let found = match id::<ChannelId>(channel) {
@@ -86,7 +86,7 @@ impl Shared {
         }
     }
 
-    /// What the bot may do in a channel; `None` if that cannot be read.
+    /// Returns the bot's permissions in a channel; `None` if they cannot be read.
     async fn rights_in(&self, channel: &Value, guild: GuildId) -> Option<Permissions> {
         let roles = self.get(Route::GuildRoles { guild_id: guild }).await.ok()?;
         let member = self.get(Route::GuildMember { guild_id: guild, user_id: self.me }).await.ok()?;
@@ -144,7 +144,7 @@ impl Shared {
         guilds
     }
 
-    /// Without the right to read a channel's history Discord shows an empty one, and says nothing.
+    /// Finds channels whose history the bot may not read: Discord shows them as empty, without an error.
     async fn check_histories(&self, guild: GuildId) -> Option<Finding> {
         let told = self.whole_guild(guild).await.ok()?;
         let mine: Vec<RoleId> = ids(&told["members"][0]["roles"]);
@@ -165,7 +165,7 @@ impl Shared {
         })
     }
 
-    /// Without the right to it, a mention of everybody is words.
+    /// Checks the right to mention everybody. Without it such a mention is plain text.
     async fn check_mentions(&self, guild: GuildId) -> Option<Finding> {
         let whole = self.whole_guild(guild).await.ok()?;
         let mine: Vec<RoleId> = ids(&whole["members"][0]["roles"]);
@@ -178,7 +178,7 @@ impl Shared {
         })
     }
 
-    /// Whether the bot can write into the channels that are to hear of outages.
+    /// Checks that the bot can write into the channels to which outages are announced.
     async fn check_followers(&self, guilds: &[GuildId], followers: &[Place]) -> Finding {
         let mut told = HashMap::new();
         for guild in guilds {

@@ -1,7 +1,7 @@
-//! What the gateway has told of guilds: names, roles, which thread hangs where, who was seen with which roles.
+//! A memory of what the gateway has said about guilds: names, roles, parents of threads, and the roles of people seen.
 //!
-//! A small memory of our own instead of the library's cache: it is read by translation, which needs little, and it knows
-//! up to which message each channel was seen, so that a session that has become deaf is found out.
+//! It replaces the library's cache: translation needs little of it, and it also knows up to which message each channel
+//! was seen, so that a deaf session is noticed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -13,7 +13,7 @@ use serenity::model::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
 use super::payload::{Channel, Role, guild_of, id, ids, list, permissions};
 use crate::domain::ids::{Conversation, Person, PersonRef, Place, PlatformName, Tenant};
 
-/// Id of the tenant that direct messages belong to.
+/// The id of the tenant of direct messages.
 pub(super) const DIRECT: &str = "@me";
 
 /// The memory.
@@ -28,26 +28,26 @@ struct Known {
     channels: HashMap<ChannelId, KnownChannel>,
     people: HashMap<UserId, KnownPerson>,
     directs: HashMap<UserId, ChannelId>,
-    /// The roles of each guild and those of the bot, as it last told of them whole.
+    /// The roles of each guild and those of the bot, as in the last complete report.
     rights: HashMap<GuildId, Value>,
 }
 
 struct KnownRole {
     name: String,
-    /// The role that Discord made for the bot itself.
+    /// Whether Discord made the role for the bot itself.
     own: bool,
 }
 
 struct KnownChannel {
     guild: Option<GuildId>,
     name: String,
-    /// Of a thread, the channel that it hangs in.
+    /// The parent channel of a thread.
     parent: Option<ChannelId>,
-    /// The newest message that was seen, or had been posted when it was first heard of.
+    /// The newest message that was seen, or that existed when the channel was first reported.
     last: Option<MessageId>,
-    /// Of a thread: put away by Discord, until somebody writes in it.
+    /// Whether Discord has archived the thread, until somebody writes in it.
     archived: bool,
-    /// It holds messages, and the bot may read them.
+    /// Whether it holds messages that the bot may read.
     readable: bool,
 }
 
@@ -57,22 +57,22 @@ struct KnownPerson {
     roles: HashMap<GuildId, Vec<RoleId>>,
 }
 
-/// A channel or thread that holds messages which the bot may read, as a new session tells of it.
+/// A channel or thread with messages that the bot may read, as a new session lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
     /// The channel or thread.
     pub(super) channel: ChannelId,
-    /// Its newest message. `None`: that is not told (a thread that has been archived since it was last heard of).
+    /// Its newest message. `None`: not known, because the thread was archived since the last report.
     pub(super) last: Option<MessageId>,
 }
 
 impl Directory {
-    /// A memory that knows nothing but who the bot is.
+    /// Creates a memory that knows only the bot's own id.
     pub(super) fn new(me: UserId) -> Self {
         Self { me, known: RwLock::default() }
     }
 
-    /// Takes in a guild as it is now; tells what of it can be read.
+    /// Stores a guild as it is now. Returns the channels and threads of it that can be read.
     pub(super) fn take_guild(&self, guild: GuildId, told: &Value) -> Vec<Listed> {
         let mut known = self.write();
         known.take_rights(self.me, guild, told);
@@ -87,7 +87,7 @@ impl Directory {
         for (payload, channel) in channels.iter().chain(threads).filter_map(|it| Some((it, Channel::read(it)?))) {
             known.take(&channel, guild);
             let ruling = channel.parent.and_then(|parent| by_id.get(&parent).copied()).unwrap_or(payload);
-            // What cannot be found out is tried.
+            // If the rights cannot be found out, reading is tried.
             let may_read = my_roles.as_ref().is_none_or(|mine| {
                 permissions(ruling, &told["roles"], guild, Some((self.me, mine)))
                     .contains(Permissions::VIEW_CHANNEL | Permissions::READ_MESSAGE_HISTORY)
@@ -95,13 +95,13 @@ impl Directory {
             if let Some(known) = known.channels.get_mut(&channel.id) {
                 known.readable = may_read && channel.holds_messages;
                 if known.readable {
-                    // What has no message yet was seen to its end, which is where its own id stands.
+                    // A channel without messages counts as seen up to its own id.
                     let last = channel.last.unwrap_or(MessageId::new(channel.id.get()));
                     listed.push(Listed { channel: channel.id, last: Some(last) });
                 }
             }
         }
-        // Only active threads are listed: what was said in one that has been archived since is read, too.
+        // Only active threads are listed. A thread that was archived since the last report is read, too.
         let active: HashSet<ChannelId> = threads.iter().filter_map(|thread| id(&thread["id"])).collect();
         let mine = known.channels.iter_mut().filter(|(_, channel)| channel.guild == Some(guild));
         for (id, thread) in mine.filter(|(id, it)| it.parent.is_some() && !it.archived && !active.contains(id)) {
@@ -111,14 +111,14 @@ impl Directory {
         listed
     }
 
-    /// The channels of a guild that can be read, with the newest message that was seen in each.
+    /// Returns the readable channels of a guild, with the newest message seen in each.
     pub(super) fn seen_in(&self, guild: GuildId) -> HashMap<ChannelId, MessageId> {
         let known = self.read();
         let mine = known.channels.iter().filter(|(_, it)| it.guild == Some(guild) && it.readable && !it.archived);
         mine.filter_map(|(id, it)| Some((*id, it.last?))).collect()
     }
 
-    /// Direct conversations, the one last spoken in first, with the newest message that was seen in each.
+    /// Returns the direct conversations, the most recent first, with the newest message seen in each.
     pub(super) fn directs_seen(&self) -> Vec<(ChannelId, MessageId)> {
         let known = self.read();
         let directs = known.channels.iter().filter(|(_, it)| it.guild.is_none());
@@ -127,12 +127,12 @@ impl Directory {
         directs
     }
 
-    /// Takes in the roles of a guild and those of the bot.
+    /// Stores the roles of a guild and those of the bot.
     pub(super) fn take_rights(&self, guild: GuildId, whole: &Value) {
         self.write().take_rights(self.me, guild, whole);
     }
 
-    /// A channel as a guild would tell of it whole: with its roles and those of the bot.
+    /// Returns a channel in the form of a complete guild: with the guild's roles and those of the bot.
     pub(super) fn as_told(&self, guild: GuildId, channel: &Value) -> Value {
         let rights = self.read().rights.get(&guild).cloned().unwrap_or_default();
         json!({ "channels": [channel], "roles": rights["roles"], "members": rights["members"] })
@@ -145,7 +145,7 @@ impl Directory {
         known.channels.retain(|_, channel| channel.guild != Some(guild));
     }
 
-    /// Takes in a role.
+    /// Stores a role.
     pub(super) fn take_role(&self, guild: GuildId, role: &Role) {
         let known = self.role(role);
         self.write().guilds.entry(guild).or_default().insert(role.id, known);
@@ -158,7 +158,7 @@ impl Directory {
         }
     }
 
-    /// Takes in what the gateway tells of roles, channels and threads. What cannot be read of it is asked for when it is
+    /// Stores what the gateway says about roles, channels and threads. Unreadable parts are asked for when they are
     /// needed.
     pub(super) fn take(&self, event: &str, told: &Value) {
         let guild: Option<GuildId> = guild_of(told).ok().flatten();
@@ -194,7 +194,7 @@ impl Directory {
         }
     }
 
-    /// Takes in a channel as an interaction tells of it.
+    /// Stores a channel as it is included in an interaction.
     pub(super) fn take_partial(&self, channel: &Channel, guild: Option<GuildId>) {
         let (name, parent) = (channel.name.clone(), channel.parent);
         let fresh = KnownChannel { guild, name, parent, last: None, archived: false, readable: true };
@@ -212,7 +212,7 @@ impl Directory {
         self.write().channels.remove(&channel);
     }
 
-    /// The guild that a channel or thread is known to be in.
+    /// Returns the guild that a channel or thread is known to be in.
     pub(super) fn guild_of(&self, channel: ChannelId) -> Option<GuildId> {
         self.read().channels.get(&channel)?.guild
     }
@@ -238,17 +238,18 @@ impl Directory {
                 let direct = KnownChannel { guild, name, parent: None, last, archived: false, readable: true };
                 known.channels.insert(channel, direct);
             }
-            // An unknown thread: where it hangs is asked for when its message is read.
+            // An unknown thread: its parent is asked for when its message is read.
             None => {}
         }
     }
 
-    /// The channel that orders what happens in this one: a thread's parent, else itself.
+    /// Returns the channel whose lane keeps the events of this one in order: a thread's parent, otherwise the channel
+    /// itself.
     pub(super) fn lane(&self, channel: ChannelId) -> ChannelId {
         self.read().channels.get(&channel).and_then(|known| known.parent).unwrap_or(channel)
     }
 
-    /// Where this channel, thread or direct conversation is; `None` if it has not been heard of.
+    /// Returns the place of this channel, thread or direct conversation; `None` if it is unknown.
     pub(super) fn place(&self, guild: Option<GuildId>, channel: ChannelId) -> Option<Place> {
         let Some(guild) = guild else {
             let at = Conversation::Direct { channel: channel.to_string() };
@@ -261,23 +262,23 @@ impl Directory {
         Some(Place { tenant: tenant(Some(guild)), at })
     }
 
-    /// The guilds that the bot is in.
+    /// Returns the guilds that the bot is in.
     pub(super) fn guilds(&self) -> Vec<GuildId> {
         self.read().guilds.keys().copied().collect()
     }
 
-    /// The name of a channel.
+    /// Returns the name of a channel.
     pub(super) fn channel_name(&self, channel: ChannelId) -> Option<String> {
         let known = self.read();
         known.channels.get(&channel).map(|channel| channel.name.clone()).filter(|name| !name.is_empty())
     }
 
-    /// The name of a role of the guild, and whether it is the bot's own.
+    /// Returns the name of a role of the guild, and whether it is the bot's own.
     pub(super) fn role_name(&self, guild: GuildId, role: RoleId) -> Option<(String, bool)> {
         self.read().guilds.get(&guild)?.get(&role).map(|role| (role.name.clone(), role.own))
     }
 
-    /// Remembers a person as an event shows them.
+    /// Stores a person as an event shows them.
     pub(super) fn saw_person(&self, guild: Option<GuildId>, user: UserId, name: &str, roles: Option<&[RoleId]>) {
         let mut known = self.write();
         let person = known.people.entry(user).or_default();
@@ -291,24 +292,24 @@ impl Directory {
         }
     }
 
-    /// A person by what was seen of them. Rights are never read from the roles remembered here.
+    /// Returns the name under which a person was seen. Rights are never read from the roles remembered here.
     pub(super) fn person_name(&self, user: UserId) -> Option<String> {
         self.read().people.get(&user).map(|person| person.name.clone())
     }
 
-    /// Whether the guild has this role, as far as it is known.
+    /// Whether the guild is known to have this role.
     pub(super) fn has_role(&self, guild: GuildId, role: RoleId) -> bool {
         self.read().guilds.get(&guild).is_some_and(|roles| roles.contains_key(&role))
     }
 
-    /// People who were last seen with a role of the guild.
+    /// Returns the people who were last seen with a role of the guild.
     pub(super) fn seen_with(&self, guild: GuildId, role: RoleId) -> Vec<UserId> {
         let known = self.read();
         let has = |person: &KnownPerson| person.roles.get(&guild).is_some_and(|roles| roles.contains(&role));
         known.people.iter().filter(|(_, person)| has(person)).map(|(user, _)| *user).collect()
     }
 
-    /// The direct conversation with a person.
+    /// Returns the direct conversation with a person.
     pub(super) fn direct_with(&self, user: UserId) -> Option<ChannelId> {
         self.read().directs.get(&user).copied()
     }
@@ -339,7 +340,7 @@ impl Known {
 
     fn take(&mut self, channel: &Channel, guild: GuildId) {
         let last = self.channels.get(&channel.id).and_then(|known| known.last).max(channel.last);
-        // What has no message yet was seen to its end, which is where its own id stands.
+        // A channel without messages counts as seen up to its own id.
         let last = last.or(Some(MessageId::new(channel.id.get())));
         let readable = self.channels.get(&channel.id).map_or(channel.holds_messages, |known| known.readable);
         let (name, parent, archived) = (channel.name.clone(), channel.parent, channel.is_archived);
@@ -348,24 +349,24 @@ impl Known {
     }
 }
 
-/// A guild, or the direct messages, as a tenant.
+/// Returns the tenant of a guild, or of direct messages.
 pub(super) fn tenant(guild: Option<GuildId>) -> Tenant {
     let id = guild.map_or_else(|| DIRECT.to_owned(), |guild| guild.to_string());
     Tenant { platform: PlatformName::Discord, id }
 }
 
-/// The account of a user.
+/// Returns the account of a user.
 pub(super) fn account(user: UserId) -> PersonRef {
     PersonRef::new(PlatformName::Discord, user.to_string())
 }
 
-/// A person with the roles that an event proves: where it tells them, everybody's role (whose id is the guild's) is among
-/// them, so that a person without any other is not taken for one of whom nothing is known.
+/// Returns a person with the roles that an event proves. If the event includes roles, the role of everybody (with the
+/// guild's id) is among them, so that a person without other roles is not taken for one whose roles are unknown.
 pub(super) fn person(user: UserId, name: &str, guild: Option<GuildId>, roles: Option<&[RoleId]>) -> Person {
     let person = Person::new(account(user), name);
     match (guild, roles) {
         (Some(guild), Some(roles)) => {
-            // Everybody in a guild has the role of its id.
+            // Everybody in a guild has the role with the guild's id.
             let groups = roles.iter().map(ToString::to_string).chain(std::iter::once(guild.to_string())).collect();
             Person { groups, guild: Some(guild.to_string()), ..person }
         }

@@ -1,4 +1,4 @@
-//! What Discord's refusals mean for the core.
+//! Translates Discord's refusals for the core.
 //!
 //! Source: <https://docs.discord.com/developers/topics/opcodes-and-status-codes#json>.
 
@@ -6,7 +6,7 @@ use super::rest::RestError;
 use crate::domain::effect::Undeliverable;
 use crate::platform::{Absence, DeliveryError};
 
-/// Discord's codes that mean something here.
+/// The error codes of Discord that are handled here.
 pub(super) mod code {
     pub const UNKNOWN_CHANNEL: u64 = 10_003;
     pub const UNKNOWN_GUILD: u64 = 10_004;
@@ -25,14 +25,14 @@ pub(super) mod code {
     pub const TOO_MANY_THREADS: u64 = 160_006;
 }
 
-/// What is being done, which decides what an error means.
+/// The kind of call, which decides what an error means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doing {
-    /// Something that must not be done twice, and can be looked for.
+    /// A call that must not be made twice, and whose result can be looked for.
     Posting,
-    /// Something that must not be done twice, and cannot be looked for.
+    /// A call that must not be made twice, and whose result cannot be looked for.
     Whispering,
-    /// Something that may be done again without harm.
+    /// A call that may be repeated without harm.
     Repeatable,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn is_expired(error: &RestError) -> bool {
         .any(|expired| error.is(expired))
 }
 
-/// The error, as the dispatcher is told of it.
+/// Returns the error in the dispatcher's terms.
 pub(super) fn failed(error: RestError, doing: Doing) -> DeliveryError {
     let detail = error.to_string();
     let reason = match error {

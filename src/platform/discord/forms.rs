@@ -1,4 +1,4 @@
-//! Forms: what Discord shows, and what comes back.
+//! Forms: how Discord shows them, and reading what was filled in.
 //!
 //! Source: <https://docs.discord.com/developers/components/reference>.
 
@@ -21,19 +21,19 @@ const LABEL: u8 = 18;
 const FILE_UPLOAD: u8 = 19;
 const CHECKBOX: u8 = 23;
 
-/// What marks a page of a form in its `custom_id`, before its number.
+/// Marks a page of a form in its `custom_id`, before the page number.
 const PAGE: char = 'p';
-/// Characters of a hint.
+/// The largest number of characters of a hint.
 const HINT_CHARS: usize = 100;
 
-/// The form, or a page of it, as Discord shows it.
+/// Returns the modal for a form, or for a page of it.
 pub(super) fn modal(form: &Form) -> Value {
     let page = form.page.map(|page| format!("~{PAGE}{page}")).unwrap_or_default();
     let rows = form.fields.iter().take(limits::MODAL_INPUTS).map(|field| {
         let mut label = json!({
             "type": LABEL, "label": render::shortened(&field.label, limits::MODAL_TITLE_CHARS), "component": input(field),
         });
-        // Only what is typed in has room for a hint of its own.
+        // Text inputs show the hint as their placeholder.
         if !field.hint.is_empty() && !matches!(field.takes, Takes::Text | Takes::Date | Takes::Future) {
             label["description"] = json!(render::shortened(&field.hint, HINT_CHARS));
         }
@@ -46,7 +46,7 @@ pub(super) fn modal(form: &Form) -> Value {
     })
 }
 
-/// What is filled in.
+/// Returns the input component of a field.
 fn input(field: &Field) -> Value {
     let mut input = json!({ "custom_id": field.id, "required": field.required });
     match field.takes {
@@ -86,7 +86,7 @@ fn input(field: &Field) -> Value {
     input
 }
 
-/// The same as a page, if the form that was sent had several.
+/// Turns a filled-in form into a page, if the form has several.
 pub(super) fn paged(data: &Value, asks: Asks) -> Asks {
     let Asks::Act { does, given } = asks else { return asks };
     let mut marks = data["custom_id"].as_str().unwrap_or_default().split('~').skip(1);
@@ -96,15 +96,15 @@ pub(super) fn paged(data: &Value, asks: Asks) -> Asks {
     }
 }
 
-/// What an interaction tells of the people and files that it names by their ids.
+/// Looks up people and files that an interaction names by their ids.
 pub(super) trait Named {
-    /// Somebody whom it names.
+    /// Returns a person whom it names.
     fn person(&self, user: UserId) -> Option<Person>;
-    /// A file that came with it.
+    /// Returns a file that came with it.
     fn file(&self, id: &Value) -> Option<File>;
 }
 
-/// What stands in the inputs of a form, in whatever rows and labels they lie.
+/// Collects the values of a form's inputs, in whatever rows and labels they are nested.
 pub(super) fn gather(components: &Value, named: &impl Named, given: &mut Given) {
     for component in list(components) {
         if let (Some(name), Some(value)) = (component["custom_id"].as_str(), entered(component, named)) {
@@ -117,9 +117,9 @@ pub(super) fn gather(components: &Value, named: &impl Named, given: &mut Given) 
     }
 }
 
-/// What was filled in or chosen.
+/// Returns the value of one input.
 fn entered(component: &Value, named: &impl Named) -> Option<Arg> {
-    // Where nothing is chosen, what was chosen before is taken back.
+    // An empty choice takes back an earlier one.
     let nothing = || Some(Arg::text(""));
     let values = list(&component["values"]);
     let chosen = values.first();
@@ -140,7 +140,7 @@ mod tests {
     use super::super::interact::carried;
     use super::*;
 
-    /// Everybody is this person, and the file of the id 7 is known.
+    /// Every user is this person, and the file with the id 7 is known.
     struct Known(Person, File);
 
     impl Named for Known {

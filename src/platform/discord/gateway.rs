@@ -1,17 +1,18 @@
-//! Keeps the gateway's sessions and hands what comes to the core, in order.
+//! Keeps the gateway sessions open and hands events to the core, in order.
 //!
-//! A connection (`link`) brings each dispatch as it came. It is only sorted here: each channel (a thread with the channel
-//! that it hangs in) belongs to one of a few lanes, and a lane's worker handles one event after another (`lanes`).
+//! A connection (`link`) delivers each dispatch unread. This module only sorts them: each channel, together with its
+//! threads, belongs to one of a few lanes, and the worker of a lane handles one event after another (`lanes`).
 //!
-//! A connection that ends is followed by another one, which resumes the session where it stood, at the address that Discord
-//! has named for that. Where Discord does not resume it, a new one begins, and what was missed between the two is read again
-//! (`catch_up`). Whatever does not hold is waited for a little longer each time, and the number of sessions that Discord
-//! allows a day is heeded (`budget`). Dispatches are numbered: where a number is missing, the session is resumed from there.
+//! When a connection ends, another one resumes the session where it stopped, at the address that Discord named for
+//! this. If Discord does not resume the session, a new one begins, and the events between the two are read afterwards
+//! (`catch_up`). The wait before another connection grows while sessions do not hold, and the number of sessions that
+//! Discord allows per day is respected (`budget`). Dispatches are numbered: if a number is missing, the session is
+//! resumed from there.
 //!
-//! A session runs only while this process holds its shard, so that replicas share them; a session that is open, yet hears
-//! nothing although something is said, is replaced (`watch`). Who is told to stop gives the shard back at once and goes on
-//! listening until another replica has its own session: what nobody heard could not all be read afterwards (a first
-//! direct message, a click). What both hear is handled once.
+//! A session runs only while this process holds the lease of its shard, so replicas share the shards. A session that is
+//! open but receives nothing although there is something to receive is replaced (`watch`). A process that is told to
+//! stop gives the shard back at once, but goes on listening until another replica has its own session, because not all
+//! missed events could be read afterwards (a first direct message, a click). Events that both receive are handled once.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,30 +41,30 @@ use crate::metrics::{self, Gap};
 use crate::platform::Turn;
 use crate::platform::catch_up::opened;
 
-/// Said where the privileged intent is missing.
+/// The message if the privileged intent is missing.
 pub(super) const DEGRADED: &str = "DEGRADED: Discord does not give the bot the content of messages, so it reads only \
      mentions of it and direct messages, and misses what is said in threads. Switch on the Message Content Intent in the \
      developer portal (Bot), then start again";
-/// A session that is not connected for so long is given up.
+/// How long a session may be disconnected before it is given up.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long after READY a guild that it names may take to come.
+/// How long after READY the data of a guild that it names may take to arrive.
 const GUILDS_WITHIN: Duration = Duration::from_secs(10);
-/// How often in a row a session may be resumed without bringing anything, before it is given up.
+/// How often in a row a session may be resumed without receiving anything, before it is given up.
 const RESUMED_IN_VAIN: u32 = 3;
-/// Gaps within this time are one fault: what did not help the last time is not tried again.
+/// Gaps within this time count as one fault: a remedy that did not help the last time is not tried again.
 const SAME_FAULT: Duration = Duration::from_secs(600);
-/// How often in the time that a hold lasts those who stand by look whether the shard is free.
+/// How often per lease time a process on standby checks whether the shard is free.
 const LOOKS_IN_A_HOLD: u32 = 15;
-/// How long a session that is to end waits for another replica's.
+/// How long an ending session waits for another replica's session.
 const HAND_OVER: Duration = Duration::from_secs(8);
-/// How long what has come may take to be handled once a stop is wanted.
+/// How long received events may take to be handled after a stop was requested.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Receives until `stop`, or until going on is senseless.
+/// Receives until `stop`, or until continuing is pointless.
 pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationToken) -> anyhow::Result<()> {
     let Some(opened) = opened(&intake, PlatformName::Discord, &stop).await else { return Ok(()) };
-    // Set once: a second run would find the same.
+    // Set only once: a second run would find the same value.
     let _ = shared.opened_at.set(opened.at);
     let halt = CancellationToken::new();
     let tracker = TaskTracker::new();
@@ -100,7 +101,7 @@ pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationT
             tracing::warn!(%error, "how far Discord was read could not be stored; some of it is read again");
         }
     }
-    // Whoever takes over begins where all that was taken in here has been stored.
+    // The successor begins only after the progress of this process is stored.
     let held = std::mem::take(&mut *shared.turns.lock().unwrap_or_else(PoisonError::into_inner));
     for (number, _) in held.into_iter().filter(|(_, is_ours)| *is_ours) {
         if let Some(turn) = shared.turn.get() {
@@ -123,12 +124,12 @@ pub(super) fn stands_by(shared: &Shared) -> bool {
     (0..shared.shards).all(|number| turns.get(&number) == Some(&false))
 }
 
-/// The name of what a process holds while it runs a shard.
+/// Returns the name of the lease that a process holds while it runs a shard.
 fn lease(shard: u32) -> String {
     format!("discord:shard:{shard}")
 }
 
-/// The name of what a process takes once its session of a shard is open.
+/// Returns the name of the lease that a process takes once its session of a shard is open.
 fn is_open(shard: u32) -> String {
     format!("discord:shard:{shard}:open")
 }
@@ -138,46 +139,46 @@ struct Keeper {
     pump: Arc<Pump>,
     info: ShardInfo,
     budget: Arc<Budget>,
-    /// The program is to end.
+    /// Cancelled when the program is to stop.
     stop: CancellationToken,
-    /// Receiving ends, whoever else receives.
+    /// Cancelled when receiving must end, even without a successor.
     halt: CancellationToken,
 }
 
 /// How a connection ended.
 enum Ended {
     Stopped,
-    /// To be followed by another one; how long this one had been connected, if it was.
+    /// The connection is lost and another one must follow. Holds how long it was connected, if it was.
     Lost(Option<Duration>),
     /// Discord did not resume the session: another one may be begun.
     Forgotten,
-    /// Discord does not tell the bot of members.
+    /// Discord refuses the members intent.
     MembersRefused,
-    /// Discord does not give the bot the content of messages.
+    /// Discord refuses the message content intent.
     ContentRefused,
     /// Another replica has the shard now.
     Taken,
 }
 
-/// What a shard remembers from one connection to the next.
+/// The state of a shard that is kept from one connection to the next.
 #[derive(Default)]
 struct Course {
     session: Option<Session>,
-    /// Since when the connection has been listening.
+    /// When the connection began to listen.
     connected_at: Option<Instant>,
-    /// The guilds of the shard have been looked for.
+    /// Whether missing guilds of the shard have been asked for.
     has_asked: bool,
-    /// How often the session was resumed without bringing anything.
+    /// How often the session was resumed without receiving anything.
     in_vain: u32,
     /// When a number was last missing, and how often in a row.
     gap: Option<(Instant, u32)>,
-    /// What comes is no use any more: it comes again.
+    /// Whether further events of the connection are ignored, because they will come again.
     is_over: bool,
 }
 
 impl Course {
-    /// Whether a dispatch with this number comes after the last one. If not, what is to be done about it depends on what did
-    /// not help before: to resume, to begin anew, or to bear it.
+    /// Whether a dispatch with this number directly follows the last one. If not, the remedy depends on what did not
+    /// help before: first the session is resumed, then a new one is begun, and finally the gap is accepted.
     fn follows(&mut self, seq: Option<u64>, shard: u32) -> bool {
         let (Some(session), Some(seq)) = (&mut self.session, seq) else { return true };
         let (missing, last) = (seq.saturating_sub(session.seq + 1), session.seq);
@@ -223,7 +224,7 @@ impl Keeper {
                 Ended::Stopped => return Ok(()),
                 Ended::Taken => {
                     tracing::warn!(shard = self.info.id.0, "another replica has taken this shard of Discord over");
-                    // What happens meanwhile is the other's; this session has not heard it.
+                    // Events in the meantime belong to the other replica; this session has not received them.
                     *lock(&course) = Course::default();
                     patience = Patience::default();
                     continue;
@@ -275,9 +276,9 @@ impl Keeper {
         }
     }
 
-    /// Renews the hold; returns once the session is not needed any more: the hold is lost, or the program is to end and
-    /// has handed the shard over. While the database is away nobody else can take it, and a second session would be
-    /// harmless: events are handled once.
+    /// Renews the lease of the shard. Returns once the session is not needed any more: the lease is lost, or the
+    /// program stops and has handed the shard over. While the database is away no other process can take the shard, and
+    /// a second session would be harmless, since events are handled once.
     async fn until_dispensable(&self, was_connected: &AtomicBool) -> Ended {
         let Some(turn) = self.pump.shared.turn.get() else {
             self.stop.cancelled().await;
@@ -285,7 +286,7 @@ impl Keeper {
         };
         let number = self.info.id.0;
         let mut is_announced = false;
-        // A hold that was asked for is waited for: it must not be taken after it was given back.
+        // A requested lease is waited for: it must not be taken after it was given back.
         while !self.stop.is_cancelled() {
             match turn.hold(&lease(number)).await {
                 Ok(true) => {}
@@ -296,7 +297,7 @@ impl Keeper {
                 Err(error) => tracing::warn!(shard = number, %error, "the hold on Discord's gateway is not renewed"),
             }
             if !is_announced && was_connected.load(Ordering::Relaxed) {
-                // Whoever had the shard before looks there, and may stand in the way for a moment.
+                // The previous holder checks this lease, and may hold it for a moment.
                 is_announced = turn.hold(&is_open(number)).await.unwrap_or(false);
             }
             let looks = if is_announced { 3 } else { LOOKS_IN_A_HOLD };
@@ -311,13 +312,13 @@ impl Keeper {
         Ended::Stopped
     }
 
-    /// Gives the shard back; returns once another replica has connected, or if nobody wants the shard.
+    /// Gives the shard back. Returns once another replica has connected, or if no replica wants the shard.
     async fn hand_over(&self, turn: &dyn Turn) {
         let number = self.info.id.0;
         let look = turn.lasting() / LOOKS_IN_A_HOLD;
         turn.let_go(&is_open(number)).await;
         turn.let_go(&lease(number)).await;
-        // Whoever stands by has looked by then.
+        // Every process on standby has checked by then.
         real::sleep(look * 3).await;
         if !matches!(turn.hold(&lease(number)).await, Ok(false)) {
             return;
@@ -329,7 +330,7 @@ impl Keeper {
         }
     }
 
-    /// Notes whether the shard is ours or another's; `None`: it is not known.
+    /// Notes whether this process has the shard or another one; `None` if that is unknown.
     fn note_turn(&self, ours: Option<bool>) {
         let mut turns = self.pump.shared.turns.lock().unwrap_or_else(PoisonError::into_inner);
         let before = match ours {
@@ -368,7 +369,7 @@ impl Keeper {
         let Some(mut link) = Link::open(&address, &identity, resumed.as_ref(), shared.timeout).await else {
             tracing::warn!(shard = number, "Discord's gateway cannot be reached");
             if let Some(session) = &mut lock(course).session {
-                // Where sessions begin, they can be resumed, too.
+                // Next time the session is resumed at the address where sessions begin.
                 session.url = None;
             }
             return Ok(Ended::Lost(None));
@@ -418,7 +419,7 @@ impl Keeper {
             if resumed.is_some() && course.session == resumed {
                 course.in_vain += 1;
             }
-            // What it would bring next may be what ends it.
+            // The next event of the session may be what breaks the connection.
             if course.in_vain >= RESUMED_IN_VAIN {
                 (course.session, course.in_vain) = (None, 0);
             }
@@ -429,7 +430,7 @@ impl Keeper {
                 link.say_goodbye().await;
                 Ok(Ended::Stopped)
             }
-            // Closed without a word: whoever has the shard now is served by another connection.
+            // Closed without a goodbye: the shard's new holder uses another connection.
             End::Taken => Ok(Ended::Taken),
             End::Again => {
                 link.break_off().await;
@@ -447,7 +448,7 @@ impl Keeper {
         }
     }
 
-    /// Takes in what a connection brings.
+    /// Handles what a connection delivers.
     fn hear(&self, what: &Heard, course: &mut Course, was_connected: &AtomicBool) {
         let (shared, number) = (&self.pump.shared, self.info.id.0);
         if course.is_over {
@@ -479,7 +480,8 @@ impl Keeper {
 
     fn intents(&self) -> GatewayIntents {
         let mut intents = manifest::intents();
-        // Privileged: asked for only where it was granted. Without it, proofs are asked for when they are needed.
+        // A privileged intent, requested only where it was granted. Without it, proofs are requested when they are
+        // needed.
         intents.set(GatewayIntents::GUILD_MEMBERS, self.pump.shared.hears_members.load(Ordering::Relaxed));
         if self.pump.shared.without_content.load(Ordering::Relaxed) {
             intents.remove(GatewayIntents::MESSAGE_CONTENT);
@@ -515,7 +517,7 @@ impl Keeper {
     }
 }
 
-/// Why nothing more is listened to.
+/// Why a connection is not listened to any more.
 enum End {
     By(link::Ended),
     Again,

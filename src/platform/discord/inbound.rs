@@ -1,4 +1,4 @@
-//! Translates what Discord sends into what the core is told. It decides nothing.
+//! Translates Discord's payloads into events for the core. It makes no decisions.
 //!
 //! Sources: <https://docs.discord.com/developers/resources/message>, `…/events/gateway-events#message-create`.
 
@@ -15,38 +15,38 @@ use crate::domain::event::{DedupeKey, Event, EventKind, Mentioned, Said};
 use crate::domain::ids::{MessageRef, Person, Place};
 use crate::domain::plain::one_line;
 
-/// Milliseconds of the Unix epoch at which snowflakes begin.
+/// The beginning of snowflake time, in milliseconds since the Unix epoch.
 const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
 
-/// Reads messages with what is known of names and roles.
+/// Reads messages, using the known names and roles.
 pub(super) struct Reader<'d> {
     /// The memory of names and roles.
     pub(super) directory: &'d Directory,
     /// The bot.
     pub(super) me: UserId,
-    /// Bots that are listened to as if they were people.
+    /// Bots that count as people.
     pub(super) listen_to_bots: &'d HashSet<String>,
 }
 
 impl Reader<'_> {
-    /// A new message as an event; `None` if it is none of a person's.
+    /// Returns a new message as an event; `None` if it is not a person's.
     pub(super) fn posted(&self, message: &Message, place: Place) -> Option<Event> {
         let said = self.said(message, place)?;
         Some(Event { key: DedupeKey::message(&said.message), at: said.at, what: EventKind::MessagePosted(said) })
     }
 
-    /// An edited message, as it is now, as an event.
+    /// Returns an edited message, as it is now, as an event.
     pub(super) fn edited(&self, message: &Message, place: Place) -> Option<Event> {
         let written = message.edited_at.as_ref()?;
         let said = self.said(message, place)?;
-        // Written alike wherever it was read, so that the same edit is the same fact.
+        // The same form from every source, so that the same edit has the same key.
         let edited = message.edited();
         let key = edited.map_or_else(|| written.clone(), |edited| edited.to_string());
         let at = edited.unwrap_or(said.at);
         Some(Event { key: DedupeKey::edit(&said.message, &key), at, what: EventKind::MessageEdited(said) })
     }
 
-    /// What a person said; `None` for messages of the system, of bots that are not listed, and of Deskbell itself.
+    /// Returns a person's message; `None` for messages of the system, of unlisted bots, and of Deskbell itself.
     pub(super) fn said(&self, message: &Message, place: Place) -> Option<Said> {
         if !message.is_said {
             return None;
@@ -60,7 +60,7 @@ impl Reader<'_> {
         let (text, mentions_bot) = self.text(message);
         let files = message.files.clone();
         if text.is_empty() && files.is_empty() && !mentions_bot && guild.is_some() {
-            // Nothing to read: a poll, or the bot may not read the content of messages.
+            // There is nothing to read: a poll, or the bot may not read the content.
             return None;
         }
         let here = MessageRef {
@@ -81,19 +81,19 @@ impl Reader<'_> {
         Some(Said { author, place, message: here, at, text, mentions, groups, notifies, mentions_bot, reply_to, files })
     }
 
-    /// A person as a payload shows them, remembered.
+    /// Returns a person as a payload shows them, and remembers them.
     pub(super) fn person(&self, user: &Account, guild: Option<GuildId>) -> Person {
         self.person_as(user, guild, user.member.as_ref())
     }
 
-    /// The same, where the payload tells apart from the account what they are in the guild.
+    /// Like [`Self::person`], with a membership from another part of the payload.
     pub(super) fn person_as(&self, user: &Account, guild: Option<GuildId>, member: Option<&Member>) -> Person {
         let (name, roles) = (user.name_as(member), member.and_then(|member| member.roles.as_deref()));
         self.directory.saw_person(guild, user.id, name, roles);
         directory::person(user.id, name, guild, roles)
     }
 
-    /// The roles that were mentioned, in the order of the words, without the bot's own.
+    /// Returns the mentioned roles in the order of the text, without the bot's own.
     fn groups(&self, message: &Message) -> Vec<Mentioned> {
         let Some(guild) = message.guild else { return Vec::new() };
         let name = |role: RoleId| match self.directory.role_name(guild, role) {
@@ -104,7 +104,8 @@ impl Reader<'_> {
         message.mention_roles.iter().copied().filter_map(name).collect()
     }
 
-    /// Whom an answer notifies: who wrote what it answers, or, where that is not told, whom its words do not name.
+    /// Returns the person whom an answer notifies: the author of the answered message. If that is not included, it is
+    /// the mentioned account that its words do not name.
     fn notifies(&self, message: &Message) -> Option<Person> {
         message.reply_to?;
         let is_named = |user: &Account| {
@@ -120,7 +121,7 @@ impl Reader<'_> {
     }
 
     fn mentions(&self, message: &Message) -> Vec<Person> {
-        // Discord lists them in no order that is promised: the text's own order counts.
+        // Discord guarantees no order, so the order of the text counts.
         let place = |user: &Account| {
             let id = user.id;
             [format!("<@{id}>"), format!("<@!{id}>")].iter().filter_map(|token| message.content.find(token)).min()
@@ -136,7 +137,7 @@ impl Reader<'_> {
         users.into_iter().map(|(_, user)| self.person(user, message.guild)).collect()
     }
 
-    /// The words as people read them, and whether the bot was mentioned by them.
+    /// Returns the words as people read them, and whether they mention the bot.
     fn text(&self, message: &Message) -> (String, bool) {
         let mut content = message.content.clone();
         if content.is_empty()
@@ -166,7 +167,7 @@ impl Reader<'_> {
         (plain.trim().to_owned(), mentions_bot)
     }
 
-    /// A token in a code block names nobody: what Discord lists as mentioned decides.
+    /// Whether a token really mentions the bot. A token in a code block does not: Discord's list of mentions decides.
     fn is_own_mention(&self, token: &Captures<'_>, message: &Message) -> bool {
         if let Some(user) = id_of::<UserId>(token, "user") {
             return user == self.me && message.names(self.me);
@@ -200,19 +201,19 @@ impl Reader<'_> {
     }
 }
 
-/// A deletion as an event. Discord does not say when; `now` is close.
+/// Returns a deletion as an event. Discord does not say when it happened; `now` is close.
 pub(super) fn deleted(place: &Place, channel: ChannelId, message: MessageId, now: Timestamp) -> Event {
     let message = MessageRef { tenant: place.tenant.clone(), channel: channel.to_string(), id: message.to_string() };
     Event { key: DedupeKey::deletion(&message), at: now, what: EventKind::MessageDeleted { message } }
 }
 
-/// When a snowflake was made.
+/// Returns when a snowflake was made.
 pub(super) fn time_of(snowflake: u64) -> Timestamp {
     let since = i64::try_from(snowflake >> 22).unwrap_or_default();
     Timestamp::from_millisecond(DISCORD_EPOCH_MS + since).unwrap_or_default()
 }
 
-/// A snowflake below all that are made from `time` on.
+/// Returns a snowflake below all that are made from `time` on.
 pub(super) fn snowflake_at(time: Timestamp) -> u64 {
     let since = time.as_millisecond() - DISCORD_EPOCH_MS;
     u64::try_from(since).unwrap_or_default() << 22
@@ -227,7 +228,8 @@ fn id_of<T: From<std::num::NonZeroU64>>(token: &Captures<'_>, group: &str) -> Op
     token.name(group)?.as_str().parse().ok().map(T::from)
 }
 
-/// How much of what follows the bot's mention goes with it: a colon or comma, and a gap that would stand doubled.
+/// Returns how many bytes after the bot's mention are removed with it: a colon or comma, and a space that would be
+/// doubled.
 fn after_mention(before: &str, rest: &str) -> usize {
     let mark = usize::from(rest.starts_with([':', ',']));
     let gap = if before.is_empty() || before.ends_with(char::is_whitespace) {

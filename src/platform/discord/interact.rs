@@ -1,7 +1,7 @@
 //! Interactions: buttons, menus, forms and commands. Each is answered within Discord's three seconds, then handled.
 //!
-//! A button that opens a form is answered with the form and is no event. Everything else is deferred first, so that what
-//! the core has to say may take its time, and comes as a whisper.
+//! A button that opens a form is answered with the form and is no event. Every other interaction is deferred first, so
+//! that the core's answer may take its time; the answer comes as a whisper.
 //!
 //! Source: <https://docs.discord.com/developers/interactions/receiving-and-responding>.
 
@@ -29,9 +29,9 @@ use crate::domain::outcome::Outcome;
 use crate::intake::Intake;
 use crate::intake::{self, text};
 
-/// How long handling may take before the person is told to try again, so that they hear of it within the three seconds.
+/// How long handling may take before the person is told to wait, within the three seconds.
 const HANDLING: Duration = Duration::from_millis(2_500);
-/// Discord's code for an interaction that was answered already: the same event came twice.
+/// Discord's code for an interaction that was already answered: the same event came twice.
 const ALREADY_ANSWERED: u64 = 40_060;
 const EPHEMERAL: u32 = 1 << 6;
 
@@ -46,18 +46,18 @@ const BOOLEAN: u64 = 5;
 const USER: u64 = 6;
 const ATTACHMENT: u64 = 11;
 
-/// What an interaction is, and the type by which Discord calls it.
+/// The kind of an interaction, with Discord's type number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// 2: a command.
+    /// A command (type 2).
     Command,
-    /// 2 with a target: a choice from the menu of a message.
+    /// A choice from the menu of a message (type 2 with a target).
     MessageMenu,
-    /// 2 with a target: a choice from the menu of a person.
+    /// A choice from the menu of a person (type 2 with a target).
     PersonMenu,
-    /// 3: a button or menu.
+    /// A button or select menu (type 3).
     Component,
-    /// 5: a form.
+    /// A form (type 5).
     Form,
 }
 
@@ -70,12 +70,12 @@ pub(super) struct Interaction {
     token: String,
     guild: Option<GuildId>,
     channel: ChannelId,
-    /// The channel as Discord tells of it.
+    /// The channel, as included in the interaction.
     told: Option<Channel>,
     user: Account,
-    /// It was begun at a message.
+    /// Whether it was begun at a message.
     at_message: bool,
-    /// That message is one that only this person sees.
+    /// Whether only this person sees that message.
     in_private: bool,
     data: Value,
 }
@@ -128,17 +128,17 @@ impl Interaction {
         })
     }
 
-    /// What it tells of those whom it names by their ids.
+    /// Returns what it says about the people and files that it names by their ids.
     const fn named<'i>(&'i self, reader: &'i Reader<'i>) -> Told<'i> {
         Told { interaction: self, reader }
     }
 
-    /// A message in the channel in which it was begun.
+    /// Returns the reference of a message in the channel of the interaction.
     fn message(&self, reader: &Reader<'_>, message: MessageId) -> MessageRef {
         MessageRef { tenant: self.place(reader).tenant, channel: self.channel.to_string(), id: message.to_string() }
     }
 
-    /// As an event; the reply is added once there is one.
+    /// Returns it as an event; the reply handle is added later.
     fn acted(&self, reader: &Reader<'_>, way: Way, asks: Asks) -> Acted {
         Acted {
             actor: self.actor(reader),
@@ -164,7 +164,7 @@ impl Interaction {
     }
 }
 
-/// An interaction that tells of those whom it names.
+/// An interaction as a source of the people and files that it names.
 struct Told<'i> {
     interaction: &'i Interaction,
     reader: &'i Reader<'i>,
@@ -243,7 +243,7 @@ async fn take_menu(shared: &Shared, intake: &Intake, chosen: &Interaction) {
     settle(shared, intake, what, &handle).await;
 }
 
-/// Answers with the form of an act that has one. Whether it has.
+/// Answers with the form of the act, if it has one. Returns whether it has.
 async fn open_form(shared: &Shared, intake: &Intake, interaction: &Interaction, what: &Acted) -> bool {
     if let Asks::Act { does, given } = &what.asks
         && let Some(spec) = intake::act(&does.act)
@@ -272,7 +272,7 @@ async fn take_modal(shared: &Shared, intake: &Intake, sent: &Interaction) {
     settle(shared, intake, what, &handle).await;
 }
 
-/// What a button or menu says; the reply is added once there is one.
+/// Returns the event of a button or menu; the reply handle is added later.
 pub(super) fn used(reader: &Reader<'_>, pressed: &Interaction) -> Acted {
     let choice = choice(reader, pressed);
     let way = if choice.is_some() { Way::Menu } else { Way::Button };
@@ -280,7 +280,7 @@ pub(super) fn used(reader: &Reader<'_>, pressed: &Interaction) -> Acted {
     pressed.acted(reader, way, carried(&pressed.data, given))
 }
 
-/// What a choice from the menu of a message says; the reply is added once there is one.
+/// Returns the event of a choice from the menu of a message; the reply handle is added later.
 pub(super) fn chosen_for(reader: &Reader<'_>, chosen: &Interaction) -> Acted {
     let name = chosen.data["name"].as_str();
     let spec = intake::acts().find(|spec| spec.menu.is_some() && spec.menu == name);
@@ -298,14 +298,14 @@ pub(super) fn chosen_for(reader: &Reader<'_>, chosen: &Interaction) -> Acted {
     Acted { at: message.map(|message| chosen.message(reader, message)), ..acted }
 }
 
-/// What a message says, be it in what a monitoring system attaches.
+/// Returns the words of a message, including those of embeds (which monitoring systems use).
 fn words_of(message: &Value) -> String {
     let embeds = list(&message["embeds"]).iter().flat_map(|embed| [&embed["title"], &embed["description"]]);
     let all = std::iter::once(&message["content"]).chain(embeds);
     all.filter_map(Value::as_str).find(|text| !text.trim().is_empty()).unwrap_or_default().to_owned()
 }
 
-/// What a choice from the menu of a person says; the reply is added once there is one.
+/// Returns the event of a choice from the menu of a person; the reply handle is added later.
 pub(super) fn chosen_for_person(reader: &Reader<'_>, chosen: &Interaction) -> Acted {
     let name = chosen.data["name"].as_str();
     let spec = intake::acts().find(|spec| spec.person_menu.is_some() && spec.person_menu == name);
@@ -320,24 +320,24 @@ pub(super) fn chosen_for_person(reader: &Reader<'_>, chosen: &Interaction) -> Ac
     chosen.acted(reader, Way::PersonMenu, asks)
 }
 
-/// What the `custom_id` of a button, menu or form asks for.
+/// Returns what the `custom_id` of a button, menu or form asks for.
 pub(super) fn carried(data: &Value, given: Given) -> Asks {
     let does = data["custom_id"].as_str().and_then(|custom_id| custom_id.parse::<ActRef>().ok());
     does.map_or(Asks::Unknown, |does| Asks::Act { does, given })
 }
 
-/// What a command says; the reply is added once there is one.
+/// Returns the event of a command; the reply handle is added later.
 pub(super) fn said(reader: &Reader<'_>, given: &Interaction) -> Acted {
     let asks = typed(list(&given.data["options"]), &given.named(reader));
     given.acted(reader, Way::Command, asks)
 }
 
-/// What a form says; the reply is added once there is one.
+/// Returns the event of a form; the reply handle is added later.
 pub(super) fn filled_in(reader: &Reader<'_>, sent: &Interaction) -> Acted {
     let mut given = Given::new();
     gather(&sent.data["components"], &sent.named(reader), &mut given);
     let acted = sent.acted(reader, Way::Form, paged(&sent.data, carried(&sent.data, given)));
-    // A form that a message's menu opened is about that message.
+    // A form opened from a message's menu is about that message.
     let at = match acted.asks.does() {
         Some(ActRef { on: None, with: Some(message), .. }) => id(&json!(message)),
         _ => None,
@@ -345,7 +345,7 @@ pub(super) fn filled_in(reader: &Reader<'_>, sent: &Interaction) -> Acted {
     Acted { at: at.map(|message| sent.message(reader, message)), ..acted }
 }
 
-/// Sends the first answer. `false`: it came too late, and the person was told by Discord that nothing was done.
+/// Sends the first answer. `false`: it came too late, and Discord told the person that nothing was done.
 async fn first_answer(shared: &Shared, id: InteractionId, token: &str, answer: &Value) -> bool {
     const TRIES: u32 = 3;
     let route = Route::InteractionResponse { interaction_id: id, token };
@@ -353,7 +353,7 @@ async fn first_answer(shared: &Shared, id: InteractionId, token: &str, answer: &
         match shared.rest.call(LightMethod::Post, route, &[], Some(answer)).await {
             Ok(_) => return true,
             Err(error) if error.is(ALREADY_ANSWERED) => return true,
-            // It may have been answered; if not, the same act comes again under another id.
+            // The answer may have arrived; if not, the person repeats the act as another interaction.
             Err(RestError::Unknown { detail, .. }) => {
                 tracing::warn!(why = detail, "whether an interaction was answered is not known");
                 return true;
@@ -370,8 +370,8 @@ async fn first_answer(shared: &Shared, id: InteractionId, token: &str, answer: &
     false
 }
 
-/// Hands the event to the core. Who acted hears if that takes a while, and then how it ends, since nothing else may come: what
-/// goes on must not be done a second time.
+/// Hands the event to the core. If that takes a while, the person is told so, and later how it ended, since nothing
+/// else may come. An act still under way must not be repeated.
 async fn settle(shared: &Shared, intake: &Intake, what: EventKind, handle: &Handle) {
     let key = DedupeKey::interaction(PlatformName::Discord, &handle.id.to_string());
     let is_answered = matches!(&what, EventKind::Acted(acted) if acted.is_answered());
@@ -391,7 +391,7 @@ async fn settle(shared: &Shared, intake: &Intake, what: EventKind, handle: &Hand
     match end {
         Ok(outcome) => {
             tracing::debug!(key = key.as_str(), event = name, outcome = outcome.name());
-            // A refusal tells why.
+            // A refusal already says why.
             if is_slow && !is_answered && !matches!(outcome, Outcome::Refused | Outcome::Dead) {
                 say(shared, handle, &text::is_done(), "done").await;
             }
@@ -403,11 +403,11 @@ async fn settle(shared: &Shared, intake: &Intake, what: EventKind, handle: &Hand
     }
 }
 
-/// Tells whoever acted something that is not worth keeping.
+/// Sends the acting person a short notice that is not stored.
 async fn say(shared: &Shared, handle: &Handle, message: &Message, why: &str) {
     let effect = EffectId(format!("{why}-{}", handle.id));
     let rendered = render::message(message, &effect);
-    // A menu stays where it is: what there is to do with it comes with the answer itself.
+    // A menu stays where it is; its own replacement comes with the real answer.
     let beside = Handle { in_private: false, ..handle.clone() };
     if let Err(error) = shared.answer(&beside, &rendered, &effect).await {
         tracing::warn!(%error, why, "the person could not be told");
@@ -419,7 +419,7 @@ fn reply(handle: &Handle) -> ReplyHandle {
 }
 
 fn choice(reader: &Reader<'_>, pressed: &Interaction) -> Option<Arg> {
-    // The types of menus: of texts, of people.
+    // The types of select menus: texts, people.
     let first = list(&pressed.data["values"]).first()?;
     match pressed.data["component_type"].as_u64()? {
         3 => first.as_str().map(Arg::text),
@@ -428,7 +428,7 @@ fn choice(reader: &Reader<'_>, pressed: &Interaction) -> Option<Arg> {
     }
 }
 
-/// A command's options: each is what it is, whatever it says. A sub-command may lie in a group.
+/// Reads a command's options, by their types and not by their text. A sub-command may be nested in a group.
 fn typed(options: &[Value], named: &impl Named) -> Asks {
     let name = |option: &Value| option["name"].as_str().unwrap_or_default().to_owned();
     let Some(first) = options.first() else {
@@ -452,7 +452,7 @@ fn typed(options: &[Value], named: &impl Named) -> Asks {
 mod tests {
     use super::*;
 
-    /// Everybody is Mia, and every file is a picture.
+    /// Every user is Mia, and every file is a picture.
     struct Mia;
 
     impl Named for Mia {
@@ -465,7 +465,7 @@ mod tests {
         }
     }
 
-    /// What is asked for by a command with these options: the act, and what is given.
+    /// Returns the act of a command with these options, and what is given for it.
     fn read(options: Value) -> (String, Given) {
         match typed(list(&options), &Mia) {
             Asks::Act { does, given } => {

@@ -1,11 +1,11 @@
-//! Hands what the gateway brings (`pump`) to the core, in order.
+//! Hands the gateway's events (`pump`) to the core, in order.
 //!
-//! Each channel (a thread with the channel that it hangs in: a *family*) belongs to one of a few lanes, and a lane's worker
-//! handles one event after another. While something of a family is still to be read that was missed (`catch_up`), what
-//! comes live of that family waits behind it; other families of the lane go on.
+//! Each channel, together with its threads (a *family*), belongs to one of a few lanes, and the worker of a lane
+//! handles one event after another. While missed messages of a family are still to be read (`catch_up`), live events of
+//! that family wait behind them; other families of the lane go on.
 //!
-//! Discord's gateway has no acknowledgement: while the database is away, events wait here. A lane keeps so many of them;
-//! what is said beyond that is not kept but read again, in its turn.
+//! Discord's gateway has no acknowledgement, so events wait here while the database is away. A lane keeps a limited
+//! number of events; any further messages are not kept but read again later.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -34,11 +34,11 @@ use crate::domain::ids::Place;
 use crate::intake::Intake;
 use crate::platform::catch_up::Handling;
 
-/// Queues of events; a channel always has the same one.
+/// The number of lanes. A channel always belongs to the same one.
 pub(super) const LANES: usize = 16;
-/// Events that a lane keeps.
+/// The largest number of events that a lane keeps.
 const KEPT: usize = 500;
-/// How long an event waits before it is tried again, at first and at most.
+/// How long an event waits before the next try, at first and at most.
 pub(super) const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
 
@@ -49,13 +49,13 @@ pub(super) struct Pump {
     lanes: Vec<Lane>,
     pub(super) halt: CancellationToken,
     pub(super) tracker: TaskTracker,
-    /// Whose progress is being stored.
+    /// The guilds whose progress is being stored.
     kept: Mutex<HashSet<Option<GuildId>>>,
-    /// The guilds that READY has named, and of which nothing more was heard yet.
+    /// The guilds that READY has named and that have not arrived yet.
     pub(super) awaited: Mutex<HashSet<GuildId>>,
-    /// When everything was last read again, since something could not be.
+    /// When everything was last read again because of an unreadable event.
     pub(super) reread_at: Mutex<Option<Instant>>,
-    /// The guilds in which the bot's rights have changed, and whose channels are about to be looked at.
+    /// The guilds in which the bot's rights have changed and whose channels are about to be checked.
     pub(super) judging: Arc<Mutex<HashSet<GuildId>>>,
 }
 
@@ -64,26 +64,26 @@ struct Lane {
     load: Arc<Load>,
 }
 
-/// How much waits in a lane, and what was not kept there.
+/// How many events wait in a lane, and which were not kept.
 #[derive(Default)]
 pub(super) struct Load {
     waiting: AtomicUsize,
-    /// Of each family, the first message of each channel that was not kept.
+    /// For each family, the first message of each channel that was not kept.
     beyond: Mutex<HashMap<ChannelId, BTreeMap<ChannelId, Beyond>>>,
 }
 
 pub(super) struct Beyond {
     pub(super) guild: Option<GuildId>,
     pub(super) first: MessageId,
-    /// Holds the position below it.
+    /// Holds the position below this message.
     pub(super) handling: Handling,
 }
 
-/// Counts an event of the gateway once all that follows from it has been dealt with.
+/// Counts an event of the gateway once all its consequences have been handled.
 pub(super) struct Dealt(pub(super) Option<Arc<Shared>>);
 
 impl Dealt {
-    /// What did not come by the gateway.
+    /// Creates one for an event that did not come from the gateway.
     pub(super) const fn uncounted() -> Self {
         Self(None)
     }
@@ -97,9 +97,9 @@ impl Drop for Dealt {
     }
 }
 
-/// What waits in a lane.
+/// An event that waits in a lane.
 struct Waiting {
-    /// What keeps its order with it.
+    /// The family in whose order it is handled.
     family: ChannelId,
     item: Item,
     _dealt: Dealt,
@@ -107,26 +107,27 @@ struct Waiting {
 
 pub(super) enum Item {
     Posted(Box<Message>, Handling),
-    /// The same, of which the gateway's words cannot be read.
+    /// A posted message whose payload cannot be read.
     Unread(Home, ChannelId, MessageId, Handling),
     Edited(Box<Message>),
-    /// The same, to be read again.
+    /// An edited message that must be read again.
     Changed(Home, ChannelId, MessageId),
     Deleted(Option<GuildId>, ChannelId, Vec<MessageId>),
     Reacted(Box<Reaction>),
 }
 
-/// The guild that something is said in, or none; `Unreadable`: Discord is to be asked.
+/// The guild of a message, if any. `Unreadable`: Discord must be asked.
 pub(super) type Home = Result<Option<GuildId>, Unreadable>;
 
-/// What is told to a lane.
+/// A message to a lane.
 enum Told {
     Event(Waiting),
     Missed(Arc<Plan>),
 }
 
 impl Pump {
-    /// Starts the lanes. They end once this is dropped and all that they hold is done, or, after `halt`, cannot be done.
+    /// Starts the lanes. They end once this is dropped and all their events are handled, or, after `halt`, cannot be
+    /// handled.
     pub(super) fn start(shared: Arc<Shared>, intake: Intake, halt: CancellationToken, tracker: TaskTracker) -> Self {
         let pace = Arc::new(Pace::new(shared.clock.clone()));
         let lanes = (0..LANES).map(|number| {
@@ -153,7 +154,7 @@ impl Pump {
         Self { shared, intake, lanes, halt, tracker, kept, awaited, reread_at, judging: Arc::default() }
     }
 
-    /// Something may have been missed of a guild, or of the direct conversations.
+    /// Notes that events of a guild, or of direct conversations, may have been missed.
     pub(super) fn missed(
         &self,
         guild: Option<GuildId>,
@@ -176,14 +177,14 @@ impl Pump {
 
     pub(super) fn posted(&self, message: Message, dealt: Dealt) {
         let (channel, id) = (message.channel, message.id);
-        // What a guild's channel holds is not private because the guild is not told.
+        // A message in a known guild channel is not private just because the payload lacks the guild.
         let guild = message.guild.or_else(|| self.shared.directory.guild_of(channel));
         if !self.shared.serves(guild) {
             return;
         }
         let message = Message { guild, ..message };
         if !self.shared.may_concern(&message, &self.intake) {
-            // Who spoke is remembered: roles are known by what events show.
+            // The author is remembered, since roles are known only from events.
             self.shared.reader().person(&message.author, guild);
             self.shared.directory.saw(channel, guild, id);
             return self.shared.progress(guild).begin(&channel.to_string(), &id.to_string()).done();
@@ -202,7 +203,7 @@ impl Pump {
         }
     }
 
-    /// Notes that a message has come; `None` if its lane is full, and it is to be read later.
+    /// Notes that a message has arrived. `None`: its lane is full, and it must be read later.
     fn begin(&self, guild: Option<GuildId>, channel: ChannelId, message: MessageId) -> Option<Handling> {
         self.shared.directory.saw(channel, guild, message);
         let progress = self.shared.progress(guild);
@@ -244,15 +245,15 @@ impl Pump {
     }
 }
 
-/// The lane of a family.
+/// Returns the lane of a family.
 pub(super) fn lane_of(family: ChannelId) -> usize {
     let mut hasher = DefaultHasher::new();
     family.hash(&mut hasher);
     usize::try_from(hasher.finish() % LANES as u64).unwrap_or(0)
 }
 
-/// Handles what waits in one lane. What it could not do before the end it leaves to the next start, and with it whatever
-/// comes after that in the same family.
+/// Handles the events of one lane. Events that it cannot handle before the stop are left to the next start, with all
+/// later events of the same family.
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) intake: Intake,
@@ -263,9 +264,9 @@ pub(super) struct Worker {
     backlog: VecDeque<Waiting>,
     pub(super) gaps: Vec<Gap>,
     lost: HashSet<ChannelId>,
-    /// People asked for while reading what was missed.
+    /// Members asked for while reading missed messages.
     pub(super) members: HashMap<(GuildId, UserId), Option<Member>>,
-    /// Families whose history the bot may not read, while what was missed is being read.
+    /// Families whose history the bot may not read, during a catch-up.
     pub(super) hidden: HashSet<ChannelId>,
 }
 
@@ -322,20 +323,20 @@ impl Worker {
             Told::Event(waiting) => self.backlog.push_back(waiting),
             Told::Missed(plan) => match self.survey(&plan).await {
                 Missed::Gaps(gaps) => gaps.into_iter().for_each(|gap| self.add(gap)),
-                // Nothing more can be done before the end.
+                // Nothing more can be done before the stop.
                 Missed::Unknown => self.lost.extend(self.backlog.iter().map(|waiting| waiting.family)),
             },
         }
     }
 
-    /// The oldest event of a family of which nothing older is to be read.
+    /// Returns the oldest event of any family that waits for no older messages.
     fn next(&mut self) -> Option<Waiting> {
         let blocked: HashSet<ChannelId> = self.gaps.iter().filter(|gap| gap.blocks()).map(|gap| gap.family).collect();
         let at = self.backlog.iter().position(|waiting| !blocked.contains(&waiting.family))?;
         self.backlog.remove(at)
     }
 
-    /// What was not kept is to be read, once everything that came before it is done.
+    /// Adds gaps for events that were not kept, once all earlier events are handled.
     fn take_beyond(&mut self) {
         let beyond = std::mem::take(&mut *self.load.beyond.lock().unwrap_or_else(PoisonError::into_inner));
         for (family, channels) in beyond {
@@ -382,7 +383,7 @@ impl Worker {
         }
     }
 
-    /// Whether all that follows from a message is committed; `false` only at the end.
+    /// Handles a message. Returns whether all its consequences are committed; `false` only at a stop.
     pub(super) async fn posted(&self, message: &Message) -> bool {
         if message.author.id == self.shared.me || !self.shared.may_concern(message, &self.intake) {
             return true;
@@ -398,7 +399,7 @@ impl Worker {
         }
     }
 
-    /// Whether all that follows from a reaction is committed; `false` only at the end.
+    /// Handles a reaction. Returns whether all its consequences are committed; `false` only at a stop.
     async fn reacted(&self, reaction: &Reaction) -> bool {
         let actor = self.shared.reader().person(&reaction.user, Some(reaction.guild));
         if !self.intake.may_matter(reaction.spec, &actor) {
@@ -412,7 +413,7 @@ impl Worker {
         self.handle(reaction.event(actor, place)).await
     }
 
-    /// Reads a message by itself.
+    /// Asks Discord for a single message.
     async fn message(&self, home: Home, channel: ChannelId, id: MessageId) -> Asked<Message> {
         let guild = match home {
             Ok(guild) => guild,
@@ -465,7 +466,7 @@ impl Worker {
         true
     }
 
-    /// Where a channel is; asks Discord if the gateway has not told.
+    /// Returns the place of a channel, asking Discord if the gateway has not said.
     async fn place(&self, guild: Option<GuildId>, channel: ChannelId) -> Asked<Place> {
         if let Some(place) = self.shared.directory.place(guild, channel) {
             return Asked::Found(place);
@@ -480,7 +481,7 @@ impl Worker {
         self.shared.directory.place(guild, channel).map_or(Asked::Refused, Asked::Found)
     }
 
-    /// Asks Discord until it answers.
+    /// Asks Discord until it answers, or until a stop.
     pub(super) async fn ask(&self, route: Route<'_>, query: &[(&str, String)]) -> Asked<Value> {
         let mut wait = RETRY_FIRST;
         loop {
@@ -498,7 +499,7 @@ impl Worker {
         }
     }
 
-    /// Hands an event to the core, as often as it takes; `false` if it could not be handled before the end.
+    /// Hands an event to the core, as often as necessary. `false`: stopped before it could be handled.
     async fn handle(&self, event: Event) -> bool {
         let mut wait = RETRY_FIRST;
         loop {
@@ -516,7 +517,7 @@ impl Worker {
         }
     }
 
-    /// Waits before another try, a little longer each time; `false` if there is to be none.
+    /// Waits before another try, longer each time. `false`: there must be no other try.
     pub(super) async fn pause(&self, wait: &mut Duration) -> bool {
         let this_time = *wait;
         *wait = (this_time * 2).min(RETRY_LONGEST);
@@ -526,18 +527,18 @@ impl Worker {
         }
     }
 
-    /// A family of which something was left unread: what comes after it is left, too.
+    /// Marks a family with unread messages: its later events are left, too.
     pub(super) fn leave(&mut self, family: ChannelId) {
         self.lost.insert(family);
     }
 }
 
-/// What came of a question to Discord.
+/// Discord's answer to a question.
 pub(super) enum Asked<T> {
-    /// This.
+    /// The answer.
     Found(T),
-    /// There is no such thing, or it is not to be seen.
+    /// It does not exist, or the bot may not see it.
     Refused,
-    /// It did not answer before the end.
+    /// There was no answer before the stop.
     Halted,
 }

@@ -1,9 +1,10 @@
-//! One connection to Discord's gateway, from its HELLO to its end. It hands on each dispatch as it came, read by nobody.
+//! One connection to Discord's gateway, from its HELLO to its end. It passes each dispatch on unread.
 //!
-//! Why no library's: serenity hands out its own types only, and drops what does not fit them. `twilight-gateway` 0.18 hands
-//! out the text, but connects again by itself, at once and without end, to whatever address READY has named, before whoever
-//! uses it hears of it: neither a growing wait nor "the token goes to no other host" can be kept; and it takes sequence
-//! numbers from the first `"s":` that it finds. What is left is small: greeting, heartbeats, and reading one object.
+//! No library does this: serenity returns only its own types, and drops what does not fit them. `twilight-gateway` 0.18
+//! returns the text, but it reconnects by itself, at once and without end, to whatever address READY has named, before
+//! the caller knows about it. So neither a growing wait nor "the token goes to no other host" could be ensured. It also
+//! takes sequence numbers from the first `"s":` that it finds. The rest is small: the greeting, heartbeats, and reading
+//! one object.
 //!
 //! Sources: <https://docs.discord.com/developers/events/gateway>, `…/topics/opcodes-and-status-codes#gateway`.
 
@@ -23,16 +24,16 @@ use url::Url;
 use crate::clock::real;
 use crate::platform::lenient;
 
-/// The longest frame: a large guild comes in one.
+/// The longest frame, in bytes: a large guild arrives in a single frame.
 const FRAME_BYTES: usize = 64 << 20;
-/// How long saying goodbye may take.
+/// How long closing the connection may take.
 const GOODBYE: Duration = Duration::from_secs(2);
-/// Closed with this code by us, a session can be resumed.
+/// The close code after which a session can be resumed.
 const TO_BE_RESUMED: u16 = 4_000;
 
-/// Close codes of Discord after which the same would only be refused again.
+/// Close codes of Discord after which the same attempt would only be refused again.
 pub(super) mod refused {
-    /// The token is of no use.
+    /// The token is not valid.
     pub(crate) const TOKEN: u16 = 4_004;
     /// There is no such shard, or there must be more of them.
     pub(crate) const SHARD: u16 = 4_010;
@@ -47,17 +48,17 @@ pub(super) mod refused {
 /// Close codes after which the session is gone.
 const SESSION_GONE: [u16; 2] = [4_007, 4_009];
 
-/// What makes a connection go on where another one ended.
+/// The state with which a connection continues where another one ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Session {
     pub(super) id: String,
-    /// Where it is to be resumed, if that is a place where the token may go.
+    /// The address for resuming, if the token may go there.
     pub(super) url: Option<String>,
-    /// The last dispatch that was taken in.
+    /// The number of the last dispatch that was handled.
     pub(super) seq: u64,
 }
 
-/// What the gateway tells of something that happened.
+/// A dispatch: the gateway's report of an event.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Dispatch {
     pub(super) seq: Option<u64>,
@@ -65,20 +66,20 @@ pub(super) struct Dispatch {
     pub(super) data: Value,
 }
 
-/// What a connection brings.
+/// An incoming frame.
 #[derive(Debug)]
 pub(super) enum Heard {
     Dispatch(Dispatch),
-    /// A frame that is no JSON, or no dispatch although it says so.
+    /// A frame that is not JSON, or that claims to be a dispatch and is none.
     Unreadable,
 }
 
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// Closed with this code, cut, or silent.
+    /// Closed with this code, cut off, or silent.
     Closed(Option<u16>),
-    /// Discord does not know the session, or does not let it be resumed.
+    /// Discord does not know the session, or does not allow resuming it.
     SessionGone,
 }
 
@@ -92,10 +93,10 @@ impl Ended {
     }
 }
 
-/// Who identifies.
+/// The data for identifying.
 #[derive(Debug)]
 pub(super) struct Identity<'t> {
-    /// Without `Bot ` before it.
+    /// The token, without a leading `Bot `.
     pub(super) token: &'t str,
     pub(super) intents: GatewayIntents,
     pub(super) shard: u32,
@@ -107,14 +108,14 @@ pub(super) struct Link {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     interval: Duration,
     beat_at: Instant,
-    /// Nothing has come since the last heartbeat.
+    /// Whether nothing has arrived since the last heartbeat.
     is_unanswered: bool,
-    /// The last dispatch that came.
+    /// The number of the last dispatch that arrived.
     seq: Option<u64>,
 }
 
 impl Link {
-    /// Connects, and begins or resumes a session. `None`: it cannot be reached, or does not greet.
+    /// Connects, and begins or resumes a session. `None`: Discord cannot be reached or does not greet.
     pub(super) async fn open(
         address: &str,
         identity: &Identity<'_>,
@@ -146,7 +147,7 @@ impl Link {
         timeout(patience, opened).await.ok().flatten()
     }
 
-    /// Waits for HELLO; how often a heartbeat is wanted.
+    /// Waits for HELLO. Returns the interval of heartbeats.
     async fn greeted(&mut self) -> Option<Duration> {
         loop {
             let text = match self.socket.next().await?.ok()? {
@@ -160,13 +161,13 @@ impl Link {
         }
     }
 
-    /// Hands on what comes, until the connection ends.
+    /// Passes incoming frames on until the connection ends.
     pub(super) async fn listen(&mut self, mut hear: impl FnMut(Heard)) -> Ended {
         loop {
             let frame = tokio::select! {
                 frame = self.socket.next() => frame,
                 () = real::sleep_until(self.beat_at) => {
-                    // Anything that comes is an answer.
+                    // Any incoming frame counts as an answer.
                     if self.is_unanswered || self.beat().await.is_none() {
                         return Ended::Closed(None);
                     }
@@ -219,7 +220,7 @@ impl Link {
 
     async fn close(mut self, code: CloseCode) {
         let farewell = async {
-            // The other side may have gone already.
+            // The other side may be gone already.
             let _ = self.socket.close(Some(CloseFrame { code, reason: "".into() })).await;
             while let Some(Ok(_)) = self.socket.next().await {}
         };
@@ -237,7 +238,7 @@ impl Link {
     }
 }
 
-/// The address with the version and encoding that are spoken here.
+/// Returns the address with the API version and encoding used here.
 fn with_version(address: &str) -> Option<Url> {
     let mut url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "ws" | "wss"))?;
     url.query_pairs_mut().clear().append_pair("v", "10").append_pair("encoding", "json");

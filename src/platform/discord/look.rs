@@ -1,4 +1,4 @@
-//! Reading one message, and what was said before it.
+//! Reads one message and the messages before it.
 
 use serde_json::Value;
 use serenity::all::{GuildId, LightMethod, Route};
@@ -10,10 +10,10 @@ use crate::domain::event::{Found, Look, Said};
 use crate::platform::Receipt;
 
 impl Shared {
-    /// The message as it stands now, and the last ones before it in its channel or thread, of people.
+    /// Returns the message as it is now, and people's last messages before it in its channel or thread.
     pub(super) async fn look(&self, look: &Look) -> Result<Receipt, RestError> {
         let channel = channel_id(&look.message.channel)?;
-        // Ids grow with time, so that the message itself comes before the next id.
+        // Ids grow with time, so "before the next id" includes the message itself.
         let before = look.message.id.parse::<u64>().unwrap_or_default().saturating_add(1);
         let limit = usize::from(look.before) + 1;
         let query = [("before", before.to_string()), ("limit", limit.to_string())];
@@ -31,7 +31,7 @@ impl Shared {
             };
             reader.said(&message, look.place.clone())
         };
-        // Who may not read a history is shown an empty one.
+        // Without the right to read a history Discord shows an empty one.
         if page.is_empty() && !self.may_read_history(channel).await? {
             return Err(history_is_hidden());
         }

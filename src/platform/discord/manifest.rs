@@ -1,4 +1,5 @@
-//! What Discord must be told of the bot: intents, permissions, commands. The file under `bot-manifests/` is made from this.
+//! The settings of the bot at Discord: intents, permissions, commands. The file under `bot-manifests/` is generated
+//! from this.
 
 use serde_json::{Value, json};
 use serenity::model::Permissions;
@@ -19,14 +20,14 @@ const STRING: u8 = 3;
 const BOOLEAN: u8 = 5;
 const USER: u8 = 6;
 const ATTACHMENT: u8 = 11;
-/// Most characters of a text given as an option.
+/// The largest number of characters of a text option.
 const OPTION_TEXT_CHARS: u32 = 4_000;
-/// Most characters of a moment.
+/// The largest number of characters of a moment.
 const DATE_CHARS: u32 = 40;
-/// Most characters of a ticket's key.
+/// The largest number of characters of a ticket's key.
 const KEY_CHARS: u32 = 24;
 
-/// The description of the bot for Discord's developer portal.
+/// Returns the description of the bot for Discord's developer portal.
 #[must_use]
 pub fn manifest() -> Value {
     let intents = intents();
@@ -43,10 +44,10 @@ pub fn manifest() -> Value {
     })
 }
 
-/// What the gateway is asked for.
+/// Returns the intents for the gateway.
 pub(super) fn intents() -> GatewayIntents {
     GatewayIntents::GUILDS
-        // Who is banned works on no ticket any more.
+        // A banned agent must not work on tickets any more.
         | GatewayIntents::GUILD_MODERATION
         | GatewayIntents::GUILD_MESSAGES
         // Some reactions are acts.
@@ -55,7 +56,8 @@ pub(super) fn intents() -> GatewayIntents {
         | GatewayIntents::MESSAGE_CONTENT
 }
 
-/// What the bot must be allowed to do. (Threads are managed to wake them up, and to make room at the guild's limit.)
+/// Returns the permissions that the bot needs. (It manages threads to unarchive them, and to make room at the guild's
+/// limit.)
 pub(super) fn permissions() -> Permissions {
     Permissions::VIEW_CHANNEL
         | Permissions::ADD_REACTIONS
@@ -66,7 +68,7 @@ pub(super) fn permissions() -> Permissions {
         | Permissions::MANAGE_THREADS
 }
 
-/// Where an administrator lets the bot into a guild.
+/// Returns the address where an administrator invites the bot into a guild.
 pub(super) fn invite_url(application: &str) -> String {
     let bits = permissions().bits();
     format!(
@@ -74,7 +76,7 @@ pub(super) fn invite_url(application: &str) -> String {
     )
 }
 
-/// The commands, as they are registered in each guild: `/desk`, and what the menus of a message and of a person offer.
+/// Returns the commands to register in each guild: `/desk`, and the entries in the menus of messages and of people.
 pub(super) fn commands() -> Value {
     commands_of(intake::acts())
 }
@@ -104,7 +106,7 @@ fn commands_of(acts: impl Iterator<Item = &'static Spec> + Clone) -> Value {
     Value::Array(std::iter::once(desk).chain(menus).chain(of_people).collect())
 }
 
-/// What a command takes. Discord wants what must be given first.
+/// Returns the options of a command. Discord requires mandatory options first.
 fn options_of(spec: &Spec) -> Vec<Value> {
     let key = (spec.on == On::Ticket).then(key);
     let (required, optional): (Vec<&Param>, _) = spec.takes.iter().partition(|param| param.is_required);
@@ -124,7 +126,7 @@ fn option(param: &Param) -> Option<Value> {
         }
         Takes::Person => option["type"] = json!(USER),
         Takes::Flag => option["type"] = json!(BOOLEAN),
-        // An option takes one; a form takes several.
+        // An option takes one file; a form takes several.
         Takes::Files => option["type"] = json!(ATTACHMENT),
         Takes::Date | Takes::Future | Takes::Article | Takes::Outage => {
             option["type"] = json!(STRING);
@@ -169,7 +171,8 @@ mod tests {
         }
     }
 
-    /// What Discord counts of a command: names, descriptions and values of it, its options and their choices.
+    /// Returns the characters that Discord counts of a command: its names, descriptions and values, with its options
+    /// and choices.
     fn chars(option: &Value) -> usize {
         let of = |name: &str| option[name].as_str().map_or(0, |text| text.chars().count());
         let inner = ["options", "choices"].into_iter().filter_map(|list| option[list].as_array()).flatten();

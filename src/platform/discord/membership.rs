@@ -1,4 +1,4 @@
-//! Which guilds the bot is in, as the gateway says, and whether one that it is to serve is missing.
+//! The guilds that the bot is in, according to the gateway, and whether a guild that it is to serve is missing.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use serenity::model::id::GuildId;
 
 use super::watch::shard_of;
 
-/// The guilds of the shards that this process runs: of the others it knows nothing.
+/// The guilds of the shards that this process runs. Nothing is known about other shards.
 #[derive(Debug, Default)]
 pub(super) struct Membership {
     joined: HashSet<GuildId>,
@@ -14,14 +14,14 @@ pub(super) struct Membership {
 }
 
 impl Membership {
-    /// A shard has named its guilds.
+    /// Takes the list of guilds of a shard.
     pub(super) fn named(&mut self, shard: u32, shards: u32, guilds: impl IntoIterator<Item = GuildId>) {
         self.joined.retain(|guild| shard_of(*guild, shards) != shard);
         self.joined.extend(guilds);
         self.heard.insert(shard);
     }
 
-    /// Another process runs this shard now.
+    /// Forgets the guilds of a shard that another process runs now.
     pub(super) fn handed_over(&mut self, shard: u32, shards: u32) {
         self.joined.retain(|guild| shard_of(*guild, shards) != shard);
         self.heard.remove(&shard);
@@ -35,7 +35,8 @@ impl Membership {
         self.joined.remove(&guild);
     }
 
-    /// What is missing, in words, if anything is. `wanted` are the guilds that the bot is to serve; none: whichever it is in.
+    /// Returns a description of the missing guilds, if any. `wanted` are the guilds that the bot is to serve; if empty,
+    /// it serves every guild that it is in.
     pub(super) fn missing(&self, wanted: &HashSet<GuildId>, shards: u32) -> Option<String> {
         let is_missing =
             |guild: &&GuildId| self.heard.contains(&shard_of(**guild, shards)) && !self.joined.contains(guild);
@@ -55,7 +56,7 @@ impl Membership {
 mod tests {
     use super::*;
 
-    /// A guild whose events come by this shard of two.
+    /// Returns a guild whose events come through this shard of two.
     fn guild(number: u64, shard: u64) -> GuildId {
         GuildId::new((2 * number + shard) << 22 | 1)
     }

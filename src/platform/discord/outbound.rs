@@ -1,8 +1,8 @@
 //! Carries out deliveries by REST.
 //!
-//! Posts carry a nonce that Discord recognises for some minutes, and their controls the effect's mark, so that a post whose
-//! answer was lost can be found again. A long text is several messages; which of them stand is remembered, so that a
-//! delivery that is tried again goes on where it stopped.
+//! Posts carry a nonce that Discord recognises for some minutes, and their controls carry the effect's mark. So a post
+//! whose answer was lost can be found again. A long text becomes several messages. The parts that stand are remembered,
+//! so that a repeated delivery continues where it stopped.
 //!
 //! Sources: <https://docs.discord.com/developers/resources/message#create-message>, `…/topics/threads`,
 //! `…/interactions/receiving-and-responding`, `…/topics/opcodes-and-status-codes#json`.
@@ -35,18 +35,18 @@ use crate::domain::message::Message;
 use crate::metrics;
 use crate::platform::{Absence, Act, Delivery, DeliveryError, Receipt};
 
-/// How long a public hint stands.
+/// How long a public hint stays.
 const HINT_STANDS: Duration = Duration::from_secs(60);
-/// How far our clock may run ahead of Discord's.
+/// How far this machine's clock may run ahead of Discord's.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(2);
-/// Messages that one page of a channel holds, and pages that are looked through for one of ours.
+/// Messages per page of a channel's history, and the number of pages to search for a message of the bot.
 const PAGE: usize = 100;
 const PAGES: usize = 10;
-/// Minutes after which Discord archives an idle thread.
+/// The minutes after which Discord archives an idle thread.
 const ARCHIVE_MINUTES: u32 = 60;
-/// Shown to one person alone.
+/// The flag of a message that only one person sees.
 const EPHEMERAL: u32 = 1 << 6;
-/// How to answer an interaction, as it is kept with a whisper: a secret.
+/// How to answer an interaction, as stored with a whisper: a secret.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Handle {
     /// The application.
@@ -54,24 +54,24 @@ pub(super) struct Handle {
     pub(super) application: ApplicationId,
     /// The interaction.
     pub(super) id: InteractionId,
-    /// What it is answered with.
+    /// The token of the answer.
     pub(super) token: String,
-    /// What it was deferred as.
+    /// How it was deferred.
     pub(super) deferred: Deferred,
-    /// Whether they acted by a message that only they see: the answer takes its place.
+    /// Whether the person acted on a message that only this person sees. The answer replaces that message.
     #[serde(default)]
     pub(super) in_private: bool,
-    /// Who acted.
+    /// The acting person.
     pub(super) user: UserId,
-    /// Where.
+    /// The channel of the interaction.
     pub(super) channel: ChannelId,
 }
 
-/// What an interaction was deferred as.
+/// How an interaction was deferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Deferred {
-    /// As a message that is being thought about.
+    /// As a new message ("thinking…").
     Message,
     /// As a change of the message with the button.
     Update,
@@ -122,7 +122,7 @@ impl Shared {
         }
     }
 
-    /// Looks whether a delivery was carried out after all.
+    /// Finds out whether a delivery was carried out.
     pub(super) async fn find(&self, delivery: &Delivery) -> Result<Option<Receipt>, DeliveryError> {
         let effect = &delivery.effect;
         let found = match &delivery.act {
@@ -178,7 +178,7 @@ impl Shared {
         references(sent)
     }
 
-    /// Starts the thread under a message. `false`: the guild has no room for another, even after making some.
+    /// Starts the thread under a message. `false`: the guild has no room for another thread, even after making some.
     async fn start_thread(
         &self,
         tenant: &Tenant,
@@ -210,7 +210,7 @@ impl Shared {
         }
     }
 
-    /// Archives the thread of ours in which nothing was said for the longest time.
+    /// Archives the bot's thread that has been idle for the longest time.
     async fn archive_idlest(&self, guild: Option<GuildId>) -> bool {
         let Some(guild) = guild else { return false };
         let route = Route::GuildThreadsActive { guild_id: guild };
@@ -231,7 +231,7 @@ impl Shared {
         self.rest.call(LightMethod::Patch, route, &[], Some(&json!({ "archived": archived }))).await.map(drop)
     }
 
-    /// Posts the parts of a message that do not stand yet; all of them, with those that stood, are the answer.
+    /// Posts the parts of a message that do not stand yet. Returns all parts, with those that stood already.
     async fn send(
         &self,
         channel: ChannelId,
@@ -260,7 +260,7 @@ impl Shared {
         Ok(self.forget_parts(effect))
     }
 
-    /// Posting wakes an archived thread, but for a locked one, which is woken first.
+    /// Posts a message. Posting unarchives a thread, except a locked one, which is unarchived first.
     async fn create(&self, channel: ChannelId, body: &Value) -> Result<Value, RestError> {
         let route = Route::ChannelMessages { channel_id: channel };
         match self.rest.call(LightMethod::Post, route, &[], Some(body)).await {
@@ -291,10 +291,9 @@ impl Shared {
         }
     }
 
-    /// Where a sign cannot be (the right is missing, the person has blocked the bot, the message is gone), nothing hangs on
-    /// it.
+    /// Sets or removes a sign. A failure (a missing right, a blocked bot, a deleted message) does not matter.
     async fn react(&self, message: &MessageRef, sign: Sign, is_on: bool) -> Result<(), RestError> {
-        // The emoji as it stands in an address.
+        // The emoji in URL encoding.
         let reaction = match sign {
             Sign::Joined => "%F0%9F%93%8E",
             Sign::Request => "%F0%9F%8E%AB",
@@ -311,7 +310,7 @@ impl Shared {
         }
     }
 
-    /// Changes something in a thread that may be archived: then it is woken for the moment.
+    /// Makes a change in a thread that may be archived, by unarchiving it for a moment.
     async fn in_archive_too(
         &self,
         channel: ChannelId,
@@ -328,7 +327,7 @@ impl Shared {
         self.set_archived(channel, false).await?;
         let changed = self.rest.call(method, route, &[], body).await;
         if let Err(error) = self.set_archived(channel, true).await {
-            // Discord archives it by itself after a while.
+            // Discord archives the thread again after a while.
             tracing::debug!(%error, "a thread stays awake");
         }
         changed.map(drop)
@@ -357,7 +356,7 @@ impl Shared {
         self.send(direct, &rendered, effect, None).await.map(drop)
     }
 
-    /// Answers an interaction, seen by the person who acted alone.
+    /// Answers an interaction, visible only to the acting person.
     pub(super) async fn answer(
         &self,
         handle: &Handle,
@@ -381,7 +380,8 @@ impl Shared {
             if at == last && (handle.in_private || !rendered.components.is_empty()) {
                 body["components"] = Value::from(rendered.components.clone());
             }
-            // What was deferred as a change is the message with the button: only a private one is replaced.
+            // An interaction deferred as a change concerns the message with the button, which is replaced only if it is
+            // private.
             let is_original = handle.deferred == Deferred::Message || handle.in_private;
             let mut is_said = false;
             if is_original && !self.is_answered(handle.id) {
@@ -391,7 +391,7 @@ impl Shared {
                 let route = Route::WebhookOriginalInteractionResponse { application_id: handle.application, token };
                 match self.rest.call(LightMethod::Patch, route, &[], Some(&body)).await {
                     Ok(_) => is_said = true,
-                    // The private message was dismissed meanwhile: another takes its place.
+                    // The person dismissed the private message meanwhile: a new one takes its place.
                     Err(error) if handle.in_private && error.is(code::UNKNOWN_MESSAGE) => {}
                     Err(error) => return Err(error),
                 }
@@ -415,7 +415,7 @@ impl Shared {
         }
         let body = json!({ "recipient_id": to.id });
         let opened = self.rest.call(LightMethod::Post, Route::UserMeDmChannels, &[], Some(&body)).await;
-        // Nothing was said yet, whatever became of it.
+        // Opening the conversation posts nothing, whatever the result.
         let opened = opened.map_err(|error| match error {
             RestError::Unknown { cause, detail } => RestError::Away { cause, detail },
             other => other,
@@ -467,7 +467,7 @@ impl Shared {
         Ok(Receipt::Read(page.into_iter().rev().filter_map(said).collect(), truncated))
     }
 
-    /// The message that a thread was started from; nothing where it was started without one, or that is gone.
+    /// Returns the message that a thread was started from, if it exists.
     pub(super) async fn starter(&self, place: &Place) -> Result<Option<Value>, RestError> {
         let Some(root) = place.root() else { return Ok(None) };
         let route = Route::ChannelMessage {
@@ -481,7 +481,7 @@ impl Shared {
         }
     }
 
-    /// Whether Discord shows the bot what was said in a channel or thread.
+    /// Whether the bot may read the history of a channel or thread.
     pub(super) async fn may_read_history(&self, channel: ChannelId) -> Result<bool, RestError> {
         let get = async |route| self.rest.call_patiently(LightMethod::Get, route, &[], None).await;
         let found = get(Route::Channel { channel_id: channel }).await?;
@@ -497,13 +497,13 @@ impl Shared {
         Ok(may.contains(Permissions::READ_MESSAGE_HISTORY))
     }
 
-    /// Counts something that cannot be read and is asked for.
+    /// Counts an unreadable payload whose content is then asked for.
     pub(super) fn asks_for(&self, what: &str) {
         metrics::unreadable(PlatformName::Discord);
         tracing::warn!(what, "Discord sent something that cannot be read: it is asked for");
     }
 
-    /// Counts something that cannot be read, and says so.
+    /// Counts an unreadable payload, and logs it.
     pub(super) fn count_unreadable(&self, what: &str) {
         let count = self.unreadable.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
         metrics::unreadable(PlatformName::Discord);
@@ -511,7 +511,7 @@ impl Shared {
     }
 }
 
-/// What stands now, in one message or in several.
+/// Returns the receipt for one or several posted messages.
 fn receipt(mut parts: Vec<MessageRef>) -> Receipt {
     match parts.pop() {
         Some(only) if parts.is_empty() => Receipt::Posted(only),
@@ -523,13 +523,13 @@ fn receipt(mut parts: Vec<MessageRef>) -> Receipt {
     }
 }
 
-/// Where a hint stands, and for how long.
+/// Returns the receipt of a hint: it stays in a direct conversation and is removed elsewhere.
 fn stands(place: &Place, message: MessageRef) -> Receipt {
     if place.is_direct() { Receipt::Posted(message) } else { Receipt::PostedBriefly(message, HINT_STANDS) }
 }
 
-/// At most 25 characters, the same for every try: the part, then the end of the effect's id (whose beginning is the same
-/// for years).
+/// Returns the nonce of a part, at most 25 characters and the same for every try: the part's number, then the end of
+/// the effect's id, whose beginning stays the same for years.
 fn nonce(effect: &EffectId, part: usize) -> String {
     let part = char::from_digit(u32::try_from(part % 36).unwrap_or(0), 36).unwrap_or('0');
     let tail: Vec<char> = effect.0.chars().rev().take(limits::NONCE_CHARS - 1).collect();
@@ -550,12 +550,12 @@ fn reference(tenant: &Tenant, sent: &Value) -> Result<MessageRef, RestError> {
     }
 }
 
-/// An answer that names what was made; any other says nothing about whether it was.
+/// Accepts only an answer that names the created object. Any other does not show whether it was created.
 fn named(made: Value) -> Result<Value, RestError> {
     if made["id"].is_string() { Ok(made) } else { Err(RestError::nonsense("the answer names nothing")) }
 }
 
-/// Whether what was posted stands cannot be found out until an operator lets the bot read it.
+/// Returns the error for a history that hides whether a post stands, until an operator lets the bot read it.
 pub(super) fn history_is_hidden() -> RestError {
     let message = "the bot may not read the channel's history (Read Message History)".to_owned();
     RestError::Refused { status: 403, code: code::MISSING_PERMISSIONS, message }

@@ -1,7 +1,7 @@
-//! The parsers of what Discord sends, with no connection behind them, and what people's words look like when they are
-//! sent there: what the fuzz targets (`fuzz/`) call.
+//! Entry points for the fuzz targets (`fuzz/`): the parsers of Discord's payloads and the renderer, without a
+//! connection.
 //!
-//! Nothing is parsed or rendered here: these are the adapter's own functions, with a memory that is empty at first.
+//! Nothing is parsed or rendered here. These functions call the adapter's own ones, with an empty memory at first.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -20,20 +20,20 @@ use crate::domain::ids::{Conversation, EffectId, Place};
 use crate::domain::message::Message;
 use crate::platform::lenient;
 
-/// A message as Discord takes it.
+/// A message in Discord's form.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rendered {
     /// Its texts, one message each.
     pub parts: Vec<String>,
-    /// The same in one text, cut.
+    /// The same as one text, cut to Discord's limit.
     pub one: String,
     /// Rows of buttons and menus.
     pub components: Vec<Value>,
-    /// Whom it may ping.
+    /// The accounts that it may ping.
     pub allowed_mentions: Value,
 }
 
-/// Reads frames of the gateway, one JSON object a line, as one session would.
+/// Reads frames of the gateway, one JSON object per line, as one session would.
 #[must_use]
 pub fn gateway(frames: &[u8]) -> Vec<Event> {
     let (directory, none) = (Directory::new(ME), HashSet::new());
@@ -43,7 +43,7 @@ pub fn gateway(frames: &[u8]) -> Vec<Event> {
     dispatches.flat_map(|frame| translated(&reader, frame["t"].as_str().unwrap_or_default(), &frame["d"])).collect()
 }
 
-/// Whether a frame of the gateway may concern the desk, by one who knows the channel 20; `None` if it tells of no new message.
+/// Whether a frame of the gateway may concern the desk, if only channel 20 is known. `None` if it is no new message.
 #[must_use]
 pub fn may_concern(frame: &[u8]) -> Option<bool> {
     static DIRECTORY: LazyLock<Directory> = LazyLock::new(|| {
@@ -56,7 +56,7 @@ pub fn may_concern(frame: &[u8]) -> Option<bool> {
     Some(super::may_concern(&DIRECTORY, ME, &message))
 }
 
-/// Reads an interaction as the gateway tells of it.
+/// Reads an interaction from a gateway payload.
 #[must_use]
 pub fn interaction(payload: &[u8]) -> Option<EventKind> {
     let (directory, none) = (Directory::new(ME), HashSet::new());
@@ -88,7 +88,7 @@ pub fn render(message: &Message, effect: &EffectId) -> Rendered {
     Rendered { parts: rendered.parts, one, components: rendered.components, allowed_mentions }
 }
 
-/// The name of a thread, from people's words.
+/// Returns the name of a thread, made from people's words.
 #[must_use]
 pub fn thread_name(title: &str) -> String {
     render::thread_name(title)
@@ -130,7 +130,7 @@ fn translated(reader: &Reader<'_>, name: &str, data: &Value) -> Vec<Event> {
     }
 }
 
-/// Where a channel is; one that was not heard of (and that the adapter would ask for) is taken for a channel.
+/// Returns the place of a channel. An unknown one, for which the adapter would ask Discord, counts as a channel.
 fn place(directory: &Directory, guild: Option<GuildId>, channel: ChannelId) -> Place {
     let unknown = || Conversation::Channel { channel: channel.to_string() };
     directory.place(guild, channel).unwrap_or_else(|| Place { tenant: directory::tenant(guild), at: unknown() })

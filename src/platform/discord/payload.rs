@@ -1,8 +1,8 @@
-//! What Discord's payloads hold, each field read by itself.
+//! Readers of Discord's payloads. Each field is read on its own.
 //!
-//! Nothing that is said to the desk hangs on what a library expects: fields that are unknown, null, of another type or of a
-//! new kind cost no more than themselves. Only what nothing can be done without must be there: of a message its id, its
-//! channel and its author.
+//! A message to the desk must not depend on what a library expects. A field that is unknown, null, of another type or
+//! of a new kind costs only itself. Only the indispensable fields must be there: the id, channel and author of a
+//! message.
 //!
 //! Sources: <https://docs.discord.com/developers/resources/message>, `…/resources/channel`, `…/resources/guild`,
 //! `…/topics/permissions`.
@@ -18,17 +18,17 @@ use crate::domain::channel::{self, Access};
 use crate::domain::event::File;
 use crate::domain::words::is_blank;
 
-/// Types of messages by which people say something: an ordinary one and a reply.
+/// The types of messages in which people say something: ordinary messages and replies.
 const SAID: [u64; 2] = [0, 19];
-/// The type of a reference that is a reply, not something forwarded.
+/// The type of a reference that is a reply and not a forwarded message.
 const REPLY: u64 = 0;
-/// Types of channels that are threads, and of those that hold messages besides.
+/// The types of channels that are threads, and of other channels that hold messages.
 const THREADS: [u64; 3] = [10, 11, 12];
 const WITH_MESSAGES: [u64; 4] = [0, 2, 5, 13];
-/// Types of channels that are made for writing in: text, announcements.
+/// The types of channels made for writing: text and announcements.
 pub(super) const TEXT_CHANNELS: [u64; 2] = [0, 5];
 
-/// Reads an id, which Discord writes as a text.
+/// Reads an id, which Discord writes as a string.
 pub(super) fn id<T: From<NonZeroU64>>(value: &Value) -> Option<T> {
     let number = match value {
         Value::String(text) => text.parse().ok(),
@@ -38,18 +38,18 @@ pub(super) fn id<T: From<NonZeroU64>>(value: &Value) -> Option<T> {
     number.and_then(NonZeroU64::new).map(T::from)
 }
 
-/// A list of ids, without what is none.
+/// Reads a list of ids, skipping invalid entries.
 pub(super) fn ids<T: From<NonZeroU64>>(value: &Value) -> Vec<T> {
     list(value).iter().filter_map(id).collect()
 }
 
-/// A list; what is none is empty.
+/// Returns a list; empty if the value is none.
 pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The guild that a payload names: `Ok(None)` if it names none, an error if what it names cannot be read. What is said in a
-/// guild must not pass for something private.
+/// Returns the guild that a payload names. `Ok(None)` if it names none; an error if the value cannot be read, because a
+/// guild's message must not be taken for a private one.
 pub(super) fn guild_of(payload: &Value) -> Result<Option<GuildId>, Unreadable> {
     match &payload["guild_id"] {
         Value::Null => Ok(None),
@@ -57,7 +57,7 @@ pub(super) fn guild_of(payload: &Value) -> Result<Option<GuildId>, Unreadable> {
     }
 }
 
-/// A payload without what nothing can be done without.
+/// A payload that lacks an indispensable field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unreadable;
 
@@ -66,11 +66,11 @@ pub(super) struct Unreadable;
 pub(super) struct Account {
     pub(super) id: UserId,
     pub(super) is_bot: bool,
-    /// It speaks for Discord itself.
+    /// Whether it speaks for Discord itself.
     pub(super) is_system: bool,
-    /// The name that it shows, by its own choice or else its unique name.
+    /// The name that it shows: its chosen name or its unique name.
     name: String,
-    /// What it is in the guild that the payload is about, where that is told.
+    /// Its membership in the guild of the payload, if included.
     pub(super) member: Option<Member>,
 }
 
@@ -88,32 +88,32 @@ impl Account {
         })
     }
 
-    /// The name that a guild's members see.
+    /// Returns the name that a guild's members see.
     pub(super) fn name(&self) -> &str {
         self.name_as(self.member.as_ref())
     }
 
-    /// The same, for whom the payload tells elsewhere what they are in the guild.
+    /// Like [`Self::name`], with a membership from another part of the payload.
     pub(super) fn name_as<'n>(&'n self, member: Option<&'n Member>) -> &'n str {
         member.and_then(|member| member.nick.as_deref()).unwrap_or(&self.name)
     }
 }
 
-/// What somebody is in a guild.
+/// A membership in a guild.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Member {
     nick: Option<String>,
-    /// `None`: not told.
+    /// `None`: not included.
     pub(super) roles: Option<Vec<RoleId>>,
 }
 
 impl Member {
-    /// Somebody who is not in the guild (any more).
+    /// Returns the membership of somebody who is not in the guild (any more).
     pub(super) const fn gone() -> Self {
         Self { nick: None, roles: Some(Vec::new()) }
     }
 
-    /// Reads what somebody is in a guild, if that is told.
+    /// Reads a membership, if it is included.
     pub(super) fn read(member: &Value) -> Option<Self> {
         member.is_object().then(|| Self {
             nick: member["nick"].as_str().filter(|nick| !is_blank(nick)).map(str::to_owned),
@@ -129,23 +129,23 @@ pub(super) struct Message {
     pub(super) channel: ChannelId,
     pub(super) guild: Option<GuildId>,
     pub(super) author: Account,
-    /// Posted in the name of no account.
+    /// Whether it was posted by a webhook, without an account.
     pub(super) is_webhook: bool,
-    /// Somebody says something; else Discord tells of something that happened.
+    /// Whether somebody says something; otherwise Discord reports something that happened.
     pub(super) is_said: bool,
     pub(super) content: String,
-    /// Accounts that it names; `None`: not told.
+    /// Accounts that it names; `None`: not included.
     pub(super) mentions: Option<Vec<Account>>,
     pub(super) mention_roles: Vec<RoleId>,
     pub(super) files: Vec<File>,
-    /// What it answers.
+    /// The message that it answers.
     pub(super) reply_to: Option<(ChannelId, MessageId)>,
-    /// Who wrote that, where it is told.
+    /// The author of the answered message, if included.
     pub(super) answers: Option<UserId>,
-    /// Words that were forwarded by it.
+    /// Forwarded words.
     pub(super) forwarded: Option<String>,
     pub(super) stickers: Vec<String>,
-    /// When it was last edited, as Discord wrote it.
+    /// When it was last edited, as Discord writes it.
     pub(super) edited_at: Option<String>,
 }
 
@@ -162,7 +162,7 @@ impl Message {
             channel: id(&message["channel_id"]).ok_or(Unreadable)?,
             guild: guild_of(message)?,
             is_webhook: !message["webhook_id"].is_null(),
-            // What does not tell its type is an ordinary one.
+            // A message without a type is an ordinary one.
             is_said: message["type"].as_u64().is_none_or(|kind| SAID.contains(&kind)) && !author.is_system,
             author,
             content: text(&message["content"]),
@@ -181,14 +181,14 @@ impl Message {
         })
     }
 
-    /// A message of a page of the REST API, which does not tell the guild.
+    /// Reads a message from a page of the REST API, which does not name the guild.
     pub(super) fn read_in(message: &Value, guild: Option<GuildId>) -> Result<Self, Unreadable> {
         let mut message = Self::read(message)?;
         message.guild = guild;
         Ok(message)
     }
 
-    /// Whether it names this account.
+    /// Whether it mentions this account.
     pub(super) fn names(&self, account: UserId) -> bool {
         match &self.mentions {
             Some(mentions) => mentions.iter().any(|user| user.id == account),
@@ -206,7 +206,7 @@ impl Message {
 pub(super) struct Role {
     pub(super) id: RoleId,
     pub(super) name: String,
-    /// The bot that Discord made it for.
+    /// The bot for which Discord made it.
     pub(super) bot: Option<UserId>,
 }
 
@@ -223,9 +223,9 @@ pub(super) struct Channel {
     pub(super) id: ChannelId,
     pub(super) name: String,
     pub(super) is_thread: bool,
-    /// It holds messages.
+    /// Whether it holds messages.
     pub(super) holds_messages: bool,
-    /// Of a thread, the channel that it hangs in.
+    /// The parent channel of a thread.
     pub(super) parent: Option<ChannelId>,
     pub(super) last: Option<MessageId>,
     pub(super) is_archived: bool,
@@ -240,7 +240,7 @@ impl Channel {
             id: id(&channel["id"])?,
             name: text(&channel["name"]),
             is_thread,
-            // One of a kind that is not told is looked into.
+            // A channel without a type is assumed to hold messages.
             holds_messages: is_thread || kind.is_none_or(|kind| WITH_MESSAGES.contains(&kind)),
             parent: if is_thread { id(&channel["parent_id"]) } else { None },
             last: id(&channel["last_message_id"]),
@@ -249,8 +249,8 @@ impl Channel {
     }
 }
 
-/// The channels of a guild that hold messages of everybody, as the guild tells of them, and whether the bot may write there.
-/// What cannot be found out is tried.
+/// Returns the channels of a guild that hold messages of everybody, and whether the bot may write there. If that cannot
+/// be found out, it is assumed.
 pub(super) fn channels_of(told: &Value, guild: GuildId, me: UserId) -> Vec<channel::Channel> {
     let mine = list(&told["members"]).iter().find(|member| id(&member["user"]["id"]) == Some(me));
     let mine: Option<Vec<RoleId>> = mine.map(|me| ids(&me["roles"]));
@@ -267,7 +267,7 @@ pub(super) fn channels_of(told: &Value, guild: GuildId, me: UserId) -> Vec<chann
     list(&told["channels"]).iter().filter(is_text).filter_map(read).collect()
 }
 
-/// What somebody may do in a channel: a member with these roles, or (`None`) anybody.
+/// Returns the permissions in a channel: of a member with these roles, or (`None`) of anybody.
 ///
 /// Source: <https://docs.discord.com/developers/topics/permissions#permission-overwrites>.
 pub(super) fn permissions(
@@ -317,7 +317,7 @@ fn bits(value: &Value) -> Permissions {
     Permissions::from_bits_truncate(bits.unwrap_or_default())
 }
 
-/// A file that was attached.
+/// Reads an attached file.
 pub(super) fn file(attachment: &Value) -> File {
     let name = [&attachment["filename"], &attachment["title"]].into_iter().find_map(Value::as_str);
     File {
@@ -327,7 +327,7 @@ pub(super) fn file(attachment: &Value) -> File {
     }
 }
 
-/// A text; what is none is empty.
+/// Returns a text; empty if the value is none.
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
@@ -338,7 +338,7 @@ mod tests {
 
     use super::*;
 
-    /// A message with as little as possible.
+    /// Returns a minimal message.
     fn message() -> Value {
         json!({ "id": "30", "channel_id": "20", "author": { "id": "4", "username": "jeff" }, "content": "hello" })
     }

@@ -1,5 +1,5 @@
-//! Sorts what the gateway brings: what is heard at once, what goes into a lane, and what has to be asked for, since it did not
-//! come or cannot be read.
+//! Sorts the gateway's events: some are handled at once, some go into a lane, and missing or unreadable data is asked
+//! for.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
@@ -23,17 +23,18 @@ use crate::domain::ids::{PlatformName, Tenant};
 use crate::intake::StoreError;
 use crate::metrics::{self, Gap};
 
-/// How long a guild that did not come is waited for before it is asked for again, at first and at most.
+/// How long to wait before asking for a missing guild again, at first and at most.
 const ASK_FIRST: Duration = Duration::from_secs(1);
 const ASK_LONGEST: Duration = Duration::from_secs(60);
-/// How often everything may be looked through since something could not be read.
+/// How often everything may be read again because of an unreadable event.
 const REREAD_EVERY: Duration = Duration::from_secs(60);
-/// How long after the bot's rights have changed its channels are looked at, in the clock's time: several change together.
+/// How long after a change of the bot's rights its channels are checked, in the clock's time: changes often come
+/// together.
 const JUDGE_AFTER: Duration = Duration::from_secs(5);
-/// How often something that is known of channels is tried to be stored, with a second more in between each time.
+/// How many times storing channels is tried, with one more second of wait each time.
 const STORED_TRIES: u32 = 60;
 
-/// Stores what is known of a guild's channels, however long that takes.
+/// Stores what is known about a guild's channels, with repeated tries.
 async fn persist<F: Future<Output = Result<(), StoreError>>>(guild: GuildId, store: impl Fn() -> F) {
     for tried in 1..=STORED_TRIES {
         match store().await {
@@ -45,7 +46,7 @@ async fn persist<F: Future<Output = Result<(), StoreError>>>(guild: GuildId, sto
 }
 
 impl Pump {
-    /// Takes in what comes by a shard, in order; must not take long.
+    /// Handles a frame of a shard, in order. It must not take long.
     pub(super) fn take(self: &Arc<Self>, heard: &Heard, shard: u32) {
         let dealt = Dealt(Some(Arc::clone(&self.shared)));
         match heard {
@@ -62,7 +63,7 @@ impl Pump {
         }
     }
 
-    /// An error if it cannot be read, and what it is about is not known either.
+    /// Handles a frame. It is an error if the frame cannot be read and its subject is unknown.
     fn take_in(
         self: &Arc<Self>,
         Dispatch { name, data, .. }: &Dispatch,
@@ -77,7 +78,7 @@ impl Pump {
                 self.awaits(&named);
                 self.note_guilds_of(shard, &named);
                 shared.note_guilds(|membership| membership.named(shard, shared.shards, named));
-                // Direct messages come by the first shard.
+                // Direct messages come through the first shard.
                 if shard == 0 {
                     self.missed(None, None, Vec::new(), dealt);
                 }
@@ -99,7 +100,7 @@ impl Pump {
             "GUILD_DELETE" => {
                 let guild = id(&data["id"]).ok_or(Unreadable)?;
                 self.has_come(guild);
-                // One that is out of order comes back.
+                // A guild with an outage at Discord comes back.
                 if data["unavailable"] != true {
                     shared.hear_of_members(name, data, &self.intake);
                     shared.directory.forget_guild(guild);
@@ -115,7 +116,7 @@ impl Pump {
                     self.unread(home, channel, message, dealt);
                 }
             },
-            // Without a time of editing it is a preview that was added, or a pin.
+            // Without an edit time it is an added preview, or a pin.
             "MESSAGE_UPDATE" if !data["edited_timestamp"].is_null() => {
                 let (home, channel, message) = self.whereabouts(data)?;
                 if home.is_ok_and(|guild| !self.shared.serves(guild)) {
@@ -138,7 +139,7 @@ impl Pump {
                 }
             }
             "MESSAGE_REACTION_ADD" => {
-                // Where too much waits already, requests come first.
+                // In a full lane, requests come first.
                 if let Some(reaction) = Reaction::read(data, shared.clock.now())
                     && shared.serves(Some(reaction.guild))
                     && reaction.user.id != shared.me
@@ -150,7 +151,8 @@ impl Pump {
             "INTERACTION_CREATE" => {
                 let read = interact::Interaction::read(data);
                 let Ok(interaction) = read else {
-                    // It cannot be asked for, and it does not come again: Discord tells the person that it failed.
+                    // An interaction cannot be asked for and does not come again: Discord tells the person that it
+                    // failed.
                     shared.count_unreadable("a click, command or form");
                     return Ok(());
                 };
@@ -171,22 +173,22 @@ impl Pump {
         Ok(())
     }
 
-    /// Which message a payload is about.
+    /// Returns the message that a payload is about.
     fn whereabouts(&self, data: &Value) -> Result<(Home, ChannelId, MessageId), Unreadable> {
         let (channel, message) = (id(&data["channel_id"]).ok_or(Unreadable)?, id(&data["id"]).ok_or(Unreadable)?);
         Ok((self.home(data, channel), channel, message))
     }
 
-    /// The guild that a payload about a channel is about.
+    /// Returns the guild of a payload about a channel.
     fn home(&self, data: &Value, channel: ChannelId) -> Home {
         match guild_of(data) {
             Ok(Some(guild)) => Ok(Some(guild)),
-            // What a guild's channel holds is not private because the guild is not told.
+            // A message in a known guild channel is not private just because the payload lacks the guild.
             told => self.shared.directory.guild_of(channel).map_or(told, |known| Ok(Some(known))),
         }
     }
 
-    /// Takes in a guild as it is now, and reads what was missed in it.
+    /// Stores a guild as it is now, and starts reading the messages missed in it.
     fn guild(&self, guild: GuildId, told: &Value, dealt: Dealt) {
         self.shared.note_guilds(|membership| membership.joined(guild));
         let listed = self.shared.directory.take_guild(guild, told);
@@ -196,7 +198,7 @@ impl Pump {
         self.missed(Some(guild), joined_at, listed, dealt);
     }
 
-    /// Does something beside what is heard, as long as the program is not stopped.
+    /// Runs a task beside the events, until the program stops.
     fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
         let halt = self.halt.clone();
         self.tracker.spawn(async move {
@@ -207,7 +209,7 @@ impl Pump {
         });
     }
 
-    /// Keeps which channels of a guild the bot can write into; what cannot be stored now is tried again.
+    /// Stores which channels of a guild the bot can write to, with repeated tries.
     fn note_channels(&self, guild: GuildId, channels: Vec<Channel>) {
         let (intake, since) = (self.intake.clone(), self.shared.clock.now());
         self.beside(async move {
@@ -216,7 +218,7 @@ impl Pump {
         });
     }
 
-    /// Keeps that a channel has come, has gone, or is another now.
+    /// Stores that a channel was created, deleted or changed.
     fn note_channel(&self, event: &str, told: &Value) {
         let is_here = match event {
             "CHANNEL_CREATE" | "CHANNEL_UPDATE" => true,
@@ -242,7 +244,8 @@ impl Pump {
         }
     }
 
-    /// The bot's rights in a guild have changed: how each channel is now is asked for, once for what changes together.
+    /// Notes that the bot's rights in a guild have changed. Its channels are then read anew, once for changes that come
+    /// together.
     fn note_rights(&self, event: &str, told: &Value) {
         let is_role = matches!(event, "GUILD_ROLE_CREATE" | "GUILD_ROLE_UPDATE" | "GUILD_ROLE_DELETE");
         let is_me = event == "GUILD_MEMBER_UPDATE" && id(&told["user"]["id"]) == Some(self.shared.me);
@@ -269,7 +272,7 @@ impl Pump {
         });
     }
 
-    /// Of the guilds of a shard these are what there is: nothing is announced in others any more.
+    /// Stores the guilds of a shard: nothing is announced in any others from now on.
     fn note_guilds_of(&self, shard: u32, guilds: &[GuildId]) {
         let served: Vec<Tenant> = guilds
             .iter()
@@ -294,7 +297,7 @@ impl Pump {
         self.awaited.lock().unwrap_or_else(PoisonError::into_inner).remove(&guild);
     }
 
-    /// Asks for the guilds of a shard that READY has named and that have not come.
+    /// Asks for the guilds of a shard that READY has named and that have not arrived.
     pub(super) fn ask_for_missing(self: &Arc<Self>, shard: u32) {
         let shards = self.shared.shards;
         let missing: Vec<GuildId> = {
@@ -308,7 +311,8 @@ impl Pump {
         }
     }
 
-    /// Something could not be read, and nobody knows what: everything of a shard is looked through, at most once a minute.
+    /// Reads everything of a shard again, at most once a minute, because an event could not be read and its subject is
+    /// unknown.
     fn reread(self: &Arc<Self>, shard: u32) {
         {
             let mut reread_at = self.reread_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -326,7 +330,7 @@ impl Pump {
         }
     }
 
-    /// Asks Discord for a guild, as often as it takes.
+    /// Asks Discord for a guild, as often as necessary.
     fn ask_for(self: &Arc<Self>, guild: GuildId) {
         let this = Arc::clone(self);
         self.tracker.spawn(async move {

@@ -1,4 +1,4 @@
-//! Reactions that are acts.
+//! Reactions that trigger acts.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::domain::event::{Acted, Asks, DedupeKey, Event, EventKind, ReplyHandle
 use crate::domain::ids::{MessageRef, Person, Place};
 use crate::intake;
 
-/// A reaction by which somebody does something. (In direct conversations Discord does not say who reacted but by an id.)
+/// A reaction that triggers an act. (In direct conversations Discord names the reacting account only by its id.)
 #[derive(Clone, Debug)]
 pub(super) struct Reaction {
     pub(super) guild: GuildId,
@@ -18,12 +18,12 @@ pub(super) struct Reaction {
     pub(super) user: Account,
     pub(super) spec: &'static Spec,
     message: MessageId,
-    /// When it was heard of: Discord does not say when it was made.
+    /// When it was received: Discord does not say when it was made.
     at: Timestamp,
 }
 
 impl Reaction {
-    /// Reads a reaction; `None` if it does nothing.
+    /// Reads a reaction; `None` if it triggers no act.
     pub(super) fn read(data: &Value, now: Timestamp) -> Option<Self> {
         let emoji = data["emoji"]["name"].as_str().filter(|_| data["emoji"]["id"].is_null())?;
         let spec = intake::acts().find(|spec| spec.sign.is_some_and(|sign| sign.discord == emoji))?;
@@ -34,14 +34,14 @@ impl Reaction {
         Some(Self { guild, channel, user, spec, message: id(&data["message_id"])?, at: now })
     }
 
-    /// It as an event.
+    /// Returns it as an event.
     pub(super) fn event(&self, actor: Person, place: Place) -> Event {
         let message = MessageRef {
             tenant: place.tenant.clone(),
             channel: self.channel.to_string(),
             id: self.message.to_string(),
         };
-        // A resumed session may tell of it twice, at once.
+        // A resumed session may deliver it twice within a moment.
         let minute = self.at.as_second().div_euclid(60).to_string();
         let key = DedupeKey::reaction(&message, &actor.who, self.spec.name, &minute);
         let does = ActRef::at_message(self.spec.act(), message.id.as_str());

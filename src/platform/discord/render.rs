@@ -1,7 +1,7 @@
-//! What the bot says, as Discord's markdown and components.
+//! Renders the bot's messages as Discord's markdown and components.
 //!
-//! People's words are neutralised by zero-width spaces alone, so that they read and copy as they were written: nobody is
-//! pinged, nothing is dressed as a link, and nothing of theirs reaches into the bot's own words.
+//! People's words are neutralised by zero-width spaces alone, so that they read and copy as written. They ping nobody,
+//! they disguise no link, and they cannot reach into the bot's own words.
 //!
 //! Sources: <https://docs.discord.com/developers/reference#message-formatting>,
 //! <https://docs.discord.com/developers/components/reference>.
@@ -16,53 +16,53 @@ use crate::domain::limits::discord as limits;
 use crate::domain::message::{Control, Message, Quotation, Span, Style, Tone};
 use crate::domain::plain::is_bidi_control;
 
-/// Breaks what Discord would read as more than text.
+/// Breaks syntax that Discord would interpret.
 const ZERO_WIDTH: char = '\u{200b}';
 const FENCE: &str = "```";
 /// Begins each line of a quotation.
 const MARK: &str = "> ";
-/// People that one message may ping (Discord's limit of `allowed_mentions.users`).
+/// The largest number of people that one message may ping (Discord's limit of `allowed_mentions.users`).
 const PINGS: usize = 100;
 const OPTION_CHARS: usize = 100;
 const PLACEHOLDER_CHARS: usize = 150;
 
-/// A message, ready to be sent: in several parts if it is long, the controls under the last one.
+/// A message ready to be sent: in several parts if it is long, with the controls under the last one.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Rendered {
-    /// Texts, each short enough, none empty.
+    /// The texts, each short enough and none empty.
     pub(super) parts: Vec<String>,
     /// Rows of buttons and menus.
     pub(super) components: Vec<Value>,
     pings: Vec<String>,
-    /// Whether everybody is mentioned.
+    /// Whether it mentions everybody.
     pings_everybody: bool,
-    /// In what tone it is said.
+    /// The tone in which it is posted.
     pub(super) tone: Tone,
 }
 
-/// Nothing that it links to is opened or shown: a link that works once would be used up.
+/// The flag for no link previews: a preview would use up a link that works only once.
 pub(super) const WITHOUT_PREVIEWS: u32 = 1 << 2;
-/// Nobody is notified.
+/// The flag for no notification.
 const SILENT: u32 = 1 << 12;
 
 impl Rendered {
-    /// Whom the message pings, and nobody else.
+    /// Returns the accounts that the message may ping, and no others.
     pub(super) fn allowed_mentions(&self) -> Value {
         let parse: &[&str] = if self.pings_everybody { &["everyone"] } else { &[] };
         json!({ "parse": parse, "users": self.pings, "replied_user": false })
     }
 
-    /// The flags with which it is posted.
+    /// Returns the flags with which it is posted.
     pub(super) fn flags(&self) -> u32 {
         if self.tone == Tone::Silent { WITHOUT_PREVIEWS | SILENT } else { WITHOUT_PREVIEWS }
     }
 
-    /// The message that it answers, where it is said anew.
+    /// Returns the message that it answers, if it is posted anew.
     pub(super) fn answers(&self) -> Option<&str> {
         if let Tone::Anew(message) = &self.tone { Some(&message.id) } else { None }
     }
 
-    /// The whole in one text, cut if it is too long: for messages that stand already.
+    /// Returns the whole as one text, cut if it is too long: for editing a message that stands.
     pub(super) fn cut_to_one(&self) -> String {
         match self.parts.as_slice() {
             [only] => only.clone(),
@@ -95,19 +95,19 @@ pub(super) fn message(message: &Message, effect: &EffectId) -> Rendered {
     }
     let mut parts = split(text.trim());
     if parts.is_empty() {
-        // Discord takes no message without text.
+        // Discord accepts no message without text.
         parts.push(ZERO_WIDTH.to_string());
     }
     let pings_everybody = message.lines.iter().any(|line| line.0.contains(&Span::Everybody));
     Rendered { parts, components: rows(&message.controls, effect), pings, pings_everybody, tone: message.tone }
 }
 
-/// The mark in the `custom_id`s of the effect's message.
+/// Whether a `custom_id` carries the mark of this effect.
 pub(super) fn is_marked(custom_id: &str, effect: &EffectId) -> bool {
     custom_id.split_once('~').is_some_and(|(_, mark)| mark.ends_with(&effect.0))
 }
 
-/// The name of a thread, from people's words.
+/// Returns the name of a thread, made from people's words.
 pub(super) fn thread_name(title: &str) -> String {
     let plain: String = title.chars().map(|c| if c.is_control() || is_bidi_control(c) { ' ' } else { c }).collect();
     let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -116,8 +116,8 @@ pub(super) fn thread_name(title: &str) -> String {
     if name.trim().is_empty() { "request".to_owned() } else { name }
 }
 
-/// People's words, neutralised: without its zero-width spaces it begins with the words as they are; behind them stands
-/// only what closes a code block or a change of direction that they left open.
+/// Neutralises people's words. Without its zero-width spaces the result begins with the words as they are; after them
+/// comes only what closes a code block or a change of text direction that they left open.
 pub(super) fn quoted(words: &str) -> String {
     let shielded = shielded(words);
     let words = shielded.as_str();
@@ -133,7 +133,7 @@ pub(super) fn quoted(words: &str) -> String {
     if text.matches(FENCE).count() % 2 == 1 {
         text.push_str("\n```");
     }
-    // What is left open would reach into the bot's own words, and into those of others.
+    // An open pair would reach into the bot's own words, and into other people's.
     for pair in ["||", "~~", "**", "__"] {
         if text.matches(pair).count() % 2 == 1
             && let Some(last) = text.rfind(pair)
@@ -148,15 +148,15 @@ pub(super) fn quoted(words: &str) -> String {
     text
 }
 
-/// Addresses in angle brackets, as Discord wants them where it is not to open them for a preview: a link that works once
-/// would be used up by that. In code they stay as they are.
+/// Puts addresses into angle brackets, so that Discord opens no preview, which would use up a link that works only
+/// once. Addresses in code stay as they are.
 fn shielded(words: &str) -> String {
     let mut out = String::with_capacity(words.len() + 8);
     for (at, part) in words.split('`').enumerate() {
         if at > 0 {
             out.push('`');
         }
-        // Between two backticks, or behind one that is left open, may be code: there Discord makes no preview.
+        // Text between two backticks, or after an unclosed one, may be code, for which Discord makes no preview.
         if at % 2 == 1 {
             out.push_str(part);
             continue;
@@ -177,7 +177,7 @@ fn shielded(words: &str) -> String {
     out
 }
 
-/// What ends an address only as a part of the sentence around it.
+/// Characters at the end of an address that belong to the sentence around it.
 const TRAILING: &[char] = &['.', ',', ';', ':', '!', '?', ')', ']', '\'', '"', '*', '_', '~', '|'];
 
 static ADDRESS: LazyLock<Regex> =
@@ -186,8 +186,8 @@ static ADDRESS: LazyLock<Regex> =
 static MASS_MENTION: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("(?i)@(everyone|here)").expect("the pattern is valid"));
 
-/// Whether Discord would read a character together with what follows as more than text. (`>>>` would take everything up
-/// to the end of the message into the quotation.)
+/// Whether Discord would interpret a character with the text after it. (`>>>` would take the rest of the message into
+/// the quotation.)
 fn wakes(c: char, rest: &str, line_start: bool) -> bool {
     let goes_on = |word: &str| rest.get(..word.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(word));
     match c {
@@ -245,7 +245,7 @@ fn push_span(text: &mut String, span: &Span, pings: &mut Vec<String>) {
             let (tenant, channel, id) = (&to.tenant.id, &to.channel, &to.id);
             let address = match to.tenant.platform {
                 PlatformName::Discord => format!("https://discord.com/channels/{tenant}/{channel}/{id}"),
-                // The workspace's own address is not known here; this one finds it for whoever is signed in.
+                // The workspace's own address is not known here; this one works for anybody who is signed in.
                 PlatformName::Slack => format!("https://app.slack.com/client/{tenant}/{channel}/thread/{channel}-{id}"),
             };
             text.push_str(&format!("[{}]({address})", label.replace(['[', ']'], "").trim()));
@@ -253,14 +253,14 @@ fn push_span(text: &mut String, span: &Span, pings: &mut Vec<String>) {
         Span::In { place, .. } if place.platform() == PlatformName::Discord && !place.is_direct() => {
             text.push_str(&format!("<#{}>", place.channel()));
         }
-        // A label may be the name that people gave to a channel.
+        // The label may be a name that people gave to a channel.
         Span::In { label, .. } => push_quoted(text, label),
         Span::Ago(then) => text.push_str(&format!("<t:{}:R>", then.as_second())),
         Span::At(moment) => text.push_str(&format!("<t:{}:f>", moment.as_second())),
     }
 }
 
-/// Ends a quoted line before what does not belong to it.
+/// Ends a quoted line before a span that does not belong to it.
 fn end_quotation(text: &mut String, next: &Span) {
     let is_quoted = text.rsplit('\n').next().is_some_and(|line| line.starts_with(MARK));
     if is_quoted && !matches!(next, Span::Said(words) if words.starts_with('\n')) {
@@ -284,10 +284,10 @@ fn push_quoted(text: &mut String, words: &str) {
     push_written(text, words);
 }
 
-/// Words of people or of an article, in the midst of a line.
+/// Adds words of people or of an article in the middle of a line.
 fn push_written(text: &mut String, words: &str) {
     let begins_a_line = text.is_empty() || text.ends_with('\n');
-    // A name is no heading, list or quotation.
+    // A name must not become a heading, list or quotation.
     let is_syntax = begins_a_line && words.starts_with(|c: char| "#>-*+".contains(c) || c.is_ascii_digit());
     if text.ends_with(['@', '<', ']']) || is_syntax {
         text.push(ZERO_WIDTH);
@@ -299,7 +299,7 @@ fn push_own(text: &mut String, words: &str) {
     text.push_str(&MASS_MENTION.replace_all(words, format!("@{ZERO_WIDTH}$1")));
 }
 
-/// What ends the embeddings, overrides and isolates that are left open, innermost first.
+/// Returns the characters that close the embeddings, overrides and isolates left open, innermost first.
 fn missing_closers(words: &str) -> impl Iterator<Item = char> {
     const POP_EMBEDDING: char = '\u{202c}';
     const POP_ISOLATE: char = '\u{2069}';
@@ -312,7 +312,7 @@ fn missing_closers(words: &str) -> impl Iterator<Item = char> {
                 open.pop();
             }
             POP_ISOLATE => {
-                // Ending an isolate ends what was opened within it.
+                // Closing an isolate closes everything opened within it.
                 if let Some(at) = open.iter().rposition(|closer| *closer == POP_ISOLATE) {
                     open.truncate(at);
                 }
@@ -323,16 +323,16 @@ fn missing_closers(words: &str) -> impl Iterator<Item = char> {
     open.into_iter().rev()
 }
 
-/// Cuts a text into parts that Discord takes, at the ends of lines or words where there are some. A code block that is
-/// cut is closed and opened again, and what is left of a line that is cut is marked; but for that, the parts together are
-/// the text. Blank parts are left out.
+/// Cuts a text into parts that Discord accepts, at ends of lines or words where possible. A code block that is cut is
+/// closed and opened again, and the rest of a cut line is marked; otherwise the parts together equal the text. Blank
+/// parts are left out.
 fn split(text: &str) -> Vec<String> {
     const REPAIR: usize = 6;
     let mut parts = Vec::new();
     let mut rest = text;
     let (mut in_code, mut goes_on) = (false, false);
     while !rest.is_empty() {
-        // Whatever line it is that goes on here: what is left of it is marked, so that it begins no line of its own.
+        // The rest of any cut line is marked, so that it does not begin a line of its own.
         let mark = if goes_on { MARK } else { "" };
         let opening = match (in_code, goes_on || rest.starts_with(MARK)) {
             (true, true) => format!("{MARK}```\n{mark}"),
@@ -357,13 +357,13 @@ fn split(text: &str) -> Vec<String> {
     parts
 }
 
-/// Where to cut a text that is longer than `most`: after a line, a word, or anywhere.
+/// Returns where to cut a text that is longer than `most`: after a line, after a word, or anywhere.
 fn cut_at(text: &str, most: usize) -> usize {
     let hard = prefix(text, most);
     let head = &text[..hard];
     let good = |at: Option<usize>| at.map(|at| at + 1).filter(|at| *at > hard / 2);
     let cut = good(head.rfind('\n')).or_else(|| good(head.rfind(' '))).unwrap_or(hard);
-    // A cut between backticks or behind a backslash would change what they mean.
+    // A cut between backticks or after a backslash would change their meaning.
     let before = head[..cut].trim_end_matches(['`', '\\', ZERO_WIDTH]).len();
     if before > hard / 2 { before } else { cut }
 }
@@ -373,7 +373,7 @@ fn cut(text: &mut String, most: usize) {
     text.truncate(at);
 }
 
-/// Bytes of the longest beginning of at most `most` characters, as Discord may count them: code points of UTF-16.
+/// Returns the length in bytes of the longest prefix with at most `most` UTF-16 code units, as Discord may count them.
 fn prefix(text: &str, most: usize) -> usize {
     let mut used = 0;
     for (at, c) in text.char_indices() {
@@ -441,12 +441,12 @@ fn component(control: &Control, index: usize, effect: &EffectId) -> Option<Value
     }
 }
 
-/// A label: Discord takes no message with a blank one.
+/// Returns a label that is not blank, since Discord accepts no blank one.
 fn filled(label: &str, most: usize) -> String {
     if label.trim().is_empty() { "…".to_owned() } else { shortened(label, most) }
 }
 
-/// At most so many characters, the last an ellipsis where something was cut.
+/// Shortens a text to `most` characters, with an ellipsis at the end if it was cut.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     let mut short = text.to_owned();
     if length(text) > most {

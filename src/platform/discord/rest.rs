@@ -1,13 +1,13 @@
 //! Calls to Discord's REST API.
 //!
-//! The paths are the library's ([`serenity::http::Route`]); the requests are made by a client of our own, because:
+//! The paths come from the library ([`serenity::http::Route`]). The requests are made by a separate client, because:
 //! - the library's rate limiter ignores its `proxy` setting, so that requests (and the token) would reach the real
 //!   Discord although another base URL is set, while without the limiter a 429 loses its `retry_after`;
 //! - the limiter retries a 429 for ever inside the call, beyond any lease, where the dispatcher should decide;
 //! - `Request::build` writes the whole request, with an interaction's token and people's words, into a tracing span.
 //!
-//! Nothing is retried here. A bucket that is known to be empty is not called before its reset, and when refusals come
-//! near the number for which Discord bans an address, nothing is called for a while.
+//! Nothing is retried here. A rate-limit bucket that is known to be empty is not used before its reset. When refusals
+//! come near the number at which Discord bans an address, no calls are made for a while.
 //!
 //! Sources: <https://docs.discord.com/developers/topics/rate-limits>, <https://docs.discord.com/developers/reference>.
 
@@ -32,37 +32,37 @@ use crate::domain::limits::discord as limits;
 use crate::metrics;
 use crate::platform::{ANSWER_BYTES, Absence, lenient};
 
-/// The real Discord, as the library's routes begin.
+/// The address of the real Discord, with which the library's routes begin.
 const DISCORD: &str = "https://discord.com";
-/// Part of the refusals that Discord allows before it bans, after which we stop calling.
+/// The number of refusals after which calls stop: a part of the number after which Discord bans.
 const REFUSALS_STOP: usize = limits::REFUSALS.count as usize / 5 * 4;
-/// Waited for where Discord names no time.
+/// The wait if Discord names no time.
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(5);
-/// Buckets kept in memory before those that were reset are forgotten.
+/// The number of buckets in memory before those that were reset are forgotten.
 const BUCKETS_KEPT: usize = 1_024;
 
 /// Why a call did not succeed. No text in it holds a token or an address.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(super) enum RestError {
-    /// Nothing was done; Discord (or the memory of what it said) asks to wait.
+    /// Nothing was done: Discord, or its remembered answer, asks to wait.
     #[error("rate limited for {retry_after:?}")]
     RateLimited { retry_after: Duration, global: bool },
     /// Nothing was done: Discord as a whole does not take calls now.
     #[error("{detail}")]
     Away { cause: Absence, detail: String },
-    /// The request was sent and the answer is not known, or none of Discord's.
+    /// The request was sent, and the answer is missing or not Discord's own.
     #[error("{detail}")]
     Unknown { cause: Absence, detail: String },
-    /// The token is of no use; nothing was done. It works again once an operator has mended it.
+    /// Nothing was done: the token is not valid until an operator fixes it.
     #[error("401: Discord refuses the bot's token")]
     Unauthorized,
-    /// Discord said no.
+    /// Discord refused the call.
     #[error("{status}: {message} ({code})")]
     Refused { status: u16, code: u64, message: String },
 }
 
 impl RestError {
-    /// The answer makes no sense.
+    /// Returns the error for an answer that makes no sense.
     pub(super) fn nonsense(detail: impl Into<String>) -> Self {
         Self::Unknown { cause: Absence::Between, detail: detail.into() }
     }
@@ -103,7 +103,7 @@ struct Bucket {
 }
 
 impl Rest {
-    /// A client for the API at `api_url`, or of the real Discord.
+    /// Creates a client for the API at `api_url`, or for the real Discord.
     pub(super) fn new(
         token: &SecretString,
         api_url: Option<&Url>,
@@ -141,7 +141,7 @@ impl Rest {
                 | Route::WebhookFollowupMessages { .. }
                 | Route::WebhookFollowupMessage { .. }
         );
-        // Their buckets hang on the token in the path, which the library's bucket does not know.
+        // The buckets of interactions depend on the token in the path, which the library's bucket ignores.
         let bucket = (!is_interaction).then(|| (method, route.ratelimiting_bucket()));
         self.request(method, path, bucket, query, body).await
     }
@@ -151,7 +151,7 @@ impl Rest {
         self.request(LightMethod::Get, path, None, &[], None).await
     }
 
-    /// Calls a route, and waits up to a minute in all for limits.
+    /// Calls a route, waiting for limits up to a minute in total.
     pub(super) async fn call_patiently(
         &self,
         method: LightMethod,
@@ -212,7 +212,7 @@ impl Rest {
         Err(self.failed(status, bucket, &headers, serde_json::from_slice(&answer).ok().filter(is_discords)))
     }
 
-    /// Refuses a call that Discord would surely refuse, else counts it.
+    /// Refuses a call that Discord would certainly refuse; counts any other.
     fn may_call(&self, bucket: Option<BucketKey>) -> Result<(), RestError> {
         let now = self.clock.now();
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
@@ -250,7 +250,7 @@ impl Rest {
         memory.buckets.insert(key, Bucket { remaining, reset: after(now, reset_after) });
     }
 
-    /// What an answer of this status means; `own` is its body, if that is Discord's own.
+    /// Translates an answer with this status. `own` is its body, if that is Discord's own.
     fn failed(&self, status: u16, bucket: Option<BucketKey>, headers: &HeaderMap, own: Option<Value>) -> RestError {
         let now = self.clock.now();
         if status == 429 {
@@ -259,10 +259,10 @@ impl Rest {
             let told = body["retry_after"].as_f64().and_then(|secs| Duration::try_from_secs_f64(secs).ok());
             let retry_after =
                 told.or_else(|| header(headers, "retry-after").and_then(seconds)).unwrap_or(RETRY_AFTER_DEFAULT);
-            // Without Discord's own words it is Cloudflare before it, which counts everything.
+            // An answer without Discord's own words comes from Cloudflare, which counts all calls.
             let global = body["global"] == true || header(headers, "x-ratelimit-global").is_some() || own.is_none();
             let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-            // What all bots of a channel used up together does not count towards a ban.
+            // A limit shared by all bots of a channel does not count towards a ban.
             if header(headers, "x-ratelimit-scope") != Some("shared") {
                 memory.refusals.push_back(now);
             }
@@ -289,7 +289,7 @@ impl Rest {
             self.memory.lock().unwrap_or_else(PoisonError::into_inner).refusals.push_back(now);
         }
         let code = body["code"].as_u64().unwrap_or_default();
-        // The token of an interaction that has run out is refused with 401, too.
+        // An expired interaction token is refused with 401, too.
         if status == 401 && code != code::INVALID_WEBHOOK_TOKEN {
             if !self.told_unauthorized.swap(true, Ordering::Relaxed) {
                 tracing::error!("Discord refuses the bot's token: make a new one and set discord.token");
@@ -305,7 +305,7 @@ impl Rest {
     }
 }
 
-/// The token without a `Bot ` before it.
+/// Returns the token without a leading `Bot `.
 pub(super) fn bare(token: &str) -> &str {
     token.trim().trim_start_matches("Bot ").trim()
 }
@@ -316,7 +316,7 @@ fn is_discords(body: &Value) -> bool {
 }
 
 fn unsent_or_unknown(error: &reqwest::Error) -> RestError {
-    // The error's own words hold the address, and that may hold an interaction's token.
+    // The error's own text contains the address, which may contain an interaction token.
     if error.is_connect() || error.is_builder() {
         RestError::Away { cause: Absence::Unreachable, detail: "Discord cannot be reached".to_owned() }
     } else if error.is_timeout() {

@@ -1,4 +1,4 @@
-//! Who has a role, and which guilds are served.
+//! Members of roles, and the guilds that are served.
 
 use serde_json::{Value, json};
 use serenity::http::{LightMethod, Route};
@@ -14,12 +14,12 @@ use crate::intake::Intake;
 use crate::platform::{DeliveryError, Listed};
 
 impl Shared {
-    /// The accounts with a role. Where Discord does not list them, those that events have shown with it and that still
-    /// have it.
+    /// Returns the accounts with a role. Without a list from Discord: the accounts that events have shown with the role
+    /// and that still have it.
     pub(super) async fn members(&self, group: &str) -> Result<Listed, DeliveryError> {
         let role = role_of(group)?;
         let asked = async {
-            // A role that is in no guild that is served is nobody's.
+            // A role outside the served guilds has no members here.
             let Some(guild) = self.guild_of(role).await? else {
                 return Ok(Listed { is_whole: true, ..Listed::default() });
             };
@@ -40,7 +40,7 @@ impl Shared {
         asked.await.map_err(|error: RestError| failed(error, Doing::Repeatable))
     }
 
-    /// Whether an account has a role, asked now.
+    /// Asks Discord now whether an account has a role.
     pub(super) async fn is_member(&self, group: &str, who: &PersonRef) -> Result<bool, DeliveryError> {
         let (role, Some(user)) = (role_of(group)?, super::id::<UserId>(&who.id)) else { return Ok(false) };
         let asked = async {
@@ -52,15 +52,15 @@ impl Shared {
         asked.await.map_err(|error: RestError| failed(error, Doing::Repeatable))
     }
 
-    /// The guild that a role belongs to, among those that are served.
+    /// Returns the served guild that a role belongs to.
     async fn guild_of(&self, role: RoleId) -> Result<Option<GuildId>, RestError> {
         let guilds = self.served_guilds().await?;
-        // Everybody's role has the id of its guild.
+        // The role of everybody has the id of its guild.
         let is_there = |guild: &&GuildId| self.directory.has_role(**guild, role) || guild.get() == role.get();
         if let Some(guild) = guilds.iter().find(is_there) {
             return Ok(Some(*guild));
         }
-        // The gateway may not have told of all yet.
+        // The gateway may not have named all guilds yet.
         let all = if self.guilds.is_empty() { self.all_guilds().await? } else { guilds };
         for guild in all {
             let route = Route::GuildRoles { guild_id: guild };
@@ -77,7 +77,7 @@ impl Shared {
         Ok(None)
     }
 
-    /// The guilds that are served, even before the gateway has told of them.
+    /// Returns the served guilds, even before the gateway has named them.
     pub(super) async fn served_guilds(&self) -> Result<Vec<GuildId>, RestError> {
         if !self.guilds.is_empty() {
             return Ok(self.guilds.iter().copied().collect());
@@ -89,14 +89,14 @@ impl Shared {
         self.all_guilds().await
     }
 
-    /// The guilds that the bot is in, as Discord says now.
+    /// Asks Discord now which guilds the bot is in.
     async fn all_guilds(&self) -> Result<Vec<GuildId>, RestError> {
         let listed = self.rest.call_patiently(LightMethod::Get, Route::UserMeGuilds, &[], None).await?;
         let listed = listed.as_array().map_or(&[][..], Vec::as_slice);
         Ok(listed.iter().filter_map(|guild| id(&guild["id"])).collect())
     }
 
-    /// A guild as the gateway would tell of it.
+    /// Returns a guild in the form that the gateway uses.
     pub(super) async fn whole_guild(&self, guild: GuildId) -> Result<Value, RestError> {
         let get = async |route| self.rest.call_patiently(LightMethod::Get, route, &[], None).await;
         let roles = get(Route::GuildRoles { guild_id: guild }).await?;
@@ -135,13 +135,13 @@ impl Shared {
         let route = Route::GuildMember { guild_id: guild, user_id: user };
         match self.rest.call(LightMethod::Get, route, &[], None).await {
             Ok(member) => Ok(has_role(&member, guild, role)),
-            // Nobody of that name is there any more, or the bot itself is not.
+            // The account is no longer there, or the bot itself is not.
             Err(error) if error.is_status(404) || error.is_status(403) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// What the gateway tells of who is in a guild, and of its roles.
+    /// Passes on what the gateway says about members of a guild and their roles.
     pub(super) fn hear_of_members(&self, event: &str, told: &Value, intake: &Intake) {
         let named = if event == "GUILD_DELETE" { id(&told["id"]) } else { guild_of(told).ok().flatten() };
         let Some(guild) = named.filter(|guild| self.serves(Some(*guild))) else { return };
@@ -155,7 +155,7 @@ impl Shared {
             ("GUILD_MEMBER_UPDATE" | "GUILD_MEMBER_ADD", Some(user)) if told["roles"].is_array() => {
                 for group in of_guild {
                     let has = role_of(&group.id).is_ok_and(|role| has_role(told, guild, role));
-                    // Of whom nothing is known without the role, nothing need be kept.
+                    // An account without the role matters only if it was known to have it.
                     let account = directory::account(user);
                     if has || roster.members.get(&group).is_some_and(|known| known.is_believed(&account).is_some()) {
                         intake.learn_member(&group, &account, has, now);

@@ -1,7 +1,7 @@
-//! Finds out a session that has become deaf: open, its heartbeats answered, and yet it hears nothing.
+//! Detects a deaf session: it is open and its heartbeats are answered, but it receives nothing.
 //!
-//! Where nothing was said, nothing is to be heard, so silence alone proves nothing: after a time of it Discord is asked for
-//! the newest message of what is served, and only one that is there and did not come gives the session up.
+//! Silence alone proves nothing, since there may be no messages. So after some silence Discord is asked for the newest
+//! messages of the served guilds. Only a message that exists and did not arrive makes the session count as deaf.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use tokio::time::Instant;
 use super::{Shared, id};
 use crate::clock::real;
 
-/// How many direct conversations, those last spoken in, are looked at.
+/// How many direct conversations are checked, the most recent first.
 const DIRECTS: usize = 10;
-/// What has been said so lately may still be on its way.
+/// A message that is younger than this may still be on its way.
 const ON_ITS_WAY: Duration = Duration::from_secs(2);
 
-/// Returns once a session has been silent for the time that the settings allow although something was said.
+/// Returns once a session has been silent for the configured time although there were messages.
 pub(super) async fn until_deaf(shared: &Shared, shard: ShardInfo, hearing: watch::Receiver<Instant>) {
     let mut looked = *hearing.borrow();
     loop {
@@ -40,7 +40,7 @@ pub(super) async fn until_deaf(shared: &Shared, shard: ShardInfo, hearing: watch
     }
 }
 
-/// Whether Discord has a message that did not come. What cannot be asked is taken for none.
+/// Whether Discord has a message that did not arrive. A failed question counts as no.
 async fn is_ahead(shared: &Shared, shard: ShardInfo) -> bool {
     let served = |guild: &GuildId| shared.serves(Some(*guild)) && shard_of(*guild, shard.total) == shard.id.0;
     for guild in shared.directory.guilds().into_iter().filter(served) {
@@ -66,7 +66,7 @@ async fn is_ahead(shared: &Shared, shard: ShardInfo) -> bool {
     false
 }
 
-/// The newest message of each channel and active thread.
+/// Returns the newest message of each channel and active thread.
 async fn newest(shared: &Shared, guild: GuildId) -> Vec<(ChannelId, MessageId)> {
     let channels = ask(shared, Route::GuildChannels { guild_id: guild }, &[]).await;
     let threads = ask(shared, Route::GuildThreadsActive { guild_id: guild }, &[]).await;
@@ -74,7 +74,7 @@ async fn newest(shared: &Shared, guild: GuildId) -> Vec<(ChannelId, MessageId)> 
     all.filter_map(|it| Some((id(it["id"].as_str()?)?, id(it["last_message_id"].as_str()?)?))).collect()
 }
 
-/// The newest message of a channel may have been deleted: whether there is one that did not come.
+/// Whether a channel has a message after this one; its newest one may have been deleted.
 async fn is_there(shared: &Shared, channel: ChannelId, after: MessageId) -> bool {
     let query = [("after", after.to_string()), ("limit", "1".to_owned())];
     let found = ask(shared, Route::ChannelMessages { channel_id: channel }, &query).await;
@@ -91,8 +91,7 @@ async fn ask(shared: &Shared, route: Route<'_>, query: &[(&str, String)]) -> Val
     }
 }
 
-/// Which shard a guild's events come by.
-/// Source: <https://docs.discord.com/developers/events/gateway#sharding>.
+/// Returns the shard through which a guild's events come.
 pub(super) fn shard_of(guild: GuildId, shards: u32) -> u32 {
     u32::try_from((guild.get() >> 22) % u64::from(shards.max(1))).unwrap_or_default()
 }

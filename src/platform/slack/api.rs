@@ -1,8 +1,8 @@
-//! Calls of the Web API: through the SDK's client, each within a time, with errors that hold no secrets.
+//! Calls of the Web API through the SDK's client, each with a time limit, and with errors that contain no secrets.
 //!
-//! Requests and answers are JSON as Slack documents it rather than the SDK's types: what those leave out (metadata, new
-//! fields) or lose (a message's text, if another field of it does not parse) cannot be left out or lost here. The SDK's
-//! own throttle is off: it holds all posts of a workspace to one per second, while Slack counts by channel.
+//! Requests and answers are plain JSON and not the SDK's types. Those types omit some fields (metadata, new fields),
+//! and lose others (a message's text, if another of its fields does not parse). The SDK's own throttle is off: it
+//! limits all posts of a workspace to one per second, while Slack counts per channel.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -25,18 +25,18 @@ use crate::domain::ids::PlatformName;
 use crate::metrics;
 use crate::platform::{ANSWER_BYTES, Absence, DeliveryError, lenient};
 
-/// Where Slack itself answers.
+/// The address of Slack itself.
 const SLACK: &str = "https://slack.com/api";
-/// How long to wait where Slack does not say.
+/// The wait if Slack names no time.
 const UNSAID_RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// The connector below the SDK's client.
+/// The connector under the SDK's client.
 pub(super) type Connector = SlackClientHyperConnector<Bounded<hyper_rustls::HttpsConnector<HttpConnector>>>;
 
 /// The Web API at one base address, with the bot's token.
 pub(super) struct Api {
     client: Arc<SlackClient<Connector>>,
-    /// For `response_url`s; made when one is used first, since it has connections and certificates of its own.
+    /// For `response_url`s. Created on first use, since it has its own connections and certificates.
     hooks: OnceLock<reqwest::Client>,
     bot: SlackApiToken,
     base: Url,
@@ -47,45 +47,45 @@ pub(super) struct Api {
 /// Why a call did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum CallError {
-    /// Slack asks to wait. Nothing was done.
+    /// Nothing was done; Slack asks to wait.
     #[error("rate limited")]
     RateLimited(Duration),
-    /// Slack refused, in its own word.
+    /// Slack refused, with this error code.
     #[error("{0}")]
     Refused(String),
-    /// Slack fails: an HTTP status of 500 or more, or 408.
+    /// Slack fails, with an HTTP status of 500 or more, or 408.
     #[error("HTTP status {0}")]
     Status(u16),
-    /// Another HTTP status than 200 and 429, without Slack's own answer: somebody between.
+    /// Another HTTP status than 200 and 429, without Slack's own answer: it comes from somebody in between.
     #[error("HTTP status {0}, and no answer of Slack's: somebody between has answered")]
     Foreign(u16),
-    /// The request did not leave.
+    /// The request was not sent.
     #[error("no connection")]
     NotSent,
-    /// The request left, and no answer came (in time).
+    /// The request was sent, and no answer came (in time).
     #[error("no answer")]
     Lost,
-    /// The answer is none of Slack's: no JSON, or JSON that makes no sense.
+    /// The answer is not Slack's: it is not JSON, or makes no sense.
     #[error("the answer cannot be read")]
     Unreadable,
 }
 
-/// What it means for a call if its outcome is not known.
+/// What an unknown outcome means for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeat {
-    /// It can be repeated without harm.
+    /// The call can be repeated without harm.
     Harmless,
-    /// It must not be repeated without looking.
+    /// The call must not be repeated without looking for its result.
     Doubles,
-    /// It cannot be looked for, and must not be repeated if it may have been done.
+    /// The result cannot be looked for, so the call must not be repeated if it may have been made.
     Unfindable,
 }
 
 impl Api {
-    /// The API at `base` (Slack's own if there is none).
+    /// Creates the API at `base`, or Slack's own.
     ///
     /// # Errors
-    /// If the address is of no use.
+    /// If the address cannot be used.
     pub(super) fn new(bot_token: &SecretString, base: Option<&Url>, timeout: Duration) -> anyhow::Result<Self> {
         let is_slack = base.is_none();
         let base = match base {
@@ -104,17 +104,17 @@ impl Api {
         Ok(Self { client, hooks: OnceLock::new(), bot: token(bot_token), base, is_slack, timeout })
     }
 
-    /// The SDK's client, for Socket Mode.
+    /// Returns the SDK's client, for Socket Mode.
     pub(super) fn client(&self) -> &Arc<SlackClient<Connector>> {
         &self.client
     }
 
-    /// When a call that begins now must have ended.
+    /// Returns when a call that begins now must have ended.
     pub(super) fn deadline(&self) -> Instant {
         real::now() + self.timeout
     }
 
-    /// Address of a method.
+    /// Returns the address of a method.
     pub(super) fn method_url(&self, method: &str) -> String {
         format!("{}/{method}", self.base.as_str().trim_end_matches('/'))
     }
@@ -124,7 +124,7 @@ impl Api {
         self.post_as(&self.bot, method, body, deadline).await
     }
 
-    /// The same with another token.
+    /// Calls a method with another token.
     pub(super) async fn post_as(
         &self,
         token: &SlackApiToken,
@@ -153,14 +153,15 @@ impl Api {
             .and_then(succeeded)
     }
 
-    /// Answers through a `response_url`, which is a secret, and gets no token. Only Slack's own host for these, or the
-    /// host of the other base address, is ever written to.
+    /// Answers through a `response_url`, which is a secret and gets no token. It only writes to Slack's own host for
+    /// these, or to the host of the other base address.
     pub(super) async fn respond(&self, url: &str, body: &Value, deadline: Instant) -> Result<(), CallError> {
         let url = Url::parse(url).map_err(|_| CallError::Refused("invalid_response_url".to_owned()))?;
         if !self.may_respond_to(&url) {
             return Err(CallError::Refused("foreign_response_url".to_owned()));
         }
-        // Not by the SDK, which makes an empty answer of whatever is no JSON: a login page would pass for Slack's `ok`.
+        // Not through the SDK, which turns any text that is not JSON into an empty answer: a login page would pass for
+        // Slack's `ok`.
         let call = async {
             let answer = self.hooks()?.post(url).json(body).send().await.map_err(|error| {
                 if error.is_connect() || error.is_builder() { CallError::NotSent } else { CallError::Lost }
@@ -180,19 +181,19 @@ impl Api {
         tokio::time::timeout_at(deadline, call).await.unwrap_or(Err(CallError::Lost))
     }
 
-    /// The client for `response_url`s.
+    /// Returns the client for `response_url`s.
     fn hooks(&self) -> Result<&reqwest::Client, CallError> {
         if let Some(hooks) = self.hooks.get() {
             return Ok(hooks);
         }
-        // Not through a proxy of the environment: the address is a secret.
+        // Without a proxy of the environment, since the address is a secret.
         let plain =
             reqwest::Client::builder().timeout(self.timeout).redirect(reqwest::redirect::Policy::none()).no_proxy();
         let made = plain.build().map_err(|_| CallError::NotSent)?;
         Ok(self.hooks.get_or_init(|| made))
     }
 
-    /// Whether this is Slack itself, not what stands in its place.
+    /// Whether this is Slack itself, not a substitute.
     pub(super) const fn is_slack(&self) -> bool {
         self.is_slack
     }
@@ -211,13 +212,13 @@ impl Api {
     }
 }
 
-/// A token as the SDK wants it.
+/// Converts a token to the SDK's type.
 pub(super) fn token(secret: &SecretString) -> SlackApiToken {
     SlackApiToken::new(secret.expose_secret().into())
 }
 
 impl CallError {
-    /// Slack's word, if it refused.
+    /// Returns Slack's error code, if it refused.
     pub(super) fn code(&self) -> Option<&str> {
         match self {
             Self::Refused(code) => Some(code),
@@ -225,7 +226,7 @@ impl CallError {
         }
     }
 
-    /// Whether the token is of no use, so that an operator must mend it.
+    /// Whether the token is not valid, so that an operator must fix it.
     pub(super) fn is_about_the_token(&self) -> bool {
         const CODES: &[&str] = &[
             "invalid_auth",
@@ -238,7 +239,7 @@ impl CallError {
         self.code().is_some_and(|code| CODES.contains(&code))
     }
 
-    /// How long to wait before asking again, if that may help; zero where Slack names no time.
+    /// Returns how long to wait before asking again, if that may help; zero if Slack names no time.
     pub(super) fn passes_after(&self) -> Option<Duration> {
         const CODES: &[&str] =
             &["fatal_error", "internal_error", "request_timeout", "service_unavailable", "ratelimited", "rate_limited"];
@@ -249,12 +250,12 @@ impl CallError {
         }
     }
 
-    /// What the dispatcher is to make of it.
+    /// Translates the error for the dispatcher.
     pub(super) fn into_delivery(self, repeat: Repeat) -> DeliveryError {
         let detail = self.to_string();
         let away = |cause| DeliveryError::Away { cause, detail: detail.clone() };
         let unsure = |cause| match (repeat, cause) {
-            // Who answers in Slack's place has not passed the request on; a post is looked for all the same.
+            // Somebody in between who answers has not passed the request on. A post is looked for all the same.
             (Repeat::Harmless, _) | (Repeat::Unfindable, Absence::Between) => away(cause),
             (Repeat::Doubles | Repeat::Unfindable, _) => DeliveryError::Unknown { cause, detail: detail.clone() },
         };
@@ -262,11 +263,11 @@ impl CallError {
         match self {
             Self::RateLimited(retry_after) => DeliveryError::RateLimited { retry_after, global: false },
             Self::NotSent => away(Absence::Unreachable),
-            // A gateway that got no answer does not know what became of the request.
+            // A gateway that got no answer does not know the outcome.
             Self::Status(502 | 504) if repeat == Repeat::Doubles => unsure(Absence::Failing),
             Self::Status(_) => away(Absence::Failing),
             Self::Lost => unsure(Absence::Failing),
-            // Slack neither redirects nor succeeds in another way.
+            // Slack uses no redirects and no other success status.
             Self::Unreadable | Self::Foreign(..400) => unsure(Absence::Between),
             Self::Foreign(_) => away(Absence::Between),
             Self::Refused(_) if is_token => away(Absence::Token),
@@ -286,7 +287,7 @@ impl CallError {
     }
 }
 
-/// Why Slack's word is final; `None` for what may pass, or be mended, and for words that are not known.
+/// Returns why an error code is final. `None`: it may pass, an operator can fix it, or it is unknown.
 fn reason(code: &str) -> Option<Undeliverable> {
     let reason = match code {
         "is_archived" | "not_in_channel" | "channel_not_found" | "channel_is_archived" => Undeliverable::ChannelClosed,
@@ -348,7 +349,7 @@ async fn within(
     }
     match tokio::time::timeout_at(deadline, call).await {
         Ok(Ok(answer)) => Ok(answer),
-        // People's words in it may hold what the parser does not take.
+        // People's words in it may contain something that the parser refuses.
         Ok(Err(SlackClientError::ProtocolError(failure))) => {
             failure.json_body.and_then(|body| lenient::json(body.as_bytes())).ok_or(CallError::Unreadable)
         }
@@ -357,7 +358,7 @@ async fn within(
     }
 }
 
-/// The SDK's error without what it holds of bodies and addresses.
+/// Returns the SDK's error without bodies and addresses.
 fn plain(error: SlackClientError) -> CallError {
     match error {
         SlackClientError::ApiError(refusal) => match own_word(refusal.http_response_body.as_deref()) {
@@ -392,7 +393,7 @@ fn plain(error: SlackClientError) -> CallError {
     }
 }
 
-/// Slack's word in a refusal; `None` if it is none of Slack's: those say `"ok": false`.
+/// Returns Slack's error code in a refusal. `None` if the refusal is not Slack's: those contain `"ok": false`.
 fn own_word(body: Option<&str>) -> Option<String> {
     let said = serde_json::from_str::<Value>(body?).ok()?;
     (said["ok"] == false).then(|| said["error"].as_str().map(str::to_owned)).flatten()
@@ -402,7 +403,7 @@ const fn is_failing(status: u16) -> bool {
     status >= 500 || status == 408
 }
 
-/// What came of a `response_url`. Slack answers with the bare word `ok`, or with JSON, or with nothing.
+/// Returns the result of a call of a `response_url`. Slack answers with the bare word `ok`, with JSON, or with nothing.
 fn responded(status: u16, wait_s: Option<u64>, said: &str) -> Result<(), CallError> {
     let said = said.trim();
     match status {
@@ -416,7 +417,7 @@ fn responded(status: u16, wait_s: Option<u64>, said: &str) -> Result<(), CallErr
             Err(CallError::RateLimited(wait_s.map_or(UNSAID_RETRY_AFTER, Duration::from_secs)))
         }
         _ if is_failing(status) => Err(CallError::Status(status)),
-        // Some are said as a bare word, too.
+        // Some errors come as a bare word, too.
         _ if ["used_url", "expired_url", "no_text", "invalid_payload"].contains(&said) => {
             Err(CallError::Refused(said.to_owned()))
         }
@@ -424,7 +425,7 @@ fn responded(status: u16, wait_s: Option<u64>, said: &str) -> Result<(), CallErr
     }
 }
 
-/// An answer that does not say `"ok": true` is none.
+/// Accepts only an answer with `"ok": true`.
 fn succeeded(answer: Value) -> Result<Value, CallError> {
     if answer["ok"] == true { Ok(answer) } else { Err(CallError::Unreadable) }
 }

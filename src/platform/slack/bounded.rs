@@ -1,8 +1,8 @@
-//! Connections that bring no endless answer.
+//! Connections that limit the length of answers.
 //!
-//! The SDK reads an answer into memory to its end, however long that is, and leaves no place to say when it is enough.
-//! So the connection itself counts: what comes between two requests (an answer, and its head) may only be so long, else
-//! the connection fails. HTTP/1 asks one thing after another, so that whatever is written begins a new count.
+//! The SDK reads each answer into memory to its end, however long it is, and offers no limit. So the connection itself
+//! counts: if the answer between two requests (with its head) is too long, the connection fails. HTTP/1 sends one
+//! request after another, so each write starts a new count.
 
 use std::io;
 use std::pin::Pin;
@@ -14,14 +14,14 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower_service::Service;
 
-/// Makes connections whose answers are bounded.
+/// Makes connections with limited answers.
 #[derive(Clone, Debug)]
 pub(super) struct Bounded<C> {
     inner: C,
     most_bytes: usize,
 }
 
-/// A connection whose answers are bounded.
+/// A connection with limited answers.
 #[derive(Debug)]
 pub(super) struct Counted<S> {
     inner: S,
@@ -30,7 +30,7 @@ pub(super) struct Counted<S> {
 }
 
 impl<C> Bounded<C> {
-    /// Connections by `inner`, each of whose answers may have so many bytes.
+    /// Wraps the connections of `inner`, with at most `most_bytes` per answer.
     pub(super) const fn new(inner: C, most_bytes: usize) -> Self {
         Self { inner, most_bytes }
     }

@@ -1,14 +1,13 @@
-//! What was said while nobody listened: read from Slack's history, and handed in by the same door as live events.
+//! Reads messages that were posted while no process listened from Slack's history, and hands them in like live events.
 //!
-//! First the places where tickets are spoken of, whole, since an edit or a deletion may concern anything in them; then the
-//! channels that the bot is in and the direct conversations, each from its position on. Live events go on meanwhile, and
-//! both may tell of the same message: their keys are the same.
+//! Places of tickets come first and are read completely, since any message there may have been edited or deleted. Then
+//! come channels and direct conversations, from their positions on. Live events go on meanwhile; both may report the
+//! same message, with the same key.
 //!
-//! One order of things would lose words: a request was posted while nobody listened, and somebody answers in its thread
-//! before it has been read. That answer belongs to no ticket yet, so it leaves no trace. Holding back live events would
-//! mean not to acknowledge them, and Slack gives up after three tries; so the thread of every message that came to
-//! something is read once more *after* that is committed: whatever was said in it before is found there, and whatever
-//! comes later finds the ticket.
+//! Without a second reading, messages could be lost: a request is posted while no process listens, and somebody answers
+//! in its thread before it is read. That answer belongs to no ticket yet, so it leaves no trace. Live events cannot be
+//! held back: Slack gives up after three tries. So the thread of every message that led to something is read once more
+//! *after* that is committed. It then contains all earlier answers, and a later answer finds the ticket.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::PoisonError;
@@ -31,17 +30,17 @@ use crate::domain::outcome::Outcome;
 use crate::intake::{Intake, OnRecord, StoreError};
 use crate::platform::catch_up::{COMPARED, OVERLAP, Opened, SPAN};
 
-/// Messages of one page.
+/// The number of messages per page.
 pub(super) const PAGE: usize = 200;
-/// More pages than any conversation has in two weeks: against a platform that never comes to an end.
+/// More pages than any conversation has in two weeks: a guard against endless answers.
 const PAGES: usize = 1_000;
-/// How many calls of each method a catch-up makes in a minute: half, so that threads can be read back for new requests.
+/// The calls per minute of each method in a catch-up: half of the limit, so that threads can be read for new requests.
 const CALLS: usize = limits::HISTORY.count as usize / 2;
-/// How long to wait after a first failure, and at most, in real time.
+/// The wait after a failure, at first and at most, in real time.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
-/// Catches up whenever something may have been missed, until `stop`.
+/// Catches up whenever events may have been missed, until `stop`.
 pub(super) async fn run(desk: &Workspace, intake: &Intake, opened: Opened, stop: &CancellationToken) {
     loop {
         tokio::select! {
@@ -71,7 +70,7 @@ async fn catch_up(desk: &Workspace, intake: &Intake, opened: Opened) {
         match desk.progress.begin_round(intake).await {
             Ok(Some(round)) => break round,
             Ok(None) => match desk.progress.begin_at(&slack_time(opened.at), intake).await {
-                // There is nothing to catch up with: the desk opens now.
+                // There is nothing to catch up with: the desk is opened now.
                 Ok(()) if opened.is_now => {
                     desk.progress.missed_nothing();
                     return reading.note_channels().await;
@@ -115,16 +114,16 @@ async fn catch_up(desk: &Workspace, intake: &Intake, opened: Opened) {
     }
 }
 
-/// One thing to be read.
+/// A reading task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Job {
     /// A ticket's thread.
     Thread { channel: String, root: String },
     /// A ticket's direct conversation.
     Direct(String),
-    /// Whether what is on record of this channel and was not seen in it stands there still.
+    /// Checks whether the messages on record of this channel that were not seen still stand.
     Compare(String),
-    /// What was said in a channel, or directly, since its position.
+    /// New messages of a channel or a direct conversation since its position.
     Channel(String),
 }
 
@@ -143,8 +142,8 @@ impl Job {
         }
     }
 
-    /// Whether it must come after this one: requests may follow from what is said in a channel, and what is missing in it
-    /// is known only when all of it was read.
+    /// Whether it must come after this one. Messages in a channel may lead to requests, and missing messages are known
+    /// only once all of the channel was read.
     fn comes_after(&self, other: &Self) -> bool {
         let rank = |job: &Self| match job {
             Self::Thread { .. } | Self::Direct(_) => 0,
@@ -155,7 +154,7 @@ impl Job {
     }
 }
 
-/// The first that can be done now, else the one that need not wait for long.
+/// Returns the first job that can be done now, otherwise the one with the shortest wait.
 fn next(jobs: &mut VecDeque<Waiting>) -> Option<Waiting> {
     let now = real::now();
     let is_free = |at: &usize| !jobs.iter().any(|other| jobs[*at].job.comes_after(&other.job));
@@ -164,7 +163,7 @@ fn next(jobs: &mut VecDeque<Waiting>) -> Option<Waiting> {
     jobs.remove(at)
 }
 
-/// Why something could not be read.
+/// Why a job failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Trouble {
     #[error("{0}")]
@@ -173,29 +172,29 @@ pub(super) enum Trouble {
     Store(#[from] StoreError),
 }
 
-/// What is known in one catch-up.
+/// The state of one catch-up.
 pub(super) struct Reading<'a> {
     pub(super) desk: &'a Workspace,
     pub(super) intake: &'a Intake,
-    /// Nothing older than this is read.
+    /// The time stamp of the oldest message to read.
     cutoff: String,
-    /// When which method was called last.
+    /// The recent calls of each method.
     made: HashMap<&'static str, VecDeque<Timestamp>>,
-    /// By channel.
+    /// The comparison with the record, by channel.
     compared: HashMap<String, Compared>,
-    /// Threads of tickets.
+    /// The threads of tickets.
     live: HashSet<(String, String)>,
     handed_in: u64,
 }
 
-/// What is on record of a channel, as of before anything in it was read, and what was seen in it since.
+/// The messages on record of a channel, read before the channel was, and those seen since.
 struct Compared {
     known: HashMap<String, OnRecord>,
     seen: HashSet<String>,
 }
 
 impl Reading<'_> {
-    /// Everything that is to be read, in order.
+    /// Returns all jobs, in order.
     async fn jobs(&mut self) -> VecDeque<Waiting> {
         let mut wait = RETRY_AFTER;
         let (live, channels) = loop {
@@ -227,7 +226,7 @@ impl Reading<'_> {
         jobs.map(|job| Waiting { job, tries: 0, not_before: real::now() }).collect()
     }
 
-    /// Where tickets are spoken of, and the channels that the bot is in, direct ones last.
+    /// Returns the places of tickets, and the channels that the bot is in, with direct conversations last.
     async fn places(&mut self) -> Result<(Vec<Job>, Vec<String>), Trouble> {
         let since = time(&self.cutoff).unwrap_or(Timestamp::UNIX_EPOCH);
         let live = self.intake.live(&self.desk.me.tenant, since).await?;
@@ -267,7 +266,7 @@ impl Reading<'_> {
         }
     }
 
-    /// What was said directly; the threads in it belong to it.
+    /// Reads a direct conversation, with its threads.
     async fn direct(&mut self, channel: &str, oldest: &str) -> Result<(), Trouble> {
         let mut messages = self.history(channel, oldest, |_| true).await?;
         let roots: Vec<String> = with_replies_after(&messages, oldest).collect();
@@ -278,12 +277,12 @@ impl Reading<'_> {
         Ok(self.delete_again(channel).await?)
     }
 
-    /// What was said in a channel since its position, and in threads that began since then.
+    /// Reads the messages of a channel since its position, and the threads that began since then.
     async fn channel(&mut self, channel: &str) -> Result<(), Trouble> {
         let floor = self.floor(channel);
         let desk = self.desk;
         let mention = format!("<@{}", desk.me.user);
-        // At the top of a channel only what mentions the bot can concern the desk: the rest is not even kept in memory.
+        // At a channel's top level only mentions of the bot can concern the desk; the rest is not even kept in memory.
         let concerns = |message: &Value| {
             has_replies_after(message, &floor)
                 || heard(message, channel, false, &desk.me).is_some_and(|heard| heard.raw.contains(&mention))
@@ -308,7 +307,7 @@ impl Reading<'_> {
         if is_direct(channel, &Value::Null) { Ok(()) } else { self.follow(channel, threads).await }
     }
 
-    /// Reads threads from these messages on, and those that something came of in them.
+    /// Reads threads from these messages on, and further threads whose messages led to something.
     async fn follow(&mut self, channel: &str, mut threads: VecDeque<(String, String)>) -> Result<(), Trouble> {
         while let Some((root, after)) = threads.pop_front() {
             let replies = self.replies(channel, &root, &after).await?;
@@ -319,8 +318,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Hands in a message as it stands now: as a post if it may be new, as an edit if it is on record and was edited.
-    /// The thread to be read again and from where, if something came of it that answers can belong to.
+    /// Hands in a message as it is now: as a post if it may be new, as an edit if it is on record and was edited.
+    /// Returns the thread to read again, and from where, if this led to something that answers can belong to.
     async fn offer(&mut self, channel: &str, message: &Value) -> Result<Option<(String, String)>, Trouble> {
         let Some(ts) = text_of(&message["ts"]).map(str::to_owned) else { return Ok(None) };
         let floor = self.floor(channel);
@@ -340,7 +339,7 @@ impl Reading<'_> {
         };
         let mut opened = None;
         if let Some(record) = known {
-            // A deleted file leaves no time behind: it is gone since now, for all that is known.
+            // A deleted file has no time of deletion; the present moment is the best known.
             if has_tombstone(message) && record.files > heard.files.len() {
                 let now = slack_time(self.desk.clock.now());
                 self.hand_in(News::Edited(heard, now)).await?;
@@ -386,7 +385,7 @@ impl Reading<'_> {
         self.hand_in(News::Deleted { channel: channel.to_owned(), ts: ts.to_owned(), at }).await.map(drop)
     }
 
-    /// What is on record, read before the channel is: what is recorded meanwhile cannot seem to be missing.
+    /// Reads the record before the channel, so that a message recorded meanwhile cannot seem to be missing.
     async fn compare_with_record(&mut self, channel: &str) -> Result<(), StoreError> {
         if !self.compared.contains_key(channel) {
             let records = self.intake.said_in(&self.desk.me.tenant, channel, &self.cutoff, COMPARED).await?;
@@ -396,8 +395,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// What is on record and was not seen is asked for by itself; only if Slack says of that message that it is not there, it
-    /// was deleted.
+    /// Asks for each message on record that was not seen. It counts as deleted only if Slack says that it does not
+    /// exist.
     async fn look_for_missing(&mut self, channel: &str) -> Result<(), Trouble> {
         let Some(compared) = self.compared.get(channel) else { return Ok(()) };
         let missing = compared.known.iter().filter(|(ts, record)| !record.is_deleted && !compared.seen.contains(*ts));
@@ -414,7 +413,8 @@ impl Reading<'_> {
             };
             let is_gone = match shown {
                 Some(is_tombstone) => is_tombstone,
-                // Histories lag, and end where the plan or the workspace's retention does: that it is not shown says nothing.
+                // A history lags, and ends where the plan or the workspace's retention does. So a message missing in it
+                // proves nothing.
                 None => {
                     let params = [("channel", channel.to_owned()), ("message_ts", ts.clone())];
                     match self.call("chat.getPermalink", &params).await {
@@ -430,7 +430,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// What was deleted while it was being read may have been handed in after its deletion was told.
+    /// Repeats deletions: a message deleted during the reading may have been handed in after its deletion.
     async fn delete_again(&mut self, channel: &str) -> Result<(), StoreError> {
         let deletions: Vec<Event> = {
             let mut all = self.desk.deletions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -443,14 +443,14 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// From where on messages of a channel count as new.
+    /// Returns from where on messages of a channel count as new.
     fn floor(&self, channel: &str) -> String {
         let progress = &self.desk.progress;
         let since = time(&progress.since(channel)).map(|at| slack_time(before(at, OVERLAP))).unwrap_or_default();
         since.max(progress.beginning()).max(self.cutoff.clone())
     }
 
-    /// Messages of a channel by their time stamps.
+    /// Returns the messages of a channel by their time stamps.
     async fn history(
         &mut self,
         channel: &str,
@@ -470,7 +470,7 @@ impl Reading<'_> {
         Ok(found)
     }
 
-    /// A thread's first message and its answers after `oldest`; nothing if it is gone.
+    /// Returns a thread's first message and its answers after `oldest`; nothing if the thread is gone.
     async fn replies(&mut self, channel: &str, root: &str, oldest: &str) -> Result<BTreeMap<String, Value>, Trouble> {
         let params = [
             ("channel", channel.to_owned()),
@@ -516,7 +516,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// One call, at its time; what Slack asks to wait is waited.
+    /// Makes one call when the pace allows it, and waits if Slack asks to.
     async fn call(&mut self, method: &'static str, params: &[(&str, String)]) -> Result<Value, Trouble> {
         loop {
             self.wait_for_turn(method).await;
@@ -539,7 +539,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether there is nothing to be read for the bot. All other troubles end some day, and until then positions stay.
+    /// Whether the bot can read nothing there. All other troubles pass some day, and until then positions stay.
     pub(super) fn is_lasting(&self, trouble: &Trouble) -> bool {
         const CODES: &[&str] = &[
             "channel_not_found",
@@ -550,13 +550,13 @@ impl Reading<'_> {
             "missing_scope",
         ];
         let Trouble::Call(error) = trouble else { return false };
-        // What an operator must mend is said loudly.
+        // This logs errors that an operator must fix.
         let _ = self.desk.failed(error.clone(), Repeat::Harmless);
         error.code().is_some_and(|code| CODES.contains(&code))
     }
 }
 
-/// The thread that answers to a message stand in, and after what.
+/// Returns the thread in which answers to a message stand, and the message after which they come.
 fn thread_of(heard: &Heard) -> (String, String) {
     (heard.thread.clone().unwrap_or_else(|| heard.ts.clone()), heard.ts.clone())
 }
@@ -576,7 +576,7 @@ fn is_no_message(error: &CallError) -> bool {
 fn before(at: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| at.checked_sub(by).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
-/// Whether a file of the message was deleted by its owner.
+/// Whether the owner of a file of the message deleted it.
 fn has_tombstone(message: &Value) -> bool {
     message["files"].as_array().is_some_and(|files| files.iter().any(|file| file["mode"] == "tombstone"))
 }

@@ -1,7 +1,7 @@
-//! Which channels the bot is in, and which of them people of another organisation read (Slack Connect).
+//! The channels that the bot is in, and which of them people of another organisation read (Slack Connect).
 //!
-//! The list is read with each catch-up. What changes meanwhile is told by events, and each event says besides whether its
-//! channel is shared: that is believed at once. Source: <https://docs.slack.dev/apis/events-api#event-type-structure>.
+//! Each catch-up reads the list. Changes in between come as events. Besides, each event says whether its channel is
+//! shared, which counts at once. Source: <https://docs.slack.dev/apis/events-api#event-type-structure>.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::domain::channel::{Access, Channel};
 use crate::domain::ids::PlatformName;
 use crate::intake::{Intake, StoreError};
 
-/// How long it may take to look up how a channel is now, in real time.
+/// How long looking up a channel may take, in real time.
 const LOOK_UP: Duration = Duration::from_secs(2);
 
-/// A channel as Slack describes it; `None` for a direct conversation.
+/// Reads a channel from Slack's description; `None` for a direct conversation.
 pub(super) fn told_of(channel: &Value) -> Option<Channel> {
     let id = text_of(&channel["id"])?;
     if is_direct(id, &Value::Null) || channel["is_im"] == true || channel["is_mpim"] == true {
@@ -36,7 +36,7 @@ pub(super) fn told_of(channel: &Value) -> Option<Channel> {
 }
 
 impl Reading<'_> {
-    /// The channels that the bot is in, and its direct conversations; the former are kept.
+    /// Returns the channels that the bot is in and its direct conversations, and stores the former.
     pub(super) async fn channels(&mut self) -> Result<Vec<String>, Trouble> {
         let params = [
             ("types", "public_channel,private_channel,im".to_owned()),
@@ -51,13 +51,13 @@ impl Reading<'_> {
         });
         read.await?;
         self.intake.channels_are(&self.desk.me.tenant, told, since).await?;
-        // A token of another workspace was used before.
+        // The token of another workspace may have been used before.
         let ours = std::slice::from_ref(&self.desk.me.tenant);
         self.intake.only_served(PlatformName::Slack, |_| true, ours).await?;
         Ok(ids)
     }
 
-    /// Keeps the channels that the bot is in, where nothing else is to be read.
+    /// Stores the channels that the bot is in, if there is nothing else to read.
     pub(super) async fn note_channels(&mut self) {
         let mut wait = RETRY_AFTER;
         while let Err(trouble) = self.channels().await {
@@ -72,7 +72,7 @@ impl Reading<'_> {
 }
 
 impl Workspace {
-    /// Notes that an event's channel is shared with another organisation, once.
+    /// Stores, once, that an event's channel is shared with another organisation.
     pub(super) async fn note_shared(&self, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
         if payload["is_ext_shared_channel"] != true {
             return Ok(());
@@ -84,16 +84,16 @@ impl Workspace {
             let name = self.directory.channel_name(channel).await.unwrap_or_default();
             let shared = Channel { id: channel.to_owned(), name, access: Access::Shared };
             intake.channel_is(&self.me.tenant, shared, self.clock.now()).await?;
-            // Only now: what could not be stored is noted with the next event.
+            // Only after storing: if that fails, the next event stores it.
             self.directory.learn_shared(channel);
         }
         Ok(())
     }
 
-    /// Something happened to a channel as a whole; whether it was such an event.
+    /// Handles an event about a channel as a whole. Returns whether it was such an event.
     pub(super) async fn hear_of_channel(&self, event: &Value, intake: &Intake) -> Result<bool, StoreError> {
         let (kind, now) = (event["type"].as_str().unwrap_or_default(), self.clock.now());
-        // Where it gets another name, it is told of whole.
+        // An event about a new name contains the whole channel.
         let channel = text_of(&event["channel"]).or_else(|| text_of(&event["channel"]["id"]));
         let Some(channel) = channel else { return Ok(false) };
         match kind {

@@ -1,4 +1,4 @@
-//! What an operator must mend, in plain words.
+//! Checks that Slack lets the bot do its work, and says in plain words what to fix.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::domain::channel::Access;
 use crate::domain::ids::Place;
 use crate::platform::{Finding, Verdict, Wanted, some_of};
 
-/// Pages of the bot's channels that are read, of a thousand each.
+/// The largest number of pages of the bot's channels to read, of a thousand each.
 const LIST_PAGES: usize = 100;
 const REINSTALL: &str = "add what is missing under OAuth & Permissions (or take the manifest of `deskbell manifest slack`), \
                          then install the app into the workspace again";
@@ -46,7 +46,7 @@ impl Workspace {
         findings
     }
 
-    /// Whether the bot hears what is said in a channel in which it is to look at pings of staff.
+    /// Checks that the bot receives messages in a channel where the guard watches pings of staff.
     async fn check_guarded(&self, channel: &str) -> Finding {
         let params = [("channel", channel.to_owned())];
         match self.api.get("conversations.info", &params, self.api.deadline()).await {
@@ -109,7 +109,7 @@ impl Workspace {
         }
     }
 
-    /// Scopes stand in a header, which the SDK does not show.
+    /// Reads the scopes from a header, which the SDK does not show.
     async fn scopes(&self) -> anyhow::Result<HashSet<String>> {
         let client = reqwest::Client::builder()
             .no_proxy()
@@ -161,7 +161,8 @@ impl Workspace {
         }
     }
 
-    /// Whether the bot can write into the channels that are to hear of outages: by its list of channels, not by a call for each.
+    /// Checks that the bot can write into the channels to which outages are announced, by its list of channels and not
+    /// by a call for each.
     async fn check_followers(&self, followers: &[Place], allowed: &[Place]) -> Vec<Finding> {
         let mut told = HashMap::new();
         let mut cursor = String::new();

@@ -1,8 +1,8 @@
-//! Who is who: names of people, channels and groups, direct conversations, and which threads have replies.
+//! A cache of names: people, channels and groups, direct conversations, and threads with replies.
 //!
-//! All of it can be asked for again, so it is only a cache. A name is worth waiting for, but not for long: Slack waits three
-//! seconds for an acknowledgement, and who is behind waits, too. So names are asked for beside the event, by one call for each,
-//! at most twenty for a message and so many a minute; once they come slowly nobody waits for them for a while.
+//! All of it can be asked for again. A name is worth a wait, but only a short one: Slack waits three seconds for an
+//! acknowledgement, and later events wait, too. So names are asked for beside the event, by one call for each, at most
+//! twenty per message and a limited number per minute. Once names come slowly, events do not wait for them for a while.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
@@ -20,20 +20,20 @@ use crate::domain::words::is_blank;
 
 /// How long an event waits for names.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How long nobody waits for names any more once they did not come in time.
+/// How long events do not wait for names after names did not come in time.
 const IMPATIENT_FOR: Duration = Duration::from_secs(60);
-/// The most names that are asked for on account of one message.
+/// The largest number of names to ask for per message.
 const ASKED_AT_ONCE: usize = 20;
-/// The most names of one kind that are asked for in a minute: Slack allows fifty calls a minute at least.
+/// The largest number of names of one kind to ask for per minute: Slack allows at least fifty calls a minute.
 const ASKED_A_MINUTE: usize = 40;
 const MINUTE: Duration = Duration::from_secs(60);
-/// How long a name is taken to be right.
+/// How long a name counts as right.
 const FRESH: Duration = Duration::from_secs(3600);
-/// How long a name that was not found is not asked for again.
+/// How long not to ask again for a name that was not found.
 const UNKNOWN_FOR: Duration = Duration::from_secs(60);
 /// How many threads with replies are remembered.
 const THREADS: usize = 20_000;
-/// How many pages of people are read at the start, of a thousand each.
+/// The number of pages of people to read at the start, of a thousand each.
 const PAGES: usize = 10;
 
 /// The caches.
@@ -44,7 +44,7 @@ pub(super) struct Directory {
     zones: Arc<Mutex<HashMap<String, String>>>,
     channels: Arc<Cache>,
     groups: Arc<Cache>,
-    /// Until when nobody waits for names.
+    /// Until when events do not wait for names.
     impatient_until: Mutex<Option<Instant>>,
     directs: Mutex<HashMap<String, String>>,
     threads: Mutex<HashSet<(String, String)>>,
@@ -52,7 +52,7 @@ pub(super) struct Directory {
     shared: Mutex<HashSet<String>>,
 }
 
-/// Names by id, as far as they are known.
+/// The known names, by id.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     pub people: HashMap<String, String>,
@@ -60,7 +60,7 @@ pub(super) struct Names {
     pub groups: HashMap<String, String>,
 }
 
-/// Whose names are wanted.
+/// The ids whose names are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Asked {
     pub people: Vec<String>,
@@ -106,7 +106,8 @@ impl Directory {
         }
     }
 
-    /// The names that are known, or can be had soon. Of a message that names very many the first are asked for.
+    /// Returns the names that are known or can be had soon. If a message contains very many, only the first are asked
+    /// for.
     pub(super) async fn names(&self, asked: &Asked) -> Names {
         let mut left = ASKED_AT_ONCE;
         let mut first = |cache: &Cache, ids: &[String]| -> Vec<String> {
@@ -114,7 +115,7 @@ impl Directory {
             left -= unknown.len();
             unknown
         };
-        // The author is asked for last in order, and is needed first.
+        // The author is last in the list, but is needed first.
         let (author, others) =
             asked.people.split_last().map_or((&[][..], &[][..]), |(_, others)| (&asked.people[others.len()..], others));
         let mut flights: Vec<Flight> = Vec::new();
@@ -134,7 +135,7 @@ impl Directory {
         }
     }
 
-    /// One person's name, if it is known or can be had soon.
+    /// Returns one person's name, if it is known or can be had soon.
     pub(super) async fn name(&self, id: &str) -> Option<String> {
         if self.people.wants(id) {
             self.wait_for(self.person(id).into_iter().collect()).await;
@@ -142,12 +143,12 @@ impl Directory {
         self.people.name(id)
     }
 
-    /// One person's time zone, as far as it is known.
+    /// Returns one person's time zone, if it is known.
     pub(super) fn zone(&self, id: &str) -> Option<String> {
         lock(&self.zones).get(id).cloned()
     }
 
-    /// One channel's name, if it is known or can be had soon.
+    /// Returns one channel's name, if it is known or can be had soon.
     pub(super) async fn channel_name(&self, id: &str) -> Option<String> {
         let asked = Asked { channels: vec![id.to_owned()], ..Asked::default() };
         self.names(&asked).await.channels.remove(id)
@@ -158,17 +159,17 @@ impl Directory {
         lock(&self.shared).contains(channel)
     }
 
-    /// Remembers that a channel is.
+    /// Remembers that a channel is shared.
     pub(super) fn learn_shared(&self, channel: &str) {
         lock(&self.shared).insert(channel.to_owned());
     }
 
-    /// It may not be any more.
+    /// Forgets that a channel is shared: it may not be any more.
     pub(super) fn forget_shared(&self, channel: &str) {
         lock(&self.shared).remove(channel);
     }
 
-    /// Waits until these have been asked for, but not for long.
+    /// Waits for the answers to these questions, but not for long.
     async fn wait_for(&self, flights: Vec<Flight>) {
         let is_impatient = lock(&self.impatient_until).is_some_and(|until| until > real::now());
         if flights.is_empty() || is_impatient {
@@ -180,7 +181,7 @@ impl Directory {
         }
     }
 
-    /// The direct conversation of this person with the bot.
+    /// Returns the direct conversation of this person with the bot.
     pub(super) async fn direct(&self, user: &str, deadline: Instant) -> Result<String, CallError> {
         if let Some(channel) = lock(&self.directs).get(user) {
             return Ok(channel.clone());
@@ -191,7 +192,7 @@ impl Directory {
         Ok(channel.to_owned())
     }
 
-    /// Remembers where this person and the bot talk.
+    /// Remembers the direct conversation of this person with the bot.
     pub(super) fn learn_direct(&self, user: &str, channel: &str) {
         lock(&self.directs).insert(user.to_owned(), channel.to_owned());
     }
@@ -205,7 +206,7 @@ impl Directory {
         threads.insert((channel.to_owned(), root.to_owned()));
     }
 
-    /// Whether a thread has replies: what is shown to one person in a thread without any is seen by nobody.
+    /// Whether a thread has replies. A message for one person in a thread without replies is not visible to anybody.
     pub(super) async fn has_replies(&self, channel: &str, root: &str, deadline: Instant) -> bool {
         if lock(&self.threads).contains(&(channel.to_owned(), root.to_owned())) {
             return true;
@@ -237,7 +238,7 @@ impl Directory {
         })
     }
 
-    /// All groups at once: Slack names none by itself.
+    /// Asks for all groups at once: Slack has no call for one.
     fn all_groups(&self, wanted: Vec<String>) -> Option<Flight> {
         const ALL: &str = "";
         let (api, groups) = (Arc::clone(&self.api), Arc::clone(&self.groups));
@@ -262,21 +263,21 @@ fn learn_zone(zones: &Mutex<HashMap<String, String>>, user: &Value) {
     }
 }
 
-/// The name that Slack shows for a person.
+/// Returns the name that Slack shows for a person.
 pub(super) fn display_name(user: &Value) -> Option<String> {
     let profile = &user["profile"];
     let names = [&profile["display_name"], &profile["real_name"], &user["real_name"], &user["name"]];
     names.into_iter().filter_map(Value::as_str).map(str::trim).find(|name| !is_blank(name)).map(str::to_owned)
 }
 
-/// A name that is being asked for.
+/// A running question for a name.
 type Flight = Shared<BoxFuture<'static, ()>>;
 
 #[derive(Default)]
 struct Cache {
     entries: Mutex<HashMap<String, Entry>>,
     flights: Mutex<HashMap<String, Flight>>,
-    /// When names were asked for within the last minute.
+    /// The moments of the questions of the last minute.
     asked: Mutex<VecDeque<Instant>>,
 }
 
@@ -298,15 +299,15 @@ impl Cache {
         ids.iter().filter_map(|id| Some((id.clone(), self.name(id)?))).collect()
     }
 
-    /// Whether a name is not known, or was asked for long ago.
+    /// Whether a name is unknown, or was asked for long ago.
     fn wants(&self, id: &str) -> bool {
         let entries = lock(&self.entries);
         let Some(entry) = entries.get(id) else { return true };
         entry.asked.elapsed() >= if entry.name.is_some() { FRESH } else { UNKNOWN_FOR }
     }
 
-    /// Asks for a name, once however many want it; a name that cannot be asked for again stays what it was. `None`: too many
-    /// have been asked for.
+    /// Asks for a name, once for all that want it. If the question fails, the old name is kept. `None`: too many
+    /// questions already.
     fn ask(
         self: &Arc<Self>,
         id: &str,
@@ -355,7 +356,7 @@ where
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The ids in order, each once.
+/// Returns the ids in order, each once.
 pub(super) fn once<T: Clone + Eq + Hash>(ids: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut seen = HashSet::new();
     ids.into_iter().filter(|id| seen.insert(id.clone())).collect()

@@ -1,4 +1,4 @@
-//! Forms: what Slack shows, and what comes back.
+//! Forms: how Slack shows them, and reading what was filled in.
 //!
 //! Source: <https://docs.slack.dev/reference/block-kit/block-elements>.
 
@@ -13,17 +13,17 @@ use crate::domain::ids::{Person, Place};
 use crate::domain::limits::slack as limits;
 use crate::intake::text;
 
-/// Characters of a field's label and of its hint.
+/// The largest number of characters of a field's label and of its hint.
 const LABEL_CHARS: usize = 2_000;
 const HINT_CHARS: usize = 150;
-/// Characters of a choice.
+/// The largest number of characters of a choice.
 const OPTION_CHARS: usize = 75;
-/// The value of a box that was ticked.
+/// The value of a ticked box.
 const SET: &str = "yes";
-/// Marks the forms that are ours.
+/// Marks the forms of this program.
 const CALLBACK_ID: &str = "deskbell";
 
-/// Where a form was opened; travels with it. Holds a secret: never to be printed.
+/// Where a form was opened; it travels with the form. It contains a secret: never print it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Origin {
     pub form: String,
@@ -65,7 +65,7 @@ pub(super) fn view(form: &Form, place: &Place, url: Option<String>) -> Value {
     })
 }
 
-/// What is filled in or chosen.
+/// Returns the input element of a field.
 fn element(field: &Field) -> Value {
     let option = |(value, label): &(&str, &str)| json!({"text": plain_text(label, OPTION_CHARS), "value": value});
     let mut element = match field.takes {
@@ -109,7 +109,7 @@ fn element(field: &Field) -> Value {
     element
 }
 
-/// Where a submitted form was opened; nothing of it if the form is not ours.
+/// Returns where a submitted form was opened; empty if the form is not this program's.
 pub(super) fn origin(view: &Value) -> Origin {
     match text_of(&view["private_metadata"]).map(serde_json::from_str) {
         Some(Ok(origin)) if view["callback_id"] == CALLBACK_ID => origin,
@@ -117,7 +117,7 @@ pub(super) fn origin(view: &Value) -> Origin {
     }
 }
 
-/// What was filled in, by field; people by what `named` makes of their ids.
+/// Returns the values by field. `named` turns an id into a person.
 pub(super) fn given(view: &Value, named: impl Fn(&str) -> Person) -> Given {
     let mut given = Given::new();
     for block in view["state"]["values"].as_object().into_iter().flat_map(Map::values) {
@@ -138,14 +138,14 @@ pub(super) fn given(view: &Value, named: impl Fn(&str) -> Person) -> Given {
     given
 }
 
-/// The people whom a form names.
+/// Returns the ids of the people whom a form names.
 pub(super) fn people_in(view: &Value) -> Vec<String> {
     let blocks = view["state"]["values"].as_object().into_iter().flat_map(Map::values);
     let fields = blocks.filter_map(Value::as_object).flat_map(Map::values);
     fields.filter_map(|entered| text_of(&entered["selected_user"])).map(str::to_owned).collect()
 }
 
-/// What is wrong with the fields, as Slack shows it beside them. (Slack itself asks only for a character.)
+/// Returns the faults of the fields, as Slack shows them beside the fields. (Slack itself only requires one character.)
 pub(super) fn at_fields(faults: &[Fault]) -> Map<String, Value> {
     faults.iter().map(|fault| (fault.param.to_owned(), json!(plain(&text::faulty_field(fault))))).collect()
 }

@@ -1,6 +1,6 @@
 //! Slack over HTTP: events, interactions and commands, each signed.
 //!
-//! Nothing of a request is looked at before its signature is found right
+//! No content of a request is used before its signature is verified
 //! (<https://docs.slack.dev/authentication/verifying-requests-from-slack>).
 
 use std::collections::BTreeMap;
@@ -31,11 +31,11 @@ use crate::intake::{Intake, StoreError};
 use crate::metrics;
 use crate::platform::lenient;
 
-/// More than Slack ever sends.
+/// The longest body: more than Slack ever sends.
 const BODY_BYTES: usize = 1024 * 1024;
-/// The most bytes of bodies that are under way at once, over all requests.
+/// The largest number of bytes of all bodies under way at once.
 const UNDER_WAY_BYTES: usize = 16 * BODY_BYTES;
-/// How long is waited for the room of whoever has made some.
+/// How long to wait for room from requests that were told to end.
 const ROOM_WITHIN: Duration = Duration::from_millis(50);
 /// How long a body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,7 +59,7 @@ pub(super) fn routes(desk: Arc<Workspace>, intake: Intake, health: Health) -> ax
 
 #[derive(Clone)]
 struct Door {
-    /// How many more bytes of bodies may be under way.
+    /// How many more bytes of bodies may arrive.
     under_way: Arc<Semaphore>,
     reading: Reading,
     desk: Arc<Workspace>,
@@ -85,7 +85,7 @@ struct Bodies {
     leave: BTreeMap<u64, CancellationToken>,
 }
 
-/// One of them, until this ends.
+/// Registers one body as being read, until it is dropped.
 struct Reader {
     all: Reading,
     number: u64,
@@ -100,7 +100,7 @@ impl Reading {
         Reader { all: self.clone(), number }
     }
 
-    /// Takes the oldest out.
+    /// Removes and returns the oldest.
     fn pop(&self) -> Option<CancellationToken> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).leave.pop_first().map(|(_, leave)| leave)
     }
@@ -112,28 +112,28 @@ impl Drop for Reader {
     }
 }
 
-/// Requests that were refused since one was taken last.
+/// Counts requests refused since the last accepted one.
 #[derive(Default)]
 struct Refused {
     count: AtomicU32,
-    /// When that was logged last, in seconds of the clock.
+    /// When refusals were last logged, in seconds of the clock.
     logged_s: AtomicI64,
 }
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unproven {
-    /// It carries no signature, or no time.
+    /// It has no signature, or no time.
     Unsigned,
-    /// It is signed with another secret, or was changed.
+    /// It was signed with another secret, or altered.
     Forged,
-    /// It is Slack's, and so many seconds from now: older if positive.
+    /// It is Slack's, but this many seconds old; negative if it is from the future.
     Stale(i64),
 }
 
-/// Refusals without a request that was taken, from which on it is a condition.
+/// How many refusals in a row raise a condition.
 const REFUSALS: u32 = 3;
-/// How often refusals are logged.
+/// How often refusals are logged, in seconds.
 const LOG_EVERY_S: i64 = 60;
 
 async fn events(State(door): State<Door>, request: Request) -> Response {
@@ -177,8 +177,8 @@ async fn commands(State(door): State<Door>, request: Request) -> Response {
 }
 
 impl Door {
-    /// The body of a request that is from Slack and from now, and the room that it takes. Nothing is read of what carries no
-    /// signature, or another time, and no more at once than there is room for.
+    /// Returns the body of a request that is from Slack and recent, with the room that it occupies. A request without a
+    /// signature or with another time is not read, and no more is read at once than there is room for.
     async fn admit(&self, request: Request) -> Result<(Bytes, OwnedSemaphorePermit), StatusCode> {
         let (head, body) = request.into_parts();
         if let Err(why) = proof(&head.headers, &self.desk.clock) {
@@ -206,7 +206,8 @@ impl Door {
         if self.is_signed(&head.headers, &body) { Ok((body, room)) } else { Err(StatusCode::UNAUTHORIZED) }
     }
 
-    /// Room for a body: if there is none, bodies that have been coming the longest make it. Slack's come at once.
+    /// Returns room for a body. If there is none, the bodies that have been arriving longest are ended, since Slack's
+    /// own arrive at once.
     async fn room(&self, bytes: u32) -> Option<OwnedSemaphorePermit> {
         loop {
             if let Ok(room) = Arc::clone(&self.under_way).try_acquire_many_owned(bytes) {
@@ -214,7 +215,7 @@ impl Door {
             }
             let left = self.reading.pop()?;
             left.cancel();
-            // Whoever left gives its room back in a moment.
+            // An ended request gives its room back in a moment.
             let next = Arc::clone(&self.under_way).acquire_many_owned(bytes);
             if let Ok(room) = tokio::time::timeout(ROOM_WITHIN, next).await {
                 return room.ok();
@@ -222,7 +223,7 @@ impl Door {
         }
     }
 
-    /// Whether a request is from Slack and from now.
+    /// Whether a request is from Slack and recent.
     fn is_signed(&self, headers: &HeaderMap, body: &[u8]) -> bool {
         let Some(secret) = &self.desk.signing_secret else { return false };
         let Err(why) = prove(secret, headers, body, &self.desk.clock) else {
@@ -235,7 +236,7 @@ impl Door {
         false
     }
 
-    /// What is refused is counted, and told: with a wrong secret or a wrong clock nobody on Slack is heard.
+    /// Counts and reports a refusal: with a wrong secret or a wrong clock the bot receives nothing from Slack.
     fn refuse(&self, why: Unproven) {
         let now = self.desk.clock.now();
         let (name, told) = match why {
@@ -251,19 +252,19 @@ impl Door {
             self.refused.logged_s.store(now.as_second(), Ordering::Relaxed);
             tracing::warn!(why = name, told, refused = count, "a request at the port is refused");
         }
-        // Unsigned ones come from anybody who finds the port.
+        // Unsigned requests come from anybody who finds the port.
         if count >= REFUSALS && why != Unproven::Unsigned {
             self.health.raise(PlatformName::Slack, Kind::Door, told, now);
         }
     }
 }
 
-/// Whether the request is from Slack and from now.
+/// Whether the request is from Slack and recent.
 pub(super) fn is_signed(secret: &SecretString, headers: &HeaderMap, body: &[u8], clock: &Clock) -> bool {
     prove(secret, headers, body, clock).is_ok()
 }
 
-/// What a request says of its signature and its time, if it was made now.
+/// Returns the signature and the time that a request names, if it is recent.
 fn proof<'h>(headers: &'h HeaderMap, clock: &Clock) -> Result<(&'h str, Vec<u8>), Unproven> {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let (Some(stamp), Some(signature)) = (header("x-slack-request-timestamp"), header("x-slack-signature")) else {
@@ -280,7 +281,7 @@ fn proof<'h>(headers: &'h HeaderMap, clock: &Clock) -> Result<(&'h str, Vec<u8>)
     }
 }
 
-/// Proves that the request is from Slack and from now.
+/// Verifies that the request is from Slack and recent.
 pub(super) fn prove(secret: &SecretString, headers: &HeaderMap, body: &[u8], clock: &Clock) -> Result<(), Unproven> {
     let (stamp, signature) = proof(headers, clock)?;
     let secret = secret.expose_secret().as_bytes();
@@ -295,14 +296,15 @@ pub(super) fn prove(secret: &SecretString, headers: &HeaderMap, body: &[u8], clo
     mac.verify_slice(&signature).map_err(|_| Unproven::Forged)
 }
 
-/// The fields of a form as Slack sends it.
+/// Returns the fields of a form-encoded body.
 pub(super) fn form(body: &[u8]) -> Map<String, Value> {
     url::form_urlencoded::parse(body)
         .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
         .collect()
 }
 
-/// What was not committed is not acknowledged: Slack sends events again, and tells people that their click failed.
+/// Turns a result into a response. An event that was not committed is not acknowledged: Slack sends it again, or tells
+/// the person that a click failed.
 fn answer(handled: Result<Option<Value>, StoreError>) -> Response {
     match handled {
         Ok(Some(body)) => Json(body).into_response(),
@@ -331,7 +333,7 @@ mod tests {
         headers
     }
 
-    /// The example that the SDK tests itself with.
+    /// The example from the SDK's own tests.
     fn right() -> HeaderMap {
         headers("1531420618", "v0=baa91ef62d346e56607bbdd278a8acd570b91226854f15a382f43d33be42f666")
     }

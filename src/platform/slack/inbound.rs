@@ -1,7 +1,7 @@
-//! What Slack tells of messages and groups, translated: one payload becomes one event, or none.
+//! Translates Slack's payloads about messages and groups: one payload becomes one event, or none.
 //!
-//! Payloads are read as raw JSON, from the socket and over HTTP alike, so that a field which the SDK's types do not
-//! expect cannot make a text disappear. `app_mention` is not listened to: the same post comes as a `message`.
+//! Payloads are read as raw JSON, from the socket and over HTTP alike, so that a field unknown to the SDK's types
+//! cannot make a text disappear. `app_mention` is not subscribed to: the same post comes as a `message`.
 
 use std::collections::HashSet;
 use std::sync::PoisonError;
@@ -22,10 +22,10 @@ use crate::intake::StoreError;
 use crate::metrics;
 use crate::platform::catch_up::{Handling, OVERLAP};
 
-/// Slack's own voice.
+/// The account of Slack's own bot.
 const SLACKBOT: &str = "USLACKBOT";
 
-/// Who the bot is, and whom it listens to.
+/// The bot's identity, and the bots whose messages count.
 #[derive(Clone, Debug)]
 pub(super) struct Me {
     pub tenant: Tenant,
@@ -36,7 +36,7 @@ pub(super) struct Me {
     pub heeded: HashSet<String>,
 }
 
-/// A message as it stands in a payload.
+/// A message from a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Heard {
     pub author: String,
@@ -51,7 +51,7 @@ pub(super) struct Heard {
     pub files: Vec<File>,
 }
 
-/// What became of a message.
+/// News about a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum News {
     Posted(Heard),
@@ -66,12 +66,12 @@ pub(super) enum News {
 }
 
 impl Me {
-    /// The message `ts` in `channel`.
+    /// Returns the reference of the message `ts` in `channel`.
     pub(super) fn message_ref(&self, channel: &str, ts: &str) -> MessageRef {
         MessageRef { tenant: self.tenant.clone(), channel: channel.to_owned(), id: ts.to_owned() }
     }
 
-    /// A place by Slack's ids.
+    /// Returns a place by Slack's ids.
     pub(super) fn place(&self, channel: &str, thread: Option<&str>, is_direct: bool) -> Place {
         let channel = channel.to_owned();
         let at = match thread {
@@ -82,8 +82,8 @@ impl Me {
         Place { tenant: self.tenant.clone(), at }
     }
 
-    /// Whether something may concern the desk: a new message that neither names the bot nor stands in a thread or a direct
-    /// conversation never does. (Whether an old one does, only the record knows.)
+    /// Whether news may concern the desk. A new message that neither mentions the bot nor stands in a thread or a
+    /// direct conversation never does. (For an old message only the record can tell.)
     pub(super) fn may_concern(&self, news: &News) -> bool {
         match news {
             News::Posted(heard) => {
@@ -93,14 +93,14 @@ impl Me {
         }
     }
 
-    /// Whose names are needed to read a message.
+    /// Returns the ids whose names are needed to read a message.
     pub(super) fn asked(&self, heard: &Heard) -> Asked {
         let mut asked = words::asked(&heard.raw, &self.user);
         asked.people.push(heard.author.clone());
         asked
     }
 
-    /// A message in plain words, with these names.
+    /// Returns a message in plain words, with these names.
     pub(super) fn said(&self, heard: &Heard, names: &Names) -> Option<Said> {
         let words = words::read(&heard.raw, &self.user, names);
         let name = names.people.get(&heard.author).cloned().or_else(|| heard.author_name.clone());
@@ -124,7 +124,7 @@ impl Me {
         })
     }
 
-    /// What became of a message as an event, with these names.
+    /// Returns news about a message as an event, with these names.
     pub(super) fn event(&self, news: &News, names: &Names) -> Option<Event> {
         match news {
             News::Posted(heard) => {
@@ -183,7 +183,7 @@ impl Workspace {
                 }
             }
             "subteam_updated" => {
-                // It may have come twice, or late: the group is asked for as it is now.
+                // The event may be a repeat or late, so the group is read as it is now.
                 let subteam = &event["subteam"];
                 if let Some(id) = subteam["id"].as_str().filter(|id| is_wanted(id, intake)) {
                     let is_deleted = subteam["date_delete"].as_i64().unwrap_or_default() != 0;
@@ -212,8 +212,8 @@ impl Workspace {
         Ok(())
     }
 
-    /// Whether a payload is about the workspace that the desk serves. In a shared channel another one may be named as that
-    /// of whoever spoke, but then ours is among those that have installed the app.
+    /// Whether a payload is about the workspace that the desk serves. In a shared channel it may name the author's
+    /// workspace, but then this one is among those that have installed the app.
     pub(super) fn is_ours(&self, payload: &Value) -> bool {
         let installed = payload["authorizations"].as_array().map_or(&[][..], Vec::as_slice);
         let teams = installed.iter().map(|it| &it["team_id"]);
@@ -229,7 +229,7 @@ impl Workspace {
         is_ours
     }
 
-    /// Notes that what was said there is being handled. A time stamp that makes no sense moves no position.
+    /// Notes that an event is being handled. An invalid time stamp moves no position.
     fn handling(&self, event: &Value) -> Option<Handling> {
         let stamp = text_of(&event["event_ts"]).or_else(|| text_of(&event["ts"]))?;
         let at = time(stamp)?;
@@ -237,7 +237,7 @@ impl Workspace {
         is_sane.then(|| self.progress.begin(event["channel"].as_str().unwrap_or_default(), &slack_time(at)))
     }
 
-    /// While a catch-up reads, it may hold words that are deleted under its hands.
+    /// Remembers a deletion during a catch-up, which may be holding the deleted message.
     fn remember_deletion(&self, event: &Event) {
         let mut deletions = self.deletions.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.progress.is_behind() {
@@ -247,23 +247,23 @@ impl Workspace {
         }
     }
 
-    /// A message in plain words, with names.
+    /// Returns a message in plain words, with names.
     pub(super) async fn said(&self, heard: &Heard) -> Option<Said> {
         let names = self.directory.names(&self.me.asked(heard)).await;
         self.me.said(heard, &names)
     }
 
-    /// The message `ts` in `channel`.
+    /// Returns the reference of the message `ts` in `channel`.
     pub(super) fn message_ref(&self, channel: &str, ts: &str) -> MessageRef {
         self.me.message_ref(channel, ts)
     }
 
-    /// A place by Slack's ids.
+    /// Returns a place by Slack's ids.
     pub(super) fn place(&self, channel: &str, thread: Option<&str>, is_direct: bool) -> Place {
         self.me.place(channel, thread, is_direct)
     }
 
-    /// The event that tells of it, in plain words and with names.
+    /// Returns the event for the news, in plain words and with names.
     pub(super) async fn tell(&self, news: News) -> Option<Event> {
         if let News::Posted(heard) = &news {
             if heard.is_direct {
@@ -279,7 +279,7 @@ impl Workspace {
         self.me.event(&news, &names)
     }
 
-    /// Asks for a group as it is now. One that was deleted has nobody.
+    /// Reads a group as it is now. A deleted one has no members.
     fn reread_group(&self, id: &str, intake: &Intake) {
         if !is_wanted(id, intake) {
             return;
@@ -299,7 +299,8 @@ impl Workspace {
     }
 }
 
-/// Whether a new message pings somebody whom the guard protects. Most name nobody, and are not looked at any further.
+/// Whether a new message pings somebody whom the guard protects. Most messages mention nobody and need no further
+/// check.
 fn pings_staff(me: &Me, news: &News, intake: &Intake) -> bool {
     let News::Posted(heard) = news else { return false };
     if !heard.raw.contains("<@") && !heard.raw.contains("<!subteam^") {
@@ -311,7 +312,7 @@ fn pings_staff(me: &Me, news: &News, intake: &Intake) -> bool {
     intake.pings_staff(&author, &place, &people, &groups)
 }
 
-/// Applies what changed in a group to what is known; `false` if the group must be read again instead.
+/// Applies a change of a group to its known members. `false`: the group must be read again instead.
 fn change_group(id: &str, event: &Value, intake: &Intake) -> bool {
     let accounts = |field: &str| -> Vec<PersonRef> {
         event[field].as_array().map(|users| ids(users)).unwrap_or_default().into_iter().map(slack_person).collect()
@@ -323,7 +324,7 @@ fn change_group(id: &str, event: &Value, intake: &Intake) -> bool {
         .change_members(&group(id), |members| members.change(&accounts("added_users"), &accounts("removed_users"), at))
 }
 
-/// Whether what is told of a group is from after everything that is known of it.
+/// Whether this information about a group is newer than everything known about it.
 fn is_newest(id: &str, subteam: &Value, intake: &Intake) -> bool {
     let told = subteam["date_update"].as_i64().and_then(|secs| Timestamp::from_second(secs).ok());
     let known = intake.roster().members.get(&group(id)).and_then(Members::changed_at);
@@ -334,7 +335,7 @@ fn group(id: &str) -> GroupRef {
     GroupRef { platform: PlatformName::Slack, id: id.to_owned() }
 }
 
-/// What a `message` event tells; `None` for what is no message of a person.
+/// Returns the news of a `message` event; `None` if it is not about a person's message.
 pub(super) fn news(event: &Value, me: &Me) -> Option<News> {
     let channel = event["channel"].as_str()?;
     let is_direct = is_direct(channel, &event["channel_type"]);
@@ -344,14 +345,14 @@ pub(super) fn news(event: &Value, me: &Me) -> Option<News> {
         Some("message_changed") => {
             let (now, before) = (&event["message"], &event["previous_message"]);
             if now["subtype"] == "tombstone" {
-                // The first message of a thread leaves a stone behind when it is deleted.
+                // A deleted first message of a thread leaves a tombstone.
                 return is_heeded(before, me).then(|| deleted(now["ts"].as_str().unwrap_or_default()));
             }
             let is_a_file_gone = files(&now["files"]).len() < files(&before["files"]).len();
             if !before.is_null() && now["text"] == before["text"] && !is_a_file_gone {
                 return None;
             }
-            // That a file was deleted is no edit of its message, whose own time stays.
+            // A deleted file is no edit of its message, whose own edit time stays.
             let edited = now["edited"]["ts"].as_str().filter(|_| !is_a_file_gone).unwrap_or(stamp).to_owned();
             Some(News::Edited(heard(now, channel, is_direct, me)?, edited))
         }
@@ -364,7 +365,7 @@ pub(super) fn news(event: &Value, me: &Me) -> Option<News> {
     }
 }
 
-/// A message of somebody whom the bot listens to.
+/// Reads a message, if its author counts.
 pub(super) fn heard(message: &Value, channel: &str, is_direct: bool, me: &Me) -> Option<Heard> {
     if !is_heeded(message, me) {
         return None;
@@ -389,7 +390,7 @@ pub(super) fn heard(message: &Value, channel: &str, is_direct: bool, me: &Me) ->
     })
 }
 
-/// Slack writes time as seconds, a point and microseconds.
+/// Reads a time stamp: seconds, a point and microseconds.
 pub(super) fn time(ts: &str) -> Option<Timestamp> {
     let (secs, micros) = ts.split_once('.').unwrap_or((ts, "0"));
     let micros = format!("{micros:0<6}");
@@ -397,7 +398,7 @@ pub(super) fn time(ts: &str) -> Option<Timestamp> {
     Timestamp::from_microsecond(secs.parse::<i64>().ok()?.checked_mul(1_000_000)?.checked_add(micros)?).ok()
 }
 
-/// A person by id, and by name as far as it is known.
+/// Returns a person by id, with the name if it is known.
 pub(super) fn person(id: &str, name: Option<String>) -> Person {
     Person::new(slack_person(id.to_owned()), name.unwrap_or_else(|| SOMEONE.to_owned()))
 }
@@ -407,7 +408,7 @@ pub(super) fn is_direct(channel: &str, channel_type: &Value) -> bool {
     channel_type == "im" || channel.starts_with('D')
 }
 
-/// The string that a field holds, if it holds one that is not empty.
+/// Returns the string in a field, unless it is empty.
 pub(super) fn text_of(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| !text.is_empty())
 }
@@ -426,7 +427,7 @@ fn is_heeded(message: &Value, me: &Me) -> bool {
     !is_bot || [user, bot].into_iter().flatten().any(|id| me.heeded.contains(id))
 }
 
-/// The text; of a message that was passed on without a word, the words that were passed on.
+/// Returns the text; for a message forwarded without a comment, the forwarded words.
 fn raw_text(message: &Value) -> String {
     if let Some(text) = text_of(&message["text"]) {
         return text.to_owned();
@@ -438,7 +439,7 @@ fn raw_text(message: &Value) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-/// The files of a message. Of one that its owner deleted nothing is left but a tombstone.
+/// Returns the files of a message. A deleted one leaves only a tombstone.
 pub(super) fn files(files: &Value) -> Vec<File> {
     let files = files.as_array().into_iter().flatten();
     files

@@ -25,12 +25,12 @@ use crate::intake::Intake;
 use crate::intake::StoreError;
 use crate::intake::{self, text};
 
-/// Within this time a form must have been opened: a `trigger_id` lives three seconds.
+/// How long opening a form may take: a `trigger_id` lives three seconds.
 const OPENING: Duration = Duration::from_millis(2_500);
-/// Within this time it must be known what came of a click or command: Slack waits three seconds.
+/// How long handling a click or command may take before it is acknowledged: Slack waits three seconds.
 const HANDLING: Duration = Duration::from_millis(2_200);
 
-/// How to answer somebody who used a button, form or command. Holds a secret: never to be printed.
+/// How to answer somebody who used a button, form or command. It contains a secret: never print it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Handle {
     /// The `response_url`.
@@ -41,16 +41,16 @@ pub(super) struct Handle {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
     pub user: String,
-    /// Whether it was a command: these can be answered by the `response_url` alone.
+    /// Whether it was a command, which can be answered only by the `response_url`.
     #[serde(default)]
     pub command: bool,
-    /// Whether they acted by a message that only they see: the answer takes its place.
+    /// Whether the person acted on a message that only this person sees. The answer replaces that message.
     #[serde(default)]
     pub in_private: bool,
 }
 
 impl Handle {
-    /// Reads what [`Handle::pack`] wrote.
+    /// Reads a handle written by [`Handle::pack`].
     pub(super) fn unpack(reply: &ReplyHandle) -> Option<Self> {
         serde_json::from_str(&reply.0).ok()
     }
@@ -61,7 +61,7 @@ impl Handle {
 }
 
 impl Workspace {
-    /// Handles one interaction. What is returned is to be the answer's body, if anything.
+    /// Handles one interaction. Returns the body of the answer, if any.
     pub(super) async fn act(self: &Arc<Self>, payload: &Value, intake: &Intake) -> Result<Option<Value>, StoreError> {
         match payload["type"].as_str().unwrap_or_default() {
             "block_actions" => {
@@ -125,8 +125,9 @@ impl Workspace {
         self.take_act(event, reply, payload, intake).await
     }
 
-    /// Hands in what Slack does not send again, and tells the person that it failed if it hears nothing in time: then they are
-    /// told first that it takes a while, and in the end how it went. What goes on must not be done a second time.
+    /// Hands in an event that Slack does not send again. If that takes too long for Slack, which would report a
+    /// failure, the person is first told that it takes a while, and later how it ended. An act still under way must not
+    /// be repeated.
     async fn settle(self: &Arc<Self>, event: Event, reply: Handle, intake: &Intake) -> Result<(), StoreError> {
         let (key, door) = (event.key.clone(), intake.clone());
         let is_answered = matches!(&event.what, EventKind::Acted(acted) if acted.is_answered());
@@ -146,7 +147,7 @@ impl Workspace {
             let slow = text::takes_a_while();
             let ((), end) = tokio::join!(desk.say(&reply, &slow), handling);
             match end {
-                // A refusal tells why.
+                // A refusal already says why.
                 Ok(Ok(Outcome::Refused | Outcome::Dead)) => {}
                 Ok(Ok(_)) if is_answered => {}
                 Ok(Ok(_)) => desk.say(&reply, &text::is_done()).await,
@@ -159,7 +160,7 @@ impl Workspace {
         Ok(())
     }
 
-    /// Tells whoever acted something that is not worth keeping.
+    /// Sends the acting person a short notice that is not stored.
     async fn say(&self, reply: &Handle, said: &Message) {
         let answer = json!({"response_type": "ephemeral", "replace_original": false, "text": plain(said)});
         if let Some(url) = &reply.url
@@ -207,7 +208,7 @@ impl Workspace {
         self.take_act(event, reply, payload, intake).await
     }
 
-    /// Somebody chose an act from the menu of a message.
+    /// Handles an act chosen from the menu of a message.
     async fn take_menu(self: &Arc<Self>, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
         let field = |value: &Value| text_of(value).map(str::to_owned);
         let (user, name, stamp) =
@@ -236,7 +237,7 @@ impl Workspace {
                 let raw = words_of(&payload["message"]);
                 let names = self.directory.names(&words::asked(&raw, &self.me.user)).await;
                 let said = (SAID.to_owned(), Arg::Text(words::read(&raw, &self.me.user, &names).text));
-                // A message of a bot has no user.
+                // A bot's message has no user.
                 let author = match field(&payload["message"]["user"]) {
                     Some(author) if payload["message"]["bot_id"].is_null() => {
                         Some((AUTHOR.to_owned(), Arg::Person(person(&author, self.directory.name(&author).await))))
@@ -282,7 +283,7 @@ impl Workspace {
             let trigger = payload["trigger_id"].as_str().unwrap_or_default().to_owned();
             let (desk, intake) = (self.clone(), intake.clone());
             let (does, given, actor, place) = (does.clone(), given.clone(), actor.clone(), place.clone());
-            // The form is opened beside the acknowledgement, not before it.
+            // The form is opened in parallel with the acknowledgement, not before it.
             self.acts.spawn(async move {
                 let deadline = real::now() + OPENING;
                 match intake.form(spec, &does, &given, &actor).await {
@@ -300,7 +301,7 @@ impl Workspace {
         self.settle(event, reply, intake).await
     }
 
-    /// What a reaction does; `None` if it is none that does anything, or not a person's.
+    /// Returns the act of a reaction as an event; `None` if it triggers none, or is not a person's.
     pub(super) async fn reacted(&self, event: &Value, intake: &Intake) -> Option<Event> {
         let item = &event["item"];
         let (user, emoji) = (text_of(&event["user"])?, text_of(&event["reaction"])?);
@@ -380,7 +381,7 @@ impl Workspace {
             in_private,
         };
         let place = origin.channel.as_deref();
-        // A form that a message's menu opened is about that message.
+        // A form opened from a message's menu is about that message.
         let at = does.as_ref().filter(|does| does.on.is_none()).and_then(|does| does.with.as_deref());
         let submitted = Acted {
             at: at.zip(place).map(|(message, channel)| self.message_ref(channel, message)),
@@ -407,14 +408,14 @@ impl Workspace {
         self.zoned(person(id, self.directory.name(id).await.or(said)))
     }
 
-    /// The person with the zone of their profile.
+    /// Returns the person with the time zone of the profile.
     pub(super) fn zoned(&self, person: Person) -> Person {
         let zone = self.directory.zone(&person.who.id);
         Person { zone, ..person }
     }
 }
 
-/// What a message says, be it in what a monitoring system attaches.
+/// Returns the words of a message, including those of attachments (which monitoring systems use).
 fn words_of(message: &Value) -> String {
     let attached = message["attachments"].as_array().into_iter().flatten();
     let words = attached.flat_map(|one| ["title", "text", "fallback"].map(|field| &one[field]));
@@ -437,7 +438,7 @@ pub(super) struct Click {
     pub in_private: bool,
 }
 
-/// What was used; `None` for a link, and for what stands in no message.
+/// Reads a use of a button or menu; `None` for a link, and outside of messages.
 pub(super) fn click(payload: &Value) -> Option<Click> {
     let action = payload["actions"].as_array()?.first()?;
     if text_of(&action["url"]).is_some() {
@@ -453,7 +454,7 @@ pub(super) fn click(payload: &Value) -> Option<Click> {
         channel: channel.to_owned(),
         message: message.to_owned(),
         thread: thread.filter(|root| *root != message).map(str::to_owned),
-        // One element is two buttons: which of them says the value.
+        // One element is two buttons; its value says which was pressed.
         action_id: match action["type"].as_str() {
             Some("feedback_buttons") => owned(&action["value"])?,
             _ => owned(&action["action_id"])?,

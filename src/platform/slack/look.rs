@@ -1,4 +1,4 @@
-//! Reading one message, and what was said before it.
+//! Reads one message and the messages before it.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use crate::domain::event::{Found, Look};
 use crate::platform::{DeliveryError, Receipt};
 
 impl Workspace {
-    /// The message as it stands now, and the last ones before it in its channel or thread, of people.
+    /// Returns the message as it is now, and people's last messages before it in its channel or thread.
     pub(super) async fn look(&self, look: &Look) -> Result<Receipt, DeliveryError> {
         let (channel, message) = (look.place.channel(), &look.message);
         let (limit, is_direct) = (usize::from(look.before) + 1, look.place.is_direct());
@@ -23,7 +23,7 @@ impl Workspace {
         let found = match look.place.root() {
             Some(root) => {
                 let params = [params, vec![("ts", root.to_owned())]].concat();
-                // A thread is read from its beginning: the last ones count.
+                // A thread is read from its beginning; the last messages are kept.
                 let keep = |one: &serde_json::Value| {
                     read.extend(heard(one, channel, is_direct, &self.me));
                     if read.len() > limit {
@@ -53,7 +53,7 @@ impl Workspace {
             if one.ts == message.id {
                 all.message = self.said(one).await;
             } else {
-                // Who spoke and whom they named counts of these, not what they are called.
+                // Only the authors and mentions of these count, not their names.
                 all.before.extend(self.me.said(one, &Names::default()));
             }
         }

@@ -1,11 +1,11 @@
-//! The Slack app, as its manifest describes it (<https://docs.slack.dev/reference/app-manifest>).
+//! The manifest of the Slack app (<https://docs.slack.dev/reference/app-manifest>).
 
 use serde_json::{Value, json};
 
 use crate::domain::act::Spec;
 use crate::intake;
 
-/// The scopes that the bot's token needs, and nothing beyond.
+/// The scopes that the bot's token needs, and no others.
 pub const SCOPES: &[&str] = &[
     "channels:history",
     "channels:read",
@@ -45,10 +45,10 @@ pub const EVENTS: &[&str] = &[
     "subteam_updated",
 ];
 
-/// Characters of a command's hint (<https://docs.slack.dev/reference/app-manifest>).
+/// The largest number of characters of a command's hint (<https://docs.slack.dev/reference/app-manifest>).
 const USAGE_HINT_CHARS: usize = 1_000;
 
-/// How the command is written, shown by Slack while it is typed: the words of all commands, as many as there is room for.
+/// Returns the hint that Slack shows while the command is typed: the words of as many commands as there is room for.
 fn usage_hint() -> String {
     let words: Vec<&str> = intake::acts().filter(|spec| spec.command.is_some()).map(|spec| spec.name).collect();
     let mut hint = words.join(" | ");
@@ -56,7 +56,7 @@ fn usage_hint() -> String {
     hint.chars().take(USAGE_HINT_CHARS).collect()
 }
 
-/// What the menu of a message offers.
+/// Returns the entries in the menu of a message.
 fn shortcuts() -> Vec<Value> {
     let menus = intake::acts().filter_map(|spec| Some((spec, spec.menu?)));
     let shortcut = |(spec, menu): (&Spec, &str)| {
@@ -66,7 +66,7 @@ fn shortcuts() -> Vec<Value> {
     menus.map(shortcut).collect()
 }
 
-/// The app manifest, as it stands in `bot-manifests/slack.json`.
+/// Returns the app manifest, as in `bot-manifests/slack.json`.
 #[must_use]
 pub fn manifest() -> Value {
     json!({

@@ -1,10 +1,10 @@
-//! Slack, by the unmodified SDK (slack-morphism).
+//! The Slack adapter, on the unmodified SDK (slack-morphism).
 //!
-//! Inbound (`inbound`, `interact`) turns a payload into one event, whether it came by `socket` or `http`;
-//! outbound carries out deliveries. Nothing here knows what a ticket is.
+//! Inbound (`inbound`, `interact`) turns a payload from `socket` or `http` into one event; outbound carries out
+//! deliveries. Nothing here knows what a ticket is.
 //!
-//! The SDK writes addresses that are secrets (a socket's ticket) into its log: whoever sets up logging must leave out
-//! the target `slack_morphism` altogether.
+//! The SDK logs addresses that are secrets (a socket's ticket). So the logging setup must leave out the target
+//! `slack_morphism` altogether.
 
 mod api;
 mod bounded;
@@ -65,34 +65,34 @@ pub struct SlackSettings {
     pub bot_token: SecretString,
     /// The app-level token, `xapp-…`; needed for Socket Mode.
     pub app_token: Option<SecretString>,
-    /// Proves requests by HTTP; needed for these.
+    /// Verifies HTTP requests; needed for them.
     pub signing_secret: Option<SecretString>,
-    /// In place of `https://slack.com/api`: then nothing is sent to Slack itself.
+    /// Replaces `https://slack.com/api`: then nothing is sent to Slack itself.
     pub api_url: Option<Url>,
-    /// How events come.
+    /// How events arrive.
     pub mode: SlackMode,
-    /// The longest that a delivery may take (T), in real time.
+    /// The time limit of a delivery (T), in real time.
     pub timeout: Duration,
     /// Ids of the bots whose messages count as people's.
     pub listen_to_bots: Vec<String>,
     /// How long to wait before connecting again after a connection could not be made.
     pub reconnect_wait: Duration,
-    /// How long a connection may bring nothing, in real time, until it is taken to be dead.
+    /// How long a connection may be silent, in real time, before it counts as dead.
     pub silence: Duration,
 }
 
-/// How events come.
+/// How events arrive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SlackMode {
-    /// By a WebSocket that the bot opens: no public address is needed.
+    /// Through a WebSocket that the bot opens: no public address is needed.
     #[default]
     Socket,
-    /// By signed HTTP requests to [`SlackPlatform::http_routes`].
+    /// Through signed HTTP requests to [`SlackPlatform::http_routes`].
     Http,
 }
 
-/// A Slack workspace, connected.
+/// A connected Slack workspace.
 pub struct SlackPlatform {
     desk: Arc<Workspace>,
 }
@@ -101,8 +101,8 @@ impl SlackPlatform {
     /// Asks Slack who the bot is.
     ///
     /// # Errors
-    /// If the settings do not suffice, Slack cannot be reached ([`Unreached`]) or refuses the token, or the workspace is
-    /// part of an Enterprise Grid.
+    /// If settings are missing, Slack cannot be reached ([`Unreached`]) or refuses the token, or the workspace is part
+    /// of an Enterprise Grid.
     pub async fn connect(settings: SlackSettings, clock: Clock) -> anyhow::Result<Arc<Self>> {
         match settings.mode {
             SlackMode::Socket => {
@@ -167,12 +167,12 @@ impl SlackPlatform {
         Ok(Arc::new(Self { desk: Arc::new(desk) }))
     }
 
-    /// `/slack/events`, `/slack/interactions` and `/slack/commands`.
+    /// Returns the routes `/slack/events`, `/slack/interactions` and `/slack/commands`.
     pub fn http_routes(self: &Arc<Self>, intake: Intake, health: Health) -> axum::Router {
         http::routes(self.desk.clone(), intake, health)
     }
 
-    /// The workspace.
+    /// Returns the workspace.
     #[must_use]
     pub fn tenant(&self) -> Tenant {
         self.desk.me.tenant.clone()
@@ -265,13 +265,13 @@ impl Platform for SlackPlatform {
                 return self.desk.failed(error, Repeat::Harmless);
             }
             let is_gone = error.code().is_some_and(outbound::is_no_group);
-            // Any other word is final for such a question (a plan without user groups, say).
+            // Any other error code is final for such a question (for example a plan without user groups).
             let reason = if is_gone { Undeliverable::Gone } else { Undeliverable::NotPermitted };
             DeliveryError::Permanent { reason, detail: error.to_string() }
         })
     }
 
-    /// Slack tells of a whole group at once.
+    /// Slack lists a whole group at once.
     async fn prove(&self, group: &str, _: &PersonRef) -> Result<Proven, DeliveryError> {
         self.members(group).await.map(Proven::All)
     }
@@ -281,10 +281,10 @@ impl Platform for SlackPlatform {
     }
 }
 
-/// How long an end waits for acts that are being carried out, in real time.
+/// How long a stop waits for acts that are being carried out, in real time.
 const ACTS_END_WITHIN: Duration = Duration::from_secs(5);
 
-/// Everything that the halves share.
+/// The state that inbound and outbound share.
 struct Workspace {
     api: Arc<Api>,
     me: Me,
@@ -301,10 +301,10 @@ struct Workspace {
     told_about_token: AtomicBool,
     received: AtomicU64,
     progress: Progress,
-    /// Deletions that came while something was being caught up with.
+    /// Deletions that arrived during a catch-up.
     deletions: Mutex<Vec<Event>>,
-    /// Acts of people that are being carried out: an end waits for them.
+    /// People's acts that are being carried out; a stop waits for them.
     acts: TaskTracker,
-    /// Direct conversations, when that was asked, and whether somebody reads there.
+    /// For direct conversations: whether somebody reads there, and when that was asked.
     readers: Mutex<HashMap<String, (Timestamp, bool)>>,
 }

@@ -1,7 +1,7 @@
-//! What the bot does on Slack.
+//! Carries out deliveries on Slack.
 //!
-//! Posts carry the effect's id in their metadata, so that they can be found again; what is told to one person cannot be
-//! found, and is sent at most once. What is private goes out as an ephemeral message or a direct one, and nowhere else.
+//! Posts carry the effect's id in their metadata, so they can be found again. A message for one person cannot be found,
+//! and is sent at most once. A private message goes out as an ephemeral message or a direct one, and nowhere else.
 
 use std::collections::VecDeque;
 use std::sync::PoisonError;
@@ -23,24 +23,25 @@ use crate::domain::ids::{EffectId, MessageRef, PersonRef, Place, PlatformName};
 use crate::domain::message::{Message, Tone};
 use crate::platform::{Act, Delivery, DeliveryError, Receipt};
 
-/// Names our metadata.
+/// The name of the bot's metadata.
 const EVENT_TYPE: &str = "deskbell";
-/// How many messages a read-back has.
+/// The number of messages in a read-back.
 const READ_BACK: usize = 100;
-/// Messages of one page of history.
+/// The number of messages per page of history.
 const PAGE: usize = 200;
-/// Pages of history that are looked through.
+/// The largest number of history pages to search.
 const PAGES: usize = 15;
-/// How long it is not asked again whether somebody still reads their direct conversation.
+/// How long the answer whether somebody reads a direct conversation is kept.
 const READER_KNOWN_FOR: SignedDuration = SignedDuration::from_mins(5);
-/// How far Slack's clock and ours may lie apart.
+/// How far Slack's clock and this machine's may differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 impl Workspace {
     pub(super) async fn deliver(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
         let delivered = self.carry_out(&delivery.act, delivery).await;
         match (&delivered, simplified(&delivery.act)) {
-            // Tables and the like are not taken everywhere: what was refused for its blocks is said without them.
+            // Slack does not accept tables and similar blocks everywhere: a message refused for its blocks is sent
+            // without them.
             (Err(DeliveryError::Permanent { reason: Undeliverable::Invalid, detail }), Some(simple)) => {
                 tracing::warn!(detail, "Slack does not take a table or the like there: it is said without");
                 self.carry_out(&simple, delivery).await
@@ -110,7 +111,7 @@ impl Workspace {
                     found => found,
                 };
                 let found = match found {
-                    // Where the thread is gone, it stands in the channel.
+                    // If the thread is gone, the post stands in the channel.
                     Ok(None) if to.root().is_some() => self.look_for(&to.open_channel(), delivery, &[]).await,
                     found => found,
                 };
@@ -124,8 +125,8 @@ impl Workspace {
         }
     }
 
-    /// Slack takes what is written to a deactivated account, and nobody reads it: an error then. What is not known is no
-    /// reason to say nothing.
+    /// Checks that somebody reads a direct conversation. Slack accepts messages to a deactivated account, and nobody
+    /// reads them: that is an error. If it is unknown, the message is sent.
     async fn is_read(&self, direct: &str) -> Result<(), DeliveryError> {
         let now = self.clock.now();
         let known = {
@@ -149,7 +150,7 @@ impl Workspace {
         if reads { Ok(()) } else { Err(DeliveryError::Permanent { reason: Undeliverable::Deactivated, detail }) }
     }
 
-    /// Slack answers that a sign is there already, or is gone; and where none can be, nothing hangs on it.
+    /// Sets or removes a sign. It may already be there or be gone; and if a sign is impossible, it does not matter.
     async fn react(&self, message: &MessageRef, sign: Sign, is_on: bool) -> Result<Receipt, DeliveryError> {
         let name = match sign {
             Sign::Joined => "paperclip",
@@ -164,7 +165,7 @@ impl Workspace {
                 DeliveryError::Permanent { detail, .. } => {
                     tracing::warn!(channel = message.channel, why = detail, "a sign on a message is left out");
                 }
-                // A word that is not known may pass, but a sign is not worth the wait.
+                // An unknown error may pass, but a sign is not worth the wait.
                 DeliveryError::Temporary(detail) => tracing::warn!(why = detail, "a sign on a message is left out"),
                 error => return Err(error),
             },
@@ -182,11 +183,11 @@ impl Workspace {
         second.map(|second| second.map(|second| second.message)).map_err(|error| self.failed(error, Repeat::Harmless))
     }
 
-    /// Compares where a post stands with where it was to stand. A reply to a root that is gone becomes a message of the
-    /// channel, which everybody there reads (slack-go issue 1571): it is taken away at once.
+    /// Compares the place of a post with the intended one. A reply to a deleted root becomes a message of the channel,
+    /// which everybody there reads (slack-go issue 1571): it is removed at once.
     async fn receipt(&self, to: &Place, posted: Posted) -> Result<Receipt, DeliveryError> {
         let Posted { message, root } = posted;
-        // A root is in no thread, or names itself.
+        // A root message has no thread, or names itself.
         let root = root.filter(|root| *root != message.id);
         if message.channel == to.channel() && root.as_deref() == to.root() {
             return Ok(Receipt::Posted(message));
@@ -197,7 +198,7 @@ impl Workspace {
         Err(DeliveryError::Astray { message, is_removed })
     }
 
-    /// The dispatcher's view of a failure; what an operator must mend is said loudly, once.
+    /// Translates a failure for the dispatcher. Logs, once, an error that an operator must fix.
     pub(super) fn failed(&self, error: CallError, repeat: Repeat) -> DeliveryError {
         if error.is_about_the_token() && !self.told_about_token.swap(true, Ordering::Relaxed) {
             tracing::error!(%error, "Slack does not accept the bot's token: renew it in the app's settings (OAuth & Permissions)");
@@ -232,7 +233,7 @@ impl Workspace {
         }
         let answer = self.api.post("chat.postMessage", &body, deadline).await?;
         let ts = answer["ts"].as_str().ok_or(CallError::Unreadable)?;
-        // Slack always says how the message stands; of an answer without that nothing can be told.
+        // Slack always returns the message; without it, the place of the post is unknown.
         let root = match &answer["message"] {
             Value::Object(stands) => stands.get("thread_ts").and_then(Value::as_str),
             _ => thread,
@@ -244,7 +245,8 @@ impl Workspace {
         Ok(Posted { message: self.message_ref(answer["channel"].as_str().unwrap_or(channel), ts), root })
     }
 
-    /// Tells one person: by the `response_url` of their act, else near the place, else in their direct conversation.
+    /// Sends a message to one person: through the `response_url` of the person's act, otherwise near the place,
+    /// otherwise in the direct conversation.
     async fn whisper(
         &self,
         to: &PersonRef,
@@ -258,7 +260,7 @@ impl Workspace {
             let detail = "not a person on Slack".to_owned();
             return Err(DeliveryError::Permanent { reason: Undeliverable::Invalid, detail });
         }
-        // What answers somebody else's act would be seen by somebody else.
+        // Another person's `response_url` would show the message to that person.
         let handle = via.and_then(Handle::unpack).filter(|handle| handle.user == to.id);
         if let Some(handle) = &handle
             && (near.is_none() || handle.command || handle.in_private)
@@ -266,7 +268,7 @@ impl Workspace {
         {
             match self.respond(url, handle, message, deadline).await {
                 Ok(()) => return Ok(Receipt::Whispered),
-                // Used up or expired: there are other ways.
+                // The address is used up or expired; other ways remain.
                 Err(CallError::Refused(_)) => {}
                 Err(error) => return Err(self.failed(error, Repeat::Unfindable)),
             }
@@ -282,7 +284,7 @@ impl Workspace {
             match self.show_to_one(to, place, message, deadline).await {
                 Ok(()) => return Ok(Receipt::Whispered),
                 Err(error) if not_there(&error) => {
-                    // Where the bot is not, they are answered by what came with their act.
+                    // Without the bot in the channel, the `response_url` of the act is the way.
                     if let Some((handle, url)) = handle.as_ref().and_then(|handle| Some((handle, handle.url.as_ref()?)))
                         && self.respond(url, handle, message, deadline).await.is_ok()
                     {
@@ -292,7 +294,7 @@ impl Workspace {
                 Err(error) => return Err(self.failed(error, Repeat::Unfindable)),
             }
         }
-        // Always the person's own conversation, whatever place was given.
+        // Always the person's own direct conversation, whatever the place.
         let direct = self.directory.direct(&to.id, deadline).await;
         let direct = direct.map_err(|error| closed_to_us(self.failed(error, Repeat::Harmless)))?;
         let posted = self.post(&direct, None, message, effect, deadline).await;
@@ -362,7 +364,7 @@ impl Workspace {
         Ok(Receipt::Read(said, left_out || unread == Pages::Unread))
     }
 
-    /// A post of this effect besides those that are `known`.
+    /// Finds a post of this effect other than `known`.
     async fn look_for(
         &self,
         to: &Place,
@@ -393,7 +395,7 @@ impl Workspace {
         }
     }
 
-    /// Reads a history page by page until `wanted` gives something.
+    /// Reads a history page by page until `wanted` returns something.
     pub(super) async fn pages<T>(
         &self,
         method: &str,
@@ -409,7 +411,7 @@ impl Workspace {
                 params.push(("cursor", cursor));
             }
             let page = self.api.get(method, &params, self.api.deadline()).await?;
-            // An answer without messages is none: it must not pass for a history in which nothing was found.
+            // An answer without a list is no answer: it must not pass for a history without the message.
             let messages = page["messages"].as_array().ok_or(CallError::Unreadable)?;
             if let Some(found) = messages.iter().find_map(&mut wanted) {
                 return Ok(Pages::Found(found));
@@ -423,7 +425,7 @@ impl Workspace {
     }
 }
 
-/// A post, as Slack says where it stands.
+/// A post, with the place that Slack reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Posted {
     message: MessageRef,
@@ -435,17 +437,17 @@ fn is_thread_gone(error: &CallError) -> bool {
     matches!(error.code(), Some("thread_not_found" | "message_not_found"))
 }
 
-/// What a look through a history came to.
+/// The result of searching a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pages<T> {
     Found(T),
-    /// All of it was read.
+    /// The whole history was read.
     Read,
-    /// There is more than is ever read.
+    /// The history is longer than the search limit.
     Unread,
 }
 
-/// The accounts in a user group.
+/// Returns the accounts in a user group.
 pub(super) async fn group_members(api: &Api, group: &str) -> Result<Vec<PersonRef>, CallError> {
     let answer = api.get("usergroups.users.list", &[("usergroup", group.to_owned())], api.deadline()).await?;
     let users = answer["users"].as_array().ok_or(CallError::Unreadable)?;
@@ -457,7 +459,7 @@ pub(super) fn is_no_group(code: &str) -> bool {
     matches!(code, "no_such_subteam" | "subteam_not_found")
 }
 
-/// Whether somebody cannot be shown something in a place because one of us is not there.
+/// Whether a message for one person failed because the bot or the person is not in the place.
 fn not_there(error: &CallError) -> bool {
     const CODES: &[&str] = &[
         "user_not_in_channel",
@@ -471,7 +473,7 @@ fn not_there(error: &CallError) -> bool {
     error.code().is_some_and(|code| CODES.contains(&code))
 }
 
-/// In a direct conversation, a channel that cannot be written to is a person who does not want it.
+/// Translates an error in a direct conversation: a closed channel there means that the person does not want messages.
 fn closed_to_us(error: DeliveryError) -> DeliveryError {
     match error {
         DeliveryError::Permanent { reason, detail }
@@ -483,13 +485,13 @@ fn closed_to_us(error: DeliveryError) -> DeliveryError {
     }
 }
 
-/// A moment as Slack writes it.
+/// Returns a moment as a Slack time stamp.
 pub(super) fn slack_time(at: Timestamp) -> String {
     let micros = at.as_microsecond().max(0);
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
-/// The same act with its message in blocks that Slack takes everywhere, if it is not in such already.
+/// Returns the same act with only blocks that Slack accepts everywhere; `None` if it has no others.
 fn simplified(act: &Act) -> Option<Act> {
     let mut simple = act.clone();
     let (Act::Post { message, .. }

@@ -1,6 +1,6 @@
-//! The parsers of what Slack sends, with no workspace behind them: what the fuzz targets (`fuzz/`) call.
+//! Entry points for the fuzz targets (`fuzz/`): the parsers of Slack's payloads, without a workspace.
 //!
-//! Nothing is parsed here: these are the adapter's own functions, with names that are known and a bot that has no token.
+//! Nothing is parsed here. These functions call the adapter's own ones, with known names and a bot without a token.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,30 +20,30 @@ use crate::domain::when::Now;
 use crate::intake;
 use crate::platform::lenient;
 
-/// What a button, menu or form of Slack says.
+/// A use of a button, menu or form.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Interaction {
     /// A button or menu was used.
     Click {
-        /// What it does, if it is one of ours.
+        /// Its act, if it is the bot's own.
         does: Option<ActRef>,
-        /// When, if Slack's time stamp is one.
+        /// When it was used, if Slack's time stamp is valid.
         at: Option<Timestamp>,
-        /// What was chosen, value or account.
+        /// The chosen value or account.
         choice: Option<String>,
     },
     /// A form was sent.
     Form {
-        /// Which, if it is one of ours.
+        /// Its act, if it is the bot's own.
         form: Option<ActRef>,
-        /// What was filled in.
+        /// The values of its fields.
         given: Given,
-        /// The fields that cannot be taken so.
+        /// The fields with faults.
         faulty: Vec<String>,
     },
 }
 
-/// Reads a body of the Events API, or a frame of Socket Mode that holds one. `None` for what is no message of a person.
+/// Reads a body of the Events API, or a Socket Mode frame with one. `None` if it is not a person's message.
 #[must_use]
 pub fn event(body: &[u8]) -> Option<Event> {
     let body = payload(lenient::json(body)?);
@@ -51,7 +51,7 @@ pub fn event(body: &[u8]) -> Option<Event> {
     me.event(&inbound::news(&body["event"], &me)?, &names())
 }
 
-/// Whether a body of the Events API may concern the desk; `None` if it tells of no message.
+/// Whether a body of the Events API may concern the desk; `None` if it is not about a message.
 #[must_use]
 pub fn may_concern(body: &[u8]) -> Option<bool> {
     let (body, me) = (payload(lenient::json(body)?), me());
@@ -100,13 +100,13 @@ pub fn command(body: &[u8]) -> (String, Vec<Person>) {
     (words.text, words.mentions)
 }
 
-/// Whether a request by HTTP is from Slack and from now.
+/// Whether an HTTP request is from Slack and recent.
 #[must_use]
 pub fn is_signed(secret: &str, headers: &HeaderMap, body: &[u8], now: Timestamp) -> bool {
     http::is_signed(&SecretString::from(secret), headers, body, &Clock::starting_at(now, 0.0))
 }
 
-/// What a frame of Socket Mode holds; what is no frame stays as it is.
+/// Returns the payload of a Socket Mode frame; any other value is returned unchanged.
 fn payload(mut frame: Value) -> Value {
     match frame.get_mut("payload") {
         Some(payload) => payload.take(),

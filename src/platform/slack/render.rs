@@ -1,6 +1,6 @@
-//! What the bot says, as Slack shows it: pure.
+//! Renders the bot's messages for Slack: pure.
 //!
-//! Slack's text has a syntax of its own (`<@U…>`, `<!channel>`, `<https://…|label>`), which nobody's words may enter:
+//! Slack's text has a syntax of its own (`<@U…>`, `<!channel>`, `<https://…|label>`), which nobody's words may use:
 //! `&`, `<` and `>` are escaped in all text, so that only tokens made here are tokens. Sections are `verbatim`: Slack
 //! does not look for mentions or addresses in them.
 //!
@@ -17,9 +17,9 @@ use crate::domain::ids::{MessageRef, PlatformName, Tenant};
 use crate::domain::limits::slack as limits;
 use crate::domain::message::{Cell, Control, Message, Quotation, Span, Style, Table};
 
-/// Stands where text was cut off.
+/// Marks where text was cut off.
 const SHORTENED: &str = "… (shortened)";
-/// Stands where there is nothing to be read.
+/// Replaces a blank text.
 const BLANK: &str = "…";
 /// Stands in an empty cell of a table.
 const EMPTY_CELL: &str = "–";
@@ -27,18 +27,19 @@ const EMPTY_CELL: &str = "–";
 const FENCE: &str = "```";
 /// Begins each line of a quotation, escaped as Slack itself keeps it.
 const MARK: &str = "&gt; ";
-/// Takes the meaning from what follows, and shows as nothing.
+/// Invisible; breaks syntax in the text after it.
 const ZERO_WIDTH_SPACE: char = '\u{200b}';
-/// Characters of all texts in one message's blocks: not documented, but refused beyond about 13,200.
+/// The largest number of characters of all texts in one message's blocks: not documented, but refused beyond about
+/// 13,200.
 const ALL_BLOCKS_CHARS: usize = 13_000;
-/// Choices of one menu.
+/// The largest number of choices of one menu.
 const OPTIONS: usize = 100;
-/// Characters of an option's label.
+/// The largest number of characters of an option's label.
 const OPTION_CHARS: usize = 75;
-/// Characters of an option's value and of a placeholder.
+/// The largest number of characters of an option's value and of a placeholder.
 const VALUE_CHARS: usize = 150;
 
-/// What a rendering depends on beside the message.
+/// The context of a rendering.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenderContext {
     /// The workspace that it is rendered for.
@@ -47,7 +48,7 @@ pub struct RenderContext {
     pub team_url: String,
 }
 
-/// A message as Slack takes it.
+/// A message in Slack's form.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rendered {
     /// What notifications show.
@@ -64,7 +65,7 @@ pub fn render(message: &Message, ctx: &RenderContext) -> Rendered {
     let controls: Vec<Value> = table.into_iter().chain(controls(&message.controls)).collect();
     let mut sections = split(&atoms, limits::BLOCK_TEXT_CHARS);
     shorten(&mut sections, limits::BLOCKS - controls.len(), ALL_BLOCKS_CHARS.saturating_sub(chars(&controls)));
-    // Notifications, and whatever does not show tables, have its rows as lines.
+    // Notifications, and clients that do not show tables, get its rows as lines.
     let atoms = if message.table.is_some() { atoms_of(&message.simplified(), ctx) } else { atoms };
     let text = match shortened(&atoms, limits::TEXT_CHARS) {
         text if text.trim().is_empty() => labels(&message.controls),
@@ -79,7 +80,7 @@ pub fn render(message: &Message, ctx: &RenderContext) -> Rendered {
     Rendered { text, blocks: sections.chain(controls).collect() }
 }
 
-/// The lines of a message, as atoms.
+/// Returns the lines of a message, as atoms.
 fn atoms_of(message: &Message, ctx: &RenderContext) -> Vec<String> {
     let mut atoms = Vec::new();
     for (i, line) in message.lines.iter().enumerate() {
@@ -94,7 +95,7 @@ fn atoms_of(message: &Message, ctx: &RenderContext) -> Vec<String> {
     atoms
 }
 
-/// The words alone, for where Slack takes nothing else.
+/// Returns the words alone, where Slack accepts nothing else.
 #[must_use]
 pub fn plain(message: &Message) -> String {
     let line = |spans: &[Span]| -> String {
@@ -118,7 +119,7 @@ pub fn plain(message: &Message) -> String {
     message.lines.iter().map(|spans| line(&spans.0)).collect::<Vec<_>>().join("\n")
 }
 
-/// At most `most` characters of `text`, an ellipsis at the end where it was cut.
+/// Shortens `text` to `most` characters, with an ellipsis at the end if it was cut.
 #[must_use]
 pub fn cut(text: &str, most: usize) -> String {
     if width(text) <= most {
@@ -133,7 +134,7 @@ pub fn cut(text: &str, most: usize) -> String {
     kept.chain(std::iter::once("…")).collect()
 }
 
-/// Keeps as many sections as there may be; if it cannot keep all, the last one says so.
+/// Keeps as many sections as are allowed. If it cannot keep all, the last one says so.
 fn shorten(sections: &mut Vec<String>, most: usize, most_chars: usize) {
     let total: usize = sections.iter().map(|section| width(section)).sum();
     if sections.len() <= most && total <= most_chars {
@@ -149,7 +150,7 @@ fn shorten(sections: &mut Vec<String>, most: usize, most_chars: usize) {
     sections.push(SHORTENED.to_owned());
 }
 
-/// Characters of every text in these blocks.
+/// Counts the characters of every text in these blocks.
 fn chars(blocks: &[Value]) -> usize {
     fn of(value: &Value) -> usize {
         match value {
@@ -167,7 +168,7 @@ fn chars(blocks: &[Value]) -> usize {
     blocks.iter().map(of).sum()
 }
 
-/// Text is kept as atoms: pieces that must not be torn when it is split.
+/// Adds a span as atoms: pieces that must not be split.
 fn push_span(atoms: &mut Vec<String>, span: &Span, ctx: &RenderContext) {
     match span {
         Span::Said(text) => push_text(atoms, text),
@@ -177,7 +178,7 @@ fn push_span(atoms: &mut Vec<String>, span: &Span, ctx: &RenderContext) {
         Span::Strong(text) => atoms.push(format!("*{}*", escape(text.trim()))),
         Span::Quoted(text) => push_quoted(atoms, text),
         Span::Written(text) => push_text(atoms, &inert(text)),
-        // Slack strikes through within one line only, and not around the sign itself.
+        // Slack strikes through only within one line, and not around the sign itself.
         Span::Struck(text) if text.trim().is_empty() || text.contains(['~', '\n']) || width(text) > 200 => {
             push_text(atoms, &inert(text));
         }
@@ -195,7 +196,7 @@ fn push_span(atoms: &mut Vec<String>, span: &Span, ctx: &RenderContext) {
         Span::In { place, .. } if place.tenant == ctx.tenant && !place.is_direct() => {
             atoms.push(format!("<#{}>", id(place.channel())));
         }
-        // A label may be the name that people gave to a channel.
+        // The label may be a name that people gave to a channel.
         Span::In { label, .. } => push_quoted(atoms, label),
         Span::Ago(then) => atoms.push(dated(*then, "{ago}")),
         Span::At(moment) => atoms.push(dated(*moment, "{date_short_pretty} at {time}")),
@@ -208,7 +209,7 @@ fn is_quoted(atoms: &[String]) -> bool {
     atoms.get(begins).is_some_and(|atom| atom == MARK)
 }
 
-/// Ends a quoted line before what does not belong to it.
+/// Ends a quoted line before a span that does not belong to it.
 fn end_quotation(atoms: &mut Vec<String>, next: &Span) {
     if is_quoted(atoms) && !matches!(next, Span::Said(text) if text.starts_with('\n')) {
         atoms.push("\n".to_owned());
@@ -241,7 +242,7 @@ fn push_quoted(atoms: &mut Vec<String>, text: &str) {
     push_text(atoms, &inert(text));
 }
 
-/// Escapes, grapheme by grapheme; fences and line ends are atoms of their own.
+/// Adds escaped text, grapheme by grapheme. Fences and line ends are atoms of their own.
 fn push_text(atoms: &mut Vec<String>, text: &str) {
     for (i, part) in text.split(FENCE).enumerate() {
         if i > 0 {
@@ -261,8 +262,8 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// People's words with nothing in them that reaches beyond them: no `@channel`, no code left open, no change of
-/// direction left open. (Tokens are taken care of by escaping.)
+/// Makes people's words harmless beyond themselves: no `@channel`, no code block left open, no change of direction left
+/// open. (Escaping takes care of tokens.)
 fn inert(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for (i, c) in text.char_indices() {
@@ -285,7 +286,7 @@ fn begins_with(text: &str, word: &str) -> bool {
     text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
 
-/// What closes the embeddings, overrides and isolates that a text leaves open
+/// Returns the characters that close the embeddings, overrides and isolates that a text leaves open
 /// (<https://www.unicode.org/reports/tr9/#Explicit_Directional_Embeddings>).
 fn missing_bidi_ends(text: &str) -> String {
     const PDF: char = '\u{202c}';
@@ -299,7 +300,7 @@ fn missing_bidi_ends(text: &str) -> String {
                 open.pop();
             }
             PDI => {
-                // The end of an isolate ends every embedding inside it too.
+                // Closing an isolate also closes every embedding inside it.
                 if let Some(at) = open.iter().rposition(|end| *end == PDI) {
                     open.truncate(at);
                 }
@@ -322,12 +323,12 @@ fn permalink(to: &MessageRef, ctx: &RenderContext) -> String {
     }
 }
 
-/// Ids stand inside tokens: whatever could end one is left out.
+/// Removes every character from an id that could end the token around it.
 fn id(id: &str) -> String {
     id.chars().filter(|c| c.is_ascii_alphanumeric() || "@_-.".contains(*c)).collect()
 }
 
-/// An address stands inside a token: whatever could end it is encoded.
+/// Encodes every character of an address that could end the token around it.
 fn address(url: &str) -> String {
     let encoded = |c: char| match c {
         '<' => "%3C".to_owned(),
@@ -345,19 +346,19 @@ fn link_label(label: &str) -> String {
     escape(&cut(if label.trim().is_empty() { "link" } else { label.trim() }, 200))
 }
 
-/// A moment, which Slack writes in the zone of whoever reads it. (Source:
+/// Returns a moment that Slack shows in the reader's time zone. (Source:
 /// <https://docs.slack.dev/messaging/formatting-message-text#date-formatting>.)
 fn dated(moment: Timestamp, format: &str) -> String {
     format!("<!date^{}^{format}|{}>", moment.as_second(), in_utc(moment))
 }
 
-/// A moment where nobody's zone is known.
+/// Returns a moment in UTC, for a reader whose time zone is unknown.
 fn in_utc(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// Cuts text into pieces of at most `most` characters, at line ends or spaces where possible, never inside an atom; a
-/// block of code that is cut is closed and opened again, and what is left of a line that is cut is marked.
+/// Cuts text into pieces of at most `most` characters, at line ends or spaces where possible, never inside an atom. A
+/// code block that is cut is closed and opened again, and the rest of a cut line is marked.
 fn split(atoms: &[String], most: usize) -> Vec<String> {
     let most = most - 2 * (FENCE.len() + 1) - 3 * MARK.len();
     let mut pieces = Vec::new();
@@ -371,7 +372,7 @@ fn split(atoms: &[String], most: usize) -> Vec<String> {
             end += 1;
         }
         if end == from {
-            // Longer than a whole piece: no token or grapheme is, so that nothing is lost by leaving it out.
+            // No token or grapheme is longer than a whole piece, so nothing is lost by leaving this out.
             from += 1;
             continue;
         }
@@ -386,7 +387,7 @@ fn split(atoms: &[String], most: usize) -> Vec<String> {
         let body: String = piece.concat();
         if !body.trim().is_empty() {
             let body = body.trim_matches('\n');
-            // Whatever line it is that goes on here: what is left of it is marked, so that it begins no line of its own.
+            // The rest of any cut line is marked, so that it does not begin a line of its own.
             let goes_on = from > 0 && atoms[from - 1] != "\n" && piece[0] != "\n";
             let mark = if goes_on { MARK } else { "" };
             let fence_mark = if !mark.is_empty() || body.starts_with(MARK) { MARK } else { "" };
@@ -403,7 +404,7 @@ fn split(atoms: &[String], most: usize) -> Vec<String> {
     pieces
 }
 
-/// The beginning of a text, at most `most` characters.
+/// Returns the beginning of a text, at most `most` characters.
 fn shortened(atoms: &[String], most: usize) -> String {
     if atoms.iter().map(|atom| width(atom)).sum::<usize>() <= most {
         return atoms.concat();
@@ -411,7 +412,7 @@ fn shortened(atoms: &[String], most: usize) -> String {
     split(atoms, most - width(SHORTENED)).into_iter().next().unwrap_or_default() + SHORTENED
 }
 
-/// Slack counts as JavaScript does.
+/// Counts UTF-16 code units, as Slack does.
 fn width(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
@@ -458,7 +459,7 @@ fn element(index: usize, control: &Control) -> Option<Value> {
         Control::People { label, .. } => {
             json!({"type": "users_select", "action_id": action_id, "placeholder": plain_text(label, VALUE_CHARS)})
         }
-        // Which of the two was pressed says the value.
+        // The value says which of the two was pressed.
         Control::Feedback { praise, does, blame, else_does } => {
             let half = |label: &str, does: &ActRef| {
                 json!({
@@ -475,8 +476,8 @@ fn element(index: usize, control: &Control) -> Option<Value> {
     Some(element)
 }
 
-/// A table, as many of its rows as Slack takes; the last says so if there are more. Its cells have no syntax. (Source:
-/// <https://docs.slack.dev/reference/block-kit/blocks/data-table-block>.)
+/// Renders a table, with as many rows as Slack accepts; the last one says if there are more. Cells have no syntax.
+/// (Source: <https://docs.slack.dev/reference/block-kit/blocks/data-table-block>.)
 fn table(table: &Table) -> Option<Value> {
     if table.rows.is_empty() || table.columns.is_empty() {
         return None;
@@ -507,17 +508,17 @@ fn table(table: &Table) -> Option<Value> {
     Some(json!({"type": "data_table", "caption": caption, "page_size": limits::TABLE_PAGE, "rows": rows}))
 }
 
-/// A text object without any syntax.
+/// Returns a text object without any syntax.
 pub(super) fn plain_text(text: &str, most: usize) -> Value {
     json!({"type": "plain_text", "text": cut(shown_label(text), most), "emoji": false})
 }
 
-/// Slack takes no blank text.
+/// Replaces a blank text, since Slack accepts none.
 fn shown_label(text: &str) -> &str {
     if text.trim().is_empty() { BLANK } else { text }
 }
 
-/// What a message without words of its own says in a notification: its labels, blank ones as the dots they are shown as.
+/// Returns the notification text of a message without words of its own: its labels, with blank ones shown as dots.
 fn labels(controls: &[Control]) -> String {
     let labels: Vec<String> = controls
         .iter()

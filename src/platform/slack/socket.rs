@@ -1,9 +1,9 @@
-//! Socket Mode: the SDK's connections, our listener.
+//! Socket Mode, with the SDK's connections and a separate listener.
 //!
-//! The SDK opens the WebSocket, pings it and writes what we answer; it hands us each frame as text. What is answered is
-//! the acknowledgement, so it goes out only after the event is committed, and not at all if it could not be: then
-//! Slack sends it again. One connection serves at a time, which keeps the order; when Slack announces that it will close
-//! it, the next is opened first (<https://docs.slack.dev/apis/events-api/using-socket-mode>).
+//! The SDK opens the WebSocket, pings it, sends the answers, and passes each frame on as text. The answer is the
+//! acknowledgement, so it is sent only after the event is committed. If the event could not be committed there is none,
+//! and Slack sends it again. One connection serves at a time, which keeps the order. When Slack announces that it will
+//! close a connection, the next one is opened first (<https://docs.slack.dev/apis/events-api/using-socket-mode>).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,12 +29,12 @@ use crate::intake::StoreError;
 use crate::metrics;
 use crate::platform::lenient;
 
-/// How often the SDK pings, and how many pongs may stay away.
+/// The interval of the SDK's pings, and the number of pongs that may be missing.
 const PING_SECS: u64 = 10;
 const PONGS_MISSED: u64 = 3;
-/// How often the patience with a silent connection doubles while nothing comes.
+/// How often the patience with a silent connection may double.
 const SILENCES: u32 = 5;
-/// How often the wait doubles while Slack refuses connections.
+/// How often the wait may double while Slack refuses connections.
 const REFUSALS: u32 = 5;
 
 /// Receives until `stop`.
@@ -51,7 +51,7 @@ pub(super) async fn run(
     let mut lines: Vec<Line> = Vec::new();
     let mut next_id = 0;
     let mut not_before = real::now();
-    // Nobody knows what was said before the start.
+    // Messages from before the start are unknown.
     let mut missed = true;
     let mut silences = 0;
     let mut refusals = 0;
@@ -113,12 +113,12 @@ pub(super) async fn run(
                     News::Closed => {
                         let line = lines.remove(at);
                         if !lines.iter().any(|line| line.state == State::Open) {
-                            // What is said from now on may go nowhere.
+                            // From now on events may be lost.
                             missed = true;
                             desk.progress.stand_still();
                         }
                         line.manager.shutdown().await;
-                        // At once if it has served for a while.
+                        // The next one follows at once if this one has served for a while.
                         let since = if line.state == State::Opening { real::now() } else { line.since };
                         not_before = since + desk.reconnect_wait;
                         if line.state != State::Leaving {
@@ -136,8 +136,8 @@ pub(super) async fn run(
                 }
                 let now = real::now();
                 for line in lines.iter_mut().filter(|line| line.state == State::Open && line.heard + patience <= now) {
-                    // It may be dead, though pings are answered; or nobody says anything, and then the next one is given
-                    // more time. The old one is closed once the new one is open.
+                    // The connection may be dead although pings are answered. Or there are no messages; then the next
+                    // one gets more time. The old one is closed once the new one is open.
                     tracing::warn!(silent_secs = patience.as_secs(), "nothing comes from Slack; a new connection is made");
                     line.state = State::Leaving;
                     silences += 1;
@@ -154,7 +154,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// What an operator can do about a connection that Slack refuses.
+/// Returns what an operator can do about a connection that Slack refuses.
 fn hint(reason: &str) -> &'static str {
     match reason {
         "too_many_websockets" => {
@@ -165,7 +165,7 @@ fn hint(reason: &str) -> &'static str {
 }
 
 impl Workspace {
-    /// How long a connection may take until Slack says hello.
+    /// Returns how long a connection may take until Slack's hello.
     fn opening(&self) -> Duration {
         self.reconnect_wait + self.timeout * 2
     }
@@ -177,24 +177,24 @@ struct Line {
     manager: Arc<dyn SlackSocketModeClientsManager + Send + Sync>,
     state: State,
     since: Instant,
-    /// When it last brought something.
+    /// When something last arrived.
     heard: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Slack has not said hello.
+    /// Slack's hello has not arrived.
     Opening,
     Open,
-    /// Slack said that it will close it; until then it may still bring events.
+    /// Slack will close it; until then it may still deliver events.
     Leaving,
 }
 
-/// What an ear tells of its connection.
+/// A listener's report about its connection.
 enum News {
     Hello,
     Leaving(String),
-    /// It brought something to handle.
+    /// An envelope arrived.
     Envelope,
     Closed,
 }
@@ -212,7 +212,7 @@ impl Line {
             .with_ping_failure_threshold_times(PONGS_MISSED);
         let id = ear.id;
         manager.register_new_token(&config, token.clone(), Arc::new(ear)).await.map_err(|_| {
-            // The SDK's error may hold addresses, and there is only one way to fail.
+            // The SDK's error may contain addresses, and there is only one cause.
             anyhow::anyhow!("the Socket Mode client did not take the app-level token")
         })?;
         manager.start().await;
@@ -233,7 +233,7 @@ struct Ear {
 #[async_trait]
 impl SlackSocketModeClientListener for Ear {
     async fn on_message(&self, _client: &SlackSocketModeWssClientId, body: String) -> Option<String> {
-        // What it holds is not told: it may be anything.
+        // Its content is not logged: it may be anything.
         let Some(frame) = lenient::json(body.as_bytes()).filter(Value::is_object) else {
             metrics::unreadable(PlatformName::Slack);
             tracing::warn!(bytes = body.len(), "Slack sent a frame that makes no sense; it is dropped");
@@ -252,7 +252,7 @@ impl SlackSocketModeClientListener for Ear {
                 self.tell(News::Leaving(reason));
                 None
             }
-            // What comes while stopping is left to whoever connects next.
+            // Events during a stop are left to the next process.
             _ if self.stop.is_cancelled() => None,
             _ => {
                 self.tell(News::Envelope);
@@ -262,7 +262,7 @@ impl SlackSocketModeClientListener for Ear {
     }
 
     async fn on_error(&self, _error: Box<dyn std::error::Error + Send + Sync + 'static>) {
-        // The error may hold what was sent.
+        // The error may contain the sent data.
         tracing::warn!("a connection to Slack brought something that cannot be read, or broke");
     }
 
@@ -273,11 +273,11 @@ impl SlackSocketModeClientListener for Ear {
 
 impl Ear {
     fn tell(&self, news: News) {
-        // Nobody listens any more once the program is stopping.
+        // The receiver is gone once the program is stopping.
         let _ = self.tell.send((self.id, news));
     }
 
-    /// Handles an envelope; the acknowledgement, unless it must come again.
+    /// Handles an envelope. Returns the acknowledgement, unless Slack must send it again.
     async fn take(&self, mut frame: Value) -> Option<String> {
         let Some(envelope_id) = frame["envelope_id"].as_str().map(str::to_owned) else {
             tracing::warn!("Slack sent a frame of a kind that is not known; it is dropped");
@@ -290,7 +290,7 @@ impl Ear {
             tracing::warn!("Slack sent an envelope with nothing in it; it is acknowledged and dropped");
         }
         let (desk, intake) = (self.desk.clone(), self.intake.clone());
-        // In a task of its own, so that a fault in it ends neither the connection nor what comes behind.
+        // In a task of its own, so that a panic ends neither the connection nor the events after it.
         let handled = tokio::spawn(async move { handle(&desk, &intake, &kind, &payload).await }).await;
         let answer = match handled {
             Ok(Ok(answer)) => answer.filter(|_| accepts_payload),
@@ -336,8 +336,9 @@ async fn sleep_until(wake: Option<Instant>) {
     }
 }
 
-/// Whether Socket Mode leads to the host that it should. The SDK connects to whatever address it is given, so with another
-/// base address it is asked for once beforehand; Slack's own is trusted, since asking is narrowly limited there.
+/// Whether Socket Mode leads to the right host. The SDK connects to any address that it is given, so with another base
+/// address the socket's address is requested once beforehand. Slack's own is trusted, since such requests are narrowly
+/// limited there.
 async fn leads_home(desk: &Workspace, token: &SlackApiToken) -> anyhow::Result<bool> {
     if desk.api.is_slack() {
         return Ok(true);
@@ -352,7 +353,7 @@ async fn leads_home(desk: &Workspace, token: &SlackApiToken) -> anyhow::Result<b
     }
 }
 
-/// The SDK keeps to itself why it cannot connect, so it is asked for once more.
+/// Asks Slack once more why the connection failed, since the SDK does not say.
 async fn say_why(desk: &Workspace, token: &SlackApiToken) -> anyhow::Result<()> {
     match desk.api.post_as(token, "apps.connections.open", &json!({}), desk.api.deadline()).await {
         Ok(_) => tracing::warn!("Slack gives an address for Socket Mode, but there is no connection to it yet"),

@@ -1,6 +1,6 @@
-//! What people write, out of Slack's syntax and into plain words: pure.
+//! Turns people's messages from Slack's syntax into plain words: pure.
 //!
-//! Slack escapes `&`, `<` and `>`, and puts everything with a meaning into angle brackets
+//! Slack escapes `&`, `<` and `>`, and puts all tokens into angle brackets
 //! (<https://docs.slack.dev/messaging/formatting-message-text>).
 
 use super::directory::{Asked, Names, once};
@@ -8,7 +8,7 @@ use crate::domain::event::Mentioned;
 use crate::domain::ids::{Person, PersonRef, PlatformName};
 use crate::domain::plain::one_line;
 
-/// Stands for a person whose name is not known.
+/// The name of a person whose name is unknown.
 pub(super) const SOMEONE: &str = "someone";
 
 /// A text in plain words.
@@ -16,7 +16,7 @@ pub(super) const SOMEONE: &str = "someone";
 pub(super) struct Words {
     /// The words, without the bot's own mention, trimmed.
     pub text: String,
-    /// Who is mentioned, in order, each once, the bot not among them.
+    /// The people mentioned, in order, each once, without the bot.
     pub mentions: Vec<Person>,
     /// The user groups mentioned, in order, each once.
     pub groups: Vec<Mentioned>,
@@ -24,7 +24,7 @@ pub(super) struct Words {
     pub mentions_bot: bool,
 }
 
-/// Whose names are needed to read this text.
+/// Returns the ids whose names are needed to read this text.
 pub(super) fn asked(raw: &str, bot_user: &str) -> Asked {
     let mut asked = Asked::default();
     for piece in pieces(raw) {
@@ -38,13 +38,13 @@ pub(super) fn asked(raw: &str, bot_user: &str) -> Asked {
     Asked { people: once(asked.people), channels: once(asked.channels), groups: once(asked.groups) }
 }
 
-/// The user groups that a text mentions, by their ids.
+/// Returns the ids of the user groups that a text mentions.
 pub(super) fn groups(raw: &str) -> Vec<String> {
     let group = |piece| if let Piece::Group { id, .. } = piece { Some(id.to_owned()) } else { None };
     once(pieces(raw).into_iter().filter_map(group).collect::<Vec<_>>())
 }
 
-/// Reads a text as people read it.
+/// Returns a text in plain words.
 pub(super) fn read(raw: &str, bot_user: &str, names: &Names) -> Words {
     let mut words = Words::default();
     let mut after_own_mention = false;
@@ -126,7 +126,7 @@ fn pieces(raw: &str) -> Vec<Piece<'_>> {
                 found.push(token(&inner[..close]));
                 rest = &inner[close + 1..];
             }
-            // No token: Slack would have escaped it, but nothing is thrown away.
+            // Not a token. Slack would have escaped it, but nothing is thrown away.
             _ => {
                 found.push(Piece::Plain(&rest[..=open]));
                 rest = inner;
@@ -174,7 +174,7 @@ fn unescape(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
-/// What follows the bot's mention, without the `:` or `,` of an address and without a doubled space.
+/// Returns the text after the bot's mention, without the `:` or `,` of an address and without a doubled space.
 fn without_address_mark(text: &str, before: &str) -> String {
     let text = text.strip_prefix([':', ',']).unwrap_or(text);
     let joined = before.is_empty() || before.ends_with(char::is_whitespace);

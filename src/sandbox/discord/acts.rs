@@ -1,4 +1,4 @@
-//! What people do, as their client would send it.
+//! People's actions, as their client would send them.
 
 use std::collections::BTreeMap;
 
@@ -20,11 +20,11 @@ const PERSON_TEXT_CHARS: usize = 4_000;
 pub const MENU_OF_PERSON: u8 = 2;
 pub const MENU_OF_MESSAGE: u8 = 3;
 
-/// An act that the bot has to answer: the interaction, and what resolves at the answer.
+/// An act that the bot must answer: the interaction, and the receiver for the answer.
 pub type Awaited = (u64, oneshot::Receiver<()>);
 
 impl State {
-    /// The channel where something is said; a thread that is missing is started by this person.
+    /// Returns the channel of a spot; a missing thread is started by this person.
     fn place_for(&mut self, person: u64, spot: &Spot) -> Result<u64, WorldError> {
         match spot {
             Spot::Channel { channel } => self.visible_channel(person, channel),
@@ -101,7 +101,7 @@ impl State {
         Ok(MessageAt { channel: channel.to_string(), id: id.to_string() })
     }
 
-    /// What the client sends for a text that somebody typed.
+    /// Returns what the client sends for a typed text.
     fn checked_text(&self, typed: &str) -> Result<String, WorldError> {
         let content = self.as_typed(typed).trim().to_owned();
         if content.is_empty() {
@@ -224,7 +224,7 @@ impl State {
         Ok(self.act(Act::Command, person, channel, None, data, ("pressed", note)))
     }
 
-    /// What the app offers there in menus of this kind.
+    /// Returns the app's entries in menus of this kind.
     pub fn menus_in(&self, guild: Option<u64>, kind: u8) -> impl Iterator<Item = &Value> {
         let here = move |command: &&super::state::RegisteredCommand| command.guild.is_none() || command.guild == guild;
         self.commands.iter().filter(here).map(|command| &command.json).filter(move |json| json["type"] == kind)
@@ -273,7 +273,7 @@ impl State {
         Ok(Some(self.act(Act::Component, person, channel, Some(stand), data, ("pressed", note))))
     }
 
-    /// Sends the open form; what is wrong with a field is said by the client, which does not send it then.
+    /// Sends the open form. If a field is wrong, the client says so and does not send it.
     pub fn person_submits(
         &mut self,
         who: &str,
@@ -309,7 +309,7 @@ impl State {
         Ok(self.act(Act::Modal, person, open.channel, source, data, ("submitted", note)))
     }
 
-    /// What the client sends of one field; whom a person chooses is added to `chosen`.
+    /// Returns what the client sends for one field; a chosen person is added to `chosen`.
     fn fill_input(&self, input: &Value, given: Option<&str>, chosen: &mut Vec<u64>) -> Result<Value, WorldError> {
         let (id, kind) = (&input["custom_id"], &input["type"]);
         let missing = || WorldError::NotAllowed(format!("the field {id} is required"));

@@ -77,7 +77,7 @@ impl State {
             let name = options[at]["name"].as_str().unwrap_or_default();
             values[at] = Some(value.ok_or_else(|| refused(&format!("the option {name} does not take {text}")))?);
         }
-        // What is typed without naming a field: a person and a choice are one word, text is all the rest.
+        // Words without a field name: a person and a choice take one word, text takes the rest.
         for (value, option) in values.iter_mut().zip(options) {
             if value.is_none()
                 && let Some(word) = words.first()

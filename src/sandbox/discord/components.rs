@@ -279,7 +279,7 @@ fn control(component: &Value) -> ControlView {
     }
 }
 
-/// What is filled in or chosen in a form, each with the label that stands above it and whether that is part of it.
+/// Returns the inputs of a form, each with the label above it and whether that is part of it.
 pub fn inputs(rows: &[Value]) -> impl Iterator<Item = (&Value, &Value)> {
     rows.iter().filter_map(|row| match row["type"].as_u64() {
         Some(18) => Some((&row["component"], &row["label"])),

@@ -1,4 +1,4 @@
-//! What Discord answers when it refuses, with its own codes.
+//! Discord's refusals, with its own codes.
 //!
 //! Source: <https://docs.discord.com/developers/topics/opcodes-and-status-codes#json>.
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use crate::sandbox::Absence;
 
-/// What is done with one call instead of answering it as usual.
+/// What happens to one call instead of the usual answer.
 #[derive(Clone, Debug)]
 pub enum Trouble {
     /// It fails with this status, undone.
     Fail(u16),
     /// 429 with this time to wait, undone.
     RateLimit(Duration),
-    /// It is done, but the connection is cut instead of answering.
+    /// The call is done, but the connection is cut without an answer.
     LoseAnswer,
     /// Nothing is done, and nothing is answered.
     Hang,
@@ -28,11 +28,11 @@ pub struct Troubles {
     pub late: VecDeque<Duration>,
     /// How many further events are to be overtaken by the next.
     pub swaps: u32,
-    /// What the next connections are greeted by.
+    /// The texts that greet the next connections.
     pub greetings: VecDeque<String>,
     /// How Discord is out of reach.
     pub absence: Option<Absence>,
-    /// How much later than it is posted something shows in a history.
+    /// How much later than its posting a message appears in a history.
     pub lag: Duration,
     /// The next events of these names carry these fields besides.
     pub odd: VecDeque<(String, String)>,
@@ -65,7 +65,7 @@ impl Troubles {
         })
     }
 
-    /// What an event of this name carries besides, once.
+    /// Returns the additional fields of the next event of this name.
     pub fn odd_fields(&mut self, event: &str) -> Option<String> {
         let at = self.odd.iter().position(|(name, _)| name == event)?;
         self.odd.remove(at).map(|(_, fields)| fields)

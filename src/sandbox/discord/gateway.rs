@@ -43,10 +43,10 @@ const HEARTBEAT_INTERVAL_MS: u64 = 41_250;
 /// Events that a session keeps for a resume.
 const KEPT_EVENTS: usize = 8_000;
 const KEPT_SESSIONS: usize = 8;
-/// Under which name frames are kept.
+/// The name under which frames are kept.
 const GATEWAY: &str = "gateway";
 
-/// Something that the bot is told.
+/// An event for the bot.
 pub struct Happening {
     name: &'static str,
     need: u64,
@@ -62,7 +62,7 @@ impl Happening {
         Self { name, need, full, bare: None, id: None, note: json!({}) }
     }
 
-    /// What sessions without the message content get instead.
+    /// Sets the payload for sessions without the message content intent.
     pub fn bare(mut self, bare: Option<Value>) -> Self {
         self.bare = bare;
         self
@@ -87,7 +87,7 @@ pub struct Gateway {
     sessions: Vec<Session>,
     events: u64,
     connections: u64,
-    /// What waits to be overtaken.
+    /// The events that wait to be overtaken.
     held: Vec<Happening>,
 }
 
@@ -100,14 +100,14 @@ struct Session {
     written: u64,
     kept: VecDeque<Arc<Kept>>,
     link: Option<Link>,
-    /// It cannot be resumed.
+    /// Whether it cannot be resumed any more.
     forgotten: bool,
 }
 
 struct Link {
     connection: u64,
     outgoing: mpsc::UnboundedSender<Out>,
-    /// Events do not come by it.
+    /// Whether it delivers no events.
     muted: bool,
 }
 
@@ -164,12 +164,12 @@ impl Gateway {
         self.sessions.iter_mut().for_each(|session| session.forgotten = true);
     }
 
-    /// The connections that there are bring nothing more, and answer heartbeats.
+    /// Makes the present connections deliver nothing more, but answer heartbeats.
     pub fn mute_all(&mut self) {
         self.sessions.iter_mut().filter_map(|session| session.link.as_mut()).for_each(|link| link.muted = true);
     }
 
-    /// Every connection brings this now.
+    /// Sends this over every connection.
     pub fn bring(&mut self, nonsense: &Nonsense) {
         self.tell_all(|| Out::Nonsense(nonsense.clone()));
     }
@@ -214,7 +214,8 @@ impl Session {
 }
 
 impl State {
-    /// Tells every session that wants to hear it and has its guild; what was to be overtaken comes after it.
+    /// Sends an event to every session that subscribed to it and has its guild. Events waiting to be overtaken follow
+    /// it.
     pub fn dispatch(&mut self, happening: Happening) {
         if self.troubles.swaps > 0 {
             self.troubles.swaps -= 1;
@@ -225,7 +226,7 @@ impl State {
         self.release_overtaken();
     }
 
-    /// Tells what waited to be overtaken.
+    /// Sends the events that waited to be overtaken.
     pub fn release_overtaken(&mut self) {
         for held in std::mem::take(&mut self.gateway.held) {
             self.hand_out(&held);
@@ -263,7 +264,7 @@ impl State {
         }
     }
 
-    /// The same, for something that happened in a channel, if the bot sees it.
+    /// Like [`Self::dispatch`], for an event in a channel, if the bot sees it.
     pub fn dispatch_in(&mut self, channel: u64, happening: Happening) {
         if self.sees(self.bot, channel) {
             let place = self.place_fields(channel);
@@ -340,7 +341,7 @@ impl State {
         Some(connection)
     }
 
-    /// Writes down that an event is handed over now.
+    /// Notes in the journal that an event is delivered now.
     fn hand_over(&mut self, id: &str, kept: &Kept) {
         self.traffic.keep(Direction::ToBot, GATEWAY, || frame_json(&kept.frame));
         if let Some(session) = self.gateway.session(id) {
@@ -363,7 +364,7 @@ impl State {
         self.log("disconnected", json!({ "session": id }));
     }
 
-    /// Whether the payload carries a token that is taken, with or without "Bot ".
+    /// Whether the payload carries a valid token, with or without "Bot ".
     fn takes_token(&self, data: &Value) -> bool {
         let given = data["token"].as_str().map(|given| given.strip_prefix("Bot ").unwrap_or(given));
         given == Some(self.token.as_str()) && self.troubles.absence != Some(Absence::TokenRefused)

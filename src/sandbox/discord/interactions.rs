@@ -1,4 +1,4 @@
-//! Presses, commands and forms: what the bot is told, and what it may answer.
+//! Presses, commands and forms: the events for the bot, and its possible answers.
 //!
 //! Source: <https://docs.discord.com/developers/interactions/receiving-and-responding>. The first answer is due within
 //! the person's deadline; the token then works for fifteen minutes of the clock's time.
@@ -21,7 +21,7 @@ const KEPT_EPHEMERALS: usize = 200;
 /// Interactions kept before the old ones are forgotten.
 const KEPT_INTERACTIONS: usize = 10_000;
 
-/// What kind of act it was.
+/// The kind of an act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     Command,
@@ -29,7 +29,7 @@ pub enum Act {
     Modal,
 }
 
-/// A message somewhere, or before one person's eyes only.
+/// A message in a channel, or one that only one person sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stand {
     pub channel: u64,
@@ -84,7 +84,7 @@ impl Form {
 }
 
 impl State {
-    /// Hands a person's act to the bot. Gives the interaction's id and what resolves at the bot's first answer. `note`
+    /// Hands a person's act to the bot. Returns the interaction's id and a receiver for the bot's first answer. `note`
     /// goes into the journal as `kind`.
     pub fn act(
         &mut self,
@@ -193,7 +193,7 @@ impl State {
         }
     }
 
-    /// Ends the waiting for a first answer; false if it came after all.
+    /// Stops waiting for a first answer; false if it has arrived after all.
     pub fn give_up(&mut self, interaction: u64, notice: &str) -> bool {
         let Some(waiting) = self.interactions.get_mut(&interaction) else { return false };
         if waiting.stage != Stage::Waiting {

@@ -1,4 +1,4 @@
-//! What goes into the journal about messages and calls.
+//! Journal entries about messages and calls.
 
 use serde_json::{Value, json};
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::domain::limits::Rate;
 use crate::domain::limits::discord as platform;
 
-/// What calls other than posts and late edits may do in their bucket.
+/// The limit for calls other than posts and late edits.
 const OTHERS: Rate = Rate { count: 50, per: Duration::from_secs(1) };
 
 /// Which bucket a call falls into.
@@ -60,7 +60,7 @@ pub struct Limits {
     overall: Window,
 }
 
-/// What the headers of an answer say about its bucket.
+/// The state of a bucket, as the headers of an answer give it.
 #[derive(Clone, Debug)]
 pub struct Standing {
     limit: u32,

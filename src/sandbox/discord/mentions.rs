@@ -1,4 +1,4 @@
-//! Who is mentioned by a text, and who is really pinged by it.
+//! The people mentioned in a text, and the people that it really pings.
 //!
 //! Source: <https://docs.discord.com/developers/resources/message#allowed-mentions-object>.
 
@@ -9,7 +9,7 @@ use regex::Regex;
 use super::state::{Message, Place, SILENT, State};
 use super::text::pieces;
 
-/// What a bot allows its message to ping. Absent, everything in the text does.
+/// The pings that a bot allows its message. Without it, the whole text may ping.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowed {
     pub all_users: bool,
@@ -26,7 +26,7 @@ impl Allowed {
         Self { all_users: true, all_roles: true, everyone: true, replied_user: true, ..Self::default() }
     }
 
-    /// What people may do here: anybody and any role, but not everyone at once.
+    /// Returns the pings allowed to people: anybody and any role, but not everyone at once.
     pub fn of_people() -> Self {
         Self { everyone: false, ..Self::everything() }
     }
@@ -121,7 +121,7 @@ impl State {
         sent
     }
 
-    /// The token for the longest handle or role at the start of `text`, and how many bytes it takes.
+    /// Returns the token for the longest handle or role at the start of `text`, and its length in bytes.
     fn token_for(&self, text: &str) -> Option<(String, usize)> {
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
         let mut length = text.find(|c| !is_part(c)).unwrap_or(text.len());
@@ -142,7 +142,7 @@ impl State {
         None
     }
 
-    /// The handles of those who can see the channel; `["*"]` where more than fifty people all can.
+    /// Returns the handles of the people who can see the channel; `["*"]` if more than fifty people all can.
     pub fn audience(&self, channel: u64) -> Vec<String> {
         let public = |channel: u64| {
             matches!(self.channels.get(&channel).map(|c| &c.place), Some(Place::Text { private: false, .. }))

@@ -1,4 +1,4 @@
-//! Which events come by which connection of the Gateway.
+//! Distributes events over the connections of the Gateway.
 //!
 //! Source: <https://docs.discord.com/developers/events/gateway#sharding>.
 
@@ -14,7 +14,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// What an IDENTIFY asks for, which is everything if it does not say; nothing if there is no such part.
+    /// Returns the shard that an IDENTIFY asks for; everything if it names none, and `None` if there is no such shard.
     pub fn asked_for(identify: &Value) -> Option<Self> {
         let shard = &identify["shard"];
         if shard.is_null() {

@@ -27,11 +27,11 @@ pub struct State {
     pub journal: Journal,
     pub seed: u64,
     pub token: String,
-    /// Where the Gateway is.
+    /// The address of the Gateway.
     pub gateway_url: String,
-    /// The one with the roles and the desk.
+    /// The guild with the roles and the desk.
     pub guild: u64,
-    /// All of them, that one first.
+    /// All guilds, that one first.
     pub guilds: Vec<Guild>,
     pub bot: u64,
     pub message_content: bool,
@@ -39,11 +39,11 @@ pub struct State {
     /// How many shards the bot is advised to open, and how many of them at once.
     pub shards: u32,
     pub max_concurrency: u32,
-    /// Sessions that were begun since they were last counted anew, of how many, and when they are counted anew.
+    /// The sessions begun in the present period, their limit, and the end of the period.
     sessions: Sessions,
     /// Text channels whose history the bot may not read.
     pub blind: HashSet<u64>,
-    /// Who is not in a guild any more: the guild, and the user.
+    /// The users who left a guild: the guild, and the user.
     pub left: HashSet<(u64, u64)>,
     pub users: HashMap<u64, User>,
     /// Everybody but the bot, in the order of the cast.
@@ -53,7 +53,7 @@ pub struct State {
     pub channels: HashMap<u64, Channel>,
     /// Text channels in their order, guild after guild.
     pub channel_order: Vec<u64>,
-    /// By name; where guilds have channels of one name, that of the first guild.
+    /// Channels by name; if several guilds have the name, the first guild's.
     pub channel_names: HashMap<String, u64>,
     /// The conversation of each person with the bot.
     pub directs: HashMap<u64, u64>,
@@ -70,7 +70,7 @@ pub struct State {
     pub faults_seen: Vec<String>,
     pub traffic: Traffic,
     pub ids: Snowflakes,
-    /// When which active thread is archived for want of activity.
+    /// When each active thread is archived for inactivity.
     expiries: BTreeSet<(i64, u64)>,
     dirty: bool,
 }
@@ -83,7 +83,7 @@ pub struct User {
     pub name: String,
     pub part: String,
     pub bot: bool,
-    /// Takes no direct messages.
+    /// Whether the user accepts no direct messages.
     pub closed: bool,
     pub notices: Vec<String>,
     pub form: Option<Form>,
@@ -122,7 +122,7 @@ pub struct Channel {
     pub created_ms: i64,
 }
 
-/// What kind of channel.
+/// The kind of a channel.
 #[derive(Debug)]
 pub enum Place {
     /// A text channel of the guild.
@@ -138,7 +138,7 @@ pub enum Place {
     Direct { person: u64 },
 }
 
-/// What only threads have.
+/// The properties of a thread.
 #[derive(Debug)]
 pub struct Thread {
     pub parent: u64,
@@ -301,7 +301,7 @@ impl State {
         self.ids.next(now_ms)
     }
 
-    /// Somebody's view may have changed.
+    /// Notes that a person's view may have changed.
     pub fn touch(&mut self) {
         self.dirty = true;
     }
@@ -310,7 +310,7 @@ impl State {
         std::mem::take(&mut self.dirty)
     }
 
-    /// Notes something that the real platform would not know or would refuse; each thing once.
+    /// Notes, once each, something that the real platform would not know or would refuse.
     pub fn fault(&mut self, what: String) {
         tracing::warn!(fault = %what, "the bot called Discord wrongly");
         if !self.faults_seen.contains(&what) {
@@ -382,7 +382,7 @@ impl State {
         }
     }
 
-    /// The message, ephemeral ones and deleted ones not.
+    /// Returns the message, unless it is ephemeral or deleted.
     pub fn message(&self, channel: u64, id: u64) -> Result<&Message, ApiError> {
         let message = self.channel(channel)?.messages.get(&id).ok_or_else(ApiError::unknown_message)?;
         if message.gone { Err(ApiError::unknown_message()) } else { Ok(message) }
@@ -410,7 +410,7 @@ impl State {
         self.dispatch(Happening::new("CHANNEL_UPDATE", intents::GUILDS, data).note(note));
     }
 
-    /// Whether the bot may read what was said in a channel and its threads.
+    /// Sets whether the bot may read the history of a channel and its threads.
     pub fn show_history(&mut self, name: &str, may: bool) {
         let Some(id) = self.channel_named(name) else { return };
         if may {
@@ -438,7 +438,7 @@ impl State {
         self.touch();
     }
 
-    /// Somebody puts the bot out of every guild.
+    /// Removes the bot from every guild.
     pub fn put_bot_out(&mut self) {
         let guilds = std::mem::take(&mut self.guilds);
         for guild in &guilds {
@@ -453,7 +453,7 @@ impl State {
         self.touch();
     }
 
-    /// Discord is out of the bot's reach, or in reach again.
+    /// Puts Discord out of the bot's reach, or back in reach.
     pub fn leave(&mut self, absence: Option<Absence>) {
         if matches!(absence, Some(Absence::Down | Absence::TokenRefused)) {
             self.gateway.cut_all();
@@ -461,7 +461,7 @@ impl State {
         self.troubles.absence = absence;
     }
 
-    /// Puts a person out of the desk's guild, for good or not.
+    /// Removes a person from the desk's guild, banned or not.
     pub fn put_out(&mut self, who: &str, is_banned: bool) {
         let Ok(user) = self.person(who) else { return };
         self.left.insert((self.guild, user));
@@ -524,7 +524,7 @@ impl User {
         }
     }
 
-    /// The platform tells this person something; the last twenty are kept.
+    /// Shows this person a notice of the platform; the last twenty are kept.
     pub fn notice(&mut self, text: &str) {
         self.notices.push(text.to_owned());
         if self.notices.len() > 20 {

@@ -264,7 +264,7 @@ async fn events_come_late_and_out_of_order_on_demand() {
     let intents = GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGES | GatewayIntents::MESSAGE_CONTENT;
     let mut socket = Socket::identified(&guild, intents).await;
     socket.until("GUILD_CREATE").await;
-    // What is late holds up what comes after it: the Gateway keeps its order.
+    // A late event holds up later ones: the Gateway keeps its order.
     let late = Fault::Late { by: Duration::from_millis(50), times: 1 };
     for (fault, comes) in [(late, ["one", "two"]), (Fault::OutOfOrder { times: 1 }, ["two", "one"])] {
         guild.inject(fault);

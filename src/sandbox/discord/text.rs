@@ -1,4 +1,4 @@
-//! What a reader reads of a message's text.
+//! A message's text as a reader sees it.
 //!
 //! Source: <https://docs.discord.com/developers/reference#message-formatting>.
 
@@ -32,7 +32,7 @@ pub fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-/// Where the first code span of the text begins and ends.
+/// Returns the beginning and the end of the first code span of the text.
 fn code_span(text: &str) -> Option<(usize, usize)> {
     let mut from = 0;
     while let Some(found) = text[from..].find('`') {

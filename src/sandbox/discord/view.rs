@@ -1,4 +1,4 @@
-//! What one person sees.
+//! The view of one person.
 
 use super::acts::{MENU_OF_MESSAGE, MENU_OF_PERSON};
 use super::components::controls;

@@ -1,4 +1,4 @@
-//! What the bot is told of, and in which envelope.
+//! The events for the bot, and their envelopes.
 
 use std::sync::Arc;
 

@@ -367,7 +367,7 @@ fn actor(state: &State, person: usize, kind: &str) -> Value {
         "enterprise": null, "is_enterprise_install": false})
 }
 
-/// What the journal says of an act.
+/// Returns the journal's fields about an act.
 fn about(state: &State, person: usize, at: usize, ts: Option<Ts>) -> Map<String, Value> {
     let mut about = place(state, at).as_object().cloned().unwrap_or_default();
     about.insert("who".into(), json!(state.people[person].handle));
@@ -446,7 +446,7 @@ fn filled_in(all: &[Value], pressed_block: &Value, control: &str, action: &Value
     filled
 }
 
-/// What a field holds, as `state.values` has it; or what is wrong with it before it is even sent.
+/// Returns a field's value in the form of `state.values`, or the fault that the client finds before sending.
 fn answer_to(state: &State, block: &Value, given: Option<&str>) -> Result<Value, String> {
     let element = &block["element"];
     let kind = element["type"].as_str().unwrap_or_default();

@@ -81,7 +81,7 @@ async fn call(
     if mishap == Some(Mishap::LoseAnswer) { cut_off() } else { answer(&core, outcome) }
 }
 
-/// What a call is answered while Slack is out of reach.
+/// Returns the answer to a call while Slack is out of reach.
 pub(super) fn absent(core: &Core, method: &str) -> Option<Response> {
     let absence = core.absence(method)?;
     core.note("absent", json!({"method": method}));

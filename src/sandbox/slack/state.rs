@@ -38,9 +38,9 @@ pub(super) struct Person {
     pub handle: String,
     pub name: String,
     pub part: String,
-    /// Nobody may write to this person directly.
+    /// Whether nobody may write to this person directly.
     pub closed: bool,
-    /// What Slack itself said to this person lately.
+    /// Slack's own recent notices to this person.
     pub notices: VecDeque<String>,
     /// The forms before this person, the one on top last.
     pub forms: Vec<Form>,
@@ -64,7 +64,7 @@ pub(super) struct Group {
     pub updated_s: i64,
 }
 
-/// What kind of conversation.
+/// The kind of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Public,
@@ -84,11 +84,11 @@ pub(super) struct Channel {
     pub archived: bool,
     /// People of another organisation read there (Slack Connect).
     pub shared: bool,
-    /// Nobody sees it any more, and nothing finds it.
+    /// Whether it is deleted: nobody sees it, and no call finds it.
     pub deleted: bool,
     pub created_s: i64,
     pub messages: BTreeMap<Ts, Message>,
-    /// What stands in the channel itself: roots and broadcast replies.
+    /// The messages at the top level of the channel: roots and broadcast replies.
     pub tops: BTreeSet<Ts>,
     /// Replies by root.
     pub replies: HashMap<Ts, BTreeSet<Ts>>,
@@ -232,9 +232,9 @@ pub(super) struct State {
     pub triggers: HashMap<String, Trigger>,
     pub hooks: HashMap<String, Hook>,
     pub windows: Windows,
-    /// How much later than it is posted something shows in a history.
+    /// How much later than its posting a message appears in a history.
     pub lag: Duration,
-    /// Neither tables nor buttons for praise and blame are taken.
+    /// Whether tables and feedback buttons are refused.
     pub only_old_blocks: bool,
     people_by_id: HashMap<String, usize>,
     people_by_handle: HashMap<String, usize>,

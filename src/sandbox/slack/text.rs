@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-/// Who and what the tokens in a text can mean.
+/// Looks up the meaning of the tokens in a text.
 pub(super) trait Names {
     /// The time, in seconds since the Unix epoch.
     fn now_s(&self) -> i64;
@@ -42,7 +42,7 @@ pub(super) enum Piece<'a> {
         epoch: i64,
         /// How it is to be shown.
         format: &'a str,
-        /// What is shown where it cannot be.
+        /// The text to show if it cannot be formatted.
         fallback: &'a str,
     },
     /// `<https://…|label>`.
@@ -98,7 +98,7 @@ fn token(inner: &str) -> Option<Piece<'_>> {
     (is_scheme && !rest.is_empty() && !what.contains(' ')).then_some(Piece::Link(what, label))
 }
 
-/// What a reader reads.
+/// Returns a text as a reader sees it.
 pub(super) fn read(names: &dyn Names, text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for piece in pieces(text) {

@@ -1,4 +1,4 @@
-//! What people read: texts and blocks as lines, controls, pings, and all that one person sees.
+//! The views of people: texts and blocks as lines, controls, pings, and all that one person sees.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::sandbox::world::{
 /// Top-level messages of a channel in a view.
 const SHOWN: usize = 200;
 
-/// What a reader of a message reads. With blocks, `text` is only for notifications.
+/// Returns a message as a reader sees it. With blocks, `text` is only for notifications.
 pub(super) fn read(state: &State, content: &Content) -> String {
     let mut all = match &content.blocks {
         Some(blocks) => lines(state, blocks),

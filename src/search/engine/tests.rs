@@ -1,4 +1,4 @@
-//! What is found, and what becomes of a damaged index.
+//! Tests of search results, and of damaged indexes.
 
 use std::fs;
 use std::path::Path;
@@ -176,7 +176,7 @@ fn a_damaged_index_is_made_anew() -> Tried {
         drop(filled(folder.path())?);
         assert!(spoil(way)? > 3);
         let engine = Engine::new(setup(folder.path()))?;
-        // Whether that is seen as it is opened or as it is asked: it is filled from the beginning then.
+        // The damage may show on opening or on asking; the index is then filled from the beginning.
         let answered = engine.answer(&Question { text: "vpn drops", ..Question::default() }, 10);
         assert!(answered.is_err() || answered.is_ok_and(|answer| answer.found.is_empty()));
         assert_eq!(engine.through()?, 0);

@@ -1,4 +1,4 @@
-//! What may be delivered now, and by whom.
+//! Effects that may be delivered now, and their leases.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use crate::store::row::{Row, json, ms};
 use crate::store::statement::{Text, statement, texts};
 use crate::store::{Store, StoreError, WorkerId};
 
-/// What is read of an effect `e` that waits. Each column costs: so few, and those that are rarely set together.
+/// The columns that are read of a waiting effect `e`. Each column costs time, so there are few, and rarely used ones
+/// are combined.
 macro_rules! queued {
     () => {
         "e.id, e.subject_kind, e.subject_id, e.lane, e.gate, e.what_json, e.revision, e.attempts, e.not_before_ms, \
@@ -22,8 +23,8 @@ macro_rules! queued {
          CASE WHEN e.unsure = 1 THEN e.sent_json END AS sent_json"
     };
 }
-/// Effects that may be delivered now, of every gate but these: of each the first few, whatever waits in the others. Gates
-/// are found one after the other, each by a step in the index.
+/// Selects effects that may be delivered now, from every gate except the listed ones: the first few of each gate,
+/// whatever waits in the others. The gates are found one after another, each by one step in the index.
 macro_rules! due_beside {
     ($except:literal, $of_each:expr) => {
         concat!(
@@ -41,7 +42,7 @@ macro_rules! due_beside {
     };
 }
 
-/// The first few of one gate, from behind an effect on.
+/// Selects the first few effects of one gate that come after a given effect.
 macro_rules! due_of_gate {
     ($what:expr) => {
         concat!(
@@ -56,26 +57,26 @@ macro_rules! due_of_gate {
 }
 
 texts! {
-    /// Effects that may be delivered now.
+    /// Selects effects that may be delivered now.
     DUE = Text::both(
         concat!("SELECT ", queued!(), " FROM effects AS e WHERE outlet = $1 AND state = 'pending' AND due_at_ms <= $2 AND (lane, id) > ($4, $5) AND NOT EXISTS (SELECT 1 FROM effects AS older \
          WHERE older.order_key = e.order_key AND older.id < e.id AND older.state IN ('pending', 'leased')) \
          ORDER BY lane, id LIMIT $3")
     );
-    /// The moment at which the next effect becomes due: one that was put off.
+    /// Reads when the next postponed effect becomes due.
     NEXT_DUE = Text::both(
         "SELECT due_at_ms FROM effects AS e WHERE outlet = $1 AND state = 'pending' AND due_at_ms > created_at_ms \
          AND due_at_ms > $2 AND NOT EXISTS (SELECT 1 FROM effects AS older WHERE older.order_key = e.order_key AND older.id < e.id \
          AND older.state IN ('pending', 'leased')) ORDER BY due_at_ms LIMIT 1"
     );
-    /// Effects wait for another limit than it seemed.
+    /// Moves effects to other gates.
     REGATE = Text::both(
         "WITH v (id, gate) AS (VALUES ($1, $2)) UPDATE effects SET gate = v.gate FROM v \
          WHERE effects.id = v.id AND effects.state = 'pending'"
     );
-    /// What was tried since, and against which limits it counted.
+    /// Reads the costs of the tries since a moment.
     SPENT = Text::both("SELECT costs_json, tried_at_ms FROM effects WHERE outlet = $1 AND tried_at_ms > $2");
-    /// Effects that may be delivered now, of every gate but these.
+    /// Selects effects that may be delivered now, from every gate except the listed ones.
     DUE_BESIDE = Text::each(
         due_beside!(
             "SELECT value FROM json_each($6)", concat!("JOIN effects AS e ON e.id IN ", due_of_gate!("d.id"))
@@ -85,8 +86,8 @@ texts! {
             concat!("CROSS JOIN LATERAL ", due_of_gate!("d.*"), " AS e")
         )
     );
-    /// Which of these effects still wait, and how often each was changed, in one row, which tells sooner than many. On
-    /// PostgreSQL nobody else leases or changes them from now on.
+    /// Reads which of these effects still wait, with their revisions, in a single row, which is faster than many. On
+    /// PostgreSQL this also locks them: no other process leases or changes them from now on.
     WAITING = Text::each(
         "SELECT json_group_object(id, revision) AS waiting FROM effects WHERE state = 'pending' \
          AND id IN (SELECT value FROM json_each($1))",
@@ -94,7 +95,7 @@ texts! {
          FROM effects WHERE id IN (SELECT value FROM json_array_elements_text($1::json)) AND state = 'pending' \
          ORDER BY id FOR UPDATE SKIP LOCKED) AS e"
     );
-    /// Effects are being delivered.
+    /// Leases effects.
     LEASE = Text::both(
         "WITH v (id, now_ms, until_ms, worker, costs_json, sent_json) AS (VALUES ($1, CAST($2 AS BIGINT), \
          CAST($3 AS BIGINT), $4, $5, $6)) UPDATE effects SET state = 'leased', leased_at_ms = v.now_ms, tried_at_ms = v.now_ms, \
@@ -105,9 +106,9 @@ texts! {
 }
 
 impl dyn Store + '_ {
-    /// Effects of `outlet` that may be delivered now, most urgent first, at most one for each order key (the oldest
-    /// that is not settled), none that is leased, none whose order key has an older one waiting for a later moment, none of
-    /// the gates `beside`. With `after`, those that come behind that one.
+    /// Returns effects of `outlet` that may be delivered now, most urgent first. Of each order key it returns at most
+    /// one effect, the oldest that is not settled, and none if that one is leased or due later. The gates `beside` are
+    /// left out. With `after`, it returns only effects that come after that one.
     ///
     /// # Errors
     /// If the database is away.
@@ -126,14 +127,14 @@ impl dyn Store + '_ {
         if !beside.is_empty() {
             query = query.bind(json(&beside)?);
         }
-        // One row that cannot be read must not stop the others.
+        // One unreadable row must not stop the others.
         let read = |row: &Row| {
             Ok(match queued(row) {
                 Ok(queued) => (queued.lane, Ok(queued)),
                 Err(error) => {
                     let unreadable = EffectId(row.get("id")?);
                     tracing::debug!(%error, effect = %unreadable, "an effect cannot be read");
-                    // A lane that is not known either comes after all that are.
+                    // An unknown lane sorts after all known ones.
                     (super::lane_of(row.get("lane")?).unwrap_or(Lane::Broadcast), Err(unreadable))
                 }
             })
@@ -154,7 +155,7 @@ impl dyn Store + '_ {
         Ok(due)
     }
 
-    /// When the next waiting effect of `outlet` becomes due, if any waits for a later moment than `now`.
+    /// Returns when the next waiting effect of `outlet` becomes due, if one waits for a moment after `now`.
     ///
     /// # Errors
     /// If the database is away.
@@ -163,7 +164,7 @@ impl dyn Store + '_ {
         self.reader().await?.one(query, |row| row.moment("due_at_ms")).await
     }
 
-    /// These effects, if they wait still, wait for other limits than it seemed.
+    /// Moves effects that still wait to other gates, because they wait for other limits than expected.
     ///
     /// # Errors
     /// If the database is away.
@@ -184,8 +185,8 @@ impl dyn Store + '_ {
         .await
     }
 
-    /// Leases effects for this real time, in one transaction; those that are this worker's now (the others were taken by
-    /// somebody else, have ended, or were changed since they were read).
+    /// Leases effects for the real time `lasting`, in one transaction. Returns the ids of those that this worker now
+    /// holds. The others were taken by another worker, have ended, or were changed since they were read.
     ///
     /// # Errors
     /// If the database is away.
@@ -217,7 +218,7 @@ impl dyn Store + '_ {
         .await
     }
 
-    /// What was tried within the last `since` (real time): the limits that it counted against, and how long ago.
+    /// Returns the tries within the last `since` (real time): the limits that each counted against, and how long ago.
     ///
     /// # Errors
     /// If the database is away.

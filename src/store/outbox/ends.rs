@@ -1,4 +1,4 @@
-//! How deliveries end: settled, tried again, held, let go, taken over.
+//! How deliveries end: settled, retried, held, released, taken over.
 
 use std::time::Duration;
 
@@ -15,77 +15,77 @@ use crate::store::statement::{Statement, Text, statement, texts};
 use crate::store::{Store, StoreError, TIDIED_AT_ONCE, WorkerId};
 
 texts! {
-    /// Effects ended; of what they were only the kind is kept.
+    /// Ends effects; of their content only the kind is kept.
     SETTLE = Text::both(
         "WITH v (id, state, error, now_ms, worker, posted_json) AS (VALUES ($1, $2, $3, CAST($4 AS BIGINT), $5, $6)) \
          UPDATE effects SET state = v.state, what_json = '\"' || effects.kind || '\"', last_error = v.error, \
          settled_at_ms = v.now_ms, leased_at_ms = NULL, lease_until_ms = NULL, posted_json = v.posted_json FROM v \
          WHERE effects.id = v.id AND (effects.state = 'pending' OR (effects.state = 'leased' AND effects.leased_by = v.worker))"
     );
-    /// Whether an effect waits as it was read; it is locked then.
+    /// Locks an effect if it still waits in the revision that was read.
     STILL = Text::both("UPDATE effects SET revision = revision WHERE id = $1 AND revision = $2 AND state = 'pending'");
-    /// An effect is to be tried again. `$7` is the present moment.
+    /// Makes an effect wait for another try. `$7` is the present moment.
     RETRY = Text::both(
         "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, due_at_ms = $2, \
          attempts = attempts + $3, unsure = CASE WHEN $4 = 1 THEN 1 ELSE unsure END, \
          unsure_at_ms = CASE WHEN $4 = 1 THEN $7 ELSE unsure_at_ms END, last_error = $5 \
          WHERE id = $1 AND state = 'leased' AND leased_by = $6"
     );
-    /// An effect is held, with its words, until what refuses it is mended.
+    /// Holds an effect, with its words, until the cause is fixed.
     HOLD_BACK = Text::both(
         "UPDATE effects SET state = 'held', leased_at_ms = NULL, lease_until_ms = NULL, held_in = $2, \
          held_at_ms = coalesce(held_at_ms, $3), last_error = $4, unsure = CASE WHEN $6 = 1 THEN 1 ELSE unsure END, \
          unsure_at_ms = CASE WHEN $6 = 1 THEN $3 ELSE unsure_at_ms END \
          WHERE id = $1 AND (state = 'pending' OR (state = 'leased' AND leased_by = $5))"
     );
-    /// The first effects that this refuses wait again: those that have waited for that the longest, so that each has its turn
-    /// where one is let go at a time.
+    /// Releases the first effects that a place refuses. Those that were released longest ago come first, so that each
+    /// has its turn where only one is released at a time.
     RELEASE = Text::both(
         "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $3 WHERE id IN (\
          SELECT id FROM effects WHERE outlet = $1 AND state = 'held' AND held_in = $2 \
          ORDER BY coalesce(released_at_ms, 0), id LIMIT $4) RETURNING id"
     );
-    /// One effect that is held waits again.
+    /// Releases one held effect.
     RELEASE_ONE = Text::both(
         "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $2 \
          WHERE id = $1 AND state = 'held' RETURNING id"
     );
-    /// The card that is held in an order waits again.
+    /// Releases the held card of an order key.
     RELEASE_CARD = Text::both(
         "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $2 \
          WHERE state = 'held' AND order_key = $1 AND view = 'card' RETURNING id"
     );
-    /// What refuses effects, and how many.
+    /// Counts the held effects of each place.
     HELD_IN = Text::both("SELECT held_in, count(*) AS effects FROM effects WHERE outlet = $1 AND state = 'held' GROUP BY held_in");
-    /// What was held for too long.
+    /// Selects the effects that have been held since before a moment.
     HELD_SINCE = Text::both(
         "SELECT id, outlet, kind, held_in, last_error FROM effects WHERE outlet IN ('slack', 'discord', 'local') \
          AND state = 'held' AND held_at_ms < $1 ORDER BY outlet, held_in, id LIMIT $2"
     );
-    /// It is held no more, and will not be sent.
+    /// Ends a held effect as failed.
     END_HELD = Text::both(
         "UPDATE effects SET state = 'failed', what_json = '\"' || kind || '\"', held_in = NULL, settled_at_ms = $2, \
          posted_json = '[]' WHERE id = $1 AND state = 'held'"
     );
-    /// What is held of a view of a subject waits again.
+    /// Releases the held effects of a view of a subject.
     RELEASE_ABOUT = Text::both(
         "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $4 WHERE state = 'held' \
          AND outlet IN ('slack', 'discord') AND subject_kind = $1 AND subject_id = $2 AND view = $3"
     );
-    /// What is held of a view of a subject will not be sent.
+    /// Ends the held effects of a view of a subject as failed.
     GIVE_UP_ABOUT = Text::both(
         "UPDATE effects SET state = 'failed', what_json = '\"' || kind || '\"', held_in = NULL, settled_at_ms = $4, \
          posted_json = '[]' WHERE state = 'held' AND outlet IN ('slack', 'discord') AND subject_kind = $1 AND subject_id = $2 \
          AND view = $3"
     );
-    /// What somebody else left on the platform.
+    /// Reads the messages that an ended effect left on the platform.
     POSTED = Text::both("SELECT posted_json FROM effects WHERE id = $1");
-    /// Whoever was delivering it is dead, and may have delivered it at `$4` by the clock, or before.
+    /// Takes over effects of dead workers. Their deliveries may have happened at `$4` (the clock's time), or before.
     TAKE_OVER = Text::both(
         "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, unsure = 1, unsure_at_ms = $4 \
          WHERE outlet = $1 AND state = 'leased' AND lease_until_ms <= $2 AND leased_by IS DISTINCT FROM $3 RETURNING id"
     );
-    /// A card is being posted into a channel, or may stand there, and no message is known of it.
+    /// Finds a card that is being posted into a channel, or may stand there, and of which no message is known yet.
     CARD_UNDER_WAY = Text::both(
         "SELECT e.id FROM effects AS e WHERE e.id IN (\
          SELECT id FROM effects WHERE outlet = $1 AND state = 'leased' \
@@ -94,15 +94,16 @@ texts! {
          AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.subject_kind = e.subject_kind \
          AND s.subject_id = e.subject_id AND s.view = 'card' AND s.platform = $1 AND s.place_channel = $3) LIMIT 1"
     );
-    /// Old effects are forgotten.
+    /// Deletes effects that were settled long ago.
     TIDY_EFFECTS = Text::both("DELETE FROM effects WHERE id IN (SELECT id FROM effects WHERE settled_at_ms < $1 ORDER BY settled_at_ms LIMIT $2) RETURNING id");
 }
 
-/// What a former owner was delivering when it died: it is certainly dead since `$1`.
+/// Ends the leases that a former owner left; it is certainly dead since `$1`.
 pub const RECOVER: Text = Text::both("UPDATE effects SET lease_until_ms = $1 WHERE state = 'leased' RETURNING id");
 
 impl dyn Store + '_ {
-    /// Stores how a delivery ended, if it is still this worker's to say; what is delivered or failed loses its texts.
+    /// Stores how a delivery ended, if this worker still holds its lease. An effect that is delivered or failed loses
+    /// its text.
     ///
     /// # Errors
     /// If the database is away.
@@ -131,8 +132,8 @@ impl dyn Store + '_ {
         }
     }
 
-    /// Stores the end of an effect that needs no delivery, if it still waits as it was read: else something was added to it
-    /// meanwhile, and it is to be looked at again. Whether it was stored.
+    /// Stores the end of an effect that needs no delivery, if it still waits in the revision that was read. Otherwise
+    /// something was added to it meanwhile, and it must be looked at again. Returns whether the end was stored.
     ///
     /// # Errors
     /// If the database is away.
@@ -151,15 +152,15 @@ impl dyn Store + '_ {
         }
     }
 
-    /// What somebody else left on the platform for this effect, if they have ended it.
+    /// Returns the messages that another worker left on the platform for this effect, if it has ended it.
     async fn posted(&self, effect: &EffectId) -> Result<Option<Vec<MessageRef>>, StoreError> {
         let posted = |row: &Row| row.json_if("posted_json");
         let posted = self.reader().await?.one(statement(POSTED).bind(&effect.0), posted).await?;
-        // It may have been forgotten since; then it ended long ago.
+        // The effect may have been deleted since; then it ended long ago.
         Ok(posted.unwrap_or_else(|| Some(Vec::new())))
     }
 
-    /// What refuses effects of `outlet` that are held, and how many each does.
+    /// Returns the places that refuse effects of `outlet`, and how many effects are held for each.
     ///
     /// # Errors
     /// If the database is away.
@@ -168,7 +169,7 @@ impl dyn Store + '_ {
         self.reader().await?.all(statement(HELD_IN).bind(outlet.into().as_str()), held).await
     }
 
-    /// Effects that are held wait again: those that `by` names, oldest first. How many there were.
+    /// Releases the held effects that `by` selects, oldest first, and returns how many.
     ///
     /// # Errors
     /// If the database is away.
@@ -183,7 +184,7 @@ impl dyn Store + '_ {
         self.counted(release, News::Everywhere).await
     }
 
-    /// Runs a statement that tells which rows it has changed; how many there were. Only if there were any, somebody is woken.
+    /// Runs a statement that returns the rows it changed, and counts them. Wakes dispatchers only if there were any.
     async fn counted(&self, change: Statement, news: News) -> Result<u64, StoreError> {
         self.within(move |tx| {
             let change = change.clone();
@@ -198,7 +199,7 @@ impl dyn Store + '_ {
         .await
     }
 
-    /// Ends effects that have been held since before `then`, at most [`TIDIED_AT_ONCE`]; they lose their words.
+    /// Ends effects that have been held since before `then`, at most [`TIDIED_AT_ONCE`]. They lose their words.
     ///
     /// # Errors
     /// If the database is away.
@@ -224,8 +225,9 @@ impl dyn Store + '_ {
         .await
     }
 
-    /// Other processes' leases that ended `margin` ago (real time), or whose owner is known to be dead for that long: they
-    /// wait again, and are looked for before they are repeated. How many there were. `now` is the clock's time.
+    /// Takes over leases of other processes that ended at least `margin` ago (real time), or whose owner is known to
+    /// have been dead for that long. Their effects wait again and are looked for before they are repeated. Returns how
+    /// many there were. `now` is the clock's time.
     ///
     /// # Errors
     /// If the database is away.
@@ -237,8 +239,8 @@ impl dyn Store + '_ {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let margin_ms = super::span_ms(margin);
-        // Whatever was sent was sent before the lease ended, so that this much of the time has passed already in which
-        // histories may not show it yet.
+        // Any message was sent before the lease ended, so this much has already passed of the time in which histories
+        // may not show it yet.
         let (by, unsure_at_ms) = (by.0.clone(), ms(now) - margin_ms);
         let ended_ms = self.reader().await?.real_ms().await? - margin_ms;
         let take = statement(TAKE_OVER).bind(outlet.into().as_str()).bind(ended_ms).bind(by).bind(unsure_at_ms);
@@ -246,7 +248,8 @@ impl dyn Store + '_ {
     }
 }
 
-/// Writes, as part of a transaction, that a delivery has ended; a conflict if that is not this worker's to say.
+/// Writes, as part of a transaction, that a delivery has ended. If this worker does not hold its lease any more, that
+/// is a conflict.
 ///
 /// # Errors
 /// If the database is away.
@@ -261,7 +264,7 @@ pub fn settle_in(
     tx.write(closing(effect, by, end, now)?)
 }
 
-/// What is held of a view of a subject waits again.
+/// Releases the held effects of a view of a subject.
 ///
 /// # Errors
 /// If the database is away.
@@ -270,7 +273,7 @@ pub fn release_about(tx: &mut dyn Tx, about: &Subject, view: &str, now: Timestam
     tx.write(statement(RELEASE_ABOUT).bind_subject(about).bind(view).bind(ms(now)))
 }
 
-/// What is held of a view of a subject has failed for good.
+/// Ends the held effects of a view of a subject as failed for good.
 ///
 /// # Errors
 /// If the database is away.
@@ -278,7 +281,8 @@ pub fn give_up_about(tx: &mut dyn Tx, about: &Subject, view: &str, now: Timestam
     tx.write(statement(GIVE_UP_ABOUT).bind_subject(about).bind(view).bind(ms(now)))
 }
 
-/// What closes an effect, or lets it wait again. It touches no row if the effect is not this worker's, or has ended.
+/// Returns the statement that ends an effect, or makes it wait again. It touches no row if this worker does not hold
+/// the effect, or if it has ended.
 fn closing(effect: &EffectId, by: &WorkerId, end: &Settlement, now: Timestamp) -> Result<Statement, StoreError> {
     let close = |state: &'static str, error: Option<String>, messages: &[MessageRef]| {
         Ok(statement(SETTLE)
@@ -318,7 +322,7 @@ fn closing(effect: &EffectId, by: &WorkerId, end: &Settlement, now: Timestamp) -
     }
 }
 
-/// Whether a card that no message is known of is being posted into this channel, or may stand there already.
+/// Whether a card is being posted into this channel, or may already stand there, of which no message is known yet.
 ///
 /// # Errors
 /// If the database is away.
@@ -328,7 +332,7 @@ pub async fn is_card_under_way(ask: &mut dyn Ask, channel: &Place) -> Result<boo
     Ok(!ask.rows(query).await?.is_empty())
 }
 
-/// Forgets some of what was settled before `then`; whether there may be more.
+/// Deletes some of the effects that were settled before `then`. Returns whether there may be more.
 pub(in crate::store) async fn tidy(tx: &mut dyn Tx, then: Timestamp) -> Result<bool, StoreError> {
     let forgotten = tx.rows(statement(TIDY_EFFECTS).bind(ms(then)).bind(i64::from(TIDIED_AT_ONCE))).await?;
     Ok(forgotten.len() >= TIDIED_AT_ONCE as usize)

@@ -1,4 +1,4 @@
-//! What is put into the outbox, and taken out of it again before it is delivered.
+//! Putting effects into the outbox, and taking them out again before delivery.
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::store::port::{Ask, News, Tx};
 use crate::store::row::{Row, json, ms};
 use crate::store::statement::{Statement, Text, statement, texts};
 
-/// An effect is to be delivered, under this id.
+/// Inserts an effect under this id.
 macro_rules! enqueue {
     ($id:literal) => {
         concat!(
@@ -24,8 +24,8 @@ macro_rules! enqueue {
     };
 }
 
-/// A view is to be shown, unless an effect that shows the same waits already, or is held. One that may have been carried out
-/// is looked for, and shows what was before if it stands.
+/// Inserts an effect that shows a view, unless an effect that shows the same already waits or is held. An effect whose
+/// outcome is unknown does not count: it is looked for, and if its message stands, that shows the older state.
 macro_rules! enqueue_view {
     ($id:literal, $locked:literal) => {
         concat!(
@@ -44,7 +44,7 @@ macro_rules! enqueue_view {
     };
 }
 
-/// The last effect of an order key that has not ended.
+/// Selects the last effect of an order key that has not ended.
 macro_rules! last_in_order {
     ($locked:literal) => {
         concat!(
@@ -55,7 +55,7 @@ macro_rules! last_in_order {
     };
 }
 
-/// What waits of an order key, from one effect on.
+/// Selects the waiting effects of an order key, from one effect on.
 macro_rules! waiting_from {
     ($locked:literal) => {
         concat!(
@@ -68,18 +68,19 @@ macro_rules! waiting_from {
 }
 
 texts! {
-    /// An effect is to be delivered. On PostgreSQL its id grows by the database's own count, whatever clocks say.
+    /// Inserts an effect. On PostgreSQL its id comes from a sequence of the database, so it grows whatever clocks say.
     ENQUEUE = Text::each(enqueue!("$1"), enqueue!("lpad(nextval('effect_ids')::text, 16, '0') || $1"));
-    /// A view is to be shown.
+    /// Inserts an effect that shows a view, unless a waiting or held one does so.
     ENQUEUE_VIEW = Text::each(
         enqueue_view!("$1", ""), enqueue_view!("lpad(nextval('effect_ids')::text, 16, '0') || $1", " FOR UPDATE")
     );
-    /// The last effect of an order key that has not ended. While it is locked, nobody leases it.
+    /// Selects the last effect of an order key that has not ended. While it is locked, no process leases it.
     LAST_IN_ORDER = Text::each(last_in_order!(""), last_in_order!(" FOR UPDATE"));
-    /// What waits of an order key, from one effect on. While it is locked, nobody leases or changes it.
+    /// Selects the waiting effects of an order key, from one effect on. While they are locked, no process leases or
+    /// changes them.
     WAITING_FROM = Text::each(waiting_from!(""), waiting_from!(" FOR UPDATE"));
-    /// A view waits already to be shown, under another id than this: it has changed since, and is shown no later than now wanted, unless a failed try
-    /// holds it back.
+    /// Marks an older waiting effect of a view as changed. It is then shown no later than the new effect would be,
+    /// unless a failed try delays it.
     FRESHEN = Text::both(
         "UPDATE effects SET revision = revision + 1, \
          not_before_ms = CASE WHEN due_at_ms = not_before_ms AND due_at_ms > $6 THEN $6 ELSE not_before_ms END, \
@@ -87,35 +88,35 @@ texts! {
          WHERE order_key = $1 AND view = $2 AND subject_kind = $3 AND subject_id = $4 AND kind IN ('show', $5) \
          AND state IN ('pending', 'leased') AND state = 'pending' AND unsure = 0 AND id NOT LIKE '%' || $7"
     );
-    /// A view that waits to be posted for the first time, and that nobody has tried to post, waits longer.
+    /// Postpones the first post of a view, unless a try was made.
     HOLD_BACK = Text::both(
         "UPDATE effects SET revision = revision + 1, not_before_ms = $4, due_at_ms = $4 WHERE subject_kind = $1 AND subject_id = $2 \
          AND view = $3 AND kind = 'show' AND order_key > '' AND state IN ('pending', 'leased') AND state = 'pending' AND attempts = 0 \
          AND tried_at_ms IS NULL AND unsure = 0 AND due_at_ms < $4"
     );
-    /// What waits says something else now, if it is still what it was.
+    /// Changes the content of a waiting effect, if its content is still the one that was read.
     REWORD = Text::both("UPDATE effects SET what_json = $3, revision = revision + 1 WHERE id = $1 AND state IN ('pending', 'held') AND what_json = $2");
-    /// It will not be said, if it is still what it was.
+    /// Withdraws a waiting effect, if its content is still the one that was read.
     WITHDRAW = Text::both(
         "UPDATE effects SET state = 'done', what_json = '\"' || kind || '\"', last_error = 'withdrawn', held_in = NULL, \
          settled_at_ms = $3, posted_json = '[]' WHERE id = $1 AND state IN ('pending', 'held') AND what_json = $2"
     );
-    /// What is still to be said about a ticket.
+    /// Selects the unsettled effects about a subject.
     WAITING_ABOUT = Text::both(
         "SELECT id, what_json, state, unsure FROM effects \
          WHERE state IN ('pending', 'leased') AND order_key > '' AND subject_kind = $1 AND subject_id = $2 \
          UNION ALL SELECT id, what_json, state, unsure FROM effects \
          WHERE state = 'held' AND order_key > '' AND subject_kind = $1 AND subject_id = $2"
     );
-    /// What is still to be said to a person.
+    /// Selects the unsettled effects that go to one person.
     WAITING_FOR = Text::both(
         "SELECT id, what_json, state, unsure FROM effects WHERE state IN ('pending', 'leased') AND order_key = $1 \
          UNION ALL SELECT id, what_json, state, unsure FROM effects WHERE state = 'held' AND order_key = $1"
     );
 }
 
-/// Puts an effect into the outbox, unless one that waits stands for it: a view is shown once, as it is then, no later than
-/// this effect would be; lines are joined to those that wait, untried, as the last of the same order key.
+/// Puts an effect into the outbox, unless a waiting one covers it. A view is shown once, in its newest state, no later
+/// than this effect would be. Lines are joined to the untried lines that wait as the last effect of the same order key.
 ///
 /// # Errors
 /// If the database is away.
@@ -145,11 +146,12 @@ pub async fn enqueue(tx: &mut dyn Tx, effect: &Effect, known: Known, now: Timest
         .bind(ms(now))
         .bind(effect.gate(known).0);
     tx.write(insert)?;
-    // Only now: what the insert has found waiting is locked by it, so that nobody has let it wait, or leased it, in between.
+    // Only now: the insert has locked the waiting effect that it found, so no process has postponed or leased it in
+    // between.
     if may_wait { tx.write(freshen) } else { Ok(()) }
 }
 
-/// Views of a subject that wait to be posted for the first time wait until then, if nobody has tried to post them.
+/// Postpones the first post of a view of a subject until `until`, unless a try was made.
 ///
 /// # Errors
 /// If the database is away.
@@ -157,8 +159,8 @@ pub fn hold_back(tx: &mut dyn Tx, about: &Subject, view: &View, until: Timestamp
     tx.write(statement(HOLD_BACK).bind_subject(about).bind(view.name()).bind(ms(until)))
 }
 
-/// What joins this effect to the one that waits in front of it: if that is the last that waits of their order key, and nobody
-/// has tried to send it. (It is locked then, so that nobody sends it without this one.)
+/// Returns the statement that joins this effect to the last one waiting under its order key, if that one is untried.
+/// The waiting effect is then locked, so that no process sends it without this one.
 async fn join(tx: &mut dyn Tx, effect: &Effect) -> Result<Option<Statement>, StoreError> {
     if !effect.what.is_joinable() || effect.put_behind {
         return Ok(None);
@@ -170,14 +172,14 @@ async fn join(tx: &mut dyn Tx, effect: &Effect) -> Result<Option<Statement>, Sto
         return Ok(None);
     }
     let what_json: String = row.get("what_json")?;
-    // What cannot be read is left to itself.
+    // An unreadable effect is left alone.
     let waiting = serde_json::from_str::<EffectKind>(&what_json).ok();
     let Some(joined) = waiting.and_then(|waiting| waiting.joined_with(&effect.what)) else { return Ok(None) };
     reword(&EffectId(row.get("id")?), what_json, &joined).map(Some)
 }
 
-/// Takes an effect that waits out of the outbox, with what waits behind it in the same order: what they were to do, in
-/// order. Nothing if it is being delivered, or has ended.
+/// Takes a waiting effect out of the outbox, with the effects that wait behind it under its order key, and returns them
+/// in order. Returns nothing if the effect is being delivered or has ended.
 ///
 /// # Errors
 /// If the database is away.
@@ -188,7 +190,7 @@ pub async fn take_back(tx: &mut dyn Tx, effect: &EffectId, now: Timestamp) -> Re
     }
     let mut taken = Vec::new();
     for row in &waiting {
-        // What cannot be read is left where it is, and what waits behind it.
+        // An unreadable effect stays, and so do the effects behind it.
         let Ok(effect) = intent(row) else { break };
         tx.write(withdraw(&EffectId(row.get("id")?), row.get("what_json")?, now))?;
         taken.push(effect);
@@ -197,9 +199,9 @@ pub async fn take_back(tx: &mut dyn Tx, effect: &EffectId, now: Timestamp) -> Re
     Ok(taken)
 }
 
-/// Withdraws what waits to be said about a subject, as far as `goes` says so; how many effects that were. Views that are
-/// posted for the first time are rendered anew. A conflict if one of either is being delivered, may stand already without
-/// our knowing, or is not any more what it was when it was read.
+/// Withdraws the waiting effects about a subject that `goes` selects, and returns how many. Views whose first post
+/// waits are rendered anew. It is a conflict if one of either is being delivered, may already stand, or has changed
+/// since it was read.
 ///
 /// # Errors
 /// If the database is away.
@@ -213,7 +215,8 @@ pub async fn withdraw_about(
     withdraw_these(tx, waiting, goes, now)
 }
 
-/// Withdraws what waits to be told to an account alone; how much that was. Conflicts as in [`withdraw_about`].
+/// Withdraws the waiting effects that go to one account alone, and returns how many. Conflicts as in
+/// [`withdraw_about`].
 ///
 /// # Errors
 /// If the database is away.
@@ -222,13 +225,13 @@ pub async fn withdraw_for(tx: &mut dyn Tx, account: &PersonRef, now: Timestamp) 
     withdraw_these(tx, waiting, |_| true, now)
 }
 
-/// What is still to be done about a subject.
+/// Returns the content of the unsettled effects about a subject.
 ///
 /// # Errors
 /// If the database is away.
 pub async fn waiting_about(ask: &mut dyn Ask, about: &Subject) -> Result<Vec<EffectKind>, StoreError> {
     let waiting = ask.rows(statement(WAITING_ABOUT).bind_subject(about)).await?;
-    // What cannot be read is left to whoever can.
+    // Unreadable effects are left to a version that can read them.
     let what = |row: &Row| Ok(serde_json::from_str(row.get("what_json")?).ok());
     waiting.iter().filter_map(|row| what(row).transpose()).collect()
 }
@@ -242,11 +245,12 @@ fn withdraw_these(
     tx.tell(News::Everywhere);
     let mut withdrawn = 0;
     for row in waiting {
-        // What is held waits for an operator, perhaps for weeks: it goes, though a copy may stand where nobody can look.
+        // A held effect may wait for an operator for weeks. It is withdrawn, though a copy may stand where nobody can
+        // look.
         let state: &str = row.get("state")?;
         let may_stand = state == "leased" || (state == "pending" && row.flag("unsure")?);
         let what_json: String = row.get("what_json")?;
-        // What cannot be read is never said.
+        // An unreadable effect is never sent.
         let Ok(what) = serde_json::from_str::<EffectKind>(&what_json) else { continue };
         let goes = goes(&what);
         if !goes && !matches!(what, EffectKind::Show { .. }) {
@@ -260,19 +264,19 @@ fn withdraw_these(
             tx.write(withdraw(&effect, what_json, now))?;
             withdrawn += 1;
         } else {
-            // It may have been rendered already: that is not what is sent then.
+            // The view may already be rendered; the new revision keeps that content from being sent.
             tx.write(statement(REWORD).bind(&effect.0).bind(&what_json).bind(&what_json).or_conflict())?;
         }
     }
     Ok(withdrawn)
 }
 
-/// What waits says something else; a conflict if it is not any more what it was.
+/// Returns the statement that changes a waiting effect; a conflict if it has changed since it was read.
 fn reword(effect: &EffectId, was_json: String, what: &EffectKind) -> Result<Statement, StoreError> {
     Ok(statement(REWORD).bind(&effect.0).bind(was_json).bind(json(what)?).or_conflict())
 }
 
-/// What waits will not be said; a conflict if it is not any more what it was.
+/// Returns the statement that withdraws a waiting effect; a conflict if it has changed since it was read.
 fn withdraw(effect: &EffectId, was_json: String, now: Timestamp) -> Statement {
     statement(WITHDRAW).bind(&effect.0).bind(was_json).bind(ms(now)).or_conflict()
 }

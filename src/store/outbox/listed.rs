@@ -10,7 +10,7 @@ use crate::store::row::{Row, ms};
 use crate::store::statement::{Text, statement, texts};
 use crate::store::{Store, StoreError};
 
-/// An effect as it is listed.
+/// Selects effects with the columns of the operators' list.
 macro_rules! listed {
     ($rest:literal) => {
         concat!(
@@ -21,28 +21,28 @@ macro_rules! listed {
     };
 }
 texts! {
-    /// What failed for good, newest first.
+    /// Selects effects that failed for good, newest first.
     FAILED = Text::both(listed!("WHERE e.state = 'failed' AND e.id < $1 \
          AND (CAST($3 AS TEXT) IS NULL OR (e.subject_kind = $3 AND e.subject_id = $4)) ORDER BY e.id DESC LIMIT $2"));
-    /// What is held, newest first.
+    /// Selects held effects, newest first.
     HELD = Text::both(listed!("WHERE e.state = 'held' AND e.outlet IN ('slack', 'discord', 'local') AND e.id < $1 \
          AND (CAST($3 AS TEXT) IS NULL OR (e.subject_kind = $3 AND e.subject_id = $4)) ORDER BY e.id DESC LIMIT $2"));
-    /// What waits, newest first.
+    /// Selects waiting effects, newest first.
     LISTED_WAITING = Text::both(listed!("WHERE e.state IN ('pending', 'leased') AND e.order_key > '' AND e.id < $1 \
          AND (CAST($3 AS TEXT) IS NULL OR (e.subject_kind = $3 AND e.subject_id = $4)) ORDER BY e.id DESC LIMIT $2"));
-    /// Numbers of the effects that show a view of a subject.
+    /// Counts the effects that show a view of a subject.
     COUNTS_ABOUT = Text::both(
         "SELECT (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased') AND subject_kind = $1 AND subject_id = $2 AND view = $3 AND outlet = $4) AS waiting, \
          (SELECT count(*) FROM effects WHERE state = 'held' AND subject_kind = $1 AND subject_id = $2 AND view = $3 AND outlet = $4) AS held, \
          (SELECT count(DISTINCT order_key) FROM effects WHERE state = 'failed' AND subject_kind = $1 AND subject_id = $2 AND view = $3 AND outlet = $4 \
          AND settled_at_ms >= $5) AS failed"
     );
-    /// What is held of a view of a subject, and why.
+    /// Selects the held effects of a view of a subject, and why they are held.
     HELD_ABOUT = Text::both(
         "SELECT what_json, last_error FROM effects WHERE state = 'held' AND outlet IN ('slack', 'discord', 'local') \
          AND subject_kind = $1 AND subject_id = $2 AND view = $3 LIMIT $4"
     );
-    /// Numbers for operators.
+    /// Counts effects by state, for operators.
     COUNTS = Text::both(
         "SELECT (SELECT count(*) FROM effects WHERE state IN ('pending', 'leased')) AS waiting, \
          (SELECT count(*) FROM effects WHERE state = 'leased') AS leased, \
@@ -53,7 +53,7 @@ texts! {
     );
 }
 
-/// Numbers of the effects that show a view of a subject.
+/// How many effects that show a view of a subject are in which state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CountsAbout {
     /// Effects that wait or are being delivered.
@@ -64,7 +64,7 @@ pub struct CountsAbout {
     pub failed: u64,
 }
 
-/// Some of what is held of this view of a subject, and why.
+/// Returns some held effects of this view of a subject, and why they are held.
 ///
 /// # Errors
 /// If the database is away.
@@ -79,8 +79,8 @@ pub async fn held_about(
     ask.all(asked, |row| Ok((row.json("what_json")?, row.get("last_error")?))).await
 }
 
-/// How many effects that show this view of a subject by way of this outlet wait and are held, and in how many places one has failed since
-/// that moment.
+/// Counts the effects that show this view of a subject through this outlet: how many wait, how many are held, and in
+/// how many places one has failed since a moment.
 ///
 /// # Errors
 /// If the database is away.
@@ -98,14 +98,14 @@ pub async fn counts_about(
     Ok(ask.one(asked, read).await?.unwrap_or_default())
 }
 
-/// Which effects are listed.
+/// The state of the effects to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listed {
-    /// Those that wait, or are being delivered.
+    /// Effects that wait or are being delivered.
     Waiting,
-    /// Those that an operator can mend.
+    /// Effects that are held until an operator fixes the cause.
     Held,
-    /// Those that failed for good.
+    /// Effects that failed for good.
     Failed,
 }
 
@@ -114,16 +114,16 @@ pub enum Listed {
 pub struct ListedEffect {
     /// Its id.
     pub id: EffectId,
-    /// On which platform, or `local`.
+    /// Its platform, or `local`.
     #[serde(rename = "platform")]
     pub outlet: Outlet,
     /// `pending`, `leased`, `held` or `failed`.
     pub state: String,
-    /// What it was to do.
+    /// The kind of the effect.
     pub kind: String,
-    /// Where (its order key).
+    /// Where it goes: its order key.
     pub place: String,
-    /// What it was about.
+    /// Its subject.
     pub about: Subject,
     /// How often it was tried.
     pub attempts: u32,
@@ -134,7 +134,7 @@ pub struct ListedEffect {
     /// When it is tried next, if it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
-    /// What refuses it, if it is held.
+    /// The place that refuses it, if it is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_in: Option<String>,
     /// Since when it is held.
@@ -145,7 +145,7 @@ pub struct ListedEffect {
     pub failed_at: Option<Timestamp>,
 }
 
-/// Numbers for operators.
+/// Counts of the outbox, for operators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     /// Effects that wait or are being delivered.
@@ -158,12 +158,12 @@ pub struct Counts {
     pub held: u64,
     /// Dead events.
     pub dead: u64,
-    /// Since when the oldest effect that waits is due (a later moment, if everything waits for one).
+    /// When the oldest waiting effect became due. A later moment, if every effect waits for one.
     pub oldest_waiting_at: Option<Timestamp>,
 }
 
 impl dyn Store + '_ {
-    /// Effects in a state, newest first; only those about a subject, if one is given.
+    /// Lists effects in a state, newest first; only those about a subject, if one is given.
     ///
     /// # Errors
     /// If the database is away.
@@ -206,7 +206,7 @@ impl dyn Store + '_ {
         self.reader().await?.all(query.bind(about.map(Subject::id)), effect).await
     }
 
-    /// Numbers for operators, cheap enough to be asked every few seconds.
+    /// Counts the outbox for operators, cheaply enough for a call every few seconds.
     ///
     /// # Errors
     /// If the database is away.

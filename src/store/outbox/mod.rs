@@ -1,6 +1,6 @@
-//! The outbox: effects that wait, are being delivered, are held, or have ended.
+//! The outbox: effects that wait, are under delivery, are held, or have ended.
 //!
-//! Leases count in real time, by the database's clock where several machines share it.
+//! Leases run in real time; if several machines share the database, by its clock.
 
 mod due;
 mod ends;
@@ -20,45 +20,45 @@ use crate::domain::ids::{EffectId, MessageRef};
 use crate::domain::standing::Standing;
 use crate::store::statement::Statement;
 
-/// Effects that may be delivered now, as far as was asked.
+/// One page of the effects that may be delivered now.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Due {
-    /// Those that can be read, in order.
+    /// The readable effects, in order.
     pub ready: Vec<Queued>,
-    /// Those that cannot: another version's, or damaged.
+    /// The unreadable effects: written by another version, or damaged.
     pub unreadable: Vec<EffectId>,
-    /// The last of them in order.
+    /// The last effect of the page, readable or not.
     pub last: Option<(Lane, EffectId)>,
-    /// Whether there may be more.
+    /// Whether there may be more pages.
     pub is_more: bool,
 }
 
-/// Effects that are held and are to wait again.
+/// Selects held effects that are to wait for delivery again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Release {
-    /// This one.
+    /// This effect.
     One(EffectId),
-    /// The card that stands in this order.
+    /// The held card with this order key.
     Card(String),
-    /// The first so many that this refuses.
+    /// The first effects that are held for a place.
     In {
-        /// Of which outlet.
+        /// Their outlet.
         outlet: Outlet,
-        /// What refuses them.
+        /// The place that refuses them.
         held_in: String,
-        /// How many at most.
+        /// The largest number to release.
         limit: u32,
     },
 }
 
-/// An effect that was held for too long.
+/// An effect that was ended because it had been held for too long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndedHeld {
     /// Its id.
     pub id: EffectId,
-    /// Of which outlet.
+    /// Its outlet.
     pub outlet: Outlet,
-    /// What it was to do.
+    /// The kind of the effect.
     pub kind: String,
     /// Why it was held.
     pub error: String,
@@ -69,103 +69,104 @@ pub struct EndedHeld {
 pub struct Queued {
     /// Its id.
     pub id: EffectId,
-    /// What to do.
+    /// The effect itself.
     pub effect: Effect,
-    /// How urgent.
+    /// How urgent it is.
     pub lane: Lane,
-    /// Which others mostly wait for the same limit.
+    /// Its gate: the effects of a gate mostly wait for the same limit.
     pub gate: Gate,
-    /// How often it was changed while it waited: it is leased as it was read.
+    /// How often it was changed while it waited. It is leased only in the revision that was read.
     pub revision: i64,
     /// How often it was tried.
     pub attempts: u32,
-    /// What was sent by tries that may have been carried out without our knowing.
+    /// What the tries sent that may have been carried out.
     pub sent: Vec<Sent>,
-    /// When a try ended (or, if nobody knows, when that was found out) that may have been carried out without our knowing,
-    /// if there was one: look before repeating.
+    /// When the last try ended whose outcome is unknown (or, if that is not known either, when this was found out). If
+    /// set, look for the message before repeating the delivery.
     pub unsure_at: Option<Timestamp>,
     /// When it was decided.
     pub created_at: Timestamp,
-    /// When it was last let go, if it ever was held: whoever waits for it was told of that.
+    /// When it was last released, if it ever was held. The one who waits for it was told that it is held.
     pub released_at: Option<Timestamp>,
 }
 
 impl Queued {
-    /// Whether an earlier try may have been carried out without our knowing.
+    /// Whether the outcome of an earlier try is unknown.
     #[must_use]
     pub const fn is_unsure(&self) -> bool {
         self.unsure_at.is_some()
     }
 
-    /// Whether it was held once.
+    /// Whether it was ever held.
     #[must_use]
     pub const fn was_held(&self) -> bool {
         self.released_at.is_some()
     }
 }
 
-/// An effect that somebody wants to deliver.
+/// A worker's claim to lease an effect.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
-    /// Which.
+    /// The effect's id.
     pub effect: EffectId,
-    /// As it was read: if it was changed since, it is not leased.
+    /// The revision that was read. An effect that has changed since is not leased.
     pub revision: i64,
-    /// The limits that it counts against, for whoever goes on after a crash.
+    /// The limits that the delivery counts against, for a process that takes over after a crash.
     pub costs: Vec<String>,
-    /// What has been sent for it, this try included.
+    /// What the tries of it have sent, this try included.
     pub sent: Vec<Sent>,
 }
 
 /// Whether the end of a delivery was stored.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Settled {
-    /// It was.
+    /// The end was stored.
     Kept,
-    /// It was not: the lease had ended, and somebody else took the effect over. If they have ended it, these are the
-    /// messages that they left on the platform; `None` while they are at it.
+    /// The end was not stored: the lease had ended, and another worker took the effect over. If that worker has ended
+    /// it, these are the messages that it left on the platform; `None` while it is still at work.
     Taken(Option<Vec<MessageRef>>),
 }
 
 /// How a delivery ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Settlement {
-    /// It was delivered; nothing new stands there.
+    /// Delivered, without a new standing message.
     Done,
-    /// It was delivered as these messages, of which these stand for its subject.
+    /// Delivered as new messages.
     Posted {
-        /// Every message of it.
+        /// All messages of the delivery.
         messages: Vec<MessageRef>,
-        /// Those that are to be found again.
+        /// The standing messages to record, which are to be found again.
         stands: Vec<Standing>,
-        /// What else is written since they stand.
+        /// Further statements to write because the messages now stand.
         also: Vec<Statement>,
     },
-    /// It can never be delivered.
+    /// Failed: it can never be delivered.
     Failed(Undeliverable),
-    /// It is kept until an operator has mended what refuses it.
+    /// Held until an operator has fixed the cause.
     Held {
-        /// What refuses it.
+        /// The place that refuses it.
         by: String,
         /// Why, for operators; no texts, no secrets.
         error: String,
         /// Whether the last try may have been carried out.
         unsure: bool,
     },
-    /// It is to be tried again.
+    /// To be tried again.
     Retry {
-        /// Not before.
+        /// The earliest moment of the next try.
         at: Timestamp,
         /// Whether this try may have been carried out.
         unsure: bool,
-        /// Whether it counts as a try (waiting for a limit does not).
+        /// Whether this counts as a try (waiting for a limit does not).
         counts: bool,
         /// What went wrong, for operators; no texts, no secrets.
         error: String,
     },
-    /// What it was to change is gone, and stands no more: it is posted anew, as a try of its own.
+    /// The message that it was to change is gone and is no longer recorded as standing. It is posted anew, by a
+    /// separate try.
     Anew(MessageRef),
-    /// It was delivered, and these messages of the bot stand no more, or will not change any more.
+    /// Delivered; these messages of the bot no longer stand, or do not change any more.
     Removed(Vec<MessageRef>),
 }
 
@@ -204,7 +205,7 @@ fn span_ms(span: std::time::Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
-/// Every text of the outbox.
+/// Returns every SQL text of the outbox.
 #[cfg(test)]
 pub(super) fn texts() -> Vec<(&'static str, super::Text)> {
     [due::TEXTS, ends::TEXTS, enqueue::TEXTS, listed::TEXTS].concat()

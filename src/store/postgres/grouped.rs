@@ -1,5 +1,5 @@
-//! Statements that come alone, such as the ends of deliveries, written together: each would cost a transaction and a wait
-//! for the disk, and nobody waits for the order of those that come at once.
+//! Groups statements that come outside of any work, such as the ends of deliveries. Alone, each would cost a
+//! transaction and a wait for the disk. The order of statements that arrive at the same time does not matter.
 
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
@@ -9,23 +9,23 @@ use super::link;
 use crate::store::StoreError;
 use crate::store::statement::Statement;
 
-/// How many share a transaction at most.
+/// The largest number that share a transaction.
 const TOGETHER: usize = 64;
 
-/// Statements, and who waits until they are committed.
+/// Statements, and where to report that they are committed.
 #[derive(Debug)]
 pub struct Alone {
     pub statements: Vec<Statement>,
     pub answer: oneshot::Sender<Result<(), StoreError>>,
 }
 
-/// Commits statements until nobody can bring any.
+/// Commits statements until the channel is closed.
 pub async fn run(pool: PgPool, mut brought: mpsc::Receiver<Alone>) {
     let mut some = Vec::with_capacity(TOGETHER);
     while brought.recv_many(&mut some, TOGETHER).await > 0 {
         let all = some.iter().map(|alone| alone.statements.clone()).collect();
         match store(&pool, all).await {
-            // Somebody else's meanwhile, or in each other's way: whose that is shows one by one.
+            // The lease was lost meanwhile, or statements collide. Running them one by one shows which of them fail.
             Err(StoreError::Conflict | StoreError::Work(_) | StoreError::Corrupt(_)) => {
                 for alone in some.drain(..) {
                     let stored = store(&pool, vec![alone.statements.clone()]).await;
@@ -47,7 +47,7 @@ async fn store(pool: &PgPool, all: Vec<Vec<Statement>>) -> Result<(), StoreError
     lent.end(stored).await.0
 }
 
-/// Who asked may have gone; what was stored stays stored.
+/// The caller may be gone; the stored data stays stored.
 fn answer(alone: Alone, stored: Result<(), StoreError>) {
     let _ = alone.answer.send(stored);
 }

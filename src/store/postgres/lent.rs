@@ -1,4 +1,4 @@
-//! Connections of the pool: lent for one piece of work, and taken back only in a state that is known.
+//! Connections of the pool, each lent for one piece of work and returned only in a known state.
 
 use std::time::Duration;
 
@@ -8,34 +8,35 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
 use super::link::{self, fault};
 use crate::store::StoreError;
 
-/// How long one piece of work may take on the way to the database and back: the database itself ends every statement
-/// before that, unless the network swallows its answer.
+/// How long one piece of work may take, including the way to the database and back. The database itself ends every
+/// statement earlier, unless the network swallows its answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A connection. If whoever has it goes away in the middle of something, it is closed, which ends its transaction.
+/// A lent connection. If its user is dropped in the middle of the work, the connection is closed, which ends its
+/// transaction.
 pub struct Lent {
     conn: PoolConnection<Postgres>,
     is_sound: bool,
 }
 
-/// What became of a transaction.
+/// The end of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is on the disk.
+    /// Its writes are on disk.
     Committed,
-    /// It left nothing.
+    /// Nothing of it was kept.
     RolledBack,
-    /// The connection was lost while it was being committed.
+    /// The connection was lost during the commit.
     Unknown,
 }
 
 impl Lent {
-    /// A connection of the pool.
+    /// Takes a connection from the pool.
     pub async fn of(pool: &PgPool) -> Result<Self, StoreError> {
         Ok(Self { conn: pool.acquire().await.map_err(fault)?, is_sound: false })
     }
 
-    /// The same, with a transaction begun in which nobody else decides about these names.
+    /// Takes a connection and begins a transaction that holds the locks of these names.
     pub async fn in_transaction(pool: &PgPool, names: &[String]) -> Result<Self, StoreError> {
         let text = link::begin_about(names);
         let mut tries = 0;
@@ -44,7 +45,7 @@ impl Lent {
             let begin = sqlx::raw_sql(AssertSqlSafe(text.clone())).execute(&mut *lent.conn);
             match tokio::time::timeout(PATIENCE, begin).await {
                 Ok(Ok(_)) => return Ok(lent),
-                // The server has closed it while it was in the pool, and perhaps all of them.
+                // The server closed this connection while it was in the pool, and perhaps all of them.
                 Ok(Err(error)) if link::is_closed(&error) && tries <= pool.size() => tries += 1,
                 Ok(Err(error)) => return Err(fault(error)),
                 Err(_) => return Err(StoreError::Away("it does not answer".to_owned())),
@@ -56,12 +57,12 @@ impl Lent {
         &mut self.conn
     }
 
-    /// Runs a statement that answers nothing.
+    /// Runs a statement that returns no rows.
     pub async fn execute(&mut self, text: &'static str) -> Result<(), StoreError> {
         in_time(async { sqlx::raw_sql(text).execute(&mut *self.conn).await.map(drop).map_err(fault) }).await
     }
 
-    /// Runs a statement outside of a transaction, and says whether the connection can be used again.
+    /// Runs a query outside of a transaction, and notes whether the connection can be used again.
     pub async fn run<T>(
         &mut self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
@@ -72,8 +73,8 @@ impl Lent {
         answer
     }
 
-    /// Commits what worked, rolls back what did not. What is to be asked afterwards is asked before the connection is
-    /// dropped.
+    /// Commits after a success and rolls back after an error. The caller must ask any further questions before it drops
+    /// the connection.
     pub async fn end<T>(&mut self, answer: Result<T, StoreError>) -> (Result<T, StoreError>, Fate) {
         let error = match answer {
             Ok(value) => match self.execute(link::COMMIT).await {
@@ -86,7 +87,7 @@ impl Lent {
             },
             Err(error) => error,
         };
-        // A database that is away rolls back by itself: nothing was committed.
+        // A database that is away rolls back on its own: nothing was committed.
         if !matches!(error, StoreError::Away(_)) {
             self.is_sound = self.execute(link::ROLLBACK).await.is_ok();
         }
@@ -102,7 +103,7 @@ impl Drop for Lent {
     }
 }
 
-/// Waits for the database, but not for ever.
+/// Waits for the database, but at most as long as `PATIENCE`.
 pub async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     tokio::time::timeout(PATIENCE, work)
         .await

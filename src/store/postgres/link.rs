@@ -1,4 +1,4 @@
-//! What only PostgreSQL has: how statements reach it, its faults, and numbers from sequences that many processes share.
+//! The parts specific to PostgreSQL: sending statements, its errors, and sequences shared by many processes.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -18,32 +18,32 @@ use crate::store::row::Row;
 use crate::store::statement::{self, Merged, Rows, Spoken, Statement, Value};
 use crate::store::tx::Link;
 
-/// Each connection keeps its own texts prepared, and the server a plan for each.
+/// Only powers of two: each connection prepares its own texts, and the server keeps a plan for each.
 const ROWS: Rows = Rows::Powers;
-/// The table of what is to be delivered.
+/// The table of the outbox.
 const OUTBOX: &str = "effects";
-/// The digits of the part of an effect's id that is chance: Crockford's, as in a ULID.
+/// The digits of the random part of an effect's id: Crockford's, as in a ULID.
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// Begins a transaction.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
-/// Ends it. A transaction in which a statement has failed would be rolled back by `COMMIT` without a word; what stands
-/// before it fails then.
+/// Commits a transaction. `COMMIT` alone would silently roll back a transaction in which a statement has failed; the
+/// `SELECT` before it fails in that case.
 pub const COMMIT: &str = "SELECT 1; COMMIT";
-/// Gives it up.
+/// Rolls back a transaction.
 pub const ROLLBACK: &str = "ROLLBACK";
-/// The time of the machine that everybody shares.
+/// Reads the time of the database server, which all processes share.
 const REAL_MS: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms";
-/// Tells other processes that there is something to do.
+/// Notifies other processes that there is something to do.
 pub const TELL: &str = "SELECT pg_notify('deskbell', $1)";
-/// The next number of the sequence of tickets.
+/// Draws the next number from the sequence of tickets.
 const NEXT_TICKET: &str = "SELECT nextval('ticket_ids') AS id";
-/// Numbers of that sequence are left out.
+/// Skips numbers of that sequence.
 const SKIP_TICKETS: &str = "SELECT setval('ticket_ids', (SELECT last_value FROM ticket_ids) + $1)";
-/// Where the database lies: a copy of it lies elsewhere, or was made anew.
+/// Identifies the database: a copy of it has another identity, or was created anew.
 pub const LIES_IN: &str = "SELECT (SELECT oid::text FROM pg_database WHERE datname = current_database()) || '/' \
      || 'tickets'::regclass::oid::text AS value";
-/// The same of the server: its identity, and how often it has begun anew from a copy. Not everybody may ask.
+/// Identifies the server, and counts how often it was restored from a copy. Not every account may ask this.
 pub const LIES_ON: &str = "SELECT (SELECT system_identifier::text FROM pg_control_system()) || '/' \
      || (SELECT timeline_id::text FROM pg_control_checkpoint()) AS value";
 
@@ -82,20 +82,20 @@ impl Link for PgLink<'_> {
         sqlx::query(text).bind(by).execute(&mut *self.0).await.map(drop).map_err(fault)
     }
 
-    /// The part of an effect's id that is chance; the part before it is the database's.
+    /// Draws the random part of an effect's id; the database adds the part before it.
     fn effect_id(&mut self) -> EffectId {
         EffectId((0..10).map(|_| char::from(DIGITS[real::below(DIGITS.len())])).collect())
     }
 }
 
-/// The rows of a query.
+/// Returns the rows of a query.
 pub async fn rows(conn: &mut PgConnection, query: Statement) -> Result<Vec<Row>, StoreError> {
     let Spoken { text, values, .. } = query.for_postgres();
     let found = values.into_iter().fold(sqlx::query(text), bind).fetch_all(conn).await.map_err(fault_or_conflict)?;
     Ok(found.into_iter().map(Row::from).collect())
 }
 
-/// The rows of several queries of one text, asked as few.
+/// Returns the rows of several queries of one text, sent as few queries.
 pub async fn rows_of(conn: &mut PgConnection, queries: Vec<Statement>) -> Result<Vec<Row>, StoreError> {
     let mut found = Vec::with_capacity(queries.len());
     let queries = queries.into_iter().map(Statement::for_postgres).collect();
@@ -106,7 +106,7 @@ pub async fn rows_of(conn: &mut PgConnection, queries: Vec<Statement>) -> Result
     Ok(found)
 }
 
-/// Milliseconds of real time since the Unix epoch, by the database's clock.
+/// Returns the milliseconds of real time since the Unix epoch, by the database's clock.
 pub async fn real_ms(conn: &mut PgConnection) -> Result<i64, StoreError> {
     sqlx::query(REAL_MS).fetch_one(conn).await.and_then(|row| row.try_get("now_ms")).map_err(fault)
 }
@@ -118,27 +118,28 @@ fn bind(query: Query<'_, Postgres, PgArguments>, value: Value) -> Query<'_, Post
     }
 }
 
-/// Begins a transaction, waits for whoever else decides about any of these names, and keeps everybody else waiting until
-/// the commit. What is read afterwards is newer than what they wrote.
+/// Returns the text that begins a transaction and takes the locks of these names. It waits for transactions that hold
+/// one of them, and others wait until this one commits. So later reads see what those transactions wrote.
 pub fn begin_about(names: &[String]) -> String {
-    // In one order everywhere, so that nobody waits in a circle.
+    // Every process uses the same order, so that no deadlock arises.
     let locks: BTreeSet<i64> = names.iter().map(|name| lock_of(name)).collect();
     let mut text = BEGIN.to_owned();
     for lock in locks {
-        // Writing into a text cannot fail.
+        // Writing into a string cannot fail.
         let _ = write!(text, "; SELECT pg_advisory_xact_lock({lock})");
     }
     text
 }
 
-/// The number that stands for a name in every process: <https://www.postgresql.org/docs/current/explicit-locking.html>.
+/// Returns the lock number of a name, the same in every process:
+/// <https://www.postgresql.org/docs/current/explicit-locking.html>.
 fn lock_of(name: &str) -> i64 {
     let hash = Sha256::digest(name.as_bytes());
     hash.iter().take(8).fold(0, |number, byte| (number << 8) | i64::from(*byte))
 }
 
-/// Runs what each of several works writes in few round trips: statements of one text with many rows, and what goes into
-/// different tables together.
+/// Runs the writes of several works in few round trips: statements of one text become one with many rows, and writes to
+/// different tables are sent together.
 pub async fn run_all(conn: &mut PgConnection, works: Vec<Vec<Statement>>) -> Result<(), StoreError> {
     let works = works.into_iter().map(|work| work.into_iter().map(Statement::for_postgres).collect::<Vec<_>>());
     let mut together: Vec<Merged> = Vec::new();
@@ -151,15 +152,17 @@ pub async fn run_all(conn: &mut PgConnection, works: Vec<Vec<Statement>>) -> Res
     run_together(conn, together).await
 }
 
-/// Whether a statement can go with others, all of which see the database as it was before any of them: if each writes a
-/// table of its own. What is to be delivered goes alone: its ids are drawn once the ticket's row is this transaction's.
+/// Whether a statement can be sent together with others. All of them see the database as it was before any of them, so
+/// each must write a table of its own. Inserts into the outbox go alone, because their ids must be drawn after the
+/// ticket's row is locked by this transaction.
 fn can_join(together: &[Merged], next: &Merged) -> bool {
     let Some(table) = table_of(&next.text) else { return together.is_empty() };
     let is_apart = |other: &Merged| table_of(&other.text).is_some_and(|other| other != table && other != OUTBOX);
     together.iter().all(is_apart) && (table != OUTBOX || together.is_empty())
 }
 
-/// The table that a statement writes, where it can be part of another: it reads none, and tells nothing of its rows.
+/// Returns the table that a statement writes, if the statement can be part of another one: it reads no table and
+/// returns no rows.
 fn table_of(text: &str) -> Option<&str> {
     if text.contains("SELECT") || text.contains("RETURNING") {
         return None;
@@ -196,7 +199,7 @@ async fn run_together(conn: &mut PgConnection, mut together: Vec<Merged>) -> Res
     Ok(())
 }
 
-/// What a fault of the database means to the core: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+/// Translates an error of the database: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 #[must_use]
 pub fn fault(error: sqlx::Error) -> StoreError {
     use sqlx::Error;
@@ -206,9 +209,9 @@ pub fn fault(error: sqlx::Error) -> StoreError {
             "40001" | "40P01" => StoreError::Conflict,
             // Data or an index is damaged.
             "XX001" | "XX002" => StoreError::Corrupt(error.to_string()),
-            // Completion unknown; read only (a standby); idle for too long; a lock that is not to be had.
+            // Completion unknown; read-only (a standby); idle for too long; a lock that is not available.
             "40003" | "25006" | "25P03" | "55P03" => StoreError::Away(error.to_string()),
-            // The connection; who may connect; which database; resources; an operator's doing; the system.
+            // Connection; authorization; database name; resources; intervention by an operator; system errors.
             code if ["08", "28", "3D", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => {
                 StoreError::Away(error.to_string())
             }
@@ -232,13 +235,13 @@ pub fn fault(error: sqlx::Error) -> StoreError {
 pub fn is_closed(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
-        // Ended by an operator, by a crash, or while the server starts.
+        // Closed by an operator, by a crash, or during the server's start.
         sqlx::Error::Database(refused) => refused.code().is_some_and(|code| code.starts_with("57P0")),
         _ => false,
     }
 }
 
-/// As [`fault`], where a value that must be unique and is taken means that somebody else was faster.
+/// Like [`fault`], except that a violated unique constraint is a conflict: another process was faster.
 #[must_use]
 pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
     match &error {

@@ -1,8 +1,8 @@
-//! The record of the desk in a PostgreSQL database, which any number of processes share.
+//! The desk's record in a PostgreSQL database, which any number of processes share.
 //!
-//! Each work is a transaction of its own, at READ COMMITTED: what two processes must not decide at once they lock by
-//! name ([`crate::store::About`]), and a ticket is written only in the version that was read. Leases end by the
-//! database's clock. Moments are kept to the millisecond.
+//! Each work is a transaction of its own, at READ COMMITTED. Decisions that must not be made at the same time lock
+//! names ([`crate::store::About`]), and a ticket is written only if its version is the one that was read. Leases end by
+//! the database's clock. Moments are stored in milliseconds.
 
 mod grouped;
 mod lent;
@@ -38,36 +38,36 @@ use super::{Store, StoreError};
 use crate::domain::outcome::Outcome;
 use crate::metrics;
 
-/// How many may wait with statements that come alone before those who bring them have to wait to bring them.
+/// How many writes outside of works may wait in the queue before callers have to wait to queue theirs.
 const ALONE: usize = 256;
 
-/// Where the database is, and how it is used.
+/// The settings of the database connection.
 #[derive(Clone, Debug)]
 pub struct PostgresSettings {
-    /// `postgres://user:password@host:5432/name`, with `sslmode` and the like behind a question mark.
+    /// The address, `postgres://user:password@host:5432/name`, with parameters such as `sslmode` after a question mark.
     pub url: SecretString,
-    /// How many connections are made at most for work; one more is for hearing of other processes.
+    /// The largest number of connections for work. One more listens for notifications of other processes.
     pub connections: u32,
-    /// How often to look for work of which no word came. Real time.
+    /// How often to look for work without a notification, in real time.
     pub look_every: Duration,
 }
 
 impl PostgresSettings {
-    /// The usual ones for this address.
+    /// Creates the default settings for this address.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: SecretString::from(url.into()), connections: 8, look_every: Duration::from_secs(2) }
     }
 }
 
-/// The record of the desk in a PostgreSQL database.
+/// The desk's record in a PostgreSQL database.
 ///
-/// Dropping it without [`Store::close`] loses nothing that was answered.
+/// Dropping the store without [`Store::close`] loses nothing that was confirmed.
 #[derive(Debug)]
 pub struct PostgresStore {
     pool: PgPool,
     changed: watch::Sender<u64>,
-    // None if it only reads.
+    // `None` if the store is read-only.
     tidings: Option<Tidings>,
     alone: Option<mpsc::Sender<Alone>>,
 }
@@ -76,13 +76,13 @@ impl PostgresStore {
     /// Opens the database and brings its schema up to date.
     ///
     /// # Errors
-    /// If it cannot be reached or is not to be used; then nothing in it was changed.
+    /// If it cannot be reached or must not be used; then nothing in it was changed.
     pub async fn open(settings: &PostgresSettings) -> Result<Arc<Self>, OpenError> {
         let options = open::options(settings.url.expose_secret())?;
         let mut conn = open::connect(&options).await?;
         open::examine(&mut conn).await?;
         open::migrate(&mut conn).await?;
-        // Everything is written; that the connection does not close well changes nothing.
+        // Everything is written, so a failure to close the connection does no harm.
         let _ = conn.close().await;
         let pool = open::pool(options.clone(), settings.connections, false);
         let changed = watch::Sender::new(0);
@@ -93,7 +93,7 @@ impl PostgresStore {
         Ok(Arc::new(Self { pool, changed, tidings: Some(tidings), alone: Some(alone) }))
     }
 
-    /// Opens the database to read it only. Whatever writes fails with [`StoreError::Away`].
+    /// Opens the database read-only. Every write fails with [`StoreError::Away`].
     ///
     /// # Errors
     /// If it cannot be reached, or its schema is not this program's.
@@ -101,7 +101,7 @@ impl PostgresStore {
         let options = open::options(settings.url.expose_secret())?;
         let mut conn = open::connect(&options).await?;
         let found = open::examine(&mut conn).await?;
-        // Nothing was written.
+        // Nothing was written, so a failure to close the connection does no harm.
         let _ = conn.close().await;
         if found != Some(open::known()) {
             return Err(OpenError::Older);
@@ -118,7 +118,7 @@ impl PostgresStore {
     }
 }
 
-/// A connection that reads what was committed.
+/// A connection that reads committed data.
 struct Reader(Lent);
 
 #[async_trait]
@@ -142,7 +142,7 @@ impl Store for PostgresStore {
         if self.tidings.is_none() {
             return Err(StoreError::Away("it was opened to be read only".to_owned()));
         }
-        // Whoever asked may stop waiting in the middle; what was begun is finished.
+        // The caller may be dropped while it waits; the work is still finished.
         let begun = tokio::spawn(decide(self.pool.clone(), about, work).in_current_span());
         let (answer, news) = begun.await.map_err(|error| StoreError::Away(error.to_string()))?;
         if let Some(whom) = news {
@@ -170,7 +170,7 @@ impl Store for PostgresStore {
         let server: Result<String, sqlx::Error> = sqlx::query_scalar(link::LIES_ON).fetch_one(&self.pool).await;
         let server = match server {
             Ok(server) => server,
-            // Not everybody may ask that, nor does every server know.
+            // Not every account may ask this, and not every server knows it.
             Err(sqlx::Error::Database(_)) => String::new(),
             Err(error) => return Err(link::fault(error)),
         };
@@ -189,7 +189,7 @@ impl Store for PostgresStore {
         self.changed.subscribe()
     }
 
-    /// Not promised: what was overwritten stays in the files until PostgreSQL's own VACUUM and log rotation.
+    /// Never complete: overwritten data stays in the files until PostgreSQL's own VACUUM and log rotation.
     async fn scrub(&self) -> Result<bool, StoreError> {
         Ok(false)
     }
@@ -202,7 +202,8 @@ impl Store for PostgresStore {
     }
 }
 
-/// One work in one transaction; who is to be woken, since something was (or may have been) committed.
+/// Runs one work in one transaction. Also returns which dispatchers to wake, if anything was (or may have been)
+/// committed.
 async fn decide(pool: PgPool, about: About, work: Work) -> (Result<Outcome, StoreError>, Option<News>) {
     let mut lent = match Lent::in_transaction(&pool, &about.names).await {
         Ok(lent) => lent,

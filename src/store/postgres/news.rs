@@ -1,7 +1,7 @@
-//! Wake-ups between processes. They save time only: whoever waits looks by itself, too.
+//! Wake-ups between processes. They only save time: every waiting task also looks on its own from time to time.
 //!
-//! `NOTIFY` takes a lock that every commit with one waits for, so that it is no part of the transactions: one task sends
-//! them, one for many commits.
+//! `NOTIFY` takes a lock that every commit containing one waits for. So it is no part of the transactions: one task
+//! sends the notifications, one for many commits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use crate::clock::real;
 use crate::store::StoreError;
 
 const CHANNEL: &str = "deskbell";
-/// How long what follows a wake-up is gathered before the next one.
+/// How long further wake-ups are gathered before the next notification.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long to wait before listening again after that failed.
+/// How long to wait before listening again after a failure.
 const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// The tasks that tell and listen.
+/// The tasks that notify and listen.
 #[derive(Debug)]
 pub struct News {
     tell: Arc<Notify>,
@@ -30,14 +30,15 @@ pub struct News {
 }
 
 impl News {
-    /// Begins to tell and to listen. `changed` is moved by what others say, and every `look_every` in any case.
+    /// Starts to notify and to listen. `changed` moves with every notification of another process, and every
+    /// `look_every` in any case.
     pub async fn begin(
         pool: &PgPool,
         options: PgConnectOptions,
         changed: &watch::Sender<u64>,
         look_every: Duration,
     ) -> Result<Self, StoreError> {
-        // A connection of its own, so that the pool is for work. What was said by this process itself it knows already.
+        // A separate connection, so that the pool is free for work. Notifications of this process itself are ignored.
         let own = real::unique_name();
         let heard = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
         let heard = heard.connect_lazy_with(options);
@@ -50,18 +51,18 @@ impl News {
         Ok(Self { tell, tasks: Mutex::new(tasks) })
     }
 
-    /// Lets the other processes know, soon.
+    /// Notifies the other processes soon.
     pub fn tell(&self) {
         self.tell.notify_one();
     }
 
-    /// Ends the tasks.
+    /// Stops the tasks.
     pub async fn end(&self) {
         self.tasks.lock().await.shutdown().await;
     }
 }
 
-/// Somebody who waits for a change looks again.
+/// Wakes the tasks that wait for a change.
 pub fn bump(changed: &watch::Sender<u64>) {
     changed.send_modify(|count| *count = count.wrapping_add(1));
 }
@@ -76,7 +77,7 @@ async fn listen(pool: PgPool, mut listener: PgListener, own: String, changed: wa
     loop {
         match listener.try_recv().await {
             Ok(Some(news)) if news.payload() == own => {}
-            // What was said while the connection was lost is not heard.
+            // Notifications were missed while the connection was lost.
             Ok(_) => bump(&changed),
             Err(error) => {
                 tracing::warn!(%error, "other processes cannot be heard; listening again soon");

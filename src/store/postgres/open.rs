@@ -1,4 +1,4 @@
-//! Opening a database: whether the server will do, whether the database is ours, and bringing it up to date.
+//! Opens a database: checks the server and whose the database is, and brings the schema up to date.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use sqlx::{ConnectOptions, Connection as _, PgPool, Row as _};
 use super::link::fault;
 use crate::store::StoreError;
 
-/// The schema, step by step.
+/// The migrations of the schema.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations/postgres");
 
-/// The oldest server that will do, as `server_version_num` says it.
+/// The oldest supported server, as a `server_version_num`.
 const OLDEST_SERVER: i64 = 140_000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long to wait for a connection of the pool.
+/// How long to wait for a free connection of the pool.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections are made anew now and then, so that memory on the server and moved addresses are let go of.
+/// How long a connection is used before it is replaced, so that server memory and outdated addresses are released.
 const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 const MIN_CONNECTIONS: u32 = 2;
 
-/// What the server looks like: its version, its encoding, our tables and all tables in the schema (those of extensions
-/// left out), in one statement, since another process may be making them just now.
+/// Reads the server's version and encoding, and counts this program's tables and all tables of the schema (except those
+/// of extensions). It is one statement, since another process may be creating the tables at this moment.
 const LOOK: &str = "SELECT current_setting('server_version_num')::bigint AS version, \
      current_setting('server_encoding') AS encoding, count(c.oid) AS tables, \
      count(c.oid) FILTER (WHERE c.relname = '_sqlx_migrations') AS ours \
@@ -33,56 +33,56 @@ const LOOK: &str = "SELECT current_setting('server_version_num')::bigint AS vers
      AND d.deptype = 'e')";
 const STEPS: &str = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";
 
-/// Why a database cannot be opened. No text of it holds the address or a password.
+/// Why a database cannot be opened. No message contains the address or a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The address is none.
+    /// The address is not valid.
     #[error("database.url is no address of a PostgreSQL database (postgres://user@host:5432/name): {0}")]
     Address(String),
-    /// It cannot be reached just now.
+    /// The database cannot be reached at the moment.
     #[error("the database cannot be reached: {0}")]
     Away(String),
-    /// It is there, but does not let us in.
+    /// The database refuses the connection.
     #[error("the database does not let us in: {0}")]
     Refused(String),
     /// The server is too old.
     #[error("the server is PostgreSQL {}, but 14 or newer is needed", .0 / 10_000)]
     OldServer(i64),
-    /// It cannot hold every text.
+    /// The database's encoding cannot hold every text.
     #[error("the database has the encoding {0}, but UTF8 is needed: create it with ENCODING 'UTF8'")]
     Encoding(String),
-    /// It was written by a later version of this program.
+    /// The database was written by a newer version of this program.
     #[error(
         "the database was written by a newer version of this program (schema {found}, while this one knows {known}): \
          run that version, or restore a copy from before the update"
     )]
     Newer {
-        /// The newest step of its schema.
+        /// The newest migration of its schema.
         found: i64,
-        /// The newest step that this program knows.
+        /// The newest migration that this program knows.
         known: i64,
     },
-    /// It was written by an earlier version, or is empty, and may only be read.
+    /// The database was written by an older version, or is empty, and may only be read.
     #[error(
         "the database is empty or was written by an older version of this program: start the bot, or migrate it, first"
     )]
     Older,
-    /// It was written before the first release, when the schema was still in the making.
+    /// The database was written before the first release, when the schema was still changing.
     #[error(
         "the database is from before the first release of this program, and cannot be brought up to date: name another one, \
          which may be empty"
     )]
     Unreleased,
-    /// It is another program's, or was altered.
+    /// The database belongs to another program, or was altered.
     #[error("the database is no database of this program: {0}")]
     Foreign(String),
-    /// Its schema could not be brought up to date.
+    /// The schema could not be brought up to date.
     #[error("the database could not be brought up to date: {0}")]
     Migration(String),
 }
 
 impl OpenError {
-    /// What a fault of the database means while it is being opened.
+    /// Translates an error of the database while it is being opened.
     pub(super) fn database(error: StoreError) -> Self {
         match error {
             StoreError::Away(what) => Self::Away(what),
@@ -91,17 +91,18 @@ impl OpenError {
     }
 }
 
-/// The server's patience with this process: whatever happens to it, no lock stays for long. What froze in the midst of a
-/// transaction is ended while those who wait for its locks still do.
+/// The server's timeouts for this process, so that no lock is held for long, whatever happens to the process. The
+/// transaction of a frozen process is ended while the processes that wait for its locks still wait.
 const LIMITS: [(&str, &str); 3] =
     [("idle_in_transaction_session_timeout", "2s"), ("lock_timeout", "5s"), ("statement_timeout", "10s")];
 
-/// A connection that was idle for so long is asked whether it still stands before it is used.
+/// A connection that was idle for longer than this is tested before it is used.
 const TESTED_AFTER: Duration = Duration::from_secs(1);
-/// How many statements stay prepared for a connection: those with many rows have a text for each of a few numbers of rows.
+/// How many statements stay prepared on a connection. Statements with many rows have a separate text for each of a few
+/// numbers of rows.
 const STATEMENTS: usize = 256;
 
-/// How connections are made.
+/// Returns the options for connections.
 pub fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
     let options = PgConnectOptions::from_str(url).map_err(|error| OpenError::Address(error.to_string()))?;
     let safe = [("synchronous_commit", "on"), ("client_min_messages", "warning")];
@@ -112,7 +113,7 @@ pub fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
         .disable_statement_logging())
 }
 
-/// The pool for work.
+/// Creates the pool for work.
 pub fn pool(options: PgConnectOptions, connections: u32, is_read_only: bool) -> PgPool {
     let mut options = options.options(LIMITS);
     if is_read_only {
@@ -126,7 +127,7 @@ pub fn pool(options: PgConnectOptions, connections: u32, is_read_only: bool) -> 
         .test_before_acquire(false)
         .before_acquire(|conn, about| {
             Box::pin(async move {
-                // What was just used is there; else a trip tells whether the server has gone meanwhile.
+                // A connection that was just used is alive; otherwise a round trip shows whether the server is gone.
                 let is_there = about.idle_for < TESTED_AFTER || conn.ping().await.is_ok();
                 Ok(is_there)
             })
@@ -134,7 +135,7 @@ pub fn pool(options: PgConnectOptions, connections: u32, is_read_only: bool) -> 
         .connect_lazy_with(options)
 }
 
-/// A connection for looking and migrating: it waits for other processes as long as it takes.
+/// Opens a connection for checks and migrations. It waits for other processes as long as it takes.
 pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, OpenError> {
     match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
         Ok(connected) => connected.map_err(refusal),
@@ -142,9 +143,9 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, OpenErr
     }
 }
 
-/// Why there is no connection: whether waiting may help, or the settings must be mended.
+/// Translates a failed connection: either waiting may help, or the settings must be fixed.
 fn refusal(error: sqlx::Error) -> OpenError {
-    // The connection; resources; an operator's doing, such as a start that is under way; the system.
+    // Connection; resources; intervention by an operator, such as a start in progress; system errors.
     const PASSING: [&str; 4] = ["08", "53", "57", "58"];
     let code = error.as_database_error().and_then(|refused| refused.code()).unwrap_or_default().into_owned();
     match &error {
@@ -155,7 +156,7 @@ fn refusal(error: sqlx::Error) -> OpenError {
     }
 }
 
-/// Looks at the server and the database without writing; the newest step of the schema, if there is one.
+/// Checks the server and the database without writing. Returns the newest migration of the schema, if there is one.
 pub async fn examine(conn: &mut PgConnection) -> Result<Option<i64>, OpenError> {
     let failed = |error| OpenError::database(fault(error));
     let look = sqlx::query(LOOK).fetch_one(&mut *conn).await.map_err(failed)?;
@@ -172,7 +173,7 @@ pub async fn examine(conn: &mut PgConnection) -> Result<Option<i64>, OpenError> 
     if ours == 0 {
         return if tables == 0 { Ok(None) } else { Err(foreign()) };
     }
-    // A step's tables and its line in the list come together.
+    // The tables of a migration and its row in the list appear together.
     let mut found = None;
     for step in sqlx::query(STEPS).fetch_all(conn).await.map_err(failed)? {
         let (version, checksum): (i64, Vec<u8>) =
@@ -193,7 +194,7 @@ pub async fn examine(conn: &mut PgConnection) -> Result<Option<i64>, OpenError> 
     }
 }
 
-/// Brings the schema up to date. Of processes that start together, one does it, and the others wait.
+/// Brings the schema up to date. If several processes start together, one does it and the others wait.
 pub async fn migrate(conn: &mut PgConnection) -> Result<(), OpenError> {
     MIGRATOR.run(conn).await.map_err(|error| match error {
         MigrateError::VersionMissing(found) => OpenError::Newer { found, known: known() },
@@ -201,7 +202,7 @@ pub async fn migrate(conn: &mut PgConnection) -> Result<(), OpenError> {
     })
 }
 
-/// The newest step of the schema that this program knows.
+/// Returns the newest migration that this program knows.
 pub fn known() -> i64 {
     MIGRATOR.iter().map(|step| step.version).max().unwrap_or_default()
 }

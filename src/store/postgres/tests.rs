@@ -1,4 +1,4 @@
-//! What only this store has: plans, how connections are set up, and transactions that go wrong.
+//! Tests specific to this store: plans, connection setup, and transactions that go wrong.
 
 use jiff::Timestamp;
 use sqlx::{Connection as _, PgConnection};

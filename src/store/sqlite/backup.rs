@@ -1,4 +1,4 @@
-//! A sound copy of the file while the bot goes on writing to it.
+//! Makes a sound copy of the file while the bot goes on writing to it.
 
 use std::fs::File;
 use std::io;
@@ -12,16 +12,16 @@ use super::open::{self, OpenError};
 use crate::store::COPY as IS_COPY;
 use crate::store::memory::KEEP_IN_MIND;
 
-/// Copies what is committed, as one state, into an empty file: <https://www.sqlite.org/lang_vacuum.html#vacuuminto>.
+/// Copies the committed data, as one state, into an empty file: <https://www.sqlite.org/lang_vacuum.html#vacuuminto>.
 const COPY: &str = "VACUUM INTO $1";
-/// `ok`, or what is wrong.
+/// Returns `ok`, or the problems found.
 const INTEGRITY: &str = "PRAGMA integrity_check";
 const TICKETS: &str = "SELECT count(*) FROM tickets";
 
-/// A copy that was made and looked through.
+/// A copy that was made and checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backup {
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
     /// How many tickets are in it.
     pub tickets: i64,
@@ -33,10 +33,10 @@ pub enum BackupError {
     /// The database itself cannot be read.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// Something stands there.
+    /// A file already exists there.
     #[error("{} is there already: nothing is overwritten, choose another name", .0.display())]
     Exists(PathBuf),
-    /// It cannot be written.
+    /// The copy cannot be written.
     #[error("{} cannot be written: {what}", path.display())]
     Write {
         /// The file.
@@ -44,21 +44,21 @@ pub enum BackupError {
         /// What went wrong.
         what: String,
     },
-    /// It was written and is not sound.
+    /// The copy was written but is damaged.
     #[error("the copy is not sound and was removed again ({0}): is the disk all right?")]
     Unsound(String),
 }
 
 impl SqliteStore {
-    /// Copies the database at `from` to `to`, which must not be there, readable by its owner only, while anybody writes to
-    /// it. The copy is looked through before it gets its name.
+    /// Copies the database at `from` to `to`, while any process may write to it. `to` must not exist, and becomes
+    /// readable by its owner only. The copy is checked before it gets its name.
     ///
     /// # Errors
-    /// If there is no such copy at the end; then nothing is left of it.
+    /// If no copy could be made; then nothing is left of it.
     pub async fn backup(from: &Path, to: &Path) -> Result<Backup, BackupError> {
         open::examine(from).await?.ok_or_else(|| OpenError::Older(from.to_owned()))?;
         let failed = |what: String| BackupError::Write { path: to.to_owned(), what };
-        // A link counts, too, wherever it leads: it would be replaced.
+        // A link counts as an existing file, wherever it leads: it would be replaced.
         match to.symlink_metadata() {
             Ok(_) => return Err(BackupError::Exists(to.to_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -76,7 +76,7 @@ impl SqliteStore {
             named.map(|()| backup).map_err(|error| failed(error.to_string()))
         });
         if made.is_err() {
-            // That it cannot be removed either changes nothing about why it failed.
+            // A failure to remove it as well does not change the first error.
             let _ = std::fs::remove_file(&part);
         }
         made
@@ -88,10 +88,10 @@ async fn copy(from: &Path, to: &Path) -> Result<Backup, BackupError> {
     let name = to.to_str().ok_or_else(|| failed("its name is not valid UTF-8".to_owned()))?.to_owned();
     let mut conn = open::reading(from).connect().await.map_err(|error| failed(error.to_string()))?;
     let copied = sqlx::query(COPY).bind(name).execute(&mut conn).await;
-    // It was only read.
+    // The file was only read, so a failure to close does no harm.
     let _ = conn.close().await;
     copied.map_err(|error| failed(error.to_string()))?;
-    // Whoever opens it knows that it is a copy. (One of an older schema has no room for that.)
+    // Marks the file as a copy for whoever opens it. (An older schema has no place for the mark.)
     if let Ok(mut conn) = open::reading(to).read_only(false).connect().await {
         let marked = sqlx::query(KEEP_IN_MIND.sqlite).bind(IS_COPY).bind("1").execute(&mut conn).await;
         let _ = conn.close().await;
@@ -114,7 +114,7 @@ async fn look_through(conn: &mut SqliteConnection) -> Result<(String, i64), sqlx
     Ok((verdict, sqlx::query_scalar(TICKETS).fetch_one(conn).await?))
 }
 
-/// The name is on the disk, too.
+/// Makes sure that the name is on disk, too.
 fn sync_folder(file: &Path) -> io::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }

@@ -1,4 +1,4 @@
-//! What only SQLite has: how statements reach it, its faults, and ids from counters that one writer keeps.
+//! The parts specific to SQLite: sending statements, its errors, and ids from counters that a single writer keeps.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -21,15 +21,15 @@ use crate::store::statement::{self, Merged, Rows, Spoken, Statement, Text, Value
 use crate::store::tx::{Known, Link};
 
 texts! {
-    /// What a counter shows: the next value to be taken.
+    /// Reads a counter: the next free value.
     COUNTER = Text::both("SELECT value FROM counters WHERE name = $1");
-    /// Values below this one were taken.
+    /// Raises a counter: values below this one are taken.
     TAKE_COUNTER = Text::both("UPDATE counters SET value = max(value, $2) WHERE name = $1");
-    /// The greatest id in the outbox.
+    /// Reads the greatest id in the outbox.
     LAST_EFFECT = Text::both("SELECT max(id) AS id FROM effects");
 }
 
-/// Counts what other connections have committed.
+/// Reads a number that changes with the commits of other connections.
 const DATA_VERSION: &str = "PRAGMA data_version";
 
 /// The write connection as a transaction uses it.
@@ -69,13 +69,13 @@ impl Link for SqliteLink<'_> {
     }
 }
 
-/// The rows of a query.
+/// Returns the rows of a query.
 pub async fn rows(conn: &mut SqliteConnection, query: Statement) -> Result<Vec<Row>, StoreError> {
     let found = spoken(query.for_sqlite()).fetch_all(conn).await.map_err(fault)?;
     Ok(found.into_iter().map(Row::from).collect())
 }
 
-/// The rows of several queries of one text, asked as few.
+/// Returns the rows of several queries of one text, sent as few queries.
 pub async fn rows_of(conn: &mut SqliteConnection, queries: Vec<Statement>) -> Result<Vec<Row>, StoreError> {
     let mut found = Vec::with_capacity(queries.len());
     let queries = queries.into_iter().map(Statement::for_sqlite).collect();
@@ -86,19 +86,19 @@ pub async fn rows_of(conn: &mut SqliteConnection, queries: Vec<Statement>) -> Re
     Ok(found)
 }
 
-/// What SQLite counts the commits of other connections by.
+/// Returns SQLite's data version, which changes with the commits of other connections.
 pub async fn data_version(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
     let row = sqlx::query(DATA_VERSION).fetch_one(conn).await.map_err(fault)?;
     row.try_get(0).map_err(fault)
 }
 
-/// What a fault of the database means to the core.
+/// Translates an error of the database.
 #[must_use]
 pub fn fault(error: sqlx::Error) -> StoreError {
     use sqlx::Error;
     match &error {
         Error::Database(refused) => {
-            // The lowest byte of the extended code: https://www.sqlite.org/rescode.html
+            // The lowest byte of the extended error code: https://www.sqlite.org/rescode.html
             let code = refused.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default() & 0xff;
             match code {
                 // PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL
@@ -118,7 +118,7 @@ pub fn fault(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// The same, where a value that must be unique and is taken means that somebody else was faster.
+/// Like [`fault`], except that a violated unique constraint is a conflict: another process was faster.
 #[must_use]
 pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
     match &error {
@@ -127,14 +127,14 @@ pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// One connection writes, so that there can be many texts.
+/// Only one connection writes, so there can be many texts.
 const ROWS: Rows = Rows::UpTo(12);
-/// How many statements go in one trip at most. The texts that are made of them stay prepared, so that there must not be
-/// too many different ones.
+/// The largest number of statements per round trip. The texts made of them stay prepared, so there must not be too many
+/// different ones.
 const IN_ONE_TRIP: usize = 16;
 
-/// Runs what each of several works writes: few statements in one trip to SQLite's thread, many as few with many rows,
-/// since that thread wakes ours at the end of each.
+/// Runs the writes of several works. A few statements go in one round trip to SQLite's thread; many are merged into few
+/// with many rows, since that thread wakes this one at the end of each statement.
 pub async fn run_all(conn: &mut SqliteConnection, works: Vec<Vec<Statement>>) -> Result<(), StoreError> {
     let works = works.into_iter().map(|work| work.into_iter().map(Statement::for_sqlite).collect::<Vec<_>>());
     let works: Vec<Vec<Spoken>> = works.collect();
@@ -151,7 +151,7 @@ pub async fn run_all(conn: &mut SqliteConnection, works: Vec<Vec<Statement>>) ->
     Ok(())
 }
 
-/// Asks queries, those of one text as few with many rows; the rows of each.
+/// Runs queries, merging those of one text into few with many rows. Returns the rows of each.
 pub async fn ask_all(conn: &mut SqliteConnection, mut queries: Vec<Statement>) -> Result<Known, StoreError> {
     queries.sort_by_key(|query| query.text.sqlite);
     let mut answers = Vec::with_capacity(queries.len());
@@ -174,7 +174,7 @@ pub async fn ask_all(conn: &mut SqliteConnection, mut queries: Vec<Statement>) -
     Ok(answers)
 }
 
-/// A statement as the library wants it.
+/// Converts a statement to the library's type.
 fn spoken(statement: Spoken) -> Query<'static, Sqlite, SqliteArguments> {
     statement.values.into_iter().fold(sqlx::query(statement.text), bind)
 }
@@ -186,8 +186,8 @@ fn bind(query: Query<'_, Sqlite, SqliteArguments>, value: Value) -> Query<'_, Sq
     }
 }
 
-/// A text of many rows, whose values come in the order of their numbers, without the numbers: for SQLite they are names,
-/// each of which the library looks up among all of them for every value.
+/// Removes the numbers from the placeholders of a text with many rows, whose values come in order. For SQLite the
+/// numbers are names, and the library looks up each of them among all names for every value.
 fn nameless(text: Cow<'static, str>, rows: usize) -> String {
     if rows == 1 {
         return text.into_owned();
@@ -220,26 +220,26 @@ async fn run_some(conn: &mut SqliteConnection, statements: &[Spoken]) -> Result<
     Ok(())
 }
 
-/// Gives out ids: of effects, each greater than the one before, and the numbers of sequences.
+/// Gives out ids of effects, each greater than the one before, and the numbers of sequences.
 #[derive(Debug)]
 pub struct Ids {
     clock: Clock,
     last: Ulid,
-    /// The next number of each sequence, as far as it is known.
+    /// The next number of each sequence, where known.
     next: HashMap<Sequence, i64>,
-    /// The sequences of which numbers were drawn that are not written down.
+    /// The sequences with drawn numbers that are not written to the database yet.
     drawn: Vec<Sequence>,
 }
 
 impl Ids {
-    /// Ids above every one that the outbox holds.
+    /// Starts above all ids in the outbox.
     pub async fn above_known(conn: &mut SqliteConnection, clock: Clock) -> Result<Self, StoreError> {
         let mut ids = Self { clock, last: Ulid::nil(), next: HashMap::new(), drawn: Vec::new() };
         ids.go_on_above(conn).await?;
         Ok(ids)
     }
 
-    /// Goes on above every one that the outbox holds, and every number that was taken, whoever gave it out.
+    /// Continues above all ids in the outbox and all numbers taken, whichever process gave them out.
     pub async fn go_on_above(&mut self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
         self.next.clear();
         let found = rows(conn, statement(LAST_EFFECT)).await?;
@@ -250,7 +250,7 @@ impl Ids {
         Ok(())
     }
 
-    /// The next id of an effect: of this moment, or just above the last one where the clock has not moved on.
+    /// Returns the next id of an effect: of this moment, or just above the last one if the clock has not advanced.
     pub fn next_effect(&mut self) -> EffectId {
         let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or_default();
         let fresh = |at_ms| Ulid::from_parts(at_ms, real::random());
@@ -262,14 +262,14 @@ impl Ids {
         EffectId(self.last.to_string())
     }
 
-    /// What writes down which numbers were drawn: once for all works of a transaction.
+    /// Returns the statements that store the drawn numbers, once for all works of a transaction.
     pub fn write_down(&mut self) -> Vec<Statement> {
         let next = &self.next;
         let drawn = self.drawn.drain(..).filter_map(|sequence| Some((sequence, *next.get(&sequence)?)));
         drawn.map(|(sequence, next)| statement(TAKE_COUNTER).bind(sequence.as_str()).bind(next)).collect()
     }
 
-    /// Something was rolled back: what was drawn may be free again.
+    /// Forgets all known numbers after a rollback: drawn numbers may be free again.
     pub fn forget(&mut self) {
         self.next.clear();
         self.drawn.clear();
@@ -283,7 +283,7 @@ impl Ids {
         self.take(conn, sequence, by).await.map(drop)
     }
 
-    /// Takes so many numbers; the first of them.
+    /// Draws `count` numbers and returns the first.
     async fn take(&mut self, conn: &mut SqliteConnection, sequence: Sequence, count: i64) -> Result<i64, StoreError> {
         let next = match self.next.get(&sequence) {
             Some(next) => *next,

@@ -1,8 +1,8 @@
-//! The record of the desk in one SQLite file.
+//! The desk's record in one SQLite file.
 //!
-//! One process owns the file, by a lock beside it, so that an owner's death is certain and its leases need not run out.
-//! One task writes, many works to a commit; reads go by a few connections of their own, and see what was committed. Moments are
-//! kept to the millisecond.
+//! One process owns the file, by a lock beside it. So the death of an owner is certain, and its leases need not run
+//! out. One task writes, many works per commit. Reads use a few connections of their own and see committed data.
+//! Moments are stored in milliseconds.
 
 mod backup;
 mod link;
@@ -40,33 +40,33 @@ use crate::metrics;
 
 const READERS: u32 = 4;
 const READER_WAIT: Duration = Duration::from_secs(5);
-/// How many jobs may wait for the writer before those who ask have to wait to ask.
+/// How many jobs may wait for the writer before callers have to wait to queue theirs.
 const WAITING_JOBS: usize = 1_024;
 
-/// The record of the desk in a SQLite file.
+/// The desk's record in a SQLite file.
 ///
-/// Dropping it without [`Store::close`] loses nothing that was answered; the file is let go of soon after.
+/// Dropping the store without [`Store::close`] loses nothing that was confirmed; the file is released soon after.
 #[derive(Debug)]
 pub struct SqliteStore {
     readers: SqlitePool,
     jobs: Option<mpsc::Sender<Job>>,
-    // Kept here too, so that who waits for a change is not told of a closed channel without end.
+    // Kept here as well, so that waiting tasks do not see a closed channel over and over.
     changed: watch::Sender<u64>,
     writer: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl SqliteStore {
-    /// Opens the file, which is made if there is none, becomes its owner and brings its schema up to date. What a former
-    /// owner was delivering when it died waits again, marked as unsure. Ids of effects follow `clock`.
+    /// Opens the file (creating it if necessary), becomes its owner and brings its schema up to date. Effects that a
+    /// former owner was delivering when it died wait again, marked as unsure. Ids of effects follow `clock`.
     ///
     /// # Errors
-    /// If the file is another process's or cannot be used; then nothing in it was changed.
+    /// If another process owns the file or it cannot be used; then nothing in it was changed.
     pub async fn open(path: &Path, clock: Clock) -> Result<Arc<Self>, OpenError> {
         Self::open_with_pause(path, clock, TAKE_OVER_PAUSE).await
     }
 
-    /// The same with another pause (real time) between the end of a lease, as `take_over` will count it, and the
-    /// taking over.
+    /// Like [`SqliteStore::open`], with another pause (real time) between the end of a lease, as `take_over` counts it,
+    /// and the take-over.
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
@@ -74,7 +74,7 @@ impl SqliteStore {
         Self::open_as(path, clock, open::writing(path), pause).await
     }
 
-    /// Opens the file to read it only, beside its owner. Whatever writes fails with [`StoreError::Away`].
+    /// Opens the file read-only, beside its owner. Every write fails with [`StoreError::Away`].
     ///
     /// # Errors
     /// If there is no such file, its schema is not this program's, or it cannot be read.
@@ -86,8 +86,8 @@ impl SqliteStore {
         Ok(Arc::new(Self { readers: readers(path), jobs: None, changed, writer: Mutex::new(None) }))
     }
 
-    /// Opens the file to read and write beside its owner, or where there is none. A guest leases nothing and recovers
-    /// nothing; it takes its turn to write, and the owner sees what it has written within a second or so.
+    /// Opens the file for reading and writing beside its owner, or without one. A guest never takes or recovers leases.
+    /// It waits its turn to write, and the owner sees its writes within about a second.
     ///
     /// # Errors
     /// If there is no such file, its schema is not this program's, or it cannot be used.
@@ -117,7 +117,7 @@ impl SqliteStore {
         let failed = |error| OpenError::database(path, error);
         let mut conn = options.connect().await.map_err(fault).map_err(failed)?;
         open::migrate(path, &mut conn).await?;
-        // The former owner is certainly dead, so that only its last calls have to end.
+        // The former owner is certainly dead, so only its last calls still have to end.
         let ended_ms = crate::clock::real::epoch_ms() - i64::try_from(pause.as_millis()).unwrap_or_default();
         let unsure = link::rows(&mut conn, statement(RECOVER).bind(ended_ms)).await.map_err(failed)?;
         if !unsure.is_empty() {
@@ -153,7 +153,7 @@ impl SqliteStore {
     }
 }
 
-/// A connection that reads what was committed.
+/// A connection that reads committed data.
 struct Reader(PoolConnection<Sqlite>);
 
 #[async_trait]
@@ -196,7 +196,7 @@ impl Store for SqliteStore {
         Ok(Box::new(Reader(self.readers.acquire().await.map_err(fault)?)))
     }
 
-    /// A file does not know where it lies; a copy that was made by `backup` is marked.
+    /// A file has no identity of its own; a copy made by `backup` is marked instead.
     async fn lies_in(&self) -> Result<Option<String>, StoreError> {
         Ok(None)
     }
@@ -221,9 +221,9 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        // The readers go first, so that the writer is the last one and tidies the log of SQLite away.
+        // The readers close first: the last connection, the writer's, then cleans up SQLite's log.
         self.readers.close().await;
-        // Closed before, by us or another caller: then there is nothing to finish.
+        // If the store was closed before, by this or another caller, there is nothing to finish.
         let _ = self.ask(Task::Close).await;
         if let Some(writer) = self.writer.lock().await.take()
             && writer.await.is_err()

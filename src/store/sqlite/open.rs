@@ -1,4 +1,4 @@
-//! Opening a database file: whose it is, whether it is ours, and bringing it up to date.
+//! Opens a database file: takes ownership, checks whose file it is, and brings its schema up to date.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read};
@@ -12,17 +12,17 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use super::link::fault;
 use crate::store::StoreError;
 
-/// The schema, step by step.
+/// The migrations of the schema.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 
-/// How many statements the writing connection keeps ready: works send theirs together, some dozen texts with up to some
-/// dozen rows.
+/// How many statements the writing connection keeps prepared: works send theirs together, some dozen texts with up to
+/// some dozen rows.
 const STATEMENTS: usize = 400;
-/// What the writer keeps of the file at most, in KiB if negative: each change to one of many tickets touches pages of its
-/// own, and reading one anew costs more than changing it.
+/// The size of the writer's page cache, in KiB if negative. Each change to one of many tickets touches different pages,
+/// and reading a page again costs more than changing it.
 const CACHE: &str = "-16384";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// What every SQLite file begins with: <https://www.sqlite.org/fileformat.html>.
+/// The first bytes of every SQLite file: <https://www.sqlite.org/fileformat.html>.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// Why a database file cannot be opened.
@@ -31,7 +31,7 @@ pub enum OpenError {
     /// Another process owns the file.
     #[error("{} is in use by another process: stop that one first, or choose another file for this one", .0.display())]
     Locked(PathBuf),
-    /// It was written by a later version of this program.
+    /// The file was written by a newer version of this program.
     #[error(
         "{} was written by a newer version of this program (schema {found}, while this one knows {known}): \
          run that version, or restore a copy from before the update", path.display()
@@ -39,21 +39,21 @@ pub enum OpenError {
     Newer {
         /// The file.
         path: PathBuf,
-        /// The newest step of its schema.
+        /// The newest migration of its schema.
         found: i64,
-        /// The newest step that this program knows.
+        /// The newest migration that this program knows.
         known: i64,
     },
-    /// It was written by an earlier version and may only be read.
+    /// The file was written by an older version and may only be read.
     #[error("{} was written by an older version of this program: start the bot, or migrate it, first", .0.display())]
     Older(PathBuf),
-    /// It was written before the first release, when the schema was still in the making.
+    /// The file was written before the first release, when the schema was still changing.
     #[error(
         "{} is from before the first release of this program, and cannot be brought up to date: move it away, and start \
          with a new one", .0.display()
     )]
     Unreleased(PathBuf),
-    /// It is no database, another program's, or damaged.
+    /// The file is no database, belongs to another program, or is damaged.
     #[error("{} is no database of this program, or damaged: {what}", path.display())]
     Corrupt {
         /// The file.
@@ -61,7 +61,7 @@ pub enum OpenError {
         /// What was found.
         what: String,
     },
-    /// It cannot be reached: a missing folder, a missing permission, a full disk.
+    /// The file cannot be reached: a missing folder, a missing permission, a full disk.
     #[error("{} cannot be opened: {what}", path.display())]
     Io {
         /// The file.
@@ -76,7 +76,7 @@ impl OpenError {
         Self::Io { path: path.to_owned(), what: error.to_string() }
     }
 
-    /// What a fault of the database means while it is being opened.
+    /// Translates an error of the database while it is being opened.
     pub(super) fn database(path: &Path, error: StoreError) -> Self {
         match error {
             StoreError::Away(what) => Self::Io { path: path.to_owned(), what },
@@ -85,7 +85,7 @@ impl OpenError {
     }
 }
 
-/// Holds the lock that says whose the file is; the system lets go of it when the process ends, however it ends.
+/// Holds the lock of the file's owner. The system releases it when the process ends, in any way.
 #[derive(Debug)]
 pub struct Owner {
     _lock: File,
@@ -105,9 +105,9 @@ impl Owner {
     }
 }
 
-/// How the writing connection is opened.
+/// Returns the options of the writing connection.
 pub fn writing(path: &Path) -> SqliteConnectOptions {
-    // Overwrites what is deleted, so that deleted words do not stay behind in the file.
+    // `secure_delete` overwrites deleted data, so that deleted words do not stay in the file.
     reading(path)
         .read_only(false)
         .journal_mode(SqliteJournalMode::Wal)
@@ -116,7 +116,7 @@ pub fn writing(path: &Path) -> SqliteConnectOptions {
         .statement_cache_capacity(STATEMENTS)
 }
 
-/// How a connection that only reads is opened.
+/// Returns the options of a read-only connection.
 pub fn reading(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
@@ -128,7 +128,7 @@ pub fn reading(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Makes the folder that the file is to stand in.
+/// Creates the folder of the file.
 pub fn create_folder(path: &Path) -> Result<(), OpenError> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => {
@@ -138,12 +138,12 @@ pub fn create_folder(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Makes the file if there is none, readable by its owner only (it will hold what people said).
+/// Creates the file if there is none, readable by its owner only (it will contain what people said).
 pub fn create(path: &Path) -> Result<(), OpenError> {
     private_file(path).map(drop).map_err(|error| OpenError::io(path, &error))
 }
 
-/// Looks at the file without writing to it; the newest step of its schema, if it has one.
+/// Checks the file without writing to it. Returns the newest migration of its schema, if it has one.
 pub async fn examine(path: &Path) -> Result<Option<i64>, OpenError> {
     let corrupt = |what: &str| OpenError::Corrupt { path: path.to_owned(), what: what.to_owned() };
     let mut head = Vec::new();
@@ -158,7 +158,7 @@ pub async fn examine(path: &Path) -> Result<Option<i64>, OpenError> {
     let failed = |error| OpenError::database(path, fault(error));
     let mut conn = reading(path).connect().await.map_err(failed)?;
     let looked = look(&mut conn).await;
-    // Nothing was written, so that nothing can be lost by a failure to close.
+    // Nothing was written, so a failure to close does no harm.
     let _ = conn.close().await;
     let (ours, tables, found, first) = looked.map_err(failed)?;
     if !ours && tables > 0 {
@@ -186,12 +186,13 @@ pub async fn migrate(path: &Path, conn: &mut SqliteConnection) -> Result<(), Ope
     })
 }
 
-/// The newest step of the schema that this program knows.
+/// Returns the newest migration that this program knows.
 pub fn known() -> i64 {
     MIGRATOR.iter().map(|step| step.version).max().unwrap_or_default()
 }
 
-/// Whether the file has our list of steps, how many tables it has, its newest step, and the checksum of its first.
+/// Reads whether the file has this program's list of migrations, how many tables it has, its newest migration, and the
+/// checksum of its first.
 async fn look(conn: &mut SqliteConnection) -> Result<(bool, i64, Option<i64>, Option<Vec<u8>>), sqlx::Error> {
     let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master").fetch_one(&mut *conn).await?;
     let ours: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'")
@@ -207,7 +208,7 @@ async fn look(conn: &mut SqliteConnection) -> Result<(bool, i64, Option<i64>, Op
     Ok((true, tables, found, first))
 }
 
-/// Makes a file that is not there yet, readable by its owner only.
+/// Creates a new file, readable by its owner only.
 pub fn new_private_file(path: &Path) -> io::Result<()> {
     private(OpenOptions::new().write(true).create_new(true)).open(path).map(drop)
 }

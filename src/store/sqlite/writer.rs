@@ -1,7 +1,7 @@
-//! The one writer: it takes what waits, does it in one transaction, and answers when that is on the disk.
+//! The single writer: takes waiting tasks, runs them in one transaction, and answers when it is on disk.
 //!
-//! Each work stands in a savepoint of its own and sees what its predecessors wrote; a fault rolls back one. A commit
-//! costs a wait for the disk whether it holds one work or many, so that works that come together share it.
+//! Each work sees the writes of the works before it. In a transaction with savepoints, a failure rolls back one work
+//! only. A commit costs one wait for the disk for one work or many, so works that arrive together share it.
 
 use std::any::Any;
 use std::collections::hash_map::Entry;
@@ -23,25 +23,25 @@ use crate::store::port::{About, Work};
 use crate::store::statement::Statement;
 use crate::store::tx::{Known, StoreTx, Unsent};
 
-/// How many works share a commit at most.
+/// The largest number of works per commit.
 pub const WORKS_PER_COMMIT: usize = 64;
 const COMMIT_TRIES: u32 = 3;
-/// How often it is looked whether another process has written, while there is nothing to do.
+/// How often to check whether another process has written, while there is nothing to do.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Something to be written.
+/// A task of the writer.
 pub enum Task {
-    /// A work, which may read.
+    /// Run a work, which may read.
     Work(About, Work),
-    /// Statements alone.
+    /// Write statements.
     Write(Vec<Statement>),
-    /// Empties SQLite's log; not within a transaction.
+    /// Empty SQLite's log, outside of a transaction.
     Scrub,
-    /// Nothing: nobody may ask any more, and what was asked before is finished.
+    /// Stop: accept no more tasks, and finish those queued.
     Close,
 }
 
-/// What a task came to.
+/// The result of a task.
 #[derive(Debug)]
 pub enum Done {
     Work(Outcome),
@@ -50,44 +50,44 @@ pub enum Done {
 }
 
 impl Done {
-    /// A task came to something that is not its own: a fault of ours.
+    /// Returns the error for a result of the wrong kind, which is a fault of the program.
     pub fn unexpected(self) -> StoreError {
         StoreError::Work(format!("the writer answered {self:?}"))
     }
 }
 
-/// A task's end.
+/// The result of a task, or its error.
 pub type Answer = Result<Done, StoreError>;
 
-/// A task, and who waits for its end.
+/// A task, and where to send its result.
 pub struct Job {
     pub task: Task,
     pub answer: oneshot::Sender<Answer>,
 }
 
 impl Job {
-    /// Answers. Who asked may have gone meanwhile; what was done stays done.
+    /// Sends the answer. The caller may be gone; the task stays done.
     fn end(self, answer: Answer) {
         let _ = self.answer.send(answer);
     }
 }
 
-/// Whether each work of a transaction can be given up alone.
+/// Whether each work of a transaction can be rolled back alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Care {
-    /// It cannot: two statements less for each, and nearly always nothing fails.
+    /// It cannot: this saves two statements per work, and failures are rare.
     All,
-    /// It can: each is in a savepoint.
+    /// It can: each work has its own savepoint.
     Each,
 }
 
-/// Why a transaction left nothing.
+/// Why nothing of a transaction was kept.
 enum Failure {
-    /// A work failed, and it was not in a savepoint: all of it is to be done again with care.
+    /// A work failed without a savepoint: all works must run again, with savepoints.
     Careless,
-    /// It could not be begun or committed.
+    /// The transaction could not be begun or committed.
     Whole(StoreError),
-    /// This work of it brought it down.
+    /// This work brought the whole transaction down.
     Of(usize, StoreError),
 }
 
@@ -97,9 +97,10 @@ pub struct Writer {
     options: SqliteConnectOptions,
     ids: Ids,
     changed: watch::Sender<u64>,
-    /// What SQLite counts other connections' commits by; those of a guest, or of the owner that this is a guest of.
+    /// The last data version seen. It changes with the commits of other connections: those of a guest, or of the owner
+    /// if this store is the guest.
     others: Option<i64>,
-    // Let go of last: as long as it is held, nobody else opens the file. A guest has none.
+    // Dropped last: while it is held, no other process opens the file. A guest has none.
     owner: Option<Owner>,
 }
 
@@ -114,11 +115,12 @@ impl Writer {
         Self { conn, options, ids, changed, others: None, owner }
     }
 
-    /// Writes until nobody can ask any more, on a thread of its own: it waits for SQLite's thread dozens of times for each
-    /// commit, and waking a thread that waits for nothing else is cheaper than waking one that waits for the network, too.
+    /// Writes until the channel is closed, on a thread of its own. The writer waits for SQLite's thread dozens of times
+    /// per commit, and waking a thread that waits for nothing else is cheaper than waking one that also waits for the
+    /// network.
     ///
     /// # Errors
-    /// If there can be no thread.
+    /// If no thread can be started.
     pub fn begin(self, jobs: mpsc::Receiver<Job>) -> std::io::Result<oneshot::Receiver<()>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let (ended, end) = oneshot::channel();
@@ -127,7 +129,7 @@ impl Writer {
         std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || {
             let _log = tracing::dispatcher::set_default(&dispatch);
             runtime.block_on(self.run(jobs).instrument(span));
-            // Nobody may wait for it.
+            // The receiver may be gone.
             let _ = ended.send(());
         })?;
         Ok(end)
@@ -146,7 +148,7 @@ impl Writer {
                     self.scrub_if_asked(&mut batch).await;
                     self.group(&mut batch).await;
                 }
-                // A fault shows when there is something to write.
+                // An error will show when there is something to write.
                 Err(_) => drop(self.look_for_others().await),
             }
         }
@@ -157,8 +159,8 @@ impl Writer {
         drop(owner);
     }
 
-    /// Does all of it and answers. A commit that fails leaves nothing, so that everything is decided again; a work that
-    /// brings the whole transaction down is left out of it.
+    /// Runs all jobs of a batch and answers them. A failed commit keeps nothing, so every work is run again. A work
+    /// that brings the whole transaction down is left out of it.
     async fn group(&mut self, batch: &mut Vec<Job>) {
         let (mut tries, mut care) = (0, Care::All);
         while !batch.is_empty() {
@@ -194,14 +196,14 @@ impl Writer {
         }
     }
 
-    /// One transaction. Fails only as a whole.
+    /// Runs one transaction. It fails only as a whole.
     async fn attempt(&mut self, batch: &[Job], care: Care) -> Result<(Vec<Answer>, bool), Failure> {
         self.execute("BEGIN IMMEDIATE").await.map_err(Failure::Whole)?;
-        // From here on nobody else writes.
+        // From here on no other connection can write.
         self.look_for_others().await.map_err(Failure::Whole)?;
         let mut answers = Vec::with_capacity(batch.len());
         let mut any_touched = false;
-        // Statements that come alone concern nobody else in this transaction: they are written together.
+        // Statements outside of works concern no work of this transaction: they are written together.
         let mut alone = Unsent::new();
         let mut unsent = Unsent::new();
         let mut known = match care {
@@ -226,7 +228,7 @@ impl Writer {
             }
             self.execute("SAVEPOINT work").await.map_err(Failure::Whole)?;
             let (answer, touched) = self.perform_alone(&job.task).await;
-            // The savepoint is gone where SQLite gave the whole transaction up, whatever the work made of that.
+            // If SQLite gave up the whole transaction, the savepoint is gone, whatever the work returned.
             let gone = match &answer {
                 Ok(_) => self.execute("RELEASE SAVEPOINT work").await.err(),
                 Err(_) => match self.execute("ROLLBACK TO SAVEPOINT work").await {
@@ -250,12 +252,13 @@ impl Writer {
         Ok((answers, any_touched))
     }
 
-    /// If another process has written since the last look: whoever delivers is woken, and ids go on above theirs.
+    /// Checks whether another process has written since the last check. If so, wakes the dispatchers and continues with
+    /// ids above those of the other process.
     async fn look_for_others(&mut self) -> Result<(), StoreError> {
         let version = Some(link::data_version(&mut self.conn).await?);
         if version != self.others {
             self.ids.go_on_above(&mut self.conn).await?;
-            // The first look finds nothing that is new to anybody.
+            // The first check cannot find anything new.
             if self.others.is_some() {
                 self.changed.send_modify(|count| *count += 1);
             }
@@ -264,7 +267,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Empties SQLite's log, where that was asked for: what was overwritten is in it until then.
+    /// Empties SQLite's log if a job asks for it: until then, overwritten data is still in it.
     async fn scrub_if_asked(&mut self, batch: &mut Vec<Job>) {
         for index in (0..batch.len()).rev() {
             if matches!(batch[index].task, Task::Scrub) {
@@ -275,9 +278,9 @@ impl Writer {
         }
     }
 
-    /// What the works will read first, in few trips for all of them. Not for a work that shares a name with an earlier one
-    /// of the same transaction: that one's writes may change what it will find. The others' cannot, just as where works
-    /// run beside each other and only their names keep them apart.
+    /// Runs the first queries of the works, in few round trips for all. A work that shares a name with an earlier one
+    /// of the same transaction is left out, since the writes of that one may change its results. Other works cannot
+    /// change them, just as works that run at the same time are separated only by their names.
     async fn read_ahead(&mut self, batch: &[Job]) -> Result<Vec<Known>, StoreError> {
         let (mut names, mut queries, mut whose) = (HashSet::new(), Vec::new(), HashMap::new());
         for (index, job) in batch.iter().enumerate() {
@@ -286,7 +289,7 @@ impl Writer {
             names.extend(&about.names);
             if names.len() == known_names + about.names.len() {
                 for query in about.ahead.iter().cloned() {
-                    // Who asks the same shares a name; the later one asks by itself.
+                    // Works with the same query share a name, so the later one runs its own query.
                     if let Entry::Vacant(free) = whose.entry(query.clone()) {
                         free.insert(index);
                         queries.push(query);
@@ -303,7 +306,7 @@ impl Writer {
         Ok(known)
     }
 
-    /// Does a task, but for sending all that it writes; whether anybody is to be woken.
+    /// Runs a task, and leaves its last writes in `unsent`. Returns whether to wake the dispatchers.
     async fn perform(&mut self, task: &Task, known: Known, unsent: &mut Unsent) -> (Answer, bool) {
         let work = match task {
             Task::Work(_, work) => work,
@@ -320,7 +323,7 @@ impl Writer {
         (done.and_then(|outcome| tx.is_sound().map(|()| Done::Work(outcome))), tx.news().is_some())
     }
 
-    /// Does a task, and sends what it writes.
+    /// Runs a task and sends its writes.
     async fn perform_alone(&mut self, task: &Task) -> (Answer, bool) {
         let mut unsent = Unsent::new();
         let (mut answer, touched) = self.perform(task, Known::new(), &mut unsent).await;
@@ -338,16 +341,16 @@ impl Writer {
         sqlx::query(text).execute(&mut self.conn).await.map(drop).map_err(fault)
     }
 
-    /// Ends the transaction, if one is open; a connection that does not answer is replaced.
+    /// Rolls back the open transaction, if any. Replaces a connection that does not answer.
     async fn give_up(&mut self) {
         self.ids.forget();
-        // That no transaction is open is a fault of the statement: SQLite has ended it by itself.
+        // A failed `ROLLBACK` statement means that SQLite has already ended the transaction.
         if let Ok(()) | Err(StoreError::Work(_)) = self.execute("ROLLBACK").await {
             return;
         }
         match self.options.connect().await {
             Ok(conn) => {
-                // It counts anew.
+                // A new connection counts anew.
                 self.others = None;
                 self.conn = conn;
             }

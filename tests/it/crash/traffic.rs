@@ -176,9 +176,9 @@ impl Traffic {
                     ask.stage = Stage::Taken;
                 } else if text.contains(" is resolved: ") {
                     ask.stage = Stage::Resolved;
-                } else if text.starts_with("Reopened.") {
+                } else if text.starts_with("Reopened:") {
                     ask.stage = Stage::Taken;
-                } else if text.contains("Got it, ") || text.contains("Thanks for telling us, ") {
+                } else if text.contains("Got it, ") {
                     ask.is_confirmed = true;
                 }
             }

@@ -35,7 +35,7 @@ fn a_heading_is_a_title_and_lists_of_tags_are_lists() -> Result<(), String> {
     assert_eq!(filed.content.tags, ["b", "c"]);
     let filed = text("a.md", "---\n---\n# A\ntext")?;
     assert_eq!(filed.content.title, "A");
-    // A rule in the midst of a text is no front matter.
+    // A horizontal rule in the middle of a text is no front matter.
     let filed = text("a.md", "# A\n\ntext\n\n---\n\nmore")?;
     assert_eq!(filed.content.body, "text\n\n---\n\nmore");
     Ok(())

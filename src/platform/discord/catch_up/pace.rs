@@ -1,4 +1,4 @@
-//! How fast is read.
+//! The speed of reading.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,20 +9,20 @@ use super::span;
 use crate::clock::Clock;
 use crate::domain::limits::discord as limits;
 
-/// Which part of the calls that Discord allows reading may take: the dispatcher has the rest.
+/// The part of the allowed calls that reading may use, as a divisor; the dispatcher has the rest.
 const PART: u32 = 5;
-/// Calls that may be made at once after a pause.
+/// The number of calls that may be made at once after a pause.
 const AT_ONCE: u32 = 20;
 
-/// Keeps reading to its part of the calls, and lets what is urgent go first.
+/// Limits reading to its part of the calls, and lets urgent gaps go first.
 pub(in crate::platform::discord) struct Pace {
     clock: Clock,
-    /// When all calls that were made would have been made at an even pace.
+    /// The moment at which all past calls would have been made at an even pace.
     even: Mutex<Timestamp>,
     urgent: Arc<watch::Sender<usize>>,
 }
 
-/// Something urgent that is to be read.
+/// Marks an urgent gap as long as it exists.
 pub(in crate::platform::discord) struct Urgent(Arc<watch::Sender<usize>>);
 
 impl Drop for Urgent {

@@ -1,4 +1,4 @@
-//! Looking whether an earlier try was carried out: by the effect's mark in a button, or by author and words.
+//! Finds out whether an earlier try was carried out, by the effect's mark in a button, or by author and words.
 
 use serde_json::Value;
 use serenity::http::{LightMethod, Route};
@@ -15,7 +15,7 @@ use crate::platform::discord::rest::RestError;
 use crate::platform::{Act, Delivery};
 
 impl Shared {
-    /// Looks through what was posted since the effect was decided, and notes which parts stand.
+    /// Searches the messages posted since the effect was decided, and notes which parts stand.
     pub(super) async fn find_message(
         &self,
         channel: &str,
@@ -26,7 +26,8 @@ impl Shared {
         match self.look_through(channel, tenant, rendered, delivery).await? {
             Looked::Found(messages) => Ok(Some(messages)),
             Looked::Without => Ok(None),
-            // Who may not read a history is shown an empty one: only what is empty to whom may read it says something.
+            // Without the right to read a history Discord shows an empty one. An empty history counts only if the bot
+            // has the right.
             Looked::Empty if !self.may_read_history(channel_id(channel)?).await? => Err(history_is_hidden()),
             Looked::Empty => match self.look_through(channel, tenant, rendered, delivery).await? {
                 Looked::Found(messages) => Ok(Some(messages)),
@@ -45,7 +46,7 @@ impl Shared {
         let route = Route::ChannelMessages { channel_id: channel_id(channel)? };
         let since = delivery.since.checked_sub(CLOCK_SKEW).unwrap_or(delivery.since);
         let mut after = snowflake_at(since);
-        // What was sent, not what would be sent now: the record may have changed since.
+        // Compares with what was sent, not with what would be sent now: the record may have changed since.
         let now = sent_of(rendered);
         let tries = if delivery.sent.is_empty() { std::slice::from_ref(&now) } else { delivery.sent.as_slice() };
         let wholes: Vec<&String> = tries.iter().filter_map(|sent| sent.0.last()).collect();
@@ -56,11 +57,11 @@ impl Shared {
         for _ in 0..PAGES {
             let query = [("after", after.to_string()), ("limit", PAGE.to_string())];
             let page = match self.rest.call(LightMethod::Get, route, &query, None).await {
-                // A thread that was not even started.
+                // The thread was never started.
                 Err(error) if error.is(code::UNKNOWN_CHANNEL) => return Ok(Looked::Without),
                 other => other?,
             };
-            // An answer without messages is none: it must not pass for a channel in which nothing was found.
+            // An answer without a list is no answer: it must not pass for a history without the message.
             let page = page.as_array().ok_or_else(no_list)?;
             shows_nothing &= page.is_empty();
             for message in page.iter().rev().filter(|message| message["author"]["id"] == self.me.to_string()) {
@@ -91,17 +92,17 @@ impl Shared {
     }
 }
 
-/// What a look through a history has shown.
+/// The result of searching a history.
 enum Looked {
-    /// It stands.
+    /// The message stands.
     Found(Vec<MessageRef>),
-    /// Other messages, or there is no such place.
+    /// The message does not stand: there are other messages, or the place does not exist.
     Without,
-    /// Nothing at all.
+    /// The history is empty.
     Empty,
 }
 
-/// What a try at this would send, as hashes of its parts.
+/// Returns hashes of the parts that a try would send.
 pub(in crate::platform::discord) fn fingerprint(effect: &EffectId, act: &Act) -> Option<Sent> {
     match act {
         Act::Post { message, .. } | Act::Hint { message, .. } => Some(sent_of(&render::message(message, effect))),
@@ -113,7 +114,7 @@ fn sent_of(rendered: &Rendered) -> Sent {
     Sent(rendered.parts.iter().map(|part| hash_of(part)).collect())
 }
 
-/// What a text is known by, as Discord gives it back: without the spaces around it.
+/// Returns the hash of a text without surrounding spaces, since Discord removes them.
 fn hash_of(text: &str) -> String {
     hex::encode(&Sha256::digest(text.trim())[..8])
 }

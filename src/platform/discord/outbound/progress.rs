@@ -1,4 +1,4 @@
-//! What was done of a delivery that has not ended: which parts stand, and which interactions are answered.
+//! Progress of unfinished deliveries: the parts that stand, and the interactions that were answered.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::PoisonError;
@@ -9,10 +9,10 @@ use serenity::model::id::InteractionId;
 use crate::domain::ids::EffectId;
 use crate::platform::discord::Shared;
 
-/// Entries of memories that are dropped when they have grown this long.
+/// The size at which these memories are cleared.
 const REMEMBERED: usize = 4_096;
 
-/// What was done of deliveries that have not ended, and which interactions have had their first answer.
+/// The parts of unfinished deliveries that stand, and the interactions that had their first answer.
 #[derive(Default)]
 pub(in crate::platform::discord) struct Progress {
     parts: HashMap<EffectId, Vec<Value>>,

@@ -1,4 +1,4 @@
-//! What Discord is given to read.
+//! Tests of the texts that Discord gets.
 
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ use crate::domain::message::Line;
 use crate::domain::plain::is_line_break;
 use crate::platform::imitations;
 
-/// What Discord would act on: mentions, tokens, masked links.
+/// Syntax that Discord would interpret: mentions, tokens, masked links.
 static LIVE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"@everyone|@here|<@[!&]?\d|<#\d|<a?:\w+:\d|<t:-?\d|</\w|<id:\w|\]\(").expect("the pattern is valid")
 });
@@ -85,7 +85,7 @@ proptest! {
         let whole = quoted(&words);
         let parts = split(whole.trim());
         prop_assert!(parts.iter().all(|part| length(part) <= limits::TEXT_CHARS && !part.trim().is_empty()));
-        // What is cut is marked where it goes on.
+        // A cut line is marked where it continues.
         let squeezed = |text: &str| text.replace('>', "").split_whitespace().collect::<String>();
         prop_assert_eq!(squeezed(&parts.concat()), squeezed(&whole));
     }
@@ -94,7 +94,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Whatever is said, a line that names a speaker stems from the bot.
+    /// A line that names a speaker always comes from the bot, whatever people write.
     #[test]
     fn no_line_of_peoples_passes_for_one_of_the_bots(words in imitations(), others in imitations()) {
         let says = |words: &str| {

@@ -69,7 +69,7 @@ impl Call {
     }
 }
 
-/// What a route says when all went well.
+/// The successful result of a route.
 enum Done {
     /// 200 with JSON.
     Json(Value),
@@ -91,7 +91,7 @@ struct Answer {
     status: u16,
     body: Option<Value>,
     headers: Vec<(&'static str, String)>,
-    /// In place of the body, what somebody else says.
+    /// The text of somebody in between, in place of the body.
     foreign: Option<String>,
 }
 
@@ -173,7 +173,7 @@ impl State {
         if matches!(trouble, Some(Trouble::LoseAnswer)) { Outcome::Cut } else { Outcome::Answer(answer) }
     }
 
-    /// What a call is answered while Discord is out of reach. Interactions' answers carry no token of the bot's.
+    /// Returns the answer to a call while Discord is out of reach. Answers to interactions carry no bot token.
     fn absent(&self, matched: &Matched) -> Option<Answer> {
         let is_without_token = matches!(
             matched.route,

@@ -1,9 +1,9 @@
-//! Which route a request means.
+//! Finds the route of a request.
 
 /// A route and its variable parts.
 #[derive(Clone, Debug)]
 pub enum Route {
-    /// A part that should be an id is not.
+    /// A part of the path that should be an id is none.
     BadId(String),
     Gateway,
     GatewayBot,
@@ -38,7 +38,7 @@ pub enum Route {
     WebhookMessage(Verb, u64, String, Option<u64>),
 }
 
-/// What is done with a message of a webhook.
+/// The action on a message of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     Get,
@@ -70,7 +70,7 @@ impl Route {
         }
     }
 
-    /// Whether the journal has nothing better to say than that it was called.
+    /// Whether the journal only notes the call itself.
     pub fn is_plain_call(&self) -> bool {
         !matches!(
             self,

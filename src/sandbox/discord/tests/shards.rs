@@ -54,7 +54,7 @@ async fn a_shard_hears_its_guilds_and_the_first_one_direct_messages() {
     }
     assert_eq!(guild.undelivered(), 0);
 
-    // What a shard without a connection misses waits, whatever the others do.
+    // Events of a shard without a connection wait, whatever the others do.
     let first = sockets.remove(0);
     drop(first);
     let mut links = guild.shared.links.subscribe();

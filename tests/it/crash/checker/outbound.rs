@@ -9,16 +9,16 @@ use super::{Case, Report, TRIAGE, names};
 use crate::crash::tag::{Kind, Tag};
 
 /// The sentences with which a request is confirmed.
-const CONFIRMED: [&str; 3] = ["Got it, ", "Thanks for telling us, ", "Noted as "];
+const CONFIRMED: [&str; 2] = ["Got it, ", "Got it: "];
 /// Acts of the audit that are told in the request's thread, and the words that tell them.
 const TOLD: [(&str, &str); 7] = [
     ("claimed", " is on it."),
     ("assigned", " has it now."),
-    ("set to pending", " has to wait"),
+    ("set to pending", " is on hold"),
     ("resolved", " is resolved: "),
-    ("reopened by writing", "Reopened. "),
+    ("reopened by writing", "Reopened: "),
     ("cancelled", " is cancelled, as you asked"),
-    ("found to be no request", " needs nothing done"),
+    ("found to be no request", " saw nothing to do in "),
 ];
 const GREETED: &str = "Hello! Tell me what you need";
 

@@ -16,7 +16,7 @@ impl Story {
     fn told() -> Self {
         let mut story = Self { journal: Vec::new(), export: Vec::new() };
         story.said("1.0", None, "jeff", "@Desk [r-000001] no sound");
-        story.posted("1.1", Some("1.0"), "sales", "Got it, Jeff: *IT-1001*. The desk has it, and answers here.");
+        story.posted("1.1", Some("1.0"), "sales", "Got it, Jeff: *IT-1001*. Someone from the desk will answer here.");
         story.posted(
             "2.0",
             None,
