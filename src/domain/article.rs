@@ -3,6 +3,25 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::UnknownName;
+use super::machine::{self, START, Step, step};
+
+/// How articles change: in chat, and by an import of files, whose front matter names the status.
+pub const STEPS: [Step; 14] = [
+    step(START, "write", "draft"),
+    step(START, "import", "draft"),
+    step(START, "import", "published"),
+    step(START, "import", "retired"),
+    step("draft", "publish", "published"),
+    step("retired", "publish", "published"),
+    step("draft", "retire", "retired"),
+    step("published", "retire", "retired"),
+    step("draft", "import", "published"),
+    step("draft", "import", "retired"),
+    step("published", "import", "draft"),
+    step("published", "import", "retired"),
+    step("retired", "import", "published"),
+    step("published", "prune", "retired"),
+];
 
 /// How an article stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +47,12 @@ impl ArticleStatus {
             Self::Published => "published",
             Self::Retired => "retired",
         }
+    }
+
+    /// Whether an article of this status can be changed so: `publish`, `retire`.
+    #[must_use]
+    pub fn can(self, by: &str) -> bool {
+        machine::can(&STEPS, self.as_str(), by)
     }
 }
 

@@ -1,14 +1,14 @@
 //! What only SQLite has: how statements reach it, its faults, and ids from counters that one writer keeps.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::StreamExt as _;
-use sqlx::error::ErrorKind;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Rows, ToSql, ffi};
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{AssertSqlSafe, Either, Executor as _, Row as _, Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
 use ulid::Ulid;
 
 use crate::clock::Clock;
@@ -16,8 +16,8 @@ use crate::clock::real;
 use crate::domain::ids::EffectId;
 use crate::store::StoreError;
 use crate::store::port::Sequence;
-use crate::store::row::Row;
-use crate::store::statement::{self, Merged, Rows, Spoken, Statement, Text, Value, statement, texts};
+use crate::store::row::{OwnRow, Row};
+use crate::store::statement::{self, Merged, Spoken, Statement, Text, Value, statement, texts};
 use crate::store::tx::{Known, Link};
 
 texts! {
@@ -32,20 +32,128 @@ texts! {
 /// Counts what other connections have committed.
 const DATA_VERSION: &str = "PRAGMA data_version";
 
+/// The connection that writes. It is used by the writer's thread alone and runs each statement in that thread: a connection of
+/// the pool has a thread of its own, and each statement would wake it and be waited for.
+pub struct WriteConnection {
+    conn: Connection,
+    /// The columns of each query, by its text.
+    columns: HashMap<&'static str, Arc<[String]>>,
+}
+
+impl WriteConnection {
+    pub fn new(conn: Connection) -> Self {
+        Self { conn, columns: HashMap::new() }
+    }
+
+    /// Runs a statement that has no values and finds nothing.
+    pub fn execute(&self, text: &'static str) -> Result<(), StoreError> {
+        let run = self.conn.prepare_cached(text).and_then(|mut statement| statement.raw_execute());
+        run.map(drop).map_err(write_fault)
+    }
+
+    /// The rows of a query.
+    pub fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
+        let Spoken { text, values, .. } = query.for_sqlite();
+        let mut statement = self.conn.prepare_cached(text).map_err(write_fault)?;
+        bind_all(&mut statement, &values).map_err(write_fault)?;
+        let columns = self
+            .columns
+            .entry(text)
+            .or_insert_with(|| statement.column_names().into_iter().map(str::to_owned).collect());
+        read(statement.raw_query(), columns).map_err(write_fault)
+    }
+
+    /// Runs what each of several works writes, in order.
+    pub fn run_all(&mut self, works: Vec<Vec<Statement>>) -> Result<(), StoreError> {
+        for Spoken { text, values, or_conflict } in works.into_iter().flatten().map(Statement::for_sqlite) {
+            let mut statement = self.conn.prepare_cached(text).map_err(write_fault)?;
+            bind_all(&mut statement, &values).map_err(write_fault)?;
+            let touched = statement.raw_execute().map_err(write_fault_or_conflict)?;
+            if or_conflict && touched == 0 {
+                return Err(StoreError::Conflict);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks each of these queries; the rows of each.
+    pub fn ask_all(&mut self, queries: Vec<Statement>) -> Result<Known, StoreError> {
+        queries.into_iter().map(|query| Ok((query.clone(), self.rows(query)?))).collect()
+    }
+
+    /// What SQLite counts the commits of other connections by.
+    pub fn data_version(&self) -> Result<i64, StoreError> {
+        let version = self.conn.prepare_cached(DATA_VERSION);
+        version.and_then(|mut version| version.query_row([], |row| row.get(0))).map_err(write_fault)
+    }
+
+    /// Empties SQLite's log; whether all of it is gone.
+    pub fn scrub(&self) -> Result<bool, StoreError> {
+        let busy = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        busy.map(|busy| busy == 0).map_err(write_fault)
+    }
+
+    /// Closes the connection.
+    pub fn close(self) -> Result<(), StoreError> {
+        self.conn.close().map_err(|(_, error)| write_fault(error))
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Int(Some(number)) => ValueRef::Integer(*number),
+            Self::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
+            Self::Int(None) | Self::Text(None) => ValueRef::Null,
+        }))
+    }
+}
+
+/// For SQLite, `$2` is a name, and names are numbered as they come.
+fn bind_all(statement: &mut rusqlite::CachedStatement<'_>, values: &[Value]) -> rusqlite::Result<()> {
+    for at in 1..=statement.parameter_count() {
+        let number = statement.parameter_name(at).and_then(|name| name[1..].parse::<usize>().ok());
+        let value = number.and_then(|number| values.get(number.checked_sub(1)?));
+        let value = value.ok_or(rusqlite::Error::InvalidParameterCount(values.len(), at))?;
+        statement.raw_bind_parameter(at, value)?;
+    }
+    Ok(())
+}
+
+fn read(mut rows: Rows<'_>, columns: &Arc<[String]>) -> rusqlite::Result<Vec<Row>> {
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let values = (0..columns.len()).map(|at| {
+            Ok(match row.get_ref(at)? {
+                ValueRef::Null => Value::Int(None),
+                ValueRef::Integer(number) => Value::Int(Some(number)),
+                ValueRef::Text(text) => Value::Text(Some(String::from_utf8_lossy(text).into_owned())),
+                other @ (ValueRef::Real(_) | ValueRef::Blob(_)) => {
+                    return Err(rusqlite::Error::InvalidColumnType(at, columns[at].clone(), other.data_type()));
+                }
+            })
+        });
+        let values = values.collect::<rusqlite::Result<Vec<Value>>>()?;
+        found.push(OwnRow::new(Arc::clone(columns), values).into());
+    }
+    Ok(found)
+}
+
 /// The write connection as a transaction uses it.
 pub struct SqliteLink<'w> {
-    pub conn: &'w mut SqliteConnection,
+    pub conn: &'w mut WriteConnection,
     pub ids: &'w mut Ids,
 }
 
 #[async_trait]
 impl Link for SqliteLink<'_> {
     async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
-        rows(self.conn, query).await
+        self.conn.rows(query)
     }
 
     async fn rows_of(&mut self, queries: Vec<Statement>) -> Result<Vec<Row>, StoreError> {
-        rows_of(self.conn, queries).await
+        let found = queries.into_iter().map(|query| self.conn.rows(query));
+        Ok(found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     async fn real_ms(&mut self) -> Result<i64, StoreError> {
@@ -53,15 +161,15 @@ impl Link for SqliteLink<'_> {
     }
 
     async fn run_all(&mut self, works: Vec<Vec<Statement>>) -> Result<(), StoreError> {
-        run_all(self.conn, works).await
+        self.conn.run_all(works)
     }
 
     async fn next(&mut self, sequence: Sequence) -> Result<i64, StoreError> {
-        self.ids.next(self.conn, sequence).await
+        self.ids.take(self.conn, sequence, 1)
     }
 
     async fn skip(&mut self, sequence: Sequence, by: i64) -> Result<(), StoreError> {
-        self.ids.skip(self.conn, sequence, by).await
+        self.ids.take(self.conn, sequence, by).map(drop)
     }
 
     fn effect_id(&mut self) -> EffectId {
@@ -69,13 +177,13 @@ impl Link for SqliteLink<'_> {
     }
 }
 
-/// The rows of a query.
+/// The rows of a query, by a connection of the pool.
 pub async fn rows(conn: &mut SqliteConnection, query: Statement) -> Result<Vec<Row>, StoreError> {
     let found = spoken(query.for_sqlite()).fetch_all(conn).await.map_err(fault)?;
     Ok(found.into_iter().map(Row::from).collect())
 }
 
-/// The rows of several queries of one text, asked as few.
+/// The rows of several queries of one text, asked as few, by a connection of the pool.
 pub async fn rows_of(conn: &mut SqliteConnection, queries: Vec<Statement>) -> Result<Vec<Row>, StoreError> {
     let mut found = Vec::with_capacity(queries.len());
     let queries = queries.into_iter().map(Statement::for_sqlite).collect();
@@ -86,27 +194,44 @@ pub async fn rows_of(conn: &mut SqliteConnection, queries: Vec<Statement>) -> Re
     Ok(found)
 }
 
-/// What SQLite counts the commits of other connections by.
-pub async fn data_version(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
-    let row = sqlx::query(DATA_VERSION).fetch_one(conn).await.map_err(fault)?;
-    row.try_get(0).map_err(fault)
+/// What a fault of the database means to the core, by SQLite's result code: <https://www.sqlite.org/rescode.html>.
+fn by_code(code: i32, what: String) -> StoreError {
+    // The lowest byte of an extended code.
+    match code & 0xff {
+        // PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL
+        3 | 5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 | 15 => StoreError::Away(what),
+        // CORRUPT, NOTADB
+        11 | 26 => StoreError::Corrupt(what),
+        _ => StoreError::Work(what),
+    }
 }
 
-/// What a fault of the database means to the core.
+/// What a fault of the connection that writes means to the core.
+pub fn write_fault(error: rusqlite::Error) -> StoreError {
+    match &error {
+        rusqlite::Error::SqliteFailure(refused, _) => by_code(refused.extended_code, error.to_string()),
+        rusqlite::Error::InvalidColumnType(..) => StoreError::Corrupt(error.to_string()),
+        _ => StoreError::Work(error.to_string()),
+    }
+}
+
+/// The same, where a value that must be unique and is taken means that somebody else was faster.
+fn write_fault_or_conflict(error: rusqlite::Error) -> StoreError {
+    let unique = [ffi::SQLITE_CONSTRAINT_UNIQUE, ffi::SQLITE_CONSTRAINT_PRIMARYKEY, ffi::SQLITE_CONSTRAINT_ROWID];
+    match &error {
+        rusqlite::Error::SqliteFailure(refused, _) if unique.contains(&refused.extended_code) => StoreError::Conflict,
+        _ => write_fault(error),
+    }
+}
+
+/// What a fault of a connection of the pool means to the core.
 #[must_use]
 pub fn fault(error: sqlx::Error) -> StoreError {
     use sqlx::Error;
     match &error {
         Error::Database(refused) => {
-            // The lowest byte of the extended code: https://www.sqlite.org/rescode.html
-            let code = refused.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default() & 0xff;
-            match code {
-                // PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL
-                3 | 5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 | 15 => StoreError::Away(error.to_string()),
-                // CORRUPT, NOTADB
-                11 | 26 => StoreError::Corrupt(error.to_string()),
-                _ => StoreError::Work(error.to_string()),
-            }
+            let code = refused.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
+            by_code(code, error.to_string())
         }
         Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed | Error::BeginFailed => {
             StoreError::Away(error.to_string())
@@ -118,63 +243,10 @@ pub fn fault(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// The same, where a value that must be unique and is taken means that somebody else was faster.
-#[must_use]
-pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
-    match &error {
-        sqlx::Error::Database(refused) if refused.kind() == ErrorKind::UniqueViolation => StoreError::Conflict,
-        _ => fault(error),
-    }
-}
+/// Few connections read, so that there can be many texts.
+const ROWS: statement::Rows = statement::Rows::UpTo(12);
 
-/// One connection writes, so that there can be many texts.
-const ROWS: Rows = Rows::UpTo(12);
-/// How many statements go in one trip at most. The texts that are made of them stay prepared, so that there must not be
-/// too many different ones.
-const IN_ONE_TRIP: usize = 16;
-
-/// Runs what each of several works writes: few statements in one trip to SQLite's thread, many as few with many rows,
-/// since that thread wakes ours at the end of each.
-pub async fn run_all(conn: &mut SqliteConnection, works: Vec<Vec<Statement>>) -> Result<(), StoreError> {
-    let works = works.into_iter().map(|work| work.into_iter().map(Statement::for_sqlite).collect::<Vec<_>>());
-    let works: Vec<Vec<Spoken>> = works.collect();
-    if works.iter().map(Vec::len).sum::<usize>() <= IN_ONE_TRIP {
-        return run_some(conn, &works.concat()).await;
-    }
-    for Merged { text, values, rows, or_conflict } in statement::merged(works, ROWS) {
-        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(nameless(text, rows))), bind);
-        let touched = query.execute(&mut *conn).await.map_err(fault_or_conflict)?.rows_affected();
-        if or_conflict && touched < rows as u64 {
-            return Err(StoreError::Conflict);
-        }
-    }
-    Ok(())
-}
-
-/// Asks queries, those of one text as few with many rows; the rows of each.
-pub async fn ask_all(conn: &mut SqliteConnection, mut queries: Vec<Statement>) -> Result<Known, StoreError> {
-    queries.sort_by_key(|query| query.text.sqlite);
-    let mut answers = Vec::with_capacity(queries.len());
-    for alike in queries.chunk_by(|one, next| one.text == next.text) {
-        let first = answers.len();
-        answers.extend(alike.iter().map(|query| (query.clone(), Vec::new())));
-        let spoken = alike.iter().cloned().map(Statement::for_sqlite).collect();
-        let mut asked = first;
-        for Merged { text, values, rows, .. } in statement::merged_queries(spoken, ROWS) {
-            let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(nameless(text, rows))), bind);
-            for row in query.fetch_all(&mut *conn).await.map_err(fault)? {
-                let number = usize::try_from(row.try_get::<i64, _>("n").map_err(fault)?).unwrap_or(usize::MAX);
-                let answer = answers.get_mut(asked.saturating_add(number));
-                let answer = answer.ok_or_else(|| StoreError::Work("an answer to no question".to_owned()))?;
-                answer.1.push(row.into());
-            }
-            asked += rows;
-        }
-    }
-    Ok(answers)
-}
-
-/// A statement as the library wants it.
+/// A statement as the pool's library wants it.
 fn spoken(statement: Spoken) -> Query<'static, Sqlite, SqliteArguments> {
     statement.values.into_iter().fold(sqlx::query(statement.text), bind)
 }
@@ -188,7 +260,7 @@ fn bind(query: Query<'_, Sqlite, SqliteArguments>, value: Value) -> Query<'_, Sq
 
 /// A text of many rows, whose values come in the order of their numbers, without the numbers: for SQLite they are names,
 /// each of which the library looks up among all of them for every value.
-fn nameless(text: Cow<'static, str>, rows: usize) -> String {
+fn nameless(text: std::borrow::Cow<'static, str>, rows: usize) -> String {
     if rows == 1 {
         return text.into_owned();
     }
@@ -199,25 +271,6 @@ fn nameless(text: Cow<'static, str>, rows: usize) -> String {
         bare.push_str(part.trim_start_matches(|sign: char| sign.is_ascii_digit()));
     }
     bare
-}
-
-async fn run_some(conn: &mut SqliteConnection, statements: &[Spoken]) -> Result<(), StoreError> {
-    if statements.is_empty() {
-        return Ok(());
-    }
-    let (text, values) = statement::joined(statements);
-    let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), bind);
-    let mut steps = conn.fetch_many(query);
-    let mut ended = statements.iter();
-    while let Some(step) = steps.next().await {
-        if let Either::Left(done) = step.map_err(fault_or_conflict)?
-            && ended.next().is_some_and(|one| one.or_conflict)
-            && done.rows_affected() == 0
-        {
-            return Err(StoreError::Conflict);
-        }
-    }
-    Ok(())
 }
 
 /// Gives out ids: of effects, each greater than the one before, and the numbers of sequences.
@@ -233,16 +286,16 @@ pub struct Ids {
 
 impl Ids {
     /// Ids above every one that the outbox holds.
-    pub async fn above_known(conn: &mut SqliteConnection, clock: Clock) -> Result<Self, StoreError> {
+    pub fn above_known(conn: &mut WriteConnection, clock: Clock) -> Result<Self, StoreError> {
         let mut ids = Self { clock, last: Ulid::nil(), next: HashMap::new(), drawn: Vec::new() };
-        ids.go_on_above(conn).await?;
+        ids.go_on_above(conn)?;
         Ok(ids)
     }
 
     /// Goes on above every one that the outbox holds, and every number that was taken, whoever gave it out.
-    pub async fn go_on_above(&mut self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    pub fn go_on_above(&mut self, conn: &mut WriteConnection) -> Result<(), StoreError> {
         self.next.clear();
-        let found = rows(conn, statement(LAST_EFFECT)).await?;
+        let found = conn.rows(statement(LAST_EFFECT))?;
         if let Some(id) = found.first().map(|row| row.get::<Option<String>>("id")).transpose()?.flatten() {
             let known = Ulid::from_string(&id);
             self.last = self.last.max(known.map_err(|_| StoreError::Corrupt("an effect's id is no ULID".to_owned()))?);
@@ -275,19 +328,11 @@ impl Ids {
         self.drawn.clear();
     }
 
-    async fn next(&mut self, conn: &mut SqliteConnection, sequence: Sequence) -> Result<i64, StoreError> {
-        self.take(conn, sequence, 1).await
-    }
-
-    async fn skip(&mut self, conn: &mut SqliteConnection, sequence: Sequence, by: i64) -> Result<(), StoreError> {
-        self.take(conn, sequence, by).await.map(drop)
-    }
-
     /// Takes so many numbers; the first of them.
-    async fn take(&mut self, conn: &mut SqliteConnection, sequence: Sequence, count: i64) -> Result<i64, StoreError> {
+    fn take(&mut self, conn: &mut WriteConnection, sequence: Sequence, count: i64) -> Result<i64, StoreError> {
         let next = match self.next.get(&sequence) {
             Some(next) => *next,
-            None => counter(conn, sequence).await?,
+            None => counter(conn, sequence)?,
         };
         self.next.insert(sequence, next + count);
         if !self.drawn.contains(&sequence) {
@@ -297,8 +342,8 @@ impl Ids {
     }
 }
 
-async fn counter(conn: &mut SqliteConnection, sequence: Sequence) -> Result<i64, StoreError> {
-    let found = rows(conn, statement(COUNTER).bind(sequence.as_str())).await?;
+fn counter(conn: &mut WriteConnection, sequence: Sequence) -> Result<i64, StoreError> {
+    let found = conn.rows(statement(COUNTER).bind(sequence.as_str()))?;
     let row =
         found.first().ok_or_else(|| StoreError::Corrupt(format!("the counter {} is missing", sequence.as_str())))?;
     row.get("value")
