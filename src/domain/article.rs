@@ -3,6 +3,26 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::UnknownName;
+use super::machine::{self, START, Step, step};
+
+/// The state machine of an article. `import` reads files, whose front matter names the status; the other steps are acts in chat,
+/// and `prune` an option of the import.
+pub const STEPS: [Step; 14] = [
+    step(START, "write", "draft"),
+    step(START, "import", "draft"),
+    step(START, "import", "published"),
+    step(START, "import", "retired"),
+    step("draft", "publish", "published"),
+    step("retired", "publish", "published"),
+    step("draft", "retire", "retired"),
+    step("published", "retire", "retired"),
+    step("draft", "import", "published"),
+    step("draft", "import", "retired"),
+    step("published", "import", "draft"),
+    step("published", "import", "retired"),
+    step("retired", "import", "published"),
+    step("published", "prune", "retired"),
+];
 
 /// The status of an article.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +48,12 @@ impl ArticleStatus {
             Self::Published => "published",
             Self::Retired => "retired",
         }
+    }
+
+    /// Whether an article of this status allows the act `by`: `publish`, `retire`.
+    #[must_use]
+    pub fn can(self, by: &str) -> bool {
+        machine::can(&STEPS, self.as_str(), by)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod hours;
 pub mod ids;
 pub mod limits;
 pub mod link;
+pub mod machine;
 pub mod markdown;
 pub mod message;
 pub mod outage;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::ids::UnknownName;
+use super::machine::{self, END, START, Step, step};
 
 /// The severity of an outage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,6 +33,25 @@ impl Severity {
         }
     }
 }
+
+/// The state machine of an outage.
+pub const STEPS: [Step; 15] = [
+    step(START, "write", "drafted"),
+    step("drafted", "announce", "investigating"),
+    step("drafted", "forget", END),
+    step("investigating", "update", "identified"),
+    step("investigating", "update", "monitoring"),
+    step("identified", "update", "investigating"),
+    step("identified", "update", "monitoring"),
+    step("monitoring", "update", "investigating"),
+    step("monitoring", "update", "identified"),
+    step("investigating", "resolve", "resolved"),
+    step("identified", "resolve", "resolved"),
+    step("monitoring", "resolve", "resolved"),
+    step("investigating", "retract", "retracted"),
+    step("identified", "retract", "retracted"),
+    step("monitoring", "retract", "retracted"),
+];
 
 /// The phase of an outage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -71,8 +91,14 @@ impl Phase {
 
     /// Whether the outage is announced and not over.
     #[must_use]
-    pub const fn is_running(self) -> bool {
-        matches!(self, Self::Investigating | Self::Identified | Self::Monitoring)
+    pub fn is_running(self) -> bool {
+        self.can("resolve")
+    }
+
+    /// Whether an outage in this phase allows the act `by`: `announce`, `update`, `resolve`, `retract`.
+    #[must_use]
+    pub fn can(self, by: &str) -> bool {
+        machine::can(&STEPS, self.as_str(), by)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Conversion between rows and values of the domain.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,7 +10,7 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
 
-use super::statement::Statement;
+use super::statement::{Statement, Value};
 use super::{StoreError, postgres, sqlite};
 use crate::domain::ids::{MessageRef, PersonRef, Place, PlatformName, Tenant};
 use crate::domain::subject::Subject;
@@ -19,8 +21,66 @@ pub struct Row(Inner);
 
 #[derive(Debug)]
 enum Inner {
+    Own(OwnRow),
     Sqlite(SqliteRow),
     Postgres(PgRow),
+}
+
+/// A row that was read by SQLite's writer.
+#[derive(Debug)]
+pub(super) struct OwnRow {
+    columns: Arc<[String]>,
+    values: Vec<Value>,
+}
+
+impl OwnRow {
+    pub const fn new(columns: Arc<[String]>, values: Vec<Value>) -> Self {
+        Self { columns, values }
+    }
+
+    fn get<'r, T: Of<'r>>(&'r self, column: &str) -> Result<T, StoreError> {
+        let value = self.columns.iter().position(|name| name == column).and_then(|at| self.values.get(at));
+        value.and_then(T::of).ok_or_else(|| StoreError::Corrupt(format!("the column {column} holds something else")))
+    }
+}
+
+impl From<OwnRow> for Row {
+    fn from(row: OwnRow) -> Self {
+        Self(Inner::Own(row))
+    }
+}
+
+/// What a value of a row can be read as.
+pub trait Of<'r>: Sized {
+    /// `None` if it is something else.
+    fn of(value: &'r Value) -> Option<Self>;
+}
+
+impl<'r> Of<'r> for i64 {
+    fn of(value: &'r Value) -> Option<Self> {
+        if let Value::Int(number) = value { *number } else { None }
+    }
+}
+
+impl<'r> Of<'r> for &'r str {
+    fn of(value: &'r Value) -> Option<Self> {
+        if let Value::Text(text) = value { text.as_deref() } else { None }
+    }
+}
+
+impl<'r> Of<'r> for String {
+    fn of(value: &'r Value) -> Option<Self> {
+        <&str>::of(value).map(str::to_owned)
+    }
+}
+
+impl<'r, T: Of<'r>> Of<'r> for Option<T> {
+    fn of(value: &'r Value) -> Option<Self> {
+        match value {
+            Value::Int(None) | Value::Text(None) => Some(None),
+            value => T::of(value).map(Some),
+        }
+    }
 }
 
 impl From<SqliteRow> for Row {
@@ -36,9 +96,9 @@ impl From<PgRow> for Row {
 }
 
 /// A type that columns of both databases can hold: `i64`, `String`, `&str`, and options of these.
-pub trait Column<'r>: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres> {}
+pub trait Column<'r>: Of<'r> + Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres> {}
 
-impl<'r, T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>> Column<'r> for T {}
+impl<'r, T: Of<'r> + Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>> Column<'r> for T {}
 
 /// Each method takes the name of the column that it reads. The error is [`StoreError::Corrupt`] if the column holds
 /// something unexpected. The error names the position in the text, never the text itself, which may be people's words.
@@ -49,6 +109,7 @@ impl Row {
     /// If the column holds something unexpected.
     pub fn get<'r, T: Column<'r>>(&'r self, column: &str) -> Result<T, StoreError> {
         match &self.0 {
+            Inner::Own(row) => row.get(column),
             Inner::Sqlite(row) => row.try_get(column).map_err(sqlite::fault),
             Inner::Postgres(row) => row.try_get(column).map_err(postgres::fault),
         }

@@ -213,28 +213,6 @@ fn with_rows(alike: Vec<Spoken>, sizes: Rows) -> Vec<Merged> {
     all
 }
 
-/// Merges queries of one text into few with many rows. The first value of each row is the number of its query, and is
-/// returned in the column `n` of each row found for it.
-pub(super) fn merged_queries(queries: Vec<Spoken>, sizes: Rows) -> Vec<Merged> {
-    let mut rest = queries.into_iter();
-    let mut all = Vec::new();
-    while rest.len() > 0 {
-        let rows = sizes.next(rest.len());
-        let some: Vec<Spoken> = rest.by_ref().take(rows).collect();
-        for mut one in with_rows(some, sizes) {
-            if one.rows > 1 {
-                let rows = one.text.split("(0, ").enumerate().map(|(number, part)| match number {
-                    0 => part.to_owned(),
-                    _ => format!("({}, {part}", number - 1),
-                });
-                one.text = rows.collect::<String>().into();
-            }
-            all.push(one);
-        }
-    }
-    all
-}
-
 /// Splits a text into the parts before, inside and after the row of its `VALUES`, if all its values are in that row.
 pub(super) fn around_row(text: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
     let begin = text.find("VALUES (")? + "VALUES ".len();
@@ -259,19 +237,7 @@ pub(super) fn counted_on(to: &mut String, text: &str, from: usize) {
     }
 }
 
-/// Joins several statements into one text, with the numbers of their values counted through.
-pub(super) fn joined(statements: &[Spoken]) -> (String, Vec<Value>) {
-    let mut text = String::with_capacity(statements.iter().map(|one| one.text.len() + 8).sum());
-    let mut values = Vec::with_capacity(statements.iter().map(|one| one.values.len()).sum());
-    for statement in statements {
-        counted_on(&mut text, statement.text, values.len());
-        text.push(';');
-        values.extend(statement.values.iter().cloned());
-    }
-    (text, values)
-}
-
-/// Replaces NUL characters: PostgreSQL cannot store them, and nobody can see them.
+/// Words as they are stored: PostgreSQL keeps no NUL character, and nobody can see one.
 fn clean(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
@@ -359,15 +325,6 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_queries_are_counted() {
-        const ASK: &str = "WITH v (n, x) AS (VALUES (0, $1)) SELECT v.n FROM v JOIN a ON a.x = v.x";
-        let merged = merged_queries((7..10).map(|x| statement(ASK).bind(x)).collect(), Rows::Powers);
-        let texts: Vec<&str> = merged.iter().map(|one| &*one.text).collect();
-        assert_eq!(texts, ["WITH v (n, x) AS (VALUES (0, $1), (1, $2)) SELECT v.n FROM v JOIN a ON a.x = v.x", ASK]);
-        assert_eq!(merged[1].values, [9.into()]);
-    }
-
-    #[test]
     fn a_row_is_not_written_twice_by_one_statement() {
         let keep = |x: i64, y: &str| statement(KEEP).bind(x).bind(y);
         let merged = merged([vec![keep(1, "a"), keep(2, "b"), keep(1, "c")]], Rows::Powers);
@@ -385,17 +342,5 @@ mod tests {
         let rows = |count, rows| merged(works(count), rows).iter().map(|one| one.rows).collect::<Vec<_>>();
         assert_eq!((rows(7, Rows::Powers), rows(7, Rows::UpTo(16))), (vec![4, 2, 1], vec![7]));
         assert_eq!(rows(45, Rows::UpTo(16)), [32, 13]);
-    }
-
-    #[test]
-    fn values_are_counted_through() {
-        let statements = [
-            statement("UPDATE a SET x = $2 WHERE id = $1").bind(1).bind("two"),
-            statement("DELETE FROM b"),
-            statement("INSERT INTO c VALUES ($1, $1)").bind(None::<String>),
-        ];
-        let (text, values) = joined(&statements);
-        assert_eq!(text, "UPDATE a SET x = $2 WHERE id = $1;DELETE FROM b;INSERT INTO c VALUES ($3, $3);");
-        assert_eq!(values, [Value::Int(Some(1)), Value::Text(Some("two".to_owned())), Value::Text(None)]);
     }
 }

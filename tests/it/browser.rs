@@ -8,11 +8,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use deskbell::sandbox::{Spot, page};
-use fantoccini::elements::Element;
-use fantoccini::key::Key;
-use fantoccini::wd::WebDriverCompatibleCommand;
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -53,7 +48,7 @@ async fn a_request_is_claimed_and_answered_on_the_page() {
     let browser = Browser::open(&url).await;
 
     let composer = browser.see("//section[@data-platform='slack']//textarea[@data-composer='main']").await;
-    composer.send_keys(&format!("@desk {REQUEST}{}", char::from(Key::Enter))).await.expect("Jeff writes");
+    composer.send_keys(&format!("@desk {REQUEST}{ENTER}")).await.expect("Jeff writes");
     meanwhile(&desk, browser.see(&on_message("discord", REQUEST))).await;
 
     meanwhile(&desk, browser.press("//section[@data-platform='discord']//button[@data-control='Take it']")).await;
@@ -100,7 +95,7 @@ async fn an_article_is_read_and_solves_it_on_the_page() {
     let browser = Browser::open(&format!("http://{address}/#slack=jeff/sales&discord=mia/desk-triage")).await;
     let half = "//section[@data-platform='slack']";
     let composer = browser.see(&format!("{half}//textarea[@data-composer='main']")).await;
-    let words = format!("@desk my vpn drops every 10 minutes at home{}", char::from(Key::Enter));
+    let words = format!("@desk my vpn drops every 10 minutes at home{ENTER}");
     composer.send_keys(&words).await.expect("Jeff writes");
     meanwhile(&desk, browser.press(&format!("{half}//button[@data-open-thread][.//b]"))).await;
     meanwhile(&desk, browser.see(&on_message("slack", "this may help"))).await;
@@ -138,7 +133,7 @@ async fn an_outage_is_announced_updated_and_over_on_the_page() {
     let send = format!("{half}//dialog//button[@data-submit]");
 
     let composer = browser.see(&format!("{half}//textarea[@data-composer='main']")).await;
-    composer.send_keys(&format!("/desk outages{}", char::from(Key::Enter))).await.expect("Mia writes");
+    composer.send_keys(&format!("/desk outages{ENTER}")).await.expect("Mia writes");
     meanwhile(&desk, browser.press(&pressed("Announce an outage…"))).await;
     let fields = [("title", "Nobody gets in"), ("services", "vpn"), ("known", "Since the update of last night.")];
     for (name, words) in fields {
@@ -182,7 +177,7 @@ async fn whoever_pings_an_agent_accepts_the_desk_on_the_page_and_the_agent_stays
     let browser = Browser::open(&format!("http://{address}/#slack=jeff/sales&discord=mia/sales")).await;
     let half = "//section[@data-platform='slack']";
     let composer = browser.see(&format!("{half}//textarea[@data-composer='main']")).await;
-    let words = format!("@mia my laptop does not start any more, can you help me?{}", char::from(Key::Enter));
+    let words = format!("@mia my laptop does not start any more, can you help me?{ENTER}");
     composer.send_keys(&words).await.expect("Jeff writes");
     meanwhile(&desk, browser.press(&format!("{half}//button[@data-control='Make it a request']"))).await;
     meanwhile(&desk, browser.see(&on_message("slack", "is with the desk"))).await;
@@ -227,11 +222,50 @@ fn on_message(platform: &str, words: &str) -> String {
     format!("//section[@data-platform='{platform}']//li[@data-message]//*[@data-text][contains(., \"{words}\")]")
 }
 
-/// Chromium at the end of its driver.
+/// A key, as the standard writes it: <https://www.w3.org/TR/webdriver2/#keyboard-actions>.
+const ENTER: char = '\u{e007}';
+/// The name of an element's id in an answer.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// Chromium at the end of its driver. The few calls that these tests make are written out here: a library for all of them
+/// brings so many others that the program itself would be compiled twice, with and without them.
 struct Browser {
-    client: Client,
+    http: reqwest::Client,
+    /// The address of the session with the driver.
+    session: String,
     _driver: Driver,
     _profile: TempDir,
+}
+
+/// Why the driver has not done something.
+#[derive(Debug, serde::Deserialize)]
+struct Refused {
+    error: String,
+    message: String,
+}
+
+/// Something on the page.
+struct Element<'b> {
+    browser: &'b Browser,
+    id: String,
+}
+
+impl Element<'_> {
+    async fn click(&self) -> Result<(), Refused> {
+        self.browser.call(&format!("element/{}/click", self.id), json!({})).await.map(drop)
+    }
+
+    /// Chooses one of a list.
+    async fn select_by_value(&self, value: &str) -> Result<(), Refused> {
+        let option = json!({ "using": "css selector", "value": format!("option[value='{value}']") });
+        let found = self.browser.call(&format!("element/{}/element", self.id), option).await?;
+        let id = found[ELEMENT].as_str().expect("an element").to_owned();
+        Element { browser: self.browser, id }.click().await
+    }
+
+    async fn send_keys(&self, words: &str) -> Result<(), Refused> {
+        self.browser.call(&format!("element/{}/value", self.id), json!({ "text": words })).await.map(drop)
+    }
 }
 
 impl Browser {
@@ -240,34 +274,45 @@ impl Browser {
         let profile = TempDir::new().expect("a folder");
         let mut flags: Vec<String> = CHROMIUM_FLAGS.map(str::to_owned).to_vec();
         flags.push(format!("--user-data-dir={}", profile.path().display()));
-        let Value::Object(wishes) =
-            json!({ "goog:chromeOptions": { "args": flags }, "goog:loggingPrefs": { "browser": "ALL" } })
-        else {
-            unreachable!("an object was written");
-        };
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(wishes)
-            .connect(&format!("http://127.0.0.1:{}", driver.port))
-            .await
-            .expect("Chromium starts (Debian: apt-get install chromium chromium-driver)");
-        client.goto(url).await.expect("the page opens");
-        Self { client, _driver: driver, _profile: profile }
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let session = format!("http://127.0.0.1:{}", driver.port);
+        let mut browser = Self { http, session, _driver: driver, _profile: profile };
+        let wishes = json!({
+            "goog:chromeOptions": { "args": flags },
+            "goog:loggingPrefs": { "browser": "ALL" },
+            // How long the driver waits until something is on the page.
+            "timeouts": { "implicit": u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX) },
+        });
+        let session = browser.call("session", json!({ "capabilities": { "alwaysMatch": wishes } })).await;
+        let session = session.expect("Chromium starts (Debian: apt-get install chromium chromium-driver)");
+        browser.session.push_str(&format!("/session/{}", session["sessionId"].as_str().expect("a session")));
+        browser.call("url", json!({ "url": url })).await.expect("the page opens");
+        browser
+    }
+
+    /// Has the driver do something: <https://www.w3.org/TR/webdriver2/#endpoints>.
+    async fn call(&self, what: &str, how: Value) -> Result<Value, Refused> {
+        let asked = self.http.post(format!("{}/{what}", self.session)).json(&how).send().await;
+        let answer = asked.expect("the driver answers");
+        let is_done = answer.status().is_success();
+        let mut answer: Value = answer.json().await.expect("an answer of the driver's");
+        let value = answer["value"].take();
+        if is_done { Ok(value) } else { Err(serde_json::from_value(value).expect("a refusal")) }
     }
 
     /// Waits until this is on the page.
-    async fn see(&self, xpath: &str) -> Element {
-        let wait = self.client.wait().at_most(PATIENCE).every(Duration::from_millis(20));
-        match wait.for_element(Locator::XPath(xpath)).await {
-            Ok(element) => element,
-            Err(error) => panic!("{xpath}: {error}\n{}", self.words().await),
+    async fn see(&self, xpath: &str) -> Element<'_> {
+        match self.call("element", json!({ "using": "xpath", "value": xpath })).await {
+            Ok(found) => Element { browser: self, id: found[ELEMENT].as_str().expect("an element").to_owned() },
+            Err(refused) => panic!("{xpath}: {refused:?}\n{}", self.words().await),
         }
     }
 
     /// Presses a button once it is there. A list that was drawn anew meanwhile has another one in its place.
     async fn press(&self, xpath: &str) {
         let pressed = tokio::time::timeout(PATIENCE, async {
-            while let Err(error) = self.see(xpath).await.click().await {
-                assert!(error.is_stale_element_reference(), "{xpath}: {error}");
+            while let Err(refused) = self.see(xpath).await.click().await {
+                assert_eq!(refused.error, "stale element reference", "{xpath}: {}", refused.message);
             }
         });
         assert!(pressed.await.is_ok(), "{xpath} does not stay where it is");
@@ -275,35 +320,22 @@ impl Browser {
 
     /// Everything that can be read on the page.
     async fn words(&self) -> String {
-        match self.client.execute("return document.body.innerText", Vec::new()).await {
+        let script = json!({ "script": "return document.body.innerText", "args": [] });
+        match self.call("execute/sync", script).await {
             Ok(Value::String(words)) => words,
             other => format!("{other:?}"),
         }
     }
 
-    /// What the page logged as an error: exceptions, refused loads, broken policies.
+    /// What the page logged as an error: exceptions, refused loads, broken policies. The standard knows nothing of it.
     async fn errors(&self) -> Vec<Value> {
-        let logged = self.client.issue_cmd(BrowserLog).await.expect("the console can be read");
+        let logged = self.call("se/log", json!({ "type": "browser" })).await.expect("the console can be read");
         let entries = logged.as_array().expect("a list of entries");
         entries.iter().filter(|entry| entry["level"] == "SEVERE").cloned().collect()
     }
 
     async fn close(self) {
-        self.client.close().await.expect("the browser closes");
-    }
-}
-
-/// Chromium's console, which the standard for drivers knows nothing of.
-#[derive(Debug)]
-struct BrowserLog;
-
-impl WebDriverCompatibleCommand for BrowserLog {
-    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
-    }
-
-    fn method_and_body(&self, _: &url::Url) -> (axum::http::Method, Option<String>) {
-        (axum::http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+        self.http.delete(&self.session).send().await.expect("the browser closes");
     }
 }
 

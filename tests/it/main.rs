@@ -52,6 +52,7 @@ mod rules;
 mod second_copy;
 mod specs;
 mod spreading;
+mod states;
 mod store_contract;
 mod tickets;
 mod truth;

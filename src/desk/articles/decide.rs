@@ -140,7 +140,7 @@ pub(super) fn publish(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: 
         Err(why) => return refuse(plan, actor, why),
     };
     let before = &overview.kept.article;
-    if before.is_published() {
+    if !before.status.can("publish") {
         return refuse(plan, actor, text::is_published_already(before));
     }
     plan.change(no_reminder(before.id));
@@ -169,7 +169,7 @@ pub(super) fn retire(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &
         Err(why) => return refuse(plan, actor, why),
     };
     let before = &overview.kept.article;
-    if before.status == ArticleStatus::Retired {
+    if !before.status.can("retire") {
         return refuse(plan, actor, text::is_retired_already(before));
     }
     plan.change(no_reminder(before.id));

@@ -19,14 +19,14 @@ use crate::domain::channel::Access;
 use crate::domain::effect::{Destination, EffectKind, Lane, Post};
 use crate::domain::event::{Timer, TimerKind};
 use crate::domain::ids::{OutageId, Person, Place};
-use crate::domain::limits;
 use crate::domain::message::Message;
-use crate::domain::outage::{Phase, Service, Severity, meant};
+use crate::domain::outage::{Phase, STEPS, Service, Severity, meant};
 use crate::domain::outcome::Outcome;
 use crate::domain::plain::one_line;
 use crate::domain::right::Right;
 use crate::domain::subject::Subject;
 use crate::domain::view::View;
+use crate::domain::{limits, machine};
 
 /// How many outages of each phase are listed.
 pub const LISTED: u32 = 20;
@@ -207,7 +207,7 @@ fn or_template(desk: &Desk, written: &str, phase: Phase) -> String {
 /// Announces a draft.
 pub(super) fn send(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     let seen = match known(&plan, actor, args, sees) {
-        Ok(seen) if seen.outage.phase == Phase::Drafted => seen,
+        Ok(seen) if seen.outage.phase.can("announce") => seen,
         Ok(seen) => return refuse(plan, actor, text::is_announced_already(&seen.outage)),
         Err(why) => return refuse(plan, actor, why),
     };
@@ -459,6 +459,7 @@ fn put(plan: &mut Plan<'_>, seen: &Seen, after: Outage, spec: &'static Spec) -> 
             to: Some(to.to_owned()),
         })
     };
+    debug_assert!(machine::follows(&STEPS, before.phase.as_str(), after.phase.as_str()), "{before:?} → {after:?}");
     let phase = changed("phase", before.phase.as_str(), after.phase.as_str());
     let severity = changed("severity", before.severity.as_str(), after.severity.as_str());
     let about = Subject::from(after.id);

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{MessageRef, Person, Place, TicketId, TicketKey, TicketTag, TicketUid};
+use crate::domain::machine::{START, Step, step};
 use crate::domain::priority::Priority;
 
 /// A record of one requester's need.
@@ -47,6 +48,32 @@ pub struct Ticket {
     /// The number of its current version.
     pub version: i64,
 }
+
+/// The state machine of a ticket. A ticket that is reopened, or that goes on after a pause, becomes `in_progress` if it has
+/// an assignee, and `new` otherwise.
+pub const STEPS: [Step; 21] = [
+    step(START, "open", "new"),
+    step("new", "take", "in_progress"),
+    step("new", "assign", "in_progress"),
+    step("in_progress", "release", "new"),
+    step("pending", "release", "new"),
+    step("new", "wait", "pending"),
+    step("in_progress", "wait", "pending"),
+    step("pending", "wait", "pending"),
+    step("pending", "go on", "new"),
+    step("pending", "go on", "in_progress"),
+    step("new", "resolve", "resolved"),
+    step("in_progress", "resolve", "resolved"),
+    step("pending", "resolve", "resolved"),
+    step("new", "cancel", "cancelled"),
+    step("in_progress", "cancel", "cancelled"),
+    step("pending", "cancel", "cancelled"),
+    step("resolved", "reopen", "new"),
+    step("resolved", "reopen", "in_progress"),
+    step("cancelled", "reopen", "new"),
+    step("cancelled", "reopen", "in_progress"),
+    step("resolved", "close", "closed"),
+];
 
 /// The status of a ticket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -294,4 +321,94 @@ pub struct TicketRef {
     pub tag: TicketTag,
     /// Its title.
     pub title: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::ids::{Conversation, PersonRef, PlatformName, Tenant};
+
+    fn person(id: &str) -> Person {
+        Person::new(PersonRef::new(PlatformName::Slack, id), id)
+    }
+
+    fn ticket(status: Status, assignee: Option<Person>) -> Ticket {
+        let tenant = Tenant { platform: PlatformName::Slack, id: "T1".to_owned() };
+        Ticket {
+            id: TicketId(1),
+            key: "IT-1".parse().expect("a key"),
+            uid: TicketUid::default(),
+            title: String::new(),
+            titled_by: None,
+            requester: person("U1"),
+            opened_by: person("U1"),
+            origin: Place { tenant: tenant.clone(), at: Conversation::Channel { channel: "C1".to_owned() } },
+            origin_message: MessageRef { tenant, channel: "C1".to_owned(), id: "1.0".to_owned() },
+            opened_at: Timestamp::UNIX_EPOCH,
+            status,
+            assignee,
+            priority: Priority::default(),
+            answered_at: None,
+            active_at: Timestamp::UNIX_EPOCH,
+            follows: None,
+            merged_into: None,
+            version: 1,
+        }
+    }
+
+    type Does = fn(&mut Ticket) -> Result<(), Refusal>;
+
+    /// Every method that changes a ticket.
+    const WAYS: [(&str, Does); 8] = [
+        ("take", |ticket| ticket.take(&person("U2"), |one, other| one == other)),
+        ("assign", |ticket| ticket.assign(&person("U2"))),
+        ("release", Ticket::release),
+        ("wait", |ticket| ticket.wait("the provider", None)),
+        ("resolve", |ticket| ticket.resolve(Timestamp::UNIX_EPOCH, &person("U2"), "done")),
+        ("reopen", Ticket::reopen),
+        ("cancel", |ticket| ticket.cancel(Timestamp::UNIX_EPOCH, &person("U2"), CancelReason::TakenBack)),
+        ("close", |ticket| ticket.close(Timestamp::UNIX_EPOCH)),
+    ];
+
+    #[test]
+    fn the_table_of_steps_is_what_tickets_do() {
+        let (at, by, resolution) = (Timestamp::UNIX_EPOCH, person("U2"), String::new());
+        let cancelled = |why| Status::Cancelled { at, by: by.clone(), why };
+        let states = [
+            Status::New,
+            Status::InProgress,
+            Status::Pending { reason: "parts".to_owned(), until: None },
+            Status::Resolved { at, by: by.clone(), resolution: resolution.clone() },
+            Status::Closed { at, resolution },
+            cancelled(CancelReason::TakenBack),
+            cancelled(CancelReason::NotARequest),
+            cancelled(CancelReason::Merged),
+        ];
+        let mut seen = BTreeSet::from([step(START, "open", "new")]);
+        for status in states {
+            // Nobody has a new ticket, and somebody has one in progress.
+            let assignees: &[Option<Person>] = match status {
+                Status::New => &[None],
+                Status::InProgress => &[Some(by.clone())],
+                _ => &[None, Some(by.clone())],
+            };
+            for before in assignees.iter().map(|assignee| ticket(status.clone(), assignee.clone())) {
+                let mut goes_on = before.clone();
+                goes_on.go_on();
+                let mut afters = vec![("go on", goes_on)];
+                for (by, does) in WAYS {
+                    let mut after = before.clone();
+                    if does(&mut after).is_ok() {
+                        afters.push((by, after));
+                    }
+                }
+                for (by, after) in afters.into_iter().filter(|(_, after)| after.status != before.status) {
+                    seen.insert(step(before.status.name(), by, after.status.name()));
+                }
+            }
+        }
+        assert_eq!(seen, BTreeSet::from(STEPS));
+    }
 }

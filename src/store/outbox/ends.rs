@@ -7,12 +7,32 @@ use jiff::Timestamp;
 use super::{EndedHeld, Release, Settled, Settlement};
 use crate::domain::effect::Outlet;
 use crate::domain::ids::{EffectId, MessageRef, Place};
+use crate::domain::machine::{END, START, Step, step};
 use crate::domain::subject::Subject;
 use crate::store::port::{Ask, News, Tx};
 use crate::store::row::{Row, json, ms};
 use crate::store::standing::{stand, unstand};
 use crate::store::statement::{Statement, Text, statement, texts};
 use crate::store::{Store, StoreError, TIDIED_AT_ONCE, WorkerId};
+
+/// The state machine of an effect. A test compares it with the SQL statements of this folder.
+pub const STEPS: [Step; 15] = [
+    step(START, "queue", "pending"),
+    step("pending", "lease", "leased"),
+    step("leased", "deliver", "done"),
+    step("leased", "refused for good", "failed"),
+    step("leased", "try again later", "pending"),
+    step("leased", "take over from a dead process", "pending"),
+    step("leased", "refused, mendable", "held"),
+    step("pending", "its place refuses", "held"),
+    step("pending", "nothing left to do", "done"),
+    step("pending", "cannot be delivered", "failed"),
+    step("held", "probe, or mended", "pending"),
+    step("held", "withdraw", "done"),
+    step("held", "given up after 30 days", "failed"),
+    step("done", "forget", END),
+    step("failed", "forget", END),
+];
 
 texts! {
     /// Ends effects; of their content only the kind is kept.

@@ -10,7 +10,7 @@ mod listed;
 use jiff::Timestamp;
 
 pub(super) use self::ends::tidy;
-pub use self::ends::{RECOVER, give_up_about, is_card_under_way, release_about, settle_in};
+pub use self::ends::{RECOVER, STEPS, give_up_about, is_card_under_way, release_about, settle_in};
 pub use self::enqueue::{enqueue, hold_back, take_back, waiting_about, withdraw_about, withdraw_for};
 pub use self::listed::{Counts, CountsAbout, Listed, ListedEffect, counts_about, held_about};
 use super::StoreError;
@@ -209,4 +209,36 @@ fn span_ms(span: std::time::Duration) -> i64 {
 #[cfg(test)]
 pub(super) fn texts() -> Vec<(&'static str, super::Text)> {
     [due::TEXTS, ends::TEXTS, enqueue::TEXTS, listed::TEXTS].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{STEPS, due, ends, enqueue};
+    use crate::domain::machine::{END, START};
+
+    /// The states that a part of a statement names.
+    fn named(part: &str) -> BTreeSet<&str> {
+        ["pending", "leased", "held", "done", "failed"]
+            .into_iter()
+            .filter(|state| part.contains(&format!("'{state}'")))
+            .collect()
+    }
+
+    #[test]
+    fn the_table_of_steps_is_what_the_statements_do() {
+        let mut seen = BTreeSet::new();
+        let texts = [due::TEXTS, ends::TEXTS, enqueue::TEXTS].concat();
+        for (_, text) in texts {
+            let Some((_, set)) = text.sqlite.split_once("UPDATE effects SET state = ") else { continue };
+            let (to, from) = set.split_once(" WHERE ").expect("of some effects");
+            let to = to.split(',').next().unwrap_or_default();
+            // How a delivery ended comes as a value.
+            let to = if to == "v.state" { BTreeSet::from(["done", "failed"]) } else { named(to) };
+            seen.extend(named(from).into_iter().flat_map(|from| to.iter().map(move |to| (from, *to))));
+        }
+        let steps = STEPS.iter().filter(|step| step.from != START && step.to != END);
+        assert_eq!(seen, steps.map(|step| (step.from, step.to)).collect());
+    }
 }

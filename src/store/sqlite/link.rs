@@ -1,14 +1,15 @@
-//! The parts specific to SQLite: sending statements, its errors, and ids from counters that a single writer keeps.
+//! The parts that are specific to SQLite: running statements, mapping its errors, and ids from counters that the one
+//! writer keeps.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::StreamExt as _;
-use sqlx::error::ErrorKind;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Rows, ToSql, ffi};
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{AssertSqlSafe, Either, Executor as _, Row as _, Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
 use ulid::Ulid;
 
 use crate::clock::Clock;
@@ -16,36 +17,144 @@ use crate::clock::real;
 use crate::domain::ids::EffectId;
 use crate::store::StoreError;
 use crate::store::port::Sequence;
-use crate::store::row::Row;
-use crate::store::statement::{self, Merged, Rows, Spoken, Statement, Text, Value, statement, texts};
+use crate::store::row::{OwnRow, Row};
+use crate::store::statement::{self, Merged, Spoken, Statement, Text, Value, statement, texts};
 use crate::store::tx::{Known, Link};
 
 texts! {
-    /// Reads a counter: the next free value.
+    /// What a counter shows: the next value to be taken.
     COUNTER = Text::both("SELECT value FROM counters WHERE name = $1");
-    /// Raises a counter: values below this one are taken.
+    /// Values below this one were taken.
     TAKE_COUNTER = Text::both("UPDATE counters SET value = max(value, $2) WHERE name = $1");
-    /// Reads the greatest id in the outbox.
+    /// The greatest id in the outbox.
     LAST_EFFECT = Text::both("SELECT max(id) AS id FROM effects");
 }
 
-/// Reads a number that changes with the commits of other connections.
+/// Returns a number that changes when another connection has committed.
 const DATA_VERSION: &str = "PRAGMA data_version";
 
-/// The write connection as a transaction uses it.
+/// The writer's connection. It runs each statement in the writer's own thread. A connection of the pool has a thread of its
+/// own instead: each statement wakes that thread, and its end wakes ours.
+pub struct WriteConnection {
+    conn: Connection,
+    /// The column names of each query, by the query's text.
+    columns: HashMap<&'static str, Arc<[String]>>,
+}
+
+impl WriteConnection {
+    pub fn new(conn: Connection) -> Self {
+        Self { conn, columns: HashMap::new() }
+    }
+
+    /// Runs a statement without values that returns no rows.
+    pub fn execute(&self, text: &'static str) -> Result<(), StoreError> {
+        let run = self.conn.prepare_cached(text).and_then(|mut statement| statement.raw_execute());
+        run.map(drop).map_err(write_fault)
+    }
+
+    /// Runs a query and returns its rows.
+    pub fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
+        let Spoken { text, values, .. } = query.for_sqlite();
+        let mut statement = self.conn.prepare_cached(text).map_err(write_fault)?;
+        bind_all(&mut statement, &values).map_err(write_fault)?;
+        let columns = self
+            .columns
+            .entry(text)
+            .or_insert_with(|| statement.column_names().into_iter().map(str::to_owned).collect());
+        read(statement.raw_query(), columns).map_err(write_fault)
+    }
+
+    /// Runs the pending statements of several works, in order.
+    pub fn run_all(&mut self, works: Vec<Vec<Statement>>) -> Result<(), StoreError> {
+        for Spoken { text, values, or_conflict } in works.into_iter().flatten().map(Statement::for_sqlite) {
+            let mut statement = self.conn.prepare_cached(text).map_err(write_fault)?;
+            bind_all(&mut statement, &values).map_err(write_fault)?;
+            let touched = statement.raw_execute().map_err(write_fault_or_conflict)?;
+            if or_conflict && touched == 0 {
+                return Err(StoreError::Conflict);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs several queries and returns the rows of each.
+    pub fn ask_all(&mut self, queries: Vec<Statement>) -> Result<Known, StoreError> {
+        queries.into_iter().map(|query| Ok((query.clone(), self.rows(query)?))).collect()
+    }
+
+    /// Returns a number that changes when another connection has committed.
+    pub fn data_version(&self) -> Result<i64, StoreError> {
+        let version = self.conn.prepare_cached(DATA_VERSION);
+        version.and_then(|mut version| version.query_row([], |row| row.get(0))).map_err(write_fault)
+    }
+
+    /// Truncates SQLite's write-ahead log; returns whether that was complete.
+    pub fn scrub(&self) -> Result<bool, StoreError> {
+        let busy = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        busy.map(|busy| busy == 0).map_err(write_fault)
+    }
+
+    /// Closes the connection.
+    pub fn close(self) -> Result<(), StoreError> {
+        self.conn.close().map_err(|(_, error)| write_fault(error))
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Int(Some(number)) => ValueRef::Integer(*number),
+            Self::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
+            Self::Int(None) | Self::Text(None) => ValueRef::Null,
+        }))
+    }
+}
+
+/// Binds the values. SQLite takes `$2` for a name, and numbers names by where they first appear in the text.
+fn bind_all(statement: &mut rusqlite::CachedStatement<'_>, values: &[Value]) -> rusqlite::Result<()> {
+    for at in 1..=statement.parameter_count() {
+        let number = statement.parameter_name(at).and_then(|name| name[1..].parse::<usize>().ok());
+        let value = number.and_then(|number| values.get(number.checked_sub(1)?));
+        let value = value.ok_or(rusqlite::Error::InvalidParameterCount(values.len(), at))?;
+        statement.raw_bind_parameter(at, value)?;
+    }
+    Ok(())
+}
+
+fn read(mut rows: Rows<'_>, columns: &Arc<[String]>) -> rusqlite::Result<Vec<Row>> {
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let values = (0..columns.len()).map(|at| {
+            Ok(match row.get_ref(at)? {
+                ValueRef::Null => Value::Int(None),
+                ValueRef::Integer(number) => Value::Int(Some(number)),
+                ValueRef::Text(text) => Value::Text(Some(String::from_utf8_lossy(text).into_owned())),
+                other @ (ValueRef::Real(_) | ValueRef::Blob(_)) => {
+                    return Err(rusqlite::Error::InvalidColumnType(at, columns[at].clone(), other.data_type()));
+                }
+            })
+        });
+        let values = values.collect::<rusqlite::Result<Vec<Value>>>()?;
+        found.push(OwnRow::new(Arc::clone(columns), values).into());
+    }
+    Ok(found)
+}
+
+/// The writer's connection as a transaction uses it.
 pub struct SqliteLink<'w> {
-    pub conn: &'w mut SqliteConnection,
+    pub conn: &'w mut WriteConnection,
     pub ids: &'w mut Ids,
 }
 
 #[async_trait]
 impl Link for SqliteLink<'_> {
     async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
-        rows(self.conn, query).await
+        self.conn.rows(query)
     }
 
     async fn rows_of(&mut self, queries: Vec<Statement>) -> Result<Vec<Row>, StoreError> {
-        rows_of(self.conn, queries).await
+        let found = queries.into_iter().map(|query| self.conn.rows(query));
+        Ok(found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     async fn real_ms(&mut self) -> Result<i64, StoreError> {
@@ -53,15 +162,15 @@ impl Link for SqliteLink<'_> {
     }
 
     async fn run_all(&mut self, works: Vec<Vec<Statement>>) -> Result<(), StoreError> {
-        run_all(self.conn, works).await
+        self.conn.run_all(works)
     }
 
     async fn next(&mut self, sequence: Sequence) -> Result<i64, StoreError> {
-        self.ids.next(self.conn, sequence).await
+        self.ids.take(self.conn, sequence, 1)
     }
 
     async fn skip(&mut self, sequence: Sequence, by: i64) -> Result<(), StoreError> {
-        self.ids.skip(self.conn, sequence, by).await
+        self.ids.take(self.conn, sequence, by).map(drop)
     }
 
     fn effect_id(&mut self) -> EffectId {
@@ -69,13 +178,13 @@ impl Link for SqliteLink<'_> {
     }
 }
 
-/// Returns the rows of a query.
+/// Runs a query on a connection of the pool and returns its rows.
 pub async fn rows(conn: &mut SqliteConnection, query: Statement) -> Result<Vec<Row>, StoreError> {
     let found = spoken(query.for_sqlite()).fetch_all(conn).await.map_err(fault)?;
     Ok(found.into_iter().map(Row::from).collect())
 }
 
-/// Returns the rows of several queries of one text, sent as few queries.
+/// Runs several queries of one text on a connection of the pool, merged into few, and returns all their rows.
 pub async fn rows_of(conn: &mut SqliteConnection, queries: Vec<Statement>) -> Result<Vec<Row>, StoreError> {
     let mut found = Vec::with_capacity(queries.len());
     let queries = queries.into_iter().map(Statement::for_sqlite).collect();
@@ -86,27 +195,44 @@ pub async fn rows_of(conn: &mut SqliteConnection, queries: Vec<Statement>) -> Re
     Ok(found)
 }
 
-/// Returns SQLite's data version, which changes with the commits of other connections.
-pub async fn data_version(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
-    let row = sqlx::query(DATA_VERSION).fetch_one(conn).await.map_err(fault)?;
-    row.try_get(0).map_err(fault)
+/// Maps a SQLite result code to the store's error: <https://www.sqlite.org/rescode.html>.
+fn by_code(code: i32, what: String) -> StoreError {
+    // The lowest byte of an extended code is the primary code.
+    match code & 0xff {
+        // PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL
+        3 | 5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 | 15 => StoreError::Away(what),
+        // CORRUPT, NOTADB
+        11 | 26 => StoreError::Corrupt(what),
+        _ => StoreError::Work(what),
+    }
 }
 
-/// Translates an error of the database.
+/// Maps an error of the writer's connection to the store's error.
+pub fn write_fault(error: rusqlite::Error) -> StoreError {
+    match &error {
+        rusqlite::Error::SqliteFailure(refused, _) => by_code(refused.extended_code, error.to_string()),
+        rusqlite::Error::InvalidColumnType(..) => StoreError::Corrupt(error.to_string()),
+        _ => StoreError::Work(error.to_string()),
+    }
+}
+
+/// Like [`write_fault`], but a violated unique constraint means that another process was faster.
+fn write_fault_or_conflict(error: rusqlite::Error) -> StoreError {
+    let unique = [ffi::SQLITE_CONSTRAINT_UNIQUE, ffi::SQLITE_CONSTRAINT_PRIMARYKEY, ffi::SQLITE_CONSTRAINT_ROWID];
+    match &error {
+        rusqlite::Error::SqliteFailure(refused, _) if unique.contains(&refused.extended_code) => StoreError::Conflict,
+        _ => write_fault(error),
+    }
+}
+
+/// Maps an error of a connection of the pool to the store's error.
 #[must_use]
 pub fn fault(error: sqlx::Error) -> StoreError {
     use sqlx::Error;
     match &error {
         Error::Database(refused) => {
-            // The lowest byte of the extended error code: https://www.sqlite.org/rescode.html
-            let code = refused.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default() & 0xff;
-            match code {
-                // PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL
-                3 | 5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 | 15 => StoreError::Away(error.to_string()),
-                // CORRUPT, NOTADB
-                11 | 26 => StoreError::Corrupt(error.to_string()),
-                _ => StoreError::Work(error.to_string()),
-            }
+            let code = refused.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
+            by_code(code, error.to_string())
         }
         Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed | Error::BeginFailed => {
             StoreError::Away(error.to_string())
@@ -118,63 +244,10 @@ pub fn fault(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// Like [`fault`], except that a violated unique constraint is a conflict: another process was faster.
-#[must_use]
-pub fn fault_or_conflict(error: sqlx::Error) -> StoreError {
-    match &error {
-        sqlx::Error::Database(refused) if refused.kind() == ErrorKind::UniqueViolation => StoreError::Conflict,
-        _ => fault(error),
-    }
-}
+/// The pool has few connections, so each can keep many prepared texts.
+const ROWS: statement::Rows = statement::Rows::UpTo(12);
 
-/// Only one connection writes, so there can be many texts.
-const ROWS: Rows = Rows::UpTo(12);
-/// The largest number of statements per round trip. The texts made of them stay prepared, so there must not be too many
-/// different ones.
-const IN_ONE_TRIP: usize = 16;
-
-/// Runs the writes of several works. A few statements go in one round trip to SQLite's thread; many are merged into few
-/// with many rows, since that thread wakes this one at the end of each statement.
-pub async fn run_all(conn: &mut SqliteConnection, works: Vec<Vec<Statement>>) -> Result<(), StoreError> {
-    let works = works.into_iter().map(|work| work.into_iter().map(Statement::for_sqlite).collect::<Vec<_>>());
-    let works: Vec<Vec<Spoken>> = works.collect();
-    if works.iter().map(Vec::len).sum::<usize>() <= IN_ONE_TRIP {
-        return run_some(conn, &works.concat()).await;
-    }
-    for Merged { text, values, rows, or_conflict } in statement::merged(works, ROWS) {
-        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(nameless(text, rows))), bind);
-        let touched = query.execute(&mut *conn).await.map_err(fault_or_conflict)?.rows_affected();
-        if or_conflict && touched < rows as u64 {
-            return Err(StoreError::Conflict);
-        }
-    }
-    Ok(())
-}
-
-/// Runs queries, merging those of one text into few with many rows. Returns the rows of each.
-pub async fn ask_all(conn: &mut SqliteConnection, mut queries: Vec<Statement>) -> Result<Known, StoreError> {
-    queries.sort_by_key(|query| query.text.sqlite);
-    let mut answers = Vec::with_capacity(queries.len());
-    for alike in queries.chunk_by(|one, next| one.text == next.text) {
-        let first = answers.len();
-        answers.extend(alike.iter().map(|query| (query.clone(), Vec::new())));
-        let spoken = alike.iter().cloned().map(Statement::for_sqlite).collect();
-        let mut asked = first;
-        for Merged { text, values, rows, .. } in statement::merged_queries(spoken, ROWS) {
-            let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(nameless(text, rows))), bind);
-            for row in query.fetch_all(&mut *conn).await.map_err(fault)? {
-                let number = usize::try_from(row.try_get::<i64, _>("n").map_err(fault)?).unwrap_or(usize::MAX);
-                let answer = answers.get_mut(asked.saturating_add(number));
-                let answer = answer.ok_or_else(|| StoreError::Work("an answer to no question".to_owned()))?;
-                answer.1.push(row.into());
-            }
-            asked += rows;
-        }
-    }
-    Ok(answers)
-}
-
-/// Converts a statement to the library's type.
+/// Converts a statement for the pool's library.
 fn spoken(statement: Spoken) -> Query<'static, Sqlite, SqliteArguments> {
     statement.values.into_iter().fold(sqlx::query(statement.text), bind)
 }
@@ -186,9 +259,9 @@ fn bind(query: Query<'_, Sqlite, SqliteArguments>, value: Value) -> Query<'_, Sq
     }
 }
 
-/// Removes the numbers from the placeholders of a text with many rows, whose values come in order. For SQLite the
-/// numbers are names, and the library looks up each of them among all names for every value.
-fn nameless(text: Cow<'static, str>, rows: usize) -> String {
+/// Replaces the numbered parameters of a text with many rows by `?`. SQLite takes `$1` for a name, and the library looks up
+/// each name for every value.
+fn nameless(text: std::borrow::Cow<'static, str>, rows: usize) -> String {
     if rows == 1 {
         return text.into_owned();
     }
@@ -201,48 +274,29 @@ fn nameless(text: Cow<'static, str>, rows: usize) -> String {
     bare
 }
 
-async fn run_some(conn: &mut SqliteConnection, statements: &[Spoken]) -> Result<(), StoreError> {
-    if statements.is_empty() {
-        return Ok(());
-    }
-    let (text, values) = statement::joined(statements);
-    let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), bind);
-    let mut steps = conn.fetch_many(query);
-    let mut ended = statements.iter();
-    while let Some(step) = steps.next().await {
-        if let Either::Left(done) = step.map_err(fault_or_conflict)?
-            && ended.next().is_some_and(|one| one.or_conflict)
-            && done.rows_affected() == 0
-        {
-            return Err(StoreError::Conflict);
-        }
-    }
-    Ok(())
-}
-
-/// Gives out ids of effects, each greater than the one before, and the numbers of sequences.
+/// Gives out ids: of effects, each greater than the one before, and the numbers of sequences.
 #[derive(Debug)]
 pub struct Ids {
     clock: Clock,
     last: Ulid,
-    /// The next number of each sequence, where known.
+    /// The next number of each sequence, as far as it is known.
     next: HashMap<Sequence, i64>,
-    /// The sequences with drawn numbers that are not written to the database yet.
+    /// The sequences of which numbers were drawn that are not written down.
     drawn: Vec<Sequence>,
 }
 
 impl Ids {
-    /// Starts above all ids in the outbox.
-    pub async fn above_known(conn: &mut SqliteConnection, clock: Clock) -> Result<Self, StoreError> {
+    /// Ids above every one that the outbox holds.
+    pub fn above_known(conn: &mut WriteConnection, clock: Clock) -> Result<Self, StoreError> {
         let mut ids = Self { clock, last: Ulid::nil(), next: HashMap::new(), drawn: Vec::new() };
-        ids.go_on_above(conn).await?;
+        ids.go_on_above(conn)?;
         Ok(ids)
     }
 
-    /// Continues above all ids in the outbox and all numbers taken, whichever process gave them out.
-    pub async fn go_on_above(&mut self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    /// Goes on above every one that the outbox holds, and every number that was taken, whoever gave it out.
+    pub fn go_on_above(&mut self, conn: &mut WriteConnection) -> Result<(), StoreError> {
         self.next.clear();
-        let found = rows(conn, statement(LAST_EFFECT)).await?;
+        let found = conn.rows(statement(LAST_EFFECT))?;
         if let Some(id) = found.first().map(|row| row.get::<Option<String>>("id")).transpose()?.flatten() {
             let known = Ulid::from_string(&id);
             self.last = self.last.max(known.map_err(|_| StoreError::Corrupt("an effect's id is no ULID".to_owned()))?);
@@ -250,7 +304,7 @@ impl Ids {
         Ok(())
     }
 
-    /// Returns the next id of an effect: of this moment, or just above the last one if the clock has not advanced.
+    /// The next id of an effect: of this moment, or just above the last one where the clock has not moved on.
     pub fn next_effect(&mut self) -> EffectId {
         let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or_default();
         let fresh = |at_ms| Ulid::from_parts(at_ms, real::random());
@@ -262,32 +316,24 @@ impl Ids {
         EffectId(self.last.to_string())
     }
 
-    /// Returns the statements that store the drawn numbers, once for all works of a transaction.
+    /// What writes down which numbers were drawn: once for all works of a transaction.
     pub fn write_down(&mut self) -> Vec<Statement> {
         let next = &self.next;
         let drawn = self.drawn.drain(..).filter_map(|sequence| Some((sequence, *next.get(&sequence)?)));
         drawn.map(|(sequence, next)| statement(TAKE_COUNTER).bind(sequence.as_str()).bind(next)).collect()
     }
 
-    /// Forgets all known numbers after a rollback: drawn numbers may be free again.
+    /// Something was rolled back: what was drawn may be free again.
     pub fn forget(&mut self) {
         self.next.clear();
         self.drawn.clear();
     }
 
-    async fn next(&mut self, conn: &mut SqliteConnection, sequence: Sequence) -> Result<i64, StoreError> {
-        self.take(conn, sequence, 1).await
-    }
-
-    async fn skip(&mut self, conn: &mut SqliteConnection, sequence: Sequence, by: i64) -> Result<(), StoreError> {
-        self.take(conn, sequence, by).await.map(drop)
-    }
-
-    /// Draws `count` numbers and returns the first.
-    async fn take(&mut self, conn: &mut SqliteConnection, sequence: Sequence, count: i64) -> Result<i64, StoreError> {
+    /// Takes so many numbers; the first of them.
+    fn take(&mut self, conn: &mut WriteConnection, sequence: Sequence, count: i64) -> Result<i64, StoreError> {
         let next = match self.next.get(&sequence) {
             Some(next) => *next,
-            None => counter(conn, sequence).await?,
+            None => counter(conn, sequence)?,
         };
         self.next.insert(sequence, next + count);
         if !self.drawn.contains(&sequence) {
@@ -297,8 +343,8 @@ impl Ids {
     }
 }
 
-async fn counter(conn: &mut SqliteConnection, sequence: Sequence) -> Result<i64, StoreError> {
-    let found = rows(conn, statement(COUNTER).bind(sequence.as_str())).await?;
+fn counter(conn: &mut WriteConnection, sequence: Sequence) -> Result<i64, StoreError> {
+    let found = conn.rows(statement(COUNTER).bind(sequence.as_str()))?;
     let row =
         found.first().ok_or_else(|| StoreError::Corrupt(format!("the counter {} is missing", sequence.as_str())))?;
     row.get("value")

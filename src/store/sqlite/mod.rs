@@ -17,17 +17,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{ConnectOptions, Sqlite, SqliteConnection};
+use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _, Sqlite};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 pub use self::backup::{Backup, BackupError};
-use self::link::Ids;
 #[cfg(test)]
 pub(super) use self::link::TEXTS;
 pub(super) use self::link::fault;
+use self::link::{Ids, WriteConnection};
 pub use self::open::OpenError;
-use self::open::Owner;
+use self::open::{Owner, Writing};
 use self::writer::{Done, Job, Task, Writer};
 use super::outbox::RECOVER;
 use super::port::{About, Ask, News, Work};
@@ -71,7 +71,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`].
     pub async fn open_with_pause(path: &Path, clock: Clock, pause: Duration) -> Result<Arc<Self>, OpenError> {
-        Self::open_as(path, clock, open::writing(path), pause).await
+        Self::open_as(path, clock, Writing::to(path), pause).await
     }
 
     /// Opens the file read-only, beside its owner. Every write fails with [`StoreError::Away`].
@@ -96,17 +96,12 @@ impl SqliteStore {
             return Err(OpenError::Older(path.to_owned()));
         }
         let failed = |error| OpenError::database(path, error);
-        let options = open::writing(path);
-        let conn = options.connect().await.map_err(fault).map_err(failed)?;
-        Self::start(path, clock, conn, options, None).await
+        let options = Writing::to(path);
+        let conn = options.connect().map_err(failed)?;
+        Self::start(path, clock, conn, options, None)
     }
 
-    async fn open_as(
-        path: &Path,
-        clock: Clock,
-        options: SqliteConnectOptions,
-        pause: Duration,
-    ) -> Result<Arc<Self>, OpenError> {
+    async fn open_as(path: &Path, clock: Clock, options: Writing, pause: Duration) -> Result<Arc<Self>, OpenError> {
         if path.is_dir() {
             return Err(OpenError::Io { path: path.to_owned(), what: "it is a folder".to_owned() });
         }
@@ -115,25 +110,27 @@ impl SqliteStore {
         open::create(path)?;
         open::examine(path).await?;
         let failed = |error| OpenError::database(path, error);
-        let mut conn = options.connect().await.map_err(fault).map_err(failed)?;
+        let mut conn = open::migrating(path).connect().await.map_err(fault).map_err(failed)?;
         open::migrate(path, &mut conn).await?;
+        conn.close().await.map_err(fault).map_err(failed)?;
+        let mut conn = options.connect().map_err(failed)?;
         // The former owner is certainly dead, so only its last calls still have to end.
         let ended_ms = crate::clock::real::epoch_ms() - i64::try_from(pause.as_millis()).unwrap_or_default();
-        let unsure = link::rows(&mut conn, statement(RECOVER).bind(ended_ms)).await.map_err(failed)?;
+        let unsure = conn.rows(statement(RECOVER).bind(ended_ms)).map_err(failed)?;
         if !unsure.is_empty() {
             tracing::info!(effects = unsure.len(), "a former owner left deliveries whose end is not known");
         }
-        Self::start(path, clock, conn, options, Some(owner)).await
+        Self::start(path, clock, conn, options, Some(owner))
     }
 
-    async fn start(
+    fn start(
         path: &Path,
         clock: Clock,
-        mut conn: SqliteConnection,
-        options: SqliteConnectOptions,
+        mut conn: WriteConnection,
+        options: Writing,
         owner: Option<Owner>,
     ) -> Result<Arc<Self>, OpenError> {
-        let ids = Ids::above_known(&mut conn, clock).await.map_err(|error| OpenError::database(path, error))?;
+        let ids = Ids::above_known(&mut conn, clock).map_err(|error| OpenError::database(path, error))?;
         let changed = watch::Sender::new(0);
         let (jobs, asked) = mpsc::channel(WAITING_JOBS);
         let writer = Writer::new(conn, options, ids, changed.clone(), owner);

@@ -5,11 +5,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::OpenFlags;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::link::fault;
+use super::link::{WriteConnection, fault, write_fault};
 use crate::store::StoreError;
 
 /// The migrations of the schema.
@@ -20,7 +21,7 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 const STATEMENTS: usize = 400;
 /// The size of the writer's page cache, in KiB if negative. Each change to one of many tickets touches different pages,
 /// and reading a page again costs more than changing it.
-const CACHE: &str = "-16384";
+const CACHE: i64 = -16_384;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// The first bytes of every SQLite file: <https://www.sqlite.org/fileformat.html>.
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -105,15 +106,57 @@ impl Owner {
     }
 }
 
-/// Returns the options of the writing connection.
-pub fn writing(path: &Path) -> SqliteConnectOptions {
-    // `secure_delete` overwrites deleted data, so that deleted words do not stay in the file.
-    reading(path)
-        .read_only(false)
-        .journal_mode(SqliteJournalMode::Wal)
-        .pragma("secure_delete", "ON")
-        .pragma("cache_size", CACHE)
-        .statement_cache_capacity(STATEMENTS)
+/// Returns the options of the connection that runs the migrations.
+pub fn migrating(path: &Path) -> SqliteConnectOptions {
+    reading(path).read_only(false).journal_mode(SqliteJournalMode::Wal).pragma("secure_delete", "ON")
+}
+
+/// The options of the writer's connection.
+#[derive(Clone, Debug)]
+pub struct Writing {
+    path: PathBuf,
+    /// How long the writer waits for another process that writes.
+    busy_timeout: Duration,
+    /// The most pages that the file may have; `None`: no limit.
+    max_pages: Option<u32>,
+}
+
+impl Writing {
+    pub fn to(path: &Path) -> Self {
+        Self { path: path.to_owned(), busy_timeout: BUSY_TIMEOUT, max_pages: None }
+    }
+
+    #[cfg(test)]
+    pub fn waiting(self, busy_timeout: Duration) -> Self {
+        Self { busy_timeout, ..self }
+    }
+
+    #[cfg(test)]
+    pub fn of_pages(self, most: u32) -> Self {
+        Self { max_pages: Some(most), ..self }
+    }
+
+    /// Opens the file, which must exist and have our schema.
+    pub fn connect(&self) -> Result<WriteConnection, StoreError> {
+        let open = || -> rusqlite::Result<rusqlite::Connection> {
+            // Only the writer's thread uses the connection, so SQLite need not lock it.
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let conn = rusqlite::Connection::open_with_flags(&self.path, flags)?;
+            conn.busy_timeout(self.busy_timeout)?;
+            conn.set_prepared_statement_cache_capacity(STATEMENTS);
+            conn.pragma_update(None, "foreign_keys", "ON")?;
+            conn.pragma_update(None, "journal_mode", "WAL")?;
+            conn.pragma_update(None, "synchronous", "FULL")?;
+            // Deleted data is overwritten, so that deleted words do not stay in the file.
+            conn.pragma_update(None, "secure_delete", "ON")?;
+            conn.pragma_update(None, "cache_size", CACHE)?;
+            if let Some(most) = self.max_pages {
+                conn.pragma_update(None, "max_page_count", most)?;
+            }
+            Ok(conn)
+        };
+        open().map(WriteConnection::new).map_err(write_fault)
+    }
 }
 
 /// Returns the options of a read-only connection.

@@ -1,9 +1,9 @@
-//! Tests specific to this store: plans, and a disk that is full, busy or gone.
+//! What only this store has: plans, and a disk that is full, busy or gone.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::Timestamp;
-use sqlx::{Connection, Row as _, SqliteConnection};
+use sqlx::{Row as _, SqliteConnection};
 
 use super::*;
 use crate::domain::event::DedupeKey;
@@ -21,7 +21,7 @@ async fn it_is_safe_and_private_on_the_disk() {
         let mode = std::fs::metadata(&path).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
-    let mut conn = open::writing(&path).connect().await.expect("a connection");
+    let mut conn = open::migrating(&path).connect().await.expect("a connection");
     for (pragma, expected) in
         [("PRAGMA journal_mode", "wal"), ("PRAGMA synchronous", "2"), ("PRAGMA foreign_keys", "1")]
     {
@@ -38,9 +38,9 @@ async fn it_is_safe_and_private_on_the_disk() {
 async fn a_busy_database_is_away_and_comes_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("desk.db");
-    let options = open::writing(&path).create_if_missing(true).busy_timeout(Duration::from_millis(20));
+    let options = Writing::to(&path).waiting(Duration::from_millis(20));
     let store = SqliteStore::open_as(&path, Clock::system(), options, TAKE_OVER_PAUSE).await.expect("it opens");
-    let mut other = open::writing(&path).connect().await.expect("a connection");
+    let mut other = open::migrating(&path).connect().await.expect("a connection");
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("it is free");
     assert!(matches!(port(&store).ping().await, Err(StoreError::Away(_))));
     assert!(matches!(store.transact(remembering(1, 1)).await, Err(StoreError::Away(_))));
@@ -56,9 +56,9 @@ async fn a_full_disk_fails_what_does_not_fit_and_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("desk.db");
     SqliteStore::open(&path, Clock::system()).await.expect("it opens").close().await;
-    let options = open::writing(&path).pragma("max_page_count", "80");
+    let options = Writing::to(&path).of_pages(80);
     let store = SqliteStore::open_as(&path, Clock::system(), options, TAKE_OVER_PAUSE).await.expect("it opens");
-    // A work that continues after the disk has failed must not keep half of its writes.
+    // A work that tries on after the disk has failed it must not keep the half of what it wrote.
     let stubborn: Work = Arc::new(|tx| {
         Box::pin(async move {
             for number in 0..20_000 {
@@ -83,8 +83,8 @@ async fn a_commit_that_fails_is_decided_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("desk.db");
     let store = SqliteStore::open(&path, Clock::system()).await.expect("it opens");
-    let mut conn = open::writing(&path).connect().await.expect("a connection");
-    // This constraint is checked only at the commit, and the second run passes it.
+    let mut conn = open::migrating(&path).connect().await.expect("a connection");
+    // A check that is made at the commit only, and that the second run passes.
     let schema = "CREATE TABLE tripwire (run INTEGER REFERENCES counters (name) DEFERRABLE INITIALLY DEFERRED); \
                   CREATE TRIGGER trip AFTER INSERT ON seen WHEN new.key LIKE '%:1' AND new.at_ms = 0 \
                   BEGIN INSERT INTO tripwire VALUES ('nobody'); END";

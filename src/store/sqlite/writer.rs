@@ -10,13 +10,11 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, Row as _, SqliteConnection};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument as _;
 
-use super::link::{self, Ids, SqliteLink, fault};
-use super::open::Owner;
+use super::link::{Ids, SqliteLink, WriteConnection};
+use super::open::{Owner, Writing};
 use crate::domain::outcome::Outcome;
 use crate::store::StoreError;
 use crate::store::port::{About, Work};
@@ -93,8 +91,8 @@ enum Failure {
 
 /// The owner of the write connection and of the file's lock.
 pub struct Writer {
-    conn: SqliteConnection,
-    options: SqliteConnectOptions,
+    conn: WriteConnection,
+    options: Writing,
     ids: Ids,
     changed: watch::Sender<u64>,
     /// The last data version seen. It changes with the commits of other connections: those of a guest, or of the owner
@@ -106,8 +104,8 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(
-        conn: SqliteConnection,
-        options: SqliteConnectOptions,
+        conn: WriteConnection,
+        options: Writing,
         ids: Ids,
         changed: watch::Sender<u64>,
         owner: Option<Owner>,
@@ -145,15 +143,15 @@ impl Writer {
                     if batch.iter().any(|job| matches!(job.task, Task::Close)) {
                         jobs.close();
                     }
-                    self.scrub_if_asked(&mut batch).await;
+                    self.scrub_if_asked(&mut batch);
                     self.group(&mut batch).await;
                 }
                 // An error will show when there is something to write.
-                Err(_) => drop(self.look_for_others().await),
+                Err(_) => drop(self.look_for_others()),
             }
         }
         let Self { conn, owner, .. } = self;
-        if let Err(error) = conn.close().await {
+        if let Err(error) = conn.close() {
             tracing::warn!(%error, "the database was not closed cleanly");
         }
         drop(owner);
@@ -174,17 +172,17 @@ impl Writer {
                     }
                 }
                 Err(Failure::Careless) => {
-                    self.give_up().await;
+                    self.give_up();
                     care = Care::Each;
                 }
                 Err(Failure::Of(index, error)) => {
                     tracing::warn!(%error, "a transaction was brought down by one work");
-                    self.give_up().await;
+                    self.give_up();
                     batch.remove(index).end(Err(StoreError::Away(error.to_string())));
                 }
                 Err(Failure::Whole(error)) => {
                     tracing::warn!(%error, works = batch.len(), "a transaction failed and is given up");
-                    self.give_up().await;
+                    self.give_up();
                     tries += 1;
                     if tries == COMMIT_TRIES {
                         for job in batch.drain(..) {
@@ -198,16 +196,16 @@ impl Writer {
 
     /// Runs one transaction. It fails only as a whole.
     async fn attempt(&mut self, batch: &[Job], care: Care) -> Result<(Vec<Answer>, bool), Failure> {
-        self.execute("BEGIN IMMEDIATE").await.map_err(Failure::Whole)?;
+        self.conn.execute("BEGIN IMMEDIATE").map_err(Failure::Whole)?;
         // From here on no other connection can write.
-        self.look_for_others().await.map_err(Failure::Whole)?;
+        self.look_for_others().map_err(Failure::Whole)?;
         let mut answers = Vec::with_capacity(batch.len());
         let mut any_touched = false;
         // Statements outside of works concern no work of this transaction: they are written together.
         let mut alone = Unsent::new();
         let mut unsent = Unsent::new();
         let mut known = match care {
-            Care::All => self.read_ahead(batch).await.map_err(|_| Failure::Careless)?,
+            Care::All => self.read_ahead(batch).map_err(|_| Failure::Careless)?,
             Care::Each => Vec::new(),
         };
         for (index, job) in batch.iter().enumerate() {
@@ -226,13 +224,13 @@ impl Writer {
                 answers.push(answer);
                 continue;
             }
-            self.execute("SAVEPOINT work").await.map_err(Failure::Whole)?;
+            self.conn.execute("SAVEPOINT work").map_err(Failure::Whole)?;
             let (answer, touched) = self.perform_alone(&job.task).await;
             // If SQLite gave up the whole transaction, the savepoint is gone, whatever the work returned.
             let gone = match &answer {
-                Ok(_) => self.execute("RELEASE SAVEPOINT work").await.err(),
-                Err(_) => match self.execute("ROLLBACK TO SAVEPOINT work").await {
-                    Ok(()) => self.execute("RELEASE SAVEPOINT work").await.err(),
+                Ok(_) => self.conn.execute("RELEASE SAVEPOINT work").err(),
+                Err(_) => match self.conn.execute("ROLLBACK TO SAVEPOINT work") {
+                    Ok(()) => self.conn.execute("RELEASE SAVEPOINT work").err(),
                     Err(error) => Some(error),
                 },
             };
@@ -244,20 +242,20 @@ impl Writer {
         }
         if care == Care::All {
             unsent.push(self.ids.write_down());
-            link::run_all(&mut self.conn, unsent).await.map_err(|_| Failure::Careless)?;
+            self.conn.run_all(unsent).map_err(|_| Failure::Careless)?;
             any_touched |= !alone.is_empty();
-            link::run_all(&mut self.conn, alone).await.map_err(|_| Failure::Careless)?;
+            self.conn.run_all(alone).map_err(|_| Failure::Careless)?;
         }
-        self.execute("COMMIT").await.map_err(Failure::Whole)?;
+        self.conn.execute("COMMIT").map_err(Failure::Whole)?;
         Ok((answers, any_touched))
     }
 
     /// Checks whether another process has written since the last check. If so, wakes the dispatchers and continues with
     /// ids above those of the other process.
-    async fn look_for_others(&mut self) -> Result<(), StoreError> {
-        let version = Some(link::data_version(&mut self.conn).await?);
+    fn look_for_others(&mut self) -> Result<(), StoreError> {
+        let version = Some(self.conn.data_version()?);
         if version != self.others {
-            self.ids.go_on_above(&mut self.conn).await?;
+            self.ids.go_on_above(&mut self.conn)?;
             // The first check cannot find anything new.
             if self.others.is_some() {
                 self.changed.send_modify(|count| *count += 1);
@@ -268,20 +266,18 @@ impl Writer {
     }
 
     /// Empties SQLite's log if a job asks for it: until then, overwritten data is still in it.
-    async fn scrub_if_asked(&mut self, batch: &mut Vec<Job>) {
+    fn scrub_if_asked(&mut self, batch: &mut Vec<Job>) {
         for index in (0..batch.len()).rev() {
             if matches!(batch[index].task, Task::Scrub) {
-                let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut self.conn).await;
-                let busy = row.and_then(|row| row.try_get::<i64, _>("busy")).map_err(fault);
-                batch.remove(index).end(busy.map(|busy| Done::Scrubbed(busy == 0)));
+                batch.remove(index).end(self.conn.scrub().map(Done::Scrubbed));
             }
         }
     }
 
-    /// Runs the first queries of the works, in few round trips for all. A work that shares a name with an earlier one
-    /// of the same transaction is left out, since the writes of that one may change its results. Other works cannot
-    /// change them, just as works that run at the same time are separated only by their names.
-    async fn read_ahead(&mut self, batch: &[Job]) -> Result<Vec<Known>, StoreError> {
+    /// Runs the first queries of the works. A work that shares a name with an earlier one of the same transaction is left
+    /// out, since the writes of that one may change its results. Other works cannot change them, just as works that run at
+    /// the same time are separated only by their names.
+    fn read_ahead(&mut self, batch: &[Job]) -> Result<Vec<Known>, StoreError> {
         let (mut names, mut queries, mut whose) = (HashSet::new(), Vec::new(), HashMap::new());
         for (index, job) in batch.iter().enumerate() {
             let Task::Work(about, _) = &job.task else { continue };
@@ -298,7 +294,7 @@ impl Writer {
             }
         }
         let mut known: Vec<Known> = batch.iter().map(|_| Known::new()).collect();
-        for (query, rows) in link::ask_all(&mut self.conn, queries).await? {
+        for (query, rows) in self.conn.ask_all(queries)? {
             if let Some(index) = whose.get(&query) {
                 known[*index].push((query, rows));
             }
@@ -329,7 +325,7 @@ impl Writer {
         let (mut answer, touched) = self.perform(task, Known::new(), &mut unsent).await;
         if answer.is_ok() {
             unsent.push(self.ids.write_down());
-            answer = link::run_all(&mut self.conn, unsent).await.and(answer);
+            answer = self.conn.run_all(unsent).and(answer);
         }
         if answer.is_err() {
             self.ids.forget();
@@ -337,18 +333,14 @@ impl Writer {
         (answer, touched)
     }
 
-    async fn execute(&mut self, text: &'static str) -> Result<(), StoreError> {
-        sqlx::query(text).execute(&mut self.conn).await.map(drop).map_err(fault)
-    }
-
     /// Rolls back the open transaction, if any. Replaces a connection that does not answer.
-    async fn give_up(&mut self) {
+    fn give_up(&mut self) {
         self.ids.forget();
         // A failed `ROLLBACK` statement means that SQLite has already ended the transaction.
-        if let Ok(()) | Err(StoreError::Work(_)) = self.execute("ROLLBACK").await {
+        if let Ok(()) | Err(StoreError::Work(_)) = self.conn.execute("ROLLBACK") {
             return;
         }
-        match self.options.connect().await {
+        match self.options.connect() {
             Ok(conn) => {
                 // A new connection counts anew.
                 self.others = None;
