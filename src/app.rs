@@ -260,7 +260,7 @@ impl App {
         self.stop.cancel();
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, all).await.is_err() {
-            tracing::warn!("something did not finish in time; it is taken up again at the next start");
+            tracing::warn!("stopping: some work did not finish in time; it continues at the next start");
             self.tasks.abort_all();
         }
         self.store.close().await;
@@ -527,13 +527,13 @@ struct Leases {
 
 #[async_trait]
 impl Turn for Leases {
-    async fn hold(&self, name: &str) -> Result<bool, StoreError> {
-        self.store.hold(name, &self.worker, self.lasting).await
+    async fn take_lease(&self, name: &str) -> Result<bool, StoreError> {
+        self.store.take_lease(name, &self.worker, self.lasting).await
     }
 
-    async fn let_go(&self, name: &str) {
-        if let Err(error) = self.store.let_go(name, &self.worker).await {
-            tracing::warn!(name, %error, "a lease could not be given back; it ends by itself");
+    async fn release_lease(&self, name: &str) {
+        if let Err(error) = self.store.release_lease(name, &self.worker).await {
+            tracing::warn!(name, %error, "a lease could not be released; it expires by itself");
         }
     }
 

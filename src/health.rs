@@ -177,14 +177,14 @@ impl Health {
             }
         });
         if is_new {
-            tracing::warn!(%platform, %kind, detail, "something keeps people from being answered or seen");
+            tracing::warn!(%platform, %kind, detail, "a condition is raised: it keeps people from being answered or seen");
         }
     }
 
     /// Clears a condition.
     pub fn clear(&self, platform: PlatformName, kind: Kind) {
         if self.board.send_if_modified(|board| board.conditions.remove(&(platform, kind)).is_some()) {
-            tracing::info!(%platform, %kind, "that is over");
+            tracing::info!(%platform, %kind, "a condition is over");
         }
     }
 

@@ -453,7 +453,7 @@ fn handle() -> &'static PrometheusHandle {
         let handle = recorder.handle();
         match metrics::set_global_recorder(recorder) {
             Ok(()) => describe(),
-            Err(_) => tracing::error!("somebody else counts in this process; /metrics stays empty"),
+            Err(_) => tracing::error!("another metrics recorder is installed; /metrics stays empty"),
         }
         handle
     })

@@ -148,7 +148,12 @@ impl House {
             if unreached.is_some() {
                 tracing::warn!(part, error = shown, again_in_s, "cannot start yet; trying again");
             } else {
-                tracing::error!(part, error = shown, again_in_s, "refuses the bot: mend it and start again");
+                tracing::error!(
+                    part,
+                    error = shown,
+                    again_in_s,
+                    "refuses the bot: fix its token or settings, then start again"
+                );
             }
             self.health.set(part, false, told);
             self.note(name, if is_token { Kind::Token } else { Kind::Connection }, told);
@@ -200,7 +205,7 @@ impl House {
             }
         };
         if let Err(error) = kept.await {
-            tracing::warn!(%error, "which workspace this is cannot be kept for the next start");
+            tracing::warn!(%error, "the workspace's id cannot be stored for the next start");
         }
         Ok(())
     }
@@ -241,7 +246,7 @@ async fn receive(house: Arc<House>, platform: Arc<dyn Platform>) {
                 tracing::error!(
                     platform = name.as_str(),
                     error = format!("{error:#}"),
-                    "no more events come in; trying again soon"
+                    "the connection to the platform has ended; it is started again soon"
                 );
             }
             tokio::select! {
@@ -268,7 +273,9 @@ async fn show_missing_cards(house: Arc<House>, name: PlatformName) {
                 tracing::info!(platform = %name, cards, "tickets without a card in the desk's channel get one");
                 return;
             }
-            Err(error) => tracing::warn!(platform = %name, %error, "cards that are missing wait; trying again"),
+            Err(error) => {
+                tracing::warn!(platform = %name, %error, "missing cards of tickets cannot be queued; trying again")
+            }
         }
         tokio::select! {
             () = house.stop.cancelled() => return,

@@ -91,7 +91,7 @@ pub(super) async fn refresh_roster(platform: &dyn Platform, intake: &Intake) -> 
         };
         tracing::warn!(
             platform = %platform.name(), group = group.id, %error,
-            "who is in this group cannot be read; what was last proven counts for an hour"
+            "the members of a group cannot be read; the last known members count for one hour"
         );
         if matches!(error, DeliveryError::Permanent { reason: Undeliverable::Gone, .. }) {
             intake.change_members(&group, |members| members.end(at));
@@ -119,7 +119,7 @@ impl Prover for Asking {
             Ok(Proven::One(is_member)) => intake.learn_member(group, who, is_member, at),
             Ok(Proven::All(listed)) => intake.learn_members(group, listed, at),
             Err(error) => {
-                tracing::warn!(group = group.id, %error, "whether somebody is in this group cannot be asked now");
+                tracing::warn!(group = group.id, %error, "whether a person is in a group cannot be asked now");
                 return false;
             }
         }

@@ -70,7 +70,7 @@ async fn fire_due(store: &Arc<dyn Store>, intake: &Intake) -> Result<Option<Time
                 Ok(Outcome::Repeated) => store.clear_fired(&timer).await?,
                 Ok(Outcome::Dead) => {}
                 Ok(_) => handled += 1,
-                Err(error) => tracing::warn!(%error, "a timer has to wait"),
+                Err(error) => tracing::warn!(%error, "a timer could not be handled; trying again"),
             }
         }
         if is_last || handled == 0 {
@@ -93,13 +93,13 @@ pub(super) async fn tidy(
                 () = stop.cancelled() => return,
                 tidied = forget(&store, clock.now(), then) => {
                     if let Err(error) = tidied {
-                        tracing::warn!(%error, "old keys cannot be forgotten");
+                        tracing::warn!(%error, "old dedupe keys and effects cannot be deleted; trying again later");
                     }
                 }
             }
         }
         if let Err(error) = end_held(&store, &clock).await {
-            tracing::warn!(%error, "what was held for too long is held on; trying again tomorrow");
+            tracing::warn!(%error, "effects that were held for too long cannot be given up; trying again tomorrow");
         }
         if privacy.keep_tickets_days > 0
             && let Ok(then) = clock.now().checked_sub(days(privacy.keep_tickets_days))
@@ -108,7 +108,7 @@ pub(super) async fn tidy(
                 () = stop.cancelled() => return,
                 ended = expire(&store, &clock, &roster, then) => {
                     if let Err(error) = ended {
-                        tracing::warn!(%error, "words that were kept long enough are still there; trying again tomorrow");
+                        tracing::warn!(%error, "words of expired tickets cannot be deleted; trying again tomorrow");
                     }
                 }
             }
@@ -134,7 +134,7 @@ async fn end_held(store: &Arc<dyn Store>, clock: &Clock) -> Result<(), StoreErro
         }
         for effect in ended {
             let why = effect.error;
-            tracing::error!(effect = %effect.id, platform = %effect.outlet, kind = effect.kind, why, "given up: nobody has mended it for 30 days");
+            tracing::error!(effect = %effect.id, platform = %effect.outlet, kind = effect.kind, why, "an effect is given up: what refuses it was not fixed within 30 days");
         }
     }
 }
@@ -253,7 +253,7 @@ async fn expire(
         clock.sleep(EXPIRE_EVERY).await;
     }
     if is_any && !store.scrub().await? {
-        tracing::info!("what was deleted is overwritten as soon as nobody reads it any more");
+        tracing::info!("deleted data is overwritten as soon as no reader uses the database's log");
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::conversation::state::{Opening, Record, Side, Voice};
+use super::conversation::state::{Record, Side, SkippedMention, Voice};
 use super::decision::{Change, Decision};
 use super::hear::{Desk, Next};
 use super::knowledge::state::{Answered, Offered};
@@ -193,10 +193,10 @@ fn record(author: &str, id: &str, text: &str) -> Record {
     }
 }
 
-fn skipped(text: &str) -> Opening {
+fn skipped(text: &str) -> SkippedMention {
     let said = post("Jeff", &channel("C1"), text);
     let message = message("C1", "40.1");
-    Opening { message, place: said.place, author: said.author, at: minutes_ago(5), text: said.text }
+    SkippedMention { message, place: said.place, author: said.author, at: minutes_ago(5), text: said.text }
 }
 
 /// A table: a line for each case.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::conversation::state::{Opening, Record, Side};
+use super::conversation::state::{Record, Side, SkippedMention};
 use super::drafts::state::Draft;
 use super::guard::state::Ping;
 use super::knowledge::state::{Article, Kept, Mark, Suggestion};
@@ -89,7 +89,7 @@ pub enum Change {
         to: TicketId,
     },
     /// Keeps a mention that opened no ticket. A later mention by the same message replaces it.
-    Keep(Opening),
+    Keep(SkippedMention),
     /// Deletes a kept mention.
     Forget {
         /// The message.

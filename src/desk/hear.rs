@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::desk::conversation::state::{Opening, Record, Side};
+use crate::desk::conversation::state::{Record, Side, SkippedMention};
 use crate::desk::guard::state::{Ping, Pinged};
 use crate::desk::knowledge::state::{Answered, Article, Search};
 use crate::desk::meant::{Meaning, Meant, Target};
@@ -206,7 +206,7 @@ pub struct NewWords {
     /// The latest ticket of this direct conversation.
     pub direct: Option<Ticket>,
     /// The author's mention that opened no ticket and that the words continue.
-    pub skipped: Option<Opening>,
+    pub skipped: Option<SkippedMention>,
 }
 
 /// Classifies an event.
@@ -336,7 +336,7 @@ async fn new_words(
     tx: &mut dyn Tx,
     desk: &Desk,
     said: &Said,
-    skipped: Option<Opening>,
+    skipped: Option<SkippedMention>,
 ) -> Result<NewWords, StoreError> {
     let mut new = NewWords { skipped, ..NewWords::default() };
     // A thread that is not the ticket's own belongs to other people, so words there join no burst. Words that continue
@@ -423,7 +423,7 @@ async fn wait_for_card(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<(), 
 }
 
 /// Reads the mention by the same person that opened no ticket and that these words stand under or answer.
-async fn skipped_above(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<Option<Opening>, StoreError> {
+async fn skipped_above(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<Option<SkippedMention>, StoreError> {
     let above = said.place.root().map(|root| MessageRef {
         tenant: said.place.tenant.clone(),
         channel: said.place.channel().to_owned(),

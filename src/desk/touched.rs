@@ -7,7 +7,7 @@ use crate::domain::ids::{Conversation, MessageRef, PersonRef, Place, Tenant};
 use crate::domain::permission::Roster;
 use crate::domain::rules::Rules;
 use crate::domain::subject::Subject;
-use crate::store::{About, keys};
+use crate::store::{Scope, keys};
 
 /// What an event touches, according to its own data.
 struct Touched<'e> {
@@ -100,7 +100,7 @@ impl<'e> First<'e> {
 
 /// Returns the names that an event locks and the statements that are read ahead for it.
 #[must_use]
-pub fn about(event: &Event, rules: &Rules, roster: &Roster) -> About {
+pub fn about(event: &Event, rules: &Rules, roster: &Roster) -> Scope {
     let touched = Touched::by(event);
     let mut ahead = vec![keys::known(&event.key)];
     match touched.first {
@@ -111,5 +111,5 @@ pub fn about(event: &Event, rules: &Rules, roster: &Roster) -> About {
             ahead.extend(tickets::record::bursts(&by, &said.place, rules.burst_since(said.at), said.at));
         }
     }
-    About { names: touched.names(roster), ahead }
+    Scope { names: touched.names(roster), ahead }
 }

@@ -60,7 +60,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             }
         };
         let Some(seat) = seats.take() else {
-            tracing::warn!("a connection at the port is refused: all that there may be are busy");
+            tracing::warn!("a connection is refused: the limit of connections is reached");
             continue;
         };
         tracker.spawn(one(TokioIo::new(stream), seat, router.clone(), stop.clone()));

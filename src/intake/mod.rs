@@ -122,7 +122,7 @@ impl Intake {
                 tracing::warn!(why, "the event cannot be handled now, and is not acknowledged");
                 Err(StoreError::Away(why))
             }
-            Err(fault) => self.bury(&event, &fault).await,
+            Err(fault) => self.set_aside(&event, &fault).await,
         }
     }
 
@@ -481,7 +481,7 @@ impl Intake {
         })
     }
 
-    async fn bury(&self, event: &Event, fault: &StoreError) -> Result<Outcome, StoreError> {
+    async fn set_aside(&self, event: &Event, fault: &StoreError) -> Result<Outcome, StoreError> {
         tracing::error!(%fault, "the event could not be handled; it is kept as a dead event");
         let whole = match &event.what {
             // The words that were read belong to people who have not addressed the desk, so they are left out.

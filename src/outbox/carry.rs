@@ -90,7 +90,7 @@ impl Dispatcher {
         }
         if matches!(queued.effect.what, EffectKind::Silent(SilentAct::OpenDirect { .. })) {
             // The requester gets the words back, so that they do not stay stuck in the outbox.
-            tracing::error!(error, "given up: it is refused again and again, while others are delivered");
+            tracing::error!(error, "an effect is given up: it is refused again and again, while others are delivered");
             return self.opened(queued, Err(Undeliverable::Stuck)).await.unwrap_or(end);
         }
         if matches!(queued.effect.what, EffectKind::Silent(SilentAct::Look(_))) {
@@ -100,7 +100,7 @@ impl Dispatcher {
             );
             return self.looked(queued, None).await.unwrap_or(end);
         }
-        tracing::error!(error, "held: it is refused again and again, while others are delivered");
+        tracing::error!(error, "an effect is held: it is refused again and again, while others are delivered");
         match self.tell(queued, Err(Undeliverable::Stuck)).await {
             Ok(()) => {
                 let by = self.knowledge().places.stuck(&queued.id, error, now);
@@ -135,7 +135,7 @@ impl Dispatcher {
                 }
                 Ok(Settled::Taken(None)) if tries.posted.is_empty() && tries.unsure.is_none() => return,
                 Ok(Settled::Taken(None)) => {}
-                Err(error) => tracing::warn!(%error, "the receipt cannot be stored; trying again"),
+                Err(error) => tracing::warn!(%error, "the result of a delivery cannot be stored; trying again"),
             }
             real::sleep(Duration::from_secs(1)).await;
         }
@@ -150,7 +150,7 @@ impl Dispatcher {
             let act = Act::Silent(SilentAct::Remove { message: message.clone() });
             let delivery = delivery(queued, act);
             if let Err(error) = self.platform.deliver(&delivery).await {
-                tracing::error!(%error, message = message.id, "a second copy stands and cannot be removed");
+                tracing::error!(%error, message = message.id, "a duplicate message cannot be removed: delete it by hand");
             }
         }
     }
@@ -163,7 +163,7 @@ impl Dispatcher {
             real::sleep(wait).await;
             match self.platform.find_second(delivery, theirs).await {
                 Ok(second) => self.withdraw(queued, second.as_slice(), theirs).await,
-                Err(error) => tracing::warn!(%error, "whether a second copy stands cannot be looked up"),
+                Err(error) => tracing::warn!(%error, "it cannot be checked whether there is a duplicate message"),
             }
         }
     }
@@ -308,7 +308,7 @@ impl Dispatcher {
             Err(DeliveryError::Permanent { reason, detail })
                 if matches!(queued.effect.what, EffectKind::Silent(SilentAct::OpenDirect { .. })) =>
             {
-                tracing::warn!(%reason, detail, "there is no direct conversation with somebody who asks");
+                tracing::warn!(%reason, detail, "a direct conversation with a requester cannot be opened");
                 self.opened(queued, Err(reason)).await
             }
             Err(DeliveryError::RateLimited { retry_after, global }) => {
@@ -325,7 +325,7 @@ impl Dispatcher {
                 tracing::warn!(
                     message = message.id,
                     is_removed,
-                    "it went to another place than it was meant for, and is taken away from there"
+                    "a message was posted in another place than meant, and is removed there"
                 );
                 if !is_removed {
                     self.remove_later(queued, message, now).await?;
@@ -342,7 +342,7 @@ impl Dispatcher {
             }
             Err(DeliveryError::Permanent { reason, detail }) if reason.is_mendable() => {
                 let by = self.knowledge().places.refused(&delivery.act, reason, &detail, now);
-                tracing::warn!(%reason, detail, by, "held: an operator can mend it");
+                tracing::warn!(%reason, detail, by, "an effect is held until an operator fixes what refuses it");
                 self.tell_of_desk(&delivery.act, reason);
                 self.tell(queued, Err(reason)).await?;
                 Ok(Settlement::Held { by, error: format!("{reason}: {detail}"), unsure: false })
@@ -384,7 +384,7 @@ impl Dispatcher {
             let effects =
                 self.store.release(Release::In { outlet: platform.into(), held_in, limit: u32::MAX }, now).await?;
             if effects > 0 {
-                tracing::info!(effects, "what was held there is sent now");
+                tracing::info!(effects, "effects that were held are sent now");
             }
         }
         Ok(())

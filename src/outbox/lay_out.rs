@@ -119,7 +119,7 @@ impl Dispatcher {
     ) -> Result<Option<T>, StoreError> {
         match laid_out {
             Err(error @ (StoreError::Corrupt(_) | StoreError::Work(_))) => {
-                tracing::error!(effect = %queued.id, %error, "an effect cannot be laid out; it is kept");
+                tracing::error!(effect = %queued.id, %error, "the content of an effect cannot be built; the effect is held");
                 let held = Settlement::Held { by: UNREADABLE.to_owned(), error: error.to_string(), unsure: false };
                 self.end_unleased(queued, held).await?;
                 Ok(None)
@@ -359,7 +359,7 @@ impl Dispatcher {
             return Ok(());
         }
         if queued.effect.put_behind {
-            tracing::error!(effect = %queued.id, "there is no card to write under, and none can be shown");
+            tracing::error!(effect = %queued.id, "a line is dropped: its ticket has no card, and none can be posted");
             return self.end_unleased(queued, Settlement::Failed(Undeliverable::Gone)).await;
         }
         let (now, id, about) = (self.clock.now(), queued.id.clone(), queued.effect.about.clone());

@@ -72,7 +72,7 @@ impl LocalDispatcher {
         let mut under_way = JoinSet::new();
         while !stop.is_cancelled() {
             if let Err(error) = self.work(&stop, &mut under_way).await {
-                tracing::warn!(%error, "calls cannot be read; trying again");
+                tracing::warn!(%error, "local effects cannot be read; trying again");
                 // Effects may be leased without this process knowing. They are taken over like those of a dead process.
                 self.worker = WorkerId::new();
                 pause(ASK_AGAIN_AFTER, &stop).await;
@@ -151,14 +151,14 @@ impl LocalDispatcher {
     async fn carry(&self, queued: Queued, since: Instant) {
         let carried = AssertUnwindSafe(self.carry_out(&queued, since)).catch_unwind().await;
         let Err(error) = carried.unwrap_or_else(|_| Err(StoreError::Work("it panicked".to_owned()))) else { return };
-        tracing::warn!(%error, "not done yet");
+        tracing::warn!(%error, "a local effect failed; trying again");
         let now = self.intake.clock().now();
         let at = now + signed(backoff::wait(queued.attempts + 1, real::random()));
         let retry = Settlement::Retry { at, unsure: false, counts: true, error: error.to_string() };
         // The lease of a living process is never taken over, so it is given back however long the database is away. If
         // another process took it over after all, this one does not hold it any more, and nothing is written.
         while let Err(error) = self.store.settle(&queued.id, &self.worker, retry.clone(), now).await {
-            tracing::warn!(%error, "its end cannot be stored; trying again");
+            tracing::warn!(%error, "the result of a local effect cannot be stored; trying again");
             real::sleep(Duration::from_secs(1)).await;
         }
     }
@@ -191,7 +191,7 @@ impl LocalDispatcher {
             }
         };
         let found = found.unwrap_or_else(|why| {
-            tracing::warn!(call = call.name, why, "a call has found nothing");
+            tracing::warn!(call = call.name, why, "a call failed, and counts as having found nothing");
             None
         });
         let (about, call) = (queued.effect.about.clone(), call.clone());

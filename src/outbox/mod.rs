@@ -130,7 +130,7 @@ impl Dispatcher {
             // If the answer to a commit was lost, effects may be leased without this process knowing. No delivery is
             // under way now, so those effects are taken over like those of a dead process.
             if is_unsure {
-                if let Err(error) = self.store.let_go(&name, &self.worker).await {
+                if let Err(error) = self.store.release_lease(&name, &self.worker).await {
                     tracing::debug!(platform = %self.platform.name(), %error, "the outbox cannot be given back; trying again");
                     pause(ASK_AGAIN_AFTER, &stop).await;
                     continue;
@@ -138,7 +138,7 @@ impl Dispatcher {
                 self.worker = WorkerId::new();
                 is_unsure = false;
             }
-            match self.store.hold(&name, &self.worker, self.timing.lease).await {
+            match self.store.take_lease(&name, &self.worker, self.timing.lease).await {
                 Ok(true) => {
                     tracing::debug!(platform = %self.platform.name(), "delivering");
                     if let Err(error) = self.deliver_while_held(&name, &stop).await {
@@ -149,13 +149,13 @@ impl Dispatcher {
                 }
                 Ok(false) => pause(self.timing.lease / 5, &stop).await,
                 Err(error) => {
-                    tracing::warn!(platform = %self.platform.name(), %error, "the outbox cannot be had; trying again");
+                    tracing::warn!(platform = %self.platform.name(), %error, "the outbox's lease cannot be taken; trying again");
                     pause(ASK_AGAIN_AFTER, &stop).await;
                 }
             }
         }
         // Spares the next process the wait until the lease ends. If this fails, that process waits.
-        if let Err(error) = self.store.let_go(&name, &self.worker).await {
+        if let Err(error) = self.store.release_lease(&name, &self.worker).await {
             tracing::debug!(%error, "the outbox is not handed over");
         }
     }
@@ -204,7 +204,7 @@ impl Dispatcher {
                 // Another version's effects may have been set aside by a process that has ended since.
                 _ = look_again.tick() => self.release_unreadable().await?,
                 _ = renew.tick() => {
-                    if !self.store.hold(name, &self.worker, self.timing.lease).await? {
+                    if !self.store.take_lease(name, &self.worker, self.timing.lease).await? {
                         tracing::info!(platform = %self.platform.name(), "another process delivers now");
                         return Ok(());
                     }
@@ -258,7 +258,7 @@ impl Dispatcher {
         let (platform, margin) = (self.platform.name(), self.timing.call_timeout + self.timing.take_over_pause);
         let effects = self.store.take_over(&self.worker, platform, margin, self.clock.now()).await?;
         if effects > 0 {
-            tracing::info!(%platform, effects, "taken over; they are looked for before they are repeated");
+            tracing::info!(%platform, effects, "effects of a dead process were taken over; each is looked for before it is repeated");
         }
         Ok(())
     }
@@ -394,7 +394,7 @@ impl Dispatcher {
         for one in &needed {
             match standing::views(&mut *reader, std::slice::from_ref(one)).await {
                 Err(error @ StoreError::Corrupt(_)) => {
-                    tracing::error!(about = %one.0, view = one.1, %error, "what stands of a view cannot be read");
+                    tracing::error!(about = %one.0, view = one.1, %error, "a standing message cannot be read");
                 }
                 known => standing.extend(known?),
             }

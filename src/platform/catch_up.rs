@@ -56,7 +56,7 @@ pub async fn opened(intake: &Intake, platform: PlatformName, stop: &Cancellation
         match open(intake, platform, now).await {
             Ok(opened) => return Some(opened),
             Err(error) => {
-                tracing::warn!(%platform, %error, "the record cannot be read yet; nothing is received before")
+                tracing::warn!(%platform, %error, "the database cannot be read yet; no events are received before")
             }
         }
         tokio::select! {

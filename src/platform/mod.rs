@@ -124,10 +124,10 @@ pub trait Turn: Send + Sync {
     ///
     /// # Errors
     /// If the database is away.
-    async fn hold(&self, name: &str) -> Result<bool, StoreError>;
+    async fn take_lease(&self, name: &str) -> Result<bool, StoreError>;
 
     /// Gives the lease back.
-    async fn let_go(&self, name: &str);
+    async fn release_lease(&self, name: &str);
 
     /// Returns how long a lease lasts, in real time.
     fn lasting(&self) -> Duration;

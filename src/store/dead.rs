@@ -42,7 +42,13 @@ pub struct DeadEvent {
 ///
 /// # Errors
 /// If the database is away.
-pub fn bury(tx: &mut dyn Tx, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Result<(), StoreError> {
+pub fn insert(
+    tx: &mut dyn Tx,
+    key: &DedupeKey,
+    event_json: &str,
+    fault: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     tx.write(statement(BURY).bind(key.as_str()).bind(event_json).bind(fault).bind(ms(now)))
 }
 
@@ -50,7 +56,7 @@ pub fn bury(tx: &mut dyn Tx, key: &DedupeKey, event_json: &str, fault: &str, now
 ///
 /// # Errors
 /// If the database is away.
-pub fn exhume(tx: &mut dyn Tx, key: &DedupeKey) -> Result<(), StoreError> {
+pub fn delete(tx: &mut dyn Tx, key: &DedupeKey) -> Result<(), StoreError> {
     tx.write(statement(EXHUME).bind(key.as_str()))
 }
 

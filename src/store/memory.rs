@@ -65,7 +65,7 @@ impl dyn Store + '_ {
     ///
     /// # Errors
     /// If the database is away.
-    pub async fn hold(&self, name: &str, by: &WorkerId, lasting: Duration) -> Result<bool, StoreError> {
+    pub async fn take_lease(&self, name: &str, by: &WorkerId, lasting: Duration) -> Result<bool, StoreError> {
         if !self.is_shared() {
             return Ok(true);
         }
@@ -85,7 +85,7 @@ impl dyn Store + '_ {
     ///
     /// # Errors
     /// If the database is away.
-    pub async fn let_go(&self, name: &str, by: &WorkerId) -> Result<(), StoreError> {
+    pub async fn release_lease(&self, name: &str, by: &WorkerId) -> Result<(), StoreError> {
         if !self.is_shared() {
             return Ok(());
         }

@@ -35,7 +35,7 @@ use tokio::sync::watch;
 pub use self::dead::DeadEvent;
 pub use self::memory::{COPY, salt};
 pub use self::outbox::{Claim, Counts, Due, EndedHeld, Listed, ListedEffect, Queued, Release, Settled, Settlement};
-pub use self::port::{About, Ask, News, Sequence, Tx, Work};
+pub use self::port::{Ask, News, Scope, Sequence, Tx, Work};
 pub use self::positions::Position;
 pub use self::row::Row;
 pub use self::statement::{Statement, Text, statement};
@@ -54,14 +54,14 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// If the work failed (nothing of it is kept) or the database is away.
-    async fn decide(&self, about: About, work: Work) -> Result<Outcome, StoreError>;
+    async fn decide(&self, about: Scope, work: Work) -> Result<Outcome, StoreError>;
 
     /// Like [`Store::decide`], for a work that cannot collide with any other.
     ///
     /// # Errors
     /// As [`Store::decide`].
     async fn transact(&self, work: Work) -> Result<Outcome, StoreError> {
-        self.decide(About::default(), work).await
+        self.decide(Scope::default(), work).await
     }
 
     /// Commits statements that depend on nothing that was read, together with those of other callers.

@@ -127,7 +127,7 @@ pub type Work = Arc<dyn for<'t> Fn(&'t mut dyn Tx) -> BoxFuture<'t, Result<Outco
 
 /// What is known about a work before it begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct About {
+pub struct Scope {
     /// The names to lock: no other work decides about any of them until the commit.
     pub names: Vec<String>,
     /// The queries that the work asks first, so that they can be sent together with those of other works.

@@ -1,7 +1,7 @@
 //! What tests ask of the record and write into it, in the words of the capabilities that keep it.
 
 use async_trait::async_trait;
-use deskbell::desk::conversation::state::{Opening, Record, Side};
+use deskbell::desk::conversation::state::{Record, Side, SkippedMention};
 use deskbell::desk::decision::Change;
 use deskbell::desk::privacy::state::Erasure;
 use deskbell::desk::tickets::state::Ticket;
@@ -31,8 +31,8 @@ pub trait Looks {
     async fn live(&self, tenant: &Tenant, since: Timestamp) -> Read<Vec<Place>>;
     async fn audit(&self, ticket: TicketId) -> Read<Vec<AuditEntry>>;
     async fn audit_beside_tickets(&self) -> Read<Vec<AuditEntry>>;
-    async fn bury(&self, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Read<()>;
-    async fn exhume(&self, key: &DedupeKey) -> Read<()>;
+    async fn keep_dead(&self, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Read<()>;
+    async fn delete_dead(&self, key: &DedupeKey) -> Read<()>;
     async fn standing(&self, ticket: TicketId) -> Read<Vec<Standing>>;
     async fn showing(&self, of: &MessageRef) -> Read<Vec<Standing>>;
 }
@@ -92,14 +92,14 @@ impl Looks for dyn Store + '_ {
         Ok(entries)
     }
 
-    async fn bury(&self, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Read<()> {
+    async fn keep_dead(&self, key: &DedupeKey, event_json: &str, fault: &str, now: Timestamp) -> Read<()> {
         let (key, event_json, fault) = (key.clone(), event_json.to_owned(), fault.to_owned());
-        self.within(move |tx| Box::pin(std::future::ready(dead::bury(tx, &key, &event_json, &fault, now)))).await
+        self.within(move |tx| Box::pin(std::future::ready(dead::insert(tx, &key, &event_json, &fault, now)))).await
     }
 
-    async fn exhume(&self, key: &DedupeKey) -> Read<()> {
+    async fn delete_dead(&self, key: &DedupeKey) -> Read<()> {
         let key = key.clone();
-        self.within(move |tx| Box::pin(std::future::ready(dead::exhume(tx, &key)))).await
+        self.within(move |tx| Box::pin(std::future::ready(dead::delete(tx, &key)))).await
     }
 
     async fn standing(&self, ticket: TicketId) -> Read<Vec<Standing>> {
@@ -128,7 +128,7 @@ pub trait Works {
     -> Read<Option<Ticket>>;
     async fn latest_direct(&mut self, direct: &Place, since: Timestamp) -> Read<Option<Ticket>>;
     async fn open_of(&mut self, by: &[PersonRef], limit: u32) -> Read<Vec<Ticket>>;
-    async fn opening(&mut self, message: &MessageRef) -> Read<Option<Opening>>;
+    async fn opening(&mut self, message: &MessageRef) -> Read<Option<SkippedMention>>;
     async fn record(&mut self, message: &MessageRef) -> Read<Option<Record>>;
     async fn records(&mut self, ticket: TicketId, limit: u32) -> Read<Vec<Record>>;
     async fn audit(&mut self, ticket: TicketId, limit: u32) -> Read<Vec<AuditEntry>>;
@@ -194,7 +194,7 @@ impl Works for dyn Tx + '_ {
         tickets::record::open_of(self, by, limit).await
     }
 
-    async fn opening(&mut self, message: &MessageRef) -> Read<Option<Opening>> {
+    async fn opening(&mut self, message: &MessageRef) -> Read<Option<SkippedMention>> {
         conversation::record::opening(self, message).await
     }
 

@@ -25,7 +25,7 @@ pub async fn keep(
     channels: &[Place],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    dead::bury(tx, key, event_json, fault, now)?;
+    dead::insert(tx, key, event_json, fault, now)?;
     let known = places(tx).await?;
     for channel in channels {
         let not_before = known.contains(channel).then(|| now + COUNT_EVERY);
@@ -43,7 +43,7 @@ pub async fn keep(
 /// # Errors
 /// If the database is away.
 pub async fn forget(tx: &mut dyn Tx, key: &DedupeKey, now: Timestamp) -> Result<(), StoreError> {
-    dead::exhume(tx, key)?;
+    dead::delete(tx, key)?;
     let mut at = places(tx).await?;
     // A message that is being posted now will show the former count, so it is refreshed too.
     for what in outbox::waiting_about(tx, &Subject::Desk).await? {

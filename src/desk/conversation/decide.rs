@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::text;
 use crate::desk::acts::{self, Actor};
-use crate::desk::conversation::state::{Opening, Record, Side, Voice};
+use crate::desk::conversation::state::{Record, Side, SkippedMention, Voice};
 use crate::desk::decision::{Change, Decision};
 use crate::desk::hear::{Command, Desk, NewWords, Sees};
 use crate::desk::plan::{Plan, Words, full_text, origin_of};
@@ -373,7 +373,12 @@ fn join(mut plan: Plan<'_>, said: &Said, words: &Words, ticket: &Ticket) -> Deci
 }
 
 /// Returns the words together with those of the kept mention that they continue, and the place where both are answered.
-fn with_skipped(plan: &mut Plan<'_>, said: &Said, words: Words, skipped: Option<&Opening>) -> (Place, Vec<Words>) {
+fn with_skipped(
+    plan: &mut Plan<'_>,
+    said: &Said,
+    words: Words,
+    skipped: Option<&SkippedMention>,
+) -> (Place, Vec<Words>) {
     let Some(skipped) = skipped else {
         return (origin_of(&said.place, &said.message), vec![words]);
     };
@@ -383,7 +388,7 @@ fn with_skipped(plan: &mut Plan<'_>, said: &Said, words: Words, skipped: Option<
 }
 
 fn keep(plan: &mut Plan<'_>, said: &Said) {
-    plan.change(Change::Keep(Opening {
+    plan.change(Change::Keep(SkippedMention {
         message: said.message.clone(),
         place: said.place.clone(),
         author: said.author.clone(),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use crate::desk::conversation::state::{Opening, Record, Side, Voice};
+use crate::desk::conversation::state::{Record, Side, SkippedMention, Voice};
 use crate::desk::tickets::record::{by_id, ticket, tickets};
 use crate::desk::tickets::state::Ticket;
 use crate::domain::ids::{Conversation, MessageRef, PersonRef, Place, Tenant, TicketId};
@@ -329,9 +329,9 @@ pub fn part(tx: &mut dyn Tx, message: &MessageRef, to: TicketId) -> Result<(), S
 ///
 /// # Errors
 /// If the database is away.
-pub async fn opening(ask: &mut dyn Ask, message: &MessageRef) -> Result<Option<Opening>, StoreError> {
+pub async fn opening(ask: &mut dyn Ask, message: &MessageRef) -> Result<Option<SkippedMention>, StoreError> {
     let read = |row: &Row| {
-        Ok(Opening {
+        Ok(SkippedMention {
             message: row.message()?,
             place: row.json("place_json")?,
             author: row.json("author_json")?,
@@ -346,7 +346,7 @@ pub async fn opening(ask: &mut dyn Ask, message: &MessageRef) -> Result<Option<O
 ///
 /// # Errors
 /// If the database is away.
-pub fn keep(tx: &mut dyn Tx, opening: &Opening) -> Result<(), StoreError> {
+pub fn keep(tx: &mut dyn Tx, opening: &SkippedMention) -> Result<(), StoreError> {
     tx.write(
         statement(KEEP)
             .bind_message(&opening.message)

@@ -72,7 +72,7 @@ impl Voice {
 /// A mention that opened no ticket (empty, `help`, a greeting). It is kept so that its author's next words under it
 /// open a ticket with both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Opening {
+pub struct SkippedMention {
     /// The message.
     pub message: MessageRef,
     /// The place of the message.

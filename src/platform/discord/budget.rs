@@ -104,7 +104,7 @@ impl Budget {
                 break;
             }
             let (remaining, wait_secs) = (left.remaining, pause.as_secs());
-            tracing::error!(remaining, wait_secs, "Discord lets the bot begin few more sessions: connecting waits");
+            tracing::error!(remaining, wait_secs, "Discord permits few more session starts: the next connection waits");
             self.shared.clock.sleep(pause).await;
             if left.remaining > 0 {
                 break;

@@ -209,7 +209,9 @@ impl Worker {
             loop {
                 match self.find(plan).await {
                     Ok(found) => return Ok(found),
-                    Err(error) => tracing::warn!(%error, "what was missed on Discord is not known yet"),
+                    Err(error) => {
+                        tracing::warn!(%error, "missed messages on Discord cannot be determined yet; trying again")
+                    }
                 }
                 if !self.pause(&mut wait).await {
                     return Err(());
@@ -459,7 +461,7 @@ impl Worker {
         let records = loop {
             match self.intake.said_in(&tenant, &channel, &from.to_string(), COMPARED).await {
                 Ok(records) => break records,
-                Err(error) => tracing::warn!(%error, "what is on record cannot be compared yet"),
+                Err(error) => tracing::warn!(%error, "catching up waits: the database cannot be read yet"),
             }
             if !self.pause(&mut wait).await {
                 return None;

@@ -105,7 +105,7 @@ pub(super) async fn run(shared: Arc<Shared>, intake: Intake, stop: CancellationT
     let held = std::mem::take(&mut *shared.turns.lock().unwrap_or_else(PoisonError::into_inner));
     for (number, _) in held.into_iter().filter(|(_, is_ours)| *is_ours) {
         if let Some(turn) = shared.turn.get() {
-            turn.let_go(&lease(number)).await;
+            turn.release_lease(&lease(number)).await;
         }
     }
     result
@@ -189,7 +189,7 @@ impl Course {
         metrics::gap(Gap::Numbers);
         let before = self.gap.filter(|(at, _)| at.elapsed() < SAME_FAULT).map_or(0, |(_, times)| times);
         self.gap = Some((real::now(), before + 1));
-        tracing::warn!(shard, missing, after = last, "events of Discord are missing: their numbers were left out");
+        tracing::warn!(shard, missing, after = last, "events of Discord are missing: there is a gap in their numbers");
         match before {
             0 => {}
             1 => self.session = None,
@@ -264,11 +264,11 @@ impl Keeper {
         let Some(turn) = self.pump.shared.turn.get() else { return };
         let number = self.info.id.0;
         loop {
-            match turn.hold(&lease(number)).await {
+            match turn.take_lease(&lease(number)).await {
                 Ok(true) => return self.note_turn(Some(true)),
                 Ok(false) => self.note_turn(Some(false)),
                 Err(error) => {
-                    tracing::warn!(shard = number, %error, "whose turn it is at Discord's gateway is not known");
+                    tracing::warn!(shard = number, %error, "the lease of a shard cannot be read");
                     self.note_turn(None);
                 }
             }
@@ -288,17 +288,17 @@ impl Keeper {
         let mut is_announced = false;
         // A requested lease is waited for: it must not be taken after it was given back.
         while !self.stop.is_cancelled() {
-            match turn.hold(&lease(number)).await {
+            match turn.take_lease(&lease(number)).await {
                 Ok(true) => {}
                 Ok(false) => {
                     self.note_turn(Some(false));
                     return Ended::Taken;
                 }
-                Err(error) => tracing::warn!(shard = number, %error, "the hold on Discord's gateway is not renewed"),
+                Err(error) => tracing::warn!(shard = number, %error, "the lease of a shard was not renewed"),
             }
             if !is_announced && was_connected.load(Ordering::Relaxed) {
                 // The previous holder checks this lease, and may hold it for a moment.
-                is_announced = turn.hold(&is_open(number)).await.unwrap_or(false);
+                is_announced = turn.take_lease(&is_open(number)).await.unwrap_or(false);
             }
             let looks = if is_announced { 3 } else { LOOKS_IN_A_HOLD };
             tokio::select! {
@@ -316,16 +316,16 @@ impl Keeper {
     async fn hand_over(&self, turn: &dyn Turn) {
         let number = self.info.id.0;
         let look = turn.lasting() / LOOKS_IN_A_HOLD;
-        turn.let_go(&is_open(number)).await;
-        turn.let_go(&lease(number)).await;
+        turn.release_lease(&is_open(number)).await;
+        turn.release_lease(&lease(number)).await;
         // Every process on standby has checked by then.
         real::sleep(look * 3).await;
-        if !matches!(turn.hold(&lease(number)).await, Ok(false)) {
+        if !matches!(turn.take_lease(&lease(number)).await, Ok(false)) {
             return;
         }
         self.note_turn(Some(false));
-        while let Ok(true) = turn.hold(&is_open(number)).await {
-            turn.let_go(&is_open(number)).await;
+        while let Ok(true) = turn.take_lease(&is_open(number)).await {
+            turn.release_lease(&is_open(number)).await;
             real::sleep(look).await;
         }
     }
@@ -396,7 +396,7 @@ impl Keeper {
                     () = is_over.notified() => break End::Again,
                     why = &mut dispensable => break if matches!(why, Ended::Stopped) { End::Stop } else { End::Taken },
                     () = &mut deaf => {
-                        tracing::warn!(shard = number, "a session of Discord's gateway is open and hears nothing");
+                        tracing::warn!(shard = number, "a session of Discord's gateway is open and receives no events; it is replaced");
                         lock(course).session = None;
                         break End::Again;
                     }

@@ -488,7 +488,7 @@ impl Worker {
             match self.shared.rest.call_patiently(LightMethod::Get, route, query, None).await {
                 Ok(found) => return Asked::Found(found),
                 Err(error @ RestError::Refused { .. }) => {
-                    tracing::warn!(%error, "Discord does not show what was asked for, and will not");
+                    tracing::warn!(%error, "Discord refuses to show what an event is about; the event is dropped");
                     return Asked::Refused;
                 }
                 Err(error) => tracing::warn!(%error, "Discord does not answer: an event waits"),
@@ -508,10 +508,15 @@ impl Worker {
                     tracing::debug!(key = event.key.as_str(), event = event.what.name(), outcome = outcome.name());
                     return true;
                 }
-                Err(error) => tracing::warn!(key = event.key.as_str(), %error, "an event waits"),
+                Err(error) => {
+                    tracing::warn!(key = event.key.as_str(), %error, "an event could not be stored; trying again")
+                }
             }
             if !self.pause(&mut wait).await {
-                tracing::warn!(key = event.key.as_str(), "an event is left to be read at the next start");
+                tracing::warn!(
+                    key = event.key.as_str(),
+                    "an event was not handled before the stop; it is read again at the next start"
+                );
                 return false;
             }
         }

@@ -303,7 +303,7 @@ impl Shared {
         let method = if is_on { LightMethod::Put } else { LightMethod::Delete };
         match self.rest.call(method, route, &[], None).await {
             Err(error @ RestError::Refused { .. }) => {
-                tracing::warn!(channel = message.channel, %error, "a sign on a message is left out");
+                tracing::warn!(channel = message.channel, %error, "a reaction on a message cannot be set");
                 Ok(())
             }
             other => other.map(drop),

@@ -39,7 +39,7 @@ async fn persist<F: Future<Output = Result<(), StoreError>>>(guild: GuildId, sto
     for tried in 1..=STORED_TRIES {
         match store().await {
             Ok(()) => return,
-            Err(error) => tracing::warn!(%guild, %error, tried, "what is known of channels cannot be stored now"),
+            Err(error) => tracing::warn!(%guild, %error, tried, "the state of channels cannot be stored; trying again"),
         }
         real::sleep(Duration::from_secs(u64::from(tried))).await;
     }
@@ -283,7 +283,7 @@ impl Pump {
         self.beside(async move {
             let is_ours = |tenant: &Tenant| id(&json!(tenant.id)).is_some_and(|guild| shard_of(guild, shards) == shard);
             if let Err(error) = intake.only_served(PlatformName::Discord, is_ours, &served).await {
-                tracing::warn!(%error, "which guilds are left cannot be stored");
+                tracing::warn!(%error, "the list of served guilds cannot be stored");
             }
         });
     }
@@ -339,7 +339,7 @@ impl Pump {
                 match this.shared.whole_guild(guild).await {
                     Ok(told) => return this.guild(guild, &told, Dealt::uncounted()),
                     Err(error @ RestError::Refused { .. }) => {
-                        tracing::error!(%guild, %error, "a guild is not shown to the bot: nothing in it is heard");
+                        tracing::error!(%guild, %error, "Discord does not show a guild to the bot: its events are not handled");
                         return;
                     }
                     Err(error) => tracing::warn!(%guild, %error, "a guild cannot be asked for yet"),

@@ -76,9 +76,9 @@ async fn catch_up(desk: &Workspace, intake: &Intake, opened: Opened) {
                     return reading.note_channels().await;
                 }
                 Ok(()) => continue,
-                Err(error) => tracing::warn!(%error, "what was said meanwhile cannot be read yet"),
+                Err(error) => tracing::warn!(%error, "catching up: a conversation cannot be read yet"),
             },
-            Err(error) => tracing::warn!(%error, "what was said meanwhile cannot be read yet"),
+            Err(error) => tracing::warn!(%error, "catching up: a conversation cannot be read yet"),
         }
         real::sleep(RETRY_AFTER).await;
     };
@@ -200,7 +200,7 @@ impl Reading<'_> {
         let (live, channels) = loop {
             match self.places().await {
                 Ok(places) => break places,
-                Err(trouble) => tracing::warn!(%trouble, "where to read cannot be found out yet"),
+                Err(trouble) => tracing::warn!(%trouble, "catching up: the list of conversations cannot be read yet"),
             }
             real::sleep(wait).await;
             wait = (wait * 2).min(RETRY_AFTER_MAX);
@@ -512,7 +512,7 @@ impl Reading<'_> {
                 return Ok(());
             }
         }
-        tracing::error!(method, "Slack's pages do not come to an end");
+        tracing::error!(method, "catching up: a history has too many pages; the rest is left out");
         Ok(())
     }
 

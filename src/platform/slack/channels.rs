@@ -121,7 +121,9 @@ impl Workspace {
                     }
                     Err(CallError::Refused(_)) => intake.channel_is_closed(&self.me.tenant, channel, now).await?,
                     // The next catch-up reads the list again.
-                    Err(error) => tracing::warn!(channel, %error, "how a channel is cannot be read"),
+                    Err(error) => {
+                        tracing::warn!(channel, %error, "the state of a channel cannot be read; it is read again when catching up")
+                    }
                 }
             }
             _ => return Ok(false),

@@ -176,7 +176,7 @@ impl Directory {
             return;
         }
         if timeout(PATIENCE, join_all(flights)).await.is_err() {
-            tracing::warn!("Slack says names slowly: for a while nobody waits for them");
+            tracing::warn!("Slack answers slowly who people are: for a minute names are left out");
             *lock(&self.impatient_until) = Some(real::now() + IMPATIENT_FOR);
         }
     }

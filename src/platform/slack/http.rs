@@ -171,7 +171,7 @@ async fn commands(State(door): State<Door>, request: Request) -> Response {
         Ok(admitted) => admitted,
         Err(status) => return status.into_response(),
     };
-    let end = door.desk.obey(&Value::Object(form(&body)), &door.intake).await.map(|()| None);
+    let end = door.desk.handle_command(&Value::Object(form(&body)), &door.intake).await.map(|()| None);
     door.desk.received.fetch_add(1, Ordering::Release);
     answer(end)
 }
@@ -310,7 +310,7 @@ fn answer(handled: Result<Option<Value>, StoreError>) -> Response {
         Ok(Some(body)) => Json(body).into_response(),
         Ok(None) => StatusCode::OK.into_response(),
         Err(error) => {
-            tracing::warn!(%error, "not acknowledged");
+            tracing::warn!(%error, "an event is not acknowledged: it could not be stored, and Slack sends it again");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }

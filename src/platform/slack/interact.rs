@@ -83,7 +83,7 @@ impl Workspace {
     }
 
     /// Handles one slash command.
-    pub(super) async fn obey(self: &Arc<Self>, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
+    pub(super) async fn handle_command(self: &Arc<Self>, payload: &Value, intake: &Intake) -> Result<(), StoreError> {
         if !self.is_ours(payload) {
             return Ok(());
         }

@@ -216,7 +216,7 @@ impl Platform for SlackPlatform {
         warm_up.abort();
         desk.acts.close();
         if tokio::time::timeout(ACTS_END_WITHIN, desk.acts.wait()).await.is_err() {
-            tracing::warn!("acts of people are still being carried out; nobody can tell them how that ends");
+            tracing::warn!("stopped while acts of people were carried out; they are not told the result");
         }
         desk.acts.reopen();
         end

@@ -163,10 +163,12 @@ impl Workspace {
             Some("already_reacted" | "no_reaction" | "message_not_found") => {}
             _ => match self.failed(error, Repeat::Harmless) {
                 DeliveryError::Permanent { detail, .. } => {
-                    tracing::warn!(channel = message.channel, why = detail, "a sign on a message is left out");
+                    tracing::warn!(channel = message.channel, why = detail, "a reaction on a message cannot be set");
                 }
                 // An unknown error may pass, but a sign is not worth the wait.
-                DeliveryError::Temporary(detail) => tracing::warn!(why = detail, "a sign on a message is left out"),
+                DeliveryError::Temporary(detail) => {
+                    tracing::warn!(why = detail, "a reaction on a message cannot be set")
+                }
                 error => return Err(error),
             },
         }

@@ -320,7 +320,7 @@ async fn handle(
     let end = match kind {
         "events_api" => desk.hear(payload, intake).await.map(|()| None),
         "interactive" => desk.act(payload, intake).await,
-        "slash_commands" => desk.obey(payload, intake).await.map(|()| None),
+        "slash_commands" => desk.handle_command(payload, intake).await.map(|()| None),
         _ => {
             tracing::warn!("Slack sent an envelope of a kind that is not known; it is acknowledged and dropped");
             Ok(None)
@@ -356,7 +356,7 @@ async fn leads_home(desk: &Workspace, token: &SlackApiToken) -> anyhow::Result<b
 /// Asks Slack once more why the connection failed, since the SDK does not say.
 async fn say_why(desk: &Workspace, token: &SlackApiToken) -> anyhow::Result<()> {
     match desk.api.post_as(token, "apps.connections.open", &json!({}), desk.api.deadline()).await {
-        Ok(_) => tracing::warn!("Slack gives an address for Socket Mode, but there is no connection to it yet"),
+        Ok(_) => tracing::warn!("Slack gives an address for Socket Mode, but connecting to it fails"),
         Err(error) => tell_why(error)?,
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The desk's record in a PostgreSQL database, which any number of processes share.
 //!
 //! Each work is a transaction of its own, at READ COMMITTED. Decisions that must not be made at the same time lock
-//! names ([`crate::store::About`]), and a ticket is written only if its version is the one that was read. Leases end by
+//! names ([`crate::store::Scope`]), and a ticket is written only if its version is the one that was read. Leases end by
 //! the database's clock. Moments are stored in milliseconds.
 
 mod grouped;
@@ -30,7 +30,7 @@ use self::link::PgLink;
 pub(super) use self::link::fault;
 use self::news::{News as Tidings, bump};
 pub use self::open::OpenError;
-use super::port::{About, Ask, News, Work};
+use super::port::{Ask, News, Scope, Work};
 use super::row::Row;
 use super::statement::Statement;
 use super::tx::{StoreTx, Unsent};
@@ -138,7 +138,7 @@ impl Ask for Reader {
 
 #[async_trait]
 impl Store for PostgresStore {
-    async fn decide(&self, about: About, work: Work) -> Result<Outcome, StoreError> {
+    async fn decide(&self, about: Scope, work: Work) -> Result<Outcome, StoreError> {
         if self.tidings.is_none() {
             return Err(StoreError::Away("it was opened to be read only".to_owned()));
         }
@@ -204,7 +204,7 @@ impl Store for PostgresStore {
 
 /// Runs one work in one transaction. Also returns which dispatchers to wake, if anything was (or may have been)
 /// committed.
-async fn decide(pool: PgPool, about: About, work: Work) -> (Result<Outcome, StoreError>, Option<News>) {
+async fn decide(pool: PgPool, about: Scope, work: Work) -> (Result<Outcome, StoreError>, Option<News>) {
     let mut lent = match Lent::in_transaction(&pool, &about.names).await {
         Ok(lent) => lent,
         Err(error) => return (Err(error), None),

@@ -80,7 +80,7 @@ async fn listen(pool: PgPool, mut listener: PgListener, own: String, changed: wa
             // Notifications were missed while the connection was lost.
             Ok(_) => bump(&changed),
             Err(error) => {
-                tracing::warn!(%error, "other processes cannot be heard; listening again soon");
+                tracing::warn!(%error, "the connection that listens for changes is lost; it is opened again soon");
                 drop(listener);
                 listener = loop {
                     real::sleep(LISTEN_AGAIN_AFTER).await;

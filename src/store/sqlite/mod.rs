@@ -30,7 +30,7 @@ pub use self::open::OpenError;
 use self::open::{Owner, Writing};
 use self::writer::{Done, Job, Task, Writer};
 use super::outbox::RECOVER;
-use super::port::{About, Ask, News, Work};
+use super::port::{Ask, News, Scope, Work};
 use super::row::Row;
 use super::statement::{Statement, statement};
 use super::{Store, StoreError, TAKE_OVER_PAUSE};
@@ -118,7 +118,10 @@ impl SqliteStore {
         let ended_ms = crate::clock::real::epoch_ms() - i64::try_from(pause.as_millis()).unwrap_or_default();
         let unsure = conn.rows(statement(RECOVER).bind(ended_ms)).map_err(failed)?;
         if !unsure.is_empty() {
-            tracing::info!(effects = unsure.len(), "a former owner left deliveries whose end is not known");
+            tracing::info!(
+                effects = unsure.len(),
+                "deliveries were interrupted; each is looked for before it is repeated"
+            );
         }
         Self::start(path, clock, conn, options, Some(owner))
     }
@@ -178,7 +181,7 @@ fn readers(path: &Path) -> SqlitePool {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn decide(&self, about: About, work: Work) -> Result<Outcome, StoreError> {
+    async fn decide(&self, about: Scope, work: Work) -> Result<Outcome, StoreError> {
         match self.ask(Task::Work(about, work)).await? {
             Done::Work(outcome) => Ok(outcome),
             other => Err(other.unexpected()),

@@ -17,7 +17,7 @@ use super::link::{Ids, SqliteLink, WriteConnection};
 use super::open::{Owner, Writing};
 use crate::domain::outcome::Outcome;
 use crate::store::StoreError;
-use crate::store::port::{About, Work};
+use crate::store::port::{Scope, Work};
 use crate::store::statement::Statement;
 use crate::store::tx::{Known, StoreTx, Unsent};
 
@@ -30,7 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A task of the writer.
 pub enum Task {
     /// Run a work, which may read.
-    Work(About, Work),
+    Work(Scope, Work),
     /// Write statements.
     Write(Vec<Statement>),
     /// Empty SQLite's log, outside of a transaction.
@@ -113,9 +113,8 @@ impl Writer {
         Self { conn, options, ids, changed, others: None, owner }
     }
 
-    /// Writes until the channel is closed, on a thread of its own. The writer waits for SQLite's thread dozens of times
-    /// per commit, and waking a thread that waits for nothing else is cheaper than waking one that also waits for the
-    /// network.
+    /// Writes until the channel is closed, on a thread of its own, in which SQLite runs: no statement wakes another thread, and
+    /// waiting for the disk blocks nobody else.
     ///
     /// # Errors
     /// If no thread can be started.
@@ -176,7 +175,7 @@ impl Writer {
                     care = Care::Each;
                 }
                 Err(Failure::Of(index, error)) => {
-                    tracing::warn!(%error, "a transaction was brought down by one work");
+                    tracing::warn!(%error, "a write failed and is left out of its transaction");
                     self.give_up();
                     batch.remove(index).end(Err(StoreError::Away(error.to_string())));
                 }

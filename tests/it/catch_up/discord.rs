@@ -362,13 +362,13 @@ impl Board {
 
 #[async_trait]
 impl Turn for Player {
-    async fn hold(&self, name: &str) -> Result<bool, StoreError> {
+    async fn take_lease(&self, name: &str) -> Result<bool, StoreError> {
         let mut holders = self.board.holders.lock().unwrap_or_else(PoisonError::into_inner);
         let holder = *holders.entry(name.to_owned()).or_insert(self.number);
         Ok(holder == self.number)
     }
 
-    async fn let_go(&self, name: &str) {
+    async fn release_lease(&self, name: &str) {
         let mut holders = self.board.holders.lock().unwrap_or_else(PoisonError::into_inner);
         if holders.get(name) == Some(&self.number) {
             holders.remove(name);

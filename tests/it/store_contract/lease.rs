@@ -113,19 +113,19 @@ pub async fn what_failed_is_listed_without_its_words(store: Arc<dyn Store>) {
 
 pub async fn a_turn_passes_on_when_it_ends_or_is_given_back(store: Arc<dyn Store>) {
     let (one, two) = (WorkerId::new(), WorkerId::new());
-    let hold = async |by: &WorkerId, lasting| store.hold("outbox:test", by, lasting).await.expect("an answer");
+    let hold = async |by: &WorkerId, lasting| store.take_lease("outbox:test", by, lasting).await.expect("an answer");
     assert!(hold(&one, LONG).await);
     assert!(hold(&one, LONG).await, "it is renewed");
     if store.is_shared() {
         assert!(!hold(&two, LONG).await);
-        store.let_go("outbox:test", &two).await.expect("an answer");
+        store.release_lease("outbox:test", &two).await.expect("an answer");
         assert!(!hold(&two, LONG).await, "nobody gives back what is another's");
-        store.let_go("outbox:test", &one).await.expect("an answer");
+        store.release_lease("outbox:test", &one).await.expect("an answer");
         assert!(hold(&two, NONE).await);
         assert!(hold(&one, LONG).await, "it had ended");
         assert!(!hold(&two, LONG).await);
     }
-    store.let_go("outbox:test", &one).await.expect("an answer");
+    store.release_lease("outbox:test", &one).await.expect("an answer");
 }
 
 pub async fn positions_go_forward_only(store: Arc<dyn Store>) {
@@ -200,13 +200,13 @@ pub async fn what_was_said_in_a_channel_is_found_newest_first(store: Arc<dyn Sto
 pub async fn dead_events_are_listed_oldest_first_and_exhumed(store: Arc<dyn Store>) {
     let key = |id: &str| DedupeKey::message(&message("C1", id));
     for (second, id) in [(5, "1.1"), (3, "1.2"), (9, "1.1")] {
-        store.bury(&key(id), &format!("{{\"at\":{second}}}"), "a fault", at(second)).await.expect("it is buried");
+        store.keep_dead(&key(id), &format!("{{\"at\":{second}}}"), "a fault", at(second)).await.expect("it is kept");
     }
     let dead = store.dead_events(10).await.expect("an answer");
     let seen: Vec<_> = dead.iter().map(|one| (one.key.clone(), one.times, one.buried_at)).collect();
     assert_eq!(seen, [(key("1.2"), 1, at(3)), (key("1.1"), 2, at(9))]);
     assert_eq!(dead[1].event_json, "{\"at\":9}", "as it was last");
-    store.exhume(&key("1.2")).await.expect("it is exhumed");
+    store.delete_dead(&key("1.2")).await.expect("it is deleted");
     assert_eq!(store.dead_events(10).await.expect("an answer"), dead[1..]);
 }
 

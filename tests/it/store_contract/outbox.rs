@@ -226,7 +226,7 @@ pub async fn dead_events_counts_and_tidying(store: Arc<dyn Store>) {
     write(&store, [], [about(&ticket, show_card("C9"))]).await;
     let key = DedupeKey::message(&message("C1", "1.1"));
     for fault in ["a fault", "another"] {
-        store.bury(&key, "{}", fault, at(1)).await.expect("it is buried");
+        store.keep_dead(&key, "{}", fault, at(1)).await.expect("it is kept");
     }
     assert_eq!(store.total().await.expect("a number"), 2);
     assert_eq!(store.open().await.expect("a number"), 1);

@@ -228,7 +228,7 @@ async fn a_reader_stands_beside_them_and_writes_nothing() {
     assert!(matches!(reader.transact(applying(vec![], vec![])).await, Err(StoreError::Away(_))));
     let claim = claim(&deskbell::domain::ids::EffectId("x".to_owned()));
     assert!(matches!(reader.lease(&worker(), &[claim], LONG).await, Err(StoreError::Away(_))));
-    assert!(matches!(reader.hold("x", &worker(), LONG).await, Err(StoreError::Away(_))));
+    assert!(matches!(reader.take_lease("x", &worker(), LONG).await, Err(StoreError::Away(_))));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deskbell::desk::decision::Change;
 
-use deskbell::desk::conversation::state::{Opening, Record, Side, Voice};
+use deskbell::desk::conversation::state::{Record, Side, SkippedMention, Voice};
 use deskbell::desk::drafts;
 use deskbell::desk::drafts::state::Draft;
 use deskbell::desk::tickets::state::{CancelReason, Status, Ticket};
@@ -158,7 +158,7 @@ pub async fn edits_and_deletions_in_any_order(store: Arc<dyn Store>) {
 
 pub async fn openings_are_kept_replaced_and_forgotten(store: Arc<dyn Store>) {
     let read = || within(&store, |tx| Box::pin(async move { tx.opening(&message("C1", "1.1")).await }));
-    let mut opening = Opening {
+    let mut opening = SkippedMention {
         message: message("C1", "1.1"),
         place: channel("C1").thread("1.1"),
         author: person(PlatformName::Slack, "U1", "Jeff"),
