@@ -197,7 +197,7 @@ fn grace(kind: Kind) -> SignedDuration {
 
 /// Tells the desk of a condition. Returns whether it was told, by this process or another one.
 async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
-    let Condition { platform, kind, detail, .. } = condition;
+    let Condition { platform, kind, detail, since } = condition;
     // If nothing can be posted on the platform, or nobody reads it, only the other platforms are told.
     let except = matches!(kind, Kind::Delivery | Kind::Token | Kind::Triage).then_some(*platform);
     let message = match kind {
@@ -212,7 +212,9 @@ async fn say(intake: &Intake, condition: &Condition, is_over: bool) -> bool {
         Kind::Door => alarms::text::door_refuses(*platform, detail),
         Kind::Guard => alarms::text::guard_is_blind(*platform, detail),
     };
-    let name = format!("{platform}:{kind}{}", if is_over { ":over" } else { "" });
+    // One channel after another may come and go within the hour in which the same is told once.
+    let which = if *kind == Kind::Guard { format!(":{}", since.as_second()) } else { String::new() };
+    let name = format!("{platform}:{kind}{which}{}", if is_over { ":over" } else { "" });
     match intake.tell_the_desk(&name, except, message).await {
         Ok(outcome) => outcome != Outcome::Ignored,
         Err(error) => {

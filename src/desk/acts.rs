@@ -191,7 +191,7 @@ pub(in crate::desk) struct Done {
     is_always_told: bool,
     /// Whether the answer is about something other than the ticket. It is then given without the ticket's menu.
     is_apart: bool,
-    /// The outcome of the event, if it is another than that the act was done.
+    /// The outcome of the event, if it is not simply that the act was done.
     outcome: Option<Outcome>,
 }
 
@@ -321,7 +321,7 @@ pub(in crate::desk) fn acted(plan: Plan<'_>, acted: &Acted, asked: &Asked, at: T
         Meant::Faulty(spec, faults) if is_command => help::text::malformed(spec, faults),
         Meant::NoKey => help::text::no_key(),
         Meant::Unknown if is_command => help::text::unknown_command(),
-        // The form must show what it changes, and could not.
+        // The form would have to show the former values, and could not.
         Meant::Faulty(spec, _)
             if spec.takes.iter().any(|param| matches!(param.begins_with, Begins::Article | Begins::Outage)) =>
         {

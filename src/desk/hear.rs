@@ -51,7 +51,7 @@ pub struct Next {
     pub ticket: TicketId,
     /// The ticket's key.
     pub key: TicketKey,
-    /// The ticket's other id.
+    /// The ticket's uid, which no restored database gives to another ticket.
     pub uid: TicketUid,
     /// The draft's id.
     pub draft: DraftId,
@@ -170,7 +170,7 @@ pub struct Asked {
     pub(in crate::desk) meant: Meant,
     /// The ticket that the act is done to. Whether the actor may know of the ticket is not decided yet.
     pub(in crate::desk) on: Option<Ticket>,
-    /// The ticket to whose requester's side the place belongs.
+    /// The ticket of the place, if the place is on the requester's side of it (and not under its card).
     pub(in crate::desk) there: Option<TicketId>,
     pub(in crate::desk) sees: Sees,
 }
@@ -201,7 +201,7 @@ pub struct Looked {
 /// The tickets and mentions that new words to the desk may belong to.
 #[derive(Clone, Debug, Default)]
 pub struct NewWords {
-    /// The ticket that the author opened in this place a moment ago.
+    /// The ticket that the author opened in this place a moment ago. Further words of the same burst belong to it.
     pub burst: Option<Ticket>,
     /// The latest ticket of this direct conversation.
     pub direct: Option<Ticket>,
@@ -344,7 +344,7 @@ async fn new_words(
     if new.skipped.is_none() && said.place.root().is_none() {
         let by = desk.roster.accounts(&said.author.who);
         let burst = tickets::record::burst(tx, &by, &said.place, desk.rules.burst_since(said.at), said.at).await?;
-        // A request whose words were deleted at once is not continued.
+        // New words do not join a request whose own words were deleted.
         new.burst = burst.filter(|ticket| ticket.title != tickets::text::deleted_title());
     }
     if said.place.is_direct() {
@@ -405,8 +405,8 @@ async fn home(
     {
         return Ok(Some(home));
     }
-    // The bot does not answer visibly under a joined message, so people there do not know that words are kept: replies
-    // to it do not belong to the ticket.
+    // The bot does not answer visibly under a joined message, so people there do not know that words are kept. So
+    // replies to a joined message do not belong to its ticket.
     let is_unseen =
         !place.is_direct() && conversation::record::of_message(tx, answered).await?.is_some_and(|record| record.joined);
     if is_unseen { Ok(None) } else { conversation::record::ticket_of_message(tx, answered).await }
@@ -422,7 +422,8 @@ async fn wait_for_card(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<(), 
     Ok(())
 }
 
-/// Reads the mention by the same person that opened no ticket and that these words stand under or answer.
+/// Reads the mention that these words continue: it is by the same person, it opened no ticket, and the words stand
+/// under it or answer it.
 async fn skipped_above(tx: &mut dyn Tx, desk: &Desk, said: &Said) -> Result<Option<SkippedMention>, StoreError> {
     let above = said.place.root().map(|root| MessageRef {
         tenant: said.place.tenant.clone(),
@@ -469,7 +470,7 @@ async fn asked(tx: &mut dyn Tx, desk: &Desk, acted: &Acted) -> Result<Asked, Sto
             let at_home = home_of.as_ref().map(|(ticket, _)| ticket).filter(|_| acted.at.is_some());
             on = subject(tx, desk, unfinished.spec, &unfinished.target, at_home).await?;
         }
-        // An answer that says what is wrong is about this ticket.
+        // No act is done. The ticket is read for the answer, which says what is wrong.
         (_, Some(ActRef { on: Some(SubjectRef::Ticket(tag)), .. })) => on = by_tag(tx, tag, desk.now).await?,
         (_, Some(_) | None) => {}
     }

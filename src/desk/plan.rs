@@ -30,7 +30,7 @@ pub(in crate::desk) struct Plan<'f> {
     pub(in crate::desk) desk: &'f Desk,
     /// The ticket that the decision is about. Whether its actor may know of it is not decided yet.
     pub(in crate::desk) on: Option<&'f Ticket>,
-    /// The ticket to whose requester's side the place belongs.
+    /// The ticket of the place, if the place is on the requester's side of it (and not under its card).
     there: Option<TicketId>,
     actor: Option<&'f Person>,
     from: Option<&'f Place>,
@@ -55,7 +55,7 @@ impl<'f> Plan<'f> {
         Self { on: ticket, ..self }
     }
 
-    /// Sets the ticket to whose requester's side the place belongs.
+    /// Sets the ticket of the place, if the place is on the requester's side of it.
     pub(in crate::desk) fn at_home(self, there: Option<TicketId>) -> Self {
         Self { there, ..self }
     }
@@ -219,8 +219,8 @@ impl<'f> Plan<'f> {
     }
 
     /// Joins words from a place where no line of the bot stands to a ticket. The words go on record without an answer
-    /// in that place. A sign on the message shows that to its author at once, and a private message offers to make the
-    /// words a request of their own.
+    /// in that place. A sign on the message shows its author at once that the words were joined. A private message
+    /// offers to make the words a request of their own.
     pub(in crate::desk) fn join(&mut self, ticket: &Ticket, said: &Said, words: &Words) {
         self.record_as(ticket, &said.author, Voice::Requester, words, true);
         self.audit(ticket, Did::Joined, Vec::new());

@@ -1,4 +1,4 @@
-//! Effects: what the bot is to do, as the core decides it. An effect is an intent, not a call to a platform.
+//! Effects: what the bot is to do, as the desk decides it. An effect is an intent, not a call to a platform.
 
 mod silent;
 
@@ -22,7 +22,7 @@ pub struct Effect {
     pub about: Subject,
     /// The earliest time of delivery.
     pub not_before: Option<Timestamp>,
-    /// Whether the effect was already queued anew behind the card that it needs. This happens once.
+    /// Whether the effect was already queued anew behind the card that it needs. This happens once at most.
     pub put_behind: bool,
     /// What is done.
     pub what: EffectKind,
@@ -67,8 +67,8 @@ pub enum EffectKind {
         /// The message.
         message: Message,
     },
-    /// Answer a person whose message was no request: privately if the platform can, else briefly. Holds no words of
-    /// people.
+    /// Answer a person whose message was no request: privately if the platform can, else briefly. The answer holds no
+    /// words of people.
     Hint {
         /// The person.
         to: PersonRef,
@@ -153,7 +153,7 @@ impl fmt::Display for Outlet {
     }
 }
 
-/// A message whose words are fixed when it is decided.
+/// A message whose words are fixed by the decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Post {
     /// The destination.
@@ -219,7 +219,7 @@ impl EffectKind {
         }
     }
 
-    /// Whether a waiting effect like it makes this one unnecessary.
+    /// Whether this effect is unnecessary while an effect of the same subject, view and place waits.
     #[must_use]
     pub fn is_replaceable(&self) -> bool {
         let is_shown = matches!(self, Self::Show { .. } | Self::Refresh { .. });
@@ -265,7 +265,8 @@ impl EffectKind {
     }
 
     /// Joins this effect with `next`, which comes right behind it: lines under the same card that fit into one message,
-    /// or two spreads of a view, from the earlier beginning on. `None` if they cannot be joined.
+    /// or two spreads of a view, of which the joined one begins where the earlier one does. `None` if they cannot be
+    /// joined.
     #[must_use]
     pub fn joined_with(&self, next: &Self) -> Option<Self> {
         if let (Self::Spread { view, after }, Self::Spread { view: next_view, after: next_after }) = (self, next) {

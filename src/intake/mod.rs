@@ -48,7 +48,7 @@ pub use proof::Prover;
 const TRIES: u32 = 12;
 /// The longest pause before the next try is this, times the number of tries.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long after its posting a message may still arrive after its own deletion.
+/// How long after the posting of a message its post may still arrive later than its deletion.
 const OVERTAKEN: SignedDuration = SignedDuration::from_hours(1);
 
 /// How many places of a notice or spread are written in one transaction, so that others can write meanwhile.
@@ -274,7 +274,7 @@ impl Intake {
         desk::show(&mut *self.inner.store.reader().await?, wanted, &roster, &self.rules()).await
     }
 
-    /// Returns the statement to write besides when a message of the bot stands, if there is one.
+    /// Returns the statement to write together with this new standing message, if it needs one.
     ///
     /// # Errors
     /// If the statement cannot be made, which is a fault of the program.
@@ -325,8 +325,8 @@ impl Intake {
         }
     }
 
-    /// Whether the guard looks at a message of this author and place, which mentions these people and groups: it pings
-    /// staff.
+    /// Whether a message by this author in this place pings staff, so that the guard looks at it. The message mentions
+    /// these people and groups.
     #[must_use]
     pub fn pings_staff(&self, author: &Person, place: &Place, people: &[Person], groups: &[GroupRef]) -> bool {
         if !self.rules().may_be_guarded(place) {
@@ -457,7 +457,7 @@ impl Intake {
                         keys::remember(tx, &event.key, now)?;
                     }
                     if let EventKind::MessageEdited(said) = &event.what {
-                        // The post may arrive after its edit, which has been handled with its words.
+                        // The edit is handled with its words. The post, if it arrives later, is a repetition.
                         let post = DedupeKey::message(&said.message);
                         if !keys::knows(tx, &post).await? {
                             keys::remember(tx, &post, now)?;

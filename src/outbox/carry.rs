@@ -64,8 +64,8 @@ impl Dispatcher {
             tracing::error!("delivering panicked");
             Ok(self.again(&queued, None, true, "a panic while delivering"))
         });
-        // An effect that cannot be settled now stays leased and is settled (or looked for) later. It must not be sent
-        // again.
+        // The store failed after the try, so its outcome counts as unknown: it is looked for before the effect is sent
+        // again. Until the end is stored, the effect stays leased.
         let end = end.unwrap_or_else(|error| self.again(&queued, None, true, &error.to_string()));
         let end = self.hold_if_stuck(&queued, verb, end).await;
         trial::point("before_settle");
@@ -156,7 +156,8 @@ impl Dispatcher {
     }
 
     /// Removes a late second copy. A call that timed out may still come through, and a process that was frozen in a
-    /// call sends it after its thaw. Its message then stands beside the other process's, and no receipt names it.
+    /// call sends it after its thaw. The message of that call then stands beside the other process's message, and no
+    /// receipt names it.
     async fn withdraw_late(&self, queued: &Queued, tries: &Tries, theirs: &[MessageRef]) {
         let Some(delivery) = tries.unsure.as_ref().filter(|_| !theirs.is_empty()) else { return };
         for wait in [Duration::ZERO, self.timing.call_timeout] {
@@ -211,8 +212,8 @@ impl Dispatcher {
         }
     }
 
-    /// Returns until when an empty history does not prove that an earlier try left nothing. `None`: it is proof enough
-    /// now.
+    /// Returns the moment from which on an empty history proves that an earlier try posted nothing, if it is still to
+    /// come. `None`: the effect may be sent now.
     fn too_early_to_repeat(&self, queued: &Queued, act: &Act) -> Option<Timestamp> {
         let is_post = matches!(act, Act::Post { .. } | Act::Hint { .. });
         let tried_at = queued.unsure_at.filter(|_| is_post && !trial::without("reconcile"))?;
@@ -220,7 +221,8 @@ impl Dispatcher {
         (self.clock.now() < believed_at).then_some(believed_at)
     }
 
-    /// Looks for the message of an earlier try, if one may stand. A failed look-up proves nothing about it.
+    /// Looks for the message of an earlier try, if one may stand. `None`: nothing was found, or there is nothing to
+    /// look for. A failed look-up proves nothing about the message.
     async fn look(&self, queued: &Queued, delivery: &Delivery) -> Option<Result<Receipt, DeliveryError>> {
         if !queued.is_unsure() || trial::without("reconcile") {
             return None;
@@ -254,8 +256,8 @@ impl Dispatcher {
         posted: &mut Vec<MessageRef>,
     ) -> Result<Settlement, StoreError> {
         let LaidOut { queued, costs, is_last, .. } = laid_out;
-        // Somebody deleted the message of the view. A `Show` is posted anew, by a try that can be found; after a
-        // `Refresh` the message stays deleted.
+        // Somebody deleted the message of the view. A `Show` is posted anew, by a new try that can be looked for like
+        // any post. After a `Refresh` the message stays deleted.
         if let (
             Act::Update { message, .. },
             Err(DeliveryError::Permanent { reason: Undeliverable::Gone | Undeliverable::ChannelGone, .. }),
@@ -355,7 +357,8 @@ impl Dispatcher {
         }
     }
 
-    /// Hands in the result of looking up a requester's direct conversation: the conversation, or why there is none.
+    /// Hands the result of looking up a requester's direct conversation to the intake: the conversation, or why there
+    /// is none.
     async fn opened(&self, queued: &Queued, place: Result<Place, Undeliverable>) -> Result<Settlement, StoreError> {
         let EffectKind::Silent(SilentAct::OpenDirect { request }) = &queued.effect.what else {
             return Ok(Settlement::Done);
@@ -365,7 +368,7 @@ impl Dispatcher {
         Ok(Settlement::Done)
     }
 
-    /// Hands in a message and the messages before it, or `None` if they cannot be read.
+    /// Hands a message and the messages before it to the intake, or `None` if they cannot be read.
     pub(super) async fn looked(&self, queued: &Queued, found: Option<Box<Found>>) -> Result<Settlement, StoreError> {
         let EffectKind::Silent(SilentAct::Look(look)) = &queued.effect.what else { return Ok(Settlement::Done) };
         let what = EventKind::Looked { look: (**look).clone(), found };
@@ -409,27 +412,28 @@ impl Dispatcher {
     /// may not be read there. `refused` is the reason; `None` means that they were read.
     fn tell_of_guard(&self, act: &Act, refused: Option<Undeliverable>) {
         let Act::Silent(SilentAct::Look(look)) = act else { return };
-        if !matches!(look.why, LookFor::Judge(_)) || refused.is_some_and(|reason| !reason.is_mendable()) {
+        // A channel that is closed or gone brings no more pings.
+        if !matches!(look.why, LookFor::Judge(_)) || !matches!(refused, None | Some(Undeliverable::NotPermitted)) {
             return;
         }
-        let unread = {
-            let unread = &mut self.knowledge().unread;
-            let channel = look.place.channel();
-            let is_new = if refused.is_some() { unread.insert(channel.to_owned()) } else { unread.remove(channel) };
-            if !is_new {
-                return;
-            }
-            unread.len()
+        // The condition is raised and cleared under the lock: several deliveries end at once.
+        let mut knowledge = self.knowledge();
+        let (channel, platform) = (look.place.channel(), self.platform.name());
+        let is_new = match refused {
+            Some(_) => knowledge.unread.insert(channel.to_owned()),
+            None => knowledge.unread.remove(channel),
         };
-        let platform = self.platform.name();
-        match unread {
+        if !is_new {
+            return;
+        }
+        match knowledge.unread.len() {
             0 => self.health.clear(platform, Kind::Guard),
             1 => self.health.raise(platform, Kind::Guard, "in a channel", self.clock.now()),
             some => self.health.raise(platform, Kind::Guard, format!("in {some} channels"), self.clock.now()),
         }
     }
 
-    /// Settles a posted delivery, after telling the one who waits for it.
+    /// Returns the settlement of a posted delivery, after telling the person who waits for it.
     async fn posted(
         &self,
         laid_out: &LaidOut,
@@ -446,8 +450,8 @@ impl Dispatcher {
         Ok(Settlement::Posted { messages: messages.to_vec(), stands, also })
     }
 
-    /// Removes the other parts of a mirrored message that stood in several: the part just refreshed or removed is the
-    /// last.
+    /// Removes the other parts of a mirrored message that stands in several parts. This delivery has changed or removed
+    /// one part, and no other part is to remain.
     async fn remove_other_parts(
         &self,
         queued: &Queued,
@@ -475,13 +479,14 @@ impl Dispatcher {
         Ok(Settlement::Removed(gone))
     }
 
-    /// Reports the end of this delivery to the one who waits for it, as an event.
+    /// Reports the end of this delivery to the person who waits for it, as an event.
     async fn tell(&self, queued: &Queued, result: Result<MessageRef, Undeliverable>) -> Result<(), StoreError> {
         let Some(awaited) = queued.effect.what.awaited() else { return Ok(()) };
         if *awaited == Awaited::Notice && result.is_ok() {
             return Ok(());
         }
-        // Somebody who was told that the delivery is held now hears that it was made after all.
+        // The waiting person was told that the delivery is held. The success is an event with a key of its own, so that
+        // the person hears of it, too.
         let is_late = queued.was_held() && result.is_ok();
         let key = if is_late { DedupeKey::effect_after_all(&queued.id) } else { DedupeKey::effect(&queued.id) };
         let about = queued.effect.about.clone();

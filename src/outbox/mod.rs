@@ -45,10 +45,11 @@ use crate::intake::Intake;
 use crate::platform::{Absence, Act, Platform};
 use crate::store::{Claim, Queued, Release, Settlement, Store, StoreError, WorkerId, standing};
 
-/// How many effects one look reads: as many as there is room for, within this range.
+/// How many effects one look reads. A look reads the effects that are due and starts their deliveries. It reads as many
+/// as there is room for, within this range.
 const LOOK: RangeInclusive<usize> = 32..=128;
-/// How long events are gathered before the next look while deliveries are under way, in real time. Each look ends in a
-/// commit, which pays off only for many effects.
+/// How long new effects and ended deliveries are gathered before the next look, while deliveries are under way; in real
+/// time. Each look ends in a commit, whose cost pays off only for many effects.
 const GATHER: Duration = Duration::from_millis(10);
 /// The largest number of deliveries under way at once.
 const AT_ONCE: usize = 128;
@@ -122,13 +123,15 @@ impl Dispatcher {
         Self { windows: Arc::new(Mutex::new(Windows::lifted())), ..self }
     }
 
-    /// Delivers until `stop`, whenever this process holds the outbox, then finishes the deliveries under way.
+    /// Delivers until `stop`, whenever this process holds the lease of the outbox. Then finishes the deliveries under
+    /// way.
     pub async fn run(mut self, stop: CancellationToken) {
         let name = format!("outbox:{}", self.platform.name());
         let mut is_unsure = false;
         while !stop.is_cancelled() {
             // If the answer to a commit was lost, effects may be leased without this process knowing. No delivery is
-            // under way now, so those effects are taken over like those of a dead process.
+            // under way now. So this process goes on as a new worker, and takes those effects over like those of a dead
+            // process.
             if is_unsure {
                 if let Err(error) = self.store.release_lease(&name, &self.worker).await {
                     tracing::debug!(platform = %self.platform.name(), %error, "the outbox cannot be given back; trying again");
@@ -160,12 +163,15 @@ impl Dispatcher {
         }
     }
 
-    /// Delivers as long as this process holds the outbox.
+    /// Delivers as long as this process holds the lease of the outbox.
     async fn deliver_while_held(&self, name: &str, stop: &CancellationToken) -> Result<(), StoreError> {
         let mut under_way = JoinSet::new();
         let delivered = self.deliver(name, stop, &mut under_way).await;
         // Each delivery holds its own lease and ends it.
         while under_way.join_next().await.is_some() {}
+        // Another process reads the histories from now on.
+        self.knowledge().unread.clear();
+        self.health.clear(self.platform.name(), Kind::Guard);
         delivered
     }
 
@@ -201,7 +207,8 @@ impl Dispatcher {
                 Some(_) = under_way.join_next() => {}
                 () = sleep => {}
                 _ = take_over.tick() => self.take_over().await?,
-                // Another version's effects may have been set aside by a process that has ended since.
+                // A process of another version, which has ended since, may have held effects that this process can
+                // read.
                 _ = look_again.tick() => self.release_unreadable().await?,
                 _ = renew.tick() => {
                     if !self.store.take_lease(name, &self.worker, self.timing.lease).await? {
@@ -225,7 +232,7 @@ impl Dispatcher {
         }
     }
 
-    /// Makes held effects be tried again soon: an operator may have fixed the cause, or this version may be able to
+    /// Plans another try of the held effects soon: an operator may have fixed the cause, or this version may be able to
     /// read them.
     async fn take_stock(&self) -> Result<(), StoreError> {
         let (platform, now) = (self.platform.name(), self.clock.now());

@@ -22,7 +22,8 @@ const PROBE_LONGEST: Duration = Duration::from_secs(3600);
 /// version.
 pub const UNREADABLE: &str = "unreadable";
 
-/// The places that refuse, and the effects that keep failing.
+/// The places that refuse, and the effects that keep failing. A place is written as a kind of call with a channel or a
+/// conversation (`post:C1`, `post:C1/1.1`). An effect that fails on its own has the place `effect:` and its id.
 #[derive(Debug, Default)]
 pub struct Places {
     closed: HashMap<String, Closed>,
@@ -75,8 +76,8 @@ fn platform(act: &Act) -> PlatformName {
     }
 }
 
-/// Returns the places that a call needs: its channel as a whole, and its conversation. A right may be missing for one
-/// thread alone.
+/// Returns the two places whose refusal stops a call: its channel as a whole, and its conversation, since a right may
+/// be missing for one thread alone.
 fn needs(act: &Act) -> [String; 2] {
     let (channel, root) = match act {
         Act::Post { to: place, .. } | Act::Hint { place, .. } => (place.channel(), place.root()),
@@ -191,7 +192,7 @@ impl Places {
         opened
     }
 
-    /// Takes the places whose probe is due.
+    /// Returns the places whose probe is due, and sets the time of the next probe of each.
     pub fn take_due(&mut self, now: Timestamp) -> Vec<String> {
         let due = self.closed.iter_mut().filter(|(_, closed)| closed.probe_at <= now);
         due.map(|(by, closed)| {

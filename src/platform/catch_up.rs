@@ -104,7 +104,7 @@ struct Id(usize, String);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Counts the gaps, so that the end of a catch-up cannot close a gap that began after it.
+    /// Counts the gaps, so that the end of a catch-up cannot close a gap that began after the catch-up had begun.
     round: u64,
     behind: bool,
     loaded: bool,
@@ -120,7 +120,7 @@ struct Reached {
     through: Id,
     /// The position that is stored.
     stored: Id,
-    /// The latest committed event.
+    /// The latest committed event. Earlier events may still be open.
     ahead: Id,
     /// The events that are not committed, each with the number of tasks that handle it now.
     open: BTreeMap<Id, u32>,
@@ -242,7 +242,8 @@ impl Progress {
         if state.round == round {
             let reached = state.reached(conversation);
             reached.caught_up = Some(round);
-            // Without any message the tenant's position serves, and no row is stored.
+            // A conversation without any handled event needs no position of its own, since the tenant's position counts
+            // for it.
             let is_known = reached.through != Id::default() || reached.ahead != Id::default();
             reached.read_through(Id::of(through), is_known);
             reached.settle();
@@ -267,7 +268,7 @@ impl Progress {
     }
 
     /// Stores changed positions every few seconds, and at the end. Once the database answers again, it starts a
-    /// catch-up for events that could not be committed, because the platform does not deliver them again for ever.
+    /// catch-up for events that could not be committed, because the platform stops delivering them again after a while.
     pub async fn keep(&self, intake: &Intake, stop: &CancellationToken) {
         loop {
             tokio::select! {
@@ -387,7 +388,7 @@ impl State {
 }
 
 impl Reached {
-    /// Notes that everything up to there was read and committed, including events left behind.
+    /// Notes that everything up to `through` was read and committed, including events that were not committed before.
     fn read_through(&mut self, through: Id, moves: bool) {
         self.open.retain(|id, count| *count > 0 || *id > through);
         if moves && self.open.first_key_value().is_none_or(|(open, _)| *open > through) {
@@ -395,7 +396,7 @@ impl Reached {
         }
     }
 
-    /// Moves to the latest committed event, if no event is open.
+    /// Moves the position to the latest committed event, if no event is open.
     fn settle(&mut self) {
         if self.open.is_empty() && self.ahead > self.through {
             self.through = self.ahead.clone();

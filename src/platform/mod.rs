@@ -25,8 +25,8 @@ use crate::intake::{Intake, StoreError};
 /// memory.
 pub(crate) const ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
-/// A platform cannot be reached at the moment, or does not answer as itself. No operator needs to act; trying again may
-/// help.
+/// A platform cannot be reached at the moment, or its answer is not in its own form. No operator needs to act; trying
+/// again may help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct Unreached {
@@ -50,8 +50,8 @@ pub trait Platform: Send + Sync {
     /// Returns which platform it is.
     fn name(&self) -> PlatformName;
 
-    /// Receives events and hands them to `intake` until `stop`. Broken connections are made again inside. Returns early
-    /// only if continuing is pointless (a revoked token).
+    /// Receives events and hands them to `intake` until `stop`. The adapter itself replaces broken connections. Returns
+    /// early only if continuing is pointless (a revoked token).
     ///
     /// # Errors
     /// If an operator must fix something.
@@ -60,7 +60,7 @@ pub trait Platform: Send + Sync {
     /// Whether events are being received now.
     fn is_connected(&self) -> bool;
 
-    /// Whether another replica receives the events, and this one would take over.
+    /// Whether another replica receives the events, and this one waits to take over.
     fn stands_by(&self) -> bool {
         false
     }
@@ -89,7 +89,7 @@ pub trait Platform: Send + Sync {
     /// enough.
     fn fingerprint(&self, effect: &EffectId, act: &Act) -> Option<Sent>;
 
-    /// Returns how long after a try a history may not show its message yet, in the clock's time.
+    /// Returns how long after a try the history may still lack its message, in the clock's time.
     fn history_lag(&self) -> Duration;
 
     /// Finds a duplicate of this delivery other than `known`, the messages posted by another worker. A try whose
@@ -302,7 +302,7 @@ pub enum DeliveryError {
     /// The platform itself refuses it for good.
     #[error("{reason}: {detail}")]
     Permanent {
-        /// The reason, for the core.
+        /// The reason, as the desk learns it.
         reason: Undeliverable,
         /// The platform's own words, for operators.
         detail: String,
@@ -323,7 +323,7 @@ impl DeliveryError {
         }
     }
 
-    /// Returns the evidence that the platform as a whole takes nothing, if this error is such.
+    /// Returns the cause and the details, if this error shows that the platform as a whole takes nothing.
     #[must_use]
     pub fn absence(&self) -> Option<(Absence, &str)> {
         match self {
@@ -344,7 +344,7 @@ pub struct Wanted {
     pub people: Vec<(String, &'static str)>,
     /// Channels to which outages are announced.
     pub followers: Vec<Place>,
-    /// Those of them that may be told although people of other organisations read there.
+    /// Those of the `followers` that get announcements although people of other organisations read there.
     pub shared: Vec<Place>,
     /// Channels in which the guard watches pings of staff, by their ids in the settings.
     pub guarded: Vec<String>,

@@ -1,4 +1,4 @@
-//! The port: the database as a capability's `record.rs` may use it, whichever database it is.
+//! The port of the store: how a capability's `record.rs` uses the database. It is the same for SQLite and PostgreSQL.
 //!
 //! There are two verbs. [`Ask`] reads, inside or outside of a transaction; [`Tx::write`] writes, inside a transaction.
 //! A capability's storage is plain functions over these two, written once.
@@ -20,8 +20,8 @@ pub trait Ask: Send {
     /// Returns the rows of a query.
     async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError>;
 
-    /// Returns the rows of several queries of one text, sent as few queries as possible. The rows themselves must show
-    /// which query they answer.
+    /// Returns the rows of several queries that differ only in their values. They are merged into as few queries as
+    /// possible, and all rows come in one list. So a column must show which query a row answers.
     async fn rows_of(&mut self, queries: Vec<Statement>) -> Result<Vec<Row>, StoreError>;
 
     /// Returns the milliseconds of real time since the Unix epoch, by the clock that all users of the database share.
@@ -69,11 +69,12 @@ impl dyn Ask + '_ {
 /// Reads and writes inside one transaction.
 #[async_trait]
 pub trait Tx: Ask {
-    /// Queues a statement, which is sent before the next read or the end of the transaction. Only then can it fail with
-    /// [`StoreError::Conflict`]: if a unique row is taken, or, with [`Statement::or_conflict`], if it touches no row.
+    /// Queues a statement. It is sent before the next read, or at the end of the transaction. Only when it is sent can
+    /// it fail with [`StoreError::Conflict`]: if there is already a row with the same unique key, or, with
+    /// [`Statement::or_conflict`], if it touches no row.
     ///
     /// # Errors
-    /// If the database has failed this work before.
+    /// If the database was away at an earlier call of this transaction.
     fn write(&mut self, statement: Statement) -> Result<(), StoreError>;
 
     /// Draws the next number of a sequence. Numbers that are drawn but not used may be skipped for good.
@@ -88,7 +89,7 @@ pub trait Tx: Ask {
     /// If the database is away.
     async fn skip(&mut self, sequence: Sequence, by: i64) -> Result<(), StoreError>;
 
-    /// Draws an effect's id, or its random part: see [`crate::store::outbox::enqueue`].
+    /// Draws the id of a new effect (on PostgreSQL only the random part of it): see [`crate::store::outbox::enqueue`].
     fn effect_id(&mut self) -> EffectId;
 
     /// Wakes dispatchers once this transaction is committed.
@@ -98,9 +99,9 @@ pub trait Tx: Ask {
 /// Which dispatchers a commit wakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum News {
-    /// The waiters in this process.
+    /// Those in this process.
     Here,
-    /// The waiters in all processes: there is something new to do.
+    /// Those in all processes, since there is something new to do.
     Everywhere,
 }
 
@@ -128,17 +129,19 @@ pub type Work = Arc<dyn for<'t> Fn(&'t mut dyn Tx) -> BoxFuture<'t, Result<Outco
 /// What is known about a work before it begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// The names to lock: no other work decides about any of them until the commit.
+    /// The names of what the work decides about. They are locked: until the commit no other work decides about any of
+    /// them.
     pub names: Vec<String>,
     /// The queries that the work asks first, so that they can be sent together with those of other works.
     pub ahead: Vec<Statement>,
 }
 
-/// How many times a work that is no decision runs when others collide with it.
+/// How many times `within` runs a work at most, if it conflicts each time. The intake has its own limit for decisions.
 const TRIES: u32 = 5;
 
 impl dyn Store + '_ {
-    /// Runs `work` in a transaction, again if it collided with another one, and returns its result.
+    /// Runs `work` in a transaction and returns its result. If the transaction conflicts with another one, the work
+    /// runs again, a few times at most.
     ///
     /// # Errors
     /// If the database is away, or the work fails.

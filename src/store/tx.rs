@@ -24,15 +24,15 @@ pub(super) trait Link: Send {
 /// The writes of each work that are not sent yet. Those of several works are sent together.
 pub(super) type Unsent = Vec<Vec<Statement>>;
 
-/// Queries with their rows, valid until one of them changes.
+/// Queries, each with the rows that were read for it. They are valid until one of the rows changes.
 pub(super) type Known = Vec<(Statement, Vec<Row>)>;
 
-/// A work's view of the database. Once the database has failed, every further call fails: the database may have given
-/// up the whole transaction, and a later write would be kept alone.
+/// A work's view of the database. Once the database has failed, every further call fails: the database may have rolled
+/// back the whole transaction, and a later write would be kept without the earlier ones.
 pub(super) struct StoreTx<'c> {
     link: &'c mut dyn Link,
     unsent: &'c mut Unsent,
-    /// Rows that were read before the work began and that it has not changed since.
+    /// Rows that were read before the work began. The first write of the work clears them.
     known: Known,
     away: Option<String>,
     news: Option<News>,
@@ -52,7 +52,7 @@ impl<'c> StoreTx<'c> {
     /// Sends the pending writes. Later reads see them.
     ///
     /// # Errors
-    /// If they cannot be written, or another process was faster.
+    /// If they cannot be written, or if they conflict with another transaction.
     pub async fn flush(&mut self) -> Result<(), StoreError> {
         self.is_sound()?;
         if self.unsent.iter().all(Vec::is_empty) {
@@ -63,7 +63,7 @@ impl<'c> StoreTx<'c> {
         self.kept(sent)
     }
 
-    /// Fails if the database has failed this work before.
+    /// Fails if the database was away at an earlier call of this transaction.
     pub fn is_sound(&self) -> Result<(), StoreError> {
         match &self.away {
             None => Ok(()),
@@ -82,7 +82,8 @@ impl<'c> StoreTx<'c> {
 
 #[async_trait]
 impl Ask for StoreTx<'_> {
-    /// Answers from the read-ahead rows; otherwise sends pending writes first, so that the query sees them.
+    /// Returns the rows that were read ahead for this query, if there are any. Otherwise sends the pending writes
+    /// first, so that the query sees them.
     async fn rows(&mut self, query: Statement) -> Result<Vec<Row>, StoreError> {
         self.is_sound()?;
         if let Some(place) = self.known.iter().position(|(known, _)| *known == query) {

@@ -268,10 +268,10 @@ async fn what_an_outage_is_about_can_be_changed() {
         MI-1 · we are looking into it · since (age)
         We look into it.
 
-        For an outage of high severity you need the right outage_announce_high. Announce it as medium, or ask an admin.
+        To make an outage high severity, or lower one that is, you need the right outage_announce_high. Choose a lower one, or leave the severity to an admin.
 
-        ✅ Over: Email: Nobody gets mail
-        From (age) to (age) · thank you for waiting"#]]
+        ✅ It's over: Email: Nobody gets mail
+        From (age) to (age) · thanks for your patience"#]]
     .assert_eq(&told);
 }
 
@@ -306,17 +306,17 @@ async fn words_of_a_command_leave_out_what_stays_and_the_settings_say_what_nobod
         Meanwhile: Use the web version.
 
         🟠 VPN: Nobody gets in
-        MI-1 · we know what it is and are mending it · since (age)
+        MI-1 · we know what it is and are fixing it · since (age)
         Tomorrow the certificate is replaced.
         Meanwhile: Use the web version.
 
-        ✅ Over: VPN: Nobody gets in
-        From (age) to (age) · thank you for waiting
+        ✅ It's over: VPN: Nobody gets in
+        From (age) to (age) · thanks for your patience
         Thank you for your patience.
 
         MI-1 is over.
 
-        That is for the desk's people."#]]
+        Sorry, you need desk permissions for that; /desk help shows what you can do."#]]
     .assert_eq(&told);
 }
 
@@ -413,11 +413,11 @@ async fn of_two_who_tell_news_at_once_one_is_told_to_look_again() {
     })
     .await;
     expect![[r#"
-        MI-1 was changed by somebody else meanwhile. Nothing of yours was said; look again.
+        MI-1 has changed in the meantime, so I didn't send anything. Please look at it again.
         Nothing was sent. Your words: It works again.
 
         🟠 VPN: Nobody gets in
-        MI-1 · we know what it is and are mending it · since (age)
+        MI-1 · we know what it is and are fixing it · since (age)
         A certificate has expired."#]]
     .assert_eq(&told);
 }

@@ -85,16 +85,16 @@ async fn an_article_is_written_published_found_reviewed_and_retired() {
     })
     .await;
     expect![[r#"
-        ▸ mia in #random: Desk: No article waits for anybody: no draft, none to be looked at again, none that failed several people. /desk articles all lists them all. [Write an article…]
-        ▸ mia in #random: Desk: KB-1 “The badge reader blinks red” is kept as a draft. Nobody finds it until it is published. [Read] [Edit…] [Publish]
+        ▸ mia in #random: Desk: No article needs anybody right now: no drafts, none due for a review, none that let several people down. /desk articles all lists every article. [Write an article…]
+        ▸ mia in #random: Desk: KB-1 “The badge reader blinks red” is saved as a draft. Nobody will find it until it's published. [Read] [Edit…] [Publish]
         ▸ mia in #random: Desk: Drafts: ⏎ KB-1 · The badge reader blinks red · draft since 2026-03-02 · Mia Wong · shown 0 · solved 0 · not helpful 0 [Write an article…] [KB-1]
-        ▸ jeff in #random: Desk: I know no article KB-1 that you could read. /desk search finds them by words.
-        ▸ mia in #random: Desk: KB-1 “The badge reader blinks red” ⏎ Makes the door open again ⏎ Draft, found by nobody yet · version 1 · kept by Mia Wong ⏎ Requests: shown on 0, read on 0, solved 0, helpful on 0, not helpful on 0. [Read] [Edit…] [Publish] [Retire]
-        ▸ mia in #random: Desk: Published. In a few seconds everybody finds it. ⏎ KB-1 “The badge reader blinks red” ⏎ Makes the door open again ⏎ Published · version 1 · kept by Mia Wong · checked by Mia Wong (age) · to be looked at again (age) ⏎ Requests: shown on 0, read on 0, solved 0, helpful on 0, not helpful on 0. [Read] [Edit…] [Still right…] [Retire]
+        ▸ jeff in #random: Desk: I can't find an article KB-1 that you can read. /desk search looks for articles by words.
+        ▸ mia in #random: Desk: KB-1 “The badge reader blinks red” ⏎ Makes the door open again ⏎ Draft, not found in searches yet · version 1 · kept by Mia Wong ⏎ Requests: shown on 0, read on 0, solved 0, helpful on 0, not helpful on 0. [Read] [Edit…] [Publish] [Retire]
+        ▸ mia in #random: Desk: Published. In a few seconds, everybody can find it. ⏎ KB-1 “The badge reader blinks red” ⏎ Makes the door open again ⏎ Published · version 1 · kept by Mia Wong · checked by Mia Wong (age) · next review (age) ⏎ Requests: shown on 0, read on 0, solved 0, helpful on 0, not helpful on 0. [Read] [Edit…] [Still right…] [Retire]
         ▸ jeff in #random: Desk: KB-1  The badge reader blinks red ⏎ Makes the door open again ⏎  ⏎ 1. Hold the badge for two seconds. ⏎ 2. <!channel> @everyone: ask reception.
-        ▸ mia in #random: Desk: These articles wait for somebody: ⏎ KB-1 · The badge reader blinks red · to be looked at since 2026-08-29 · Mia Wong · shown 0 · solved 0 · not helpful 0 [Write an article…] [KB-1]
-        ▸ mia in #random: Desk: Thank you. It is noted that you checked it. ⏎ KB-1 “The badge reader blinks red” ⏎ Makes the door open again ⏎ Published · version 1 · kept by Mia Wong · checked by Mia Wong (age) · to be looked at again (age) ⏎ Requests: shown on 0, read on 0, solved 0, helpful on 0, not helpful on 0. [Read] [Edit…] [Still right…] [Retire]
-        ▸ mia in #random: Desk: Retired. In a few seconds nobody finds it any more; publishing it brings it back. ⏎ KB-1 “The badge reader blinks red” ⏎ Makes the door open again ⏎ Retired, found by nobody any more · version 1 · kept by Mia Wong · checked by Mia Wong (age) ⏎ Requests: shown on 0, read on 0, solved 0, helpful on 0, not helpful on 0. [Read] [Edit…] [Publish]
+        ▸ mia in #random: Desk: These articles need somebody: ⏎ KB-1 · The badge reader blinks red · due for a review since 2026-08-29 · Mia Wong · shown 0 · solved 0 · not helpful 0 [Write an article…] [KB-1]
+        ▸ mia in #random: Desk: Thank you. I've noted that you checked it. ⏎ KB-1 “The badge reader blinks red” ⏎ Makes the door open again ⏎ Published · version 1 · kept by Mia Wong · checked by Mia Wong (age) · next review (age) ⏎ Requests: shown on 0, read on 0, solved 0, helpful on 0, not helpful on 0. [Read] [Edit…] [Still right…] [Retire]
+        ▸ mia in #random: Desk: Retired. In a few seconds, nobody will find it any more; publishing it brings it back. ⏎ KB-1 “The badge reader blinks red” ⏎ Makes the door open again ⏎ Retired, no longer found in searches · version 1 · kept by Mia Wong · checked by Mia Wong (age) ⏎ Requests: shown on 0, read on 0, solved 0, helpful on 0, not helpful on 0. [Read] [Edit…] [Publish]
         I found nothing for badge blinks red."#]].assert_eq(&told);
 }
 
@@ -133,12 +133,12 @@ async fn two_who_edit_an_article_at_once_do_not_overwrite_each_other() {
     .await;
     expect![[r#"
         Printer prints nothing
-        KB-26 “The printer takes the job and prints nothing” was changed by somebody else meanwhile. Nothing of yours was written; open it and look again.
+        KB-26 “The printer takes the job and prints nothing” has changed in the meantime, so I didn't save anything. Please open it and look again.
         Nothing was sent. Your words:
         > My own words
         The printer takes the job and prints nothing
         [Some("Omar Haddad"), None]
-        I couldn't open that form: what it shows has changed, or I could not read it just now. Please look at it again."#]].assert_eq(&told);
+        I couldn't open that form: what it shows has changed, or I couldn't read it just now. Please look it up again and retry."#]].assert_eq(&told);
 }
 
 #[tokio::test]
@@ -186,19 +186,19 @@ async fn an_agent_sends_an_article_and_the_requester_says_whether_it_helps() {
     expect![[r#"
         #sales
          Jeff Park: @Desk the coffee machine on 4 leaks, who takes care of that?
-         └ Desk: Got it, Jeff: IT-1001. It is resolved. Not right? Just write here. The desk reads along in this thread. [Add details] [Desk…]
-         └ Desk: Mia thinks that this helps: KB-26 “Printer prints nothing” ⏎ Your job does not come out of the printer? Check the badge reader, clear the queue and get printing again. [This solved it] [Read] [Not helpful]
+         └ Desk: Got it, Jeff: IT-1001. It is resolved. Not right? Just write here. The desk can see what's written in this thread. [Add details] [Desk…]
+         └ Desk: Mia thinks this may help: KB-26 “Printer prints nothing” ⏎ Your job does not come out of the printer? Check the badge reader, clear the queue and get printing again. [This solved it] [Read] [Not helpful]
         #desk-triage
          Desk: IT-1001  the coffee machine on 4 leaks, who takes care of that? ⏎ Jeff Park in #sales · open ⏎ resolved · P3 · (age) ⏎ Resolved: solved by KB-26 Printer prints nothing [More…]
          └ Desk: Mia Wong sent KB-26 “Printer prints nothing”.
-        ▸ jeff in #sales: Desk: Thanks for saying so: whoever keeps that article will see it. ⏎ IT-1001 is with the desk's people.
-        ▸ mia in #random: Desk: KB-26 “Printer prints nothing” ⏎ Your job does not come out of the printer? Check the badge reader, clear the queue and get printing again. ⏎ Published · version 1 · kept by nobody · to be looked at again (age) ⏎ Requests: shown on 1, read on 0, solved 0, helpful on 0, not helpful on 1. ⏎ • did not help: IT-1001 the coffee machine on 4 leaks, who takes care of that? · (age) ⏎ It was imported from printing/printer-prints-nothing.md. Once it is edited here, importing leaves it as it is here. [Read] [Edit…] [Still right…] [Retire]
-        ▸ mia in #random: Desk: KB-5 “Unlock an account in the directory” is for the desk's agents alone, so it can't be sent. Reply with what they may know of it.
-        ▸ mia in #random: Desk: I know no article KB-999 that you could read. /desk search finds them by words.
-        ▸ mia in #desk-triage: Desk: KB-26 goes to the requester of IT-1001. ⏎ IT-1001  the coffee machine on 4 leaks, who takes care of that? ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+        ▸ jeff in #sales: Desk: Thanks for telling me. The people who look after that article will see it. ⏎ IT-1001 is with the desk, and someone there will answer you.
+        ▸ mia in #random: Desk: KB-26 “Printer prints nothing” ⏎ Your job does not come out of the printer? Check the badge reader, clear the queue and get printing again. ⏎ Published · version 1 · kept by nobody · next review (age) ⏎ Requests: shown on 1, read on 0, solved 0, helpful on 0, not helpful on 1. ⏎ • did not help: IT-1001 the coffee machine on 4 leaks, who takes care of that? · (age) ⏎ Imported from printing/printer-prints-nothing.md. Once it has been edited here, importing leaves it alone. [Read] [Edit…] [Still right…] [Retire]
+        ▸ mia in #random: Desk: KB-5 “Unlock an account in the directory” is only for the desk's agents, so I can't send it. Reply in your own words with what they may know.
+        ▸ mia in #random: Desk: I can't find an article KB-999 that you can read. /desk search looks for articles by words.
+        ▸ mia in #desk-triage: Desk: KB-26 is on its way to the requester of IT-1001. ⏎ IT-1001  the coffee machine on 4 leaks, who takes care of that? ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
 
-        ▸ mia in #desk-triage: Desk: KB-26 goes to the requester of IT-1001. ⏎ IT-1001  the coffee machine on 4 leaks, who takes care of that? ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-        I know no article KB-999 that you could read. /desk search finds them by words."#]].assert_eq(&transcript);
+        ▸ mia in #desk-triage: Desk: KB-26 is on its way to the requester of IT-1001. ⏎ IT-1001  the coffee machine on 4 leaks, who takes care of that? ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+        I can't find an article KB-999 that you can read. /desk search looks for articles by words."#]].assert_eq(&transcript);
 }
 
 #[tokio::test]
@@ -222,10 +222,10 @@ async fn what_a_search_does_not_find_is_asked_with_the_same_words() {
          Desk: IT-1001  my zither is out of tune, since monday ⏎ Sam Reyes in private ⏎ new · nobody yet · P3 · (age) [Take it] [Not a request] [More…]
          └ Desk: Mia to Sam: bring it to us
          └ Desk: Sam: thank you, I will [Reply to requester]
-        ▸ mia in #desk-triage: Desk: On its way to Sam. It shows under the card as soon as it is there. ⏎ IT-1001  my zither is out of tune, since monday ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-        ▸ sam in #random: Desk: Your request IT-1001 is with the desk. It answers you in your direct messages with me; if you see nothing there, please allow them. You asked: ⏎ my zither is out of tune, since monday
+        ▸ mia in #desk-triage: Desk: On its way to Sam. You'll see it under the card once it's delivered. ⏎ IT-1001  my zither is out of tune, since monday ⏎ new · P3 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+        ▸ sam in #random: Desk: Your request IT-1001 is with the desk. You'll get the answer in your direct messages with me; if nothing shows up there, please allow them. You asked: ⏎ my zither is out of tune, since monday
         sam ↔ Desk
-         Desk: Thanks for telling us, Sam: IT-1001. Only you and the desk can see this; the answer comes here. ⏎ You asked: “my zither is out of tune, since monday” [Add details] [Cancel] [New request]
+         Desk: Got it, Sam: IT-1001. Only you and the desk can see this; you'll get the answer here. ⏎ You asked: “my zither is out of tune, since monday” [Add details] [Cancel] [New request]
          Desk: Mia (IT): bring it to us
          Sam Reyes: thank you, I will
     "#]].assert_eq(&transcript);

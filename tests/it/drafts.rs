@@ -129,19 +129,19 @@ async fn what_waits_until_a_moment_goes_on_by_itself() {
         for two hours
         #sales
          Jeff Park: @Desk the sink leaks
-         └ Desk: Got it, Jeff: IT-1001. It has to wait until (moment): the plumber has to come first. The desk reads along in this thread. [Add details] [Cancel] [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. It is on hold until (moment): the plumber has to come first. The desk can see what's written in this thread. [Add details] [Cancel] [Desk…]
          └ Desk: Mia is on it.
-         └ Desk: IT-1001 has to wait until (moment): the plumber has to come first ⏎ You will hear here as soon as it goes on.
+         └ Desk: IT-1001 is on hold until (moment): the plumber has to come first ⏎ I'll write here when there's news.
         #desk-triage
-         Desk: IT-1001  the sink leaks ⏎ Jeff Park in #sales · open ⏎ pending · @Mia Wong has it · P3 · (age) ⏎ Waits until (moment): the plumber has to come first [Reply to requester] [Not a request] [More…]
+         Desk: IT-1001  the sink leaks ⏎ Jeff Park in #sales · open ⏎ pending · @Mia Wong has it · P3 · (age) ⏎ On hold until (moment): the plumber has to come first [Reply to requester] [Not a request] [More…]
         ▸ mia in #desk-triage: Desk: Done: IT-1001 is pending until (moment), P3, with Mia. ⏎ IT-1001  the sink leaks ⏎ pending · P3 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         then
         #sales
          Jeff Park: @Desk the sink leaks
-         └ Desk: Got it, Jeff: IT-1001. Mia has it, and answers here. The desk reads along in this thread. [Add details] [Cancel] [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. Mia has it and will answer here. The desk can see what's written in this thread. [Add details] [Cancel] [Desk…]
          └ Desk: Mia is on it.
-         └ Desk: IT-1001 has to wait until (moment): the plumber has to come first ⏎ You will hear here as soon as it goes on.
-         └ Desk: IT-1001 goes on now: Mia has it again.
+         └ Desk: IT-1001 is on hold until (moment): the plumber has to come first ⏎ I'll write here when there's news.
+         └ Desk: IT-1001 is no longer on hold: Mia has it.
         #desk-triage
          Desk: IT-1001  the sink leaks ⏎ Jeff Park in #sales · open ⏎ in progress · @Mia Wong has it · P3 · (age) [Reply to requester] [Not a request] [More…]
          └ Desk: The wait is over: @Mia Wong has it. (pings mia)

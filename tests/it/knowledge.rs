@@ -372,7 +372,7 @@ async fn an_article_that_solves_it_ends_the_request() {
     expect![[r##"
         #sales
          Jeff Park: @Desk my vpn drops every 10 minutes at home
-         └ Desk: Got it, Jeff: IT-1001. The desk has it, and answers here. It reads along in this thread. ⏎ Meanwhile this may help: KB-24 “VPN drops on home routers” ⏎ Your VPN connection ends every few minutes when you work from home. Most often the home network drops for a second, too short to notice in a browser but long enough to end the VPN. [This solved it] [Read] [Get a person] [Add details] [Cancel] [Desk…] [Not helpful]
+         └ Desk: Got it, Jeff: IT-1001. Someone from the desk will answer here. They can see what's written in this thread. ⏎ Meanwhile this may help: KB-24 “VPN drops on home routers” ⏎ Your VPN connection ends every few minutes when you work from home. Most often the home network drops for a second, too short to notice in a browser but long enough to end the VPN. [This solved it] [Read] [Get a person] [Add details] [Cancel] [Desk…] [Not helpful]
 
         KB-24  VPN drops on home routers
         Find out whether Wi-Fi, the router or the VPN itself ends your connection at home, and make it hold.
@@ -404,7 +404,7 @@ async fn an_article_that_solves_it_ends_the_request() {
          Jeff Park: @Desk my vpn drops every 10 minutes at home
          └ Desk: IT-1001 is solved by KB-24 “VPN drops on home routers”. Not right? Just write here. [Add details] [Desk…]
         #desk-triage
-         Desk: IT-1001  my vpn drops every 10 minutes at home ⏎ Jeff Park in #sales · open ⏎ resolved · P3 · (age) ⏎ Resolved: solved by KB-24 VPN drops on home routers ⏎ Shown to them: KB-24 VPN drops on home routers: it solved the request [More…]
+         Desk: IT-1001  my vpn drops every 10 minutes at home ⏎ Jeff Park in #sales · open ⏎ resolved · P3 · (age) ⏎ Resolved: solved by KB-24 VPN drops on home routers ⏎ Shown to the requester: KB-24 VPN drops on home routers: it solved the request [More…]
         ▸ jeff in #sales: Desk: Done: IT-1001 is resolved. [Add details]
     "##]].assert_eq(&transcript);
 }

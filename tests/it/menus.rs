@@ -62,13 +62,13 @@ async fn the_agents_menu_is_replaced_in_place() {
         Priority
         Done: IT-1001 is in progress, P1, with Mia. ⏎ IT-1001  printer smokes ⏎ in progress · P1 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         Assign to Sam, who is no agent
-        Sam is not on the desk's list, so can't be given tickets. An operator can add them. ⏎ IT-1001  printer smokes ⏎ in progress · P1 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+        Sam isn't one of the desk's agents, so I can't give them tickets. Whoever runs this bot can add them. ⏎ IT-1001  printer smokes ⏎ in progress · P1 · Mia Wong has it [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         Release
-        Done: IT-1001 is new, P1, with nobody yet. ⏎ IT-1001  printer smokes ⏎ new · P1 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+        Done: IT-1001 is new, P1, and nobody has it yet. ⏎ IT-1001  printer smokes ⏎ new · P1 · nobody yet [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         Resolve…
         Done: IT-1001 is resolved. ⏎ IT-1001  printer smokes ⏎ resolved [Reopen] [Show]
         Show
-        IT-1001  printer smokes ⏎ It is resolved. Asked by Jeff a moment ago. ⏎ Resolved: a new fuser ⏎ Priority P1. ⏎ • Jeff: printer smokes ⏎ What was done ⏎ • Jeff: opened, a moment ago ⏎ • Mia: claimed, a moment ago ⏎ • Mia: prioritised, a moment ago ⏎ • Mia: released, a moment ago ⏎ • Mia: resolved, a moment ago ⏎ IT-1001  printer smokes ⏎ resolved [Reopen] [Show]
+        IT-1001  printer smokes ⏎ It is resolved. Asked by Jeff a moment ago. ⏎ Resolved: a new fuser ⏎ Priority P1. ⏎ • Jeff: printer smokes ⏎ History ⏎ • Jeff: opened, a moment ago ⏎ • Mia: claimed, a moment ago ⏎ • Mia: prioritised, a moment ago ⏎ • Mia: released, a moment ago ⏎ • Mia: resolved, a moment ago ⏎ IT-1001  printer smokes ⏎ resolved [Reopen] [Show]
     "#]].assert_eq(&script);
 }
 
@@ -157,7 +157,7 @@ async fn a_requester_has_their_own_menu() {
         show
         IT-1001  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a moment ago. ⏎ • Jeff: printer smokes [Add details] [Cancel]
         Add details
-        Added to IT-1001. The desk sees it. [Add details] [Cancel]
+        Added to IT-1001. The desk can see it. [Add details] [Cancel]
         Cancel
         Done: IT-1001 is cancelled. [Ask again]
         Ask again
@@ -223,7 +223,7 @@ async fn an_agent_takes_a_request_by_a_reaction() {
         assert_eq!(taken, 2, "{what}");
         // The second agent hears who was faster.
         react("omar", &ask, eyes, true).await;
-        assert!(desk.last_private(world, "omar").starts_with("Mia took IT-1001"), "{what}");
+        assert!(desk.last_private(world, "omar").starts_with("Mia already has IT-1001"), "{what}");
     })
     .await;
 }
@@ -272,11 +272,11 @@ async fn open_requests_are_listed_for_oneself_and_for_the_desk() {
         • IT-1002  my salary is wrong · in progress · Mia has it · (age)
         • IT-1001  printer smokes · new · (age) · open
         sam: /desk requests
-        You have no open requests. To ask for something, mention me or write to me.
+        You have no open requests. Need something? Mention me or write to me.
         sam: /desk requests @jeff
-        That is for the desk's people.
+        Sorry, you need desk permissions for that; /desk help shows what you can do.
         mia: /desk requests @jeff
-        Open requests of Jeff Park:
+        Open requests from Jeff Park:
         • IT-1002  my salary is wrong · in progress · Mia has it · (age)
         • IT-1001  printer smokes · new · (age) · open
         jeff: @desk requests

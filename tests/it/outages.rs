@@ -221,7 +221,7 @@ async fn an_outage_is_announced_updated_and_over() {
     })
     .await;
     expect![[r#"
-        ▸ mia in #random: Desk: This is how it will look. Nobody has seen it yet: ⏎  ⏎ 🟠 VPN, Email: New connections fail ⏎ MI-1 · we are looking into it · since (age) · next news (age) ⏎ Whoever is connected stays so. ⏎ Meanwhile: Use the web version. ⏎  ⏎ It goes to 2 channels (2 here, 0 there) in about 1 s; to change it everywhere takes about 1 s. [Announce it now] [Edit…]
+        ▸ mia in #random: Desk: This is how it will look. Nobody has seen it yet: ⏎  ⏎ 🟠 VPN, Email: New connections fail ⏎ MI-1 · we are looking into it · since (age) · next news (age) ⏎ Whoever is connected stays so. ⏎ Meanwhile: Use the web version. ⏎  ⏎ It goes to 2 channels (2 here, 0 there) in about 1 s; changing it everywhere takes about 1 s. [Announce it now] [Edit…]
 
         ▸ mia in #random: Desk: MI-1 is on its way to 2 channels. [Update…] [It is over…] [Change…] [Retract] [Where it went]
 
@@ -235,31 +235,31 @@ async fn an_outage_is_announced_updated_and_over() {
         MI-1 · we are looking into it · since (age) · next news (age)
         Whoever is connected stays so.
         Meanwhile: Use the web version.
-        For the desk alone: The certificate has expired.
-        It is on its way.
+        Only for the desk: The certificate has expired.
+        It's on its way.
 
         VPN: New connections fail (MI-1, we are looking into it) · next news (age)
-        Office Wi-Fi: nothing is announced
+        Office Wi-Fi: no outage announced
         Email: New connections fail (MI-1, we are looking into it) · next news (age)
-        Printing: nothing is announced
+        Printing: no outage announced
 
         🟠 VPN, Email: New connections fail
-        MI-1 · we know what it is and are mending it · since (age) · next news (age)
+        MI-1 · we know what it is and are fixing it · since (age) · next news (age)
         A certificate has expired.
         Meanwhile: Use the web version.
 
-        ▸ mia in #desk-triage: Desk: MI-1  outage, medium severity · announced by Mia Wong ⏎ 🟠 VPN, Email: New connections fail ⏎ MI-1 · we know what it is and are mending it · since (age) · next news (age) ⏎ A certificate has expired. ⏎ Meanwhile: Use the web version. ⏎ For the desk alone: The certificate has expired. ⏎ It stands in 2 channels. ⏎ In #sales, #general [Update…] [It is over…] [Change…] [Retract] [Where it went]
+        ▸ mia in #desk-triage: Desk: MI-1  outage, medium severity · announced by Mia Wong ⏎ 🟠 VPN, Email: New connections fail ⏎ MI-1 · we know what it is and are fixing it · since (age) · next news (age) ⏎ A certificate has expired. ⏎ Meanwhile: Use the web version. ⏎ Only for the desk: The certificate has expired. ⏎ It has been posted in 2 channels. ⏎ In #sales, #general [Update…] [It is over…] [Change…] [Retract] [Where it went]
 
-        ✅ Over: VPN, Email: New connections fail
-        From (age) to (age) · thank you for waiting
+        ✅ It's over: VPN, Email: New connections fail
+        From (age) to (age) · thanks for your patience
         Everything works again.
 
         MI-1  outage, medium severity · announced by Mia Wong
-        ✅ Over: VPN, Email: New connections fail
-        From (age) to (age) · thank you for waiting
+        ✅ It's over: VPN, Email: New connections fail
+        From (age) to (age) · thanks for your patience
         Everything works again.
-        For the desk alone: The certificate has expired.
-        It stands in 2 channels."#]].assert_eq(&told);
+        Only for the desk: The certificate has expired.
+        It has been posted in 2 channels."#]].assert_eq(&told);
 }
 
 #[tokio::test]
@@ -353,15 +353,15 @@ async fn what_cannot_be_announced_is_told_with_what_to_do() {
     })
     .await;
     expect![[r#"
-        I know no service moon. There are: vpn, wifi, mail, printing.
-        Nothing was sent yet, and what you typed is still there: press Correct it.
-        For an outage of high severity you need the right outage_announce_high. Announce it as medium, or ask an admin.
-        Nothing was sent yet, and what you typed is still there: press Correct it.
+        I don't know a service called moon. There are: vpn, wifi, mail, printing.
+        Nothing has been sent, and what you typed is still there: press Correct it.
+        To make an outage high severity, or lower one that is, you need the right outage_announce_high. Choose a lower one, or leave the severity to an admin.
+        Nothing has been sent, and what you typed is still there: press Correct it.
         Which services? There are: vpn, wifi, mail, printing.
-        Nothing was sent yet, and what you typed is still there: press Correct it.
-        That is for the desk's people.
-        I know no outage MI-99. /desk outages lists them.
-        MI-4 is on its way to the desk, since I can write into no channel that is to hear of it."#]]
+        Nothing has been sent, and what you typed is still there: press Correct it.
+        Sorry, you need desk permissions for that; /desk help shows what you can do.
+        I can't find an outage MI-99. /desk outages lists them.
+        MI-4 is on its way to the desk only, since no channel that I can write in follows this."#]]
     .assert_eq(&told);
 }
 

@@ -34,7 +34,7 @@ async fn a_mention_is_answered_claimed_and_resolved() {
     expect![[r#"
         #sales
          Jeff Park: @Desk printer on 3 prints blank pages, meeting at 11
-         └ Desk: Got it, Jeff: IT-1001. It is resolved. Not right? Just write here. The desk reads along in this thread. [Add details] [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. It is resolved. Not right? Just write here. The desk can see what's written in this thread. [Add details] [Desk…]
          └ Jeff Park: it's the big Ricoh
          └ Desk: Mia is on it.
          └ Desk: Mia (IT): I've moved you to the printer next door: RICOH-3B.
@@ -84,14 +84,14 @@ async fn resolved_and_not() {
     expect![[r#"
         #sales
          Jeff Park: @Desk printer smokes
-         └ Desk: Got it, Jeff: IT-1001. Mia has it, and answers here. The desk reads along in this thread. [Add details] [Cancel] [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. Mia has it and will answer here. The desk can see what's written in this thread. [Add details] [Cancel] [Desk…]
          └ Mia Wong: @Desk claim
          └ Desk: Mia is on it.
          └ Mia Wong: @Desk resolve fuser changed
          └ Desk: IT-1001 is resolved: fuser changed ⏎ Not right? Just write here.
          └ Jeff Park: thank you!
          └ Jeff Park: hm, now it prints everything twice
-         └ Desk: Reopened. Mia knows.
+         └ Desk: Reopened: Mia has it again.
         #desk-triage
          Desk: IT-1001  printer smokes ⏎ Jeff Park in #sales · open ⏎ in progress · @Mia Wong has it · P3 · (age) [Reply to requester] [Not a request] [More…]
          └ Desk: Jeff: @Mia Wong thank you! [Reply to requester] (pings mia)
@@ -118,12 +118,12 @@ async fn what_is_resolved_is_closed_after_days_and_then_starts_a_linked_one() {
     expect![[r#"
         #sales
          Jeff Park: @Desk printer smokes
-         └ Desk: Got it, Jeff: IT-1001. It is closed. Something else about it? Just write here. The desk reads along in this thread. [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. It is closed. Need more help with it? Just write here. The desk can see what's written in this thread. [Desk…]
          └ Mia Wong: @Desk resolve fuser changed
          └ Desk: IT-1001 is resolved: fuser changed ⏎ Not right? Just write here.
          └ Jeff Park: thanks
          └ Jeff Park: it smokes again
-         └ Desk: Noted as IT-1002, following on from IT-1001. The desk has it, and answers here. It reads along in this thread. [Add details] [Cancel] [Desk…]
+         └ Desk: Got it: IT-1002, following on from IT-1001. Someone from the desk will answer here. They can see what's written in this thread. [Add details] [Cancel] [Desk…]
         #desk-triage
          Desk: IT-1001  printer smokes ⏎ Jeff Park in #sales · open ⏎ closed · P3 · (age) ⏎ Resolved: fuser changed [More…]
          └ Desk: Jeff: thanks [Reply to requester]
@@ -148,7 +148,7 @@ async fn a_direct_message_stays_private() {
          └ Desk: Ana: @Mia Wong ok, it is off [Reply to requester] (pings mia)
         ana ↔ Desk
          Ana Lima: I think I clicked on something bad
-         Desk: Thanks for telling us, Ana: IT-1001. Only you and the desk can see this; Mia has it, and the answer comes here. [Add details] [Cancel] [New request]
+         Desk: Got it, Ana: IT-1001. Only you and the desk can see this; Mia has it and will answer here. [Add details] [Cancel] [New request]
          Desk: Mia is on it.
          Desk: Mia (IT): Please switch it off; I am coming.
          Ana Lima: ok, it is off
@@ -167,7 +167,7 @@ async fn a_request_on_one_platform_is_worked_on_the_other() {
     expect![[r#"
         #sales
          Jeff Park: @Desk laptop does not wake up
-         └ Desk: Got it, Jeff: IT-1001. Mia has it, and answers here. The desk reads along in this thread. [Add details] [Cancel] [Desk…]
+         └ Desk: Got it, Jeff: IT-1001. Mia has it and will answer here. The desk can see what's written in this thread. [Add details] [Cancel] [Desk…]
          └ Desk: Mia is on it.
          └ Desk: Mia (IT): Hold the power key for ten seconds.
          └ Jeff Park: that did it
@@ -214,12 +214,12 @@ async fn a_mention_in_a_running_thread_reads_it_back() {
          Ana Lima: is anybody's badge working today?
          └ Jeff Park: mine is dead too
          └ Ana Lima: @Desk badge readers on 2 are down
-         └ Desk: Got it, Ana: IT-1001. The desk has it, and answers here. It reads along in this thread. [Add details] [Cancel] [Desk…]
+         └ Desk: Got it, Ana: IT-1001. Someone from the desk will answer here. They can see what's written in this thread. [Add details] [Cancel] [Desk…]
          └ Jeff Park: same at the garage
         #desk-triage
          Desk: IT-1001  badge readers on 2 are down ⏎ Ana Lima in #sales · open ⏎ new · nobody yet · P3 · (age) [Take it] [Not a request] [More…]
-         └ Desk: 2 earlier messages of that thread on record, too: press More…, then Show.
-         └ Desk: Jeff (not the requester): same at the garage
+         └ Desk: I've added 2 earlier messages from that thread. To read everything, press More…, then Show.
+         └ Desk: Jeff (also in the thread): same at the garage
     "#]].assert_eq(&transcript);
 }
 

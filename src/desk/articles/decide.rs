@@ -267,7 +267,7 @@ fn content(args: &Args, before: &Content) -> Result<Content, Message> {
     if summary.chars().count() > LONGEST_SUMMARY {
         return Err(text::too_long("sentence about what it solves", LONGEST_SUMMARY));
     }
-    if body.len() > LONGEST_BODY {
+    if body.chars().count() > LONGEST_BODY {
         return Err(text::too_long("text", LONGEST_BODY));
     }
     let (body, url) = match is_address(&body) {

@@ -93,128 +93,128 @@ fn each_act_of_an_agent_however_the_ticket_stands() {
           claim: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in C1/7.1: “Mia is on it.”
           reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
           resolve: done IT-1007 · IT-1007 is resolved, P3 · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
-          pending: done IT-1007 · IT-1007 is pending, P3 · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
-          release: refused · tell Mia: “Nobody has IT-1007, so there is nothing to release.”
-          reopen: refused · tell Mia: “IT-1007 is open (new); nothing to do there.”
+          pending: done IT-1007 · IT-1007 is pending, P3 · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold until 02 Dec 10:00: a new cable ⏎ I'll write here wh…”
+          release: refused · tell Mia: “Nobody has IT-1007, so there's nothing to release.”
+          reopen: refused · tell Mia: “IT-1007 is already open (new), so nothing was changed. The desk can see…”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          not_a_request: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
           priority: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Mia · cards
-          cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
-          details: done IT-1007 · record note «a new cable» · IT-1007 is new, P3 · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk sees it.”
-          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is new, P3 · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk can see it.”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ new · P3 · nobody yet” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
         in progress
-          claim: refused · tell Mia: “IT-1007 is yours already.”
+          claim: refused · tell Mia: “You already have IT-1007.”
           reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
           resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
-          pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
-          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Mia · cards · confirm anew · tell Mia: “Done: IT-1007 is new, P3, with nobody yet.”
-          reopen: refused · tell Mia: “IT-1007 is open (in progress); nothing to do there.”
+          pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold until 02 Dec 10:00: a new cable ⏎ I'll write here wh…”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Mia · cards · confirm anew · tell Mia: “Done: IT-1007 is new, P3, and nobody has it yet.”
+          reopen: refused · tell Mia: “IT-1007 is already open (in progress), so nothing was changed. The desk…”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
           priority: done IT-1007 · IT-1007 is in_progress, P1, Mia · audit: prioritised by Mia · cards
-          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
-          details: done IT-1007 · record note «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk sees it.”
-          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk can see it.”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ in progress · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
         pending
-          claim: refused · tell Mia: “IT-1007 is yours already.”
+          claim: refused · tell Mia: “You already have IT-1007.”
           reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
           resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
-          pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
-          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Mia · cards · confirm anew · tell Mia: “Done: IT-1007 is new, P3, with nobody yet.”
-          reopen: refused · tell Mia: “IT-1007 is open (pending); nothing to do there.”
+          pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold until 02 Dec 10:00: a new cable ⏎ I'll write here wh…”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Mia · cards · confirm anew · tell Mia: “Done: IT-1007 is new, P3, and nobody has it yet.”
+          reopen: refused · tell Mia: “IT-1007 is already open (pending), so nothing was changed. The desk can…”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is pending; Mia has it. Asked by Jeff an h…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
           assign: done IT-1007 · IT-1007 is pending, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
           priority: done IT-1007 · IT-1007 is pending, P1, Mia · audit: prioritised by Mia · cards
-          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
-          details: done IT-1007 · record note «a new cable» · IT-1007 is pending, P3, Mia · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk sees it.”
-          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is pending, P3, Mia · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk can see it.”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ pending · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
         resolved
-          claim: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
+          claim: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
           reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
-          resolve: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
-          pending: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
-          release: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
-          reopen: done IT-1007 · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by Mia · cards · confirm anew · say in C1/7.1: “Reopened. Mia knows.”
+          resolve: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
+          pending: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
+          release: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
+          reopen: done IT-1007 · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by Mia · cards · confirm anew · say in C1/7.1: “Reopened: Mia has it again.”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is resolved; Mia has it. Asked by Jeff an…” [Reopen] [Show]
-          not_a_request: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
-          assign: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
-          priority: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
-          cancel: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
-          details: done IT-1007 · record note «a new cable» · IT-1007 is resolved, P3, Mia · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk sees it.”
-          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          not_a_request: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
+          assign: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
+          priority: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
+          cancel: refused · tell Mia: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
+          details: done IT-1007 · record note «a new cable» · IT-1007 is resolved, P3, Mia · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk can see it.”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ resolved” [Reopen] [Show]
-          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
         closed
-          claim: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          claim: refused · tell Mia: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
           reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
-          resolve: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
-          pending: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
-          release: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
-          reopen: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          resolve: refused · tell Mia: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
+          pending: refused · tell Mia: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
+          release: refused · tell Mia: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
+          reopen: refused · tell Mia: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is closed; Mia has it. Asked by Jeff an ho…” [Show]
-          not_a_request: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
-          assign: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
-          priority: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
-          cancel: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
-          details: refused · tell Mia: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
-          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          not_a_request: refused · tell Mia: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
+          assign: refused · tell Mia: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
+          priority: refused · tell Mia: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
+          cancel: refused · tell Mia: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
+          details: refused · tell Mia: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ closed” [Show]
-          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
         taken back
           claim: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
           reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
           resolve: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff. ⏎ Nothing was sent. Your…”
           pending: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff. ⏎ Nothing was sent. Your…”
           release: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
-          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Mia · cards · confirm anew · say in C1/7.1: “Reopened. The desk knows.”
+          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Mia · cards · confirm anew · say in C1/7.1: “Reopened: it's with the desk again.”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Reopen] [Show]
           not_a_request: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
           assign: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
           priority: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
           cancel: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff.”
           details: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by Jeff. ⏎ Nothing was sent. Your…”
-          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ cancelled” [Reopen] [Show]
-          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
         no request
           claim: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
           reply: done IT-1007 · say in C1/7.1: “Mia (IT): a new cable”
           resolve: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you. ⏎ Nothing was sent. Your w…”
           pending: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you. ⏎ Nothing was sent. Your w…”
           release: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
-          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Mia · cards · confirm anew · say in C1/7.1: “Reopened. The desk knows.”
+          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Mia · cards · confirm anew · say in C1/7.1: “Reopened: it's with the desk again.”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Reopen] [Show]
           not_a_request: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
           assign: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
           priority: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
           cancel: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you.”
           details: refused · tell Mia: “IT-1007 was cancelled 10 minutes ago by you. ⏎ Nothing was sent. Your w…”
-          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ cancelled” [Reopen] [Show]
-          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
         merged
           claim: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there.”
           reply: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there. ⏎ Nothing was sent.…”
@@ -228,11 +228,11 @@ fn each_act_of_an_agent_however_the_ticket_stands() {
           priority: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there.”
           cancel: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there.”
           details: refused · tell Mia: “IT-1007 is part of IT-1005 now. Please go on there. ⏎ Nothing was sent.…”
-          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ cancelled” [Show]
-          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
     "#]].assert_eq(&table.0);
 }
 
@@ -247,148 +247,148 @@ fn each_act_of_the_requester_however_the_ticket_stands() {
     }
     expect![[r#"
         new
-          claim: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          reply: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          resolve: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          pending: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          release: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          reopen: refused · tell Jeff: “IT-1007 is open (new); nothing to do there.”
+          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reopen: refused · tell Jeff: “IT-1007 is already open (new), so nothing was changed. The desk can see…”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Add details] [Cancel]
-          not_a_request: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          assign: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          priority: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
-          details: done IT-1007 · record requester «a new cable» · IT-1007 is new, P3 · audit: details added by Jeff · under the cards: “Jeff: a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk sees it.”
-          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is new, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
-          belongs_to: done IT-1008 · IT-1007 is cancelled, P3 · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that is part of IT-1008 now.”
-          menu: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          details: done IT-1007 · record requester «a new cable» · IT-1007 is new, P3 · audit: details added by Jeff · under the cards: “Jeff: a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk can see it.”
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is new, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
+          belongs_to: done IT-1008 · IT-1007 is cancelled, P3 · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that's part of IT-1008 now.”
+          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           undo: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again] · sign off
         in progress
-          claim: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
-          reply: refused · tell Jeff: “That is for the desk's people. Yours is with Mia. ⏎ Nothing was sent. Y…”
-          resolve: refused · tell Jeff: “That is for the desk's people. Yours is with Mia. ⏎ Nothing was sent. Y…”
-          pending: refused · tell Jeff: “That is for the desk's people. Yours is with Mia. ⏎ Nothing was sent. Y…”
-          release: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
-          reopen: refused · tell Jeff: “IT-1007 is open (in progress); nothing to do there.”
+          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reopen: refused · tell Jeff: “IT-1007 is already open (in progress), so nothing was changed. The desk…”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Add details] [Cancel]
-          not_a_request: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
-          assign: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
-          priority: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
-          details: done IT-1007 · record requester «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Jeff · under the cards: “Jeff: @U8 a new cable” [Reply to requester] · under the cards: “Jeff: @88 a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk sees it.”
-          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is in_progress, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
-          belongs_to: done IT-1008 · IT-1007 is cancelled, P3, Mia · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that is part of IT-1008 now.”
-          menu: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+          details: done IT-1007 · record requester «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Jeff · under the cards: “Jeff: @U8 a new cable” [Reply to requester] · under the cards: “Jeff: @88 a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk can see it.”
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is in_progress, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
+          belongs_to: done IT-1008 · IT-1007 is cancelled, P3, Mia · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that's part of IT-1008 now.”
+          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           undo: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again] · sign off
         pending
-          claim: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
-          reply: refused · tell Jeff: “That is for the desk's people. Yours is with Mia. ⏎ Nothing was sent. Y…”
-          resolve: refused · tell Jeff: “That is for the desk's people. Yours is with Mia. ⏎ Nothing was sent. Y…”
-          pending: refused · tell Jeff: “That is for the desk's people. Yours is with Mia. ⏎ Nothing was sent. Y…”
-          release: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
-          reopen: refused · tell Jeff: “IT-1007 is open (pending); nothing to do there.”
+          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reopen: refused · tell Jeff: “IT-1007 is already open (pending), so nothing was changed. The desk can…”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is pending; Mia has it. Asked by Jeff an h…” [Add details] [Cancel]
-          not_a_request: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
-          assign: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
-          priority: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
-          details: done IT-1007 · record requester «a new cable» · IT-1007 is in_progress, P3, Mia · audit: went on by Jeff · audit: details added by Jeff · cards · confirm anew · under the cards: “Jeff: @U8 a new cable” [Reply to requester] · under the cards: “Jeff: @88 a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk sees it.”
-          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is pending, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
-          belongs_to: done IT-1008 · IT-1007 is cancelled, P3, Mia · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that is part of IT-1008 now.”
-          menu: refused · tell Jeff: “That is for the desk's people. Yours is with Mia.”
+          details: done IT-1007 · record requester «a new cable» · IT-1007 is in_progress, P3, Mia · audit: went on by Jeff · audit: details added by Jeff · cards · confirm anew · under the cards: “Jeff: @U8 a new cable” [Reply to requester] · under the cards: “Jeff: @88 a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk can see it.”
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is pending, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
+          belongs_to: done IT-1008 · IT-1007 is cancelled, P3, Mia · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that's part of IT-1008 now.”
+          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           undo: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again] · sign off
         resolved
-          claim: refused · tell Jeff: “That is for the desk's people.”
-          reply: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          resolve: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          pending: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          release: refused · tell Jeff: “That is for the desk's people.”
-          reopen: done IT-1007 · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened. Mia knows.” · under the cards: “Jeff needs it after all.”
+          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reopen: done IT-1007 · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: Mia has it again.” · under the cards: “Jeff needs it after all.”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is resolved; Mia has it. Asked by Jeff an…” [Add details]
-          not_a_request: refused · tell Jeff: “That is for the desk's people.”
-          assign: refused · tell Jeff: “That is for the desk's people.”
-          priority: refused · tell Jeff: “That is for the desk's people.”
-          cancel: refused · tell Jeff: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
-          details: done IT-1007 · record requester «a new cable» · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by writing by Jeff · audit: details added by Jeff · cards · confirm anew · say in C1/7.1: “Reopened. Mia knows.” · under the cards: “Jeff: @U8 a new cable” [Reply to requester] · under the cards: “Jeff: @88 a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk sees it.”
-          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is resolved, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
-          belongs_to: refused · tell Jeff: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
-          menu: refused · tell Jeff: “That is for the desk's people.”
-          undo: refused · tell Jeff: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
+          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          cancel: refused · tell Jeff: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
+          details: done IT-1007 · record requester «a new cable» · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by writing by Jeff · audit: details added by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: Mia has it again.” · under the cards: “Jeff: @U8 a new cable” [Reply to requester] · under the cards: “Jeff: @88 a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk can see it.”
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is resolved, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
+          belongs_to: refused · tell Jeff: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
+          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          undo: refused · tell Jeff: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
         closed
-          claim: refused · tell Jeff: “That is for the desk's people.”
-          reply: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          resolve: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          pending: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          release: refused · tell Jeff: “That is for the desk's people.”
-          reopen: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reopen: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is closed; Mia has it. Asked by Jeff an ho…”
-          not_a_request: refused · tell Jeff: “That is for the desk's people.”
-          assign: refused · tell Jeff: “That is for the desk's people.”
-          priority: refused · tell Jeff: “That is for the desk's people.”
-          cancel: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
-          details: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
-          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is closed, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
-          belongs_to: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
-          menu: refused · tell Jeff: “That is for the desk's people.”
-          undo: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. Write in its thread to start a new o…”
+          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          cancel: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
+          details: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is closed, P3, Mia · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
+          belongs_to: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
+          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          undo: refused · tell Jeff: “IT-1007 was closed 10 minutes ago. If there's more to do, just ask agai…”
         taken back
-          claim: refused · tell Jeff: “That is for the desk's people.”
-          reply: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          resolve: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          pending: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          release: refused · tell Jeff: “That is for the desk's people.”
-          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened. The desk knows.” · under the cards: “Jeff needs it after all.”
+          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: it's with the desk again.” · under the cards: “Jeff needs it after all.”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Ask again]
-          not_a_request: refused · tell Jeff: “That is for the desk's people.”
-          assign: refused · tell Jeff: “That is for the desk's people.”
-          priority: refused · tell Jeff: “That is for the desk's people.”
+          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           cancel: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by you.” [Ask again]
           details: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by you. ⏎ Nothing was sent. Your w…” [Ask again]
-          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is cancelled, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is cancelled, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
           belongs_to: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by you.” [Ask again]
-          menu: refused · tell Jeff: “That is for the desk's people.”
+          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           undo: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by you.” [Ask again]
         no request
-          claim: refused · tell Jeff: “That is for the desk's people.”
-          reply: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          resolve: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          pending: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          release: refused · tell Jeff: “That is for the desk's people.”
-          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened. The desk knows.” · under the cards: “Jeff needs it after all.”
+          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reopen: done IT-1007 · IT-1007 is new, P3 · no auto_close · audit: reopened by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: it's with the desk again.” · under the cards: “Jeff needs it after all.”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…” [Ask again]
-          not_a_request: refused · tell Jeff: “That is for the desk's people.”
-          assign: refused · tell Jeff: “That is for the desk's people.”
-          priority: refused · tell Jeff: “That is for the desk's people.”
+          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           cancel: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by Mia.” [Ask again]
           details: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by Mia. ⏎ Nothing was sent. Your w…” [Ask again]
-          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is cancelled, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is cancelled, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
           belongs_to: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by Mia.” [Ask again]
-          menu: refused · tell Jeff: “That is for the desk's people.”
+          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           undo: refused · tell Jeff: “IT-1007 was cancelled 10 minutes ago by Mia.” [Ask again]
         merged
-          claim: refused · tell Jeff: “That is for the desk's people.”
-          reply: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          resolve: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          pending: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          release: refused · tell Jeff: “That is for the desk's people.”
+          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           reopen: refused · tell Jeff: “IT-1007 is part of IT-1005 now. Please go on there.”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is cancelled. Asked by Jeff an hour ago. ⏎…”
-          not_a_request: refused · tell Jeff: “That is for the desk's people.”
-          assign: refused · tell Jeff: “That is for the desk's people.”
-          priority: refused · tell Jeff: “That is for the desk's people.”
+          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           cancel: refused · tell Jeff: “IT-1007 is part of IT-1005 now. Please go on there.”
           details: refused · tell Jeff: “IT-1007 is part of IT-1005 now. Please go on there. ⏎ Nothing was sent.…”
-          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is cancelled, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+          new_request: refused · tell Jeff: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · bind C1/7.2 as request · part · IT-1007 is cancelled, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in C1/7.2 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
           belongs_to: refused · tell Jeff: “IT-1007 is part of IT-1005 now. Please go on there.”
-          menu: refused · tell Jeff: “That is for the desk's people.”
+          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           undo: refused · tell Jeff: “IT-1007 is part of IT-1005 now. Please go on there.”
     "#]].assert_eq(&table.0);
 }
@@ -404,8 +404,8 @@ fn pending_twice() {
         act(&mut table, name, pending, "Mia", &with_status(status));
     }
     expect![[r#"
-        until then already: refused · tell Mia: “IT-1007 is open (pending); nothing to do there. ⏎ Nothing was sent. You…”
-        for as long as it takes: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
+        until then already: refused · tell Mia: “IT-1007 is already open (pending), so nothing was changed. The desk can…”
+        for as long as it takes: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold until 02 Dec 10:00: a new cable ⏎ I'll write here wh…”
     "#]].assert_eq(&table.0);
 }
 
@@ -437,17 +437,17 @@ fn what_an_act_sees() {
     case("part where somebody has asked since", "own_request", &ticket(), of(joined(), true));
     case("part of a private one", "own_request", &private_ticket(), of(joined(), false));
     expect![[r#"
-        belongs to one that is gone: refused · tell Jeff: “I don't know the request that this belongs to: perhaps it is from befor…”
-        belongs to itself: refused · tell Jeff: “IT-1007 can't be a part of itself. Please pick another one.”
-        belongs to somebody else's: refused · tell Jeff: “I don't know the request that this belongs to: perhaps it is from befor…”
-        belongs to one that is resolved: refused · tell Jeff: “IT-1008 was resolved 10 minutes ago. If that is not right, write in its…”
-        a private one belongs to a public one: refused · tell Jeff: “IT-1007 was asked in private and IT-1008 was not, so they stay apart.”
-        belongs to what one may not know of: refused · tell Jeff: “I don't know the request that this belongs to: perhaps it is from befor…”
-        part of what is gone: refused · tell Jeff: “That is no part of IT-1007 any more, so there is nothing to take out. T…”
-        part of what is joined no more: refused · tell Jeff: “That is no part of IT-1007 any more, so there is nothing to take out. T…”
-        part of what was deleted: refused · tell Jeff: “That is no part of IT-1007 any more, so there is nothing to take out. T…”
-        part where somebody has asked since: refused · tell Jeff: “Somebody has asked for something else under that message meanwhile, so…”
-        part of a private one: opened IT-1042 · open «and my badge is lost» for Jeff · part · IT-1007 is new, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in D1 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
+        belongs to one that is gone: refused · tell Jeff: “I can't find the request that this belongs to, perhaps because my recor…”
+        belongs to itself: refused · tell Jeff: “IT-1007 can't be part of itself. Please pick another one.”
+        belongs to somebody else's: refused · tell Jeff: “I can't find the request that this belongs to, perhaps because my recor…”
+        belongs to one that is resolved: refused · tell Jeff: “IT-1008 was resolved 10 minutes ago. If that's not right, /desk reopen…”
+        a private one belongs to a public one: refused · tell Jeff: “IT-1007 is private and IT-1008 isn't, so I have to keep them apart.”
+        belongs to what one may not know of: refused · tell Jeff: “I can't find the request that this belongs to, perhaps because my recor…”
+        part of what is gone: refused · tell Jeff: “That's no longer part of IT-1007, so there's nothing to separate. To as…”
+        part of what is joined no more: refused · tell Jeff: “That's no longer part of IT-1007, so there's nothing to separate. To as…”
+        part of what was deleted: refused · tell Jeff: “That's no longer part of IT-1007, so there's nothing to separate. To as…”
+        part where somebody has asked since: refused · tell Jeff: “Meanwhile another request was started under that message, so its thread…”
+        part of a private one: opened IT-1042 · open «and my badge is lost» for Jeff · part · IT-1007 is new, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in D1 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
     "#]].assert_eq(&table.0);
 }
 
@@ -476,11 +476,11 @@ fn open_requests() {
         );
     }
     expect![[r#"
-        Sam asks for their own: done · tell Sam: “You have no open requests. To ask for something, mention me or write to…”
-        Sam asks for Sam: done · tell Sam: “You have no open requests. To ask for something, mention me or write to…”
-        Sam asks for Jeff: refused · tell Sam: “That is for the desk's people.”
+        Sam asks for their own: done · tell Sam: “You have no open requests. Need something? Mention me or write to me.”
+        Sam asks for Sam: done · tell Sam: “You have no open requests. Need something? Mention me or write to me.”
+        Sam asks for Jeff: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
         Jeff asks for their own: done · tell Jeff: “Your open requests: ⏎ • IT-1007  printer smokes · in progress · Mia has…”
-        Mia asks for Jeff: done · tell Mia: “Open requests of Jeff: ⏎ • IT-1007  printer smokes · in progress · Mia…”
+        Mia asks for Jeff: done · tell Mia: “Open requests from Jeff: ⏎ • IT-1007  printer smokes · in progress · Mi…”
         Mia asks for Sam: done · tell Mia: “Sam has no open requests.”
     "#]].assert_eq(&table.0);
 }

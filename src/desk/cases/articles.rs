@@ -64,41 +64,41 @@ fn each_act_of_those_who_keep_articles_however_the_article_stands() {
     }
     expect![[r#"
         draft by Mia
-          article: done · tell Mia: “KB-7 “VPN drops” ⏎ Draft, found by nobody yet · version 3 · kept by Mia…” [Read] [Edit…] [Publish] [Retire]
-          edit_article: done · KB-7 «a new cable», version 4, is draft, by Mia · audit: article changed by Mia · tell Mia: “Saved. ⏎ KB-7 “a new cable” ⏎ a new cable ⏎ Draft, found by nobody yet…” [Read] [Edit…] [Publish] [Retire]
-          publish_article: done · no article_draft · KB-7 «VPN drops», version 3, is published, by Mia · audit: article published by Mia · tell Mia: “Published. In a few seconds everybody finds it. ⏎ KB-7 “VPN drops” ⏎ Pu…” [Read] [Edit…] [Still right…] [Retire]
-          review_article: refused · tell Mia: “KB-7 “VPN drops” is not published, so there is nothing to be checked.” [Open]
-          retire_article: done · no article_draft · KB-7 «VPN drops», version 3, is retired, by Mia · audit: article retired by Mia · tell Mia: “Retired. In a few seconds nobody finds it any more; publishing it bring…” [Read] [Edit…] [Publish]
+          article: done · tell Mia: “KB-7 “VPN drops” ⏎ Draft, not found in searches yet · version 3 · kept…” [Read] [Edit…] [Publish] [Retire]
+          edit_article: done · KB-7 «a new cable», version 4, is draft, by Mia · audit: article changed by Mia · tell Mia: “Saved. ⏎ KB-7 “a new cable” ⏎ a new cable ⏎ Draft, not found in searche…” [Read] [Edit…] [Publish] [Retire]
+          publish_article: done · no article_draft · KB-7 «VPN drops», version 3, is published, by Mia · audit: article published by Mia · tell Mia: “Published. In a few seconds, everybody can find it. ⏎ KB-7 “VPN drops”…” [Read] [Edit…] [Still right…] [Retire]
+          review_article: refused · tell Mia: “KB-7 “VPN drops” isn't published, so there's nothing to check.” [Open]
+          retire_article: done · no article_draft · KB-7 «VPN drops», version 3, is retired, by Mia · audit: article retired by Mia · tell Mia: “Retired. In a few seconds, nobody will find it any more; publishing it…” [Read] [Edit…] [Publish]
         draft by Omar
-          article: done · tell Omar: “KB-7 “VPN drops” ⏎ Draft, found by nobody yet · version 3 · kept by Mia…” [Read] [Edit…]
-          edit_article: done · KB-7 «a new cable», version 4, is draft, by Omar · audit: article changed by Omar · tell Omar: “Saved. ⏎ KB-7 “a new cable” ⏎ a new cable ⏎ Draft, found by nobody yet…” [Read] [Edit…]
-          publish_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
-          review_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
-          retire_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
+          article: done · tell Omar: “KB-7 “VPN drops” ⏎ Draft, not found in searches yet · version 3 · kept…” [Read] [Edit…]
+          edit_article: done · KB-7 «a new cable», version 4, is draft, by Omar · audit: article changed by Omar · tell Omar: “Saved. ⏎ KB-7 “a new cable” ⏎ a new cable ⏎ Draft, not found in searche…” [Read] [Edit…]
+          publish_article: refused · tell Omar: “You need the right article_publish for that. Whoever runs this bot can…”
+          review_article: refused · tell Omar: “You need the right article_publish for that. Whoever runs this bot can…”
+          retire_article: refused · tell Omar: “You need the right article_publish for that. Whoever runs this bot can…”
         published by Mia
           article: done · tell Mia: “KB-7 “VPN drops” ⏎ Published · version 3 · kept by Mia ⏎ Requests: show…” [Read] [Edit…] [Still right…] [Retire]
-          edit_article: done · KB-7 «a new cable», version 4, is published, by Mia · audit: article changed by Mia · tell Mia: “Saved. From now on it is found so. ⏎ KB-7 “a new cable” ⏎ a new cable ⏎…” [Read] [Edit…] [Still right…] [Retire]
-          publish_article: refused · tell Mia: “KB-7 “VPN drops” is published already.” [Open]
-          review_article: done · KB-7 «VPN drops», version 3, is published, by Mia · audit: article reviewed by Mia · tell Mia: “Thank you. It is noted that you checked it. ⏎ KB-7 “VPN drops” ⏎ Publis…” [Read] [Edit…] [Still right…] [Retire]
-          retire_article: done · no article_draft · KB-7 «VPN drops», version 3, is retired, by Mia · audit: article retired by Mia · tell Mia: “Retired. In a few seconds nobody finds it any more; publishing it bring…” [Read] [Edit…] [Publish]
+          edit_article: done · KB-7 «a new cable», version 4, is published, by Mia · audit: article changed by Mia · tell Mia: “Saved. From now on, this is what people find. ⏎ KB-7 “a new cable” ⏎ a…” [Read] [Edit…] [Still right…] [Retire]
+          publish_article: refused · tell Mia: “KB-7 “VPN drops” is already published.” [Open]
+          review_article: done · KB-7 «VPN drops», version 3, is published, by Mia · audit: article reviewed by Mia · tell Mia: “Thank you. I've noted that you checked it. ⏎ KB-7 “VPN drops” ⏎ Publish…” [Read] [Edit…] [Still right…] [Retire]
+          retire_article: done · no article_draft · KB-7 «VPN drops», version 3, is retired, by Mia · audit: article retired by Mia · tell Mia: “Retired. In a few seconds, nobody will find it any more; publishing it…” [Read] [Edit…] [Publish]
         published by Omar
           article: done · tell Omar: “KB-7 “VPN drops” ⏎ Published · version 3 · kept by Mia ⏎ Requests: show…” [Read]
-          edit_article: refused · tell Omar: “KB-7 “VPN drops” is no draft any more, so only those who publish articl…”
-          publish_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
-          review_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
-          retire_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
+          edit_article: refused · tell Omar: “KB-7 “VPN drops” is no longer a draft, so only those who publish articl…”
+          publish_article: refused · tell Omar: “You need the right article_publish for that. Whoever runs this bot can…”
+          review_article: refused · tell Omar: “You need the right article_publish for that. Whoever runs this bot can…”
+          retire_article: refused · tell Omar: “You need the right article_publish for that. Whoever runs this bot can…”
         retired by Mia
-          article: done · tell Mia: “KB-7 “VPN drops” ⏎ Retired, found by nobody any more · version 3 · kept…” [Read] [Edit…] [Publish]
-          edit_article: done · KB-7 «a new cable», version 4, is retired, by Mia · audit: article changed by Mia · tell Mia: “Saved. ⏎ KB-7 “a new cable” ⏎ a new cable ⏎ Retired, found by nobody an…” [Read] [Edit…] [Publish]
-          publish_article: done · no article_draft · KB-7 «VPN drops», version 3, is published, by Mia · audit: article published by Mia · tell Mia: “Published. In a few seconds everybody finds it. ⏎ KB-7 “VPN drops” ⏎ Pu…” [Read] [Edit…] [Still right…] [Retire]
-          review_article: refused · tell Mia: “KB-7 “VPN drops” is not published, so there is nothing to be checked.” [Open]
-          retire_article: refused · tell Mia: “KB-7 “VPN drops” is retired already.” [Open]
+          article: done · tell Mia: “KB-7 “VPN drops” ⏎ Retired, no longer found in searches · version 3 · k…” [Read] [Edit…] [Publish]
+          edit_article: done · KB-7 «a new cable», version 4, is retired, by Mia · audit: article changed by Mia · tell Mia: “Saved. ⏎ KB-7 “a new cable” ⏎ a new cable ⏎ Retired, no longer found in…” [Read] [Edit…] [Publish]
+          publish_article: done · no article_draft · KB-7 «VPN drops», version 3, is published, by Mia · audit: article published by Mia · tell Mia: “Published. In a few seconds, everybody can find it. ⏎ KB-7 “VPN drops”…” [Read] [Edit…] [Still right…] [Retire]
+          review_article: refused · tell Mia: “KB-7 “VPN drops” isn't published, so there's nothing to check.” [Open]
+          retire_article: refused · tell Mia: “KB-7 “VPN drops” is already retired.” [Open]
         retired by Omar
-          article: done · tell Omar: “KB-7 “VPN drops” ⏎ Retired, found by nobody any more · version 3 · kept…” [Read]
-          edit_article: refused · tell Omar: “KB-7 “VPN drops” is no draft any more, so only those who publish articl…”
-          publish_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
-          review_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
-          retire_article: refused · tell Omar: “For that you need the right article_publish. Whoever runs this bot can…”
+          article: done · tell Omar: “KB-7 “VPN drops” ⏎ Retired, no longer found in searches · version 3 · k…” [Read]
+          edit_article: refused · tell Omar: “KB-7 “VPN drops” is no longer a draft, so only those who publish articl…”
+          publish_article: refused · tell Omar: “You need the right article_publish for that. Whoever runs this bot can…”
+          review_article: refused · tell Omar: “You need the right article_publish for that. Whoever runs this bot can…”
+          retire_article: refused · tell Omar: “You need the right article_publish for that. Whoever runs this bot can…”
     "#]].assert_eq(&table.0);
 }
 
@@ -150,19 +150,19 @@ fn what_is_written_and_what_cannot_be_taken() {
         by("Mia", act("edit_article"), given, sees, name, &mut table, &with_publishers());
     }
     expect![[r#"
-        all there is: done · write KB-36 «A screen», draft, by Mia · article_draft in 168 h · audit: article written by Mia · tell Mia: “KB-36 “A screen” is kept as a draft. Nobody finds it until it is publis…” [Read] [Edit…] [Publish]
-        for agents: done · write KB-36 «Keys», draft, by Mia · article_draft in 168 h · audit: article written by Mia · tell Mia: “KB-36 “Keys” is kept as a draft. Nobody finds it until it is published.” [Read] [Edit…] [Publish]
-        a link: done · write KB-36 «VPN», draft, by Mia · article_draft in 168 h · audit: article written by Mia · tell Mia: “KB-36 “VPN” is kept as a draft. Nobody finds it until it is published.” [Read] [Edit…] [Publish]
+        all there is: done · write KB-36 «A screen», draft, by Mia · article_draft in 168 h · audit: article written by Mia · tell Mia: “KB-36 “A screen” is saved as a draft. Nobody will find it until it's pu…” [Read] [Edit…] [Publish]
+        for agents: done · write KB-36 «Keys», draft, by Mia · article_draft in 168 h · audit: article written by Mia · tell Mia: “KB-36 “Keys” is saved as a draft. Nobody will find it until it's publis…” [Read] [Edit…] [Publish]
+        a link: done · write KB-36 «VPN», draft, by Mia · article_draft in 168 h · audit: article written by Mia · tell Mia: “KB-36 “VPN” is saved as a draft. Nobody will find it until it's publish…” [Read] [Edit…] [Publish]
         a link that says nothing: refused · tell Mia: “An article that is a link needs a sentence about what it solves: that i…”
-        an address in a sentence: done · write KB-36 «VPN», draft, by Mia · article_draft in 168 h · audit: article written by Mia · tell Mia: “KB-36 “VPN” is kept as a draft. Nobody finds it until it is published.” [Read] [Edit…] [Publish]
-        no text: done · draft, page 0 · tell Mia: “A field that must be filled in is empty. Nothing was sent yet, and what…” [Correct it]
-        a title that is too long: refused · tell Mia: “The title may have 150 characters at most. Please shorten it. ⏎ Nothing…”
-        a summary that is too long: refused · tell Mia: “The sentence about what it solves may have 300 characters at most. Plea…”
-        by whoever may not publish: done · write KB-36 «A screen», draft, by Omar · article_draft in 168 h · audit: article written by Omar · tell Omar: “KB-36 “A screen” is kept as a draft. Somebody who publishes articles fi…” [Read] [Edit…]
-        by a requester: refused · tell Jeff: “That is for the desk's people. ⏎ Nothing was sent. Your words: A screen…”
-        nothing was changed: done · KB-7 «VPN drops», version 3, is draft, by Mia · audit: article changed by Mia · tell Mia: “Saved. ⏎ KB-7 “VPN drops” ⏎ Draft, found by nobody yet · version 3 · ke…” [Read] [Edit…] [Publish] [Retire]
-        it was changed meanwhile: refused · tell Mia: “KB-7 “VPN drops” was changed by somebody else meanwhile. Nothing of you…” [Open]
-        it is gone: refused · tell Mia: “I know no article KB-7. /desk articles all lists them. ⏎ Nothing was se…”
+        an address in a sentence: done · write KB-36 «VPN», draft, by Mia · article_draft in 168 h · audit: article written by Mia · tell Mia: “KB-36 “VPN” is saved as a draft. Nobody will find it until it's publish…” [Read] [Edit…] [Publish]
+        no text: done · draft, page 0 · tell Mia: “One of the required fields is still empty. Nothing has been sent, and w…” [Correct it]
+        a title that is too long: refused · tell Mia: “The title can have 150 characters at most. Please shorten it. ⏎ Nothing…”
+        a summary that is too long: refused · tell Mia: “The sentence about what it solves can have 300 characters at most. Plea…”
+        by whoever may not publish: done · write KB-36 «A screen», draft, by Omar · article_draft in 168 h · audit: article written by Omar · tell Omar: “KB-36 “A screen” is saved as a draft. Those who publish articles will f…” [Read] [Edit…]
+        by a requester: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+        nothing was changed: done · KB-7 «VPN drops», version 3, is draft, by Mia · audit: article changed by Mia · tell Mia: “Saved. ⏎ KB-7 “VPN drops” ⏎ Draft, not found in searches yet · version…” [Read] [Edit…] [Publish] [Retire]
+        it was changed meanwhile: refused · tell Mia: “KB-7 “VPN drops” has changed in the meantime, so I didn't save anything…” [Open]
+        it is gone: refused · tell Mia: “I can't find an article KB-7. /desk articles all lists them. ⏎ Nothing…”
         it does not fit into a form: refused · tell Mia: “KB-7 “VPN drops” is too long for a form. Change its file and import tha…”
     "#]].assert_eq(&table.0);
 }
@@ -188,14 +188,14 @@ fn lists_say_why_an_article_is_on_them() {
         }
     }
     expect![[r#"
-         none: done · tell Mia: “No article waits for anybody: no draft, none to be looked at again, non…” [Write an article…]
-         three: done · tell Mia: “These articles wait for somebody: ⏎ KB-7 · VPN drops · did not help · M…” [Write an article…] [KB-7] [KB-7] [KB-7]
-        drafts none: done · tell Mia: “No draft waits.” [Write an article…]
+         none: done · tell Mia: “No article needs anybody right now: no drafts, none due for a review, n…” [Write an article…]
+         three: done · tell Mia: “These articles need somebody: ⏎ KB-7 · VPN drops · did not help · Mia ·…” [Write an article…] [KB-7] [KB-7] [KB-7]
+        drafts none: done · tell Mia: “There are no drafts waiting.” [Write an article…]
         drafts three: done · tell Mia: “Drafts: ⏎ KB-7 · VPN drops · did not help · Mia · shown 12 · solved 4 ·…” [Write an article…] [KB-7] [KB-7] [KB-7]
-        review none: done · tell Mia: “No article is to be looked at again yet.” [Write an article…]
-        review three: done · tell Mia: “To be looked at again: ⏎ KB-7 · VPN drops · did not help · Mia · shown…” [Write an article…] [KB-7] [KB-7] [KB-7]
-        unhelpful none: done · tell Mia: “No article has failed several people since it was last checked.” [Write an article…]
-        unhelpful three: done · tell Mia: “These failed several people since they were last checked: ⏎ KB-7 · VPN…” [Write an article…] [KB-7] [KB-7] [KB-7]
+        review none: done · tell Mia: “No article is due for a review yet.” [Write an article…]
+        review three: done · tell Mia: “Due for a review: ⏎ KB-7 · VPN drops · did not help · Mia · shown 12 ·…” [Write an article…] [KB-7] [KB-7] [KB-7]
+        unhelpful none: done · tell Mia: “No article has let several people down since it was last checked.” [Write an article…]
+        unhelpful three: done · tell Mia: “These have let several people down since they were last checked: ⏎ KB-7…” [Write an article…] [KB-7] [KB-7] [KB-7]
         all none: done · tell Mia: “There are no articles yet.” [Write an article…]
         all three: done · tell Mia: “The desk's articles: ⏎ KB-7 · VPN drops · did not help · Mia · shown 12…” [Write an article…] [KB-7] [KB-7] [KB-7]
     "#]].assert_eq(&table.0);
@@ -214,7 +214,7 @@ fn the_owner_of_a_draft_is_reminded_once() {
         table.case(name, &with_publishers(), &Heard::DraftWaits(&timer, article.map(Box::new)));
     }
     expect![[r#"
-        it is still a draft: done · no article_draft · tell Mia: “KB-7 “VPN drops” is still a draft of yours, and nobody finds it. Whoeve…” [Open]
+        it is still a draft: done · no article_draft · tell Mia: “KB-7 “VPN drops” is still a draft of yours, so nobody can find it. Thos…” [Open]
         nobody keeps it: done · no article_draft
         it is published: done · no article_draft
         it is gone: done · no article_draft
@@ -241,8 +241,8 @@ fn what_is_asked_by_a_command_is_answered_in_the_direct_conversation() {
     }
     expect![[r#"
         it is asked: done · open the direct conversation with Jeff for “my mouse is dead”
-        there is one: opened IT-1042 · open «my mouse is dead» for Jeff · record requester «my mouse is dead» · audit: opened by Jeff · confirm in D1 · cards · tell Jeff: “Your request IT-1042 is with the desk. It answers you in your direct me…”
-        there is none: direct messages are closed: refused · tell Jeff: “I can't write to you directly, so the desk could not answer you, and I…”
-        there is none: a permission is missing: refused · tell Jeff: “I can't write to you directly, so the desk could not answer you, and I…”
+        there is one: opened IT-1042 · open «my mouse is dead» for Jeff · record requester «my mouse is dead» · audit: opened by Jeff · confirm in D1 · cards · tell Jeff: “Your request IT-1042 is with the desk. You'll get the answer in your di…”
+        there is none: direct messages are closed: refused · tell Jeff: “I can't write to you directly, so the desk couldn't answer you and I ha…”
+        there is none: a permission is missing: refused · tell Jeff: “I can't write to you directly, so the desk couldn't answer you and I ha…”
     "#]].assert_eq(&table.0);
 }

@@ -115,9 +115,9 @@ fn deliveries_that_end() {
         a reply: recorded IT-1007 · record agent «on my way» · IT-1007 is new, P3, Mia · audit: replied by Mia · under the cards: “Mia to Jeff: on my way”
         another reply: recorded IT-1007 · record agent «on my way» · IT-1007 is new, P3, Mia · audit: replied by Mia · under the cards: “Mia to Jeff: on my way”
         a reply that cannot be delivered: recorded IT-1007 · record note «on my way» · audit: reply not delivered by Mia · under the cards: “Not delivered: Jeff's direct messages are closed. Please reach Jeff ano…” · tell Mia: “Not delivered: Jeff's direct messages are closed. Please reach Jeff ano…”
-        a reply to a place that is gone: recorded IT-1007 · record note «on my way» · audit: reply not delivered by Mia · under the cards: “Not delivered: the channel where it was asked is gone. I keep it, and s…” · tell Mia: “Not delivered: the channel where it was asked is gone. I keep it, and s…”
+        a reply to a place that is gone: recorded IT-1007 · record note «on my way» · audit: reply not delivered by Mia · under the cards: “Not delivered: the channel where it was asked is gone. I've kept it and…” · tell Mia: “Not delivered: the channel where it was asked is gone. I've kept it and…”
         how it stands: ignored
-        how it stands, which cannot be told: recorded IT-1007 · audit: not told by the clock · under the cards: “I couldn't tell them how it stands: Jeff's direct messages are closed.…”
+        how it stands, which cannot be told: recorded IT-1007 · audit: not told by the clock · under the cards: “I couldn't send them my last update: Jeff's direct messages are closed.…”
     "#]].assert_eq(&table.0);
 }
 
@@ -138,8 +138,8 @@ fn threads_that_are_read() {
     expect![[r#"
         nothing: ignored
         nothing with words: ignored
-        two messages: recorded IT-1007 · record before «is it me?» · record before «no, it smokes» · audit: thread read back by the clock · under the cards: “2 earlier messages of that thread on record, too: press More…, then Sho…”
-        the last of many: recorded IT-1007 · record before «is it me?» · audit: thread read back by the clock · under the cards: “1 earlier message of that thread on record, too (there are older ones i…”
+        two messages: recorded IT-1007 · record before «is it me?» · record before «no, it smokes» · audit: thread read back by the clock · under the cards: “I've added 2 earlier messages from that thread. To read everything, pre…”
+        the last of many: recorded IT-1007 · record before «is it me?» · audit: thread read back by the clock · under the cards: “I've added 1 earlier message from that thread (there are older ones in…”
     "#]].assert_eq(&table.0);
 }
 
@@ -183,8 +183,8 @@ fn moments_that_come() {
         reopened since: done · no auto_close
         closed by nobody any more: done · no auto_close
         resolved, of a ticket that is gone: done · no auto_close
-        waited until now: done IT-1007 · no wait_over · IT-1007 is in_progress, P3, Mia · audit: wait over by the clock · cards · confirm anew · say in C1/7.1: “IT-1007 goes on now: Mia has it again.” · under the cards: “The wait is over: @U8 has it.” · under the cards: “The wait is over: @88 has it.”
-        waited until now, and nobody has it: done IT-1007 · no wait_over · IT-1007 is new, P3 · audit: wait over by the clock · cards · confirm anew · say in C1/7.1: “IT-1007 goes on now: the desk has it again.” · under the cards: “The wait is over, and nobody has it yet.”
+        waited until now: done IT-1007 · no wait_over · IT-1007 is in_progress, P3, Mia · audit: wait over by the clock · cards · confirm anew · say in C1/7.1: “IT-1007 is no longer on hold: Mia has it.” · under the cards: “The wait is over: @U8 has it.” · under the cards: “The wait is over: @88 has it.”
+        waited until now, and nobody has it: done IT-1007 · no wait_over · IT-1007 is new, P3 · audit: wait over by the clock · cards · confirm anew · say in C1/7.1: “IT-1007 is no longer on hold, and the desk has it.” · under the cards: “The wait is over, and nobody has it yet.”
         waits longer since: done · wait_over in 60 min
         waits for as long as it takes since: done · no wait_over
         went on since: done · no wait_over

@@ -62,14 +62,14 @@ fn what_is_clear_before_anything_is_read() {
     case("beside exempt hours", &hours("mon-fri 11:00-12:00"), &help, nudge.clone());
     case("read back late", &desk, &Said { at: minutes_ago(5), ..help }, nudge);
     expect![[r#"
-        a request: done · people in C1 are told: nudge · ping of slack:U8 is waiting · look at the message and 15 before it · say in C1: “From now on, when somebody asks one of the desk's people for help here…”
+        a request: done · people in C1 are told: nudge · ping of slack:U8 is waiting · look at the message and 15 before it · say in C1: “From now on, when you ping somebody who works for the desk here and ask…”
         thanks: done · ping of slack:U8 is talk
         an answer to whom it pings: done · ping of slack:U8 is answer
         of two who are left alone: done · ping of slack:U8 is quiet
         of somebody who wants it: done · ping of slack:U8 is wanted
         on call, about an outage: done · ping of slack:U8 is on_call
         in exempt hours: done · ping of slack:U8 is hours
-        beside exempt hours: done · people in C1 are told: nudge · ping of slack:U8 is waiting · look at the message and 15 before it · say in C1: “From now on, when somebody asks one of the desk's people for help here…”
+        beside exempt hours: done · people in C1 are told: nudge · ping of slack:U8 is waiting · look at the message and 15 before it · say in C1: “From now on, when you ping somebody who works for the desk here and ask…”
         read back late: done · ping of slack:U8 is unread
     "#]]
     .assert_eq(&table.0);
@@ -117,9 +117,9 @@ fn what_is_made_of_a_ping_once_it_is_read() {
     expect![[r#"
         a request, observe: done · ping of slack:U8 is request
         a request, nudge: done · ping of slack:U8 is request, told · hint Jeff: “The desk can take this, and someone will see it sooner there. Shall I p…” [Make it a request] [Not a request] [Why did I get this?]
-        a request, route: opened IT-1042 · open «@Mia my laptop does not start any more, can you help me?» for Jeff · bind C1/50.1 as request · record requester «@Mia my laptop does not start any more, can you help me?» · ping of slack:U8 is request, told, routed · audit: opened by Jeff · confirm in C1/50.1 · cards · sign on · hint Jeff: “I have passed this on: it is IT-1042 at the desk now, where someone wil…” [Undo] [Why did I get this?]
+        a request, route: opened IT-1042 · open «@Mia my laptop does not start any more, can you help me?» for Jeff · bind C1/50.1 as request · record requester «@Mia my laptop does not start any more, can you help me?» · ping of slack:U8 is request, told, routed · audit: opened by Jeff · confirm in C1/50.1 · cards · sign on · hint Jeff: “I've passed this on to the desk: it's IT-1042 now, and someone there wi…” [Undo] [Why did I get this?]
         somebody is on call: done · ping of slack:U8 is request, told · hint Jeff: “The desk can take this, and someone will see it sooner there. Shall I p…” [Make it a request] [Not a request] [It's urgent] [Why did I get this?]
-        they are away: done · ping of slack:U8 is request, told · hint Jeff: “The person you ask is away until 30 Nov 11:00. The desk can help in the…” [Make it a request] [Not a request] [Why did I get this?]
+        they are away: done · ping of slack:U8 is request, told · hint Jeff: “The person you're asking is away until 30 Nov 11:00. The desk can help…” [Make it a request] [Not a request] [Why did I get this?]
         told two days ago: done · ping of slack:U8 is request, told · hint Jeff: “The desk can take this one, too. Shall I pass it on?” [Make it a request] [Not a request] [Why did I get this?]
         told an hour ago: done · ping of slack:U8 is recently
         they want to be left alone there: done · ping of slack:U8 is opted_out
@@ -170,18 +170,18 @@ fn what_follows_from_what_its_author_says() {
     let called = Ping { end: Some(crate::desk::guard::state::End::Urgent), ticket: Some(ticket().key), ..asked() };
     case("it cannot wait, again", called, Some("payroll at noon"), &["Omar"], help(), Some(ticket()));
     expect![[r#"
-        a request: opened IT-1042 · open «@Mia my laptop does not start any more, can you help me?» for Jeff · bind C1/50.1 as request · record requester «@Mia my laptop does not start any more, can you help me?» · ping of slack:U8 is request, told, accepted · audit: opened by Jeff · confirm in C1/50.1 · cards · sign on · tell Jeff: “Your request IT-1042 is with the desk. The answer comes in the thread o…”
-        again: done · tell Jeff: “That is your request IT-1007 already. What is said about it stands in t…”
-        under a request of another: done · tell Jeff: “This thread is about a request of somebody else by now, so the desk rea…”
-        gone by now: refused · tell Jeff: “That message is gone, so there is nothing to pass on. If you still need…”
-        cannot be read: refused · tell Jeff: “I can't read that message, so I could not pass it on. Mention me with t…”
-        it cannot wait: opened IT-1042 · open «@Mia my laptop does not start any more, can you help me?» for Jeff · bind C1/50.1 as request · record requester «@Mia my laptop does not start any more, can you help me?» · ping of slack:U8 is request, told, urgent · IT-1042 is new, P1 · record requester «payroll at noon» · audit: opened by Jeff · audit: called by Jeff · confirm in C1/50.1 · cards · sign on · under the cards: “@U8 @U9 Jeff says that this can't wait: ⏎ payroll at noon” · under the cards: “@88 Jeff says that this can't wait: ⏎ payroll at noon” · tell Jeff: “Your request IT-1042 is with the desk, marked as urgent, and I have cal…”
-        it cannot wait, of a request: done IT-1007 · ping of slack:U8 is request, told, urgent · IT-1007 is new, P1 · record requester «payroll at noon» · audit: called by Jeff · cards · under the cards: “@U9 Jeff says that this can't wait: ⏎ payroll at noon” · under the cards: “Jeff says that this can't wait: ⏎ payroll at noon” · tell Jeff: “Your request IT-1007 is with the desk, marked as urgent, and I have cal…”
-        it cannot wait, and is gone: refused · tell Jeff: “That message is gone, so there is nothing to pass on. If you still need…”
-        it cannot wait, and cannot be read any more: done IT-1007 · ping of slack:U8 is request, told, urgent · IT-1007 is new, P1 · record requester «noon» · audit: called by Jeff · cards · under the cards: “@U9 Jeff says that this can't wait: ⏎ noon” · under the cards: “Jeff says that this can't wait: ⏎ noon” · tell Jeff: “Your request IT-1007 is with the desk, marked as urgent, and I have cal…”
-        it cannot wait, of one that was taken back: done · tell Jeff: “That is your request IT-1007 already. What is said about it stands in t…”
-        it cannot wait, and nobody is on call: opened IT-1042 · open «@Mia my laptop does not start any more, can you help me?» for Jeff · bind C1/50.1 as request · record requester «@Mia my laptop does not start any more, can you help me?» · ping of slack:U8 is request, told, urgent · IT-1042 is new, P1 · record requester «payroll at noon» · audit: opened by Jeff · audit: called by Jeff · confirm in C1/50.1 · cards · sign on · under the cards: “Jeff says that this can't wait (nobody is on call): ⏎ payroll at noon” · tell Jeff: “Your request IT-1042 is with the desk, marked as urgent. Nobody is on c…”
-        it cannot wait, again: done · tell Jeff: “They were called about your request IT-1007 already. What is said about…”
+        a request: opened IT-1042 · open «@Mia my laptop does not start any more, can you help me?» for Jeff · bind C1/50.1 as request · record requester «@Mia my laptop does not start any more, can you help me?» · ping of slack:U8 is request, told, accepted · audit: opened by Jeff · confirm in C1/50.1 · cards · sign on · tell Jeff: “Your request IT-1042 is with the desk. You'll get the answer in the thr…”
+        again: done · tell Jeff: “That's already your request IT-1007. You'll find everything about it in…”
+        under a request of another: done · tell Jeff: “By now this thread is about somebody else's request, so the desk alread…”
+        gone by now: refused · tell Jeff: “That message is gone, so there's nothing to pass on. If you still need…”
+        cannot be read: refused · tell Jeff: “I can't read that message, so I couldn't pass it on. Mention me with th…”
+        it cannot wait: opened IT-1042 · open «@Mia my laptop does not start any more, can you help me?» for Jeff · bind C1/50.1 as request · record requester «@Mia my laptop does not start any more, can you help me?» · ping of slack:U8 is request, told, urgent · IT-1042 is new, P1 · record requester «payroll at noon» · audit: opened by Jeff · audit: called by Jeff · confirm in C1/50.1 · cards · sign on · under the cards: “@U8 @U9 Jeff says this can't wait: ⏎ payroll at noon” · under the cards: “@88 Jeff says this can't wait: ⏎ payroll at noon” · tell Jeff: “Your request IT-1042 is with the desk, marked as urgent, and I'm callin…”
+        it cannot wait, of a request: done IT-1007 · ping of slack:U8 is request, told, urgent · IT-1007 is new, P1 · record requester «payroll at noon» · audit: called by Jeff · cards · under the cards: “@U9 Jeff says this can't wait: ⏎ payroll at noon” · under the cards: “Jeff says this can't wait: ⏎ payroll at noon” · tell Jeff: “Your request IT-1007 is with the desk, marked as urgent, and I'm callin…”
+        it cannot wait, and is gone: refused · tell Jeff: “That message is gone, so there's nothing to pass on. If you still need…”
+        it cannot wait, and cannot be read any more: done IT-1007 · ping of slack:U8 is request, told, urgent · IT-1007 is new, P1 · record requester «noon» · audit: called by Jeff · cards · under the cards: “@U9 Jeff says this can't wait: ⏎ noon” · under the cards: “Jeff says this can't wait: ⏎ noon” · tell Jeff: “Your request IT-1007 is with the desk, marked as urgent, and I'm callin…”
+        it cannot wait, of one that was taken back: done · tell Jeff: “That's already your request IT-1007. You'll find everything about it in…”
+        it cannot wait, and nobody is on call: opened IT-1042 · open «@Mia my laptop does not start any more, can you help me?» for Jeff · bind C1/50.1 as request · record requester «@Mia my laptop does not start any more, can you help me?» · ping of slack:U8 is request, told, urgent · IT-1042 is new, P1 · record requester «payroll at noon» · audit: opened by Jeff · audit: called by Jeff · confirm in C1/50.1 · cards · sign on · under the cards: “Jeff says this can't wait (nobody is on call): ⏎ payroll at noon” · tell Jeff: “Your request IT-1042 is with the desk, marked as urgent. Nobody is on c…”
+        it cannot wait, again: done · tell Jeff: “I've already called them about your request IT-1007. You'll find everyt…”
     "#]].assert_eq(&table.0);
 }
 
@@ -222,17 +222,17 @@ fn what_somebody_passes_on_for_another() {
         table.case(name, &desk, &Heard::DirectOpened(&request, place, is_known));
     }
     expect![[r#"
-        of another: opened IT-1042 · open «the beamer stays dark» for Jeff · bind C1/50.1 as request · record requester «the beamer stays dark» · audit: opened by Sam · confirm in C1/50.1 · cards · sign on · hint Jeff: “Somebody here has passed this on to the desk for you: it is IT-1042 now…” [Undo] · tell Sam: “Done: that is IT-1042 at the desk now, as a request of whoever wrote it…”
-        their own: opened IT-1042 · open «the beamer stays dark» for Sam · bind C1/50.1 as request · record requester «the beamer stays dark» · audit: opened by Sam · confirm in C1/50.1 · cards · sign on · tell Sam: “Your request IT-1042 is with the desk. The answer comes in the thread o…”
-        without words: refused · tell Sam: “There are no words in that message that I could pass on.”
-        with the desk already: done · tell Sam: “The desk has that message already.”
-        gone, or of a bot: refused · tell Sam: “That message is gone, or no person wrote it, so there is nothing to pas…”
+        of another: opened IT-1042 · open «the beamer stays dark» for Jeff · bind C1/50.1 as request · record requester «the beamer stays dark» · audit: opened by Sam · confirm in C1/50.1 · cards · sign on · hint Jeff: “Somebody here has passed this on to the desk for you: it's IT-1042 now,…” [Undo] · tell Sam: “Done: it's IT-1042 at the desk now, in the name of the person who wrote…”
+        their own: opened IT-1042 · open «the beamer stays dark» for Sam · bind C1/50.1 as request · record requester «the beamer stays dark» · audit: opened by Sam · confirm in C1/50.1 · cards · sign on · tell Sam: “Your request IT-1042 is with the desk. You'll get the answer in the thr…”
+        without words: refused · tell Sam: “I can't see any words in that message, so there's nothing to pass on.”
+        with the desk already: done · tell Sam: “The desk already has that message.”
+        gone, or of a bot: refused · tell Sam: “That message is gone, or wasn't written by a person, so there's nothing…”
         where the bot is not: done · open the direct conversation with Jeff for “the beamer stays dark”
-        the same, and nothing was handed over: refused · tell Sam: “I can't read that message, so I could not pass it on. Mention me with t…”
-        the same, without words: refused · tell Sam: “I can't read that message, so I could not pass it on. Mention me with t…”
-        the same, once more: done · tell Sam: “The desk has that message already.”
-        then, in private: opened IT-1042 · open «the beamer stays dark» for Jeff · record requester «the beamer stays dark» · audit: opened by Sam · say in D1: “Somebody in that conversation thought that the desk could help, and has…” [Undo] · confirm in D1 · cards · tell Sam: “Done: that is IT-1042 at the desk now, as a request of whoever wrote it…”
-        then, and it is known by now: done · tell Sam: “The desk has that message already.”
-        then, and they cannot be written to: refused · tell Sam: “I can't write to whoever wrote that, so the desk could not answer them,…”
+        the same, and nothing was handed over: refused · tell Sam: “I can't read that message, so I couldn't pass it on. Mention me with th…”
+        the same, without words: refused · tell Sam: “I can't read that message, so I couldn't pass it on. Mention me with th…”
+        the same, once more: done · tell Sam: “The desk already has that message.”
+        then, in private: opened IT-1042 · open «the beamer stays dark» for Jeff · record requester «the beamer stays dark» · audit: opened by Sam · say in D1: “Somebody in that conversation thought the desk could help and passed yo…” [Undo] · confirm in D1 · cards · tell Sam: “Done: it's IT-1042 at the desk now, in the name of the person who wrote…”
+        then, and it is known by now: done · tell Sam: “The desk already has that message.”
+        then, and they cannot be written to: refused · tell Sam: “I can't write to the person who wrote that, so the desk couldn't answer…”
     "#]].assert_eq(&table.0);
 }

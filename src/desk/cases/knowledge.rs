@@ -143,8 +143,8 @@ fn a_search_is_answered_privately() {
         table.case(name, &knowing(KnowledgeSettings::default()), &Heard::Searched(search(by_agent), answer));
     }
     expect![[r#"
-        found: done · draft, page 0 · tell Jeff: “For vpn @everyone I found: ⏎ KB-7 “Title 7” ⏎ Passage 7. ⏎ KB-8 “Title…” [Read KB-7] [Read KB-8] [Ask the desk with these words]
-        found by an agent: done · draft, page 0 · tell Jeff: “For vpn @everyone I found: ⏎ KB-9 “Title 9” ⏎ Passage 9. ⏎ Nothing that…” [Read KB-9] [Ask the desk with these words]
+        found: done · draft, page 0 · tell Jeff: “Here's what I found for vpn @everyone: ⏎ KB-7 “Title 7” ⏎ Passage 7. ⏎…” [Read KB-7] [Read KB-8] [Ask the desk with these words]
+        found by an agent: done · draft, page 0 · tell Jeff: “Here's what I found for vpn @everyone: ⏎ KB-9 “Title 9” ⏎ Passage 9. ⏎…” [Read KB-9] [Ask the desk with these words]
         nothing: done · draft, page 0 · tell Jeff: “I found nothing for vpn @everyone.” [Ask the desk with these words]
         the index is away: done · draft, page 0 · tell Jeff: “I can't look for vpn @everyone just now. Please try again in a minute,…” [Ask the desk with these words]
     "#]].assert_eq(&table.0);
@@ -187,62 +187,62 @@ fn what_people_say_of_articles() {
           read_suggested: done IT-1007 · article 7 was read · audit: article read by Jeff · tell Jeff: “KB-7  VPN drops ⏎  ⏎ Turn off band steering.” [This solved it] [Get a person] [Helpful] [Not helpful]
           person: done IT-1007 · wants a person · audit: asked for a person by Jeff · cards · confirm in C1/7.1
           more_articles: done IT-1007 · audit: more articles shown by Jeff · tell Jeff: “KB-8 “Title 8” Passage 8.” [Read KB-8] [KB-8 solved it]
-          helpful: done IT-1007 · article 7 was helpful · audit: article helpful by Jeff · tell Jeff: “Good to know, thank you. If IT-1007 is done with that, say so:” [This solved it]
-          send: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          unhelpful: done IT-1007 · article 7 was unhelpful · wants a person · audit: article not helpful by Jeff · cards · confirm in C1/7.1 · tell Jeff: “Thanks for saying so: whoever keeps that article will see it. ⏎ IT-1007…”
+          helpful: done IT-1007 · article 7 was helpful · audit: article helpful by Jeff · tell Jeff: “Good to know, thank you. If that settles IT-1007, press the button:” [This solved it]
+          send: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          unhelpful: done IT-1007 · article 7 was unhelpful · wants a person · audit: article not helpful by Jeff · cards · confirm in C1/7.1 · tell Jeff: “Thanks for telling me. The people who look after that article will see…”
         a person was wanted before
           read: done · tell Jeff: “KB-7  VPN drops ⏎  ⏎ Turn off band steering.”
           solved: done IT-1007 · solved by KB-7 · article 7 was solved · IT-1007 is resolved, P3 · auto_close in 168 h · audit: solved by an article by Jeff · cards · confirm anew
           read_suggested: done IT-1007 · article 7 was read · audit: article read by Jeff · tell Jeff: “KB-7  VPN drops ⏎  ⏎ Turn off band steering.” [This solved it] [Get a person] [Helpful] [Not helpful]
-          person: done IT-1007 · tell Jeff: “IT-1007 is with the desk's people.”
+          person: done IT-1007 · tell Jeff: “IT-1007 is with the desk, and someone there will answer you.”
           more_articles: done IT-1007 · audit: more articles shown by Jeff · tell Jeff: “KB-8 “Title 8” Passage 8.” [Read KB-8] [KB-8 solved it]
-          helpful: done IT-1007 · article 7 was helpful · audit: article helpful by Jeff · tell Jeff: “Good to know, thank you. If IT-1007 is done with that, say so:” [This solved it]
-          send: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          unhelpful: done IT-1007 · article 7 was unhelpful · wants a person · audit: article not helpful by Jeff · cards · confirm in C1/7.1 · tell Jeff: “Thanks for saying so: whoever keeps that article will see it. ⏎ IT-1007…”
+          helpful: done IT-1007 · article 7 was helpful · audit: article helpful by Jeff · tell Jeff: “Good to know, thank you. If that settles IT-1007, press the button:” [This solved it]
+          send: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          unhelpful: done IT-1007 · article 7 was unhelpful · wants a person · audit: article not helpful by Jeff · cards · confirm in C1/7.1 · tell Jeff: “Thanks for telling me. The people who look after that article will see…”
         it is resolved
           read: done · tell Jeff: “KB-7  VPN drops ⏎  ⏎ Turn off band steering.”
-          solved: refused · tell Jeff: “IT-1007 was resolved 10 minutes ago. If that is not right, write in its…”
+          solved: refused · tell Jeff: “IT-1007 was resolved 10 minutes ago. If that's not right, /desk reopen…”
           read_suggested: done IT-1007 · article 7 was read · audit: article read by Jeff · tell Jeff: “KB-7  VPN drops ⏎  ⏎ Turn off band steering.”
-          person: done IT-1007 · tell Jeff: “IT-1007 is done. Write in its thread, and the desk takes it up again.”
+          person: done IT-1007 · tell Jeff: “IT-1007 isn't open any more. Still need help? Just write to the desk ag…”
           more_articles: done IT-1007 · audit: more articles shown by Jeff · tell Jeff: “KB-8 “Title 8” Passage 8.” [Read KB-8] [KB-8 solved it]
           helpful: done IT-1007 · article 7 was helpful · audit: article helpful by Jeff · tell Jeff: “Good to know, thank you.”
-          send: refused · tell Jeff: “That is for the desk's people.”
-          unhelpful: done IT-1007 · article 7 was unhelpful · audit: article not helpful by Jeff · confirm in C1/7.1 · tell Jeff: “Thanks for saying so: whoever keeps that article will see it.”
+          send: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          unhelpful: done IT-1007 · article 7 was unhelpful · audit: article not helpful by Jeff · confirm in C1/7.1 · tell Jeff: “Thanks for telling me. The people who look after that article will see…”
         it is retired
-          read: refused · tell Jeff: “I know no article KB-7 that you could read. /desk search finds them by…”
-          solved: refused · tell Jeff: “I know no article KB-7 that you could read. /desk search finds them by…”
-          read_suggested: refused · tell Jeff: “I know no article KB-7 that you could read. /desk search finds them by…”
+          read: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
+          solved: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
+          read_suggested: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
           person: done IT-1007 · wants a person · audit: asked for a person by Jeff · cards · confirm in C1/7.1
           more_articles: done IT-1007 · audit: more articles shown by Jeff · tell Jeff: “KB-8 “Title 8” Passage 8.” [Read KB-8] [KB-8 solved it]
-          helpful: refused · tell Jeff: “I know no article KB-7 that you could read. /desk search finds them by…”
-          send: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          unhelpful: done IT-1007 · article 7 was unhelpful · wants a person · audit: article not helpful by Jeff · cards · confirm in C1/7.1 · tell Jeff: “Thanks for saying so: whoever keeps that article will see it. ⏎ IT-1007…”
+          helpful: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
+          send: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          unhelpful: done IT-1007 · article 7 was unhelpful · wants a person · audit: article not helpful by Jeff · cards · confirm in C1/7.1 · tell Jeff: “Thanks for telling me. The people who look after that article will see…”
         it is for agents
-          read: refused · tell Jeff: “I know no article KB-7 that you could read. /desk search finds them by…”
-          solved: refused · tell Jeff: “I know no article KB-7 that you could read. /desk search finds them by…”
-          read_suggested: refused · tell Jeff: “I know no article KB-7 that you could read. /desk search finds them by…”
+          read: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
+          solved: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
+          read_suggested: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
           person: done IT-1007 · wants a person · audit: asked for a person by Jeff · cards · confirm in C1/7.1
           more_articles: done IT-1007 · audit: more articles shown by Jeff · tell Jeff: “KB-8 “Title 8” Passage 8.” [Read KB-8] [KB-8 solved it]
-          helpful: refused · tell Jeff: “I know no article KB-7 that you could read. /desk search finds them by…”
-          send: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          unhelpful: refused · tell Jeff: “I know no article KB-7 that you could read. /desk search finds them by…”
+          helpful: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
+          send: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          unhelpful: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
         it is for agents, by one
           read: done · tell Mia: “KB-7  VPN drops ⏎  ⏎ Turn off band steering.”
-          solved: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          read_suggested: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          person: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          more_articles: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          helpful: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          send: refused · tell Mia: “KB-7 “VPN drops” is for the desk's agents alone, so it can't be sent. R…”
-          unhelpful: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          solved: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          read_suggested: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          person: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          more_articles: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          helpful: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          send: refused · tell Mia: “KB-7 “VPN drops” is only for the desk's agents, so I can't send it. Rep…”
+          unhelpful: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
         there is none
-          read: refused · tell Jeff: “I know no article KB-7 that you could read. /desk search finds them by…”
-          solved: refused · tell Jeff: “I know no article KB-7 that you could read. /desk search finds them by…”
-          read_suggested: refused · tell Jeff: “I know no article KB-7 that you could read. /desk search finds them by…”
-          person: done IT-1007 · tell Jeff: “IT-1007 is with the desk's people.”
-          more_articles: done IT-1007 · audit: more articles shown by Jeff · tell Jeff: “That is all I found.”
-          helpful: refused · tell Jeff: “I know no article KB-7 that you could read. /desk search finds them by…”
-          send: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          unhelpful: refused · tell Jeff: “I know no article KB-7 that you could read. /desk search finds them by…”
+          read: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
+          solved: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
+          read_suggested: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
+          person: done IT-1007 · tell Jeff: “IT-1007 is with the desk, and someone there will answer you.”
+          more_articles: done IT-1007 · audit: more articles shown by Jeff · tell Jeff: “That's all I found.”
+          helpful: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
+          send: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          unhelpful: refused · tell Jeff: “I can't find an article KB-7 that you can read. /desk search looks for…”
     "#]].assert_eq(&table.0);
 }

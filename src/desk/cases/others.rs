@@ -17,59 +17,59 @@ fn each_act_of_others() {
     }
     expect![[r#"
         Sam
-          claim: refused · tell Sam: “That is for the desk's people.”
-          reply: refused · tell Sam: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          resolve: refused · tell Sam: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          pending: refused · tell Sam: “That is for the desk's people. ⏎ Nothing was sent. Your words: a new ca…”
-          release: refused · tell Sam: “That is for the desk's people.”
-          reopen: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          show: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          not_a_request: refused · tell Sam: “That is for the desk's people.”
-          assign: refused · tell Sam: “That is for the desk's people.”
-          priority: refused · tell Sam: “That is for the desk's people.”
-          cancel: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          details: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          new_request: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          belongs_to: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          menu: refused · tell Sam: “That is for the desk's people.”
-          undo: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          claim: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reply: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          resolve: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          pending: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          release: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reopen: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          show: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          not_a_request: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          assign: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          priority: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          cancel: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          details: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          new_request: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          belongs_to: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          menu: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          undo: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
         Omar
-          claim: refused · tell Omar: “Mia took IT-1007 a moment ago. To take it over, use More… and Assign to…”
+          claim: refused · tell Omar: “Mia already has IT-1007. To take it over, press More…, then Assign to….”
           reply: done IT-1007 · say in C1/7.1: “Omar (IT): a new cable”
           resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Omar · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
-          pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Omar · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
-          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Omar · cards · confirm anew · tell Omar: “Done: IT-1007 is new, P3, with nobody yet.”
-          reopen: refused · tell Omar: “IT-1007 is open (in progress); nothing to do there.”
+          pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Omar · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold until 02 Dec 10:00: a new cable ⏎ I'll write here wh…”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Omar · cards · confirm anew · tell Omar: “Done: IT-1007 is new, P3, and nobody has it yet.”
+          reopen: refused · tell Omar: “IT-1007 is already open (in progress), so nothing was changed. The desk…”
           show: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Omar · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Omar · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Omar · cards · confirm anew · say in C1/7.1: “Omar has it now.”
           priority: done IT-1007 · IT-1007 is in_progress, P1, Mia · audit: prioritised by Omar · cards
-          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Omar · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
-          details: done IT-1007 · record note «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Omar · under the cards: “Omar noted: a new cable” · tell Omar: “Added to IT-1007. The desk sees it.”
-          new_request: refused · tell Omar: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: refused · tell Omar: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          belongs_to: refused · tell Omar: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Omar · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Omar · under the cards: “Omar noted: a new cable” · tell Omar: “Added to IT-1007. The desk can see it.”
+          new_request: refused · tell Omar: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: refused · tell Omar: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          belongs_to: refused · tell Omar: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ in progress · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          undo: refused · tell Omar: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          undo: refused · tell Omar: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
         Ada
-          claim: refused · tell Ada: “Mia took IT-1007 a moment ago. To take it over, use More… and Assign to…”
+          claim: refused · tell Ada: “Mia already has IT-1007. To take it over, press More…, then Assign to….”
           reply: done IT-1007 · say in C1/7.1: “Ada (IT): a new cable”
           resolve: done IT-1007 · IT-1007 is resolved, P3, Mia · auto_close in 168 h · audit: resolved by Ada · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
-          pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Ada · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
-          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Ada · cards · confirm anew · tell Ada: “Done: IT-1007 is new, P3, with nobody yet.”
-          reopen: refused · tell Ada: “IT-1007 is open (in progress); nothing to do there.”
+          pending: done IT-1007 · IT-1007 is pending, P3, Mia · wait_over in 48 h · audit: set to pending by Ada · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold until 02 Dec 10:00: a new cable ⏎ I'll write here wh…”
+          release: done IT-1007 · IT-1007 is new, P3 · audit: released by Ada · cards · confirm anew · tell Ada: “Done: IT-1007 is new, P3, and nobody has it yet.”
+          reopen: refused · tell Ada: “IT-1007 is already open (in progress), so nothing was changed. The desk…”
           show: done IT-1007 · tell Ada: “IT-1007  printer smokes ⏎ It is in progress; Mia has it. Asked by Jeff…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Ada · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Ada · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Ada · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Ada gave this to @U9.” · under the cards: “Ada gave this to Omar.”
           priority: done IT-1007 · IT-1007 is in_progress, P1, Mia · audit: prioritised by Ada · cards
-          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Ada · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
-          details: done IT-1007 · record note «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Ada · under the cards: “Ada noted: a new cable” · tell Ada: “Added to IT-1007. The desk sees it.”
-          new_request: refused · tell Ada: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: refused · tell Ada: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          belongs_to: refused · tell Ada: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          cancel: done IT-1007 · IT-1007 is cancelled, P3, Mia · audit: found to be no request by Ada · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is in_progress, P3, Mia · audit: details added by Ada · under the cards: “Ada noted: a new cable” · tell Ada: “Added to IT-1007. The desk can see it.”
+          new_request: refused · tell Ada: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: refused · tell Ada: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          belongs_to: refused · tell Ada: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           menu: done IT-1007 · tell Ada: “IT-1007  printer smokes ⏎ in progress · P3 · Mia has it” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          undo: refused · tell Ada: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          undo: refused · tell Ada: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
     "#]].assert_eq(&table.0);
 }
 
@@ -85,58 +85,58 @@ fn each_act_on_a_private_request() {
     }
     expect![[r#"
         Jeff
-          claim: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          reply: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          resolve: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          pending: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          release: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          reopen: refused · tell Jeff: “IT-1007 is open (new); nothing to do there.”
+          claim: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reply: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          resolve: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          pending: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          release: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          reopen: refused · tell Jeff: “IT-1007 is already open (new), so nothing was changed. The desk can see…”
           show: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Add details] [Cancel]
-          not_a_request: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          assign: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-          priority: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          not_a_request: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          assign: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+          priority: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in D1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
-          details: done IT-1007 · record requester «a new cable» · IT-1007 is new, P3 · audit: details added by Jeff · under the cards: “Jeff: a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk sees it.”
+          details: done IT-1007 · record requester «a new cable» · IT-1007 is new, P3 · audit: details added by Jeff · under the cards: “Jeff: a new cable” [Reply to requester] · tell Jeff: “Added to IT-1007. The desk can see it.”
           new_request: opened IT-1042 · open «a new cable» for Jeff · record requester «a new cable» · audit: opened by Jeff · confirm in D1 · cards
-          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · part · IT-1007 is new, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in D1 · cards · lines anew · sign off · tell Jeff: “Done: that is IT-1042 now, and no part of IT-1007 any more.”
-          belongs_to: done IT-1008 · IT-1007 is cancelled, P3 · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that is part of IT-1008 now.”
-          menu: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
+          own_request: opened IT-1042 · open «and my badge is lost» for Jeff · part · IT-1007 is new, P3 · audit: opened by Jeff · audit: message made a request of its own by Jeff · confirm in D1 · cards · lines anew · sign off · tell Jeff: “Done: that's IT-1042 now, separate from IT-1007.”
+          belongs_to: done IT-1008 · IT-1007 is cancelled, P3 · move all to 8 · IT-1008 is new, P3 · audit: joined to another by Jeff · cards · confirm anew · under the cards: “Jeff says that IT-1007 is part of this: press More…, then Show.” · tell Jeff: “Done: that's part of IT-1008 now.”
+          menu: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
           undo: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in D1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again] · sign off
         Sam
-          claim: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          reply: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          resolve: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          pending: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          release: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          reopen: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          show: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          not_a_request: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          assign: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          priority: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          cancel: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          details: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          new_request: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          own_request: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          belongs_to: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          menu: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-          undo: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
+          claim: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          reply: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          resolve: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          pending: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          release: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          reopen: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          show: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          not_a_request: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          assign: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          priority: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          cancel: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          details: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          new_request: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          own_request: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          belongs_to: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          menu: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+          undo: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
         Mia
           claim: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in D1: “Mia is on it.”
           reply: done IT-1007 · say in D1: “Mia (IT): a new cable”
           resolve: done IT-1007 · IT-1007 is resolved, P3 · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in D1: “IT-1007 is resolved: a new cable ⏎ Not right? Just write here.”
-          pending: done IT-1007 · IT-1007 is pending, P3 · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in D1: “IT-1007 has to wait until 02 Dec 10:00: a new cable ⏎ You will hear her…”
-          release: refused · tell Mia: “Nobody has IT-1007, so there is nothing to release.”
-          reopen: refused · tell Mia: “IT-1007 is open (new); nothing to do there.”
+          pending: done IT-1007 · IT-1007 is pending, P3 · wait_over in 48 h · audit: set to pending by Mia · cards · confirm anew · say in D1: “IT-1007 is on hold until 02 Dec 10:00: a new cable ⏎ I'll write here wh…”
+          release: refused · tell Mia: “Nobody has IT-1007, so there's nothing to release.”
+          reopen: refused · tell Mia: “IT-1007 is already open (new), so nothing was changed. The desk can see…”
           show: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          not_a_request: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+          not_a_request: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
           assign: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in D1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
           priority: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Mia · cards
-          cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
-          details: done IT-1007 · record note «a new cable» · IT-1007 is new, P3 · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk sees it.”
-          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          cancel: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in D1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
+          details: done IT-1007 · record note «a new cable» · IT-1007 is new, P3 · audit: details added by Mia · under the cards: “Mia noted: a new cable” · tell Mia: “Added to IT-1007. The desk can see it.”
+          new_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          own_request: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+          belongs_to: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
           menu: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ new · P3 · nobody yet” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+          undo: refused · tell Mia: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
     "#]].assert_eq(&table.0);
 }

@@ -48,20 +48,20 @@ fn ways_in() {
         claim by PersonMenu, from a private menu: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.” · tell Omar: “Done: IT-1007 is in progress, P3, with Omar. ⏎ IT-1007  printer smokes…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         claim by Reaction: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.”
         claim by Reaction, from a private menu: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: claimed by Omar · cards · confirm anew · say in C1/7.1: “Omar is on it.” · tell Omar: “Done: IT-1007 is in progress, P3, with Omar. ⏎ IT-1007  printer smokes…” [Reply to requester] [Resolve…] [Pending…] [Release] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-        priority by Button: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet.”
-        priority by Button, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet. ⏎ IT-1007  printer smokes ⏎…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-        priority by Menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet.”
-        priority by Menu, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet. ⏎ IT-1007  printer smokes ⏎…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+        priority by Button: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, and nobody has it yet.”
+        priority by Button, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, and nobody has it yet. ⏎ IT-1007  printer smo…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+        priority by Menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, and nobody has it yet.”
+        priority by Menu, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, and nobody has it yet. ⏎ IT-1007  printer smo…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         priority by Form: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards
-        priority by Form, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet. ⏎ IT-1007  printer smokes ⏎…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-        priority by Command: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet.”
-        priority by Command, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet. ⏎ IT-1007  printer smokes ⏎…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-        priority by MessageMenu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet.”
-        priority by MessageMenu, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet. ⏎ IT-1007  printer smokes ⏎…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-        priority by PersonMenu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet.”
-        priority by PersonMenu, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet. ⏎ IT-1007  printer smokes ⏎…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-        priority by Reaction: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet.”
-        priority by Reaction, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, with nobody yet. ⏎ IT-1007  printer smokes ⏎…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+        priority by Form, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, and nobody has it yet. ⏎ IT-1007  printer smo…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+        priority by Command: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, and nobody has it yet.”
+        priority by Command, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, and nobody has it yet. ⏎ IT-1007  printer smo…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+        priority by MessageMenu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, and nobody has it yet.”
+        priority by MessageMenu, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, and nobody has it yet. ⏎ IT-1007  printer smo…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+        priority by PersonMenu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, and nobody has it yet.”
+        priority by PersonMenu, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, and nobody has it yet. ⏎ IT-1007  printer smo…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
+        priority by Reaction: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, and nobody has it yet.”
+        priority by Reaction, from a private menu: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Omar · cards · tell Omar: “Done: IT-1007 is new, P1, and nobody has it yet. ⏎ IT-1007  printer smo…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         show by Button: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         show by Button, from a private menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         show by Menu: done IT-1007 · tell Omar: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
@@ -136,21 +136,21 @@ fn what_means_nothing() {
     };
     case("the menu of a message that belongs to nothing", &menu, None);
     expect![[r#"
-        a button that cannot be read: refused · tell Sam: “That button is out of date. Write in the thread instead, or use /desk h…”
-        a button of an act that is gone: refused · tell Sam: “That button is out of date. Write in the thread instead, or use /desk h…”
-        a button without what it should carry: refused · tell Sam: “That button is out of date. Write in the thread instead, or use /desk h…”
-        a command without words: done · tell Sam: “How to reach the desk ⏎ • Mention me with what is wrong ("@desk the pri…”
-        a command that is none: refused · tell Sam: “I don't know that one. /desk help lists what I understand; to ask for s…”
-        a command that is not complete: refused · tell Sam: “Nearly: write it as "resolve how it was solved". /desk help lists what…”
+        a button that cannot be read: refused · tell Sam: “That button is out of date. Please write to me instead, or see /desk he…”
+        a button of an act that is gone: refused · tell Sam: “That button is out of date. Please write to me instead, or see /desk he…”
+        a button without what it should carry: refused · tell Sam: “That button is out of date. Please write to me instead, or see /desk he…”
+        a command without words: done · tell Sam: “How to reach the desk ⏎ • Mention me and say what's wrong ("@desk the p…”
+        a command that is none: refused · tell Sam: “I don't know that command. /desk requests lists what you've asked for,…”
+        a command that is not complete: refused · tell Sam: “Almost there: write it as "resolve how it was solved". /desk help lists…”
         a command with a time that cannot be read: refused · tell Sam: “I can't read that as a time. Write it like 14:30, tomorrow 9, in 30 min…”
-        a command with a time that has passed: refused · tell Sam: “That has passed already. Please give a time to come. Nothing was done.”
-        a command without a ticket: refused · tell Sam: “Which one? Say it with the key, like /desk show IT-1042, or in the requ…”
-        a command about a ticket that is not known: refused · tell Sam: “I know no IT-9999 that you could see. The key stands in my answer to th…”
-        a command about what one may not know of: refused · tell Sam: “I know no IT-1007 that you could see. The key stands in my answer to th…”
-        a field that is no key: refused · tell Sam: “That is no key: one looks like IT-1042, and stands in my answer to the…”
-        a field with a key: refused · tell Sam: “I know no IT-1007 that you could see. The key stands in my answer to th…”
-        a button of a ticket that is not known: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-        the menu of a message that belongs to nothing: refused · tell Sam: “That message belongs to no request that I know. To ask for something, m…”
+        a command with a time that has passed: refused · tell Sam: “That time has already passed. Please give a later one. Nothing was done.”
+        a command without a ticket: refused · tell Sam: “Which request? Add its key, like /desk show IT-1042, or say it in the r…”
+        a command about a ticket that is not known: refused · tell Sam: “I can't find IT-9999 among the requests you can see. /desk requests lis…”
+        a command about what one may not know of: refused · tell Sam: “I can't find IT-1007 among the requests you can see. /desk requests lis…”
+        a field that is no key: refused · tell Sam: “That isn't a key. A key looks like IT-1042, and you'll find it in my an…”
+        a field with a key: refused · tell Sam: “I can't find IT-1007 among the requests you can see. /desk requests lis…”
+        a button of a ticket that is not known: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+        the menu of a message that belongs to nothing: refused · tell Sam: “I can't find a request for that message. If you need something, mention…”
     "#]].assert_eq(&table.0);
 }
 
@@ -196,14 +196,14 @@ fn drafts() {
     paged("the last page, whose first is gone", page(1, true));
     expect![[r#"
         a time that cannot be read: done · draft, page 0 · tell Mia: “I can't read one of the times. Write it like 14:30, tomorrow 9, in 30 m…” [Correct it]
-        a time that has passed: done · draft, page 0 · tell Mia: “One of the times has passed already. Please give one to come. Nothing w…” [Correct it]
-        a time that cannot be read, by somebody else: refused · tell Sam: “I don't know the request that this belongs to: perhaps it is from befor…”
-        corrected: done IT-1007 · IT-1007 is pending, P3 · wait_over in 3 h · no draft · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 30 Nov 13:00: parts ⏎ You will hear here as s…”
+        a time that has passed: done · draft, page 0 · tell Mia: “One of the times has already passed. Please give a later one. Nothing h…” [Correct it]
+        a time that cannot be read, by somebody else: refused · tell Sam: “I can't find the request that this belongs to, perhaps because my recor…”
+        corrected: done IT-1007 · IT-1007 is pending, P3 · wait_over in 3 h · no draft · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold until 30 Nov 13:00: parts ⏎ I'll write here when the…”
         corrected, and wrong again: done · draft, page 0 · tell Mia: “I can't read one of the times. Write it like 14:30, tomorrow 9, in 30 m…” [Correct it]
-        corrected after an hour: done IT-1007 · IT-1007 is pending, P3 · wait_over in 3 h · no draft · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait until 30 Nov 13:00. You will hear here as soon as i…”
-        the button, whose form could not be opened in time: done · draft, page 0 · tell Mia: “I could not open that in time. What you typed is still there: press Go…” [Go on]
-        the button after an hour: refused · tell Mia: “That was begun more than an hour ago, and I no longer have what you had…” [Pending…]
-        the first page of two: done · draft, page 1 · tell Mia: “So far, so good. There is a bit more to fill in: press Next within the…” [Next]
-        the last page, whose first is gone: refused · tell Mia: “That was begun more than an hour ago, and I no longer have what you had…” [Pending…]
+        corrected after an hour: done IT-1007 · IT-1007 is pending, P3 · wait_over in 3 h · no draft · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold until 30 Nov 13:00. I'll write here when there's new…”
+        the button, whose form could not be opened in time: done · draft, page 0 · tell Mia: “I couldn't open the form in time. What you typed is still there: press…” [Go on]
+        the button after an hour: refused · tell Mia: “I no longer have what you filled in there: it was sent, or it's more th…” [Pending…]
+        the first page of two: done · draft, page 1 · tell Mia: “So far, so good. There's a bit more to fill in: press Next within the h…” [Next]
+        the last page, whose first is gone: refused · tell Mia: “I no longer have what you filled in there: it was sent, or it's more th…” [Pending…]
     "#]].assert_eq(&table.0);
 }

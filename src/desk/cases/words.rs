@@ -97,10 +97,10 @@ fn new_words() {
         nothing but white space: skipped · keep «» · hint Jeff: “Tell me what's wrong in one sentence, and I'll pass it to the desk.”
         a greeting: skipped · keep «hello all!» · hint Jeff: “Hello! Tell me what you need in one sentence, and I'll pass it to the d…”
         a greeting and a need: opened IT-1042 · open «hi, my printer is on fire» for Jeff · bind C1/50.1 as request · record requester «hi, my printer is on fire» · audit: opened by Jeff · confirm in C1/50.1 · cards
-        thanks: skipped · keep «thanks, works!» · hint Jeff: “You're welcome! If there is anything else, just tell me.”
-        an emoji: skipped · keep «🔥» · hint Jeff: “I can't read that as a request. Tell me what's wrong in one sentence, a…”
-        punctuation: skipped · keep «???» · hint Jeff: “I can't read that as a request. Tell me what's wrong in one sentence, a…”
-        words that cannot be seen: opened IT-1042 · open «(no words)» for Jeff · bind C1/50.1 as request · record requester «ㅤ» · audit: opened by Jeff · confirm in C1/50.1 · cards · lines under the cards · hint Jeff: “I can't see any words in that, so all the desk has is IT-1042. Tell it…”
+        thanks: skipped · keep «thanks, works!» · hint Jeff: “You're welcome! If there's anything else, just tell me.”
+        an emoji: skipped · keep «🔥» · hint Jeff: “I'm not sure what you need. Tell me in one sentence, and I'll pass it t…”
+        punctuation: skipped · keep «???» · hint Jeff: “I'm not sure what you need. Tell me in one sentence, and I'll pass it t…”
+        words that cannot be seen: opened IT-1042 · open «(no words)» for Jeff · bind C1/50.1 as request · record requester «ㅤ» · audit: opened by Jeff · confirm in C1/50.1 · cards · lines under the cards · hint Jeff: “I've opened IT-1042, but I can't see any words in what you sent. Please…”
         a file without words: opened IT-1042 · open «[file: a.png https://x/a]» for Jeff · bind C1/50.1 as request · record requester «[file: a.png https://x/a]» · audit: opened by Jeff · confirm in C1/50.1 · cards
         a greeting with a file: opened IT-1042 · open «hello» for Jeff · bind C1/50.1 as request · record requester «hello ⏎ [file: a.png https://x/a]» · audit: opened by Jeff · confirm in C1/50.1 · cards · lines under the cards
         a greeting, without the filter: opened IT-1042 · open «hello» for Jeff · bind C1/50.1 as request · record requester «hello» · audit: opened by Jeff · confirm in C1/50.1 · cards
@@ -114,14 +114,14 @@ fn new_words() {
         under it, with a mention: opened IT-1042 · forget what was kept · open «the printer smokes» for Jeff · bind C1/40.1 as request · record requester «hello» · record requester «the printer smokes» · audit: opened by Jeff · confirm in C1/40.1 · cards
         under it, another greeting: opened IT-1042 · forget what was kept · open «anybody there?» for Jeff · bind C1/40.1 as request · record requester «hello» · record requester «anybody there?» · audit: opened by Jeff · confirm in C1/40.1 · cards
         under it, thanks: ignored
-        under it, thanks with a mention: skipped · keep «thanks» · hint Jeff: “You're welcome! If there is anything else, just tell me.”
+        under it, thanks with a mention: skipped · keep «thanks» · hint Jeff: “You're welcome! If there's anything else, just tell me.”
         under it, nothing: ignored
         under it, a file: opened IT-1042 · forget what was kept · open «[file: a.png https://x/a]» for Jeff · bind C1/40.1 as request · record requester «hello» · record requester «[file: a.png https://x/a]» · audit: opened by Jeff · confirm in C1/40.1 · cards
         under a bare mention of one's own: opened IT-1042 · forget what was kept · open «the printer smokes» for Jeff · bind C1/40.1 as request · record requester «the printer smokes» · audit: opened by Jeff · confirm in C1/40.1 · cards · lines under the cards
-        a moment after a request: merged IT-1007 · record requester «and it smells», joined · IT-1007 is new, P3 · audit: joined by Jeff · sign on · tell Jeff: “I've added “and it smells” to IT-1007, since it came right after. Go on…” [Make it a request of its own] · lines under the cards
-        a greeting a moment after it: merged IT-1007 · record requester «hello», joined · IT-1007 is new, P3 · audit: joined by Jeff · sign on · tell Jeff: “I've added “hello” to IT-1007, since it came right after. Go on there w…” [Make it a request of its own] · lines under the cards
+        a moment after a request: merged IT-1007 · record requester «and it smells», joined · IT-1007 is new, P3 · audit: joined by Jeff · sign on · tell Jeff: “I've added “and it smells” to IT-1007, since it came right after it. Ca…” [Make it a request of its own] · lines under the cards
+        a greeting a moment after it: merged IT-1007 · record requester «hello», joined · IT-1007 is new, P3 · audit: joined by Jeff · sign on · tell Jeff: “I've added “hello” to IT-1007, since it came right after it. Carry on t…” [Make it a request of its own] · lines under the cards
         nothing a moment after it: skipped · keep «» · hint Jeff: “Tell me what's wrong in one sentence, and I'll pass it to the desk.”
-        a moment after one that waits already: merged IT-1007 · record requester «and it smells», joined · IT-1007 is in_progress, P3, Mia · audit: joined by Jeff · audit: went on by Jeff · sign on · tell Jeff: “I've added “and it smells” to IT-1007, since it came right after. Go on…” [Make it a request of its own] · cards · confirm anew · lines under the cards
+        a moment after one that waits already: merged IT-1007 · record requester «and it smells», joined · IT-1007 is in_progress, P3, Mia · audit: joined by Jeff · audit: went on by Jeff · sign on · tell Jeff: “I've added “and it smells” to IT-1007, since it came right after it. Ca…” [Make it a request of its own] · cards · confirm anew · lines under the cards
         in private, about what was asked there: recorded IT-1007 · record requester «now it is worse» · IT-1007 is new, P3 · lines under the cards
         in private, thanks for it: recorded IT-1007 · record requester «thanks» · IT-1007 is new, P3 · lines under the cards
         in private, a moment after it: merged IT-1007 · record requester «and my badge is lost», joined · IT-1007 is new, P3 · audit: joined by Jeff · sign on · tell Jeff: “I've added “and my badge is lost” to IT-1007, since it came right after…” [Make it a request of its own] · lines under the cards
@@ -183,8 +183,8 @@ fn words_on_a_ticket() {
           Sam «mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is pending, P3, Mia · lines under the cards
           Sam «@desk mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is pending, P3, Mia · lines under the cards
         resolved
-          Jeff «it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by writing by Jeff · cards · confirm anew · say in C1/7.1: “Reopened. Mia knows.” · lines under the cards
-          Jeff «@desk it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by writing by Jeff · cards · confirm anew · say in C1/7.1: “Reopened. Mia knows.” · lines under the cards
+          Jeff «it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by writing by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: Mia has it again.” · lines under the cards
+          Jeff «@desk it smells, too»: recorded IT-1007 · record requester «it smells, too» · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by writing by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: Mia has it again.” · lines under the cards
           Jeff «thanks!»: recorded IT-1007 · record requester «thanks!» · IT-1007 is resolved, P3, Mia · lines under the cards
           Mia «I am on my way»: recorded IT-1007 · record agent «I am on my way» · IT-1007 is resolved, P3, Mia · lines under the cards
           Sam «mine does that, too»: recorded IT-1007 · record third «mine does that, too» · IT-1007 is resolved, P3, Mia · lines under the cards
@@ -220,7 +220,7 @@ fn words_on_a_ticket() {
         besides
           nothing: ignored
           a bare mention: skipped · hint Jeff: “Tell me what's wrong in one sentence, and I'll pass it to the desk.”
-          thanks with a file, resolved: recorded IT-1007 · record requester «thanks ⏎ [file: a.png https://x/a]» · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by writing by Jeff · cards · confirm anew · say in C1/7.1: “Reopened. Mia knows.” · lines under the cards
+          thanks with a file, resolved: recorded IT-1007 · record requester «thanks ⏎ [file: a.png https://x/a]» · IT-1007 is in_progress, P3, Mia · no auto_close · audit: reopened by writing by Jeff · cards · confirm anew · say in C1/7.1: “Reopened: Mia has it again.” · lines under the cards
           an agent, who has answered before: recorded IT-1007 · record agent «one more thing» · IT-1007 is new, P3, Omar · lines under the cards
     "#]].assert_eq(&table.0);
 }
@@ -245,8 +245,8 @@ fn notes() {
     expect![[r#"
         an agent: recorded IT-1007 · record note «third time this month» · IT-1007 is new, P3 · lines under the cards
         an admin: recorded IT-1007 · record note «third time this month» · IT-1007 is new, P3 · lines under the cards
-        somebody else: refused · tell Sam: “Notes under a card are kept only from the desk's people. Ask an operato…”
-        the requester: refused · tell Jeff: “Notes under a card are kept only from the desk's people. Ask an operato…”
+        somebody else: refused · tell Sam: “Only the desk's agents can leave notes under a card, so I haven't kept…”
+        the requester: refused · tell Jeff: “Only the desk's agents can leave notes under a card, so I haven't kept…”
         nothing: ignored
         a file: recorded IT-1007 · record note «[file: a.png https://x/a]» · IT-1007 is new, P3 · lines under the cards
     "#]]
@@ -323,64 +323,64 @@ fn commands_in_words() {
     }
     expect![[r#"
         in the thread, Mia «claim»: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in C1/7.1: “Mia is on it.”
-        in the thread, Jeff «claim»: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-        in the thread, Sam «claim»: refused · tell Sam: “That is for the desk's people.”
-        in the thread, Mia «release»: refused · tell Mia: “Nobody has IT-1007, so there is nothing to release.”
-        in the thread, Jeff «release»: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-        in the thread, Sam «release»: refused · tell Sam: “That is for the desk's people.”
+        in the thread, Jeff «claim»: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+        in the thread, Sam «claim»: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+        in the thread, Mia «release»: refused · tell Mia: “Nobody has IT-1007, so there's nothing to release.”
+        in the thread, Jeff «release»: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+        in the thread, Sam «release»: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
         in the thread, Mia «resolve new fuser»: done IT-1007 · IT-1007 is resolved, P3 · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: new fuser ⏎ Not right? Just write here.”
-        in the thread, Jeff «resolve new fuser»: recorded IT-1007 · record requester «resolve new fuser» · IT-1007 is new, P3 · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…” · lines under the cards
-        in the thread, Sam «resolve new fuser»: recorded IT-1007 · record third «resolve new fuser» · IT-1007 is new, P3 · tell Sam: “That is for the desk's people.” · lines under the cards
-        in the thread, Mia «pending parts»: done IT-1007 · IT-1007 is pending, P3 · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 has to wait: parts ⏎ You will hear here as soon as it goes on.”
-        in the thread, Jeff «pending parts»: recorded IT-1007 · record requester «pending parts» · IT-1007 is new, P3 · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…” · lines under the cards
-        in the thread, Sam «pending parts»: recorded IT-1007 · record third «pending parts» · IT-1007 is new, P3 · tell Sam: “That is for the desk's people.” · lines under the cards
+        in the thread, Jeff «resolve new fuser»: recorded IT-1007 · record requester «resolve new fuser» · IT-1007 is new, P3 · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…” · lines under the cards
+        in the thread, Sam «resolve new fuser»: recorded IT-1007 · record third «resolve new fuser» · IT-1007 is new, P3 · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…” · lines under the cards
+        in the thread, Mia «pending parts»: done IT-1007 · IT-1007 is pending, P3 · audit: set to pending by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is on hold: parts ⏎ I'll write here when there's news.”
+        in the thread, Jeff «pending parts»: recorded IT-1007 · record requester «pending parts» · IT-1007 is new, P3 · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…” · lines under the cards
+        in the thread, Sam «pending parts»: recorded IT-1007 · record third «pending parts» · IT-1007 is new, P3 · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…” · lines under the cards
         in the thread, Mia «assign @Omar»: done IT-1007 · IT-1007 is in_progress, P3, Omar · audit: assigned by Mia · cards · confirm anew · say in C1/7.1: “Omar has it now.” · under the cards: “Mia gave this to @U9.” · under the cards: “Mia gave this to Omar.”
-        in the thread, Jeff «assign @Omar»: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-        in the thread, Sam «assign @Omar»: refused · tell Sam: “That is for the desk's people.”
-        in the thread, Mia «priority P1»: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Mia · cards · tell Mia: “Done: IT-1007 is new, P1, with nobody yet.”
-        in the thread, Jeff «priority P1»: refused · tell Jeff: “That is for the desk's people. Yours is with the desk; just write in it…”
-        in the thread, Sam «priority P1»: refused · tell Sam: “That is for the desk's people.”
+        in the thread, Jeff «assign @Omar»: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+        in the thread, Sam «assign @Omar»: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+        in the thread, Mia «priority P1»: done IT-1007 · IT-1007 is new, P1 · audit: prioritised by Mia · cards · tell Mia: “Done: IT-1007 is new, P1, and nobody has it yet.”
+        in the thread, Jeff «priority P1»: refused · tell Jeff: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
+        in the thread, Sam «priority P1»: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
         in the thread, Mia «show»: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
         in the thread, Jeff «show»: done IT-1007 · tell Jeff: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Add details] [Cancel]
-        in the thread, Sam «show»: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
-        in the thread, Mia «cancel»: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk thinks that IT-1007 needs nothing done. If it does, press the…” [Ask again]
+        in the thread, Sam «show»: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
+        in the thread, Mia «cancel»: done IT-1007 · IT-1007 is cancelled, P3 · audit: found to be no request by Mia · cards · confirm anew · say in C1/7.1: “The desk saw nothing to do in IT-1007, so it's cancelled. Still need he…” [Ask again]
         in the thread, Jeff «cancel»: done IT-1007 · IT-1007 is cancelled, P3 · audit: cancelled by Jeff · cards · confirm anew · say in C1/7.1: “IT-1007 is cancelled, as you asked. Changed your mind?” [Ask again]
-        in the thread, Sam «cancel»: refused · tell Sam: “IT-1007 is Jeff's request, so only they and the desk can do that. To as…”
+        in the thread, Sam «cancel»: refused · tell Sam: “IT-1007 is Jeff's request, so only they or the desk can do that. Need s…”
         in the thread, Mia «reply on my way»: no command
         in the thread, Jeff «reply on my way»: no command
         in the thread, Mia «reply»: no command
         in the thread, Jeff «reply»: no command
         in the thread, Mia «resolve»: no command
         in the thread, Jeff «resolve»: no command
-        in the thread, Mia «resolve IT-1008 is the same»: refused · tell Mia: “Nothing was done: this is about IT-1007, and your words begin with IT-1…”
+        in the thread, Mia «resolve IT-1008 is the same»: refused · tell Mia: “I haven't done anything: this is about IT-1007, but your words begin wi…”
         in the thread, Jeff «resolve IT-1008 is the same»: recorded IT-1007 · record requester «resolve IT-1008 is the same» · IT-1007 is new, P3 · lines under the cards
         in the thread, Mia «claim IT-1008»: done IT-1008 · IT-1008 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in C2/8.1: “Mia is on it.” · tell Mia: “Done: IT-1008 is in progress, P3, with Mia.”
-        in the thread, Jeff «claim IT-1008»: refused · tell Jeff: “I know no IT-1008 that you could see. The key stands in my answer to th…”
-        in the thread, Mia «requests»: done · tell Mia: “You have no open requests. To ask for something, mention me or write to…”
-        in the thread, Jeff «requests»: done · tell Jeff: “You have no open requests. To ask for something, mention me or write to…”
-        in the thread, Mia «help»: done · hint Mia: “How to reach the desk ⏎ • Mention me with what is wrong ("@desk the pri…”
-        in the thread, Jeff «help»: done · hint Jeff: “How to reach the desk ⏎ • Mention me with what is wrong ("@desk the pri…”
+        in the thread, Jeff «claim IT-1008»: refused · tell Jeff: “I can't find IT-1008 among the requests you can see. /desk requests lis…”
+        in the thread, Mia «requests»: done · tell Mia: “You have no open requests. Need something? Mention me or write to me.”
+        in the thread, Jeff «requests»: done · tell Jeff: “You have no open requests. Need something? Mention me or write to me.”
+        in the thread, Mia «help»: done · hint Mia: “How to reach the desk ⏎ • Mention me and say what's wrong ("@desk the p…”
+        in the thread, Jeff «help»: done · hint Jeff: “How to reach the desk ⏎ • Mention me and say what's wrong ("@desk the p…”
         under the card, Mia «claim»: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in C1/7.1: “Mia is on it.” · tell Mia: “Done: IT-1007 is in progress, P3, with Mia.”
-        under the card, Mia «reply on my way»: done IT-1007 · say in C1/7.1: “Mia (IT): on my way” · tell Mia: “On its way to Jeff. It shows under the card as soon as it is there.”
-        under the card, Mia «resolve IT-1008 is the same»: refused · tell Mia: “Nothing was done: this is about IT-1007, and your words begin with IT-1…”
+        under the card, Mia «reply on my way»: done IT-1007 · say in C1/7.1: “Mia (IT): on my way” · tell Mia: “On its way to Jeff. You'll see it under the card once it's delivered.”
+        under the card, Mia «resolve IT-1008 is the same»: refused · tell Mia: “I haven't done anything: this is about IT-1007, but your words begin wi…”
         under the card, Mia «claim IT-1008»: done IT-1008 · IT-1008 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in C2/8.1: “Mia is on it.” · tell Mia: “Done: IT-1008 is in progress, P3, with Mia.”
-        under the card, Mia «help»: done · hint Mia: “How to reach the desk ⏎ • Mention me with what is wrong ("@desk the pri…”
+        under the card, Mia «help»: done · hint Mia: “How to reach the desk ⏎ • Mention me and say what's wrong ("@desk the p…”
         under the card, Mia «third time»: no command
         elsewhere, Mia «claim»: no command
         elsewhere, Sam «claim»: no command
         elsewhere, Mia «claim IT-1007»: done IT-1007 · IT-1007 is in_progress, P3, Mia · audit: claimed by Mia · cards · confirm anew · say in C1/7.1: “Mia is on it.” · tell Mia: “Done: IT-1007 is in progress, P3, with Mia.”
-        elsewhere, Sam «claim IT-1007»: refused · tell Sam: “I know no IT-1007 that you could see. The key stands in my answer to th…”
-        elsewhere, Mia «claim IT-9999»: refused · tell Mia: “I know no IT-9999 that you could see. The key stands in my answer to th…”
-        elsewhere, Sam «claim IT-9999»: refused · tell Sam: “I know no IT-9999 that you could see. The key stands in my answer to th…”
+        elsewhere, Sam «claim IT-1007»: refused · tell Sam: “I can't find IT-1007 among the requests you can see. /desk requests lis…”
+        elsewhere, Mia «claim IT-9999»: refused · tell Mia: “I can't find IT-9999 among the requests you can see. /desk requests lis…”
+        elsewhere, Sam «claim IT-9999»: refused · tell Sam: “I can't find IT-9999 among the requests you can see. /desk requests lis…”
         elsewhere, Mia «resolve IT-1007 done»: done IT-1007 · IT-1007 is resolved, P3 · auto_close in 168 h · audit: resolved by Mia · cards · confirm anew · say in C1/7.1: “IT-1007 is resolved: done ⏎ Not right? Just write here.” · tell Mia: “Done: IT-1007 is resolved.”
-        elsewhere, Sam «resolve IT-1007 done»: refused · tell Sam: “I know no IT-1007 that you could see. The key stands in my answer to th…”
+        elsewhere, Sam «resolve IT-1007 done»: refused · tell Sam: “I can't find IT-1007 among the requests you can see. /desk requests lis…”
         elsewhere, Mia «show IT-1007»: done IT-1007 · tell Mia: “IT-1007  printer smokes ⏎ It is new; nobody has it yet. Asked by Jeff a…” [Take it] [Reply to requester] [Resolve…] [Pending…] [Show] [Not a request] [Send article…] [Declare an outage…] [Assign to…] [Priority…]
-        elsewhere, Sam «show IT-1007»: refused · tell Sam: “I know no IT-1007 that you could see. The key stands in my answer to th…”
+        elsewhere, Sam «show IT-1007»: refused · tell Sam: “I can't find IT-1007 among the requests you can see. /desk requests lis…”
         elsewhere, Mia «resolve my dns problem»: no command
         elsewhere, Sam «resolve my dns problem»: no command
-        elsewhere, Sam «help»: done · keep «help» · hint Sam: “How to reach the desk ⏎ • Mention me with what is wrong ("@desk the pri…”
-        elsewhere, Sam «requests»: done · tell Sam: “You have no open requests. To ask for something, mention me or write to…”
-        elsewhere, Sam «requests @Omar»: refused · tell Sam: “That is for the desk's people.”
+        elsewhere, Sam «help»: done · keep «help» · hint Sam: “How to reach the desk ⏎ • Mention me and say what's wrong ("@desk the p…”
+        elsewhere, Sam «requests»: done · tell Sam: “You have no open requests. Need something? Mention me or write to me.”
+        elsewhere, Sam «requests @Omar»: refused · tell Sam: “Sorry, you need desk permissions for that; /desk help shows what you ca…”
         elsewhere, Sam «help me»: no command
     "#]].assert_eq(&table.0);
 }
@@ -394,31 +394,31 @@ fn commands_that_are_not_written_right() {
         table.case(spec.name, &desk, &Heard::Misspelt(&said, spec, Vec::new()));
     }
     expect![[r#"
-        reply: refused · tell Mia: “Nearly: write it as "reply your words". /desk help lists what I underst…”
-        resolve: refused · tell Mia: “Nearly: write it as "resolve how it was solved". /desk help lists what…”
-        pending: refused · tell Mia: “Nearly: write it as "pending [until when] [what it waits for]". /desk h…”
-        assign: refused · tell Mia: “Nearly: write it as "assign @name". Pick the name from the list that op…”
-        priority: refused · tell Mia: “Nearly: write it as "priority P1". Or P2, P3, P4. /desk help lists what…”
-        ask: refused · tell Mia: “Nearly: write it as "ask what you need". /desk help lists what I unders…”
-        requests: refused · tell Mia: “Nearly: write it as "requests [@name]". /desk help lists what I underst…”
-        search: refused · tell Mia: “Nearly: write it as "search words". /desk help lists what I understand.”
-        read: refused · tell Mia: “Nearly: write it as "read KB-7". The key stands before the title, like…”
-        send: refused · tell Mia: “Nearly: write it as "send KB-7". The key stands before the title, like…”
-        articles: refused · tell Mia: “Nearly: write it as "articles [drafts]". drafts, review, unhelpful or a…”
-        article: refused · tell Mia: “Nearly: write it as "article KB-7". The key stands before the title, li…”
-        subscribe: refused · tell Mia: “Nearly: write it as "subscribe services". /desk help lists what I under…”
-        unsubscribe: refused · tell Mia: “Nearly: write it as "unsubscribe services". /desk help lists what I und…”
-        outage announce: refused · tell Mia: “Nearly: write it as "outage announce". /desk help lists what I understa…”
-        outage show: refused · tell Mia: “Nearly: write it as "outage show MI-7". The key stands on its card, lik…”
-        outage update: refused · tell Mia: “Nearly: write it as "outage update MI-7 identified [what is known]". Th…”
-        outage resolve: refused · tell Mia: “Nearly: write it as "outage resolve MI-7 [what it was]". The key stands…”
-        outage retract: refused · tell Mia: “Nearly: write it as "outage retract MI-7". The key stands on its card,…”
-        outage change: refused · tell Mia: “Nearly: write it as "outage change MI-7 [high] [services]". The key sta…”
-        guard mode: refused · tell Mia: “Nearly: write it as "guard mode nudge". Or off, observe, route, default…”
-        guard me: refused · tell Mia: “Nearly: write it as "guard me off". Or on. /desk help lists what I unde…”
-        guard away: refused · tell Mia: “Nearly: write it as "guard away tomorrow 9". /desk help lists what I un…”
-        guard why: refused · tell Mia: “Nearly: write it as "guard why link". /desk help lists what I understan…”
-        oncall until: refused · tell Mia: “Nearly: write it as "oncall until 18:00". /desk help lists what I under…”
+        reply: refused · tell Mia: “Almost there: write it as "reply your words". /desk help lists what I u…”
+        resolve: refused · tell Mia: “Almost there: write it as "resolve how it was solved". /desk help lists…”
+        pending: refused · tell Mia: “Almost there: write it as "pending [until when] [what it waits for]". /…”
+        assign: refused · tell Mia: “Almost there: write it as "assign @name". Pick the name from the list t…”
+        priority: refused · tell Mia: “Almost there: write it as "priority P1". Or P2, P3, P4. /desk help list…”
+        ask: refused · tell Mia: “Almost there: write it as "ask what you need". /desk help lists what I…”
+        requests: refused · tell Mia: “Almost there: write it as "requests [@name]". /desk help lists what I u…”
+        search: refused · tell Mia: “Almost there: write it as "search words". /desk help lists what I under…”
+        read: refused · tell Mia: “Almost there: write it as "read KB-7". The key stands before the title,…”
+        send: refused · tell Mia: “Almost there: write it as "send KB-7". The key stands before the title,…”
+        articles: refused · tell Mia: “Almost there: write it as "articles [drafts]". drafts, review, unhelpfu…”
+        article: refused · tell Mia: “Almost there: write it as "article KB-7". The key stands before the tit…”
+        subscribe: refused · tell Mia: “Almost there: write it as "subscribe services". /desk help lists what I…”
+        unsubscribe: refused · tell Mia: “Almost there: write it as "unsubscribe services". /desk help lists what…”
+        outage announce: refused · tell Mia: “Almost there: write it as "outage announce". /desk help lists what I un…”
+        outage show: refused · tell Mia: “Almost there: write it as "outage show MI-7". The key stands on its car…”
+        outage update: refused · tell Mia: “Almost there: write it as "outage update MI-7 identified [what is known…”
+        outage resolve: refused · tell Mia: “Almost there: write it as "outage resolve MI-7 [what it was]". The key…”
+        outage retract: refused · tell Mia: “Almost there: write it as "outage retract MI-7". The key stands on its…”
+        outage change: refused · tell Mia: “Almost there: write it as "outage change MI-7 [high] [services]". The k…”
+        guard mode: refused · tell Mia: “Almost there: write it as "guard mode nudge". Or off, observe, route, d…”
+        guard me: refused · tell Mia: “Almost there: write it as "guard me off". Or on. /desk help lists what…”
+        guard away: refused · tell Mia: “Almost there: write it as "guard away tomorrow 9". /desk help lists wha…”
+        guard why: refused · tell Mia: “Almost there: write it as "guard why link". /desk help lists what I und…”
+        oncall until: refused · tell Mia: “Almost there: write it as "oncall until 18:00". /desk help lists what I…”
     "#]]
     .assert_eq(&table.0);
 }

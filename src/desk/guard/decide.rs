@@ -34,7 +34,7 @@ use crate::domain::right::Right;
 use crate::domain::rules::GuardMode;
 use crate::domain::subject::Subject;
 
-/// A ping that is handled later than this, because it was read back, is only counted.
+/// The greatest age at which a ping is judged. An older ping, which a catch-up has read, is only counted.
 const FRESH: SignedDuration = SignedDuration::from_mins(1);
 /// The interval between the messages that tell the staff how the guard works.
 const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(2);
@@ -72,8 +72,8 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
         _ if desk.rules.is_exempt_at(said.at) => ping.ruling = Ruling::Hours,
         (_, _, Some(classifier)) => {
             let alone = classifier.read(&judged_words(said));
-            // Silence before a message speaks most for a request, so this is the highest probability that the messages
-            // before it could give.
+            // The messages before the ping are not read yet. An hour of silence before it speaks most for a request, so
+            // this is the highest probability that they could give.
             let at_best = classifier.within(&alone, &Context { quiet_minutes: 60, ..Context::default() });
             if at_best.asks || alone.asks {
                 ping.ruling = Ruling::Waiting;
@@ -94,8 +94,8 @@ pub(in crate::desk) fn pinged(desk: &Desk, said: &Said, known: &Pinged) -> Decis
     plan.end(Outcome::Done(None))
 }
 
-/// Announces the guard mode in a channel, and tells the staff how the guard works, unless the people there know. `by`:
-/// the person who set the mode by a command.
+/// Announces the guard mode in a channel, and tells the staff how the guard works, if the mode is news there. `by`: the
+/// person who set the mode by a command.
 fn announce(
     plan: &mut Plan<'_>,
     place: &Place,
@@ -197,7 +197,7 @@ fn judge(
         (Ruling::Request, GuardMode::Nudge) => {
             after.told_at = Some(desk.now);
             let (again, is_anybody_on_call) = (known.told_at.is_some(), !on_call_of(desk, &known.on_call).is_empty());
-            hint(&mut plan, said, text::nudge(&ping.id, again, known.away_until, is_anybody_on_call));
+            hint(&mut plan, said, text::nudge(ping, again, known.away_until, is_anybody_on_call));
         }
         (Ruling::Request, GuardMode::Route) => {
             let ticket = open(&mut plan, said);
@@ -211,7 +211,7 @@ fn judge(
     plan.end(outcome)
 }
 
-/// Makes a ping a request of its author's, who wants that. `urgent`: the author's reason why it cannot wait.
+/// Turns a ping into a request of its author, at the author's wish. `urgent`: the author's reason why it cannot wait.
 fn make_request(
     desk: &Desk,
     (via, urgent): (Option<&ReplyHandle>, Option<&str>),
@@ -264,8 +264,8 @@ fn keep_end(plan: &mut Plan<'_>, ping: &Ping, end: End, key: &TicketKey) {
     plan.change(Change::KeepPing(Box::new(Ping { end: Some(end), ticket, ..ping.clone() })));
 }
 
-/// Calls the people on call, under the cards of a request. Returns the answer to the requester. The request becomes
-/// critical, so that its cards do not wait.
+/// Calls the people on call, by messages under the cards of a request. The request becomes critical, so that its cards
+/// do not wait. Returns the answer to the requester.
 fn call_out(plan: &mut Plan<'_>, ticket: &Ticket, ping: &Ping, known: &Pinged, reason: &str) -> Message {
     let (desk, author) = (plan.desk, &ticket.requester);
     let on_call = on_call_of(desk, &known.on_call);
@@ -279,7 +279,7 @@ fn call_out(plan: &mut Plan<'_>, ticket: &Ticket, ping: &Ping, known: &Pinged, r
     text::is_urgent_at_the_desk(&ticket.key, &on_call, &ping.author, &desk.roster)
 }
 
-/// Makes a message a request of its author's, for another person who has passed it on.
+/// Turns a message into a request of its author, for a person who has passed it on.
 fn pass_on_for(
     desk: &Desk,
     (look, by, via): (&Look, &Person, Option<&ReplyHandle>),
@@ -322,7 +322,7 @@ fn pass_on_for(
     plan.end(outcome)
 }
 
-/// Opens a request from a message, with a sign on the message by which the people it pings see that.
+/// Opens a request from a message. A sign on the message shows the people whom it pings that it became a request.
 fn open(plan: &mut Plan<'_>, said: &Said) -> Ticket {
     let ticket = plan.open(&said.author, origin_of(&said.place, &said.message), &[Words::of(said)], None);
     plan.effect(Some(ticket.id), SilentAct::React { message: said.message.clone(), sign: Sign::Request, is_on: true });
@@ -344,7 +344,7 @@ fn own<'s>(plan: &Plan<'_>, actor: &Actor<'_>, sees: &'s Sees) -> Option<&'s Pin
     plan.desk.roster.same(&ping.author, &actor.person.who).then_some(&**ping)
 }
 
-/// Begins a request from a ping whose author wants that. The message is first read as it is now.
+/// Begins a request from a ping, at its author's wish. The message is first read as it is now.
 pub(in crate::desk) fn pass_on(mut plan: Plan<'_>, actor: &Actor<'_>, _: &Args, sees: &Sees) -> Decision {
     let Some(ping) = own(&plan, actor, sees) else { return refuse(plan, actor, text::not_yours()) };
     if let Some(key) = &ping.ticket {
@@ -527,18 +527,18 @@ fn tell_staff(plan: &mut Plan<'_>, untold: &[PersonRef]) {
 /// Switches the guard for one person in a channel. For staff: whether pings of them pass. For others: whether they may
 /// be asked.
 pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Args, _: &Sees) -> Decision {
-    let Some(place) = actor.place.filter(|place| !place.is_direct()) else {
+    let rules = &plan.desk.rules;
+    let Some(place) = actor.place.filter(|place| !place.is_direct() && !rules.is_triage(place)) else {
         return refuse(plan, actor, text::only_where_people_talk());
     };
     let (place, at) = (place.open_channel(), plan.desk.now);
+    // `is_on` means the exemption: pings of staff pass, or others are not asked.
     let is_on = args.text("guarded") == "off";
     let is_staff = plan.desk.roster.is_staff(actor.person, at);
     for who in plan.desk.roster.accounts(&actor.person.who) {
-        let place = place.clone();
-        plan.change(match is_staff {
-            true => Change::WantPings { who, place, is_on, at },
-            false => Change::OptOut { who, place, is_out: is_on, at },
-        });
+        // Both are written, since somebody may join or leave the staff: each has an effect only while it fits.
+        plan.change(Change::WantPings { who: who.clone(), place: place.clone(), is_on, at });
+        plan.change(Change::OptOut { who, place: place.clone(), is_out: is_on, at });
     }
     answer(&mut plan, actor, if is_staff { text::pings_pass(is_on) } else { text::asks_here(!is_on) });
     plan.end(Outcome::Done(None))

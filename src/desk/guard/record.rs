@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::state::{End, Ping, Pinged, Ruling, Setting, channel_of, is_news};
+use super::state::{End, Ping, Pinged, Ruling, Setting, channel_of, is_news, speaks};
 use crate::asking::Reason;
 use crate::desk::on_call;
 use crate::domain::channel::Access;
@@ -190,7 +190,10 @@ pub async fn pinged(
     let mode = mode(ask, &said.place, rules).await?;
     let mut known = Pinged { staff, mode, is_wanted: true, ..Pinged::default() };
     known.announced = announced(ask, &said.place).await?;
-    if is_news(known.announced, mode) {
+    if speaks(mode) && access(ask, &said.place).await? == Some(Access::Closed) {
+        // Nobody there could be told what the guard does.
+        known.mode = GuardMode::Observe;
+    } else if speaks(mode) && is_news(known.announced, mode) {
         known.untold = untold(ask, roster, now).await?;
     }
     let is_found = |_: &Row| Ok(());
@@ -269,14 +272,19 @@ async fn set_mode(ask: &mut dyn Ask, place: &Place) -> Result<Option<GuardMode>,
 /// # Errors
 /// If the database is away.
 pub async fn setting(ask: &mut dyn Ask, place: &Place, roster: &Roster, now: Timestamp) -> Result<Setting, StoreError> {
-    let channel = place.open_channel();
-    let known = channels::these(ask, std::slice::from_ref(&channel)).await?.remove(&channel);
-    let is_deaf = match known {
-        Some(known) => known.access == Access::Closed,
+    let is_deaf = match access(ask, place).await? {
+        Some(access) => access == Access::Closed,
         None => channels::knows_any(ask, &place.tenant).await?,
     };
     let (mode, announced) = (set_mode(ask, place).await?, announced(ask, place).await?);
     Ok(Setting { mode, announced, untold: untold(ask, roster, now).await?, is_deaf })
+}
+
+/// What the bot may do in the channel of this place, if that is known.
+async fn access(ask: &mut dyn Ask, place: &Place) -> Result<Option<Access>, StoreError> {
+    let channel = place.open_channel();
+    let known = channels::these(ask, std::slice::from_ref(&channel)).await?.remove(&channel);
+    Ok(known.map(|known| known.access))
 }
 
 /// Reads the guard mode that was last announced in a channel. Before any announcement it is `Observe`: pings are only

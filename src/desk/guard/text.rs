@@ -24,13 +24,18 @@ fn button(spec: &Spec, ping: &PingId) -> Control {
     Control::button(spec.label, ActRef::at_message(spec.act(), ping.as_str())).styled(spec.style)
 }
 
-/// Somebody pinged staff with what looks like a request. `again`: they were asked before; `away`: until when whom they ping is away, by
-/// their own word; `calls`: somebody is on call.
+/// Asks the author of a ping whether the desk may take it. `again`: they were asked before; `away`: all the people whom they ping
+/// are away, the first of them until then; `calls`: somebody is on call.
 #[must_use]
-pub fn nudge(ping: &PingId, again: bool, away: Option<Timestamp>, calls: bool) -> Message {
+pub fn nudge(ping: &Ping, again: bool, away: Option<Timestamp>, calls: bool) -> Message {
+    let (people, ping) = (ping.staff.len(), &ping.id);
     let line = match away {
         Some(until) => Line(vec![
-            said("The person you're asking is away until "),
+            said(if people > 1 {
+                "The people you're asking are away until "
+            } else {
+                "The person you're asking is away until "
+            }),
             Span::At(until),
             said(". The desk can help in the meantime. Shall I pass it on?"),
         ]),
@@ -401,7 +406,7 @@ pub fn from_now_on(mode: GuardMode, by: Option<&str>) -> Message {
              undo that with one click. "
         }
         GuardMode::Observe | GuardMode::Off => {
-            "From now on, I no longer say anything when somebody here pings a person who works for the desk. "
+            "From now on, I no longer say anything when somebody here pings a person who works for the desk, unless that person is away. "
         }
         GuardMode::Nudge => {
             "From now on, when you ping somebody who works for the desk here and ask for help, I ask whether the desk may take it, \
@@ -467,7 +472,8 @@ pub fn is_away(until: Timestamp) -> Message {
         said("You're marked as away until "),
         Span::At(until),
         said(
-            ". When somebody pings you with a request, I tell them so and offer the desk. “/desk guard back” ends it.",
+            ". When somebody pings you alone with a request where I look at pings, I tell them so and offer the desk. “/desk guard back” \
+             ends it.",
         ),
     ])])
 }

@@ -30,10 +30,10 @@ use crate::domain::{limits, machine};
 
 /// How many outages of each phase are listed.
 pub const LISTED: u32 = 20;
-/// How often the card is refreshed during an announcement: at first, and at least. In the clock's time.
+/// The shortest and the longest interval between refreshes of the card during an announcement, in the clock's time.
 const PROGRESS_EVERY: SignedDuration = SignedDuration::from_secs(10);
 const PROGRESS_AT_LEAST_EVERY: SignedDuration = SignedDuration::from_mins(5);
-/// How often, at least, the card is refreshed while channels refuse the announcement. In the clock's time.
+/// The longest interval between these refreshes while channels refuse the announcement, in the clock's time.
 const REFUSED_AT_LEAST_EVERY: SignedDuration = SignedDuration::from_hours(6);
 /// The slots of the timer of news. The announcer is reminded first, then the admins.
 const OWNER: u16 = 0;
@@ -81,7 +81,7 @@ pub(super) fn subscribe(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &S
     subscription(plan, actor, args, sees, true)
 }
 
-/// Makes a channel follow services no longer.
+/// Makes a channel stop following services.
 pub(super) fn unsubscribe(plan: Plan<'_>, actor: &Actor<'_>, args: &Args, sees: &Sees) -> Decision {
     subscription(plan, actor, args, sees, false)
 }
@@ -459,7 +459,7 @@ fn put(plan: &mut Plan<'_>, seen: &Seen, after: Outage, spec: &'static Spec) -> 
             to: Some(to.to_owned()),
         })
     };
-    debug_assert!(machine::follows(&STEPS, before.phase.as_str(), after.phase.as_str()), "{before:?} → {after:?}");
+    debug_assert!(machine::follows(&STEPS, before.phase.as_str(), after.phase.as_str()), "no such step");
     let phase = changed("phase", before.phase.as_str(), after.phase.as_str());
     let severity = changed("severity", before.severity.as_str(), after.severity.as_str());
     let about = Subject::from(after.id);
@@ -487,8 +487,8 @@ fn put(plan: &mut Plan<'_>, seen: &Seen, after: Outage, spec: &'static Spec) -> 
     after
 }
 
-/// Whether news are also posted beside the copies: if changing all copies takes long, and for the end of an outage of
-/// high severity.
+/// Whether news are also posted as new messages beside the copies: if changing all copies takes long, and for the end
+/// of an outage of high severity.
 fn is_said_anew(desk: &Desk, after: &Outage, ledger: &Ledger) -> bool {
     let takes = text::seconds(ledger.slack.stands, limits::slack::BROADCAST_UPDATE);
     let is_slow = takes > limits::SLOW_NEWS.as_secs_f64();

@@ -43,7 +43,7 @@ pub struct Spec {
     /// Its label in the menu of a message, at most 24 characters (Slack). `None` if it is not in that menu.
     pub menu: Option<&'static str>,
     /// Its label in the menu of a person, at most 32 characters. `None` if it is not in that menu. Only Discord has
-    /// such menus. The person of the menu is given for the act's parameter.
+    /// such menus. The person whose menu was used becomes the value of the parameter that takes a person.
     pub person_menu: Option<&'static str>,
     /// The reaction to a message that does the act, if any. A reaction opens no form, so all parameters of such an act
     /// must be optional.
@@ -192,7 +192,7 @@ pub enum May {
 }
 
 impl May {
-    /// Returns these people in a word or two, for lists of commands.
+    /// Returns a short name of these people, for lists of commands.
     #[must_use]
     pub const fn who(self) -> &'static str {
         match self {

@@ -5,9 +5,8 @@
 //! conversations and ticket threads with new messages come first, then other channels, then the messages on record of
 //! open tickets. These are compared with the record, and a changed or deleted message becomes an edit or a deletion.
 //!
-//! A channel whose newest message is known costs no call. Reading uses only a part of the calls that Discord allows.
-//! Clicks, commands, and a person's very first direct message cannot be read afterwards: Discord does not keep the
-//! former, and does not list direct conversations to bots.
+//! A channel whose newest message is known costs no call. Reading uses only a part of the calls that Discord allows. Clicks,
+//! commands, and a person's very first direct message cannot be read afterwards: Discord keeps or lists none of them.
 
 mod pace;
 

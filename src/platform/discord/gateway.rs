@@ -1,11 +1,12 @@
-//! Keeps the gateway sessions open and hands events to the core, in order.
+//! Keeps the gateway sessions open and hands their events on to the intake, in order.
 //!
-//! A connection (`link`) delivers each dispatch unread. This module only sorts them: each channel, together with its
-//! threads, belongs to one of a few lanes, and the worker of a lane handles one event after another (`lanes`).
+//! A connection (`link`) passes on each dispatch (one event of Discord) without interpreting it. The dispatches are
+//! only sorted here: each channel, together with its threads, belongs to one of a few lanes, and the worker of a lane
+//! handles one event after another (`lanes`).
 //!
 //! When a connection ends, another one resumes the session where it stopped, at the address that Discord named for
 //! this. If Discord does not resume the session, a new one begins, and the events between the two are read afterwards
-//! (`catch_up`). The wait before another connection grows while sessions do not hold, and the number of sessions that
+//! (`catch_up`). The wait before the next connection grows while sessions end soon, and the number of sessions that
 //! Discord allows per day is respected (`budget`). Dispatches are numbered: if a number is missing, the session is
 //! resumed from there.
 //!
@@ -224,7 +225,7 @@ impl Keeper {
                 Ended::Stopped => return Ok(()),
                 Ended::Taken => {
                     tracing::warn!(shard = self.info.id.0, "another replica has taken this shard of Discord over");
-                    // Events in the meantime belong to the other replica; this session has not received them.
+                    // The other replica receives the events of the meantime, so the former session is not resumed.
                     *lock(&course) = Course::default();
                     patience = Patience::default();
                     continue;
@@ -286,7 +287,8 @@ impl Keeper {
         };
         let number = self.info.id.0;
         let mut is_announced = false;
-        // A requested lease is waited for: it must not be taken after it was given back.
+        // A stop does not cancel a call that takes the lease. A cancelled call could still take it after `hand_over`
+        // has released it.
         while !self.stop.is_cancelled() {
             match turn.take_lease(&lease(number)).await {
                 Ok(true) => {}
@@ -297,7 +299,7 @@ impl Keeper {
                 Err(error) => tracing::warn!(shard = number, %error, "the lease of a shard was not renewed"),
             }
             if !is_announced && was_connected.load(Ordering::Relaxed) {
-                // The previous holder checks this lease, and may hold it for a moment.
+                // The previous holder takes this lease for a moment to check it (`hand_over`), so a try may fail.
                 is_announced = turn.take_lease(&is_open(number)).await.unwrap_or(false);
             }
             let looks = if is_announced { 3 } else { LOOKS_IN_A_HOLD };
@@ -369,7 +371,7 @@ impl Keeper {
         let Some(mut link) = Link::open(&address, &identity, resumed.as_ref(), shared.timeout).await else {
             tracing::warn!(shard = number, "Discord's gateway cannot be reached");
             if let Some(session) = &mut lock(course).session {
-                // Next time the session is resumed at the address where sessions begin.
+                // The next try resumes the session at the general address, at which new sessions begin.
                 session.url = None;
             }
             return Ok(Ended::Lost(None));
@@ -419,7 +421,7 @@ impl Keeper {
             if resumed.is_some() && course.session == resumed {
                 course.in_vain += 1;
             }
-            // The next event of the session may be what breaks the connection.
+            // The next event of the session may be the cause that breaks the connection, so the session is given up.
             if course.in_vain >= RESUMED_IN_VAIN {
                 (course.session, course.in_vain) = (None, 0);
             }
@@ -448,7 +450,7 @@ impl Keeper {
         }
     }
 
-    /// Handles what a connection delivers.
+    /// Handles one thing that a connection passes on.
     fn hear(&self, what: &Heard, course: &mut Course, was_connected: &AtomicBool) {
         let (shared, number) = (&self.pump.shared, self.info.id.0);
         if course.is_over {

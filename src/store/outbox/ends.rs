@@ -58,8 +58,8 @@ texts! {
          unsure_at_ms = CASE WHEN $6 = 1 THEN $3 ELSE unsure_at_ms END \
          WHERE id = $1 AND (state = 'pending' OR (state = 'leased' AND leased_by = $5))"
     );
-    /// Releases the first effects that a place refuses. Those that were released longest ago come first, so that each
-    /// has its turn where only one is released at a time.
+    /// Releases some of the effects that are held in a place. Those that were never released, or longest ago, come
+    /// first. So each has its turn if only one is released at a time.
     RELEASE = Text::both(
         "UPDATE effects SET state = 'pending', held_in = NULL, released_at_ms = $3 WHERE id IN (\
          SELECT id FROM effects WHERE outlet = $1 AND state = 'held' AND held_in = $2 \
@@ -100,12 +100,13 @@ texts! {
     );
     /// Reads the messages that an ended effect left on the platform.
     POSTED = Text::both("SELECT posted_json FROM effects WHERE id = $1");
-    /// Takes over effects of dead workers. Their deliveries may have happened at `$4` (the clock's time), or before.
+    /// Takes over effects of dead workers. They may have been sent, at `$4` (in the clock's time) at the latest.
     TAKE_OVER = Text::both(
         "UPDATE effects SET state = 'pending', leased_at_ms = NULL, lease_until_ms = NULL, unsure = 1, unsure_at_ms = $4 \
          WHERE outlet = $1 AND state = 'leased' AND lease_until_ms <= $2 AND leased_by IS DISTINCT FROM $3 RETURNING id"
     );
-    /// Finds a card that is being posted into a channel, or may stand there, and of which no message is known yet.
+    /// Finds a card that may stand in a channel although no message of it is known yet: it is being posted, or the
+    /// outcome of an earlier try is unknown.
     CARD_UNDER_WAY = Text::both(
         "SELECT e.id FROM effects AS e WHERE e.id IN (\
          SELECT id FROM effects WHERE outlet = $1 AND state = 'leased' \
@@ -118,7 +119,7 @@ texts! {
     TIDY_EFFECTS = Text::both("DELETE FROM effects WHERE id IN (SELECT id FROM effects WHERE settled_at_ms < $1 ORDER BY settled_at_ms LIMIT $2) RETURNING id");
 }
 
-/// Ends the leases that a former owner left; it is certainly dead since `$1`.
+/// Ends the leases that a former owner of the database file left. That process has certainly been dead since `$1`.
 pub const RECOVER: Text = Text::both("UPDATE effects SET lease_until_ms = $1 WHERE state = 'leased' RETURNING id");
 
 impl dyn Store + '_ {
@@ -172,7 +173,8 @@ impl dyn Store + '_ {
         }
     }
 
-    /// Returns the messages that another worker left on the platform for this effect, if it has ended it.
+    /// Returns the messages that another worker left on the platform for this effect. `None`: that worker has not ended
+    /// the effect yet.
     async fn posted(&self, effect: &EffectId) -> Result<Option<Vec<MessageRef>>, StoreError> {
         let posted = |row: &Row| row.json_if("posted_json");
         let posted = self.reader().await?.one(statement(POSTED).bind(&effect.0), posted).await?;
@@ -189,7 +191,7 @@ impl dyn Store + '_ {
         self.reader().await?.all(statement(HELD_IN).bind(outlet.into().as_str()), held).await
     }
 
-    /// Releases the held effects that `by` selects, oldest first, and returns how many.
+    /// Releases the held effects that `by` selects, those that were released longest ago first. Returns how many.
     ///
     /// # Errors
     /// If the database is away.
@@ -259,8 +261,8 @@ impl dyn Store + '_ {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let margin_ms = super::span_ms(margin);
-        // Any message was sent before the lease ended, so this much has already passed of the time in which histories
-        // may not show it yet.
+        // Every message was sent before its lease ended, so at least `margin` ago. That much of the time in which the
+        // history may not show a message yet has already passed.
         let (by, unsure_at_ms) = (by.0.clone(), ms(now) - margin_ms);
         let ended_ms = self.reader().await?.real_ms().await? - margin_ms;
         let take = statement(TAKE_OVER).bind(outlet.into().as_str()).bind(ended_ms).bind(by).bind(unsure_at_ms);
@@ -342,7 +344,7 @@ fn closing(effect: &EffectId, by: &WorkerId, end: &Settlement, now: Timestamp) -
     }
 }
 
-/// Whether a card is being posted into this channel, or may already stand there, of which no message is known yet.
+/// Whether a card of which no message is known yet is being posted into this channel, or may already stand there.
 ///
 /// # Errors
 /// If the database is away.

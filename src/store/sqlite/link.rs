@@ -22,19 +22,19 @@ use crate::store::statement::{self, Merged, Spoken, Statement, Text, Value, stat
 use crate::store::tx::{Known, Link};
 
 texts! {
-    /// What a counter shows: the next value to be taken.
+    /// Selects the next free value of a counter.
     COUNTER = Text::both("SELECT value FROM counters WHERE name = $1");
-    /// Values below this one were taken.
+    /// Raises a counter to `$2`. All values below it are taken.
     TAKE_COUNTER = Text::both("UPDATE counters SET value = max(value, $2) WHERE name = $1");
-    /// The greatest id in the outbox.
+    /// Selects the greatest id in the outbox.
     LAST_EFFECT = Text::both("SELECT max(id) AS id FROM effects");
 }
 
 /// Returns a number that changes when another connection has committed.
 const DATA_VERSION: &str = "PRAGMA data_version";
 
-/// The writer's connection. It runs each statement in the writer's own thread. A connection of the pool has a thread of its
-/// own instead: each statement wakes that thread, and its end wakes ours.
+/// The writer's connection. It runs each statement in the writer's own thread. A connection of the pool has a separate
+/// thread instead: each statement wakes that thread, and its end wakes the calling thread.
 pub struct WriteConnection {
     conn: Connection,
     /// The column names of each query, by the query's text.
@@ -110,7 +110,8 @@ impl ToSql for Value {
     }
 }
 
-/// Binds the values. SQLite takes `$2` for a name, and numbers names by where they first appear in the text.
+/// Binds the values. For SQLite, `$2` is a name and not a number: it numbers the names in the order of their first
+/// appearance in the text. So the number of a value is read from the name.
 fn bind_all(statement: &mut rusqlite::CachedStatement<'_>, values: &[Value]) -> rusqlite::Result<()> {
     for at in 1..=statement.parameter_count() {
         let number = statement.parameter_name(at).and_then(|name| name[1..].parse::<usize>().ok());
@@ -244,7 +245,8 @@ pub fn fault(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// The pool has few connections, so each can keep many prepared texts.
+/// The numbers of rows that merged queries may have. Each number makes a separate text to prepare. The pool has few
+/// connections, so each can keep many prepared texts.
 const ROWS: statement::Rows = statement::Rows::UpTo(12);
 
 /// Converts a statement for the pool's library.
@@ -259,8 +261,8 @@ fn bind(query: Query<'_, Sqlite, SqliteArguments>, value: Value) -> Query<'_, Sq
     }
 }
 
-/// Replaces the numbered parameters of a text with many rows by `?`. SQLite takes `$1` for a name, and the library looks up
-/// each name for every value.
+/// Replaces the numbered parameters of a text with many rows by `?`. For SQLite, `$1` is a name, and the library would
+/// look up each name for every value.
 fn nameless(text: std::borrow::Cow<'static, str>, rows: usize) -> String {
     if rows == 1 {
         return text.into_owned();
@@ -274,26 +276,27 @@ fn nameless(text: std::borrow::Cow<'static, str>, rows: usize) -> String {
     bare
 }
 
-/// Gives out ids: of effects, each greater than the one before, and the numbers of sequences.
+/// Gives out the ids of effects, each greater than the one before, and the numbers of sequences.
 #[derive(Debug)]
 pub struct Ids {
     clock: Clock,
     last: Ulid,
     /// The next number of each sequence, as far as it is known.
     next: HashMap<Sequence, i64>,
-    /// The sequences of which numbers were drawn that are not written down.
+    /// The sequences from which numbers were drawn that are not stored yet.
     drawn: Vec<Sequence>,
 }
 
 impl Ids {
-    /// Ids above every one that the outbox holds.
+    /// Returns an `Ids` that begins above every effect id in the outbox.
     pub fn above_known(conn: &mut WriteConnection, clock: Clock) -> Result<Self, StoreError> {
         let mut ids = Self { clock, last: Ulid::nil(), next: HashMap::new(), drawn: Vec::new() };
         ids.go_on_above(conn)?;
         Ok(ids)
     }
 
-    /// Goes on above every one that the outbox holds, and every number that was taken, whoever gave it out.
+    /// Continues above every effect id in the outbox and every stored number, since another process may have given them
+    /// out.
     pub fn go_on_above(&mut self, conn: &mut WriteConnection) -> Result<(), StoreError> {
         self.next.clear();
         let found = conn.rows(statement(LAST_EFFECT))?;
@@ -304,7 +307,8 @@ impl Ids {
         Ok(())
     }
 
-    /// The next id of an effect: of this moment, or just above the last one where the clock has not moved on.
+    /// Returns the next id of an effect, with the present moment as its time. If the clock has not moved on since the
+    /// last id, the id is the one directly above the last.
     pub fn next_effect(&mut self) -> EffectId {
         let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or_default();
         let fresh = |at_ms| Ulid::from_parts(at_ms, real::random());
@@ -316,20 +320,20 @@ impl Ids {
         EffectId(self.last.to_string())
     }
 
-    /// What writes down which numbers were drawn: once for all works of a transaction.
+    /// Returns the statements that store which numbers were drawn, once for all works of a transaction.
     pub fn write_down(&mut self) -> Vec<Statement> {
         let next = &self.next;
         let drawn = self.drawn.drain(..).filter_map(|sequence| Some((sequence, *next.get(&sequence)?)));
         drawn.map(|(sequence, next)| statement(TAKE_COUNTER).bind(sequence.as_str()).bind(next)).collect()
     }
 
-    /// Something was rolled back: what was drawn may be free again.
+    /// Forgets the numbers that were drawn, after a rollback: they may be free again. The counters are read again.
     pub fn forget(&mut self) {
         self.next.clear();
         self.drawn.clear();
     }
 
-    /// Takes so many numbers; the first of them.
+    /// Takes `count` numbers of a sequence. Returns the first of them.
     fn take(&mut self, conn: &mut WriteConnection, sequence: Sequence, count: i64) -> Result<i64, StoreError> {
         let next = match self.next.get(&sequence) {
             Some(next) => *next,

@@ -1,7 +1,9 @@
-//! The single writer: takes waiting tasks, runs them in one transaction, and answers when it is on disk.
+//! The single writer: takes waiting tasks, runs them in one transaction, and answers them once the transaction is on
+//! disk.
 //!
-//! Each work sees the writes of the works before it. In a transaction with savepoints, a failure rolls back one work
-//! only. A commit costs one wait for the disk for one work or many, so works that arrive together share it.
+//! Each work sees the writes of the works before it. A transaction first runs without savepoints. If a work fails, the
+//! transaction is rolled back and runs again with a savepoint for each work, so that a failure rolls back only its own
+//! work. A commit waits for the disk once, for one work or many, so works that arrive together share a commit.
 
 use std::any::Any;
 use std::collections::hash_map::Entry;
@@ -81,11 +83,11 @@ enum Care {
 
 /// Why nothing of a transaction was kept.
 enum Failure {
-    /// A work failed without a savepoint: all works must run again, with savepoints.
+    /// Something failed in a transaction without savepoints: all works must run again, with savepoints.
     Careless,
     /// The transaction could not be begun or committed.
     Whole(StoreError),
-    /// This work brought the whole transaction down.
+    /// At this work (its index in the batch), SQLite gave up the whole transaction.
     Of(usize, StoreError),
 }
 
@@ -95,8 +97,8 @@ pub struct Writer {
     options: Writing,
     ids: Ids,
     changed: watch::Sender<u64>,
-    /// The last data version seen. It changes with the commits of other connections: those of a guest, or of the owner
-    /// if this store is the guest.
+    /// The data version at the last check. It changes with the commits of other connections: those of a guest (a
+    /// process that writes without the file's lock), or those of the lock's owner if this store is the guest.
     others: Option<i64>,
     // Dropped last: while it is held, no other process opens the file. A guest has none.
     owner: Option<Owner>,
@@ -113,8 +115,9 @@ impl Writer {
         Self { conn, options, ids, changed, others: None, owner }
     }
 
-    /// Writes until the channel is closed, on a thread of its own, in which SQLite runs: no statement wakes another thread, and
-    /// waiting for the disk blocks nobody else.
+    /// Starts a thread that writes until the channel is closed. SQLite runs in this thread, so no statement wakes
+    /// another thread, and waiting for the disk blocks nobody else. The returned receiver is told when the thread has
+    /// ended.
     ///
     /// # Errors
     /// If no thread can be started.
@@ -145,7 +148,7 @@ impl Writer {
                     self.scrub_if_asked(&mut batch);
                     self.group(&mut batch).await;
                 }
-                // An error will show when there is something to write.
+                // An error is ignored here, since it shows again at the next write.
                 Err(_) => drop(self.look_for_others()),
             }
         }
@@ -193,14 +196,15 @@ impl Writer {
         }
     }
 
-    /// Runs one transaction. It fails only as a whole.
+    /// Runs a batch in one transaction. Returns the answer to each job, and whether to wake the dispatchers. If it
+    /// fails, nothing of the transaction is kept.
     async fn attempt(&mut self, batch: &[Job], care: Care) -> Result<(Vec<Answer>, bool), Failure> {
         self.conn.execute("BEGIN IMMEDIATE").map_err(Failure::Whole)?;
         // From here on no other connection can write.
         self.look_for_others().map_err(Failure::Whole)?;
         let mut answers = Vec::with_capacity(batch.len());
         let mut any_touched = false;
-        // Statements outside of works concern no work of this transaction: they are written together.
+        // The statements of `Task::Write` concern no work of this transaction, so they are written together at its end.
         let mut alone = Unsent::new();
         let mut unsent = Unsent::new();
         let mut known = match care {
@@ -255,7 +259,7 @@ impl Writer {
         let version = Some(self.conn.data_version()?);
         if version != self.others {
             self.ids.go_on_above(&mut self.conn)?;
-            // The first check cannot find anything new.
+            // The first check has no earlier version to compare with.
             if self.others.is_some() {
                 self.changed.send_modify(|count| *count += 1);
             }
@@ -273,9 +277,9 @@ impl Writer {
         }
     }
 
-    /// Runs the first queries of the works. A work that shares a name with an earlier one of the same transaction is left
-    /// out, since the writes of that one may change its results. Other works cannot change them, just as works that run at
-    /// the same time are separated only by their names.
+    /// Runs the first queries of the works (`Scope::ahead`) before any work begins. A work that shares a name with an
+    /// earlier work of the transaction is left out, since the earlier work may change the rows. Works that share no
+    /// name do not change each other's rows; works that run at the same time rely on this, too.
     fn read_ahead(&mut self, batch: &[Job]) -> Result<Vec<Known>, StoreError> {
         let (mut names, mut queries, mut whose) = (HashSet::new(), Vec::new(), HashMap::new());
         for (index, job) in batch.iter().enumerate() {
@@ -301,7 +305,8 @@ impl Writer {
         Ok(known)
     }
 
-    /// Runs a task, and leaves its last writes in `unsent`. Returns whether to wake the dispatchers.
+    /// Runs a task. The writes that it has not sent yet are left in `unsent`. Returns the answer, and whether to wake
+    /// the dispatchers.
     async fn perform(&mut self, task: &Task, known: Known, unsent: &mut Unsent) -> (Answer, bool) {
         let work = match task {
             Task::Work(_, work) => work,
@@ -341,7 +346,7 @@ impl Writer {
         }
         match self.options.connect() {
             Ok(conn) => {
-                // A new connection counts anew.
+                // The data version of a new connection cannot be compared with that of the former one.
                 self.others = None;
                 self.conn = conn;
             }
