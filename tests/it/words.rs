@@ -55,7 +55,11 @@ async fn a_request_of_which_nothing_is_to_be_seen_is_opened_and_asked_about() {
         desk.say(world, "jeff", &Spot::channel("sales"), "@desk \u{3164}").await;
         let tickets = desk.store().tickets(None, 10).await.expect("tickets");
         assert_eq!(tickets.iter().map(|ticket| ticket.title.as_str()).collect::<Vec<_>>(), ["(no words)"]);
-        assert!(desk.transcript(world).contains("I can't see any words in what you sent"), "{}", desk.transcript(world));
+        assert!(
+            desk.transcript(world).contains("I can't see any words in what you sent"),
+            "{}",
+            desk.transcript(world)
+        );
     })
     .await;
 }
