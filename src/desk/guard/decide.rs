@@ -532,15 +532,14 @@ pub(in crate::desk) fn guard_me(mut plan: Plan<'_>, actor: &Actor<'_>, args: &Ar
         return refuse(plan, actor, text::only_where_people_talk());
     };
     let (place, at) = (place.open_channel(), plan.desk.now);
-    // `is_on` means the exemption: pings of staff pass, or others are not asked.
-    let is_on = args.text("guarded") == "off";
+    let is_left_alone = args.text("guarded") == "off";
     let is_staff = plan.desk.roster.is_staff(actor.person, at);
     for who in plan.desk.roster.accounts(&actor.person.who) {
         // Both are written, since somebody may join or leave the staff: each has an effect only while it fits.
-        plan.change(Change::WantPings { who: who.clone(), place: place.clone(), is_on, at });
-        plan.change(Change::OptOut { who, place: place.clone(), is_out: is_on, at });
+        plan.change(Change::WantPings { who: who.clone(), place: place.clone(), is_on: is_left_alone, at });
+        plan.change(Change::OptOut { who, place: place.clone(), is_out: is_left_alone, at });
     }
-    answer(&mut plan, actor, if is_staff { text::pings_pass(is_on) } else { text::asks_here(!is_on) });
+    answer(&mut plan, actor, if is_staff { text::pings_pass(is_left_alone) } else { text::asks_here(!is_left_alone) });
     plan.end(Outcome::Done(None))
 }
 
